@@ -1,0 +1,9 @@
+//! Event sourcing and supervision. Knows nothing about mail.
+
+pub mod aggregate;
+pub mod clock;
+pub mod event;
+pub mod guardian;
+pub mod journal;
+pub mod port;
+pub mod projection;

@@ -1,0 +1,32 @@
+//! All that happens to a mail.
+//!
+//! | room | what it knows |
+//! |---|---|
+//! | [`kernel`] | event sourcing and supervision; nothing about mail |
+//! | [`mail`] | pure knowledge of mail: parse, identity, links, rules, decision, payload |
+//! | [`poller`] | PollerActor: mailboxes, cursor, flags |
+//! | [`lock`] | LockActor: who polls; lease and fence |
+//! | [`dedup`] | DedupActor: admission of a mail, once; holds |
+//! | [`r2`] | R2Actor: linked files into R2 |
+//! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
+//! | [`config`] | ConfigActor: documents, stores, hot reload |
+//! | [`worker`] | the life of a worker process |
+//! | [`readmodel`] | tables for readers, computed from the log |
+//! | [`messages`] | every message between actors |
+//! | [`system`] | who starts, watches and stops whom |
+//!
+//! Dependencies point one way: a capability knows `mail`, `kernel` and `messages`;
+//! `mail` knows `kernel`; `kernel` knows nobody.
+
+pub mod config;
+pub mod dedup;
+pub mod kernel;
+pub mod lock;
+pub mod mail;
+pub mod messages;
+pub mod poller;
+pub mod r2;
+pub mod readmodel;
+pub mod system;
+pub mod webhook;
+pub mod worker;

@@ -1,0 +1,291 @@
+//! The life of one mail: the events of a `mail-<email_id>` stream and the state they
+//! add up to. Three capabilities write to this stream (admission, offload, delivery),
+//! so its language lives here, below all of them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef};
+use crate::domain_events;
+use crate::kernel::event::StreamId;
+
+/// Where a copy of a mail lies.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Location {
+    /// Name of the mailbox, such as `imap.example.fr/me@example.fr/INBOX`.
+    pub mailbox: String,
+    /// IMAP UIDVALIDITY (RFC 9051 section 2.3.1.1); 0 for a Maildir.
+    pub validity: u64,
+    /// IMAP UID in decimal, or the unique part of a Maildir file name.
+    pub item: String,
+}
+
+/// Payload of `mail.received`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// md5 identity (reference section 5.6).
+    pub email_id: String,
+    /// Where it was found.
+    pub location: Location,
+    /// Clean address of the sender.
+    pub sender: String,
+    /// Decoded subject, at most 200 characters.
+    pub subject: String,
+    /// Size of the source in bytes.
+    pub size: u64,
+    /// When the server took it in, if it says so.
+    pub arrived_at: Option<DateTime<Utc>>,
+    /// Subject group (reference section 5.9), without month.
+    pub subject_group: String,
+    /// What could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaws: Vec<String>,
+}
+
+/// Payload of `mail.duplicated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duplicated {
+    /// Where the further copy was found.
+    pub location: Location,
+}
+
+/// Payload of `mail.ignored`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ignored {
+    /// Why.
+    pub reason: IgnoreReason,
+    /// Version of the policy it was decided under.
+    pub policy: u64,
+}
+
+/// Payload of `mail.quarantined`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// md5 of the source, since there is no identity to read.
+    pub email_id: String,
+    /// Where it was found.
+    pub location: Location,
+    /// Why it could not be read.
+    pub why: String,
+    /// Size of the source in bytes.
+    pub size: u64,
+    /// Key of the kept source.
+    pub body_key: String,
+}
+
+/// Payload of `mail.held`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Why.
+    pub reason: HoldReason,
+    /// When it is decided again at the latest.
+    pub until: Option<DateTime<Utc>>,
+    /// Version of the policy it was decided under.
+    pub policy: u64,
+}
+
+/// A delivery as routed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutedDelivery {
+    /// Id of the target.
+    pub target: String,
+    /// The rule that chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<RuleRef>,
+}
+
+/// Payload of `mail.routed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routed {
+    /// What the detectors found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Detection>,
+    /// The links.
+    pub links: Vec<Link>,
+    /// Webhooks to send.
+    pub deliveries: Vec<RoutedDelivery>,
+    /// Whether the links go through the offload first.
+    pub offload: bool,
+    /// Version of the policy it was decided under.
+    pub policy: u64,
+}
+
+/// Payload of `link.offloaded`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offloaded {
+    /// As found in the mail.
+    pub raw_url: String,
+    /// Normalised, as it was fetched.
+    pub source_url: String,
+    /// Where the copy lies.
+    pub r2_url: String,
+    /// `dropbox`, `fromsmash`, `swisstransfer`.
+    pub provider: String,
+    /// The file's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_filename: Option<String>,
+}
+
+/// Payload of `link.kept`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// As found in the mail; the receiver gets this one.
+    pub raw_url: String,
+    /// Why there is no copy.
+    pub why: String,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryEnd {
+    /// The receiver took it.
+    Delivered,
+    /// Given up; kept, and can be sent again.
+    DeadLettered,
+}
+
+/// Payload of `mail.settled`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Id of the target.
+    pub target: String,
+    /// How.
+    pub end: DeliveryEnd,
+}
+
+domain_events! {
+    /// What happens to a mail.
+    pub enum MailEvent {
+        Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
+            email_id: "md5 of Message-ID, subject and date", location: "mailbox, validity, item", sender: "clean address",
+            subject: "at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
+            subject_group: "without month", flaws: "what could not be read" };
+        Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
+            location: "mailbox, validity, item" };
+        Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {
+            reason: "why", policy: "version of the policy" };
+        Quarantined(Quarantined) = "mail.quarantined", schema 1, in "mail", "A mail could not be read at all; its source is kept.", {
+            email_id: "md5 of the source", location: "mailbox, validity, item", why: "why", size: "bytes",
+            body_key: "key of the kept source" };
+        Held(Held) = "mail.held", schema 1, in "mail", "The mail waits.", {
+            reason: "why", until: "when it is decided again at the latest", policy: "version of the policy" };
+        Routed(Routed) = "mail.routed", schema 1, in "mail", "It was decided which webhooks are sent.", {
+            detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
+            offload: "links are copied first", policy: "version of the policy" };
+        LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file was copied into R2.", {
+            raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
+            provider: "file service", original_filename: "the file's own name" };
+        LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
+            raw_url: "as found in the mail", why: "why there is no copy" };
+        Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
+            target: "id of the target", end: "delivered or dead_lettered" };
+    }
+}
+
+/// The stream of a mail.
+#[must_use]
+pub fn mail_stream(email_id: &str) -> StreamId {
+    StreamId::new("mail", email_id)
+}
+
+/// Where a mail stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MailLife {
+    /// Every place a copy was seen.
+    pub locations: Vec<Location>,
+    /// How far it is.
+    pub stage: Stage,
+    /// Targets routed to, with their end when it has come.
+    pub deliveries: Vec<(String, Option<DeliveryEnd>)>,
+}
+
+/// How far a mail is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// No event yet.
+    #[default]
+    Unknown,
+    /// Read, not decided. Never seen at rest: both events are one commit.
+    Received,
+    /// Waits for a window, a switch or a day.
+    Held,
+    /// Nothing is sent.
+    Ignored(IgnoreReason),
+    /// Could not be read.
+    Quarantined,
+    /// Deliveries are due or done.
+    Routed,
+}
+
+impl MailLife {
+    /// Takes a fact in.
+    pub fn evolve(&mut self, event: &MailEvent) {
+        match event {
+            MailEvent::Received(received) => {
+                self.add_location(&received.location);
+                self.stage = Stage::Received;
+            }
+            MailEvent::Quarantined(quarantined) => {
+                self.add_location(&quarantined.location);
+                self.stage = Stage::Quarantined;
+            }
+            MailEvent::Duplicated(duplicated) => self.add_location(&duplicated.location),
+            MailEvent::Ignored(ignored) => self.stage = Stage::Ignored(ignored.reason),
+            MailEvent::Held(_) => self.stage = Stage::Held,
+            MailEvent::Routed(routed) => {
+                self.stage = Stage::Routed;
+                self.deliveries = routed.deliveries.iter().map(|d| (d.target.clone(), None)).collect();
+            }
+            MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) => {}
+            MailEvent::Settled(settled) => {
+                if let Some(delivery) =
+                    self.deliveries.iter_mut().find(|(target, _)| *target == settled.target)
+                {
+                    delivery.1 = Some(settled.end);
+                }
+            }
+        }
+    }
+
+    fn add_location(&mut self, location: &Location) {
+        if !self.locations.contains(location) {
+            self.locations.push(location.clone());
+        }
+    }
+
+    /// Whether every delivery has reached its receiver.
+    #[must_use]
+    pub fn all_delivered(&self) -> bool {
+        !self.deliveries.is_empty()
+            && self.deliveries.iter().all(|(_, end)| *end == Some(DeliveryEnd::Delivered))
+    }
+
+    /// Whether its copies are to be marked `\Seen`: delivered, or ignored for a reason
+    /// for which the reference marks it.
+    #[must_use]
+    pub fn to_be_marked(&self) -> bool {
+        match self.stage {
+            Stage::Routed => self.all_delivered(),
+            Stage::Ignored(reason) => reason.marks_read(),
+            Stage::Unknown | Stage::Received | Stage::Held | Stage::Quarantined => false,
+        }
+    }
+}
+
+/// Rebuilds the life of a mail from its stream; also returns the stream's version.
+///
+/// # Errors
+/// When an event cannot be read.
+pub fn rehydrate(
+    events: &[crate::kernel::event::Recorded],
+) -> Result<(MailLife, u64), crate::kernel::event::EventError> {
+    use crate::kernel::event::DomainEvent as _;
+    let mut life = MailLife::default();
+    let mut version = 0;
+    for recorded in events {
+        life.evolve(&MailEvent::from_recorded(recorded)?);
+        version = recorded.version;
+    }
+    Ok((life, version))
+}

@@ -1,0 +1,204 @@
+//! Pure knowledge of mail: what it says, who it is from, what it links to, and what
+//! is to be done with it. No clock, no I/O, no actix: everything here can be tested
+//! with a table.
+//!
+//! ```text
+//! raw bytes ─parse─▶ Mail ─decide(policy, now)─▶ Verdict ─payload─▶ body of each webhook
+//! ```
+
+pub mod decide;
+pub mod detect;
+pub mod identity;
+pub mod life;
+pub mod links;
+pub mod parse;
+pub mod payload;
+pub mod policy;
+pub mod rules;
+pub mod windows;
+pub mod work;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A mail, read as far as it can be read. Serialisable: this is what a held mail is kept as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
+    pub email_id: String,
+    /// Raw `Message-ID` header, empty when there is none.
+    pub message_id: String,
+    /// Decoded, unfolded.
+    pub subject: String,
+    /// Raw `Date` header text.
+    pub date: String,
+    /// Raw `From` header, made valid UTF-8.
+    pub from: String,
+    /// Clean lower-cased address; empty when there is none.
+    pub sender: String,
+    /// Text parts.
+    pub plain: String,
+    /// Raw HTML parts, at most 1 MiB.
+    pub html: String,
+    /// Text for detection: the plain part and the HTML rendered to text.
+    pub text: String,
+    /// Whether it carries an attachment.
+    pub has_attachment: bool,
+    /// Size of the source in bytes.
+    pub size: u64,
+    /// What could not be read, in plain words; the rest was processed.
+    pub flaws: Vec<String>,
+}
+
+impl Mail {
+    /// `plain + "\n" + html`: what the payload, the rules and the link extraction use
+    /// (reference section 5.8).
+    #[must_use]
+    pub fn combined(&self) -> String {
+        format!("{}\n{}", self.plain, self.html)
+    }
+}
+
+/// A link to files, as in `delivery_links` of the payload.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// `dropbox`, `fromsmash`, `swisstransfer`.
+    pub provider: String,
+    /// As found in the mail.
+    pub raw_url: String,
+    /// Set once the offload was tried, equal to `raw_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct_url: Option<String>,
+    /// Where the copy lies, when the offload succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r2_url: Option<String>,
+    /// The file's own name, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_filename: Option<String>,
+}
+
+/// What a detector found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detection {
+    /// `recadrage` or `desabonnement_journee_tarifs`.
+    pub detector: String,
+    /// `recadrage` only: `11h51`, or `le 03/02/2026 à 09h00`.
+    pub delivery_time: Option<String>,
+    /// The mail says that it is urgent.
+    pub urgent: bool,
+}
+
+/// What is to be done with a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// What the detectors found.
+    pub detection: Option<Detection>,
+    /// Links, in order of appearance.
+    pub links: Vec<Link>,
+    /// The decision.
+    pub outcome: Outcome,
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Outcome {
+    /// Send these webhooks.
+    Deliver {
+        /// At least one.
+        deliveries: Vec<Planned>,
+    },
+    /// Not now.
+    Hold {
+        /// Why.
+        reason: HoldReason,
+        /// When it is decided again at the latest; `None` = when the configuration changes.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Never.
+    Ignore {
+        /// Why.
+        reason: IgnoreReason,
+    },
+}
+
+/// One webhook to send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Id of the target.
+    pub target: String,
+    /// The rule that chose it; absent for the default target.
+    pub rule: Option<RuleRef>,
+    /// `webhooks_time_start` of the payload, if any.
+    pub time_start: Option<String>,
+    /// `webhooks_time_end` of the payload, if any.
+    pub time_end: Option<String>,
+}
+
+/// A rule as it appears in the payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRef {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `normal` or `high`.
+    pub priority: String,
+}
+
+/// Why a mail waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// Outside the delivery window.
+    OutsideWindow,
+    /// `webhook_sending_enabled` is off.
+    SendingDisabled,
+    /// A day of "Absence Globale".
+    Absence,
+}
+
+/// Why nothing is sent for a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IgnoreReason {
+    /// The sender is not in the list. Left unread.
+    SenderNotAllowed,
+    /// A reply or a forward. Marked read.
+    Reply,
+    /// No delivery link, and mails without links are not wanted. Marked read.
+    NoLinks,
+    /// Larger than `max_email_size_mb`; recorded, not loaded. Left unread.
+    TooLarge,
+}
+
+impl IgnoreReason {
+    /// Whether the reference system marks such a mail as read.
+    #[must_use]
+    pub const fn marks_read(self) -> bool {
+        matches!(self, Self::Reply | Self::NoLinks)
+    }
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SenderNotAllowed => "sender_not_allowed",
+            Self::Reply => "reply",
+            Self::NoLinks => "no_links",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+impl HoldReason {
+    /// The name as stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OutsideWindow => "outside_window",
+            Self::SendingDisabled => "sending_disabled",
+            Self::Absence => "absence",
+        }
+    }
+}

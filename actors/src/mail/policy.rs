@@ -1,0 +1,120 @@
+//! What the operator wants, as the pure code needs it.
+//!
+//! A [`Policy`] is made by the configuration room from the documents and the
+//! environment, and is immutable: a change of configuration makes a new one with a
+//! higher `version`. Every decision names the version it was taken under.
+
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::rules::Rule;
+
+/// Everything a decision depends on besides the mail and the time.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Grows with every change within a process; 0 is never used.
+    pub version: u64,
+    /// Zone of windows, schedules, days and months.
+    pub zone: Tz,
+    /// Lower-cased addresses; empty = every sender is accepted.
+    pub allowed_senders: Vec<String>,
+    /// When the poller may look.
+    pub schedule: Schedule,
+    /// `webhook_sending_enabled`: false holds every mail.
+    pub sending_enabled: bool,
+    /// Days of "Absence Globale": mails are held. Empty when the pause is off.
+    pub absence_days: Vec<Weekday>,
+    /// When deliveries may go out; `None` = always.
+    pub window: Option<Window>,
+    /// Mails larger than this are recorded, not loaded. `None` = no limit.
+    pub max_email_bytes: Option<u64>,
+    /// Deliver mails without links, too.
+    pub allow_without_links: bool,
+    /// Skip the refusal of an e-mail id that was admitted before.
+    pub disable_email_id_dedup: bool,
+    /// Whether links go through the R2 Worker.
+    pub offload: bool,
+    /// The default target.
+    pub default_target: Target,
+    /// Routing rules in order, without the unusable ones.
+    pub rules: Vec<Rule>,
+    /// Deliveries per target and rolling hour; 0 = unlimited.
+    pub rate_limit_per_hour: u32,
+    /// How a failed delivery is repeated.
+    pub retry: RetryPolicy,
+    /// Time limit of one attempt.
+    pub webhook_timeout: Duration,
+    /// Certificates of targets are checked.
+    pub ssl_verify: bool,
+    /// How long bodies are kept for redelivery.
+    pub retention: Duration,
+}
+
+/// When the poller may look (reference section 5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// `enable_polling`.
+    pub enabled: bool,
+    /// 0 = Monday.
+    pub active_days: Vec<u8>,
+    /// First active hour, 0–23.
+    pub start_hour: u8,
+    /// First inactive hour, 0–23; equal to `start_hour` = never; smaller = over midnight.
+    pub end_hour: u8,
+    /// First and last day without polling, both inclusive.
+    pub vacation: Option<(NaiveDate, NaiveDate)>,
+    /// Pause between looks when the server cannot push.
+    pub interval: Duration,
+    /// Pause between checks of the schedule while inactive.
+    pub inactive_interval: Duration,
+}
+
+/// The delivery window (reference section 5.12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Inclusive; `None` = no lower bound is configured, so the window is always open.
+    pub start: Option<NaiveTime>,
+    /// Exclusive; smaller than `start` = over midnight.
+    pub end: Option<NaiveTime>,
+    /// The bounds as the operator wrote them; they go into the payload verbatim.
+    pub start_text: String,
+    /// See `start_text`.
+    pub end_text: String,
+}
+
+/// Where webhooks go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// `default`, or `rule-…`: the id of the rule.
+    pub id: String,
+    /// Address. A capability: masked wherever it is shown.
+    pub url: String,
+    /// Whether deliveries keep their order.
+    pub ordering: Ordering,
+}
+
+/// Whether a target wants its deliveries in order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// As fast as possible.
+    #[default]
+    None,
+    /// One at a time per sender.
+    Sender,
+    /// One at a time per mailbox.
+    Mailbox,
+}
+
+/// How a failed delivery is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Repetitions after the first attempt. `None` = the built-in schedule: back-off up to
+    /// an hour, for three days.
+    pub retries: Option<u32>,
+    /// Base of the exponential back-off.
+    pub base: Duration,
+}

@@ -1,0 +1,243 @@
+//! The rows of the outbox: what one stage of a mail's life hands to the next.
+//!
+//! Keys are deterministic, so that a repeated commit, or the same mail read again
+//! after a lost journal, makes the same row and the same `webhook-id`.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::life::Location;
+use super::policy::{Ordering, Policy, Target};
+use super::{Link, Mail, Planned, Verdict};
+use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
+
+/// Meta of a `deliver` row. The body is the webhook's exact bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverMeta {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target; its address is looked up in the present policy.
+    pub target: String,
+    /// Address at the time of routing: used when the target is no longer configured.
+    pub url: String,
+    /// Version of the mail's stream when the row was made: lets the first settlement
+    /// append without reading.
+    pub mail_version: u64,
+    /// How many deliveries the mail has.
+    pub siblings: usize,
+    /// Where the mail lies, to be marked when all is delivered.
+    pub locations: Vec<Location>,
+    /// Attempts made so far.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Version of the delivery's stream.
+    #[serde(default)]
+    pub delivery_version: u64,
+}
+
+/// Meta of an `offload` or `hold` row. The body is a [`Draft`] as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftMeta {
+    /// The mail.
+    pub email_id: String,
+    /// Version of the mail's stream when the row was made.
+    pub mail_version: u64,
+    /// Where the mail lies.
+    pub locations: Vec<Location>,
+}
+
+/// Meta of a `flag` row: it has no body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlagMeta {
+    /// The mail.
+    pub email_id: String,
+    /// The copy to mark `\Seen`.
+    pub location: Location,
+}
+
+/// A mail that is not yet a webhook, with what was decided so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// The mail.
+    pub mail: Mail,
+    /// The decision; a held mail is decided again.
+    pub verdict: Verdict,
+}
+
+/// `webhook-id`, stable over retries, restarts and a lost journal.
+#[must_use]
+pub fn webhook_id(email_id: &str, target: &str) -> String {
+    format!("msg_{email_id}_{target}")
+}
+
+/// Key of a `deliver` row.
+#[must_use]
+pub fn delivery_key(email_id: &str, target: &str) -> String {
+    format!("{email_id}/{target}")
+}
+
+/// Key of the body of a delivery.
+#[must_use]
+pub fn delivery_body_key(email_id: &str, target: &str) -> String {
+    format!("delivery/{email_id}/{target}")
+}
+
+/// Key of a draft.
+#[must_use]
+pub fn draft_body_key(email_id: &str) -> String {
+    format!("draft/{email_id}")
+}
+
+/// Key of a quarantined source.
+#[must_use]
+pub fn source_body_key(email_id: &str) -> String {
+    format!("source/{email_id}")
+}
+
+/// The target of a planned delivery under the present policy.
+#[must_use]
+pub fn target_of<'p>(policy: &'p Policy, id: &str) -> Option<&'p Target> {
+    if policy.default_target.id == id {
+        return Some(&policy.default_target);
+    }
+    policy.rules.iter().map(|rule| &rule.target).find(|target| target.id == id)
+}
+
+/// The order key that `ordering` asks for.
+#[must_use]
+pub fn order_key(ordering: Ordering, sender: &str, mailbox: &str) -> Option<String> {
+    match ordering {
+        Ordering::None => None,
+        Ordering::Sender => Some(sender.to_owned()),
+        Ordering::Mailbox => Some(mailbox.to_owned()),
+    }
+}
+
+/// The `deliver` rows and bodies of a routed mail.
+///
+/// `due` is [`Due::Reserved`] while the links are still being offloaded (only targets
+/// that keep an order need such a reservation), and an instant once the bodies are final.
+/// `now` starts the retention of the bodies.
+#[must_use]
+pub fn deliver_rows(
+    mail: &Mail,
+    verdict: &Verdict,
+    links: &[Link],
+    policy: &Policy,
+    meta: &DraftMeta,
+    due: Due,
+    now: DateTime<Utc>,
+) -> (Vec<OutboxAdd>, Vec<Body>) {
+    let super::Outcome::Deliver { deliveries } = &verdict.outcome else {
+        return (Vec::new(), Vec::new());
+    };
+    let keep_until = now + chrono::Duration::from_std(policy.retention).unwrap_or_default();
+    let mut rows = Vec::with_capacity(deliveries.len());
+    let mut bodies = Vec::with_capacity(deliveries.len());
+    for planned in deliveries {
+        let target = target_of(policy, &planned.target).unwrap_or(&policy.default_target);
+        let order = order_key(
+            target.ordering,
+            &mail.sender,
+            meta.locations.first().map_or("", |location| location.mailbox.as_str()),
+        );
+        if due == Due::Reserved && order.is_none() {
+            continue;
+        }
+        let body_key = delivery_body_key(&mail.email_id, &planned.target);
+        let final_body = due != Due::Reserved;
+        if final_body {
+            bodies.push(Body {
+                key: body_key.clone(),
+                bytes: super::payload::body(mail, verdict.detection.as_ref(), links, planned).into(),
+                keep_until,
+            });
+        }
+        rows.push(deliver_row(
+            planned,
+            target,
+            meta,
+            order,
+            due,
+            final_body.then_some(body_key),
+            deliveries.len(),
+        ));
+    }
+    (rows, bodies)
+}
+
+fn deliver_row(
+    planned: &Planned,
+    target: &Target,
+    meta: &DraftMeta,
+    order_key: Option<String>,
+    due: Due,
+    body_key: Option<String>,
+    siblings: usize,
+) -> OutboxAdd {
+    let deliver = DeliverMeta {
+        email_id: meta.email_id.clone(),
+        target: planned.target.clone(),
+        url: target.url.clone(),
+        mail_version: meta.mail_version,
+        siblings,
+        locations: meta.locations.clone(),
+        attempts: 0,
+        delivery_version: 0,
+    };
+    OutboxAdd {
+        queue: Queue::Deliver,
+        key: delivery_key(&meta.email_id, &planned.target),
+        partition: planned.target.clone(),
+        order_key,
+        due,
+        meta: to_value(&deliver),
+        body_key,
+    }
+}
+
+/// The `offload` or `hold` row of a draft, and its body.
+#[must_use]
+pub fn draft_row(
+    queue: Queue,
+    draft: &Draft,
+    meta: &DraftMeta,
+    due: Due,
+    keep_until: DateTime<Utc>,
+) -> (OutboxAdd, Body) {
+    let body_key = draft_body_key(&meta.email_id);
+    let row = OutboxAdd {
+        queue,
+        key: meta.email_id.clone(),
+        partition: "mail".to_owned(),
+        order_key: None,
+        due,
+        meta: to_value(meta),
+        body_key: Some(body_key.clone()),
+    };
+    let bytes = serde_json::to_vec(draft).unwrap_or_default();
+    (row, Body { key: body_key, bytes: bytes.into(), keep_until })
+}
+
+/// The `flag` rows for every copy of a mail.
+#[must_use]
+pub fn flag_rows(email_id: &str, locations: &[Location], now: DateTime<Utc>) -> Vec<OutboxAdd> {
+    locations
+        .iter()
+        .map(|location| OutboxAdd {
+            queue: Queue::Flag,
+            key: format!("{}/{}/{}", location.mailbox, location.validity, location.item),
+            partition: location.mailbox.clone(),
+            order_key: None,
+            due: Due::At(now),
+            meta: to_value(&FlagMeta { email_id: email_id.to_owned(), location: location.clone() }),
+            body_key: None,
+        })
+        .collect()
+}
+
+/// Structs of text and numbers always have a JSON form.
+pub(crate) fn to_value<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}

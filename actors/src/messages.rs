@@ -1,0 +1,207 @@
+//! Every message between actors: this file is the protocol.
+//!
+//! Who asks whom (an arrow is an ask that waits for an answer). There is no cycle, and a
+//! test keeps it so; an answer that must travel against an arrow is a message of its own
+//! or a row of the outbox.
+//!
+//! ```text
+//! LockActor ──LeaseChanged──▶ PollerActor ──Admit──▶ DedupActor
+//! ConfigActor ──PolicyChanged──▶ PollerActor, DedupActor, R2Actor, WebhookActor
+//! http, cli ──…Status──▶ any
+//! ```
+//!
+//! Work that must survive a crash never travels in a message: it is a row of the outbox,
+//! and [`crate::kernel::journal::Hint`]s only say that it is worth looking.
+
+use std::sync::Arc;
+
+use actix::Message;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::kernel::journal::Fence;
+use crate::mail::life::Location;
+use crate::mail::policy::Policy;
+
+/// The asks between actors, as `(asker, message, asked)`.
+pub const ASKS: &[(&str, &str, &str)] = &[
+    ("lock", "LeaseChanged", "poller"),
+    ("poller", "Admit", "dedup"),
+    ("config", "PolicyChanged", "poller"),
+    ("config", "PolicyChanged", "dedup"),
+    ("config", "PolicyChanged", "r2"),
+    ("config", "PolicyChanged", "webhook"),
+];
+
+/// A mail as the source gives it.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The whole message.
+    Full(Bytes),
+    /// Larger than the limit: the header only, and the size of the whole.
+    HeaderOnly {
+        /// The header block.
+        header: Bytes,
+        /// Size of the whole message in bytes.
+        size: u64,
+    },
+}
+
+/// Take this mail in. Safe to repeat: a mail that is known is answered as such.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Admitted, AdmitError>")]
+pub struct Admit {
+    /// Where it lies.
+    pub location: Location,
+    /// When the server took it in.
+    pub arrived_at: Option<DateTime<Utc>>,
+    /// What it says.
+    pub source: Source,
+    /// Proof that the sender still is the poller.
+    pub fence: Fence,
+}
+
+/// The mail is in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Its identity.
+    pub email_id: String,
+    /// It was there already.
+    pub duplicate: bool,
+}
+
+/// Why a mail is not in the journal. It stays in the mailbox, unread.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdmitError {
+    /// Another worker holds the lease now: stop polling.
+    #[error("another worker polls now: {0}")]
+    Fenced(String),
+    /// The journal cannot take it now: try again later.
+    #[error("the journal did not take the mail: {0}")]
+    Journal(String),
+}
+
+/// The lease was granted to this worker, or lost.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct LeaseChanged {
+    /// The proof to write with; `None` = this worker does not poll.
+    pub fence: Option<Fence>,
+}
+
+/// The configuration changed.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct PolicyChanged(pub Arc<Policy>);
+
+/// Finish what is under way and start nothing new; answered when that is so.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Drain;
+
+/// How is the poller?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "PollerStatus")]
+pub struct GetPollerStatus;
+
+/// How the poller is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PollerStatus {
+    /// Name of the mailbox.
+    pub mailbox: String,
+    /// `standby` (no lease), `inactive` (schedule), `connecting`, `watching`, `fetching`, `waiting` (back-off).
+    pub phase: String,
+    /// Why it is inactive or waits.
+    pub reason: Option<String>,
+    /// When the server last said anything.
+    pub last_heard: Option<DateTime<Utc>>,
+    /// Mails on the server that are not yet in the journal.
+    pub lag_mails: u64,
+    /// Arrival of the oldest of them.
+    pub oldest_waiting: Option<DateTime<Utc>>,
+    /// The mailbox has been silent for longer than it should: not ready.
+    pub silent: bool,
+    /// Errors in a row.
+    pub failures: u32,
+}
+
+/// How is the delivery?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "WebhookStatus")]
+pub struct GetWebhookStatus;
+
+/// How the delivery is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct WebhookStatus {
+    /// Attempts under way.
+    pub in_flight: usize,
+    /// One entry per target that was ever used or is configured.
+    pub targets: Vec<TargetStatus>,
+    /// Sending is switched off.
+    pub paused: bool,
+}
+
+/// How one target is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TargetStatus {
+    /// Id.
+    pub id: String,
+    /// Masked address.
+    pub url: String,
+    /// `closed` (healthy), `open` (waits after failures), `half_open` (probing), `disabled` (answered 410).
+    pub breaker: String,
+    /// When an open breaker probes next.
+    pub probe_at: Option<DateTime<Utc>>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Attempts under way.
+    pub in_flight: usize,
+}
+
+/// Who polls?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "LockStatus")]
+pub struct GetLockStatus;
+
+/// Who polls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LockStatus {
+    /// This worker holds the lease.
+    pub held: bool,
+    /// Fence of its present grant.
+    pub fence: Option<u64>,
+    /// Since when.
+    pub since: Option<DateTime<Utc>>,
+    /// Who holds it, as far as known.
+    pub holder: Option<String>,
+    /// A warning to show, such as "file lock: one container only".
+    pub warning: Option<String>,
+}
+
+/// What is configured?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "ConfigStatus")]
+pub struct GetConfigStatus;
+
+/// What is configured.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ConfigStatus {
+    /// Version of the policy in force.
+    pub version: u64,
+    /// One entry per document.
+    pub documents: Vec<DocumentStatus>,
+}
+
+/// How one document is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DocumentStatus {
+    /// Key, such as `webhook_config`.
+    pub key: String,
+    /// `absent`, `ok`, `invalid` (the last good one is in force).
+    pub state: String,
+    /// What is wrong, each naming the field.
+    pub problems: Vec<String>,
+    /// When it was last read anew.
+    pub loaded_at: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,159 @@
+//! The pure state of deliveries and targets.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain_events;
+use crate::kernel::event::StreamId;
+
+/// Payload of `delivery.attempted`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempted {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// From 1.
+    pub attempt: u32,
+    /// Masked address.
+    pub url: String,
+    /// HTTP status, when there was an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What went wrong, in plain words; absent on success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Payload of `delivery.succeeded`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Succeeded {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// HTTP status.
+    pub status: u16,
+    /// How many attempts it took.
+    pub attempts: u32,
+}
+
+/// Payload of `delivery.deferred`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deferred {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// When it is due again.
+    pub until: DateTime<Utc>,
+    /// `retry`, `retry_after`, `rate_limit`.
+    pub why: String,
+}
+
+/// Payload of `delivery.dead_lettered`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLettered {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// Why it was given up, in plain words.
+    pub why: String,
+    /// How many attempts were made.
+    pub attempts: u32,
+}
+
+/// Payload of `delivery.requeued`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Requeued {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// Who asked, such as `cli`.
+    pub by: String,
+}
+
+domain_events! {
+    /// What happens to a delivery.
+    pub enum DeliveryEvent {
+        Attempted(Attempted) = "delivery.attempted", schema 1, in "delivery", "A webhook was posted, or tried.", {
+            email_id: "the mail", target: "id of the target", attempt: "from 1", url: "masked", status: "HTTP status, if any",
+            error: "what went wrong", took_ms: "milliseconds" };
+        Succeeded(Succeeded) = "delivery.succeeded", schema 1, in "delivery", "The receiver took the webhook.", {
+            email_id: "the mail", target: "id of the target", status: "HTTP status", attempts: "how many" };
+        Deferred(Deferred) = "delivery.deferred", schema 1, in "delivery", "The delivery waits.", {
+            email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after or rate_limit" };
+        DeadLettered(DeadLettered) = "delivery.dead_lettered", schema 1, in "delivery", "The delivery was given up and is kept.", {
+            email_id: "the mail", target: "id of the target", why: "in plain words", attempts: "how many" };
+        Requeued(Requeued) = "delivery.requeued", schema 1, in "delivery", "A dead letter is to be sent again.", {
+            email_id: "the mail", target: "id of the target", by: "who asked" };
+    }
+}
+
+/// The stream of a delivery.
+#[must_use]
+pub fn delivery_stream(email_id: &str, target: &str) -> StreamId {
+    StreamId::new("delivery", &format!("{email_id}-{target}"))
+}
+
+/// Payload of `target.disabled`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetDisabled {
+    /// Id of the target.
+    pub target: String,
+    /// SHA-256 of the address that answered 410: another address enables the target.
+    pub url_hash: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Payload of `target.enabled`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetEnabled {
+    /// Id of the target.
+    pub target: String,
+    /// Why: `new_address`, or who asked.
+    pub why: String,
+}
+
+/// Payload of `target.breaker_opened`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreakerOpened {
+    /// Id of the target.
+    pub target: String,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When the next probe is allowed.
+    pub until: DateTime<Utc>,
+}
+
+/// Payload of `target.breaker_closed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BreakerClosed {
+    /// Id of the target.
+    pub target: String,
+}
+
+domain_events! {
+    /// What happens to a target.
+    pub enum TargetEvent {
+        Disabled(TargetDisabled) = "target.disabled", schema 1, in "target", "The target said that it is gone (410); its deliveries wait.", {
+            target: "id", url_hash: "SHA-256 of the address", why: "in plain words" };
+        Enabled(TargetEnabled) = "target.enabled", schema 1, in "target", "The target takes deliveries again.", {
+            target: "id", why: "new_address, or who asked" };
+        BreakerOpened(BreakerOpened) = "target.breaker_opened", schema 1, in "target", "The target failed repeatedly; its deliveries wait.", {
+            target: "id", failures: "in a row", until: "next probe" };
+        BreakerClosed(BreakerClosed) = "target.breaker_closed", schema 1, in "target", "A probe went through.", {
+            target: "id" };
+    }
+}
+
+/// The stream of a target.
+#[must_use]
+pub fn target_stream(target: &str) -> StreamId {
+    StreamId::new("target", target)
+}
