@@ -118,3 +118,7 @@ pub struct RetryPolicy {
     /// Base of the exponential back-off.
     pub base: Duration,
 }
+
+/// The policy in force. Written by the configuration room only; an actor that is
+/// (re)started reads it, and [`crate::messages::PolicyChanged`] tells it to look again.
+pub type PolicyCell = std::sync::Arc<arc_swap::ArcSwap<Policy>>;

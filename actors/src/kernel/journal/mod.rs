@@ -9,6 +9,7 @@
 
 pub mod conformance;
 pub mod memory;
+pub mod persist;
 pub mod sqlite;
 
 use std::collections::HashMap;
