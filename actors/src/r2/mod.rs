@@ -1,1 +1,2 @@
-//! (to come)
+//! wip
+pub mod normalize;
