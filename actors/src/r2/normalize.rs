@@ -207,7 +207,12 @@ mod tests {
         for case in cases {
             let provider = case["input"]["provider"].as_str().expect("provider");
             let url = normalize(case["input"]["url"].as_str().expect("url"), provider);
-            assert_eq!(object_key(&url, provider), case["output"].as_str().expect("output"), "{}", case["id"]);
+            assert_eq!(
+                object_key(&url, provider),
+                case["output"].as_str().expect("output"),
+                "{}",
+                case["id"]
+            );
         }
     }
 
@@ -216,7 +221,10 @@ mod tests {
         for (raw, want) in [
             ("https://www.dropbox.com/s/100%2525.zip", "https://www.dropbox.com/s/100%2525.zip?dl=1"),
             ("https://www.dropbox.com/s/a%20b(1).zip", "https://www.dropbox.com/s/a%20b%281%29.zip?dl=1"),
-            ("https%253A%252F%252Fwww.dropbox.com%252Fs%252Fa%252520b", "https://www.dropbox.com/s/a%20b?dl=1"),
+            (
+                "https%253A%252F%252Fwww.dropbox.com%252Fs%252Fa%252520b",
+                "https://www.dropbox.com/s/a%20b?dl=1",
+            ),
             ("https://www.dropbox.com/s/%FF.zip?k=1%2526", "https://www.dropbox.com/s/%FF.zip?dl=1&k=1%2526"),
             ("http://u:p@www.Dropbox.com:80/", "https://u:p@www.dropbox.com?dl=1"),
             ("https://www.dropbox.com/s/a?x=1&amp;amp%3Bk=v", "https://www.dropbox.com/s/a?dl=1&k=v&x=1"),
@@ -244,7 +252,9 @@ mod tests {
 
     #[test]
     fn only_known_hosts_are_fetched_from() {
-        for good in ["https://www.dropbox.com/s/a", "https://wetransfer.com/x", "http://a.b.swisstransfer.com/"] {
+        for good in
+            ["https://www.dropbox.com/s/a", "https://wetransfer.com/x", "http://a.b.swisstransfer.com/"]
+        {
             assert!(host_is_allowed(good), "{good}");
         }
         for bad in [
