@@ -12,6 +12,7 @@
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
+//! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
 //!
@@ -27,6 +28,7 @@ pub mod messages;
 pub mod poller;
 pub mod r2;
 pub mod readmodel;
+pub mod registry;
 pub mod system;
 pub mod webhook;
 pub mod worker;
