@@ -11,10 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
-use url::Url;
+use url::{Host, Url};
 
 use super::normalize::{host_is_allowed, normalize, object_key, time_limit};
 use super::{Copied, Job, LinkStore};
+use crate::egress::{Answer, GuardedClient, SendError};
 use crate::kernel::clock::World;
 
 /// Header with the secret shared with the Worker.
@@ -43,22 +44,14 @@ pub struct WorkerSettings {
     pub public_base_url: Option<Url>,
 }
 
-/// An answer over HTTP.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// The body, as far as it was read.
-    pub body: Bytes,
-}
-
-/// Posts with the egress rules of the program.
+/// Posts within the egress rules of the program.
 #[async_trait]
 pub trait Http: Send + Sync {
-    /// Posts once, without following redirects, and reads at most `cap` bytes of the answer.
+    /// Posts once, without following redirects, and reads at most `cap` bytes of the answer,
+    /// all within `timeout`.
     ///
     /// # Errors
-    /// Why there is no answer, in plain words and without secrets.
+    /// See [`SendError`].
     async fn post(
         &self,
         url: &Url,
@@ -66,10 +59,30 @@ pub trait Http: Send + Sync {
         body: Bytes,
         timeout: Duration,
         cap: usize,
-    ) -> Result<Reply, String>;
+    ) -> Result<Answer, SendError>;
 
-    /// Whether plain HTTP is allowed at the address (it lies in an allowed network).
+    /// Whether plain HTTP is fine at the address: it lies in an allowed network for sure.
     fn allows_plain_http(&self, url: &Url) -> bool;
+}
+
+#[async_trait]
+impl Http for GuardedClient {
+    async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        cap: usize,
+    ) -> Result<Answer, SendError> {
+        Self::post(self, url, headers, body, timeout, cap).await
+    }
+
+    fn allows_plain_http(&self, url: &Url) -> bool {
+        // Another name than this one may lead anywhere.
+        let known = !matches!(url.host(), Some(Host::Domain(name)) if name != "localhost");
+        known && self.permits(url)
+    }
 }
 
 /// [`LinkStore`] over the Worker.
@@ -116,31 +129,37 @@ impl WorkerClient {
     }
 
     /// Posts once and judges the answer.
-    async fn ask(&self, headers: HeaderMap, body: Bytes, limit: Duration) -> Result<Answer, Failure> {
+    async fn ask(&self, headers: HeaderMap, body: Bytes, limit: Duration) -> Result<Found, Failure> {
         let posted = self.http.post(&self.settings.endpoint, headers, body, limit, ANSWER_CAP);
         match posted.await {
-            Ok(reply) if reply.status == 200 => {
-                read_answer(&reply.body).map_err(|why| Failure { why, again: false })
+            Ok(answer) if answer.status == 200 => {
+                read_answer(&answer.body).map_err(|why| Failure { why, again: false })
             }
-            Ok(reply) => Err(Failure {
-                why: format!("the Worker answered {}{}", reply.status, said(&reply.body)),
-                again: reply.status >= 500,
+            Ok(answer) => Err(Failure {
+                why: format!("the Worker answered {}{}", answer.status, said(&answer.body)),
+                again: answer.status >= 500,
             }),
-            Err(why) => Err(Failure { why: format!("the Worker could not be reached: {why}"), again: true }),
+            Err(error) => Err(Failure {
+                why: format!("the Worker gave no answer: {error}"),
+                again: matches!(error, SendError::Connect(_) | SendError::Transport(_)),
+            }),
         }
     }
 
     /// The answer is passed on to receivers, so it must lead where copies lie (reference W-71).
     fn check_address(&self, r2_url: &str) -> Result<(), String> {
         let url = Url::parse(r2_url).map_err(|error| format!("the Worker's r2_url is no URL: {error}"))?;
-        let plain_is_fine = || url.scheme() == "http" && self.http.allows_plain_http(&url);
-        if url.scheme() != "https" && !plain_is_fine() {
+        let base = self.settings.public_base_url.as_ref();
+        // An operator who names a plain address wants it.
+        let plain_is_fine = url.scheme() == "http"
+            && (base.is_some_and(|base| base.scheme() == "http") || self.http.allows_plain_http(&url));
+        if url.scheme() != "https" && !plain_is_fine {
             return Err("the Worker's r2_url is not https".to_owned());
         }
         if !url.has_host() || !url.username().is_empty() || url.password().is_some() {
             return Err("the Worker's r2_url has no plain host".to_owned());
         }
-        match &self.settings.public_base_url {
+        match base {
             Some(base) if !lies_below(&url, base) => {
                 Err("the Worker's r2_url does not lie below R2_PUBLIC_BASE_URL".to_owned())
             }
@@ -176,15 +195,12 @@ impl LinkStore for WorkerClient {
         let mut tries_left = RETRIES;
         loop {
             let limit = end.saturating_duration_since(Instant::now());
-            let asked = tokio::time::timeout(limit, self.ask(headers.clone(), body.clone(), limit));
-            let failure = match asked.await {
-                Ok(Ok(answer)) => {
-                    self.check_address(&answer.r2_url)?;
-                    let Answer { r2_url, original_filename } = answer;
+            let failure = match self.ask(headers.clone(), body.clone(), limit).await {
+                Ok(Found { r2_url, original_filename }) => {
+                    self.check_address(&r2_url)?;
                     return Ok(Copied { source_url, r2_url, original_filename });
                 }
-                Ok(Err(failure)) => failure,
-                Err(_) => Failure { why: "the Worker did not answer in time".to_owned(), again: false },
+                Err(failure) => failure,
             };
             let wait = self.world.jitter.spread(pause);
             if !failure.again || tries_left == 0 || Instant::now() + wait >= end {
@@ -199,12 +215,12 @@ impl LinkStore for WorkerClient {
 }
 
 /// What a successful answer says.
-struct Answer {
+struct Found {
     r2_url: String,
     original_filename: Option<String>,
 }
 
-fn read_answer(body: &[u8]) -> Result<Answer, String> {
+fn read_answer(body: &[u8]) -> Result<Found, String> {
     let answer: Value =
         serde_json::from_slice(body).map_err(|_| "the Worker's answer is not JSON".to_owned())?;
     if !answer.get("success").is_some_and(is_truthy) {
@@ -214,7 +230,7 @@ fn read_answer(body: &[u8]) -> Result<Answer, String> {
     let r2_url = text("r2_url").filter(|url| !url.is_empty());
     let original_filename = text("original_filename").filter(|name| !name.is_empty()).map(str::to_owned);
     match r2_url {
-        Some(r2_url) => Ok(Answer { r2_url: r2_url.to_owned(), original_filename }),
+        Some(r2_url) => Ok(Found { r2_url: r2_url.to_owned(), original_filename }),
         None => Err("the Worker's answer has no r2_url".to_owned()),
     }
 }

@@ -9,7 +9,7 @@ use crate::mail::Link;
 /// Answers from a list and remembers what was posted.
 #[derive(Default)]
 struct FakeHttp {
-    answers: Mutex<Vec<Result<Reply, String>>>,
+    answers: Mutex<Vec<Result<Answer, SendError>>>,
     posted: Mutex<Vec<(String, HeaderMap, Value)>>,
 }
 
@@ -20,15 +20,18 @@ impl Http for FakeHttp {
         url: &Url,
         headers: HeaderMap,
         body: Bytes,
-        _timeout: Duration,
+        timeout: Duration,
         _cap: usize,
-    ) -> Result<Reply, String> {
+    ) -> Result<Answer, SendError> {
         let body = serde_json::from_slice(&body).expect("the request is JSON");
         self.posted.lock().expect("lock").push((url.to_string(), headers, body));
         let answer = self.answers.lock().expect("lock").pop();
         match answer {
             Some(answer) => answer,
-            None => std::future::pending().await,
+            None => {
+                tokio::time::sleep(timeout).await;
+                Err(SendError::Timeout)
+            }
         }
     }
 
@@ -37,8 +40,9 @@ impl Http for FakeHttp {
     }
 }
 
-fn reply(status: u16, body: &Value) -> Result<Reply, String> {
-    Ok(Reply { status, body: body.to_string().into() })
+fn reply(status: u16, body: &Value) -> Result<Answer, SendError> {
+    let body = body.to_string().into();
+    Ok(Answer { status, headers: HeaderMap::new(), body, truncated: false })
 }
 
 fn job(raw_url: &str, provider: &str, email_id: &str) -> Job {
@@ -57,7 +61,7 @@ fn file() -> Job {
 }
 
 /// A client whose Worker gives `answers`, first one first.
-fn client(mut answers: Vec<Result<Reply, String>>, base: Option<&str>) -> (WorkerClient, Arc<FakeHttp>) {
+fn client(mut answers: Vec<Result<Answer, SendError>>, base: Option<&str>) -> (WorkerClient, Arc<FakeHttp>) {
     answers.reverse();
     let http = Arc::new(FakeHttp { answers: Mutex::new(answers), ..FakeHttp::default() });
     let settings = WorkerSettings {
@@ -120,6 +124,7 @@ async fn an_address_is_believed_only_where_copies_lie() {
         ("https://anywhere.example/file", None, true),
         ("http://127.0.0.1:8080/file", None, true),
         ("http://10.0.0.1/file", None, false),
+        ("http://media.local/r2/file", Some("http://media.local/r2"), true),
         ("javascript:alert(1)", None, false),
         ("file", None, false),
         (" ", None, false),
@@ -131,7 +136,7 @@ async fn an_address_is_believed_only_where_copies_lie() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_worker_is_asked_again_a_little() {
-    let down = || Err("connection refused".to_owned());
+    let down = || Err(SendError::Connect("connection refused".to_owned()));
     let broken = || reply(502, &json!({"success": false, "error": "bad gateway"}));
     let good = || reply(200, &json!({"success": 1, "r2_url": "https://m/x", "original_filename": " a.zip "}));
 
@@ -144,6 +149,10 @@ async fn a_failing_worker_is_asked_again_a_little() {
     let why = worker.offload(file()).await.expect_err("three tries are enough");
     assert_eq!(why, "the Worker answered 502: bad gateway");
     assert_eq!(http.posted.lock().expect("lock").len(), 3);
+
+    let (worker, http) = client(vec![Err(SendError::Refused("private".to_owned())), good()], None);
+    worker.offload(file()).await.expect_err("the guard does not change its mind");
+    assert_eq!(http.posted.lock().expect("lock").len(), 1);
 
     let (worker, http) = client(vec![reply(401, &json!({"error": "Unauthorized"})), good()], None);
     let why = worker.offload(file()).await.expect_err("a refusal is an answer");
