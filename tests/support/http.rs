@@ -159,17 +159,29 @@ pub(crate) fn answer(status: u16, content_type: &str, extra: &str, body: &str) -
     .into_bytes()
 }
 
-/// `GET`s a path of a loopback server, within two seconds.
-pub(crate) async fn get(port: u16, path: &str) -> io::Result<Response> {
+/// The bytes of a request; `extra` holds whole header lines with their CR LF.
+pub(crate) fn request(method: &str, path: &str, extra: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{extra}Content-Length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+/// One request and its answer on a connection of its own, within two seconds.
+pub(crate) async fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
+        stream.write_all(request).await?;
         Reader::new(stream).response().await
     };
-    tokio::time::timeout(Duration::from_secs(2), exchange)
-        .await
-        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    match tokio::time::timeout(Duration::from_secs(2), exchange).await {
+        Ok(answered) => answered,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// `GET`s a path of a loopback server.
+pub(crate) async fn get(port: u16, path: &str) -> io::Result<Response> {
+    exchange(port, &request("GET", path, "Connection: close\r\n", "")).await
 }
 
 #[cfg(test)]

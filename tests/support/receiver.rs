@@ -254,16 +254,12 @@ fn ok() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::support::http;
 
-    fn client() -> reqwest::Client {
-        reqwest::Client::builder().timeout(Duration::from_millis(300)).build().expect("a client")
-    }
-
-    async fn post(receiver: &Receiver, path: &str) -> Result<(u16, String), reqwest::Error> {
+    async fn post(receiver: &Receiver, path: &str) -> io::Result<(u16, String)> {
         let body = r#"{"subject":"Essai [m-1-0]"}"#;
-        let response =
-            client().post(receiver.url(path)).header("webhook-id", "one").body(body).send().await?;
-        Ok((response.status().as_u16(), response.text().await?))
+        let request = http::request("POST", path, "Webhook-Id: one\r\n", body);
+        http::exchange(receiver.port, &request).await.map(|answer| (answer.status, answer.body))
     }
 
     #[tokio::test]
@@ -289,10 +285,14 @@ mod tests {
     async fn hangs_resets_goes_down_and_comes_back() {
         let mut receiver = Receiver::start().await;
         receiver.next("/a", [Answer::Hang, Answer::Reset]);
-        assert!(post(&receiver, "/a").await.expect_err("no answer").is_timeout());
-        assert!(!post(&receiver, "/a").await.expect_err("a reset").is_timeout());
+        assert!(post(&receiver, "/a").await.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert!(
+            post(&receiver, "/a").await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset)
+        );
         receiver.close().await;
-        assert!(post(&receiver, "/a").await.expect_err("nobody there").is_connect());
+        assert!(
+            post(&receiver, "/a").await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        );
         receiver.reopen().await;
         assert_eq!(post(&receiver, "/a").await.expect("an answer").0, 200);
         assert_eq!(receiver.count(), 3);

@@ -140,23 +140,23 @@ async fn respond(request: &Request, shared: &Shared) -> (u16, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::support::http;
 
     #[tokio::test]
     async fn keeps_the_protocol_of_the_reference() {
         let worker = Worker::start(Mode::Copies).await;
-        let url = &worker.environment()[1].1;
-        let client = reqwest::Client::builder().build().expect("a client");
-        let ask = |token: &'static str, body: &'static str| {
-            client.post(url).header("X-R2-FETCH-TOKEN", token).body(body).send()
+        let ask = async |token: &str, body: &str| {
+            let request = http::request("POST", "/", &format!("X-R2-FETCH-TOKEN: {token}\r\n"), body);
+            http::exchange(worker.port, &request).await.expect("an answer")
         };
         let good =
             r#"{"source_url":"https://www.dropbox.com/scl/fo/a?dl=1","object_key":"dropbox/a/b/file"}"#;
-        let answered = ask(TOKEN, good).await.expect("an answer").text().await.expect("text");
+        let answered = ask(TOKEN, good).await.body;
         assert!(answered.contains("https://media.example.net/dropbox/a/b/file"), "{answered}");
-        assert_eq!(ask("wrong", good).await.expect("an answer").status(), 401);
-        assert_eq!(ask(TOKEN, "{}").await.expect("an answer").status(), 400);
+        assert_eq!(ask("wrong", good).await.status, 401);
+        assert_eq!(ask(TOKEN, "{}").await.status, 400);
         worker.behave(Mode::Fails);
-        assert_eq!(ask(TOKEN, good).await.expect("an answer").status(), 502);
+        assert_eq!(ask(TOKEN, good).await.status, 502);
         assert_eq!(worker.requests().len(), 2);
     }
 }

@@ -154,7 +154,8 @@ impl Dovecot {
         let Some(mut master) = self.master.take() else { return };
         let below = descendants(master.id());
         signal(master.id(), Signal::SIGTERM);
-        let deadline = Instant::now() + Duration::from_secs(5);
+        // Sessions are told at once; the master itself waits for helpers that never end.
+        let deadline = Instant::now() + Duration::from_millis(500);
         while master.try_wait().expect("a child of this process").is_none() {
             if Instant::now() > deadline {
                 signal(master.id(), Signal::SIGKILL);
