@@ -29,11 +29,10 @@ pub(crate) mod until;
 pub(crate) mod worker;
 
 pub(crate) use chaos::ChaosProxy;
-pub(crate) use dovecot::Dovecot;
 pub(crate) use full_disk::FullDisk;
 pub(crate) use mails::TestMail;
 pub(crate) use program::Program;
-pub(crate) use receiver::{Answer, Receiver};
+pub(crate) use receiver::Answer;
 pub(crate) use seed::Seed;
 pub(crate) use site::Site;
 pub(crate) use until::{PATIENCE, until};

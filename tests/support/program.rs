@@ -36,8 +36,13 @@ impl Program {
 
     /// Sets a variable for the next start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.environment.retain(|(have, _)| have != name);
+        self.unset(name);
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Removes a variable for the next start.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.retain(|(have, _)| have != name);
     }
 
     /// Starts it through another program, which must `exec` it.
@@ -105,6 +110,13 @@ impl Program {
             ensure(wanted(&answer), || format!("{} {}", answer.status, answer.body)).map(|()| answer)
         })
         .await
+    }
+
+    /// Waits until it has logged this.
+    pub(crate) async fn until_log(&self, text: &str) {
+        let what = format!("{:?} in the log of {}", text, self.name);
+        until(&what, PATIENCE, async || ensure(self.log().contains(text), || "it is not there".to_owned()))
+            .await;
     }
 
     /// The answer of one of its pages.

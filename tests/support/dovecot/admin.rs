@@ -4,7 +4,6 @@ use async_imap::Session;
 use futures::TryStreamExt as _;
 use tokio::net::TcpStream;
 
-use super::super::mails::TestMail;
 use super::{PASSWORD, USER};
 
 /// How many mails of the INBOX are read, and how many are not.
@@ -31,11 +30,6 @@ impl Admin {
         client.read_response().await.expect("a greeting").expect("a greeting");
         let session = client.login(USER, PASSWORD).await.map_err(|(error, _)| error).expect("a login");
         Self { session }
-    }
-
-    /// The session itself, for what is measured.
-    pub(crate) fn into_session(self) -> Session<TcpStream> {
-        self.session
     }
 
     /// Says goodbye.
@@ -80,15 +74,19 @@ impl Admin {
         self.session.close().await.expect("CLOSE");
     }
 
-    /// Adds one mail to the INBOX.
-    pub(crate) async fn append(&mut self, mail: &TestMail) {
-        self.session.append("INBOX", None, None, &mail.raw).await.expect("APPEND");
-    }
-
     /// Marks every mail of the INBOX as read.
     pub(crate) async fn mark_all_seen(&mut self) {
+        self.store_all(r"+FLAGS.SILENT (\Seen)").await;
+    }
+
+    /// Marks every mail of the INBOX as unread.
+    pub(crate) async fn mark_all_unseen(&mut self) {
+        self.store_all(r"-FLAGS.SILENT (\Seen)").await;
+    }
+
+    async fn store_all(&mut self, change: &str) {
         self.session.select("INBOX").await.expect("SELECT");
-        let flags = self.session.store("1:*", r"+FLAGS.SILENT (\Seen)").await.expect("STORE");
+        let flags = self.session.store("1:*", change).await.expect("STORE");
         flags.try_collect::<Vec<_>>().await.expect("STORE");
     }
 }
