@@ -25,6 +25,7 @@ async fn a_full_disk_holds_the_mails_and_says_so() {
     // What is not in the journal is neither sent nor marked.
     let seen = site.dovecot.seen().await;
     assert!(seen.unseen > 0, "{seen:?}");
+    assert!(!worker.is_ready().await, "it stays unready as long as the disk is full");
 
     disk.free(&worker);
     all.extend(held);

@@ -1,6 +1,7 @@
 //! The compiled program as a child process.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -57,6 +58,13 @@ impl Program {
     /// Everything it has said so far, in all its lives.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// The last lines of it.
+    pub(crate) fn tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(80)..].join("\n")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -124,6 +132,11 @@ impl Program {
         http::get(self.port, path).await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
+    /// Whether `/readyz` answers 200 now.
+    pub(crate) async fn is_ready(&self) -> bool {
+        http::get(self.port, "/readyz").await.is_ok_and(|answer| answer.status == 200)
+    }
+
     /// Id of the running process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running program").id()
@@ -172,7 +185,7 @@ impl Program {
 
     /// Runs another subcommand with the same environment and folder.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Finished {
-        let out = tempfile::tempfile_in(&self.folder).expect("a temporary file");
+        let mut out = tempfile::tempfile_in(&self.folder).expect("a temporary file");
         let mut child = self
             .command(arguments)
             .stdout(out.try_clone().expect("a second handle"))
@@ -185,8 +198,6 @@ impl Program {
         })
         .await;
         let mut text = String::new();
-        use std::io::{Read as _, Seek as _};
-        let mut out = out;
         out.rewind().and_then(|()| out.read_to_string(&mut text).map(|_| ())).expect("its output");
         Finished { status, text }
     }
@@ -210,10 +221,7 @@ pub(crate) struct Finished {
 impl Drop for Program {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<_> = log.lines().collect();
-            eprintln!("--- the last lines of {} ---", self.name);
-            eprintln!("{}", lines[lines.len().saturating_sub(80)..].join("\n"));
+            eprintln!("--- the last lines of {} ---\n{}", self.name, self.tail());
         }
         self.kill();
     }

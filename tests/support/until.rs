@@ -17,13 +17,18 @@ pub(crate) async fn until<T, E: Display>(
     mut check: impl AsyncFnMut() -> Result<T, E>,
 ) -> T {
     let started = Instant::now();
+    let mut pause = Duration::from_millis(4);
     loop {
         match check().await {
             Ok(found) => return found,
             Err(obstacle) if started.elapsed() >= patience => {
                 panic!("waited {:.0?} for {what}, but: {obstacle}", started.elapsed())
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(15)).await,
+            Err(_) => {
+                // Looking costs processor time that the watched ones need.
+                tokio::time::sleep(pause).await;
+                pause = (pause * 5 / 4).min(Duration::from_millis(60));
+            }
         }
     }
 }
