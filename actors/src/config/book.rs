@@ -106,7 +106,13 @@ impl Book {
     }
 
     /// Ends the benefit of the doubt: what looks half-written is refused now.
-    pub fn insist(&mut self, key: Key, read: Result<Read, StoreError>, env: &EnvDefaults, now: DateTime<Utc>) {
+    pub fn insist(
+        &mut self,
+        key: Key,
+        read: Result<Read, StoreError>,
+        env: &EnvDefaults,
+        now: DateTime<Utc>,
+    ) {
         self.take(key, read.clone(), env, now);
         if let Some(entry) = self.entries.get_mut(&key)
             && entry.suspect_since.is_some()

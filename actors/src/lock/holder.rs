@@ -174,7 +174,10 @@ impl Holder {
     async fn release(&self, fence: &Fence) {
         let command = LeaseCommand::Release { holder: self.worker.clone(), fence: fence.token };
         if let Err(error) = self.record(&command, fence, Moment::now(&self.world)).await {
-            tracing::warn!(error, "the release of the lease is not in the journal; the next holder takes it over");
+            tracing::warn!(
+                error,
+                "the release of the lease is not in the journal; the next holder takes it over"
+            );
         }
         self.give_back().await;
         tracing::info!(fence = fence.token, "lease released");
@@ -183,7 +186,9 @@ impl Holder {
     async fn give_back(&self) {
         match tokio::time::timeout(self.step(), self.store.release()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be released, it runs out by itself"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the lease could not be released, it runs out by itself")
+            }
             Err(_) => tracing::warn!("the lease store did not answer in time, the lease runs out by itself"),
         }
     }
@@ -219,8 +224,7 @@ impl Holder {
             .map(|event| event.to_new(self.world.ids.next()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Failure::Final(error.to_string()))?;
-        let expected =
-            if lease.version == 0 { Expected::NoStream } else { Expected::Exact(lease.version) };
+        let expected = if lease.version == 0 { Expected::NoStream } else { Expected::Exact(lease.version) };
         let commit = Commit {
             at: self.world.now(),
             writes: vec![StreamWrite { stream, expected, events }],

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use self::holder::POLLER;
 use self::holder::Holder;
+pub use self::holder::POLLER;
 use self::store::LeaseStore;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Fence, Journal};

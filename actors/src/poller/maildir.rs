@@ -182,9 +182,9 @@ impl Session for MaildirSession {
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
 ) -> Result<T, SourceError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(SourceError::Unreachable(format!("reading the Maildir broke off: {error}"))))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(SourceError::Unreachable(format!("reading the Maildir broke off: {error}")))
+    })
 }
 
 /// Where a mail lies.

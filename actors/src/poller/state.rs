@@ -116,11 +116,7 @@ impl Aggregate for Mailbox {
     /// Whatever a mailbox does is a fact.
     type Reject = Infallible;
 
-    fn decide(
-        &self,
-        command: &MailboxCommand,
-        now: &DateTime<Utc>,
-    ) -> Result<Vec<MailboxEvent>, Infallible> {
+    fn decide(&self, command: &MailboxCommand, now: &DateTime<Utc>) -> Result<Vec<MailboxEvent>, Infallible> {
         Ok(match command {
             MailboxCommand::Open { mailbox, validity, uid_next } => {
                 self.open(mailbox, *validity, *uid_next, *now)

@@ -86,12 +86,14 @@ async fn open(settings: &ImapSettings, patience: &Patience) -> Result<Client<Wat
         ImapSecurity::StartTls => {
             let mut client = Client::new(watched(Box::new(tcp)));
             greeting(&mut client).await?;
-            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match explain(&error) {
-                SourceError::Declined(why) => SourceError::Settings(format!(
-                    "{}:{} does not do STARTTLS ({why}), and the password is not sent without it",
-                    settings.host, settings.port
-                )),
-                other => other,
+            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| {
+                match explain(&error) {
+                    SourceError::Declined(why) => SourceError::Settings(format!(
+                        "{}:{} does not do STARTTLS ({why}), and the password is not sent without it",
+                        settings.host, settings.port
+                    )),
+                    other => other,
+                }
             })?;
             // Whatever came in plain after the server's OK is dropped with the old client.
             let tls = encrypt(settings, client.into_inner().into_inner()).await?;
@@ -107,7 +109,8 @@ async fn dial(settings: &ImapSettings) -> Result<TcpStream, SourceError> {
         .await
         .map_err(|error| unreachable(format!("the name cannot be resolved: {error}")))?
         .collect();
-    if settings.security == ImapSecurity::Plain && !addresses.iter().all(|address| address.ip().is_loopback()) {
+    if settings.security == ImapSecurity::Plain && !addresses.iter().all(|address| address.ip().is_loopback())
+    {
         return Err(SourceError::Settings(format!(
             "{host} is not a loopback address, and IMAP without TLS is for loopback only: use TLS (port 993) or STARTTLS"
         )));
@@ -168,7 +171,9 @@ fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, SourceError> {
 async fn greeting(client: &mut Client<Watched>) -> Result<(), SourceError> {
     let response = match client.read_response().await {
         Ok(Some(response)) => response,
-        Ok(None) => return Err(SourceError::Unreachable("the server hung up before its greeting".to_owned())),
+        Ok(None) => {
+            return Err(SourceError::Unreachable("the server hung up before its greeting".to_owned()));
+        }
         Err(error) => return Err(explain_io(&error)),
     };
     match response.parsed() {
@@ -180,10 +185,7 @@ async fn greeting(client: &mut Client<Watched>) -> Result<(), SourceError> {
     }
 }
 
-async fn log_in(
-    settings: &ImapSettings,
-    client: Client<Watched>,
-) -> Result<(Connection, bool), SourceError> {
+async fn log_in(settings: &ImapSettings, client: Client<Watched>) -> Result<(Connection, bool), SourceError> {
     let login = client.login_with_capabilities(&settings.user, settings.password.expose_secret()).await;
     let (mut session, capabilities) = login.map_err(|(error, _)| refusal(settings, &error))?;
     let capabilities = match capabilities {
