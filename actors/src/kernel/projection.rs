@@ -5,13 +5,15 @@
 //! reader never sees one without the other. It can always be dropped and rebuilt:
 //! the content must depend on the events alone, in log order.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use sha2::{Digest, Sha256};
 
 use crate::kernel::event::Recorded;
+use crate::kernel::guardian::panic_text;
 
 /// A read model.
 pub trait Projection: Send + Sync {
@@ -99,6 +101,9 @@ impl std::fmt::Debug for Views {
 /// Creates the checkpoint table and every projection whose stored version differs,
 /// dropping its old tables. Returns the names of those that must be replayed from 0.
 ///
+/// A checkpoint of a projection that is not in `projections` is forgotten: nobody feeds
+/// that projection any more, so it is rebuilt if it ever comes back.
+///
 /// # Errors
 /// What SQLite says.
 pub fn prepare(db: &Connection, projections: &[Box<dyn Projection>]) -> rusqlite::Result<Vec<&'static str>> {
@@ -107,6 +112,7 @@ pub fn prepare(db: &Connection, projections: &[Box<dyn Projection>]) -> rusqlite
              name TEXT PRIMARY KEY, version INTEGER NOT NULL, position INTEGER NOT NULL
          ) WITHOUT ROWID;",
     )?;
+    forget_unknown(db, projections)?;
     let mut fresh = Vec::new();
     for projection in projections {
         let stored: Option<u32> = {
@@ -124,6 +130,75 @@ pub fn prepare(db: &Connection, projections: &[Box<dyn Projection>]) -> rusqlite
         fresh.push(projection.name());
     }
     Ok(fresh)
+}
+
+fn forget_unknown(db: &Connection, projections: &[Box<dyn Projection>]) -> rusqlite::Result<()> {
+    let mut query = db.prepare("SELECT name FROM projection")?;
+    let names: Vec<String> = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for name in names {
+        if !projections.iter().any(|projection| projection.name() == name) {
+            db.execute("DELETE FROM projection WHERE name = ?1", [name])?;
+        }
+    }
+    Ok(())
+}
+
+/// Feeds one event to every projection.
+///
+/// A projection that fails or panics over an event has passed it over: that is logged and
+/// counted (`render_signal_projection_errors_total`), and the journal goes on. It does so
+/// again whenever it is rebuilt, so its content stays a function of the log.
+///
+/// # Errors
+/// Only when the database itself fails (full, unreadable, busy): the transaction is lost.
+pub fn feed(db: &Connection, projections: &[Box<dyn Projection>], event: &Recorded) -> rusqlite::Result<()> {
+    for projection in projections {
+        feed_one(db, projection.as_ref(), event)?;
+    }
+    Ok(())
+}
+
+/// Feeds one event to one projection; see [`feed`].
+///
+/// # Errors
+/// See [`feed`].
+pub fn feed_one(db: &Connection, projection: &dyn Projection, event: &Recorded) -> rusqlite::Result<()> {
+    let applied = std::panic::catch_unwind(AssertUnwindSafe(|| projection.apply(db, event)));
+    let why = match applied {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) if breaks_transaction(&error) => return Err(error),
+        Ok(Err(error)) => error.to_string(),
+        Err(payload) => panic_text(payload.as_ref()),
+    };
+    tracing::error!(
+        projection = projection.name(),
+        position = event.position,
+        kind = event.kind,
+        why,
+        "a projection could not take an event in and passed it over"
+    );
+    metrics::counter!("render_signal_projection_errors_total", "projection" => projection.name())
+        .increment(1);
+    Ok(())
+}
+
+/// Whether the database failed, as opposed to the statement.
+fn breaks_transaction(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::ReadOnly
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::CannotOpen
+        )
+    )
 }
 
 /// Drops a projection's tables and creates them anew, with its checkpoint at 0.
@@ -152,13 +227,14 @@ pub fn checkpoint(db: &Connection, name: &str) -> rusqlite::Result<u64> {
     query.query_row([name], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
 }
 
-/// Moves every projection's checkpoint to `position`.
+/// Moves the checkpoint of a projection to `position`.
 ///
 /// # Errors
 /// What SQLite says.
-pub fn advance(db: &Connection, position: u64) -> rusqlite::Result<()> {
+pub fn advance(db: &Connection, name: &str, position: u64) -> rusqlite::Result<()> {
     let position = i64::try_from(position).unwrap_or(i64::MAX);
-    db.prepare_cached("UPDATE projection SET position = ?1 WHERE position < ?1")?.execute([position])?;
+    db.prepare_cached("UPDATE projection SET position = ?2 WHERE name = ?1 AND position < ?2")?
+        .execute((name, position))?;
     Ok(())
 }
 

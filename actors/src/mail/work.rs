@@ -145,7 +145,7 @@ pub fn deliver_rows(
         if due == Due::Reserved && order.is_none() {
             continue;
         }
-        let body_key = delivery_body_key(&mail.email_id, &planned.target);
+        let body_key = delivery_body_key(&meta.email_id, &planned.target);
         let final_body = due != Due::Reserved;
         if final_body {
             bodies.push(Body {

@@ -1,3 +1,8 @@
 //! (to come)
 
+pub mod address;
+pub mod breaker;
+pub mod rate;
+pub mod retry;
+pub mod sign;
 pub mod state;

@@ -7,9 +7,11 @@
 //! * [`memory`]: the reference model, for tests and simulation.
 //! * [`sqlite`]: the embedded journal, one file.
 
-pub mod conformance;
+#[cfg(test)]
+mod conformance;
 pub mod memory;
 pub mod persist;
+mod rules;
 pub mod sqlite;
 
 use std::collections::HashMap;

@@ -1,0 +1,397 @@
+//! The journal in memory: the reference model, for tests and for simulation.
+//!
+//! One mutex, no threads, no timers of its own: under `tokio::time::pause` a run is
+//! the same each time. [`Faults`] are asked before each operation, and
+//! [`MemoryJournal::crash`] forgets what had not reached the disk.
+
+mod model;
+
+pub(super) use model::missing_body;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use self::model::{Change, Model, Touched};
+use super::{
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
+    Queue, VerifyReport,
+};
+use crate::kernel::clock::World;
+use crate::kernel::event::{Recorded, StreamId};
+use crate::kernel::projection::{self, Projections, ViewError, ViewJob, ViewRunner, Views};
+
+/// What is about to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultPoint {
+    /// A commit, a new fence or a purge.
+    Append,
+    /// A claim, or making rows due.
+    Claim,
+    /// Anything that only reads.
+    Read,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    Ok,
+    /// It is refused, and nothing has changed.
+    Rejected,
+    /// It is done, but the answer is lost. A read is simply lost.
+    IndeterminateWritten,
+    /// It is not done, and nobody knows.
+    IndeterminateNotWritten,
+    /// It is done, but only after this long (of tokio's time).
+    Delay(Duration),
+}
+
+/// Decides what goes wrong. Asked once before each operation, in order.
+pub trait Faults: Send + Sync {
+    /// What happens to the next operation.
+    fn next(&self, point: FaultPoint) -> Fault;
+}
+
+/// How an operation ended badly.
+enum Lost {
+    Rejected,
+    Unknown,
+}
+
+const REJECTED: &str = "injected fault: refused";
+const UNKNOWN: &str = "injected fault: no answer";
+const CLOSED: &str = "the journal is closed";
+
+impl From<Lost> for JournalError {
+    fn from(lost: Lost) -> Self {
+        Self::Unavailable(
+            match lost {
+                Lost::Rejected => REJECTED,
+                Lost::Unknown => UNKNOWN,
+            }
+            .to_owned(),
+        )
+    }
+}
+
+impl From<Lost> for AppendError {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Rejected => Self::Rejected(REJECTED.to_owned()),
+            Lost::Unknown => Self::Indeterminate(UNKNOWN.to_owned()),
+        }
+    }
+}
+
+struct State {
+    model: Model,
+    changes: Vec<Change>,
+    tables: Result<Connection, String>,
+    closed: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    projections: Projections,
+    faults: Option<Arc<dyn Faults>>,
+    hints: watch::Sender<Hint>,
+}
+
+/// The journal in memory. See the module page.
+pub struct MemoryJournal {
+    world: World,
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for MemoryJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemoryJournal")
+    }
+}
+
+impl MemoryJournal {
+    /// An empty journal without faults.
+    #[must_use]
+    pub fn new(world: World, projections: Projections) -> Self {
+        Self::build(world, projections, None)
+    }
+
+    /// An empty journal that asks `faults` before each operation.
+    #[must_use]
+    pub fn with_faults(world: World, projections: Projections, faults: Arc<dyn Faults>) -> Self {
+        Self::build(world, projections, Some(faults))
+    }
+
+    fn build(world: World, projections: Projections, faults: Option<Arc<dyn Faults>>) -> Self {
+        let state = State {
+            model: Model::default(),
+            changes: Vec::new(),
+            tables: empty_tables(&projections),
+            closed: false,
+        };
+        let shared = Shared {
+            state: Mutex::new(state),
+            projections,
+            faults,
+            hints: watch::Sender::new(Hint::default()),
+        };
+        Self { world, shared: Arc::new(shared) }
+    }
+
+    /// The process dies and its successor opens the journal: the last `lose_last` changes
+    /// (commits, claims, fences …) had not reached the disk and never happened.
+    ///
+    /// A closed journal is open again afterwards.
+    pub fn crash(&self, lose_last: usize) {
+        let mut state = self.shared.lock();
+        let kept = state.changes.len().saturating_sub(lose_last);
+        state.changes.truncate(kept);
+        let mut model = Model::default();
+        for change in &state.changes {
+            model.redo(change);
+        }
+        state.tables = empty_tables(&self.shared.projections).and_then(|tables| {
+            self.shared.feed(&tables, &model.log(0, usize::MAX))?;
+            Ok(tables)
+        });
+        state.model = model;
+        state.closed = false;
+        let position = state.model.head();
+        drop(state);
+        self.shared.hint(position, [1; 4]);
+    }
+
+    async fn ask(&self, point: FaultPoint) -> Fault {
+        let Some(faults) = &self.shared.faults else { return Fault::Ok };
+        let fault = faults.next(point);
+        if let Fault::Delay(pause) = fault {
+            tokio::time::sleep(pause).await;
+        }
+        fault
+    }
+
+    /// Runs a change under the lock, with the fault that was drawn for it.
+    async fn change<T>(
+        &self,
+        point: FaultPoint,
+        make: impl FnOnce(&mut State) -> Option<(Change, T)>,
+    ) -> Result<Option<T>, JournalError> {
+        let fault = self.ask(point).await;
+        let mut state = self.shared.lock();
+        if state.closed {
+            return Err(JournalError::Unavailable(CLOSED.to_owned()));
+        }
+        match fault {
+            Fault::Rejected => return Err(Lost::Rejected.into()),
+            Fault::IndeterminateNotWritten => return Err(Lost::Unknown.into()),
+            Fault::Ok | Fault::Delay(_) | Fault::IndeterminateWritten => {}
+        }
+        let Some((change, made)) = make(&mut state) else { return Ok(None) };
+        state.changes.push(change);
+        if fault == Fault::IndeterminateWritten { Err(Lost::Unknown.into()) } else { Ok(Some(made)) }
+    }
+
+    async fn read<T>(&self, look: impl FnOnce(&Model) -> T) -> Result<T, JournalError> {
+        match self.ask(FaultPoint::Read).await {
+            Fault::Ok | Fault::Delay(_) => {}
+            Fault::Rejected => return Err(Lost::Rejected.into()),
+            Fault::IndeterminateWritten | Fault::IndeterminateNotWritten => return Err(Lost::Unknown.into()),
+        }
+        let state = self.shared.lock();
+        if state.closed {
+            return Err(JournalError::Unavailable(CLOSED.to_owned()));
+        }
+        Ok(look(&state.model))
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hint(&self, position: u64, touched: Touched) {
+        self.hints.send_modify(|hint| {
+            hint.position = position;
+            for (count, more) in hint.queues.iter_mut().zip(touched) {
+                *count += more;
+            }
+        });
+    }
+
+    fn feed(&self, tables: &Connection, events: &[Recorded]) -> Result<(), String> {
+        let feed = || -> rusqlite::Result<()> {
+            for event in events {
+                projection::feed(tables, &self.projections, event)?;
+                for one in self.projections.iter() {
+                    projection::advance(tables, one.name(), event.position)?;
+                }
+            }
+            Ok(())
+        };
+        feed().map_err(|error| error.to_string())
+    }
+}
+
+fn empty_tables(projections: &Projections) -> Result<Connection, String> {
+    let open = || -> rusqlite::Result<Connection> {
+        let tables = Connection::open_in_memory()?;
+        projection::prepare(&tables, projections)?;
+        Ok(tables)
+    };
+    open().map_err(|error| error.to_string())
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
+        let fault = self.ask(FaultPoint::Append).await;
+        let mut state = self.shared.lock();
+        if state.closed {
+            return Err(AppendError::Rejected(CLOSED.to_owned()));
+        }
+        match fault {
+            Fault::Rejected => return Err(Lost::Rejected.into()),
+            Fault::IndeterminateNotWritten => return Err(Lost::Unknown.into()),
+            Fault::Ok | Fault::Delay(_) | Fault::IndeterminateWritten => {}
+        }
+        let outcome = state.model.append(&commit)?;
+        if !outcome.appended.already_there {
+            state.changes.push(Change::Commit(Arc::new(commit)));
+            let fed = state.tables.as_ref().map(|tables| self.shared.feed(tables, &outcome.new));
+            if let Ok(Err(error)) = fed {
+                state.tables = Err(error);
+            }
+        }
+        let position = state.model.head();
+        drop(state);
+        self.shared.hint(position, outcome.touched);
+        if fault == Fault::IndeterminateWritten { Err(Lost::Unknown.into()) } else { Ok(outcome.appended) }
+    }
+
+    async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
+        self.read(|model| model.stream(stream, after)).await
+    }
+
+    async fn read_log(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
+        self.read(|model| model.log(after, limit)).await
+    }
+
+    async fn head(&self) -> Result<u64, JournalError> {
+        self.read(Model::head).await
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
+        let ids = &self.world.ids;
+        let claimed = self
+            .change(FaultPoint::Claim, |state| {
+                let claimed = state.model.claim(&request, || ids.next());
+                let tokens: Vec<_> = claimed.iter().map(|row| row.claim).collect();
+                (!tokens.is_empty()).then(|| (Change::Claim(Arc::new(request), tokens), claimed))
+            })
+            .await?;
+        Ok(claimed.unwrap_or_default())
+    }
+
+    async fn hasten(
+        &self,
+        queue: Queue,
+        partition: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, JournalError> {
+        let count = self
+            .change(FaultPoint::Claim, |state| {
+                let count = state.model.hasten(queue, partition, now);
+                (count > 0).then(|| (Change::Hasten(queue, partition.map(str::to_owned), now), count))
+            })
+            .await?
+            .unwrap_or(0);
+        if count > 0 {
+            let position = self.shared.lock().model.head();
+            self.shared.hint(position, Queue::ALL.map(|of| u64::from(of == queue)));
+        }
+        Ok(count)
+    }
+
+    async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {
+        self.read(|model| model.next_due(queue)).await
+    }
+
+    async fn outbox(&self, queue: Queue, limit: usize) -> Result<Vec<OutboxRow>, JournalError> {
+        let now = self.world.now();
+        self.read(|model| model.outbox(queue, limit, now)).await
+    }
+
+    async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
+        self.read(|model| model.body(key)).await
+    }
+
+    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
+        let raised = self
+            .change(FaultPoint::Append, |state| {
+                Some((Change::RaiseFence(lease.to_owned()), state.model.raise_fence(lease)))
+            })
+            .await?;
+        Ok(raised.unwrap_or_default())
+    }
+
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
+        let purged = self
+            .change(FaultPoint::Append, |state| {
+                let purged = state.model.purge(now);
+                (purged > 0).then_some((Change::Purge(now), purged))
+            })
+            .await?;
+        Ok(purged.unwrap_or_default())
+    }
+
+    fn hints(&self) -> watch::Receiver<Hint> {
+        self.shared.hints.subscribe()
+    }
+
+    fn views(&self) -> Views {
+        Views::new(Arc::clone(&self.shared) as Arc<dyn ViewRunner>)
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Memory
+    }
+
+    async fn verify(&self) -> Result<VerifyReport, JournalError> {
+        self.read(Model::verify).await
+    }
+
+    async fn close(&self) {
+        self.shared.lock().closed = true;
+    }
+}
+
+#[async_trait]
+impl ViewRunner for Shared {
+    async fn run(&self, job: ViewJob) -> Result<(), ViewError> {
+        let fault = self.faults.as_ref().map_or(Fault::Ok, |faults| faults.next(FaultPoint::Read));
+        match fault {
+            Fault::Ok => {}
+            Fault::Delay(pause) => tokio::time::sleep(pause).await,
+            _ => return Err(ViewError(UNKNOWN.to_owned())),
+        }
+        let state = self.lock();
+        if state.closed {
+            return Err(ViewError(CLOSED.to_owned()));
+        }
+        match &state.tables {
+            Ok(tables) => job(tables),
+            Err(error) => return Err(ViewError(error.clone())),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

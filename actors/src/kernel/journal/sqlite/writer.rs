@@ -1,0 +1,380 @@
+//! The writer: one thread that owns the writing connection.
+//!
+//! It takes everything that waits in its queue into one transaction, commits once, and only
+//! then answers. While the disk is busy with one group the next one gathers by itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+
+use super::append::{self, Tx};
+use super::{outbox, schema};
+use crate::kernel::clock::World;
+use crate::kernel::journal::{
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Hint, JournalError, Queue,
+};
+use crate::kernel::projection::{self, Projections};
+
+/// Operations waiting or under way, in all.
+const PERMITS: usize = 512;
+
+/// Operations in one transaction, at most.
+const GROUP: usize = 128;
+
+/// Bytes of bodies in one transaction, about: bounds the memory that a group needs.
+const GROUP_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// Pause between looks for the commits of other processes while nothing is asked.
+const LOOK_ABROAD: Duration = Duration::from_millis(250);
+
+/// Said when the writer is gone.
+pub(super) const CLOSED: &str = "the journal is closed";
+
+/// Something to do.
+pub(super) enum Op {
+    Append(Box<Commit>),
+    Claim(ClaimRequest),
+    Hasten { queue: Queue, partition: Option<String>, now: DateTime<Utc> },
+    Purge { now: DateTime<Utc>, limit: u64 },
+    RaiseFence(String),
+    Rebuild,
+    Close,
+}
+
+/// What came of it.
+pub(super) enum Done {
+    Appended(Result<Appended, AppendError>),
+    Claimed(Vec<Claimed>),
+    Number(u64),
+}
+
+/// The database failed.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    /// Nothing was written.
+    NotWritten(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+impl From<Trouble> for AppendError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotWritten(why) => Self::Rejected(why),
+            Trouble::Unknown(why) => Self::Indeterminate(why),
+        }
+    }
+}
+
+impl From<Trouble> for JournalError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotWritten(why) | Trouble::Unknown(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+struct Job {
+    op: Op,
+    answer: oneshot::Sender<Result<Done, Trouble>>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// How to ask the writer.
+pub(super) struct Writer {
+    jobs: Sender<Job>,
+    permits: Arc<Semaphore>,
+}
+
+impl Writer {
+    /// Starts the thread on a checked connection.
+    pub(super) fn start(
+        path: PathBuf,
+        db: Connection,
+        world: World,
+        projections: Projections,
+        hints: watch::Sender<Hint>,
+    ) -> std::io::Result<Self> {
+        let (jobs, queue) = std::sync::mpsc::channel();
+        let noticed = data_version(&db).unwrap_or_default();
+        let worker = Worker { path, db: Some(db), world, projections, hints, noticed, fed: None };
+        std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || worker.run(&queue))?;
+        Ok(Self { jobs, permits: Arc::new(Semaphore::new(PERMITS)) })
+    }
+
+    /// Has something done. Waits for its turn when much is under way.
+    ///
+    /// Dropping the future does not undo what was asked.
+    pub(super) async fn ask(&self, op: Op) -> Result<Done, Trouble> {
+        let closed = || Trouble::NotWritten(CLOSED.to_owned());
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
+        self.send(op, Some(permit)).await
+    }
+
+    async fn send(&self, op: Op, permit: Option<OwnedSemaphorePermit>) -> Result<Done, Trouble> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs
+            .send(Job { op, answer, _permit: permit })
+            .map_err(|_| Trouble::NotWritten(CLOSED.to_owned()))?;
+        answered.await.map_err(|_| Trouble::Unknown("the journal's writer stopped".to_owned()))?
+    }
+
+    /// Refuses what comes from now on, finishes what is under way, closes the file.
+    pub(super) async fn close(&self) {
+        self.permits.close();
+        // An error says that it was closed before.
+        drop(self.send(Op::Close, None).await);
+    }
+}
+
+struct Worker {
+    path: PathBuf,
+    /// `None` after a failure: opened again for the next group.
+    db: Option<Connection>,
+    world: World,
+    projections: Projections,
+    hints: watch::Sender<Hint>,
+    /// SQLite's data version when hints were last given: another one means that another
+    /// process has written since.
+    noticed: i64,
+    /// The same, for when the projections were last known to have seen everything.
+    fed: Option<i64>,
+}
+
+impl Worker {
+    fn run(mut self, queue: &Receiver<Job>) {
+        loop {
+            let first = match queue.recv_timeout(LOOK_ABROAD) {
+                Ok(job) => job,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look_abroad();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let (group, close) = gather(first, queue);
+            if !group.is_empty() {
+                self.serve(group);
+            }
+            if let Some(close) = close {
+                self.finish(close, queue);
+                return;
+            }
+        }
+    }
+
+    fn finish(mut self, close: Job, queue: &Receiver<Job>) {
+        self.db = None;
+        drop(close.answer.send(Ok(Done::Number(0))));
+        while let Ok(late) = queue.try_recv() {
+            drop(late.answer.send(Err(Trouble::NotWritten(CLOSED.to_owned()))));
+        }
+    }
+
+    /// Does a group and answers. When it was not written as a whole, each operation is tried
+    /// alone: a small one may still fit on a full disk, and a bad one harms nobody else.
+    fn serve(&mut self, group: Vec<Job>) {
+        let started = Instant::now();
+        let size = group.len();
+        let answers: Vec<Result<Done, Trouble>> = match self.attempt(&group) {
+            Ok(done) => done.into_iter().map(Ok).collect(),
+            Err(Trouble::NotWritten(_)) if size > 1 => group
+                .iter()
+                .map(|job| {
+                    let done = self.attempt(std::slice::from_ref(job))?;
+                    done.into_iter().next().ok_or_else(|| Trouble::Unknown("no answer".to_owned()))
+                })
+                .collect(),
+            Err(trouble) => (0..size).map(|_| Err(trouble.clone())).collect(),
+        };
+        // How long a group of operations took to be on the disk, and how many shared the trip.
+        metrics::histogram!("render_signal_journal_group_seconds").record(started.elapsed());
+        #[expect(clippy::cast_precision_loss, reason = "at most a few hundred")]
+        metrics::histogram!("render_signal_journal_group_size").record(size as f64);
+        for (job, answer) in group.into_iter().zip(answers) {
+            // The asker may have gone away; there is nobody to tell.
+            drop(job.answer.send(answer));
+        }
+    }
+
+    fn attempt(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => {
+                self.fed = None;
+                schema::reopen(&self.path).map_err(|error| Trouble::NotWritten(self.text(&error)))?
+            }
+        };
+        let (outcome, usable) = self.transact(&db, group);
+        if let Err(trouble) = &outcome {
+            tracing::error!(?trouble, path = %self.path.display(), "the journal could not write");
+            // Transactions that failed; each answer went to whoever asked.
+            metrics::counter!("render_signal_journal_failures_total").increment(1);
+        }
+        if usable {
+            self.db = Some(db);
+        }
+        outcome
+    }
+
+    /// One transaction. Also says whether the connection may be used again.
+    fn transact(&mut self, db: &Connection, group: &[Job]) -> (Result<Vec<Done>, Trouble>, bool) {
+        let applied = match self.apply(db, group) {
+            Ok(applied) => applied,
+            Err(error) => {
+                let usable = roll_back(db) && !is_broken(&error);
+                return (Err(Trouble::NotWritten(self.text(&error))), usable);
+            }
+        };
+        let committed = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(error) = committed {
+            let undone = roll_back(db);
+            let text = self.text(&error);
+            // A full disk is told before the end mark of the transaction is written.
+            return match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) if undone => {
+                    (Err(Trouble::NotWritten(text)), true)
+                }
+                _ => (Err(Trouble::Unknown(text)), false),
+            };
+        }
+        self.fed = Some(applied.version);
+        let foreign = u64::from(applied.version != self.noticed);
+        self.noticed = applied.version;
+        self.hint(applied.head, applied.touched.map(|count| count + foreign));
+        (Ok(applied.done), true)
+    }
+
+    fn apply(&self, db: &Connection, group: &[Job]) -> rusqlite::Result<Applied> {
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut tx = Tx::load(db, &self.projections)?;
+        let version = data_version(db)?;
+        if self.fed != Some(version) {
+            append::catch_up(db, &self.projections, tx.head)?;
+        }
+        let before = tx.head;
+        let mut done = Vec::with_capacity(group.len());
+        for job in group {
+            done.push(self.one(&mut tx, &job.op)?);
+        }
+        if tx.head != before {
+            for one in self.projections.iter() {
+                projection::advance(db, one.name(), tx.head)?;
+            }
+        }
+        Ok(Applied { done, head: tx.head, touched: tx.touched, version })
+    }
+
+    fn one(&self, tx: &mut Tx<'_>, op: &Op) -> rusqlite::Result<Done> {
+        Ok(match op {
+            Op::Append(commit) => Done::Appended(append::append(tx, commit)?),
+            Op::Claim(request) => Done::Claimed(outbox::claim(tx.db, request, self.world.ids.as_ref())?),
+            Op::Hasten { queue, partition, now } => {
+                Done::Number(outbox::hasten(tx, *queue, partition.as_deref(), *now)?)
+            }
+            Op::Purge { now, limit } => Done::Number(outbox::purge(tx.db, *now, *limit)?),
+            Op::RaiseFence(lease) => {
+                let token: i64 = tx
+                    .db
+                    .prepare_cached(
+                        "INSERT INTO fence (lease, token) VALUES (?1, 1)
+                         ON CONFLICT (lease) DO UPDATE SET token = token + 1 RETURNING token",
+                    )?
+                    .query_row([lease], |row| row.get(0))?;
+                Done::Number(super::rows::unsigned(token))
+            }
+            Op::Rebuild => {
+                for one in self.projections.iter() {
+                    projection::reset(tx.db, one.as_ref())?;
+                }
+                append::catch_up(tx.db, &self.projections, tx.head)?;
+                Done::Number(tx.head)
+            }
+            Op::Close => Done::Number(0),
+        })
+    }
+
+    fn hint(&self, head: u64, touched: [u64; 4]) {
+        self.hints.send_if_modified(|hint| {
+            let news = head != hint.position || touched != [0; 4];
+            hint.position = head;
+            for (count, more) in hint.queues.iter_mut().zip(touched) {
+                *count += more;
+            }
+            news
+        });
+    }
+
+    /// Passes on that another process has written.
+    fn look_abroad(&mut self) {
+        let Some(db) = &self.db else { return };
+        let Ok(version) = data_version(db) else { return };
+        if version == self.noticed {
+            return;
+        }
+        if let Ok(tx) = Tx::load(db, &[]) {
+            self.noticed = version;
+            self.hint(tx.head, [1; 4]);
+        }
+    }
+
+    fn text(&self, error: &rusqlite::Error) -> String {
+        format!("{}: {error}", self.path.display())
+    }
+}
+
+/// What a transaction did, as long as its commit succeeds.
+struct Applied {
+    done: Vec<Done>,
+    head: u64,
+    touched: [u64; 4],
+    version: i64,
+}
+
+/// Takes what waits, up to the bounds of a group. A `Close` ends it.
+fn gather(first: Job, queue: &Receiver<Job>) -> (Vec<Job>, Option<Job>) {
+    let mut group = Vec::new();
+    let mut bytes = 0;
+    let mut next = Some(first);
+    while let Some(job) = next {
+        if matches!(job.op, Op::Close) {
+            return (group, Some(job));
+        }
+        if let Op::Append(commit) = &job.op {
+            bytes += commit.bodies.iter().map(|body| body.bytes.len()).sum::<usize>();
+        }
+        group.push(job);
+        let full = group.len() >= GROUP || bytes >= GROUP_BYTES;
+        next = if full { None } else { queue.try_recv().ok() };
+    }
+    (group, None)
+}
+
+/// Ends the transaction if one is open; `false` when that failed.
+fn roll_back(db: &Connection) -> bool {
+    db.is_autocommit() || db.execute_batch("ROLLBACK").is_ok()
+}
+
+/// After such an error the connection is opened anew.
+fn is_broken(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    )
+}
+
+fn data_version(db: &Connection) -> rusqlite::Result<i64> {
+    db.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
