@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::{Durability, Journal, Queue};
+use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Queue};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
     PollerStatus, WebhookStatus,
 };
 use tokio::time::Instant;
+
+use crate::journal::Watched;
 
 /// How long the journal may take to say where its head is.
 const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
@@ -21,7 +23,7 @@ const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Probe {
     /// The journal.
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) journal: Arc<Watched>,
     /// The poller; `None` when background tasks are switched off.
     pub(crate) poller: Option<Port<GetPollerStatus>>,
     /// Who polls; `None` when background tasks are switched off.
@@ -96,8 +98,11 @@ impl Probe {
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {
+        if let Some(trouble) = self.journal.check().await {
+            return Err(format!("mails stay in the mailbox, the journal does not take them: {trouble}"));
+        }
         let look = async {
-            Ok(JournalFinding {
+            Ok::<_, JournalError>(JournalFinding {
                 head: self.journal.head().await?,
                 durability: self.journal.durability(),
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,
@@ -105,10 +110,7 @@ impl Probe {
         };
         match tokio::time::timeout(JOURNAL_DEADLINE, look).await {
             Ok(Ok(finding)) => Ok(finding),
-            Ok(Err(error)) => {
-                let error: render_signal_actors::kernel::journal::JournalError = error;
-                Err(error.to_string())
-            }
+            Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer from the journal within {} s", JOURNAL_DEADLINE.as_secs())),
         }
     }
