@@ -27,10 +27,6 @@ use serde_json::Value;
 use crate::kernel::event::{DomainEvent, Recorded, upcast};
 use crate::kernel::projection::Projections;
 
-/// Cached statements that all projections together need on one connection. SQLite's
-/// default of 16 would compile most of them anew for every event.
-pub const STATEMENTS: usize = 64;
-
 /// Every read model of the program.
 #[must_use]
 pub fn all() -> Projections {

@@ -10,8 +10,8 @@ pub use deliveries::{
 };
 pub use mails::{MailFilter, MailRow, MailStory, count_mails, mail_story, mails, oldest_held};
 pub use operations::{
-    ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, highest_uid, hours, is_admitted,
-    leases, mailboxes, not_admitted, targets, workers,
+    ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,
+    targets, workers,
 };
 
 use chrono::{DateTime, Utc};

@@ -1,56 +1,10 @@
 //! Mailboxes, targets, workers, leases, documents, counts.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use super::{count, time, time_or_epoch};
-use crate::readmodel::integer;
-
-/// Whether an item of a mailbox is in the journal.
-///
-/// # Errors
-/// What SQLite says.
-pub fn is_admitted(db: &Connection, mailbox: &str, validity: u64, item: &str) -> rusqlite::Result<bool> {
-    db.prepare_cached("SELECT 1 FROM admitted WHERE mailbox = ?1 AND validity = ?2 AND item = ?3")?.exists((
-        mailbox,
-        integer(validity),
-        item,
-    ))
-}
-
-/// Those of `items` that are not in the journal, in their order.
-///
-/// # Errors
-/// What SQLite says.
-pub fn not_admitted(
-    db: &Connection,
-    mailbox: &str,
-    validity: u64,
-    items: Vec<String>,
-) -> rusqlite::Result<Vec<String>> {
-    let mut fresh = Vec::new();
-    for item in items {
-        if !is_admitted(db, mailbox, validity, &item)? {
-            fresh.push(item);
-        }
-    }
-    Ok(fresh)
-}
-
-/// The highest UID of a mailbox that is in the journal; 0 when there is none.
-///
-/// # Errors
-/// What SQLite says.
-pub fn highest_uid(db: &Connection, mailbox: &str, validity: u64) -> rusqlite::Result<u64> {
-    let highest = db
-        .prepare_cached(
-            "SELECT uid FROM admitted WHERE mailbox = ?1 AND validity = ?2 ORDER BY uid DESC LIMIT 1",
-        )?
-        .query_row((mailbox, integer(validity)), |row| count(row, "uid"))
-        .optional()?;
-    Ok(highest.unwrap_or(0))
-}
 
 /// A row of `mailboxes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
