@@ -237,24 +237,22 @@ pub(crate) struct ListArgs {
     pub(crate) journal: JournalArgs,
 }
 
-/// Where something that is not yet delivered stands.
+/// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeliveryState {
-    /// Given up after the last retry; kept until you retry it
-    Dead,
-    /// Will be tried at a later time (retry, rate limit)
+    /// Decided and not tried yet
     Waiting,
-    /// May be sent now
-    Due,
-    /// A worker is on it
-    Sending,
-    /// Its links are being copied; it keeps its place in the order
-    Reserved,
+    /// Failed, and will be tried again
+    Retrying,
+    /// Over the rate limit
+    RateLimited,
     /// The mail waits for a window, a switch or a day
     Held,
-    /// The mail's links are to be copied first
-    Offloading,
+    /// Given up after the last retry; kept until you retry it
+    Dead,
+    /// The receiver took it (only listed when asked for)
+    Delivered,
 }
 
 /// Arguments of `deliveries retry`.

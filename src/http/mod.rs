@@ -10,6 +10,8 @@
 pub(crate) mod probe;
 mod problem;
 mod readiness;
+#[cfg(test)]
+mod tests;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
