@@ -1,5 +1,15 @@
 //! The program against real servers: Dovecot, HTTP receivers, a Worker and a faulty
 //! wire, all on loopback and started by the tests themselves. One module per capability.
+//!
+//! Needed: Dovecot (Debian package `dovecot-imapd`), and for `signature` Node.js with npm
+//! and Python with pip. Nothing is skipped when one of them is missing.
+//!
+//! ```text
+//! cargo nextest run --test suite                 all of it
+//! cargo test --test suite crash:: -- --nocapture one capability, with what it says
+//! SEED=4711 cargo test --test suite ten_kills    the same random choices again
+//! ```
+//! A test that fails prints the last lines of the program's log.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -65,7 +65,7 @@ async fn a_receiver_that_is_down_for_a_while_gets_everything_afterwards() {
     site.receiver.close().await;
     let during = mails::mixed(10);
     site.dovecot.deliver(&during);
-    until("the deliveries to fail", PATIENCE, async || {
+    until("the deliveries to wait", PATIENCE, async || {
         let list = worker.run(&["deliveries", "list"]).await.text;
         if list.lines().count() >= during.len() { Ok(()) } else { Err(list) }
     })

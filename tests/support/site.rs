@@ -75,6 +75,8 @@ impl Site {
             ("POLLING_ACTIVE_DAYS", "0,1,2,3,4,5,6"),
             ("EMAIL_POLLING_INTERVAL_SECONDS", "2"),
             ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
+            // Its default lies outside the site, shared by every test of the machine.
+            ("BG_POLLER_LOCK_FILE", "poller.lock"),
             ("DATA_DIR", "data"),
             ("CONFIG_DIR", "debug"),
         ]
