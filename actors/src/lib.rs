@@ -13,6 +13,7 @@
 //! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
+//! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
 //!
@@ -29,6 +30,7 @@ pub mod messages;
 pub mod poller;
 pub mod r2;
 pub mod readmodel;
+pub mod registry;
 pub mod system;
 pub mod webhook;
 pub mod worker;

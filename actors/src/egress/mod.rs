@@ -181,6 +181,15 @@ impl GuardedClient {
     }
 }
 
+impl GuardedClient {
+    /// Whether a request to `url` may be made, as far as that can be said before its name
+    /// is resolved.
+    #[must_use]
+    pub fn permits(&self, url: &Url) -> bool {
+        self.policy.check_url(url).is_ok()
+    }
+}
+
 async fn read(mut response: reqwest::Response, cap: usize) -> Result<Answer, SendError> {
     let status = response.status().as_u16();
     let headers = std::mem::take(response.headers_mut());
