@@ -137,9 +137,12 @@ impl MailSource for FakeMailbox {
     }
 
     async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+        self.server().connects.push(Instant::now());
         sleep(Duration::from_millis(1)).await;
+        while self.server().hangs {
+            sleep(Duration::from_secs(1)).await;
+        }
         let mut server = self.server();
-        server.connects.push(Instant::now());
         if let Some(error) = server.refuses.pop_front() {
             return Err(error);
         }
