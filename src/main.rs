@@ -1,2 +1,6 @@
-//! x
+//! `render-signal`: the program.
+
+#[allow(dead_code, reason = "read by the commands")]
+mod settings;
+
 fn main() {}

@@ -44,8 +44,8 @@ pub fn compile(
     let Some(Value::Object(actions)) = rule.get("actions") else {
         return Err(wrong(".actions", "Actions invalides (objet attendu)."));
     };
-    let url = target_url(actions, env)
-        .map_err(|message| Problem::new(at(".actions.webhook_url"), message))?;
+    let url =
+        target_url(actions, env).map_err(|message| Problem::new(at(".actions.webhook_url"), message))?;
     let priority = match actions.get("priority") {
         None | Some(Value::Null) => "normal".to_owned(),
         Some(priority) => plain_text(priority).unwrap_or_default().to_lowercase(),
@@ -80,8 +80,7 @@ fn target_id(rule_id: &str) -> String {
     if rule_id.len() <= LONGEST && rule_id.chars().all(usable) {
         return rule_id.to_owned();
     }
-    let slug: String =
-        rule_id.chars().take(LONGEST / 2).map(|c| if usable(c) { c } else { '-' }).collect();
+    let slug: String = rule_id.chars().take(LONGEST / 2).map(|c| if usable(c) { c } else { '-' }).collect();
     let hash: String =
         Sha256::digest(rule_id.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("{slug}-{hash}")
@@ -109,15 +108,11 @@ fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String,
         _ => return Err(REQUIRED.to_owned()),
     };
     let url = urls::normalize_make_url(written).ok_or_else(|| urls::NOT_HTTPS.to_owned())?;
-    urls::check_target(&url, &env.egress_allow)
-        .map_err(|refused| format!("{} {refused}", urls::NOT_HTTPS))?;
+    urls::check_target(&url, &env.egress_allow).map_err(|refused| refused.for_document())?;
     Ok(url)
 }
 
-fn conditions(
-    rule: &Map<String, Value>,
-    at: &impl Fn(&str) -> String,
-) -> Result<Vec<Condition>, Problem> {
+fn conditions(rule: &Map<String, Value>, at: &impl Fn(&str) -> String) -> Result<Vec<Condition>, Problem> {
     let list = match rule.get("conditions") {
         Some(Value::Array(list)) if !list.is_empty() => list,
         _ => {
@@ -157,8 +152,7 @@ fn condition(value: &Value) -> Result<Condition, (&'static str, String)> {
         .and_then(plain_text)
         .filter(|text| !text.is_empty())
         .ok_or_else(|| (".value", "Valeur de condition requise.".to_owned()))?;
-    let case_sensitive =
-        switch(object, "case_sensitive").map_err(|message| (".case_sensitive", message))?;
+    let case_sensitive = switch(object, "case_sensitive").map_err(|message| (".case_sensitive", message))?;
     let folded = if case_sensitive { text.clone() } else { text.to_lowercase() };
     let test = match operator.as_str() {
         "contains" => Test::Contains { value: folded, case_sensitive },
@@ -169,14 +163,12 @@ fn condition(value: &Value) -> Result<Condition, (&'static str, String)> {
 }
 
 fn regex(pattern: &str, case_sensitive: bool) -> Result<regex::Regex, String> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(!case_sensitive)
-        .size_limit(REGEX_SIZE)
-        .build()
-        .map_err(|error| match error {
+    RegexBuilder::new(pattern).case_insensitive(!case_sensitive).size_limit(REGEX_SIZE).build().map_err(
+        |error| match error {
             regex::Error::CompiledTooBig(_) => "Expression régulière trop longue.".to_owned(),
             other => format!("Expression régulière invalide. {}", last_line(&other.to_string())),
-        })
+        },
+    )
 }
 
 /// The line of a multi-line error that says what is wrong.
@@ -300,7 +292,10 @@ mod tests {
                 "Expression régulière invalide.",
             ),
             (
-                with("/conditions/0", json!({"field": "body", "operator": "regex", "value": "(a{1000}){1000}"})),
+                with(
+                    "/conditions/0",
+                    json!({"field": "body", "operator": "regex", "value": "(a{1000}){1000}"}),
+                ),
                 "rules[1].conditions[0].value",
                 "Expression régulière trop longue",
             ),
@@ -327,6 +322,8 @@ mod tests {
         assert_eq!(targets[..3], ["default-1", "a", "a-3"]);
         assert!(targets[3].is_ascii() && targets[3].starts_with("-t----1-"), "{targets:?}");
         assert_eq!(targets[4], "a-3-5");
-        assert!(document.rules.iter().all(|rule| rule.target.ordering == crate::mail::policy::Ordering::Sender));
+        assert!(
+            document.rules.iter().all(|rule| rule.target.ordering == crate::mail::policy::Ordering::Sender)
+        );
     }
 }

@@ -154,8 +154,14 @@ mod tests {
 
     #[test]
     fn a_released_lease_is_acquired_and_an_abandoned_one_taken_over() {
-        let (lease, kinds) =
-            after(&[grant("a", 1), grant("a", 1), release("a", 1), release("a", 1), grant("b", 2), grant("c", 5)]);
+        let (lease, kinds) = after(&[
+            grant("a", 1),
+            grant("a", 1),
+            release("a", 1),
+            release("a", 1),
+            grant("b", 2),
+            grant("c", 5),
+        ]);
         assert_eq!(kinds, ["lease.acquired", "lease.released", "lease.acquired", "lease.taken_over"]);
         assert_eq!(lease.held_by, Some(("c".to_owned(), 5)));
     }

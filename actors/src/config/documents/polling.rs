@@ -95,8 +95,7 @@ pub fn is_address(text: &str) -> bool {
     let Some((local, domain)) = text.split_once('@') else { return false };
     let clean = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace());
     // A dot with something on both sides of it.
-    let dotted =
-        domain.char_indices().any(|(at, c)| c == '.' && at > 0 && at + c.len_utf8() < domain.len());
+    let dotted = domain.char_indices().any(|(at, c)| c == '.' && at > 0 && at + c.len_utf8() < domain.len());
     clean(local) && clean(domain) && dotted
 }
 

@@ -103,8 +103,7 @@ fn stamp(text: &str) -> Stamp {
 }
 
 fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
-    let unreadable =
-        |why: String| StoreError::Unreadable { what: path.display().to_string(), why };
+    let unreadable = |why: String| StoreError::Unreadable { what: path.display().to_string(), why };
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() > LARGEST => {
             return Err(unreadable(format!("{} bytes are more than a document has", metadata.len())));
@@ -151,8 +150,7 @@ impl DocumentStore for FileStore {
 
     async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
         let path = self.path(key);
-        let unwritable =
-            |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
+        let unwritable = |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
         let text = serde_json::to_string_pretty(value).map_err(|error| unwritable(error.to_string()))?;
         let _writing = self.writing.lock().await;
         let as_believed = match (read_text(&path)?, expected) {
