@@ -1,6 +1,12 @@
-//! `render-signal`: the program.
-
-#[allow(dead_code, reason = "read by the commands")]
+//! `render-signal`: the program. Decides nothing.
+#![allow(dead_code)]
+mod cli;
+mod commands;
+mod demo;
+mod exit;
+mod http;
+mod journal;
+mod output;
 mod settings;
-
+mod telemetry;
 fn main() {}

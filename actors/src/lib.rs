@@ -10,16 +10,19 @@
 //! | [`r2`] | R2Actor: linked files into R2 |
 //! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
+//! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
+//! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
 //!
-//! Dependencies point one way: a capability knows `mail`, `kernel` and `messages`;
-//! `mail` knows `kernel`; `kernel` knows nobody.
+//! Dependencies point one way: a capability knows `mail`, `kernel`, `egress` and `messages`;
+//! `mail` knows `kernel`; `kernel` and `egress` know nobody.
 
 pub mod config;
 pub mod dedup;
+pub mod egress;
 pub mod kernel;
 pub mod lock;
 pub mod mail;
@@ -27,6 +30,7 @@ pub mod messages;
 pub mod poller;
 pub mod r2;
 pub mod readmodel;
+pub mod registry;
 pub mod system;
 pub mod webhook;
 pub mod worker;

@@ -159,6 +159,24 @@ pub struct TargetStatus {
     pub in_flight: usize,
 }
 
+/// How is the offload?
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "R2Status")]
+pub struct GetR2Status;
+
+/// How the offload is. Counts start anew with the actor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct R2Status {
+    /// Mails whose links are being copied.
+    pub in_flight: usize,
+    /// Links copied into R2.
+    pub copied: u64,
+    /// Links sent as they were found.
+    pub kept: u64,
+    /// Mails put aside because their draft could not be read.
+    pub parked: u64,
+}
+
 /// Who polls?
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "LockStatus")]

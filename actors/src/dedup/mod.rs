@@ -1,1 +1,165 @@
-//! (to come)
+//! `DedupActor`: admission of a mail, once; and the second thoughts about a held one.
+//!
+//! ```text
+//! Admit ──▶ pipeline: parse and decide (many at once) ──▶ append, in order of arrival
+//! hold queue ──▶ decide again ──▶ append
+//! ```
+//!
+//! A duplicate is refused by the journal (`NoStream` on `mail-<email_id>`), not by a set
+//! in memory, so the actor has nothing to lose: a restart costs the mails under way a
+//! repetition and nothing else.
+
+mod admit;
+mod commit;
+mod hold;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, Supervised, WrapFuture};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::kernel::clock::World;
+use crate::kernel::journal::Journal;
+use crate::mail::policy::PolicyCell;
+use crate::messages::{Admit, AdmitError, Admitted, Drain, PolicyChanged};
+
+/// Mails that may wait for the pipeline. The poller's port allows fewer.
+const QUEUE: usize = 1_024;
+
+/// What the actor needs.
+#[derive(Clone)]
+pub struct DedupDeps {
+    /// Time, ids, chance.
+    pub world: World,
+    /// Where a mail is taken in.
+    pub journal: Arc<dyn Journal>,
+    /// The policy in force.
+    pub policy: PolicyCell,
+}
+
+/// One mail on its way through the pipeline.
+struct Job {
+    admit: Admit,
+    answer: oneshot::Sender<Result<Admitted, AdmitError>>,
+}
+
+/// See the module page.
+pub struct DedupActor {
+    deps: DedupDeps,
+    jobs: Option<mpsc::Sender<Job>>,
+    look: Arc<Notify>,
+    draining: watch::Sender<bool>,
+    /// Turns true when the pipeline has finished what it had.
+    finished: watch::Sender<bool>,
+    tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+impl DedupActor {
+    /// An actor that has not started yet.
+    #[must_use]
+    pub fn new(deps: DedupDeps) -> Self {
+        Self {
+            deps,
+            jobs: None,
+            look: Arc::new(Notify::new()),
+            draining: watch::Sender::new(false),
+            finished: watch::Sender::new(false),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Runs an effect for the life of the actor. Its end is a fault: the actor stops and
+    /// its guardian starts a fresh one.
+    fn run(&mut self, ctx: &mut Context<Self>, effect: impl Future<Output = ()> + Send + 'static) {
+        let (alive, ended) = oneshot::channel::<()>();
+        self.tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            let _alive = alive;
+            effect.await;
+        })));
+        ctx.spawn(ended.into_actor(self).map(|_, actor, ctx| {
+            if !*actor.draining.borrow() {
+                actix::ActorContext::stop(ctx);
+            }
+        }));
+    }
+}
+
+impl Actor for DedupActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        self.jobs = Some(jobs);
+        let pipeline = admit::pipeline(self.deps.clone(), queue);
+        let finished = self.finished.clone();
+        let pipeline = async move {
+            pipeline.await;
+            finished.send_replace(true);
+        };
+        self.run(ctx, pipeline);
+        let holds = hold::watch(self.deps.clone(), Arc::clone(&self.look), self.draining.subscribe());
+        self.run(ctx, holds);
+    }
+}
+
+impl Supervised for DedupActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let draining = *self.draining.borrow();
+        *self = Self::new(self.deps.clone());
+        self.draining.send_replace(draining);
+    }
+}
+
+impl Handler<Admit> for DedupActor {
+    type Result = ResponseFuture<Result<Admitted, AdmitError>>;
+
+    fn handle(&mut self, admit: Admit, _: &mut Self::Context) -> Self::Result {
+        let (answer, answered) = oneshot::channel();
+        // Read here, not in the pipeline: the handler is where the actor may fail as a whole.
+        let now = self.deps.world.now();
+        tracing::trace!(item = admit.location.item, %now, "mail handed over");
+        let handed_over = match &self.jobs {
+            Some(jobs) if !*self.draining.borrow() => jobs.try_send(Job { admit, answer }).is_ok(),
+            _ => false,
+        };
+        Box::pin(async move {
+            if !handed_over {
+                return Err(AdmitError::Journal("admission is stopping or overloaded".to_owned()));
+            }
+            answered.await.unwrap_or_else(|_| Err(AdmitError::Journal("admission was restarted".to_owned())))
+        })
+    }
+}
+
+impl Handler<PolicyChanged> for DedupActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: PolicyChanged, _: &mut Self::Context) -> Self::Result {
+        let deps = self.deps.clone();
+        let look = Arc::clone(&self.look);
+        Box::pin(async move {
+            hold::reconsider(&deps).await;
+            look.notify_one();
+        })
+    }
+}
+
+impl Handler<Drain> for DedupActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        self.draining.send_replace(true);
+        // Closing the queue lets the pipeline finish what it has, and end.
+        let started = self.jobs.take().is_some();
+        let mut finished = self.finished.subscribe();
+        Box::pin(async move {
+            if started {
+                // An error means that the actor is gone, and the pipeline with it.
+                drop(finished.wait_for(|finished| *finished).await);
+            }
+        })
+    }
+}

@@ -22,6 +22,7 @@ use actix::dev::{ContextFut, channel};
 use actix::{Actor, Addr, AsyncContext, Context, Supervised};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::kernel::clock::World;
 
@@ -94,7 +95,8 @@ where
     A: Supervised + Actor<Context = Context<A>>,
 {
     /// Starts an actor on the current arbiter, guarded. The guardian ends when the last
-    /// `Addr` is dropped or after an escalation.
+    /// `Addr` is dropped, after an escalation, or when the returned handle is dropped:
+    /// then the actor goes at once, with all its effects, as in a crash.
     ///
     /// Must be called on a thread with an actix system.
     pub fn start<F>(
@@ -103,7 +105,7 @@ where
         world: World,
         notices: Notices,
         make: F,
-    ) -> Addr<A>
+    ) -> (Addr<A>, AbortOnDropHandle<()>)
     where
         F: FnOnce(&Addr<A>) -> A,
     {
@@ -122,10 +124,8 @@ where
             waiting: None,
             failures: VecDeque::new(),
         };
-        // The handle is not kept: the guardian lives as long as the mailbox.
-        drop(actix_rt::spawn(guardian));
         drop(address);
-        Addr::new(sender)
+        (Addr::new(sender), AbortOnDropHandle::new(actix_rt::spawn(guardian)))
     }
 
     /// Notes a failure. `true` = restart after the returned wait, `false` = give up.
@@ -208,6 +208,8 @@ where
                 std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.context).poll(task)));
             let reason = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
+                // Nobody can reach it any more: that is its end, not a failure.
+                Ok(Poll::Ready(())) if !this.context.ctx().connected() => return Poll::Ready(()),
                 Ok(Poll::Ready(())) => "stopped".to_owned(),
                 Err(payload) => panic_text(payload.as_ref()),
             };
@@ -217,3 +219,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

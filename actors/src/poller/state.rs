@@ -1,9 +1,12 @@
 //! The pure state of a mailbox.
 
+use std::convert::Infallible;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain_events;
+use crate::kernel::aggregate::Aggregate;
 use crate::kernel::event::StreamId;
 
 /// Payload of `mailbox.opened`.
@@ -59,4 +62,117 @@ domain_events! {
 #[must_use]
 pub fn mailbox_stream(mailbox: &str) -> StreamId {
     StreamId::new("mailbox", mailbox)
+}
+
+/// A mailbox as the journal knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    /// `None` until it was opened for the first time.
+    pub known: Option<Known>,
+}
+
+/// What is known of a mailbox that was opened before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// UIDVALIDITY.
+    pub validity: u64,
+    /// Mails at or below this UID that are read are not ours, unless they arrived since.
+    pub cursor: u64,
+    /// When it was first seen.
+    pub since: DateTime<Utc>,
+    /// UIDVALIDITY changed at least once: the cursor says nothing about the mails that
+    /// arrived since the first sight, so those are looked at by date as well.
+    pub renumbered: bool,
+}
+
+/// What the poller reports of a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailboxCommand {
+    /// It was opened.
+    Open {
+        /// Name of the mailbox.
+        mailbox: String,
+        /// UIDVALIDITY; 0 for a Maildir.
+        validity: u64,
+        /// UIDNEXT; 0 for a Maildir.
+        uid_next: u64,
+    },
+    /// Mails were marked as read, or are gone.
+    Flag {
+        /// Name of the mailbox.
+        mailbox: String,
+        /// UIDVALIDITY the items belong to.
+        validity: u64,
+        /// The items.
+        items: Vec<String>,
+    },
+}
+
+impl Aggregate for Mailbox {
+    type Command = MailboxCommand;
+    type Event = MailboxEvent;
+    /// Now.
+    type Cx = DateTime<Utc>;
+    /// Whatever a mailbox does is a fact.
+    type Reject = Infallible;
+
+    fn decide(&self, command: &MailboxCommand, now: &DateTime<Utc>) -> Result<Vec<MailboxEvent>, Infallible> {
+        Ok(match command {
+            MailboxCommand::Open { mailbox, validity, uid_next } => {
+                self.open(mailbox, *validity, *uid_next, *now)
+            }
+            MailboxCommand::Flag { items, .. } if items.is_empty() => Vec::new(),
+            MailboxCommand::Flag { mailbox, validity, items } => vec![MailboxEvent::Flagged(Flagged {
+                mailbox: mailbox.clone(),
+                validity: *validity,
+                items: items.clone(),
+            })],
+        })
+    }
+
+    fn evolve(&mut self, event: &MailboxEvent) {
+        match event {
+            MailboxEvent::Opened(opened) => {
+                let renumbered = self.known.is_some_and(|known| known.renumbered);
+                self.known = Some(Known {
+                    validity: opened.validity,
+                    cursor: opened.cursor,
+                    since: opened.since,
+                    renumbered,
+                });
+            }
+            MailboxEvent::Reset(reset) => {
+                if let Some(known) = self.known.as_mut() {
+                    known.validity = reset.after;
+                    known.renumbered = true;
+                }
+            }
+            MailboxEvent::Flagged(_) => {}
+        }
+    }
+}
+
+impl Mailbox {
+    fn open(&self, mailbox: &str, validity: u64, uid_next: u64, now: DateTime<Utc>) -> Vec<MailboxEvent> {
+        let opened = |since| {
+            MailboxEvent::Opened(Opened {
+                mailbox: mailbox.to_owned(),
+                validity,
+                cursor: uid_next.saturating_sub(1),
+                since,
+            })
+        };
+        match self.known {
+            None => vec![opened(now)],
+            Some(known) if known.validity == validity => Vec::new(),
+            Some(known) => vec![
+                MailboxEvent::Reset(Reset {
+                    mailbox: mailbox.to_owned(),
+                    before: known.validity,
+                    after: validity,
+                }),
+                opened(known.since),
+            ],
+        }
+    }
 }

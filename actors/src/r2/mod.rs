@@ -1,1 +1,160 @@
-//! (to come)
+//! R2Actor: copies the files that a mail links to into R2 before its webhooks go out.
+//!
+//! It claims rows of [`Queue::Offload`](crate::kernel::journal::Queue::Offload), asks the
+//! [`LinkStore`] for a copy of every link, and in one commit records how each link ended,
+//! makes the mail's deliveries due and settles the row. A link that cannot be copied, for
+//! whatever reason, is sent as it was found: the offload delays a mail, it never stops one.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`normalize`] | the fetched form of a link, the key of its copy (pure) |
+//! | [`outcome`] | what the ends of the links mean for the mail (pure) |
+//! | [`engine`] | claims rows and keeps a bounded number of mails under way |
+//! | [`transfer`] | one mail, from its claimed row to the commit |
+//! | [`worker`] | the HTTP client of the R2 Worker |
+
+pub mod engine;
+pub mod normalize;
+pub mod outcome;
+pub mod transfer;
+pub mod worker;
+
+use std::sync::Arc;
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, ResponseFuture,
+    Supervised, WrapFuture,
+};
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::kernel::clock::World;
+use crate::kernel::journal::Journal;
+use crate::mail::Link;
+use crate::mail::policy::PolicyCell;
+use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
+
+use engine::{Engine, Order, Progress};
+
+/// One link to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// As found in the mail.
+    pub link: Link,
+    /// The mail it was found in.
+    pub email_id: String,
+}
+
+/// A copy that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// What was fetched: the link, normalised.
+    pub source_url: String,
+    /// Where the copy lies.
+    pub r2_url: String,
+    /// The file's own name, not blank.
+    pub original_filename: Option<String>,
+}
+
+/// Makes copies of linked files.
+#[async_trait]
+pub trait LinkStore: Send + Sync {
+    /// Copies the file behind a link. Repeating it is safe: the same link gets the same key.
+    ///
+    /// # Errors
+    /// Why there is no copy, in plain words and without secrets.
+    async fn offload(&self, job: Job) -> Result<Copied, String>;
+}
+
+/// What the actor works with.
+#[derive(Clone)]
+pub struct R2Deps {
+    /// Time, ids, chance.
+    pub world: World,
+    /// Where rows are claimed and outcomes are kept.
+    pub journal: Arc<dyn Journal>,
+    /// The policy in force.
+    pub policy: PolicyCell,
+    /// Name of this worker, for the log.
+    pub worker: String,
+    /// Makes the copies.
+    pub store: Arc<dyn LinkStore>,
+}
+
+/// See the module page.
+pub struct R2Actor {
+    deps: R2Deps,
+    /// Orders to the engine; the engine ends when this is dropped.
+    orders: watch::Sender<Order>,
+    progress: watch::Receiver<Progress>,
+}
+
+impl R2Actor {
+    /// An actor that starts its work when it is started.
+    #[must_use]
+    pub fn new(deps: R2Deps) -> Self {
+        let (orders, _) = watch::channel(Order::Work);
+        let (_, progress) = watch::channel(Progress::default());
+        Self { deps, orders, progress }
+    }
+}
+
+impl Actor for R2Actor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (report, progress) = watch::channel(Progress::default());
+        self.progress = progress;
+        let engine = Engine::new(self.deps.clone(), self.orders.subscribe(), report);
+        let running = AbortOnDropHandle::new(tokio::spawn(engine.run()));
+        // The only context future of this actor. The engine ends by itself only after a
+        // drain; anything else is a fault, and the guardian starts afresh.
+        ctx.spawn(running.into_actor(self).map(|ended, actor, ctx| {
+            if let Err(error) = ended {
+                tracing::error!(worker = actor.deps.worker, %error, "the offload engine failed");
+                ctx.stop();
+            }
+        }));
+    }
+}
+
+impl Supervised for R2Actor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(self.deps.clone());
+    }
+}
+
+impl Handler<PolicyChanged> for R2Actor {
+    type Result = ();
+
+    /// The engine reads the policy for every mail anew; a change can only make it worth looking.
+    fn handle(&mut self, _: PolicyChanged, _: &mut Self::Context) {
+        self.orders.send_if_modified(|order| *order == Order::Work);
+    }
+}
+
+impl Handler<Drain> for R2Actor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
+        self.orders.send_replace(Order::Drain);
+        let mut progress = self.progress.clone();
+        Box::pin(async move {
+            // An engine that is gone has nothing under way either.
+            drop(progress.wait_for(|progress| progress.drained).await);
+        })
+    }
+}
+
+impl Handler<GetR2Status> for R2Actor {
+    type Result = MessageResult<GetR2Status>;
+
+    fn handle(&mut self, _: GetR2Status, _: &mut Self::Context) -> Self::Result {
+        let status: R2Status = self.progress.borrow().status;
+        MessageResult(status)
+    }
+}
+
+#[cfg(test)]
+mod tests;

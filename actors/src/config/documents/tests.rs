@@ -1,23 +1,13 @@
-use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono::{NaiveDate, Weekday};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::prefs::ProcessingPrefs;
-use super::time::parse_time;
 use super::*;
 use crate::mail::policy::Ordering;
 
 fn env() -> EnvDefaults {
     EnvDefaults::default()
-}
-
-#[test]
-fn golden_parse_time() {
-    for case in crate::config::golden("parse_time") {
-        let parsed = parse_time(case["input"]["s"].as_str().unwrap());
-        let shown = parsed.map(|time: NaiveTime| time.format("%H:%M").to_string());
-        assert_eq!(shown.as_deref(), case["output"].as_str(), "{case}");
-    }
 }
 
 #[test]

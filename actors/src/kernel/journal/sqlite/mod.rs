@@ -15,6 +15,7 @@ mod outbox;
 mod reader;
 mod rows;
 mod schema;
+mod slot;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -30,6 +31,7 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use self::reader::Reader;
+use self::slot::Slot;
 use self::writer::{Done, Op, Trouble, Writer};
 use super::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
@@ -101,10 +103,15 @@ impl SqliteJournal {
         if let Some(pages) = options.max_pages {
             db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(explain)?;
         }
+        let slot = Slot::take(path)?;
+        let released = slot::release_claims(&db, &slot).map_err(explain)?;
+        if released > 0 {
+            tracing::info!(released, "claims of a worker that died were released");
+        }
         let head = prepare(&db, &projections).map_err(explain)?;
         let reading = schema::open_reader(path).map_err(explain)?;
         let hints = watch::Sender::new(Hint { position: head, queues: [0; 4] });
-        let writer = Writer::start(path.to_owned(), db, world.clone(), projections, hints.clone())
+        let writer = Writer::start(path.to_owned(), db, slot, world.clone(), projections, hints.clone())
             .map_err(|error| no_thread(&error))?;
         Self::with(path, world, Some(writer), reading, hints)
     }

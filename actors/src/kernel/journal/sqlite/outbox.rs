@@ -94,7 +94,7 @@ pub(super) fn write(tx: &mut Tx<'_>, commit: &Commit, ended: &[Option<Ended>]) -
         tx.db
             .prepare_cached(
                 "UPDATE outbox SET state = ?2, due = ?3, visible = ?4, claim = NULL, claimed_until = NULL,
-                     meta = coalesce(?5, meta)
+                     owner = NULL, meta = coalesce(?5, meta)
                  WHERE seq = ?1",
             )?
             .execute((row.seq, state, due, visible, meta))?;
@@ -122,7 +122,8 @@ fn add(db: &Connection, row: &OutboxAdd, at: DateTime<Utc>) -> rusqlite::Result<
                  body_key)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?4 IS NULL, ?6, NULL), 0, ?7, ?8, ?9)
              ON CONFLICT (queue, key) DO UPDATE SET state = ?5, due = ?6,
-                 visible = iif(order_key IS NULL, ?6, NULL), claim = NULL, claimed_until = NULL, meta = ?8,
+                 visible = iif(order_key IS NULL, ?6, NULL), claim = NULL, claimed_until = NULL, owner = NULL,
+                 meta = ?8,
                  body_key = ?9
              RETURNING partition, order_key",
         )?
@@ -188,6 +189,7 @@ fn refresh(db: &Connection, order: &Order) -> rusqlite::Result<()> {
 pub(super) fn claim(
     db: &Connection,
     request: &ClaimRequest,
+    owner: i64,
     ids: &dyn Ids,
 ) -> rusqlite::Result<Vec<Claimed>> {
     let mut candidates = candidates(db, request)?;
@@ -195,13 +197,14 @@ pub(super) fn claim(
     candidates.truncate(request.limit);
     let until = rules::after(request.now, request.lease);
     let mut take = db.prepare_cached(
-        "UPDATE outbox SET claim = ?2, claimed_until = ?3, visible = ?3, claims = claims + 1 WHERE seq = ?1
+        "UPDATE outbox SET claim = ?2, claimed_until = ?3, visible = ?3, owner = ?4, claims = claims + 1
+         WHERE seq = ?1
          RETURNING key, partition, order_key, claims, added_at, meta, body_key",
     )?;
     let mut claimed = Vec::with_capacity(candidates.len());
     for (_, seq) in candidates {
         let claim = ids.next();
-        let row = take.query_row((seq, claim.as_bytes(), until), |row| {
+        let row = take.query_row((seq, claim.as_bytes(), until, owner), |row| {
             Ok(Claimed {
                 queue: request.queue,
                 key: row.get(0)?,
@@ -223,6 +226,34 @@ pub(super) fn claim(
         }
     }
     Ok(claimed)
+}
+
+/// Ends every claim of a process that is gone. Returns how many there were.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn release(db: &Connection, owner: i64) -> rusqlite::Result<usize> {
+    let mut update = db.prepare(
+        "UPDATE outbox SET claim = NULL, claimed_until = NULL, owner = NULL,
+             visible = iif(order_key IS NULL AND state = 0, due, NULL)
+         WHERE owner = ?1 RETURNING queue, partition, order_key",
+    )?;
+    let mut released = 0;
+    let mut orders = std::collections::HashSet::new();
+    let mut rows = update.query([owner])?;
+    while let Some(row) = rows.next()? {
+        released += 1;
+        if let Some(key) = row.get(2)? {
+            let number: i64 = row.get(0)?;
+            if let Some(queue) = Queue::ALL.into_iter().find(|queue| queue_number(*queue) == number) {
+                orders.insert(Order { queue, partition: row.get(1)?, key });
+            }
+        }
+    }
+    for order in &orders {
+        refresh(db, order)?;
+    }
+    Ok(released)
 }
 
 /// `(visible, seq)` of the rows that may be claimed, each partition cut to its own limit.

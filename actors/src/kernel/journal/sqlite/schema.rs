@@ -33,6 +33,7 @@ const STATEMENTS: usize = 96;
 /// * `outbox.state`: 0 = due at `due`, 1 = reserved, 2 = parked.
 /// * `outbox.visible`: when the row can be claimed, NULL = not without somebody's doing. The
 ///   later of `due` and the end of its claim; of ordered rows, only the first has one.
+/// * `outbox.owner`: slot of the process that holds the claim.
 /// * Instants are microseconds since 1970, UTC.
 const TABLES: &str = "
     CREATE TABLE stream (
@@ -69,6 +70,7 @@ const TABLES: &str = "
         visible INTEGER,
         claim BLOB,
         claimed_until INTEGER,
+        owner INTEGER,
         claims INTEGER NOT NULL,
         added_at INTEGER NOT NULL,
         meta TEXT NOT NULL,
@@ -80,6 +82,7 @@ const TABLES: &str = "
         WHERE order_key IS NOT NULL AND state <> 2;
     CREATE INDEX outbox_order_claim ON outbox (queue, partition, order_key, claimed_until)
         WHERE order_key IS NOT NULL AND claimed_until IS NOT NULL;
+    CREATE INDEX outbox_owner ON outbox (owner) WHERE owner IS NOT NULL;
     CREATE TABLE body (
         id INTEGER PRIMARY KEY,
         key TEXT NOT NULL UNIQUE,

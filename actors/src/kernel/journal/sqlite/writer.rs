@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::append::{self, Tx};
+use super::slot::Slot;
 use super::{outbox, schema};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{
@@ -96,13 +97,14 @@ impl Writer {
     pub(super) fn start(
         path: PathBuf,
         db: Connection,
+        slot: Slot,
         world: World,
         projections: Projections,
         hints: watch::Sender<Hint>,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = std::sync::mpsc::channel();
         let noticed = data_version(&db).unwrap_or_default();
-        let worker = Worker { path, db: Some(db), world, projections, hints, noticed, fed: None };
+        let worker = Worker { path, db: Some(db), slot, world, projections, hints, noticed, fed: None };
         std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs, permits: Arc::new(Semaphore::new(PERMITS)) })
     }
@@ -136,6 +138,8 @@ struct Worker {
     path: PathBuf,
     /// `None` after a failure: opened again for the next group.
     db: Option<Connection>,
+    /// Goes into the claims of this process.
+    slot: Slot,
     world: World,
     projections: Projections,
     hints: watch::Sender<Hint>,
@@ -273,7 +277,9 @@ impl Worker {
     fn one(&self, tx: &mut Tx<'_>, op: &Op) -> rusqlite::Result<Done> {
         Ok(match op {
             Op::Append(commit) => Done::Appended(append::append(tx, commit)?),
-            Op::Claim(request) => Done::Claimed(outbox::claim(tx.db, request, self.world.ids.as_ref())?),
+            Op::Claim(request) => {
+                Done::Claimed(outbox::claim(tx.db, request, self.slot.number, self.world.ids.as_ref())?)
+            }
             Op::Hasten { queue, partition, now } => {
                 Done::Number(outbox::hasten(tx, *queue, partition.as_deref(), *now)?)
             }

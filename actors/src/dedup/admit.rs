@@ -1,0 +1,202 @@
+//! The pipeline of admission: parse and decide many mails at once, append in order.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use md5::{Digest as _, Md5};
+use tokio::sync::mpsc;
+
+use super::commit::{self, Cx};
+use super::{DedupDeps, Job};
+use crate::kernel::event::EventError;
+use crate::kernel::journal::{AppendError, Commit};
+use crate::mail::life::{Location, Received, mail_stream, rehydrate};
+use crate::mail::policy::Policy;
+use crate::mail::{IgnoreReason, Mail, Outcome, Verdict, decide, identity, parse};
+use crate::messages::{Admit, AdmitError, Admitted, Source};
+
+/// Mails parsed at the same time.
+const PARSING: usize = 16;
+/// Appends under way at the same time; the journal merges them into group commits.
+const APPENDING: usize = 256;
+/// How often a duplicate is noted anew when its stream keeps moving.
+const CONFLICTS: usize = 8;
+
+/// A mail that has been read and decided, ready for the journal.
+struct Prepared {
+    key: String,
+    location: Location,
+    commit: Result<Commit, EventError>,
+    admit: Admit,
+}
+
+/// Runs until the queue is closed and empty.
+pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
+    let jobs =
+        futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
+    // `buffered` keeps the order of arrival: targets that ask for an order get it.
+    let prepared = jobs
+        .map(|job| {
+            let deps = deps.clone();
+            async move { (prepare(deps, job.admit).await, job.answer) }
+        })
+        .buffered(PARSING);
+    let mut prepared = std::pin::pin!(prepared.fuse());
+    let mut appends = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(()) = appends.next(), if !appends.is_empty() => {}
+            next = prepared.next(), if appends.len() < APPENDING => match next {
+                Some((prepared, answer)) => {
+                    let deps = deps.clone();
+                    appends.push(async move {
+                        let result = append(&deps, prepared).await;
+                        // Nobody waits any more: the poller will see the mail again, or know it.
+                        drop(answer.send(result));
+                    });
+                }
+                None if appends.is_empty() => return,
+                None => while appends.next().await.is_some() {},
+            },
+        }
+    }
+}
+
+/// Reads and decides on another core. A parser that panics costs this mail its reading,
+/// not the others theirs.
+async fn prepare(deps: DedupDeps, admit: Admit) -> Prepared {
+    let policy = deps.policy.load_full();
+    let now = deps.world.now();
+    let for_task = (deps.clone(), admit.clone(), std::sync::Arc::clone(&policy));
+    let read = tokio::spawn(async move {
+        let (deps, admit, policy) = for_task;
+        read(&deps, &policy, now, admit)
+    });
+    match read.await {
+        Ok(prepared) => prepared,
+        Err(_) => {
+            let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
+            quarantined(admit, "the parser failed on it", cx)
+        }
+    }
+}
+
+fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit) -> Prepared {
+    let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
+    match &admit.source {
+        Source::Full(raw) => match parse::parse(raw) {
+            Ok(mail) => {
+                let verdict = decide::decide(&mail, policy, now);
+                decided(admit, mail, verdict, cx)
+            }
+            Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
+        },
+        Source::HeaderOnly { header, size } => match parse::parse_header_only(header, *size) {
+            Ok(mail) => {
+                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge };
+                decided(admit, mail, Verdict { detection: None, links: Vec::new(), outcome }, cx)
+            }
+            Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
+        },
+    }
+}
+
+fn decided(admit: Admit, mail: Mail, verdict: Verdict, cx: Cx<'_>) -> Prepared {
+    let key = if cx.policy.disable_email_id_dedup {
+        // Every copy is a mail of its own, so its place becomes part of its name.
+        format!("{}.{}", mail.email_id, short_hash(&admit.location))
+    } else {
+        mail.email_id.clone()
+    };
+    let received: Received = commit::received(
+        &mail,
+        admit.location.clone(),
+        admit.arrived_at,
+        identity::subject_group(&mail.subject),
+    );
+    let commit = commit::admission(&key, received, mail, verdict, admit.fence.clone(), cx);
+    Prepared { key, location: admit.location.clone(), commit, admit }
+}
+
+fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
+    let source = match &admit.source {
+        Source::Full(raw) => raw.clone(),
+        Source::HeaderOnly { header, .. } => header.clone(),
+    };
+    let key = identity::source_id(&source);
+    let commit = commit::quarantine(
+        &key,
+        admit.location.clone(),
+        why.to_owned(),
+        Bytes::clone(&source),
+        admit.fence.clone(),
+        cx,
+    );
+    Prepared { key, location: admit.location.clone(), commit, admit }
+}
+
+async fn append(deps: &DedupDeps, prepared: Prepared) -> Result<Admitted, AdmitError> {
+    let commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
+    match deps.journal.append(commit).await {
+        Ok(appended) => {
+            metrics::counter!("render_signal_mails_admitted_total").increment(1);
+            Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there })
+        }
+        Err(AppendError::Conflict { .. }) => {
+            note_duplicate(deps, &prepared.key, prepared.location, &prepared.admit).await
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// The journal knows this mail: note the new place, unless it is known, too.
+async fn note_duplicate(
+    deps: &DedupDeps,
+    key: &str,
+    location: Location,
+    admit: &Admit,
+) -> Result<Admitted, AdmitError> {
+    let known = Admitted { email_id: key.to_owned(), duplicate: true };
+    for _ in 0..CONFLICTS {
+        let events = deps
+            .journal
+            .read_stream(&mail_stream(key), 0)
+            .await
+            .map_err(|error| AdmitError::Journal(error.to_string()))?;
+        let (life, version) = rehydrate(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
+        if life.locations.contains(&location) {
+            return Ok(known);
+        }
+        let policy = deps.policy.load();
+        let cx = Cx { policy: &policy, now: deps.world.now(), ids: deps.world.ids.as_ref() };
+        let commit =
+            commit::duplicate(key, version, location.clone(), life.to_be_marked(), admit.fence.clone(), cx)
+                .map_err(|error| AdmitError::Journal(error.to_string()))?;
+        match deps.journal.append(commit).await {
+            Ok(_) => {
+                metrics::counter!("render_signal_mails_duplicate_total").increment(1);
+                return Ok(known);
+            }
+            Err(AppendError::Conflict { .. }) => {}
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    Err(AdmitError::Journal(format!("the stream of mail {key} keeps changing")))
+}
+
+fn refused(error: &AppendError) -> AdmitError {
+    match error {
+        AppendError::Fenced { .. } => AdmitError::Fenced(error.to_string()),
+        other => AdmitError::Journal(other.to_string()),
+    }
+}
+
+fn short_hash(location: &Location) -> String {
+    let text = format!("{}\n{}\n{}", location.mailbox, location.validity, location.item);
+    hex(&Md5::digest(text.as_bytes())).chars().take(8).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

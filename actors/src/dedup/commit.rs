@@ -1,0 +1,238 @@
+//! The commits of admission: pure functions from a decision to one atomic change.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::kernel::clock::Ids;
+use crate::kernel::event::{DomainEvent as _, EventError, NewEvent, StreamId};
+use crate::kernel::journal::{Body, Commit, Due, Expected, Fence, OutboxAdd, Queue, Settle, StreamWrite};
+use crate::mail::life::{
+    Duplicated, Held, Ignored, Location, MailEvent, Quarantined, Received, Routed, RoutedDelivery,
+    mail_stream,
+};
+use crate::mail::policy::Policy;
+use crate::mail::work::{self, Draft, DraftMeta};
+use crate::mail::{Mail, Outcome, Verdict};
+
+/// Quarantined sources outlive ordinary bodies: somebody has to look at them.
+const QUARANTINE_DAYS: i64 = 365;
+/// A held mail without a known end is decided again at least this often.
+const RECHECK_HOURS: i64 = 24;
+/// Longest subject in an event, in characters.
+const SUBJECT_CHARS: usize = 200;
+
+/// What decides about a mail besides itself.
+#[derive(Clone, Copy)]
+pub(super) struct Cx<'a> {
+    pub policy: &'a Policy,
+    pub now: DateTime<Utc>,
+    pub ids: &'a dyn Ids,
+}
+
+/// Events, rows and bodies that follow from a decision.
+#[derive(Default)]
+struct Consequences {
+    events: Vec<MailEvent>,
+    add: Vec<OutboxAdd>,
+    bodies: Vec<Body>,
+}
+
+/// A mail seen for the first time. `key` names its stream (its e-mail id, as a rule).
+pub(super) fn admission(
+    key: &str,
+    received: Received,
+    mail: Mail,
+    verdict: Verdict,
+    fence: Fence,
+    cx: Cx<'_>,
+) -> Result<Commit, EventError> {
+    let locations = vec![received.location.clone()];
+    let mut events = vec![MailEvent::Received(received)];
+    let consequences = consequences(key, 1, mail, verdict, &locations, None, cx);
+    events.extend(consequences.events);
+    Ok(Commit {
+        at: cx.now,
+        writes: vec![write(mail_stream(key), Expected::NoStream, &events, cx.ids)?],
+        add: consequences.add,
+        bodies: consequences.bodies,
+        fence: Some(fence),
+        ..Commit::default()
+    })
+}
+
+/// A held mail, decided again. `None` = it goes on waiting and there is nothing to say;
+/// the row is only put back.
+pub(super) fn redecision(
+    key: &str,
+    version: u64,
+    draft: Draft,
+    verdict: Verdict,
+    locations: &[Location],
+    settle: Settle,
+    cx: Cx<'_>,
+) -> Result<Commit, EventError> {
+    let before = draft.verdict.outcome.clone();
+    let consequences = consequences(key, version, draft.mail, verdict, locations, Some(&before), cx);
+    Ok(Commit {
+        at: cx.now,
+        writes: vec![write(mail_stream(key), Expected::Exact(version), &consequences.events, cx.ids)?],
+        add: consequences.add,
+        bodies: consequences.bodies,
+        settle: vec![settle],
+        ..Commit::default()
+    })
+}
+
+fn consequences(
+    key: &str,
+    version: u64,
+    mail: Mail,
+    verdict: Verdict,
+    locations: &[Location],
+    before: Option<&Outcome>,
+    cx: Cx<'_>,
+) -> Consequences {
+    let keep_until = cx.now + chrono::Duration::from_std(cx.policy.retention).unwrap_or_default();
+    let meta = |events: u64| DraftMeta {
+        email_id: key.to_owned(),
+        mail_version: version + events,
+        locations: locations.to_vec(),
+    };
+    match verdict.outcome.clone() {
+        Outcome::Ignore { reason } => Consequences {
+            events: vec![MailEvent::Ignored(Ignored { reason, policy: cx.policy.version })],
+            add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
+            bodies: Vec::new(),
+        },
+        Outcome::Hold { reason, until } => {
+            let unchanged = before == Some(&verdict.outcome);
+            let events = if unchanged {
+                Vec::new()
+            } else {
+                vec![MailEvent::Held(Held { reason, until, policy: cx.policy.version })]
+            };
+            let due = until.unwrap_or(cx.now + chrono::Duration::hours(RECHECK_HOURS));
+            let meta = meta(events.len() as u64);
+            let draft = Draft { mail, verdict };
+            let (row, body) = work::draft_row(Queue::Hold, &draft, &meta, Due::At(due), keep_until);
+            Consequences { events, add: vec![row], bodies: vec![body] }
+        }
+        Outcome::Deliver { deliveries } => {
+            let offload = cx.policy.offload && !verdict.links.is_empty();
+            let events = vec![MailEvent::Routed(Routed {
+                detection: verdict.detection.clone(),
+                links: verdict.links.clone(),
+                deliveries: deliveries
+                    .iter()
+                    .map(|planned| RoutedDelivery {
+                        target: planned.target.clone(),
+                        rule: planned.rule.clone(),
+                    })
+                    .collect(),
+                offload,
+                policy: cx.policy.version,
+            })];
+            let meta = meta(1);
+            if !offload {
+                let due = Due::At(cx.now);
+                let (add, bodies) =
+                    work::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, due, cx.now);
+                return Consequences { events, add, bodies };
+            }
+            // Targets that keep an order get their place in it now, whenever the copy ends.
+            let (mut add, mut bodies) =
+                work::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, Due::Reserved, cx.now);
+            let draft = Draft { mail, verdict };
+            let (row, body) = work::draft_row(Queue::Offload, &draft, &meta, Due::At(cx.now), keep_until);
+            add.push(row);
+            bodies.push(body);
+            Consequences { events, add, bodies }
+        }
+    }
+}
+
+/// A further copy of a known mail. `mark` = its fate is settled, so the copy is marked too.
+pub(super) fn duplicate(
+    key: &str,
+    version: u64,
+    location: Location,
+    mark: bool,
+    fence: Fence,
+    cx: Cx<'_>,
+) -> Result<Commit, EventError> {
+    let add = if mark { work::flag_rows(key, std::slice::from_ref(&location), cx.now) } else { Vec::new() };
+    let event = MailEvent::Duplicated(Duplicated { location });
+    Ok(Commit {
+        at: cx.now,
+        writes: vec![write(mail_stream(key), Expected::Exact(version), &[event], cx.ids)?],
+        add,
+        fence: Some(fence),
+        ..Commit::default()
+    })
+}
+
+/// A message that cannot be read: its source is kept, and somebody can look at it.
+pub(super) fn quarantine(
+    key: &str,
+    location: Location,
+    why: String,
+    source: bytes::Bytes,
+    fence: Fence,
+    cx: Cx<'_>,
+) -> Result<Commit, EventError> {
+    let body_key = work::source_body_key(key);
+    let event = MailEvent::Quarantined(Quarantined {
+        email_id: key.to_owned(),
+        location,
+        why,
+        size: source.len() as u64,
+        body_key: body_key.clone(),
+    });
+    Ok(Commit {
+        at: cx.now,
+        writes: vec![write(mail_stream(key), Expected::NoStream, &[event], cx.ids)?],
+        bodies: vec![Body {
+            key: body_key,
+            bytes: source,
+            keep_until: cx.now + chrono::Duration::days(QUARANTINE_DAYS),
+        }],
+        fence: Some(fence),
+        ..Commit::default()
+    })
+}
+
+/// `mail.received` of a mail.
+pub(super) fn received(
+    mail: &Mail,
+    location: Location,
+    arrived_at: Option<DateTime<Utc>>,
+    subject_group: String,
+) -> Received {
+    Received {
+        email_id: mail.email_id.clone(),
+        location,
+        sender: mail.sender.clone(),
+        subject: mail.subject.chars().take(SUBJECT_CHARS).collect(),
+        size: mail.size,
+        arrived_at,
+        subject_group,
+        flaws: mail.flaws.clone(),
+    }
+}
+
+fn write(
+    stream: StreamId,
+    expected: Expected,
+    events: &[MailEvent],
+    ids: &dyn Ids,
+) -> Result<StreamWrite, EventError> {
+    let events = events
+        .iter()
+        .map(|event| event.to_new(next_id(ids)))
+        .collect::<Result<Vec<NewEvent>, EventError>>()?;
+    Ok(StreamWrite { stream, expected, events })
+}
+
+fn next_id(ids: &dyn Ids) -> Uuid {
+    ids.next()
+}

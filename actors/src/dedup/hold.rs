@@ -1,0 +1,147 @@
+//! Held mails: decided again when their time comes or the configuration changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _};
+use tokio::sync::{Notify, watch};
+
+use super::DedupDeps;
+use super::commit::{self, Cx};
+use crate::kernel::journal::persist::persist;
+use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
+use crate::mail::decide;
+use crate::mail::life::{Location, mail_stream, rehydrate};
+use crate::mail::work::{Draft, DraftMeta};
+
+/// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk.
+const LEASE: Duration = Duration::from_secs(60);
+/// Held mails claimed at once.
+const BATCH: usize = 64;
+/// Decisions under way at once.
+const AT_ONCE: usize = 16;
+/// A lost hint costs at most this.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Makes every held mail due now, because the configuration changed.
+pub(super) async fn reconsider(deps: &DedupDeps) {
+    if let Err(error) = deps.journal.hasten(Queue::Hold, None, deps.world.now()).await {
+        // The timer finds them at their own time.
+        tracing::warn!(%error, "held mails could not be made due after a change of configuration");
+    }
+}
+
+/// Decides due mails again, for ever; stops when draining.
+pub(super) async fn watch(deps: DedupDeps, look: Arc<Notify>, mut draining: watch::Receiver<bool>) {
+    // What was held under the configuration of an earlier run is looked at once.
+    reconsider(&deps).await;
+    loop {
+        if *draining.borrow() {
+            return;
+        }
+        let found = round(&deps).await;
+        if found == BATCH {
+            continue;
+        }
+        tokio::select! {
+            () = look.notified() => {}
+            () = tokio::time::sleep(LOOK) => {}
+            changed = draining.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn round(deps: &DedupDeps) -> usize {
+    let request = ClaimRequest {
+        queue: Queue::Hold,
+        now: deps.world.now(),
+        lease: LEASE,
+        limit: BATCH,
+        partition_default: BATCH,
+        per_partition: HashMap::new(),
+    };
+    let claimed = match deps.journal.claim(request).await {
+        Ok(claimed) => claimed,
+        Err(error) => {
+            tracing::warn!(%error, "held mails could not be claimed");
+            return 0;
+        }
+    };
+    let found = claimed.len();
+    // `buffered` starts them in the order they were held.
+    stream::iter(claimed)
+        .map(|row| decide_again(deps, row))
+        .buffered(AT_ONCE)
+        .for_each(|()| std::future::ready(()))
+        .await;
+    found
+}
+
+async fn decide_again(deps: &DedupDeps, row: Claimed) {
+    let key = row.key.clone();
+    if let Err(why) = try_decide(deps, row).await {
+        tracing::error!(email_id = key, why, "a held mail could not be decided again, it stays held");
+    }
+}
+
+async fn try_decide(deps: &DedupDeps, row: Claimed) -> Result<(), String> {
+    let meta: DraftMeta = serde_json::from_value(row.meta.clone()).map_err(|error| error.to_string())?;
+    let Some(body) = row.body.clone() else {
+        park(deps, &row).await;
+        return Err("its kept facts are gone; the row was put aside".to_owned());
+    };
+    let draft: Draft = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    let mut version = meta.mail_version;
+    let mut locations = meta.locations.clone();
+    loop {
+        let commit = redecide(deps, &row, &meta.email_id, version, draft.clone(), &locations)?;
+        match persist(deps.journal.as_ref(), &deps.world, commit).await {
+            Ok(_) | Err(AppendError::ClaimLost { .. }) => return Ok(()),
+            Err(AppendError::Conflict { .. }) => {
+                (version, locations) = reload(deps, &meta.email_id).await?;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}
+
+fn redecide(
+    deps: &DedupDeps,
+    row: &Claimed,
+    key: &str,
+    version: u64,
+    draft: Draft,
+    locations: &[Location],
+) -> Result<Commit, String> {
+    let policy = deps.policy.load();
+    let now = deps.world.now();
+    let verdict = decide::decide(&draft.mail, &policy, now);
+    let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
+    let settle = Settle { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim) };
+    commit::redecision(key, version, draft, verdict, locations, settle, cx).map_err(|error| error.to_string())
+}
+
+async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {
+    let events = deps.journal.read_stream(&mail_stream(key), 0).await.map_err(|error| error.to_string())?;
+    let (life, version) = rehydrate(&events).map_err(|error| error.to_string())?;
+    Ok((version, life.locations))
+}
+
+/// A row that can never be decided must not come back every minute.
+async fn park(deps: &DedupDeps, row: &Claimed) {
+    let commit = Commit {
+        at: deps.world.now(),
+        defer: vec![Defer {
+            queue: Queue::Hold,
+            key: row.key.clone(),
+            claim: Some(row.claim),
+            due: Due::Parked,
+            meta: None,
+        }],
+        ..Commit::default()
+    };
+    if let Err(error) = persist(deps.journal.as_ref(), &deps.world, commit).await {
+        tracing::warn!(%error, key = row.key, "a held row without a body could not be put aside");
+    }
+}

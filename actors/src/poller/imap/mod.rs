@@ -1,0 +1,98 @@
+//! The IMAP source (RFC 3501, RFC 9051; IDLE: RFC 2177).
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `connect` | TCP, TLS, STARTTLS, LOGIN, SELECT |
+//! | `watched` | the byte stream, which fails when nothing comes for 30 s |
+//! | `wire` | commands and answers, IDLE |
+//! | `session` | the port's calls as commands |
+//! | `answers` | answers as the port's values, UID sets |
+//!
+//! `async-imap` parses; commands are written here, because its own calls allow neither
+//! pipelining nor to be dropped half-way.
+
+mod answers;
+mod connect;
+mod session;
+#[cfg(test)]
+mod tests;
+mod watched;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use super::source::{MailSource, Session, SourceError};
+
+/// No exchange takes longer than this without a byte from the server.
+pub(super) const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// How the connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImapSecurity {
+    /// TLS from the first byte (port 993).
+    Tls,
+    /// Plain at first, then TLS by STARTTLS; never goes on without it.
+    StartTls,
+    /// No protection. Accepted for loopback addresses only.
+    Plain,
+}
+
+/// Where the mailbox is and how to get in.
+#[derive(Debug, Clone)]
+pub struct ImapSettings {
+    /// Host name or address; also what the certificate must be for.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Protection.
+    pub security: ImapSecurity,
+    /// User name.
+    pub user: String,
+    /// Password. Never logged.
+    pub password: SecretString,
+    /// PEM file with further certificate authorities, beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Name of the mailbox, such as `INBOX`.
+    pub mailbox: String,
+    /// IDLE is renewed this often, which is how a path that dropped without a reset is
+    /// noticed. At most [`ImapSettings::MAX_IDLE_REFRESH`] is used.
+    pub idle_refresh: Duration,
+}
+
+impl ImapSettings {
+    /// The usual value of `idle_refresh`.
+    pub const IDLE_REFRESH: Duration = Duration::from_secs(120);
+    /// Servers may end an IDLE after 30 minutes (RFC 2177).
+    pub const MAX_IDLE_REFRESH: Duration = Duration::from_secs(28 * 60);
+}
+
+/// A mailbox on an IMAP server.
+#[derive(Debug)]
+pub struct ImapSource {
+    settings: ImapSettings,
+    name: String,
+}
+
+impl ImapSource {
+    /// Of these settings. Nothing is contacted yet.
+    #[must_use]
+    pub fn new(settings: ImapSettings) -> Self {
+        let name = format!("{}/{}/{}", settings.host, settings.user, settings.mailbox);
+        Self { settings, name }
+    }
+}
+
+#[async_trait]
+impl MailSource for ImapSource {
+    fn mailbox(&self) -> &str {
+        &self.name
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+        Ok(Box::new(connect::connect(&self.settings).await?))
+    }
+}

@@ -1,0 +1,200 @@
+//! The port's calls as IMAP commands.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use async_imap::imap_proto::RequestId;
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::super::source::{
+    Body, Candidate, Opened, Part, Scope, Session, Sink, SinkClosed, SourceError, Wake, Wanted,
+};
+use super::answers::{self, UIDS};
+use super::wire::{Wire, done};
+use crate::messages::Source;
+
+/// Fetching commands under way: while the mails of one are being admitted, the server
+/// works on the next.
+const PIPELINE: usize = 2;
+
+/// An open mailbox.
+#[derive(Debug)]
+pub(super) struct ImapSession {
+    pub(super) wire: Wire,
+    pub(super) opened: Opened,
+}
+
+#[async_trait]
+impl Session for ImapSession {
+    fn opened(&self) -> Opened {
+        self.opened
+    }
+
+    async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError> {
+        self.wire.begin_listing().await?;
+        if !scope.unseen && scope.since.is_none() {
+            return self.described(&[answers::describe_above(scope.above)]).await;
+        }
+        let mut found = Vec::new();
+        let mut tags = VecDeque::new();
+        for search in answers::searches(scope, u64::from(self.wire.exists())) {
+            tags.push_back(self.wire.send(&search).await?);
+            if tags.len() >= PIPELINE {
+                self.collect(&mut tags, &mut found).await?;
+            }
+        }
+        while !tags.is_empty() {
+            self.collect(&mut tags, &mut found).await?;
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found.into_iter().map(|uid| Candidate { item: uid.to_string(), uid, detail: None }).collect())
+    }
+
+    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
+        let commands: Vec<String> = mails
+            .chunks(UIDS)
+            .map(|chunk| answers::describe(&chunk.iter().map(|mail| mail.uid).collect::<Vec<_>>()))
+            .collect();
+        let mut described = self.described(&commands).await?;
+        let asked: HashMap<u64, ()> = mails.iter().map(|mail| (mail.uid, ())).collect();
+        described.retain(|mail| asked.contains_key(&mail.uid));
+        Ok(described)
+    }
+
+    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
+        match self.fetch_into(wanted, &sink).await {
+            // Nobody wants the rest; its answers are passed over by the next command.
+            Err(FetchError::Closed(SinkClosed)) => Ok(()),
+            Err(FetchError::Source(error)) => Err(error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn mark_seen(&mut self, items: &[String]) -> Result<(), SourceError> {
+        let uids: Vec<u64> = items.iter().filter_map(|item| item.parse().ok()).collect();
+        for chunk in uids.chunks(UIDS) {
+            let set = answers::uid_set(chunk);
+            let tag = self.wire.send(&format!("UID STORE {set} +FLAGS.SILENT (\\Seen)")).await?;
+            self.wire.finish(&tag, |_| ()).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self, max: Duration) -> Result<Wake, SourceError> {
+        self.wire.wait(max).await
+    }
+
+    async fn close(self: Box<Self>) {
+        self.wire.close().await;
+    }
+}
+
+enum FetchError {
+    Source(SourceError),
+    Closed(SinkClosed),
+}
+
+impl From<SourceError> for FetchError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
+    }
+}
+
+impl From<SinkClosed> for FetchError {
+    fn from(closed: SinkClosed) -> Self {
+        Self::Closed(closed)
+    }
+}
+
+/// A fetching command under way, with the mails it has not answered yet.
+struct UnderWay {
+    tag: RequestId,
+    left: HashMap<u64, Wanted>,
+}
+
+impl ImapSession {
+    /// Waits for the first of the searches under way.
+    async fn collect(
+        &mut self,
+        tags: &mut VecDeque<RequestId>,
+        found: &mut Vec<u64>,
+    ) -> Result<(), SourceError> {
+        let Some(tag) = tags.pop_front() else {
+            return Ok(());
+        };
+        self.wire.finish(&tag, |response| found.extend(answers::found(response))).await
+    }
+
+    async fn described(&mut self, commands: &[String]) -> Result<Vec<Candidate>, SourceError> {
+        let mut described = Vec::new();
+        for command in commands {
+            let tag = self.wire.send(command).await?;
+            self.wire.finish(&tag, |response| described.extend(answers::described(response))).await?;
+        }
+        Ok(described)
+    }
+
+    async fn fetch_into(&mut self, wanted: &[Wanted], sink: &Sink) -> Result<(), FetchError> {
+        let mut batches = answers::batches(wanted).into_iter();
+        let mut under_way: VecDeque<UnderWay> = VecDeque::new();
+        loop {
+            while under_way.len() < PIPELINE {
+                let Some(batch) = batches.next() else { break };
+                let tag = self.wire.send(&batch.command).await?;
+                let left = batch.mails.into_iter().map(|mail| (mail.uid, mail)).collect();
+                under_way.push_back(UnderWay { tag, left });
+            }
+            let Some(first) = under_way.front() else {
+                return Ok(());
+            };
+            let tag = &first.tag;
+            let (ended, content) = self
+                .wire
+                .next(|response| (done(response, tag), answers::content(response).map(copied)))
+                .await?;
+            if let Some(ended) = ended {
+                let left = under_way.pop_front().map(|batch| batch.left).unwrap_or_default();
+                hand_over_rest(left, ended, sink).await?;
+            } else if let Some((uid, data)) = content
+                && let Some(mail) = under_way.iter_mut().find_map(|batch| batch.left.remove(&uid))
+            {
+                let body = body(&mail, data);
+                sink.hand_over(mail.item, body).await?;
+            }
+        }
+    }
+}
+
+fn copied((uid, data): (u64, Option<&[u8]>)) -> (u64, Option<Bytes>) {
+    (uid, data.map(Bytes::copy_from_slice))
+}
+
+/// What the server did not answer: gone when all went well, else not to be had.
+async fn hand_over_rest(
+    left: HashMap<u64, Wanted>,
+    ended: Result<(), SourceError>,
+    sink: &Sink,
+) -> Result<(), SinkClosed> {
+    let mut left: Vec<Wanted> = left.into_values().collect();
+    left.sort_by_key(|mail| mail.uid);
+    for mail in left {
+        let body = match &ended {
+            Ok(()) => Body::Gone,
+            Err(error) => Body::Unloadable(error.to_string()),
+        };
+        sink.hand_over(mail.item, body).await?;
+    }
+    Ok(())
+}
+
+fn body(mail: &Wanted, data: Option<Bytes>) -> Body {
+    let Some(bytes) = data else {
+        return Body::Unloadable("the server has the mail and gives NIL for its content".to_owned());
+    };
+    Body::Loaded(match mail.part {
+        Part::Full => Source::Full(bytes),
+        Part::Header => Source::HeaderOnly { header: bytes, size: mail.size },
+    })
+}

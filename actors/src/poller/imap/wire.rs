@@ -1,0 +1,298 @@
+//! Commands and answers. Every call may be dropped half-way: answers to a command that
+//! nobody waits for any more are read and passed over by the next one.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use async_imap::Session as Client;
+use async_imap::imap_proto::{MailboxDatum, Outcome, RequestId, Response, ResponseCode, Status};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::super::source::{SourceError, Wake};
+use super::WATCHDOG;
+use super::watched::{Patience, Watched};
+
+/// An IDLE that was begun.
+#[derive(Debug)]
+struct Idle {
+    tag: RequestId,
+    since: Instant,
+    /// The server has said that it waits for DONE.
+    confirmed: bool,
+}
+
+/// A connection with a mailbox selected.
+#[derive(Debug)]
+pub(super) struct Wire {
+    client: Client<Watched>,
+    patience: Patience,
+    /// Mails in the mailbox, as far as the server has said.
+    exists: u32,
+    /// There may be new mails since the last listing began.
+    changed: bool,
+    /// The server knows IDLE.
+    can_idle: bool,
+    idle: Option<Idle>,
+    idle_refresh: Duration,
+    /// Why the connection is of no further use.
+    broken: Option<SourceError>,
+}
+
+impl Wire {
+    pub(super) fn new(
+        client: Client<Watched>,
+        patience: Patience,
+        exists: u32,
+        can_idle: bool,
+        idle_refresh: Duration,
+    ) -> Self {
+        Self { client, patience, exists, changed: false, can_idle, idle: None, idle_refresh, broken: None }
+    }
+
+    /// Mails in the mailbox.
+    pub(super) fn exists(&self) -> u32 {
+        self.exists
+    }
+
+    /// From here on, notices are about mails that a listing may have missed.
+    pub(super) async fn begin_listing(&mut self) -> Result<(), SourceError> {
+        self.end_idle().await?;
+        if !self.can_idle {
+            // Lets the server tell what has arrived.
+            let tag = self.send("NOOP").await?;
+            self.finish(&tag, |_| ()).await?;
+        }
+        self.changed = false;
+        Ok(())
+    }
+
+    /// Sends a command, ending an IDLE first.
+    pub(super) async fn send(&mut self, command: &str) -> Result<RequestId, SourceError> {
+        self.end_idle().await?;
+        self.send_now(command).await
+    }
+
+    async fn send_now(&mut self, command: &str) -> Result<RequestId, SourceError> {
+        self.check()?;
+        // Holds if this future is dropped while half of the line is written.
+        self.broken = Some(SourceError::Unreachable("a command was given up half-way".to_owned()));
+        let sent = timeout(WATCHDOG, self.client.run_command(command)).await;
+        self.broken = None;
+        match sent {
+            Ok(Ok(tag)) => Ok(tag),
+            Ok(Err(error)) => Err(self.fail(explain(&error))),
+            Err(_) => Err(self.fail(SourceError::Unreachable(too_slow()))),
+        }
+    }
+
+    /// Shows the next answer to `take`. Dropping the future loses nothing.
+    pub(super) async fn next<T>(&mut self, take: impl FnOnce(&Response<'_>) -> T) -> Result<T, SourceError> {
+        self.check()?;
+        let response = match self.client.read_response().await {
+            Ok(Some(response)) => response,
+            Ok(None) => return Err(self.fail(closed())),
+            Err(error) => return Err(self.fail(explain_io(&error))),
+        };
+        if let Some(error) = self.note(response.parsed()) {
+            return Err(self.fail(error));
+        }
+        Ok(take(response.parsed()))
+    }
+
+    /// Takes note of what the server says unasked.
+    fn note(&mut self, response: &Response<'_>) -> Option<SourceError> {
+        match response {
+            Response::MailboxData(MailboxDatum::Exists(exists)) => {
+                self.changed |= *exists > self.exists;
+                self.exists = *exists;
+            }
+            Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
+            Response::Data { status: Status::Bye, outcome } => {
+                return Some(SourceError::Unreachable(format!("the server hung up: {}", text(outcome))));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Reads answers until the command is done, each shown to `take`.
+    ///
+    /// # Errors
+    /// [`SourceError::Declined`] when the server says NO or BAD.
+    pub(super) async fn finish(
+        &mut self,
+        tag: &RequestId,
+        mut take: impl FnMut(&Response<'_>),
+    ) -> Result<(), SourceError> {
+        loop {
+            let ended = self.next(|response| {
+                let ended = done(response, tag);
+                if ended.is_none() {
+                    take(response);
+                }
+                ended
+            });
+            if let Some(ended) = ended.await? {
+                return ended;
+            }
+        }
+    }
+
+    /// Waits until there may be new mails, at most `max`. Dropping the future leaves the
+    /// IDLE as it is; the next wait goes on with it.
+    pub(super) async fn wait(&mut self, max: Duration) -> Result<Wake, SourceError> {
+        let deadline = Instant::now() + max;
+        loop {
+            if self.changed {
+                return Ok(Wake::Changed);
+            }
+            if !self.can_idle {
+                tokio::time::sleep_until(deadline).await;
+                return Ok(Wake::Elapsed);
+            }
+            self.begin_idle().await?;
+            let Some(idle) = &self.idle else { continue };
+            let refresh_at = idle.since + self.idle_refresh;
+            match timeout_at(deadline.min(refresh_at), self.next_of_idle()).await {
+                Ok(answered) => answered?,
+                Err(_) if Instant::now() >= refresh_at => self.end_idle().await?,
+                Err(_) => return Ok(Wake::Elapsed),
+            }
+        }
+    }
+
+    /// Begins an IDLE, or goes on with the one that was begun, until the server confirms.
+    async fn begin_idle(&mut self) -> Result<(), SourceError> {
+        if self.idle.is_none() {
+            let tag = self.send_now("IDLE").await?;
+            self.idle = Some(Idle { tag, since: Instant::now(), confirmed: false });
+        }
+        while self.idle.as_ref().is_some_and(|idle| !idle.confirmed) {
+            self.next_of_idle().await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one answer while an IDLE is on.
+    async fn next_of_idle(&mut self) -> Result<(), SourceError> {
+        let Some(tag) = self.idle.as_ref().map(|idle| idle.tag.clone()) else {
+            return Ok(());
+        };
+        let (confirmed, ended) =
+            self.next(|response| (matches!(response, Response::Continue(_)), done(response, &tag))).await?;
+        if confirmed {
+            if let Some(idle) = self.idle.as_mut() {
+                idle.confirmed = true;
+            }
+            self.patience.set(true);
+        }
+        if let Some(ended) = ended {
+            self.idle = None;
+            self.patience.set(false);
+            if let Err(error) = ended {
+                tracing::info!(%error, "the server declines IDLE, polling instead");
+                self.can_idle = false;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end_idle(&mut self) -> Result<(), SourceError> {
+        if self.idle.is_none() {
+            return Ok(());
+        }
+        self.patience.set(false);
+        // It may only be ended once it was confirmed, and may have been declined.
+        self.begin_idle().await?;
+        self.patience.set(false);
+        // DONE has no tag of its own, so it is sent once: from here on the IDLE is over.
+        let Some(idle) = self.idle.take() else {
+            return Ok(());
+        };
+        self.broken = Some(SourceError::Unreachable("DONE was given up half-way".to_owned()));
+        let sent = timeout(WATCHDOG, self.client.run_command_untagged("DONE")).await;
+        self.broken = None;
+        match sent {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(self.fail(explain(&error))),
+            Err(_) => return Err(self.fail(SourceError::Unreachable(too_slow()))),
+        }
+        match self.finish(&idle.tag, |_| ()).await {
+            // The IDLE is over in any case.
+            Err(SourceError::Declined(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// LOGOUT, as far as the server plays along.
+    pub(super) async fn close(mut self) {
+        if let Ok(tag) = self.send("LOGOUT").await {
+            drop(self.finish(&tag, |_| ()).await);
+        }
+    }
+
+    fn check(&self) -> Result<(), SourceError> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: SourceError) -> SourceError {
+        self.broken = Some(error.clone());
+        error
+    }
+}
+
+/// How the command `tag` ended, if this answer says so.
+pub(super) fn done(response: &Response<'_>, tag: &RequestId) -> Option<Result<(), SourceError>> {
+    match response {
+        Response::Done { tag: ended, status, outcome } if ended == tag => Some(match status {
+            Status::Ok => Ok(()),
+            _ => Err(SourceError::Declined(format!("the server declined: {}", text(outcome)))),
+        }),
+        _ => None,
+    }
+}
+
+/// The server's words, cut short. Its words are about commands, not from mails.
+pub(super) fn text(outcome: &Outcome<'_>) -> String {
+    let words = outcome.information.as_deref().unwrap_or("(no text)");
+    let code = match &outcome.code {
+        Some(ResponseCode::Alert) => "[ALERT] ",
+        _ => "",
+    };
+    format!("{code}{}", words.chars().take(200).collect::<String>())
+}
+
+fn closed() -> SourceError {
+    SourceError::Unreachable("the server closed the connection".to_owned())
+}
+
+fn too_slow() -> String {
+    format!("the server did not take a command for {} s", WATCHDOG.as_secs())
+}
+
+/// An error of the client library, without the bytes it was about: they may be a mail's.
+pub(super) fn explain(error: &async_imap::error::Error) -> SourceError {
+    use async_imap::error::Error;
+    match error {
+        Error::Io(error) => explain_io(error),
+        Error::Bad(what) | Error::No(what) => SourceError::Declined(format!("the server declined: {what}")),
+        Error::ConnectionLost => closed(),
+        Error::Validate(_) => {
+            SourceError::Settings("a user name, password or mailbox name contains a line break".to_owned())
+        }
+        _ => SourceError::Protocol("the server's answer could not be understood".to_owned()),
+    }
+}
+
+/// See [`explain`].
+pub(super) fn explain_io(error: &std::io::Error) -> SourceError {
+    match error.kind() {
+        // The parser's complaint, which quotes its input.
+        ErrorKind::Other => {
+            SourceError::Protocol("the server's answer could not be understood or is too large".to_owned())
+        }
+        ErrorKind::UnexpectedEof => closed(),
+        ErrorKind::TimedOut => SourceError::Unreachable(error.to_string()),
+        _ => SourceError::Unreachable(format!("the connection failed: {error}")),
+    }
+}

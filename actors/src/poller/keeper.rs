@@ -1,0 +1,262 @@
+//! Keeps the mailbox watched for as long as this worker may: waits for the lease, obeys
+//! the schedule, connects, and after any failure tries again, for ever.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::board::{Board, Phase};
+use super::log::MailboxLog;
+use super::source::{BUDGET, SourceError};
+use super::trouble::Troubles;
+use super::visit::{End, Visit};
+use super::{Control, PollerDeps};
+use crate::kernel::guardian::panic_text;
+use crate::kernel::journal::Fence;
+use crate::mail::windows::{Polling, polling};
+
+/// Pause after the first failure; doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause never grows beyond this.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// How often the schedule is looked at while connected, and gauges are exported.
+const TICK: Duration = Duration::from_secs(5);
+/// How long the server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Why a visit to the mailbox is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The lease changed hands: let go of everything at once.
+    Lease,
+    /// The schedule says no: finish what is under way.
+    Inactive,
+    /// The program stops: finish what is under way.
+    Drain,
+}
+
+/// Resolves when a visit is to end. Can be awaited in many places.
+pub(super) type Stopping = Shared<BoxFuture<'static, Stop>>;
+
+/// The task behind the actor.
+pub(super) struct Keeper {
+    deps: PollerDeps,
+    board: Arc<Board>,
+    control: watch::Receiver<Control>,
+    drained: watch::Sender<bool>,
+    log: MailboxLog,
+    troubles: Troubles,
+    bytes: Arc<Semaphore>,
+    /// Failures in a row.
+    failures: u32,
+    /// No new try before this.
+    pause_until: Option<Instant>,
+    /// What failed last.
+    reason: Option<String>,
+    /// A fence that the journal did not accept.
+    refused: Option<Fence>,
+    /// The admission failed in the visit before.
+    cautious: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        deps: PollerDeps,
+        board: Arc<Board>,
+        control: watch::Receiver<Control>,
+        drained: watch::Sender<bool>,
+    ) -> Self {
+        let log = MailboxLog::new(deps.source.mailbox());
+        Self {
+            deps,
+            board,
+            control,
+            drained,
+            log,
+            troubles: Troubles::default(),
+            bytes: Arc::new(Semaphore::new(BUDGET)),
+            failures: 0,
+            pause_until: None,
+            reason: None,
+            refused: None,
+            cautious: false,
+        }
+    }
+
+    /// Runs until drained, or aborted.
+    pub(super) async fn run(mut self) {
+        let gauges = export_gauges(self.deps.clone(), Arc::clone(&self.board));
+        let keeping = async {
+            loop {
+                match AssertUnwindSafe(self.cycle()).catch_unwind().await {
+                    Ok(true) => {}
+                    Ok(false) => return,
+                    Err(panic) => {
+                        // What the panic left behind is not to be trusted.
+                        self.log = MailboxLog::new(self.deps.source.mailbox());
+                        let what = format!("a fault in the poller: {}", panic_text(panic.as_ref()));
+                        self.failed("panic", what);
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = keeping => {}
+            () = gauges => {}
+        }
+        self.drained.send_replace(true);
+    }
+
+    /// One step: a wait, or a visit. False = nothing more is to be done.
+    async fn cycle(&mut self) -> bool {
+        let control = self.control.borrow_and_update().clone();
+        if control.draining {
+            self.board.phase(Phase::Standby, Some("stopping".to_owned()), self.deps.world.now());
+            return false;
+        }
+        if control.fence.is_none() {
+            self.refused = None;
+        }
+        let Some(fence) = control.fence.filter(|fence| self.refused.as_ref() != Some(fence)) else {
+            self.board.phase(Phase::Standby, None, self.deps.world.now());
+            return self.control.changed().await.is_ok();
+        };
+        let policy = self.deps.policy.load_full();
+        if let Polling::Inactive(why) = polling(&policy.schedule, policy.zone, self.deps.world.now()) {
+            self.board.phase(Phase::Inactive, Some(why.to_owned()), self.deps.world.now());
+            return self.rest_until(Instant::now() + policy.schedule.inactive_interval).await;
+        }
+        if let Some(until) = self.pause_until.filter(|until| *until > Instant::now()) {
+            self.board.phase(Phase::Waiting, self.reason.clone(), self.deps.world.now());
+            return self.rest_until(until).await;
+        }
+        self.visit(fence).await;
+        true
+    }
+
+    /// Waits until `until` or until the actor says something. False = the actor is gone.
+    async fn rest_until(&mut self, until: Instant) -> bool {
+        tokio::select! {
+            biased;
+            changed = self.control.changed() => changed.is_ok(),
+            () = sleep_until(until) => true,
+        }
+    }
+
+    async fn visit(&mut self, fence: Fence) {
+        self.board.phase(Phase::Connecting, self.reason.clone(), self.deps.world.now());
+        let stopping = stopping(self.control.clone(), self.deps.clone(), fence.clone());
+        let mailbox = self.deps.source.mailbox().to_owned();
+        let source = Arc::clone(&self.deps.source);
+        let connected = tokio::select! {
+            biased;
+            _ = stopping.clone() => return,
+            connected = super::visit::guarded("connecting", source.connect()) => connected,
+        };
+        let mut session = match connected {
+            Ok(session) => session,
+            Err(error) => return self.source_failed(&error),
+        };
+        self.board.heard(self.deps.world.now());
+        tracing::info!(mailbox, worker = self.deps.worker, fence = fence.token, "mailbox opened");
+        let mut visit = Visit::new(
+            self.deps.clone(),
+            &self.board,
+            &mut self.log,
+            &mut self.troubles,
+            Arc::clone(&self.bytes),
+            fence.clone(),
+            stopping,
+            session.opened(),
+            self.cautious,
+        );
+        let end = visit.run(session.as_mut()).await;
+        self.cautious = matches!(end, End::Journal(_)) || (self.cautious && !visit.went_well());
+        if visit.went_well() {
+            self.failures = 0;
+            self.reason = None;
+            self.board.failures(0);
+        }
+        match end {
+            // The lease is lost: whatever the session has under way is dropped with it.
+            End::Stopped(Stop::Lease) => tracing::info!(mailbox, "the lease is gone, mailbox left"),
+            End::Stopped(why) => {
+                tracing::info!(mailbox, ?why, "mailbox closed");
+                // It knows better than to wait for ever; this is for those that do not.
+                drop(tokio::time::timeout(GOODBYE, session.close()).await);
+            }
+            End::Fenced(why) => {
+                tracing::warn!(mailbox, why, "this worker does not hold the lease any more, polling stops");
+                self.refused = Some(fence);
+            }
+            End::Failed(error) => self.source_failed(&error),
+            End::Journal(why) => self.failed("journal", why),
+        }
+    }
+
+    fn source_failed(&mut self, error: &SourceError) {
+        self.failed(error.kind(), error.to_string());
+    }
+
+    /// Notes a failure and sets the pause.
+    ///
+    /// Counts `render_signal_mailbox_failures_total{kind}`.
+    fn failed(&mut self, kind: &'static str, why: String) {
+        self.failures = self.failures.saturating_add(1);
+        let doublings = self.failures.saturating_sub(1).min(16);
+        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_PAUSE);
+        let pause = self.deps.world.jitter.spread(pause).min(MAX_PAUSE);
+        self.pause_until = Some(Instant::now() + pause);
+        metrics::counter!("render_signal_mailbox_failures_total", "kind" => kind).increment(1);
+        tracing::warn!(
+            mailbox = self.deps.source.mailbox(),
+            kind,
+            why,
+            failures = self.failures,
+            pause_ms = pause.as_millis(),
+            "the mailbox could not be read, trying again"
+        );
+        self.reason = Some(why);
+        self.board.failures(self.failures);
+    }
+}
+
+/// Resolves when a visit under `fence` is to end.
+fn stopping(mut control: watch::Receiver<Control>, deps: PollerDeps, fence: Fence) -> Stopping {
+    async move {
+        loop {
+            let now = control.borrow_and_update().clone();
+            if now.draining {
+                return Stop::Drain;
+            }
+            if now.fence.as_ref() != Some(&fence) {
+                return Stop::Lease;
+            }
+            let policy = deps.policy.load_full();
+            if polling(&policy.schedule, policy.zone, deps.world.now()) != Polling::Active {
+                return Stop::Inactive;
+            }
+            tokio::select! {
+                biased;
+                changed = control.changed() => if changed.is_err() { return Stop::Lease },
+                () = sleep(TICK) => {}
+            }
+        }
+    }
+    .boxed()
+    .shared()
+}
+
+async fn export_gauges(deps: PollerDeps, board: Arc<Board>) {
+    loop {
+        let interval = deps.policy.load().schedule.interval;
+        board.export(deps.source.mailbox(), interval, deps.world.now());
+        sleep(TICK).await;
+    }
+}

@@ -1,0 +1,358 @@
+//! The Maildir source: a folder with `new/`, `cur/` and `tmp/`
+//! (<https://cr.yp.to/proto/maildir.html>).
+//!
+//! A mail's name is its file name up to the first `:`; what follows are flags, and they
+//! change. What lies in `new/`, or in `cur/` without the flag `S`, is unread. There are no
+//! UIDs: a file in `cur/` that is read was read by somebody else and is not ours.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::source::{
+    Body, Candidate, Detail, MailSource, Opened, Part, Scope, Session, Sink, SourceError, Wake, Wanted,
+};
+use crate::messages::Source;
+
+/// How often the folders are looked at while waiting.
+const LOOK: Duration = Duration::from_millis(250);
+/// A header block is cut here.
+const HEADER_LIMIT: u64 = 256 * 1024;
+
+/// Where the mailbox is.
+#[derive(Debug, Clone)]
+pub struct MaildirSettings {
+    /// The folder that holds `new/`, `cur/` and `tmp/`.
+    pub path: PathBuf,
+}
+
+/// A Maildir.
+#[derive(Debug)]
+pub struct MaildirSource {
+    path: PathBuf,
+    name: String,
+}
+
+impl MaildirSource {
+    /// Of these settings. Nothing is read yet.
+    #[must_use]
+    pub fn new(settings: MaildirSettings) -> Self {
+        let name = format!("maildir:{}", settings.path.display());
+        Self { path: settings.path, name }
+    }
+}
+
+#[async_trait]
+impl MailSource for MaildirSource {
+    fn mailbox(&self) -> &str {
+        &self.name
+    }
+
+    async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+        let path = self.path.clone();
+        let mails = on_disk(move || {
+            let folders = Folders(path);
+            for folder in [folders.new(), folders.cur()] {
+                if !folder.is_dir() {
+                    return Err(SourceError::Settings(format!(
+                        "{} is not a folder: a Maildir has new/, cur/ and tmp/",
+                        folder.display()
+                    )));
+                }
+            }
+            folders.scan().map(|mails| mails.len()).map_err(|error| folders.failed(&error))
+        })
+        .await?;
+        Ok(Box::new(MaildirSession {
+            folders: Folders(self.path.clone()),
+            exists: u64::try_from(mails).unwrap_or_default(),
+            listed: None,
+            confirm: false,
+        }))
+    }
+}
+
+/// An open Maildir.
+#[derive(Debug)]
+struct MaildirSession {
+    folders: Folders,
+    exists: u64,
+    /// When the folders had changed last, as the last listing began.
+    listed: Option<Times>,
+    /// The last listing was due to a change; see [`Session::wait`] below.
+    confirm: bool,
+}
+
+/// When `new/` and `cur/` changed last.
+type Times = [Option<SystemTime>; 2];
+
+#[async_trait]
+impl Session for MaildirSession {
+    fn opened(&self) -> Opened {
+        Opened { validity: 0, uid_next: 0, exists: self.exists }
+    }
+
+    async fn list(&mut self, _: &Scope) -> Result<Vec<Candidate>, SourceError> {
+        let folders = self.folders.clone();
+        let (times, mails) = on_disk(move || {
+            // Before the listing: what comes meanwhile is listed twice rather than never.
+            let times = folders.times();
+            let mails = folders.scan().map_err(|error| folders.failed(&error))?;
+            Ok((times, mails))
+        })
+        .await?;
+        self.confirm = self.listed.as_ref() != Some(&times);
+        self.listed = Some(times);
+        let mut unread: Vec<Candidate> = mails
+            .into_iter()
+            .filter(|(_, place)| !place.seen())
+            .map(|(item, _)| Candidate { item, uid: 0, detail: None })
+            .collect();
+        unread.sort_by(|a, b| a.item.cmp(&b.item));
+        Ok(unread)
+    }
+
+    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
+        let folders = self.folders.clone();
+        let items: Vec<String> = mails.iter().map(|mail| mail.item.clone()).collect();
+        on_disk(move || {
+            let places = folders.scan().map_err(|error| folders.failed(&error))?;
+            Ok(items
+                .into_iter()
+                .filter_map(|item| {
+                    let place = places.get(&item)?;
+                    let metadata = std::fs::metadata(folders.path_of(place)).ok()?;
+                    let arrived_at = metadata.modified().ok().map(chrono::DateTime::from);
+                    let detail = Detail { size: metadata.len(), arrived_at, seen: place.seen() };
+                    Some(Candidate { item, uid: 0, detail: Some(detail) })
+                })
+                .collect())
+        })
+        .await
+    }
+
+    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
+        let folders = self.folders.clone();
+        let places = on_disk(move || folders.scan().map_err(|error| folders.failed(&error))).await?;
+        for mail in wanted {
+            let folders = self.folders.clone();
+            let place = places.get(&mail.item).cloned();
+            let wanted = mail.clone();
+            let body = on_disk(move || Ok(folders.load(&wanted, place))).await?;
+            if sink.hand_over(mail.item.clone(), body).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn mark_seen(&mut self, items: &[String]) -> Result<(), SourceError> {
+        let folders = self.folders.clone();
+        let items = items.to_vec();
+        on_disk(move || folders.mark_seen(&items).map_err(|error| folders.failed(&error))).await
+    }
+
+    async fn wait(&mut self, max: Duration) -> Result<Wake, SourceError> {
+        let deadline = Instant::now() + max;
+        loop {
+            let now = Instant::now();
+            if now >= deadline {
+                return Ok(Wake::Elapsed);
+            }
+            tokio::time::sleep(LOOK.min(deadline - now)).await;
+            let folders = self.folders.clone();
+            let times = on_disk(move || Ok(folders.times())).await?;
+            // A file system's clock ticks in milliseconds: a mail that came within the same
+            // tick as the listing leaves no trace. So a change is always looked at twice.
+            if self.confirm || self.listed.as_ref() != Some(&times) {
+                return Ok(Wake::Changed);
+            }
+        }
+    }
+
+    async fn close(self: Box<Self>) {}
+}
+
+/// Runs file work off the actor's thread.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(SourceError::Unreachable(format!("reading the Maildir broke off: {error}")))
+    })
+}
+
+/// Where a mail lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// In `cur/`, not in `new/`.
+    cur: bool,
+    /// The whole file name.
+    file: String,
+}
+
+impl Place {
+    /// The flags after `:2,`; none for anything else.
+    fn flags(&self) -> &str {
+        self.file.split_once(":2,").map_or("", |(_, flags)| flags)
+    }
+
+    /// Flags mean something in `cur/` only.
+    fn seen(&self) -> bool {
+        self.cur && self.flags().contains('S')
+    }
+
+    /// The same mail, read: in `cur/`, with `S` among its flags, which are in ASCII order.
+    fn marked(&self) -> Self {
+        let mut flags: Vec<char> = self.flags().chars().chain(std::iter::once('S')).collect();
+        flags.sort_unstable();
+        flags.dedup();
+        let flags: String = flags.into_iter().collect();
+        Self { cur: true, file: format!("{}:2,{flags}", item_of(&self.file)) }
+    }
+}
+
+/// The part of a file name that stays the same.
+fn item_of(file: &str) -> &str {
+    file.split_once(':').map_or(file, |(item, _)| item)
+}
+
+/// The folder, with the blocking calls.
+#[derive(Debug, Clone)]
+struct Folders(PathBuf);
+
+impl Folders {
+    fn new(&self) -> PathBuf {
+        self.0.join("new")
+    }
+
+    fn cur(&self) -> PathBuf {
+        self.0.join("cur")
+    }
+
+    fn path_of(&self, place: &Place) -> PathBuf {
+        let folder = if place.cur { self.cur() } else { self.new() };
+        folder.join(&place.file)
+    }
+
+    fn failed(&self, error: &io::Error) -> SourceError {
+        SourceError::Unreachable(format!("the Maildir {} cannot be read: {error}", self.0.display()))
+    }
+
+    fn times(&self) -> Times {
+        [self.new(), self.cur()]
+            .map(|folder| std::fs::metadata(folder).and_then(|metadata| metadata.modified()).ok())
+    }
+
+    /// Every mail by name. One that is in both folders, as it is for an instant while
+    /// another program moves it by link and unlink, counts as being in `cur/`.
+    fn scan(&self) -> io::Result<HashMap<String, Place>> {
+        let mut mails = HashMap::new();
+        for (cur, folder) in [(false, self.new()), (true, self.cur())] {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                // Names that are not text, and hidden files, are no mails.
+                let Some(file) = name.to_str().filter(|file| !file.starts_with('.')) else {
+                    continue;
+                };
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    continue;
+                }
+                mails.insert(item_of(file).to_owned(), Place { cur, file: file.to_owned() });
+            }
+        }
+        Ok(mails)
+    }
+
+    fn load(&self, mail: &Wanted, place: Option<Place>) -> Body {
+        let Some(place) = place else {
+            return Body::Gone;
+        };
+        match self.read(&place, mail) {
+            Ok(source) => Body::Loaded(source),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Flags are part of the name: it may have been renamed since the listing.
+                match self.scan().map(|mut mails| mails.remove(&mail.item)) {
+                    Ok(None) => Body::Gone,
+                    Ok(Some(place)) => self
+                        .read(&place, mail)
+                        .map_or_else(|error| Body::Unloadable(error.to_string()), Body::Loaded),
+                    Err(error) => Body::Unloadable(error.to_string()),
+                }
+            }
+            Err(error) => Body::Unloadable(error.to_string()),
+        }
+    }
+
+    fn read(&self, place: &Place, mail: &Wanted) -> io::Result<Source> {
+        let mut file = std::fs::File::open(self.path_of(place))?;
+        match mail.part {
+            Part::Full => {
+                let mut bytes = Vec::with_capacity(usize::try_from(mail.size).unwrap_or_default());
+                file.read_to_end(&mut bytes)?;
+                Ok(Source::Full(Bytes::from(bytes)))
+            }
+            Part::Header => {
+                let mut bytes = Vec::new();
+                file.take(HEADER_LIMIT).read_to_end(&mut bytes)?;
+                bytes.truncate(header_end(&bytes));
+                Ok(Source::HeaderOnly { header: Bytes::from(bytes), size: mail.size })
+            }
+        }
+    }
+
+    fn mark_seen(&self, items: &[String]) -> io::Result<()> {
+        let places = self.scan()?;
+        for item in items {
+            let Some(place) = places.get(item) else { continue };
+            match self.rename(place) {
+                // Renamed or removed by another program in between: one more look.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    if let Some(place) = self.scan()?.get(item) {
+                        self.rename(place)?;
+                    }
+                }
+                other => other?,
+            }
+        }
+        for folder in [self.new(), self.cur()] {
+            sync(&folder)?;
+        }
+        Ok(())
+    }
+
+    fn rename(&self, place: &Place) -> io::Result<()> {
+        let marked = place.marked();
+        if marked == *place {
+            return Ok(());
+        }
+        std::fs::rename(self.path_of(place), self.path_of(&marked))
+    }
+}
+
+/// Makes renames in a folder durable.
+fn sync(folder: &Path) -> io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// Length of the header block with its empty line; all of it when there is no such line.
+fn header_end(bytes: &[u8]) -> usize {
+    let mut start = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        start += line.len();
+        if line == b"\n" || line == b"\r\n" {
+            return start;
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+#[path = "maildir_tests.rs"]
+mod tests;

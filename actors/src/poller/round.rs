@@ -1,0 +1,372 @@
+//! Taking mails in: describe, load, admit. Loading goes on while the mails before are
+//! being admitted, many at once; the journal puts their commits together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::board::Phase;
+use super::keeper::Stop;
+use super::source::{Body, Candidate, Fetched, Part, Session, Sink, SourceError, Wanted};
+use super::visit::{End, Visit};
+use crate::kernel::port::Port;
+use crate::mail::life::Location;
+use crate::messages::{Admit, AdmitError, Admitted};
+
+/// Mails described and loaded in one go; flags get their turn in between.
+const SLICE: usize = 512;
+/// Admissions under way.
+const ADMISSIONS: usize = 128;
+/// A mail larger than this is never loaded, whatever the policy says: it would not fit
+/// into the memory of a small container.
+const HARD_LIMIT: u64 = 200 * 1024 * 1024;
+/// When neither a mail nor an answer of the admission came for this long, the fetch hangs.
+const STALLED: Duration = Duration::from_secs(300);
+/// Admissions that are under way at the end of a visit may take this long.
+const LAST_ADMISSIONS: Duration = Duration::from_secs(10);
+/// After this many failed admissions and not one that went well, the journal is at fault
+/// and not the mails.
+const HOPELESS: usize = 16;
+/// The same, when the admission failed the time before. So few are put aside as troubled,
+/// and the next visit begins with others: one bad mail at the head cannot block the rest.
+const HOPELESS_AGAIN: usize = 3;
+/// When the admission failed the time before, mails are admitted one by one until this
+/// many went well: so a mail that makes the admission panic takes no others with it.
+const WELL_AGAIN: usize = 4;
+/// That many mails may be the reason why a connection broke: those that were asked for first.
+const SUSPECTS: usize = 64;
+
+/// A mail after its admission.
+struct Settled {
+    mail: Candidate,
+    answer: Result<Admitted, Refusal>,
+}
+
+enum Refusal {
+    Fenced(String),
+    Failed(String),
+}
+
+/// What became of the mails of one call.
+#[derive(Default)]
+struct Tally {
+    admitted: usize,
+    failed: Vec<(String, String)>,
+}
+
+impl Tally {
+    fn last_failure(&self) -> Option<String> {
+        self.failed.last().map(|(_, why)| why.clone())
+    }
+}
+
+impl Visit<'_> {
+    /// Takes in everything that waits and is not to be left alone for now.
+    ///
+    /// # Errors
+    /// What ends the visit. Trouble with single mails does not.
+    pub(super) async fn take_in(&mut self, session: &mut dyn Session) -> Result<(), End> {
+        let now = Instant::now();
+        let (alone, together): (Vec<Candidate>, Vec<Candidate>) =
+            self.board.waiting().into_iter().partition(|mail| self.troubles.retry_at(&mail.item).is_some());
+        let done = self.take_in_together(session, &together).await;
+        self.board.trouble(self.troubles.shown());
+        done?;
+        for mail in alone {
+            if self.troubles.retry_at(&mail.item).is_some_and(|retry_at| retry_at > now) {
+                continue;
+            }
+            let done = self.take_in_alone(session, mail).await;
+            self.board.trouble(self.troubles.shown());
+            done?;
+        }
+        // Mails that could not be taken in and are tried again.
+        metrics::gauge!("render_signal_mailbox_troubled_mails")
+            .set(f64::from(u32::try_from(self.troubles.len()).unwrap_or(u32::MAX)));
+        Ok(())
+    }
+
+    async fn take_in_together(&mut self, session: &mut dyn Session, mails: &[Candidate]) -> Result<(), End> {
+        if mails.is_empty() {
+            return Ok(());
+        }
+        self.board.phase(Phase::Fetching, None, self.deps.world.now());
+        let mut tally = Tally::default();
+        let mut admissions = JoinSet::new();
+        let mut done = Ok(());
+        for slice in mails.chunks(SLICE) {
+            done = self.take_slice(session, slice, &mut admissions, &mut tally).await;
+            if done.is_ok() && self.flags.overdue() {
+                done = self.store_flags(session).await;
+            }
+            if done.is_err() {
+                break;
+            }
+        }
+        let done = self.finish(admissions, &mut tally, done).await;
+        self.conclude(&tally, done)
+    }
+
+    /// A mail in trouble, apart from the others, so that it can spoil nothing.
+    async fn take_in_alone(&mut self, session: &mut dyn Session, mail: Candidate) -> Result<(), End> {
+        let mut tally = Tally::default();
+        let mut admissions = JoinSet::new();
+        // Looked at anew: it may be gone by now.
+        let mail = [Candidate { detail: None, ..mail }];
+        let done = self.take_slice(session, &mail, &mut admissions, &mut tally).await;
+        let done = self.finish(admissions, &mut tally, done).await;
+        for (item, why) in tally.failed {
+            self.troubles.failed(&item, &why, Instant::now());
+        }
+        done
+    }
+
+    /// Awaits the admissions under way, unless they are worth nothing any more.
+    async fn finish(
+        &mut self,
+        mut admissions: JoinSet<Settled>,
+        tally: &mut Tally,
+        mut done: Result<(), End>,
+    ) -> Result<(), End> {
+        let deadline = Instant::now() + LAST_ADMISSIONS;
+        while !matches!(done, Err(End::Fenced(_) | End::Stopped(Stop::Lease))) {
+            let settled = if done.is_ok() {
+                tokio::select! {
+                    biased;
+                    stop = self.stopping.clone() => {
+                        done = Err(End::Stopped(stop));
+                        continue;
+                    }
+                    settled = admissions.join_next() => settled,
+                }
+            } else {
+                let left = deadline.saturating_duration_since(Instant::now());
+                timeout(left, admissions.join_next()).await.unwrap_or(None)
+            };
+            let Some(settled) = settled else { break };
+            if let Err(end) = self.settled(settled, tally) {
+                done = Err(end);
+            }
+        }
+        done
+    }
+
+    /// Tells trouble with the journal from trouble with single mails.
+    fn conclude(&mut self, tally: &Tally, done: Result<(), End>) -> Result<(), End> {
+        let all_failed = tally.admitted == 0;
+        if !all_failed || tally.failed.len() < HOPELESS {
+            for (item, why) in &tally.failed {
+                self.troubles.failed(item, why, Instant::now());
+            }
+        }
+        match tally.last_failure() {
+            Some(why) if all_failed && done.is_ok() => Err(End::Journal(why)),
+            _ => done,
+        }
+    }
+
+    /// How many admissions may be under way.
+    fn admissions(&self, tally: &Tally) -> usize {
+        if self.cautious && tally.admitted < WELL_AGAIN { 1 } else { ADMISSIONS }
+    }
+
+    /// Whether the journal must be at fault.
+    fn hopeless(&self, tally: &Tally) -> bool {
+        let limit = if self.cautious { HOPELESS_AGAIN } else { HOPELESS };
+        tally.admitted == 0 && tally.failed.len() >= limit
+    }
+
+    /// Describes, loads and hands over up to [`SLICE`] mails. Their admissions go on.
+    async fn take_slice(
+        &mut self,
+        session: &mut dyn Session,
+        slice: &[Candidate],
+        admissions: &mut JoinSet<Settled>,
+        tally: &mut Tally,
+    ) -> Result<(), End> {
+        let described = self.describe(session, slice).await?;
+        let (ours, others): (Vec<Candidate>, Vec<Candidate>) =
+            described.into_iter().partition(|mail| self.is_ours(mail));
+        for mail in others {
+            self.board.done(mail.uid, &mail.item, false);
+        }
+        let limit = self.deps.policy.load().max_email_bytes.unwrap_or(HARD_LIMIT).min(HARD_LIMIT);
+        let wanted: Vec<Wanted> = ours.iter().map(|mail| wanted(mail, limit)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let mut left: BTreeMap<String, Candidate> =
+            ours.into_iter().map(|mail| (mail.item.clone(), mail)).collect();
+        let loaded = self.load(session, &wanted, &mut left, admissions, tally).await;
+        if let Err(End::Failed(error)) = &loaded {
+            // One of those that were asked for first may be what broke it: they are tried
+            // again one by one, after the others.
+            let asked = wanted.iter().map(|mail| &mail.item).filter(|item| left.contains_key(*item));
+            for item in asked.take(SUSPECTS) {
+                self.troubles.suspected(item, &error.to_string(), Instant::now());
+            }
+        }
+        match loaded {
+            // This fetch was declined, the session is still good.
+            Err(End::Failed(SourceError::Declined(_))) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Fills in what is not known of the mails. Those that are gone wait no longer.
+    async fn describe(
+        &mut self,
+        session: &mut dyn Session,
+        slice: &[Candidate],
+    ) -> Result<Vec<Candidate>, End> {
+        let (known, unknown): (Vec<Candidate>, Vec<Candidate>) =
+            slice.iter().cloned().partition(|mail| mail.detail.is_some());
+        if unknown.is_empty() {
+            return Ok(known);
+        }
+        let described = match self.ask("describing mails", session.describe(&unknown)).await {
+            Ok(described) => described,
+            Err(End::Failed(error)) => {
+                for mail in &unknown {
+                    self.troubles.suspected(&mail.item, &error.to_string(), Instant::now());
+                }
+                return match error {
+                    SourceError::Declined(_) => Ok(known),
+                    error => Err(End::Failed(error)),
+                };
+            }
+            Err(end) => return Err(end),
+        };
+        self.board.wait_for(&described);
+        let mut all = known;
+        for mail in unknown {
+            match described.iter().find(|found| found.item == mail.item) {
+                Some(found) => all.push(found.clone()),
+                None => self.gone(&mail),
+            }
+        }
+        all.sort_by(|a, b| (a.uid, &a.item).cmp(&(b.uid, &b.item)));
+        Ok(all)
+    }
+
+    /// Loads mails and starts their admission. Removes from `left` what was answered.
+    async fn load(
+        &mut self,
+        session: &mut dyn Session,
+        wanted: &[Wanted],
+        left: &mut BTreeMap<String, Candidate>,
+        admissions: &mut JoinSet<Settled>,
+        tally: &mut Tally,
+    ) -> Result<(), End> {
+        let (sink, mut fetched) = Sink::new(self.bytes.clone());
+        let mut fetching = session.fetch(wanted, sink);
+        let mut result = None;
+        let mut open = true;
+        while result.is_none() || open {
+            tokio::select! {
+                biased;
+                stop = self.stopping.clone() => return Err(End::Stopped(stop)),
+                Some(settled) = admissions.join_next(), if !admissions.is_empty() => {
+                    self.settled(settled, tally)?;
+                    if self.hopeless(tally) {
+                        return Err(End::Journal(tally.last_failure().unwrap_or_default()));
+                    }
+                }
+                mail = fetched.recv(), if open && admissions.len() < self.admissions(tally) => match mail {
+                    Some(mail) => {
+                        self.board.heard(self.deps.world.now());
+                        if let Some(candidate) = left.remove(&mail.item) {
+                            self.fetched(mail, candidate, admissions);
+                        }
+                    }
+                    None => open = false,
+                },
+                done = &mut fetching, if result.is_none() => result = Some(done),
+                () = sleep(STALLED) => {
+                    return Err(End::Failed(SourceError::Unreachable(format!(
+                        "loading mails: nothing came for {} s", STALLED.as_secs()
+                    ))));
+                }
+            }
+        }
+        result.unwrap_or(Ok(())).map_err(End::Failed)
+    }
+
+    /// Counts `render_signal_mailbox_fetched_total{part}`.
+    fn fetched(&mut self, fetched: Fetched, mail: Candidate, admissions: &mut JoinSet<Settled>) {
+        let (body, share) = fetched.into_parts();
+        let source = match body {
+            Body::Loaded(source) => source,
+            Body::Gone => return self.gone(&mail),
+            Body::Unloadable(why) => {
+                self.troubles.failed(&mail.item, &why, Instant::now());
+                return;
+            }
+        };
+        let part = match &source {
+            crate::messages::Source::Full(_) => "full",
+            crate::messages::Source::HeaderOnly { .. } => "header",
+        };
+        metrics::counter!("render_signal_mailbox_fetched_total", "part" => part).increment(1);
+        let location = Location {
+            mailbox: self.deps.source.mailbox().to_owned(),
+            validity: self.opened.validity,
+            item: mail.item.clone(),
+        };
+        let arrived_at = mail.detail.and_then(|detail| detail.arrived_at);
+        let admit = Admit { location, arrived_at, source, fence: self.fence.clone() };
+        let port = self.deps.admit.clone();
+        admissions.spawn(async move {
+            let answer = ask(&port, admit).await;
+            drop(share);
+            Settled { mail, answer }
+        });
+    }
+
+    /// Counts `render_signal_mailbox_admitted_total{result}`: `new`, `duplicate`, `failed`.
+    fn settled(&mut self, settled: Result<Settled, JoinError>, tally: &mut Tally) -> Result<(), End> {
+        let settled = match settled {
+            Ok(settled) => settled,
+            Err(error) => return Err(End::Journal(format!("an admission broke off: {error}"))),
+        };
+        let result = match settled.answer {
+            Ok(admitted) => {
+                tally.admitted += 1;
+                self.troubles.cleared(&settled.mail.item);
+                self.board.done(settled.mail.uid, &settled.mail.item, true);
+                if admitted.duplicate { "duplicate" } else { "new" }
+            }
+            Err(Refusal::Fenced(why)) => return Err(End::Fenced(why)),
+            Err(Refusal::Failed(why)) => {
+                tally.failed.push((settled.mail.item, why));
+                "failed"
+            }
+        };
+        metrics::counter!("render_signal_mailbox_admitted_total", "result" => result).increment(1);
+        Ok(())
+    }
+
+    fn gone(&mut self, mail: &Candidate) {
+        tracing::info!(item = mail.item, "a mail left the mailbox before it could be read");
+        self.troubles.cleared(&mail.item);
+        self.board.done(mail.uid, &mail.item, false);
+    }
+}
+
+fn wanted(mail: &Candidate, limit: u64) -> Wanted {
+    let size = mail.detail.map_or(0, |detail| detail.size);
+    let part = if size > limit { Part::Header } else { Part::Full };
+    Wanted { item: mail.item.clone(), uid: mail.uid, size, part }
+}
+
+/// No answer, or an answer that is no admission: the mail stays and is tried again.
+async fn ask(port: &Port<Admit>, admit: Admit) -> Result<Admitted, Refusal> {
+    match port.ask(admit).await {
+        Ok(Ok(admitted)) => Ok(admitted),
+        Ok(Err(AdmitError::Fenced(why))) => Err(Refusal::Fenced(why)),
+        Ok(Err(AdmitError::Journal(why))) => Err(Refusal::Failed(why)),
+        Err(error) => Err(Refusal::Failed(error.to_string())),
+    }
+}

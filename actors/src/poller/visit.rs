@@ -1,0 +1,280 @@
+//! One connection to the mailbox, from opening it to losing it.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use super::board::{Board, Phase};
+use super::flags::Flags;
+use super::keeper::{Stop, Stopping};
+use super::log::{LogError, MailboxLog};
+use super::source::{Candidate, Opened, Scope, Session, SourceError, Wake};
+use super::state::{Known, MailboxCommand};
+use super::trouble::Troubles;
+use super::{PollerDeps, cursor};
+use crate::kernel::journal::Fence;
+
+/// An adapter watches its own exchanges; this is for one that hangs nevertheless.
+const GUARD: Duration = Duration::from_secs(300);
+/// Flags that are set on the way out may take this long.
+const LAST_FLAGS: Duration = Duration::from_secs(2);
+/// Mails that arrived this long before the first sight are looked at again after a change
+/// of UIDVALIDITY: the server's clock and ours differ.
+const SINCE_SLACK: chrono::Duration = chrono::Duration::days(1);
+/// A sweep never comes sooner than this after the one before, whatever the policy says.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How a visit ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It was told to.
+    Stopped(Stop),
+    /// The journal does not take this worker for the holder of the lease.
+    Fenced(String),
+    /// The mailbox failed.
+    Failed(SourceError),
+    /// The journal, or the admission before it, failed.
+    Journal(String),
+}
+
+impl From<LogError> for End {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Fenced(why) => Self::Fenced(why),
+            LogError::Journal(why) => Self::Journal(why),
+        }
+    }
+}
+
+/// Runs a call to the source with a last-resort time limit.
+pub(super) async fn guarded<T>(
+    what: &'static str,
+    call: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    timeout(GUARD, call).await.unwrap_or_else(|_| {
+        Err(SourceError::Unreachable(format!("{what}: no answer within {} s", GUARD.as_secs())))
+    })
+}
+
+/// One connection.
+pub(super) struct Visit<'a> {
+    pub(super) deps: PollerDeps,
+    pub(super) board: &'a Board,
+    pub(super) log: &'a mut MailboxLog,
+    pub(super) troubles: &'a mut Troubles,
+    pub(super) bytes: Arc<Semaphore>,
+    pub(super) fence: Fence,
+    pub(super) stopping: Stopping,
+    pub(super) opened: Opened,
+    pub(super) flags: Flags,
+    /// The admission failed the time before: feel the way before running.
+    pub(super) cautious: bool,
+    /// Highest UID that was listed: all at or below it are in the journal, or wait on the
+    /// board, or are not ours.
+    high: u64,
+    went_well: bool,
+}
+
+impl<'a> Visit<'a> {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the keeper that owns all of it")]
+    pub(super) fn new(
+        deps: PollerDeps,
+        board: &'a Board,
+        log: &'a mut MailboxLog,
+        troubles: &'a mut Troubles,
+        bytes: Arc<Semaphore>,
+        fence: Fence,
+        stopping: Stopping,
+        opened: Opened,
+        cautious: bool,
+    ) -> Self {
+        let flags = Flags::new(deps.journal.as_ref());
+        Self {
+            deps,
+            board,
+            log,
+            troubles,
+            bytes,
+            fence,
+            stopping,
+            opened,
+            flags,
+            cautious,
+            high: 0,
+            went_well: false,
+        }
+    }
+
+    /// Whether the whole mailbox was swept once without a failure.
+    pub(super) fn went_well(&self) -> bool {
+        self.went_well
+    }
+
+    /// Reads and watches the mailbox until something ends it.
+    pub(super) async fn run(&mut self, session: &mut dyn Session) -> End {
+        let end = match self.watch(session).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        };
+        if matches!(end, End::Stopped(Stop::Drain)) {
+            // Quick or not at all: rows that are not settled come due again.
+            self.stopping = futures::future::pending().boxed().shared();
+            match timeout(LAST_FLAGS, self.store_flags(session)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(?error, "flags could not be stored on the way out"),
+                Err(_) => tracing::warn!("flags could not be stored in time on the way out"),
+            }
+        }
+        end
+    }
+
+    async fn watch(&mut self, session: &mut dyn Session) -> Result<Infallible, End> {
+        let known = self.open().await?;
+        let first = Scope {
+            above: known.cursor,
+            unseen: true,
+            since: known.renumbered.then(|| known.since - SINCE_SLACK),
+        };
+        self.high = known.cursor;
+        self.sweep(session, &first).await?;
+        self.went_well = true;
+        self.board.failures(0);
+        let mut swept_at = Instant::now();
+        loop {
+            if self.flags.overdue() {
+                self.store_flags(session).await?;
+            }
+            let interval = self.deps.policy.load().schedule.interval.max(MIN_INTERVAL);
+            let sweep_at = swept_at + interval;
+            let due = self.troubles.next().map_or(sweep_at, |retry_at| retry_at.min(sweep_at));
+            self.board.phase(Phase::Watching, None, self.deps.world.now());
+            let max = due.saturating_duration_since(Instant::now());
+            let wake = if max.is_zero() { Some(Wake::Elapsed) } else { self.wait(session, max).await? };
+            match wake {
+                Some(Wake::Changed) => {
+                    let newer = Scope { above: self.high, unseen: false, since: None };
+                    self.sweep(session, &newer).await?;
+                }
+                Some(Wake::Elapsed) if Instant::now() >= sweep_at => {
+                    swept_at = Instant::now();
+                    let whole = Scope { above: self.high, unseen: true, since: None };
+                    self.sweep(session, &whole).await?;
+                }
+                // A mail that was in trouble may be tried again.
+                Some(Wake::Elapsed) => self.take_in(session).await?,
+                // Flags are due.
+                None => {}
+            }
+        }
+    }
+
+    /// Waits for news, for flags (`None`), or for `max`.
+    async fn wait(&mut self, session: &mut dyn Session, max: Duration) -> Result<Option<Wake>, End> {
+        let journal = Arc::clone(&self.deps.journal);
+        let world = self.deps.world.clone();
+        tokio::select! {
+            biased;
+            stop = self.stopping.clone() => Err(End::Stopped(stop)),
+            wake = timeout(max + GUARD, session.wait(max)) => match wake {
+                Ok(Ok(wake)) => {
+                    self.board.heard(self.deps.world.now());
+                    Ok(Some(wake))
+                }
+                Ok(Err(error)) => Err(End::Failed(error)),
+                Err(_) => Err(End::Failed(SourceError::Unreachable(
+                    "waiting for new mails: the wait did not end".to_owned(),
+                ))),
+            },
+            () = self.flags.ready(journal.as_ref(), &world) => Ok(None),
+        }
+    }
+
+    /// Takes note of the mailbox: its first sight, or a change of UIDVALIDITY.
+    async fn open(&mut self) -> Result<Known, End> {
+        let journal = Arc::clone(&self.deps.journal);
+        let mailbox = self.deps.source.mailbox().to_owned();
+        self.log.refresh(journal.as_ref()).await?;
+        let before = self.log.known();
+        let open = [MailboxCommand::Open {
+            mailbox: mailbox.clone(),
+            validity: self.opened.validity,
+            uid_next: self.opened.uid_next,
+        }];
+        let world = self.deps.world.clone();
+        tokio::select! {
+            biased;
+            stop = self.stopping.clone() => return Err(End::Stopped(stop)),
+            done = self.log.commit(journal.as_ref(), &world, &self.fence, &open, Vec::new()) => done?,
+        }
+        let known = self
+            .log
+            .known()
+            .ok_or_else(|| End::Journal(format!("the stream of mailbox {mailbox} has no opening")))?;
+        if let Some(before) = before.filter(|before| before.validity != known.validity) {
+            tracing::warn!(
+                mailbox,
+                before = before.validity,
+                after = known.validity,
+                "the server renumbered the mailbox, looking at all mails since the first sight again"
+            );
+        }
+        let highest = cursor::highest(&journal.views(), &mailbox, known.validity)
+            .await
+            .map_err(|error| End::Journal(error.to_string()))?;
+        self.board.opened(self.opened.uid_next, highest.max(known.cursor));
+        Ok(known)
+    }
+
+    /// Lists the mails of `scope`, and takes in those that the journal does not have.
+    async fn sweep(&mut self, session: &mut dyn Session, scope: &Scope) -> Result<(), End> {
+        let listed = self.ask("listing the mails", session.list(scope)).await?;
+        self.high = listed.iter().map(|mail| mail.uid).fold(self.high, u64::max);
+        if scope.unseen {
+            let there: BTreeSet<&str> = listed.iter().map(|mail| mail.item.as_str()).collect();
+            let board = self.board;
+            self.troubles.retain(|item| there.contains(item) || board.waits(item));
+        }
+        let views = self.deps.journal.views();
+        let mailbox = self.deps.source.mailbox();
+        let unknown = cursor::unknown(&views, mailbox, self.opened.validity, listed)
+            .await
+            .map_err(|error| End::Journal(error.to_string()))?;
+        self.board.wait_for(&unknown);
+        self.take_in(session).await
+    }
+
+    /// Asks the source, unless the visit is to end.
+    pub(super) async fn ask<T>(
+        &self,
+        what: &'static str,
+        call: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, End> {
+        tokio::select! {
+            biased;
+            stop = self.stopping.clone() => Err(End::Stopped(stop)),
+            answer = guarded(what, call) => {
+                if !matches!(answer, Err(SourceError::Unreachable(_))) {
+                    self.board.heard(self.deps.world.now());
+                }
+                answer.map_err(End::Failed)
+            }
+        }
+    }
+
+    /// Whether a mail that was listed is ours: after a change of UIDVALIDITY, the source
+    /// may list mails that had been read before the first sight.
+    pub(super) fn is_ours(&self, mail: &Candidate) -> bool {
+        let (Some(known), Some(detail)) = (self.log.known(), mail.detail) else {
+            return true;
+        };
+        if !known.renumbered || !detail.seen || mail.uid > known.cursor {
+            return true;
+        }
+        detail.arrived_at.is_none_or(|arrived_at| arrived_at >= known.since - SINCE_SLACK)
+    }
+}

@@ -1,0 +1,229 @@
+//! Claims mails and keeps a bounded number of them under way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
+use uuid::Uuid;
+
+use super::R2Deps;
+use super::transfer::{CLAIM_LEASE, Tally, give_back, offload_mail};
+use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
+use crate::messages::R2Status;
+
+/// Mails under way at once.
+const MAILS: usize = 64;
+/// Transfers under way at once, over all mails.
+const TRANSFERS: usize = 64;
+/// Fewer free places than this are left to gather for [`GATHER`], so that rows are claimed in batches.
+const BATCH: usize = MAILS / 4;
+/// See [`BATCH`].
+const GATHER: Duration = Duration::from_millis(2);
+/// Pause between looks when no hint says that there is something.
+const LOOK: Duration = Duration::from_secs(1);
+/// What is under way may still finish for so long after a [`Order::Drain`].
+const DRAIN: Duration = Duration::from_secs(5);
+/// Delay of a mail whose work panicked, times the number of its claims.
+const SETBACK: chrono::Duration = chrono::Duration::seconds(10);
+/// Longest such delay.
+const MAX_SETBACK: chrono::Duration = chrono::Duration::minutes(10);
+
+/// What the engine is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Claim and work.
+    Work,
+    /// Finish or give back what is claimed, and end.
+    Drain,
+}
+
+/// What the engine has done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Progress {
+    /// For readers.
+    pub(super) status: R2Status,
+    /// Nothing is claimed any more, and nothing will be.
+    pub(super) drained: bool,
+}
+
+/// A claim we hold.
+struct Held {
+    key: String,
+    claim: Uuid,
+    claims: u32,
+}
+
+/// The work of the actor, in a task of its own. Dropping its future drops all work under
+/// way; the claims run out by themselves.
+pub(super) struct Engine {
+    deps: R2Deps,
+    orders: watch::Receiver<Order>,
+    report: watch::Sender<Progress>,
+    slots: Arc<Semaphore>,
+    jobs: JoinSet<Tally>,
+    held: HashMap<Id, Held>,
+    status: R2Status,
+}
+
+impl Engine {
+    pub(super) fn new(deps: R2Deps, orders: watch::Receiver<Order>, report: watch::Sender<Progress>) -> Self {
+        Self {
+            deps,
+            orders,
+            report,
+            slots: Arc::new(Semaphore::new(TRANSFERS)),
+            jobs: JoinSet::new(),
+            held: HashMap::new(),
+            status: R2Status::default(),
+        }
+    }
+
+    /// Works until it is told to drain, or its actor is gone.
+    pub(super) async fn run(mut self) {
+        let mut hints = self.deps.journal.hints();
+        let mut seen = *hints.borrow_and_update();
+        let mut hints_open = true;
+        let mut timer = interval(LOOK);
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut worth_a_look = true;
+        loop {
+            let free = MAILS.saturating_sub(self.jobs.len());
+            if worth_a_look && free > 0 {
+                let gathered = if free < BATCH { self.gather().await } else { free };
+                worth_a_look = self.claim(gathered).await == gathered;
+                self.tell(false);
+                if self.is_to_drain() {
+                    break;
+                }
+                continue;
+            }
+            tokio::select! {
+                Some(ended) = self.jobs.join_next_with_id() => {
+                    self.ended(ended).await;
+                    self.reap().await;
+                    self.tell(false);
+                }
+                changed = hints.changed(), if hints_open => {
+                    hints_open = changed.is_ok();
+                    let hint = *hints.borrow_and_update();
+                    worth_a_look |= offload_count(&hint) != offload_count(&seen);
+                    seen = hint;
+                }
+                _ = timer.tick() => worth_a_look = true,
+                changed = self.orders.changed() => {
+                    if changed.is_err() || self.is_to_drain() {
+                        break;
+                    }
+                    worth_a_look = true;
+                }
+            }
+        }
+        self.drain().await;
+    }
+
+    fn is_to_drain(&self) -> bool {
+        *self.orders.borrow() == Order::Drain
+    }
+
+    /// Lets a few more mails end, and returns how many places are free then.
+    async fn gather(&mut self) -> usize {
+        tokio::time::sleep(GATHER).await;
+        self.reap().await;
+        MAILS.saturating_sub(self.jobs.len())
+    }
+
+    /// Claims up to `limit` mails and starts them. Returns how many there were.
+    async fn claim(&mut self, limit: usize) -> usize {
+        let request = ClaimRequest {
+            queue: Queue::Offload,
+            now: self.deps.world.now(),
+            lease: CLAIM_LEASE,
+            limit,
+            partition_default: limit,
+            per_partition: HashMap::new(),
+        };
+        match self.deps.journal.claim(request).await {
+            Ok(rows) => {
+                let count = rows.len();
+                for row in rows {
+                    self.start(row);
+                }
+                count
+            }
+            Err(error) => {
+                tracing::warn!(worker = self.deps.worker, %error, "offloads could not be claimed");
+                0
+            }
+        }
+    }
+
+    fn start(&mut self, row: Claimed) {
+        let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims };
+        let job = offload_mail(self.deps.clone(), Arc::clone(&self.slots), row);
+        let task = self.jobs.spawn(job);
+        self.held.insert(task.id(), held);
+    }
+
+    /// Takes in everything that has ended already.
+    async fn reap(&mut self) {
+        while let Some(ended) = self.jobs.try_join_next_with_id() {
+            self.ended(ended).await;
+        }
+    }
+
+    async fn ended(&mut self, ended: Result<(Id, Tally), JoinError>) {
+        match ended {
+            Ok((id, tally)) => {
+                self.held.remove(&id);
+                self.status.copied += tally.copied;
+                self.status.kept += tally.kept;
+                self.status.parked += tally.parked;
+            }
+            Err(error) => {
+                let Some(held) = self.held.remove(&error.id()) else { return };
+                tracing::error!(
+                    email_id = held.key,
+                    %error,
+                    "the offload of a mail failed unexpectedly and will be tried again later"
+                );
+                let due = Due::At(self.deps.world.now() + setback(held.claims));
+                give_back(&self.deps, held.key, held.claim, due).await;
+            }
+        }
+    }
+
+    fn tell(&mut self, drained: bool) {
+        self.status.in_flight = self.jobs.len();
+        // Mails whose links are being copied now.
+        metrics::gauge!("render_signal_r2_mails_in_flight").set(self.status.in_flight as f64);
+        self.report.send_replace(Progress { status: self.status, drained });
+    }
+
+    /// Lets what is under way finish for a while, gives the rest back at once, and says so.
+    async fn drain(&mut self) {
+        let end = Instant::now() + DRAIN;
+        while let Ok(Some(ended)) = timeout_at(end, self.jobs.join_next_with_id()).await {
+            self.ended(ended).await;
+        }
+        self.jobs.shutdown().await;
+        let now: DateTime<Utc> = self.deps.world.now();
+        let deps = &self.deps;
+        let rows = self.held.drain().map(|(_, held)| give_back(deps, held.key, held.claim, Due::At(now)));
+        // The journal may be out of order; the claims run out in any case.
+        drop(timeout_at(end + DRAIN, futures::future::join_all(rows)).await);
+        self.tell(true);
+    }
+}
+
+fn offload_count(hint: &Hint) -> Option<u64> {
+    Queue::ALL.iter().zip(hint.queues).find(|(queue, _)| **queue == Queue::Offload).map(|(_, count)| count)
+}
+
+fn setback(claims: u32) -> chrono::Duration {
+    let times = i32::try_from(claims).unwrap_or(i32::MAX).max(1);
+    SETBACK.checked_mul(times).map_or(MAX_SETBACK, |delay| delay.min(MAX_SETBACK))
+}

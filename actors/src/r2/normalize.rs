@@ -1,0 +1,297 @@
+//! The one form of a link that the Worker is asked to fetch, and the key of its copy
+//! (reference section 5.13). Pure.
+//!
+//! Unlike the reference, a path or query is percent-decoded exactly once, so `%2F` and
+//! `%25` in a file name keep their meaning (reference W-48).
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+/// The provider whose links are rewritten; of the others only entities are undone.
+const DROPBOX: &str = "dropbox";
+
+/// Hosts that the Worker may be asked to fetch from, sub-domains included.
+const ALLOWED_HOSTS: [&str; 4] = ["dropbox.com", "fromsmash.com", "swisstransfer.com", "wetransfer.com"];
+
+/// Time limit of one transfer.
+const FILE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Time limit of a shared Dropbox folder, which is zipped on the fly. The longest of all.
+pub const FOLDER_LIMIT: Duration = Duration::from_secs(120);
+
+/// Layers of entities or percent-encoding around a whole link that are undone; a mail
+/// that was forwarded or tracked has one or two.
+const MAX_LAYERS: usize = 8;
+
+/// Longest file name in an object key, in bytes; R2 takes keys of up to 1024.
+const MAX_NAME: usize = 512;
+
+/// Everything but RFC 3986 "unreserved".
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The form of `raw` that is fetched and that its key is made of.
+///
+/// Idempotent. Text that is no URL with a host comes back without blanks and entities.
+#[must_use]
+pub fn normalize(raw: &str, provider: &str) -> String {
+    let mut text = raw.trim().to_owned();
+    for _ in 0..MAX_LAYERS {
+        let mut next = html_escape::decode_html_entities(&text).trim().to_owned();
+        if provider == DROPBOX {
+            next = undo_artefacts(next);
+            next = rewrite_dropbox(&next).unwrap_or(next);
+        }
+        if next == text {
+            break;
+        }
+        text = next;
+    }
+    text
+}
+
+/// Undoes what half-decoded entities leave behind, and links that are percent-encoded as a whole.
+fn undo_artefacts(text: String) -> String {
+    let text = ["amp%3B", "amp%3b", "amp;"].iter().fold(text, |text, artefact| text.replace(artefact, "&"));
+    if text.contains("://") {
+        return text;
+    }
+    let mut decoded = text.clone();
+    for _ in 0..MAX_LAYERS {
+        let Ok(next) = percent_decode_str(&decoded).decode_utf8() else { break };
+        if next.contains("://") {
+            return next.into_owned();
+        }
+        decoded = next.into_owned();
+    }
+    text
+}
+
+/// `None` when `text` is no URL with a host.
+fn rewrite_dropbox(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    if scheme.is_empty() || !scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c)) {
+        return None;
+    }
+    let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let authority = rewrite_authority(authority)?;
+    let path: String = path.split('/').filter(|segment| !segment.is_empty()).map(rewrite_segment).collect();
+    Some(format!("https://{authority}{path}?{}", rewrite_query(query)))
+}
+
+/// Host in lower case, without a default port; user information is kept.
+fn rewrite_authority(authority: &str) -> Option<String> {
+    let (user, host_port) = match authority.rsplit_once('@') {
+        Some((user, host_port)) => (Some(user), host_port),
+        None => (None, authority),
+    };
+    let mut host_port = host_port.to_lowercase();
+    while let Some(shorter) = [":443", ":80", ":"].iter().find_map(|port| host_port.strip_suffix(port)) {
+        host_port = shorter.to_owned();
+    }
+    let of_a_host = |c: char| c.is_alphanumeric() || ".-_:[]".contains(c);
+    if host_port.is_empty() || host_port.starts_with(':') || !host_port.chars().all(of_a_host) {
+        return None;
+    }
+    Some(user.map_or_else(|| host_port.clone(), |user| format!("{user}@{host_port}")))
+}
+
+/// Decoded once, byte for byte, and encoded again: `%2F` stays `%2F`.
+fn rewrite_segment(segment: &str) -> String {
+    let decoded: Cow<'_, [u8]> = percent_decode_str(segment).into();
+    format!("/{}", percent_encode(&decoded, RESERVED))
+}
+
+/// Pairs sorted by (lower-case name, value), without empty values and repeats, with one `dl=1`.
+fn rewrite_query(query: &str) -> String {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let pair = (name.trim().to_owned(), value.trim().to_owned());
+        let wanted = !pair.0.is_empty() && (!pair.1.is_empty() || pair.0 == "rlkey");
+        if wanted && !pair.0.eq_ignore_ascii_case("dl") && !pairs.contains(&pair) {
+            pairs.push(pair);
+        }
+    }
+    pairs.push(("dl".to_owned(), "1".to_owned()));
+    pairs.sort_by_cached_key(|(name, value)| (name.to_lowercase(), value.clone()));
+    let encoded: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{}={}", form_encode(name), form_encode(value))).collect();
+    encoded.join("&")
+}
+
+/// As Python's `quote_plus`: the key of a copy must not change with the language.
+fn form_encode(text: &str) -> String {
+    percent_encode(text.as_bytes(), RESERVED).to_string().replace("%20", "+")
+}
+
+/// The key of the copy of a link that [`normalize`] has made: provider, 16 hex digits of
+/// its SHA-256, and the file's name when the path ends in one.
+#[must_use]
+pub fn object_key(normalized: &str, provider: &str) -> String {
+    let hash: String =
+        Sha256::digest(normalized.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let (first, second) = hash.split_at_checked(8).unwrap_or((&hash, ""));
+    format!("{provider}/{first}/{second}/{}", file_name(normalized))
+}
+
+/// The last segment of the path when it looks like a file's name, else `file`.
+fn file_name(normalized: &str) -> String {
+    let path = normalized.split(['?', '#']).next().unwrap_or_default();
+    let path = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let last = path.split_once('/').map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default());
+    let decoded = percent_decode_str(last).decode_utf8_lossy();
+    // A decoded slash, `..` or a control character would make another key than the one meant.
+    let name: String =
+        decoded.chars().filter(|c| !c.is_control()).map(|c| if c == '/' { '_' } else { c }).collect();
+    let is_name = name.contains('.') && !name.chars().all(|c| c == '.') && name.len() <= MAX_NAME;
+    if is_name { name } else { "file".to_owned() }
+}
+
+/// Whether the Worker may be asked to fetch from the host of `normalized`.
+///
+/// Read by the rules of the WHATWG URL standard, as the Worker will read it.
+#[must_use]
+pub fn host_is_allowed(normalized: &str) -> bool {
+    let Ok(url) = Url::parse(normalized) else { return false };
+    let Some(host) = url.host_str() else { return false };
+    matches!(url.scheme(), "http" | "https")
+        && ALLOWED_HOSTS.iter().any(|allowed| {
+            host.strip_suffix(allowed).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        })
+}
+
+/// How long the transfer of a link may take.
+#[must_use]
+pub fn time_limit(url: &str, provider: &str) -> Duration {
+    if provider == DROPBOX && url.contains("/scl/fo/") { FOLDER_LIMIT } else { FILE_LIMIT }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn golden(area: &str) -> Vec<Value> {
+        let cases: Vec<Value> =
+            serde_json::from_str(include_str!("../../../tests/golden/r2.json")).expect("golden file");
+        cases.into_iter().filter(|case| case["area"] == area).collect()
+    }
+
+    #[test]
+    fn normalizes_as_recorded() {
+        let cases = golden("r2_normalize");
+        assert!(cases.len() >= 14);
+        for case in cases {
+            let raw = case["input"]["url"].as_str().expect("url");
+            let provider = case["input"]["provider"].as_str().expect("provider");
+            // W-48: an encoded slash is part of a name and must not become a separator.
+            let want = match case["id"].as_str() {
+                Some("r2_normalize-022") => "https://www.dropbox.com/s/a%2Fb.zip?dl=1",
+                _ => case["output"].as_str().expect("output"),
+            };
+            assert_eq!(normalize(raw, provider), want, "{}", case["id"]);
+        }
+    }
+
+    #[test]
+    fn makes_the_recorded_keys() {
+        let cases = golden("r2_object_key");
+        assert!(cases.len() >= 4);
+        for case in cases {
+            let provider = case["input"]["provider"].as_str().expect("provider");
+            let url = normalize(case["input"]["url"].as_str().expect("url"), provider);
+            assert_eq!(
+                object_key(&url, provider),
+                case["output"].as_str().expect("output"),
+                "{}",
+                case["id"]
+            );
+        }
+    }
+
+    #[test]
+    fn decodes_once() {
+        for (raw, want) in [
+            ("https://www.dropbox.com/s/100%2525.zip", "https://www.dropbox.com/s/100%2525.zip?dl=1"),
+            ("https://www.dropbox.com/s/a%20b(1).zip", "https://www.dropbox.com/s/a%20b%281%29.zip?dl=1"),
+            (
+                "https%253A%252F%252Fwww.dropbox.com%252Fs%252Fa%252520b",
+                "https://www.dropbox.com/s/a%20b?dl=1",
+            ),
+            ("https://www.dropbox.com/s/%FF.zip?k=1%2526", "https://www.dropbox.com/s/%FF.zip?dl=1&k=1%2526"),
+            ("http://u:p@www.Dropbox.com:80/", "https://u:p@www.dropbox.com?dl=1"),
+            ("https://www.dropbox.com/s/a?x=1&amp;amp%3Bk=v", "https://www.dropbox.com/s/a?dl=1&k=v&x=1"),
+            ("dropbox.com/s/a", "dropbox.com/s/a"),
+            ("https:///s/a", "https:///s/a"),
+            ("", ""),
+        ] {
+            assert_eq!(normalize(raw, "dropbox"), want, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_key_never_gains_a_level() {
+        for (url, want) in [
+            ("https://www.dropbox.com/s/a%2Fb.zip?dl=1", "a_b.zip"),
+            ("https://www.dropbox.com/s/%2E%2E", "file"),
+            ("https://www.dropbox.com/s/a%00b.zip", "ab.zip"),
+            ("https://www.dropbox.com", "file"),
+        ] {
+            let key = object_key(url, "dropbox");
+            assert_eq!(key.rsplit('/').next(), Some(want), "{url}");
+            assert_eq!(key.matches('/').count(), 3, "{key}");
+        }
+    }
+
+    #[test]
+    fn only_known_hosts_are_fetched_from() {
+        for good in
+            ["https://www.dropbox.com/s/a", "https://wetransfer.com/x", "http://a.b.swisstransfer.com/"]
+        {
+            assert!(host_is_allowed(good), "{good}");
+        }
+        for bad in [
+            "https://www.dropbox.com.evil.example/x",
+            "https://evildropbox.com/x",
+            "https://evil.example\\@www.dropbox.com/x",
+            "https://www.dropbox.com@evil.example/x",
+            "ftp://www.dropbox.com/x",
+            "not a url",
+        ] {
+            assert!(!host_is_allowed(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn folders_get_more_time() {
+        assert_eq!(time_limit("https://www.dropbox.com/scl/fo/a", "dropbox"), Duration::from_secs(120));
+        assert_eq!(time_limit("https://www.dropbox.com/s/a", "dropbox"), Duration::from_secs(15));
+        assert_eq!(time_limit("https://fromsmash.com/scl/fo/a", "fromsmash"), Duration::from_secs(15));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(raw in ".{0,80}", provider in "dropbox|fromsmash|") {
+            let url = normalize(&raw, &provider);
+            prop_assert_eq!(object_key(&url, &provider).matches('/').count(), 3);
+            prop_assert!(!host_is_allowed(&url) || url.contains("://"));
+        }
+
+        #[test]
+        fn is_idempotent(
+            raw in "(https?(://|%3A%2F%2F|%253A%252F%252F))?[a-zA-Z.:@%&;/? #é]{0,24}(/|%2F|&amp;|amp%3B|\\?|%25|=|\\+|a|dl|rlkey|é|&#38;|&nbsp;| ){0,16}",
+            provider in "dropbox|swisstransfer",
+        ) {
+            let once = normalize(&raw, &provider);
+            let twice = normalize(&once, &provider);
+            prop_assert_eq!(twice, once);
+        }
+    }
+}

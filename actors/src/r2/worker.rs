@@ -1,0 +1,271 @@
+//! The client of the R2 Worker: asks it to fetch a file and says where the copy lies
+//! (reference section 5.13).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::Instant;
+use url::{Host, Url};
+
+use super::normalize::{host_is_allowed, normalize, object_key, time_limit};
+use super::{Copied, Job, LinkStore};
+use crate::egress::{Answer, GuardedClient, SendError};
+use crate::kernel::clock::World;
+
+/// Header with the secret shared with the Worker.
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-r2-fetch-token");
+/// What the Worker knows its caller as.
+const AGENT: HeaderValue = HeaderValue::from_static("render-signal-server/r2-transfer");
+/// More of the Worker's answer than this is not read, in bytes.
+const ANSWER_CAP: usize = 64 * 1024;
+/// Tries after the first, when the Worker could not be reached or failed itself (5xx).
+const RETRIES: u32 = 2;
+/// Pause before the first retry; doubled before the second.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// Longest text of the Worker's own that is repeated, in characters.
+const QUOTE: usize = 200;
+
+/// Where the Worker is and what it is told.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// `R2_FETCH_ENDPOINT`.
+    pub endpoint: Url,
+    /// `R2_FETCH_TOKEN`; empty = nothing is ever sent.
+    pub token: SecretString,
+    /// `R2_BUCKET_NAME`, copied into the request.
+    pub bucket: String,
+    /// `R2_PUBLIC_BASE_URL`: where copies must lie; `None` = anywhere reachable by https.
+    pub public_base_url: Option<Url>,
+}
+
+/// Posts within the egress rules of the program.
+#[async_trait]
+pub trait Http: Send + Sync {
+    /// Posts once, without following redirects, and reads at most `cap` bytes of the answer,
+    /// all within `timeout`.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        cap: usize,
+    ) -> Result<Answer, SendError>;
+
+    /// Whether plain HTTP is fine at the address: it lies in an allowed network for sure.
+    fn allows_plain_http(&self, url: &Url) -> bool;
+}
+
+#[async_trait]
+impl Http for GuardedClient {
+    async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        cap: usize,
+    ) -> Result<Answer, SendError> {
+        Self::post(self, url, headers, body, timeout, cap).await
+    }
+
+    fn allows_plain_http(&self, url: &Url) -> bool {
+        // Another name than this one may lead anywhere.
+        let known = !matches!(url.host(), Some(Host::Domain(name)) if name != "localhost");
+        known && self.permits(url)
+    }
+}
+
+/// [`LinkStore`] over the Worker.
+pub struct WorkerClient {
+    settings: WorkerSettings,
+    http: Arc<dyn Http>,
+    world: World,
+}
+
+/// The request's body, fields in the order of the reference.
+#[derive(Serialize)]
+struct Request<'a> {
+    source_url: &'a str,
+    object_key: &'a str,
+    bucket: &'a str,
+    provider: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    email_id: &'a str,
+}
+
+/// Why one try failed.
+struct Failure {
+    why: String,
+    /// The next try may go better.
+    again: bool,
+}
+
+impl WorkerClient {
+    /// A client that posts through `http`.
+    #[must_use]
+    pub fn new(settings: WorkerSettings, http: Arc<dyn Http>, world: World) -> Self {
+        Self { settings, http, world }
+    }
+
+    fn headers(&self) -> Result<HeaderMap, String> {
+        let mut token = HeaderValue::from_str(self.settings.token.expose_secret())
+            .map_err(|_| "R2_FETCH_TOKEN holds a character that a header cannot carry".to_owned())?;
+        token.set_sensitive(true);
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, AGENT);
+        headers.insert(TOKEN_HEADER, token);
+        Ok(headers)
+    }
+
+    /// Posts once and judges the answer.
+    async fn ask(&self, headers: HeaderMap, body: Bytes, limit: Duration) -> Result<Found, Failure> {
+        let posted = self.http.post(&self.settings.endpoint, headers, body, limit, ANSWER_CAP);
+        match posted.await {
+            Ok(answer) if answer.status == 200 => {
+                read_answer(&answer.body).map_err(|why| Failure { why, again: false })
+            }
+            Ok(answer) => Err(Failure {
+                why: format!("the Worker answered {}{}", answer.status, said(&answer.body)),
+                again: answer.status >= 500,
+            }),
+            Err(error) => Err(Failure {
+                why: format!("the Worker gave no answer: {error}"),
+                again: matches!(error, SendError::Connect(_) | SendError::Transport(_)),
+            }),
+        }
+    }
+
+    /// The answer is passed on to receivers, so it must lead where copies lie (reference W-71).
+    fn check_address(&self, r2_url: &str) -> Result<(), String> {
+        let url = Url::parse(r2_url).map_err(|error| format!("the Worker's r2_url is no URL: {error}"))?;
+        let base = self.settings.public_base_url.as_ref();
+        // An operator who names a plain address wants it.
+        let plain_is_fine = url.scheme() == "http"
+            && (base.is_some_and(|base| base.scheme() == "http") || self.http.allows_plain_http(&url));
+        if url.scheme() != "https" && !plain_is_fine {
+            return Err("the Worker's r2_url is not https".to_owned());
+        }
+        if !url.has_host() || !url.username().is_empty() || url.password().is_some() {
+            return Err("the Worker's r2_url has no plain host".to_owned());
+        }
+        match base {
+            Some(base) if !lies_below(&url, base) => {
+                Err("the Worker's r2_url does not lie below R2_PUBLIC_BASE_URL".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl LinkStore for WorkerClient {
+    async fn offload(&self, job: Job) -> Result<Copied, String> {
+        if self.settings.token.expose_secret().is_empty() {
+            return Err("R2_FETCH_TOKEN is empty".to_owned());
+        }
+        let provider = &job.link.provider;
+        let source_url = normalize(&job.link.raw_url, provider);
+        if !host_is_allowed(&source_url) {
+            return Err("its host is not one of the known file services".to_owned());
+        }
+        let object_key = object_key(&source_url, provider);
+        let request = Request {
+            source_url: &source_url,
+            object_key: &object_key,
+            bucket: &self.settings.bucket,
+            provider,
+            email_id: &job.email_id,
+        };
+        let body: Bytes = serde_json::to_vec(&request).map_err(|error| error.to_string())?.into();
+        let headers = self.headers()?;
+
+        let end = Instant::now() + time_limit(&source_url, provider);
+        let mut pause = RETRY_PAUSE;
+        let mut tries_left = RETRIES;
+        loop {
+            let limit = end.saturating_duration_since(Instant::now());
+            let failure = match self.ask(headers.clone(), body.clone(), limit).await {
+                Ok(Found { r2_url, original_filename }) => {
+                    self.check_address(&r2_url)?;
+                    return Ok(Copied { source_url, r2_url, original_filename });
+                }
+                Err(failure) => failure,
+            };
+            let wait = self.world.jitter.spread(pause);
+            if !failure.again || tries_left == 0 || Instant::now() + wait >= end {
+                return Err(failure.why);
+            }
+            tracing::debug!(email_id = %job.email_id, why = failure.why, "the worker failed, trying again");
+            tokio::time::sleep(wait).await;
+            tries_left -= 1;
+            pause *= 2;
+        }
+    }
+}
+
+/// What a successful answer says.
+struct Found {
+    r2_url: String,
+    original_filename: Option<String>,
+}
+
+fn read_answer(body: &[u8]) -> Result<Found, String> {
+    let answer: Value =
+        serde_json::from_slice(body).map_err(|_| "the Worker's answer is not JSON".to_owned())?;
+    if !answer.get("success").is_some_and(is_truthy) {
+        return Err(format!("the Worker could not copy the file{}", said(body)));
+    }
+    let text = |field: &str| answer.get(field).and_then(Value::as_str).map(str::trim);
+    let r2_url = text("r2_url").filter(|url| !url.is_empty());
+    let original_filename = text("original_filename").filter(|name| !name.is_empty()).map(str::to_owned);
+    match r2_url {
+        Some(r2_url) => Ok(Found { r2_url: r2_url.to_owned(), original_filename }),
+        None => Err("the Worker's answer has no r2_url".to_owned()),
+    }
+}
+
+/// As Python's `bool(x)`.
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
+/// `: <error>` when the answer carries one.
+fn said(body: &[u8]) -> String {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    match answer.get("error").and_then(Value::as_str) {
+        Some(error) => {
+            let error: String = error.chars().filter(|c| !c.is_control()).take(QUOTE).collect();
+            format!(": {error}")
+        }
+        None => String::new(),
+    }
+}
+
+/// Same origin, and the base's path is a whole-segment prefix.
+fn lies_below(url: &Url, base: &Url) -> bool {
+    let base_path = base.path().trim_end_matches('/');
+    url.origin() == base.origin()
+        && url.path().strip_prefix(base_path).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
+}
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -1,0 +1,179 @@
+use std::sync::Mutex;
+
+use chrono::DateTime;
+use serde_json::json;
+
+use super::*;
+use crate::mail::Link;
+
+/// Answers from a list and remembers what was posted.
+#[derive(Default)]
+struct FakeHttp {
+    answers: Mutex<Vec<Result<Answer, SendError>>>,
+    posted: Mutex<Vec<(String, HeaderMap, Value)>>,
+}
+
+#[async_trait]
+impl Http for FakeHttp {
+    async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        _cap: usize,
+    ) -> Result<Answer, SendError> {
+        let body = serde_json::from_slice(&body).expect("the request is JSON");
+        self.posted.lock().expect("lock").push((url.to_string(), headers, body));
+        let answer = self.answers.lock().expect("lock").pop();
+        match answer {
+            Some(answer) => answer,
+            None => {
+                tokio::time::sleep(timeout).await;
+                Err(SendError::Timeout)
+            }
+        }
+    }
+
+    fn allows_plain_http(&self, url: &Url) -> bool {
+        url.host_str() == Some("127.0.0.1")
+    }
+}
+
+fn reply(status: u16, body: &Value) -> Result<Answer, SendError> {
+    let body = body.to_string().into();
+    Ok(Answer { status, headers: HeaderMap::new(), body, truncated: false })
+}
+
+fn job(raw_url: &str, provider: &str, email_id: &str) -> Job {
+    let link = Link {
+        provider: provider.to_owned(),
+        raw_url: raw_url.to_owned(),
+        direct_url: None,
+        r2_url: None,
+        original_filename: None,
+    };
+    Job { link, email_id: email_id.to_owned() }
+}
+
+fn file() -> Job {
+    job("https://www.dropbox.com/s/abc/file.zip?dl=0", "dropbox", "e1")
+}
+
+/// A client whose Worker gives `answers`, first one first.
+fn client(mut answers: Vec<Result<Answer, SendError>>, base: Option<&str>) -> (WorkerClient, Arc<FakeHttp>) {
+    answers.reverse();
+    let http = Arc::new(FakeHttp { answers: Mutex::new(answers), ..FakeHttp::default() });
+    let settings = WorkerSettings {
+        endpoint: Url::parse("https://r2.example.workers.dev").expect("url"),
+        token: "r2tok".to_owned().into(),
+        bucket: "bkt".to_owned(),
+        public_base_url: base.map(|base| Url::parse(base).expect("url")),
+    };
+    let world = World::seeded(DateTime::UNIX_EPOCH, 1);
+    (WorkerClient::new(settings, http.clone(), world), http)
+}
+
+#[tokio::test(start_paused = true)]
+async fn talks_to_the_worker_as_recorded() {
+    let cases: Vec<Value> =
+        serde_json::from_str(include_str!("../../../tests/golden/r2.json")).expect("golden file");
+    let cases: Vec<&Value> = cases.iter().filter(|case| case["area"] == "r2_fetch").collect();
+    assert!(cases.len() >= 5);
+    for case in cases {
+        let id = &case["id"];
+        let (input, output) = (&case["input"], &case["output"]);
+        let answer = &input["worker_response"];
+        let answers = match answer["status"].as_u64() {
+            Some(status) => vec![reply(u16::try_from(status).expect("status"), &answer["json"])],
+            None => Vec::new(),
+        };
+        let (client, http) = client(answers, None);
+        let text = |field: &str| input[field].as_str().unwrap_or_default();
+        let copied = client.offload(job(text("source_url"), text("provider"), text("email_id"))).await;
+
+        let want_url = output["result"][0].as_str();
+        assert_eq!(copied.as_ref().ok().map(|copied| copied.r2_url.as_str()), want_url, "{id}");
+        let name = copied.ok().and_then(|copied| copied.original_filename);
+        assert_eq!(name.as_deref(), output["result"][1].as_str(), "{id}");
+
+        let posted = http.posted.lock().expect("lock");
+        let want = &output["http_request"];
+        assert_eq!(posted.len(), usize::from(!want.is_null()), "{id}");
+        for (url, headers, body) in posted.iter() {
+            assert_eq!(url.trim_end_matches('/'), want["url"], "{id}");
+            assert_eq!(body.to_string(), want["json"].to_string(), "{id}");
+            for (name, value) in want["headers"].as_object().expect("headers") {
+                let sent = headers.get(name.as_str()).and_then(|value| value.to_str().ok());
+                assert_eq!(sent, value.as_str(), "{id} {name}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_is_believed_only_where_copies_lie() {
+    let base = Some("https://media.example.com/r2/");
+    for (r2_url, base, good) in [
+        ("https://media.example.com/r2/dropbox/a/b/file", base, true),
+        ("https://media.example.com/r2x/file", base, false),
+        ("https://media.example.com/r2/", base, false),
+        ("https://media.example.com.evil.example/r2/file", base, false),
+        ("https://media.example.com@evil.example/r2/file", base, false),
+        ("http://media.example.com/r2/file", base, false),
+        ("https://anywhere.example/file", None, true),
+        ("http://127.0.0.1:8080/file", None, true),
+        ("http://10.0.0.1/file", None, false),
+        ("http://media.local/r2/file", Some("http://media.local/r2"), true),
+        ("javascript:alert(1)", None, false),
+        ("file", None, false),
+        (" ", None, false),
+    ] {
+        let (client, _) = client(vec![reply(200, &json!({"success": true, "r2_url": r2_url}))], base);
+        assert_eq!(client.offload(file()).await.is_ok(), good, "{r2_url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_worker_is_asked_again_a_little() {
+    let down = || Err(SendError::Connect("connection refused".to_owned()));
+    let broken = || reply(502, &json!({"success": false, "error": "bad gateway"}));
+    let good = || reply(200, &json!({"success": 1, "r2_url": "https://m/x", "original_filename": " a.zip "}));
+
+    let (worker, http) = client(vec![down(), broken(), good()], None);
+    let copied = worker.offload(file()).await.expect("the third try goes well");
+    assert_eq!(copied.original_filename.as_deref(), Some("a.zip"));
+    assert_eq!(http.posted.lock().expect("lock").len(), 3);
+
+    let (worker, http) = client(vec![broken(), broken(), broken(), good()], None);
+    let why = worker.offload(file()).await.expect_err("three tries are enough");
+    assert_eq!(why, "the Worker answered 502: bad gateway");
+    assert_eq!(http.posted.lock().expect("lock").len(), 3);
+
+    let (worker, http) = client(vec![Err(SendError::Refused("private".to_owned())), good()], None);
+    worker.offload(file()).await.expect_err("the guard does not change its mind");
+    assert_eq!(http.posted.lock().expect("lock").len(), 1);
+
+    let (worker, http) = client(vec![reply(401, &json!({"error": "Unauthorized"})), good()], None);
+    let why = worker.offload(file()).await.expect_err("a refusal is an answer");
+    assert_eq!(why, "the Worker answered 401: Unauthorized");
+    assert_eq!(http.posted.lock().expect("lock").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_worker_costs_its_time_limit_and_no_more() {
+    for (url, limit) in [("https://www.dropbox.com/s/a", 15), ("https://www.dropbox.com/scl/fo/a/b", 120)] {
+        let (client, _) = client(Vec::new(), None);
+        let started = Instant::now();
+        client.offload(job(url, "dropbox", "e1")).await.expect_err("no answer");
+        assert_eq!(started.elapsed().as_secs(), limit, "{url}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_token_nothing_is_sent() {
+    let (mut client, http) = client(Vec::new(), None);
+    client.settings.token = String::new().into();
+    client.offload(file()).await.expect_err("not enabled");
+    assert!(http.posted.lock().expect("lock").is_empty());
+}

@@ -1,0 +1,59 @@
+//! `configs`: the present version of every configuration document.
+
+use rusqlite::Connection;
+
+use super::{at, integer, payload, text};
+use crate::config::state::ConfigEvent;
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Configs;
+
+impl Projection for Configs {
+    fn name(&self) -> &'static str {
+        "configs"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["configs"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // `version` is that of the document's stream; an empty hash means that it was removed.
+        db.execute_batch(
+            "CREATE TABLE configs (
+                 key        TEXT PRIMARY KEY,
+                 hash       TEXT NOT NULL,
+                 version    INTEGER NOT NULL,
+                 changed_at INTEGER NOT NULL,
+                 origin     TEXT NOT NULL
+             ) WITHOUT ROWID;",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        if event.kind != "config.changed" {
+            return Ok(());
+        }
+        let Some(payload) = payload::<ConfigEvent>(event) else { return Ok(()) };
+        let Some(key) = text(&payload, "key") else { return Ok(()) };
+        db.prepare_cached(
+            "INSERT INTO configs (key, hash, version, changed_at, origin) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (key) DO UPDATE SET hash = ?2, version = ?3, changed_at = ?4, origin = ?5",
+        )?
+        .execute((
+            key,
+            text(&payload, "hash").unwrap_or_default(),
+            integer(event.version),
+            at(event),
+            text(&payload, "origin").unwrap_or_default(),
+        ))?;
+        Ok(())
+    }
+}

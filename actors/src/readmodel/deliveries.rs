@@ -1,0 +1,204 @@
+//! `deliveries`: one row per mail and target. `sends`: first attempts of the last hours,
+//! from which the rate limit is known again after a restart.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::{at, instant, number, payload, text};
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+use crate::mail::life::MailEvent;
+use crate::webhook::state::DeliveryEvent;
+
+/// Sends older than this are of no use to a limit per hour. Milliseconds.
+const SENDS_KEPT: i64 = 2 * 60 * 60 * 1000;
+/// Old sends are dropped at every position divisible by this: it depends on the log alone.
+const SWEEP_EVERY: u64 = 64;
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Deliveries;
+
+impl Projection for Deliveries {
+    fn name(&self) -> &'static str {
+        "deliveries"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["deliveries", "sends"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // state: waiting (never tried), retrying, held_rate, delivered, dead_lettered.
+        // Almost all rows are delivered; the index holds only the others.
+        db.execute_batch(
+            "CREATE TABLE deliveries (
+                 email_id         TEXT NOT NULL,
+                 target           TEXT NOT NULL,
+                 state            TEXT NOT NULL,
+                 attempts         INTEGER NOT NULL DEFAULT 0,
+                 last_status      INTEGER,
+                 last_error       TEXT,
+                 next_at          INTEGER,
+                 routed_at        INTEGER NOT NULL,
+                 first_attempt_at INTEGER,
+                 ended_at         INTEGER,
+                 url              TEXT,
+                 PRIMARY KEY (email_id, target)
+             ) WITHOUT ROWID;
+             CREATE INDEX deliveries_open ON deliveries (state, routed_at) WHERE state <> 'delivered';
+             CREATE TABLE sends (
+                 target   TEXT NOT NULL,
+                 at_ms    INTEGER NOT NULL,
+                 email_id TEXT NOT NULL,
+                 PRIMARY KEY (target, at_ms, email_id)
+             ) WITHOUT ROWID;",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        let change: Change = match event.kind.as_str() {
+            "mail.routed" => return routed(db, event),
+            "delivery.attempted" => attempted,
+            "delivery.succeeded" => succeeded,
+            "delivery.deferred" => deferred,
+            "delivery.dead_lettered" => dead_lettered,
+            "delivery.requeued" => requeued,
+            _ => return Ok(()),
+        };
+        let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
+        match (text(&payload, "email_id"), text(&payload, "target")) {
+            (Some(email_id), Some(target)) => change(db, event, &payload, email_id, target),
+            _ => Ok(()),
+        }
+    }
+}
+
+type Change = fn(&Connection, &Recorded, &Value, &str, &str) -> rusqlite::Result<()>;
+
+fn routed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
+    let deliveries = payload.get("deliveries").and_then(Value::as_array);
+    for delivery in deliveries.into_iter().flatten() {
+        let Some(target) = text(delivery, "target") else { continue };
+        db.prepare_cached(
+            "INSERT INTO deliveries (email_id, target, state, routed_at) VALUES (?1, ?2, 'waiting', ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute((event.stream.key(), target, at(event)))?;
+    }
+    Ok(())
+}
+
+fn attempted(
+    db: &Connection,
+    event: &Recorded,
+    payload: &Value,
+    email_id: &str,
+    target: &str,
+) -> rusqlite::Result<()> {
+    let attempt = number(payload, "attempt").unwrap_or_default();
+    db.prepare_cached(
+        "UPDATE deliveries SET attempts = ?3, last_status = ?4, last_error = ?5, url = ?6, next_at = NULL,
+             first_attempt_at = COALESCE(first_attempt_at, ?7)
+         WHERE email_id = ?1 AND target = ?2",
+    )?
+    .execute((
+        email_id,
+        target,
+        attempt,
+        number(payload, "status"),
+        text(payload, "error"),
+        text(payload, "url"),
+        at(event),
+    ))?;
+    if attempt == 1 {
+        db.prepare_cached(
+            "INSERT INTO sends (target, at_ms, email_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        )?
+        .execute((target, at(event), email_id))?;
+    }
+    if event.position.is_multiple_of(SWEEP_EVERY) {
+        db.prepare_cached("DELETE FROM sends WHERE target = ?1 AND at_ms < ?2")?
+            .execute((target, at(event).saturating_sub(SENDS_KEPT)))?;
+    }
+    Ok(())
+}
+
+fn succeeded(
+    db: &Connection,
+    event: &Recorded,
+    payload: &Value,
+    email_id: &str,
+    target: &str,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET state = 'delivered', attempts = ?3, last_status = ?4, last_error = NULL,
+             next_at = NULL, ended_at = ?5
+         WHERE email_id = ?1 AND target = ?2",
+    )?
+    .execute((
+        email_id,
+        target,
+        number(payload, "attempts").unwrap_or(1),
+        number(payload, "status"),
+        at(event),
+    ))?;
+    Ok(())
+}
+
+fn deferred(
+    db: &Connection,
+    _event: &Recorded,
+    payload: &Value,
+    email_id: &str,
+    target: &str,
+) -> rusqlite::Result<()> {
+    let state = if text(payload, "why") == Some("rate_limit") { "held_rate" } else { "retrying" };
+    db.prepare_cached(
+        "UPDATE deliveries SET state = ?3, next_at = ?4, ended_at = NULL WHERE email_id = ?1 AND target = ?2",
+    )?
+    .execute((email_id, target, state, instant(payload, "until")))?;
+    Ok(())
+}
+
+fn dead_lettered(
+    db: &Connection,
+    event: &Recorded,
+    payload: &Value,
+    email_id: &str,
+    target: &str,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET state = 'dead_lettered', attempts = ?3, last_error = COALESCE(?4, last_error),
+             next_at = NULL, ended_at = ?5
+         WHERE email_id = ?1 AND target = ?2",
+    )?
+    .execute((
+        email_id,
+        target,
+        number(payload, "attempts").unwrap_or_default(),
+        text(payload, "why"),
+        at(event),
+    ))?;
+    Ok(())
+}
+
+fn requeued(
+    db: &Connection,
+    event: &Recorded,
+    _payload: &Value,
+    email_id: &str,
+    target: &str,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET state = 'retrying', next_at = ?3, ended_at = NULL
+         WHERE email_id = ?1 AND target = ?2",
+    )?
+    .execute((email_id, target, at(event)))?;
+    Ok(())
+}

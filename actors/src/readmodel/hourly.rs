@@ -1,0 +1,48 @@
+//! `hourly`: how many events of each kind there were in each hour.
+
+use chrono::{Datelike, Timelike};
+use rusqlite::Connection;
+
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Hourly;
+
+impl Projection for Hourly {
+    fn name(&self) -> &'static str {
+        "hourly"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["hourly"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // `hour` is UTC, such as 2026-02-03T14: text that sorts.
+        db.execute_batch(
+            "CREATE TABLE hourly (
+                 hour TEXT NOT NULL,
+                 kind TEXT NOT NULL,
+                 n    INTEGER NOT NULL,
+                 PRIMARY KEY (hour, kind)
+             ) WITHOUT ROWID;",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        let at = event.at;
+        let hour = format!("{:04}-{:02}-{:02}T{:02}", at.year(), at.month(), at.day(), at.hour());
+        db.prepare_cached(
+            "INSERT INTO hourly (hour, kind, n) VALUES (?1, ?2, 1)
+             ON CONFLICT (hour, kind) DO UPDATE SET n = n + 1",
+        )?
+        .execute((hour, event.kind.as_str()))?;
+        Ok(())
+    }
+}

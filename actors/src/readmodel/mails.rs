@@ -1,0 +1,168 @@
+//! `mails`: one row per mail, with where it stands.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::{at, instant, integer, length, number, payload, text};
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+use crate::mail::life::MailEvent;
+use crate::webhook::state::DeliveryEvent;
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Mails;
+
+impl Projection for Mails {
+    fn name(&self) -> &'static str {
+        "mails"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["mails"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // `position` is that of the mail's first event: it never changes, so pages of a list
+        // stay put while mails move on.
+        db.execute_batch(
+            "CREATE TABLE mails (
+                 position         INTEGER PRIMARY KEY,
+                 email_id         TEXT NOT NULL UNIQUE,
+                 sender           TEXT NOT NULL DEFAULT '',
+                 subject          TEXT NOT NULL DEFAULT '',
+                 size             INTEGER NOT NULL DEFAULT 0,
+                 received_at      INTEGER NOT NULL,
+                 arrived_at       INTEGER,
+                 stage            TEXT NOT NULL,
+                 reason           TEXT,
+                 hold_until       INTEGER,
+                 detector         TEXT,
+                 delivery_time    TEXT,
+                 urgent           INTEGER NOT NULL DEFAULT 0,
+                 links            INTEGER NOT NULL DEFAULT 0,
+                 deliveries_total INTEGER NOT NULL DEFAULT 0,
+                 delivered        INTEGER NOT NULL DEFAULT 0,
+                 dead_lettered    INTEGER NOT NULL DEFAULT 0,
+                 updated_at       INTEGER NOT NULL
+             );
+             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'quarantined');",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        let change: Change = match event.kind.as_str() {
+            "mail.received" => received,
+            "mail.quarantined" => quarantined,
+            "mail.ignored" => ignored,
+            "mail.held" => held,
+            "mail.routed" => routed,
+            "mail.settled" => settled,
+            "delivery.requeued" => return requeued(db, event),
+            _ => return Ok(()),
+        };
+        match payload::<MailEvent>(event) {
+            Some(payload) => change(db, event, &payload),
+            None => Ok(()),
+        }
+    }
+}
+
+type Change = fn(&Connection, &Recorded, &Value) -> rusqlite::Result<()>;
+
+fn received(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO mails (position, email_id, sender, subject, size, received_at, arrived_at, stage, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'received', ?6) ON CONFLICT DO NOTHING",
+    )?
+    .execute((
+        integer(event.position),
+        event.stream.key(),
+        text(payload, "sender").unwrap_or_default(),
+        text(payload, "subject").unwrap_or_default(),
+        number(payload, "size").unwrap_or_default(),
+        at(event),
+        instant(payload, "arrived_at"),
+    ))?;
+    Ok(())
+}
+
+fn quarantined(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO mails (position, email_id, size, received_at, stage, reason, updated_at)
+         VALUES (?1, ?2, ?3, ?4, 'quarantined', ?5, ?4) ON CONFLICT DO NOTHING",
+    )?
+    .execute((
+        integer(event.position),
+        event.stream.key(),
+        number(payload, "size").unwrap_or_default(),
+        at(event),
+        text(payload, "why"),
+    ))?;
+    Ok(())
+}
+
+fn ignored(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'ignored', reason = ?2, hold_until = NULL, updated_at = ?3 WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), text(payload, "reason"), at(event)))?;
+    Ok(())
+}
+
+fn held(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'held', reason = ?2, hold_until = ?3, updated_at = ?4 WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), text(payload, "reason"), instant(payload, "until"), at(event)))?;
+    Ok(())
+}
+
+fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    let detection = payload.get("detection").unwrap_or(&Value::Null);
+    let urgent = detection.get("urgent").and_then(Value::as_bool).unwrap_or(false);
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'routed', reason = NULL, hold_until = NULL, detector = ?2,
+             delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7
+         WHERE email_id = ?1",
+    )?
+    .execute((
+        event.stream.key(),
+        text(detection, "detector"),
+        text(detection, "delivery_time"),
+        urgent,
+        length(payload, "links"),
+        length(payload, "deliveries"),
+        at(event),
+    ))?;
+    Ok(())
+}
+
+fn settled(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    let sql = match text(payload, "end") {
+        Some("delivered") => {
+            "UPDATE mails SET delivered = delivered + 1, updated_at = ?2 WHERE email_id = ?1"
+        }
+        Some("dead_lettered") => {
+            "UPDATE mails SET dead_lettered = dead_lettered + 1, updated_at = ?2 WHERE email_id = ?1"
+        }
+        _ => return Ok(()),
+    };
+    db.prepare_cached(sql)?.execute((event.stream.key(), at(event)))?;
+    Ok(())
+}
+
+/// A dead letter that is to be sent again is none any more.
+fn requeued(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
+    let Some(email_id) = text(&payload, "email_id") else { return Ok(()) };
+    db.prepare_cached(
+        "UPDATE mails SET dead_lettered = MAX(dead_lettered - 1, 0), updated_at = ?2 WHERE email_id = ?1",
+    )?
+    .execute((email_id, at(event)))?;
+    Ok(())
+}

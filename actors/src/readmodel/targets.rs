@@ -1,0 +1,87 @@
+//! `targets`: how each target is.
+
+use rusqlite::Connection;
+
+use super::{at, instant, payload, text};
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+use crate::webhook::state::{DeliveryEvent, TargetEvent};
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets;
+
+impl Projection for Targets {
+    fn name(&self) -> &'static str {
+        "targets"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["targets"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // breaker: closed or open. `url_hash` names the address that was disabled.
+        db.execute_batch(
+            "CREATE TABLE targets (
+                 id              TEXT PRIMARY KEY,
+                 disabled        INTEGER NOT NULL DEFAULT 0,
+                 reason          TEXT,
+                 url_hash        TEXT,
+                 breaker         TEXT NOT NULL DEFAULT 'closed',
+                 breaker_until   INTEGER,
+                 last_success_at INTEGER,
+                 last_failure_at INTEGER
+             ) WITHOUT ROWID;",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        match event.kind.as_str() {
+            "delivery.attempted" => attempted(db, event),
+            "target.disabled" | "target.enabled" | "target.breaker_opened" | "target.breaker_closed" => {
+                changed(db, event)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
+    let Some(target) = text(&payload, "target") else { return Ok(()) };
+    let sql = if text(&payload, "error").is_none() {
+        "INSERT INTO targets (id, last_success_at) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET last_success_at = ?2"
+    } else {
+        "INSERT INTO targets (id, last_failure_at) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET last_failure_at = ?2"
+    };
+    db.prepare_cached(sql)?.execute((target, at(event)))?;
+    Ok(())
+}
+
+fn changed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<TargetEvent>(event) else { return Ok(()) };
+    let Some(target) = text(&payload, "target") else { return Ok(()) };
+    db.prepare_cached("INSERT INTO targets (id) VALUES (?1) ON CONFLICT DO NOTHING")?.execute([target])?;
+    match event.kind.as_str() {
+        "target.disabled" => db
+            .prepare_cached("UPDATE targets SET disabled = 1, reason = ?2, url_hash = ?3 WHERE id = ?1")?
+            .execute((target, text(&payload, "why"), text(&payload, "url_hash")))?,
+        "target.enabled" => db
+            .prepare_cached("UPDATE targets SET disabled = 0, reason = NULL, url_hash = NULL WHERE id = ?1")?
+            .execute([target])?,
+        "target.breaker_opened" => db
+            .prepare_cached("UPDATE targets SET breaker = 'open', breaker_until = ?2 WHERE id = ?1")?
+            .execute((target, instant(&payload, "until")))?,
+        _ => db
+            .prepare_cached("UPDATE targets SET breaker = 'closed', breaker_until = NULL WHERE id = ?1")?
+            .execute([target])?,
+    };
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! Every kind of event there is: what `docs/EVENTS.md` is made of, and what reads an
+//! event whatever capability it belongs to.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::config::state::ConfigEvent;
+use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
+use crate::lock::state::LeaseEvent;
+use crate::mail::life::MailEvent;
+use crate::poller::state::MailboxEvent;
+use crate::webhook::state::{DeliveryEvent, TargetEvent};
+use crate::worker::WorkerEvent;
+
+/// Lists the capabilities once for everything that goes through all of them.
+macro_rules! capabilities {
+    ($($event:ty),+ $(,)?) => {
+        /// Every kind, in the order of the life of a mail.
+        #[must_use]
+        pub fn all_kinds() -> Vec<&'static EventKind> {
+            let mut kinds: Vec<&'static EventKind> = Vec::new();
+            $( kinds.extend(<$event as DomainEvent>::KINDS); )+
+            kinds
+        }
+
+        /// The payload of any recorded event in today's schema.
+        ///
+        /// # Errors
+        /// When no capability knows the kind, or the payload cannot be read.
+        pub fn read(event: &Recorded) -> Result<Value, EventError> {
+            $(
+                match <$event>::from_recorded(event) {
+                    Ok(fact) => return Ok(fact.to_new(event.id)?.payload),
+                    Err(EventError::UnknownKind(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            )+
+            Err(EventError::UnknownKind(event.kind.clone()))
+        }
+    };
+}
+
+capabilities![MailEvent, DeliveryEvent, TargetEvent, MailboxEvent, LeaseEvent, ConfigEvent, WorkerEvent];
+
+/// What precedes the tables of `docs/EVENTS.md`.
+const HEAD: &str = "# Events
+
+Every fact in the journal is one of these. The page is generated from the program's registry; a test
+fails when it is stale, and `UPDATE_EVENTS=1 cargo test -p render-signal-actors registry` writes it anew.
+
+A kind is for ever. When the shape of a payload changes, its schema number grows, an upcaster brings
+older payloads up to date when they are read, and a recorded payload of every schema stays in
+`tests/golden/events/`. No event holds a mail body or a secret.
+
+Every event also has a `position` (global, from 1, without gaps), an `id`, its `stream`, a `version`
+within the stream, `at` (UTC) and, where something led to it, a `cause`.
+";
+
+/// The text of `docs/EVENTS.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let kinds = all_kinds();
+    let mut categories: Vec<&str> = Vec::new();
+    for kind in &kinds {
+        if !categories.contains(&kind.stream) {
+            categories.push(kind.stream);
+        }
+    }
+    let mut page = HEAD.to_owned();
+    for category in categories {
+        // Writing to a String does not fail.
+        let _ = write!(
+            page,
+            "\n## Streams `{category}-…`\n\n| kind | schema | meaning | fields |\n|---|---|---|---|\n"
+        );
+        for kind in kinds.iter().filter(|kind| kind.stream == category) {
+            let fields: Vec<String> =
+                kind.fields.iter().map(|(name, meaning)| format!("`{name}`: {meaning}")).collect();
+            let row = [
+                format!("`{}`", kind.kind),
+                kind.schema.to_string(),
+                kind.doc.to_owned(),
+                fields.join("<br>"),
+            ];
+            let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            let _ = writeln!(page, "| {} |", cells.join(" | "));
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;
