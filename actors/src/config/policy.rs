@@ -24,7 +24,7 @@ pub struct EnvDefaults {
     pub active_days: Vec<u8>,
     /// `POLLING_ACTIVE_START_HOUR`, 0–23.
     pub active_start_hour: u8,
-    /// `POLLING_ACTIVE_END_HOUR`, 0–23.
+    /// `POLLING_ACTIVE_END_HOUR`, 0–24.
     pub active_end_hour: u8,
     /// `EMAIL_POLLING_INTERVAL_SECONDS`.
     pub interval: Duration,
