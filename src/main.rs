@@ -7,5 +7,6 @@ mod exit;
 mod http;
 mod journal;
 mod output;
+mod settings;
 mod telemetry;
 fn main() {}
