@@ -154,9 +154,14 @@ impl Ledger {
         self.mails.values().map(|entry| entry.items.len()).sum()
     }
 
+    /// Copies of mails of which nothing more is to be expected soon.
+    pub(crate) fn ended(&self) -> usize {
+        self.mails.values().filter(|entry| entry.settled()).map(|entry| entry.items.len()).sum()
+    }
+
     /// Whether nothing is under way in any mail that was seen.
     pub(crate) fn settled(&self) -> bool {
-        self.mails.values().all(Entry::settled)
+        self.ended() == self.seen()
     }
 
     /// Whether the copy called `item` became what was expected; `None` = never seen.
