@@ -248,7 +248,12 @@ pub fn commit(
         Some((life, _)) if life.stage == Stage::Unknown => return Ok(commit),
         Some((life, version)) => (*version, ends(life, &settled).then_some(&life.locations)),
     };
-    commit.writes.push(write(mail_stream(&meta.email_id), version, vec![settled.to_new(id())?]));
+    let known = belief.mail.as_ref().is_some_and(|(life, _)| {
+        life.deliveries.iter().any(|(target, known)| *target == meta.target && *known == Some(end))
+    });
+    // Even without an event the version is checked: the places to mark depend on it.
+    let events = if known { Vec::new() } else { vec![settled.to_new(id())?] };
+    commit.writes.push(write(mail_stream(&meta.email_id), version, events));
     if let Some(locations) = locations.filter(|_| end == DeliveryEnd::Delivered) {
         commit.add = work::flag_rows(&meta.email_id, locations, now);
     }

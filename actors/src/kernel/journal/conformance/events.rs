@@ -178,8 +178,9 @@ async fn events_come_back_as_written(journal: Arc<dyn Journal>) {
         cause: Some(cause),
         payload: new.payload,
     };
-    assert_eq!(journal.read_stream(&stream("a"), 0).await.unwrap(), [expected.clone()]);
-    assert_eq!(journal.read_log(0, 10).await.unwrap(), [expected]);
+    let of_stream = journal.read_stream(&stream("a"), 0).await.unwrap();
+    assert_eq!(of_stream, [expected]);
+    assert_eq!(journal.read_log(0, 10).await.unwrap(), of_stream);
     assert!(journal.read_stream(&stream("a"), 1).await.unwrap().is_empty());
     assert!(journal.read_stream(&stream("none"), 0).await.unwrap().is_empty());
 }

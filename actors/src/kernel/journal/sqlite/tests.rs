@@ -123,13 +123,14 @@ async fn a_damaged_file_is_refused_and_left_alone() {
     fill(&journal, 0, 50).await;
     journal.close().await;
     let sound = std::fs::read(&path).unwrap();
-    let damage: [(&str, Box<dyn Fn(&mut Vec<u8>)>); 6] = [
-        ("not a database", Box::new(|bytes| bytes[..16].copy_from_slice(b"this is no file!"))),
-        ("a page overwritten", Box::new(|bytes| bytes[8_192..12_288].fill(0xEE))),
-        ("cut short", Box::new(|bytes| bytes.truncate(20_000))),
-        ("cut to the header", Box::new(|bytes| bytes.truncate(50))),
-        ("another program's", Box::new(|bytes| bytes[68..72].copy_from_slice(b"else"))),
-        ("no format", Box::new(|bytes| bytes[60..64].fill(0))),
+    type Spoil = fn(&mut Vec<u8>);
+    let damage: [(&str, Spoil); 6] = [
+        ("not a database", |bytes| bytes[..16].copy_from_slice(b"this is no file!")),
+        ("a page overwritten", |bytes| bytes[8_192..12_288].fill(0xEE)),
+        ("cut short", |bytes| bytes.truncate(20_000)),
+        ("cut to the header", |bytes| bytes.truncate(50)),
+        ("another program's", |bytes| bytes[68..72].copy_from_slice(b"else")),
+        ("no format", |bytes| bytes[60..64].fill(0)),
     ];
     for (name, spoil) in damage {
         let mut bytes = sound.clone();
