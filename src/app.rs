@@ -4,16 +4,14 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, LocalBoxFuture};
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal as _;
-use render_signal_actors::kernel::port::Port;
-use render_signal_actors::messages::{GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus};
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::system::{self, System};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -21,7 +19,7 @@ use crate::http::probe::{Draining, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
-use crate::telemetry;
+use crate::{telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);
@@ -32,36 +30,20 @@ const BEAT: Duration = Duration::from_secs(1);
 /// Beats between two rounds of the metrics' housekeeping.
 const UPKEEP: u32 = 5;
 
-/// The actors, as the program sees them.
-pub(crate) struct Running {
-    /// Asks the poller; `None` when background tasks are off.
-    pub(crate) poller: Option<Port<GetPollerStatus>>,
-    /// Asks who polls; `None` when background tasks are off.
-    pub(crate) lock: Option<Port<GetLockStatus>>,
-    /// Asks about deliveries.
-    pub(crate) webhook: Port<GetWebhookStatus>,
-    /// Asks about documents.
-    pub(crate) config: Port<GetConfigStatus>,
-    /// Comes true when a guardian has given up; names the actor and the reason.
-    pub(crate) escalated: BoxFuture<'static, String>,
-    /// No new work, what is under way finishes or is given back, leases are released.
-    /// The text goes into `worker.stopped`.
-    pub(crate) stop: Box<dyn FnOnce(&'static str, Duration) -> LocalBoxFuture<'static, ()>>,
-}
-
 // ─── The one place where the supervision tree is started ─────────────────────────────────
 
 /// Starts the actors on the current thread, which has an actix system.
 ///
 /// # Errors
-/// When one of them cannot be set up.
+/// When a part cannot be set up.
 pub(crate) async fn start_actors(
     settings: &Settings,
     journal: &Arc<Watched>,
     world: &World,
-) -> Result<Running, Failure> {
-    let _ = (settings, journal, world);
-    Err(Failure::found("the supervision tree is not part of this build"))
+) -> Result<System, Failure> {
+    let journal = Arc::clone(journal) as Arc<dyn Journal>;
+    let parts = wiring::parts(settings, journal, world).await?;
+    Ok(system::start(&parts))
 }
 
 // ─────────────────────────────────────────────────────────────────────────────────────────
@@ -95,11 +77,16 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let world = World::real();
     // First, so that no signal finds the default action.
     let mut signals = Signals::listen()?;
-    let listener = bind(settings.port)?;
-    let path = settings.journal_path();
-    journal::refuse_ephemeral(&path, settings.allow_ephemeral_journal)?;
-    let journal = journal::open(&path, &world)?;
-    let running = start_actors(&settings, &journal, &world).await?;
+    let listener = bind(settings.bind, settings.port)?;
+    if let Some(why) = settings.storage.refusal() {
+        return Err(Failure::journal(why));
+    }
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let path = &settings.storage.journal;
+    let journal = journal::open(path, &world)?;
+    let actors = start_actors(&settings, &journal, &world).await?;
 
     let draining = Draining::default();
     let pulse = Pulse::new();
@@ -109,10 +96,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
         HttpState {
             probe: Probe {
                 journal: Arc::clone(&journal),
-                poller: running.poller,
-                lock: running.lock,
-                webhook: running.webhook,
-                config: running.config,
+                actors: actors.probe.clone(),
                 world: world.clone(),
             },
             metrics,
@@ -128,14 +112,17 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             tracing::info!(signal = name, "stopping");
             ("signal", Exit::Ok)
         }
-        why = running.escalated => {
+        why = actors.escalated() => {
             tracing::error!(why, "an actor failed again and again, stopping");
             ("escalation", Exit::Escalated)
         }
     };
     draining.begin();
     let orderly = async {
-        (running.stop)(reason, STOP.saturating_sub(LAST_STEPS)).await;
+        // Claims and leases that are not given back in time run out by themselves.
+        if tokio::time::timeout(STOP.saturating_sub(LAST_STEPS), actors.stop(reason)).await.is_err() {
+            tracing::warn!("some work was still under way; it comes due again");
+        }
         http.stop(true).await;
         journal.close().await;
     };
@@ -149,15 +136,14 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     Ok(exit)
 }
 
-/// The port on every address: the platform's router must reach it.
-fn bind(port: u16) -> Result<TcpListener, Failure> {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).map_err(|error| {
+fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
+    TcpListener::bind((address, port)).map_err(|error| {
         let advice = if error.kind() == io::ErrorKind::AddrInUse {
-            "; another program has it, set PORT to a free one"
+            "; another program has it: set PORT to a free one"
         } else {
             ""
         };
-        Failure::found(format!("port {port} cannot be listened on: {error}{advice}"))
+        Failure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
     })
 }
 

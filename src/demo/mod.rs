@@ -27,6 +27,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::system::System;
 
 use self::documents::{Documents, Window};
 use self::maildir::Maildir;
@@ -36,17 +37,18 @@ use self::samples::{Expected, Sample};
 use self::stage::Stage;
 use self::summary::Summary;
 use self::worker::Worker;
-use crate::app::{self, Running, Signals};
+use crate::app::{self, Signals};
 use crate::cli::{DemoArgs, Lang};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{self, Watched};
 use crate::output::{Output, Style};
-use crate::settings::Settings;
+use crate::settings::{Settings, describe_errors};
 
 /// The zone of the demo's windows and clocks.
 const ZONE: chrono_tz::Tz = chrono_tz::Europe::Paris;
-/// What the stand-in of the Worker knows its caller by.
-const WORKER_TOKEN: &str = "demo-token-of-the-worker";
+/// Stands wherever a secret has to be set that the demo has no use for, and is what the
+/// stand-in of the Worker knows its caller by.
+const TOKEN: &str = "a-token-of-the-demo-and-no-secret";
 /// How long stopping may take.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -98,7 +100,7 @@ struct Demo {
     world: World,
     stage: Stage,
     journal: Arc<Watched>,
-    running: Running,
+    actors: System,
     receiver: Receiver,
     maildir: Maildir,
     documents: Documents,
@@ -111,22 +113,22 @@ impl Demo {
         let documents = Documents::create(folder.join("config"), ZONE)?;
         let secret = [world.ids.next().into_bytes(), world.ids.next().into_bytes()].concat();
         let receiver = Receiver::new(secret.clone().into(), samples::REFUSED_ONCE, world.clone());
-        let address = listen(&receiver, &Worker::new(WORKER_TOKEN))?;
+        let address = listen(&receiver, &Worker::new(TOKEN))?;
         documents.write_all(&address, world.now())?;
         let samples: Vec<_> = samples::first_wave().into_iter().chain(samples::bulk(args.mails)).collect();
         for sample in &samples {
             maildir.drop_mail(sample)?;
         }
         let settings = settings(folder, &maildir, &documents, &address, &secret)?;
-        let journal = journal::open(&settings.journal_path(), &world)?;
+        let journal = journal::open(&settings.storage.journal, &world)?;
         let mut stage =
             Stage::new(Arc::clone(&journal) as Arc<dyn Journal>, Narrator::new(lang, ZONE), Output::stdout());
         welcome(&mut stage, lang, folder, samples.len())?;
-        let running = app::start_actors(&settings, &journal, &world).await?;
+        let actors = app::start_actors(&settings, &journal, &world).await?;
         if args.mails > 0 {
             stage.count_to(samples.len());
         }
-        Ok(Self { lang, once: args.once, world, stage, journal, running, receiver, maildir, documents, samples })
+        Ok(Self { lang, once: args.once, world, stage, journal, actors, receiver, maildir, documents, samples })
     }
 
     async fn play(mut self, signals: &mut Signals) -> Outcome {
@@ -134,14 +136,12 @@ impl Demo {
             played = self.acts() => played,
             _ = signals.next() => Err(Failure::found(self.lang.pick("interrompu", "interrupted"))),
         };
-        let mut outcome = match played {
-            Ok(()) => self.close(),
-            Err(failure) => Err(failure),
-        };
+        let mut outcome = played.map(|()| Exit::Ok);
         if !self.once && outcome.is_ok() {
             outcome = self.stay_open(signals).await;
         }
-        (self.running.stop)("signal", STOP).await;
+        // What does not end in time ends with the process.
+        drop(tokio::time::timeout(STOP, self.actors.stop("signal")).await);
         self.journal.close().await;
         outcome
     }
@@ -206,13 +206,6 @@ impl Demo {
             return self.stage.line(&text);
         }
         Err(Failure::found(problems.join("\n")))
-    }
-
-    fn close(&mut self) -> Outcome {
-        if !self.once {
-            return Ok(Exit::Ok);
-        }
-        Ok(Exit::Ok)
     }
 
     /// Opens the window again, which releases what it held, and goes on until it is stopped.
@@ -311,6 +304,10 @@ fn settings(
     secret: &[u8],
 ) -> Result<Settings, Failure> {
     let environment: HashMap<&str, String> = HashMap::from([
+        ("FLASK_SECRET_KEY", TOKEN.to_owned()),
+        ("TRIGGER_PAGE_PASSWORD", TOKEN.to_owned()),
+        ("PROCESS_API_TOKEN", TOKEN.to_owned()),
+        ("MAKECOM_API_KEY", TOKEN.to_owned()),
         ("MAIL_SOURCE", format!("maildir:{}", maildir.root().display())),
         ("DATA_DIR", folder.join("data").display().to_string()),
         ("CONFIG_DIR", documents.folder().display().to_string()),
@@ -320,10 +317,10 @@ fn settings(
         ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8".to_owned()),
         ("R2_FETCH_ENABLED", "true".to_owned()),
         ("R2_FETCH_ENDPOINT", format!("{address}/worker")),
-        ("R2_FETCH_TOKEN", WORKER_TOKEN.to_owned()),
+        ("R2_FETCH_TOKEN", TOKEN.to_owned()),
         ("R2_BUCKET_NAME", "demo".to_owned()),
         ("R2_PUBLIC_BASE_URL", worker::PUBLIC_BASE.to_owned()),
     ]);
-    Settings::from_lookup(|name| environment.get(name).cloned())
-        .map_err(|problems| Failure::new(Exit::Config, problems.to_string()))
+    Settings::from_env(|name| environment.get(name).cloned())
+        .map_err(|errors| Failure::new(Exit::Config, describe_errors(&errors)))
 }
