@@ -5,9 +5,7 @@
 //! around links are undone.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
-
-use regex::Regex;
+use std::ops::Range;
 
 use super::identity::is_space;
 use super::{Link, wrappers};
@@ -58,29 +56,28 @@ pub(super) fn host(rest: &str) -> Option<&str> {
 /// The links of a text, plain or HTML, each once, in order of first appearance.
 #[must_use]
 pub fn extract(text: &str) -> Vec<Link> {
-    static START: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?i)https?://").ok());
     let mut links = Vec::new();
     let mut seen = HashSet::new();
     let mut taken = 0; // end of the last link: what lies inside of it is not looked at again
     let mut run_end = 0; // end of the run of link characters around the last start
     let mut wrapped = 0; // end of the last run that a redirection was looked for in
-    for start in START.iter().flat_map(|pattern| pattern.find_iter(text)) {
-        if start.start() < taken {
+    for scheme in schemes(text) {
+        if scheme.start < taken {
             continue;
         }
-        if start.end() > run_end {
-            let rest = text.get(start.end()..).unwrap_or_default();
-            run_end = start.end() + rest.find(ends_link).unwrap_or(rest.len());
+        if scheme.end > run_end {
+            let rest = text.get(scheme.end..).unwrap_or_default();
+            run_end = scheme.end + rest.find(ends_link).unwrap_or(rest.len());
         }
-        let Some(rest) = text.get(start.end()..run_end) else { continue };
+        let (Some(rest), Some(scheme)) = (text.get(scheme.end..run_end), text.get(scheme)) else { continue };
         let url = match destination(rest) {
             Destination::Elsewhere => continue,
             Destination::Redirection if run_end == wrapped => continue,
             Destination::Redirection => {
                 wrapped = run_end;
-                unwrap(&decode(start.as_str(), rest))
+                unwrap(&decode(scheme, rest))
             }
-            Destination::Provider => Some(trim_punctuation(&decode(start.as_str(), rest)).to_owned()),
+            Destination::Provider => Some(trim_punctuation(&decode(scheme, rest)).to_owned()),
         };
         let Some((url, provider)) = url.and_then(|url| provider(&url).map(|provider| (url, provider))) else {
             continue;
@@ -99,6 +96,17 @@ pub fn extract(text: &str) -> Vec<Link> {
     links
 }
 
+/// Where `http://` or `https://` stands in a text, in any case of letters.
+fn schemes(text: &str) -> impl Iterator<Item = Range<usize>> {
+    text.match_indices("://").filter_map(|(colon, slashes)| {
+        ["https", "http"].iter().find_map(|name| {
+            let start = colon.checked_sub(name.len())?;
+            let written = text.get(start..colon)?;
+            written.eq_ignore_ascii_case(name).then_some(start..colon + slashes.len())
+        })
+    })
+}
+
 fn ends_link(letter: char) -> bool {
     is_space(letter) || matches!(letter, '<' | '>' | '"')
 }
@@ -113,6 +121,11 @@ enum Destination {
 
 fn destination(rest: &str) -> Destination {
     let mut cut = rest.len().min(MAX_AUTHORITY);
+    // Only an entity can hide where the authority ends.
+    match rest.bytes().take(cut).position(|byte| b"/?#&".contains(&byte)) {
+        Some(end) if rest.as_bytes().get(end) != Some(&b'&') => cut = end,
+        _ => {}
+    }
     while !rest.is_char_boundary(cut) {
         cut -= 1;
     }

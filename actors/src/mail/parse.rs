@@ -204,23 +204,3 @@ mod tests {
         assert_eq!((mail.size, mail.plain.as_str()), (1 << 30, ""));
     }
 }
-
-/// Stub.
-#[must_use]
-pub fn parse_header_only(header: &[u8], size: u64) -> Mail {
-    let _ = (header, size);
-    Mail {
-        email_id: String::new(),
-        message_id: String::new(),
-        subject: String::new(),
-        date: String::new(),
-        from: String::new(),
-        sender: String::new(),
-        plain: String::new(),
-        html: String::new(),
-        text: String::new(),
-        has_attachment: false,
-        size,
-        flaws: Vec::new(),
-    }
-}

@@ -84,35 +84,44 @@ fn at_most(text: &str, start: usize, length: usize) -> &str {
 /// Any `9h`, `9h5`, `09h30`, outside of links.
 fn hour_form(text: &str) -> Option<Found> {
     static HOUR: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?i)https?://\S+|\b(?<hour>\d{1,2})h(?<minute>\d{0,2})\b").ok());
+        LazyLock::new(|| Regex::new(r"(?i)https?://\S+|\b\d{1,2}h\d{0,2}\b").ok());
     HOUR.as_ref()?
-        .captures_iter(text)
-        .find_map(|captures| time(&captures))
+        .find_iter(text)
+        .find_map(|found| written_time(found.as_str()))
         .map(|time| Found { day: None, time })
 }
 
 /// Any `9:30`, outside of links, that is neither an aspect ratio nor part of a time stamp.
 fn colon_form(text: &str) -> Option<Found> {
     static COLON: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?i)https?://\S+|\b(?<hour>\d{1,2}):(?<colon>\d{2})\b").ok());
+        LazyLock::new(|| Regex::new(r"(?i)https?://\S+|\b\d{1,2}:\d{2}\b").ok());
     COLON
         .as_ref()?
-        .captures_iter(text)
-        .find_map(|captures| {
-            let time = time(&captures)?;
-            let whole = captures.get(0)?;
-            let before = line_before(text, whole.start());
-            let after = at_most(text, whole.end(), 16);
+        .find_iter(text)
+        .find_map(|found| {
+            let time = written_time(found.as_str())?;
+            let before = line_before(text, found.start());
+            let after = at_most(text, found.end(), 16);
             (!is_ratio(time, before) && !is_stamp(before, after)).then_some(time)
         })
         .map(|time| Found { day: None, time })
 }
 
+/// The time that a match says; `None` for a link and for an impossible time.
+fn written_time(written: &str) -> Option<NaiveTime> {
+    let (hour, minute) = written.split_once(['h', 'H', ':'])?;
+    clock(hour, minute)
+}
+
+fn clock(hour: &str, minute: &str) -> Option<NaiveTime> {
+    let minute = if minute.is_empty() { 0 } else { number(minute)? };
+    NaiveTime::from_hms_opt(number(hour)?, minute, 0)
+}
+
 /// The time of the groups `hour` and `minute` or `colon`; `None` when there is no such time.
 fn time(captures: &Captures<'_>) -> Option<NaiveTime> {
     let minute = captures.name("minute").or_else(|| captures.name("colon"))?;
-    let minute = if minute.is_empty() { 0 } else { number(minute.as_str())? };
-    NaiveTime::from_hms_opt(number(captures.name("hour")?.as_str())?, minute, 0)
+    clock(captures.name("hour")?.as_str(), minute.as_str())
 }
 
 fn day(captures: &Captures<'_>) -> Option<NaiveDate> {

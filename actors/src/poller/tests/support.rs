@@ -368,7 +368,11 @@ async fn take(
     for (duplicate, event, expected) in
         [(false, received, Expected::NoStream), (true, duplicated, Expected::Any)]
     {
-        let add = if flags { flag_rows(&id, std::slice::from_ref(&admit.location), world.now()) } else { Vec::new() };
+        let add = if flags {
+            flag_rows(&id, std::slice::from_ref(&admit.location), world.now())
+        } else {
+            Vec::new()
+        };
         let commit = Commit {
             at: world.now(),
             writes: vec![StreamWrite {
@@ -420,7 +424,8 @@ impl Rig {
     pub(super) fn start_with(faults: Arc<dyn Faults>, prepare: impl FnOnce(&FakeMailbox)) -> Self {
         tokio::time::pause();
         let world = World::seeded(epoch(), 1);
-        let projections = Arc::new(vec![Box::new(AdmittedTable) as Box<dyn crate::kernel::projection::Projection>]);
+        let projections =
+            Arc::new(vec![Box::new(AdmittedTable) as Box<dyn crate::kernel::projection::Projection>]);
         let journal = Arc::new(MemoryJournal::with_faults(world.clone(), projections, faults));
         let mailbox = FakeMailbox::new(world.clone());
         prepare(&mailbox);
