@@ -1,5 +1,6 @@
-//! `render-signal`: the program. Decides nothing.
-#![allow(dead_code)]
+//! `render-signal`: the program. It decides nothing; see `ARCHITECTURE.md`.
+
+mod app;
 mod cli;
 mod commands;
 mod demo;
@@ -7,5 +8,8 @@ mod exit;
 mod http;
 mod journal;
 mod output;
+mod settings;
 mod telemetry;
+mod wiring;
+
 fn main() {}

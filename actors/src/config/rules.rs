@@ -108,8 +108,7 @@ fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String,
         _ => return Err(REQUIRED.to_owned()),
     };
     let url = urls::normalize_make_url(written).ok_or_else(|| urls::NOT_HTTPS.to_owned())?;
-    urls::check_target(&url, &env.egress_allow)
-        .map_err(|refused| format!("{} {refused}", urls::NOT_HTTPS))?;
+    urls::check_target(&url, &env.egress_allow).map_err(|refused| refused.for_document())?;
     Ok(url)
 }
 

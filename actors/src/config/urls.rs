@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+pub use ipnet::IpNet;
 use url::{Host, Url};
 
 /// The reference's message for a `webhook_url` it does not take.
@@ -14,14 +14,30 @@ pub const NOT_HTTPS: &str = "webhook_url doit être une URL HTTPS valide.";
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetRefused {
     /// It is no `https://` address.
-    #[error("(il manque https:// ou un nom d'hôte)")]
+    #[error("not an https:// address with a host name")]
     NotHttps,
     /// `http://` outside the networks that were named.
-    #[error("(http:// n'est permis que dans les réseaux de EGRESS_ALLOW_CIDRS)")]
+    #[error("http:// is for the networks of EGRESS_ALLOW_CIDRS only")]
     PlainHttp,
     /// A private, loopback or otherwise special address outside the networks that were named.
-    #[error("({0} est une adresse privée hors des réseaux de EGRESS_ALLOW_CIDRS)")]
+    #[error("{0} is a private address outside the networks of EGRESS_ALLOW_CIDRS")]
     Private(IpAddr),
+}
+
+impl TargetRefused {
+    /// The message for the `webhook_url` of a document: the reference's, and why.
+    #[must_use]
+    pub fn for_document(&self) -> String {
+        match self {
+            Self::NotHttps => NOT_HTTPS.to_owned(),
+            Self::PlainHttp => {
+                format!("{NOT_HTTPS} (http:// : seulement dans les réseaux de EGRESS_ALLOW_CIDRS)")
+            }
+            Self::Private(ip) => {
+                format!("{NOT_HTTPS} ({ip} : adresse privée hors des réseaux de EGRESS_ALLOW_CIDRS)")
+            }
+        }
+    }
 }
 
 /// Whether webhooks may go to `url`. `allow` names the private or loopback networks that

@@ -109,10 +109,8 @@ fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String
     if url.is_empty() {
         return Ok(None);
     }
-    match urls::check_target(url, &env.egress_allow) {
-        Ok(()) => Ok(Some(url.to_owned())),
-        Err(refused) => Err(format!("{} {refused}", urls::NOT_HTTPS)),
-    }
+    urls::check_target(url, &env.egress_allow).map_err(|refused| refused.for_document())?;
+    Ok(Some(url.to_owned()))
 }
 
 /// A bound as written, trimmed; empty = not set.
