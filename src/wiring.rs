@@ -17,6 +17,7 @@ use render_signal_actors::poller::source;
 use render_signal_actors::r2::worker::{WorkerClient, WorkerSettings};
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::system::Parts;
+use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::ExposeSecret as _;
@@ -53,16 +54,13 @@ pub(crate) async fn parts(
         worlds: Arc::new(move |_| for_all.clone()),
         journal,
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
-        lease: Arc::new(FileLease::new(
-            settings.lock_file.clone(),
-            worker.clone(),
-            settings.storage.render,
-        )),
+        lease: Arc::new(FileLease::new(settings.lock_file.clone(), worker.clone(), settings.storage.render)),
         lease_ttl: settings.lock_ttl,
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
         receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
         keys,
+        limits: Limits::default(),
         restarts: Restarts::default(),
         defaults,
         documents,

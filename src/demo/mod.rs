@@ -128,7 +128,18 @@ impl Demo {
         if args.mails > 0 {
             stage.count_to(samples.len());
         }
-        Ok(Self { lang, once: args.once, world, stage, journal, actors, receiver, maildir, documents, samples })
+        Ok(Self {
+            lang,
+            once: args.once,
+            world,
+            stage,
+            journal,
+            actors,
+            receiver,
+            maildir,
+            documents,
+            samples,
+        })
     }
 
     async fn play(mut self, signals: &mut Signals) -> Outcome {
@@ -171,15 +182,18 @@ impl Demo {
         self.documents.set_window(window, self.world.now())?;
         let noticed = self
             .stage
-            .play(|_, news| news.iter().any(|(kind, stream)| kind == "config.changed" && stream.contains("webhook_config")))
+            .play(|_, news| {
+                news.iter()
+                    .any(|(kind, stream)| kind == "config.changed" && stream.contains("webhook_config"))
+            })
             .await?;
         if noticed {
             Ok(())
         } else {
-            Err(Failure::found(self.lang.pick(
-                "le document modifié n'a pas été relu",
-                "the changed document was not read anew",
-            )))
+            Err(Failure::found(
+                self.lang
+                    .pick("le document modifié n'a pas été relu", "the changed document was not read anew"),
+            ))
         }
     }
 
@@ -192,8 +206,12 @@ impl Demo {
     async fn summarise(&mut self) -> Result<(), Failure> {
         let verified = self.journal.verify().await.map_err(|error| journal::refused(&error))?;
         let inbox = self.receiver.inbox();
-        let summary =
-            Summary { samples: &self.samples, ledger: &self.stage.ledger, inbox: &inbox, verified: &verified };
+        let summary = Summary {
+            samples: &self.samples,
+            ledger: &self.stage.ledger,
+            inbox: &inbox,
+            verified: &verified,
+        };
         let lines = summary.lines(self.lang, self.stage.narrator());
         let problems = summary.problems(self.lang);
         for (style, text) in lines {
@@ -247,7 +265,10 @@ fn welcome(stage: &mut Stage, lang: Lang, folder: &Path, mails: usize) -> Result
     stage.line(&title)?;
     stage.line(&format!(
         "{mails} {} {}",
-        lang.pick("mails attendent dans la boîte ; tout se passe dans", "mails wait in the mailbox; all of it happens in"),
+        lang.pick(
+            "mails attendent dans la boîte ; tout se passe dans",
+            "mails wait in the mailbox; all of it happens in"
+        ),
         folder.display()
     ))?;
     stage.line(lang.pick(

@@ -1,10 +1,9 @@
 //! The stage: follows the journal, tells what happens, and knows when all has settled.
 
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use render_signal_actors::kernel::journal::{Due, Hint, Journal, JournalError, Queue};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,7 +12,7 @@ use super::ledger::Ledger;
 use super::narrator::{Line, Narrator};
 use crate::exit::Failure;
 use crate::journal::refused;
-use crate::output::{Output, Style};
+use crate::output::{Output, Style, progress};
 
 /// Nothing has happened for this long: nothing will.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,17 +44,7 @@ impl Stage {
 
     /// Shows a bar up to `mails` on a terminal.
     pub(crate) fn count_to(&mut self, mails: usize) {
-        if !std::io::stderr().is_terminal() {
-            return;
-        }
-        let bar = ProgressBar::with_draw_target(
-            Some(u64::try_from(mails).unwrap_or(u64::MAX)),
-            ProgressDrawTarget::stderr_with_hz(10),
-        );
-        if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}") {
-            bar.set_style(style);
-        }
-        self.bar = bar;
+        self.bar = progress(mails);
     }
 
     /// Tells what happens until `done` says so of the ledger and the kinds of events that
@@ -90,8 +79,11 @@ impl Stage {
     async fn read(&mut self) -> Result<Vec<(String, String)>, Failure> {
         let mut news = Vec::new();
         loop {
-            let page =
-                self.journal.read_log(self.position, PAGE).await.map_err(|error: JournalError| refused(&error))?;
+            let page = self
+                .journal
+                .read_log(self.position, PAGE)
+                .await
+                .map_err(|error: JournalError| refused(&error))?;
             let Some(newest) = page.last() else { break };
             self.position = newest.position;
             for event in &page {

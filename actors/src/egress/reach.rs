@@ -116,7 +116,9 @@ mod tests {
         let url = format!("https://{}/", listener.local_addr().unwrap());
         let answer = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                .await
+                .unwrap();
         });
         let error = try_reach(&url, &["127.0.0.0/8"]).await.unwrap_err();
         assert!(error.to_string().contains("TLS"), "{error}");
