@@ -156,7 +156,10 @@ impl Narrator {
         let mut providers: Vec<&str> = routed.links.iter().map(|link| link.provider.as_str()).collect();
         providers.dedup();
         let links = lang.count(routed.links.len(), ["lien", "liens"], ["link", "links"]);
-        text.push_str(&format!(" {links} [{}]", providers.join(", ")));
+        text.push_str(&format!(" {links}"));
+        if !providers.is_empty() {
+            text.push_str(&format!(" [{}]", providers.join(", ")));
+        }
         let targets: Vec<&str> = routed.deliveries.iter().map(|delivery| delivery.target.as_str()).collect();
         text.push_str(&format!(" → {}", targets.join(", ")));
         text
@@ -347,19 +350,19 @@ mod tests {
             recorded(delivery.clone(), 2, &attempt(None)),
             recorded(delivery, 3, &succeeded(2)),
         ];
-        let who = "Média Solution - …Recadrage - Lot 42";
+        let who = "Média Solution - M…ecadrage - Lot 42";
         assert_eq!(
             story(Lang::En, &events),
             [
                 format!("{who} | received from production@media-solution.example"),
-                format!("{who} | decided: 0 links [] → default"),
+                format!("{who} | decided: 0 links → default"),
                 format!("{who} | → default: attempt 1 failed: HTTP 503"),
                 format!("{who} | → default: delivered (HTTP 200, attempt 2)"),
             ]
         );
         assert_eq!(
             story(Lang::Fr, &events).last().map(String::as_str),
-            Some("Média Solution - …Recadrage - Lot 42 | → default : livré (HTTP 200, essai 2)")
+            Some("Média Solution - M…ecadrage - Lot 42 | → default : livré (HTTP 200, essai 2)")
         );
     }
 
