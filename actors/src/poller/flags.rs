@@ -17,9 +17,7 @@ use super::source::{Session, SourceError};
 use super::state::MailboxCommand;
 use super::visit::{End, Visit};
 use crate::kernel::clock::World;
-use crate::kernel::journal::{
-    ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle,
-};
+use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle};
 use crate::mail::work::FlagMeta;
 
 /// Mails per command.

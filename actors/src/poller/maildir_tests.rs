@@ -109,7 +109,9 @@ async fn fetching_survives_renamed_and_removed_files_and_reads_headers_only_when
         ],
     )
     .await;
-    assert!(matches!(bodies.remove("a"), Some(Body::Loaded(Source::Full(b))) if &b[..] == b"Subject: a\r\n\r\nbody"));
+    assert!(
+        matches!(bodies.remove("a"), Some(Body::Loaded(Source::Full(b))) if &b[..] == b"Subject: a\r\n\r\nbody")
+    );
     assert!(matches!(
         bodies.remove("b"),
         Some(Body::Loaded(Source::HeaderOnly { header, size: 1_000 })) if &header[..] == b"Subject: b\n\n"

@@ -24,7 +24,7 @@ use super::{ImapSecurity, ImapSettings, WATCHDOG};
 /// One address of several may take this long.
 const PER_ADDRESS: Duration = Duration::from_secs(10);
 
-type Connection = async_imap::Session<Watched>;
+pub(super) type Connection = async_imap::Session<Watched>;
 
 /// Connects, protects, logs in, selects.
 pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, SourceError> {
@@ -86,12 +86,14 @@ async fn open(settings: &ImapSettings, patience: &Patience) -> Result<Client<Wat
         ImapSecurity::StartTls => {
             let mut client = Client::new(watched(Box::new(tcp)));
             greeting(&mut client).await?;
-            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| match explain(&error) {
-                SourceError::Declined(why) => SourceError::Settings(format!(
-                    "{}:{} does not do STARTTLS ({why}), and the password is not sent without it",
-                    settings.host, settings.port
-                )),
-                other => other,
+            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| {
+                match explain(&error) {
+                    SourceError::Declined(why) => SourceError::Settings(format!(
+                        "{}:{} does not do STARTTLS ({why}), and the password is not sent without it",
+                        settings.host, settings.port
+                    )),
+                    other => other,
+                }
             })?;
             // Whatever came in plain after the server's OK is dropped with the old client.
             let tls = encrypt(settings, client.into_inner().into_inner()).await?;
@@ -107,7 +109,8 @@ async fn dial(settings: &ImapSettings) -> Result<TcpStream, SourceError> {
         .await
         .map_err(|error| unreachable(format!("the name cannot be resolved: {error}")))?
         .collect();
-    if settings.security == ImapSecurity::Plain && !addresses.iter().all(|address| address.ip().is_loopback()) {
+    if settings.security == ImapSecurity::Plain && !addresses.iter().all(|address| address.ip().is_loopback())
+    {
         return Err(SourceError::Settings(format!(
             "{host} is not a loopback address, and IMAP without TLS is for loopback only: use TLS (port 993) or STARTTLS"
         )));
@@ -168,7 +171,9 @@ fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, SourceError> {
 async fn greeting(client: &mut Client<Watched>) -> Result<(), SourceError> {
     let response = match client.read_response().await {
         Ok(Some(response)) => response,
-        Ok(None) => return Err(SourceError::Unreachable("the server hung up before its greeting".to_owned())),
+        Ok(None) => {
+            return Err(SourceError::Unreachable("the server hung up before its greeting".to_owned()));
+        }
         Err(error) => return Err(explain_io(&error)),
     };
     match response.parsed() {
@@ -180,10 +185,7 @@ async fn greeting(client: &mut Client<Watched>) -> Result<(), SourceError> {
     }
 }
 
-async fn log_in(
-    settings: &ImapSettings,
-    client: Client<Watched>,
-) -> Result<(Connection, bool), SourceError> {
+async fn log_in(settings: &ImapSettings, client: Client<Watched>) -> Result<(Connection, bool), SourceError> {
     let login = client.login_with_capabilities(&settings.user, settings.password.expose_secret()).await;
     let (mut session, capabilities) = login.map_err(|(error, _)| refusal(settings, &error))?;
     let capabilities = match capabilities {
@@ -215,4 +217,11 @@ async fn uid_next(session: &mut Connection, settings: &ImapSettings) -> Result<u
     status.uid_next.map(u64::from).ok_or_else(|| {
         SourceError::Protocol(format!("{} gives no UIDNEXT for {}", settings.host, settings.mailbox))
     })
+}
+
+/// A logged-in connection of its own, for tests that play another mail program.
+#[cfg(test)]
+pub(super) async fn log_in_plain(settings: &ImapSettings) -> Result<Connection, SourceError> {
+    let client = open(settings, &Patience::default()).await?;
+    Ok(log_in(settings, client).await?.0)
 }

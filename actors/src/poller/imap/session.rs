@@ -49,10 +49,7 @@ impl Session for ImapSession {
         }
         found.sort_unstable();
         found.dedup();
-        Ok(found
-            .into_iter()
-            .map(|uid| Candidate { item: uid.to_string(), uid, detail: None })
-            .collect())
+        Ok(found.into_iter().map(|uid| Candidate { item: uid.to_string(), uid, detail: None }).collect())
     }
 
     async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
@@ -119,7 +116,11 @@ struct UnderWay {
 
 impl ImapSession {
     /// Waits for the first of the searches under way.
-    async fn collect(&mut self, tags: &mut VecDeque<RequestId>, found: &mut Vec<u64>) -> Result<(), SourceError> {
+    async fn collect(
+        &mut self,
+        tags: &mut VecDeque<RequestId>,
+        found: &mut Vec<u64>,
+    ) -> Result<(), SourceError> {
         let Some(tag) = tags.pop_front() else {
             return Ok(());
         };

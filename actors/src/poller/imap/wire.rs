@@ -46,16 +46,7 @@ impl Wire {
         can_idle: bool,
         idle_refresh: Duration,
     ) -> Self {
-        Self {
-            client,
-            patience,
-            exists,
-            changed: false,
-            can_idle,
-            idle: None,
-            idle_refresh,
-            broken: None,
-        }
+        Self { client, patience, exists, changed: false, can_idle, idle: None, idle_refresh, broken: None }
     }
 
     /// Mails in the mailbox.
@@ -187,9 +178,8 @@ impl Wire {
         let Some(tag) = self.idle.as_ref().map(|idle| idle.tag.clone()) else {
             return Ok(());
         };
-        let (confirmed, ended) = self
-            .next(|response| (matches!(response, Response::Continue(_)), done(response, &tag)))
-            .await?;
+        let (confirmed, ended) =
+            self.next(|response| (matches!(response, Response::Continue(_)), done(response, &tag))).await?;
         if confirmed {
             if let Some(idle) = self.idle.as_mut() {
                 idle.confirmed = true;

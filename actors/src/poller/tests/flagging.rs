@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::support::NAME;
 use super::support::{Rig, pass};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults};
 use crate::kernel::journal::{Commit, Journal as _, Queue};
 use crate::mail::life::Location;
 use crate::mail::work::flag_rows;
-use super::support::NAME;
 
 fn seen(rig: &Rig) -> usize {
     rig.mailbox.server().mails.values().filter(|mail| mail.seen).count()

@@ -21,7 +21,10 @@ async fn an_unreachable_server_is_tried_for_ever_at_growing_intervals() {
         let base = Duration::from_secs(1 << number.min(6)).min(Duration::from_secs(60));
         let slack = Duration::from_millis(5);
         assert!(*pause >= base.mul_f64(0.8), "pause {number}: {pause:?}");
-        assert!(*pause <= base.mul_f64(1.2).min(Duration::from_secs(60)) + slack, "pause {number}: {pause:?}");
+        assert!(
+            *pause <= base.mul_f64(1.2).min(Duration::from_secs(60)) + slack,
+            "pause {number}: {pause:?}"
+        );
     }
     assert!(pauses.len() >= 60, "{} tries in an hour", pauses.len());
     let status = rig.status().await;
