@@ -1,1 +1,334 @@
-//! (to come)
+//! The supervision tree: who starts, watches and stops whom.
+//!
+//! ```text
+//! root (this file) ── records restarts, decides on escalation
+//!  ├─ ConfigActor   documents, hot reload
+//!  ├─ LockActor     who polls
+//!  ├─ PollerActor   mailbox ─▶ Admit
+//!  ├─ DedupActor    Admit ─▶ journal
+//!  ├─ R2Actor       offload queue
+//!  └─ WebhookActor  deliver queue
+//! ```
+//!
+//! Every actor is started by a [`Guardian`] and receives its world through a `Deps`
+//! struct: there are no globals, so several systems live in one process (the tests do
+//! that), and dropping a [`System`] ends all of it at once, as a crash would.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, Context, Handler, Message, Supervised};
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::policy::EnvDefaults;
+use crate::config::store::DocumentStore;
+use crate::config::{ConfigActor, ConfigDeps, WireConfig};
+use crate::dedup::{DedupActor, DedupDeps};
+use crate::kernel::clock::World;
+use crate::kernel::event::DomainEvent as _;
+use crate::kernel::guardian::{Guardian, GuardianNotice, Notices, Restarts};
+use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
+use crate::kernel::port::Port;
+use crate::lock::store::LeaseStore;
+use crate::lock::{LockActor, LockDeps, WireLock};
+use crate::mail::policy::PolicyCell;
+use crate::messages::{
+    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, PolicyChanged,
+};
+use crate::poller::source::MailSource;
+use crate::poller::{LeaseCell, PollerActor, PollerDeps};
+use crate::r2::{LinkStore, R2Actor, R2Deps};
+use crate::webhook::lanes::Limits;
+use crate::webhook::port::Receiver;
+use crate::webhook::sign::SigningKeys;
+use crate::webhook::{WebhookActor, WebhookDeps};
+use crate::worker::{ActorRestarted, Started, Stopped, WorkerEvent, worker_stream};
+
+/// A question between actors is answered within this, or its answer is unknown.
+const ASK: Duration = Duration::from_secs(30);
+/// Mails between the poller and the journal.
+const ADMITS: usize = 256;
+/// How long one actor may take to finish what is under way.
+const DRAIN: Duration = Duration::from_secs(8);
+
+/// Gives each actor its world, by name.
+pub type Worlds = Arc<dyn Fn(&'static str) -> World + Send + Sync>;
+
+/// Everything a system is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Name of this worker: `<host>/<pid>/<start id>`.
+    pub worker: String,
+    /// Version of the program, for the record.
+    pub version: String,
+    /// Time, ids and chance of each actor.
+    pub worlds: Worlds,
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// The policy in force; the configuration room replaces it.
+    pub policy: PolicyCell,
+    /// What the environment says, for documents that leave it open.
+    pub defaults: Arc<EnvDefaults>,
+    /// Where the documents are.
+    pub documents: Arc<dyn DocumentStore>,
+    /// Who may poll.
+    pub lease: Arc<dyn LeaseStore>,
+    /// How long a lease lasts without renewal.
+    pub lease_ttl: Duration,
+    /// The mailbox; `None` = this worker never polls.
+    pub source: Option<Arc<dyn MailSource>>,
+    /// Where linked files are copied to.
+    pub links: Arc<dyn LinkStore>,
+    /// How webhooks are posted.
+    pub receiver: Arc<dyn Receiver>,
+    /// Keys to sign them with; `None` = unsigned.
+    pub keys: Option<SigningKeys>,
+    /// How many webhooks at a time.
+    pub limits: Limits,
+    /// How often an actor may be restarted.
+    pub restarts: Restarts,
+}
+
+/// The questions that may be asked from outside.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// The poller; `None` when this worker never polls.
+    pub poller: Option<Port<GetPollerStatus>>,
+    /// The delivery.
+    pub webhook: Port<GetWebhookStatus>,
+    /// The lease.
+    pub lock: Port<GetLockStatus>,
+    /// The configuration.
+    pub config: Port<GetConfigStatus>,
+}
+
+/// A running system. Dropping it ends every actor at once, with all effects.
+pub struct System {
+    /// See [`Probe`].
+    pub probe: Probe,
+    drains: Vec<(&'static str, Port<Drain>)>,
+    root: Root,
+    escalation: watch::Receiver<Option<String>>,
+    _watch: AbortOnDropHandle<()>,
+    _guardians: Vec<AbortOnDropHandle<()>>,
+}
+
+/// What the root needs to write its own records.
+#[derive(Clone)]
+struct Root {
+    world: World,
+    journal: Arc<dyn Journal>,
+    worker: String,
+}
+
+impl Root {
+    /// Records a fact about this worker. Its loss would cost a line of history, never a
+    /// mail, so a journal that does not take it is only logged.
+    async fn record(&self, event: WorkerEvent) {
+        let new = match event.to_new(self.world.ids.next()) {
+            Ok(new) => new,
+            Err(error) => return tracing::error!(%error, "a worker event could not be written"),
+        };
+        let commit = Commit {
+            at: self.world.now(),
+            writes: vec![StreamWrite {
+                stream: worker_stream(&self.worker),
+                // A log of facts by one writer; nothing is decided from it.
+                expected: Expected::Any,
+                events: vec![new],
+            }],
+            ..Commit::default()
+        };
+        if let Err(error) = self.journal.append(commit).await {
+            tracing::warn!(%error, "a fact about this worker was not recorded");
+        }
+    }
+}
+
+/// Starts and guards one actor, and gives it its ports.
+struct Starter<'a> {
+    parts: &'a Parts,
+    notices: Notices,
+    guardians: Vec<AbortOnDropHandle<()>>,
+    drains: Vec<(&'static str, Port<Drain>)>,
+}
+
+impl Starter<'_> {
+    fn start<A>(&mut self, name: &'static str, actor: A) -> Addr<A>
+    where
+        A: Actor<Context = Context<A>> + Supervised + Handler<Drain>,
+    {
+        let world = (self.parts.worlds)(name);
+        let (address, guardian) =
+            Guardian::start(name, self.parts.restarts, world, self.notices.clone(), |_| actor);
+        self.guardians.push(guardian);
+        self.drains.push((name, Port::new(name, &address, 1, DRAIN)));
+        address
+    }
+}
+
+/// Starts every actor, in the order in which they need each other.
+///
+/// Must be called on a thread with an actix system.
+#[must_use]
+pub fn start(parts: &Parts) -> System {
+    let (notices, notified) = mpsc::unbounded_channel();
+    let mut starter = Starter { parts, notices, guardians: Vec::new(), drains: Vec::new() };
+    let world = |name| (parts.worlds)(name);
+    let (journal, policy, worker) = (&parts.journal, &parts.policy, &parts.worker);
+
+    // Started first, drained last: whoever is upstream of others stops before them.
+    let webhook = starter.start(
+        "webhook",
+        WebhookActor::new(WebhookDeps {
+            world: world("webhook"),
+            journal: Arc::clone(journal),
+            policy: Arc::clone(policy),
+            receiver: Arc::clone(&parts.receiver),
+            keys: parts.keys.clone(),
+            limits: parts.limits,
+        }),
+    );
+    let r2 = starter.start(
+        "r2",
+        R2Actor::new(R2Deps {
+            world: world("r2"),
+            journal: Arc::clone(journal),
+            policy: Arc::clone(policy),
+            worker: worker.clone(),
+            store: Arc::clone(&parts.links),
+        }),
+    );
+    let dedup = starter.start(
+        "dedup",
+        DedupActor::new(DedupDeps {
+            world: world("dedup"),
+            journal: Arc::clone(journal),
+            policy: Arc::clone(policy),
+        }),
+    );
+    let mut followers = vec![
+        Port::<PolicyChanged>::new("webhook", &webhook, 4, ASK),
+        Port::new("r2", &r2, 4, ASK),
+        Port::new("dedup", &dedup, 4, ASK),
+    ];
+    let mut lease_holder = None;
+    let mut poller_probe = None;
+    if let Some(source) = &parts.source {
+        let poller = starter.start(
+            "poller",
+            PollerActor::new(PollerDeps {
+                world: world("poller"),
+                journal: Arc::clone(journal),
+                policy: Arc::clone(policy),
+                worker: worker.clone(),
+                source: Arc::clone(source),
+                admit: Port::new("dedup", &dedup, ADMITS, ASK),
+                lease: LeaseCell::default(),
+            }),
+        );
+        followers.push(Port::new("poller", &poller, 4, ASK));
+        lease_holder = Some(Port::new("poller", &poller, 4, ASK));
+        poller_probe = Some(Port::new("poller", &poller, 8, ASK));
+    }
+    let lock = starter.start(
+        "lock",
+        LockActor::new(LockDeps {
+            world: world("lock"),
+            journal: Arc::clone(journal),
+            worker: worker.clone(),
+            store: Arc::clone(&parts.lease),
+            ttl: parts.lease_ttl,
+        }),
+    );
+    let config = starter.start(
+        "config",
+        ConfigActor::new(ConfigDeps {
+            world: world("config"),
+            journal: Arc::clone(journal),
+            policy: Arc::clone(policy),
+            store: Arc::clone(&parts.documents),
+            env: Arc::clone(&parts.defaults),
+        }),
+    );
+    wire(Port::new("config", &config, 1, ASK), WireConfig(followers));
+    if let Some(poller) = lease_holder {
+        wire(Port::new("lock", &lock, 1, ASK), WireLock(poller));
+    }
+
+    let probe = Probe {
+        poller: poller_probe,
+        webhook: Port::new("webhook", &webhook, 8, ASK),
+        lock: Port::new("lock", &lock, 8, ASK),
+        config: Port::new("config", &config, 8, ASK),
+    };
+    let root = Root { world: world("root"), journal: Arc::clone(journal), worker: worker.clone() };
+    let (escalate, escalation) = watch::channel(None);
+    let started = WorkerEvent::Started(Started { worker: worker.clone(), version: parts.version.clone() });
+    let watch = tokio::spawn(watch_over(root.clone(), started, notified, escalate));
+    let Starter { guardians, drains, .. } = starter;
+    System { probe, drains, root, escalation, _watch: AbortOnDropHandle::new(watch), _guardians: guardians }
+}
+
+/// Hands an actor its ports to others. It keeps them over restarts.
+fn wire<M>(port: Port<M>, ports: M)
+where
+    M: Message<Result = ()> + Send + 'static,
+{
+    // Ends by itself, with the answer or with the deadline.
+    drop(tokio::spawn(async move {
+        if let Err(error) = port.ask(ports).await {
+            tracing::error!(%error, "an actor could not be given its ports");
+        }
+    }));
+}
+
+/// The root's own work: records what the guardians tell it.
+async fn watch_over(
+    root: Root,
+    started: WorkerEvent,
+    mut notified: mpsc::UnboundedReceiver<GuardianNotice>,
+    escalate: watch::Sender<Option<String>>,
+) {
+    root.record(started).await;
+    while let Some(notice) = notified.recv().await {
+        match notice {
+            GuardianNotice::Restarting { actor, reason, .. } => {
+                let event = ActorRestarted { worker: root.worker.clone(), actor: actor.to_owned(), reason };
+                root.record(WorkerEvent::ActorRestarted(event)).await;
+            }
+            GuardianNotice::Escalated { actor, reason } => {
+                escalate.send_replace(Some(format!("actor {actor} failed too often, last with: {reason}")));
+            }
+        }
+    }
+}
+
+impl System {
+    /// Waits until an actor has failed too often. The process must stop then: a restart
+    /// by the platform is a better cure than a half-dead worker.
+    pub async fn escalated(&self) -> String {
+        let mut escalation = self.escalation.clone();
+        match escalation.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => "the root of the supervision tree is gone".to_owned(),
+        }
+    }
+
+    /// Stops in order: no new mail, what is under way finishes or is released, the lease
+    /// is given back. The journal is left to the caller, who opened it.
+    pub async fn stop(self, reason: &str) {
+        // Last started first: configuration and lease, then the poller, admission,
+        // offload, delivery. The lease goes before the poller's last flags are stored:
+        // the fence of the next holder would refuse them, so the poller comes first.
+        for name in ["poller", "config", "lock", "dedup", "r2", "webhook"] {
+            let Some((_, port)) = self.drains.iter().find(|(drained, _)| *drained == name) else { continue };
+            if let Err(error) = port.ask(Drain).await {
+                tracing::warn!(actor = name, %error, "did not finish in time, its claims run out by themselves");
+            }
+        }
+        let stopped = Stopped { worker: self.root.worker.clone(), reason: reason.to_owned() };
+        self.root.record(WorkerEvent::Stopped(stopped)).await;
+    }
+}

@@ -210,11 +210,44 @@ async fn a_name_is_judged_by_all_its_addresses() {
     assert!(matches!(error, SendError::Connect(_)), "{error:?}");
 }
 
-#[test]
-fn certificates_are_checked_unless_switched_off() {
-    let loose = ClientOptions { verify_certificates: false, ..ClientOptions::default() };
-    assert!(GuardedClient::new(&loopback(), loose).is_ok());
-    let broken =
-        ClientOptions { extra_roots: vec![CertificateDer::from(vec![1, 2, 3])], ..ClientOptions::default() };
+/// A TLS server with a certificate that no authority has signed.
+async fn tls_server() -> (Url, CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(vec!["receiver.test".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url =
+        Url::parse(&format!("https://receiver.test:{}/", listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (url, certificate)
+}
+
+#[tokio::test]
+async fn certificates_are_checked_unless_switched_off() {
+    let (url, certificate) = tls_server().await;
+    let resolving = || names("receiver.test", &["127.0.0.1"]);
+    let error = post(&loopback(), resolving(), &url, LONG).await.unwrap_err();
+    assert!(matches!(error, SendError::Connect(_)), "{error:?}");
+    let unchecked = ClientOptions { verify_certificates: false, ..resolving() };
+    assert_eq!(post(&loopback(), unchecked, &url, LONG).await.unwrap().status, 204);
+    let known = ClientOptions { extra_roots: vec![certificate], ..resolving() };
+    assert_eq!(post(&loopback(), known, &url, LONG).await.unwrap().status, 204);
+    let broken = ClientOptions { extra_roots: vec![CertificateDer::from(vec![1, 2, 3])], ..resolving() };
     assert!(GuardedClient::new(&loopback(), broken).is_err());
 }

@@ -272,3 +272,6 @@ macro_rules! domain_events {
         }
     };
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,6 +208,8 @@ where
                 std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.context).poll(task)));
             let reason = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
+                // Nobody can reach it any more: that is its end, not a failure.
+                Ok(Poll::Ready(())) if !this.context.ctx().connected() => return Poll::Ready(()),
                 Ok(Poll::Ready(())) => "stopped".to_owned(),
                 Err(payload) => panic_text(payload.as_ref()),
             };
@@ -217,3 +219,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

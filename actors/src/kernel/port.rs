@@ -106,3 +106,6 @@ where
         self.to.connected()
     }
 }
+
+#[cfg(test)]
+mod tests;

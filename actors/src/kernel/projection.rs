@@ -266,3 +266,6 @@ pub fn content_hash(db: &Connection, projection: &dyn Projection) -> rusqlite::R
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests;

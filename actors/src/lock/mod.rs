@@ -1,3 +1,172 @@
-//! (to come)
+//! LockActor: who polls. A lease says who may; its fence makes the journal refuse everybody
+//! who may no longer.
+//!
+//! * [`state`]: the lease as the journal tells it; pure.
+//! * [`store`]: where the lease lives; [`file`] keeps it as an OS file lock.
+//! * `holder`: try, hold and renew, step down, try again.
 
+pub mod file;
+mod holder;
 pub mod state;
+pub mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler, Message, ResponseFuture, Supervised};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::holder::Holder;
+pub use self::holder::POLLER;
+use self::store::LeaseStore;
+use crate::kernel::clock::World;
+use crate::kernel::journal::{Fence, Journal};
+use crate::kernel::port::Port;
+use crate::messages::{Drain, GetLockStatus, LeaseChanged, LockStatus};
+
+/// What the actor needs.
+#[derive(Clone)]
+pub struct LockDeps {
+    /// Time, ids, jitter.
+    pub world: World,
+    /// Keeps the fence and the events.
+    pub journal: Arc<dyn Journal>,
+    /// Where the lease lives.
+    pub store: Arc<dyn LeaseStore>,
+    /// `<host>/<pid>/<start id>`.
+    pub worker: String,
+    /// `POLLER_LOCK_TTL_SECONDS`: how long the lease outlives its last renewal.
+    pub ttl: Duration,
+}
+
+/// Whom to tell. Sent once by the root, after the poller is started; until then the lease
+/// may be held already, and the poller hears of it at once.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct WireLock(pub Port<LeaseChanged>);
+
+/// Gets and keeps the lease for this worker. See the module page.
+pub struct LockActor {
+    deps: LockDeps,
+    poller: Option<Port<LeaseChanged>>,
+    fence: watch::Sender<Option<Fence>>,
+    status: watch::Sender<LockStatus>,
+    stop: CancellationToken,
+    holder: Option<AbortOnDropHandle<()>>,
+    teller: Option<AbortOnDropHandle<()>>,
+}
+
+impl LockActor {
+    /// An actor that holds nothing yet.
+    #[must_use]
+    pub fn new(deps: LockDeps) -> Self {
+        let status = LockStatus { warning: deps.store.warning(), ..LockStatus::default() };
+        Self {
+            deps,
+            poller: None,
+            fence: watch::Sender::new(None),
+            status: watch::Sender::new(status),
+            stop: CancellationToken::new(),
+            holder: None,
+            teller: None,
+        }
+    }
+
+    fn start_teller(&mut self) {
+        let Some(poller) = self.poller.clone() else { return };
+        let task = tell(poller, self.fence.subscribe());
+        self.teller = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+    }
+}
+
+/// Tells the poller at every change and every renewal. One that does not answer (it may be
+/// on its way through a restart) hears it again with the next renewal; losing the lease is
+/// repeated until it was heard.
+async fn tell(poller: Port<LeaseChanged>, mut fence: watch::Receiver<Option<Fence>>) {
+    const AGAIN: Duration = Duration::from_millis(500);
+    loop {
+        let now = fence.borrow_and_update().clone();
+        let told = poller.ask(LeaseChanged { fence: now }).await;
+        let changed = match told {
+            Ok(()) => fence.changed().await,
+            Err(error) => {
+                tracing::warn!(%error, "the poller did not hear of the lease, telling again");
+                match tokio::time::timeout(AGAIN, fence.changed()).await {
+                    Ok(changed) => changed,
+                    Err(_) => continue,
+                }
+            }
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+impl Actor for LockActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _ctx: &mut Self::Context) {
+        if let Some(warning) = self.deps.store.warning() {
+            tracing::warn!(warning, "lease store");
+        }
+        let holder = Holder {
+            world: self.deps.world.clone(),
+            journal: Arc::clone(&self.deps.journal),
+            store: Arc::clone(&self.deps.store),
+            worker: self.deps.worker.clone(),
+            ttl: self.deps.ttl,
+            fence: self.fence.clone(),
+            status: self.status.clone(),
+            stop: self.stop.clone(),
+        };
+        self.holder = Some(AbortOnDropHandle::new(tokio::spawn(holder.run())));
+        self.start_teller();
+    }
+}
+
+impl Supervised for LockActor {
+    fn restarting(&mut self, _ctx: &mut Self::Context) {
+        let poller = self.poller.take();
+        *self = Self { poller, ..Self::new(self.deps.clone()) };
+    }
+}
+
+impl Handler<WireLock> for LockActor {
+    type Result = ();
+
+    fn handle(&mut self, WireLock(poller): WireLock, _ctx: &mut Self::Context) {
+        self.poller = Some(poller);
+        self.start_teller();
+    }
+}
+
+impl Handler<GetLockStatus> for LockActor {
+    type Result = actix::MessageResult<GetLockStatus>;
+
+    fn handle(&mut self, _: GetLockStatus, _ctx: &mut Self::Context) -> Self::Result {
+        actix::MessageResult(self.status.borrow().clone())
+    }
+}
+
+impl Handler<Drain> for LockActor {
+    type Result = ResponseFuture<()>;
+
+    /// Answered when the lease is given back and the release is in the journal.
+    fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) -> Self::Result {
+        self.stop.cancel();
+        let holder = self.holder.take();
+        Box::pin(async move {
+            if let Some(holder) = holder
+                && let Err(error) = holder.await
+            {
+                tracing::error!(%error, "the task that held the lease failed");
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

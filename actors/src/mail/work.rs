@@ -31,6 +31,9 @@ pub struct DeliverMeta {
     /// Attempts made so far.
     #[serde(default)]
     pub attempts: u32,
+    /// When the first of them was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_attempt_at: Option<DateTime<Utc>>,
     /// Version of the delivery's stream.
     #[serde(default)]
     pub delivery_version: u64,
@@ -184,6 +187,7 @@ fn deliver_row(
         siblings,
         locations: meta.locations.clone(),
         attempts: 0,
+        first_attempt_at: None,
         delivery_version: 0,
     };
     OutboxAdd {

@@ -16,9 +16,9 @@ use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::messages::R2Status;
 
 /// Mails under way at once.
-const MAILS: usize = 32;
+const MAILS: usize = 64;
 /// Transfers under way at once, over all mails.
-const TRANSFERS: usize = 32;
+const TRANSFERS: usize = 64;
 /// Fewer free places than this are left to gather for [`GATHER`], so that rows are claimed in batches.
 const BATCH: usize = MAILS / 4;
 /// See [`BATCH`].

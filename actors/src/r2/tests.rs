@@ -1,1 +1,442 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use actix::Addr;
+use async_trait::async_trait;
+use chrono::DateTime;
+use serde_json::json;
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use super::*;
+use crate::kernel::event::{DomainEvent, Recorded};
+use crate::kernel::guardian::{Guardian, Restarts};
+use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite};
+use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, mail_stream};
+use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
+use crate::mail::work::{DeliverMeta, Draft, DraftMeta, draft_row};
+use crate::mail::{Mail, Outcome, Planned, Verdict};
+use crate::messages::{Drain, GetR2Status, PolicyChanged};
+
+/// Behaves as the link says.
+#[derive(Default)]
+struct FakeStore {
+    calls: AtomicUsize,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+#[async_trait]
+impl LinkStore for FakeStore {
+    async fn offload(&self, job: Job) -> Result<Copied, String> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let url = job.link.raw_url.as_str();
+        let answer = if url.contains("hang") {
+            std::future::pending::<()>().await;
+            Err("never".to_owned())
+        } else if url.contains("panic") {
+            panic!("injected")
+        } else if url.contains("bad") {
+            Err("refused".to_owned())
+        } else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let r2_url = format!("https://media.example.com/{}", job.email_id);
+            Ok(Copied { source_url: url.to_owned(), r2_url, original_filename: Some("a.zip".to_owned()) })
+        };
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        answer
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        version: 1,
+        zone: chrono_tz::Europe::Paris,
+        allowed_senders: Vec::new(),
+        schedule: Schedule {
+            enabled: true,
+            active_days: Vec::new(),
+            start_hour: 0,
+            end_hour: 23,
+            vacation: None,
+            interval: Duration::from_secs(30),
+            inactive_interval: Duration::from_secs(60),
+        },
+        sending_enabled: true,
+        absence_days: Vec::new(),
+        window: None,
+        max_email_bytes: None,
+        allow_without_links: false,
+        disable_email_id_dedup: false,
+        offload: true,
+        default_target: Target {
+            id: "default".to_owned(),
+            url: "https://hook.example.com".to_owned(),
+            ordering: policy::Ordering::None,
+        },
+        rules: Vec::new(),
+        rate_limit_per_hour: 0,
+        retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
+        webhook_timeout: Duration::from_secs(10),
+        ssl_verify: true,
+        retention: Duration::from_secs(3600),
+    }
+}
+
+fn link(url: &str) -> Link {
+    Link {
+        provider: "dropbox".to_owned(),
+        raw_url: url.to_owned(),
+        direct_url: None,
+        r2_url: None,
+        original_filename: None,
+    }
+}
+
+fn location(item: &str) -> Location {
+    Location { mailbox: "inbox".to_owned(), validity: 1, item: item.to_owned() }
+}
+
+/// A journal, a store and a running actor.
+struct Bench {
+    world: World,
+    journal: Arc<MemoryJournal>,
+    store: Arc<FakeStore>,
+    deps: R2Deps,
+}
+
+type Running = (Addr<R2Actor>, AbortOnDropHandle<()>);
+
+impl Bench {
+    fn new(faults: Option<Arc<dyn Faults>>) -> Self {
+        let world = World::seeded(DateTime::UNIX_EPOCH, 7);
+        let projections = crate::readmodel::all();
+        let journal = Arc::new(match faults {
+            Some(faults) => MemoryJournal::with_faults(world.clone(), projections, faults),
+            None => MemoryJournal::new(world.clone(), projections),
+        });
+        let store = Arc::new(FakeStore::default());
+        let deps = R2Deps {
+            world: world.clone(),
+            journal: journal.clone(),
+            policy: Arc::new(arc_swap::ArcSwap::from_pointee(policy())),
+            worker: "w".to_owned(),
+            store: store.clone(),
+        };
+        Self { world, journal, store, deps }
+    }
+
+    fn start(&self) -> Running {
+        let deps = self.deps.clone();
+        let (notices, _) = tokio::sync::mpsc::unbounded_channel();
+        Guardian::start("r2", Restarts::default(), self.world.clone(), notices, |_| R2Actor::new(deps))
+    }
+
+    async fn append(&self, commit: Commit) {
+        crate::kernel::journal::persist::persist(self.journal.as_ref(), &self.world, commit)
+            .await
+            .expect("appended");
+    }
+
+    /// A mail with these links, routed to the default target, waits for its offload.
+    async fn mail(&self, id: &str, urls: &[&str]) {
+        let links: Vec<Link> = urls.iter().map(|url| link(url)).collect();
+        let received = MailEvent::Received(Received {
+            email_id: id.to_owned(),
+            location: location("1"),
+            sender: "studio@example.fr".to_owned(),
+            subject: "Lot".to_owned(),
+            size: 1,
+            arrived_at: None,
+            subject_group: String::new(),
+            flaws: Vec::new(),
+        });
+        let routed = MailEvent::Routed(Routed {
+            detection: None,
+            links: links.clone(),
+            deliveries: Vec::new(),
+            offload: true,
+            policy: 1,
+        });
+        let mail = Mail {
+            email_id: id.to_owned(),
+            message_id: String::new(),
+            subject: "Lot".to_owned(),
+            date: String::new(),
+            from: String::new(),
+            sender: "studio@example.fr".to_owned(),
+            plain: String::new(),
+            html: String::new(),
+            text: String::new(),
+            has_attachment: false,
+            size: 1,
+            flaws: Vec::new(),
+        };
+        let planned = Planned { target: "default".to_owned(), rule: None, time_start: None, time_end: None };
+        let outcome = Outcome::Deliver { deliveries: vec![planned] };
+        let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
+        let meta = DraftMeta { email_id: id.to_owned(), mail_version: 2, locations: vec![location("1")] };
+        let now = self.world.now();
+        let (row, body) =
+            draft_row(Queue::Offload, &draft, &meta, Due::At(now), now + chrono::Duration::days(1));
+        let events = [received, routed];
+        let new = |event: &MailEvent| event.to_new(self.world.ids.next()).expect("encodes");
+        self.append(Commit {
+            at: now,
+            writes: vec![StreamWrite {
+                stream: mail_stream(id),
+                expected: Expected::NoStream,
+                events: events.iter().map(new).collect(),
+            }],
+            add: vec![row],
+            bodies: vec![body],
+            ..Commit::default()
+        })
+        .await;
+    }
+
+    async fn rows(&self, queue: Queue) -> Vec<OutboxRow> {
+        loop {
+            if let Ok(rows) = self.journal.outbox(queue, 10_000).await {
+                return rows;
+            }
+        }
+    }
+
+    async fn link_events(&self, id: &str) -> Vec<Recorded> {
+        loop {
+            if let Ok(events) = self.journal.read_stream(&mail_stream(id), 2).await {
+                return events.into_iter().filter(|event| event.kind.starts_with("link.")).collect();
+            }
+        }
+    }
+
+    async fn kinds(&self, id: &str) -> Vec<String> {
+        self.link_events(id).await.into_iter().map(|event| event.kind).collect()
+    }
+
+    /// Lets virtual time pass until the queue holds so many rows.
+    async fn until_left(&self, rows: usize, within: Duration) {
+        let end = tokio::time::Instant::now() + within;
+        while self.rows(Queue::Offload).await.len() > rows {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "still waiting: {:?}",
+                self.rows(Queue::Offload).await
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Runs a test on an actix system with virtual time.
+fn run<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    actix_rt::System::new().block_on(async {
+        tokio::time::pause();
+        test().await;
+    });
+}
+
+const SOON: Duration = Duration::from_secs(2);
+
+#[test]
+fn every_link_ends_and_the_webhooks_go_out() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (actor, _running) = bench.start();
+        bench.mail("a", &["https://ok", "https://bad", "https://panic"]).await;
+        bench.until_left(0, SOON).await;
+
+        assert_eq!(bench.kinds("a").await, ["link.offloaded", "link.kept", "link.kept"]);
+        let delivers = bench.rows(Queue::Deliver).await;
+        assert_eq!(delivers.len(), 1);
+        let meta: DeliverMeta = serde_json::from_value(delivers[0].meta.clone()).expect("meta");
+        assert_eq!((meta.email_id.as_str(), meta.mail_version, meta.siblings), ("a", 5, 1));
+        assert_eq!(meta.locations, [location("1")]);
+        assert!(matches!(delivers[0].due, Due::At(at) if at <= bench.world.now()));
+        assert!(bench.journal.body("delivery/a/default").await.expect("read").is_some());
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.in_flight, status.copied, status.kept, status.parked), (0, 1, 2, 0));
+    });
+}
+
+#[test]
+fn a_hanging_transfer_does_not_stop_the_others() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (_actor, _running) = bench.start();
+        bench.mail("slow", &["https://www.dropbox.com/scl/fo/hang"]).await;
+        for n in 0..200 {
+            bench.mail(&format!("m{n}"), &["https://ok"]).await;
+        }
+        bench.until_left(1, SOON).await;
+        assert!(bench.kinds("slow").await.is_empty());
+        assert!(bench.store.most.load(Ordering::SeqCst) > 8, "transfers run side by side");
+        bench.until_left(0, Duration::from_secs(130)).await;
+        assert_eq!(bench.kinds("slow").await, ["link.kept"]);
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 201);
+    });
+}
+
+#[test]
+fn a_further_copy_seen_meanwhile_is_marked_too() {
+    run(|| async {
+        let bench = Bench::new(None);
+        bench.mail("a", &["https://ok"]).await;
+        let duplicated = MailEvent::Duplicated(Duplicated { location: location("2") });
+        bench
+            .append(Commit {
+                at: bench.world.now(),
+                writes: vec![StreamWrite {
+                    stream: mail_stream("a"),
+                    expected: Expected::Exact(2),
+                    events: vec![duplicated.to_new(bench.world.ids.next()).expect("encodes")],
+                }],
+                ..Commit::default()
+            })
+            .await;
+        let (_actor, _running) = bench.start();
+        bench.until_left(0, SOON).await;
+        let delivers = bench.rows(Queue::Deliver).await;
+        let meta: DeliverMeta = serde_json::from_value(delivers[0].meta.clone()).expect("meta");
+        assert_eq!((meta.mail_version, meta.locations), (4, vec![location("1"), location("2")]));
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), 1, "the transfer is not repeated");
+    });
+}
+
+#[test]
+fn switched_off_it_lets_mails_pass() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let off = Arc::new(Policy { offload: false, version: 2, ..policy() });
+        bench.deps.policy.store(off.clone());
+        let (actor, _running) = bench.start();
+        actor.send(PolicyChanged(off)).await.expect("answer");
+        bench.mail("a", &["https://ok"]).await;
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.kinds("a").await, ["link.kept"]);
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 1);
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), 0);
+    });
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_put_aside() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let broken = |key: &str, meta| OutboxAdd {
+            queue: Queue::Offload,
+            key: key.to_owned(),
+            partition: "mail".to_owned(),
+            order_key: None,
+            due: Due::At(bench.world.now()),
+            meta,
+            body_key: None,
+        };
+        let no_draft = json!({ "email_id": "y", "mail_version": 2, "locations": [] });
+        let add = vec![broken("x", json!({})), broken("y", no_draft)];
+        bench.append(Commit { at: bench.world.now(), add, ..Commit::default() }).await;
+        bench.mail("a", &["https://ok"]).await;
+        let (actor, _running) = bench.start();
+        bench.until_left(2, SOON).await;
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let rows = bench.rows(Queue::Offload).await;
+        assert!(rows.len() == 2 && rows.iter().all(|row| row.due == Due::Parked), "{rows:?}");
+        assert_eq!(actor.send(GetR2Status).await.expect("answer").parked, 2);
+    });
+}
+
+#[test]
+fn a_drain_gives_back_what_does_not_end() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (actor, running) = bench.start();
+        bench.mail("quick", &["https://ok"]).await;
+        bench.mail("slow", &["https://hang"]).await;
+        bench.until_left(1, SOON).await;
+        let started = tokio::time::Instant::now();
+        actor.send(Drain).await.expect("answer");
+        assert!(started.elapsed() < Duration::from_secs(10));
+        let rows = bench.rows(Queue::Offload).await;
+        assert!(rows.len() == 1 && !rows[0].claimed, "{rows:?}");
+
+        // Nothing new is started, by the drained actor at least.
+        bench.mail("late", &["https://ok"]).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(bench.rows(Queue::Offload).await.len(), 2);
+        drop(running);
+        let (_actor, _running) = bench.start();
+        bench.until_left(0, Duration::from_secs(30)).await;
+    });
+}
+
+#[test]
+fn what_a_dead_worker_held_comes_back() {
+    run(|| async {
+        let bench = Bench::new(None);
+        for n in 0..50 {
+            bench.mail(&format!("m{n}"), &["https://ok", "https://bad"]).await;
+        }
+        let (_actor, running) = bench.start();
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        drop(running);
+        bench.journal.crash(3);
+        let (_actor, _running) = bench.start();
+        bench.until_left(0, Duration::from_secs(600)).await;
+        for n in 0..50 {
+            assert_eq!(bench.kinds(&format!("m{n}")).await, ["link.offloaded", "link.kept"], "m{n}");
+        }
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 50);
+    });
+}
+
+/// One operation in three goes wrong, in every way.
+struct Storm(Mutex<u64>);
+
+impl Faults for Storm {
+    fn next(&self, _: FaultPoint) -> Fault {
+        let mut state = self.0.lock().expect("lock");
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        match (*state >> 33) % 12 {
+            0 => Fault::Rejected,
+            1 => Fault::IndeterminateWritten,
+            2 => Fault::IndeterminateNotWritten,
+            3 => Fault::Delay(Duration::from_millis(700)),
+            _ => Fault::Ok,
+        }
+    }
+}
+
+#[test]
+fn a_bad_journal_delays_but_loses_and_repeats_nothing() {
+    for seed in 0..20 {
+        run(|| async {
+            let bench = Bench::new(Some(Arc::new(Storm(Mutex::new(seed)))));
+            let (_actor, _running) = bench.start();
+            for n in 0..20 {
+                bench.mail(&format!("m{n}"), &["https://ok", "https://bad"]).await;
+            }
+            bench.until_left(0, Duration::from_secs(1200)).await;
+            for n in 0..20 {
+                let kinds = bench.kinds(&format!("m{n}")).await;
+                assert_eq!(kinds, ["link.offloaded", "link.kept"], "seed {seed}, m{n}");
+            }
+            assert_eq!(bench.rows(Queue::Deliver).await.len(), 20, "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn ids_of_events_are_not_shared() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (_actor, _running) = bench.start();
+        bench.mail("a", &["https://ok", "https://ok2"]).await;
+        bench.until_left(0, SOON).await;
+        let ids: Vec<Uuid> = bench.link_events("a").await.iter().map(|event| event.id).collect();
+        assert!(ids.len() == 2 && ids[0] != ids[1]);
+    });
+}

@@ -52,10 +52,8 @@ impl Log {
     }
 
     fn hashes(&self) -> Vec<String> {
-        let hash = |projection: &Box<dyn crate::kernel::projection::Projection>| {
-            content_hash(&self.db, projection.as_ref()).expect("hash")
-        };
-        self.projections.iter().map(hash).collect()
+        let projections = self.projections.iter();
+        projections.map(|projection| content_hash(&self.db, projection.as_ref()).expect("hash")).collect()
     }
 
     /// Drops every table and takes the whole log in again.

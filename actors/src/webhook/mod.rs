@@ -1,3 +1,493 @@
-//! (to come)
+//! `WebhookActor`: takes due deliveries from the outbox, posts them, and stores what came
+//! of it.
+//!
+//! ```text
+//! outbox ─claim─▶ lanes (slots, breaker, rate) ─▶ attempt ─▶ decide ─▶ ONE commit:
+//!     delivery.attempted + outcome, mail.settled, the row, the mails to mark as seen
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `state`, `delivery`, `retry`, `breaker`, `rate`, `lanes`, `sign`, `address` | pure |
+//! | `effects`, `target` | the journal and the receivers |
+//! | `port` | [`Receiver`]: the way out |
+//! | `redeliver` | what an operator can do about dead letters and disabled targets |
+//!
+//! Metrics: `render_signal_delivery_attempts_total{outcome}`, `render_signal_delivery_seconds`,
+//! `render_signal_delivery_in_flight`, `render_signal_dead_letters_total{target}`,
+//! `render_signal_target_breaker{target}` (0 closed, 1 half-open, 2 open, 3 disabled).
 
+pub mod address;
+pub mod breaker;
+pub mod delivery;
+mod effects;
+pub mod lanes;
+mod pause;
+pub mod port;
+pub mod rate;
+pub mod redeliver;
+pub mod retry;
+pub mod sign;
 pub mod state;
+pub mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
+    ResponseFuture, SpawnHandle, Supervised, WrapFuture as _,
+};
+use chrono::{DateTime, Utc};
+use tokio::sync::{oneshot, watch};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::kernel::clock::World;
+use crate::kernel::journal::Journal;
+use crate::kernel::port::Port;
+use crate::mail::policy::PolicyCell;
+use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
+use breaker::TargetState;
+use lanes::{ClaimPlan, Lanes, Limits, Moment, Row, Signal, Step};
+pub use port::Receiver;
+use sign::SigningKeys;
+
+/// Due rows are looked for at least this often, hint or no hint.
+const TICK: Duration = Duration::from_secs(1);
+/// How long attempts under way may go on after a [`Drain`]; then they are given back.
+const DRAIN_GRACE: Duration = Duration::from_secs(15);
+/// Reports under way at a time; more wait.
+const REPORTS: usize = 256;
+/// A report that is not taken within this time is sent again.
+const REPORT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the actor needs.
+#[derive(Clone)]
+pub struct WebhookDeps {
+    /// Time, ids, chance.
+    pub world: World,
+    /// Where deliveries come from and outcomes go to.
+    pub journal: Arc<dyn Journal>,
+    /// The policy in force.
+    pub policy: PolicyCell,
+    /// The way to the receivers.
+    pub receiver: Arc<dyn Receiver>,
+    /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
+    pub keys: Option<SigningKeys>,
+    /// How much at a time.
+    pub limits: Limits,
+}
+
+/// What effects need.
+struct Shared {
+    deps: WebhookDeps,
+    port: Port<Report>,
+}
+
+/// What effects tell the actor. Each may come twice.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+enum Report {
+    /// First attempts of the last hour, by target.
+    Recovered(HashMap<String, Vec<DateTime<Utc>>>),
+    /// There may be due rows.
+    Look,
+    /// A second has passed.
+    Tick,
+    /// Rows were claimed, perhaps none.
+    Claimed { serial: u64, plan: ClaimPlan, rows: Vec<Row>, next_due: Option<DateTime<Utc>> },
+    /// The journal could not be asked.
+    ClaimFailed(u64),
+    /// An attempt has ended, its outcome is being stored.
+    Answered { key: String, flight: u64, signal: Signal, took: Duration },
+    /// A row is done with, under this claim.
+    Ended { key: String, flight: u64, claim: Uuid },
+    /// A target was read.
+    TargetRead { target: String, state: TargetState },
+}
+
+/// A row under way.
+struct Flight {
+    id: u64,
+    target: String,
+    probe: bool,
+    /// The attempt occupies a slot.
+    posting: bool,
+    claim: watch::Sender<Uuid>,
+    /// The row, claimed again meanwhile.
+    again: Option<Row>,
+    task: AbortOnDropHandle<()>,
+}
+
+/// See the module page.
+pub struct WebhookActor {
+    deps: WebhookDeps,
+    shared: Option<Arc<Shared>>,
+    lanes: Option<Lanes>,
+    flights: HashMap<String, Flight>,
+    /// Numbers flights and claims.
+    serial: u64,
+    claiming: Option<(u64, AbortOnDropHandle<()>)>,
+    /// There may be due rows that no lane knows of.
+    look: bool,
+    wake: Option<SpawnHandle>,
+    draining: bool,
+    drained: Vec<oneshot::Sender<()>>,
+    /// The rate limit that waiting rows were judged by.
+    rate_limit: u32,
+    targets: HashMap<String, AbortOnDropHandle<()>>,
+    tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+impl WebhookActor {
+    /// An actor that has not started yet.
+    #[must_use]
+    pub fn new(deps: WebhookDeps) -> Self {
+        let rate_limit = deps.policy.load().rate_limit_per_hour;
+        Self {
+            deps,
+            shared: None,
+            lanes: None,
+            flights: HashMap::new(),
+            serial: 0,
+            claiming: None,
+            look: true,
+            wake: None,
+            draining: false,
+            drained: Vec::new(),
+            rate_limit,
+            targets: HashMap::new(),
+            tasks: Vec::new(),
+        }
+    }
+
+    /// Runs an effect for the life of the actor. Its end is a fault: the actor stops and
+    /// its guardian starts a fresh one.
+    fn run(&mut self, ctx: &mut Context<Self>, effect: impl Future<Output = ()> + Send + 'static) {
+        let (alive, ended) = oneshot::channel::<()>();
+        self.tasks.push(spawn(async move {
+            let _alive = alive;
+            effect.await;
+        }));
+        ctx.spawn(ended.into_actor(self).map(|_, _, ctx| ctx.stop()));
+    }
+
+    /// Does whatever can be done now. Called after everything that may have changed something.
+    fn turn(&mut self) {
+        let (Some(shared), Some(lanes)) = (self.shared.clone(), self.lanes.as_mut()) else { return };
+        let policy = self.deps.policy.load();
+        let now = self.deps.world.now();
+        let paused = self.draining || pause::paused(&policy, now);
+        let moment =
+            Moment { now, paused, rate_limit: policy.rate_limit_per_hour, needs: effects::needed(&policy) };
+        let steps = lanes.pump(&moment);
+        for (target, command) in lanes.errands() {
+            let task = spawn(effects::target(Arc::clone(&shared), target.clone(), command));
+            self.targets.insert(target, task);
+        }
+        let wanted = !paused && self.claiming.is_none() && (self.look || lanes.hungry(now));
+        let plan = if wanted { lanes.plan(now, self.flights.len() + steps.len()) } else { None };
+        for step in steps {
+            self.step(&shared, step);
+        }
+        if let Some(plan) = plan {
+            self.look = false;
+            let serial = self.next_serial();
+            self.claiming = Some((serial, spawn(effects::claim(shared, serial, plan))));
+        }
+        if self.draining && self.flights.is_empty() && self.claiming.is_none() {
+            // Whoever asked may have given up.
+            for answer in self.drained.drain(..) {
+                let _ = answer.send(());
+            }
+        }
+    }
+
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn step(&mut self, shared: &Arc<Shared>, step: Step) {
+        let id = self.next_serial();
+        let shared = Arc::clone(shared);
+        match step {
+            Step::Start { row, probe } => {
+                self.fly(id, row, true, probe, |row, claim| effects::attempt(shared, id, row, claim));
+            }
+            Step::Limit { row, until } => {
+                self.fly(id, row, false, false, |row, claim| effects::limit(shared, id, row, until, claim));
+            }
+            Step::Release(row) => {
+                self.fly(id, row, false, false, |row, _| effects::release(shared, id, row.key, row.claim));
+            }
+        }
+    }
+
+    fn fly<F>(
+        &mut self,
+        id: u64,
+        row: Row,
+        posting: bool,
+        probe: bool,
+        effect: impl FnOnce(Row, watch::Receiver<Uuid>) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (key, target) = (row.key.clone(), row.meta.target.clone());
+        let (claim, held) = watch::channel(row.claim);
+        let task = spawn(effect(row, held));
+        self.flights.insert(key, Flight { id, target, probe, posting, claim, again: None, task });
+    }
+
+    fn claimed(&mut self, plan: &ClaimPlan, rows: Vec<Row>) {
+        let full = rows.len() >= plan.limit;
+        self.look |= full;
+        let mut fresh = Vec::with_capacity(rows.len());
+        for row in rows {
+            match self.flights.get_mut(&row.key) {
+                // Either its old claim has run out while it is still under way: then it goes on
+                // under the new one, for a second attempt never begins before the first has ended.
+                // Or it has just been given back: then its end says so.
+                Some(flight) => {
+                    flight.claim.send_replace(row.claim);
+                    flight.again = Some(row);
+                }
+                None => fresh.push(row),
+            }
+        }
+        if let Some(lanes) = &mut self.lanes {
+            lanes.claimed(plan, fresh);
+        }
+    }
+
+    fn answered(&mut self, key: &str, flight: u64, signal: Signal, took: Duration) {
+        let Some(known) = self.flights.get_mut(key).filter(|known| known.id == flight && known.posting)
+        else {
+            return;
+        };
+        known.posting = false;
+        if let Some(lanes) = &mut self.lanes {
+            lanes.answered(&known.target, known.probe, signal, took);
+        }
+    }
+
+    fn ended(&mut self, key: &str, flight: u64, claim: Uuid) {
+        if self.flights.get(key).is_none_or(|known| known.id != flight) {
+            return;
+        }
+        let (Some(ended), Some(lanes)) = (self.flights.remove(key), self.lanes.as_mut()) else { return };
+        if ended.posting {
+            lanes.abandoned(&ended.target);
+        }
+        if let Some(again) = ended.again.filter(|again| again.claim != claim) {
+            lanes.push(again);
+        }
+    }
+
+    fn is_claiming(&self, serial: u64) -> bool {
+        self.claiming.as_ref().is_some_and(|(current, _)| *current == serial)
+    }
+
+    /// Ends flights and gives their rows back.
+    fn abandon(&mut self, which: impl Fn(&Flight) -> bool) {
+        let Some(shared) = self.shared.clone() else { return };
+        let keys: Vec<String> =
+            self.flights.iter().filter(|(_, flight)| which(flight)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            let Some(flight) = self.flights.get_mut(&key) else { continue };
+            if flight.posting
+                && let Some(lanes) = &mut self.lanes
+            {
+                lanes.abandoned(&flight.target);
+            }
+            flight.posting = false;
+            self.serial += 1;
+            flight.id = self.serial;
+            let claim = *flight.claim.borrow();
+            flight.task = spawn(effects::release(Arc::clone(&shared), flight.id, key, claim));
+        }
+    }
+
+    fn tick(&mut self) {
+        self.look = true;
+        // An effect that ended without a word has panicked.
+        self.abandon(|flight| flight.task.is_finished());
+        self.targets.retain(|_, task| !task.is_finished());
+        if let Some(lanes) = &mut self.lanes {
+            lanes.recheck();
+            #[expect(clippy::cast_precision_loss, reason = "at most a few hundred")]
+            metrics::gauge!("render_signal_delivery_in_flight").set(lanes.posting() as f64);
+            for target in lanes.status(self.deps.world.now()) {
+                let level = match target.breaker.as_str() {
+                    "closed" => 0.0,
+                    "half_open" => 1.0,
+                    "open" => 2.0,
+                    _ => 3.0,
+                };
+                metrics::gauge!("render_signal_target_breaker", "target" => target.id).set(level);
+            }
+        }
+    }
+
+    /// Looks again when the next row comes due, which may be sooner than the next tick.
+    fn wake_at(&mut self, next_due: Option<DateTime<Utc>>, ctx: &mut Context<Self>) {
+        if let Some(wake) = self.wake.take() {
+            ctx.cancel_future(wake);
+        }
+        let wait = next_due.and_then(|due| (due - self.deps.world.now()).to_std().ok());
+        if let Some(wait) = wait.filter(|wait| *wait < TICK) {
+            // A little late rather than a little early.
+            self.wake = Some(ctx.run_later(wait + Duration::from_millis(1), |actor, _| {
+                actor.look = true;
+                actor.turn();
+            }));
+        }
+    }
+
+    /// Lets those that wait for the rate limit ask again, of each target so many.
+    fn hasten_limited(&mut self, room: HashMap<String, usize>) {
+        let Some(shared) = self.shared.clone() else { return };
+        self.tasks.retain(|task| !task.is_finished());
+        self.tasks.push(spawn(effects::hasten_limited(shared, room)));
+    }
+}
+
+fn spawn(effect: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(effect))
+}
+
+impl Actor for WebhookActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let port = Port::new("webhook", &ctx.address(), REPORTS, REPORT_DEADLINE);
+        let shared = Arc::new(Shared { deps: self.deps.clone(), port });
+        self.shared = Some(Arc::clone(&shared));
+        self.run(ctx, effects::ticks(Arc::clone(&shared), TICK));
+        self.run(ctx, effects::hints(Arc::clone(&shared)));
+        self.tasks.push(spawn(effects::recover(shared)));
+    }
+}
+
+impl Supervised for WebhookActor {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let mut fresh = Self::new(self.deps.clone());
+        fresh.draining = self.draining;
+        fresh.drained = std::mem::take(&mut self.drained);
+        // What is under way is not cut off: a receiver that has just answered would be asked
+        // twice. The effects report to the same mailbox.
+        fresh.serial = self.serial;
+        fresh.flights = std::mem::take(&mut self.flights);
+        let waiting = self.lanes.take().map_or_else(Vec::new, Lanes::into_waiting);
+        let shared = self.shared.take();
+        *self = fresh;
+        if let Some(shared) = shared {
+            waiting.into_iter().for_each(|row| self.step(&shared, Step::Release(row)));
+        }
+    }
+}
+
+impl Handler<Report> for WebhookActor {
+    type Result = ();
+
+    fn handle(&mut self, report: Report, ctx: &mut Self::Context) {
+        match report {
+            Report::Recovered(_) if self.lanes.is_some() => {}
+            Report::Recovered(sent) => {
+                let mut lanes = Lanes::new(self.deps.limits, sent);
+                let policy = self.deps.policy.load();
+                lanes.configure(&policy);
+                self.flights
+                    .values()
+                    .filter(|flight| flight.posting)
+                    .for_each(|flight| lanes.adopt(&flight.target));
+                // The limit may have been raised while nobody was here.
+                self.rate_limit = policy.rate_limit_per_hour;
+                let room = lanes.free(self.rate_limit, self.deps.world.now());
+                self.lanes = Some(lanes);
+                self.hasten_limited(room);
+            }
+            Report::Look => self.look = true,
+            Report::Tick => self.tick(),
+            Report::Claimed { serial, plan, rows, next_due } if self.is_claiming(serial) => {
+                self.claiming = None;
+                self.claimed(&plan, rows);
+                self.wake_at(next_due, ctx);
+            }
+            Report::ClaimFailed(serial) if self.is_claiming(serial) => self.claiming = None,
+            Report::Claimed { .. } | Report::ClaimFailed(_) => {}
+            Report::Answered { key, flight, signal, took } => self.answered(&key, flight, signal, took),
+            Report::Ended { key, flight, claim } => self.ended(&key, flight, claim),
+            Report::TargetRead { target, state } => {
+                if let Some(lanes) = &mut self.lanes {
+                    lanes.target_read(&target, state);
+                }
+            }
+        }
+        self.turn();
+    }
+}
+
+impl Handler<PolicyChanged> for WebhookActor {
+    type Result = ();
+
+    fn handle(&mut self, PolicyChanged(policy): PolicyChanged, _: &mut Self::Context) {
+        if let Some(lanes) = &mut self.lanes {
+            lanes.configure(&policy);
+        }
+        if self.rate_limit != policy.rate_limit_per_hour {
+            self.rate_limit = policy.rate_limit_per_hour;
+            if let Some(lanes) = &mut self.lanes {
+                lanes.rate_limit_changed();
+                // All of them: those that must go on waiting get a turn under the new limit.
+                let everybody = lanes.targets().map(|target| (target.to_owned(), usize::MAX)).collect();
+                self.hasten_limited(everybody);
+            }
+        }
+        self.look = true;
+        self.turn();
+    }
+}
+
+impl Handler<Drain> for WebhookActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
+        if !self.draining {
+            self.draining = true;
+            ctx.run_later(DRAIN_GRACE, |actor, _| {
+                actor.abandon(|flight| flight.posting);
+                actor.turn();
+            });
+        }
+        let (answer, answered) = oneshot::channel();
+        self.drained.push(answer);
+        if self.lanes.is_none() {
+            // Nothing was begun yet, and nothing will be.
+            self.drained.clear();
+        }
+        self.turn();
+        Box::pin(async move {
+            // An error means that nothing was begun, or that the actor is gone with all it did.
+            drop(answered.await);
+        })
+    }
+}
+
+impl Handler<GetWebhookStatus> for WebhookActor {
+    type Result = actix::MessageResult<GetWebhookStatus>;
+
+    fn handle(&mut self, _: GetWebhookStatus, _: &mut Self::Context) -> Self::Result {
+        let now = self.deps.world.now();
+        actix::MessageResult(WebhookStatus {
+            in_flight: self.lanes.as_ref().map_or(0, Lanes::posting),
+            targets: self.lanes.as_ref().map_or_else(Vec::new, |lanes| lanes.status(now)),
+            paused: pause::paused(&self.deps.policy.load(), now),
+        })
+    }
+}

@@ -40,7 +40,7 @@ impl Reader {
                     Job::Run(job, _permit) => guarded(&db, job),
                     Job::Stop(stopped) => {
                         drop(db);
-                        drop(stopped.send(()));
+                        _ = stopped.send(());
                         return;
                     }
                 }

@@ -1,1 +1,417 @@
+//! What only the embedded journal does: the file, its refusals, several processes.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::kernel::journal::conformance::{self, Kinds, add, event, events, request, row, stream, t, world};
+use crate::kernel::journal::{Body, Due, Expected, OutboxAdd};
+use crate::kernel::projection::content_hash;
+
+fn options() -> SqliteOptions {
+    SqliteOptions::default()
+}
+
+fn open(path: &Path) -> Arc<SqliteJournal> {
+    SqliteJournal::open(path, world(), conformance::projections(), options()).unwrap()
+}
+
+fn file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data").join("journal.db");
+    (folder, path)
+}
+
+async fn hashes(journal: &SqliteJournal) -> Vec<String> {
+    journal
+        .views()
+        .read(|db| conformance::projections().iter().map(|one| content_hash(db, one.as_ref())).collect())
+        .await
+        .unwrap()
+}
+
+async fn fill(journal: &SqliteJournal, from: u64, to: u64) {
+    for n in from..to {
+        let mut commit = events(&n.to_string(), Expected::NoStream, 3);
+        commit.add.push(OutboxAdd { body_key: Some(n.to_string()), ..row(&n.to_string(), Due::At(t(0))) });
+        commit.bodies.push(Body { key: n.to_string(), bytes: vec![7; 300].into(), keep_until: t(9) });
+        journal.append(commit).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn does_what_every_journal_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    conformance::run_all(|| {
+        count.set(count.get() + 1);
+        open(&folder.path().join(format!("{}.db", count.get())))
+    })
+    .await;
+}
+
+#[test]
+fn answers_like_the_reference_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    conformance::answers_agree(96, || {
+        count.set(count.get() + 1);
+        open(&folder.path().join(format!("{}.db", count.get())))
+    });
+}
+
+#[tokio::test]
+async fn keeps_everything_over_an_orderly_stop() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 5).await;
+    journal.raise_fence("poller").await.unwrap();
+    let (log, views) = (journal.read_log(0, 99).await.unwrap(), hashes(&journal).await);
+    journal.close().await;
+    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(beside.len(), 1, "one file is left: {beside:?}");
+
+    let journal = open(&path);
+    assert_eq!(journal.hints().borrow().position, 15);
+    assert_eq!(journal.read_log(0, 99).await.unwrap(), log);
+    assert_eq!(hashes(&journal).await, views);
+    assert_eq!(journal.raise_fence("poller").await.unwrap(), 2);
+    assert_eq!(journal.claim(request(0)).await.unwrap().len(), 5);
+    assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn keeps_what_was_acknowledged_when_the_process_dies() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 5).await;
+    // The files as a dying process leaves them: the log is not yet copied into the file.
+    let (copy_folder, copy) = file();
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    for suffix in ["", "-wal"] {
+        std::fs::copy(format!("{}{suffix}", path.display()), format!("{}{suffix}", copy.display())).unwrap();
+    }
+    let survivor = open(&copy);
+    assert_eq!(survivor.read_log(0, 99).await.unwrap(), journal.read_log(0, 99).await.unwrap());
+    assert_eq!(survivor.verify().await.unwrap().problems, Vec::<String>::new());
+    assert_eq!(hashes(&survivor).await, hashes(&journal).await);
+    drop(copy_folder);
+}
+
+#[tokio::test]
+async fn a_torn_last_write_is_as_if_never_made() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 3).await;
+    let log = journal.read_log(0, 99).await.unwrap();
+    let (_copy_folder, copy) = file();
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    std::fs::copy(&path, &copy).unwrap();
+    let wal = std::fs::read(format!("{}-wal", path.display())).unwrap();
+    std::fs::write(format!("{}-wal", copy.display()), &wal[..wal.len() - 100]).unwrap();
+    let survivor = open(&copy);
+    let kept = survivor.read_log(0, 99).await.unwrap();
+    assert_eq!(kept, log[..kept.len()]);
+    assert_eq!(kept.len(), 6, "the last commit is gone as a whole");
+    assert_eq!(survivor.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_and_left_alone() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 50).await;
+    journal.close().await;
+    let sound = std::fs::read(&path).unwrap();
+    type Spoil = fn(&mut Vec<u8>);
+    let damage: [(&str, Spoil); 6] = [
+        ("not a database", |bytes| bytes[..16].copy_from_slice(b"this is no file!")),
+        ("a page overwritten", |bytes| bytes[8_192..12_288].fill(0xEE)),
+        ("cut short", |bytes| bytes.truncate(20_000)),
+        ("cut to the header", |bytes| bytes.truncate(50)),
+        ("another program's", |bytes| bytes[68..72].copy_from_slice(b"else")),
+        ("no format", |bytes| bytes[60..64].fill(0)),
+    ];
+    for (name, spoil) in damage {
+        let mut bytes = sound.clone();
+        spoil(&mut bytes);
+        std::fs::write(&path, &bytes).unwrap();
+        let refused = SqliteJournal::open(&path, world(), conformance::projections(), options()).unwrap_err();
+        assert!(matches!(refused, JournalError::Corrupt { .. }), "{name}: {refused}");
+        let text = refused.to_string();
+        assert!(text.contains(path.to_str().unwrap()) && text.contains("left untouched"), "{name}: {text}");
+        assert!(std::fs::read(&path).unwrap() == bytes, "{name}: the file was changed");
+    }
+    let mut bytes = sound.clone();
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    let refused = SqliteJournal::open(&path, world(), conformance::projections(), options()).unwrap_err();
+    assert!(matches!(refused, JournalError::FromTheFuture { found: 99, known: 1, .. }), "{refused}");
+    assert!(SqliteJournal::open_read_only(&path, world()).is_err());
+    assert!(std::fs::read(&path).unwrap() == bytes);
+
+    std::fs::write(&path, &sound).unwrap();
+    assert_eq!(open(&path).head().await.unwrap(), 150);
+}
+
+#[tokio::test]
+async fn a_damaged_file_with_a_log_beside_it_is_left_alone() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 50).await;
+    journal.close().await;
+    let journal = open(&path);
+    fill(&journal, 50, 51).await;
+    let (_copy_folder, copy) = file();
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    let wal = std::fs::read(format!("{}-wal", path.display())).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let pages = bytes.len() / 4_096;
+    bytes[(pages - 3) * 4_096..(pages - 1) * 4_096].fill(0xEE);
+    std::fs::write(&copy, &bytes).unwrap();
+    std::fs::write(format!("{}-wal", copy.display()), &wal).unwrap();
+    let refused = SqliteJournal::open(&copy, world(), conformance::projections(), options()).unwrap_err();
+    assert!(matches!(refused, JournalError::Corrupt { .. }), "{refused}");
+    assert!(std::fs::read(&copy).unwrap() == bytes);
+    assert!(std::fs::read(format!("{}-wal", copy.display())).unwrap() == wal);
+
+    std::fs::write(&copy, b"").unwrap();
+    let refused = SqliteJournal::open(&copy, world(), conformance::projections(), options()).unwrap_err();
+    assert!(matches!(refused, JournalError::Corrupt { .. }), "{refused}");
+    assert!(std::fs::read(&copy).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn events_cannot_be_changed() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 2).await;
+    let db = Connection::open(&path).unwrap();
+    for sql in ["UPDATE event SET payload = '{}' WHERE position = 1", "DELETE FROM event WHERE position = 1"]
+    {
+        let refused = db.execute_batch(sql).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_byte_is_noticed() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 4).await;
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch("DROP TRIGGER event_update").unwrap();
+    db.execute_batch("UPDATE event SET payload = replace(payload, '\"n\":1', '\"n\":2') WHERE position = 5")
+        .unwrap();
+    db.execute_batch("UPDATE body SET bytes = x'00' WHERE key = '3'").unwrap();
+    db.execute_batch("UPDATE stream SET version = 9 WHERE name = 'test-0'").unwrap();
+    let problems = journal.verify().await.unwrap().problems;
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems[0].contains("event 5 (thing.tried in test-1)"), "{problems:?}");
+    assert!(problems[1].contains("test-0"), "{problems:?}");
+    assert!(problems[2].contains("body \"3\""), "{problems:?}");
+
+    db.execute_batch("DROP TRIGGER event_delete; DELETE FROM event WHERE position = 6").unwrap();
+    let problems = journal.verify().await.unwrap().problems;
+    assert!(problems.iter().any(|p| p == "position 7 follows 5"), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_recovers() {
+    let (_folder, path) = file();
+    let limited = SqliteOptions { max_pages: Some(150), ..options() };
+    let journal = SqliteJournal::open(&path, world(), conformance::projections(), limited).unwrap();
+    let large = |n: u64| {
+        let mut commit = events(&n.to_string(), Expected::NoStream, 1);
+        let bytes = vec![1; 100_000].into();
+        commit.bodies.push(Body { key: n.to_string(), bytes, keep_until: t(1) });
+        commit
+    };
+    let mut written = 0;
+    let refused = loop {
+        match journal.append(large(written)).await {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+        assert!(written < 50);
+    };
+    assert!(matches!(&refused, AppendError::Rejected(why) if why.contains("full")), "{refused}");
+    // In one group with those that do not fit, a small one still passes.
+    let large_ones = (100..110).map(|n| journal.append(large(n)));
+    let small = journal.append(events("small", Expected::NoStream, 1));
+    let (refused, small) = tokio::join!(futures::future::join_all(large_ones), small);
+    assert!(refused.iter().all(|answer| matches!(answer, Err(AppendError::Rejected(_)))));
+    small.unwrap();
+    assert_eq!(journal.head().await.unwrap(), written + 1);
+    // Space returns, and it works again.
+    assert_eq!(journal.purge(t(1)).await.unwrap(), written);
+    journal.append(large(written)).await.unwrap();
+    assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_share_the_file() {
+    let (_folder, path) = file();
+    let (one, two) = (open(&path), open(&path));
+    let write = |journal: Arc<SqliteJournal>, name: &'static str| async move {
+        for n in 0..40 {
+            journal.append(events(&format!("{name}{n}"), Expected::NoStream, 2)).await.unwrap();
+        }
+    };
+    tokio::join!(async { tokio::spawn(write(Arc::clone(&one), "a")).await.unwrap() }, async {
+        tokio::spawn(write(Arc::clone(&two), "b")).await.unwrap()
+    },);
+    let log = one.read_log(0, 999).await.unwrap();
+    assert_eq!(log.iter().map(|event| event.position).collect::<Vec<_>>(), (1..=160).collect::<Vec<_>>());
+    assert_eq!(two.read_log(0, 999).await.unwrap(), log);
+    assert_eq!(hashes(&one).await, hashes(&two).await);
+    assert!(matches!(
+        two.append(events("a3", Expected::NoStream, 1)).await,
+        Err(AppendError::Conflict { actual: 2, .. })
+    ));
+    // Fences and claims hold across processes, too.
+    assert_eq!(one.raise_fence("poller").await.unwrap(), 1);
+    assert_eq!(two.raise_fence("poller").await.unwrap(), 2);
+    one.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
+    assert_eq!(two.claim(request(0)).await.unwrap().len(), 1);
+    assert!(one.claim(request(0)).await.unwrap().is_empty());
+    assert_eq!(one.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_of_another_process_are_hinted() {
+    let (_folder, path) = file();
+    let (one, two) = (open(&path), open(&path));
+    let mut hints = one.hints();
+    hints.borrow_and_update();
+    two.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    let seen = hints.wait_for(|hint| hint.position == 2);
+    tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap().unwrap();
+    let before = *hints.borrow_and_update();
+    two.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
+    let seen = hints.wait_for(|hint| hint.queues[2] > before.queues[2]);
+    tokio::time::timeout(Duration::from_secs(10), seen).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn projections_catch_up_with_a_process_that_did_not_feed_them() {
+    let (_folder, path) = file();
+    let one = open(&path);
+    fill(&one, 0, 3).await;
+    let bare = SqliteJournal::open(&path, world(), Arc::new(Vec::new()), options()).unwrap();
+    bare.append(events("bare", Expected::NoStream, 2)).await.unwrap();
+    bare.close().await;
+    one.close().await;
+    let one = open(&path);
+    fill(&one, 3, 4).await;
+    let before = hashes(&one).await;
+    one.rebuild_projections().await.unwrap();
+    assert_eq!(hashes(&one).await, before);
+}
+
+#[tokio::test]
+async fn projections_are_rebuilt_with_equal_content() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 20).await;
+    let before = hashes(&journal).await;
+    assert_eq!(journal.rebuild_projections().await.unwrap(), 60);
+    assert_eq!(hashes(&journal).await, before);
+    journal.close().await;
+
+    // A new version is dropped and replayed at opening.
+    let newer: Projections = Arc::new(vec![Box::new(Kinds { version: 2 })]);
+    let journal = SqliteJournal::open(&path, world(), Arc::clone(&newer), options()).unwrap();
+    let content = journal.views().read(move |db| content_hash(db, newer[0].as_ref())).await.unwrap();
+    assert_eq!(content, before[0]);
+    let stored: (i64, i64) = journal
+        .views()
+        .read(|db| {
+            db.query_row("SELECT version, position FROM projection WHERE name = 'kinds'", [], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!(stored, (2, 60));
+}
+
+#[tokio::test]
+async fn a_snapshot_and_the_tail_equal_a_full_replay() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 10).await;
+    journal.close().await;
+    // The read models as they are now go into a file that then sees only the tail.
+    let journal = open(&path);
+    fill(&journal, 10, 25).await;
+    journal.append(events("3", Expected::Exact(3), 4)).await.unwrap();
+    let snapshot_and_tail = hashes(&journal).await;
+    journal.close().await;
+
+    let journal = open(&path);
+    journal.rebuild_projections().await.unwrap();
+    assert_eq!(hashes(&journal).await, snapshot_and_tail);
+    let empty = tempfile::tempdir().unwrap();
+    let other = open(&empty.path().join("other.db"));
+    assert_ne!(hashes(&other).await, snapshot_and_tail, "the hash tells contents apart");
+}
+
+#[tokio::test]
+async fn looking_needs_no_writer_and_leaves_nothing_behind() {
+    let (_folder, path) = file();
+    let missing = SqliteJournal::open_read_only(&path, world()).unwrap_err();
+    assert!(missing.to_string().contains("there is no journal at"), "{missing}");
+    assert!(!path.exists() && !path.parent().unwrap().exists());
+
+    let journal = open(&path);
+    fill(&journal, 0, 3).await;
+    let looking = SqliteJournal::open_read_only(&path, world()).unwrap();
+    fill(&journal, 3, 4).await;
+    assert_eq!(looking.head().await.unwrap(), 12, "it sees what is written meanwhile");
+    assert_eq!(hashes(&looking).await, hashes(&journal).await);
+    assert_eq!(looking.outbox(Queue::Deliver, 9).await.unwrap().len(), 4);
+    assert!(matches!(
+        looking.append(events("b", Expected::NoStream, 1)).await,
+        Err(AppendError::Rejected(why)) if why.contains("reading only")
+    ));
+    assert!(looking.raise_fence("poller").await.is_err());
+    looking.close().await;
+    journal.close().await;
+
+    let bytes = std::fs::read(&path).unwrap();
+    let looking = SqliteJournal::open_read_only(&path, world()).unwrap();
+    assert_eq!(looking.read_stream(&stream("3"), 0).await.unwrap().len(), 3);
+    assert_eq!(looking.verify().await.unwrap().problems, Vec::<String>::new());
+    looking.close().await;
+    assert!(std::fs::read(&path).unwrap() == bytes);
+    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+}
+
+#[tokio::test]
+async fn a_claim_is_answered_after_its_commit_only() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    journal.append(add((0..30).map(|n| row(&n.to_string(), Due::At(t(0)))).collect())).await.unwrap();
+    let claims = (0..10).map(|_| journal.claim(ClaimRequest { limit: 5, ..request(0) }));
+    let claimed = futures::future::join_all(claims).await;
+    let mut keys: Vec<String> =
+        claimed.into_iter().flat_map(Result::unwrap).map(|claimed| claimed.key).collect();
+    assert_eq!(keys.len(), 30);
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 30, "no row went to two workers");
+}
+
+#[tokio::test]
+async fn what_was_asked_is_done_though_the_asker_left() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    let mut commit = events("a", Expected::NoStream, 1);
+    commit.writes[0].events = vec![event(1)];
+    drop(tokio::time::timeout(Duration::ZERO, journal.append(commit.clone())).await);
+    let again = journal.append(commit).await.unwrap();
+    assert_eq!(again.position, 1);
+    assert_eq!(journal.head().await.unwrap(), 1);
+}

@@ -1,0 +1,206 @@
+//! Reading single JSON values: strict, but forgiving where documents written by the
+//! reference system or by hand are known to differ (numbers and switches as text,
+//! lists as comma-separated text; reference section 3).
+
+use serde_json::{Map, Value};
+
+use super::Problem;
+
+/// Reads the fields of one document and collects everything that is wrong.
+pub(super) struct Fields<'v> {
+    object: &'v Map<String, Value>,
+    problems: Vec<Problem>,
+}
+
+impl<'v> Fields<'v> {
+    /// A document is a JSON object; anything else is refused as a whole.
+    pub(super) fn of(value: &'v Value) -> Result<Self, Vec<Problem>> {
+        match value {
+            Value::Object(object) => Ok(Self { object, problems: Vec::new() }),
+            other => Err(vec![Problem::new(
+                "document",
+                format!("un objet JSON est attendu, pas {}", kind_of(other)),
+            )]),
+        }
+    }
+
+    /// The raw value of a field; `None` when it is absent.
+    pub(super) fn raw(&self, name: &str) -> Option<&'v Value> {
+        self.object.get(name)
+    }
+
+    /// Reads a field that is there; notes a problem when it cannot be read.
+    pub(super) fn read<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&'v Value) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(self.raw(name)?) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.wrong(name, message);
+                None
+            }
+        }
+    }
+
+    /// Notes that `field` is wrong.
+    pub(super) fn wrong(&mut self, field: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(field, message));
+    }
+
+    /// The document, when nothing was wrong.
+    pub(super) fn finish<T>(self, document: T) -> Result<T, Vec<Problem>> {
+        if self.problems.is_empty() { Ok(document) } else { Err(self.problems) }
+    }
+}
+
+/// What a value is, in the words of an error message.
+pub(super) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "un booléen",
+        Value::Number(_) => "un nombre",
+        Value::String(_) => "un texte",
+        Value::Array(_) => "une liste",
+        Value::Object(_) => "un objet",
+    }
+}
+
+/// A switch: a JSON boolean, `null` (off), a number, or one of the usual words. Unlike the
+/// reference system, the text `"false"` is off, and a text without meaning is refused.
+pub(in crate::config) fn boolean(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(on) => Ok(*on),
+        Value::Null => Ok(false),
+        Value::Number(number) => Ok(number.as_f64().is_some_and(|n| n != 0.0)),
+        Value::String(text) => match text.trim().to_lowercase().as_str() {
+            "1" | "true" | "yes" | "y" | "on" => Ok(true),
+            "" | "0" | "false" | "no" | "n" | "off" => Ok(false),
+            _ => Err("booléen attendu (true ou false)".to_owned()),
+        },
+        other => Err(format!("booléen attendu (true ou false), pas {}", kind_of(other))),
+    }
+}
+
+/// A whole number as Python's `int()` reads it: numbers lose their fraction, `true` is 1,
+/// text is trimmed. The messages are Python's.
+pub(super) fn integer(value: &Value) -> Result<i64, String> {
+    let not_a_number = |what: &str| {
+        Err(format!("int() argument must be a string, a bytes-like object or a real number, not '{what}'"))
+    };
+    match value {
+        Value::Bool(on) => Ok(i64::from(*on)),
+        Value::Number(number) => Ok(number
+            .as_i64()
+            // Saturates; every field has a range that refuses the extremes.
+            .unwrap_or_else(|| number.as_f64().map_or(i64::MAX, |n| n.trunc() as i64))),
+        Value::String(text) => python_int(text)
+            .ok_or_else(|| format!("invalid literal for int() with base 10: '{}'", text.escape_debug())),
+        Value::Null => not_a_number("NoneType"),
+        Value::Array(_) => not_a_number("list"),
+        Value::Object(_) => not_a_number("dict"),
+    }
+}
+
+/// Decimal text as Python's `int()` accepts it: blanks around, a sign, single underscores
+/// between digits.
+#[must_use]
+pub fn python_int(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let well_formed = !digits.starts_with('_')
+        && !digits.ends_with('_')
+        && !digits.contains("__")
+        && digits.chars().all(|c| c.is_ascii_digit() || c == '_');
+    if !well_formed || digits.is_empty() {
+        return None;
+    }
+    let plain: String = digits.chars().filter(|c| *c != '_').collect();
+    // More digits than fit: as far out of every range as can be said.
+    let magnitude = plain.parse::<i64>().unwrap_or(i64::MAX);
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+/// A text; `null` is the empty text.
+pub(super) fn text(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Null => Ok(String::new()),
+        other => Err(format!("texte attendu, pas {}", kind_of(other))),
+    }
+}
+
+/// A list of values, or comma-separated text. Blank members of a text are dropped.
+pub(super) fn list_or_csv(value: &Value) -> Result<Vec<Value>, String> {
+    match value {
+        Value::Array(members) => Ok(members.clone()),
+        Value::String(text) => Ok(text
+            .split(',')
+            .map(str::trim)
+            .filter(|member| !member.is_empty())
+            .map(|member| Value::String(member.to_owned()))
+            .collect()),
+        Value::Null => Ok(Vec::new()),
+        other => Err(format!("liste attendue, pas {}", kind_of(other))),
+    }
+}
+
+/// A list of non-blank words, each trimmed.
+pub(super) fn words(value: &Value, message: &str) -> Result<Vec<String>, String> {
+    let Value::Array(members) = value else { return Err(message.to_owned()) };
+    let mut words = Vec::with_capacity(members.len());
+    for member in members {
+        let Value::String(word) = member else { return Err(message.to_owned()) };
+        let word = word.trim();
+        if !word.is_empty() {
+            words.push(word.to_owned());
+        }
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn switches_mean_what_they_say() {
+        for (value, expected) in [
+            (json!(true), Some(true)),
+            (json!(null), Some(false)),
+            (json!(0), Some(false)),
+            (json!(2), Some(true)),
+            (json!(" On "), Some(true)),
+            (json!("false"), Some(false)),
+            (json!("perhaps"), None),
+            (json!([true]), None),
+        ] {
+            assert_eq!(boolean(&value).ok(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn integers_are_read_as_python_does() {
+        for (value, expected) in [
+            (json!(9.7), Some(9)),
+            (json!(-0.5), Some(0)),
+            (json!(true), Some(1)),
+            (json!(" 1_0 "), Some(10)),
+            (json!("+7"), Some(7)),
+            (json!("9.7"), None),
+            (json!("_1"), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!("99999999999999999999"), Some(i64::MAX)),
+            (json!(1e300), Some(i64::MAX)),
+        ] {
+            assert_eq!(integer(&value).ok(), expected, "{value}");
+        }
+    }
+}

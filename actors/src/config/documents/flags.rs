@@ -1,0 +1,30 @@
+//! `runtime_flags` (reference section 3.4).
+
+use serde_json::Value;
+
+use super::Problem;
+use super::coerce::{Fields, boolean};
+
+/// The document. `None` leaves the choice to the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuntimeFlags {
+    /// Skip the refusal of an e-mail id that was admitted before.
+    pub disable_email_id_dedup: Option<bool>,
+    /// Deliver mails without links, too.
+    pub allow_custom_webhook_without_links: Option<bool>,
+}
+
+impl RuntimeFlags {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each naming its field.
+    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+        let mut fields = Fields::of(value)?;
+        let document = Self {
+            disable_email_id_dedup: fields.read("disable_email_id_dedup", boolean),
+            allow_custom_webhook_without_links: fields.read("allow_custom_webhook_without_links", boolean),
+        };
+        fields.finish(document)
+    }
+}

@@ -1,0 +1,121 @@
+//! `polling_config` (reference section 3.1): when the poller looks, and for whom.
+
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use super::Problem;
+use super::coerce::{Fields, boolean, integer, list_or_csv};
+use super::time::parse_date;
+
+/// The document. `None` and empty lists leave the choice to the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PollingConfig {
+    /// 0 = Monday; sorted, each once; empty = the environment's.
+    pub active_days: Vec<u8>,
+    /// First active hour, 0–23.
+    pub active_start_hour: Option<u8>,
+    /// First inactive hour, 0–23.
+    pub active_end_hour: Option<u8>,
+    /// Whether subject groups are scoped by month. Kept; no decision depends on it yet.
+    pub enable_subject_group_dedup: Option<bool>,
+    /// Lower-cased addresses in the order written, each once; empty = the environment's.
+    pub senders: Vec<String>,
+    /// First and last day without polling, both inclusive; only when both are given.
+    pub vacation: Option<(NaiveDate, NaiveDate)>,
+    /// Master switch of the poller; absent = on.
+    pub enable_polling: Option<bool>,
+}
+
+impl PollingConfig {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each naming its field.
+    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+        let mut fields = Fields::of(value)?;
+        let document = Self {
+            active_days: fields.read("active_days", days).unwrap_or_default(),
+            active_start_hour: fields.read("active_start_hour", |v| hour(v, "active_start_hour")),
+            active_end_hour: fields.read("active_end_hour", |v| hour(v, "active_end_hour")),
+            enable_subject_group_dedup: fields.read("enable_subject_group_dedup", boolean),
+            senders: fields.read("sender_of_interest_for_polling", senders).unwrap_or_default(),
+            vacation: vacation(&mut fields),
+            enable_polling: fields.read("enable_polling", boolean),
+        };
+        fields.finish(document)
+    }
+}
+
+fn days(value: &Value) -> Result<Vec<u8>, String> {
+    let mut days = Vec::new();
+    for member in list_or_csv(value)? {
+        let day = integer(&member)
+            .ok()
+            .and_then(|day| u8::try_from(day).ok())
+            .filter(|day| *day <= 6)
+            .ok_or_else(|| format!("jour invalide {member} (0 = lundi … 6 = dimanche)"))?;
+        days.push(day);
+    }
+    days.sort_unstable();
+    days.dedup();
+    Ok(days)
+}
+
+fn hour(value: &Value, name: &str) -> Result<u8, String> {
+    let hour = integer(value).map_err(|_| format!("{name} invalide (entier attendu)."))?;
+    u8::try_from(hour)
+        .ok()
+        .filter(|hour| *hour <= 23)
+        .ok_or_else(|| format!("{name} doit être entre 0 et 23."))
+}
+
+fn senders(value: &Value) -> Result<Vec<String>, String> {
+    let mut senders: Vec<String> = Vec::new();
+    for member in list_or_csv(value)? {
+        let Value::String(text) = &member else {
+            return Err(format!("adresse invalide {member} (texte attendu)"));
+        };
+        let address = text.trim().to_lowercase();
+        if address.is_empty() {
+            continue;
+        }
+        if !is_address(&address) {
+            return Err(format!("adresse invalide {address:?} (attendu : nom@domaine.tld)"));
+        }
+        if !senders.contains(&address) {
+            senders.push(address);
+        }
+    }
+    Ok(senders)
+}
+
+/// `^[^@\s]+@[^@\s]+\.[^@\s]+$`
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let clean = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace());
+    // A dot with something on both sides of it.
+    let dotted = domain.char_indices().any(|(at, c)| c == '.' && at > 0 && at + c.len_utf8() < domain.len());
+    clean(local) && clean(domain) && dotted
+}
+
+fn vacation(fields: &mut Fields<'_>) -> Option<(NaiveDate, NaiveDate)> {
+    let mut day = |name: &str| fields.read(name, |value| date(value, name)).flatten();
+    let (start, end) = (day("vacation_start"), day("vacation_end"));
+    let (start, end) = (start?, end?);
+    if start > end {
+        fields.wrong("vacation_start", "vacation_start doit être <= vacation_end.");
+        return None;
+    }
+    Some((start, end))
+}
+
+fn date(value: &Value, name: &str) -> Result<Option<NaiveDate>, String> {
+    let bad = || format!("{name} invalide (format YYYY-MM-DD).");
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) if text.trim().is_empty() => Ok(None),
+        Value::String(text) => parse_date(text).map(Some).ok_or_else(bad),
+        _ => Err(bad()),
+    }
+}

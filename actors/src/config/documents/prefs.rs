@@ -1,0 +1,143 @@
+//! `processing_prefs` (reference section 3.3): limits and retries.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Problem;
+use super::coerce::{Fields, boolean, integer, words};
+
+/// The document; absent fields have the reference's defaults.
+///
+/// The keyword lists, `require_attachments`, `sender_priority`, `notify_on_failure` and
+/// `mirror_media_to_custom` are checked and kept, and take no part in a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessingPrefs {
+    /// Words that exclude a mail, trimmed, without blank ones.
+    pub exclude_keywords: Vec<String>,
+    /// Words for the receiver of the `recadrage` mails.
+    pub exclude_keywords_recadrage: Vec<String>,
+    /// Words for the receiver of the `desabonnement` mails.
+    pub exclude_keywords_autorepondeur: Vec<String>,
+    /// Only mails with an attachment.
+    pub require_attachments: bool,
+    /// Larger mails are recorded, not loaded; in MiB, > 0. `None` = no limit.
+    pub max_email_size_mb: Option<u32>,
+    /// Lower-cased address → `high`, `medium` or `low`.
+    pub sender_priority: BTreeMap<String, String>,
+    /// Repetitions after the first attempt, 0–10; 0 = the built-in schedule.
+    pub retry_count: u32,
+    /// Seconds, 0–600.
+    pub retry_delay_sec: u32,
+    /// Seconds, 1–300.
+    pub webhook_timeout_sec: u32,
+    /// Deliveries per target and hour, 0–100000; 0 = unlimited.
+    pub rate_limit_per_hour: u32,
+    /// Tell somebody about failures.
+    pub notify_on_failure: bool,
+    /// Send to the custom target, too.
+    pub mirror_media_to_custom: bool,
+}
+
+impl Default for ProcessingPrefs {
+    fn default() -> Self {
+        Self {
+            exclude_keywords: Vec::new(),
+            exclude_keywords_recadrage: Vec::new(),
+            exclude_keywords_autorepondeur: Vec::new(),
+            require_attachments: false,
+            max_email_size_mb: None,
+            sender_priority: BTreeMap::new(),
+            retry_count: 0,
+            retry_delay_sec: 2,
+            webhook_timeout_sec: 30,
+            rate_limit_per_hour: 5,
+            notify_on_failure: false,
+            mirror_media_to_custom: true,
+        }
+    }
+}
+
+impl ProcessingPrefs {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each naming its field.
+    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+        let default = Self::default();
+        let mut fields = Fields::of(value)?;
+        let mut keywords = |name: &str| {
+            let message = format!("{name} doit être une liste de chaînes");
+            fields.read(name, |value| words(value, &message)).unwrap_or_default()
+        };
+        let exclude_keywords = keywords("exclude_keywords");
+        let exclude_keywords_recadrage = keywords("exclude_keywords_recadrage");
+        let exclude_keywords_autorepondeur = keywords("exclude_keywords_autorepondeur");
+        let mut number = |name: &str, min: u32, max: u32, default: u32| {
+            fields.read(name, |value| within(value, name, min, max)).unwrap_or(default)
+        };
+        let retry_count = number("retry_count", 0, 10, default.retry_count);
+        let retry_delay_sec = number("retry_delay_sec", 0, 600, default.retry_delay_sec);
+        let webhook_timeout_sec = number("webhook_timeout_sec", 1, 300, default.webhook_timeout_sec);
+        let rate_limit_per_hour = number("rate_limit_per_hour", 0, 100_000, default.rate_limit_per_hour);
+        let document = Self {
+            exclude_keywords,
+            exclude_keywords_recadrage,
+            exclude_keywords_autorepondeur,
+            require_attachments: fields.read("require_attachments", boolean).unwrap_or(false),
+            max_email_size_mb: fields.read("max_email_size_mb", size).flatten(),
+            sender_priority: fields.read("sender_priority", priorities).unwrap_or_default(),
+            retry_count,
+            retry_delay_sec,
+            webhook_timeout_sec,
+            rate_limit_per_hour,
+            notify_on_failure: fields.read("notify_on_failure", boolean).unwrap_or(false),
+            mirror_media_to_custom: fields.read("mirror_media_to_custom", boolean).unwrap_or(true),
+        };
+        fields.finish(document)
+    }
+}
+
+fn whole(value: &Value) -> Result<i64, String> {
+    integer(value).map_err(|message| format!("Validation error: {message}"))
+}
+
+fn within(value: &Value, name: &str, min: u32, max: u32) -> Result<u32, String> {
+    u32::try_from(whole(value)?)
+        .ok()
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("{name} hors limites ({min}..{max})"))
+}
+
+fn size(value: &Value) -> Result<Option<u32>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    // Beyond four million MiB there is no mail: the same as no limit.
+    let size = whole(value)?;
+    if size <= 0 {
+        return Err("max_email_size_mb doit être > 0 ou null".to_owned());
+    }
+    Ok(u32::try_from(size).ok())
+}
+
+fn priorities(value: &Value) -> Result<BTreeMap<String, String>, String> {
+    let members = match value {
+        Value::Object(members) => members,
+        // The PHP back end writes an empty object as an empty list.
+        Value::Array(members) if members.is_empty() => return Ok(BTreeMap::new()),
+        _ => return Err("sender_priority doit être un objet {email: niveau}".to_owned()),
+    };
+    let mut priorities = BTreeMap::new();
+    for (address, level) in members {
+        let Value::String(level) = level else {
+            return Err("sender_priority: clés et valeurs doivent être des chaînes".to_owned());
+        };
+        let level = level.trim().to_lowercase();
+        if !matches!(level.as_str(), "high" | "medium" | "low") {
+            return Err("sender_priority: niveau invalide (high|medium|low)".to_owned());
+        }
+        priorities.insert(address.trim().to_lowercase(), level);
+    }
+    Ok(priorities)
+}

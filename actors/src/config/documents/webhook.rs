@@ -1,0 +1,165 @@
+//! `webhook_config` (reference section 3.2): where webhooks go, and when.
+
+use chrono::Weekday;
+use serde_json::Value;
+
+use super::Problem;
+use super::coerce::{Fields, boolean, text};
+use super::time::{BAD_TIME, parse_time};
+use crate::config::policy::EnvDefaults;
+use crate::config::urls;
+use crate::mail::policy::Ordering;
+
+/// The document. `None` leaves the choice to the environment.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// The default target. A capability: masked in `Debug`.
+    pub webhook_url: Option<String>,
+    /// Whether certificates of targets are checked.
+    pub ssl_verify: Option<bool>,
+    /// Master switch of sending.
+    pub sending_enabled: Option<bool>,
+    /// Start of the window as written; empty = not set.
+    pub time_start: String,
+    /// End of the window as written; empty = not set.
+    pub time_end: String,
+    /// "Absence Globale" is on.
+    pub absence_enabled: bool,
+    /// Its days, each once.
+    pub absence_days: Vec<Weekday>,
+    /// Whether deliveries to the default target keep their order.
+    pub ordering: Ordering,
+}
+
+impl std::fmt::Debug for WebhookConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookConfig")
+            .field("webhook_url", &self.webhook_url.as_deref().map(urls::mask))
+            .field("ssl_verify", &self.ssl_verify)
+            .field("sending_enabled", &self.sending_enabled)
+            .field("time_start", &self.time_start)
+            .field("time_end", &self.time_end)
+            .field("absence_enabled", &self.absence_enabled)
+            .field("absence_days", &self.absence_days)
+            .field("ordering", &self.ordering)
+            .finish()
+    }
+}
+
+impl WebhookConfig {
+    /// Reads the document. `env` supplies the networks targets may lie in, and the bounds
+    /// that complete a window of which the document names one side only.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each naming its field.
+    pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<Problem>> {
+        let mut fields = Fields::of(value)?;
+        let document = Self {
+            webhook_url: fields.read("webhook_url", |v| target_url(v, env)).flatten(),
+            ssl_verify: fields.read("webhook_ssl_verify", boolean),
+            sending_enabled: fields.read("webhook_sending_enabled", boolean),
+            time_start: fields.read("webhook_time_start", time).unwrap_or_default(),
+            time_end: fields.read("webhook_time_end", time).unwrap_or_default(),
+            absence_enabled: fields.read("absence_pause_enabled", boolean).unwrap_or(false),
+            absence_days: fields.read("absence_pause_days", weekdays).unwrap_or_default(),
+            ordering: fields.read("ordering", ordering).unwrap_or_default(),
+        };
+        if document.absence_enabled
+            && document.absence_days.is_empty()
+            // A list that could not be read is reported already.
+            && fields.raw("absence_pause_days").is_none_or(|days| weekdays(days).is_ok())
+        {
+            fields.wrong(
+                "absence_pause_days",
+                "Au moins un jour doit être sélectionné pour activer la pause absence.",
+            );
+        }
+        let (start, end) = document.window_texts(env);
+        if let (Some(start_time), Some(end_time)) = (parse_time(start), parse_time(end))
+            && start_time == end_time
+        {
+            fields.wrong(
+                "webhook_time_end",
+                format!(
+                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques : \
+                     aucun webhook ne partirait jamais"
+                ),
+            );
+        }
+        fields.finish(document)
+    }
+
+    /// The bounds in force: the document's when it has at least one, completed from the
+    /// environment; otherwise the environment's (reference section 5.12). Empty = not set.
+    #[must_use]
+    pub fn window_texts<'a>(&'a self, env: &'a EnvDefaults) -> (&'a str, &'a str) {
+        let or_env = |own: &'a str, env: &'a str| if own.is_empty() { env } else { own };
+        (or_env(&self.time_start, &env.time_start), or_env(&self.time_end, &env.time_end))
+    }
+}
+
+fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String> {
+    let Value::String(url) = value else {
+        return match value {
+            Value::Null => Ok(None),
+            _ => Err(urls::NOT_HTTPS.to_owned()),
+        };
+    };
+    let url = url.trim();
+    if url.is_empty() {
+        return Ok(None);
+    }
+    match urls::check_target(url, &env.egress_allow) {
+        Ok(()) => Ok(Some(url.to_owned())),
+        Err(refused) => Err(format!("{} {refused}", urls::NOT_HTTPS)),
+    }
+}
+
+/// A bound as written, trimmed; empty = not set.
+fn time(value: &Value) -> Result<String, String> {
+    let written = text(value).map_err(|_| BAD_TIME.to_owned())?.trim().to_owned();
+    if written.is_empty() || parse_time(&written).is_some() { Ok(written) } else { Err(BAD_TIME.to_owned()) }
+}
+
+fn weekdays(value: &Value) -> Result<Vec<Weekday>, String> {
+    let members = match value {
+        Value::Array(members) => members,
+        Value::Null => return Ok(Vec::new()),
+        _ => return Err("absence_pause_days doit être une liste.".to_owned()),
+    };
+    let mut days = Vec::new();
+    let mut unknown = Vec::new();
+    for member in members {
+        let name = member.as_str().map_or_else(|| member.to_string(), |name| name.trim().to_lowercase());
+        match weekday(&name) {
+            Some(day) if !days.contains(&day) => days.push(day),
+            Some(_) => {}
+            None => unknown.push(name),
+        }
+    }
+    if unknown.is_empty() { Ok(days) } else { Err(format!("Jours invalides: {}", unknown.join(", "))) }
+}
+
+fn weekday(name: &str) -> Option<Weekday> {
+    Some(match name {
+        "monday" => Weekday::Mon,
+        "tuesday" => Weekday::Tue,
+        "wednesday" => Weekday::Wed,
+        "thursday" => Weekday::Thu,
+        "friday" => Weekday::Fri,
+        "saturday" => Weekday::Sat,
+        "sunday" => Weekday::Sun,
+        _ => return None,
+    })
+}
+
+/// `none`, `sender` or `mailbox`; used by rules, too.
+pub(in crate::config) fn ordering(value: &Value) -> Result<Ordering, String> {
+    let written = text(value)?;
+    match written.trim().to_lowercase().as_str() {
+        "" | "none" => Ok(Ordering::None),
+        "sender" => Ok(Ordering::Sender),
+        "mailbox" => Ok(Ordering::Mailbox),
+        _ => Err("ordering invalide (none|sender|mailbox).".to_owned()),
+    }
+}

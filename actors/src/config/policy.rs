@@ -1,0 +1,182 @@
+//! Documents + environment = the [`Policy`] in force. Pure.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use ipnet::IpNet;
+
+use super::DEFAULT_TARGET;
+use super::documents::Documents;
+use super::documents::prefs::ProcessingPrefs;
+use super::documents::time::parse_time;
+use super::urls;
+use crate::mail::policy::{Policy, RetryPolicy, Schedule, Target, Window};
+
+/// What the environment says where the documents say nothing (reference section 1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct EnvDefaults {
+    /// `POLLING_TIMEZONE`.
+    pub zone: Tz,
+    /// `SENDER_OF_INTEREST_FOR_POLLING`, lower-cased.
+    pub senders: Vec<String>,
+    /// `POLLING_ACTIVE_DAYS`; 0 = Monday.
+    pub active_days: Vec<u8>,
+    /// `POLLING_ACTIVE_START_HOUR`, 0–23.
+    pub active_start_hour: u8,
+    /// `POLLING_ACTIVE_END_HOUR`, 0–23.
+    pub active_end_hour: u8,
+    /// `EMAIL_POLLING_INTERVAL_SECONDS`.
+    pub interval: Duration,
+    /// `POLLING_INACTIVE_CHECK_INTERVAL_SECONDS`.
+    pub inactive_interval: Duration,
+    /// `ENABLE_BACKGROUND_TASKS` and not `DISABLE_BACKGROUND_TASKS`: this worker may poll.
+    pub background_tasks: bool,
+    /// `DISABLE_EMAIL_ID_DEDUP`.
+    pub disable_email_id_dedup: bool,
+    /// `ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS`.
+    pub allow_without_links: bool,
+    /// `WEBHOOK_SSL_VERIFY`.
+    pub ssl_verify: bool,
+    /// `WEBHOOK_SENDING_ENABLED`.
+    pub sending_enabled: bool,
+    /// `WEBHOOKS_TIME_START` as written; empty = not set.
+    pub time_start: String,
+    /// `WEBHOOKS_TIME_END` as written; empty = not set.
+    pub time_end: String,
+    /// `WEBHOOK_URL`. A capability: masked in `Debug`.
+    pub webhook_url: String,
+    /// The R2 Worker is enabled and has an address and a token.
+    pub offload: bool,
+    /// `MAIL_RETENTION_DAYS`.
+    pub retention: Duration,
+    /// `EGRESS_ALLOW_CIDRS`: private or loopback networks that targets may lie in.
+    pub egress_allow: Vec<IpNet>,
+}
+
+impl Default for EnvDefaults {
+    /// An empty environment, without a target.
+    fn default() -> Self {
+        Self {
+            zone: chrono_tz::Europe::Paris,
+            senders: Vec::new(),
+            active_days: vec![0, 1, 2, 3, 4],
+            active_start_hour: 9,
+            active_end_hour: 23,
+            interval: Duration::from_secs(30),
+            inactive_interval: Duration::from_secs(600),
+            background_tasks: true,
+            disable_email_id_dedup: false,
+            allow_without_links: false,
+            ssl_verify: true,
+            sending_enabled: true,
+            time_start: String::new(),
+            time_end: String::new(),
+            webhook_url: String::new(),
+            offload: false,
+            retention: Duration::from_secs(7 * 86_400),
+            egress_allow: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for EnvDefaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvDefaults")
+            .field("zone", &self.zone)
+            .field("senders", &self.senders.len())
+            .field("active_days", &self.active_days)
+            .field("active_hours", &(self.active_start_hour, self.active_end_hour))
+            .field("interval", &self.interval)
+            .field("inactive_interval", &self.inactive_interval)
+            .field("background_tasks", &self.background_tasks)
+            .field("disable_email_id_dedup", &self.disable_email_id_dedup)
+            .field("allow_without_links", &self.allow_without_links)
+            .field("ssl_verify", &self.ssl_verify)
+            .field("sending_enabled", &self.sending_enabled)
+            .field("window", &(&self.time_start, &self.time_end))
+            .field("webhook_url", &urls::mask(&self.webhook_url))
+            .field("offload", &self.offload)
+            .field("retention", &self.retention)
+            .field("egress_allow", &self.egress_allow)
+            .finish()
+    }
+}
+
+/// What follows from the documents in force and the environment.
+#[must_use]
+pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
+    let absent = ProcessingPrefs::default();
+    let prefs = documents.prefs.as_ref().unwrap_or(&absent);
+    let webhook = documents.webhook.clone().unwrap_or_default();
+    let flags = documents.flags.clone().unwrap_or_default();
+    let polling = documents.polling.clone().unwrap_or_default();
+    Policy {
+        version,
+        zone: env.zone,
+        allowed_senders: if polling.senders.is_empty() {
+            env.senders.clone()
+        } else {
+            polling.senders.clone()
+        },
+        schedule: schedule(&polling, env),
+        sending_enabled: webhook.sending_enabled.unwrap_or(env.sending_enabled),
+        absence_days: if webhook.absence_enabled { webhook.absence_days.clone() } else { Vec::new() },
+        window: window(webhook.window_texts(env)),
+        max_email_bytes: prefs.max_email_size_mb.map(|mib| u64::from(mib) * 1024 * 1024),
+        allow_without_links: flags.allow_custom_webhook_without_links.unwrap_or(env.allow_without_links),
+        disable_email_id_dedup: flags.disable_email_id_dedup.unwrap_or(env.disable_email_id_dedup),
+        offload: env.offload,
+        default_target: Target {
+            id: DEFAULT_TARGET.to_owned(),
+            url: webhook.webhook_url.unwrap_or_else(|| env.webhook_url.clone()),
+            ordering: webhook.ordering,
+        },
+        rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
+        rate_limit_per_hour: prefs.rate_limit_per_hour,
+        retry: retry(prefs),
+        webhook_timeout: Duration::from_secs(u64::from(prefs.webhook_timeout_sec)),
+        ssl_verify: webhook.ssl_verify.unwrap_or(env.ssl_verify),
+        retention: env.retention,
+    }
+}
+
+fn schedule(polling: &super::documents::polling::PollingConfig, env: &EnvDefaults) -> Schedule {
+    Schedule {
+        enabled: env.background_tasks && polling.enable_polling.unwrap_or(true),
+        active_days: if polling.active_days.is_empty() {
+            env.active_days.clone()
+        } else {
+            polling.active_days.clone()
+        },
+        start_hour: polling.active_start_hour.unwrap_or(env.active_start_hour),
+        end_hour: polling.active_end_hour.unwrap_or(env.active_end_hour),
+        vacation: polling.vacation,
+        interval: env.interval,
+        inactive_interval: env.inactive_interval,
+    }
+}
+
+/// The reference gives up at once where nothing is configured; mails would be lost. So an
+/// explicit count is obeyed, and no count means the built-in, durable schedule.
+fn retry(prefs: &ProcessingPrefs) -> RetryPolicy {
+    let base = Duration::from_secs(u64::from(prefs.retry_delay_sec));
+    match prefs.retry_count {
+        // A back-off that starts at zero would never grow.
+        0 => RetryPolicy { retries: None, base: base.max(Duration::from_secs(1)) },
+        count => RetryPolicy { retries: Some(count), base },
+    }
+}
+
+/// `None` when neither bound is set. Texts were checked where they were read.
+fn window((start, end): (&str, &str)) -> Option<Window> {
+    if start.is_empty() && end.is_empty() {
+        return None;
+    }
+    Some(Window {
+        start: parse_time(start),
+        end: parse_time(end),
+        start_text: start.to_owned(),
+        end_text: end.to_owned(),
+    })
+}

@@ -1,0 +1,330 @@
+//! Routing rules from JSON (reference section 3.6): normalised, validated, compiled.
+
+use regex::RegexBuilder;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::documents::webhook::ordering;
+use super::documents::{Problem, coerce};
+use super::policy::EnvDefaults;
+use super::urls;
+use crate::mail::policy::Target;
+use crate::mail::rules::{Condition, Field, Rule, Test};
+
+/// Bytes a compiled expression may take. Searching takes linear time whatever it says.
+const REGEX_SIZE: usize = 1 << 20;
+
+/// Compiles one rule. `index` counts from 1; `taken` holds the ids of the rules before it
+/// and gets this one's, even when the rule is refused, so that mending a rule renames none.
+///
+/// # Errors
+/// The first thing that is wrong, with the reference's message.
+pub fn compile(
+    rule: &Value,
+    index: usize,
+    taken: &mut Vec<String>,
+    env: &EnvDefaults,
+) -> Result<Rule, Problem> {
+    let at = |field: &str| format!("rules[{}]{field}", index - 1);
+    let wrong = |field: &str, message: &str| Problem::new(at(field), message);
+    let Value::Object(rule) = rule else {
+        taken.push(format!("rule-{index}"));
+        return Err(wrong("", "Chaque règle doit être un objet."));
+    };
+    let id = unique_id(rule, index, taken);
+    taken.push(id.clone());
+    let name = match rule.get("name") {
+        None | Some(Value::Null) => format!("Rule {index}"),
+        Some(name) => match plain_text(name) {
+            Some(name) if !name.is_empty() => name,
+            _ => return Err(wrong(".name", "Chaque règle doit avoir un nom.")),
+        },
+    };
+    let conditions = conditions(rule, &at)?;
+    let Some(Value::Object(actions)) = rule.get("actions") else {
+        return Err(wrong(".actions", "Actions invalides (objet attendu)."));
+    };
+    let url =
+        target_url(actions, env).map_err(|message| Problem::new(at(".actions.webhook_url"), message))?;
+    let priority = match actions.get("priority") {
+        None | Some(Value::Null) => "normal".to_owned(),
+        Some(priority) => plain_text(priority).unwrap_or_default().to_lowercase(),
+    };
+    if !matches!(priority.as_str(), "normal" | "high") {
+        return Err(wrong(".actions.priority", "priority invalide (normal|high)."));
+    }
+    let stop_processing = switch(actions, "stop_processing")
+        .map_err(|message| Problem::new(at(".actions.stop_processing"), message))?;
+    let ordering = actions.get("ordering").map(ordering).transpose();
+    let ordering =
+        ordering.map_err(|message| Problem::new(at(".actions.ordering"), message))?.unwrap_or_default();
+    let target = Target { id: target_id(&id), url, ordering };
+    Ok(Rule { id, name, priority, target, stop_processing, conditions })
+}
+
+/// The id as written, `rule-<index>` without one; a repeated one gets `-<index>`.
+fn unique_id(rule: &Map<String, Value>, index: usize, taken: &[String]) -> String {
+    let written = rule.get("id").and_then(Value::as_str).map(str::trim).filter(|id| !id.is_empty());
+    let mut id = written.map_or_else(|| format!("rule-{index}"), str::to_owned);
+    while taken.contains(&id) {
+        id = format!("{id}-{index}");
+    }
+    id
+}
+
+/// An id that can stand in a header and in a key: the rule's own when it can, otherwise
+/// its usable part and a hash of the whole.
+fn target_id(rule_id: &str) -> String {
+    const LONGEST: usize = 64;
+    let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if rule_id.len() <= LONGEST && rule_id.chars().all(usable) {
+        return rule_id.to_owned();
+    }
+    let slug: String = rule_id.chars().take(LONGEST / 2).map(|c| if usable(c) { c } else { '-' }).collect();
+    let hash: String =
+        Sha256::digest(rule_id.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{slug}-{hash}")
+}
+
+/// A scalar as trimmed text, the way the reference converts it.
+fn plain_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(true) => Some("True".to_owned()),
+        Value::Bool(false) => Some("False".to_owned()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn switch(object: &Map<String, Value>, name: &str) -> Result<bool, String> {
+    object.get(name).map_or(Ok(false), coerce::boolean)
+}
+
+fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String, String> {
+    const REQUIRED: &str = "webhook_url est requis pour chaque règle.";
+    let written = match actions.get("webhook_url") {
+        Some(Value::String(written)) if !written.trim().is_empty() => written,
+        _ => return Err(REQUIRED.to_owned()),
+    };
+    let url = urls::normalize_make_url(written).ok_or_else(|| urls::NOT_HTTPS.to_owned())?;
+    urls::check_target(&url, &env.egress_allow)
+        .map_err(|refused| format!("{} {refused}", urls::NOT_HTTPS))?;
+    Ok(url)
+}
+
+fn conditions(rule: &Map<String, Value>, at: &impl Fn(&str) -> String) -> Result<Vec<Condition>, Problem> {
+    let list = match rule.get("conditions") {
+        Some(Value::Array(list)) if !list.is_empty() => list,
+        _ => {
+            return Err(Problem::new(
+                at(".conditions"),
+                "Chaque règle doit contenir au moins une condition.",
+            ));
+        }
+    };
+    list.iter()
+        .enumerate()
+        .map(|(index, value)| {
+            condition(value).map_err(|(field, message)| {
+                Problem::new(at(&format!(".conditions[{index}]{field}")), message)
+            })
+        })
+        .collect()
+}
+
+fn condition(value: &Value) -> Result<Condition, (&'static str, String)> {
+    let Value::Object(object) = value else {
+        return Err(("", "Condition invalide (objet attendu).".to_owned()));
+    };
+    let word = |name: &str| object.get(name).and_then(plain_text).unwrap_or_default().to_lowercase();
+    let field = match word("field").as_str() {
+        "sender" => Field::Sender,
+        "subject" => Field::Subject,
+        "body" => Field::Body,
+        _ => return Err((".field", "Champ de condition invalide.".to_owned())),
+    };
+    let operator = word("operator");
+    if !matches!(operator.as_str(), "contains" | "equals" | "regex") {
+        return Err((".operator", "Opérateur de condition invalide.".to_owned()));
+    }
+    let text = object
+        .get("value")
+        .and_then(plain_text)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| (".value", "Valeur de condition requise.".to_owned()))?;
+    let case_sensitive = switch(object, "case_sensitive").map_err(|message| (".case_sensitive", message))?;
+    let folded = if case_sensitive { text.clone() } else { text.to_lowercase() };
+    let test = match operator.as_str() {
+        "contains" => Test::Contains { value: folded, case_sensitive },
+        "equals" => Test::Equals { value: folded, case_sensitive },
+        _ => Test::Regex(regex(&text, case_sensitive).map_err(|message| (".value", message))?),
+    };
+    Ok(Condition { field, test })
+}
+
+fn regex(pattern: &str, case_sensitive: bool) -> Result<regex::Regex, String> {
+    RegexBuilder::new(pattern).case_insensitive(!case_sensitive).size_limit(REGEX_SIZE).build().map_err(
+        |error| match error {
+            regex::Error::CompiledTooBig(_) => "Expression régulière trop longue.".to_owned(),
+            other => format!("Expression régulière invalide. {}", last_line(&other.to_string())),
+        },
+    )
+}
+
+/// The line of a multi-line error that says what is wrong.
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().trim_start_matches("error:").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::documents::routing::RoutingRules;
+
+    fn parse(rules: &Value) -> Result<RoutingRules, Vec<Problem>> {
+        RoutingRules::parse(&json!({ "rules": rules }), &EnvDefaults::default())
+    }
+
+    fn describe(rule: &Rule) -> Value {
+        let conditions: Vec<Value> = rule
+            .conditions
+            .iter()
+            .map(|condition| {
+                let field = match condition.field {
+                    Field::Sender => "sender",
+                    Field::Subject => "subject",
+                    Field::Body => "body",
+                };
+                let (operator, value, case_sensitive) = match &condition.test {
+                    Test::Contains { value, case_sensitive } => ("contains", value.clone(), *case_sensitive),
+                    Test::Equals { value, case_sensitive } => ("equals", value.clone(), *case_sensitive),
+                    Test::Regex(regex) => ("regex", regex.to_string(), false),
+                };
+                json!({"field": field, "operator": operator, "value": value, "case_sensitive": case_sensitive})
+            })
+            .collect();
+        json!({
+            "id": rule.id, "name": rule.name, "conditions": conditions,
+            "actions": {"webhook_url": rule.target.url, "priority": rule.priority,
+                        "stop_processing": rule.stop_processing},
+        })
+    }
+
+    #[test]
+    fn golden_routing_validation() {
+        for case in crate::config::golden("routing_validation") {
+            let expected = case["differs"].get("output").unwrap_or(&case["output"]).clone();
+            let actual = match parse(&case["input"]["rules"]) {
+                Ok(document) => {
+                    json!([true, "ok", document.rules.iter().map(describe).collect::<Vec<_>>()])
+                }
+                Err(problems) => json!([false, problems[0].message, []]),
+            };
+            assert_eq!(actual, expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn one_bad_rule_disables_itself_only() {
+        let good = json!({"conditions": [{"field": "sender", "operator": "contains", "value": "a"}],
+                          "actions": {"webhook_url": "https://h"}});
+        let with = |path: &str, value: Value| {
+            let mut rule = good.clone();
+            *rule.pointer_mut(path).unwrap() = value;
+            rule
+        };
+        let mut named = good.clone();
+        named["name"] = json!("  ");
+        let cases = [
+            (json!(5), "rules[1]", "Chaque règle doit être un objet."),
+            (named, "rules[1].name", "Chaque règle doit avoir un nom."),
+            (
+                with("/conditions", json!([])),
+                "rules[1].conditions",
+                "Chaque règle doit contenir au moins une condition.",
+            ),
+            (
+                with("/conditions/0", json!("x")),
+                "rules[1].conditions[0]",
+                "Condition invalide (objet attendu).",
+            ),
+            (
+                with("/conditions/0/field", json!("to")),
+                "rules[1].conditions[0].field",
+                "Champ de condition invalide.",
+            ),
+            (
+                with("/conditions/0/operator", json!("is")),
+                "rules[1].conditions[0].operator",
+                "Opérateur de condition invalide.",
+            ),
+            (
+                with("/conditions/0/value", json!(" ")),
+                "rules[1].conditions[0].value",
+                "Valeur de condition requise.",
+            ),
+            (with("/actions", json!([])), "rules[1].actions", "Actions invalides (objet attendu)."),
+            (
+                with("/actions/webhook_url", json!("")),
+                "rules[1].actions.webhook_url",
+                "webhook_url est requis pour chaque règle.",
+            ),
+            (
+                with("/actions/webhook_url", json!("http://h.fr/x")),
+                "rules[1].actions.webhook_url",
+                "webhook_url doit être une URL HTTPS valide.",
+            ),
+            (
+                with("/actions", json!({"webhook_url": "https://h", "priority": "low"})),
+                "rules[1].actions.priority",
+                "priority invalide (normal|high).",
+            ),
+            (
+                with("/actions", json!({"webhook_url": "https://h", "ordering": "date"})),
+                "rules[1].actions.ordering",
+                "ordering invalide",
+            ),
+            (
+                with("/conditions/0", json!({"field": "body", "operator": "regex", "value": "(?=x)"})),
+                "rules[1].conditions[0].value",
+                "Expression régulière invalide.",
+            ),
+            (
+                with(
+                    "/conditions/0",
+                    json!({"field": "body", "operator": "regex", "value": "(a{1000}){1000}"}),
+                ),
+                "rules[1].conditions[0].value",
+                "Expression régulière trop longue",
+            ),
+        ];
+        for (bad, field, message) in cases {
+            let document = parse(&json!([good, bad, good])).unwrap();
+            let ids: Vec<&str> = document.rules.iter().map(|rule| rule.id.as_str()).collect();
+            assert_eq!(ids, ["rule-1", "rule-3"], "{bad}");
+            assert_eq!(document.disabled.len(), 1, "{bad}");
+            assert_eq!(document.disabled[0].field, field);
+            assert!(document.disabled[0].message.starts_with(message), "{:?}", document.disabled);
+        }
+    }
+
+    #[test]
+    fn ids_are_unique_and_targets_never_pose_as_the_default() {
+        let rule = |id: &str| {
+            json!({"id": id, "conditions": [{"field": "sender", "operator": "regex", "value": "^(a|b)$"}],
+                   "actions": {"webhook_url": "https://h", "ordering": "sender"}})
+        };
+        let document =
+            parse(&json!([rule("default"), rule("a"), rule("a"), rule("été / 1"), rule("a-3")])).unwrap();
+        let targets: Vec<&str> = document.rules.iter().map(|rule| rule.target.id.as_str()).collect();
+        assert_eq!(targets[..3], ["default-1", "a", "a-3"]);
+        assert!(targets[3].is_ascii() && targets[3].starts_with("-t----1-"), "{targets:?}");
+        assert_eq!(targets[4], "a-3-5");
+        assert!(
+            document.rules.iter().all(|rule| rule.target.ordering == crate::mail::policy::Ordering::Sender)
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! Documents as files of a folder: `<dir>/<key>.json`, the sign-in links at a path of
+//! their own (`MAGIC_LINK_TOKENS_FILE`).
+//!
+//! A change is noticed by looking at the files' metadata (six `stat` calls every 300 ms,
+//! which cost microseconds, so they are made in place and not on a thread of their own).
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{DocumentStore, Expect, Read, Stamp, StoreError};
+use crate::config::documents::Key;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// Larger documents are refused: something else lies at the path.
+const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// See the module page.
+#[derive(Debug)]
+pub struct FileStore {
+    dir: PathBuf,
+    magic_links: PathBuf,
+    /// What each file looked like just before it was last read.
+    seen: Mutex<HashMap<Key, Option<Fingerprint>>>,
+    /// One writer at a time, so that nobody writes between the check and the rename.
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// Enough of a file's metadata to notice any write: an editor that keeps the length and
+/// sets the modification time back still changes the inode or its change time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint {
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl FileStore {
+    /// The documents of `dir`. `magic_links` is the file of the sign-in links; without it,
+    /// `<dir>/magic_links.json`. Nothing is created.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>, magic_links: Option<PathBuf>) -> Self {
+        let dir = dir.into();
+        let magic_links = magic_links.unwrap_or_else(|| dir.join("magic_links.json"));
+        let leftover = dir.join("webhook_time_window.json");
+        if leftover.exists() {
+            tracing::info!(
+                path = %leftover.display(),
+                "this file has no effect: the delivery window is in webhook_config"
+            );
+        }
+        Self { dir, magic_links, seen: Mutex::default(), writing: tokio::sync::Mutex::default() }
+    }
+
+    /// Where a document lies.
+    #[must_use]
+    pub fn path(&self, key: Key) -> PathBuf {
+        match key {
+            Key::MagicLinkTokens => self.magic_links.clone(),
+            other => self.dir.join(format!("{other}.json")),
+        }
+    }
+
+    fn read_now(&self, key: Key) -> Result<Read, StoreError> {
+        let path = self.path(key);
+        // Before the content: a write in between shows as a difference later.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key, fingerprint(&path));
+        read_text(&path).map(|text| match text {
+            None => Read::Absent,
+            Some(text) => Read::Found { stamp: stamp(&text), text },
+        })
+    }
+
+    fn differs(&self) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        Key::ALL.iter().any(|key| seen.get(key) != Some(&fingerprint(&self.path(*key))))
+    }
+}
+
+fn fingerprint(path: &Path) -> Option<Fingerprint> {
+    let metadata = fs::metadata(path).ok()?;
+    Some(Fingerprint {
+        inode: metadata.ino(),
+        len: metadata.len(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    })
+}
+
+fn stamp(text: &str) -> Stamp {
+    Stamp(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+    let unreadable = |why: String| StoreError::Unreadable { what: path.display().to_string(), why };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > LARGEST => {
+            return Err(unreadable(format!("{} bytes are more than a document has", metadata.len())));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error.to_string())),
+    }
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+/// Writes beside the file and renames: a reader sees the old document or the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    fs::create_dir_all(dir)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = File::create(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(dir)?.sync_all());
+    if written.is_err() {
+        // Best effort: the error that counts is the first one.
+        drop(fs::remove_file(&temporary));
+    }
+    written
+}
+
+#[async_trait]
+impl DocumentStore for FileStore {
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        self.read_now(key)
+    }
+
+    async fn changed(&self) {
+        while !self.differs() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
+        let path = self.path(key);
+        let unwritable = |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
+        let text = serde_json::to_string_pretty(value).map_err(|error| unwritable(error.to_string()))?;
+        let _writing = self.writing.lock().await;
+        let as_believed = match (read_text(&path)?, expected) {
+            (None, Expect::Absent) => true,
+            (Some(present), Expect::Stamp(believed)) => stamp(&present) == *believed,
+            (None, Expect::Stamp(_)) | (Some(_), Expect::Absent) => false,
+        };
+        if !as_believed {
+            return Err(StoreError::Conflict(key));
+        }
+        replace(&path, &text).map_err(|error| unwritable(error.to_string()))?;
+        Ok(stamp(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_what_was_written_and_refuses_a_stale_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = FileStore::new(dir.path().join("sub"), None);
+        assert_eq!(store.read(Key::WebhookConfig).await, Ok(Read::Absent));
+        let first = store.write(Key::WebhookConfig, &json!({"é": 1}), &Expect::Absent).await.unwrap();
+        let Read::Found { text, stamp } = store.read(Key::WebhookConfig).await.unwrap() else {
+            panic!("absent")
+        };
+        assert_eq!((serde_json::from_str::<Value>(&text).unwrap(), &stamp), (json!({"é": 1}), &first));
+        let second =
+            store.write(Key::WebhookConfig, &json!({"é": 2}), &Expect::Stamp(first.clone())).await.unwrap();
+        assert_ne!(first, second);
+        for stale in [Expect::Absent, Expect::Stamp(first)] {
+            let refused = store.write(Key::WebhookConfig, &json!({"é": 3}), &stale).await;
+            assert_eq!(refused, Err(StoreError::Conflict(Key::WebhookConfig)));
+        }
+        let files: Vec<_> = fs::read_dir(dir.path().join("sub")).unwrap().flatten().collect();
+        assert_eq!(files.len(), 1, "no temporary file stays behind: {files:?}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_in_place_of_a_document_is_unreadable_not_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("polling_config.json")).unwrap();
+        let store = FileStore::new(dir.path(), None);
+        assert!(matches!(store.read(Key::PollingConfig).await, Err(StoreError::Unreadable { .. })));
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_write_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let links = dir.path().join("links.json");
+        let store = FileStore::new(dir.path(), Some(links.clone()));
+        let path = store.path(Key::RuntimeFlags);
+        async fn settle(store: &FileStore) {
+            for key in Key::ALL {
+                drop(store.read(key).await);
+            }
+        }
+        settle(&store).await;
+        assert!(!store.differs());
+        for text in ["{}", "{\"a\":1}"] {
+            fs::write(&path, text).unwrap();
+            assert!(store.differs(), "{text}");
+            settle(&store).await;
+            assert!(!store.differs(), "{text}");
+        }
+        let beside = dir.path().join("beside");
+        fs::write(&beside, "{\"b\":1}").unwrap();
+        fs::rename(&beside, &path).unwrap();
+        assert!(store.differs(), "same length, another file");
+        settle(&store).await;
+        fs::remove_file(&path).unwrap();
+        assert!(store.differs());
+        settle(&store).await;
+        fs::write(&links, "{}").unwrap();
+        store.changed().await;
+    }
+}

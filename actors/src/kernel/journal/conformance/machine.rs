@@ -1,0 +1,298 @@
+//! Random operations: a backend gives the same answers as the reference model.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::kernel::journal::memory::MemoryJournal;
+
+const KEYS: [&str; 5] = ["k1", "k2", "k3", "k4", "k5"];
+const ORDERS: [Option<&str>; 3] = [None, Some("s"), Some("z")];
+
+/// One operation. Claims are named by row: each journal gives out tokens of its own.
+#[derive(Debug, Clone)]
+enum Step {
+    Write { streams: Vec<(u8, Belief, u8)>, fence: Option<u64>, rows: Vec<Row>, ends: Vec<End> },
+    Repeat,
+    Claim { limit: usize, partition_default: usize, only: Option<(u8, usize)>, lease: u64 },
+    Hasten { partition: Option<u8> },
+    RaiseFence,
+    Purge,
+    Pass { seconds: i64 },
+}
+
+#[derive(Debug, Clone)]
+enum Belief {
+    Right,
+    None,
+    Wrong(u64),
+    Any,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    queue: Queue,
+    key: &'static str,
+    partition: u8,
+    order: Option<&'static str>,
+    due: Option<Option<i64>>,
+    body: Option<i64>,
+}
+
+#[derive(Debug, Clone)]
+struct End {
+    queue: Queue,
+    key: &'static str,
+    with_claim: bool,
+    defer: Option<Option<i64>>,
+}
+
+fn queue() -> impl Strategy<Value = Queue> {
+    select(vec![Queue::Deliver, Queue::Deliver, Queue::Flag])
+}
+
+/// `Some(Some(seconds from now))`, `Some(None)` = parked, `None` = reserved.
+fn due() -> impl Strategy<Value = Option<Option<i64>>> {
+    prop_oneof![6 => (-5..20_i64).prop_map(|s| Some(Some(s))), 1 => Just(Some(None)), 1 => Just(None)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let belief = prop_oneof![
+        6 => Just(Belief::Right),
+        1 => Just(Belief::None),
+        1 => (0..4_u64).prop_map(Belief::Wrong),
+        1 => Just(Belief::Any)
+    ];
+    let streams = prop::collection::vec((0..4_u8, belief, 0..3_u8), 0..3);
+    let row = (queue(), select(&KEYS[..]), 0..2_u8, select(&ORDERS[..]), due(), prop::option::of(-5..20_i64))
+        .prop_map(|(queue, key, partition, order, due, body)| Row {
+            queue,
+            key,
+            partition,
+            order,
+            due,
+            body,
+        });
+    let end = (
+        queue(),
+        select(&KEYS[..]),
+        prop::bool::weighted(0.7),
+        prop::option::of(select(vec![Some(0_i64), Some(5), None])),
+    )
+        .prop_map(|(queue, key, with_claim, defer)| End { queue, key, with_claim, defer });
+    let write = (
+        streams,
+        prop::option::weighted(0.2, 0..4_u64),
+        prop::collection::vec(row, 0..4),
+        prop::collection::vec(end, 0..3),
+    )
+        .prop_map(|(streams, fence, rows, ends)| Step::Write { streams, fence, rows, ends });
+    let claim = (0..6_usize, 0..4_usize, prop::option::of((0..2_u8, 0..3_usize)), select(vec![0_u64, 3, 60]))
+        .prop_map(|(limit, partition_default, only, lease)| Step::Claim {
+            limit,
+            partition_default,
+            only,
+            lease,
+        });
+    prop_oneof![
+        8 => write,
+        1 => Just(Step::Repeat),
+        6 => claim,
+        1 => prop::option::of(0..2_u8).prop_map(|partition| Step::Hasten { partition }),
+        1 => Just(Step::RaiseFence),
+        1 => Just(Step::Purge),
+        3 => (1..10_i64).prop_map(|seconds| Step::Pass { seconds }),
+    ]
+}
+
+fn partition(number: u8) -> String {
+    format!("p{number}")
+}
+
+/// A journal, and the claims that it has given out.
+struct Side {
+    journal: Arc<dyn Journal>,
+    claims: HashMap<(Queue, String), Uuid>,
+}
+
+impl Side {
+    fn new(journal: Arc<dyn Journal>) -> Self {
+        Self { journal, claims: HashMap::new() }
+    }
+
+    /// The commit with this side's claims.
+    fn with_claims(&self, commit: &Commit, ends: &[End]) -> Commit {
+        let mut commit = commit.clone();
+        for end in ends {
+            let known = self.claims.get(&(end.queue, end.key.to_owned())).copied();
+            let claim = end.with_claim.then(|| known.unwrap_or_default());
+            let (queue, key) = (end.queue, end.key.to_owned());
+            match end.defer {
+                None => commit.settle.push(Settle { queue, key, claim }),
+                Some(after) => commit.defer.push(Defer {
+                    queue,
+                    key,
+                    claim,
+                    due: after.map_or(Due::Parked, |seconds| {
+                        Due::At(commit.at + chrono::Duration::seconds(seconds))
+                    }),
+                    meta: None,
+                }),
+            }
+        }
+        commit
+    }
+
+    /// The rows claimed, without the tokens.
+    async fn claim(&mut self, request: &ClaimRequest) -> String {
+        let claimed = self.journal.claim(request.clone()).await.unwrap();
+        let mut told = Vec::new();
+        for mut row in claimed {
+            self.claims.insert((row.queue, row.key.clone()), row.claim);
+            row.claim = Uuid::nil();
+            told.push(row);
+        }
+        format!("{told:?}")
+    }
+
+    /// All that can be seen from outside.
+    async fn everything(&self) -> String {
+        let mut all = format!("{:?}\n", self.journal.read_log(0, 10_000).await.unwrap());
+        for queue in Queue::ALL {
+            let mut rows = self.journal.outbox(queue, 1_000).await.unwrap();
+            for row in &mut rows {
+                // Judged by the clock of the journal, which stands still here.
+                row.claimed = false;
+            }
+            all += &format!("{queue}: {rows:?} {:?}\n", self.journal.next_due(queue).await.unwrap());
+        }
+        for key in KEYS {
+            all += &format!("{key}: {:?}\n", self.journal.body(key).await.unwrap());
+        }
+        let mut report = self.journal.verify().await.unwrap();
+        report.problems.sort();
+        let kinds: Vec<(String, i64)> = self
+            .journal
+            .views()
+            .read(|db| {
+                db.prepare("SELECT kind, n FROM kinds ORDER BY kind")?
+                    .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+                    .collect()
+            })
+            .await
+            .unwrap();
+        all + &format!("{report:?} {kinds:?}")
+    }
+}
+
+fn build(
+    step: &[(u8, Belief, u8)],
+    fence: Option<u64>,
+    rows: &[Row],
+    now: DateTime<Utc>,
+    versions: &[u64; 4],
+) -> Commit {
+    let mut commit = Commit { at: now, ..Commit::default() };
+    commit.fence = fence.map(|token| Fence { lease: "poller".to_owned(), token });
+    for (number, belief, count) in step {
+        let version = versions[usize::from(*number)];
+        let expected = match belief {
+            Belief::Right if version == 0 => Expected::NoStream,
+            Belief::Right => Expected::Exact(version),
+            Belief::None => Expected::NoStream,
+            Belief::Wrong(version) => Expected::Exact(*version),
+            Belief::Any => Expected::Any,
+        };
+        commit.writes.push(write(&number.to_string(), expected, u64::from(*count)));
+    }
+    for row in rows {
+        let due = match row.due {
+            None => Due::Reserved,
+            Some(None) => Due::Parked,
+            Some(Some(seconds)) => Due::At(now + chrono::Duration::seconds(seconds)),
+        };
+        commit.add.push(OutboxAdd {
+            queue: row.queue,
+            key: row.key.to_owned(),
+            partition: partition(row.partition),
+            order_key: row.order.map(str::to_owned),
+            due,
+            meta: json!({ "at": now.timestamp() }),
+            body_key: row.body.map(|_| row.key.to_owned()),
+        });
+        if let Some(keep) = row.body {
+            let bytes = Bytes::from(format!("{} {keep}", row.key));
+            let keep_until = now + chrono::Duration::seconds(keep);
+            commit.bodies.push(Body { key: row.key.to_owned(), bytes, keep_until });
+        }
+    }
+    commit
+}
+
+async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
+    let model: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world(), projections()));
+    let (mut model, mut subject) = (Side::new(model), Side::new(subject));
+    let mut now = t(0);
+    let mut last: Option<(Commit, Vec<End>)> = None;
+    for step in steps {
+        let (left, right) = match &step {
+            Step::Write { .. } | Step::Repeat => {
+                if let Step::Write { streams, fence, rows, ends } = &step {
+                    let mut versions = [0; 4];
+                    for (number, version) in versions.iter_mut().enumerate() {
+                        *version =
+                            model.journal.read_stream(&stream(&number.to_string()), 0).await.unwrap().len()
+                                as u64;
+                    }
+                    last = Some((build(streams, *fence, rows, now, &versions), ends.clone()));
+                }
+                let Some((commit, ends)) = &last else { continue };
+                let left = model.journal.append(model.with_claims(commit, ends)).await;
+                let right = subject.journal.append(subject.with_claims(commit, ends)).await;
+                (format!("{left:?}"), format!("{right:?}"))
+            }
+            Step::Claim { limit, partition_default, only, lease } => {
+                let request = ClaimRequest {
+                    queue: Queue::Deliver,
+                    now,
+                    lease: Duration::from_secs(*lease),
+                    limit: *limit,
+                    partition_default: *partition_default,
+                    per_partition: only.iter().map(|(number, cap)| (partition(*number), *cap)).collect(),
+                };
+                (model.claim(&request).await, subject.claim(&request).await)
+            }
+            Step::Hasten { partition: only } => {
+                let only = only.map(partition);
+                let left = model.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
+                let right = subject.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
+                (format!("{left:?}"), format!("{right:?}"))
+            }
+            Step::RaiseFence => {
+                let left = model.journal.raise_fence("poller").await;
+                (format!("{left:?}"), format!("{:?}", subject.journal.raise_fence("poller").await))
+            }
+            Step::Purge => {
+                let left = model.journal.purge(now).await;
+                (format!("{left:?}"), format!("{:?}", subject.journal.purge(now).await))
+            }
+            Step::Pass { seconds } => {
+                now += chrono::Duration::seconds(*seconds);
+                continue;
+            }
+        };
+        assert_eq!(left, right, "{step:?}");
+    }
+    assert_eq!(model.everything().await, subject.everything().await);
+    subject.journal.close().await;
+}
+
+/// Feeds random operations to a journal from `make` and to the reference model, and
+/// compares each answer, and everything that can be read at the end.
+pub(in crate::kernel::journal) fn answers_agree(cases: u32, make: impl Fn() -> Arc<dyn Journal>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
+        runtime.block_on(run(steps, make()));
+    });
+}

@@ -1,0 +1,317 @@
+//! Adding, claiming, settling, deferring, ordering.
+
+use super::*;
+
+cases![
+    due_rows_are_claimed_once,
+    a_claim_runs_out,
+    a_lost_claim_is_refused,
+    an_operator_needs_no_claim,
+    a_deferred_row_comes_back,
+    adding_again_replaces_and_drops_the_claim,
+    settled_and_added_again_is_a_new_row,
+    limits_hold_per_partition_and_in_all,
+    a_long_backlog_hides_nobody,
+    ordered_rows_go_one_at_a_time,
+    a_deferred_first_row_blocks_its_order,
+    a_reserved_row_keeps_its_place,
+    a_parked_row_blocks_nobody,
+    a_row_that_comes_back_waits_for_the_claim_of_its_order,
+    waiting_rows_are_hastened,
+    next_due_tells_when_to_look,
+    rows_are_listed_in_order_of_addition,
+    queues_are_apart,
+];
+
+async fn claim_keys(journal: &Arc<dyn Journal>, seconds: i64) -> Vec<String> {
+    journal.claim(request(seconds)).await.unwrap().into_iter().map(|row| row.key).collect()
+}
+
+async fn claim_one(journal: &Arc<dyn Journal>, seconds: i64) -> Claimed {
+    let mut claimed = journal.claim(request(seconds)).await.unwrap();
+    assert_eq!(claimed.len(), 1, "{:?}", keys(&claimed));
+    claimed.remove(0)
+}
+
+async fn due_rows_are_claimed_once(journal: Arc<dyn Journal>) {
+    let mut commit = add(vec![
+        row("late", Due::At(t(5))),
+        row("b", Due::At(t(2))),
+        row("a", Due::At(t(1))),
+        OutboxAdd { body_key: Some("the body".to_owned()), ..row("c", Due::At(t(2))) },
+    ]);
+    commit.at = t(-7);
+    commit.bodies.push(Body {
+        key: "the body".to_owned(),
+        bytes: Bytes::from_static(b"bytes"),
+        keep_until: t(9),
+    });
+    journal.append(commit).await.unwrap();
+    let claimed = journal.claim(request(2)).await.unwrap();
+    assert_eq!(keys(&claimed), ["a", "b", "c"], "oldest due first, then by addition");
+    assert!(journal.claim(request(2)).await.unwrap().is_empty(), "claimed rows are hidden");
+    let first = &claimed[0];
+    assert_eq!((first.claims, first.added_at, first.partition.as_str()), (1, t(-7), "a"));
+    assert_eq!((&first.meta, &first.body), (&json!({ "of": "a" }), &None));
+    assert_eq!(claimed[2].body, Some(Bytes::from_static(b"bytes")));
+    journal.append(settle("a", Some(first.claim))).await.unwrap();
+    let left = journal.outbox(Queue::Deliver, 9).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["late", "b", "c"]);
+    assert_eq!(left.iter().map(|row| row.claimed).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(left[1].due, Due::At(t(2)));
+}
+
+async fn a_claim_runs_out(journal: Arc<dyn Journal>) {
+    journal.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
+    let first = claim_one(&journal, 0).await;
+    assert!(claim_keys(&journal, 59).await.is_empty());
+    let second = claim_one(&journal, 60).await;
+    assert_eq!(second.claims, 2);
+    assert_ne!(second.claim, first.claim);
+}
+
+async fn a_lost_claim_is_refused(journal: Arc<dyn Journal>) {
+    journal.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
+    let first = claim_one(&journal, 0).await;
+    let second = claim_one(&journal, 60).await;
+    let mut commit = settle("k", Some(first.claim));
+    commit.writes.push(write("a", Expected::NoStream, 1));
+    let lost = journal.append(commit).await.unwrap_err();
+    assert!(matches!(&lost, AppendError::ClaimLost { queue: Queue::Deliver, key } if key == "k"), "{lost}");
+    assert_eq!(journal.head().await.unwrap(), 0, "nothing of the commit was written");
+    let lost = journal.append(defer("k", Some(first.claim), Due::At(t(0)))).await.unwrap_err();
+    assert!(matches!(lost, AppendError::ClaimLost { .. }));
+    // It ran out, but nobody else has claimed the row: the work still counts.
+    journal.append(settle("k", Some(second.claim))).await.unwrap();
+    let gone = journal.append(settle("k", Some(second.claim))).await.unwrap_err();
+    assert!(matches!(gone, AppendError::ClaimLost { .. }));
+}
+
+async fn an_operator_needs_no_claim(journal: Arc<dyn Journal>) {
+    journal.append(add(vec![row("k", Due::At(t(0))), row("l", Due::Parked)])).await.unwrap();
+    let claimed = claim_one(&journal, 0).await;
+    journal.append(settle("k", None)).await.unwrap();
+    journal.append(settle("k", None)).await.unwrap();
+    journal.append(defer("none", None, Due::Parked)).await.unwrap();
+    assert!(journal.append(settle("k", Some(claimed.claim))).await.is_err());
+    journal.append(defer("l", None, Due::At(t(0)))).await.unwrap();
+    assert_eq!(claim_keys(&journal, 0).await, ["l"]);
+}
+
+async fn a_deferred_row_comes_back(journal: Arc<dyn Journal>) {
+    journal.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
+    let claimed = claim_one(&journal, 0).await;
+    let mut commit = defer("k", Some(claimed.claim), Due::At(t(30)));
+    commit.defer[0].meta = Some(json!({ "attempts": 1 }));
+    journal.append(commit).await.unwrap();
+    assert!(claim_keys(&journal, 29).await.is_empty());
+    let again = claim_one(&journal, 30).await;
+    assert_eq!((again.claims, &again.meta), (2, &json!({ "attempts": 1 })));
+    journal.append(defer("k", Some(again.claim), Due::Parked)).await.unwrap();
+    assert!(claim_keys(&journal, 1_000).await.is_empty());
+    let parked = &journal.outbox(Queue::Deliver, 1).await.unwrap()[0];
+    assert_eq!((parked.due, parked.claimed, &parked.meta), (Due::Parked, false, &json!({ "attempts": 1 })));
+}
+
+async fn adding_again_replaces_and_drops_the_claim(journal: Arc<dyn Journal>) {
+    journal.append(add(vec![row("k", Due::At(t(0))), row("l", Due::At(t(0)))])).await.unwrap();
+    let claimed = journal.claim(request(0)).await.unwrap();
+    let mut again = row("k", Due::At(t(0)));
+    again.meta = json!("new");
+    again.body_key = Some("b".to_owned());
+    let mut commit = add(vec![again]);
+    commit.at = t(100);
+    commit.bodies.push(Body { key: "b".to_owned(), bytes: Bytes::from_static(b"x"), keep_until: t(9) });
+    journal.append(commit).await.unwrap();
+    let lost = journal.append(settle("k", Some(claimed[0].claim))).await.unwrap_err();
+    assert!(matches!(lost, AppendError::ClaimLost { .. }));
+    let second = claim_one(&journal, 0).await;
+    assert_eq!((second.meta, second.added_at, second.claims), (json!("new"), t(0), 2));
+    assert_eq!(second.body, Some(Bytes::from_static(b"x")));
+    let listed = journal.outbox(Queue::Deliver, 9).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(),
+        ["k", "l"],
+        "it kept its place"
+    );
+}
+
+async fn settled_and_added_again_is_a_new_row(journal: Arc<dyn Journal>) {
+    journal.append(add(vec![row("k", Due::At(t(0))), row("l", Due::Parked)])).await.unwrap();
+    let claimed = claim_one(&journal, 0).await;
+    let mut commit = settle("k", Some(claimed.claim));
+    commit.add.push(row("k", Due::At(t(1))));
+    commit.at = t(1);
+    journal.append(commit).await.unwrap();
+    let listed = journal.outbox(Queue::Deliver, 9).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["l", "k"]);
+    assert_eq!((listed[1].claims, listed[1].added_at), (0, t(1)));
+}
+
+async fn limits_hold_per_partition_and_in_all(journal: Arc<dyn Journal>) {
+    let mut rows = Vec::new();
+    for n in 0..4 {
+        for partition in ["a", "b", "c", "d"] {
+            rows.push(in_partition(partition, row(&format!("{partition}{n}"), Due::At(t(n)))));
+        }
+    }
+    journal.append(add(rows)).await.unwrap();
+    let mut ask = request(10);
+    ask.partition_default = 1;
+    ask.per_partition = HashMap::from([("b".to_owned(), 3), ("c".to_owned(), 0)]);
+    ask.limit = 4;
+    let claimed = journal.claim(ask.clone()).await.unwrap();
+    assert_eq!(keys(&claimed), ["a0", "b0", "d0", "b1"], "the oldest of what is allowed");
+    ask.limit = 0;
+    assert!(journal.claim(ask.clone()).await.unwrap().is_empty());
+    ask.limit = 100;
+    ask.partition_default = 0;
+    assert_eq!(keys(&journal.claim(ask).await.unwrap()), ["b2", "b3"]);
+}
+
+async fn a_long_backlog_hides_nobody(journal: Arc<dyn Journal>) {
+    let mut rows: Vec<_> = (0..500).map(|n| row(&n.to_string(), Due::At(t(0)))).collect();
+    rows.push(in_partition("quiet", row("q", Due::At(t(5)))));
+    journal.append(add(rows)).await.unwrap();
+    let ask = ClaimRequest { partition_default: 10, limit: 50, ..request(5) };
+    let claimed = journal.claim(ask).await.unwrap();
+    assert_eq!(claimed.len(), 11);
+    assert_eq!(claimed[10].key, "q");
+}
+
+async fn ordered_rows_go_one_at_a_time(journal: Arc<dyn Journal>) {
+    // The order is that of addition, not of the due times.
+    let rows = vec![
+        ordered("s", row("s1", Due::At(t(3)))),
+        ordered("s", row("s2", Due::At(t(1)))),
+        ordered("z", row("z1", Due::At(t(2)))),
+        in_partition("b", ordered("s", row("other", Due::At(t(4))))),
+        row("free", Due::At(t(5))),
+    ];
+    journal.append(add(rows)).await.unwrap();
+    assert_eq!(claim_keys(&journal, 2).await, ["z1"]);
+    let claimed = journal.claim(request(9)).await.unwrap();
+    assert_eq!(keys(&claimed), ["s1", "other", "free"], "s2 waits behind s1");
+    journal.append(settle("s1", Some(claimed[0].claim))).await.unwrap();
+    let s2 = claim_one(&journal, 9).await;
+    assert_eq!((s2.key.as_str(), s2.order_key.as_deref()), ("s2", Some("s")));
+    // A claim that runs out: the same row again.
+    assert!(claim_keys(&journal, 69).await.contains(&"s2".to_owned()));
+}
+
+async fn a_deferred_first_row_blocks_its_order(journal: Arc<dyn Journal>) {
+    let rows = vec![ordered("s", row("s1", Due::At(t(0)))), ordered("s", row("s2", Due::At(t(0))))];
+    journal.append(add(rows)).await.unwrap();
+    let s1 = claim_one(&journal, 0).await;
+    journal.append(defer("s1", Some(s1.claim), Due::At(t(100)))).await.unwrap();
+    assert!(claim_keys(&journal, 99).await.is_empty());
+    let s1 = claim_one(&journal, 100).await;
+    assert_eq!(s1.key, "s1");
+    journal.append(defer("s1", Some(s1.claim), Due::Parked)).await.unwrap();
+    assert_eq!(claim_keys(&journal, 100).await, ["s2"]);
+}
+
+async fn a_reserved_row_keeps_its_place(journal: Arc<dyn Journal>) {
+    let rows = vec![
+        ordered("s", row("s1", Due::Reserved)),
+        ordered("s", row("s2", Due::At(t(0)))),
+        row("alone", Due::Reserved),
+    ];
+    journal.append(add(rows)).await.unwrap();
+    assert!(claim_keys(&journal, 1_000).await.is_empty());
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), None);
+    journal
+        .append(add(vec![ordered("s", row("s1", Due::At(t(5)))), row("alone", Due::At(t(6)))]))
+        .await
+        .unwrap();
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), Some(t(5)));
+    let claimed = journal.claim(request(6)).await.unwrap();
+    assert_eq!(keys(&claimed), ["s1", "alone"]);
+    journal.append(settle("s1", None)).await.unwrap();
+    assert_eq!(claim_keys(&journal, 6).await, ["s2"]);
+}
+
+async fn a_parked_row_blocks_nobody(journal: Arc<dyn Journal>) {
+    let rows = vec![ordered("s", row("s1", Due::Parked)), ordered("s", row("s2", Due::At(t(0))))];
+    journal.append(add(rows)).await.unwrap();
+    assert_eq!(claim_keys(&journal, 0).await, ["s2"]);
+}
+
+async fn a_row_that_comes_back_waits_for_the_claim_of_its_order(journal: Arc<dyn Journal>) {
+    let rows = vec![
+        ordered("s", row("s1", Due::Parked)),
+        ordered("s", row("s2", Due::At(t(0)))),
+        ordered("s", row("s3", Due::At(t(0)))),
+    ];
+    journal.append(add(rows)).await.unwrap();
+    let s2 = claim_one(&journal, 0).await;
+    assert_eq!(s2.key, "s2");
+    journal.append(defer("s1", None, Due::At(t(1)))).await.unwrap();
+    assert!(claim_keys(&journal, 10).await.is_empty(), "one at a time");
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), Some(t(60)));
+    journal.append(settle("s2", Some(s2.claim))).await.unwrap();
+    assert_eq!(claim_keys(&journal, 10).await, ["s1"]);
+}
+
+async fn waiting_rows_are_hastened(journal: Arc<dyn Journal>) {
+    let rows = vec![
+        row("due", Due::At(t(0))),
+        row("later", Due::At(t(100))),
+        in_partition("b", row("other", Due::At(t(100)))),
+        row("reserved", Due::Reserved),
+        row("parked", Due::Parked),
+        ordered("s", row("s1", Due::At(t(90)))),
+        ordered("s", row("s2", Due::At(t(90)))),
+    ];
+    journal.append(add(rows)).await.unwrap();
+    let claimed = claim_one(&journal, 0).await;
+    assert_eq!(claimed.key, "due");
+    assert_eq!(journal.hasten(Queue::Deliver, Some("a"), t(10)).await.unwrap(), 3);
+    assert_eq!(journal.hasten(Queue::Deliver, Some("a"), t(10)).await.unwrap(), 0);
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), Some(t(10)));
+    assert_eq!(claim_keys(&journal, 10).await, ["later", "s1"]);
+    assert_eq!(journal.hasten(Queue::Deliver, None, t(11)).await.unwrap(), 1);
+    assert_eq!(claim_keys(&journal, 11).await, ["other"]);
+    assert_eq!(journal.hasten(Queue::Hold, None, t(11)).await.unwrap(), 0);
+}
+
+async fn next_due_tells_when_to_look(journal: Arc<dyn Journal>) {
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), None);
+    let rows = vec![
+        row("k", Due::At(t(30))),
+        in_partition("b", row("l", Due::At(t(20)))),
+        row("m", Due::Parked),
+        ordered("s", row("s1", Due::At(t(40)))),
+        ordered("s", row("s2", Due::At(t(0)))),
+    ];
+    journal.append(add(rows)).await.unwrap();
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), Some(t(20)), "s2 is due, but waits");
+    assert_eq!(claim_keys(&journal, 25).await, ["l"]);
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), Some(t(30)));
+    assert_eq!(claim_keys(&journal, 40).await, ["k", "s1"]);
+    assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), Some(t(85)), "the end of l's claim");
+    assert_eq!(journal.next_due(Queue::Flag).await.unwrap(), None);
+}
+
+async fn rows_are_listed_in_order_of_addition(journal: Arc<dyn Journal>) {
+    for n in (0..5).rev() {
+        journal.append(add(vec![row(&n.to_string(), Due::At(t(n)))])).await.unwrap();
+    }
+    let listed = journal.outbox(Queue::Deliver, 3).await.unwrap();
+    assert_eq!(listed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["4", "3", "2"]);
+}
+
+async fn queues_are_apart(journal: Arc<dyn Journal>) {
+    for queue in Queue::ALL {
+        journal.append(add(vec![OutboxAdd { queue, ..row("k", Due::At(t(0))) }])).await.unwrap();
+    }
+    let claimed = claim_one(&journal, 0).await;
+    assert_eq!(claimed.queue, Queue::Deliver);
+    journal.append(settle("k", Some(claimed.claim))).await.unwrap();
+    for queue in Queue::ALL {
+        let expected = usize::from(queue != Queue::Deliver);
+        assert_eq!(journal.outbox(queue, 9).await.unwrap().len(), expected, "{queue}");
+        let claimed = journal.claim(ClaimRequest { queue, ..request(0) }).await.unwrap();
+        assert_eq!(claimed.len(), expected);
+    }
+}

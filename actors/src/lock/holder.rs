@@ -1,0 +1,248 @@
+//! The life of a worker with respect to the lease: try, hold and renew, step down, try
+//! again. One task, owned by the actor; it tells nobody itself but puts what is so into
+//! watch cells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::state::{Lease, LeaseCommand, lease_stream};
+use super::store::{Attempt, LeaseStore, Renewal};
+use crate::kernel::aggregate::{Aggregate, rehydrate};
+use crate::kernel::clock::World;
+use crate::kernel::event::DomainEvent;
+use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, StreamWrite};
+use crate::messages::LockStatus;
+
+/// Name of the lease.
+pub const POLLER: &str = "poller";
+
+/// Everything the task needs.
+pub(super) struct Holder {
+    pub(super) world: World,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) store: Arc<dyn LeaseStore>,
+    pub(super) worker: String,
+    pub(super) ttl: Duration,
+    /// What the poller is to be told; sent at every renewal, changed or not.
+    pub(super) fence: watch::Sender<Option<Fence>>,
+    /// What is shown.
+    pub(super) status: watch::Sender<LockStatus>,
+    /// Ends the task, in an orderly way.
+    pub(super) stop: CancellationToken,
+}
+
+/// An instant on both clocks: the monotonic one stands still while a machine sleeps, the
+/// wall clock may be set. A lease is as old as the older of the two says.
+#[derive(Clone, Copy)]
+struct Moment {
+    monotonic: Instant,
+    wall: DateTime<Utc>,
+}
+
+impl Moment {
+    fn now(world: &World) -> Self {
+        Self { monotonic: Instant::now(), wall: world.now() }
+    }
+
+    fn age(self, world: &World) -> Duration {
+        let wall = (world.now() - self.wall).to_std().unwrap_or_default();
+        self.monotonic.elapsed().max(wall)
+    }
+}
+
+impl Holder {
+    /// Runs until told to stop; the lease is released then.
+    pub(super) async fn run(self) {
+        while !self.stop.is_cancelled() {
+            match self.acquire().await {
+                Some((fence, granted)) => self.hold(fence, granted).await,
+                None => self.pause(self.step()).await,
+            }
+        }
+    }
+
+    /// A third of the TTL: three chances to renew.
+    fn step(&self) -> Duration {
+        self.ttl / 3
+    }
+
+    /// Sleeps, unless told to stop.
+    async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Takes the lease when it is free: grant, fence, event, in this order. `None` = not now.
+    async fn acquire(&self) -> Option<(Fence, Moment)> {
+        // Counted from before the question: the store's TTL cannot have started earlier.
+        let asked = Moment::now(&self.world);
+        let attempt = match tokio::time::timeout(self.step(), self.store.try_acquire(self.ttl)).await {
+            Ok(Ok(attempt)) => attempt,
+            Ok(Err(error)) => return self.not_now(&error.to_string()),
+            Err(_) => return self.not_now("the lease store did not answer in time"),
+        };
+        if let Attempt::HeldBy(holder) = attempt {
+            self.status.send_modify(|status| status.holder = Some(holder));
+            return None;
+        }
+        let fence = match self.journal.raise_fence(POLLER).await {
+            Ok(token) => Fence { lease: POLLER.to_owned(), token },
+            Err(error) => {
+                self.give_back().await;
+                return self.not_now(&error.to_string());
+            }
+        };
+        let command = LeaseCommand::Grant { holder: self.worker.clone(), fence: fence.token };
+        if let Err(error) = self.record(&command, &fence, asked).await {
+            self.give_back().await;
+            return self.not_now(&error);
+        }
+        Some((fence, asked))
+    }
+
+    fn not_now<T>(&self, why: &str) -> Option<T> {
+        // render_signal_lease_failures_total: attempts to take the lease that ended in an error.
+        metrics::counter!("render_signal_lease_failures_total").increment(1);
+        tracing::warn!(why, "the lease could not be taken, trying again");
+        None
+    }
+
+    /// Holds the lease until it is lost or the task is told to stop.
+    async fn hold(&self, fence: Fence, granted: Moment) {
+        tracing::info!(fence = fence.token, worker = self.worker, "lease granted, this worker polls");
+        // render_signal_lease_held: 1 on the worker that polls.
+        metrics::gauge!("render_signal_lease_held").set(1.0);
+        // render_signal_lease_fence: fence of the last grant to this worker.
+        metrics::gauge!("render_signal_lease_fence").set(fence.token as f64);
+        let since = self.world.now();
+        self.status.send_modify(|status| {
+            status.held = true;
+            status.fence = Some(fence.token);
+            status.since = Some(since);
+            status.holder = Some(self.worker.clone());
+        });
+        self.fence.send_replace(Some(fence.clone()));
+        let lost = self.keep(&fence, granted).await;
+        self.fence.send_replace(None);
+        metrics::gauge!("render_signal_lease_held").set(0.0);
+        self.status.send_modify(|status| {
+            status.held = false;
+            status.fence = None;
+            status.since = None;
+            status.holder = None;
+        });
+        match lost {
+            Some(why) => tracing::warn!(fence = fence.token, why, "lease lost, this worker stops polling"),
+            None => self.release(&fence).await,
+        }
+    }
+
+    /// Renews until the lease is lost (why), or the task is told to stop (`None`).
+    async fn keep(&self, fence: &Fence, granted: Moment) -> Option<String> {
+        let mut confirmed = granted;
+        loop {
+            let left = self.ttl.saturating_sub(confirmed.age(&self.world));
+            self.pause(self.step().min(left)).await;
+            if self.stop.is_cancelled() {
+                return None;
+            }
+            // Asleep for longer than the lease lasts (a stopped process, a busy machine):
+            // somebody else may have had it, even when it looks free now.
+            if confirmed.age(&self.world) >= self.ttl {
+                return Some(format!("it could not be renewed for {} ms", self.ttl.as_millis()));
+            }
+            let asked = Moment::now(&self.world);
+            match tokio::time::timeout(self.step(), self.store.renew(self.ttl)).await {
+                Ok(Ok(Renewal::Renewed)) => {
+                    confirmed = asked;
+                    self.fence.send_replace(Some(fence.clone()));
+                }
+                Ok(Ok(Renewal::Lost)) => return Some("somebody else has it".to_owned()),
+                Ok(Err(error)) => tracing::warn!(%error, "the lease could not be renewed, trying again"),
+                Err(_) => tracing::warn!("the lease store did not answer in time, trying again"),
+            }
+        }
+    }
+
+    async fn release(&self, fence: &Fence) {
+        let command = LeaseCommand::Release { holder: self.worker.clone(), fence: fence.token };
+        if let Err(error) = self.record(&command, fence, Moment::now(&self.world)).await {
+            tracing::warn!(
+                error,
+                "the release of the lease is not in the journal; the next holder takes it over"
+            );
+        }
+        self.give_back().await;
+        tracing::info!(fence = fence.token, "lease released");
+    }
+
+    async fn give_back(&self) {
+        match tokio::time::timeout(self.step(), self.store.release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the lease could not be released, it runs out by itself")
+            }
+            Err(_) => tracing::warn!("the lease store did not answer in time, the lease runs out by itself"),
+        }
+    }
+
+    /// Puts a grant or a release into the journal, for as long as one TTL at most.
+    async fn record(&self, command: &LeaseCommand, fence: &Fence, since: Moment) -> Result<(), String> {
+        loop {
+            let error = match self.try_record(command, fence).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Again(error)) => error,
+            };
+            let pause = self.ttl / 30;
+            if since.age(&self.world) + pause >= self.ttl / 2 {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn try_record(&self, command: &LeaseCommand, fence: &Fence) -> Result<(), Failure> {
+        let stream = lease_stream(POLLER);
+        let recorded =
+            self.journal.read_stream(&stream, 0).await.map_err(|error| Failure::Again(error.to_string()))?;
+        let lease = rehydrate::<Lease>(&recorded).map_err(|error| Failure::Final(error.to_string()))?;
+        let events =
+            lease.state.decide(command, &()).map_err(|outdated| Failure::Final(outdated.to_string()))?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let events = events
+            .iter()
+            .map(|event| event.to_new(self.world.ids.next()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| Failure::Final(error.to_string()))?;
+        let expected = if lease.version == 0 { Expected::NoStream } else { Expected::Exact(lease.version) };
+        let commit = Commit {
+            at: self.world.now(),
+            writes: vec![StreamWrite { stream, expected, events }],
+            fence: Some(fence.clone()),
+            ..Commit::default()
+        };
+        match self.journal.append(commit).await {
+            Ok(_) => Ok(()),
+            Err(error @ AppendError::Fenced { .. }) => Err(Failure::Final(error.to_string())),
+            // Read and decided again, so a commit that had landed is seen.
+            Err(error) => Err(Failure::Again(error.to_string())),
+        }
+    }
+}
+
+enum Failure {
+    /// Repeating does not help.
+    Final(String),
+    /// Later it may work.
+    Again(String),
+}

@@ -1,0 +1,472 @@
+//! Who may go when: one lane per target, with its slots, its breaker and its rate. Pure.
+//!
+//! ```text
+//! claim ─▶ ready ─▶ posting ─▶ (answered: the slot is free)
+//! ```
+//!
+//! A lane whose target answers fast claims a few rows ahead, so that its slots are not idle
+//! while the journal is asked; a slow one claims for free slots only.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::address;
+use super::breaker::{Gate, THRESHOLD, TargetCommand, TargetState};
+use super::rate::{Admission, RateWindow};
+use crate::mail::policy::Policy;
+use crate::mail::work::DeliverMeta;
+use crate::messages::TargetStatus;
+
+/// A target that answers within this is fast.
+const FAST: Duration = Duration::from_millis(250);
+
+/// How much at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts under way per target.
+    pub per_target: usize,
+    /// Attempts under way in all.
+    pub total: usize,
+    /// Rows claimed ahead for a target that answers fast.
+    pub ahead: usize,
+    /// Rows of one claim.
+    pub claim: usize,
+    /// Rows under way in all, with those whose outcome is being stored.
+    pub open: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { per_target: 8, total: 64, ahead: 24, claim: 64, open: 512 }
+    }
+}
+
+/// A claimed delivery.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Key in the outbox.
+    pub key: String,
+    /// The claim.
+    pub claim: Uuid,
+    /// When the claim runs out.
+    pub claimed_until: DateTime<Utc>,
+    /// The small facts.
+    pub meta: DeliverMeta,
+    /// The webhook's exact bytes; `None` when they are no longer kept.
+    pub body: Option<Bytes>,
+}
+
+/// What an attempt says about the health of its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal {
+    /// It took the delivery.
+    Delivered,
+    /// It did not answer, or said that it cannot now.
+    Failed,
+    /// It answered 410.
+    Gone {
+        /// Hash of the address that did.
+        url_hash: String,
+    },
+    /// It answered, so it is alive, but it does not want this delivery.
+    Alive,
+    /// Nothing: it was not reached.
+    Nothing,
+}
+
+/// What is to be done with a claimed row.
+#[derive(Debug)]
+pub enum Step {
+    /// Post it.
+    Start {
+        /// What.
+        row: Row,
+        /// It probes an open breaker.
+        probe: bool,
+    },
+    /// It is over the rate limit until then.
+    Limit {
+        /// What.
+        row: Row,
+        /// Until when.
+        until: DateTime<Utc>,
+    },
+    /// Give it back.
+    Release(Row),
+}
+
+/// What holds at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// Nothing may be sent: switched off, an absence, or a stop.
+    pub paused: bool,
+    /// Deliveries per target and rolling hour; 0 = unlimited.
+    pub rate_limit: u32,
+    /// A row is started only if its claim holds for this long.
+    pub needs: TimeDelta,
+}
+
+/// What to ask the journal for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPlan {
+    /// Rows in all.
+    pub limit: usize,
+    /// Rows of a target without a lane.
+    pub default: usize,
+    /// Rows by target.
+    pub per_target: HashMap<String, usize>,
+}
+
+/// One target.
+#[derive(Debug, Default)]
+struct Lane {
+    /// `None` until it has been read.
+    state: Option<TargetState>,
+    /// It is being read or written: nothing starts meanwhile.
+    busy: bool,
+    /// It is to be read again.
+    stale: bool,
+    commands: VecDeque<TargetCommand>,
+    /// Its address as configured or, without that, as last routed to.
+    url: String,
+    configured: bool,
+    failures: u32,
+    posting: usize,
+    /// Its address has changed: an open breaker may be probed at once.
+    probe_now: bool,
+    ready: VecDeque<Row>,
+    rate: RateWindow,
+    /// Smoothed duration of an attempt.
+    pace: Option<Duration>,
+    /// The last claim left rows behind.
+    more: bool,
+}
+
+impl Lane {
+    /// `None` = unknown at the moment.
+    fn gate(&self, now: DateTime<Utc>) -> Option<Gate> {
+        if self.busy {
+            return None;
+        }
+        match self.state.as_ref()?.gate(now) {
+            Gate::Open(_) if self.probe_now => Some(Gate::HalfOpen),
+            gate => Some(gate),
+        }
+    }
+
+    fn fast(&self) -> bool {
+        self.pace.is_some_and(|pace| pace < FAST)
+    }
+
+    /// How many rows to claim.
+    fn room(&self, limits: &Limits, now: DateTime<Utc>) -> usize {
+        let have = self.posting + self.ready.len();
+        match self.gate(now) {
+            None | Some(Gate::Open(_) | Gate::Disabled) => 0,
+            Some(Gate::HalfOpen) => usize::from(have == 0),
+            // In batches: a claim for every free slot would cost more than it brings.
+            Some(Gate::Closed) if self.fast() && self.ready.len() > limits.ahead / 2 => 0,
+            Some(Gate::Closed) => {
+                let ahead = if self.fast() { limits.ahead } else { 0 };
+                (limits.per_target + ahead).saturating_sub(have)
+            }
+        }
+    }
+}
+
+/// All targets.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    limits: Limits,
+    lanes: BTreeMap<String, Lane>,
+    posting: usize,
+    /// First attempts of the last hour in an earlier run, for lanes that do not exist yet.
+    restored: HashMap<String, Vec<DateTime<Utc>>>,
+}
+
+impl Lanes {
+    /// No targets yet. `sent`: when deliveries were first tried in the last hour, by target.
+    #[must_use]
+    pub fn new(limits: Limits, sent: HashMap<String, Vec<DateTime<Utc>>>) -> Self {
+        Self { limits, restored: sent, ..Self::default() }
+    }
+
+    fn lane(&mut self, target: &str) -> &mut Lane {
+        let restored = &mut self.restored;
+        self.lanes.entry(target.to_owned()).or_insert_with(|| Lane {
+            rate: RateWindow::restored(restored.remove(target).unwrap_or_default()),
+            ..Lane::default()
+        })
+    }
+
+    /// Takes the configured addresses in.
+    pub fn configure(&mut self, policy: &Policy) {
+        for lane in self.lanes.values_mut() {
+            lane.configured = false;
+        }
+        let rules = policy.rules.iter().map(|rule| &rule.target);
+        for target in
+            std::iter::once(&policy.default_target).chain(rules).filter(|target| !target.url.is_empty())
+        {
+            let lane = self.lane(&target.id);
+            lane.configured = true;
+            if lane.url != target.url {
+                // At the start there is nothing to compare with, and the breaker stands.
+                lane.probe_now = !lane.url.is_empty();
+                lane.url.clone_from(&target.url);
+                lane.follow_address();
+            }
+        }
+    }
+
+    /// What a claim should ask for; `None` = nothing.
+    #[must_use]
+    pub fn plan(&self, now: DateTime<Utc>, open: usize) -> Option<ClaimPlan> {
+        let ready: usize = self.lanes.values().map(|lane| lane.ready.len()).sum();
+        let slots = self.limits.total.saturating_sub(self.posting);
+        let limit = self
+            .limits
+            .claim
+            .min((slots + self.limits.ahead).saturating_sub(ready))
+            .min(self.limits.open.saturating_sub(open));
+        (limit > 0 && slots > 0).then(|| ClaimPlan {
+            limit,
+            default: self.limits.per_target,
+            per_target: self
+                .lanes
+                .iter()
+                .map(|(id, lane)| (id.clone(), lane.room(&self.limits, now)))
+                .collect(),
+        })
+    }
+
+    /// Whether a target has both rows that were left behind and room for them.
+    #[must_use]
+    pub fn hungry(&self, now: DateTime<Utc>) -> bool {
+        self.lanes.values().any(|lane| lane.more && lane.room(&self.limits, now) > 0)
+    }
+
+    /// Takes claimed rows in.
+    pub fn claimed(&mut self, plan: &ClaimPlan, rows: Vec<Row>) {
+        let full = rows.len() >= plan.limit;
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for row in &rows {
+            *counts.entry(&row.meta.target).or_default() += 1;
+        }
+        for (id, lane) in &mut self.lanes {
+            let asked = plan.per_target.get(id).copied().unwrap_or(plan.default);
+            lane.more = full || counts.get(id.as_str()).copied().unwrap_or(0) >= asked;
+        }
+        let fresh: Vec<(String, bool)> = counts
+            .iter()
+            .filter(|(id, _)| !self.lanes.contains_key(**id))
+            .map(|(id, count)| ((*id).to_owned(), full || *count >= plan.default))
+            .collect();
+        for (id, more) in fresh {
+            self.lane(&id).more = more;
+        }
+        rows.into_iter().for_each(|row| self.push(row));
+    }
+
+    /// Takes a claimed row in.
+    pub fn push(&mut self, row: Row) {
+        let lane = self.lane(&row.meta.target);
+        if !lane.configured {
+            lane.url.clone_from(&row.meta.url);
+        }
+        // A claim that ran out while the row waited here was claimed anew.
+        lane.ready.retain(|waiting| waiting.key != row.key);
+        lane.ready.push_back(row);
+    }
+
+    /// What is to be done now with the rows at hand.
+    pub fn pump(&mut self, moment: &Moment) -> Vec<Step> {
+        let mut steps = Vec::new();
+        let Moment { now, paused, .. } = *moment;
+        for lane in self.lanes.values_mut() {
+            if paused {
+                steps.extend(lane.ready.drain(..).map(Step::Release));
+                continue;
+            }
+            while let Some(row) = lane.ready.front() {
+                let gate = lane.gate(now);
+                if row.claimed_until - now < moment.needs {
+                    steps.extend(lane.ready.pop_front().map(Step::Release));
+                    continue;
+                }
+                let slots = match gate {
+                    None => break,
+                    Some(Gate::Disabled | Gate::Open(_)) => {
+                        steps.extend(lane.ready.drain(..).map(Step::Release));
+                        break;
+                    }
+                    Some(Gate::HalfOpen) if lane.posting > 0 => {
+                        steps.extend(lane.ready.drain(..).map(Step::Release));
+                        break;
+                    }
+                    Some(Gate::HalfOpen) => 1,
+                    Some(Gate::Closed) => self.limits.per_target,
+                };
+                if lane.posting >= slots || self.posting >= self.limits.total {
+                    break;
+                }
+                let Some(row) = lane.ready.pop_front() else { break };
+                // A repetition has been counted already.
+                if row.meta.attempts == 0
+                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, now)
+                {
+                    steps.push(Step::Limit { row, until });
+                    continue;
+                }
+                let probe = gate == Some(Gate::HalfOpen);
+                lane.probe_now &= !probe;
+                lane.posting += 1;
+                self.posting += 1;
+                steps.push(Step::Start { row, probe });
+            }
+        }
+        steps
+    }
+
+    /// An attempt has ended: its slot is free, and its target may be in another health.
+    pub fn answered(&mut self, target: &str, probe: bool, signal: Signal, took: Duration) {
+        self.posting = self.posting.saturating_sub(1);
+        let lane = self.lane(target);
+        lane.posting = lane.posting.saturating_sub(1);
+        if signal != Signal::Nothing {
+            lane.pace = Some(lane.pace.map_or(took, |pace| (pace * 7 + took) / 8));
+        }
+        match signal {
+            Signal::Delivered | Signal::Alive => {
+                lane.failures = 0;
+                if lane.state.as_ref().is_some_and(|state| state.open.is_some()) {
+                    lane.commands.push_back(TargetCommand::Reached);
+                }
+            }
+            Signal::Failed => {
+                lane.failures = lane.failures.saturating_add(1);
+                if probe || lane.failures.is_multiple_of(THRESHOLD) {
+                    lane.commands.push_back(TargetCommand::Failed { failures: lane.failures });
+                }
+            }
+            Signal::Gone { url_hash } => lane.commands.push_back(TargetCommand::Gone { url_hash }),
+            Signal::Nothing => {}
+        }
+    }
+
+    /// An attempt was given up from here.
+    pub fn abandoned(&mut self, target: &str) {
+        self.answered(target, false, Signal::Nothing, Duration::ZERO);
+    }
+
+    /// Targets to be read from the journal, or written to with the command. Each must be
+    /// answered by [`Self::target_read`].
+    pub fn errands(&mut self) -> Vec<(String, Option<TargetCommand>)> {
+        let mut errands = Vec::new();
+        for (id, lane) in &mut self.lanes {
+            if lane.busy {
+                continue;
+            }
+            let command = lane.commands.pop_front();
+            if command.is_some() || lane.state.is_none() || lane.stale {
+                lane.busy = true;
+                lane.stale = false;
+                errands.push((id.clone(), command));
+            }
+        }
+        errands
+    }
+
+    /// A target as the journal has it.
+    pub fn target_read(&mut self, target: &str, state: TargetState) {
+        let lane = self.lane(target);
+        lane.busy = false;
+        let closed = state == TargetState::default();
+        if closed && lane.state.as_ref().is_some_and(|known| *known != state) {
+            lane.failures = 0;
+        }
+        lane.state = Some(state);
+        lane.follow_address();
+    }
+
+    /// Asks for every target that is not well to be read again: another process may have
+    /// changed it.
+    pub fn recheck(&mut self) {
+        for lane in self.lanes.values_mut() {
+            lane.stale |= lane.state.as_ref().is_some_and(|state| *state != TargetState::default());
+        }
+    }
+
+    /// The rate limit has changed: whoever waits asks again.
+    pub fn rate_limit_changed(&mut self) {
+        for lane in self.lanes.values_mut() {
+            lane.rate.forget_turns();
+        }
+    }
+
+    /// How many more may go under the rate limit, by target.
+    #[must_use]
+    pub fn free(&self, limit: u32, now: DateTime<Utc>) -> HashMap<String, usize> {
+        let free = |lane: &Lane| lane.rate.free(limit, now).unwrap_or(usize::MAX);
+        self.lanes.iter().map(|(id, lane)| (id.clone(), free(lane))).collect()
+    }
+
+    /// An attempt that was begun before these lanes existed is still under way.
+    pub fn adopt(&mut self, target: &str) {
+        self.posting += 1;
+        self.lane(target).posting += 1;
+    }
+
+    /// The rows that were claimed and not begun.
+    #[must_use]
+    pub fn into_waiting(self) -> Vec<Row> {
+        self.lanes.into_values().flat_map(|lane| lane.ready).collect()
+    }
+
+    /// Targets with a lane.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        self.lanes.keys().map(String::as_str)
+    }
+
+    /// Attempts under way.
+    #[must_use]
+    pub const fn posting(&self) -> usize {
+        self.posting
+    }
+
+    /// One entry per target.
+    #[must_use]
+    pub fn status(&self, now: DateTime<Utc>) -> Vec<TargetStatus> {
+        self.lanes
+            .iter()
+            .map(|(id, lane)| {
+                let gate = lane.state.as_ref().map_or(Gate::Closed, |state| state.gate(now));
+                TargetStatus {
+                    id: id.clone(),
+                    url: address::masked(&lane.url),
+                    breaker: gate.as_str().to_owned(),
+                    probe_at: if let Gate::Open(until) = gate { Some(until) } else { None },
+                    failures: lane.failures,
+                    in_flight: lane.posting,
+                }
+            })
+            .collect()
+    }
+}
+
+impl Lane {
+    /// A target that is gone comes back with another address.
+    fn follow_address(&mut self) {
+        let Some(gone) = self.state.as_ref().and_then(|state| state.disabled.as_ref()) else { return };
+        let url_hash = address::url_hash(&self.url);
+        if self.configured && *gone != url_hash {
+            self.commands.push_back(TargetCommand::Address { url_hash });
+        }
+    }
+}

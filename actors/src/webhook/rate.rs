@@ -1,0 +1,165 @@
+//! The rate limit of a target: so many deliveries in any 3,600 seconds. What is over it
+//! waits for its turn; nothing is dropped. Pure.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Duration, Utc};
+
+/// Length of the window.
+const WINDOW: Duration = Duration::hours(1);
+
+/// The deliveries of the last hour, and the turns already given to those that wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RateWindow {
+    /// When each delivery of the last hour was first tried, oldest first.
+    sent: VecDeque<DateTime<Utc>>,
+    /// Turns in the future that were given away, earliest first.
+    turns: VecDeque<DateTime<Utc>>,
+}
+
+/// Whether a delivery may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Now; it is counted.
+    Go,
+    /// Not before then.
+    Wait(DateTime<Utc>),
+}
+
+impl RateWindow {
+    /// A window as it was left by an earlier run. `sent` in any order.
+    #[must_use]
+    pub fn restored(mut sent: Vec<DateTime<Utc>>) -> Self {
+        sent.sort_unstable();
+        Self { sent: sent.into(), turns: VecDeque::new() }
+    }
+
+    /// Asks for one delivery under `limit` per hour; 0 = unlimited.
+    ///
+    /// Those that must wait get different turns, so that a long queue is not tried as a
+    /// whole whenever one place becomes free.
+    pub fn admit(&mut self, limit: u32, now: DateTime<Utc>) -> Admission {
+        self.forget(now);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        if limit == 0 || self.sent.len() < limit {
+            self.sent.push_back(now);
+            return Admission::Go;
+        }
+        // The delivery that must have left the window: the `limit`-th before this one.
+        let before = self.sent.len() + self.turns.len() - limit;
+        let leaving = if before < self.sent.len() {
+            self.sent.get(before)
+        } else {
+            self.turns.get(before - self.sent.len())
+        };
+        // Just after it has left: at the very instant it still counts.
+        let turn = leaving.copied().unwrap_or(now) + WINDOW + Duration::milliseconds(1);
+        self.turns.push_back(turn);
+        Admission::Wait(turn)
+    }
+
+    /// How many more may go now; `None` = unlimited.
+    #[must_use]
+    pub fn free(&self, limit: u32, now: DateTime<Utc>) -> Option<usize> {
+        let counted = self.sent.iter().filter(|at| **at + WINDOW >= now).count();
+        (limit > 0).then(|| usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(counted))
+    }
+
+    /// Takes all turns back: the limit has changed and whoever waits asks again.
+    pub fn forget_turns(&mut self) {
+        self.turns.clear();
+    }
+
+    fn forget(&mut self, now: DateTime<Utc>) {
+        while self.sent.front().is_some_and(|at| *at + WINDOW < now) {
+            self.sent.pop_front();
+        }
+        while self.turns.front().is_some_and(|turn| *turn <= now) {
+            self.turns.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        Utc.timestamp_opt(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn turn(seconds: i64) -> Admission {
+        Admission::Wait(at(seconds) + Duration::milliseconds(1))
+    }
+
+    #[test]
+    fn eight_deliveries_at_five_an_hour() {
+        let mut window = RateWindow::default();
+        for second in 0..5 {
+            assert_eq!(window.admit(5, at(second)), Admission::Go);
+        }
+        assert_eq!(window.free(5, at(5)), Some(0));
+        assert_eq!(window.admit(5, at(5)), turn(3_600));
+        assert_eq!(window.admit(5, at(6)), turn(3_601));
+        assert_eq!(window.admit(5, at(7)), turn(3_602));
+        // Their turns come.
+        for second in 3_601..3_604 {
+            assert_eq!(window.admit(5, at(second)), Admission::Go);
+        }
+    }
+
+    #[test]
+    fn a_long_queue_gets_turns_hour_after_hour() {
+        let mut window = RateWindow::default();
+        assert_eq!(window.admit(1, at(0)), Admission::Go);
+        let turns: Vec<_> = (0..3).map(|_| window.admit(1, at(1))).collect();
+        let step = WINDOW + Duration::milliseconds(1);
+        assert_eq!(turns, (1..=3).map(|n| Admission::Wait(at(0) + step * n)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_changed_limit_counts_what_was_sent() {
+        let mut window = RateWindow::restored(vec![at(2), at(0), at(1)]);
+        assert_eq!(window.admit(2, at(3)), turn(3_601));
+        window.forget_turns();
+        assert_eq!(window.free(4, at(3)), Some(1));
+        assert_eq!(window.admit(4, at(3)), Admission::Go);
+        assert_eq!(window.admit(4, at(3)), turn(3_600));
+        assert_eq!(window.admit(0, at(3)), Admission::Go);
+        assert_eq!(window.free(0, at(3)), None);
+    }
+
+    proptest! {
+        /// Whoever waits comes back at their turn; in no hour go more than the limit, and all go.
+        #[test]
+        fn never_over_the_limit_and_never_lost(
+            limit in 1_u32..6,
+            arrivals in proptest::collection::vec(0_i64..9_000, 1..40),
+        ) {
+            let mut window = RateWindow::default();
+            let mut waiting: std::collections::BTreeMap<(DateTime<Utc>, usize), ()> =
+                arrivals.iter().enumerate().map(|(n, second)| ((at(*second), n), ())).collect();
+            let mut gone: Vec<DateTime<Utc>> = Vec::new();
+            let mut asked = 0;
+            while let Some(((now, n), ())) = waiting.pop_first() {
+                asked += 1;
+                prop_assert!(asked < 40 * 41, "somebody asks for ever");
+                match window.admit(limit, now) {
+                    Admission::Go => gone.push(now),
+                    Admission::Wait(until) => {
+                        prop_assert!(until > now);
+                        waiting.insert((until, n), ());
+                    }
+                }
+            }
+            prop_assert_eq!(gone.len(), arrivals.len());
+            for start in &gone {
+                let within = gone.iter().filter(|at| *at >= start && **at <= *start + WINDOW).count();
+                prop_assert!(within <= limit as usize);
+            }
+        }
+    }
+}

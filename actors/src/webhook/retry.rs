@@ -1,0 +1,327 @@
+//! What an attempt came to, and what follows from it. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::egress::{Answer, SendError};
+use crate::mail::policy::RetryPolicy;
+
+/// The back-off never grows beyond this.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3_600);
+/// A base of zero must not make a busy loop.
+const SHORTEST_BACKOFF: Duration = Duration::from_millis(100);
+/// A receiver that asks for more gets this.
+const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(24);
+/// How long the built-in schedule goes on after the first attempt.
+const BUILT_IN_PATIENCE: TimeDelta = TimeDelta::days(3);
+
+/// What an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// The receiver took it.
+    Delivered,
+    /// It may go better another time.
+    Retry {
+        /// What went wrong.
+        why: String,
+        /// Not before this instant: the receiver asked for it.
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// The receiver is gone for good (410).
+    Gone,
+    /// It will not go better another time.
+    Permanent {
+        /// What went wrong.
+        why: String,
+        /// The receiver has answered, so it is alive.
+        answered: bool,
+    },
+}
+
+/// Classifies the result of an attempt.
+///
+/// Delivered: 2xx, unless the body is a JSON object with `"success": false`. To be
+/// repeated: that, 408, 429, 5xx, and everything that went wrong on the way. Gone: 410.
+/// The rest (redirects, other 4xx, refused by the guard) is permanent.
+#[must_use]
+pub fn classify(result: &Result<Answer, SendError>, now: DateTime<Utc>) -> Class {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(SendError::Refused(why)) => {
+            return Class::Permanent { why: why.clone(), answered: false };
+        }
+        Err(error) => return Class::Retry { why: error.to_string(), not_before: None },
+    };
+    match answer.status {
+        200..=299 if says_no(&answer.body) => Class::Retry {
+            why: format!("HTTP {} with \"success\": false", answer.status),
+            not_before: not_before(&answer.headers, now),
+        },
+        200..=299 => Class::Delivered,
+        408 | 429 | 500..=599 => Class::Retry {
+            why: format!("HTTP {}", answer.status),
+            not_before: not_before(&answer.headers, now),
+        },
+        410 => Class::Gone,
+        300..=399 => Class::Permanent {
+            why: format!("HTTP {}: redirects are not followed, configure the final address", answer.status),
+            answered: true,
+        },
+        status => Class::Permanent { why: format!("HTTP {status}"), answered: true },
+    }
+}
+
+/// Whether an answer is a JSON object with an explicit `"success": false`.
+fn says_no(body: &[u8]) -> bool {
+    // PHP files saved with a byte order mark send it.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return false;
+    }
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body)
+        .is_ok_and(|object| object.get("success") == Some(&serde_json::Value::Bool(false)))
+}
+
+/// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most 24 hours ahead.
+fn not_before(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let at = if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
+        // More digits than fit are certainly more than a day.
+        let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
+        now + TimeDelta::seconds(i64::from(seconds))
+    } else {
+        http_date(text)?
+    };
+    (at > now).then(|| at.min(now + LONGEST_RETRY_AFTER))
+}
+
+/// The three forms of RFC 9110 section 5.6.7.
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        .map(|at| at.and_utc())
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Another attempt.
+    At {
+        /// When.
+        due: DateTime<Utc>,
+        /// The receiver asked for a later time than the back-off.
+        asked: bool,
+    },
+    /// None.
+    GiveUp {
+        /// Why.
+        why: String,
+    },
+}
+
+/// A delivery that has just failed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Failed {
+    /// Attempts made, this one included; from 1.
+    pub attempts: u32,
+    /// When the first one was made.
+    pub first: DateTime<Utc>,
+    /// The receiver asked for no attempt before this instant.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+/// Decides on another attempt. `chance` is in `0.0..1.0`.
+#[must_use]
+pub fn next(policy: &RetryPolicy, failed: Failed, now: DateTime<Utc>, chance: f64) -> Next {
+    match policy.retries {
+        Some(retries) if failed.attempts > retries => {
+            return Next::GiveUp { why: format!("{} attempts failed", failed.attempts) };
+        }
+        None if now - failed.first >= BUILT_IN_PATIENCE => {
+            return Next::GiveUp { why: format!("{} attempts in three days failed", failed.attempts) };
+        }
+        _ => {}
+    }
+    let due = now + TimeDelta::from_std(backoff(policy.base, failed.attempts, chance)).unwrap_or_default();
+    match failed.not_before {
+        Some(asked) if asked > due => Next::At { due: asked, asked: true },
+        _ => Next::At { due, asked: false },
+    }
+}
+
+/// `base * 2^(attempts - 1)`, at most an hour, spread by ±20 %.
+fn backoff(base: Duration, attempts: u32, chance: f64) -> Duration {
+    base.max(SHORTEST_BACKOFF)
+        .saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)))
+        .min(LONGEST_BACKOFF)
+        .mul_f64(0.8 + 0.4 * chance)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use chrono::TimeZone as _;
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).unwrap()
+    }
+
+    fn answer(status: u16, body: &'static str) -> Result<Answer, SendError> {
+        let body = Bytes::from_static(body.as_bytes());
+        Ok(Answer { status, headers: HeaderMap::new(), body, truncated: false })
+    }
+
+    fn word(class: &Class) -> &'static str {
+        match class {
+            Class::Delivered => "delivered",
+            Class::Retry { .. } => "retry",
+            Class::Gone => "gone",
+            Class::Permanent { .. } => "permanent",
+        }
+    }
+
+    #[test]
+    fn answers() {
+        for (status, body, wanted) in [
+            (200, r#"{"success":true}"#, "delivered"),
+            (200, "", "delivered"),
+            (200, "<html>ok</html>", "delivered"),
+            (200, "[1]", "delivered"),
+            (200, r#"["success", false]"#, "delivered"),
+            (200, r#"{"success":null}"#, "delivered"),
+            (200, r#"{"success":"false"}"#, "delivered"),
+            (200, r#"{"a":{"success":false}}"#, "delivered"),
+            (200, r#"{"success":false"#, "delivered"),
+            (200, r#"{"success":false}"#, "retry"),
+            (201, " \n{\"message\":null, \"success\" : false}", "retry"),
+            (200, "\u{feff}{\"success\":false}", "retry"),
+            (201, "", "delivered"),
+            (202, "Accepted", "delivered"),
+            (204, "", "delivered"),
+            (301, "", "permanent"),
+            (304, "", "permanent"),
+            (307, r#"{"success":false}"#, "permanent"),
+            (400, "", "permanent"),
+            (401, "", "permanent"),
+            (404, "", "permanent"),
+            (408, "", "retry"),
+            (410, "", "gone"),
+            (415, "", "permanent"),
+            (429, "", "retry"),
+            (500, r#"{"success":true}"#, "retry"),
+            (502, "", "retry"),
+            (503, "", "retry"),
+            (599, "", "retry"),
+            (600, "", "permanent"),
+            (999, "", "permanent"),
+        ] {
+            assert_eq!(word(&classify(&answer(status, body), now())), wanted, "{status} {body}");
+        }
+        for (error, wanted) in [
+            (SendError::Timeout, "retry"),
+            (SendError::Connect("refused".to_owned()), "retry"),
+            (SendError::Transport("reset".to_owned()), "retry"),
+            (SendError::Refused("private".to_owned()), "permanent"),
+        ] {
+            assert_eq!(word(&classify(&Err(error), now())), wanted);
+        }
+    }
+
+    #[test]
+    fn retry_after() {
+        for (text, seconds) in [
+            ("0", None),
+            ("120", Some(120)),
+            (" 120 ", Some(120)),
+            ("86400", Some(86_400)),
+            ("999999", Some(86_400)),
+            ("99999999999999999999999", Some(86_400)),
+            ("Sun, 01 Mar 2026 12:01:00 GMT", Some(60)),
+            ("Sunday, 01-Mar-26 12:01:00 GMT", Some(60)),
+            ("Sun Mar  1 12:01:00 2026", Some(60)),
+            ("Tue, 01 Mar 2050 12:01:00 GMT", Some(86_400)),
+            ("Sun, 01 Mar 2026 11:59:00 GMT", None),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            let wanted = seconds.map(|seconds| now() + TimeDelta::seconds(seconds));
+            assert_eq!(not_before(&headers, now()), wanted, "{text:?}");
+        }
+    }
+
+    fn after(retries: Option<u32>, attempts: u32, hours: i64) -> Next {
+        let policy = RetryPolicy { retries, base: Duration::from_secs(2) };
+        let failed = Failed { attempts, first: now() - TimeDelta::hours(hours), not_before: None };
+        next(&policy, failed, now(), 0.5)
+    }
+
+    fn seconds(next: Next) -> Option<i64> {
+        match next {
+            Next::At { due, .. } => Some((due - now()).num_seconds()),
+            Next::GiveUp { .. } => None,
+        }
+    }
+
+    #[test]
+    fn the_schedule() {
+        let waits: Vec<_> = (1..=14).map(|n| seconds(after(None, n, 0)).unwrap()).collect();
+        assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600, 3600]);
+        assert_eq!(seconds(after(None, 80, 71)), Some(3_600));
+        assert_eq!(seconds(after(None, 80, 72)), None);
+        assert_eq!(seconds(after(Some(3), 3, 1_000)), Some(8));
+        assert_eq!(seconds(after(Some(3), 4, 0)), None);
+        assert_eq!(seconds(after(Some(0), 1, 0)), None);
+    }
+
+    #[test]
+    fn the_receiver_may_ask_for_a_later_time_not_for_an_earlier_one() {
+        let policy = RetryPolicy { retries: None, base: Duration::from_secs(60) };
+        let with = |seconds| {
+            let not_before = Some(now() + TimeDelta::seconds(seconds));
+            next(&policy, Failed { attempts: 1, first: now(), not_before }, now(), 0.5)
+        };
+        assert_eq!(with(300), Next::At { due: now() + TimeDelta::seconds(300), asked: true });
+        assert_eq!(with(10), Next::At { due: now() + TimeDelta::seconds(60), asked: false });
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_bounded_and_never_zero(
+            base_ms in 0_u64..700_000, attempts in 1_u32..u32::MAX, chance in 0.0..1.0_f64,
+            asked in proptest::option::of(0_i64..86_400),
+        ) {
+            let policy = RetryPolicy { retries: None, base: Duration::from_millis(base_ms) };
+            let not_before = asked.map(|seconds| now() + TimeDelta::seconds(seconds));
+            let failed = Failed { attempts, first: now(), not_before };
+            let Next::At { due, .. } = next(&policy, failed, now(), chance) else {
+                return Err(TestCaseError::fail("gave up on the first day"));
+            };
+            prop_assert!(due >= now() + TimeDelta::milliseconds(80));
+            prop_assert!(not_before.is_none_or(|asked| due >= asked));
+            prop_assert!(due <= now() + TimeDelta::hours(24));
+        }
+
+        #[test]
+        fn exactly_as_many_retries_as_configured(retries in 0_u32..=10) {
+            let policy = RetryPolicy { retries: Some(retries), base: Duration::ZERO };
+            let mut attempts = 1;
+            while let Next::At { .. } =
+                next(&policy, Failed { attempts, first: now(), not_before: None }, now(), 0.0)
+            {
+                attempts += 1;
+            }
+            prop_assert_eq!(attempts, retries + 1);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The journal under test, with the invariants checked after every commit.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use render_signal_actors::kernel::event::{Recorded, StreamId};
+use render_signal_actors::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+use render_signal_actors::kernel::journal::{
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
+    Queue, VerifyReport,
+};
+use render_signal_actors::kernel::projection::Views;
+use tokio::sync::watch;
+
+use crate::chaos::{self, Chaos};
+use crate::receiver::Inbox;
+
+/// Faults of the journal, drawn from the run's chaos; quiet while the checker itself looks.
+pub struct JournalFaults {
+    pub chaos: Chaos,
+    pub quiet: AtomicBool,
+    pub drawn: AtomicU64,
+}
+
+impl Faults for JournalFaults {
+    fn next(&self, point: FaultPoint) -> Fault {
+        if self.quiet.load(Ordering::SeqCst) {
+            return Fault::Ok;
+        }
+        let fault = match self.chaos.draw_journal() {
+            chaos::Fault::Ok | chaos::Fault::CrashBefore | chaos::Fault::CrashAfter => return Fault::Ok,
+            chaos::Fault::Error if self.chaos.below(2) == 0 => Fault::IndeterminateNotWritten,
+            chaos::Fault::Error => Fault::Rejected,
+            chaos::Fault::DoneButError => Fault::IndeterminateWritten,
+            // A journal that takes minutes is a journal that does not answer.
+            chaos::Fault::Delay(wait) => Fault::Delay(wait.min(Duration::from_secs(4))),
+        };
+        self.chaos.note(format!("journal {point:?}: {fault:?}"));
+        self.drawn.fetch_add(1, Ordering::SeqCst);
+        fault
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    head: u64,
+    versions: HashMap<StreamId, u64>,
+    fences: BTreeMap<String, u64>,
+}
+
+/// See the module page.
+pub struct Checked {
+    pub inner: Arc<MemoryJournal>,
+    pub faults: Arc<JournalFaults>,
+    pub inbox: Inbox,
+    seen: Mutex<Seen>,
+}
+
+impl Checked {
+    pub fn new(inner: Arc<MemoryJournal>, faults: Arc<JournalFaults>, inbox: Inbox) -> Self {
+        Self { inner, faults, inbox, seen: Mutex::default() }
+    }
+
+    /// Runs `look` without faults. Nothing else can run meanwhile: the memory journal
+    /// answers without waiting when no fault is drawn.
+    pub async fn quietly<T>(&self, look: impl Future<Output = T>) -> T {
+        self.faults.quiet.store(true, Ordering::SeqCst);
+        let found = look.await;
+        self.faults.quiet.store(false, Ordering::SeqCst);
+        found
+    }
+
+    async fn check(&self) {
+        let from = self.seen.lock().unwrap().head;
+        let new = self.quietly(self.inner.read_log(from, usize::MAX)).await.expect("the log");
+        let mut seen = self.seen.lock().unwrap();
+        for event in new {
+            self.check_event(&mut seen, &event);
+        }
+    }
+
+    fn check_event(&self, seen: &mut Seen, event: &Recorded) {
+        assert_eq!(event.position, seen.head + 1, "INVARIANT: positions are gapless");
+        seen.head = event.position;
+        let version = seen.versions.entry(event.stream.clone()).or_default();
+        assert_eq!(event.version, *version + 1, "INVARIANT: versions of {} are gapless", event.stream);
+        *version = event.version;
+        let text = |field: &str| event.payload[field].as_str().unwrap_or_default().to_owned();
+        match event.kind.as_str() {
+            "delivery.succeeded" => {
+                let id = format!("msg_{}_{}", text("email_id"), text("target"));
+                assert!(self.inbox.has(&id), "INVARIANT: {id} is recorded as delivered, nobody received it");
+            }
+            "lease.acquired" | "lease.taken_over" => {
+                let fence = event.payload["fence"].as_u64().expect("a fence");
+                let last = seen.fences.entry(event.stream.to_string()).or_default();
+                assert!(fence > *last, "INVARIANT: fences increase ({last} then {fence})");
+                *last = fence;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for Checked {
+    async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
+        let answer = self.inner.append(commit).await;
+        self.check().await;
+        answer
+    }
+    async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
+        self.inner.read_stream(stream, after).await
+    }
+    async fn read_log(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
+        self.inner.read_log(after, limit).await
+    }
+    async fn head(&self) -> Result<u64, JournalError> {
+        self.inner.head().await
+    }
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
+        self.inner.claim(request).await
+    }
+    async fn hasten(
+        &self,
+        queue: Queue,
+        partition: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, JournalError> {
+        self.inner.hasten(queue, partition, now).await
+    }
+    async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {
+        self.inner.next_due(queue).await
+    }
+    async fn outbox(&self, queue: Queue, limit: usize) -> Result<Vec<OutboxRow>, JournalError> {
+        self.inner.outbox(queue, limit).await
+    }
+    async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
+        self.inner.body(key).await
+    }
+    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
+        self.inner.raise_fence(lease).await
+    }
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
+        self.inner.purge(now).await
+    }
+    fn hints(&self) -> watch::Receiver<Hint> {
+        self.inner.hints()
+    }
+    fn views(&self) -> Views {
+        self.inner.views()
+    }
+    fn durability(&self) -> Durability {
+        self.inner.durability()
+    }
+    async fn verify(&self) -> Result<VerifyReport, JournalError> {
+        self.inner.verify().await
+    }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

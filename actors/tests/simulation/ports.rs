@@ -1,0 +1,179 @@
+//! The other ports: lease, documents, copies, receivers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::store::{DocumentStore, Expect, Read, Stamp, StoreError};
+use render_signal_actors::egress::{Answer, SendError};
+use render_signal_actors::lock::store::{Attempt, LeaseError, LeaseStore, Renewal};
+use render_signal_actors::r2::{Copied, Job, LinkStore};
+use render_signal_actors::webhook::port::{Outgoing, Receiver};
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::chaos::Chaos;
+use crate::receiver::Inbox;
+
+/// Who has the lease, and until when. All workers of a run share it.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<Mutex<Option<(String, Instant)>>>);
+
+/// One worker's view of the registry.
+pub struct SimLease {
+    pub registry: Registry,
+    pub worker: String,
+    pub chaos: Chaos,
+}
+
+impl SimLease {
+    fn unknown(&self) -> LeaseError {
+        LeaseError { what: "of the simulation".to_owned(), why: "no answer".to_owned() }
+    }
+}
+
+#[async_trait]
+impl LeaseStore for SimLease {
+    async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError> {
+        let asked = Instant::now();
+        self.chaos
+            .through("lease.acquire", || {
+                let mut held = self.registry.0.lock().unwrap();
+                match &*held {
+                    Some((holder, until)) if *holder != self.worker && *until > Instant::now() => {
+                        Attempt::HeldBy(holder.clone())
+                    }
+                    _ => {
+                        *held = Some((self.worker.clone(), asked + ttl));
+                        Attempt::Granted
+                    }
+                }
+            })
+            .await
+            .map_err(|_| self.unknown())
+    }
+
+    async fn renew(&self, ttl: Duration) -> Result<Renewal, LeaseError> {
+        let asked = Instant::now();
+        self.chaos
+            .through("lease.renew", || {
+                let mut held = self.registry.0.lock().unwrap();
+                match &mut *held {
+                    Some((holder, until)) if *holder == self.worker && *until > Instant::now() => {
+                        *until = asked + ttl;
+                        Renewal::Renewed
+                    }
+                    _ => Renewal::Lost,
+                }
+            })
+            .await
+            .map_err(|_| self.unknown())
+    }
+
+    async fn release(&self) -> Result<(), LeaseError> {
+        self.chaos
+            .through("lease.release", || {
+                let mut held = self.registry.0.lock().unwrap();
+                if held.as_ref().is_some_and(|(holder, _)| *holder == self.worker) {
+                    *held = None;
+                }
+            })
+            .await
+            .map_err(|_| self.unknown())
+    }
+
+    fn warning(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Documents that an operator changes while everything else goes wrong.
+#[derive(Clone)]
+pub struct SimDocuments {
+    pub values: Arc<Mutex<std::collections::BTreeMap<Key, Value>>>,
+    pub version: tokio::sync::watch::Sender<u64>,
+    pub chaos: Chaos,
+}
+
+impl SimDocuments {
+    pub fn new(chaos: Chaos) -> Self {
+        Self { values: Arc::default(), version: tokio::sync::watch::Sender::new(0), chaos }
+    }
+
+    pub fn put(&self, key: Key, value: Value) {
+        self.values.lock().unwrap().insert(key, value);
+        self.version.send_modify(|n| *n += 1);
+    }
+}
+
+#[async_trait]
+impl DocumentStore for SimDocuments {
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        let failed = |_| StoreError::Unreadable { what: format!("{key}"), why: "no answer".to_owned() };
+        self.chaos
+            .through("documents.read", || match self.values.lock().unwrap().get(&key) {
+                Some(value) => {
+                    let text = value.to_string();
+                    Read::Found { stamp: Stamp(text.clone()), text }
+                }
+                None => Read::Absent,
+            })
+            .await
+            .map_err(failed)
+    }
+
+    async fn changed(&self) {
+        // The sender lives as long as the run.
+        drop(self.version.subscribe().changed().await);
+    }
+
+    async fn write(&self, key: Key, value: &Value, _: &Expect) -> Result<Stamp, StoreError> {
+        self.put(key, value.clone());
+        Ok(Stamp(value.to_string()))
+    }
+}
+
+/// Copies that sometimes fail: the source link must then be sent.
+pub struct SimLinks(pub Chaos);
+
+#[async_trait]
+impl LinkStore for SimLinks {
+    async fn offload(&self, job: Job) -> Result<Copied, String> {
+        self.0
+            .through("r2", || Copied {
+                source_url: job.link.raw_url.clone(),
+                r2_url: format!("https://r2.example/{}", job.email_id),
+                original_filename: None,
+            })
+            .await
+            .map_err(|_| "the worker did not answer".to_owned())
+    }
+}
+
+/// All receivers: they share one inbox.
+pub struct SimReceiver {
+    pub inbox: Inbox,
+    pub chaos: Chaos,
+}
+
+#[async_trait]
+impl Receiver for SimReceiver {
+    async fn post(&self, request: Outgoing) -> Result<Answer, SendError> {
+        let id = request.headers.get("webhook-id").expect("a webhook-id").to_str().unwrap().to_owned();
+        let answered =
+            tokio::time::timeout(request.timeout, self.inbox.post(&self.chaos, &id, &request.body)).await;
+        match answered {
+            Err(_) => Err(SendError::Timeout),
+            Ok(Err(_)) => Err(SendError::Transport("the connection broke".to_owned())),
+            Ok(Ok(status)) => Ok(Answer {
+                status,
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(b"{}"),
+                truncated: false,
+            }),
+        }
+    }
+}

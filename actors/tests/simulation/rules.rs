@@ -1,0 +1,53 @@
+//! What must hold after every step, whatever goes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::receiver::Inbox;
+
+/// What becomes of a mail in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Delivered under these webhook ids.
+    Delivered(Vec<String>),
+    /// Nothing is sent and it is marked read.
+    IgnoredAndMarked,
+    /// Nothing is sent and it is left alone.
+    LeftAlone,
+}
+
+/// The expectations of one run, by the test's name of each mail.
+pub struct Rules {
+    fates: Mutex<BTreeMap<u32, Fate>>,
+    inbox: Inbox,
+}
+
+impl Rules {
+    pub fn new(inbox: Inbox) -> Self {
+        Self { fates: Mutex::default(), inbox }
+    }
+
+    pub fn expect(&self, label: u32, fate: Fate) {
+        self.fates.lock().unwrap().insert(label, fate);
+    }
+
+    /// A mail is about to be marked read on the server.
+    pub fn may_be_seen(&self, label: u32) {
+        match &self.fates.lock().unwrap()[&label] {
+            Fate::Delivered(ids) => {
+                for id in ids {
+                    assert!(
+                        self.inbox.has(id),
+                        "INVARIANT: mail {label} was marked read before {id} was delivered"
+                    );
+                }
+            }
+            Fate::IgnoredAndMarked => {}
+            Fate::LeftAlone => panic!("INVARIANT: mail {label} was marked read, and must be left alone"),
+        }
+    }
+
+    pub fn fates(&self) -> BTreeMap<u32, Fate> {
+        self.fates.lock().unwrap().clone()
+    }
+}

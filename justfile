@@ -1,0 +1,36 @@
+# `just` alone lists the recipes. None of them is needed: ./run-tests and cargo do it all.
+
+_list:
+    @just --list
+
+# Format, licences, clippy and every test: what must pass before a push
+check:
+    ./.ci/run
+
+# Every test, installing what is missing; `just test lease` runs some
+test *filter:
+    ./run-tests {{filter}}
+
+# The whole job on sample mails
+demo *arguments:
+    cargo run --release -- demo {{arguments}}
+
+# Mails per second, CPU per mail, latency, memory, start-up, and the raw limits beside them
+bench *arguments:
+    cargo bench --bench throughput -- {{arguments}}
+
+# Replays one seed of the simulation, or all of them
+sim seed="":
+    {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --release --lib sim -- --nocapture
+
+# Writes docs/EVENTS.md anew from the registry of events
+events:
+    UPDATE_DOCS=1 cargo test -p render-signal-actors --lib events_doc
+
+# Licences and bans, and (with network) known advisories
+deny:
+    cargo deny check
+
+# The container
+image:
+    docker build -t render-signal .

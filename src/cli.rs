@@ -1,0 +1,351 @@
+//! The command line. This file is what `--help` says; it is written for somebody who
+//! has never seen the program.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The exit codes, as shown under `--help` (and checked against [`crate::exit::Exit`]).
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0   all is well
+  1   the command found something wrong, or failed: the demo lost a mail, verify found a
+      problem, a delivery to retry is unknown
+  2   wrong usage
+  3   configuration: variables are missing or malformed (all of them are listed)
+  4   the journal cannot be used: damaged, written by a newer version, or on a disk that
+      does not survive a deploy
+  5   doctor could not reach a configured server
+  70  an actor failed again and again; the supervisor gave up (start the program again)";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  EMAIL_ADDRESS=me@example.fr EMAIL_PASSWORD=… IMAP_SERVER=imap.example.fr \\
+  WEBHOOK_URL=https://hook.eu2.make.com/… render-signal serve
+  MAIL_SOURCE=maildir:/var/mail/me WEBHOOK_URL=… render-signal serve
+
+SIGTERM and SIGINT stop in order within 25 seconds: /readyz answers 503, no new mail is
+taken, deliveries under way finish or are given back, then the journal is closed.
+Stopping it in any other way (kill -9, power cut) loses nothing either.";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  render-signal demo                 watch, then drop mails of your own into its Maildir
+  render-signal demo --once          end when settled; exit code 1 if anything was lost
+  render-signal demo --once --lang fr --mails 500";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  render-signal explain mail.eml
+  render-signal explain --at 2026-11-22T19:30:00+01:00 mail.eml     what if it came then?
+  render-signal explain --config ./documents --json - < mail.eml    nothing but a folder
+
+Nothing is sent or stored. FILE.eml may be \"-\" for standard input.
+The JSON form is stable: email_id, sender, subject, subject_group, is_reply, detector,
+delivery_time, urgent, links, decision (deliver, hold, ignore, quarantine), reason,
+hold_until, deliveries; null where nothing applies.";
+
+const EVENTS_EXAMPLES: &str = "\
+Examples:
+  render-signal events tail -n 50
+  render-signal events tail --follow --stream-prefix delivery-
+  render-signal events show mail-0a1b2c3d4e5f60718293a4b5c6d7e8f9
+  render-signal events verify            exit code 1 when something is wrong
+
+The commands read the journal of a running server without disturbing it.
+docs/EVENTS.md describes every kind of event.";
+
+const DELIVERIES_EXAMPLES: &str = "\
+Examples:
+  render-signal deliveries list                        everything that waits
+  render-signal deliveries list --state dead --json
+  render-signal deliveries retry 0a1b…f9/default       one dead letter, by its id
+  render-signal deliveries retry --all-dead
+
+A retried delivery has the same webhook-id and the same bytes as before. A running
+server takes it up within a second; otherwise the next one to start does.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Checks the environment, the journal and the configuration documents, logs in to the
+mailbox, and connects to every server that deliveries or offloads would use. Nothing is
+posted, marked or changed. One line each: ok, warn or fail, and what to do.
+
+Examples:
+  render-signal doctor
+  render-signal doctor --json | jq '.checks[] | select(.state != \"ok\")'";
+
+/// Turns mails into signed webhooks and never loses one.
+///
+/// Watches a mailbox, decides what each mail means, moves the files it links to into
+/// Cloudflare R2, and posts a signed webhook to the right target. Start with
+/// `render-signal demo`: it needs nothing.
+#[derive(Debug, Parser)]
+#[command(name = "render-signal", version, after_long_help = EXIT_CODES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the service: mailbox, deliveries, health and metrics over HTTP
+    #[command(after_long_help = SERVE_EXAMPLES)]
+    Serve,
+    /// See the whole job on sample mails; needs nothing but this program
+    #[command(after_long_help = DEMO_EXAMPLES)]
+    Demo(DemoArgs),
+    /// Say why a mail would or would not trigger a webhook
+    #[command(after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
+    /// Read and check the journal
+    #[command(subcommand, after_long_help = EVENTS_EXAMPLES)]
+    Events(EventsCommand),
+    /// See what waits, and send dead letters again
+    #[command(subcommand, after_long_help = DELIVERIES_EXAMPLES)]
+    Deliveries(DeliveriesCommand),
+    /// Check the configuration and reach every configured server
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End when everything is settled; exit code 1 if a mail was lost or a signature wrong
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Also bring this many ordinary mails at once, to see it work at speed
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20_000))]
+    pub(crate) mails: u32,
+    /// Language of what it says; by default that of LC_ALL, LC_MESSAGES or LANG
+    #[arg(long, value_enum)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// French
+    Fr,
+    /// English
+    En,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Decide as if it were this instant (RFC 3339), instead of now
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub(crate) at: Option<DateTime<Utc>>,
+    /// Read the documents from this folder of JSON files instead of the store
+    #[arg(long, value_name = "DIR")]
+    pub(crate) config: Option<PathBuf>,
+    /// The mail; "-" is standard input
+    #[arg(value_name = "FILE.eml")]
+    pub(crate) file: PathBuf,
+}
+
+/// Which journal to read.
+#[derive(Debug, Args)]
+pub(crate) struct JournalArgs {
+    /// File of the journal; by default the one `serve` would use
+    #[arg(long, value_name = "FILE")]
+    pub(crate) journal: Option<PathBuf>,
+}
+
+/// The `events` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Print the last events, and with --follow those to come
+    Tail(TailArgs),
+    /// Print one stream, such as mail-<email_id>
+    Show(ShowArgs),
+    /// Read the whole journal and check it
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `events tail`.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// How many events to start with
+    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
+    pub(crate) lines: usize,
+    /// Keep printing as events happen
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only streams that begin with this, such as delivery-
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    pub(crate) stream_prefix: String,
+    /// One JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `events show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Name of the stream
+    #[arg(value_name = "STREAM")]
+    pub(crate) stream: String,
+    /// One JSON object per line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `events verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// The `deliveries` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeliveriesCommand {
+    /// Print what has not been delivered, and why
+    List(ListArgs),
+    /// Send dead letters again
+    Retry(RetryArgs),
+}
+
+/// Arguments of `deliveries list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only those in this state
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<DeliveryState>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeliveryState {
+    /// Decided and not tried yet
+    Waiting,
+    /// Failed, and will be tried again
+    Retrying,
+    /// Over the rate limit
+    RateLimited,
+    /// The mail waits for a window, a switch or a day
+    Held,
+    /// Given up after the last retry; kept until you retry it
+    Dead,
+    /// The receiver took it (only listed when asked for)
+    Delivered,
+}
+
+/// Arguments of `deliveries retry`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).multiple(false)))]
+pub(crate) struct RetryArgs {
+    /// Ids as printed by `deliveries list`: <email_id>/<target>
+    #[arg(value_name = "ID", group = "which")]
+    pub(crate) ids: Vec<String>,
+    /// Every dead letter
+    #[arg(long, group = "which")]
+    pub(crate) all_dead: bool,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.with_timezone(&Utc))
+        .map_err(|error| format!("{error}; write it like 2026-11-22T19:30:00+01:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("render-signal").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_form_is_understood() {
+        for line in [
+            "serve",
+            "demo",
+            "demo --once --lang fr --mails 500",
+            "explain mail.eml",
+            "explain --json --at 2026-11-22T19:30:00+01:00 --config documents -",
+            "events tail",
+            "events tail -n 50 --follow --stream-prefix delivery- --json",
+            "events show mail-1 --journal x.db",
+            "events verify --json",
+            "deliveries list --state dead --json",
+            "deliveries retry a/default b/default",
+            "deliveries retry --all-dead",
+            "doctor --json",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_2() {
+        for line in [
+            "nonsense",
+            "explain",
+            "explain --at yesterday mail.eml",
+            "deliveries retry",
+            "deliveries retry a/default --all-dead",
+            "deliveries list --state gone",
+            "demo --lang de",
+            "events show",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+        assert_eq!(parse("--help").expect_err("help").kind(), ErrorKind::DisplayHelp);
+        assert_eq!(parse("--help").expect_err("help").exit_code(), 0);
+    }
+
+    #[test]
+    fn an_instant_may_have_any_offset() {
+        let Ok(Cli { command: Command::Explain(args) }) =
+            parse("explain --at 2026-11-22T19:30:00+01:00 mail.eml")
+        else {
+            panic!("not understood")
+        };
+        assert_eq!(args.at.map(|at| at.to_rfc3339()), Some("2026-11-22T18:30:00+00:00".to_owned()));
+    }
+}

@@ -1,0 +1,240 @@
+//! `deliveries list`: what has not arrived, and why.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::readmodel::queries::{
+    DeliveryFilter, DeliveryRow, MailFilter, MailRow, deliveries, mail_story, mails,
+};
+use serde::Serialize;
+
+use crate::cli::{DeliveryState, ListArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Output, Style, fit};
+
+/// One line of the list: a delivery, or a mail that is held before it has any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Item {
+    /// What `deliveries retry` takes: `<email_id>/<target>`; of a held mail its `email_id`.
+    id: String,
+    email_id: String,
+    target: Option<String>,
+    state: DeliveryState,
+    reason: Option<String>,
+    attempts: u64,
+    last_status: Option<u16>,
+    next_at: Option<DateTime<Utc>>,
+    since: DateTime<Utc>,
+    sender: String,
+    subject: String,
+}
+
+impl DeliveryState {
+    /// The read model's word for it; held mails are not deliveries yet.
+    const fn stored(self) -> Option<&'static str> {
+        match self {
+            Self::Waiting => Some("waiting"),
+            Self::Retrying => Some("retrying"),
+            Self::RateLimited => Some("held_rate"),
+            Self::Dead => Some("dead_lettered"),
+            Self::Delivered => Some("delivered"),
+            Self::Held => None,
+        }
+    }
+
+    fn of(stored: &str) -> Self {
+        match stored {
+            "retrying" => Self::Retrying,
+            "held_rate" => Self::RateLimited,
+            "dead_lettered" => Self::Dead,
+            "delivered" => Self::Delivered,
+            _ => Self::Waiting,
+        }
+    }
+
+    const fn style(self) -> Style {
+        match self {
+            Self::Dead => Style::Bad,
+            Self::Retrying | Self::RateLimited | Self::Held => Style::Warn,
+            Self::Waiting => Style::Dim,
+            Self::Delivered => Style::Good,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+            Self::RateLimited => "rate-limited",
+            Self::Held => "held",
+            Self::Dead => "dead",
+            Self::Delivered => "delivered",
+        }
+    }
+}
+
+fn of_delivery(row: DeliveryRow, mail: Option<MailRow>) -> Item {
+    let (sender, subject) = mail.map_or_else(Default::default, |mail| (mail.sender, mail.subject));
+    Item {
+        id: format!("{}/{}", row.email_id, row.target),
+        state: DeliveryState::of(&row.state),
+        reason: row.last_error,
+        attempts: row.attempts,
+        last_status: row.last_status,
+        next_at: row.next_at,
+        since: row.routed_at,
+        target: Some(row.target),
+        email_id: row.email_id,
+        sender,
+        subject,
+    }
+}
+
+fn of_held(row: MailRow) -> Item {
+    Item {
+        id: row.email_id.clone(),
+        email_id: row.email_id,
+        target: None,
+        state: DeliveryState::Held,
+        reason: row.reason,
+        attempts: 0,
+        last_status: None,
+        next_at: row.hold_until,
+        since: row.received_at,
+        sender: row.sender,
+        subject: row.subject,
+    }
+}
+
+/// Prints the list.
+pub(crate) async fn list(journal: Arc<dyn Journal>, args: &ListArgs, out: &mut Output) -> Outcome {
+    let items = items(journal.as_ref(), args.state, args.limit).await?;
+    if args.json {
+        out.json_pretty(&items)?;
+        return Ok(Exit::Ok);
+    }
+    for item in &items {
+        out.line(line(item, out))?;
+    }
+    let more = if items.len() >= args.limit { ", and perhaps more (--limit)" } else { "" };
+    out.line(match items.len() {
+        0 => out.styled(Style::Good, "nothing waits"),
+        n => out.styled(Style::Bold, &format!("{n} listed{more}")),
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// Held mails first, then deliveries, oldest first.
+async fn items(
+    journal: &dyn Journal,
+    state: Option<DeliveryState>,
+    limit: usize,
+) -> Result<Vec<Item>, Failure> {
+    journal
+        .views()
+        .read(move |db| {
+            let mut items = Vec::new();
+            if matches!(state, None | Some(DeliveryState::Held)) {
+                let filter = MailFilter { stage: Some("held".to_owned()), limit, ..MailFilter::default() };
+                items.extend(mails(db, &filter)?.into_iter().rev().map(of_held));
+            }
+            if state != Some(DeliveryState::Held) {
+                let stored = state.and_then(DeliveryState::stored).map(str::to_owned);
+                let filter = DeliveryFilter { state: stored, limit, ..DeliveryFilter::default() };
+                for row in deliveries(db, &filter)? {
+                    let mail = mail_story(db, &row.email_id)?.map(|story| story.mail);
+                    items.push(of_delivery(row, mail));
+                }
+            }
+            items.truncate(limit);
+            Ok(items)
+        })
+        .await
+        .map_err(|error| Failure::journal(error.to_string()))
+}
+
+fn line(item: &Item, out: &Output) -> String {
+    let mut about = Vec::new();
+    if let Some(reason) = &item.reason {
+        about.push(reason.clone());
+    }
+    if item.attempts > 0 {
+        about.push(format!("{} attempts", item.attempts));
+    }
+    if let Some(next) = item.next_at.filter(|_| item.state != DeliveryState::Dead) {
+        about.push(format!("until {}", next.to_rfc3339_opts(SecondsFormat::Secs, true)));
+    }
+    format!(
+        "{}  {}  {:<40}  {}",
+        out.styled(item.state.style(), &format!("{:<12}", item.state.word())),
+        item.id,
+        fit(&item.subject, 40),
+        out.styled(Style::Dim, &about.join("; "))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::kernel::clock::World;
+    use render_signal_actors::kernel::event::{DomainEvent as _, NewEvent};
+    use render_signal_actors::kernel::journal::memory::MemoryJournal;
+    use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
+    use render_signal_actors::mail::HoldReason;
+    use render_signal_actors::mail::life::{Held, MailEvent, mail_stream};
+    use render_signal_actors::readmodel;
+    use render_signal_actors::webhook::state::{DeadLettered, DeliveryEvent, delivery_stream};
+
+    use super::*;
+    use crate::demo::ledger::tests::{received, routed};
+
+    async fn journal() -> MemoryJournal {
+        let world = World::real();
+        let journal = MemoryJournal::new(world.clone(), readmodel::all());
+        let new = |events: &[MailEvent]| -> Vec<NewEvent> {
+            events.iter().map(|event| event.to_new(world.ids.next()).unwrap()).collect()
+        };
+        let dead = DeliveryEvent::DeadLettered(DeadLettered {
+            email_id: "a".into(),
+            target: "default".into(),
+            why: "HTTP 404".into(),
+            attempts: 1,
+        });
+        let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 1 });
+        let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };
+        let commit = Commit {
+            at: world.now(),
+            writes: vec![
+                write(mail_stream("a"), new(&[received("a", "01"), routed("default")])),
+                write(delivery_stream("a", "default"), vec![dead.to_new(world.ids.next()).unwrap()]),
+                write(mail_stream("b"), new(&[received("b", "02"), held])),
+                write(mail_stream("c"), new(&[received("c", "03"), routed("default")])),
+            ],
+            ..Commit::default()
+        };
+        journal.append(commit).await.unwrap();
+        journal
+    }
+
+    async fn ids(state: Option<DeliveryState>, limit: usize) -> Vec<String> {
+        items(&journal().await, state, limit).await.unwrap().into_iter().map(|item| item.id).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_listed_depends_on_the_state_asked_for() {
+        assert_eq!(ids(None, 10).await, ["b", "a/default", "c/default"]);
+        assert_eq!(ids(Some(DeliveryState::Dead), 10).await, ["a/default"]);
+        assert_eq!(ids(Some(DeliveryState::Held), 10).await, ["b"]);
+        assert_eq!(ids(Some(DeliveryState::Waiting), 10).await, ["c/default"]);
+        assert_eq!(ids(Some(DeliveryState::Delivered), 10).await, [""; 0]);
+        assert_eq!(ids(None, 2).await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_item_names_its_mail() {
+        let items = items(&journal().await, Some(DeliveryState::Dead), 10).await.unwrap();
+        assert_eq!(items[0].sender, "production@media-solution.example");
+        assert!(items[0].subject.contains("Lot 42"));
+        assert_eq!(items[0].target.as_deref(), Some("default"));
+    }
+}

@@ -1,0 +1,171 @@
+//! `events tail | show | verify`: the journal as it is, while a server may be writing it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use render_signal_actors::kernel::event::{Recorded, StreamId};
+use render_signal_actors::kernel::journal::Journal;
+
+use crate::cli::{ShowArgs, TailArgs, VerifyArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal::refused;
+use crate::output::{Output, Style};
+
+/// Events read at a time.
+const PAGE: usize = 500;
+/// How often `--follow` looks: another process's commits send no hints here.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Prints the last events, and those to come.
+pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> Outcome {
+    let head = journal.head().await.map_err(|error| refused(&error))?;
+    for event in last(journal.as_ref(), head, args.lines, &args.stream_prefix).await? {
+        print(out, &event, args.json)?;
+    }
+    if !args.follow {
+        return Ok(Exit::Ok);
+    }
+    let mut position = head;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        loop {
+            let page = journal.read_log(position, PAGE).await.map_err(|error| refused(&error))?;
+            let Some(newest) = page.last() else { break };
+            position = newest.position;
+            for event in page.iter().filter(|event| event.stream.as_str().starts_with(&args.stream_prefix)) {
+                print(out, event, args.json)?;
+            }
+        }
+    }
+}
+
+/// The last `count` events of matching streams, oldest first. Positions are gapless, so
+/// the log can be read from its end in pages.
+async fn last(
+    journal: &dyn Journal,
+    head: u64,
+    count: usize,
+    prefix: &str,
+) -> Result<Vec<Recorded>, Failure> {
+    let page = if prefix.is_empty() { count.clamp(1, PAGE) } else { PAGE };
+    let step = u64::try_from(page).unwrap_or(u64::MAX);
+    let mut pages: Vec<Vec<Recorded>> = Vec::new();
+    let mut found = 0;
+    let mut end = head;
+    while end > 0 && found < count {
+        let start = end.saturating_sub(step);
+        let mut events = journal.read_log(start, page).await.map_err(|error| refused(&error))?;
+        events.retain(|event| event.position <= end && event.stream.as_str().starts_with(prefix));
+        found += events.len();
+        pages.push(events);
+        end = start;
+    }
+    let mut all: Vec<Recorded> = pages.into_iter().rev().flatten().collect();
+    all.drain(..all.len().saturating_sub(count));
+    Ok(all)
+}
+
+/// Prints one stream.
+pub(crate) async fn show(journal: Arc<dyn Journal>, args: &ShowArgs, out: &mut Output) -> Outcome {
+    let stream = StreamId::from_stored(&args.stream);
+    let events = journal.read_stream(&stream, 0).await.map_err(|error| refused(&error))?;
+    if events.is_empty() {
+        return Err(Failure::found(format!(
+            "there is no stream {stream}; `render-signal events tail` shows the names of recent ones"
+        )));
+    }
+    for event in &events {
+        print(out, event, args.json)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Checks the whole journal.
+pub(crate) async fn verify(journal: Arc<dyn Journal>, args: &VerifyArgs, out: &mut Output) -> Outcome {
+    let report = journal.verify().await.map_err(|error| refused(&error))?;
+    let sound = report.problems.is_empty();
+    if args.json {
+        out.json_pretty(&report)?;
+    } else {
+        for problem in &report.problems {
+            out.line(format!("{} {problem}", out.styled(Style::Bad, "problem:")))?;
+        }
+        out.line(format!(
+            "{} events in {} streams, {} rows in the outbox: {}",
+            report.events,
+            report.streams,
+            report.outbox,
+            if sound {
+                out.styled(Style::Good, "the journal is sound")
+            } else {
+                out.styled(Style::Bad, &format!("{} problems", report.problems.len()))
+            }
+        ))?;
+    }
+    Ok(if sound { Exit::Ok } else { Exit::Found })
+}
+
+fn print(out: &mut Output, event: &Recorded, json: bool) -> Result<(), Failure> {
+    if json {
+        return out.json_line(event);
+    }
+    let line = format!(
+        "{:>8}  {}  {}  {} {}",
+        event.position,
+        out.styled(Style::Dim, &event.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)),
+        out.styled(Style::Bold, &format!("{:<24}", event.kind)),
+        format_args!("{}#{}", event.stream, event.version),
+        out.styled(Style::Dim, &event.payload.to_string()),
+    );
+    out.line(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::kernel::clock::World;
+    use render_signal_actors::kernel::event::NewEvent;
+    use render_signal_actors::kernel::journal::memory::MemoryJournal;
+    use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
+    use serde_json::json;
+
+    use super::*;
+
+    async fn journal(events: u64) -> MemoryJournal {
+        let world = World::real();
+        let journal = MemoryJournal::new(world.clone(), Arc::default());
+        for n in 1..=events {
+            let stream = StreamId::new(if n % 3 == 0 { "delivery" } else { "mail" }, &n.to_string());
+            let event = NewEvent {
+                id: world.ids.next(),
+                kind: "mail.duplicated",
+                schema: 1,
+                payload: json!({"location": {"mailbox": "m", "validity": 0, "item": n.to_string()}}),
+            };
+            let commit = Commit {
+                at: world.now(),
+                writes: vec![StreamWrite { stream, expected: Expected::NoStream, events: vec![event] }],
+                ..Commit::default()
+            };
+            journal.append(commit).await.unwrap();
+        }
+        journal
+    }
+
+    async fn positions(events: u64, count: usize, prefix: &str) -> Vec<u64> {
+        let journal = journal(events).await;
+        let found = last(&journal, events, count, prefix).await.unwrap();
+        found.iter().map(|event| event.position).collect()
+    }
+
+    #[tokio::test]
+    async fn the_last_events_come_in_order_whatever_the_page() {
+        assert_eq!(positions(10, 3, "").await, [8, 9, 10]);
+        assert_eq!(positions(2, 3, "").await, [1, 2]);
+        assert_eq!(positions(0, 3, "").await, [0_u64; 0]);
+        assert_eq!(positions(10, 0, "").await, [0_u64; 0]);
+        assert_eq!(positions(1_300, 2, "delivery-").await, [1_296, 1_299]);
+        // More than a page away from the end.
+        assert_eq!(positions(1_300, 400, "delivery-").await.first(), Some(&(1_299 - 3 * 399)));
+        assert_eq!(positions(10, 3, "lease-").await, [0_u64; 0]);
+    }
+}

@@ -1,0 +1,304 @@
+//! What has become of every mail, computed from the journal's events alone.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
+use render_signal_actors::mail::life::{DeliveryEnd, MailEvent};
+use render_signal_actors::mail::{HoldReason, IgnoreReason};
+use render_signal_actors::poller::state::MailboxEvent;
+use render_signal_actors::webhook::state::DeliveryEvent;
+
+use super::samples::Expected;
+
+/// Where a mail stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Read, not decided.
+    Received,
+    /// Waits.
+    Held {
+        /// Why.
+        reason: HoldReason,
+        /// Until when at the latest.
+        until: Option<DateTime<Utc>>,
+    },
+    /// Nothing is sent.
+    Ignored(IgnoreReason),
+    /// Could not be read.
+    Quarantined(String),
+    /// Webhooks are due or done: target and end.
+    Routed(Vec<(String, Option<DeliveryEnd>)>),
+}
+
+/// One mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Names of its copies in the Maildir, the first one first.
+    pub(crate) items: Vec<String>,
+    /// Its subject.
+    pub(crate) subject: String,
+    /// What became of it.
+    pub(crate) fate: Fate,
+    /// Attempts beyond the first, over all its webhooks.
+    pub(crate) retries: u32,
+    /// Links copied, and links that had to be kept as they were.
+    pub(crate) links: (u32, u32),
+}
+
+impl Entry {
+    /// Whether every webhook of it has arrived.
+    pub(crate) fn delivered(&self) -> bool {
+        matches!(&self.fate, Fate::Routed(deliveries)
+            if deliveries.iter().all(|(_, end)| *end == Some(DeliveryEnd::Delivered)))
+    }
+
+    /// Whether nothing more will happen to it by itself soon.
+    fn settled(&self) -> bool {
+        match &self.fate {
+            Fate::Received => false,
+            Fate::Routed(deliveries) => deliveries.iter().all(|(_, end)| end.is_some()),
+            Fate::Held { .. } | Fate::Ignored(_) | Fate::Quarantined(_) => true,
+        }
+    }
+
+    /// Whether it became what a sample's author expected of the copy called `item`.
+    fn meets(&self, item: &str, expected: &Expected) -> bool {
+        let first = self.items.first().is_some_and(|name| name == item);
+        match expected {
+            Expected::Duplicate => !first,
+            Expected::Delivered(target) => {
+                first
+                    && self.delivered()
+                    && matches!(&self.fate, Fate::Routed(all) if matches!(all.as_slice(), [(only, _)] if only == target))
+            }
+            Expected::Ignored(reason) => first && self.fate == Fate::Ignored(*reason),
+            Expected::Held(reason) => {
+                first && matches!(&self.fate, Fate::Held { reason: found, .. } if found == reason)
+            }
+            Expected::Quarantined => first && matches!(self.fate, Fate::Quarantined(_)),
+        }
+    }
+}
+
+/// Every mail the journal knows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ledger {
+    mails: BTreeMap<String, Entry>,
+    /// How many copies were marked as read.
+    pub(crate) marked: usize,
+}
+
+impl Ledger {
+    /// Takes an event in; events of other rooms are passed over.
+    pub(crate) fn take(&mut self, recorded: &Recorded) {
+        if let Ok(event) = MailEvent::from_recorded(recorded) {
+            self.take_mail(recorded.stream.key(), event);
+        } else if let Ok(DeliveryEvent::Attempted(attempted)) = DeliveryEvent::from_recorded(recorded) {
+            if let Some(entry) = self.mails.get_mut(&attempted.email_id) {
+                entry.retries += u32::from(attempted.attempt > 1);
+            }
+        } else if let Ok(MailboxEvent::Flagged(flagged)) = MailboxEvent::from_recorded(recorded) {
+            self.marked += flagged.items.len();
+        }
+    }
+
+    fn take_mail(&mut self, email_id: &str, event: MailEvent) {
+        match event {
+            MailEvent::Received(received) => {
+                self.mails.insert(
+                    email_id.to_owned(),
+                    Entry {
+                        items: vec![received.location.item],
+                        subject: received.subject,
+                        fate: Fate::Received,
+                        retries: 0,
+                        links: (0, 0),
+                    },
+                );
+            }
+            MailEvent::Quarantined(quarantined) => {
+                self.mails.insert(
+                    email_id.to_owned(),
+                    Entry {
+                        items: vec![quarantined.location.item],
+                        subject: String::new(),
+                        fate: Fate::Quarantined(quarantined.why),
+                        retries: 0,
+                        links: (0, 0),
+                    },
+                );
+            }
+            other => {
+                if let Some(entry) = self.mails.get_mut(email_id) {
+                    evolve(entry, other);
+                }
+            }
+        }
+    }
+
+    /// The mails, in order of their names in the Maildir.
+    pub(crate) fn entries(&self) -> Vec<&Entry> {
+        let mut entries: Vec<_> = self.mails.values().collect();
+        entries.sort_by(|a, b| a.items.cmp(&b.items));
+        entries
+    }
+
+    /// The mail a stream is about.
+    pub(crate) fn get(&self, email_id: &str) -> Option<&Entry> {
+        self.mails.get(email_id)
+    }
+
+    /// Copies of mails that were seen.
+    pub(crate) fn seen(&self) -> usize {
+        self.mails.values().map(|entry| entry.items.len()).sum()
+    }
+
+    /// Whether nothing is under way in any mail that was seen.
+    pub(crate) fn settled(&self) -> bool {
+        self.mails.values().all(Entry::settled)
+    }
+
+    /// Whether the copy called `item` became what was expected; `None` = never seen.
+    pub(crate) fn meets(&self, item: &str, expected: &Expected) -> Option<bool> {
+        self.mails
+            .values()
+            .find(|entry| entry.items.iter().any(|name| name == item))
+            .map(|entry| entry.meets(item, expected))
+    }
+}
+
+fn evolve(entry: &mut Entry, event: MailEvent) {
+    match event {
+        MailEvent::Duplicated(duplicated) => entry.items.push(duplicated.location.item),
+        MailEvent::Ignored(ignored) => entry.fate = Fate::Ignored(ignored.reason),
+        MailEvent::Held(held) => entry.fate = Fate::Held { reason: held.reason, until: held.until },
+        MailEvent::Routed(routed) => {
+            entry.fate =
+                Fate::Routed(routed.deliveries.into_iter().map(|delivery| (delivery.target, None)).collect());
+        }
+        MailEvent::LinkOffloaded(_) => entry.links.0 += 1,
+        MailEvent::LinkKept(_) => entry.links.1 += 1,
+        MailEvent::Settled(settled) => {
+            if let Fate::Routed(deliveries) = &mut entry.fate {
+                for (target, end) in deliveries {
+                    if *target == settled.target {
+                        *end = Some(settled.end);
+                    }
+                }
+            }
+        }
+        MailEvent::Received(_) | MailEvent::Quarantined(_) => {}
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use render_signal_actors::kernel::event::StreamId;
+    use render_signal_actors::mail::life::{
+        Duplicated, Held, Ignored, Location, Received, Routed, RoutedDelivery, Settled, mail_stream,
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    pub(crate) fn recorded<E: render_signal_actors::kernel::event::DomainEvent>(
+        stream: StreamId,
+        version: u64,
+        event: &E,
+    ) -> Recorded {
+        let new = event.to_new(Uuid::nil()).unwrap();
+        Recorded {
+            position: version,
+            id: new.id,
+            stream,
+            version,
+            kind: new.kind.to_owned(),
+            schema: new.schema,
+            at: DateTime::UNIX_EPOCH,
+            cause: None,
+            payload: new.payload,
+        }
+    }
+
+    pub(crate) fn location(item: &str) -> Location {
+        Location { mailbox: "maildir".into(), validity: 0, item: item.into() }
+    }
+
+    pub(crate) fn received(id: &str, item: &str) -> MailEvent {
+        MailEvent::Received(Received {
+            email_id: id.into(),
+            location: location(item),
+            sender: "production@media-solution.example".into(),
+            subject: "Média Solution - Missions Recadrage - Lot 42".into(),
+            size: 1_601,
+            arrived_at: None,
+            subject_group: "lot_42".into(),
+            flaws: Vec::new(),
+        })
+    }
+
+    pub(crate) fn routed(target: &str) -> MailEvent {
+        MailEvent::Routed(Routed {
+            detection: None,
+            links: Vec::new(),
+            deliveries: vec![RoutedDelivery { target: target.into(), rule: None }],
+            offload: false,
+            policy: 1,
+        })
+    }
+
+    fn ledger(events: &[(&str, MailEvent)]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (version, (id, event)) in (1..).zip(events) {
+            ledger.take(&recorded(mail_stream(id), version, event));
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_delivered_mail_is_settled_only_at_the_end() {
+        let mut events = vec![("a", received("a", "01")), ("a", routed("default"))];
+        let under_way = ledger(&events);
+        assert!(!under_way.settled());
+        assert_eq!(under_way.meets("01", &Expected::Delivered("default")), Some(false));
+        events.push((
+            "a",
+            MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::Delivered }),
+        ));
+        let done = ledger(&events);
+        assert!(done.settled());
+        assert_eq!(done.meets("01", &Expected::Delivered("default")), Some(true));
+        assert_eq!(done.meets("01", &Expected::Delivered("rule-invoices")), Some(false));
+    }
+
+    #[test]
+    fn a_dead_letter_is_settled_but_not_what_was_expected() {
+        let dead = ledger(&[
+            ("a", received("a", "01")),
+            ("a", routed("default")),
+            ("a", MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::DeadLettered })),
+        ]);
+        assert!(dead.settled());
+        assert_eq!(dead.meets("01", &Expected::Delivered("default")), Some(false));
+    }
+
+    #[test]
+    fn ignored_held_duplicate_and_never_seen() {
+        let ledger = ledger(&[
+            ("a", received("a", "06")),
+            ("a", MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, policy: 1 })),
+            ("a", MailEvent::Duplicated(Duplicated { location: location("15") })),
+            ("b", received("b", "14")),
+            ("b", MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 2 })),
+        ]);
+        assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::Reply)), Some(true));
+        assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::NoLinks)), Some(false));
+        assert_eq!(ledger.meets("15", &Expected::Duplicate), Some(true));
+        assert_eq!(ledger.meets("06", &Expected::Duplicate), Some(false));
+        assert_eq!(ledger.meets("14", &Expected::Held(HoldReason::OutsideWindow)), Some(true));
+        assert_eq!(ledger.meets("99", &Expected::Duplicate), None);
+        assert!(ledger.settled());
+        assert_eq!(ledger.seen(), 3);
+    }
+}

@@ -1,0 +1,419 @@
+//! Tells what the journal records, a line per step of a mail.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use render_signal_actors::config::state::ConfigEvent;
+use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
+use render_signal_actors::mail::life::{MailEvent, Routed};
+use render_signal_actors::poller::state::MailboxEvent;
+use render_signal_actors::webhook::state::{DeliveryEvent, TargetEvent};
+use render_signal_actors::worker::WorkerEvent;
+
+use super::ledger::Ledger;
+use super::samples::BULK;
+use super::words;
+use crate::cli::Lang;
+use crate::output::{Style, fit};
+
+/// Width of the column that names the mail.
+const WHO: usize = 36;
+
+/// One line of the story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// When it happened, in the operator's zone.
+    pub(crate) at: String,
+    /// Which mail, or which part of the program.
+    pub(crate) who: String,
+    /// How it looks.
+    pub(crate) style: Style,
+    /// What happened.
+    pub(crate) text: String,
+}
+
+/// Turns events into lines.
+pub(crate) struct Narrator {
+    lang: Lang,
+    zone: Tz,
+}
+
+impl Narrator {
+    /// In a language, with times of a zone.
+    pub(crate) const fn new(lang: Lang, zone: Tz) -> Self {
+        Self { lang, zone }
+    }
+
+    /// The line for an event that the ledger has taken in already; `None` for events
+    /// that are of no interest to somebody who watches.
+    pub(crate) fn tell(&self, recorded: &Recorded, ledger: &Ledger) -> Option<Line> {
+        let (who, style, text) = self.phrase(recorded, ledger)?;
+        Some(Line { at: self.time(recorded.at, "%H:%M:%S%.3f"), who: fit(&who, WHO), style, text })
+    }
+
+    /// An instant in the operator's zone.
+    pub(crate) fn time(&self, at: DateTime<Utc>, format: &str) -> String {
+        at.with_timezone(&self.zone).format(format).to_string()
+    }
+
+    fn phrase(&self, recorded: &Recorded, ledger: &Ledger) -> Option<(String, Style, String)> {
+        if let Ok(event) = MailEvent::from_recorded(recorded) {
+            let entry = ledger.get(recorded.stream.key())?;
+            if entry.items.first().is_some_and(|item| item.starts_with(BULK)) {
+                return None;
+            }
+            let (style, text) = self.mail(&event)?;
+            return Some((who(&entry.subject, self.lang), style, text));
+        }
+        if let Ok(event) = DeliveryEvent::from_recorded(recorded) {
+            let entry = ledger.get(delivery_mail(&event))?;
+            if entry.items.first().is_some_and(|item| item.starts_with(BULK)) {
+                return None;
+            }
+            let (style, text) = self.delivery(&event)?;
+            return Some((who(&entry.subject, self.lang), style, text));
+        }
+        self.program(recorded)
+    }
+
+    fn mail(&self, event: &MailEvent) -> Option<(Style, String)> {
+        let lang = self.lang;
+        Some(match event {
+            MailEvent::Received(received) if received.flaws.is_empty() => {
+                (Style::Dim, format!("{} {}", lang.pick("reçu de", "received from"), received.sender))
+            }
+            MailEvent::Received(received) => (
+                Style::Warn,
+                format!(
+                    "{} {} ({})",
+                    lang.pick("reçu de", "received from"),
+                    received.sender,
+                    lang.say(
+                        "lu malgré ses défauts",
+                        "read in spite of its flaws",
+                        &received.flaws.join("; ")
+                    )
+                ),
+            ),
+            MailEvent::Duplicated(_) => (
+                Style::Warn,
+                lang.pick("déjà connu : rien n'est envoyé deux fois", "known already: nothing is sent twice")
+                    .to_owned(),
+            ),
+            MailEvent::Ignored(ignored) => {
+                (Style::Warn, lang.say("ignoré", "ignored", words::ignored(lang, ignored.reason)))
+            }
+            MailEvent::Quarantined(quarantined) => {
+                (Style::Bad, lang.say("mis en quarantaine", "put in quarantine", &quarantined.why))
+            }
+            MailEvent::Held(held) => {
+                let until = held.until.map_or_else(
+                    || {
+                        lang.pick("jusqu'à un changement de configuration", "until the configuration changes")
+                            .to_owned()
+                    },
+                    |until| format!("{} {}", lang.pick("jusqu'au", "until"), self.time(until, "%d/%m %H:%M")),
+                );
+                (
+                    Style::Warn,
+                    lang.say(
+                        &format!("en attente {until}"),
+                        &format!("held {until}"),
+                        words::held(lang, held.reason),
+                    ),
+                )
+            }
+            MailEvent::Routed(routed) => (Style::Dim, self.routed(routed)),
+            MailEvent::LinkOffloaded(copied) => (
+                Style::Dim,
+                format!(
+                    "{} {} → {}",
+                    lang.pick("fichier copié :", "file copied:"),
+                    copied.provider,
+                    copied.r2_url
+                ),
+            ),
+            MailEvent::LinkKept(kept) => {
+                (Style::Warn, lang.say("lien d'origine gardé", "source link kept", &kept.why))
+            }
+            // The delivery's own event says it.
+            MailEvent::Settled(_) => return None,
+        })
+    }
+
+    fn routed(&self, routed: &Routed) -> String {
+        let lang = self.lang;
+        let mut text = lang.pick("décidé :", "decided:").to_owned();
+        if let Some(detection) = &routed.detection {
+            text.push_str(&format!(" {}", detection.detector));
+            if let Some(time) = &detection.delivery_time {
+                text.push_str(&format!(" {} {time}", lang.pick("pour", "for")));
+            }
+            if detection.urgent {
+                text.push_str(lang.pick(" (urgent)", " (urgent)"));
+            }
+            text.push(',');
+        }
+        let mut providers: Vec<&str> = routed.links.iter().map(|link| link.provider.as_str()).collect();
+        providers.dedup();
+        text.push_str(&format!(
+            " {} {}{} [{}]",
+            routed.links.len(),
+            lang.pick("lien", "link"),
+            if routed.links.len() == 1 { "" } else { "s" },
+            providers.join(", ")
+        ));
+        let targets: Vec<&str> = routed.deliveries.iter().map(|delivery| delivery.target.as_str()).collect();
+        text.push_str(&format!(" → {}", targets.join(", ")));
+        text
+    }
+
+    fn delivery(&self, event: &DeliveryEvent) -> Option<(Style, String)> {
+        let lang = self.lang;
+        Some(match event {
+            DeliveryEvent::Attempted(attempted) => {
+                let error = attempted.error.as_ref()?;
+                (
+                    Style::Warn,
+                    lang.say(
+                        &format!("→ {} : essai {} sans succès", attempted.target, attempted.attempt),
+                        &format!("→ {}: attempt {} failed", attempted.target, attempted.attempt),
+                        error,
+                    ),
+                )
+            }
+            DeliveryEvent::Succeeded(succeeded) => {
+                let retried = if succeeded.attempts > 1 {
+                    format!(", {} {}", lang.pick("essai", "attempt"), succeeded.attempts)
+                } else {
+                    String::new()
+                };
+                (
+                    Style::Good,
+                    format!(
+                        "→ {}{}{} (HTTP {}{retried})",
+                        succeeded.target,
+                        lang.colon(),
+                        lang.pick("livré", "delivered"),
+                        succeeded.status
+                    ),
+                )
+            }
+            DeliveryEvent::Deferred(deferred) => (
+                Style::Warn,
+                format!(
+                    "→ {}{}{} {} ({})",
+                    deferred.target,
+                    lang.colon(),
+                    lang.pick("nouvel essai à", "tried again at"),
+                    self.time(deferred.until, "%H:%M:%S"),
+                    deferred.why
+                ),
+            ),
+            DeliveryEvent::DeadLettered(dead) => (
+                Style::Bad,
+                lang.say(
+                    &format!("→ {} : abandonné, gardé", dead.target),
+                    &format!("→ {}: given up, kept", dead.target),
+                    &dead.why,
+                ),
+            ),
+            DeliveryEvent::Requeued(requeued) => (
+                Style::Dim,
+                format!(
+                    "→ {}{}{}",
+                    requeued.target,
+                    lang.colon(),
+                    lang.pick("remis en file", "queued again")
+                ),
+            ),
+        })
+    }
+
+    fn program(&self, recorded: &Recorded) -> Option<(String, Style, String)> {
+        let lang = self.lang;
+        if let Ok(ConfigEvent::Changed(changed)) = ConfigEvent::from_recorded(recorded) {
+            return (changed.origin != "startup").then(|| {
+                (
+                    changed.key.clone(),
+                    Style::Bold,
+                    lang.say(
+                        "configuration relue, sans redémarrage",
+                        "configuration read anew, no restart",
+                        &changed.fields.join(", "),
+                    ),
+                )
+            });
+        }
+        if let Ok(MailboxEvent::Flagged(flagged)) = MailboxEvent::from_recorded(recorded) {
+            return Some((
+                "Maildir".to_owned(),
+                Style::Dim,
+                format!(
+                    "{} {}",
+                    flagged.items.len(),
+                    lang.pick("mail(s) marqué(s) comme lus", "mail(s) marked as read")
+                ),
+            ));
+        }
+        if let Ok(WorkerEvent::ActorRestarted(restarted)) = WorkerEvent::from_recorded(recorded) {
+            return Some((
+                restarted.actor,
+                Style::Bad,
+                lang.say("acteur redémarré", "actor restarted", &restarted.reason),
+            ));
+        }
+        if let Ok(TargetEvent::BreakerOpened(opened)) = TargetEvent::from_recorded(recorded) {
+            return Some((
+                opened.target,
+                Style::Warn,
+                format!(
+                    "{} {}",
+                    lang.pick("destinataire en panne, nouvel essai à", "receiver is down, probed at"),
+                    self.time(opened.until, "%H:%M:%S")
+                ),
+            ));
+        }
+        None
+    }
+}
+
+fn who(subject: &str, lang: Lang) -> String {
+    if subject.trim().is_empty() {
+        lang.pick("(sans sujet)", "(no subject)").to_owned()
+    } else {
+        subject.to_owned()
+    }
+}
+
+fn delivery_mail(event: &DeliveryEvent) -> &str {
+    match event {
+        DeliveryEvent::Attempted(attempted) => &attempted.email_id,
+        DeliveryEvent::Succeeded(succeeded) => &succeeded.email_id,
+        DeliveryEvent::Deferred(deferred) => &deferred.email_id,
+        DeliveryEvent::DeadLettered(dead) => &dead.email_id,
+        DeliveryEvent::Requeued(requeued) => &requeued.email_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::config::state::{Changed, config_stream};
+    use render_signal_actors::mail::life::{Held, Ignored, mail_stream};
+    use render_signal_actors::mail::{HoldReason, IgnoreReason};
+    use render_signal_actors::webhook::state::{Attempted, Succeeded, delivery_stream};
+
+    use super::*;
+    use crate::demo::ledger::tests::{received, recorded, routed};
+
+    const PARIS: Tz = chrono_tz::Europe::Paris;
+
+    fn story(lang: Lang, events: &[Recorded]) -> Vec<String> {
+        let narrator = Narrator::new(lang, PARIS);
+        let mut ledger = Ledger::default();
+        events
+            .iter()
+            .filter_map(|event| {
+                ledger.take(event);
+                narrator.tell(event, &ledger)
+            })
+            .map(|line| format!("{} | {}", line.who, line.text))
+            .collect()
+    }
+
+    fn attempt(error: Option<&str>) -> DeliveryEvent {
+        DeliveryEvent::Attempted(Attempted {
+            email_id: "a".into(),
+            target: "default".into(),
+            attempt: 1,
+            url: "http://127.0.0.1/***".into(),
+            status: Some(503),
+            error: error.map(str::to_owned),
+            took_ms: 2,
+        })
+    }
+
+    fn succeeded(attempts: u32) -> DeliveryEvent {
+        DeliveryEvent::Succeeded(Succeeded {
+            email_id: "a".into(),
+            target: "default".into(),
+            status: 200,
+            attempts,
+        })
+    }
+
+    #[test]
+    fn the_story_of_a_mail_that_was_refused_once() {
+        let mail = mail_stream("a");
+        let delivery = delivery_stream("a", "default");
+        let events = [
+            recorded(mail.clone(), 1, &received("a", "01")),
+            recorded(mail, 2, &routed("default")),
+            recorded(delivery.clone(), 1, &attempt(Some("HTTP 503"))),
+            recorded(delivery.clone(), 2, &attempt(None)),
+            recorded(delivery, 3, &succeeded(2)),
+        ];
+        let who = "Média Solution - Missions Recadrage…";
+        assert_eq!(
+            story(Lang::En, &events),
+            [
+                format!("{who} | received from production@media-solution.example"),
+                format!("{who} | decided: 0 links [] → default"),
+                format!("{who} | → default: attempt 1 failed: HTTP 503"),
+                format!("{who} | → default: delivered (HTTP 200, attempt 2)"),
+            ]
+        );
+        assert_eq!(
+            story(Lang::Fr, &events).last().map(String::as_str),
+            Some("Média Solution - Missions Recadrage… | → default : livré (HTTP 200, essai 2)")
+        );
+    }
+
+    #[test]
+    fn holds_and_ignores_say_why() {
+        let until = "2026-11-23T08:00:00Z".parse().ok();
+        let events = [
+            recorded(mail_stream("a"), 1, &received("a", "01")),
+            recorded(
+                mail_stream("a"),
+                2,
+                &MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until, policy: 1 }),
+            ),
+            recorded(
+                mail_stream("a"),
+                3,
+                &MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, policy: 1 }),
+            ),
+        ];
+        let lines = story(Lang::En, &events);
+        assert!(lines[1].ends_with("held until 23/11 09:00: outside the delivery window"), "{}", lines[1]);
+        assert!(lines[2].ends_with("ignored: it is a reply"), "{}", lines[2]);
+    }
+
+    #[test]
+    fn a_hot_reload_is_told_and_the_first_reading_is_not() {
+        let change = |origin: &str| {
+            recorded(
+                config_stream("webhook_config"),
+                1,
+                &ConfigEvent::Changed(Changed {
+                    key: "webhook_config".into(),
+                    hash: String::new(),
+                    origin: origin.into(),
+                    fields: vec!["webhook_time_start".into()],
+                    body_key: String::new(),
+                }),
+            )
+        };
+        let lines = story(Lang::Fr, &[change("startup"), change("external")]);
+        assert_eq!(lines, ["webhook_config | configuration relue, sans redémarrage : webhook_time_start"]);
+    }
+
+    #[test]
+    fn bulk_mails_are_not_narrated() {
+        let events = [
+            recorded(mail_stream("a"), 1, &received("a", "envoi-00001")),
+            recorded(delivery_stream("a", "default"), 1, &succeeded(1)),
+        ];
+        assert!(story(Lang::En, &events).is_empty());
+    }
+}

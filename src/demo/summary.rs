@@ -1,0 +1,260 @@
+//! The closing summary: what was delivered, held, ignored and why, and whether
+//! everything is as it must be.
+
+use render_signal_actors::kernel::journal::VerifyReport;
+
+use super::ledger::{Entry, Fate, Ledger};
+use super::narrator::Narrator;
+use super::receiver::Inbox;
+use super::samples::{BULK, Sample};
+use super::words;
+use crate::cli::Lang;
+use crate::output::{Style, fit};
+
+/// All that the summary is made of.
+pub(crate) struct Summary<'s> {
+    /// The mails that were dropped.
+    pub(crate) samples: &'s [Sample],
+    /// What the journal says.
+    pub(crate) ledger: &'s Ledger,
+    /// What the receiver got.
+    pub(crate) inbox: &'s Inbox,
+    /// What a check of the whole journal found.
+    pub(crate) verified: &'s VerifyReport,
+}
+
+impl Summary<'_> {
+    /// Everything that is not as it must be, in plain words; empty = nothing was lost
+    /// and nothing was wrong.
+    pub(crate) fn problems(&self, lang: Lang) -> Vec<String> {
+        let mut problems = Vec::new();
+        for sample in self.samples {
+            let what = match self.ledger.meets(&sample.name, &sample.expected) {
+                Some(true) => continue,
+                Some(false) => lang.pick("n'est pas devenu ce qu'il devait", "did not become what it had to"),
+                None => lang.pick("n'a jamais été vu", "was never seen"),
+            };
+            problems.push(format!("{} {what} ({:?})", sample.name, sample.expected));
+        }
+        let delivered = self.ledger.entries().iter().filter(|entry| entry.delivered()).count();
+        // Another mail, dropped by whoever watches, may have several targets: so "fewer".
+        if self.inbox.accepted() < delivered {
+            problems.push(format!(
+                "{delivered} {}, {} {}",
+                lang.pick("mails livrés selon le journal", "mails delivered by the journal"),
+                self.inbox.accepted(),
+                lang.pick("webhooks acceptés par le récepteur", "webhooks taken by the receiver"),
+            ));
+        }
+        let mut count = |n: usize, french: &str, english: &str| {
+            if n > 0 {
+                problems.push(format!("{n} {}", lang.pick(french, english)));
+            }
+        };
+        count(self.inbox.wrong.len(), "signatures fausses", "wrong signatures");
+        count(self.inbox.repeated(), "webhooks acceptés deux fois", "webhooks taken twice");
+        count(
+            self.inbox.changed(),
+            "webhooks répétés avec un autre contenu",
+            "webhooks repeated with other content",
+        );
+        problems.extend(self.verified.problems.iter().cloned());
+        problems
+    }
+
+    /// The summary, line by line.
+    pub(crate) fn lines(&self, lang: Lang, narrator: &Narrator) -> Vec<(Style, String)> {
+        let entries = self.ledger.entries();
+        let mut lines = Vec::new();
+        let delivered: Vec<_> = entries.iter().filter(|entry| entry.delivered()).copied().collect();
+        section(&mut lines, lang.pick("Livrés", "Delivered"), Style::Good, &delivered, lang, |entry| {
+            delivered_text(entry, lang)
+        });
+        let held: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Held { .. }));
+        section(&mut lines, lang.pick("En attente", "Held"), Style::Warn, &held, lang, |entry| {
+            let Fate::Held { reason, until } = &entry.fate else { return String::new() };
+            let until = until.map_or_else(String::new, |until| {
+                format!(", {} {}", lang.pick("jusqu'au", "until"), narrator.time(until, "%d/%m %H:%M"))
+            });
+            format!("{}{until}", words::held(lang, *reason))
+        });
+        let ignored: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Ignored(_)));
+        section(&mut lines, lang.pick("Ignorés", "Ignored"), Style::Dim, &ignored, lang, |entry| {
+            let Fate::Ignored(reason) = &entry.fate else { return String::new() };
+            words::ignored(lang, *reason).to_owned()
+        });
+        let quarantined: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Quarantined(_)));
+        section(
+            &mut lines,
+            lang.pick("En quarantaine", "Quarantined"),
+            Style::Warn,
+            &quarantined,
+            lang,
+            |entry| {
+                let Fate::Quarantined(why) = &entry.fate else { return String::new() };
+                why.clone()
+            },
+        );
+        let other: Vec<_> = entries
+            .iter()
+            .filter(|entry| matches!(entry.fate, Fate::Received | Fate::Routed(_)) && !entry.delivered())
+            .copied()
+            .collect();
+        section(&mut lines, lang.pick("Inachevés", "Unfinished"), Style::Bad, &other, lang, |entry| {
+            format!("{:?}", entry.fate)
+        });
+        lines.push((Style::Bold, String::new()));
+        lines.push((Style::Bold, self.totals(lang)));
+        lines
+    }
+
+    fn totals(&self, lang: Lang) -> String {
+        format!(
+            "{} {}, {} {}, {} {}; {} {}, {} {}",
+            self.inbox.accepted(),
+            lang.pick("webhooks acceptés, signature vérifiée", "webhooks taken, signature verified"),
+            self.inbox.wrong.len(),
+            lang.pick("signature fausse", "with a wrong signature"),
+            self.inbox.repeated(),
+            lang.pick("en double", "twice"),
+            self.ledger.marked,
+            lang.pick("mails marqués comme lus", "mails marked as read"),
+            self.verified.events,
+            lang.pick("événements relus et sains", "events read back and sound"),
+        )
+    }
+}
+
+fn of<'e>(entries: &[&'e Entry], wanted: impl Fn(&Fate) -> bool) -> Vec<&'e Entry> {
+    entries.iter().filter(|entry| wanted(&entry.fate)).copied().collect()
+}
+
+fn delivered_text(entry: &Entry, lang: Lang) -> String {
+    let mut parts = Vec::new();
+    if let Fate::Routed(deliveries) = &entry.fate {
+        parts.push(format!(
+            "→ {}",
+            deliveries.iter().map(|(target, _)| target.as_str()).collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if entry.retries > 0 {
+        parts.push(format!(
+            "{} {}",
+            entry.retries,
+            lang.pick("nouvel essai, même webhook-id, mêmes octets", "retry, same webhook-id, same bytes")
+        ));
+    }
+    if entry.links.0 > 0 {
+        parts.push(format!("{} {}", entry.links.0, lang.pick("fichier copié", "file copied")));
+    }
+    if entry.links.1 > 0 {
+        parts.push(format!("{} {}", entry.links.1, lang.pick("lien d'origine gardé", "source link kept")));
+    }
+    let copies = entry.items.len().saturating_sub(1);
+    if copies > 0 {
+        parts.push(format!(
+            "{copies} {}",
+            lang.pick("copie reconnue et non renvoyée", "further copy recognised, not sent again")
+        ));
+    }
+    parts.join("; ")
+}
+
+fn section(
+    lines: &mut Vec<(Style, String)>,
+    title: &str,
+    style: Style,
+    entries: &[&Entry],
+    lang: Lang,
+    text: impl Fn(&Entry) -> String,
+) {
+    if entries.is_empty() {
+        return;
+    }
+    lines.push((Style::Bold, String::new()));
+    lines.push((Style::Bold, format!("{title} ({})", entries.len())));
+    let mut bulk = 0_usize;
+    for entry in entries {
+        if entry.items.first().is_some_and(|item| item.starts_with(BULK)) {
+            bulk += 1;
+            continue;
+        }
+        let subject = if entry.subject.trim().is_empty() {
+            lang.pick("(sans sujet)", "(no subject)")
+        } else {
+            &entry.subject
+        };
+        lines.push((style, format!("  {:<44} {}", fit(subject, 44), text(entry))));
+    }
+    if bulk > 0 {
+        lines.push((style, format!("  … {bulk} {}", lang.pick("mails ordinaires", "ordinary mails"))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, Settled, mail_stream};
+
+    use super::*;
+    use crate::demo::ledger::tests::{received, recorded, routed};
+    use crate::demo::samples::Expected;
+
+    fn sample(name: &str) -> Sample {
+        Sample { name: name.into(), raw: Vec::new(), expected: Expected::Delivered("default") }
+    }
+
+    fn delivered() -> Ledger {
+        let mut ledger = Ledger::default();
+        let stream = mail_stream("a");
+        ledger.take(&recorded(stream.clone(), 1, &received("a", "01")));
+        ledger.take(&recorded(stream.clone(), 2, &routed("default")));
+        ledger.take(&recorded(
+            stream,
+            3,
+            &MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::Delivered }),
+        ));
+        ledger
+    }
+
+    #[test]
+    fn a_mail_that_never_arrived_is_lost() {
+        let ledger = delivered();
+        let samples = [sample("01"), sample("02")];
+        let summary = Summary {
+            samples: &samples,
+            ledger: &ledger,
+            inbox: &Inbox::default(),
+            verified: &VerifyReport::default(),
+        };
+        let problems = summary.problems(Lang::En);
+        assert!(problems.iter().any(|problem| problem.starts_with("02 was never seen")), "{problems:?}");
+        assert!(!problems.iter().any(|problem| problem.starts_with("01 ")), "{problems:?}");
+        // The journal says delivered, the receiver has nothing: that counts, too.
+        assert!(problems.iter().any(|problem| problem.contains("taken by the receiver")), "{problems:?}");
+    }
+
+    #[test]
+    fn wrong_signatures_and_a_damaged_journal_are_problems() {
+        let verified = VerifyReport { problems: vec!["position 3 is missing".into()], ..Default::default() };
+        let inbox = Inbox { wrong: vec![crate::demo::receiver::Wrong::Signature], ..Inbox::default() };
+        let summary =
+            Summary { samples: &[], ledger: &Ledger::default(), inbox: &inbox, verified: &verified };
+        assert_eq!(summary.problems(Lang::En), ["1 wrong signatures", "position 3 is missing"]);
+    }
+
+    #[test]
+    fn the_lines_name_the_mail_and_what_became_of_it() {
+        let ledger = delivered();
+        let summary = Summary {
+            samples: &[],
+            ledger: &ledger,
+            inbox: &Inbox::default(),
+            verified: &VerifyReport::default(),
+        };
+        let narrator = Narrator::new(Lang::Fr, chrono_tz::Europe::Paris);
+        let lines: Vec<String> =
+            summary.lines(Lang::Fr, &narrator).into_iter().map(|(_, text)| text).collect();
+        assert!(lines.contains(&"Livrés (1)".to_owned()), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("Lot 42") && line.contains("→ default")), "{lines:?}");
+    }
+}

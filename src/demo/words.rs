@@ -1,0 +1,73 @@
+//! The demo's vocabulary, in both languages.
+
+use render_signal_actors::mail::{HoldReason, IgnoreReason};
+
+use crate::cli::Lang;
+
+impl Lang {
+    /// The text in this language.
+    pub(crate) const fn pick<'t>(self, french: &'t str, english: &'t str) -> &'t str {
+        match self {
+            Self::Fr => french,
+            Self::En => english,
+        }
+    }
+
+    /// A colon as this language sets it.
+    pub(crate) const fn colon(self) -> &'static str {
+        self.pick(" : ", ": ")
+    }
+
+    /// A phrase, a colon and what it is about.
+    pub(crate) fn say(self, french: &str, english: &str, what: &str) -> String {
+        format!("{}{}{what}", self.pick(french, english), self.colon())
+    }
+
+    /// The language of the user's locale; English when it says nothing.
+    pub(crate) fn of_locale(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(|name| lookup(name).filter(|value| !value.is_empty()))
+            .unwrap_or_default();
+        if locale.to_ascii_lowercase().starts_with("fr") { Self::Fr } else { Self::En }
+    }
+}
+
+/// Why nothing is sent.
+pub(crate) const fn ignored(lang: Lang, reason: IgnoreReason) -> &'static str {
+    match reason {
+        IgnoreReason::SenderNotAllowed => {
+            lang.pick("l'expéditeur n'est pas dans la liste", "the sender is not in the list")
+        }
+        IgnoreReason::Reply => lang.pick("c'est une réponse", "it is a reply"),
+        IgnoreReason::NoLinks => {
+            lang.pick("il ne contient aucun lien de livraison", "it has no delivery link")
+        }
+        IgnoreReason::TooLarge => lang.pick("il est trop grand", "it is too large"),
+    }
+}
+
+/// Why a mail waits.
+pub(crate) const fn held(lang: Lang, reason: HoldReason) -> &'static str {
+    match reason {
+        HoldReason::OutsideWindow => lang.pick("hors de la fenêtre d'envoi", "outside the delivery window"),
+        HoldReason::SendingDisabled => lang.pick("l'envoi est désactivé", "sending is switched off"),
+        HoldReason::Absence => lang.pick("jour d'absence globale", "a day of absence"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_decides_and_the_first_variable_that_is_set_wins() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            Lang::of_locale(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(with(&[("LANG", "fr_FR.UTF-8")]), Lang::Fr);
+        assert_eq!(with(&[("LANG", "fr_FR.UTF-8"), ("LC_ALL", "C")]), Lang::En);
+        assert_eq!(with(&[("LANG", "fr_CA"), ("LC_ALL", "")]), Lang::Fr);
+        assert_eq!(with(&[]), Lang::En);
+    }
+}

@@ -1,0 +1,162 @@
+//! Asks every part how it is. What the answers mean is decided in [`super::readiness`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Queue};
+use render_signal_actors::kernel::port::Port;
+use render_signal_actors::messages::{
+    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
+    PollerStatus, WebhookStatus,
+};
+use tokio::time::Instant;
+
+use crate::journal::Watched;
+
+/// How long the journal may take to say where its head is.
+const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The ways to ask.
+#[derive(Clone)]
+pub(crate) struct Probe {
+    /// The journal.
+    pub(crate) journal: Arc<Watched>,
+    /// The poller; `None` when background tasks are switched off.
+    pub(crate) poller: Option<Port<GetPollerStatus>>,
+    /// Who polls; `None` when background tasks are switched off.
+    pub(crate) lock: Option<Port<GetLockStatus>>,
+    /// Deliveries.
+    pub(crate) webhook: Port<GetWebhookStatus>,
+    /// Documents.
+    pub(crate) config: Port<GetConfigStatus>,
+    /// The clock.
+    pub(crate) world: World,
+}
+
+/// What the journal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JournalFinding {
+    /// Position of the last event.
+    pub(crate) head: u64,
+    /// What an acknowledgement means.
+    pub(crate) durability: Durability,
+    /// When the next delivery is, or was, due.
+    pub(crate) next_delivery: Option<DateTime<Utc>>,
+}
+
+/// Everything that was answered; an error is why there was no answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Findings {
+    /// When.
+    pub(crate) now: DateTime<Utc>,
+    /// The program is stopping.
+    pub(crate) draining: bool,
+    /// The journal.
+    pub(crate) journal: Result<JournalFinding, String>,
+    /// The mailbox; `None` = switched off.
+    pub(crate) poller: Option<Result<PollerStatus, String>>,
+    /// The lease; `None` = switched off.
+    pub(crate) lock: Option<Result<LockStatus, String>>,
+    /// The deliveries.
+    pub(crate) webhook: Result<WebhookStatus, String>,
+    /// The documents.
+    pub(crate) config: Result<ConfigStatus, String>,
+}
+
+impl Probe {
+    /// Asks all of them at once.
+    pub(crate) async fn look(&self, draining: bool) -> Findings {
+        let (journal, poller, lock, webhook, config) = futures::join!(
+            self.journal(),
+            async {
+                match &self.poller {
+                    Some(port) => Some(port.ask(GetPollerStatus).await.map_err(|error| error.to_string())),
+                    None => None,
+                }
+            },
+            async {
+                match &self.lock {
+                    Some(port) => Some(port.ask(GetLockStatus).await.map_err(|error| error.to_string())),
+                    None => None,
+                }
+            },
+            self.webhook.ask(GetWebhookStatus),
+            self.config.ask(GetConfigStatus),
+        );
+        Findings {
+            now: self.world.now(),
+            draining,
+            journal,
+            poller,
+            lock,
+            webhook: webhook.map_err(|error| error.to_string()),
+            config: config.map_err(|error| error.to_string()),
+        }
+    }
+
+    async fn journal(&self) -> Result<JournalFinding, String> {
+        if let Some(trouble) = self.journal.check().await {
+            return Err(format!("mails stay in the mailbox, the journal does not take them: {trouble}"));
+        }
+        let look = async {
+            Ok::<_, JournalError>(JournalFinding {
+                head: self.journal.head().await?,
+                durability: self.journal.durability(),
+                next_delivery: self.journal.next_due(Queue::Deliver).await?,
+            })
+        };
+        match tokio::time::timeout(JOURNAL_DEADLINE, look).await {
+            Ok(Ok(finding)) => Ok(finding),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer from the journal within {} s", JOURNAL_DEADLINE.as_secs())),
+        }
+    }
+}
+
+/// Set once the program has begun to stop; clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// From now on `/readyz` answers 503.
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether the program is stopping.
+    pub(crate) fn begun(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The heartbeat of the thread on which the actors live. HTTP has threads of its own, so
+/// it can tell that the actors' thread hangs.
+#[derive(Debug, Clone)]
+pub(crate) struct Pulse {
+    started: Instant,
+    last_ms: Arc<AtomicU64>,
+}
+
+impl Pulse {
+    /// The actors' thread is dead to the world after this long without a beat.
+    pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+    /// A pulse that has beaten just now.
+    pub(crate) fn new() -> Self {
+        Self { started: Instant::now(), last_ms: Arc::default() }
+    }
+
+    /// Beats; called on the actors' thread every second.
+    pub(crate) fn beat(&self) {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(elapsed, Ordering::Release);
+    }
+
+    /// How long ago it last beat.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed().saturating_sub(Duration::from_millis(self.last_ms.load(Ordering::Acquire)))
+    }
+}

@@ -1,0 +1,373 @@
+//! What the findings mean: ready or not, and each part in plain words.
+//!
+//! Not ready (503) is what another instance, a restart or a human can mend by looking at
+//! *this* worker: it is stopping, its journal or one of its actors does not answer, or
+//! its mailbox has gone silent. A receiver that is down, a document that is wrong or a
+//! lease that another worker holds is said, and is no reason to take the worker out.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::kernel::journal::Durability;
+use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, WebhookStatus};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::probe::{Findings, JournalFinding};
+
+/// A delivery that has been due for longer than this without being sent is remarked on.
+const LATE_SECONDS: i64 = 60;
+
+/// How one part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// As it should be.
+    Ok,
+    /// Worth a look.
+    Warn,
+    /// Not ready because of it.
+    Fail,
+}
+
+/// One part.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Check {
+    /// How it is.
+    pub(crate) state: State,
+    /// In plain words.
+    pub(crate) message: String,
+    /// The numbers behind it.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub(crate) detail: Value,
+}
+
+/// The whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Readiness {
+    /// `ready` or `not_ready`.
+    pub(crate) status: &'static str,
+    /// By name.
+    pub(crate) checks: BTreeMap<&'static str, Check>,
+}
+
+impl Readiness {
+    /// Whether new work may come here.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.checks.values().all(|check| check.state != State::Fail)
+    }
+}
+
+/// Puts the findings together.
+pub(crate) fn readiness(findings: &Findings) -> Readiness {
+    let mut checks = BTreeMap::new();
+    checks.insert("process", process(findings.draining));
+    checks.insert("journal", journal(&findings.journal));
+    checks.insert(
+        "mailbox",
+        findings.poller.as_ref().map_or_else(
+            || check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null),
+            |poller| answered(poller, |status| mailbox(status, findings.now)),
+        ),
+    );
+    checks.insert(
+        "lease",
+        findings.lock.as_ref().map_or_else(
+            || check(State::Ok, "background tasks are switched off: no lease is wanted", Value::Null),
+            |lock| answered(lock, lease),
+        ),
+    );
+    checks.insert("config", answered(&findings.config, config));
+    checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
+    let mut readiness = Readiness { status: "ready", checks };
+    if !readiness.is_ready() {
+        readiness.status = "not_ready";
+    }
+    readiness
+}
+
+fn check(state: State, message: impl Into<String>, detail: Value) -> Check {
+    Check { state, message: message.into(), detail }
+}
+
+fn answered<T>(answer: &Result<T, String>, judge: impl FnOnce(&T) -> Check) -> Check {
+    match answer {
+        Ok(status) => judge(status),
+        Err(error) => check(State::Fail, error.clone(), Value::Null),
+    }
+}
+
+fn process(draining: bool) -> Check {
+    if draining {
+        check(State::Fail, "stopping: no new work is taken", Value::Null)
+    } else {
+        check(State::Ok, "running", json!({"version": env!("CARGO_PKG_VERSION")}))
+    }
+}
+
+fn journal(finding: &Result<JournalFinding, String>) -> Check {
+    answered(finding, |finding| {
+        let (state, message) = match finding.durability {
+            Durability::OnDisk => (State::Ok, "an acknowledged mail is on the disk"),
+            Durability::Memory => (State::Warn, "an acknowledged mail is in memory only: a restart loses it"),
+        };
+        check(state, message, json!({"position": finding.head, "durability": finding.durability}))
+    })
+}
+
+fn mailbox(status: &PollerStatus, now: DateTime<Utc>) -> Check {
+    let heard = status.last_heard.map_or_else(
+        || "the server has not spoken yet".to_owned(),
+        |at| format!("the server spoke {} s ago", (now - at).num_seconds().max(0)),
+    );
+    let lag = match (status.lag_mails, status.oldest_waiting) {
+        (0, _) => String::new(),
+        (n, None) => format!("; {n} mails wait in the mailbox"),
+        (n, Some(at)) => {
+            format!("; {n} mails wait in the mailbox, the oldest for {} s", (now - at).num_seconds().max(0))
+        }
+    };
+    let reason = status.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+    let (state, verdict) = if status.silent {
+        (State::Fail, "the mailbox has gone silent")
+    } else if status.failures > 0 {
+        (State::Warn, "the mailbox cannot be reached at the moment")
+    } else {
+        (State::Ok, "the mailbox is well")
+    };
+    check(
+        state,
+        format!("{verdict}: {}{reason}; {heard}{lag}", status.phase),
+        json!({
+            "mailbox": status.mailbox,
+            "phase": status.phase,
+            "last_heard": status.last_heard,
+            "lag_mails": status.lag_mails,
+            "oldest_waiting": status.oldest_waiting,
+            "failures": status.failures,
+        }),
+    )
+}
+
+fn lease(status: &LockStatus) -> Check {
+    let message = match (status.held, &status.holder) {
+        (true, _) => "this worker polls".to_owned(),
+        (false, Some(holder)) => format!("standby: {holder} polls"),
+        (false, None) => "standby: nobody is known to poll yet".to_owned(),
+    };
+    let (state, message) = match &status.warning {
+        Some(warning) => (State::Warn, format!("{message}; {warning}")),
+        None => (State::Ok, message),
+    };
+    check(
+        state,
+        message,
+        json!({"held": status.held, "fence": status.fence, "since": status.since, "holder": status.holder}),
+    )
+}
+
+fn config(status: &ConfigStatus) -> Check {
+    let problems: Vec<String> = status
+        .documents
+        .iter()
+        .flat_map(|document| {
+            document.problems.iter().map(move |problem| format!("{}: {problem}", document.key))
+        })
+        .collect();
+    let detail = json!({"version": status.version, "documents": status.documents});
+    if problems.is_empty() {
+        check(State::Ok, "every document is valid or absent", detail)
+    } else {
+        check(State::Warn, problems.join("; "), detail)
+    }
+}
+
+fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
+    let mut remarks = Vec::new();
+    if status.paused {
+        remarks.push("sending is switched off".to_owned());
+    }
+    for target in &status.targets {
+        match target.breaker.as_str() {
+            "open" | "half_open" => {
+                remarks
+                    .push(format!("{} fails ({} in a row), its deliveries wait", target.id, target.failures));
+            }
+            "disabled" => {
+                remarks.push(format!("{} said that it is gone (410), its deliveries wait", target.id));
+            }
+            _ => {}
+        }
+    }
+    let next = findings.journal.as_ref().ok().and_then(|journal| journal.next_delivery);
+    let late = next.map(|due| (findings.now - due).num_seconds()).filter(|late| *late > LATE_SECONDS);
+    if let Some(late) = late {
+        remarks.push(format!("the oldest due delivery is {late} s late"));
+    }
+    let detail = json!({"in_flight": status.in_flight, "next_due": next, "targets": status.targets});
+    if remarks.is_empty() {
+        check(State::Ok, format!("{} under way", status.in_flight), detail)
+    } else {
+        check(State::Warn, remarks.join("; "), detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::messages::{DocumentStatus, TargetStatus};
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
+    fn well() -> Findings {
+        Findings {
+            now: now(),
+            draining: false,
+            journal: Ok(JournalFinding { head: 7, durability: Durability::OnDisk, next_delivery: None }),
+            poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
+            lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
+            webhook: Ok(WebhookStatus::default()),
+            config: Ok(ConfigStatus::default()),
+        }
+    }
+
+    fn state(findings: &Findings, name: &str) -> (bool, State, String) {
+        let readiness = readiness(findings);
+        let check = readiness.checks.get(name).unwrap();
+        (readiness.is_ready(), check.state, check.message.clone())
+    }
+
+    #[test]
+    fn all_well_is_ready() {
+        let readiness = readiness(&well());
+        assert_eq!(readiness.status, "ready");
+        assert!(readiness.checks.values().all(|check| check.state == State::Ok));
+        assert_eq!(readiness.checks.len(), 6);
+    }
+
+    #[test]
+    fn what_takes_the_worker_out() {
+        type Harm = fn(&mut Findings);
+        let cases: [(&str, Harm); 5] = [
+            ("process", |f| f.draining = true),
+            ("journal", |f| f.journal = Err("no answer".into())),
+            ("mailbox", |f| {
+                f.poller = Some(Ok(PollerStatus { silent: true, ..PollerStatus::default() }));
+            }),
+            ("config", |f| f.config = Err("gone".into())),
+            ("deliveries", |f| f.webhook = Err("gone".into())),
+        ];
+        for (name, harm) in cases {
+            let mut findings = well();
+            harm(&mut findings);
+            let (ready, state, _) = state(&findings, name);
+            assert_eq!((ready, state), (false, State::Fail), "{name}");
+            assert_eq!(readiness(&findings).status, "not_ready");
+        }
+    }
+
+    #[test]
+    fn what_is_only_said() {
+        type Harm = fn(&mut Findings);
+        let cases: [(&str, Harm, &str); 6] = [
+            (
+                "deliveries",
+                |f| {
+                    let target = TargetStatus {
+                        id: "default".into(),
+                        breaker: "open".into(),
+                        failures: 5,
+                        ..TargetStatus::default()
+                    };
+                    f.webhook = Ok(WebhookStatus { targets: vec![target], ..WebhookStatus::default() });
+                },
+                "default fails (5 in a row)",
+            ),
+            (
+                "deliveries",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.next_delivery = Some(f.now - chrono::Duration::seconds(90));
+                    }
+                },
+                "90 s late",
+            ),
+            (
+                "config",
+                |f| {
+                    let document = DocumentStatus {
+                        key: "webhook_config".into(),
+                        state: "invalid".into(),
+                        problems: vec!["webhook_url must start with https://".into()],
+                        loaded_at: None,
+                    };
+                    f.config = Ok(ConfigStatus { version: 2, documents: vec![document] });
+                },
+                "webhook_config: webhook_url",
+            ),
+            (
+                "lease",
+                |f| {
+                    f.lock = Some(Ok(LockStatus {
+                        warning: Some("file lock: one container only".into()),
+                        ..LockStatus::default()
+                    }));
+                },
+                "one container only",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::Memory;
+                    }
+                },
+                "in memory only",
+            ),
+            (
+                "mailbox",
+                |f| {
+                    f.poller = Some(Ok(PollerStatus {
+                        failures: 2,
+                        reason: Some("connection refused".into()),
+                        ..PollerStatus::default()
+                    }));
+                },
+                "connection refused",
+            ),
+        ];
+        for (name, harm, word) in cases {
+            let mut findings = well();
+            harm(&mut findings);
+            let (ready, state, message) = state(&findings, name);
+            assert_eq!((ready, state), (true, State::Warn), "{name}");
+            assert!(message.contains(word), "{name}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_lag_of_the_mailbox_is_told() {
+        let mut findings = well();
+        findings.poller = Some(Ok(PollerStatus {
+            phase: "fetching".into(),
+            lag_mails: 3,
+            oldest_waiting: Some(now() - chrono::Duration::seconds(42)),
+            last_heard: Some(now() - chrono::Duration::seconds(2)),
+            ..PollerStatus::default()
+        }));
+        let (_, _, message) = state(&findings, "mailbox");
+        assert!(message.contains("spoke 2 s ago"), "{message}");
+        assert!(message.contains("3 mails wait in the mailbox, the oldest for 42 s"), "{message}");
+    }
+
+    #[test]
+    fn without_background_tasks_the_worker_is_ready() {
+        let mut findings = well();
+        findings.poller = None;
+        findings.lock = None;
+        assert!(readiness(&findings).is_ready());
+    }
+}

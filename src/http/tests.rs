@@ -1,0 +1,140 @@
+//! The routes, answered by real handlers over an in-memory journal and actors that say
+//! what they are told to say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Context, Handler, MessageResult};
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::memory::MemoryJournal;
+use render_signal_actors::kernel::port::Port;
+use render_signal_actors::messages::{
+    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
+    PollerStatus, WebhookStatus,
+};
+use serde_json::Value;
+
+use super::*;
+use crate::journal::Watched;
+
+/// Says what every actor would.
+struct Says {
+    poller: PollerStatus,
+}
+
+impl Actor for Says {
+    type Context = Context<Self>;
+}
+
+macro_rules! says {
+    ($message:ty, $answer:expr) => {
+        impl Handler<$message> for Says {
+            type Result = MessageResult<$message>;
+            fn handle(&mut self, _: $message, _: &mut Context<Self>) -> Self::Result {
+                MessageResult($answer(self))
+            }
+        }
+    };
+}
+says!(GetPollerStatus, |says: &Says| says.poller.clone());
+says!(GetLockStatus, |_: &Says| LockStatus { held: true, ..LockStatus::default() });
+says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
+says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
+
+fn state(poller: PollerStatus) -> HttpState {
+    let world = World::real();
+    let says = Says { poller }.start();
+    let deadline = Duration::from_secs(1);
+    HttpState {
+        probe: Probe {
+            journal: Watched::over(
+                Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
+                world.clone(),
+            ),
+            poller: Some(Port::new("poller", &says, 1, deadline)),
+            lock: Some(Port::new("lock", &says, 1, deadline)),
+            webhook: Port::new("webhook", &says, 1, deadline),
+            config: Port::new("config", &says, 1, deadline),
+            world,
+        },
+        metrics: PrometheusBuilder::new().build_recorder().handle(),
+        draining: Draining::default(),
+        pulse: Pulse::new(),
+    }
+}
+
+async fn ask(state: &HttpState, method: Method, path: &str) -> (StatusCode, String, Value) {
+    let app = init_service(App::new().app_data(web::Data::new(state.clone())).configure(routes)).await;
+    let response = call_service(&app, TestRequest::with_uri(path).method(method).to_request()).await;
+    let status = response.status();
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let body = read_body(response).await;
+    (status, kind, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+#[actix_web::test]
+async fn health_says_ok_in_exactly_these_words() {
+    let (status, _, body) = ask(&state(PollerStatus::default()), Method::GET, "/health").await;
+    assert_eq!((status, body), (StatusCode::OK, json!({"status": "ok"})));
+}
+
+#[actix_web::test]
+async fn ready_until_the_mailbox_is_silent_or_the_program_stops() {
+    let well = state(PollerStatus::default());
+    let (status, _, body) = ask(&well, Method::GET, "/readyz").await;
+    assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("ready")), "{body}");
+
+    let silent = state(PollerStatus { silent: true, ..PollerStatus::default() });
+    let (status, _, body) = ask(&silent, Method::GET, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body["checks"]["mailbox"]["state"], "fail");
+
+    well.draining.begin();
+    let (status, _, body) = ask(&well, Method::GET, "/readyz").await;
+    assert_eq!(
+        (status, &body["checks"]["process"]["state"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("fail"))
+    );
+    let (status, _, _) = ask(&well, Method::GET, "/livez").await;
+    assert_eq!(status, StatusCode::OK, "stopping is not a reason to be killed");
+}
+
+#[actix_web::test]
+async fn live_while_the_pulse_beats() {
+    let state = state(PollerStatus::default());
+    let (status, _, body) = ask(&state, Method::GET, "/livez").await;
+    assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("alive")));
+    tokio::time::pause();
+    tokio::time::advance(Pulse::LIMIT).await;
+    let (status, _, body) = ask(&state, Method::GET, "/livez").await;
+    assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("hung")));
+    state.pulse.beat();
+    assert_eq!(ask(&state, Method::GET, "/livez").await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn errors_are_problem_documents() {
+    let state = state(PollerStatus::default());
+    for (method, path, wanted) in [
+        (Method::GET, "/nowhere", StatusCode::NOT_FOUND),
+        (Method::POST, "/health", StatusCode::METHOD_NOT_ALLOWED),
+        (Method::DELETE, "/readyz", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let (status, kind, body) = ask(&state, method, path).await;
+        assert_eq!(status, wanted, "{path}");
+        assert_eq!(kind, "application/problem+json", "{path}");
+        assert_eq!(body["status"], wanted.as_u16(), "{path}");
+        assert_eq!(body["instance"], path);
+    }
+    assert_eq!(ask(&state, Method::HEAD, "/livez").await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn metrics_are_text_for_prometheus() {
+    let (status, kind, _) = ask(&state(PollerStatus::default()), Method::GET, "/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+}

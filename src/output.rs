@@ -1,0 +1,137 @@
+//! What commands print: results to standard output, nothing else. Logs and complaints
+//! go to standard error.
+//!
+//! A reader that goes away (`events tail | head`) ends the command quietly.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+
+/// Standard output, line by line.
+pub(crate) struct Output {
+    to: Box<dyn Write>,
+    colour: bool,
+}
+
+impl Output {
+    /// The process's standard output; coloured on a terminal unless `NO_COLOR` is set.
+    pub(crate) fn stdout() -> Self {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { to: Box::new(io::stdout()), colour }
+    }
+
+    /// Into a writer of the caller's, without colour.
+    #[cfg(test)]
+    pub(crate) fn into_writer(to: Box<dyn Write>) -> Self {
+        Self { to, colour: false }
+    }
+
+    /// One line.
+    ///
+    /// # Errors
+    /// When the reader is gone ([`Exit::Ok`], no message) or the output cannot be written.
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+        writeln!(self.to, "{}", text.as_ref()).and_then(|()| self.to.flush()).map_err(gone)
+    }
+
+    /// A value as one line of JSON.
+    ///
+    /// # Errors
+    /// See [`Self::line`].
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(serde_json::to_string(value).map_err(|error| Failure::found(error.to_string()))?)
+    }
+
+    /// A value as JSON over several lines, for one object that a human may read.
+    ///
+    /// # Errors
+    /// See [`Self::line`].
+    pub(crate) fn json_pretty(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(serde_json::to_string_pretty(value).map_err(|error| Failure::found(error.to_string()))?)
+    }
+
+    /// `text` in the given style, or as it is where colours do not belong.
+    pub(crate) fn styled(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
+    }
+}
+
+/// A reader that closed the pipe has seen enough: that is no failure.
+fn gone(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Failure::new(Exit::Ok, "")
+    } else {
+        Failure::found(format!("the output could not be written: {error}"))
+    }
+}
+
+/// How a piece of text looks on a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// A heading.
+    Bold,
+    /// A detail.
+    Dim,
+    /// All is well.
+    Good,
+    /// Look at this.
+    Warn,
+    /// Wrong.
+    Bad,
+}
+
+impl Style {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Bold => "1",
+            Self::Dim => "2",
+            Self::Good => "32",
+            Self::Warn => "33",
+            Self::Bad => "31",
+        }
+    }
+}
+
+/// `text` cut to `width` characters, with an ellipsis when something was cut, and
+/// without control characters: what a mail says must not steer the terminal.
+pub(crate) fn fit(text: &str, width: usize) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut out: String = clean.take(width.saturating_add(1)).collect();
+    if out.chars().count() > width {
+        out = out.chars().take(width.saturating_sub(1)).collect();
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fit_cuts_by_characters_and_removes_control_codes() {
+        assert_eq!(fit("Média", 5), "Média");
+        assert_eq!(fit("Média Solution", 6), "Média…");
+        assert_eq!(fit("a\x1b[31mb", 10), "a [31mb");
+        assert_eq!(fit("", 3), "");
+    }
+
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        let failure = Output::into_writer(Box::new(Closed)).line("x").unwrap_err();
+        assert_eq!(failure.exit, Exit::Ok);
+        assert!(failure.message.is_empty());
+    }
+}

@@ -1,0 +1,35 @@
+//! The program against real servers: Dovecot, HTTP receivers, a Worker and a faulty
+//! wire, all on loopback and started by the tests themselves. One module per capability.
+//!
+//! Needed: Dovecot (Debian package `dovecot-imapd`), and for `signature` Node.js with npm
+//! and Python with pip. Nothing is skipped when one of them is missing.
+//!
+//! ```text
+//! cargo nextest run --test suite                 all of it
+//! cargo test --test suite crash:: -- --nocapture one capability, with what it says
+//! SEED=4711 cargo test --test suite ten_kills    the same random choices again
+//! ```
+//! A test that fails prints the last lines of the program's log.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and explains itself on the terminal"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crash;
+mod delivery;
+mod disk;
+mod isolation;
+mod journal_file;
+mod lease;
+mod mailbox;
+mod malformed;
+mod receiver_failures;
+mod signature;
+mod wire;

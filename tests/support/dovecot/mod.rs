@@ -1,0 +1,278 @@
+//! A real Dovecot of the test's own: a temporary folder, free loopback ports, one
+//! mailbox. It can be stopped, killed, restarted on the same data, and renumbered.
+
+mod admin;
+mod settings;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::unistd::{Uid, User};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use super::child::{descendants, signal};
+use super::mails::TestMail;
+use super::until::{PATIENCE, until};
+use super::{certificates, free_port};
+pub(crate) use admin::{Admin, Seen};
+
+/// The user of the mailbox.
+pub(crate) const USER: &str = "signal@example.fr";
+/// Its password.
+pub(crate) const PASSWORD: &str = "motdepasse";
+
+/// The server. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Dovecot {
+    folder: TempDir,
+    owner: User,
+    plain_port: u16,
+    tls_port: u16,
+    master: Option<Child>,
+}
+
+impl Dovecot {
+    /// Starts one with an empty mailbox.
+    pub(crate) async fn start() -> Self {
+        // Dovecot refuses to serve mail as root: it runs as the user of its package then.
+        let owner = if Uid::effective().is_root() {
+            User::from_name("dovecot")
+                .expect("the user database")
+                .expect("user dovecot (package dovecot-imapd)")
+        } else {
+            User::from_uid(Uid::effective()).expect("the user database").expect("the current user")
+        };
+        let folder = tempfile::Builder::new().prefix("rs-dovecot-").tempdir().expect("a temporary folder");
+        let mut dovecot =
+            Self { folder, owner, plain_port: free_port(), tls_port: free_port(), master: None };
+        certificates::write(dovecot.folder.path());
+        dovecot.write("users", &format!("{USER}:{{PLAIN}}{PASSWORD}::::::\n"));
+        let settings = settings::text(
+            dovecot.folder.path(),
+            &dovecot.owner.name,
+            &dovecot.group(),
+            dovecot.plain_port,
+            dovecot.tls_port,
+        );
+        dovecot.write("dovecot.conf", &settings);
+        for part in ["new", "cur", "tmp"] {
+            fs::create_dir_all(dovecot.maildir().join(part)).expect("a Maildir");
+        }
+        dovecot.give_away(dovecot.folder.path());
+        dovecot.restart().await;
+        dovecot
+    }
+
+    fn group(&self) -> String {
+        nix::unistd::Group::from_gid(self.owner.gid)
+            .expect("the group database")
+            .map_or_else(|| self.owner.gid.to_string(), |group| group.name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("writing a settings file");
+    }
+
+    /// Makes everything below `path` the property of the server's user.
+    fn give_away(&self, path: &Path) {
+        chown(path, Some(self.owner.uid.as_raw()), Some(self.owner.gid.as_raw()))
+            .expect("changing the owner");
+        if path.is_dir() {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).expect("changing the mode");
+            for entry in fs::read_dir(path).expect("a readable folder") {
+                self.give_away(&entry.expect("a folder entry").path());
+            }
+        }
+    }
+
+    /// Port without TLS (and for STARTTLS).
+    pub(crate) const fn plain_port(&self) -> u16 {
+        self.plain_port
+    }
+
+    /// Port with TLS from the start.
+    pub(crate) const fn tls_port(&self) -> u16 {
+        self.tls_port
+    }
+
+    /// The authority that signed the server's certificate.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// The INBOX on disk.
+    fn maildir(&self) -> PathBuf {
+        self.folder.path().join("mail").join(USER).join("Maildir")
+    }
+
+    /// Starts the server on the data and ports it had before.
+    pub(crate) async fn restart(&mut self) {
+        self.stop();
+        // Of a killed predecessor; its id may belong to anybody by now.
+        let _ = fs::remove_file(self.folder.path().join("run/master.pid"));
+        let configuration = self.folder.path().join("dovecot.conf");
+        let mut command = if Uid::effective().is_root() {
+            let mut command = Command::new("setpriv");
+            command
+                .arg(format!("--reuid={}", self.owner.name))
+                .arg(format!("--regid={}", self.group()))
+                .args(["--clear-groups", "dovecot"]);
+            command
+        } else {
+            Command::new("dovecot")
+        };
+        let master = command
+            .args(["-F", "-c"])
+            .arg(configuration)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("dovecot, of the Debian package dovecot-imapd");
+        self.master = Some(master);
+        for port in [self.plain_port, self.tls_port] {
+            until("Dovecot to listen", PATIENCE, async || {
+                TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .map_err(|error| format!("{error}\n{}", self.log()))
+            })
+            .await;
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("dovecot.log")).unwrap_or_default()
+    }
+
+    /// Stops it in an orderly way.
+    pub(crate) fn stop(&mut self) {
+        let Some(mut master) = self.master.take() else { return };
+        let below = descendants(master.id());
+        signal(master.id(), Signal::SIGTERM);
+        // Sessions are told at once; the master itself waits for helpers that never end.
+        let deadline = Instant::now() + Duration::from_millis(500);
+        while master.try_wait().expect("a child of this process").is_none() {
+            if Instant::now() > deadline {
+                signal(master.id(), Signal::SIGKILL);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Sessions may outlive the master for a moment.
+        for pid in below {
+            signal(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// Kills it as a crash would: the master and every process below it, at once.
+    pub(crate) fn kill(&mut self) {
+        let Some(mut master) = self.master.take() else { return };
+        // The master first, since it would start new children.
+        let below = descendants(master.id());
+        signal(master.id(), Signal::SIGKILL);
+        for pid in below {
+            signal(pid, Signal::SIGKILL);
+        }
+        master.wait().expect("a child of this process");
+    }
+
+    /// Puts mails into the INBOX as an MDA does: written aside, then moved into `new/`.
+    /// Works while the server is down, too.
+    pub(crate) fn deliver(&self, mails: &[TestMail]) {
+        self.place(mails, &self.maildir());
+    }
+
+    fn place(&self, mails: &[TestMail], maildir: &Path) {
+        for mail in mails {
+            let name = format!("{}.rs.{USER}", mail.mark);
+            let aside = maildir.join("tmp").join(&name);
+            fs::write(&aside, &mail.raw).expect("writing a mail");
+            self.give_away(&aside);
+            fs::rename(&aside, maildir.join("new").join(&name)).expect("delivering a mail");
+        }
+    }
+
+    /// Makes mails arrive at one instant: they are staged in another folder and copied
+    /// into the INBOX by a single command.
+    pub(crate) async fn deliver_at_once(&self, mails: &[TestMail]) {
+        let mut admin = self.admin().await;
+        admin.ensure_folder("Staging").await;
+        let staging = self.maildir().join(".Staging");
+        self.place(mails, &staging);
+        admin.copy_all("Staging", mails.len()).await;
+        admin.logout().await;
+    }
+
+    /// A session of the mailbox's owner.
+    pub(crate) async fn admin(&self) -> Admin {
+        Admin::connect(self.plain_port).await
+    }
+
+    /// Which mails of the INBOX are read, as the server says.
+    pub(crate) async fn seen(&self) -> Seen {
+        let mut admin = self.admin().await;
+        let seen = admin.seen().await;
+        admin.logout().await;
+        seen
+    }
+
+    /// Makes the server forget its UIDs: the INBOX gets another UIDVALIDITY and every
+    /// mail another UID. Flags and contents stay.
+    pub(crate) async fn renumber(&mut self) {
+        self.stop();
+        for entry in fs::read_dir(self.maildir()).expect("the Maildir") {
+            let path = entry.expect("a folder entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            // `dovecot-uidvalidity` stays: it is how the server avoids a value it had.
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                fs::remove_file(&path).expect("removing an index");
+            }
+        }
+        self.restart().await;
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::mails;
+
+    #[tokio::test]
+    async fn takes_mails_and_shows_their_flags() {
+        let mut dovecot = Dovecot::start().await;
+        dovecot.deliver(&mails::mixed(3));
+        dovecot.deliver_at_once(&mails::mixed(4)).await;
+        assert_eq!(dovecot.seen().await, Seen { seen: 0, unseen: 7 });
+        let mut admin = dovecot.admin().await;
+        admin.mark_all_seen().await;
+        admin.logout().await;
+        dovecot.kill();
+        dovecot.deliver(&mails::mixed(1));
+        dovecot.restart().await;
+        assert_eq!(dovecot.seen().await, Seen { seen: 7, unseen: 1 });
+    }
+
+    #[tokio::test]
+    async fn renumbers_and_moves_away_and_back() {
+        let mut dovecot = Dovecot::start().await;
+        dovecot.deliver(&mails::mixed(3));
+        let before = dovecot.admin().await.uid_validity().await;
+        dovecot.renumber().await;
+        let mut admin = dovecot.admin().await;
+        assert_ne!(admin.uid_validity().await, before);
+        admin.move_all("INBOX", "Ailleurs").await;
+        assert_eq!(dovecot.seen().await, Seen { seen: 0, unseen: 0 });
+        admin.move_all("Ailleurs", "INBOX").await;
+        assert_eq!(dovecot.seen().await, Seen { seen: 0, unseen: 3 });
+    }
+}

@@ -1,0 +1,46 @@
+//! What the end-to-end tests and the benchmark stand on: real servers and scripted
+//! peers, each in a temporary folder on a free loopback port, each stopped when dropped.
+//!
+//! ```text
+//! Site ── one temporary place with everything a worker needs
+//!  ├─ Dovecot       the mailbox, with its faults (kill, renumber, move)
+//!  ├─ Receiver      where webhooks go, scripted per path
+//!  ├─ Worker        the R2 Worker
+//!  └─ Program       the compiled binary as a child process
+//! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
+//! FullDisk   ── a disk without space
+//! mails      ── realistic mails, good and bad
+//! ```
+
+pub(crate) mod certificates;
+pub(crate) mod chaos;
+pub(crate) mod checks;
+pub(crate) mod child;
+pub(crate) mod dovecot;
+pub(crate) mod full_disk;
+pub(crate) mod http;
+pub(crate) mod mails;
+pub(crate) mod program;
+pub(crate) mod receiver;
+pub(crate) mod seed;
+pub(crate) mod site;
+pub(crate) mod standard_webhooks;
+pub(crate) mod until;
+pub(crate) mod worker;
+
+pub(crate) use chaos::ChaosProxy;
+pub(crate) use full_disk::FullDisk;
+pub(crate) use mails::TestMail;
+pub(crate) use program::Program;
+pub(crate) use receiver::Answer;
+pub(crate) use seed::Seed;
+pub(crate) use site::Site;
+pub(crate) use until::{PATIENCE, until};
+pub(crate) use worker::Worker;
+
+/// A loopback port that nobody listened on a moment ago. The kernel hands them out in
+/// turn, so that two tests at the same time get different ones.
+pub(crate) fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    listener.local_addr().expect("the address of a bound listener").port()
+}
