@@ -33,7 +33,7 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,12 +74,12 @@ pub struct WebhookDeps {
     pub journal: Arc<dyn Journal>,
     /// The policy in force.
     pub policy: PolicyCell,
+    /// Name of this worker, for the log.
+    pub worker: String,
     /// The way to the receivers.
     pub receiver: Arc<dyn Receiver>,
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub keys: Option<SigningKeys>,
-    /// How much at a time.
-    pub limits: Limits,
 }
 
 /// What effects need.
@@ -128,7 +128,8 @@ pub struct WebhookActor {
     deps: WebhookDeps,
     shared: Option<Arc<Shared>>,
     lanes: Option<Lanes>,
-    flights: HashMap<String, Flight>,
+    /// By key of the row; sorted, so that a simulation replays.
+    flights: BTreeMap<String, Flight>,
     /// Numbers flights and claims.
     serial: u64,
     claiming: Option<(u64, AbortOnDropHandle<()>)>,
@@ -152,7 +153,7 @@ impl WebhookActor {
             deps,
             shared: None,
             lanes: None,
-            flights: HashMap::new(),
+            flights: BTreeMap::new(),
             serial: 0,
             claiming: None,
             look: true,
@@ -399,7 +400,7 @@ impl Handler<Report> for WebhookActor {
         match report {
             Report::Recovered(_) if self.lanes.is_some() => {}
             Report::Recovered(sent) => {
-                let mut lanes = Lanes::new(self.deps.limits, sent);
+                let mut lanes = Lanes::new(Limits::default(), sent);
                 let policy = self.deps.policy.load();
                 lanes.configure(&policy);
                 self.flights
