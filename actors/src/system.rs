@@ -39,6 +39,7 @@ use crate::messages::{
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
 use crate::r2::{LinkStore, R2Actor, R2Deps};
+use crate::webhook::lanes::Limits;
 use crate::webhook::port::Receiver;
 use crate::webhook::sign::SigningKeys;
 use crate::webhook::{WebhookActor, WebhookDeps};
@@ -83,6 +84,8 @@ pub struct Parts {
     pub receiver: Arc<dyn Receiver>,
     /// Keys to sign them with; `None` = unsigned.
     pub keys: Option<SigningKeys>,
+    /// How many webhooks at a time.
+    pub limits: Limits,
     /// How often an actor may be restarted.
     pub restarts: Restarts,
 }
@@ -182,9 +185,9 @@ pub fn start(parts: &Parts) -> System {
             world: world("webhook"),
             journal: Arc::clone(journal),
             policy: Arc::clone(policy),
-            worker: worker.clone(),
             receiver: Arc::clone(&parts.receiver),
             keys: parts.keys.clone(),
+            limits: parts.limits,
         }),
     );
     let r2 = starter.start(

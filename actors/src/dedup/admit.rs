@@ -92,11 +92,13 @@ fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit) -> 
             }
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
-        Source::HeaderOnly { header, size } => {
-            let mail = parse::parse_header_only(header, *size);
-            let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge };
-            decided(admit, mail, Verdict { detection: None, links: Vec::new(), outcome }, cx)
-        }
+        Source::HeaderOnly { header, size } => match parse::parse_header_only(header, *size) {
+            Ok(mail) => {
+                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge };
+                decided(admit, mail, Verdict { detection: None, links: Vec::new(), outcome }, cx)
+            }
+            Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
+        },
     }
 }
 
@@ -122,7 +124,7 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
         Source::Full(raw) => raw.clone(),
         Source::HeaderOnly { header, .. } => header.clone(),
     };
-    let key = hex(&Md5::digest(&source));
+    let key = identity::source_id(&source);
     let commit = commit::quarantine(
         &key,
         admit.location.clone(),

@@ -2,12 +2,225 @@
 
 use chrono::{DateTime, Utc};
 
-use super::policy::Policy;
-use super::{IgnoreReason, Mail, Outcome, Verdict};
+use super::policy::{Policy, Window};
+use super::rules::{self, Facts, Rule};
+use super::windows::{self, Closed};
+use super::{
+    Detection, HoldReason, IgnoreReason, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity, links,
+};
 
 /// Decides what is to be done with `mail` under `policy` at `now`.
+///
+/// In this order: the allow-list, replies, links, the sending switch and the days of
+/// absence, the delivery window, the rules. A mail that is too large was never loaded and
+/// is decided without this.
 #[must_use]
 pub fn decide(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
-    let _ = (mail, policy, now);
-    Verdict { detection: None, links: Vec::new(), outcome: Outcome::Ignore { reason: IgnoreReason::NoLinks } }
+    let ignore = |reason, links| Verdict { detection: None, links, outcome: Outcome::Ignore { reason } };
+    if !is_accepted(policy, &mail.sender) {
+        return ignore(IgnoreReason::SenderNotAllowed, Vec::new());
+    }
+    if identity::is_reply(&mail.subject) {
+        return ignore(IgnoreReason::Reply, Vec::new());
+    }
+    let combined = mail.combined();
+    let links = links::extract(&combined);
+    if links.is_empty() && !policy.allow_without_links {
+        return ignore(IgnoreReason::NoLinks, links);
+    }
+    let detection = detect::detect(mail, &links, policy.zone, now);
+    let outcome = match opening(policy, detection.as_ref(), now) {
+        Opening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
+        Opening::Now { start, end } => {
+            Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, start, end) }
+        }
+    };
+    Verdict { detection, links, outcome }
+}
+
+/// Whether mails of `sender` are accepted.
+#[must_use]
+pub fn is_accepted(policy: &Policy, sender: &str) -> bool {
+    policy.allowed_senders.is_empty()
+        || policy.allowed_senders.iter().any(|allowed| allowed.to_lowercase() == sender)
+}
+
+/// Whether webhooks may go out.
+enum Opening {
+    /// Now, with these texts in the payload.
+    Now { start: Option<String>, end: Option<String> },
+    /// Later.
+    Closed(Closed),
+}
+
+/// The switch, the absence and the window (reference section 5.12). Outside the window
+/// only a desabo that is not urgent is sent at once.
+fn opening(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -> Opening {
+    if let Err(closed) = windows::sending(policy, now) {
+        return Opening::Closed(closed);
+    }
+    let Some(window) = &policy.window else { return Opening::Now { start: None, end: None } };
+    let end = Some(window.end_text.clone()).filter(|end| !end.is_empty());
+    if windows::within(window, policy.zone, now) {
+        let bounded = window.start.is_some() && window.end.is_some();
+        return Opening::Now { start: bounded.then(|| "maintenant".to_owned()), end };
+    }
+    if !passes_closed_window(detection) {
+        let until = windows::next_opening(window, policy.zone, now);
+        return Opening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
+    }
+    Opening::Now { start: announced_start(window, policy, now), end }
+}
+
+/// Whether the mail is of the kind that does not wait for the window.
+#[must_use]
+pub fn passes_closed_window(detection: Option<&Detection>) -> bool {
+    detection.is_some_and(|found| found.detector == detect::DESABO && !found.urgent)
+}
+
+/// The start as written, while it is still to come today.
+fn announced_start(window: &Window, policy: &Policy, now: DateTime<Utc>) -> Option<String> {
+    let local = now.with_timezone(&policy.zone).time();
+    window.start.filter(|start| local < *start).map(|_| window.start_text.clone())
+}
+
+/// The first rule that applies, then the default target, unless the rule forbids it or has
+/// the same address.
+fn deliveries(
+    mail: &Mail,
+    combined: &str,
+    policy: &Policy,
+    time_start: Option<String>,
+    time_end: Option<String>,
+) -> Vec<Planned> {
+    let rule = rules::first_match(&policy.rules, &Facts::new(mail, combined));
+    let ruled = rule.map(|rule| Planned {
+        target: rule.target.id.clone(),
+        rule: Some(reference(rule)),
+        time_start: time_start.clone(),
+        time_end: time_end.clone(),
+    });
+    let alone = rule.is_some_and(|rule| is_alone(rule, policy));
+    let default = (!alone).then(|| Planned {
+        target: policy.default_target.id.clone(),
+        rule: None,
+        time_start,
+        time_end,
+    });
+    ruled.into_iter().chain(default).collect()
+}
+
+/// Whether there is no default delivery beside that of the rule.
+pub(super) fn is_alone(rule: &Rule, policy: &Policy) -> bool {
+    rule.stop_processing || rule.target.url == policy.default_target.url
+}
+
+fn reference(rule: &Rule) -> RuleRef {
+    RuleRef { id: rule.id.clone(), name: rule.name.clone(), priority: rule.priority.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::mail::parse::parse;
+    use crate::mail::rule_document::compile_all;
+    use crate::mail::samples::{at, policy, window};
+
+    const MORNING: &str = "2026-01-26T08:00:00Z";
+
+    fn mail(subject: &str, body: &str) -> Mail {
+        parse(format!("From: a@b.fr\nSubject: {subject}\n\n{body}").as_bytes()).expect("a mail")
+    }
+
+    fn desabo(subject: &str) -> Mail {
+        mail(subject, "journée, tarifs habituels https://www.dropbox.com/request/abc")
+    }
+
+    fn with_rule(actions: serde_json::Value) -> Policy {
+        let rules = json!([{"id": "r", "conditions": [{"field": "subject", "operator": "contains", "value": "lot"}],
+                            "actions": actions}]);
+        let mut policy = policy();
+        policy.rules = compile_all(&rules, &|_| false).expect("a list").rules;
+        assert_eq!(policy.rules.len(), 1);
+        policy
+    }
+
+    fn targets(policy: &Policy) -> Vec<(String, bool)> {
+        match decide(&mail("Lot 3", "https://fromsmash.com/a"), policy, at(MORNING)).outcome {
+            Outcome::Deliver { deliveries } => {
+                deliveries.into_iter().map(|planned| (planned.target, planned.rule.is_some())).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_rule_is_named_in_its_own_delivery_only() {
+        let both = with_rule(json!({"webhook_url": "https://r.example/1"}));
+        assert_eq!(targets(&both), [("r".to_owned(), true), ("default".to_owned(), false)]);
+        let stop = with_rule(json!({"webhook_url": "https://r.example/1", "stop_processing": true}));
+        assert_eq!(targets(&stop), [("r".to_owned(), true)]);
+        let same = with_rule(json!({"webhook_url": "https://hook.example.com/recv"}));
+        assert_eq!(targets(&same), [("r".to_owned(), true)]);
+    }
+
+    #[test]
+    fn outside_the_window_mails_wait_for_it() {
+        let mut policy = policy();
+        policy.window = Some(window("10h30", "19h00"));
+        let until = Some(at("2026-01-26T09:30:00Z"));
+        for held in [mail("Lot 3", "https://fromsmash.com/a"), desabo("Dispo URGENT")] {
+            let outcome = decide(&held, &policy, at(MORNING)).outcome;
+            assert_eq!(outcome, Outcome::Hold { reason: HoldReason::OutsideWindow, until });
+            assert!(matches!(
+                decide(&held, &policy, at("2026-01-26T09:30:00Z")).outcome,
+                Outcome::Deliver { .. }
+            ));
+        }
+    }
+
+    #[test]
+    fn the_texts_of_the_window() {
+        let mut policy = policy();
+        let mut texts = |start: &str, end: &str, now: &str| {
+            policy.window = Some(window(start, end));
+            match decide(&desabo("Dispo"), &policy, at(now)).outcome {
+                Outcome::Deliver { deliveries } => {
+                    (deliveries[0].time_start.clone(), deliveries[0].time_end.clone())
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(texts("10h30", "19h00", MORNING), (some("10h30"), some("19h00")));
+        assert_eq!(texts("10h30", "19h00", "2026-01-26T10:00:00Z"), (some("maintenant"), some("19h00")));
+        assert_eq!(texts("10h30", "19h00", "2026-01-26T20:00:00Z"), (None, some("19h00")));
+        assert_eq!(texts("", "19h00", MORNING), (None, some("19h00")));
+        assert_eq!(texts("10h30", "", MORNING), (None, None));
+    }
+
+    #[test]
+    fn the_first_obstacle_counts() {
+        let mut policy = policy();
+        policy.allowed_senders = vec!["x@y.fr".to_owned()];
+        policy.sending_enabled = false;
+        let reason = |subject: &str, body: &str, policy: &Policy| {
+            decide(&mail(subject, body), policy, at(MORNING)).outcome
+        };
+        let link = "https://fromsmash.com/a";
+        let ignored = |reason| Outcome::Ignore { reason };
+        assert_eq!(reason("Re: x", "", &policy), ignored(IgnoreReason::SenderNotAllowed));
+        policy.allowed_senders = vec!["A@b.fr".to_owned()];
+        assert_eq!(reason("Re: x", "", &policy), ignored(IgnoreReason::Reply));
+        assert_eq!(reason("x", "", &policy), ignored(IgnoreReason::NoLinks));
+        assert_eq!(
+            reason("x", link, &policy),
+            Outcome::Hold { reason: HoldReason::SendingDisabled, until: None }
+        );
+        policy.sending_enabled = true;
+        policy.allow_without_links = true;
+        assert!(matches!(reason("x", "", &policy), Outcome::Deliver { .. }));
+    }
 }

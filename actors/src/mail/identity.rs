@@ -1,7 +1,231 @@
-//! (to come)
+//! Who a mail is from, which mail it is, and which group of mails it belongs to
+//! (reference sections 5.4, 5.6, 5.7, 5.9).
 
-/// Stub.
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use md5::{Digest as _, Md5};
+use regex::Regex;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+
+/// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
+#[must_use]
+pub fn email_id(message_id: &str, subject: &str, date: &str) -> String {
+    hex(&Md5::new()
+        .chain_update(message_id)
+        .chain_update("|")
+        .chain_update(subject)
+        .chain_update("|")
+        .chain_update(date)
+        .finalize())
+}
+
+/// Identity of a mail that has no Message-ID, subject or date, or that cannot be read: md5
+/// of the source. The identity of the reference would be the same for all such mails, and
+/// all but the first would be refused as duplicates. Carriage returns do not count, so
+/// that the copy in a Maildir and the copy on an IMAP server are one mail.
+#[must_use]
+pub fn source_id(raw: &[u8]) -> String {
+    let mut digest = Md5::new();
+    for line in raw.split(|byte| *byte == b'\r') {
+        digest.update(line);
+    }
+    hex(&digest.finalize())
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+/// Accents removed, lower-cased, runs of white space made one blank, trimmed.
+#[must_use]
+pub fn normalize(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut blank = false;
+    let mut push = |letter: char| {
+        if is_space(letter) {
+            blank = true;
+            return;
+        }
+        if blank && !out.is_empty() {
+            out.push(' ');
+        }
+        blank = false;
+        out.extend(letter.to_lowercase());
+    };
+    for letter in text.chars() {
+        if letter.is_ascii() {
+            push(letter);
+        } else {
+            decompose_canonical(letter, |part| {
+                if !is_combining_mark(part) {
+                    push(part);
+                }
+            });
+        }
+    }
+    out
+}
+
+/// White space as the reference sees it.
+pub(super) fn is_space(letter: char) -> bool {
+    letter.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&letter)
+}
+
+/// The subject without leading reply and forward prefixes, trimmed.
+#[must_use]
+pub fn strip_reply_prefixes(subject: &str) -> &str {
+    let mut core = subject;
+    while let Some(rest) = without_prefix(core) {
+        core = rest;
+    }
+    core.trim()
+}
+
+fn without_prefix(subject: &str) -> Option<&str> {
+    const PREFIXES: [&str; 6] = ["re", "fwd", "fw", "rv", "tr", "confirmation"];
+    PREFIXES.iter().find_map(|prefix| {
+        let (start, rest) = subject.split_at_checked(prefix.len())?;
+        let rest = start.eq_ignore_ascii_case(prefix).then(|| rest.trim_start())?.strip_prefix(':')?;
+        Some(rest.trim_start())
+    })
+}
+
+/// Whether the subject is that of a reply or a forward. Blanks at its ends say nothing.
+#[must_use]
+pub fn is_reply(subject: &str) -> bool {
+    without_prefix(subject.trim_start()).is_some()
+}
+
+/// The group of a subject, without month (reference section 5.9).
 #[must_use]
 pub fn subject_group(subject: &str) -> String {
-    subject.to_owned()
+    static LOT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\blot\s+(\d+)\b").ok());
+    let normalized = normalize(subject);
+    let core = strip_reply_prefixes(&normalized);
+    let number = LOT
+        .as_ref()
+        .and_then(|lot| lot.captures(core))
+        .and_then(|captures| captures.get(1))
+        .map(|number| number.as_str());
+    match number {
+        Some(number) if core.contains("media solution") && core.contains("missions recadrage") => {
+            format!("media_solution_missions_recadrage_lot_{number}")
+        }
+        Some(number) => format!("lot_{number}"),
+        None => format!("subject_hash_{}", hex(&Md5::digest(core))),
+    }
+}
+
+/// A subject group scoped to the present month in `zone`: `2026-01:lot_42`.
+#[must_use]
+pub fn monthly_group(group: &str, zone: Tz, now: DateTime<Utc>) -> String {
+    format!("{}:{group}", now.with_timezone(&zone).format("%Y-%m"))
+}
+
+/// The clean, lower-cased address of a From header; empty when there is none.
+///
+/// What stands in quotes or in comments is a name, not an address, and so is what stands
+/// before the last `<…>` of a mailbox; a header of several mailboxes gives the first.
+#[must_use]
+pub fn sender(from: &str) -> String {
+    // A header that opens a quote or a comment and never closes it is read without them.
+    let angle = [(true, true), (true, false), (false, true), (false, false)]
+        .into_iter()
+        .find_map(|(quotes, comments)| angle_address(from, quotes, comments).ok());
+    angle.flatten().map_or_else(|| bare_address(from), clean).to_lowercase()
+}
+
+/// A quote or a comment does not end.
+struct LeftOpen;
+
+/// The address in angle brackets of the first mailbox, if there is one.
+fn angle_address(from: &str, quotes: bool, comments: bool) -> Result<Option<&str>, LeftOpen> {
+    let mut found: Option<&str> = None;
+    let (mut quoted, mut escaped, mut depth) = (false, false, 0_usize);
+    let mut open: Option<usize> = None;
+    let mut named = false;
+    for (at, letter) in from.char_indices() {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match letter {
+            '\\' if quoted || depth > 0 => escaped = true,
+            '"' if quotes && depth == 0 && open.is_none() => quoted = !quoted,
+            _ if quoted => named = true,
+            '(' if comments && open.is_none() => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            '<' => open = Some(at + 1),
+            '>' => {
+                let inside = open.take().and_then(|from_at| from.get(from_at..at));
+                if let Some(address) = inside.filter(|inside| inside.contains('@')) {
+                    found = Some(address);
+                    if !named {
+                        break;
+                    }
+                }
+            }
+            ',' | ';' if open.is_none() && found.is_some() => break,
+            _ if open.is_none() && !letter.is_whitespace() => named = true,
+            _ => {}
+        }
+    }
+    if quoted || depth > 0 { Err(LeftOpen) } else { Ok(found) }
+}
+
+fn bare_address(from: &str) -> &str {
+    from.split(is_space).find(|token| token.contains('@')).map_or("", clean)
+}
+
+fn clean(address: &str) -> &str {
+    address.trim_matches(|letter: char| is_space(letter) || "<>,;\"'()".contains(letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_display_name_is_no_sender() {
+        for (from, expected) in [
+            ("\"x <a@b.fr>\" <real@evil.com>", "real@evil.com"),
+            ("\"evil <camille@agence.example> \" <Evil@evil.com>", "evil@evil.com"),
+            ("x <a@b.fr> <real@evil.com>", "real@evil.com"),
+            ("boss@ex.com <real@evil.com>", "real@evil.com"),
+            ("boss@ex.com (x <a@b.fr>)", "boss@ex.com"),
+            ("\"a \\\" <a@b.fr>\" <real@evil.com>", "real@evil.com"),
+            ("Bob <bob@ex.com", "bob@ex.com"),
+            ("\"Bob <bob@ex.com>", "bob@ex.com"),
+            ("Bob :( <bob@ex.com>", "bob@ex.com"),
+            ("Dupont, Élodie <e@ex.com>, f@ex.com", "e@ex.com"),
+            ("a@b.fr, c@d.fr", "a@b.fr"),
+            ("Bob <>", ""),
+            ("Bob", ""),
+        ] {
+            assert_eq!(sender(from), expected, "{from}");
+        }
+    }
+
+    #[test]
+    fn only_a_prefix_makes_a_reply() {
+        for subject in ["Re: x", " RE : x", "TR:x", "fwd:", "Confirmation : x", "Re\u{a0}: x"] {
+            assert!(is_reply(subject), "{subject}");
+        }
+        for subject in ["Lot 3 ", " Lot 3", "Retour : x", "AW: x", "Re[2]: x", "Ré: x", "", "re"] {
+            assert!(!is_reply(subject), "{subject}");
+        }
+    }
+
+    #[test]
+    fn the_source_is_an_identity_without_its_line_ends() {
+        assert_eq!(source_id(b"a\r\nb"), source_id(b"a\nb"));
+        assert_ne!(source_id(b"a\nb"), source_id(b"a\nc"));
+    }
 }

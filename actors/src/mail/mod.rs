@@ -8,15 +8,29 @@
 
 pub mod decide;
 pub mod detect;
+mod digits;
+mod encoding;
+pub mod explain;
+#[cfg(test)]
+mod golden;
+mod html;
 pub mod identity;
 pub mod life;
 pub mod links;
+mod mime;
 pub mod parse;
 pub mod payload;
 pub mod policy;
+#[cfg(test)]
+mod properties;
+pub mod rule_document;
 pub mod rules;
+#[cfg(test)]
+mod samples;
+mod times;
 pub mod windows;
 pub mod work;
+mod wrappers;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -1,12 +1,15 @@
 //! Raw bytes to [`Mail`]. Tolerant: a flaw in one field never costs the others.
 
-use super::Mail;
+use super::mime::{self, Bodies, Entity};
+use super::{Mail, encoding, html, identity};
 
 /// Why a mail could not be read at all: it goes to quarantine with its raw source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// Nothing in it looks like a mail.
-    #[error("the message is empty or has neither headers nor text")]
+    #[error(
+        "it is empty or has none of the header fields that every mail has (From, To, Subject, Date, Received)"
+    )]
     NotAMail,
 }
 
@@ -15,26 +18,189 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`] when there is nothing to process.
 pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
-    let _ = raw;
-    Err(Unreadable::NotAMail)
+    let message = readable(raw)?;
+    let bodies = mime::bodies(&message);
+    let mut mail = headers(&message, raw);
+    mail.text = text(&bodies.plain, &bodies.html);
+    let Bodies { plain, html, has_attachment, flaws, .. } = bodies;
+    mail.plain = plain;
+    mail.html = html;
+    mail.has_attachment = has_attachment;
+    mail.flaws.extend(flaws);
+    Ok(mail)
 }
 
-/// Stub.
-#[must_use]
-pub fn parse_header_only(header: &[u8], size: u64) -> Mail {
-    let _ = (header, size);
+/// Reads the header of a mail whose body is not loaded because it is too large. `size` is
+/// the size of the whole mail in bytes.
+///
+/// # Errors
+/// [`Unreadable`] when it is not the header of a mail.
+pub fn parse_header_only(header: &[u8], size: u64) -> Result<Mail, Unreadable> {
+    let mut mail = headers(&readable(header)?, header);
+    mail.size = size;
+    mail.flaws.push("larger than the limit: the body was not loaded".to_owned());
+    Ok(mail)
+}
+
+fn readable(raw: &[u8]) -> Result<Entity<'_>, Unreadable> {
+    let message = mime::message(raw);
+    if message.is_mail() { Ok(message) } else { Err(Unreadable::NotAMail) }
+}
+
+fn headers(message: &Entity<'_>, raw: &[u8]) -> Mail {
+    let mut flaws = Vec::new();
+    if message.flawed {
+        flaws.push("the header block is malformed".to_owned());
+    }
+    let (subject, clean) = encoding::words(&message.text("subject"));
+    if !clean {
+        flaws.push("the subject could not be decoded completely".to_owned());
+    }
+    let message_id = message.text("message-id").trim_end().to_owned();
+    if message_id.is_empty() {
+        flaws.push("there is no Message-ID".to_owned());
+    }
+    let date = message.text("date").trim_end().to_owned();
+    let from = message.text("from").trim_end().to_owned();
+    let sender = identity::sender(&from);
+    if sender.is_empty() {
+        flaws.push("there is no sender address".to_owned());
+    }
+    let email_id = if message_id.is_empty() && subject.is_empty() && date.is_empty() {
+        identity::source_id(raw)
+    } else {
+        identity::email_id(&message_id, &subject, &date)
+    };
     Mail {
-        email_id: String::new(),
-        message_id: String::new(),
-        subject: String::new(),
-        date: String::new(),
-        from: String::new(),
-        sender: String::new(),
+        email_id,
+        message_id,
+        subject,
+        date,
+        from,
+        sender,
         plain: String::new(),
         html: String::new(),
         text: String::new(),
         has_attachment: false,
-        size,
-        flaws: Vec::new(),
+        size: raw.len() as u64,
+        flaws,
+    }
+}
+
+/// The text for detection: what a reader of either part sees.
+pub(super) fn text(plain: &str, html: &str) -> String {
+    let mut text = html_escape::decode_html_entities(plain).into_owned();
+    if !html.is_empty() {
+        text.push('\n');
+        text.push_str(&html::to_text(html));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(raw: &str) -> Mail {
+        parse(raw.as_bytes()).expect("a mail")
+    }
+
+    #[test]
+    fn folded_and_encoded_headers() {
+        let mail = read(
+            "Message-ID:\r\n <a@x>\r\nSubject: =?utf-8?q?M=C3=A9dia_?=\r\n =?utf-8?q?Solution?=\r\n\tLot 42\r\n\
+             Date: Mon, 26 Jan 2026\r\n 10:59:00 +0100\r\nFrom: Bob\r\n <Bob@ex.com>\r\n\r\nx",
+        );
+        assert_eq!(mail.message_id, "<a@x>");
+        assert_eq!(mail.subject, "Média Solution Lot 42");
+        assert_eq!(mail.date, "Mon, 26 Jan 2026 10:59:00 +0100");
+        assert_eq!((mail.from.as_str(), mail.sender.as_str()), ("Bob <Bob@ex.com>", "bob@ex.com"));
+        assert!(mail.flaws.is_empty(), "{:?}", mail.flaws);
+    }
+
+    #[test]
+    fn line_ends_do_not_change_the_identity() {
+        let crlf = "Message-ID: <a@x>\r\nSubject: un\r\n deux\r\nDate: d\r\n\r\nx\r\n";
+        assert_eq!(read(crlf).email_id, read(&crlf.replace('\r', "")).email_id);
+        let bare = "Received: x\r\n\r\nun\r\n";
+        assert_eq!(read(bare).email_id, read(&bare.replace('\r', "")).email_id);
+        assert_ne!(read(bare).email_id, read(&bare.replace("un", "deux")).email_id);
+    }
+
+    #[test]
+    fn raw_bytes_in_headers_are_read() {
+        let utf8 = read("From: Élodie <e@ex.com>\r\nSubject: Média\r\n\r\nx");
+        assert_eq!((utf8.sender.as_str(), utf8.subject.as_str()), ("e@ex.com", "Média"));
+        let latin = parse(b"From: \xc9lodie <e@ex.com>\r\nSubject: M\xe9dia\r\n\r\nx").expect("a mail");
+        assert_eq!((latin.from.as_str(), latin.subject.as_str()), ("Élodie <e@ex.com>", "Média"));
+    }
+
+    #[test]
+    fn a_missing_empty_line_costs_nothing() {
+        for raw in [
+            "From: a@b.fr\nSubject: s\nBonjour,\nLien: https://fromsmash.com/a\n\nfin",
+            "From: a@b.fr\nSubject: s\nLien: https://fromsmash.com/a",
+        ] {
+            let mail = read(raw);
+            assert_eq!((mail.sender.as_str(), mail.subject.as_str()), ("a@b.fr", "s"));
+            assert!(mail.plain.contains("Lien: https://fromsmash.com/a"), "{:?}", mail.plain);
+            assert!(mail.flaws.iter().any(|flaw| flaw.contains("header block")));
+        }
+        let mail = read("Subject: un\nmal plié\nFrom: a@b.fr\n\ntexte");
+        assert_eq!((mail.sender.as_str(), mail.plain.as_str()), ("a@b.fr", "texte"));
+    }
+
+    #[test]
+    fn bodies_are_joined_as_in_the_reference() {
+        let mail = read(
+            "From: a@b.fr\r\nContent-Type: multipart/mixed; boundary=\"b 1\"\r\n\r\npreamble\r\n--b 1\r\n\
+             Content-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n\r\nun\r\n--c\r\n\
+             Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n\
+             <p>=E0 faire</p>\r\n--c--\r\n--b 1\r\nContent-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\n\
+             secret\r\n--b 1\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ndedans\r\n--b 1--\r\nepilogue",
+        );
+        assert_eq!(mail.plain, "undedans");
+        assert_eq!(mail.html, "<p>à faire</p>");
+        assert_eq!(mail.text, "undedans\nà faire\n");
+        assert!(mail.has_attachment);
+        assert!(mail.flaws.iter().all(|flaw| flaw.contains("Message-ID")), "{:?}", mail.flaws);
+    }
+
+    #[test]
+    fn bodies_that_are_not_what_they_say() {
+        let plain = |header: &str, body: &[u8]| {
+            let raw = [format!("From: a@b.fr\r\n{header}\r\n\r\n").as_bytes(), body].concat();
+            parse(&raw).expect("a mail").plain
+        };
+        assert_eq!(plain("Content-Type: text/plain; charset=x-nix", "été".as_bytes()), "été");
+        assert_eq!(plain("Content-Type: text/plain; charset=x-nix", b"\xe9t\xe9"), "été");
+        assert_eq!(plain("Content-Type: nonsense", b"texte"), "texte");
+        assert_eq!(plain("Content-Type: multipart/mixed", b"texte"), "texte");
+        assert_eq!(plain("Content-Type: multipart/mixed; boundary=x", b"--x\r\n\r\ntexte"), "texte");
+        let base64 = "Content-Transfer-Encoding: base64";
+        assert_eq!(plain(base64, b"dGV4d!GU="), "texte");
+        assert_eq!(plain(base64, b"Lien https://fromsmash.com/a ici"), "Lien https://fromsmash.com/a ici");
+    }
+
+    #[test]
+    fn html_has_a_budget() {
+        let raw = format!("From: a@b.fr\nContent-Type: text/html\n\n{}", "é".repeat(600 << 10));
+        let mail = read(&raw);
+        assert!(mail.html.len() <= 1 << 20);
+        assert!(mail.flaws.iter().any(|flaw| flaw.contains("1 MiB")));
+    }
+
+    #[test]
+    fn what_is_no_mail_is_refused() {
+        for raw in ["", "\r\n\r\n", "bonjour", "\u{0}\u{1}", "Note: rien\n\ntexte"] {
+            assert_eq!(parse(raw.as_bytes()), Err(Unreadable::NotAMail), "{raw:?}");
+        }
+        assert!(parse(b"\xef\xbb\xbfFrom MAILER Mon Jan 26\nSubject: x\n\n").is_ok());
+    }
+
+    #[test]
+    fn a_header_alone() {
+        let mail = parse_header_only(b"From: a@b.fr\r\nSubject: x\r\n\r\n", 1 << 30).expect("a header");
+        assert_eq!((mail.size, mail.plain.as_str()), (1 << 30, ""));
     }
 }

@@ -1,11 +1,107 @@
 //! The body of a webhook (reference section 5.14).
 
-use super::{Detection, Link, Mail, Planned};
+use serde::Serialize;
+
+use super::{Detection, Link, Mail, Planned, RuleRef};
+
+/// Characters of `bodyPreview`.
+const PREVIEW: usize = 200;
+
+/// The webhook, fields in the order of the reference.
+#[derive(Debug, Serialize)]
+struct Payload<'a> {
+    microsoft_graph_email_id: &'a str,
+    subject: &'a str,
+    #[serde(rename = "receivedDateTime")]
+    received: &'a str,
+    sender_address: &'a str,
+    #[serde(rename = "bodyPreview")]
+    preview: &'a str,
+    email_content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhooks_time_start: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhooks_time_end: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detector: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery_time: Option<&'a str>,
+    sender_email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing_rule: Option<&'a RuleRef>,
+    #[serde(skip_serializing_if = "<[Link]>::is_empty")]
+    delivery_links: &'a [Link],
+}
 
 /// The JSON text of the webhook, fields in the order of the reference. Deterministic:
 /// the same input gives the same bytes.
 #[must_use]
 pub fn body(mail: &Mail, detection: Option<&Detection>, links: &[Link], planned: &Planned) -> Vec<u8> {
-    let _ = (mail, detection, links, planned);
-    Vec::new()
+    let combined = mail.combined();
+    let preview =
+        combined.char_indices().nth(PREVIEW).and_then(|(end, _)| combined.get(..end)).unwrap_or(&combined);
+    let payload = Payload {
+        microsoft_graph_email_id: &mail.email_id,
+        subject: &mail.subject,
+        received: &mail.date,
+        sender_address: &mail.from,
+        preview,
+        email_content: &combined,
+        webhooks_time_start: planned.time_start.as_deref(),
+        webhooks_time_end: planned.time_end.as_deref(),
+        detector: detection.map(|found| found.detector.as_str()),
+        delivery_time: detection.and_then(|found| found.delivery_time.as_deref()),
+        sender_email: &mail.sender,
+        routing_rule: planned.rule.as_ref(),
+        delivery_links: links,
+    };
+    // Strings and lists of strings always have a JSON form.
+    serde_json::to_vec(&payload).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_come_in_the_order_of_the_reference() {
+        let mail = super::super::parse::parse(
+            format!("Message-ID: <a@x>\nFrom: Bob <b@ex.com>\nSubject: s\nDate: d\n\n{}", "é".repeat(300))
+                .as_bytes(),
+        )
+        .expect("a mail");
+        let detection = Detection {
+            detector: "recadrage".to_owned(),
+            delivery_time: Some("11h51".to_owned()),
+            urgent: false,
+        };
+        let links = [Link {
+            provider: "dropbox".to_owned(),
+            raw_url: "https://www.dropbox.com/s/a".to_owned(),
+            direct_url: Some("https://www.dropbox.com/s/a".to_owned()),
+            r2_url: Some("https://r2.example/a".to_owned()),
+            original_filename: Some("a.zip".to_owned()),
+        }];
+        let planned = Planned {
+            target: "r1".to_owned(),
+            rule: Some(RuleRef { id: "r1".to_owned(), name: "R".to_owned(), priority: "high".to_owned() }),
+            time_start: Some("maintenant".to_owned()),
+            time_end: Some("19h00".to_owned()),
+        };
+        let body = body(&mail, Some(&detection), &links, &planned);
+        let expected = format!(
+            "{{\"microsoft_graph_email_id\":\"{}\",\"subject\":\"s\",\"receivedDateTime\":\"d\",\
+             \"sender_address\":\"Bob <b@ex.com>\",\"bodyPreview\":\"{}\",\"email_content\":\"{}\\n\",\
+             \"webhooks_time_start\":\"maintenant\",\"webhooks_time_end\":\"19h00\",\"detector\":\"recadrage\",\
+             \"delivery_time\":\"11h51\",\"sender_email\":\"b@ex.com\",\
+             \"routing_rule\":{{\"id\":\"r1\",\"name\":\"R\",\"priority\":\"high\"}},\
+             \"delivery_links\":[{{\"provider\":\"dropbox\",\"raw_url\":\"https://www.dropbox.com/s/a\",\
+             \"direct_url\":\"https://www.dropbox.com/s/a\",\"r2_url\":\"https://r2.example/a\",\
+             \"original_filename\":\"a.zip\"}}]}}",
+            mail.email_id,
+            "é".repeat(200),
+            "é".repeat(300),
+        );
+        assert_eq!(String::from_utf8(body).expect("text"), expected);
+    }
 }

@@ -1,5 +1,11 @@
 //! Routing rules (reference sections 3.6 and 5.15).
 
+use std::cell::OnceCell;
+
+use md5::{Digest as _, Md5};
+use regex::{Regex, RegexBuilder};
+
+use super::Mail;
 use super::policy::Target;
 
 /// A usable rule: validated, its regular expressions compiled.
@@ -11,7 +17,7 @@ pub struct Rule {
     pub name: String,
     /// `normal` or `high`; informative.
     pub priority: String,
-    /// Where its webhooks go; `target.id` is the rule's id.
+    /// Where its webhooks go; `target.id` is [`target_id`] of the rule's id.
     pub target: Target,
     /// No default delivery after this one.
     pub stop_processing: bool,
@@ -57,5 +63,175 @@ pub enum Test {
         case_sensitive: bool,
     },
     /// Search, linear-time engine.
-    Regex(regex::Regex),
+    Regex(Regex),
+}
+
+impl Field {
+    /// The name in a stored rule.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Subject => "subject",
+            Self::Body => "body",
+        }
+    }
+}
+
+/// A text and its lower-cased form, made when first needed and then shared by all rules.
+#[derive(Debug)]
+struct Text<'a> {
+    written: &'a str,
+    lower: OnceCell<String>,
+}
+
+impl<'a> Text<'a> {
+    const fn new(written: &'a str) -> Self {
+        Self { written, lower: OnceCell::new() }
+    }
+
+    fn get(&self, case_sensitive: bool) -> &str {
+        if case_sensitive { self.written } else { self.lower.get_or_init(|| self.written.to_lowercase()) }
+    }
+}
+
+/// What rules are compared with.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    sender: Text<'a>,
+    subject: Text<'a>,
+    body: Text<'a>,
+}
+
+impl<'a> Facts<'a> {
+    /// `combined` is [`Mail::combined`] of the same mail.
+    #[must_use]
+    pub fn new(mail: &'a Mail, combined: &'a str) -> Self {
+        Self { sender: Text::new(&mail.sender), subject: Text::new(&mail.subject), body: Text::new(combined) }
+    }
+}
+
+impl Condition {
+    /// Whether the condition holds.
+    #[must_use]
+    pub fn holds(&self, facts: &Facts<'_>) -> bool {
+        let text = match self.field {
+            Field::Sender => &facts.sender,
+            Field::Subject => &facts.subject,
+            Field::Body => &facts.body,
+        };
+        match &self.test {
+            Test::Contains { value, case_sensitive } => text.get(*case_sensitive).contains(value.as_str()),
+            Test::Equals { value, case_sensitive } => text.get(*case_sensitive) == value,
+            Test::Regex(pattern) => pattern.is_match(text.written),
+        }
+    }
+}
+
+impl Rule {
+    /// The first condition that does not hold; `None` when the rule applies.
+    #[must_use]
+    pub fn unmet(&self, facts: &Facts<'_>) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| !condition.holds(facts))
+    }
+}
+
+/// The first rule that applies.
+#[must_use]
+pub fn first_match<'r>(rules: &'r [Rule], facts: &Facts<'_>) -> Option<&'r Rule> {
+    rules.iter().find(|rule| !rule.conditions.is_empty() && rule.unmet(facts).is_none())
+}
+
+/// Characters of a regular expression.
+const MAX_REGEX: usize = 200;
+/// Bytes of a compiled regular expression.
+const MAX_REGEX_SIZE: usize = 1 << 20;
+
+/// Compiles an expression of a rule: searched anywhere, `.` stops at line ends.
+pub(super) fn regex(value: &str, case_sensitive: bool) -> Result<Regex, String> {
+    if value.chars().count() > MAX_REGEX {
+        return Err("Expression régulière trop longue (max 200 caractères).".to_owned());
+    }
+    RegexBuilder::new(value)
+        .case_insensitive(!case_sensitive)
+        .size_limit(MAX_REGEX_SIZE)
+        .dfa_size_limit(MAX_REGEX_SIZE)
+        .build()
+        .map_err(|_| "Expression régulière invalide.".to_owned())
+}
+
+/// The id of a rule's target. It becomes part of stream names and of the `webhook-id`
+/// header, so an id that is not made of ASCII letters, digits, `.`, `_` and `-` only (at
+/// most 64) is replaced by a digest of it.
+#[must_use]
+pub fn target_id(rule_id: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if !rule_id.is_empty() && rule_id.len() <= 64 && rule_id.bytes().all(plain) {
+        return rule_id.to_owned();
+    }
+    let digest = Md5::digest(rule_id);
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("rule-{hex}")
+}
+
+/// Makes an address of what operators write for a Make webhook (reference section 3.2): an
+/// address stays as it is, `token@hook.eu2.make.com` and a bare token become the address of
+/// the hook. `None` for anything else.
+#[must_use]
+pub fn normalize_make_webhook_url(value: &str) -> Option<String> {
+    let value = value.trim();
+    if value.starts_with("http://") || value.starts_with("https://") {
+        return Some(value.to_owned());
+    }
+    if value.contains("@hook.eu2.make.com") {
+        let token = value.split('@').next().unwrap_or_default();
+        return Some(format!("https://hook.eu2.make.com/{token}"));
+    }
+    let is_token =
+        !value.is_empty() && !value.contains(|letter: char| letter.is_whitespace() || "/@".contains(letter));
+    is_token.then(|| format!("https://hook.eu2.make.com/{value}"))
+}
+
+/// An address as it may be shown: scheme and host, without the path that is the secret of
+/// a webhook, and without a user name. `None` when it is no http(s) address.
+#[must_use]
+pub fn mask_url(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme))?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end)?;
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let slash = if path.starts_with('/') { "/" } else { "" };
+    (!host.is_empty()).then(|| format!("{scheme}://{host}{slash}***"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_id_fits_a_header() {
+        assert_eq!(target_id("rule-1.a_B"), "rule-1.a_B");
+        for id in ["règle 1", "a/b", "", "x\r\ny", &"a".repeat(65)] {
+            let made = target_id(id);
+            assert!(made.starts_with("rule-") && made.len() == 21, "{id:?}: {made}");
+        }
+        assert_ne!(target_id("règle 1"), target_id("règle 2"));
+    }
+
+    #[test]
+    fn a_masked_address_keeps_its_secrets() {
+        assert_eq!(mask_url("https://me:pw@h.fr:8443/s?k=v").as_deref(), Some("https://h.fr:8443/***"));
+        assert_eq!(mask_url("https://h.fr?k=v").as_deref(), Some("https://h.fr***"));
+        assert_eq!(mask_url("token"), None);
+    }
+
+    #[test]
+    fn a_regular_expression_has_limits() {
+        assert_eq!(
+            regex(&"a".repeat(201), true).map_err(|error| error.contains("trop longue")).err(),
+            Some(true)
+        );
+        assert!(regex("(a{1000}){1000}", true).is_err());
+        assert!(regex(r"a(?=b)", true).is_err());
+    }
 }

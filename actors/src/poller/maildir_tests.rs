@@ -72,7 +72,7 @@ async fn unread_mails_are_listed_and_read_ones_are_not() {
     let described = session.describe(&mails).await.unwrap();
     let sizes: Vec<(&str, u64)> =
         described.iter().map(|mail| (mail.item.as_str(), mail.detail.unwrap().size)).collect();
-    assert_eq!(sizes, [("a.host", 25), ("b.host", 1), ("c.host", 1)]);
+    assert_eq!(sizes, [("a.host", 26), ("b.host", 1), ("c.host", 1)]);
     assert!(described.iter().all(|mail| mail.detail.unwrap().arrived_at.is_some()));
 }
 

@@ -47,14 +47,17 @@ impl Chaos {
         let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
         let rate = rng.random_range(0.0..0.35);
         let crash_rate = rng.random_range(0.0..0.03);
-        Self(Arc::new(Inner {
-            rng: Mutex::new(rng),
-            active: AtomicBool::new(true),
-            crashes: AtomicU64::new(0),
-            trace: Mutex::new(Vec::new()),
-            rate,
-            crash_rate,
-        }), Arc::default())
+        Self(
+            Arc::new(Inner {
+                rng: Mutex::new(rng),
+                active: AtomicBool::new(true),
+                crashes: AtomicU64::new(0),
+                trace: Mutex::new(Vec::new()),
+                rate,
+                crash_rate,
+            }),
+            Arc::default(),
+        )
     }
 
     /// The same run's faults for another worker: its crashes are its own.

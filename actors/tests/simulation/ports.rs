@@ -163,13 +163,17 @@ pub struct SimReceiver {
 impl Receiver for SimReceiver {
     async fn post(&self, request: Outgoing) -> Result<Answer, SendError> {
         let id = request.headers.get("webhook-id").expect("a webhook-id").to_str().unwrap().to_owned();
-        let answered = tokio::time::timeout(request.timeout, self.inbox.post(&self.chaos, &id, &request.body)).await;
+        let answered =
+            tokio::time::timeout(request.timeout, self.inbox.post(&self.chaos, &id, &request.body)).await;
         match answered {
             Err(_) => Err(SendError::Timeout),
             Ok(Err(_)) => Err(SendError::Transport("the connection broke".to_owned())),
-            Ok(Ok(status)) => {
-                Ok(Answer { status, headers: HeaderMap::new(), body: Bytes::from_static(b"{}"), truncated: false })
-            }
+            Ok(Ok(status)) => Ok(Answer {
+                status,
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(b"{}"),
+                truncated: false,
+            }),
         }
     }
 }

@@ -36,7 +36,10 @@ impl Rules {
         match &self.fates.lock().unwrap()[&label] {
             Fate::Delivered(ids) => {
                 for id in ids {
-                    assert!(self.inbox.has(id), "INVARIANT: mail {label} was marked read before {id} was delivered");
+                    assert!(
+                        self.inbox.has(id),
+                        "INVARIANT: mail {label} was marked read before {id} was delivered"
+                    );
                 }
             }
             Fate::IgnoredAndMarked => {}

@@ -15,6 +15,7 @@ use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Due, Journal as _, Queue};
 use render_signal_actors::kernel::projection;
 use render_signal_actors::mail::parse;
+use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::{readmodel, system};
 use serde_json::json;
 
@@ -54,11 +55,7 @@ fn epoch() -> DateTime<Utc> {
 
 pub async fn play(seed: u64, chaos: Chaos) {
     let world = World::seeded(epoch(), seed);
-    let faults = Arc::new(JournalFaults {
-        chaos: chaos.clone(),
-        quiet: false.into(),
-        drawn: 0.into(),
-    });
+    let faults = Arc::new(JournalFaults { chaos: chaos.clone(), quiet: false.into(), drawn: 0.into() });
     let inner = Arc::new(MemoryJournal::with_faults(world.clone(), readmodel::all(), faults.clone()));
     let inbox = Inbox::default();
     let documents = SimDocuments::new(chaos.clone());
@@ -145,6 +142,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         links: Arc::new(SimLinks(chaos.clone())),
         receiver: Arc::new(SimReceiver { inbox: stage.inbox.clone(), chaos: chaos.clone() }),
         keys: None,
+        limits: Limits::default(),
         restarts: Restarts::default(),
     })
 }
@@ -164,10 +162,9 @@ async fn weather(stage: &Stage) {
                 let on = stage.chaos.below(2) == 0;
                 stage.documents.put(Key::WebhookConfig, json!({"webhook_sending_enabled": on}));
             }
-            4 => stage.documents.put(
-                Key::WebhookConfig,
-                json!({"webhook_time_start": "14h00", "webhook_time_end": "18h00"}),
-            ),
+            4 => stage
+                .documents
+                .put(Key::WebhookConfig, json!({"webhook_time_start": "14h00", "webhook_time_end": "18h00"})),
             _ if sent < mails => {
                 sent += 1;
                 arrive(stage, sent);
@@ -221,8 +218,7 @@ fn arrive(stage: &Stage, nth: u64) {
     };
     stage.chaos.note(format!("mail {label} arrives: {fate:?}"));
     stage.rules.expect(label, fate);
-    let message =
-        Message { raw: Bytes::from(raw), seen: false, arrived_at: stage.world.now(), label };
+    let message = Message { raw: Bytes::from(raw), seen: false, arrived_at: stage.world.now(), label };
     if stage.chaos.below(4) == 0 {
         // The same mail twice, as mail servers sometimes do it.
         stage.server.arrive(message.clone());
@@ -286,7 +282,8 @@ async fn check_rebuild(stage: &Stage) {
         .into_values()
         .flat_map(|fate| if let Fate::Delivered(ids) = fate { ids } else { Vec::new() })
         .collect();
-    let allowed_repeats = stage.chaos.crashes() + stage.journal.faults.drawn.load(std::sync::atomic::Ordering::SeqCst);
+    let allowed_repeats =
+        stage.chaos.crashes() + stage.journal.faults.drawn.load(std::sync::atomic::Ordering::SeqCst);
     for (id, seen) in stage.inbox.all() {
         assert!(expected.contains(&id), "INVARIANT: {id} was sent, and should not have been");
         let repeats = u64::from(seen.acknowledged.saturating_sub(1));

@@ -177,7 +177,8 @@ impl Session for SimSession {
         self.check()?;
         let mut changed = self.server.changed.subscribe();
         let heard = self.heard;
-        let woken = tokio::time::timeout(max, changed.wait_for(|n| *n != heard)).await;
+        let woken =
+            tokio::time::timeout(max, async { changed.wait_for(|n| *n != heard).await.map(|n| *n) }).await;
         self.check()?;
         self.chaos.through("imap.idle", || ()).await.map_err(lost)?;
         self.heard = *self.server.changed.borrow();

@@ -111,7 +111,7 @@ fn scene<T: Future<Output = ()>>(play: impl FnOnce(Scene) -> T) {
         let told = Told::default();
         let world = World { jitter: Arc::new(Exact), ..World::real() };
         let make = told.clone();
-        let counter = Guardian::start("counter", RESTARTS, world, sender, |_| Counter::new(make));
+        let (counter, _alive) = Guardian::start("counter", RESTARTS, world, sender, |_| Counter::new(make));
         play(Scene { counter, told, notices }).await;
     });
 }

@@ -1,0 +1,282 @@
+//! Transfer encodings, character sets and encoded words, as tolerant as mail readers are:
+//! every function returns text for any input, and says when it had to guess.
+
+use std::borrow::Cow;
+
+use mail_parser::decoders::charsets::map::charset_decoder;
+
+/// Decodes base64 (RFC 2045 section 6.8). Characters outside the alphabet are skipped, an
+/// incomplete last group gives as many bytes as it holds, padding may stand anywhere.
+/// The flag is false when something had to be skipped.
+pub(super) fn base64(input: &[u8]) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::with_capacity(input.len() / 4 * 3 + 3);
+    let (mut group, mut held) = (0_u32, 0_u32);
+    let mut clean = true;
+    for &byte in input {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                clean &= flush(group, held, &mut bytes);
+                (group, held) = (0, 0);
+                continue;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => continue,
+            _ => {
+                clean = false;
+                continue;
+            }
+        };
+        group = group << 6 | u32::from(value);
+        held += 1;
+        if held == 4 {
+            let [_, first, second, third] = group.to_be_bytes();
+            bytes.extend([first, second, third]);
+            (group, held) = (0, 0);
+        }
+    }
+    clean &= flush(group, held, &mut bytes);
+    (bytes, clean)
+}
+
+/// The bytes of an incomplete group; false when six bits are left over.
+fn flush(group: u32, held: u32, bytes: &mut Vec<u8>) -> bool {
+    match held {
+        3 => {
+            let [_, _, first, second] = (group >> 2).to_be_bytes();
+            bytes.extend([first, second]);
+        }
+        2 => {
+            let [_, _, _, first] = (group >> 4).to_be_bytes();
+            bytes.push(first);
+        }
+        _ => {}
+    }
+    held != 1
+}
+
+/// Decodes quoted-printable (RFC 2045 section 6.7). A broken escape stays as it is.
+pub(super) fn quoted_printable(input: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(input.len());
+    let mut rest = input;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte != b'=' {
+            bytes.push(byte);
+            continue;
+        }
+        match tail {
+            [b'\r', b'\n', after @ ..] | [b'\n', after @ ..] => rest = after,
+            [high, low, after @ ..] => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    bytes.push(high << 4 | low);
+                    rest = after;
+                }
+                _ => bytes.push(byte),
+            },
+            [] => {}
+            [_] => bytes.push(byte),
+        }
+    }
+    bytes
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// What is known about the text of a header or a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guess {
+    /// It was what it said.
+    None,
+    /// The character set is not known to us.
+    UnknownCharset,
+    /// Not valid in its character set: bytes were dropped, or another set was taken.
+    InvalidBytes,
+}
+
+/// Decodes a body in its declared character set.
+///
+/// UTF-8, US-ASCII and no declaration are the same: most mails that declare less are
+/// UTF-8. Text that is not valid UTF-8 loses the invalid bytes when the rest of it
+/// proves that it is UTF-8 (reference section 5.8), and is read as windows-1252 otherwise.
+pub(super) fn charset(bytes: &[u8], declared: Option<&str>) -> (String, Guess) {
+    let name = declared.unwrap_or_default().trim();
+    if is_utf8_name(name) {
+        return utf8_or_1252(bytes, Guess::InvalidBytes);
+    }
+    match charset_decoder(name.as_bytes()) {
+        Some(decode) => (decode(bytes), Guess::None),
+        None => (utf8_or_1252(bytes, Guess::None).0, Guess::UnknownCharset),
+    }
+}
+
+fn is_utf8_name(name: &str) -> bool {
+    ["", "utf-8", "utf8", "us-ascii", "ascii", "unknown-8bit", "8bit", "7bit", "binary"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+fn utf8_or_1252(bytes: &[u8], otherwise: Guess) -> (String, Guess) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (text.to_owned(), Guess::None);
+    }
+    let is_utf8 = bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii());
+    let text = if is_utf8 { utf8_ignoring(bytes) } else { windows_1252(bytes) };
+    (text, otherwise)
+}
+
+fn utf8_ignoring(bytes: &[u8]) -> String {
+    bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()
+}
+
+fn windows_1252(bytes: &[u8]) -> String {
+    charset_decoder(b"windows-1252").map_or_else(|| utf8_ignoring(bytes), |decode| decode(bytes))
+}
+
+/// Raw header bytes as text: UTF-8, or else windows-1252.
+pub(super) fn header_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(windows_1252(bytes)),
+    }
+}
+
+/// Decodes the encoded words (RFC 2047) of a header that is already unfolded. Adjacent
+/// words are joined, and those of one character set are decoded together, because senders
+/// cut words in the middle of a character. The flag is false when a word could not be read;
+/// it then stays as it is written.
+pub(super) fn words(text: &str) -> (String, bool) {
+    let mut out = String::with_capacity(text.len());
+    let mut run: Option<(&str, Vec<u8>)> = None;
+    let mut clean = true;
+    let mut rest = text;
+    while let Some(start) = rest.find("=?") {
+        let (before, from_word) = rest.split_at(start);
+        let Some((word, after)) = encoded_word(from_word) else {
+            // Not a word: what precedes it and the two characters are text.
+            let (text, after) = rest.split_at(start + 2);
+            finish(&mut run, &mut out, &mut clean);
+            out.push_str(text);
+            rest = after;
+            continue;
+        };
+        rest = after;
+        if run.is_none() || !before.trim_matches([' ', '\t']).is_empty() {
+            finish(&mut run, &mut out, &mut clean);
+            out.push_str(before);
+        }
+        let bytes = word.bytes();
+        if bytes.is_empty() && !word.text.is_empty() {
+            finish(&mut run, &mut out, &mut clean);
+            out.push_str(word.source);
+            clean = false;
+            continue;
+        }
+        match &mut run {
+            Some((charset, held)) if charset.eq_ignore_ascii_case(word.charset) => held.extend(bytes),
+            _ => {
+                finish(&mut run, &mut out, &mut clean);
+                run = Some((word.charset, bytes));
+            }
+        }
+    }
+    finish(&mut run, &mut out, &mut clean);
+    out.push_str(rest);
+    (out, clean)
+}
+
+/// Appends the words collected so far.
+fn finish(run: &mut Option<(&str, Vec<u8>)>, out: &mut String, clean: &mut bool) {
+    let Some((name, bytes)) = run.take() else { return };
+    if is_utf8_name(name) {
+        *clean &= std::str::from_utf8(&bytes).is_ok();
+        out.push_str(&utf8_ignoring(&bytes));
+        return;
+    }
+    let (text, guess) = charset(&bytes, Some(name));
+    *clean &= guess == Guess::None;
+    out.push_str(&text);
+}
+
+struct Word<'t> {
+    charset: &'t str,
+    base64: bool,
+    text: &'t str,
+    source: &'t str,
+}
+
+impl Word<'_> {
+    fn bytes(&self) -> Vec<u8> {
+        if self.base64 {
+            return base64(self.text.as_bytes()).0;
+        }
+        let spaced: Vec<u8> = self.text.bytes().map(|byte| if byte == b'_' { b' ' } else { byte }).collect();
+        quoted_printable(&spaced)
+    }
+}
+
+/// The encoded word at the start of `text`, and what follows it. The searches end at the
+/// first `?` or `?=`, so that scanning a whole header stays linear.
+fn encoded_word(text: &str) -> Option<(Word<'_>, &str)> {
+    let (charset, rest) = text.strip_prefix("=?")?.split_once('?')?;
+    let (base64, rest) = match rest.as_bytes() {
+        [b'b' | b'B', b'?', ..] => (true, rest.get(2..)?),
+        [b'q' | b'Q', b'?', ..] => (false, rest.get(2..)?),
+        _ => return None,
+    };
+    let (word, after) = rest.split_once("?=")?;
+    let source = text.get(..text.len() - after.len())?;
+    // RFC 2231 section 5: the language after an asterisk.
+    let charset = charset.split('*').next().unwrap_or(charset);
+    Some((Word { charset, base64, text: word, source }, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_reads_what_it_can() {
+        assert_eq!(base64(b"TGllbg=="), (b"Lien".to_vec(), true));
+        assert_eq!(base64(b"TGll\r\nbg"), (b"Lien".to_vec(), true));
+        assert_eq!(base64(b"TG!ll*bg=="), (b"Lien".to_vec(), false));
+        assert_eq!(base64(b"TGll="), (b"Lie".to_vec(), true));
+        assert_eq!(base64(b"TGllb"), (b"Lie".to_vec(), false));
+        assert_eq!(base64(b"TA==TA=="), (b"LL".to_vec(), true));
+    }
+
+    #[test]
+    fn quoted_printable_keeps_broken_escapes() {
+        assert_eq!(quoted_printable(b"=C3=A0 faire=\r\n pour=\n 9=h"), "à faire pour 9=h".as_bytes());
+        assert_eq!(quoted_printable(b"a="), b"a");
+        assert_eq!(quoted_printable(b"a=4"), b"a=4");
+    }
+
+    #[test]
+    fn a_character_cut_between_two_words_is_whole_again() {
+        assert_eq!(words("=?utf-8?q?M=C3?= =?UTF-8?q?=A9dia?="), ("Média".to_owned(), true));
+        assert_eq!(words("=?utf-8?b?TQ==?=  =?iso-8859-1?q?=E9?= dia"), ("Mé dia".to_owned(), true));
+    }
+
+    #[test]
+    fn an_unreadable_word_stays_as_written() {
+        assert_eq!(words("x =?utf-8?b?a?= y"), ("x =?utf-8?b?a?= y".to_owned(), false));
+        assert_eq!(
+            words("=?nothing =? =?utf-8?x?a?= fin"),
+            ("=?nothing =? =?utf-8?x?a?= fin".to_owned(), true)
+        );
+    }
+
+    #[test]
+    fn bodies_are_read_whatever_they_declare() {
+        assert_eq!(charset("été".as_bytes(), Some("x-unknown")), ("été".to_owned(), Guess::UnknownCharset));
+        assert_eq!(charset(b"\xe0 faire", Some("utf-8")), ("à faire".to_owned(), Guess::InvalidBytes));
+        assert_eq!(charset(b"\xc3\xa0 faire\xff", None), ("à faire".to_owned(), Guess::InvalidBytes));
+        assert_eq!(charset(b"\xe0 faire", Some("ISO-8859-1")), ("à faire".to_owned(), Guess::None));
+    }
+}

@@ -1,0 +1,349 @@
+//! Why a mail would or would not trigger a webhook.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::policy::Policy;
+use super::rules::Facts;
+use super::{
+    Detection, IgnoreReason, Link, Mail, Outcome, Verdict, decide, detect, identity, links, parse, payload,
+    rules, windows,
+};
+
+/// The explanation: a stable contract, `null` where nothing applies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// Identity of the mail; of its source when it cannot be read.
+    pub email_id: String,
+    /// Clean address.
+    pub sender: Option<String>,
+    /// Decoded.
+    pub subject: Option<String>,
+    /// Without month.
+    pub subject_group: Option<String>,
+    /// A reply or a forward.
+    pub is_reply: Option<bool>,
+    /// `recadrage` or `desabonnement_journee_tarifs`.
+    pub detector: Option<String>,
+    /// Of a recadrage.
+    pub delivery_time: Option<String>,
+    /// What the detector says about urgency.
+    pub urgent: Option<bool>,
+    /// In order of appearance.
+    pub links: Vec<LinkFound>,
+    /// `deliver`, `hold`, `ignore`, `quarantine`.
+    pub decision: &'static str,
+    /// Why it is not delivered now: `outside_window`, `sending_disabled`, `absence`,
+    /// `sender_not_allowed`, `reply`, `no_links`, `too_large`, `not_a_mail`.
+    pub reason: Option<&'static str>,
+    /// RFC 3339, UTC.
+    pub hold_until: Option<DateTime<Utc>>,
+    /// Empty unless it is delivered now.
+    pub deliveries: Vec<Delivery>,
+    /// Every check that was made, in order.
+    pub steps: Vec<Step>,
+    /// What could not be read.
+    pub flaws: Vec<String>,
+}
+
+/// A link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LinkFound {
+    /// File service.
+    pub provider: String,
+    /// As found.
+    pub raw_url: String,
+}
+
+/// A webhook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Id of the target.
+    pub target: String,
+    /// The body, as it is sent when links are not copied first.
+    pub payload: Value,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// `readable`, `size`, `allow_list`, `reply`, `links`, `recadrage`, `desabo`, `sending`,
+    /// `window`, `rule`, `default_target`.
+    pub check: &'static str,
+    /// `pass`, `stop` (the mail goes no further now), `match`, `no_match`.
+    pub outcome: &'static str,
+    /// In words.
+    pub detail: String,
+}
+
+impl Step {
+    fn new(check: &'static str, outcome: &'static str, detail: impl Into<String>) -> Self {
+        Self { check, outcome, detail: detail.into() }
+    }
+}
+
+/// Explains what `policy` makes of the mail `raw` at `now`.
+#[must_use]
+pub fn explain(raw: &[u8], policy: &Policy, now: DateTime<Utc>) -> Explanation {
+    let limit = policy.max_email_bytes.filter(|limit| raw.len() as u64 > *limit);
+    let read =
+        if limit.is_some() { parse::parse_header_only(raw, raw.len() as u64) } else { parse::parse(raw) };
+    let mail = match read {
+        Ok(mail) => mail,
+        Err(unreadable) => return unreadable_mail(raw, &unreadable),
+    };
+    let mut steps = vec![Step::new("readable", "pass", "the header fields of a mail were found")];
+    if let Some(limit) = limit {
+        steps.push(Step::new("size", "stop", format!("{} bytes; the limit is {limit}", raw.len())));
+        let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge };
+        return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, steps);
+    }
+    let mut verdict = decide::decide(&mail, policy, now);
+    // What the mail says is shown even when an earlier check ends the matter.
+    verdict.links = links::extract(&mail.combined());
+    let findings = detect::findings(&mail, &verdict.links, policy.zone, now);
+    checks(&mail, &verdict, &findings, policy, now, &mut steps);
+    verdict.detection = findings.detection();
+    assemble(mail, verdict, steps)
+}
+
+fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
+    Explanation {
+        email_id: identity::source_id(raw),
+        sender: None,
+        subject: None,
+        subject_group: None,
+        is_reply: None,
+        detector: None,
+        delivery_time: None,
+        urgent: None,
+        links: Vec::new(),
+        decision: "quarantine",
+        reason: Some("not_a_mail"),
+        hold_until: None,
+        deliveries: Vec::new(),
+        steps: vec![Step::new("readable", "stop", unreadable.to_string())],
+        flaws: Vec::new(),
+    }
+}
+
+fn assemble(mail: Mail, verdict: Verdict, steps: Vec<Step>) -> Explanation {
+    let Verdict { detection, links, outcome } = verdict;
+    let (decision, reason, hold_until) = match &outcome {
+        Outcome::Deliver { .. } => ("deliver", None, None),
+        Outcome::Hold { reason, until } => ("hold", Some(reason.as_str()), *until),
+        Outcome::Ignore { reason } => ("ignore", Some(reason.as_str()), None),
+    };
+    let deliveries = match &outcome {
+        Outcome::Deliver { deliveries } => deliveries
+            .iter()
+            .map(|planned| {
+                let body = payload::body(&mail, detection.as_ref(), &links, planned);
+                let payload = serde_json::from_slice(&body).unwrap_or_else(|_| json!({}));
+                Delivery { target: planned.target.clone(), payload }
+            })
+            .collect(),
+        Outcome::Hold { .. } | Outcome::Ignore { .. } => Vec::new(),
+    };
+    Explanation {
+        subject_group: Some(identity::subject_group(&mail.subject)),
+        is_reply: Some(identity::is_reply(&mail.subject)),
+        email_id: mail.email_id,
+        sender: Some(mail.sender).filter(|sender| !sender.is_empty()),
+        subject: Some(mail.subject),
+        urgent: detection.as_ref().map(|found| found.urgent),
+        delivery_time: detection.as_ref().and_then(|found| found.delivery_time.clone()),
+        detector: detection.map(|found| found.detector),
+        links: links
+            .into_iter()
+            .map(|Link { provider, raw_url, .. }| LinkFound { provider, raw_url })
+            .collect(),
+        decision,
+        reason,
+        hold_until,
+        deliveries,
+        steps,
+        flaws: mail.flaws,
+    }
+}
+
+/// The checks in the order of [`decide::decide`], up to the one that ends the matter.
+fn checks(
+    mail: &Mail,
+    verdict: &Verdict,
+    findings: &detect::Findings,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    steps: &mut Vec<Step>,
+) {
+    let listed = match policy.allowed_senders.len() {
+        0 => "every sender is accepted".to_owned(),
+        count => format!("{count} addresses are accepted"),
+    };
+    let ignored = match verdict.outcome {
+        Outcome::Ignore { reason } => Some(reason),
+        Outcome::Deliver { .. } | Outcome::Hold { .. } => None,
+    };
+    let stops = |reason| if ignored == Some(reason) { "stop" } else { "pass" };
+    steps.push(Step::new(
+        "allow_list",
+        stops(IgnoreReason::SenderNotAllowed),
+        format!("{listed}; this is from \"{}\"", mail.sender),
+    ));
+    if ignored == Some(IgnoreReason::SenderNotAllowed) {
+        return;
+    }
+    let reply = if identity::is_reply(&mail.subject) {
+        "the subject begins like a reply or a forward"
+    } else {
+        "the subject has no reply prefix"
+    };
+    steps.push(Step::new("reply", stops(IgnoreReason::Reply), reply));
+    if ignored == Some(IgnoreReason::Reply) {
+        return;
+    }
+    let wanted = if policy.allow_without_links { "; mails without links are delivered, too" } else { "" };
+    let found = format!("{} delivery links{wanted}", verdict.links.len());
+    steps.push(Step::new("links", stops(IgnoreReason::NoLinks), found));
+    if ignored.is_some() {
+        return;
+    }
+    steps.push(detector("recadrage", &findings.recadrage));
+    steps.push(detector("desabo", &findings.desabo));
+    if let Err(closed) = windows::sending(policy, now) {
+        steps.push(Step::new(
+            "sending",
+            "stop",
+            match closed.reason {
+                super::HoldReason::SendingDisabled => "sending is switched off".to_owned(),
+                _ => format!("a day of absence in {}", policy.zone),
+            },
+        ));
+        return;
+    }
+    steps.push(Step::new("sending", "pass", "sending is switched on and this is no day of absence"));
+    steps.push(window(policy, findings.clone().detection().as_ref(), now));
+    if matches!(verdict.outcome, Outcome::Deliver { .. }) {
+        routing(mail, policy, steps);
+    }
+}
+
+fn detector(check: &'static str, finding: &Result<Detection, detect::Miss>) -> Step {
+    match finding {
+        Ok(Detection { delivery_time: Some(time), urgent, .. }) => Step::new(
+            check,
+            "match",
+            format!("delivery time \"{time}\"{}", if *urgent { ", urgent" } else { "" }),
+        ),
+        Ok(found) => Step::new(check, "match", if found.urgent { "urgent" } else { "not urgent" }),
+        Err(miss) => Step::new(check, "no_match", miss.to_string()),
+    }
+}
+
+fn window(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -> Step {
+    let Some(window) = &policy.window else {
+        return Step::new("window", "pass", "no delivery window is configured");
+    };
+    let local = now.with_timezone(&policy.zone).format("%H:%M");
+    let bounds =
+        format!("from \"{}\" to \"{}\", now {local} in {}", window.start_text, window.end_text, policy.zone);
+    if windows::within(window, policy.zone, now) {
+        Step::new("window", "pass", format!("open {bounds}"))
+    } else if decide::passes_closed_window(detection) {
+        Step::new("window", "pass", format!("closed, {bounds}; a desabo that is not urgent does not wait"))
+    } else {
+        Step::new("window", "stop", format!("closed, {bounds}"))
+    }
+}
+
+fn routing(mail: &Mail, policy: &Policy, steps: &mut Vec<Step>) {
+    let combined = mail.combined();
+    let facts = Facts::new(mail, &combined);
+    let matched = rules::first_match(&policy.rules, &facts);
+    for rule in &policy.rules {
+        let Some(unmet) = rule.unmet(&facts) else { break };
+        let detail = format!("\"{}\": its condition on {} does not hold", rule.id, unmet.field.as_str());
+        steps.push(Step::new("rule", "no_match", detail));
+    }
+    if let Some(rule) = matched {
+        steps.push(Step::new(
+            "rule",
+            "match",
+            format!("\"{}\" is the first rule whose conditions all hold", rule.id),
+        ));
+    }
+    steps.push(match matched.filter(|rule| decide::is_alone(rule, policy)) {
+        Some(rule) if rule.stop_processing => {
+            Step::new("default_target", "no_match", format!("\"{}\" stops the processing", rule.id))
+        }
+        Some(rule) => {
+            Step::new("default_target", "no_match", format!("\"{}\" has the same address", rule.id))
+        }
+        None => Step::new("default_target", "match", "it receives a webhook, too"),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::samples::{at, policy, window};
+
+    const RAW: &[u8] = "Message-ID: <a@x>\nFrom: a@b.fr\nSubject: =?utf-8?q?M=C3=A9dia_Solution_-_Missions_Recadrage_-_Lot_42?=\n\
+        Date: d\n\nhttps://fromsmash.com/a à faire pour 25h99"
+        .as_bytes();
+
+    fn check<'e>(explanation: &'e Explanation, check: &str) -> Option<(&'e str, &'e str)> {
+        let step = explanation.steps.iter().find(|step| step.check == check)?;
+        Some((step.outcome, step.detail.as_str()))
+    }
+
+    #[test]
+    fn a_delivery_is_explained_with_its_payload() {
+        let explanation = explain(RAW, &policy(), at("2026-01-26T08:00:00Z"));
+        let json = serde_json::to_value(&explanation).expect("JSON");
+        assert_eq!(json["decision"], "deliver");
+        assert_eq!(json["reason"], Value::Null);
+        assert_eq!(json["hold_until"], Value::Null);
+        assert_eq!(json["detector"], Value::Null);
+        assert_eq!(json["urgent"], Value::Null);
+        assert_eq!(json["is_reply"], false);
+        assert_eq!(json["subject_group"], "media_solution_missions_recadrage_lot_42");
+        assert_eq!(json["links"], json!([{"provider": "fromsmash", "raw_url": "https://fromsmash.com/a"}]));
+        assert_eq!(json["deliveries"][0]["target"], "default");
+        assert_eq!(json["deliveries"][0]["payload"]["sender_email"], "a@b.fr");
+        assert_eq!(json["email_id"], json["deliveries"][0]["payload"]["microsoft_graph_email_id"]);
+        assert_eq!(
+            check(&explanation, "recadrage"),
+            Some(("no_match", "no valid delivery time was found in the text"))
+        );
+    }
+
+    #[test]
+    fn a_hold_says_until_when() {
+        let mut policy = policy();
+        policy.window = Some(window("10h30", "19h00"));
+        let explanation = explain(RAW, &policy, at("2026-01-26T08:00:00Z"));
+        let json = serde_json::to_value(&explanation).expect("JSON");
+        assert_eq!((&json["decision"], &json["reason"]), (&json!("hold"), &json!("outside_window")));
+        assert_eq!(json["hold_until"], "2026-01-26T09:30:00Z");
+        assert_eq!(json["deliveries"], json!([]));
+        assert_eq!(check(&explanation, "window").map(|step| step.0), Some("stop"));
+        assert_eq!(check(&explanation, "rule"), None);
+    }
+
+    #[test]
+    fn what_is_not_decided_is_still_described() {
+        let mut policy = policy();
+        policy.allowed_senders = vec!["x@y.fr".to_owned()];
+        let explanation = explain(RAW, &policy, at("2026-01-26T08:00:00Z"));
+        assert_eq!((explanation.decision, explanation.reason), ("ignore", Some("sender_not_allowed")));
+        assert_eq!(explanation.links.len(), 1);
+        policy.max_email_bytes = Some(10);
+        let explanation = explain(RAW, &policy, at("2026-01-26T08:00:00Z"));
+        assert_eq!((explanation.decision, explanation.reason), ("ignore", Some("too_large")));
+        let explanation = explain(b"\xff\xfe", &policy, at("2026-01-26T08:00:00Z"));
+        assert_eq!((explanation.decision, explanation.reason), ("quarantine", Some("not_a_mail")));
+        assert_eq!(explanation.email_id.len(), 32);
+    }
+}

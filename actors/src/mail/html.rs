@@ -1,0 +1,189 @@
+//! HTML to the text a reader sees, for the detectors. One pass, no look-ahead: the cost is
+//! linear whatever the markup.
+
+/// Renders HTML: tags, comments, style and script dropped, entities decoded, blocks on
+/// lines of their own, and `<blockquote>` (the history of a reply) marked with `> ` as in
+/// plain text.
+pub(super) fn to_text(html: &str) -> String {
+    let mut page = Page { out: String::with_capacity(html.len() / 2), quotes: 0, blank: Blank::Line };
+    let mut hidden: Option<&'static str> = None;
+    let mut rest = html;
+    while let Some(open) = rest.find('<') {
+        let (text, tag) = rest.split_at(open);
+        if hidden.is_none() {
+            page.text(text);
+        }
+        if let Some(comment) = tag.strip_prefix("<!--") {
+            let Some((_, after)) = comment.split_once("-->") else {
+                return page.out;
+            };
+            rest = after;
+            continue;
+        }
+        let body = tag.get(1..).unwrap_or_default();
+        if !body.starts_with(|first: char| first.is_ascii_alphabetic() || "/!?".contains(first)) {
+            if hidden.is_none() {
+                page.text("<");
+            }
+            rest = body;
+            continue;
+        }
+        let Some((inner, after)) = body.split_once('>') else {
+            // A tag that never ends: what is left is shown as it is.
+            if hidden.is_none() {
+                page.text(tag);
+            }
+            return page.out;
+        };
+        rest = after;
+        let (closing, name) = match inner.strip_prefix('/') {
+            Some(name) => (true, tag_name(name)),
+            None => (false, tag_name(inner)),
+        };
+        hidden = next_hidden(hidden, name, closing);
+        if hidden.is_none() {
+            page.tag(name, closing);
+        }
+    }
+    if hidden.is_none() {
+        page.text(rest);
+    }
+    page.out
+}
+
+fn tag_name(inner: &str) -> &str {
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inner.len());
+    inner.get(..end).unwrap_or(inner)
+}
+
+/// Inside which invisible element the text is after this tag. A forgotten `</head>` ends
+/// at `<body>`, as in browsers.
+fn next_hidden(hidden: Option<&'static str>, name: &str, closing: bool) -> Option<&'static str> {
+    match hidden {
+        Some(inside) if closing && name.eq_ignore_ascii_case(inside) => None,
+        Some("head") if !closing && name.eq_ignore_ascii_case("body") => None,
+        Some(inside) => Some(inside),
+        None if closing => None,
+        None => ["style", "script", "head", "template"]
+            .into_iter()
+            .find(|element| name.eq_ignore_ascii_case(element)),
+    }
+}
+
+/// What the output ends with.
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Blank {
+    /// Nothing, or a line end.
+    Line,
+    /// Text.
+    None,
+    /// Text, and a blank that is written before the next word.
+    Space,
+}
+
+struct Page {
+    out: String,
+    quotes: usize,
+    blank: Blank,
+}
+
+impl Page {
+    fn text(&mut self, text: &str) {
+        for (index, word) in text.split([' ', '\t', '\r', '\n', '\u{c}']).enumerate() {
+            if index > 0 && self.blank == Blank::None {
+                self.blank = Blank::Space;
+            }
+            if word.is_empty() {
+                continue;
+            }
+            match self.blank {
+                Blank::Line if self.quotes > 0 => self.out.push_str("> "),
+                Blank::Space => self.out.push(' '),
+                Blank::Line | Blank::None => {}
+            }
+            html_escape::decode_html_entities_to_string(word, &mut self.out);
+            self.blank = Blank::None;
+        }
+    }
+
+    fn tag(&mut self, name: &str, closing: bool) {
+        const BLOCKS: [&str; 24] = [
+            "br",
+            "p",
+            "div",
+            "tr",
+            "li",
+            "ul",
+            "ol",
+            "table",
+            "tbody",
+            "thead",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "pre",
+            "section",
+            "article",
+            "header",
+            "footer",
+            "blockquote",
+            "body",
+        ];
+        if name.eq_ignore_ascii_case("blockquote") {
+            self.line();
+            self.quotes = if closing { self.quotes.saturating_sub(1) } else { self.quotes + 1 };
+        } else if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) {
+            self.line();
+        } else if ["td", "th", "dt", "dd", "img", "option"].iter().any(|cell| name.eq_ignore_ascii_case(cell))
+            && self.blank == Blank::None
+        {
+            self.blank = Blank::Space;
+        }
+    }
+
+    fn line(&mut self) {
+        if self.blank != Blank::Line {
+            self.out.push('\n');
+            self.blank = Blank::Line;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::to_text;
+
+    #[test]
+    fn what_a_reader_sees() {
+        assert_eq!(
+            to_text(
+                "<html><head><title>x</title><style>p {a:b}</style></head><body><p>&Agrave; <b>fai</b>re\r\n pour \
+                 11h51</p><table><tr><td>Lot</td><td>42</td></tr></table><!-- 9h00 --><div>a &lt; b</div>"
+            ),
+            "À faire pour 11h51\nLot 42\na < b\n"
+        );
+    }
+
+    #[test]
+    fn history_is_marked() {
+        assert_eq!(
+            to_text(
+                "<p>Neuf</p><blockquote>vieux<br>tr&egrave;s<blockquote>ancien</blockquote></blockquote>fin"
+            ),
+            "Neuf\n> vieux\n> très\n> ancien\nfin"
+        );
+    }
+
+    #[test]
+    fn broken_markup_keeps_the_text() {
+        assert_eq!(to_text("a < b et c <"), "a < b et c <");
+        assert_eq!(to_text("a <b"), "a <b");
+        assert_eq!(to_text("<head>x<body>y"), "y");
+        assert_eq!(to_text("y<!-- z"), "y");
+        assert_eq!(to_text("tarifs&nbsp;habituels"), "tarifs\u{a0}habituels");
+    }
+}

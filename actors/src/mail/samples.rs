@@ -1,0 +1,59 @@
+//! Values that the tests of this room share.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::policy::{Ordering, Policy, RetryPolicy, Schedule, Target, Window};
+use super::windows::parse_time_hhmm;
+
+/// An instant.
+pub(super) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}
+
+/// A window as the operator writes it.
+pub(super) fn window(start: &str, end: &str) -> Window {
+    Window {
+        start: parse_time_hhmm(start),
+        end: parse_time_hhmm(end),
+        start_text: start.to_owned(),
+        end_text: end.to_owned(),
+    }
+}
+
+/// The policy of the recorded pipelines: everyone is accepted, no window, no rules.
+pub(super) fn policy() -> Policy {
+    Policy {
+        version: 1,
+        zone: chrono_tz::Europe::Paris,
+        allowed_senders: Vec::new(),
+        schedule: Schedule {
+            enabled: true,
+            active_days: (0..7).collect(),
+            start_hour: 0,
+            end_hour: 23,
+            vacation: None,
+            interval: Duration::from_secs(30),
+            inactive_interval: Duration::from_secs(600),
+        },
+        sending_enabled: true,
+        absence_days: Vec::new(),
+        window: None,
+        max_email_bytes: None,
+        allow_without_links: false,
+        disable_email_id_dedup: false,
+        offload: false,
+        default_target: Target {
+            id: "default".to_owned(),
+            url: "https://hook.example.com/recv".to_owned(),
+            ordering: Ordering::None,
+        },
+        rules: Vec::new(),
+        rate_limit_per_hour: 0,
+        retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },
+        webhook_timeout: Duration::from_secs(30),
+        ssl_verify: true,
+        retention: Duration::from_secs(7 * 86_400),
+    }
+}
