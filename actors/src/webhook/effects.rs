@@ -333,11 +333,7 @@ async fn store(shared: &Shared, key: &str, mut decision: Decision, mut claim: wa
                 // this worker got it anew, it is as good as before.
                 let anew = tokio::time::timeout(RECLAIM, claim.wait_for(|now| *now != held)).await;
                 if !matches!(anew, Ok(Ok(_))) {
-                    tracing::warn!(
-                        key,
-                        worker = deps.worker,
-                        "another worker took the delivery over, the outcome here is dropped"
-                    );
+                    tracing::warn!(key, "another worker took the delivery over, the outcome here is dropped");
                     return held;
                 }
             }

@@ -22,7 +22,6 @@ pub mod breaker;
 pub mod delivery;
 mod effects;
 pub mod lanes;
-mod pause;
 pub mod port;
 pub mod rate;
 pub mod redeliver;
@@ -50,6 +49,7 @@ use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::PolicyCell;
+use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
 use lanes::{ClaimPlan, Lanes, Limits, Moment, Row, Signal, Step};
@@ -74,12 +74,12 @@ pub struct WebhookDeps {
     pub journal: Arc<dyn Journal>,
     /// The policy in force.
     pub policy: PolicyCell,
-    /// Name of this worker, for the log.
-    pub worker: String,
     /// The way to the receivers.
     pub receiver: Arc<dyn Receiver>,
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub keys: Option<SigningKeys>,
+    /// How much at a time.
+    pub limits: Limits,
 }
 
 /// What effects need.
@@ -182,7 +182,7 @@ impl WebhookActor {
         let (Some(shared), Some(lanes)) = (self.shared.clone(), self.lanes.as_mut()) else { return };
         let policy = self.deps.policy.load();
         let now = self.deps.world.now();
-        let paused = self.draining || pause::paused(&policy, now);
+        let paused = self.draining || windows::sending(&policy, now).is_err();
         let moment =
             Moment { now, paused, rate_limit: policy.rate_limit_per_hour, needs: effects::needed(&policy) };
         let steps = lanes.pump(&moment);
@@ -400,7 +400,7 @@ impl Handler<Report> for WebhookActor {
         match report {
             Report::Recovered(_) if self.lanes.is_some() => {}
             Report::Recovered(sent) => {
-                let mut lanes = Lanes::new(Limits::default(), sent);
+                let mut lanes = Lanes::new(self.deps.limits, sent);
                 let policy = self.deps.policy.load();
                 lanes.configure(&policy);
                 self.flights
@@ -488,7 +488,7 @@ impl Handler<GetWebhookStatus> for WebhookActor {
         actix::MessageResult(WebhookStatus {
             in_flight: self.lanes.as_ref().map_or(0, Lanes::posting),
             targets: self.lanes.as_ref().map_or_else(Vec::new, |lanes| lanes.status(now)),
-            paused: pause::paused(&self.deps.policy.load(), now),
+            paused: windows::sending(&self.deps.policy.load(), now).is_err(),
         })
     }
 }

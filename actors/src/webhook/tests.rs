@@ -178,9 +178,9 @@ impl Scene {
             world: self.world.clone(),
             journal: self.journal.clone(),
             policy: Arc::clone(&self.policy),
-            worker: "w1".to_owned(),
             receiver: self.receivers.clone(),
             keys: self.keys.clone(),
+            limits: Limits::default(),
         };
         let (notices, _) = mpsc::unbounded_channel();
         let start = |_: &_| WebhookActor::new(deps);
@@ -371,7 +371,7 @@ fn a_failed_delivery_is_repeated_with_the_same_bytes() {
         scene.receivers.script("default.example", [500, 503, 429, 408].map(Does::Answers));
         scene.mail("m1", &["default"], None).await;
         wait(60).await;
-        let posts = scene.receivers.posts.lock().unwrap();
+        let posts = std::mem::take(&mut *scene.receivers.posts.lock().unwrap());
         assert_eq!(posts.len(), 5);
         for (n, pair) in posts.windows(2).enumerate() {
             assert_eq!(pair[0].id, pair[1].id);
@@ -381,7 +381,6 @@ fn a_failed_delivery_is_repeated_with_the_same_bytes() {
             let base = f64::from(2 << n);
             assert!((base * 0.8..base * 1.2 + 1.1).contains(&pause), "{n}: {pause}");
         }
-        drop(posts);
         assert_eq!((scene.left().await, scene.marked().await), (0, 1));
     });
 }
