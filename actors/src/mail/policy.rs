@@ -62,7 +62,7 @@ pub struct Schedule {
     pub active_days: Vec<u8>,
     /// First active hour, 0–23.
     pub start_hour: u8,
-    /// First inactive hour, 0–23; equal to `start_hour` = never; smaller = over midnight.
+    /// First inactive hour, 0–24; equal to `start_hour` = never; smaller = over midnight.
     pub end_hour: u8,
     /// First and last day without polling, both inclusive.
     pub vacation: Option<(NaiveDate, NaiveDate)>,

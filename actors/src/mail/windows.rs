@@ -32,7 +32,8 @@ pub fn polling(schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Polling {
     let day = u8::try_from(local.weekday().num_days_from_monday()).unwrap_or(u8::MAX);
     let hour = u8::try_from(local.hour()).unwrap_or(u8::MAX);
     let (start, end) = (schedule.start_hour, schedule.end_hour);
-    let in_hours = start < 24 && end < 24 && between(&hour, &start, &end);
+    // 24 = the end of the day: without it no schedule could cover every hour.
+    let in_hours = start < 24 && end <= 24 && between(&hour, &start, &end);
     if in_hours && schedule.active_days.contains(&day) {
         Polling::Active
     } else {

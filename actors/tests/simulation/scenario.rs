@@ -181,7 +181,23 @@ async fn weather(stage: &Stage) {
         tokio::time::sleep(Duration::from_secs(20)).await;
         match unsettled(stage).await {
             None => break,
-            Some(why) => assert!(calm.elapsed() < CALM, "not settled after the calm: {why}"),
+            Some(why) if calm.elapsed() > CALM => {
+                tell(stage).await;
+                panic!("not settled after the calm: {why}");
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Adds the journal to the trace.
+async fn tell(stage: &Stage) {
+    for event in stage.journal.quietly(stage.journal.inner.read_log(0, usize::MAX)).await.unwrap() {
+        stage.chaos.note(format!("{} {} {} {}", event.at, event.stream, event.kind, event.payload));
+    }
+    for queue in Queue::ALL {
+        for row in stage.journal.quietly(stage.journal.inner.outbox(queue, 100)).await.unwrap() {
+            stage.chaos.note(format!("{row:?}"));
         }
     }
 }
