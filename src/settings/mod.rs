@@ -12,13 +12,13 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use chrono_tz::Tz;
-use render_signal_actors::config::documents::time::parse_time;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::urls::{IpNet, check_target};
+use render_signal_actors::mail::windows::parse_time_hhmm;
+use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
+use render_signal_actors::r2::worker::WorkerSettings;
+use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
 use url::Url;
 
@@ -45,10 +45,10 @@ pub(crate) struct Settings {
     pub(crate) lock_ttl: Duration,
     /// `BG_POLLER_LOCK_FILE`.
     pub(crate) lock_file: PathBuf,
-    /// `WEBHOOK_SECRET` as set, one or two secrets; `None` = webhooks are not signed.
-    pub(crate) webhook_secret: Option<SecretString>,
+    /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
+    pub(crate) signing_keys: Option<SigningKeys>,
     /// The R2 Worker; `None` = links are delivered as they are.
-    pub(crate) r2: Option<R2Worker>,
+    pub(crate) r2: Option<WorkerSettings>,
     /// Where things are kept.
     pub(crate) storage: Storage,
     /// `BIND`.
@@ -67,50 +67,9 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone)]
 pub(crate) enum MailSource {
     /// A mailbox on an IMAP server.
-    Imap(Imap),
+    Imap(ImapSettings),
     /// A folder with `new/`, `cur/` and `tmp/`.
     Maildir(PathBuf),
-}
-
-/// A mailbox on an IMAP server.
-#[derive(Debug, Clone)]
-pub(crate) struct Imap {
-    /// `IMAP_SERVER`.
-    pub(crate) host: String,
-    /// `IMAP_PORT`.
-    pub(crate) port: u16,
-    /// `EMAIL_ADDRESS`.
-    pub(crate) user: String,
-    /// `EMAIL_PASSWORD`.
-    pub(crate) password: SecretString,
-    /// `IMAP_SECURITY`, or what follows from `IMAP_USE_SSL` and the port.
-    pub(crate) security: ImapSecurity,
-    /// `IMAP_CA_FILE`.
-    pub(crate) ca_file: Option<PathBuf>,
-}
-
-/// How the connection to the IMAP server is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ImapSecurity {
-    /// From the first byte.
-    Tls,
-    /// After `STARTTLS`.
-    StartTls,
-    /// Not at all; loopback hosts only.
-    Plain,
-}
-
-/// The R2 Worker.
-#[derive(Debug, Clone)]
-pub(crate) struct R2Worker {
-    /// `R2_FETCH_ENDPOINT`.
-    pub(crate) endpoint: Url,
-    /// `R2_FETCH_TOKEN`.
-    pub(crate) token: SecretString,
-    /// `R2_BUCKET_NAME`.
-    pub(crate) bucket: String,
-    /// `R2_PUBLIC_BASE_URL`.
-    pub(crate) public_base_url: Option<Url>,
 }
 
 /// Where things are kept. Commands that only look into the journal need no more than this.
@@ -156,7 +115,7 @@ impl Settings {
             mail,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
-            webhook_secret: webhook_secret(&mut reader),
+            signing_keys: signing_keys(&mut reader),
             r2,
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
@@ -277,8 +236,8 @@ fn check_url(reader: &mut Reader<'_>, variable: &Variable, url: &str, allow: &[I
     if url.is_empty() {
         return;
     }
-    if let Err(refused) = check_target(url, allow) {
-        reader.wrong(variable, refused.to_string());
+    if let Err(why) = check_target(url, allow) {
+        reader.wrong(variable, why);
     }
 }
 
@@ -299,7 +258,16 @@ fn mail_source(reader: &mut Reader<'_>) -> MailSource {
     let port = reader.int(&vars::IMAP_PORT);
     let security = imap_security(reader, &host, port);
     let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
-    MailSource::Imap(Imap { host, port, user, password, security, ca_file })
+    MailSource::Imap(ImapSettings {
+        host,
+        port,
+        security,
+        user,
+        password,
+        ca_file,
+        mailbox: "INBOX".to_owned(),
+        idle_refresh: ImapSettings::IDLE_REFRESH,
+    })
 }
 
 fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity {
@@ -376,13 +344,13 @@ fn days(reader: &mut Reader<'_>) -> Vec<u8> {
 fn window(reader: &mut Reader<'_>) -> (String, String) {
     let mut bound = |variable: &Variable| {
         let text = reader.text(variable);
-        if !text.is_empty() && parse_time(&text).is_none() {
+        if !text.is_empty() && parse_time_hhmm(&text).is_none() {
             reader.wrong(variable, format!("{text:?} is not a time of day (HHhMM or HH:MM)"));
         }
         text
     };
     let (start, end) = (bound(&vars::WEBHOOKS_TIME_START), bound(&vars::WEBHOOKS_TIME_END));
-    if let (Some(start), Some(end)) = (parse_time(&start), parse_time(&end))
+    if let (Some(start), Some(end)) = (parse_time_hhmm(&start), parse_time_hhmm(&end))
         && start == end
     {
         reader.wrong(
@@ -393,35 +361,15 @@ fn window(reader: &mut Reader<'_>) -> (String, String) {
     (start, end)
 }
 
-fn webhook_secret(reader: &mut Reader<'_>) -> Option<SecretString> {
-    /// Bytes that Standard Webhooks asks for.
-    const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
+fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
     let text = reader.text(&vars::WEBHOOK_SECRET);
-    // Padding may have been lost on the way through an environment editor.
-    let decoder = GeneralPurpose::new(
-        &base64::alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    );
-    let secrets: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c == ',').filter(|secret| !secret.is_empty()).collect();
-    if secrets.len() > 2 {
-        reader.wrong(
-            &vars::WEBHOOK_SECRET,
-            format!("{} secrets; at most two: the new one and the one it replaces", secrets.len()),
-        );
+    if text.is_empty() {
+        return None;
     }
-    for (index, secret) in secrets.iter().enumerate() {
-        let problem = match decoder.decode(secret.strip_prefix("whsec_").unwrap_or(secret)) {
-            Ok(bytes) if LENGTHS.contains(&bytes.len()) => continue,
-            Ok(bytes) => format!("has {} bytes; 24 to 64 are needed", bytes.len()),
-            Err(_) => "is not base64 (with or without the prefix whsec_)".to_owned(),
-        };
-        reader.wrong(&vars::WEBHOOK_SECRET, format!("secret {} {problem}", index + 1));
-    }
-    (!secrets.is_empty()).then(|| text.clone().into())
+    SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
 }
 
-fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2Worker> {
+fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSettings> {
     let mut address = |variable: &Variable| {
         let text = reader.text(variable);
         check_url(reader, variable, &text, &defaults.egress_allow);
@@ -445,7 +393,7 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2Worker
     }
     let endpoint = endpoint.filter(|_| !token.is_empty())?;
     let bucket = reader.text(&vars::R2_BUCKET_NAME);
-    Some(R2Worker { endpoint, token: token.into(), bucket, public_base_url })
+    Some(WorkerSettings { endpoint, token: token.into(), bucket, public_base_url })
 }
 
 fn storage(reader: &mut Reader<'_>) -> Storage {

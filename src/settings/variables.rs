@@ -137,7 +137,7 @@ variables! {
     SENDER_OF_INTEREST_FOR_POLLING: List, Default(""), "a@example.fr,b@example.fr", "senders whose mails count, unless polling_config names some; none = all";
     POLLING_TIMEZONE: Zone, Default("Europe/Paris"), "Europe/Paris", "zone of schedules, windows and days";
     POLLING_ACTIVE_START_HOUR: Int(0, 23), Default("9"), "9", "first hour of polling, unless polling_config says";
-    POLLING_ACTIVE_END_HOUR: Int(0, 23), Default("23"), "23", "first hour without polling, unless polling_config says";
+    POLLING_ACTIVE_END_HOUR: Int(0, 24), Default("23"), "23", "first hour without polling, unless polling_config says";
     POLLING_ACTIVE_DAYS: Days, Default("0,1,2,3,4"), "0,1,2,3,4", "days of polling, unless polling_config says";
     EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
     POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";

@@ -233,7 +233,7 @@ async fn a_restarted_actor_still_knows_whom_to_tell() {
     bench.write(KEY, r#"{"webhook_sending_enabled": false}"#);
     let (notices, mut noticed) = tokio::sync::mpsc::unbounded_channel();
     let restarts = crate::kernel::guardian::Restarts::default();
-    let actor = crate::kernel::guardian::Guardian::start(
+    let (actor, _guardian) = crate::kernel::guardian::Guardian::start(
         "config",
         restarts,
         bench.deps.world.clone(),

@@ -263,7 +263,7 @@ async fn after_a_restart_of_the_actor_the_poller_gets_a_new_fence() {
         worker: "one".to_owned(),
         ttl: TTL,
     };
-    let lock = crate::kernel::guardian::Guardian::start(
+    let (lock, _guardian) = crate::kernel::guardian::Guardian::start(
         "lock",
         crate::kernel::guardian::Restarts::default(),
         bench.world.clone(),
