@@ -57,7 +57,7 @@ impl MailSource for MaildirSource {
         let path = self.path.clone();
         let mails = on_disk(move || {
             let folders = Folders(path);
-            for folder in [folders.new(), folders.cur()] {
+            for folder in [folders.new_folder(), folders.cur_folder()] {
                 if !folder.is_dir() {
                     return Err(SourceError::Settings(format!(
                         "{} is not a folder: a Maildir has new/, cur/ and tmp/",
@@ -227,16 +227,16 @@ fn item_of(file: &str) -> &str {
 struct Folders(PathBuf);
 
 impl Folders {
-    fn new(&self) -> PathBuf {
+    fn new_folder(&self) -> PathBuf {
         self.0.join("new")
     }
 
-    fn cur(&self) -> PathBuf {
+    fn cur_folder(&self) -> PathBuf {
         self.0.join("cur")
     }
 
     fn path_of(&self, place: &Place) -> PathBuf {
-        let folder = if place.cur { self.cur() } else { self.new() };
+        let folder = if place.cur { self.cur_folder() } else { self.new_folder() };
         folder.join(&place.file)
     }
 
@@ -245,7 +245,7 @@ impl Folders {
     }
 
     fn times(&self) -> Times {
-        [self.new(), self.cur()]
+        [self.new_folder(), self.cur_folder()]
             .map(|folder| std::fs::metadata(folder).and_then(|metadata| metadata.modified()).ok())
     }
 
@@ -253,7 +253,7 @@ impl Folders {
     /// another program moves it by link and unlink, counts as being in `cur/`.
     fn scan(&self) -> io::Result<HashMap<String, Place>> {
         let mut mails = HashMap::new();
-        for (cur, folder) in [(false, self.new()), (true, self.cur())] {
+        for (cur, folder) in [(false, self.new_folder()), (true, self.cur_folder())] {
             for entry in std::fs::read_dir(folder)? {
                 let entry = entry?;
                 let name = entry.file_name();
@@ -321,7 +321,7 @@ impl Folders {
                 other => other?,
             }
         }
-        for folder in [self.new(), self.cur()] {
+        for folder in [self.new_folder(), self.cur_folder()] {
             sync(&folder)?;
         }
         Ok(())

@@ -70,7 +70,7 @@ pub struct PollerDeps {
     pub worker: String,
     /// The mailbox.
     pub source: Arc<dyn MailSource>,
-    /// The admission.
+    /// The admission. Fewer than 128 permits slow a backlog down.
     pub admit: Port<Admit>,
     /// Start with `LeaseCell::default()`: no lease.
     pub lease: LeaseCell,

@@ -176,3 +176,86 @@ impl Mailbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_770_000_000 + second, 0).unwrap()
+    }
+
+    fn open(validity: u64, uid_next: u64) -> MailboxCommand {
+        MailboxCommand::Open { mailbox: "box".to_owned(), validity, uid_next }
+    }
+
+    fn run(state: &mut Mailbox, command: &MailboxCommand, now: DateTime<Utc>) -> Vec<&'static str> {
+        use crate::kernel::event::DomainEvent as _;
+        let Ok(events) = state.decide(command, &now);
+        events.iter().for_each(|event| state.evolve(event));
+        events.iter().map(MailboxEvent::kind).collect()
+    }
+
+    #[test]
+    fn the_first_sight_stays_and_a_new_numbering_is_a_reset() {
+        let mut state = Mailbox::default();
+        assert_eq!(run(&mut state, &open(7, 101), at(0)), ["mailbox.opened"]);
+        let first = Known { validity: 7, cursor: 100, since: at(0), renumbered: false };
+        assert_eq!(state.known, Some(first));
+        assert_eq!(run(&mut state, &open(7, 500), at(10)), [""; 0]);
+        assert_eq!(state.known, Some(first));
+        assert_eq!(run(&mut state, &open(8, 21), at(20)), ["mailbox.reset", "mailbox.opened"]);
+        let second = Known { validity: 8, cursor: 20, since: at(0), renumbered: true };
+        assert_eq!(state.known, Some(second));
+        assert_eq!(run(&mut state, &open(8, 30), at(30)), [""; 0]);
+    }
+
+    #[test]
+    fn a_maildir_has_no_cursor() {
+        let mut state = Mailbox::default();
+        run(&mut state, &open(0, 0), at(0));
+        assert_eq!(state.known.map(|known| (known.validity, known.cursor)), Some((0, 0)));
+        assert_eq!(run(&mut state, &open(0, 0), at(1)), [""; 0]);
+    }
+
+    #[test]
+    fn an_empty_batch_of_flags_is_no_fact() {
+        let flag = |items| MailboxCommand::Flag { mailbox: "box".to_owned(), validity: 7, items };
+        let mut state = Mailbox::default();
+        assert_eq!(run(&mut state, &flag(Vec::new()), at(0)), [""; 0]);
+        assert_eq!(run(&mut state, &flag(vec!["1".to_owned()]), at(0)), ["mailbox.flagged"]);
+    }
+
+    proptest! {
+        /// Whatever the order of openings: the first sight never moves, the numbering is
+        /// the last one seen, and it counts as renumbered as soon as it changed once.
+        #[test]
+        fn any_history_keeps_the_first_sight(openings in proptest::collection::vec((1_u64..4, 1_u64..1_000), 1..20)) {
+            let mut state = Mailbox::default();
+            for (number, (validity, uid_next)) in openings.iter().enumerate() {
+                run(&mut state, &open(*validity, *uid_next), at(i64::try_from(number).unwrap()));
+            }
+            let known = state.known.unwrap();
+            prop_assert_eq!(known.since, at(0));
+            prop_assert_eq!(known.validity, openings.last().unwrap().0);
+            let changed = openings.windows(2).any(|pair| pair[0].0 != pair[1].0);
+            prop_assert_eq!(known.renumbered, changed);
+        }
+
+        /// `evolve` is total.
+        #[test]
+        fn events_in_any_order_are_borne(kinds in proptest::collection::vec((0_u8..3, 0_u64..5), 0..20)) {
+            let mut state = Mailbox::default();
+            for (kind, number) in kinds {
+                let mailbox = "box".to_owned();
+                state.evolve(&match kind {
+                    0 => MailboxEvent::Opened(Opened { mailbox, validity: number, cursor: number, since: at(0) }),
+                    1 => MailboxEvent::Reset(Reset { mailbox, before: 0, after: number }),
+                    _ => MailboxEvent::Flagged(Flagged { mailbox, validity: number, items: Vec::new() }),
+                });
+            }
+        }
+    }
+}

@@ -182,7 +182,10 @@ impl<'a> Visit<'a> {
             stop = self.stopping.clone() => Err(End::Stopped(stop)),
             wake = timeout(max + GUARD, session.wait(max)) => match wake {
                 Ok(Ok(wake)) => {
-                    self.board.heard(self.deps.world.now());
+                    // A wait that ran out proves nothing; the listing that follows does.
+                    if wake == Wake::Changed {
+                        self.board.heard(self.deps.world.now());
+                    }
                     Ok(Some(wake))
                 }
                 Ok(Err(error)) => Err(End::Failed(error)),

@@ -24,7 +24,7 @@ use super::{ImapSecurity, ImapSettings, WATCHDOG};
 /// One address of several may take this long.
 const PER_ADDRESS: Duration = Duration::from_secs(10);
 
-type Connection = async_imap::Session<Watched>;
+pub(super) type Connection = async_imap::Session<Watched>;
 
 /// Connects, protects, logs in, selects.
 pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, SourceError> {
@@ -217,4 +217,11 @@ async fn uid_next(session: &mut Connection, settings: &ImapSettings) -> Result<u
     status.uid_next.map(u64::from).ok_or_else(|| {
         SourceError::Protocol(format!("{} gives no UIDNEXT for {}", settings.host, settings.mailbox))
     })
+}
+
+/// A logged-in connection of its own, for tests that play another mail program.
+#[cfg(test)]
+pub(super) async fn log_in_plain(settings: &ImapSettings) -> Result<Connection, SourceError> {
+    let client = open(settings, &Patience::default()).await?;
+    Ok(log_in(settings, client).await?.0)
 }

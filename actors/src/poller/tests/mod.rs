@@ -2,5 +2,5 @@
 
 mod flagging;
 mod lasting;
-mod support;
+pub(super) mod support;
 mod sweeping;

@@ -277,7 +277,7 @@ impl Session for FakeSession {
 
 /// How the fake admission answers.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(in crate::poller) struct Answers {
     /// Refuses this many, as the journal would.
     pub(super) journal_fails: usize,
     /// Refuses mails with this in their source, always.
@@ -289,7 +289,7 @@ pub(super) struct Answers {
     /// Takes this long.
     pub(super) takes: Duration,
     /// Makes a flag row for each mail it admits.
-    pub(super) flags: bool,
+    pub(in crate::poller) flags: bool,
 }
 
 /// Admits mails: the identity of a mail is its source.
@@ -395,12 +395,12 @@ async fn take(
 }
 
 /// Everything, started.
-pub(super) struct Rig {
+pub(in crate::poller) struct Rig {
     pub(super) world: World,
     pub(super) mailbox: FakeMailbox,
     pub(super) journal: Arc<MemoryJournal>,
-    pub(super) answers: Arc<Mutex<Answers>>,
-    pub(super) asked: Arc<Mutex<Vec<Admit>>>,
+    pub(in crate::poller) answers: Arc<Mutex<Answers>>,
+    pub(in crate::poller) asked: Arc<Mutex<Vec<Admit>>>,
     pub(super) most: Arc<AtomicUsize>,
     pub(super) deps: PollerDeps,
     pub(super) poller: Addr<PollerActor>,
@@ -408,7 +408,7 @@ pub(super) struct Rig {
     _guards: [AbortOnDropHandle<()>; 2],
 }
 
-struct NoFaults;
+pub(super) struct NoFaults;
 impl Faults for NoFaults {
     fn next(&self, _: crate::kernel::journal::memory::FaultPoint) -> crate::kernel::journal::memory::Fault {
         crate::kernel::journal::memory::Fault::Ok
@@ -424,11 +424,26 @@ impl Rig {
     pub(super) fn start_with(faults: Arc<dyn Faults>, prepare: impl FnOnce(&FakeMailbox)) -> Self {
         tokio::time::pause();
         let world = World::seeded(epoch(), 1);
+        let mailbox = FakeMailbox::new(world.clone());
+        prepare(&mailbox);
+        Self::assemble(world, faults, mailbox.clone(), Arc::new(mailbox))
+    }
+
+    /// On another mailbox, in real time.
+    pub(in crate::poller) fn start_on(source: impl MailSource + 'static) -> Self {
+        let world = World::real();
+        Self::assemble(world.clone(), Arc::new(NoFaults), FakeMailbox::new(world), Arc::new(source))
+    }
+
+    fn assemble(
+        world: World,
+        faults: Arc<dyn Faults>,
+        mailbox: FakeMailbox,
+        source: Arc<dyn MailSource>,
+    ) -> Self {
         let projections =
             Arc::new(vec![Box::new(AdmittedTable) as Box<dyn crate::kernel::projection::Projection>]);
         let journal = Arc::new(MemoryJournal::with_faults(world.clone(), projections, faults));
-        let mailbox = FakeMailbox::new(world.clone());
-        prepare(&mailbox);
         let (answers, asked, most) = (Arc::default(), Arc::default(), Arc::default());
         let (tell, notices) = mpsc::unbounded_channel();
         let admission = FakeAdmission {
@@ -446,7 +461,7 @@ impl Rig {
             journal: journal.clone(),
             policy: Arc::new(arc_swap::ArcSwap::from_pointee(policy())),
             worker: "test".to_owned(),
-            source: Arc::new(mailbox.clone()),
+            source,
             admit: Port::new("dedup", &admission, 256, Duration::from_secs(30)),
             lease: Arc::default(),
         };
@@ -457,7 +472,7 @@ impl Rig {
     }
 
     /// Grants the lease anew.
-    pub(super) async fn grant(&self) -> Fence {
+    pub(in crate::poller) async fn grant(&self) -> Fence {
         let token = self.journal.raise_fence("poller").await.unwrap();
         let fence = Fence { lease: "poller".to_owned(), token };
         self.poller.send(LeaseChanged { fence: Some(fence.clone()) }).await.unwrap();
@@ -477,11 +492,11 @@ impl Rig {
         self.poller.send(PolicyChanged(policy)).await.unwrap();
     }
 
-    pub(super) async fn drain(&self) {
+    pub(in crate::poller) async fn drain(&self) {
         self.poller.send(Drain).await.unwrap();
     }
 
-    pub(super) async fn status(&self) -> PollerStatus {
+    pub(in crate::poller) async fn status(&self) -> PollerStatus {
         self.poller.send(GetPollerStatus).await.unwrap()
     }
 
@@ -491,7 +506,7 @@ impl Rig {
     }
 
     /// Identities of the mails in the journal, in order of admission.
-    pub(super) async fn received(&self) -> Vec<String> {
+    pub(in crate::poller) async fn received(&self) -> Vec<String> {
         let events = self.events().await;
         let received = events.iter().filter(|event| event.kind == "mail.received");
         received.map(|event| event.stream.key().to_owned()).collect()
@@ -501,9 +516,20 @@ impl Rig {
         self.events().await.iter().filter(|event| event.kind == kind).count()
     }
 
-    pub(super) async fn flag_rows(&self) -> usize {
+    pub(in crate::poller) async fn flag_rows(&self) -> usize {
         self.journal.outbox(Queue::Flag, usize::MAX).await.unwrap().len()
     }
+}
+
+/// Waits until something is so, in real time.
+pub(in crate::poller) async fn until(mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..600 {
+        if so().await {
+            return;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never came true");
 }
 
 /// Lets virtual time pass.

@@ -5,16 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::support::{NAME, Rig, epoch, pass};
-use crate::kernel::journal::memory::{Fault, FaultPoint, Faults};
+use super::support::{NAME, NoFaults, Rig, epoch, pass};
 use crate::messages::Source;
-
-struct NoFaults;
-impl Faults for NoFaults {
-    fn next(&self, _: FaultPoint) -> Fault {
-        Fault::Ok
-    }
-}
 
 #[actix_rt::test]
 async fn the_backlog_is_swept_without_a_push_and_read_mails_from_before_are_left_alone() {

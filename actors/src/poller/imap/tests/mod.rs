@@ -1,0 +1,7 @@
+//! The IMAP source against a real Dovecot, and against a scripted server for what a real
+//! one does not do on demand.
+
+mod against_dovecot;
+mod dovecot;
+mod scripted;
+mod whole;
