@@ -11,22 +11,17 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::lock::file::FileLease;
-use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings, ImapSource};
+use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
-use render_signal_actors::r2::worker::{WorkerClient, WorkerSettings};
+use render_signal_actors::r2::worker::WorkerClient;
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
-use render_signal_actors::webhook::sign::SigningKeys;
-use secrecy::ExposeSecret as _;
 
-use crate::exit::{Exit, Failure};
-use crate::settings::{self, MailSource, Settings, Storage};
-
-/// The mailbox that is watched.
-const MAILBOX: &str = "INBOX";
+use crate::exit::Failure;
+use crate::settings::{MailSource, Settings, Storage};
 
 /// Everything a system is made of.
 ///
@@ -41,12 +36,6 @@ pub(crate) async fn parts(
     let defaults = Arc::new(settings.defaults.clone());
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
     let worker = worker_name(settings, world);
-    let keys = settings
-        .webhook_secret
-        .as_ref()
-        .map(|secret| SigningKeys::parse(secret.expose_secret()))
-        .transpose()
-        .map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let egress = egress(settings);
     let for_all = world.clone();
     Ok(Parts {
@@ -59,7 +48,7 @@ pub(crate) async fn parts(
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
         receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
-        keys,
+        keys: settings.signing_keys.clone(),
         limits: Limits::default(),
         restarts: Restarts::default(),
         defaults,
@@ -82,33 +71,14 @@ pub(crate) fn egress(settings: &Settings) -> EgressPolicy {
 pub(crate) fn mail_source(mail: &MailSource) -> Arc<dyn source::MailSource> {
     match mail {
         MailSource::Maildir(path) => Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() })),
-        MailSource::Imap(imap) => Arc::new(ImapSource::new(ImapSettings {
-            host: imap.host.clone(),
-            port: imap.port,
-            security: match imap.security {
-                settings::ImapSecurity::Tls => ImapSecurity::Tls,
-                settings::ImapSecurity::StartTls => ImapSecurity::StartTls,
-                settings::ImapSecurity::Plain => ImapSecurity::Plain,
-            },
-            user: imap.user.clone(),
-            password: imap.password.clone(),
-            ca_file: imap.ca_file.clone(),
-            mailbox: MAILBOX.to_owned(),
-            idle_refresh: ImapSettings::IDLE_REFRESH,
-        })),
+        MailSource::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
     }
 }
 
 fn links(settings: &Settings, egress: &EgressPolicy, world: &World) -> Result<Arc<dyn LinkStore>, Failure> {
     let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoWorker)) };
-    let worker = WorkerSettings {
-        endpoint: r2.endpoint.clone(),
-        token: r2.token.clone(),
-        bucket: r2.bucket.clone(),
-        public_base_url: r2.public_base_url.clone(),
-    };
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(Arc::new(WorkerClient::new(worker, Arc::new(http), world.clone())))
+    Ok(Arc::new(WorkerClient::new(r2.clone(), Arc::new(http), world.clone())))
 }
 
 fn no_client(error: render_signal_actors::egress::EgressError) -> Failure {

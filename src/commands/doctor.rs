@@ -136,7 +136,7 @@ fn environment(checks: &mut Vec<Check>) -> Option<Settings> {
             for warning in &settings.warnings {
                 checks.push(Check::warn("environment", warning, "change it if that is not what you want"));
             }
-            if settings.webhook_secret.is_none() {
+            if settings.signing_keys.is_none() {
                 checks.push(Check::warn(
                     "signature",
                     "webhooks are not signed",

@@ -245,7 +245,7 @@ impl Demo {
         }
         self.documents.accept_everyone()?;
         self.set_window(Window::Open).await?;
-        self.stage.play(|ledger, _| ledger.settled()).await?;
+        self.stage.play(|ledger, _| ledger.settled() && !ledger.holds()).await?;
         for line in invitation(lang, self.maildir.root(), self.documents.folder()) {
             self.stage.line(&line)?;
         }
