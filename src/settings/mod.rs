@@ -258,6 +258,7 @@ fn mail_source(reader: &mut Reader<'_>) -> MailSource {
     let port = reader.int(&vars::IMAP_PORT);
     let security = imap_security(reader, &host, port);
     let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let idle_refresh = reader.int(&vars::IMAP_IDLE_REFRESH_SECONDS);
     MailSource::Imap(ImapSettings {
         host,
         port,
@@ -266,7 +267,7 @@ fn mail_source(reader: &mut Reader<'_>) -> MailSource {
         password,
         ca_file,
         mailbox: "INBOX".to_owned(),
-        idle_refresh: ImapSettings::IDLE_REFRESH,
+        idle_refresh: Duration::from_secs(idle_refresh),
     })
 }
 
