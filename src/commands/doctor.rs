@@ -254,7 +254,7 @@ async fn mailbox(settings: &Settings) -> Check {
         Ok::<_, SourceError>(opened)
     });
     match looked.await {
-        Ok(Ok(opened)) => Check::ok("mailbox", format!("{name}: logged in, {} mails", opened.exists)),
+        Ok(Ok(opened)) => Check::ok("mailbox", format!("{name}: opened, {} mails", opened.exists)),
         Ok(Err(error)) => Check::fail(
             "mailbox",
             format!("{name}: {error}"),

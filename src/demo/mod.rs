@@ -105,6 +105,8 @@ struct Demo {
     maildir: Maildir,
     documents: Documents,
     samples: Vec<Sample>,
+    /// The show is over, and goes on until somebody ends it.
+    open_ended: bool,
 }
 
 impl Demo {
@@ -139,22 +141,22 @@ impl Demo {
             maildir,
             documents,
             samples,
+            open_ended: false,
         })
     }
 
     async fn play(mut self, signals: &mut Signals) -> Outcome {
-        let played = tokio::select! {
-            played = self.acts() => played,
-            _ = signals.next() => Err(Failure::found(self.lang.pick("interrompu", "interrupted"))),
+        let interrupted = self.lang.pick("interrompu", "interrupted");
+        let ended = tokio::select! {
+            ended = self.acts() => ended,
+            _ = signals.next() => Err(Failure::found(interrupted)),
         };
-        let mut outcome = played.map(|()| Exit::Ok);
-        if !self.once && outcome.is_ok() {
-            outcome = self.stay_open(signals).await;
-        }
+        // Ctrl-C is how the part without an end ends.
+        let outcome = if self.open_ended && ended.is_err() { self.summarise().await } else { ended };
         // What does not end in time ends with the process.
         drop(tokio::time::timeout(STOP, self.actors.stop("signal")).await);
         self.journal.close().await;
-        outcome
+        outcome.map(|()| Exit::Ok)
     }
 
     /// The mails that lie there; then the window closes, and two more arrive.
@@ -174,17 +176,20 @@ impl Demo {
         }
         let dropped = self.samples.len();
         self.stage.play(|ledger, _| ledger.seen() >= dropped && ledger.settled()).await?;
-        self.summarise().await
+        self.summarise().await?;
+        if self.once { Ok(()) } else { self.go_on().await }
     }
 
     /// Rewrites the document and waits until the program has noticed by itself.
     async fn set_window(&mut self, window: Window) -> Result<(), Failure> {
         self.documents.set_window(window, self.world.now())?;
-        let noticed = self
-            .stage
+        let mut noticed = false;
+        self.stage
             .play(|_, news| {
-                news.iter()
-                    .any(|(kind, stream)| kind == "config.changed" && stream.contains("webhook_config"))
+                noticed |= news
+                    .iter()
+                    .any(|(kind, stream)| kind == "config.changed" && stream.contains("webhook_config"));
+                noticed
             })
             .await?;
         if noticed {
@@ -227,7 +232,7 @@ impl Demo {
     }
 
     /// Opens the window again, which releases what it held, and goes on until it is stopped.
-    async fn stay_open(&mut self, signals: &mut Signals) -> Outcome {
+    async fn go_on(&mut self) -> Result<(), Failure> {
         let lang = self.lang;
         self.heading(lang.pick(
             "La fenêtre s'ouvre de nouveau : ce qu'elle retenait part aussitôt.",
@@ -238,19 +243,16 @@ impl Demo {
                 sample.expected = Expected::Delivered("default");
             }
         }
-        self.documents.accept_everyone(self.world.now())?;
+        self.documents.accept_everyone()?;
         self.set_window(Window::Open).await?;
-        self.stage.play(|ledger, _| ledger.settled()).await?;
+        self.stage.play(|ledger, _| ledger.settled() && !ledger.holds()).await?;
         for line in invitation(lang, self.maildir.root(), self.documents.folder()) {
             self.stage.line(&line)?;
         }
+        self.open_ended = true;
         loop {
-            tokio::select! {
-                played = self.stage.play(|_, _| false) => { played?; }
-                _ = signals.next() => break,
-            }
+            self.stage.play(|_, _| false).await?;
         }
-        self.summarise().await.map(|()| Exit::Ok)
     }
 }
 
