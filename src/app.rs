@@ -27,6 +27,8 @@ const STOP: Duration = Duration::from_secs(25);
 const LAST_STEPS: Duration = Duration::from_secs(4);
 /// Between two beats of the actors' thread.
 const BEAT: Duration = Duration::from_secs(1);
+/// Between two rounds of dropping old bodies.
+const TIDY: Duration = Duration::from_secs(3_600);
 /// Beats between two rounds of the metrics' housekeeping.
 const UPKEEP: u32 = 5;
 
@@ -91,6 +93,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
+    keep_tidy(Arc::clone(&journal), world.clone());
     let http = Http::on(
         listener,
         HttpState {
@@ -157,6 +160,29 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
             pulse.beat();
             if beat % UPKEEP == 0 {
                 metrics.run_upkeep();
+            }
+        }
+    }));
+}
+
+/// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`), at the start and every hour.
+fn keep_tidy(journal: Arc<Watched>, world: World) {
+    metrics::describe_counter!(
+        "render_signal_journal_bodies_purged_total",
+        "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
+    );
+    drop(actix_rt::spawn(async move {
+        let mut rounds = tokio::time::interval(TIDY);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            rounds.tick().await;
+            match journal.purge(world.now()).await {
+                Ok(0) => {}
+                Ok(bodies) => {
+                    metrics::counter!("render_signal_journal_bodies_purged_total").increment(bodies);
+                    tracing::info!(bodies, "dropped bodies whose retention is over");
+                }
+                Err(error) => tracing::warn!(%error, "old bodies could not be dropped, trying again later"),
             }
         }
     }));
