@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::run::program;
@@ -18,9 +18,10 @@ use crate::{millis, percentile};
 pub(crate) async fn measure(count: usize) {
     let site = Site::start().await;
     let r2 = Worker::start(Mode::Copies).await;
+    let (port, mut notices) = watched_wire(site.dovecot.plain_port()).await;
     let mut program = program(&site, &r2);
+    program.set("IMAP_PORT", &port.to_string());
     program.start().await;
-    let mut notices = watch_idle(site.dovecot.plain_port()).await;
     let stream = TcpStream::connect(("127.0.0.1", site.dovecot.plain_port())).await.expect("Dovecot listens");
     let mut client = async_imap::Client::new(stream);
     client.read_response().await.expect("a greeting").expect("a greeting");
@@ -65,29 +66,35 @@ fn print(what: &str, mut times: Vec<Duration>) {
     );
 }
 
-/// A session in IDLE beside that of the program: tells when the server tells.
-async fn watch_idle(port: u16) -> mpsc::UnboundedReceiver<Instant> {
-    let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await.expect("Dovecot listens"));
-    for (command, answer) in [
-        (format!("a LOGIN {USER} {PASSWORD}\r\n"), "a OK"),
-        ("b SELECT INBOX\r\n".to_owned(), "b OK"),
-        ("c IDLE\r\n".to_owned(), "+"),
-    ] {
-        stream.write_all(command.as_bytes()).await.expect("sending");
-        let mut line = String::new();
-        while !line.starts_with(answer) {
-            line.clear();
-            assert!(stream.read_line(&mut line).await.expect("a line") > 0, "the server hung up");
-        }
-    }
+/// A wire to the server that notes when a notice of new mail (EXISTS) passes on its way to
+/// the program. Another session would not do: Dovecot tells each one at a moment of its own.
+async fn watched_wire(server: u16) -> (u16, mpsc::UnboundedReceiver<Instant>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
+    let port = listener.local_addr().expect("the address of a bound listener").port();
     let (tell, told) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        let mut lines = stream.lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            if line.ends_with("EXISTS") && tell.send(Instant::now()).is_err() {
-                return;
-            }
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", server)).await.expect("Dovecot listens");
+            client.set_nodelay(true).expect("a socket option");
+            server.set_nodelay(true).expect("a socket option");
+            tokio::spawn(pass_on(client, server, tell.clone()));
         }
     });
-    told
+    (port, told)
+}
+
+async fn pass_on(client: TcpStream, server: TcpStream, tell: mpsc::UnboundedSender<Instant>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    let mut piece = vec![0; 16 * 1_024];
+    while let Ok(length @ 1..) = from_server.read(&mut piece).await {
+        // The notice comes alone, as the program is in IDLE.
+        if piece[..length].trim_ascii_end().ends_with(b"EXISTS") && tell.send(Instant::now()).is_err() {
+            return;
+        }
+        if to_client.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
+    }
 }

@@ -7,13 +7,7 @@
 //!
 //! `SEED=n` replays one run and prints what went wrong in it; `SEEDS=n` runs more or fewer.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 mod chaos;
 mod checked;

@@ -76,7 +76,7 @@ pub(crate) async fn play(seed: u64, chaos: Chaos) {
             active_end_hour: 24,
             active_days: vec![0, 1, 2, 3, 4, 5, 6],
             webhook_url: "https://hook.example.com/recv".to_owned(),
-            offload: seed % 3 != 0,
+            offload: !seed.is_multiple_of(3),
             ..EnvDefaults::default()
         }),
     };
