@@ -249,7 +249,7 @@ async fn a_mail_in_trouble_that_was_admitted_after_all_is_left_alone() {
     rig.grant().await;
     pass(1.0).await;
     // The answer comes after the deadline of the port: nobody knows, and it was taken in.
-    rig.answers.lock().unwrap().takes = Duration::from_secs(31);
+    rig.answers.lock().unwrap().takes = Duration::from_millis(30_500);
     rig.mailbox.arrive("late");
     pass(120.0).await;
     assert_eq!(rig.received().await, ["late"]);
