@@ -9,8 +9,8 @@ WORKDIR /src
 # The dependencies first, with empty sources: they change seldom, and are cached as a layer.
 COPY Cargo.toml Cargo.lock ./
 COPY actors/Cargo.toml actors/
-RUN mkdir -p src actors/src benches tests/suite \
- && echo 'fn main() {}' | tee src/main.rs benches/throughput.rs tests/suite/main.rs > /dev/null \
+RUN mkdir -p src actors/src benches/throughput tests/suite \
+ && echo 'fn main() {}' | tee src/main.rs benches/throughput/main.rs tests/suite/main.rs > /dev/null \
  && touch actors/src/lib.rs \
  && cargo build --release --locked --bin render-signal \
  && rm -rf src actors/src

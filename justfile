@@ -21,11 +21,11 @@ bench *arguments:
 
 # Replays one seed of the simulation, or all of them
 sim seed="":
-    {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --release --lib sim -- --nocapture
+    {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --test simulation -- --nocapture
 
 # Writes docs/EVENTS.md anew from the registry of events
 events:
-    UPDATE_DOCS=1 cargo test -p render-signal-actors --lib events_doc
+    UPDATE_EVENTS=1 cargo test -p render-signal-actors registry
 
 # Licences and bans, and (with network) known advisories
 deny:

@@ -21,9 +21,9 @@ Exit codes:
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
-  EMAIL_ADDRESS=me@example.fr EMAIL_PASSWORD=… IMAP_SERVER=imap.example.fr \\
-  WEBHOOK_URL=https://hook.eu2.make.com/… render-signal serve
-  MAIL_SOURCE=maildir:/var/mail/me WEBHOOK_URL=… render-signal serve
+  render-signal doctor --variables      every variable with its meaning
+  render-signal serve                   starts, or lists everything that is missing or malformed
+  MAIL_SOURCE=maildir:/var/mail/me PORT=8080 render-signal serve
 
 SIGTERM and SIGINT stop in order within 25 seconds: /readyz answers 503, no new mail is
 taken, deliveries under way finish or are given back, then the journal is closed.
@@ -62,6 +62,7 @@ Examples:
   render-signal deliveries list --state dead --json
   render-signal deliveries retry 0a1b…f9/default       one dead letter, by its id
   render-signal deliveries retry --all-dead
+  render-signal deliveries enable default              after a 410, once it is back
 
 A retried delivery has the same webhook-id and the same bytes as before. A running
 server takes it up within a second; otherwise the next one to start does.";
@@ -219,6 +220,8 @@ pub(crate) enum DeliveriesCommand {
     List(ListArgs),
     /// Send dead letters again
     Retry(RetryArgs),
+    /// Let a target that said it is gone (410), or that is being spared, take deliveries again
+    Enable(EnableArgs),
 }
 
 /// Arguments of `deliveries list`.
@@ -269,9 +272,22 @@ pub(crate) struct RetryArgs {
     pub(crate) journal: JournalArgs,
 }
 
+/// Arguments of `deliveries enable`.
+#[derive(Debug, Args)]
+pub(crate) struct EnableArgs {
+    /// Id of the target: default, or that of a routing rule
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Print every environment variable with its meaning, and check nothing
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) variables: bool,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -314,7 +330,9 @@ mod tests {
             "deliveries list --state dead --json",
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
+            "deliveries enable default",
             "doctor --json",
+            "doctor --variables",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line).err());
         }

@@ -1,5 +1,6 @@
-//! `render-signal`: the program. Decides nothing.
-#![allow(dead_code)]
+//! `render-signal`: the program. It decides nothing; see `ARCHITECTURE.md`.
+
+mod app;
 mod cli;
 mod commands;
 mod demo;
@@ -7,5 +8,29 @@ mod exit;
 mod http;
 mod journal;
 mod output;
+#[expect(
+    dead_code,
+    reason = "four secrets have to be set, as in the reference system; first used by its dashboard and its Make.com switch"
+)]
+mod settings;
 mod telemetry;
-fn main() {}
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    // One TLS stack, chosen before anything can open a connection. It can only fail if it was
+    // chosen before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    match commands::run(cli::Cli::parse().command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                output::complain(&failure.message);
+            }
+            failure.exit.into()
+        }
+    }
+}

@@ -4,7 +4,9 @@
 //! A reader that goes away (`events tail | head`) ends the command quietly.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -94,6 +96,39 @@ impl Style {
     }
 }
 
+/// A line to standard error: something to know that is no result.
+pub(crate) fn complain(text: &str) {
+    // Nobody is left to tell when that fails.
+    drop(writeln!(io::stderr(), "render-signal: {text}"));
+}
+
+/// A bar over `count` steps on a terminal's standard error; nothing elsewhere, or when it
+/// would be over at once.
+pub(crate) fn progress(count: usize) -> ProgressBar {
+    const SHORT: usize = 20;
+    if count <= SHORT || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(
+        Some(u64::try_from(count).unwrap_or(u64::MAX)),
+        ProgressDrawTarget::stderr_with_hz(10),
+    );
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Says on a terminal what is being waited for.
+pub(crate) fn spinner(what: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner().with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
 /// `text` cut to `width` characters, with an ellipsis when something was cut, and
 /// without control characters: what a mail says must not steer the terminal.
 pub(crate) fn fit(text: &str, width: usize) -> String {
@@ -106,6 +141,18 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     out
 }
 
+/// Like [`fit`], but cuts in the middle: the ends of subjects tell mails apart.
+pub(crate) fn fit_ends(text: &str, width: usize) -> String {
+    let clean: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if clean.len() <= width {
+        return clean.into_iter().collect();
+    }
+    let tail = width.saturating_sub(1) / 2;
+    let head = width.saturating_sub(1) - tail;
+    let cut = clean.len().saturating_sub(tail);
+    clean.iter().take(head).chain(&['…']).chain(clean.iter().skip(cut)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +163,13 @@ mod tests {
         assert_eq!(fit("Média Solution", 6), "Média…");
         assert_eq!(fit("a\x1b[31mb", 10), "a [31mb");
         assert_eq!(fit("", 3), "");
+    }
+
+    #[test]
+    fn fit_ends_keeps_both_ends() {
+        assert_eq!(fit_ends("Média", 5), "Média");
+        assert_eq!(fit_ends("Missions Recadrage - Lot 42", 14), "Mission…Lot 42");
+        assert_eq!(fit_ends("abcdef", 1), "…");
     }
 
     struct Closed;

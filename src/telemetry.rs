@@ -71,13 +71,23 @@ fn known_level(text: &str) -> String {
     .to_owned()
 }
 
+/// Libraries that tell at `info` what nobody wants to know at every start and stop.
+const CHATTY: &[&str] = &["actix_server"];
+
 fn may_talk(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO || !pinned(metadata.target())
+    let most = if named(metadata.target(), CHATTY) {
+        Level::WARN
+    } else if named(metadata.target(), PINNED) {
+        Level::INFO
+    } else {
+        Level::TRACE
+    };
+    *metadata.level() <= most
 }
 
-fn pinned(target: &str) -> bool {
+fn named(target: &str, libraries: &[&str]) -> bool {
     let root = target.split("::").next().unwrap_or(target);
-    PINNED.contains(&root)
+    libraries.contains(&root)
 }
 
 /// Starts logging. Called once, by the command that runs.
@@ -135,10 +145,10 @@ mod tests {
     fn libraries_that_see_credentials_are_pinned() {
         for target in ["async_imap", "async_imap::imap_stream", "imap_proto", "h2::codec", "reqwest::connect"]
         {
-            assert!(pinned(target), "{target}");
+            assert!(named(target, PINNED), "{target}");
         }
         for target in ["render_signal", "render_signal_actors::poller", "hyperion"] {
-            assert!(!pinned(target), "{target}");
+            assert!(!named(target, PINNED), "{target}");
         }
     }
 }

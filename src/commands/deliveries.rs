@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cli::{DeliveryState, ListArgs};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Output, Style, fit};
+use crate::output::{Output, Style, fit_ends};
 
 /// One line of the list: a delivery, or a mail that is held before it has any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -160,7 +160,7 @@ fn line(item: &Item, out: &Output) -> String {
         about.push(reason.clone());
     }
     if item.attempts > 0 {
-        about.push(format!("{} attempts", item.attempts));
+        about.push(format!("attempts: {}", item.attempts));
     }
     if let Some(next) = item.next_at.filter(|_| item.state != DeliveryState::Dead) {
         about.push(format!("until {}", next.to_rfc3339_opts(SecondsFormat::Secs, true)));
@@ -169,7 +169,7 @@ fn line(item: &Item, out: &Output) -> String {
         "{}  {}  {:<40}  {}",
         out.styled(item.state.style(), &format!("{:<12}", item.state.word())),
         item.id,
-        fit(&item.subject, 40),
+        fit_ends(&item.subject, 40),
         out.styled(Style::Dim, &about.join("; "))
     )
 }

@@ -1,5 +1,115 @@
 //! What each command does, one file per command. They decide nothing: they ask the
 //! journal and the rooms, and print.
 
-pub(crate) mod deliveries;
-pub(crate) mod events;
+mod deliveries;
+mod doctor;
+mod events;
+mod explain;
+mod retry;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::Output;
+use crate::settings::{SettingError, Settings, Storage, describe_errors};
+use crate::{app, demo, journal, telemetry};
+
+/// Runs a command to its end.
+pub(crate) fn run(command: Command) -> Outcome {
+    match command {
+        Command::Serve => {
+            telemetry::start_logging("info");
+            app::serve(Settings::from_env(environment).map_err(malformed)?)
+        }
+        Command::Demo(args) => {
+            // What goes wrong on purpose is told by the narrator.
+            telemetry::start_logging("error");
+            demo::run(&args)
+        }
+        Command::Explain(args) => short(async move |out: &mut Output| explain::run(&args, out).await),
+        Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
+        Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
+        Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
+    }
+}
+
+async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
+    match command {
+        EventsCommand::Tail(args) => events::tail(look(&args.journal)?, &args, out).await,
+        EventsCommand::Show(args) => events::show(look(&args.journal)?, &args, out).await,
+        EventsCommand::Verify(args) => events::verify(look(&args.journal)?, &args, out).await,
+    }
+}
+
+async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
+    match command {
+        DeliveriesCommand::List(args) => deliveries::list(look(&args.journal)?, &args, out).await,
+        DeliveriesCommand::Retry(args) => {
+            let journal = change(&args.journal)?;
+            let outcome = retry::retry(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+        DeliveriesCommand::Enable(args) => {
+            let journal = change(&args.journal)?;
+            let outcome = retry::enable(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+    }
+}
+
+/// Runs what needs no actors.
+fn short<F>(work: F) -> Outcome
+where
+    F: AsyncFnOnce(&mut Output) -> Outcome,
+{
+    telemetry::start_logging("warn");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::found(format!("no runtime: {error}")))?;
+    let outcome = runtime.block_on(work(&mut Output::stdout()));
+    // A name look-up that hangs must not keep the command.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// A variable of the process's environment; one that is not Unicode counts as malformed text.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Exit code 3, with everything that is wrong.
+pub(crate) fn malformed(errors: Vec<SettingError>) -> Failure {
+    Failure::new(Exit::Config, describe_errors(&errors))
+}
+
+/// The journal that `serve` would use, unless another one is named.
+fn path(args: &JournalArgs) -> Result<PathBuf, Failure> {
+    match &args.journal {
+        Some(path) => Ok(path.clone()),
+        None => Ok(Storage::from_env(environment).map_err(malformed)?.journal),
+    }
+}
+
+fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {
+    journal::open_to_look(&path(args)?, &World::real())
+}
+
+/// A journal to write to; a command does not create one.
+fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, Failure> {
+    let path = path(args)?;
+    if !path.exists() {
+        return Err(Failure::journal(format!(
+            "there is no journal {}; name it with --journal, or set DATA_DIR as for serve",
+            path.display()
+        )));
+    }
+    journal::open(&path, &World::real())
+}

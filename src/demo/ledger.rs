@@ -41,9 +41,11 @@ pub(crate) struct Entry {
     /// What became of it.
     pub(crate) fate: Fate,
     /// Attempts beyond the first, over all its webhooks.
-    pub(crate) retries: u32,
-    /// Links copied, and links that had to be kept as they were.
-    pub(crate) links: (u32, u32),
+    pub(crate) retries: usize,
+    /// Links whose file was copied.
+    pub(crate) copied: usize,
+    /// Links that had to be kept as they were.
+    pub(crate) kept: usize,
 }
 
 impl Entry {
@@ -96,7 +98,7 @@ impl Ledger {
             self.take_mail(recorded.stream.key(), event);
         } else if let Ok(DeliveryEvent::Attempted(attempted)) = DeliveryEvent::from_recorded(recorded) {
             if let Some(entry) = self.mails.get_mut(&attempted.email_id) {
-                entry.retries += u32::from(attempted.attempt > 1);
+                entry.retries += usize::from(attempted.attempt > 1);
             }
         } else if let Ok(MailboxEvent::Flagged(flagged)) = MailboxEvent::from_recorded(recorded) {
             self.marked += flagged.items.len();
@@ -113,7 +115,8 @@ impl Ledger {
                         subject: received.subject,
                         fate: Fate::Received,
                         retries: 0,
-                        links: (0, 0),
+                        copied: 0,
+                        kept: 0,
                     },
                 );
             }
@@ -125,7 +128,8 @@ impl Ledger {
                         subject: String::new(),
                         fate: Fate::Quarantined(quarantined.why),
                         retries: 0,
-                        links: (0, 0),
+                        copied: 0,
+                        kept: 0,
                     },
                 );
             }
@@ -154,9 +158,19 @@ impl Ledger {
         self.mails.values().map(|entry| entry.items.len()).sum()
     }
 
+    /// Copies of mails of which nothing more is to be expected soon.
+    pub(crate) fn ended(&self) -> usize {
+        self.mails.values().filter(|entry| entry.settled()).map(|entry| entry.items.len()).sum()
+    }
+
+    /// Whether some mail is held.
+    pub(crate) fn holds(&self) -> bool {
+        self.mails.values().any(|entry| matches!(entry.fate, Fate::Held { .. }))
+    }
+
     /// Whether nothing is under way in any mail that was seen.
     pub(crate) fn settled(&self) -> bool {
-        self.mails.values().all(Entry::settled)
+        self.ended() == self.seen()
     }
 
     /// Whether the copy called `item` became what was expected; `None` = never seen.
@@ -177,8 +191,8 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
             entry.fate =
                 Fate::Routed(routed.deliveries.into_iter().map(|delivery| (delivery.target, None)).collect());
         }
-        MailEvent::LinkOffloaded(_) => entry.links.0 += 1,
-        MailEvent::LinkKept(_) => entry.links.1 += 1,
+        MailEvent::LinkOffloaded(_) => entry.copied += 1,
+        MailEvent::LinkKept(_) => entry.kept += 1,
         MailEvent::Settled(settled) => {
             if let Fate::Routed(deliveries) = &mut entry.fate {
                 for (target, end) in deliveries {

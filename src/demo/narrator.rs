@@ -13,7 +13,7 @@ use super::ledger::Ledger;
 use super::samples::BULK;
 use super::words;
 use crate::cli::Lang;
-use crate::output::{Style, fit};
+use crate::output::{Style, fit_ends};
 
 /// Width of the column that names the mail.
 const WHO: usize = 36;
@@ -47,7 +47,7 @@ impl Narrator {
     /// that are of no interest to somebody who watches.
     pub(crate) fn tell(&self, recorded: &Recorded, ledger: &Ledger) -> Option<Line> {
         let (who, style, text) = self.phrase(recorded, ledger)?;
-        Some(Line { at: self.time(recorded.at, "%H:%M:%S%.3f"), who: fit(&who, WHO), style, text })
+        Some(Line { at: self.time(recorded.at, "%H:%M:%S%.3f"), who: fit_ends(&who, WHO), style, text })
     }
 
     /// An instant in the operator's zone.
@@ -155,13 +155,11 @@ impl Narrator {
         }
         let mut providers: Vec<&str> = routed.links.iter().map(|link| link.provider.as_str()).collect();
         providers.dedup();
-        text.push_str(&format!(
-            " {} {}{} [{}]",
-            routed.links.len(),
-            lang.pick("lien", "link"),
-            if routed.links.len() == 1 { "" } else { "s" },
-            providers.join(", ")
-        ));
+        let links = lang.count(routed.links.len(), ["lien", "liens"], ["link", "links"]);
+        text.push_str(&format!(" {links}"));
+        if !providers.is_empty() {
+            text.push_str(&format!(" [{}]", providers.join(", ")));
+        }
         let targets: Vec<&str> = routed.deliveries.iter().map(|delivery| delivery.target.as_str()).collect();
         text.push_str(&format!(" → {}", targets.join(", ")));
         text
@@ -248,10 +246,10 @@ impl Narrator {
             return Some((
                 "Maildir".to_owned(),
                 Style::Dim,
-                format!(
-                    "{} {}",
+                lang.count(
                     flagged.items.len(),
-                    lang.pick("mail(s) marqué(s) comme lus", "mail(s) marked as read")
+                    ["mail marqué comme lu", "mails marqués comme lus"],
+                    ["mail marked as read", "mails marked as read"],
                 ),
             ));
         }
@@ -352,19 +350,19 @@ mod tests {
             recorded(delivery.clone(), 2, &attempt(None)),
             recorded(delivery, 3, &succeeded(2)),
         ];
-        let who = "Média Solution - Missions Recadrage…";
+        let who = "Média Solution - M…ecadrage - Lot 42";
         assert_eq!(
             story(Lang::En, &events),
             [
                 format!("{who} | received from production@media-solution.example"),
-                format!("{who} | decided: 0 links [] → default"),
+                format!("{who} | decided: 0 links → default"),
                 format!("{who} | → default: attempt 1 failed: HTTP 503"),
                 format!("{who} | → default: delivered (HTTP 200, attempt 2)"),
             ]
         );
         assert_eq!(
             story(Lang::Fr, &events).last().map(String::as_str),
-            Some("Média Solution - Missions Recadrage… | → default : livré (HTTP 200, essai 2)")
+            Some("Média Solution - M…ecadrage - Lot 42 | → default : livré (HTTP 200, essai 2)")
         );
     }
 

@@ -42,11 +42,12 @@ macro_rules! sample {
 }
 
 /// The senders that are accepted.
-pub(crate) const SENDERS: [&str; 4] = [
+pub(crate) const SENDERS: [&str; 5] = [
     "production@media-solution.example",
     "exploitation@agence-lumiere.example",
     "medias@atelier-du-port.example",
     "compta@atelier-du-port.example",
+    "regie@theatre-ete.example",
 ];
 
 /// A word of the subject of the one mail whose first webhook the receiver refuses, to

@@ -9,7 +9,7 @@ use super::receiver::Inbox;
 use super::samples::{BULK, Sample};
 use super::words;
 use crate::cli::Lang;
-use crate::output::{Style, fit};
+use crate::output::{Style, fit_ends};
 
 /// All that the summary is made of.
 pub(crate) struct Summary<'s> {
@@ -46,17 +46,25 @@ impl Summary<'_> {
                 lang.pick("webhooks acceptés par le récepteur", "webhooks taken by the receiver"),
             ));
         }
-        let mut count = |n: usize, french: &str, english: &str| {
+        let mut count = |n: usize, french, english| {
             if n > 0 {
-                problems.push(format!("{n} {}", lang.pick(french, english)));
+                problems.push(lang.count(n, french, english));
             }
         };
-        count(self.inbox.wrong.len(), "signatures fausses", "wrong signatures");
-        count(self.inbox.repeated(), "webhooks acceptés deux fois", "webhooks taken twice");
+        count(
+            self.inbox.wrong.len(),
+            ["signature fausse", "signatures fausses"],
+            ["wrong signature", "wrong signatures"],
+        );
+        count(
+            self.inbox.repeated(),
+            ["webhook accepté deux fois", "webhooks acceptés deux fois"],
+            ["webhook taken twice", "webhooks taken twice"],
+        );
         count(
             self.inbox.changed(),
-            "webhooks répétés avec un autre contenu",
-            "webhooks repeated with other content",
+            ["webhook répété avec un autre contenu", "webhooks répétés avec un autre contenu"],
+            ["webhook repeated with other content", "webhooks repeated with other content"],
         );
         problems.extend(self.verified.problems.iter().cloned());
         problems
@@ -109,19 +117,30 @@ impl Summary<'_> {
     }
 
     fn totals(&self, lang: Lang) -> String {
-        format!(
-            "{} {}, {} {}, {} {}; {} {}, {} {}",
-            self.inbox.accepted(),
-            lang.pick("webhooks acceptés, signature vérifiée", "webhooks taken, signature verified"),
-            self.inbox.wrong.len(),
-            lang.pick("signature fausse", "with a wrong signature"),
-            self.inbox.repeated(),
-            lang.pick("en double", "twice"),
-            self.ledger.marked,
-            lang.pick("mails marqués comme lus", "mails marked as read"),
-            self.verified.events,
-            lang.pick("événements relus et sains", "events read back and sound"),
-        )
+        [
+            lang.count(
+                self.inbox.accepted(),
+                ["webhook accepté, signature vérifiée", "webhooks acceptés, signature vérifiée"],
+                ["webhook taken, signature verified", "webhooks taken, signature verified"],
+            ),
+            lang.count(
+                self.inbox.wrong.len(),
+                ["signature fausse", "signatures fausses"],
+                ["wrong signature", "wrong signatures"],
+            ),
+            lang.count(self.inbox.repeated(), ["doublon", "doublons"], ["taken twice", "taken twice"]),
+            lang.count(
+                self.ledger.marked,
+                ["mail marqué comme lu", "mails marqués comme lus"],
+                ["mail marked as read", "mails marked as read"],
+            ),
+            lang.count(
+                usize::try_from(self.verified.events).unwrap_or(usize::MAX),
+                ["événement relu", "événements relus"],
+                ["event read back", "events read back"],
+            ),
+        ]
+        .join(", ")
     }
 }
 
@@ -137,26 +156,27 @@ fn delivered_text(entry: &Entry, lang: Lang) -> String {
             deliveries.iter().map(|(target, _)| target.as_str()).collect::<Vec<_>>().join(", ")
         ));
     }
-    if entry.retries > 0 {
-        parts.push(format!(
-            "{} {}",
-            entry.retries,
-            lang.pick("nouvel essai, même webhook-id, mêmes octets", "retry, same webhook-id, same bytes")
-        ));
-    }
-    if entry.links.0 > 0 {
-        parts.push(format!("{} {}", entry.links.0, lang.pick("fichier copié", "file copied")));
-    }
-    if entry.links.1 > 0 {
-        parts.push(format!("{} {}", entry.links.1, lang.pick("lien d'origine gardé", "source link kept")));
-    }
-    let copies = entry.items.len().saturating_sub(1);
-    if copies > 0 {
-        parts.push(format!(
-            "{copies} {}",
-            lang.pick("copie reconnue et non renvoyée", "further copy recognised, not sent again")
-        ));
-    }
+    let mut count = |n: usize, french, english| {
+        if n > 0 {
+            parts.push(lang.count(n, french, english));
+        }
+    };
+    count(
+        entry.retries,
+        ["nouvel essai, même webhook-id, mêmes octets", "nouveaux essais, même webhook-id, mêmes octets"],
+        ["retry, same webhook-id, same bytes", "retries, same webhook-id, same bytes"],
+    );
+    count(entry.copied, ["fichier copié", "fichiers copiés"], ["file copied", "files copied"]);
+    count(
+        entry.kept,
+        ["lien d'origine gardé", "liens d'origine gardés"],
+        ["source link kept", "source links kept"],
+    );
+    count(
+        entry.items.len().saturating_sub(1),
+        ["copie reconnue et non renvoyée", "copies reconnues et non renvoyées"],
+        ["further copy recognised, not sent again", "further copies recognised, not sent again"],
+    );
     parts.join("; ")
 }
 
@@ -184,7 +204,7 @@ fn section(
         } else {
             &entry.subject
         };
-        lines.push((style, format!("  {:<44} {}", fit(subject, 44), text(entry))));
+        lines.push((style, format!("  {:<44} {}", fit_ends(subject, 44), text(entry))));
     }
     if bulk > 0 {
         lines.push((style, format!("  … {bulk} {}", lang.pick("mails ordinaires", "ordinary mails"))));
@@ -239,7 +259,7 @@ mod tests {
         let inbox = Inbox { wrong: vec![crate::demo::receiver::Wrong::Signature], ..Inbox::default() };
         let summary =
             Summary { samples: &[], ledger: &Ledger::default(), inbox: &inbox, verified: &verified };
-        assert_eq!(summary.problems(Lang::En), ["1 wrong signatures", "position 3 is missing"]);
+        assert_eq!(summary.problems(Lang::En), ["1 wrong signature", "position 3 is missing"]);
     }
 
     #[test]

@@ -23,6 +23,17 @@ impl Lang {
         format!("{}{}{what}", self.pick(french, english), self.colon())
     }
 
+    /// A number of things, each language in its singular and plural.
+    pub(crate) fn count(self, n: usize, french: [&str; 2], english: [&str; 2]) -> String {
+        let [one, many] = match self {
+            Self::Fr => french,
+            Self::En => english,
+        };
+        // Nought is singular in French and plural in English.
+        let single = n == 1 || (n == 0 && self == Self::Fr);
+        format!("{n} {}", if single { one } else { many })
+    }
+
     /// The language of the user's locale; English when it says nothing.
     pub(crate) fn of_locale(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]

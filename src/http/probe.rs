@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use actix::Message;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Queue};
@@ -12,26 +13,21 @@ use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
     PollerStatus, WebhookStatus,
 };
+use render_signal_actors::system;
 use tokio::time::Instant;
 
 use crate::journal::Watched;
 
-/// How long the journal may take to say where its head is.
-const JOURNAL_DEADLINE: Duration = Duration::from_secs(2);
+/// How long each part may take to say how it is.
+const DEADLINE: Duration = Duration::from_secs(2);
 
 /// The ways to ask.
 #[derive(Clone)]
 pub(crate) struct Probe {
     /// The journal.
     pub(crate) journal: Arc<Watched>,
-    /// The poller; `None` when background tasks are switched off.
-    pub(crate) poller: Option<Port<GetPollerStatus>>,
-    /// Who polls; `None` when background tasks are switched off.
-    pub(crate) lock: Option<Port<GetLockStatus>>,
-    /// Deliveries.
-    pub(crate) webhook: Port<GetWebhookStatus>,
-    /// Documents.
-    pub(crate) config: Port<GetConfigStatus>,
+    /// The actors.
+    pub(crate) actors: system::Probe,
     /// The clock.
     pub(crate) world: World,
 }
@@ -58,8 +54,8 @@ pub(crate) struct Findings {
     pub(crate) journal: Result<JournalFinding, String>,
     /// The mailbox; `None` = switched off.
     pub(crate) poller: Option<Result<PollerStatus, String>>,
-    /// The lease; `None` = switched off.
-    pub(crate) lock: Option<Result<LockStatus, String>>,
+    /// The lease.
+    pub(crate) lock: Result<LockStatus, String>,
     /// The deliveries.
     pub(crate) webhook: Result<WebhookStatus, String>,
     /// The documents.
@@ -69,32 +65,20 @@ pub(crate) struct Findings {
 impl Probe {
     /// Asks all of them at once.
     pub(crate) async fn look(&self, draining: bool) -> Findings {
+        let actors = &self.actors;
         let (journal, poller, lock, webhook, config) = futures::join!(
             self.journal(),
             async {
-                match &self.poller {
-                    Some(port) => Some(port.ask(GetPollerStatus).await.map_err(|error| error.to_string())),
+                match &actors.poller {
+                    Some(poller) => Some(ask(poller, GetPollerStatus).await),
                     None => None,
                 }
             },
-            async {
-                match &self.lock {
-                    Some(port) => Some(port.ask(GetLockStatus).await.map_err(|error| error.to_string())),
-                    None => None,
-                }
-            },
-            self.webhook.ask(GetWebhookStatus),
-            self.config.ask(GetConfigStatus),
+            ask(&actors.lock, GetLockStatus),
+            ask(&actors.webhook, GetWebhookStatus),
+            ask(&actors.config, GetConfigStatus),
         );
-        Findings {
-            now: self.world.now(),
-            draining,
-            journal,
-            poller,
-            lock,
-            webhook: webhook.map_err(|error| error.to_string()),
-            config: config.map_err(|error| error.to_string()),
-        }
+        Findings { now: self.world.now(), draining, journal, poller, lock, webhook, config }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {
@@ -108,11 +92,23 @@ impl Probe {
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,
             })
         };
-        match tokio::time::timeout(JOURNAL_DEADLINE, look).await {
+        match tokio::time::timeout(DEADLINE, look).await {
             Ok(Ok(finding)) => Ok(finding),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer from the journal within {} s", JOURNAL_DEADLINE.as_secs())),
+            Err(_) => Err(format!("no answer from the journal within {} s", DEADLINE.as_secs())),
         }
+    }
+}
+
+/// Asks an actor; whoever asks whether the worker is ready does not wait for long.
+async fn ask<M>(port: &Port<M>, message: M) -> Result<M::Result, String>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    match tokio::time::timeout(DEADLINE, port.ask(message)).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
     }
 }
 

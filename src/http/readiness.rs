@@ -70,13 +70,7 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
             |poller| answered(poller, |status| mailbox(status, findings.now)),
         ),
     );
-    checks.insert(
-        "lease",
-        findings.lock.as_ref().map_or_else(
-            || check(State::Ok, "background tasks are switched off: no lease is wanted", Value::Null),
-            |lock| answered(lock, lease),
-        ),
-    );
+    checks.insert("lease", answered(&findings.lock, |status| lease(status, findings.poller.is_some())));
     checks.insert("config", answered(&findings.config, config));
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
@@ -149,9 +143,10 @@ fn mailbox(status: &PollerStatus, now: DateTime<Utc>) -> Check {
     )
 }
 
-fn lease(status: &LockStatus) -> Check {
+fn lease(status: &LockStatus, polls: bool) -> Check {
     let message = match (status.held, &status.holder) {
-        (true, _) => "this worker polls".to_owned(),
+        (true, _) if polls => "this worker polls".to_owned(),
+        (true, _) => "this worker holds the lease, and does not poll".to_owned(),
         (false, Some(holder)) => format!("standby: {holder} polls"),
         (false, None) => "standby: nobody is known to poll yet".to_owned(),
     };
@@ -228,7 +223,7 @@ mod tests {
             draining: false,
             journal: Ok(JournalFinding { head: 7, durability: Durability::OnDisk, next_delivery: None }),
             poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
-            lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
+            lock: Ok(LockStatus { held: true, ..LockStatus::default() }),
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
         }
@@ -311,10 +306,10 @@ mod tests {
             (
                 "lease",
                 |f| {
-                    f.lock = Some(Ok(LockStatus {
+                    f.lock = Ok(LockStatus {
                         warning: Some("file lock: one container only".into()),
                         ..LockStatus::default()
-                    }));
+                    });
                 },
                 "one container only",
             ),
@@ -367,7 +362,6 @@ mod tests {
     fn without_background_tasks_the_worker_is_ready() {
         let mut findings = well();
         findings.poller = None;
-        findings.lock = None;
         assert!(readiness(&findings).is_ready());
     }
 }

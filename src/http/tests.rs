@@ -15,6 +15,7 @@ use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
     PollerStatus, WebhookStatus,
 };
+use render_signal_actors::system;
 use serde_json::Value;
 
 use super::*;
@@ -54,10 +55,12 @@ fn state(poller: PollerStatus) -> HttpState {
                 Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
                 world.clone(),
             ),
-            poller: Some(Port::new("poller", &says, 1, deadline)),
-            lock: Some(Port::new("lock", &says, 1, deadline)),
-            webhook: Port::new("webhook", &says, 1, deadline),
-            config: Port::new("config", &says, 1, deadline),
+            actors: system::Probe {
+                poller: Some(Port::new("poller", &says, 1, deadline)),
+                lock: Port::new("lock", &says, 1, deadline),
+                webhook: Port::new("webhook", &says, 1, deadline),
+                config: Port::new("config", &says, 1, deadline),
+            },
             world,
         },
         metrics: PrometheusBuilder::new().build_recorder().handle(),

@@ -22,6 +22,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod crash;
 mod delivery;
 mod disk;

@@ -16,6 +16,17 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
+/// Kills processes and waits until the kernel has taken everything from them, such as the
+/// sockets they listened on.
+pub(crate) fn kill_all(pids: &[u32]) {
+    for pid in pids {
+        signal(*pid, Signal::SIGKILL);
+    }
+    while pids.iter().any(|pid| is_alive(*pid)) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Every process below `root`, parents before children.
 pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -48,12 +59,22 @@ fn stat_field(pid: u32, index: usize) -> Option<u64> {
     fields.split(' ').nth(index)?.parse().ok()
 }
 
+/// The state of a process: `R`, `S`, `T` = stopped, `Z` = ended and not collected, …
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
 /// Whether a process exists and is not merely waiting to be collected.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .ok()
-        .and_then(|stat| stat.rsplit_once(") ").map(|(_, fields)| !fields.starts_with(['Z', 'X'])))
-        .unwrap_or(false)
+    state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Waits until a process that was sent `SIGSTOP` does nothing any more.
+pub(crate) fn until_stopped(pid: u32) {
+    while state(pid).is_some_and(|state| !matches!(state, 'T' | 'Z' | 'X')) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Processor time a process has used, in user and kernel mode. The kernel counts in
@@ -95,9 +116,8 @@ mod tests {
             std::thread::yield_now();
         };
         assert!(is_alive(below[0]));
-        for pid in below.iter().chain([&shell.id()]) {
-            signal(*pid, Signal::SIGKILL);
-        }
+        kill_all(&below);
+        kill_all(&[shell.id()]);
         shell.wait().expect("the shell has ended");
         assert!(!is_alive(shell.id()));
     }

@@ -1,5 +1,5 @@
 //! What the end-to-end tests and the benchmark stand on: real servers and scripted
-//! peers, each in a temporary folder on a free loopback port, each stopped when dropped.
+//! peers, each in a temporary folder on a free loopback port, each killed when dropped.
 //!
 //! ```text
 //! Site ── one temporary place with everything a worker needs

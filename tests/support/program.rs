@@ -158,6 +158,7 @@ impl Program {
     /// Freezes the process (`SIGSTOP`).
     pub(crate) fn freeze(&self) {
         child::signal(self.pid(), Signal::SIGSTOP);
+        child::until_stopped(self.pid());
     }
 
     /// Lets a frozen process go on (`SIGCONT`).

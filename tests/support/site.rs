@@ -54,6 +54,11 @@ impl Site {
         self.folder.path().join("data/render-signal.db")
     }
 
+    /// The file of the polling lease.
+    pub(crate) fn lease_file(&self) -> PathBuf {
+        self.folder.path().join("data/poller.lock")
+    }
+
     /// A worker that watches the mailbox over TLS; not started yet.
     pub(crate) fn worker(&self, name: &str) -> Program {
         Program::new(self.folder.path(), name, self.environment())
@@ -75,8 +80,6 @@ impl Site {
             ("POLLING_ACTIVE_DAYS", "0,1,2,3,4,5,6"),
             ("EMAIL_POLLING_INTERVAL_SECONDS", "2"),
             ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
-            // Its default lies outside the site, shared by every test of the machine.
-            ("BG_POLLER_LOCK_FILE", "poller.lock"),
             ("DATA_DIR", "data"),
             ("CONFIG_DIR", "debug"),
         ]

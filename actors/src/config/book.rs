@@ -2,7 +2,6 @@
 //! with it. Pure: the world brings what it read.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -256,9 +255,11 @@ fn write_canonical(value: &Value, out: &mut String) {
             fields.sort_by_key(|(name, _)| name.as_str());
             out.push('{');
             for (index, (name, value)) in fields.into_iter().enumerate() {
-                let comma = if index == 0 { "" } else { "," };
-                // Writing to a String cannot fail.
-                drop(write!(out, "{comma}{}:", Value::from(name.as_str())));
+                if index > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(name.as_str()).to_string());
+                out.push(':');
                 write_canonical(value, out);
             }
             out.push('}');
@@ -273,7 +274,7 @@ fn write_canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        scalar => drop(write!(out, "{scalar}")),
+        scalar => out.push_str(&scalar.to_string()),
     }
 }
 

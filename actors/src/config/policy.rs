@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use super::DEFAULT_TARGET;
 use super::documents::Documents;
 use super::documents::prefs::ProcessingPrefs;
-use super::documents::time::parse_time;
 use super::urls;
 use crate::mail::policy::{Policy, RetryPolicy, Schedule, Target, Window};
+use crate::mail::windows::parse_time_hhmm;
 
 /// What the environment says where the documents say nothing (reference section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct EnvDefaults {
     pub active_days: Vec<u8>,
     /// `POLLING_ACTIVE_START_HOUR`, 0–23.
     pub active_start_hour: u8,
-    /// `POLLING_ACTIVE_END_HOUR`, 0–23.
+    /// `POLLING_ACTIVE_END_HOUR`, 0–24.
     pub active_end_hour: u8,
     /// `EMAIL_POLLING_INTERVAL_SECONDS`.
     pub interval: Duration,
@@ -174,8 +174,8 @@ fn window((start, end): (&str, &str)) -> Option<Window> {
         return None;
     }
     Some(Window {
-        start: parse_time(start),
-        end: parse_time(end),
+        start: parse_time_hhmm(start),
+        end: parse_time_hhmm(end),
         start_text: start.to_owned(),
         end_text: end.to_owned(),
     })

@@ -2,14 +2,13 @@
 
 use regex::RegexBuilder;
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::documents::webhook::ordering;
 use super::documents::{Problem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
 use crate::mail::policy::Target;
-use crate::mail::rules::{Condition, Field, Rule, Test};
+use crate::mail::rules::{Condition, Field, Rule, Test, normalize_make_webhook_url, target_id};
 
 /// Bytes a compiled expression may take. Searching takes linear time whatever it says.
 const REGEX_SIZE: usize = 1 << 20;
@@ -72,20 +71,6 @@ fn unique_id(rule: &Map<String, Value>, index: usize, taken: &[String]) -> Strin
     id
 }
 
-/// An id that can stand in a header and in a key: the rule's own when it can, otherwise
-/// its usable part and a hash of the whole.
-fn target_id(rule_id: &str) -> String {
-    const LONGEST: usize = 64;
-    let usable = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if rule_id.len() <= LONGEST && rule_id.chars().all(usable) {
-        return rule_id.to_owned();
-    }
-    let slug: String = rule_id.chars().take(LONGEST / 2).map(|c| if usable(c) { c } else { '-' }).collect();
-    let hash: String =
-        Sha256::digest(rule_id.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{slug}-{hash}")
-}
-
 /// A scalar as trimmed text, the way the reference converts it.
 fn plain_text(value: &Value) -> Option<String> {
     match value {
@@ -107,9 +92,8 @@ fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String,
         Some(Value::String(written)) if !written.trim().is_empty() => written,
         _ => return Err(REQUIRED.to_owned()),
     };
-    let url = urls::normalize_make_url(written).ok_or_else(|| urls::NOT_HTTPS.to_owned())?;
-    urls::check_target(&url, &env.egress_allow)
-        .map_err(|refused| format!("{} {refused}", urls::NOT_HTTPS))?;
+    let url = normalize_make_webhook_url(written).ok_or_else(|| urls::NOT_HTTPS.to_owned())?;
+    urls::check_target(&url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
     Ok(url)
 }
 
@@ -321,7 +305,7 @@ mod tests {
             parse(&json!([rule("default"), rule("a"), rule("a"), rule("été / 1"), rule("a-3")])).unwrap();
         let targets: Vec<&str> = document.rules.iter().map(|rule| rule.target.id.as_str()).collect();
         assert_eq!(targets[..3], ["default-1", "a", "a-3"]);
-        assert!(targets[3].is_ascii() && targets[3].starts_with("-t----1-"), "{targets:?}");
+        assert!(targets[3].is_ascii() && targets[3].starts_with("rule-"), "{targets:?}");
         assert_eq!(targets[4], "a-3-5");
         assert!(
             document.rules.iter().all(|rule| rule.target.ordering == crate::mail::policy::Ordering::Sender)

@@ -1,1 +1,296 @@
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix::Addr;
+use arc_swap::ArcSwap;
+use chrono::DateTime;
+use proptest::prelude::*;
+
+use super::store::Stamp;
+use super::store::file::FileStore;
+use super::*;
+use crate::kernel::journal::VerifyReport;
+use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+
+/// Refuses appends while it is told to.
+#[derive(Default)]
+struct Refusal(AtomicBool);
+
+impl Faults for Refusal {
+    fn next(&self, point: FaultPoint) -> Fault {
+        match point {
+            FaultPoint::Append if self.0.load(Ordering::SeqCst) => Fault::Rejected,
+            FaultPoint::Append | FaultPoint::Claim | FaultPoint::Read => Fault::Ok,
+        }
+    }
+}
+
+/// Hears of policies.
+struct Listener(Arc<Mutex<Vec<u64>>>);
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<PolicyChanged> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, PolicyChanged(policy): PolicyChanged, _ctx: &mut Self::Context) {
+        self.0.lock().unwrap().push(policy.version);
+    }
+}
+
+struct Bench {
+    dir: tempfile::TempDir,
+    deps: ConfigDeps,
+    refusal: Arc<Refusal>,
+    heard: Arc<Mutex<Vec<u64>>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        tokio::time::pause();
+        let dir = tempfile::tempdir().unwrap();
+        let world = World::seeded(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), 7);
+        let refusal = Arc::new(Refusal::default());
+        let projections = Arc::new(Vec::new());
+        let journal = Arc::new(MemoryJournal::with_faults(world.clone(), projections, refusal.clone()));
+        let env = Arc::new(EnvDefaults::default());
+        let policy = Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1)));
+        let store = Arc::new(FileStore::new(dir.path(), None));
+        let deps = ConfigDeps { world, journal, policy, store, env };
+        Self { dir, deps, refusal, heard: Arc::default() }
+    }
+
+    fn write(&self, key: Key, text: &str) {
+        std::fs::write(self.path(key), text).unwrap();
+    }
+
+    fn path(&self, key: Key) -> impl AsRef<Path> {
+        self.dir.path().join(format!("{key}.json"))
+    }
+
+    async fn start(&self) -> Addr<ConfigActor> {
+        let actor = ConfigActor::new(self.deps.clone()).start();
+        let listener = Listener(Arc::clone(&self.heard)).start();
+        let port = Port::new("listener", &listener, 4, Duration::from_secs(5));
+        actor.send(WireConfig(vec![port])).await.unwrap();
+        until(|| self.version() > 1).await;
+        actor
+    }
+
+    fn version(&self) -> u64 {
+        self.deps.policy.load().version
+    }
+
+    fn sending(&self) -> bool {
+        self.deps.policy.load().sending_enabled
+    }
+
+    async fn state(&self, actor: &Addr<ConfigActor>, key: Key) -> (String, Vec<String>) {
+        let status = actor.send(GetConfigStatus).await.unwrap();
+        let document = status.documents.into_iter().find(|document| document.key == key.as_str()).unwrap();
+        (document.state, document.problems)
+    }
+
+    /// `origin:fields` of every recorded change, in order.
+    async fn recorded(&self) -> Vec<String> {
+        let log = self.deps.journal.read_log(0, 100).await.unwrap();
+        log.iter()
+            .map(|event| {
+                let fields: Vec<_> =
+                    event.payload["fields"].as_array().unwrap().iter().filter_map(|f| f.as_str()).collect();
+                format!("{}:{}", event.payload["origin"].as_str().unwrap(), fields.join(","))
+            })
+            .collect()
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not happen");
+}
+
+const KEY: Key = Key::WebhookConfig;
+
+#[actix::test]
+async fn a_change_of_a_file_is_in_force_everywhere_and_in_the_journal() {
+    let bench = Bench::new();
+    bench.write(KEY, r#"{"webhook_sending_enabled": false, "webhook_url": "https://secret.example/token"}"#);
+    let actor = bench.start().await;
+    assert!(!bench.sending());
+    bench.write(KEY, r#"{"webhook_url": "https://secret.example/token", "note": 1}"#);
+    let noticed = tokio::time::Instant::now();
+    until(|| bench.sending()).await;
+    assert!(noticed.elapsed() < Duration::from_secs(1), "in virtual time");
+    until(|| bench.heard.lock().unwrap().last() == Some(&bench.version())).await;
+    actor.send(Drain).await.unwrap();
+
+    assert_eq!(
+        bench.recorded().await,
+        ["startup:webhook_sending_enabled,webhook_url", "external:note,webhook_sending_enabled"]
+    );
+    let log = bench.deps.journal.read_log(0, 100).await.unwrap();
+    assert!(!format!("{log:?}").contains("secret"), "addresses stay out of events");
+    let copy = bench.deps.journal.body("config/webhook_config/1").await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&copy).contains("secret.example"));
+    assert_eq!(bench.deps.journal.verify().await.unwrap().problems, VerifyReport::default().problems);
+}
+
+#[actix::test]
+async fn the_same_content_is_not_recorded_twice() {
+    let bench = Bench::new();
+    bench.write(KEY, r#"{"a": 1, "b": 2}"#);
+    let actor = bench.start().await;
+    bench.write(KEY, r#"{ "b":2, "a":1 }"#);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    actor.send(Drain).await.unwrap();
+    let again = bench.start().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    again.send(Drain).await.unwrap();
+    assert_eq!(bench.recorded().await, ["startup:a,b"]);
+}
+
+#[actix::test]
+async fn a_refused_document_changes_nothing_and_says_why() {
+    let bench = Bench::new();
+    bench.write(KEY, r#"{"webhook_sending_enabled": false}"#);
+    let actor = bench.start().await;
+    for (bad, why) in [
+        (r#"{"webhook_sending_enabled": true, "webhook_time_start": "25h00"}"#, "webhook_time_start"),
+        (r#"{"webhook_sending_enabled": tr"#, "JSON invalide"),
+    ] {
+        let before = bench.version();
+        bench.write(KEY, bad);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(bench.version(), before);
+        let (state, problems) = bench.state(&actor, KEY).await;
+        assert_eq!(state, "invalid");
+        assert!(problems[0].contains(why), "{problems:?}");
+    }
+
+    // A new process finds the broken file and takes the last good copy from the journal.
+    actor.send(Drain).await.unwrap();
+    let policy = load::load(
+        bench.deps.store.as_ref(),
+        &bench.deps.env,
+        Some(bench.deps.journal.as_ref()),
+        bench.deps.world.now(),
+    )
+    .await
+    .policy(&bench.deps.env, 1);
+    assert!(!policy.sending_enabled);
+    let successor = bench.start().await;
+    assert!(!bench.sending());
+    assert_eq!(bench.state(&successor, KEY).await.0, "invalid");
+
+    std::fs::remove_file(bench.path(KEY)).unwrap();
+    until(|| bench.sending()).await;
+    assert_eq!(bench.state(&successor, KEY).await.0, "absent");
+    successor.send(Drain).await.unwrap();
+    assert_eq!(
+        bench.recorded().await,
+        ["startup:webhook_sending_enabled", "external:webhook_sending_enabled"]
+    );
+}
+
+#[actix::test]
+async fn one_bad_rule_is_shown_and_the_others_act() {
+    let bench = Bench::new();
+    let rule = r#"{"conditions": [{"field": "body", "operator": "contains", "value": "x"}], "actions": {"webhook_url": "https://h"}}"#;
+    bench.write(Key::RoutingRules, &format!(r#"{{"rules": [{rule}, {{"name": "b"}}]}}"#));
+    let actor = bench.start().await;
+    assert_eq!(bench.deps.policy.load().rules.len(), 1);
+    let (state, problems) = bench.state(&actor, Key::RoutingRules).await;
+    assert_eq!(state, "ok");
+    assert_eq!(problems, ["rules[1].conditions: Chaque règle doit contenir au moins une condition."]);
+}
+
+#[actix::test]
+async fn a_failing_journal_does_not_stop_the_reload_and_is_told_later() {
+    let bench = Bench::new();
+    let actor = bench.start().await;
+    bench.refusal.0.store(true, Ordering::SeqCst);
+    bench.write(KEY, r#"{"webhook_sending_enabled": false}"#);
+    until(|| !bench.sending()).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(bench.recorded().await.is_empty());
+    bench.refusal.0.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.recorded().await, ["external:webhook_sending_enabled"]);
+    actor.send(Drain).await.unwrap();
+}
+
+#[actix::test]
+async fn a_restarted_actor_still_knows_whom_to_tell() {
+    let bench = Bench::new();
+    bench.write(KEY, r#"{"webhook_sending_enabled": false}"#);
+    let (notices, mut noticed) = tokio::sync::mpsc::unbounded_channel();
+    let restarts = crate::kernel::guardian::Restarts::default();
+    let (actor, _guardian) = crate::kernel::guardian::Guardian::start(
+        "config",
+        restarts,
+        bench.deps.world.clone(),
+        notices,
+        |_| ConfigActor::new(bench.deps.clone()),
+    );
+    let listener = Listener(Arc::clone(&bench.heard)).start();
+    actor.send(WireConfig(vec![Port::new("listener", &listener, 4, Duration::from_secs(5))])).await.unwrap();
+    until(|| bench.version() > 1).await;
+    assert!(actor.send(Fall).await.is_err());
+    assert!(noticed.recv().await.is_some());
+    bench.write(KEY, r#"{"webhook_sending_enabled": true}"#);
+    until(|| bench.sending()).await;
+    until(|| bench.heard.lock().unwrap().last() == Some(&bench.version())).await;
+}
+
+/// Makes the actor panic.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Fall;
+
+impl Handler<Fall> for ConfigActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Fall, _ctx: &mut Self::Context) {
+        panic!("injected");
+    }
+}
+
+proptest! {
+    /// Whatever bytes lie under a key, the document in force is the last good one.
+    #[test]
+    fn no_text_panics_and_a_refused_one_changes_nothing(
+        key in prop::sample::select(Key::ALL.to_vec()),
+        texts in prop::collection::vec(
+            prop_oneof![
+                Just(r#"{"webhook_sending_enabled": false, "retry_count": 3, "rules": []}"#.to_owned()),
+                Just(r#"{"retry_count": 99, "active_days": 5, "ordering": 1, "rules": 1}"#.to_owned()),
+                "\\PC{0,20}",
+                "[{}\\[\\]\",:a0-9]{0,12}",
+            ],
+            1..6,
+        ),
+    ) {
+        let env = EnvDefaults::default();
+        let mut book = Book::default();
+        for (index, text) in texts.into_iter().enumerate() {
+            let now = DateTime::from_timestamp(1_800_000_000 + i64::try_from(index).unwrap(), 0).unwrap();
+            let before = (book.in_force(key).cloned(), format!("{:?}", book.policy(&env, 1)));
+            let read = Ok(Read::Found { stamp: Stamp(text.clone()), text: text.clone() });
+            book.insist(key, read, &env, now);
+            if book.is_refused(key) {
+                prop_assert!(!book.problems(key).is_empty());
+                prop_assert_eq!(&before, &(book.in_force(key).cloned(), format!("{:?}", book.policy(&env, 1))));
+            } else {
+                prop_assert_eq!(&book.in_force(key).unwrap().text, &text);
+            }
+        }
+    }
+}

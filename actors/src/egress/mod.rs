@@ -6,6 +6,7 @@
 //! redirects are followed and no proxy of the environment is used. See [`EgressPolicy`].
 
 mod policy;
+mod reach;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -24,6 +25,7 @@ use url::Url;
 
 pub use policy::EgressPolicy;
 use policy::Reach;
+pub use reach::reach;
 
 /// Idle connections are closed before the receiver does it: the shortest time-out in
 /// common use is 5 s (Node.js), and a request that meets a closing connection fails.

@@ -17,7 +17,7 @@ pub struct EgressPolicy {
 
 /// What the protocol of an address allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// `https://`: the public internet and the allowed networks.
     Public,
     /// `http://`: the allowed networks only.
@@ -53,7 +53,7 @@ impl EgressPolicy {
     /// Checks what can be checked before a name is resolved: the protocol, and a host
     /// written as an address in any spelling (the parser of `Url` has normalised it).
     /// Needed because no resolver is asked for such a host.
-    pub(super) fn check_url(&self, url: &Url) -> Result<Reach, String> {
+    pub(crate) fn check_url(&self, url: &Url) -> Result<Reach, String> {
         let reach = match url.scheme() {
             "https" => Reach::Public,
             "http" if self.allow.is_empty() => {

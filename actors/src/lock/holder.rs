@@ -21,6 +21,14 @@ use crate::messages::LockStatus;
 /// Name of the lease.
 pub const POLLER: &str = "poller";
 
+/// How long a stopping worker waits for a journal that refuses the release. The next
+/// holder then takes the lease over, which says the same with another word.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often a worker looks whether the lease has become free (or every third of the TTL,
+/// when that is sooner): mails wait while nobody holds it.
+const STANDBY: Duration = Duration::from_secs(1);
+
 /// Everything the task needs.
 pub(super) struct Holder {
     pub(super) world: World,
@@ -30,6 +38,8 @@ pub(super) struct Holder {
     pub(super) ttl: Duration,
     /// What the poller is to be told; sent at every renewal, changed or not.
     pub(super) fence: watch::Sender<Option<Fence>>,
+    /// What the poller has heard.
+    pub(super) heard: watch::Receiver<Option<Fence>>,
     /// What is shown.
     pub(super) status: watch::Sender<LockStatus>,
     /// Ends the task, in an orderly way.
@@ -60,8 +70,8 @@ impl Holder {
     pub(super) async fn run(self) {
         while !self.stop.is_cancelled() {
             match self.acquire().await {
-                Some((fence, granted)) => self.hold(fence, granted).await,
-                None => self.pause(self.step()).await,
+                Ok((fence, granted)) => self.hold(fence, granted).await,
+                Err(pause) => self.pause(self.world.jitter.spread(pause)).await,
             }
         }
     }
@@ -79,8 +89,9 @@ impl Holder {
         }
     }
 
-    /// Takes the lease when it is free: grant, fence, event, in this order. `None` = not now.
-    async fn acquire(&self) -> Option<(Fence, Moment)> {
+    /// Takes the lease when it is free: grant, fence, event, in this order. Otherwise, how
+    /// long to wait before the next try.
+    async fn acquire(&self) -> Result<(Fence, Moment), Duration> {
         // Counted from before the question: the store's TTL cannot have started earlier.
         let asked = Moment::now(&self.world);
         let attempt = match tokio::time::timeout(self.step(), self.store.try_acquire(self.ttl)).await {
@@ -90,7 +101,7 @@ impl Holder {
         };
         if let Attempt::HeldBy(holder) = attempt {
             self.status.send_modify(|status| status.holder = Some(holder));
-            return None;
+            return Err(STANDBY.min(self.step()));
         }
         let fence = match self.journal.raise_fence(POLLER).await {
             Ok(token) => Fence { lease: POLLER.to_owned(), token },
@@ -100,18 +111,18 @@ impl Holder {
             }
         };
         let command = LeaseCommand::Grant { holder: self.worker.clone(), fence: fence.token };
-        if let Err(error) = self.record(&command, &fence, asked).await {
+        if let Err(error) = self.record(&command, &fence, self.ttl / 2).await {
             self.give_back().await;
             return self.not_now(&error);
         }
-        Some((fence, asked))
+        Ok((fence, asked))
     }
 
-    fn not_now<T>(&self, why: &str) -> Option<T> {
+    fn not_now<T>(&self, why: &str) -> Result<T, Duration> {
         // render_signal_lease_failures_total: attempts to take the lease that ended in an error.
         metrics::counter!("render_signal_lease_failures_total").increment(1);
         tracing::warn!(why, "the lease could not be taken, trying again");
-        None
+        Err(self.step())
     }
 
     /// Holds the lease until it is lost or the task is told to stop.
@@ -142,6 +153,14 @@ impl Holder {
             Some(why) => tracing::warn!(fence = fence.token, why, "lease lost, this worker stops polling"),
             None => self.release(&fence).await,
         }
+        self.until_heard().await;
+    }
+
+    /// Waits until the poller knows that it may not poll, so that it never takes a new grant
+    /// for the old one; not for ever, since the fence protects the journal from it anyway.
+    async fn until_heard(&self) {
+        let mut heard = self.heard.clone();
+        drop(tokio::time::timeout(self.step(), heard.wait_for(Option::is_none)).await);
     }
 
     /// Renews until the lease is lost (why), or the task is told to stop (`None`).
@@ -173,7 +192,7 @@ impl Holder {
 
     async fn release(&self, fence: &Fence) {
         let command = LeaseCommand::Release { holder: self.worker.clone(), fence: fence.token };
-        if let Err(error) = self.record(&command, fence, Moment::now(&self.world)).await {
+        if let Err(error) = self.record(&command, fence, RELEASE_PATIENCE.min(self.ttl / 2)).await {
             tracing::warn!(
                 error,
                 "the release of the lease is not in the journal; the next holder takes it over"
@@ -193,8 +212,10 @@ impl Holder {
         }
     }
 
-    /// Puts a grant or a release into the journal, for as long as one TTL at most.
-    async fn record(&self, command: &LeaseCommand, fence: &Fence, since: Moment) -> Result<(), String> {
+    /// Puts a grant or a release into the journal; a journal that refuses is asked again for
+    /// as long as `patience`.
+    async fn record(&self, command: &LeaseCommand, fence: &Fence, patience: Duration) -> Result<(), String> {
+        let since = Moment::now(&self.world);
         loop {
             let error = match self.try_record(command, fence).await {
                 Ok(()) => return Ok(()),
@@ -202,7 +223,7 @@ impl Holder {
                 Err(Failure::Again(error)) => error,
             };
             let pause = self.ttl / 30;
-            if since.age(&self.world) + pause >= self.ttl / 2 {
+            if since.age(&self.world) + pause >= patience {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;

@@ -52,6 +52,7 @@ pub struct LockActor {
     deps: LockDeps,
     poller: Option<Port<LeaseChanged>>,
     fence: watch::Sender<Option<Fence>>,
+    heard: watch::Sender<Option<Fence>>,
     status: watch::Sender<LockStatus>,
     stop: CancellationToken,
     holder: Option<AbortOnDropHandle<()>>,
@@ -67,6 +68,7 @@ impl LockActor {
             deps,
             poller: None,
             fence: watch::Sender::new(None),
+            heard: watch::Sender::new(None),
             status: watch::Sender::new(status),
             stop: CancellationToken::new(),
             holder: None,
@@ -76,7 +78,7 @@ impl LockActor {
 
     fn start_teller(&mut self) {
         let Some(poller) = self.poller.clone() else { return };
-        let task = tell(poller, self.fence.subscribe());
+        let task = tell(poller, self.fence.subscribe(), self.heard.clone());
         self.teller = Some(AbortOnDropHandle::new(tokio::spawn(task)));
     }
 }
@@ -84,13 +86,20 @@ impl LockActor {
 /// Tells the poller at every change and every renewal. One that does not answer (it may be
 /// on its way through a restart) hears it again with the next renewal; losing the lease is
 /// repeated until it was heard.
-async fn tell(poller: Port<LeaseChanged>, mut fence: watch::Receiver<Option<Fence>>) {
+async fn tell(
+    poller: Port<LeaseChanged>,
+    mut fence: watch::Receiver<Option<Fence>>,
+    heard: watch::Sender<Option<Fence>>,
+) {
     const AGAIN: Duration = Duration::from_millis(500);
     loop {
         let now = fence.borrow_and_update().clone();
-        let told = poller.ask(LeaseChanged { fence: now }).await;
+        let told = poller.ask(LeaseChanged { fence: now.clone() }).await;
         let changed = match told {
-            Ok(()) => fence.changed().await,
+            Ok(()) => {
+                heard.send_replace(now);
+                fence.changed().await
+            }
             Err(error) => {
                 tracing::warn!(%error, "the poller did not hear of the lease, telling again");
                 match tokio::time::timeout(AGAIN, fence.changed()).await {
@@ -119,6 +128,7 @@ impl Actor for LockActor {
             worker: self.deps.worker.clone(),
             ttl: self.deps.ttl,
             fence: self.fence.clone(),
+            heard: self.heard.subscribe(),
             status: self.status.clone(),
             stop: self.stop.clone(),
         };

@@ -1,1 +1,294 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix::Addr;
+use async_trait::async_trait;
+use chrono::DateTime;
+use tokio::time::Instant;
+
+use super::store::{Attempt, LeaseError, Renewal};
+use super::*;
+use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+
+const TTL: Duration = Duration::from_secs(30);
+
+/// A lease with a TTL, as a server keeps it.
+#[derive(Default)]
+struct Server {
+    held: Mutex<Option<(String, Instant)>>,
+    silent: AtomicBool,
+}
+
+struct Client {
+    name: &'static str,
+    server: Arc<Server>,
+}
+
+impl Client {
+    async fn reach(&self) -> Result<(), LeaseError> {
+        if self.server.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl LeaseStore for Client {
+    async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError> {
+        self.reach().await?;
+        let mut held = self.server.held.lock().unwrap();
+        match held.as_ref() {
+            Some((holder, until)) if holder != self.name && *until > Instant::now() => {
+                Ok(Attempt::HeldBy(holder.clone()))
+            }
+            _ => {
+                *held = Some((self.name.to_owned(), Instant::now() + ttl));
+                Ok(Attempt::Granted)
+            }
+        }
+    }
+
+    async fn renew(&self, ttl: Duration) -> Result<Renewal, LeaseError> {
+        self.reach().await?;
+        let mut held = self.server.held.lock().unwrap();
+        match held.as_mut() {
+            Some((holder, until)) if holder == self.name && *until > Instant::now() => {
+                *until = Instant::now() + ttl;
+                Ok(Renewal::Renewed)
+            }
+            _ => Ok(Renewal::Lost),
+        }
+    }
+
+    async fn release(&self) -> Result<(), LeaseError> {
+        self.reach().await?;
+        let mut held = self.server.held.lock().unwrap();
+        if held.as_ref().is_some_and(|(holder, _)| holder == self.name) {
+            *held = None;
+        }
+        Ok(())
+    }
+
+    fn warning(&self) -> Option<String> {
+        Some("a fake".to_owned())
+    }
+}
+
+#[derive(Default)]
+struct Refusal(AtomicBool);
+
+impl Faults for Refusal {
+    fn next(&self, point: FaultPoint) -> Fault {
+        match point {
+            FaultPoint::Append if self.0.load(Ordering::SeqCst) => Fault::Rejected,
+            FaultPoint::Append | FaultPoint::Claim | FaultPoint::Read => Fault::Ok,
+        }
+    }
+}
+
+/// Hears of the lease.
+struct Poller(Arc<Mutex<Vec<Option<u64>>>>);
+
+impl Actor for Poller {
+    type Context = Context<Self>;
+}
+
+impl Handler<LeaseChanged> for Poller {
+    type Result = ();
+
+    fn handle(&mut self, change: LeaseChanged, _ctx: &mut Self::Context) {
+        self.0.lock().unwrap().push(change.fence.map(|fence| fence.token));
+    }
+}
+
+struct Bench {
+    world: World,
+    journal: Arc<MemoryJournal>,
+    server: Arc<Server>,
+    refusal: Arc<Refusal>,
+}
+
+struct Worker {
+    lock: Addr<LockActor>,
+    heard: Arc<Mutex<Vec<Option<u64>>>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        tokio::time::pause();
+        let world = World::seeded(DateTime::from_timestamp(1_800_000_000, 0).unwrap(), 7);
+        let refusal = Arc::new(Refusal::default());
+        let journal =
+            Arc::new(MemoryJournal::with_faults(world.clone(), Arc::new(Vec::new()), refusal.clone()));
+        Self { world, journal, server: Arc::default(), refusal }
+    }
+
+    async fn worker(&self, name: &'static str) -> Worker {
+        let deps = LockDeps {
+            world: self.world.clone(),
+            journal: self.journal.clone(),
+            store: Arc::new(Client { name, server: Arc::clone(&self.server) }),
+            worker: name.to_owned(),
+            ttl: TTL,
+        };
+        let lock = LockActor::new(deps).start();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let poller = Poller(Arc::clone(&heard)).start();
+        lock.send(WireLock(Port::new("poller", &poller, 2, Duration::from_secs(5)))).await.unwrap();
+        Worker { lock, heard }
+    }
+
+    /// `kind fence previous` of every event of the lease.
+    async fn events(&self) -> Vec<String> {
+        let log = self.journal.read_log(0, 100).await.unwrap();
+        log.iter()
+            .map(|event| {
+                let previous = event.payload.get("previous").and_then(|name| name.as_str()).unwrap_or("-");
+                format!("{} {} {previous}", event.kind, event.payload["fence"])
+            })
+            .collect()
+    }
+}
+
+impl Worker {
+    async fn status(&self) -> LockStatus {
+        self.lock.send(GetLockStatus).await.unwrap()
+    }
+
+    fn last_heard(&self) -> Option<u64> {
+        self.heard.lock().unwrap().last().copied().flatten()
+    }
+}
+
+async fn sleep(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[actix::test]
+async fn a_free_lease_is_taken_at_once_and_every_renewal_is_told() {
+    let bench = Bench::new();
+    let one = bench.worker("one").await;
+    sleep(1).await;
+    let status = one.status().await;
+    assert!(status.held);
+    assert_eq!((status.fence, status.holder.as_deref()), (Some(1), Some("one")));
+    assert_eq!(status.warning.as_deref(), Some("a fake"));
+    sleep(60).await;
+    assert_eq!(bench.events().await, ["lease.acquired 1 -"], "renewals are no events");
+    let heard = one.heard.lock().unwrap().clone();
+    assert!(heard.iter().filter(|fence| **fence == Some(1)).count() >= 5, "{heard:?}");
+}
+
+#[actix::test]
+async fn a_stop_gives_the_lease_to_the_next_worker_and_a_death_lets_it_be_taken_over() {
+    let bench = Bench::new();
+    let one = bench.worker("one").await;
+    let two = bench.worker("two").await;
+    sleep(1).await;
+    assert_eq!(two.last_heard(), None);
+    assert_eq!(two.status().await.holder.as_deref(), Some("one"));
+    one.lock.send(Drain).await.unwrap();
+    sleep(1).await;
+    assert_eq!(one.last_heard(), None);
+    sleep(2).await;
+    assert_eq!(two.last_heard(), Some(2));
+
+    // It vanishes without a word: nobody renews any more.
+    bench.server.held.lock().unwrap().replace(("two".to_owned(), Instant::now() + TTL));
+    let three = bench.worker("three").await;
+    *bench.server.held.lock().unwrap() = Some(("three".to_owned(), Instant::now() + TTL));
+    sleep(TTL.as_secs()).await;
+    assert_eq!(three.last_heard(), Some(3));
+    assert_eq!(two.last_heard(), None, "it noticed that it is not the holder any more");
+    assert_eq!(
+        bench.events().await,
+        ["lease.acquired 1 -", "lease.released 1 -", "lease.acquired 2 -", "lease.taken_over 3 two"]
+    );
+}
+
+#[actix::test]
+async fn a_holder_that_slept_past_its_lease_steps_down_and_comes_back_with_a_higher_fence() {
+    let bench = Bench::new();
+    let one = bench.worker("one").await;
+    sleep(1).await;
+    // The process is stopped and wakes up: every timer is late.
+    tokio::time::advance(TTL * 2).await;
+    sleep(1).await;
+    let heard = one.heard.lock().unwrap().clone();
+    let stepped_down = heard.iter().rposition(Option::is_none).unwrap();
+    assert!(stepped_down > 0, "{heard:?}");
+    assert_eq!(heard[stepped_down - 1], Some(1));
+    assert_eq!(one.last_heard(), Some(2));
+    assert_eq!(bench.events().await, ["lease.acquired 1 -", "lease.taken_over 2 one"]);
+}
+
+#[actix::test]
+async fn a_silent_store_ends_the_lease_when_the_ttl_ends() {
+    let bench = Bench::new();
+    let one = bench.worker("one").await;
+    sleep(1).await;
+    bench.server.silent.store(true, Ordering::SeqCst);
+    sleep(TTL.as_secs() / 3).await;
+    assert_eq!(one.last_heard(), Some(1), "there is still time");
+    sleep(TTL.as_secs()).await;
+    assert_eq!(one.last_heard(), None);
+    assert!(!one.status().await.held);
+    bench.server.silent.store(false, Ordering::SeqCst);
+    sleep(TTL.as_secs()).await;
+    assert_eq!(one.last_heard(), Some(2));
+}
+
+#[actix::test]
+async fn without_a_journal_nobody_polls_and_the_lease_is_left_to_others() {
+    let bench = Bench::new();
+    bench.refusal.0.store(true, Ordering::SeqCst);
+    let one = bench.worker("one").await;
+    sleep(1).await;
+    assert_eq!(one.last_heard(), None);
+    assert!(bench.server.held.lock().unwrap().is_none(), "given back");
+    bench.refusal.0.store(false, Ordering::SeqCst);
+    sleep(TTL.as_secs()).await;
+    assert!(one.last_heard().is_some());
+}
+
+#[actix::test]
+async fn after_a_restart_of_the_actor_the_poller_gets_a_new_fence() {
+    let bench = Bench::new();
+    let (notices, mut noticed) = tokio::sync::mpsc::unbounded_channel();
+    let deps = LockDeps {
+        world: bench.world.clone(),
+        journal: bench.journal.clone(),
+        store: Arc::new(Client { name: "one", server: Arc::clone(&bench.server) }),
+        worker: "one".to_owned(),
+        ttl: TTL,
+    };
+    let (lock, _guardian) = crate::kernel::guardian::Guardian::start(
+        "lock",
+        crate::kernel::guardian::Restarts::default(),
+        bench.world.clone(),
+        notices,
+        |_| LockActor::new(deps),
+    );
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let poller = Poller(Arc::clone(&heard)).start();
+    lock.send(WireLock(Port::new("poller", &poller, 2, Duration::from_secs(5)))).await.unwrap();
+    sleep(1).await;
+    assert!(lock.send(Fall).await.is_err());
+    assert!(noticed.recv().await.is_some());
+    sleep(2).await;
+    assert_eq!(heard.lock().unwrap().last(), Some(&Some(2)));
+}
+
+/// Makes the actor panic.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Fall;
+
+impl Handler<Fall> for LockActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Fall, _ctx: &mut Self::Context) {
+        panic!("injected");
+    }
+}

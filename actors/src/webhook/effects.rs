@@ -6,39 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use tokio::sync::watch;
-use tokio::time::Instant;
-use url::Url;
 use uuid::Uuid;
 
-use super::address;
 use super::breaker::TargetCommand;
-use super::delivery::{self, Attempt, Belief, Decision, DeliveryState};
-use super::lanes::{ClaimPlan, Row, Signal};
-use super::port::Outgoing;
-use super::retry::{self, Class};
-use super::state::delivery_stream;
+use super::lanes::{ClaimPlan, Row};
 use super::{Report, Shared, target};
-use crate::kernel::aggregate;
-use crate::kernel::event::StreamId;
-use crate::kernel::journal::persist::persist;
-use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue};
+use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue};
 use crate::kernel::port::PortError;
-use crate::mail::life::{self, mail_stream};
 use crate::mail::policy::Policy;
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::work::DeliverMeta;
 
 /// A claim holds this much longer than an attempt may take: time to store its outcome.
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 /// Pause before something that could not be read is read again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long a lost claim may turn out to have been given to this worker anew.
-const RECLAIM: Duration = Duration::from_secs(1);
-
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// How long a claim holds under `policy`.
 pub(super) fn lease(policy: &Policy) -> Duration {
@@ -177,214 +158,6 @@ pub(super) async fn release(shared: Arc<Shared>, flight: u64, key: String, claim
     let now = shared.deps.world.now();
     give_back(&shared, &key, claim, Due::At(now)).await;
     shared.tell(Report::Ended { key, flight, claim }).await;
-}
-
-/// Stores that a row waits for the rate limit.
-pub(super) async fn limit(
-    shared: Arc<Shared>,
-    flight: u64,
-    row: Row,
-    until: DateTime<Utc>,
-    claim: watch::Receiver<Uuid>,
-) {
-    let claim = store(&shared, &row.key, delivery::over_the_limit(&row.meta, until), claim).await;
-    shared.tell(Report::Ended { key: row.key, flight, claim }).await;
-}
-
-/// One attempt, from the first byte to the stored outcome.
-pub(super) async fn attempt(shared: Arc<Shared>, flight: u64, row: Row, claim: watch::Receiver<Uuid>) {
-    let deps = &shared.deps;
-    let policy = deps.policy.load_full();
-    let url = delivery::address_of(&policy, &row.meta).to_owned();
-    let started = Instant::now();
-    let (decision, signal) = match request(&shared, &policy, &row, &url) {
-        Err(why) => (delivery::unusable(&row.meta, why), Signal::Nothing),
-        Ok(outgoing) => {
-            let result = deps.receiver.post(outgoing).await;
-            let now = deps.world.now();
-            let attempt = Attempt {
-                class: retry::classify(&result, now),
-                url: address::masked(&url),
-                status: result.as_ref().ok().map(|answer| answer.status),
-                took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            };
-            drop(result);
-            let signal = signal(&attempt.class, &url);
-            // Late, so that a policy changed meanwhile counts.
-            let retry = deps.policy.load().retry.clone();
-            let chance = deps.world.jitter.fraction();
-            let decision = delivery::after_attempt(&row.meta, &attempt, &retry, now, chance);
-            note(&row.meta, &attempt, &decision);
-            (decision, signal)
-        }
-    };
-    let took = started.elapsed();
-    shared.tell(Report::Answered { key: row.key.clone(), flight, signal, took }).await;
-    if decision.fate == delivery::Fate::Dead {
-        metrics::counter!("render_signal_dead_letters_total", "target" => row.meta.target.clone())
-            .increment(1);
-    }
-    let claim = store(&shared, &row.key, decision, claim).await;
-    shared.tell(Report::Ended { key: row.key, flight, claim }).await;
-}
-
-fn signal(class: &Class, url: &str) -> Signal {
-    match class {
-        Class::Delivered => Signal::Delivered,
-        Class::Retry { .. } => Signal::Failed,
-        Class::Gone => Signal::Gone { url_hash: address::url_hash(url) },
-        Class::Permanent { answered: true, .. } => Signal::Alive,
-        Class::Permanent { answered: false, .. } => Signal::Nothing,
-    }
-}
-
-fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
-    let outcome = match (&attempt.class, &decision.fate) {
-        (Class::Delivered, _) => "delivered",
-        (Class::Gone, _) => "gone",
-        (_, delivery::Fate::Dead) => "dead_lettered",
-        _ => "retry",
-    };
-    metrics::counter!("render_signal_delivery_attempts_total", "outcome" => outcome).increment(1);
-    #[expect(clippy::cast_precision_loss, reason = "a histogram needs no more than 52 bits")]
-    metrics::histogram!("render_signal_delivery_seconds").record(attempt.took_ms as f64 / 1_000.0);
-    let (email_id, target, url) = (&meta.email_id, &meta.target, &attempt.url);
-    let number = decision.meta.attempts;
-    match &attempt.class {
-        Class::Delivered => {
-            tracing::info!(
-                email_id,
-                target,
-                url,
-                attempt = number,
-                took_ms = attempt.took_ms,
-                "webhook delivered"
-            );
-        }
-        Class::Gone => tracing::warn!(email_id, target, url, "the target is gone (410), its deliveries wait"),
-        Class::Retry { why, .. } | Class::Permanent { why, .. } => {
-            tracing::warn!(email_id, target, url, attempt = number, why, outcome, "webhook not delivered");
-        }
-    }
-}
-
-/// The request of a row, or why there cannot be one.
-fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
-    let body = row.body.clone().ok_or("the body is no longer kept, so it cannot be sent")?;
-    let url = Url::parse(url).map_err(|error| {
-        format!(
-            "the address of target {:?} is not a URL ({error}): correct it in the configuration",
-            row.meta.target
-        )
-    })?;
-    let id = header_id(&row.meta.email_id, &row.meta.target);
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers
-        .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
-    if let Some(keys) = &shared.deps.keys {
-        let timestamp = shared.deps.world.now().timestamp();
-        let signature = keys.signature(&id, timestamp, &body);
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
-        headers.insert(WEBHOOK_SIGNATURE, header(signature)?);
-    }
-    headers.insert(WEBHOOK_ID, header(id)?);
-    Ok(Outgoing {
-        url,
-        headers,
-        body,
-        timeout: policy.webhook_timeout,
-        verify_certificate: policy.ssl_verify,
-    })
-}
-
-fn header(value: String) -> Result<HeaderValue, String> {
-    HeaderValue::try_from(value).map_err(|error| format!("a header cannot be sent: {error}"))
-}
-
-/// `webhook-id` in visible ASCII: the id of a target may hold anything.
-fn header_id(email_id: &str, target: &str) -> String {
-    const UNSAFE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
-    percent_encoding::utf8_percent_encode(&work::webhook_id(email_id, target), UNSAFE).to_string()
-}
-
-/// Stores a decision about a row, until the journal has it. Returns the claim it last held.
-async fn store(shared: &Shared, key: &str, mut decision: Decision, mut claim: watch::Receiver<Uuid>) -> Uuid {
-    let deps = &shared.deps;
-    let mut belief = Belief::default();
-    loop {
-        let held = *claim.borrow_and_update();
-        let commit =
-            match delivery::commit(&decision, &belief, key, held, deps.world.now(), || deps.world.ids.next())
-            {
-                Ok(commit) => commit,
-                Err(error) => {
-                    tracing::error!(%error, key, "the outcome of a delivery cannot be written");
-                    return held;
-                }
-            };
-        match persist(deps.journal.as_ref(), &deps.world, commit).await {
-            Ok(_) => return held,
-            Err(AppendError::Conflict { stream, .. }) => {
-                reread(shared, &stream, &mut decision, &mut belief).await
-            }
-            Err(AppendError::ClaimLost { .. }) => {
-                // Outcomes that could not be stored for long (a full disk) outlive their claim. If
-                // this worker got it anew, it is as good as before.
-                let anew = tokio::time::timeout(RECLAIM, claim.wait_for(|now| *now != held)).await;
-                if !matches!(anew, Ok(Ok(_))) {
-                    tracing::warn!(key, "another worker took the delivery over, the outcome here is dropped");
-                    return held;
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, key, "the outcome of a delivery was refused");
-                return held;
-            }
-        }
-    }
-}
-
-/// Somebody else wrote to the mail or to the delivery: believes what the journal says.
-async fn reread(shared: &Shared, stream: &StreamId, decision: &mut Decision, belief: &mut Belief) {
-    let meta = &decision.meta;
-    let mail = mail_stream(&meta.email_id);
-    let events = read(shared, stream).await;
-    if *stream == mail {
-        match life::rehydrate(&events) {
-            Ok(read) => belief.mail = Some(read),
-            Err(error) => {
-                tracing::error!(%error, %stream, "a mail's events cannot be read");
-                tokio::time::sleep(AGAIN).await;
-            }
-        }
-        return;
-    }
-    match aggregate::rehydrate::<DeliveryState>(&events) {
-        Ok(loaded) => {
-            belief.delivery = Some(loaded.version);
-            if loaded.state == DeliveryState::Delivered && decision.fate != delivery::Fate::Delivered {
-                // It got through before; whatever went wrong after that is of no importance.
-                *decision = delivery::done_before(meta);
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, stream = %delivery_stream(&meta.email_id, &meta.target), "a delivery's events cannot be read");
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-}
-
-async fn read(shared: &Shared, stream: &StreamId) -> Vec<crate::kernel::event::Recorded> {
-    loop {
-        match shared.deps.journal.read_stream(stream, 0).await {
-            Ok(events) => return events,
-            Err(error) => {
-                tracing::warn!(%error, %stream, "a stream could not be read, trying again");
-                tokio::time::sleep(shared.deps.world.jitter.spread(AGAIN)).await;
-            }
-        }
-    }
 }
 
 /// Reads a target, carries the command out if there is one, and reports what it is then.

@@ -7,58 +7,18 @@
 //! A lane whose target answers fast claims a few rows ahead, so that its slots are not idle
 //! while the journal is asked; a slow one claims for free slots only.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use super::address;
 use super::breaker::{Gate, THRESHOLD, TargetCommand, TargetState};
+use super::lane::Lane;
+pub use super::lane::{Limits, Row};
 use super::rate::{Admission, RateWindow};
 use crate::mail::policy::Policy;
-use crate::mail::work::DeliverMeta;
 use crate::messages::TargetStatus;
-
-/// A target that answers within this is fast.
-const FAST: Duration = Duration::from_millis(250);
-
-/// How much at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Attempts under way per target.
-    pub per_target: usize,
-    /// Attempts under way in all.
-    pub total: usize,
-    /// Rows claimed ahead for a target that answers fast.
-    pub ahead: usize,
-    /// Rows of one claim.
-    pub claim: usize,
-    /// Rows under way in all, with those whose outcome is being stored.
-    pub open: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { per_target: 8, total: 64, ahead: 24, claim: 64, open: 512 }
-    }
-}
-
-/// A claimed delivery.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// Key in the outbox.
-    pub key: String,
-    /// The claim.
-    pub claim: Uuid,
-    /// When the claim runs out.
-    pub claimed_until: DateTime<Utc>,
-    /// The small facts.
-    pub meta: DeliverMeta,
-    /// The webhook's exact bytes; `None` when they are no longer kept.
-    pub body: Option<Bytes>,
-}
 
 /// What an attempt says about the health of its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,63 +81,6 @@ pub struct ClaimPlan {
     pub default: usize,
     /// Rows by target.
     pub per_target: HashMap<String, usize>,
-}
-
-/// One target.
-#[derive(Debug, Default)]
-struct Lane {
-    /// `None` until it has been read.
-    state: Option<TargetState>,
-    /// It is being read or written: nothing starts meanwhile.
-    busy: bool,
-    /// It is to be read again.
-    stale: bool,
-    commands: VecDeque<TargetCommand>,
-    /// Its address as configured or, without that, as last routed to.
-    url: String,
-    configured: bool,
-    failures: u32,
-    posting: usize,
-    /// Its address has changed: an open breaker may be probed at once.
-    probe_now: bool,
-    ready: VecDeque<Row>,
-    rate: RateWindow,
-    /// Smoothed duration of an attempt.
-    pace: Option<Duration>,
-    /// The last claim left rows behind.
-    more: bool,
-}
-
-impl Lane {
-    /// `None` = unknown at the moment.
-    fn gate(&self, now: DateTime<Utc>) -> Option<Gate> {
-        if self.busy {
-            return None;
-        }
-        match self.state.as_ref()?.gate(now) {
-            Gate::Open(_) if self.probe_now => Some(Gate::HalfOpen),
-            gate => Some(gate),
-        }
-    }
-
-    fn fast(&self) -> bool {
-        self.pace.is_some_and(|pace| pace < FAST)
-    }
-
-    /// How many rows to claim.
-    fn room(&self, limits: &Limits, now: DateTime<Utc>) -> usize {
-        let have = self.posting + self.ready.len();
-        match self.gate(now) {
-            None | Some(Gate::Open(_) | Gate::Disabled) => 0,
-            Some(Gate::HalfOpen) => usize::from(have == 0),
-            // In batches: a claim for every free slot would cost more than it brings.
-            Some(Gate::Closed) if self.fast() && self.ready.len() > limits.ahead / 2 => 0,
-            Some(Gate::Closed) => {
-                let ahead = if self.fast() { limits.ahead } else { 0 };
-                (limits.per_target + ahead).saturating_sub(have)
-            }
-        }
-    }
 }
 
 /// All targets.
@@ -457,16 +360,5 @@ impl Lanes {
                 }
             })
             .collect()
-    }
-}
-
-impl Lane {
-    /// A target that is gone comes back with another address.
-    fn follow_address(&mut self) {
-        let Some(gone) = self.state.as_ref().and_then(|state| state.disabled.as_ref()) else { return };
-        let url_hash = address::url_hash(&self.url);
-        if self.configured && *gone != url_hash {
-            self.commands.push_back(TargetCommand::Address { url_hash });
-        }
     }
 }

@@ -8,8 +8,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `state`, `delivery`, `retry`, `breaker`, `rate`, `lanes`, `sign`, `address` | pure |
-//! | `effects`, `target` | the journal and the receivers |
+//! | `state`, `delivery`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
+//! | `turn` | the actor between the two |
+//! | `attempt`, `effects`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
 //! | `redeliver` | what an operator can do about dead letters and disabled targets |
 //!
@@ -18,11 +19,12 @@
 //! `render_signal_target_breaker{target}` (0 closed, 1 half-open, 2 open, 3 disabled).
 
 pub mod address;
+mod attempt;
 pub mod breaker;
 pub mod delivery;
 mod effects;
+mod lane;
 pub mod lanes;
-mod pause;
 pub mod port;
 pub mod rate;
 pub mod redeliver;
@@ -32,8 +34,9 @@ pub mod state;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod turn;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,9 +53,10 @@ use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::PolicyCell;
+use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
-use lanes::{ClaimPlan, Lanes, Limits, Moment, Row, Signal, Step};
+use lanes::{ClaimPlan, Lanes, Limits, Row, Signal, Step};
 pub use port::Receiver;
 use sign::SigningKeys;
 
@@ -128,7 +132,8 @@ pub struct WebhookActor {
     deps: WebhookDeps,
     shared: Option<Arc<Shared>>,
     lanes: Option<Lanes>,
-    flights: HashMap<String, Flight>,
+    /// By key of the row; sorted, so that a simulation replays.
+    flights: BTreeMap<String, Flight>,
     /// Numbers flights and claims.
     serial: u64,
     claiming: Option<(u64, AbortOnDropHandle<()>)>,
@@ -152,7 +157,7 @@ impl WebhookActor {
             deps,
             shared: None,
             lanes: None,
-            flights: HashMap::new(),
+            flights: BTreeMap::new(),
             serial: 0,
             claiming: None,
             look: true,
@@ -174,186 +179,6 @@ impl WebhookActor {
             effect.await;
         }));
         ctx.spawn(ended.into_actor(self).map(|_, _, ctx| ctx.stop()));
-    }
-
-    /// Does whatever can be done now. Called after everything that may have changed something.
-    fn turn(&mut self) {
-        let (Some(shared), Some(lanes)) = (self.shared.clone(), self.lanes.as_mut()) else { return };
-        let policy = self.deps.policy.load();
-        let now = self.deps.world.now();
-        let paused = self.draining || pause::paused(&policy, now);
-        let moment =
-            Moment { now, paused, rate_limit: policy.rate_limit_per_hour, needs: effects::needed(&policy) };
-        let steps = lanes.pump(&moment);
-        for (target, command) in lanes.errands() {
-            let task = spawn(effects::target(Arc::clone(&shared), target.clone(), command));
-            self.targets.insert(target, task);
-        }
-        let wanted = !paused && self.claiming.is_none() && (self.look || lanes.hungry(now));
-        let plan = if wanted { lanes.plan(now, self.flights.len() + steps.len()) } else { None };
-        for step in steps {
-            self.step(&shared, step);
-        }
-        if let Some(plan) = plan {
-            self.look = false;
-            let serial = self.next_serial();
-            self.claiming = Some((serial, spawn(effects::claim(shared, serial, plan))));
-        }
-        if self.draining && self.flights.is_empty() && self.claiming.is_none() {
-            // Whoever asked may have given up.
-            for answer in self.drained.drain(..) {
-                let _ = answer.send(());
-            }
-        }
-    }
-
-    fn next_serial(&mut self) -> u64 {
-        self.serial += 1;
-        self.serial
-    }
-
-    fn step(&mut self, shared: &Arc<Shared>, step: Step) {
-        let id = self.next_serial();
-        let shared = Arc::clone(shared);
-        match step {
-            Step::Start { row, probe } => {
-                self.fly(id, row, true, probe, |row, claim| effects::attempt(shared, id, row, claim));
-            }
-            Step::Limit { row, until } => {
-                self.fly(id, row, false, false, |row, claim| effects::limit(shared, id, row, until, claim));
-            }
-            Step::Release(row) => {
-                self.fly(id, row, false, false, |row, _| effects::release(shared, id, row.key, row.claim));
-            }
-        }
-    }
-
-    fn fly<F>(
-        &mut self,
-        id: u64,
-        row: Row,
-        posting: bool,
-        probe: bool,
-        effect: impl FnOnce(Row, watch::Receiver<Uuid>) -> F,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let (key, target) = (row.key.clone(), row.meta.target.clone());
-        let (claim, held) = watch::channel(row.claim);
-        let task = spawn(effect(row, held));
-        self.flights.insert(key, Flight { id, target, probe, posting, claim, again: None, task });
-    }
-
-    fn claimed(&mut self, plan: &ClaimPlan, rows: Vec<Row>) {
-        let full = rows.len() >= plan.limit;
-        self.look |= full;
-        let mut fresh = Vec::with_capacity(rows.len());
-        for row in rows {
-            match self.flights.get_mut(&row.key) {
-                // Either its old claim has run out while it is still under way: then it goes on
-                // under the new one, for a second attempt never begins before the first has ended.
-                // Or it has just been given back: then its end says so.
-                Some(flight) => {
-                    flight.claim.send_replace(row.claim);
-                    flight.again = Some(row);
-                }
-                None => fresh.push(row),
-            }
-        }
-        if let Some(lanes) = &mut self.lanes {
-            lanes.claimed(plan, fresh);
-        }
-    }
-
-    fn answered(&mut self, key: &str, flight: u64, signal: Signal, took: Duration) {
-        let Some(known) = self.flights.get_mut(key).filter(|known| known.id == flight && known.posting)
-        else {
-            return;
-        };
-        known.posting = false;
-        if let Some(lanes) = &mut self.lanes {
-            lanes.answered(&known.target, known.probe, signal, took);
-        }
-    }
-
-    fn ended(&mut self, key: &str, flight: u64, claim: Uuid) {
-        if self.flights.get(key).is_none_or(|known| known.id != flight) {
-            return;
-        }
-        let (Some(ended), Some(lanes)) = (self.flights.remove(key), self.lanes.as_mut()) else { return };
-        if ended.posting {
-            lanes.abandoned(&ended.target);
-        }
-        if let Some(again) = ended.again.filter(|again| again.claim != claim) {
-            lanes.push(again);
-        }
-    }
-
-    fn is_claiming(&self, serial: u64) -> bool {
-        self.claiming.as_ref().is_some_and(|(current, _)| *current == serial)
-    }
-
-    /// Ends flights and gives their rows back.
-    fn abandon(&mut self, which: impl Fn(&Flight) -> bool) {
-        let Some(shared) = self.shared.clone() else { return };
-        let keys: Vec<String> =
-            self.flights.iter().filter(|(_, flight)| which(flight)).map(|(key, _)| key.clone()).collect();
-        for key in keys {
-            let Some(flight) = self.flights.get_mut(&key) else { continue };
-            if flight.posting
-                && let Some(lanes) = &mut self.lanes
-            {
-                lanes.abandoned(&flight.target);
-            }
-            flight.posting = false;
-            self.serial += 1;
-            flight.id = self.serial;
-            let claim = *flight.claim.borrow();
-            flight.task = spawn(effects::release(Arc::clone(&shared), flight.id, key, claim));
-        }
-    }
-
-    fn tick(&mut self) {
-        self.look = true;
-        // An effect that ended without a word has panicked.
-        self.abandon(|flight| flight.task.is_finished());
-        self.targets.retain(|_, task| !task.is_finished());
-        if let Some(lanes) = &mut self.lanes {
-            lanes.recheck();
-            #[expect(clippy::cast_precision_loss, reason = "at most a few hundred")]
-            metrics::gauge!("render_signal_delivery_in_flight").set(lanes.posting() as f64);
-            for target in lanes.status(self.deps.world.now()) {
-                let level = match target.breaker.as_str() {
-                    "closed" => 0.0,
-                    "half_open" => 1.0,
-                    "open" => 2.0,
-                    _ => 3.0,
-                };
-                metrics::gauge!("render_signal_target_breaker", "target" => target.id).set(level);
-            }
-        }
-    }
-
-    /// Looks again when the next row comes due, which may be sooner than the next tick.
-    fn wake_at(&mut self, next_due: Option<DateTime<Utc>>, ctx: &mut Context<Self>) {
-        if let Some(wake) = self.wake.take() {
-            ctx.cancel_future(wake);
-        }
-        let wait = next_due.and_then(|due| (due - self.deps.world.now()).to_std().ok());
-        if let Some(wait) = wait.filter(|wait| *wait < TICK) {
-            // A little late rather than a little early.
-            self.wake = Some(ctx.run_later(wait + Duration::from_millis(1), |actor, _| {
-                actor.look = true;
-                actor.turn();
-            }));
-        }
-    }
-
-    /// Lets those that wait for the rate limit ask again, of each target so many.
-    fn hasten_limited(&mut self, room: HashMap<String, usize>) {
-        let Some(shared) = self.shared.clone() else { return };
-        self.tasks.retain(|task| !task.is_finished());
-        self.tasks.push(spawn(effects::hasten_limited(shared, room)));
     }
 }
 
@@ -487,7 +312,7 @@ impl Handler<GetWebhookStatus> for WebhookActor {
         actix::MessageResult(WebhookStatus {
             in_flight: self.lanes.as_ref().map_or(0, Lanes::posting),
             targets: self.lanes.as_ref().map_or_else(Vec::new, |lanes| lanes.status(now)),
-            paused: pause::paused(&self.deps.policy.load(), now),
+            paused: windows::sending(&self.deps.policy.load(), now).is_err(),
         })
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 /// What happens to one call of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing: the call is carried out.
     Ok,
     /// Not carried out, and the caller is told so.
@@ -26,11 +26,11 @@ pub enum Fault {
 
 /// The call did not succeed, as far as the caller can know.
 #[derive(Debug, Clone, Copy)]
-pub struct Failed;
+pub(crate) struct Failed;
 
 /// One run's source of faults, as one worker meets it. Cheap to clone.
 #[derive(Clone)]
-pub struct Chaos(Arc<Inner>, Arc<Notify>);
+pub(crate) struct Chaos(Arc<Inner>, Arc<Notify>);
 
 struct Inner {
     rng: Mutex<StdRng>,
@@ -43,7 +43,7 @@ struct Inner {
 }
 
 impl Chaos {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
         let rate = rng.random_range(0.0..0.35);
         let crash_rate = rng.random_range(0.0..0.03);
@@ -61,30 +61,30 @@ impl Chaos {
     }
 
     /// The same run's faults for another worker: its crashes are its own.
-    pub fn for_worker(&self) -> Self {
+    pub(crate) fn for_worker(&self) -> Self {
         Self(Arc::clone(&self.0), Arc::default())
     }
 
     /// From now on nothing fails any more.
-    pub fn calm(&self) {
+    pub(crate) fn calm(&self) {
         self.0.active.store(false, Ordering::SeqCst);
     }
 
-    pub fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.0.active.load(Ordering::SeqCst)
     }
 
     /// Waits until a port asks for the death of the worker.
-    pub async fn crashed(&self) {
+    pub(crate) async fn crashed(&self) {
         self.1.notified().await;
     }
 
-    pub fn crashes(&self) -> u64 {
+    pub(crate) fn crashes(&self) -> u64 {
         self.0.crashes.load(Ordering::SeqCst)
     }
 
     /// A number below `n`.
-    pub fn below(&self, n: u64) -> u64 {
+    pub(crate) fn below(&self, n: u64) -> u64 {
         self.0.rng.lock().unwrap().random_range(0..n)
     }
 
@@ -92,7 +92,7 @@ impl Chaos {
     ///
     /// Documents and leases are asked all the time; most of their calls are left alone, or
     /// no worker would live long enough to see a mail.
-    pub fn draw(&self, port: &str) -> Fault {
+    pub(crate) fn draw(&self, port: &str) -> Fault {
         let spared = match port {
             "documents.read" => 30,
             "lease.renew" | "lease.acquire" => 4,
@@ -106,7 +106,7 @@ impl Chaos {
     }
 
     /// The same, for a port that keeps its own trace.
-    pub fn draw_journal(&self) -> Fault {
+    pub(crate) fn draw_journal(&self) -> Fault {
         // The journal is asked so often that a tenth of the faults is plenty.
         if self.below(10) == 0 { self.toss() } else { Fault::Ok }
     }
@@ -130,7 +130,7 @@ impl Chaos {
     }
 
     /// Carries `work` out, or not, as drawn.
-    pub async fn through<T>(&self, port: &str, work: impl FnOnce() -> T) -> Result<T, Failed> {
+    pub(crate) async fn through<T>(&self, port: &str, work: impl FnOnce() -> T) -> Result<T, Failed> {
         match self.draw(port) {
             Fault::Ok => Ok(work()),
             Fault::Error => Err(Failed),
@@ -151,19 +151,19 @@ impl Chaos {
     }
 
     /// Asks for the worker's death; the call never returns.
-    pub async fn die<T>(&self) -> T {
+    pub(crate) async fn die<T>(&self) -> T {
         self.0.crashes.fetch_add(1, Ordering::SeqCst);
         self.1.notify_one();
         std::future::pending().await
     }
 
     /// Adds a line to the run's trace.
-    pub fn note(&self, line: String) {
+    pub(crate) fn note(&self, line: String) {
         self.0.trace.lock().unwrap().push(line);
     }
 
     /// The run so far.
-    pub fn trace(&self) -> Vec<String> {
+    pub(crate) fn trace(&self) -> Vec<String> {
         self.0.trace.lock().unwrap().clone()
     }
 }

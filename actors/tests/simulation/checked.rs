@@ -21,10 +21,10 @@ use crate::chaos::{self, Chaos};
 use crate::receiver::Inbox;
 
 /// Faults of the journal, drawn from the run's chaos; quiet while the checker itself looks.
-pub struct JournalFaults {
-    pub chaos: Chaos,
-    pub quiet: AtomicBool,
-    pub drawn: AtomicU64,
+pub(crate) struct JournalFaults {
+    pub(crate) chaos: Chaos,
+    pub(crate) quiet: AtomicBool,
+    pub(crate) drawn: AtomicU64,
 }
 
 impl Faults for JournalFaults {
@@ -54,21 +54,21 @@ struct Seen {
 }
 
 /// See the module page.
-pub struct Checked {
-    pub inner: Arc<MemoryJournal>,
-    pub faults: Arc<JournalFaults>,
-    pub inbox: Inbox,
+pub(crate) struct Checked {
+    pub(crate) inner: Arc<MemoryJournal>,
+    pub(crate) faults: Arc<JournalFaults>,
+    pub(crate) inbox: Inbox,
     seen: Mutex<Seen>,
 }
 
 impl Checked {
-    pub fn new(inner: Arc<MemoryJournal>, faults: Arc<JournalFaults>, inbox: Inbox) -> Self {
+    pub(crate) fn new(inner: Arc<MemoryJournal>, faults: Arc<JournalFaults>, inbox: Inbox) -> Self {
         Self { inner, faults, inbox, seen: Mutex::default() }
     }
 
     /// Runs `look` without faults. Nothing else can run meanwhile: the memory journal
     /// answers without waiting when no fault is drawn.
-    pub async fn quietly<T>(&self, look: impl Future<Output = T>) -> T {
+    pub(crate) async fn quietly<T>(&self, look: impl Future<Output = T>) -> T {
         self.faults.quiet.store(true, Ordering::SeqCst);
         let found = look.await;
         self.faults.quiet.store(false, Ordering::SeqCst);

@@ -9,38 +9,38 @@ use tokio::sync::watch;
 
 /// One mail on the server.
 #[derive(Clone, Debug)]
-pub struct Message {
-    pub raw: Bytes,
-    pub seen: bool,
-    pub arrived_at: DateTime<Utc>,
+pub(crate) struct Message {
+    pub(crate) raw: Bytes,
+    pub(crate) seen: bool,
+    pub(crate) arrived_at: DateTime<Utc>,
     /// What the test calls it.
-    pub label: u32,
+    pub(crate) label: u32,
 }
 
 /// The server's state.
 #[derive(Default)]
-pub struct State {
-    pub validity: u64,
-    pub uid_next: u64,
-    pub messages: BTreeMap<u64, Message>,
+pub(crate) struct State {
+    pub(crate) validity: u64,
+    pub(crate) uid_next: u64,
+    pub(crate) messages: BTreeMap<u64, Message>,
     /// Moved away for a while.
-    pub elsewhere: Vec<Message>,
+    pub(crate) elsewhere: Vec<Message>,
 }
 
 /// Cheap to clone; all clones are the same server.
 #[derive(Clone)]
-pub struct Server {
+pub(crate) struct Server {
     state: Arc<Mutex<State>>,
-    pub changed: watch::Sender<u64>,
+    pub(crate) changed: watch::Sender<u64>,
 }
 
 impl Server {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State { validity: 1, uid_next: 1, ..State::default() };
         Self { state: Arc::new(Mutex::new(state)), changed: watch::Sender::new(0) }
     }
 
-    pub fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.state.lock().unwrap())
     }
 
@@ -48,7 +48,7 @@ impl Server {
         self.changed.send_modify(|n| *n += 1);
     }
 
-    pub fn arrive(&self, message: Message) {
+    pub(crate) fn arrive(&self, message: Message) {
         self.with(|state| {
             let uid = state.uid_next;
             state.uid_next += 1;
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// The server renumbers everything.
-    pub fn renumber(&self) {
+    pub(crate) fn renumber(&self) {
         self.with(|state| {
             state.validity += 1;
             let old = std::mem::take(&mut state.messages);
@@ -73,7 +73,7 @@ impl Server {
     }
 
     /// Somebody moves the `nth` mail to another folder.
-    pub fn move_away(&self, nth: u64) {
+    pub(crate) fn move_away(&self, nth: u64) {
         self.with(|state| {
             let uid = state.messages.keys().nth(usize::try_from(nth).unwrap()).copied();
             if let Some(message) = uid.and_then(|uid| state.messages.remove(&uid)) {
@@ -83,14 +83,14 @@ impl Server {
     }
 
     /// Everything that was moved away comes back, under new UIDs.
-    pub fn move_back(&self) {
+    pub(crate) fn move_back(&self) {
         let back = self.with(|state| std::mem::take(&mut state.elsewhere));
         for message in back {
             self.arrive(message);
         }
     }
 
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.with(|state| state.messages.len() as u64)
     }
 }

@@ -54,7 +54,9 @@ fn no_mail_is_lost_whatever_fails() {
     let seeds = match number("SEED") {
         Some(seed) => {
             // A single run tells its story: RUST_LOG=debug for all of it.
-            tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+            tracing_subscriber::fmt()
+                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+                .init();
             seed..seed + 1
         }
         None => 0..number("SEEDS").unwrap_or(SEEDS),

@@ -20,13 +20,13 @@ use crate::receiver::Inbox;
 
 /// Who has the lease, and until when. All workers of a run share it.
 #[derive(Clone, Default)]
-pub struct Registry(Arc<Mutex<Option<(String, Instant)>>>);
+pub(crate) struct Registry(Arc<Mutex<Option<(String, Instant)>>>);
 
 /// One worker's view of the registry.
-pub struct SimLease {
-    pub registry: Registry,
-    pub worker: String,
-    pub chaos: Chaos,
+pub(crate) struct SimLease {
+    pub(crate) registry: Registry,
+    pub(crate) worker: String,
+    pub(crate) chaos: Chaos,
 }
 
 impl SimLease {
@@ -92,18 +92,18 @@ impl LeaseStore for SimLease {
 
 /// Documents that an operator changes while everything else goes wrong.
 #[derive(Clone)]
-pub struct SimDocuments {
-    pub values: Arc<Mutex<std::collections::BTreeMap<Key, Value>>>,
-    pub version: tokio::sync::watch::Sender<u64>,
-    pub chaos: Chaos,
+pub(crate) struct SimDocuments {
+    pub(crate) values: Arc<Mutex<std::collections::BTreeMap<Key, Value>>>,
+    pub(crate) version: tokio::sync::watch::Sender<u64>,
+    pub(crate) chaos: Chaos,
 }
 
 impl SimDocuments {
-    pub fn new(chaos: Chaos) -> Self {
+    pub(crate) fn new(chaos: Chaos) -> Self {
         Self { values: Arc::default(), version: tokio::sync::watch::Sender::new(0), chaos }
     }
 
-    pub fn put(&self, key: Key, value: Value) {
+    pub(crate) fn put(&self, key: Key, value: Value) {
         self.values.lock().unwrap().insert(key, value);
         self.version.send_modify(|n| *n += 1);
     }
@@ -137,7 +137,7 @@ impl DocumentStore for SimDocuments {
 }
 
 /// Copies that sometimes fail: the source link must then be sent.
-pub struct SimLinks(pub Chaos);
+pub(crate) struct SimLinks(pub Chaos);
 
 #[async_trait]
 impl LinkStore for SimLinks {
@@ -154,9 +154,9 @@ impl LinkStore for SimLinks {
 }
 
 /// All receivers: they share one inbox.
-pub struct SimReceiver {
-    pub inbox: Inbox,
-    pub chaos: Chaos,
+pub(crate) struct SimReceiver {
+    pub(crate) inbox: Inbox,
+    pub(crate) chaos: Chaos,
 }
 
 #[async_trait]

@@ -9,16 +9,16 @@ use crate::chaos::{Chaos, Failed};
 
 /// What the world has received, for ever.
 #[derive(Clone, Default)]
-pub struct Inbox(Arc<Mutex<BTreeMap<String, Seen>>>);
+pub(crate) struct Inbox(Arc<Mutex<BTreeMap<String, Seen>>>);
 
 /// One `webhook-id`.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub body: Bytes,
+pub(crate) struct Seen {
+    pub(crate) body: Bytes,
     /// How often it was taken (with or without the sender learning of it).
-    pub taken: u32,
+    pub(crate) taken: u32,
     /// How often the sender was told that it was taken.
-    pub acknowledged: u32,
+    pub(crate) acknowledged: u32,
 }
 
 impl Inbox {
@@ -36,16 +36,16 @@ impl Inbox {
         }
     }
 
-    pub fn has(&self, id: &str) -> bool {
+    pub(crate) fn has(&self, id: &str) -> bool {
         self.0.lock().unwrap().contains_key(id)
     }
 
-    pub fn all(&self) -> BTreeMap<String, Seen> {
+    pub(crate) fn all(&self) -> BTreeMap<String, Seen> {
         self.0.lock().unwrap().clone()
     }
 
     /// One post: `Ok(status)` as the sender sees it.
-    pub async fn post(&self, chaos: &Chaos, id: &str, body: &Bytes) -> Result<u16, Failed> {
+    pub(crate) async fn post(&self, chaos: &Chaos, id: &str, body: &Bytes) -> Result<u16, Failed> {
         // A receiver that is there but unwell answers by itself.
         if chaos.is_active() {
             match chaos.below(20) {

@@ -7,7 +7,7 @@ use crate::receiver::Inbox;
 
 /// What becomes of a mail in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Delivered under these webhook ids.
     Delivered(Vec<String>),
     /// Nothing is sent and it is marked read.
@@ -17,22 +17,22 @@ pub enum Fate {
 }
 
 /// The expectations of one run, by the test's name of each mail.
-pub struct Rules {
+pub(crate) struct Rules {
     fates: Mutex<BTreeMap<u32, Fate>>,
     inbox: Inbox,
 }
 
 impl Rules {
-    pub fn new(inbox: Inbox) -> Self {
+    pub(crate) fn new(inbox: Inbox) -> Self {
         Self { fates: Mutex::default(), inbox }
     }
 
-    pub fn expect(&self, label: u32, fate: Fate) {
+    pub(crate) fn expect(&self, label: u32, fate: Fate) {
         self.fates.lock().unwrap().insert(label, fate);
     }
 
     /// A mail is about to be marked read on the server.
-    pub fn may_be_seen(&self, label: u32) {
+    pub(crate) fn may_be_seen(&self, label: u32) {
         match &self.fates.lock().unwrap()[&label] {
             Fate::Delivered(ids) => {
                 for id in ids {
@@ -47,7 +47,7 @@ impl Rules {
         }
     }
 
-    pub fn fates(&self) -> BTreeMap<u32, Fate> {
+    pub(crate) fn fates(&self) -> BTreeMap<u32, Fate> {
         self.fates.lock().unwrap().clone()
     }
 }

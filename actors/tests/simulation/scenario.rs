@@ -53,7 +53,7 @@ fn epoch() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 1, 26, 8, 0, 0).unwrap()
 }
 
-pub async fn play(seed: u64, chaos: Chaos) {
+pub(crate) async fn play(seed: u64, chaos: Chaos) {
     let world = World::seeded(epoch(), seed);
     let faults = Arc::new(JournalFaults { chaos: chaos.clone(), quiet: false.into(), drawn: 0.into() });
     let inner = Arc::new(MemoryJournal::with_faults(world.clone(), readmodel::all(), faults.clone()));
@@ -86,6 +86,7 @@ pub async fn play(seed: u64, chaos: Chaos) {
     let weather = weather(&stage);
     tokio::pin!(weather);
     tokio::select! {
+        biased;
         () = &mut weather => {}
         // A worker only ends by panicking: an invariant was broken inside it.
         (ended, _, _) = futures::future::select_all(running) => panic!("{}", ended.unwrap_err()),
@@ -97,9 +98,18 @@ pub async fn play(seed: u64, chaos: Chaos) {
 async fn keep_a_worker(stage: Stage, number: u64) {
     for life in 0_u64.. {
         let chaos = stage.chaos.for_worker();
-        let system = start_worker(&stage, &chaos, number, life).await;
+        // A worker can die while it is still reading its documents.
+        let system = tokio::select! {
+            biased;
+            () = chaos.crashed() => {
+                stage.chaos.note(format!("worker {number}.{life} crashed at its start"));
+                continue;
+            }
+            system = start_worker(&stage, &chaos, number, life) => system,
+        };
         let going = Duration::from_secs(300 + stage.chaos.below(3_600));
         tokio::select! {
+            biased;
             () = chaos.crashed() => {
                 stage.chaos.note(format!("worker {number}.{life} crashed"));
                 drop(system);

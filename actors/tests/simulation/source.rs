@@ -17,10 +17,10 @@ fn lost(_: Failed) -> SourceError {
     SourceError::Unreachable("the connection broke".to_owned())
 }
 
-pub struct SimSource {
-    pub server: Server,
-    pub chaos: Chaos,
-    pub rules: Arc<Rules>,
+pub(crate) struct SimSource {
+    pub(crate) server: Server,
+    pub(crate) chaos: Chaos,
+    pub(crate) rules: Arc<Rules>,
 }
 
 #[async_trait]
@@ -160,6 +160,10 @@ impl Session for SimSession {
         self.chaos
             .through("imap.store", || {
                 self.server.with(|state| {
+                    // Renumbered while the command was on its way: the server refuses it.
+                    if state.validity != self.opened.validity {
+                        return;
+                    }
                     for item in items {
                         let uid: u64 = item.parse().expect("a UID");
                         if let Some(mail) = state.messages.get_mut(&uid) {
@@ -170,7 +174,8 @@ impl Session for SimSession {
                 });
             })
             .await
-            .map_err(lost)
+            .map_err(lost)?;
+        self.check()
     }
 
     async fn wait(&mut self, max: Duration) -> Result<Wake, SourceError> {

@@ -1,5 +1,5 @@
 //! A real Dovecot of the test's own: a temporary folder, free loopback ports, one
-//! mailbox. It can be stopped, killed, restarted on the same data, and renumbered.
+//! mailbox. It can be killed, restarted on the same data, and renumbered.
 
 mod admin;
 mod settings;
@@ -8,14 +8,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use super::child::{descendants, signal};
+use super::child::{descendants, kill_all, signal, until_stopped};
 use super::mails::TestMail;
 use super::until::{PATIENCE, until};
 use super::{certificates, free_port};
@@ -112,7 +112,7 @@ impl Dovecot {
 
     /// Starts the server on the data and ports it had before.
     pub(crate) async fn restart(&mut self) {
-        self.stop();
+        self.kill();
         // Of a killed predecessor; its id may belong to anybody by now.
         let _ = fs::remove_file(self.folder.path().join("run/master.pid"));
         let configuration = self.folder.path().join("dovecot.conf");
@@ -135,48 +135,32 @@ impl Dovecot {
             .spawn()
             .expect("dovecot, of the Debian package dovecot-imapd");
         self.master = Some(master);
-        for port in [self.plain_port, self.tls_port] {
-            until("Dovecot to listen", PATIENCE, async || {
-                TcpStream::connect(("127.0.0.1", port))
-                    .await
-                    .map_err(|error| format!("{error}\n{}", self.log()))
-            })
-            .await;
-        }
+        until("Dovecot to greet", PATIENCE, async || {
+            self.greeting().await.map_err(|error| format!("{error}\n{}", self.log()))
+        })
+        .await;
+    }
+
+    /// Both ports are opened by the master together; the one without TLS also shows that
+    /// somebody answers.
+    async fn greeting(&self) -> std::io::Result<()> {
+        TcpStream::connect(("127.0.0.1", self.tls_port)).await?;
+        TcpStream::connect(("127.0.0.1", self.plain_port)).await?.read_u8().await.map(|_| ())
     }
 
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("dovecot.log")).unwrap_or_default()
     }
 
-    /// Stops it in an orderly way.
-    pub(crate) fn stop(&mut self) {
-        let Some(mut master) = self.master.take() else { return };
-        let below = descendants(master.id());
-        signal(master.id(), Signal::SIGTERM);
-        // Sessions are told at once; the master itself waits for helpers that never end.
-        let deadline = Instant::now() + Duration::from_millis(500);
-        while master.try_wait().expect("a child of this process").is_none() {
-            if Instant::now() > deadline {
-                signal(master.id(), Signal::SIGKILL);
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        // Sessions may outlive the master for a moment.
-        for pid in below {
-            signal(pid, Signal::SIGKILL);
-        }
-    }
-
     /// Kills it as a crash would: the master and every process below it, at once.
     pub(crate) fn kill(&mut self) {
         let Some(mut master) = self.master.take() else { return };
-        // The master first, since it would start new children.
-        let below = descendants(master.id());
+        // Frozen first: it alone starts children, and one that is born while the others
+        // are being killed would go on listening.
+        signal(master.id(), Signal::SIGSTOP);
+        until_stopped(master.id());
+        kill_all(&descendants(master.id()));
         signal(master.id(), Signal::SIGKILL);
-        for pid in below {
-            signal(pid, Signal::SIGKILL);
-        }
         master.wait().expect("a child of this process");
     }
 
@@ -223,7 +207,7 @@ impl Dovecot {
     /// Makes the server forget its UIDs: the INBOX gets another UIDVALIDITY and every
     /// mail another UID. Flags and contents stay.
     pub(crate) async fn renumber(&mut self) {
-        self.stop();
+        self.kill();
         for entry in fs::read_dir(self.maildir()).expect("the Maildir") {
             let path = entry.expect("a folder entry").path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();

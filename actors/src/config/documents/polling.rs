@@ -14,7 +14,7 @@ pub struct PollingConfig {
     pub active_days: Vec<u8>,
     /// First active hour, 0–23.
     pub active_start_hour: Option<u8>,
-    /// First inactive hour, 0–23.
+    /// First inactive hour, 0–24.
     pub active_end_hour: Option<u8>,
     /// Whether subject groups are scoped by month. Kept; no decision depends on it yet.
     pub enable_subject_group_dedup: Option<bool>,
@@ -35,8 +35,8 @@ impl PollingConfig {
         let mut fields = Fields::of(value)?;
         let document = Self {
             active_days: fields.read("active_days", days).unwrap_or_default(),
-            active_start_hour: fields.read("active_start_hour", |v| hour(v, "active_start_hour")),
-            active_end_hour: fields.read("active_end_hour", |v| hour(v, "active_end_hour")),
+            active_start_hour: fields.read("active_start_hour", |v| hour(v, "active_start_hour", 23)),
+            active_end_hour: fields.read("active_end_hour", |v| hour(v, "active_end_hour", 24)),
             enable_subject_group_dedup: fields.read("enable_subject_group_dedup", boolean),
             senders: fields.read("sender_of_interest_for_polling", senders).unwrap_or_default(),
             vacation: vacation(&mut fields),
@@ -61,11 +61,13 @@ fn days(value: &Value) -> Result<Vec<u8>, String> {
     Ok(days)
 }
 
-fn hour(value: &Value, name: &str) -> Result<u8, String> {
+/// An hour up to `last`. The end may be 24, the end of the day, which the reference system
+/// does not take (and does not name in its message).
+fn hour(value: &Value, name: &str, last: u8) -> Result<u8, String> {
     let hour = integer(value).map_err(|_| format!("{name} invalide (entier attendu)."))?;
     u8::try_from(hour)
         .ok()
-        .filter(|hour| *hour <= 23)
+        .filter(|hour| *hour <= last)
         .ok_or_else(|| format!("{name} doit être entre 0 et 23."))
 }
 

@@ -1,23 +1,9 @@
 //! Times and dates as operators write them.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
-use unicode_normalization::UnicodeNormalization;
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 /// What the reference system answers to a time it cannot read.
 pub const BAD_TIME: &str = "Invalid time format. Use HHhMM or HH:MM (e.g., 11h30, 17:45).";
-
-/// `11h30`, `9h05`, `17:45`; full-width digits too (reference section 3.8). `None` when
-/// it is no time of day.
-#[must_use]
-pub fn parse_time(text: &str) -> Option<NaiveTime> {
-    let text: String = text.trim().nfkc().collect::<String>().to_lowercase().replace('h', ":");
-    let (hour, minute) = text.split_once(':')?;
-    let digits = |part: &str| part.chars().all(|c| c.is_ascii_digit());
-    if !(1..=2).contains(&hour.len()) || minute.len() != 2 || !digits(hour) || !digits(minute) {
-        return None;
-    }
-    NaiveTime::from_hms_opt(hour.parse().ok()?, minute.parse().ok()?, 0)
-}
 
 /// `2026-03-02`, `20260302`, or a date with a time, whose time is dropped. ISO week dates,
 /// which the reference system takes, are refused: nobody means them.

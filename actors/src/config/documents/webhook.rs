@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::Problem;
 use super::coerce::{Fields, boolean, text};
-use super::time::{BAD_TIME, parse_time};
+use super::time::BAD_TIME;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
 use crate::mail::policy::Ordering;
+use crate::mail::windows::parse_time_hhmm;
 
 /// The document. `None` leaves the choice to the environment.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl WebhookConfig {
             );
         }
         let (start, end) = document.window_texts(env);
-        if let (Some(start_time), Some(end_time)) = (parse_time(start), parse_time(end))
+        if let (Some(start_time), Some(end_time)) = (parse_time_hhmm(start), parse_time_hhmm(end))
             && start_time == end_time
         {
             fields.wrong(
@@ -109,16 +110,18 @@ fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String
     if url.is_empty() {
         return Ok(None);
     }
-    match urls::check_target(url, &env.egress_allow) {
-        Ok(()) => Ok(Some(url.to_owned())),
-        Err(refused) => Err(format!("{} {refused}", urls::NOT_HTTPS)),
-    }
+    urls::check_target(url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
+    Ok(Some(url.to_owned()))
 }
 
 /// A bound as written, trimmed; empty = not set.
 fn time(value: &Value) -> Result<String, String> {
     let written = text(value).map_err(|_| BAD_TIME.to_owned())?.trim().to_owned();
-    if written.is_empty() || parse_time(&written).is_some() { Ok(written) } else { Err(BAD_TIME.to_owned()) }
+    if written.is_empty() || parse_time_hhmm(&written).is_some() {
+        Ok(written)
+    } else {
+        Err(BAD_TIME.to_owned())
+    }
 }
 
 fn weekdays(value: &Value) -> Result<Vec<Weekday>, String> {

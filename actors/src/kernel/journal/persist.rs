@@ -48,3 +48,6 @@ pub async fn persist(journal: &dyn Journal, world: &World, commit: Commit) -> Re
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

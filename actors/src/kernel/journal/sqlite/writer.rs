@@ -59,6 +59,8 @@ pub(super) enum Done {
 pub(super) enum Trouble {
     /// Nothing was written.
     NotWritten(String),
+    /// Nothing was written because of something in the group: a part of it may do.
+    NotTogether(String),
     /// Nobody knows.
     Unknown(String),
 }
@@ -66,7 +68,7 @@ pub(super) enum Trouble {
 impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::NotWritten(why) => Self::Rejected(why),
+            Trouble::NotWritten(why) | Trouble::NotTogether(why) => Self::Rejected(why),
             Trouble::Unknown(why) => Self::Indeterminate(why),
         }
     }
@@ -75,7 +77,9 @@ impl From<Trouble> for AppendError {
 impl From<Trouble> for JournalError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::NotWritten(why) | Trouble::Unknown(why) => Self::Unavailable(why),
+            Trouble::NotWritten(why) | Trouble::NotTogether(why) | Trouble::Unknown(why) => {
+                Self::Unavailable(why)
+            }
         }
     }
 }
@@ -180,14 +184,14 @@ impl Worker {
         }
     }
 
-    /// Does a group and answers. When it was not written as a whole, each operation is tried
-    /// alone: a small one may still fit on a full disk, and a bad one harms nobody else.
+    /// Does a group and answers. When it could not be written as a whole, each operation is
+    /// tried alone: a small one may still fit on a full disk, and a bad one harms nobody else.
     fn serve(&mut self, group: Vec<Job>) {
         let started = Instant::now();
         let size = group.len();
         let answers: Vec<Result<Done, Trouble>> = match self.attempt(&group) {
             Ok(done) => done.into_iter().map(Ok).collect(),
-            Err(Trouble::NotWritten(_)) if size > 1 => group
+            Err(Trouble::NotTogether(_)) if size > 1 => group
                 .iter()
                 .map(|job| {
                     let done = self.attempt(std::slice::from_ref(job))?;
@@ -232,7 +236,10 @@ impl Worker {
             Ok(applied) => applied,
             Err(error) => {
                 let usable = roll_back(db) && !is_broken(&error);
-                return (Err(Trouble::NotWritten(self.text(&error))), usable);
+                let why = self.text(&error);
+                let together = is_busy(&error) || !usable;
+                let trouble = if together { Trouble::NotWritten(why) } else { Trouble::NotTogether(why) };
+                return (Err(trouble), usable);
             }
         };
         let committed = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
@@ -241,9 +248,7 @@ impl Worker {
             let text = self.text(&error);
             // A full disk is told before the end mark of the transaction is written.
             return match error.sqlite_error_code() {
-                Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy) if undone => {
-                    (Err(Trouble::NotWritten(text)), true)
-                }
+                Some(ErrorCode::DiskFull) if undone => (Err(Trouble::NotTogether(text)), true),
                 _ => (Err(Trouble::Unknown(text)), false),
             };
         }
@@ -364,6 +369,11 @@ fn gather(first: Job, queue: &Receiver<Job>) -> (Vec<Job>, Option<Job>) {
 /// Ends the transaction if one is open; `false` when that failed.
 fn roll_back(db: &Connection) -> bool {
     db.is_autocommit() || db.execute_batch("ROLLBACK").is_ok()
+}
+
+/// Another process holds the file: no part of the group would fare better.
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// After such an error the connection is opened anew.

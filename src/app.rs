@@ -1,0 +1,213 @@
+//! `serve`: settings → journal → actors → HTTP → signals → exit code.
+//!
+//! Also what `demo` shares with it: the runtime, and the one place that starts the actors.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::system::{self, System};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::exit::{Exit, Failure, Outcome};
+use crate::http::probe::{Draining, Probe, Pulse};
+use crate::http::{Http, HttpState};
+use crate::journal::{self, Watched};
+use crate::settings::Settings;
+use crate::{telemetry, wiring};
+
+/// From the signal to the end of the process; Render kills after 30 s.
+const STOP: Duration = Duration::from_secs(25);
+/// Of that, what the HTTP server and the journal may take at the end.
+const LAST_STEPS: Duration = Duration::from_secs(4);
+/// Between two beats of the actors' thread.
+const BEAT: Duration = Duration::from_secs(1);
+/// Between two rounds of dropping old bodies.
+const TIDY: Duration = Duration::from_secs(3_600);
+/// Beats between two rounds of the metrics' housekeeping.
+const UPKEEP: u32 = 5;
+
+// ─── The one place where the supervision tree is started ─────────────────────────────────
+
+/// Starts the actors on the current thread, which has an actix system.
+///
+/// # Errors
+/// When a part cannot be set up.
+pub(crate) async fn start_actors(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    world: &World,
+) -> Result<System, Failure> {
+    let journal = Arc::clone(journal) as Arc<dyn Journal>;
+    let parts = wiring::parts(settings, journal, world).await?;
+    Ok(system::start(&parts))
+}
+
+// ─────────────────────────────────────────────────────────────────────────────────────────
+
+/// Runs a future on an actix system over a multi-threaded runtime: the actors live on this
+/// thread, their effect tasks may use the other cores.
+///
+/// # Errors
+/// What the future fails with, or why there is no runtime.
+pub(crate) fn on_actix<F: Future<Output = Outcome>>(work: F) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("worker")
+        .build()
+        .map_err(|error| Failure::found(format!("no runtime: {error}")))?;
+    let system = actix_rt::System::with_tokio_rt(move || runtime);
+    let outcome = system.block_on(work);
+    // Dropping it would wait for every blocking call, a hanging name look-up among them. All
+    // that has to be finished is finished; the process ends now.
+    std::mem::forget(system);
+    outcome
+}
+
+/// The service.
+pub(crate) fn serve(settings: Settings) -> Outcome {
+    let metrics = telemetry::start_metrics()?;
+    on_actix(run(settings, metrics))
+}
+
+async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
+    let world = World::real();
+    // First, so that no signal finds the default action.
+    let mut signals = Signals::listen()?;
+    let listener = bind(settings.bind, settings.port)?;
+    if let Some(why) = settings.storage.refusal() {
+        return Err(Failure::journal(why));
+    }
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    let path = &settings.storage.journal;
+    let journal = journal::open(path, &world)?;
+    let actors = start_actors(&settings, &journal, &world).await?;
+
+    let draining = Draining::default();
+    let pulse = Pulse::new();
+    keep_alive(pulse.clone(), metrics.clone());
+    keep_tidy(Arc::clone(&journal), world.clone());
+    let http = Http::on(
+        listener,
+        HttpState {
+            probe: Probe {
+                journal: Arc::clone(&journal),
+                actors: actors.probe.clone(),
+                world: world.clone(),
+            },
+            metrics,
+            draining: draining.clone(),
+            pulse,
+        },
+    )?;
+    tracing::info!(address = %http.address(), journal = %path.display(), "serving");
+    let http = http.start();
+
+    let (reason, exit) = tokio::select! {
+        name = signals.next() => {
+            tracing::info!(signal = name, "stopping");
+            ("signal", Exit::Ok)
+        }
+        why = actors.escalated() => {
+            tracing::error!(why, "an actor failed again and again, stopping");
+            ("escalation", Exit::Escalated)
+        }
+    };
+    draining.begin();
+    let orderly = async {
+        // Claims and leases that are not given back in time run out by themselves.
+        if tokio::time::timeout(STOP.saturating_sub(LAST_STEPS), actors.stop(reason)).await.is_err() {
+            tracing::warn!("some work was still under way; it comes due again");
+        }
+        http.stop(true).await;
+        journal.close().await;
+    };
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP, orderly) => match stopped {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => tracing::warn!(seconds = STOP.as_secs(), "not stopped in time; what was under way comes due again"),
+        },
+        name = signals.next() => tracing::warn!(signal = name, "told twice: ending at once; what was under way comes due again"),
+    }
+    Ok(exit)
+}
+
+fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
+    TcpListener::bind((address, port)).map_err(|error| {
+        let advice = if error.kind() == io::ErrorKind::AddrInUse {
+            "; another program has it: set PORT to a free one"
+        } else {
+            ""
+        };
+        Failure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
+    })
+}
+
+/// Beats on the actors' thread, and does the metrics' housekeeping.
+fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
+    drop(actix_rt::spawn(async move {
+        let mut ticks = tokio::time::interval(BEAT);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for beat in 0_u32.. {
+            ticks.tick().await;
+            pulse.beat();
+            if beat % UPKEEP == 0 {
+                metrics.run_upkeep();
+            }
+        }
+    }));
+}
+
+/// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`), at the start and every hour.
+fn keep_tidy(journal: Arc<Watched>, world: World) {
+    metrics::describe_counter!(
+        "render_signal_journal_bodies_purged_total",
+        "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
+    );
+    drop(actix_rt::spawn(async move {
+        let mut rounds = tokio::time::interval(TIDY);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            rounds.tick().await;
+            match journal.purge(world.now()).await {
+                Ok(0) => {}
+                Ok(bodies) => {
+                    metrics::counter!("render_signal_journal_bodies_purged_total").increment(bodies);
+                    tracing::info!(bodies, "dropped bodies whose retention is over");
+                }
+                Err(error) => tracing::warn!(%error, "old bodies could not be dropped, trying again later"),
+            }
+        }
+    }));
+}
+
+/// SIGTERM and SIGINT.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on they are ours.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The name of the next one.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! `doctor`: checks everything that is configured and reaches every server, without
+//! sending, marking or changing anything.
+
+use std::time::Duration;
+
+use render_signal_actors::config::book::Book;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::load::load;
+use render_signal_actors::config::urls::mask;
+use render_signal_actors::egress::{ClientOptions, reach};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::poller::source::SourceError;
+use serde::Serialize;
+use url::Url;
+
+use crate::cli::DoctorArgs;
+use crate::exit::{Exit, Outcome};
+use crate::output::{Output, Style, spinner};
+use crate::settings::{Settings, Storage, defaults_from_env, describe_variables};
+use crate::{commands, journal, wiring};
+
+/// How long one server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How one thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    name: String,
+    state: State,
+    message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+    /// The exit code that a failure of this check asks for.
+    #[serde(skip)]
+    exit: Exit,
+}
+
+impl Check {
+    fn ok(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Ok, message: message.into(), advice: None, exit: Exit::Ok }
+    }
+
+    fn warn(name: impl Into<String>, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { state: State::Warn, advice: Some(advice.into()), ..Self::ok(name, message) }
+    }
+
+    fn fail(
+        name: impl Into<String>,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+        exit: Exit,
+    ) -> Self {
+        Self { state: State::Fail, advice: Some(advice.into()), exit, ..Self::ok(name, message) }
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'c> {
+    state: State,
+    checks: &'c [Check],
+}
+
+/// Checks, prints, and ends with the code of the gravest failure.
+pub(crate) async fn run(args: &DoctorArgs, out: &mut Output) -> Outcome {
+    if args.variables {
+        out.line(describe_variables().trim_end())?;
+        return Ok(Exit::Ok);
+    }
+    let waiting = spinner("reaching every configured server");
+    let checks = checks().await;
+    waiting.finish_and_clear();
+    if args.json {
+        let state = checks.iter().map(|check| check.state).max().unwrap_or(State::Ok);
+        out.json_pretty(&Report { state, checks: &checks })?;
+    } else {
+        for check in &checks {
+            out.line(line(check, out))?;
+        }
+    }
+    Ok(verdict(&checks))
+}
+
+/// What keeps the service from starting comes first.
+fn verdict(checks: &[Check]) -> Exit {
+    [Exit::Config, Exit::Journal, Exit::Unreachable, Exit::Found]
+        .into_iter()
+        .find(|exit| checks.iter().any(|check| check.exit == *exit))
+        .unwrap_or(Exit::Ok)
+}
+
+fn line(check: &Check, out: &Output) -> String {
+    let (style, word) = match check.state {
+        State::Ok => (Style::Good, "ok  "),
+        State::Warn => (Style::Warn, "warn"),
+        State::Fail => (Style::Bad, "fail"),
+    };
+    let advice = check.advice.as_ref().map_or_else(String::new, |advice| format!(" → {advice}"));
+    format!("{}  {:<22} {}{advice}", out.styled(style, word), check.name, check.message)
+}
+
+async fn checks() -> Vec<Check> {
+    let world = World::real();
+    let mut checks = Vec::new();
+    let settings = environment(&mut checks);
+    let Ok(storage) = Storage::from_env(commands::environment) else { return checks };
+    let past = look_at_journal(&storage, &world, &mut checks).await;
+    if let Ok(defaults) = defaults_from_env(commands::environment) {
+        let past: Option<&dyn Journal> = past.as_deref();
+        let book = load(&wiring::documents(&storage), &defaults, past, world.now()).await;
+        documents(&book, &storage, &mut checks);
+        let policy = book.policy(&defaults, 1);
+        senders(&policy, &mut checks);
+        if let Some(settings) = &settings {
+            checks.extend(servers(settings, &policy).await);
+        }
+    }
+    checks
+}
+
+fn environment(checks: &mut Vec<Check>) -> Option<Settings> {
+    match Settings::from_env(commands::environment) {
+        Ok(settings) => {
+            checks.push(Check::ok("environment", "every required variable is set, and all can be read"));
+            for warning in &settings.warnings {
+                checks.push(Check::warn("environment", warning, "change it if that is not what you want"));
+            }
+            if settings.signing_keys.is_none() {
+                checks.push(Check::warn(
+                    "signature",
+                    "webhooks are not signed",
+                    "set WEBHOOK_SECRET: echo whsec_$(openssl rand -base64 32)",
+                ));
+            }
+            Some(settings)
+        }
+        Err(errors) => {
+            checks.extend(errors.iter().map(|error| {
+                Check::fail(
+                    format!("environment {}", error.name),
+                    &error.problem,
+                    format!("for example {}={}", error.name, error.example),
+                    Exit::Config,
+                )
+            }));
+            None
+        }
+    }
+}
+
+/// The journal, if it can be looked into.
+async fn look_at_journal(
+    storage: &Storage,
+    world: &World,
+    checks: &mut Vec<Check>,
+) -> Option<std::sync::Arc<dyn Journal>> {
+    let path = storage.journal.display();
+    if let Some(why) = storage.refusal() {
+        checks.push(Check::fail("journal", why, "attach a disk", Exit::Journal));
+    }
+    if !storage.journal.exists() {
+        checks.push(Check::ok("journal", format!("{path} does not exist yet; the first start creates it")));
+        return None;
+    }
+    let opened = journal::open_to_look(&storage.journal, world);
+    let head = match &opened {
+        Ok(journal) => journal.head().await.map_err(|error| error.to_string()),
+        Err(failure) => Err(failure.message.clone()),
+    };
+    match head {
+        Ok(head) => {
+            checks.push(Check::ok("journal", format!("{path} holds {head} events")));
+            opened.ok()
+        }
+        Err(why) => {
+            let advice = "see \"It does not start\" in docs/RUNBOOK.md";
+            checks.push(Check::fail("journal", why, advice, Exit::Journal));
+            None
+        }
+    }
+}
+
+fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
+    let absent: Vec<&str> = Key::ALL
+        .into_iter()
+        .filter(|key| book.in_force(*key).is_none() && !book.is_refused(*key))
+        .map(Key::as_str)
+        .collect();
+    let before = checks.len();
+    for key in Key::ALL {
+        for problem in book.problems(key) {
+            checks.push(Check::fail(
+                format!("document {key}"),
+                problem,
+                format!("edit {}", storage.config_dir.join(format!("{key}.json")).display()),
+                Exit::Found,
+            ));
+        }
+    }
+    if checks.len() == before {
+        let note = if absent.is_empty() {
+            String::new()
+        } else {
+            format!("; absent, so the environment decides: {}", absent.join(", "))
+        };
+        checks.push(Check::ok("documents", format!("in {}: valid{note}", storage.config_dir.display())));
+    }
+}
+
+fn senders(policy: &Policy, checks: &mut Vec<Check>) {
+    checks.push(match policy.allowed_senders.len() {
+        0 => Check::warn(
+            "senders",
+            "mails of every sender count",
+            "name those that matter in polling_config or SENDER_OF_INTEREST_FOR_POLLING",
+        ),
+        count => Check::ok("senders", format!("{count} addresses are accepted")),
+    });
+}
+
+/// Every server at once; the answers in the order of asking.
+async fn servers(settings: &Settings, policy: &Policy) -> Vec<Check> {
+    let targets = std::iter::once(&policy.default_target).chain(policy.rules.iter().map(|rule| &rule.target));
+    let mut addresses: Vec<(String, String, bool)> = targets
+        .map(|target| (format!("target {}", target.id), target.url.clone(), policy.ssl_verify))
+        .collect();
+    if let Some(r2) = &settings.r2 {
+        addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), true));
+    }
+    let reached = addresses.into_iter().map(|(name, url, verify)| server(settings, name, url, verify));
+    let (mailbox, mut checks) = futures::join!(mailbox(settings), futures::future::join_all(reached));
+    checks.insert(0, mailbox);
+    checks
+}
+
+async fn mailbox(settings: &Settings) -> Check {
+    let source = wiring::mail_source(&settings.mail);
+    let name = source.mailbox().to_owned();
+    let looked = tokio::time::timeout(PATIENCE, async {
+        let session = source.connect().await?;
+        let opened = session.opened();
+        session.close().await;
+        Ok::<_, SourceError>(opened)
+    });
+    match looked.await {
+        Ok(Ok(opened)) => Check::ok("mailbox", format!("{name}: opened, {} mails", opened.exists)),
+        Ok(Err(error)) => Check::fail(
+            "mailbox",
+            format!("{name}: {error}"),
+            "check IMAP_SERVER, IMAP_PORT, IMAP_SECURITY, EMAIL_ADDRESS and EMAIL_PASSWORD (or the path of MAIL_SOURCE)",
+            Exit::Unreachable,
+        ),
+        Err(_) => Check::fail(
+            "mailbox",
+            format!("{name}: no answer within {} s", PATIENCE.as_secs()),
+            "check IMAP_SERVER and IMAP_PORT, and that a firewall lets you out",
+            Exit::Unreachable,
+        ),
+    }
+}
+
+/// Connects, shakes hands, hangs up: nothing is posted.
+async fn server(settings: &Settings, name: String, url: String, verify_certificates: bool) -> Check {
+    let shown = mask(&url);
+    let Ok(parsed) = Url::parse(&url) else {
+        return Check::fail(name, format!("{shown} is no address"), "correct it", Exit::Config);
+    };
+    let options = ClientOptions { verify_certificates, ..ClientOptions::default() };
+    match reach(&wiring::egress(settings), &options, &parsed, PATIENCE).await {
+        Ok(address) => Check::ok(name, format!("{shown} answers at {address}")),
+        Err(error) => Check::fail(
+            name,
+            format!("{shown}: {error}"),
+            "check the address, and that a firewall lets you out",
+            Exit::Unreachable,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gravest_failure_gives_the_exit_code() {
+        let fail = |exit| Check::fail("x", "y", "z", exit);
+        assert_eq!(verdict(&[Check::ok("a", "b"), Check::warn("a", "b", "c")]), Exit::Ok);
+        assert_eq!(verdict(&[fail(Exit::Unreachable), fail(Exit::Found)]), Exit::Unreachable);
+        assert_eq!(verdict(&[fail(Exit::Unreachable), fail(Exit::Config)]), Exit::Config);
+        assert_eq!(verdict(&[fail(Exit::Unreachable), fail(Exit::Journal)]), Exit::Journal);
+    }
+
+    #[test]
+    fn a_line_says_what_to_do() {
+        let out = Output::into_writer(Box::new(std::io::sink()));
+        let check = Check::fail("mailbox", "no answer", "check IMAP_SERVER", Exit::Unreachable);
+        assert_eq!(line(&check, &out), "fail  mailbox                no answer → check IMAP_SERVER");
+    }
+}

@@ -1,0 +1,196 @@
+//! `explain`: why a mail would or would not trigger, under the documents as they are.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::load::load;
+use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::explain::{Explanation, explain};
+use render_signal_actors::mail::policy::Policy;
+
+use crate::cli::ExplainArgs;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Output, Style, complain, fit};
+use crate::settings::{Storage, defaults_from_env};
+use crate::{commands, journal, wiring};
+
+/// Explains one mail. Sends and stores nothing.
+pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
+    let raw = read(&args.file)?;
+    let world = World::real();
+    let policy = policy(args, &world).await?;
+    let explanation = explain(&raw, &policy, args.at.unwrap_or_else(|| world.now()));
+    if args.json {
+        out.json_pretty(&explanation)?;
+    } else {
+        for line in lines(&explanation, out) {
+            out.line(line)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut raw = Vec::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_end(&mut raw)
+    } else {
+        std::fs::File::open(file).and_then(|mut file| file.read_to_end(&mut raw))
+    };
+    match read {
+        Ok(_) => Ok(raw),
+        Err(error) => Err(Failure::found(format!("{} cannot be read: {error}", file.display()))),
+    }
+}
+
+/// The policy of the given folder, or the one a server would have in force now.
+async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
+    let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
+    let (store, past) = match &args.config {
+        Some(folder) if !folder.is_dir() => {
+            return Err(Failure::found(format!("{} is no folder", folder.display())));
+        }
+        Some(folder) => (FileStore::new(folder.clone(), None), None),
+        None => {
+            let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
+            // A refused document is replaced by its last good copy, as a server would do.
+            let past = storage.journal.exists().then(|| journal::open_to_look(&storage.journal, world));
+            (wiring::documents(&storage), past.transpose()?)
+        }
+    };
+    let past: Option<&dyn Journal> = past.as_deref();
+    let book = load(&store, &defaults, past, world.now()).await;
+    for key in Key::ALL {
+        for problem in book.problems(key) {
+            complain(&format!("{key}: {problem}"));
+        }
+    }
+    Ok(book.policy(&defaults, 1))
+}
+
+fn lines(explanation: &Explanation, out: &Output) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut field = |name: &str, value: String| lines.push(format!("{name:<10} {value}"));
+    let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "–".to_owned(), |text| fit(text, 200));
+    field("subject", shown(&explanation.subject));
+    field("sender", shown(&explanation.sender));
+    field("id", explanation.email_id.clone());
+    field("group", shown(&explanation.subject_group));
+    if let Some(detector) = &explanation.detector {
+        let time =
+            explanation.delivery_time.as_ref().map_or_else(String::new, |time| format!(", for {time}"));
+        let urgent = if explanation.urgent == Some(true) { ", urgent" } else { "" };
+        field("detector", format!("{detector}{time}{urgent}"));
+    }
+    for link in &explanation.links {
+        field("link", format!("{} {}", link.provider, fit(&link.raw_url, 200)));
+    }
+    for flaw in &explanation.flaws {
+        field("flaw", flaw.clone());
+    }
+    lines.push(String::new());
+    for step in &explanation.steps {
+        let style = match step.outcome {
+            "stop" => Style::Warn,
+            "match" => Style::Bold,
+            "no_match" => Style::Dim,
+            _ => Style::Good,
+        };
+        let outcome = out.styled(style, &format!("{:<9}", step.outcome.replace('_', " ")));
+        lines.push(format!("{outcome} {:<15} {}", step.check, fit(&step.detail, 300)));
+    }
+    lines.push(String::new());
+    lines.push(out.styled(Style::Bold, &conclusion(explanation)));
+    lines
+}
+
+fn conclusion(explanation: &Explanation) -> String {
+    let reason = explanation.reason.unwrap_or_default().replace('_', " ");
+    match explanation.decision {
+        "deliver" => {
+            let targets: Vec<&str> =
+                explanation.deliveries.iter().map(|delivery| delivery.target.as_str()).collect();
+            format!("deliver → {}", targets.join(", "))
+        }
+        "hold" => match explanation.hold_until {
+            Some(until) => format!("hold until {}: {reason}", until.to_rfc3339()),
+            None => format!("hold until the configuration changes: {reason}"),
+        },
+        other => format!("{other}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::documents::{Documents, Window};
+    use crate::demo::samples::{self, Expected};
+
+    /// What the demo expects of its samples is what `explain` says of them.
+    #[tokio::test]
+    async fn the_samples_are_explained_as_the_demo_expects() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::real();
+        let documents = Documents::create(folder.path().join("config"), chrono_tz::Europe::Paris).unwrap();
+        let defaults = render_signal_actors::config::policy::EnvDefaults {
+            webhook_url: "http://127.0.0.1:9/hooks/default".into(),
+            egress_allow: vec!["127.0.0.0/8".parse().unwrap()],
+            ..Default::default()
+        };
+        documents.write_all("http://127.0.0.1:9", world.now()).unwrap();
+        for (samples, window) in
+            [(samples::first_wave(), Window::Open), (samples::second_wave(), Window::Closed)]
+        {
+            documents.set_window(window, world.now()).unwrap();
+            let store = FileStore::new(documents.folder(), None);
+            let book = load(&store, &defaults, None, world.now()).await;
+            for key in Key::ALL {
+                assert_eq!(book.problems(key), [""; 0], "{key}");
+            }
+            let policy = book.policy(&defaults, 1);
+            for sample in samples {
+                let found = explain(&sample.raw, &policy, world.now());
+                let said =
+                    (found.decision, found.reason, found.deliveries.first().map(|d| d.target.as_str()));
+                let expected = match &sample.expected {
+                    Expected::Delivered(target) => ("deliver", None, Some(*target)),
+                    Expected::Ignored(reason) => ("ignore", Some(reason.as_str()), None),
+                    Expected::Held(reason) => ("hold", Some(reason.as_str()), None),
+                    Expected::Quarantined => ("quarantine", Some("not_a_mail"), None),
+                    // By itself it is a mail like any other; here the window is closed.
+                    Expected::Duplicate => ("hold", Some("outside_window"), None),
+                };
+                assert_eq!(said, expected, "{}: {:#?}", sample.name, found.steps);
+            }
+        }
+    }
+
+    #[test]
+    fn a_conclusion_is_one_sentence() {
+        let policy_free = |decision, reason| Explanation {
+            email_id: String::new(),
+            sender: None,
+            subject: None,
+            subject_group: None,
+            is_reply: None,
+            detector: None,
+            delivery_time: None,
+            urgent: None,
+            links: Vec::new(),
+            decision,
+            reason,
+            hold_until: None,
+            deliveries: Vec::new(),
+            steps: Vec::new(),
+            flaws: Vec::new(),
+        };
+        assert_eq!(conclusion(&policy_free("ignore", Some("no_links"))), "ignore: no links");
+        assert_eq!(
+            conclusion(&policy_free("hold", Some("sending_disabled"))),
+            "hold until the configuration changes: sending disabled"
+        );
+    }
+}

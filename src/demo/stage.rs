@@ -1,0 +1,135 @@
+//! The stage: follows the journal, tells what happens, and knows when all has settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use render_signal_actors::kernel::journal::{Due, Hint, Journal, JournalError, Queue};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::ledger::Ledger;
+use super::narrator::{Line, Narrator};
+use crate::exit::Failure;
+use crate::journal::refused;
+use crate::output::{Output, Style, progress};
+
+/// Nothing has happened for this long: nothing will.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait between two looks; hints may be lost.
+const LOOK: Duration = Duration::from_millis(200);
+/// Events read at a time.
+const PAGE: usize = 500;
+
+/// Follows one journal.
+pub(crate) struct Stage {
+    journal: Arc<dyn Journal>,
+    hints: watch::Receiver<Hint>,
+    position: u64,
+    narrator: Narrator,
+    bar: ProgressBar,
+    /// What has become of every mail so far.
+    pub(crate) ledger: Ledger,
+    /// Where it is told.
+    pub(crate) out: Output,
+}
+
+impl Stage {
+    /// At the beginning of the journal.
+    pub(crate) fn new(journal: Arc<dyn Journal>, narrator: Narrator, out: Output) -> Self {
+        let hints = journal.hints();
+        let (ledger, bar) = (Ledger::default(), ProgressBar::hidden());
+        Self { journal, hints, position: 0, narrator, bar, ledger, out }
+    }
+
+    /// Shows a bar up to `mails` on a terminal.
+    pub(crate) fn count_to(&mut self, mails: usize) {
+        self.bar = progress(mails);
+    }
+
+    /// Tells what happens until `done` says so of the ledger and the kinds of events that
+    /// were just read; `false` when nothing has happened for too long.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or the output not be written.
+    pub(crate) async fn play(
+        &mut self,
+        mut done: impl FnMut(&Ledger, &[(String, String)]) -> bool,
+    ) -> Result<bool, Failure> {
+        let mut last = Instant::now();
+        loop {
+            self.hints.mark_unchanged();
+            let news = self.read().await?;
+            if done(&self.ledger, &news) && self.queues_are_empty().await? {
+                self.bar.finish_and_clear();
+                return Ok(true);
+            }
+            if !news.is_empty() {
+                last = Instant::now();
+            } else if last.elapsed() > PATIENCE {
+                self.bar.finish_and_clear();
+                return Ok(false);
+            }
+            // A hint, or time to look anyway.
+            drop(tokio::time::timeout(LOOK, self.hints.changed()).await);
+        }
+    }
+
+    /// Takes in and tells everything there is; returns `(kind, stream)` of each event.
+    async fn read(&mut self) -> Result<Vec<(String, String)>, Failure> {
+        let mut news = Vec::new();
+        loop {
+            let page = self
+                .journal
+                .read_log(self.position, PAGE)
+                .await
+                .map_err(|error: JournalError| refused(&error))?;
+            let Some(newest) = page.last() else { break };
+            self.position = newest.position;
+            for event in &page {
+                self.ledger.take(event);
+                if let Some(line) = self.narrator.tell(event, &self.ledger) {
+                    self.say(&line)?;
+                }
+                news.push((event.kind.clone(), event.stream.to_string()));
+            }
+        }
+        self.bar.set_position(u64::try_from(self.ledger.ended()).unwrap_or(u64::MAX));
+        Ok(news)
+    }
+
+    fn say(&mut self, line: &Line) -> Result<(), Failure> {
+        let text = format!(
+            "{}  {:<36}  {}",
+            self.out.styled(Style::Dim, &line.at),
+            line.who,
+            self.out.styled(line.style, &line.text)
+        );
+        self.line(&text)
+    }
+
+    /// A line of the demo's own.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        let out = &mut self.out;
+        self.bar.suspend(|| out.line(text))
+    }
+
+    /// The narrator, for times in the closing summary.
+    pub(crate) const fn narrator(&self) -> &Narrator {
+        &self.narrator
+    }
+
+    /// Whether nothing is left to send, copy or mark; dead letters stay.
+    async fn queues_are_empty(&self) -> Result<bool, Failure> {
+        for queue in [Queue::Offload, Queue::Deliver, Queue::Flag] {
+            let rows = self.journal.outbox(queue, PAGE).await.map_err(|error| refused(&error))?;
+            if rows.iter().any(|row| row.due != Due::Parked) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,453 @@
+//! The environment: one table of variables, read once at the start.
+//!
+//! Names, aliases and parsing are those of the reference system (its section 1). A start-up
+//! error lists everything that is missing or malformed at once.
+
+mod ephemeral;
+mod reader;
+pub(crate) mod variables;
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::urls::{IpNet, check_target};
+use render_signal_actors::mail::windows::parse_time_hhmm;
+use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
+use render_signal_actors::r2::worker::WorkerSettings;
+use render_signal_actors::webhook::sign::SigningKeys;
+use secrecy::SecretString;
+use url::Url;
+
+pub(crate) use self::ephemeral::ephemeral;
+use self::reader::Reader;
+pub(crate) use self::reader::SettingError;
+pub(crate) use self::variables::VARIABLES;
+use self::variables::{self as vars, Need, Variable};
+
+/// Everything the environment says. Secrets do not show in `Debug`.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// `FLASK_SECRET_KEY`.
+    pub(crate) secret_key: SecretString,
+    /// `TRIGGER_PAGE_PASSWORD`.
+    pub(crate) dashboard_password: SecretString,
+    /// `PROCESS_API_TOKEN`.
+    pub(crate) process_api_token: SecretString,
+    /// `MAKECOM_API_KEY`.
+    pub(crate) makecom_api_key: SecretString,
+    /// Where mails come from.
+    pub(crate) mail: MailSource,
+    /// `POLLER_LOCK_TTL_SECONDS`.
+    pub(crate) lock_ttl: Duration,
+    /// `BG_POLLER_LOCK_FILE`.
+    pub(crate) lock_file: PathBuf,
+    /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
+    pub(crate) signing_keys: Option<SigningKeys>,
+    /// The R2 Worker; `None` = links are delivered as they are.
+    pub(crate) r2: Option<WorkerSettings>,
+    /// Where things are kept.
+    pub(crate) storage: Storage,
+    /// `BIND`.
+    pub(crate) bind: IpAddr,
+    /// `PORT`.
+    pub(crate) port: u16,
+    /// `WORKER_NAME`.
+    pub(crate) worker_name: Option<String>,
+    /// What holds where the documents say nothing; `EGRESS_ALLOW_CIDRS` is here, too.
+    pub(crate) defaults: EnvDefaults,
+    /// What is unusual but no error; to be logged at the start.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Where mails come from.
+#[derive(Debug, Clone)]
+pub(crate) enum MailSource {
+    /// A mailbox on an IMAP server.
+    Imap(ImapSettings),
+    /// A folder with `new/`, `cur/` and `tmp/`.
+    Maildir(PathBuf),
+}
+
+/// Where things are kept. Commands that only look into the journal need no more than this.
+#[derive(Debug, Clone)]
+pub(crate) struct Storage {
+    /// `DATA_DIR`.
+    pub(crate) data_dir: PathBuf,
+    /// `CONFIG_DIR`.
+    pub(crate) config_dir: PathBuf,
+    /// `MAGIC_LINK_TOKENS_FILE`.
+    pub(crate) magic_links_file: PathBuf,
+    /// `JOURNAL_URL`: the file of the SQLite journal.
+    pub(crate) journal: PathBuf,
+    /// `ALLOW_EPHEMERAL_JOURNAL`.
+    pub(crate) allow_ephemeral_journal: bool,
+    /// `RENDER` is set: we run there.
+    pub(crate) render: bool,
+}
+
+impl Settings {
+    /// Reads everything the service needs.
+    ///
+    /// # Errors
+    /// Every variable that is missing or malformed.
+    pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingError>> {
+        let mut reader = Reader::new(&lookup);
+        let secret_key = reader.required_secret(&vars::FLASK_SECRET_KEY);
+        let dashboard_password = reader.required_secret(&vars::TRIGGER_PAGE_PASSWORD);
+        let mail = mail_source(&mut reader);
+        let process_api_token = reader.required_secret(&vars::PROCESS_API_TOKEN);
+        let webhook_url = reader.required(&vars::WEBHOOK_URL);
+        let makecom_api_key = reader.required_secret(&vars::MAKECOM_API_KEY);
+        let mut defaults = env_defaults(&mut reader, webhook_url);
+        let storage = storage(&mut reader);
+        let r2 = r2_worker(&mut reader, &defaults);
+        defaults.offload = r2.is_some();
+        let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
+        let settings = Self {
+            secret_key,
+            dashboard_password,
+            process_api_token,
+            makecom_api_key,
+            mail,
+            lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
+            lock_file,
+            signing_keys: signing_keys(&mut reader),
+            r2,
+            bind: bind(&mut reader),
+            port: reader.int(&vars::PORT),
+            worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),
+            storage,
+            defaults,
+            warnings: Vec::new(),
+        };
+        reader.choice(&vars::LOG_FORMAT);
+        for variable in VARIABLES.iter().filter(|variable| variable.need == Need::NoEffect) {
+            reader.note_without_effect(variable);
+        }
+        if reader.errors.is_empty() {
+            Ok(Self { warnings: reader.warnings, ..settings })
+        } else {
+            Err(reader.errors)
+        }
+    }
+}
+
+impl Storage {
+    /// Reads where things are kept; nothing is required.
+    ///
+    /// # Errors
+    /// Every variable of these that is malformed.
+    pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingError>> {
+        let mut reader = Reader::new(&lookup);
+        let storage = storage(&mut reader);
+        if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
+    }
+
+    /// Why the journal would be lost with the next deploy, unless that is accepted.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let folder = self.journal.parent().unwrap_or(&self.data_dir);
+        ephemeral(folder, self.render).filter(|_| !self.allow_ephemeral_journal)
+    }
+}
+
+/// Reads what decisions depend on, for commands that neither fetch nor send; nothing is
+/// required, so the default target may be empty.
+///
+/// # Errors
+/// Every variable of these that is malformed.
+pub(crate) fn defaults_from_env(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<EnvDefaults, Vec<SettingError>> {
+    let mut reader = Reader::new(&lookup);
+    let webhook_url = reader.text(&vars::WEBHOOK_URL);
+    let mut defaults = env_defaults(&mut reader, webhook_url);
+    defaults.offload = r2_worker(&mut reader, &defaults).is_some();
+    if reader.errors.is_empty() { Ok(defaults) } else { Err(reader.errors) }
+}
+
+/// The errors as one text, one line each.
+pub(crate) fn describe_errors(errors: &[SettingError]) -> String {
+    let mut text = format!("{} environment variable(s) are missing or malformed:", errors.len());
+    for error in errors {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {error}");
+    }
+    text
+}
+
+/// The table of variables as text, for the manual.
+pub(crate) fn describe_variables() -> String {
+    let mut text = String::new();
+    for variable in VARIABLES {
+        let need = match variable.need {
+            Need::Required => "required".to_owned(),
+            Need::RequiredForImap => "required for IMAP".to_owned(),
+            Need::Default("") => "optional".to_owned(),
+            Need::Default(default) => format!("default {default}"),
+            Need::NoEffect => "accepted, no effect".to_owned(),
+        };
+        let aliases = match variable.aliases {
+            [] => String::new(),
+            aliases => format!(" (or {})", aliases.join(", ")),
+        };
+        let kind = variable.kind.describe();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}{aliases}\n    {}\n    {kind}; {need}", variable.name, variable.meaning);
+    }
+    text
+}
+
+fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
+    let egress_allow = reader.parsed_list(&vars::EGRESS_ALLOW_CIDRS);
+    check_url(reader, &vars::WEBHOOK_URL, &webhook_url, &egress_allow);
+    let (time_start, time_end) = window(reader);
+    EnvDefaults {
+        zone: zone(reader),
+        senders: reader
+            .list(&vars::SENDER_OF_INTEREST_FOR_POLLING)
+            .into_iter()
+            .map(|sender| sender.to_lowercase())
+            .collect(),
+        active_days: days(reader),
+        active_start_hour: reader.int(&vars::POLLING_ACTIVE_START_HOUR),
+        active_end_hour: reader.int(&vars::POLLING_ACTIVE_END_HOUR),
+        interval: Duration::from_secs(reader.int(&vars::EMAIL_POLLING_INTERVAL_SECONDS)),
+        inactive_interval: Duration::from_secs(reader.int(&vars::POLLING_INACTIVE_CHECK_INTERVAL_SECONDS)),
+        background_tasks: background_tasks(reader),
+        disable_email_id_dedup: reader.switch(&vars::DISABLE_EMAIL_ID_DEDUP),
+        allow_without_links: reader.switch(&vars::ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS),
+        ssl_verify: reader.switch(&vars::WEBHOOK_SSL_VERIFY),
+        sending_enabled: reader.switch(&vars::WEBHOOK_SENDING_ENABLED),
+        time_start,
+        time_end,
+        webhook_url,
+        offload: false,
+        retention: Duration::from_secs(reader.int::<u64>(&vars::MAIL_RETENTION_DAYS).saturating_mul(86_400)),
+        egress_allow,
+    }
+}
+
+/// Whether a server may be contacted there; an empty address is not checked.
+fn check_url(reader: &mut Reader<'_>, variable: &Variable, url: &str, allow: &[IpNet]) {
+    if url.is_empty() {
+        return;
+    }
+    if let Err(why) = check_target(url, allow) {
+        reader.wrong(variable, why);
+    }
+}
+
+fn mail_source(reader: &mut Reader<'_>) -> MailSource {
+    let source = reader.text(&vars::MAIL_SOURCE);
+    if let Some(path) = source.strip_prefix("maildir:") {
+        if path.trim().is_empty() {
+            reader.wrong(&vars::MAIL_SOURCE, "the path after maildir: is missing");
+        }
+        return MailSource::Maildir(PathBuf::from(path.trim()));
+    }
+    if !source.eq_ignore_ascii_case("imap") {
+        reader.wrong(&vars::MAIL_SOURCE, format!("{source:?} is neither imap nor maildir:PATH"));
+    }
+    let user = reader.required(&vars::EMAIL_ADDRESS);
+    let password = reader.required_secret(&vars::EMAIL_PASSWORD);
+    let host = reader.required(&vars::IMAP_SERVER);
+    let port = reader.int(&vars::IMAP_PORT);
+    let security = imap_security(reader, &host, port);
+    let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let idle_refresh = reader.int(&vars::IMAP_IDLE_REFRESH_SECONDS);
+    MailSource::Imap(ImapSettings {
+        host,
+        port,
+        security,
+        user,
+        password,
+        ca_file,
+        mailbox: "INBOX".to_owned(),
+        idle_refresh: Duration::from_secs(idle_refresh),
+    })
+}
+
+fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity {
+    /// The standard port of IMAP without TLS from the first byte (RFC 8314 section 3.2).
+    const CLEAR: u16 = 143;
+    match reader.choice(&vars::IMAP_SECURITY).as_str() {
+        "tls" => return ImapSecurity::Tls,
+        "starttls" => return ImapSecurity::StartTls,
+        "plain" => {
+            if !host.is_empty() && !is_loopback(host) {
+                reader.wrong(
+                    &vars::IMAP_SECURITY,
+                    format!("plain would send the password unprotected to {host}; use tls or starttls"),
+                );
+            }
+            return ImapSecurity::Plain;
+        }
+        _ => {}
+    }
+    let unset = reader.set(&vars::IMAP_USE_SSL).is_none();
+    let tls = if unset && port == CLEAR { false } else { reader.switch(&vars::IMAP_USE_SSL) };
+    match (tls, is_loopback(host)) {
+        (true, _) => ImapSecurity::Tls,
+        (false, true) => ImapSecurity::Plain,
+        (false, false) => ImapSecurity::StartTls,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn background_tasks(reader: &mut Reader<'_>) -> bool {
+    let culprit = if reader.switch(&vars::DISABLE_BACKGROUND_TASKS) {
+        vars::DISABLE_BACKGROUND_TASKS.name
+    } else if !reader.switch(&vars::ENABLE_BACKGROUND_TASKS) {
+        vars::ENABLE_BACKGROUND_TASKS.name
+    } else {
+        return true;
+    };
+    reader.warnings.push(format!("this worker does not poll: {culprit} says so"));
+    false
+}
+
+fn zone(reader: &mut Reader<'_>) -> Tz {
+    let name = reader.text(&vars::POLLING_TIMEZONE);
+    if name.eq_ignore_ascii_case("utc") {
+        return Tz::UTC;
+    }
+    name.parse().unwrap_or_else(|_| {
+        reader.warnings.push(format!("POLLING_TIMEZONE: {name:?} is not a known time zone, UTC is used"));
+        Tz::UTC
+    })
+}
+
+fn days(reader: &mut Reader<'_>) -> Vec<u8> {
+    let members = reader.list(&vars::POLLING_ACTIVE_DAYS);
+    let mut days: Vec<u8> =
+        members.iter().filter_map(|day| day.parse().ok()).filter(|day| *day <= 6).collect();
+    if days.len() < members.len() {
+        reader
+            .warnings
+            .push("POLLING_ACTIVE_DAYS: what is not a day (0 = Monday to 6) is dropped".to_owned());
+    }
+    if days.is_empty() {
+        days = (0..=4).collect();
+    }
+    days.sort_unstable();
+    days.dedup();
+    days
+}
+
+fn window(reader: &mut Reader<'_>) -> (String, String) {
+    let mut bound = |variable: &Variable| {
+        let text = reader.text(variable);
+        if !text.is_empty() && parse_time_hhmm(&text).is_none() {
+            reader.wrong(variable, format!("{text:?} is not a time of day (HHhMM or HH:MM)"));
+        }
+        text
+    };
+    let (start, end) = (bound(&vars::WEBHOOKS_TIME_START), bound(&vars::WEBHOOKS_TIME_END));
+    if let (Some(start), Some(end)) = (parse_time_hhmm(&start), parse_time_hhmm(&end))
+        && start == end
+    {
+        reader.wrong(
+            &vars::WEBHOOKS_TIME_END,
+            "equal to WEBHOOKS_TIME_START, so that no webhook would ever be sent",
+        );
+    }
+    (start, end)
+}
+
+fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
+    let text = reader.text(&vars::WEBHOOK_SECRET);
+    if text.is_empty() {
+        return None;
+    }
+    SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
+}
+
+fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSettings> {
+    let mut address = |variable: &Variable| {
+        let text = reader.text(variable);
+        check_url(reader, variable, &text, &defaults.egress_allow);
+        Url::parse(&text).ok()
+    };
+    let endpoint = address(&vars::R2_FETCH_ENDPOINT);
+    let public_base_url = address(&vars::R2_PUBLIC_BASE_URL);
+    if !reader.switch(&vars::R2_FETCH_ENABLED) {
+        return None;
+    }
+    let token = reader.text(&vars::R2_FETCH_TOKEN);
+    for (missing, variable) in
+        [(endpoint.is_none(), vars::R2_FETCH_ENDPOINT), (token.is_empty(), vars::R2_FETCH_TOKEN)]
+    {
+        if missing {
+            reader.warnings.push(format!(
+                "R2_FETCH_ENABLED is on but {} is not set: links are delivered as they are",
+                variable.name
+            ));
+        }
+    }
+    let endpoint = endpoint.filter(|_| !token.is_empty())?;
+    let bucket = reader.text(&vars::R2_BUCKET_NAME);
+    Some(WorkerSettings { endpoint, token: token.into(), bucket, public_base_url })
+}
+
+fn storage(reader: &mut Reader<'_>) -> Storage {
+    let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
+    let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
+    let journal = journal(reader).unwrap_or_else(|| data_dir.join("render-signal.db"));
+    Storage {
+        magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
+            config_dir.join("magic_links.json")
+        }),
+        data_dir,
+        config_dir,
+        journal,
+        allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
+        render: !reader.text(&vars::RENDER).is_empty(),
+    }
+}
+
+fn journal(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    let url = reader.text(&vars::JOURNAL_URL);
+    if url.is_empty() {
+        return None;
+    }
+    let Some((scheme, path)) = url.split_once(':') else {
+        reader.wrong(&vars::JOURNAL_URL, "has no scheme; sqlite:PATH is expected");
+        return None;
+    };
+    if !scheme.eq_ignore_ascii_case("sqlite") {
+        // Only the scheme is shown: the rest may hold a password.
+        reader.wrong(&vars::JOURNAL_URL, format!("scheme {scheme:?} is not supported; sqlite:PATH is"));
+        return None;
+    }
+    // sqlite:data/x.db, sqlite:/data/x.db and sqlite:///data/x.db are all in use.
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() {
+        reader.wrong(&vars::JOURNAL_URL, "the path after sqlite: is missing");
+        return None;
+    }
+    Some(PathBuf::from(path))
+}
+
+fn bind(reader: &mut Reader<'_>) -> IpAddr {
+    let text = reader.text(&vars::BIND);
+    text.trim_matches(['[', ']']).parse().unwrap_or_else(|_| {
+        reader.wrong(&vars::BIND, format!("{text:?} is not an IP address"));
+        IpAddr::from([0, 0, 0, 0])
+    })
+}
+
+fn path_or(reader: &Reader<'_>, variable: &Variable, default: impl FnOnce() -> PathBuf) -> PathBuf {
+    let text = reader.text(variable);
+    if text.is_empty() { default() } else { PathBuf::from(text) }
+}
+
+#[cfg(test)]
+mod tests;

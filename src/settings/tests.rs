@@ -1,0 +1,347 @@
+use std::collections::HashMap;
+use std::path::Path;
+
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+/// The eight required variables, and these.
+fn env(more: &[(&str, &str)]) -> HashMap<String, String> {
+    let required = [
+        ("FLASK_SECRET_KEY", "s3cret-key"),
+        ("TRIGGER_PAGE_PASSWORD", "s3cret-password"),
+        ("EMAIL_ADDRESS", "me@example.fr"),
+        ("EMAIL_PASSWORD", "s3cret-mail"),
+        ("IMAP_SERVER", "imap.example.fr"),
+        ("PROCESS_API_TOKEN", "s3cret-token"),
+        ("WEBHOOK_URL", "https://hook.example.com/s3cret-path"),
+        ("MAKECOM_API_KEY", "s3cret-make"),
+    ];
+    required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn read(more: &[(&str, &str)]) -> Result<Settings, Vec<SettingError>> {
+    let env = env(more);
+    Settings::from_env(|name| env.get(name).cloned())
+}
+
+fn good(more: &[(&str, &str)]) -> Settings {
+    read(more).unwrap_or_else(|errors| panic!("{more:?}: {}", describe_errors(&errors)))
+}
+
+fn imap(settings: &Settings) -> &ImapSettings {
+    match &settings.mail {
+        MailSource::Imap(imap) => imap,
+        MailSource::Maildir(path) => panic!("a Maildir: {}", path.display()),
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_reference() {
+    let settings = good(&[]);
+    let defaults = EnvDefaults {
+        webhook_url: "https://hook.example.com/s3cret-path".to_owned(),
+        ..EnvDefaults::default()
+    };
+    assert_eq!(settings.defaults, defaults);
+    let imap = imap(&settings);
+    assert_eq!((imap.port, imap.security), (993, ImapSecurity::Tls));
+    assert_eq!((settings.port, settings.bind.to_string().as_str()), (8000, "0.0.0.0"));
+    assert_eq!(settings.lock_ttl.as_secs(), 30);
+    assert_eq!(settings.lock_file, Path::new("data/poller.lock"));
+    assert_eq!(settings.storage.journal, Path::new("data/render-signal.db"));
+    assert_eq!(settings.storage.magic_links_file, Path::new("debug/magic_links.json"));
+    assert!(settings.signing_keys.is_none() && settings.r2.is_none() && settings.warnings.is_empty());
+}
+
+#[test]
+fn everything_that_is_missing_or_malformed_is_listed_at_once() {
+    let errors = Settings::from_env(|name| match name {
+        "IMAP_PORT" => Some("many".to_owned()),
+        "EMAIL_PASSWORD" => Some("  ".to_owned()),
+        "EGRESS_ALLOW_CIDRS" => Some("10.0.0.0/8, nonsense".to_owned()),
+        "JOURNAL_URL" => Some("postgres://u:s3cret@h/db".to_owned()),
+        _ => None,
+    })
+    .unwrap_err();
+    let names: Vec<&str> = errors.iter().map(|error| error.name).collect();
+    assert_eq!(
+        names,
+        [
+            "FLASK_SECRET_KEY",
+            "TRIGGER_PAGE_PASSWORD",
+            "EMAIL_ADDRESS",
+            "EMAIL_PASSWORD",
+            "IMAP_SERVER",
+            "IMAP_PORT",
+            "PROCESS_API_TOKEN",
+            "WEBHOOK_URL",
+            "MAKECOM_API_KEY",
+            "EGRESS_ALLOW_CIDRS",
+            "JOURNAL_URL",
+        ]
+    );
+    let text = describe_errors(&errors);
+    assert_eq!(text.lines().count(), 1 + errors.len());
+    assert!(text.contains("IMAP_PORT: \"many\" is not a whole number; for example IMAP_PORT=993"));
+    assert!(text.contains("\"postgres\" is not supported") && !text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn each_malformed_value_is_one_error() {
+    let short = format!("whsec_{}", "A".repeat(20));
+    let bad = [
+        ("MAIL_SOURCE", "pop3"),
+        ("MAIL_SOURCE", "maildir:"),
+        ("IMAP_PORT", "0"),
+        ("IMAP_PORT", "99.5"),
+        ("IMAP_SECURITY", "ssl"),
+        ("IMAP_SECURITY", "plain"),
+        ("POLLING_ACTIVE_START_HOUR", "24"),
+        ("POLLING_ACTIVE_END_HOUR", "-1"),
+        ("EMAIL_POLLING_INTERVAL_SECONDS", "0"),
+        ("POLLING_INACTIVE_CHECK_INTERVAL_SECONDS", "x"),
+        ("POLLER_LOCK_TTL_SECONDS", "1"),
+        ("WEBHOOK_URL", "http://hook.example.com/x"),
+        ("WEBHOOK_URL", "https://127.0.0.1/x"),
+        ("WEBHOOK_URL", "hook.example.com"),
+        ("WEBHOOK_SECRET", "not base64!"),
+        ("WEBHOOK_SECRET", short.as_str()),
+        ("WEBHOOKS_TIME_START", "9h"),
+        ("WEBHOOK_TIME_END", "25:00"),
+        ("EGRESS_ALLOW_CIDRS", "10.0.0.0/33"),
+        ("R2_FETCH_ENDPOINT", "http://worker.example/x"),
+        ("JOURNAL_URL", "data/x.db"),
+        ("JOURNAL_URL", "sqlite:"),
+        ("MAIL_RETENTION_DAYS", "0"),
+        ("PORT", "65536"),
+        ("BIND", "everywhere"),
+        ("LOG_FORMAT", "xml"),
+        ("MAKE_SCENARIO_ID_RECADRAGE", "one"),
+        ("R2_LINKS_MAX_ENTRIES", "1e3"),
+    ];
+    for (name, value) in bad {
+        let errors = read(&[(name, value)]).unwrap_err();
+        assert_eq!(errors.len(), 1, "{name}={value}: {}", describe_errors(&errors));
+        assert!(VARIABLES.iter().any(|variable| {
+            variable.name == errors[0].name && (name == variable.name || variable.aliases.contains(&name))
+        }));
+        assert!(!errors[0].example.is_empty());
+    }
+    let equal = read(&[("WEBHOOKS_TIME_START", "9h00"), ("WEBHOOKS_TIME_END", "09:00")]).unwrap_err();
+    assert_eq!(equal[0].name, "WEBHOOKS_TIME_END");
+}
+
+#[test]
+fn switches_are_read_as_the_reference_reads_them() {
+    for (value, e, s) in [
+        ("1", true, true),
+        (" Yes ", true, true),
+        ("ON", true, true),
+        ("y", true, false),
+        ("", false, false),
+        ("enabled", false, false),
+        ("0", false, false),
+    ] {
+        let defaults = good(&[("WEBHOOK_SSL_VERIFY", value), ("WEBHOOK_SENDING_ENABLED", value)]).defaults;
+        assert_eq!((defaults.ssl_verify, defaults.sending_enabled), (e, s), "{value:?}");
+    }
+    let flags =
+        good(&[("DISABLE_EMAIL_ID_DEDUP", "true"), ("ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS", "on")]).defaults;
+    assert!(flags.disable_email_id_dedup && flags.allow_without_links);
+}
+
+#[test]
+fn the_poller_is_on_unless_it_is_switched_off_and_that_is_said() {
+    for (more, on) in [
+        (&[][..], true),
+        (&[("ENABLE_BACKGROUND_TASKS", "true")], true),
+        (&[("ENABLE_BACKGROUND_TASKS", "false")], false),
+        (&[("DISABLE_BACKGROUND_TASKS", "1")], false),
+        (&[("DISABLE_BACKGROUND_TASKS", "on")], true),
+        (&[("ENABLE_BACKGROUND_TASKS", "true"), ("DISABLE_BACKGROUND_TASKS", "yes")], false),
+    ] {
+        let settings = good(more);
+        assert_eq!(settings.defaults.background_tasks, on, "{more:?}");
+        assert_eq!(settings.warnings.is_empty(), on, "{more:?}");
+    }
+}
+
+#[test]
+fn protection_of_the_mailbox() {
+    use ImapSecurity::{Plain, StartTls, Tls};
+    let remote = "imap.example.fr";
+    for (host, more, expected) in [
+        (remote, &[][..], Tls),
+        (remote, &[("IMAP_PORT", "143")], StartTls),
+        (remote, &[("IMAP_PORT", "143"), ("IMAP_USE_SSL", "true")], Tls),
+        (remote, &[("IMAP_USE_SSL", "false")], StartTls),
+        (remote, &[("IMAP_USE_SSL", "no"), ("IMAP_SECURITY", "TLS")], Tls),
+        ("127.0.0.1", &[("IMAP_USE_SSL", "false")], Plain),
+        ("localhost", &[("IMAP_USE_SSL", "0"), ("IMAP_PORT", "10143")], Plain),
+        ("::1", &[("IMAP_SECURITY", "plain")], Plain),
+        ("127.0.0.1", &[("IMAP_SECURITY", "starttls")], StartTls),
+        ("127.0.0.1", &[], Tls),
+    ] {
+        let mut more = more.to_vec();
+        more.push(("IMAP_SERVER", host));
+        assert_eq!(imap(&good(&more)).security, expected, "{more:?}");
+    }
+}
+
+#[test]
+fn a_maildir_needs_no_imap() {
+    let env: HashMap<String, String> = env(&[("MAIL_SOURCE", "maildir:/var/mail/me")])
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("EMAIL_") && name != "IMAP_SERVER")
+        .collect();
+    let settings = Settings::from_env(|name| env.get(name).cloned()).unwrap();
+    assert!(matches!(settings.mail, MailSource::Maildir(path) if path == Path::new("/var/mail/me")));
+}
+
+#[test]
+fn aliases_stand_in_for_unset_and_blank_names() {
+    let settings = good(&[
+        ("TRIGGER_PAGE_PASSWORD", " "),
+        ("DASHBOARD_PASSWORD", "other"),
+        ("WEBHOOKS_TIME_START", ""),
+        ("WEBHOOK_TIME_START", " 9h00 "),
+        ("WEBHOOKS_TIME_END", "18:00"),
+        ("WEBHOOK_TIME_END", "19:00"),
+    ]);
+    assert_eq!(settings.dashboard_password.expose_secret(), "other");
+    assert_eq!(settings.defaults.time_start, "9h00");
+    assert_eq!(settings.defaults.time_end, "18:00");
+}
+
+#[test]
+fn schedule_senders_and_zone() {
+    let settings = good(&[
+        ("SENDER_OF_INTEREST_FOR_POLLING", " A@B.fr,, c@d.org "),
+        ("POLLING_TIMEZONE", "utc"),
+        ("POLLING_ACTIVE_DAYS", "6, x, 0,7"),
+        ("POLLING_ACTIVE_START_HOUR", " 07 "),
+        ("POLLING_ACTIVE_END_HOUR", "1_9"),
+        ("EMAIL_POLLING_INTERVAL_SECONDS", "5"),
+        ("POLLING_INACTIVE_CHECK_INTERVAL_SECONDS", ""),
+    ]);
+    let defaults = &settings.defaults;
+    assert_eq!(defaults.senders, ["a@b.fr", "c@d.org"]);
+    assert_eq!(defaults.zone, Tz::UTC);
+    assert_eq!(defaults.active_days, [0, 6]);
+    assert_eq!((defaults.active_start_hour, defaults.active_end_hour), (7, 19));
+    assert_eq!((defaults.interval.as_secs(), defaults.inactive_interval.as_secs()), (5, 600));
+    assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
+    let unknown = good(&[("POLLING_TIMEZONE", "Paris"), ("POLLING_ACTIVE_DAYS", "9")]);
+    assert_eq!((unknown.defaults.zone, unknown.warnings.len()), (Tz::UTC, 2));
+    assert_eq!(unknown.defaults.active_days, [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn targets_in_named_networks_may_be_plain() {
+    let settings =
+        good(&[("WEBHOOK_URL", "http://127.0.0.1:9000/x"), ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8,::1/128")]);
+    assert_eq!(settings.defaults.egress_allow.len(), 2);
+}
+
+#[test]
+fn signing_and_offload() {
+    let key = format!("whsec_{}", "A".repeat(32));
+    for (secrets, signed) in [
+        (key.clone(), true),
+        (format!("{key} {key}"), true),
+        (format!("{key},{key}"), true),
+        (" ".to_owned(), false),
+    ] {
+        assert_eq!(good(&[("WEBHOOK_SECRET", &secrets)]).signing_keys.is_some(), signed);
+    }
+    assert_eq!(read(&[("WEBHOOK_SECRET", &format!("{key},{key},{key}"))]).unwrap_err().len(), 1);
+
+    let endpoint = ("R2_FETCH_ENDPOINT", "https://worker.example");
+    let on = [("R2_FETCH_ENABLED", "on"), endpoint, ("R2_FETCH_TOKEN", "t"), ("R2_BUCKET_NAME", "b")];
+    let settings = good(&on);
+    assert!(settings.defaults.offload);
+    assert_eq!(settings.r2.unwrap().bucket, "b");
+    for incomplete in [&on[..1], &on[..2]] {
+        let settings = good(incomplete);
+        assert!(!settings.defaults.offload && !settings.warnings.is_empty(), "{incomplete:?}");
+    }
+    assert!(!good(&on[1..]).defaults.offload);
+    let env = env(&on);
+    assert!(defaults_from_env(|name| env.get(name).cloned()).unwrap().offload);
+}
+
+#[test]
+fn places() {
+    let settings = good(&[
+        ("DATA_DIR", "/d"),
+        ("CONFIG_DIR", "/c"),
+        ("ALLOW_EPHEMERAL_JOURNAL", "1"),
+        ("RENDER", "true"),
+        ("MAIL_RETENTION_DAYS", "2"),
+        ("WORKER_NAME", "w"),
+    ]);
+    assert_eq!(settings.lock_file, Path::new("/d/poller.lock"));
+    let storage = &settings.storage;
+    assert_eq!(storage.journal, Path::new("/d/render-signal.db"));
+    assert_eq!(storage.magic_links_file, Path::new("/c/magic_links.json"));
+    assert!(storage.allow_ephemeral_journal && storage.render && storage.refusal().is_none());
+    assert_eq!(settings.defaults.retention.as_secs(), 2 * 86_400);
+    for (url, path) in [("sqlite:x.db", "x.db"), ("sqlite:/x.db", "/x.db"), ("sqlite:///x.db", "/x.db")] {
+        let storage = Storage::from_env(|name| (name == "JOURNAL_URL").then(|| url.to_owned())).unwrap();
+        assert_eq!(storage.journal, Path::new(path), "{url}");
+    }
+    let wiped = Storage::from_env(|name| match name {
+        "RENDER" => Some("true".to_owned()),
+        "DATA_DIR" => Some("/no-such-folder".to_owned()),
+        _ => None,
+    });
+    assert!(wiped.unwrap().refusal().is_some());
+    let explicit = [("BG_POLLER_LOCK_FILE", "/l"), ("MAGIC_LINK_TOKENS_FILE", "/m")];
+    let settings = good(&explicit);
+    assert_eq!(
+        (settings.lock_file.as_path(), settings.storage.magic_links_file.as_path()),
+        (Path::new("/l"), Path::new("/m"))
+    );
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXM=";
+    let settings = good(&[
+        ("WEBHOOK_SECRET", key),
+        ("R2_FETCH_ENABLED", "1"),
+        ("R2_FETCH_ENDPOINT", "https://worker.example"),
+        ("R2_FETCH_TOKEN", "s3cret-r2"),
+    ]);
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("s3cret") && !shown.contains(key), "{shown}");
+}
+
+#[test]
+fn the_table_is_complete_and_shown() {
+    let text = describe_variables();
+    let mut names: Vec<&str> = VARIABLES
+        .iter()
+        .flat_map(|variable| std::iter::once(variable.name).chain(variable.aliases.iter().copied()))
+        .collect();
+    assert!(names.iter().all(|name| text.contains(name)));
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count, "a name stands for one variable");
+    for variable in VARIABLES {
+        // A default that its own reading refuses would be an error at every start.
+        if let Need::Default(default) = variable.need
+            && !default.is_empty()
+        {
+            assert!(read(&[(variable.name, default)]).is_ok(), "{}", variable.name);
+        }
+        // A blank value counts as unset, except for switches, where it is off.
+        if matches!(variable.need, Need::Default(_) | Need::NoEffect) {
+            let blank = read(&[(variable.name, " ")]);
+            assert!(blank.is_ok(), "{}: {blank:?}", variable.name);
+        }
+        assert!(!variable.kind.describe().is_empty() && !variable.example.is_empty());
+    }
+}

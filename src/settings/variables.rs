@@ -1,0 +1,212 @@
+//! Every environment variable the program knows, in one table (reference section 1).
+//!
+//! `--help`, the documentation, the start-up errors and the reading itself all use this
+//! table, so a default or an alias is written down once.
+
+/// Words that switch something on.
+pub(crate) const ON_E: &[&str] = &["1", "true", "yes", "y", "on"];
+/// The same without `y`.
+pub(crate) const ON_S: &[&str] = &["1", "true", "yes", "on"];
+/// The words of `DISABLE_BACKGROUND_TASKS`.
+pub(crate) const ON_DISABLE: &[&str] = &["1", "true", "yes"];
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// Any text; never shown.
+    Secret,
+    /// On for one of these words, off for any other value, the empty one included.
+    Switch(&'static [&'static str]),
+    /// A whole number within bounds, both inclusive.
+    Int(i64, i64),
+    /// Texts separated by commas.
+    List,
+    /// Weekdays separated by commas, 0 = Monday; anything else in the list is dropped.
+    Days,
+    /// One of these words, in any case.
+    Choice(&'static [&'static str]),
+    /// A path.
+    Path,
+    /// An address of a server; a capability, so never shown.
+    Url,
+    /// The name of a time zone; an unknown one is UTC.
+    Zone,
+    /// A time of day, `HHhMM` or `HH:MM`.
+    Time,
+    /// Networks in CIDR notation, separated by commas.
+    Networks,
+}
+
+impl Kind {
+    /// The kind in the words of a manual.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Secret => "secret".to_owned(),
+            Self::Switch(on) => format!("switch: {} = on, anything else = off", on.join("|")),
+            Self::Int(min, max) => format!("number, {min} to {max}"),
+            Self::List => "list, separated by commas".to_owned(),
+            Self::Days => "days 0 to 6, separated by commas, 0 = Monday".to_owned(),
+            Self::Choice(words) => words.join("|"),
+            Self::Path => "path".to_owned(),
+            Self::Url => "address".to_owned(),
+            Self::Zone => "IANA time zone".to_owned(),
+            Self::Time => "time of day, HHhMM or HH:MM".to_owned(),
+            Self::Networks => "networks (CIDR), separated by commas".to_owned(),
+        }
+    }
+}
+
+/// Whether a variable has to be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The service does not start without it.
+    Required,
+    /// Required, unless mails come from a Maildir.
+    RequiredForImap,
+    /// Without it, this holds; empty = nothing. A blank value counts as unset, except for
+    /// switches.
+    Default(&'static str),
+    /// Known to the reference system; accepted, checked, and without effect here.
+    NoEffect,
+}
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Names that are read when the first one is unset or blank.
+    pub(crate) aliases: &'static [&'static str],
+    /// What a value looks like.
+    pub(crate) kind: Kind,
+    /// Whether it has to be set.
+    pub(crate) need: Need,
+    /// A good value, for error messages and manuals.
+    pub(crate) example: &'static str,
+    /// What it does.
+    pub(crate) meaning: &'static str,
+}
+
+macro_rules! variables {
+    ($( $name:ident $(or $alias:literal)* : $kind:expr, $need:expr, $example:literal, $meaning:literal; )*) => {
+        $(
+            pub(crate) const $name: Variable = Variable {
+                name: stringify!($name),
+                aliases: &[$($alias),*],
+                kind: $kind,
+                need: $need,
+                example: $example,
+                meaning: $meaning,
+            };
+        )*
+        /// Every variable, in the order of the manual.
+        pub(crate) const VARIABLES: &[Variable] = &[$($name),*];
+    };
+}
+
+use Kind::{Choice, Days, Int, List, Networks, Path, Secret, Switch, Text, Time, Url, Zone};
+use Need::{Default, NoEffect, Required, RequiredForImap};
+
+const DAY: i64 = 86_400;
+const MANY: i64 = i64::MAX;
+
+variables! {
+    // Required at start-up.
+    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sessions and sign-in links";
+    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard";
+    EMAIL_ADDRESS: Text, RequiredForImap, "me@example.fr", "user name at the IMAP server";
+    EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server";
+    IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
+    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API";
+    WEBHOOK_URL: Url, Required, "https://hook.eu2.make.com/…", "default target of webhooks, unless webhook_config names one";
+    MAKECOM_API_KEY: Secret, Required, "a Make.com API token", "API key of Make.com";
+
+    // Where mails come from.
+    MAIL_SOURCE: Text, Default("imap"), "maildir:/var/mail/me", "imap, or maildir:PATH";
+    IMAP_PORT: Int(1, 65_535), Default("993"), "993", "port of the IMAP server";
+    IMAP_USE_SSL: Switch(ON_E), Default("true"), "true", "TLS from the first byte; off = STARTTLS, or plain for a loopback host";
+    IMAP_SECURITY: Choice(&["tls", "starttls", "plain"]), Default(""), "tls", "how the connection is protected; unset = as IMAP_USE_SSL and the port say; plain for loopback hosts only";
+    IMAP_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "further certificate authorities for the IMAP server (PEM)";
+    IMAP_IDLE_REFRESH_SECONDS: Int(1, 1680), Default("120"), "60", "how long the server may be silent while it watches for new mail (IDLE) before the connection is tested; a dead one is noticed 30 s later at the latest";
+
+    // When it looks, and for whom.
+    ENABLE_BACKGROUND_TASKS: Switch(ON_E), Default("true"), "true", "this worker may poll";
+    DISABLE_BACKGROUND_TASKS: Switch(ON_DISABLE), Default("false"), "1", "this worker never polls";
+    SENDER_OF_INTEREST_FOR_POLLING: List, Default(""), "a@example.fr,b@example.fr", "senders whose mails count, unless polling_config names some; none = all";
+    POLLING_TIMEZONE: Zone, Default("Europe/Paris"), "Europe/Paris", "zone of schedules, windows and days";
+    POLLING_ACTIVE_START_HOUR: Int(0, 23), Default("9"), "9", "first hour of polling, unless polling_config says";
+    POLLING_ACTIVE_END_HOUR: Int(0, 24), Default("23"), "23", "first hour without polling, unless polling_config says";
+    POLLING_ACTIVE_DAYS: Days, Default("0,1,2,3,4"), "0,1,2,3,4", "days of polling, unless polling_config says";
+    EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
+    POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";
+    POLLER_LOCK_TTL_SECONDS: Int(3, 3_600), Default("30"), "30", "how long the polling lease outlives its last renewal";
+    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease; unset = DATA_DIR/poller.lock";
+    DISABLE_EMAIL_ID_DEDUP: Switch(ON_E), Default("false"), "false", "admit a mail again that was admitted before, unless runtime_flags says";
+
+    // What is sent, and when.
+    WEBHOOK_SECRET: Secret, Default(""), "whsec_ and 32 random bytes in base64", "signs webhooks (Standard Webhooks); two, separated by a blank or a comma, while rotating: the new one first";
+    WEBHOOK_SENDING_ENABLED: Switch(ON_S), Default("true"), "true", "off = mails are held, unless webhook_config says";
+    WEBHOOK_SSL_VERIFY: Switch(ON_E), Default("true"), "true", "certificates of targets are checked, unless webhook_config says";
+    WEBHOOKS_TIME_START or "WEBHOOK_TIME_START": Time, Default(""), "9h00", "start of the delivery window, unless webhook_config says";
+    WEBHOOKS_TIME_END or "WEBHOOK_TIME_END": Time, Default(""), "18h00", "end of the delivery window, unless webhook_config says";
+    ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS: Switch(ON_E), Default("false"), "false", "deliver mails without links, too, unless runtime_flags says";
+    EGRESS_ALLOW_CIDRS: Networks, Default(""), "127.0.0.0/8,10.0.0.0/8", "private or loopback networks that targets may lie in, http:// included";
+
+    // Copies of linked files.
+    R2_FETCH_ENABLED: Switch(ON_S), Default("false"), "true", "linked files go through the R2 Worker";
+    R2_FETCH_ENDPOINT: Url, Default(""), "https://r2-fetch.example.workers.dev", "address of the R2 Worker";
+    R2_FETCH_TOKEN: Secret, Default(""), "a long random text", "token of the R2 Worker";
+    R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket, told to the R2 Worker";
+    R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; unset = anywhere reachable by https";
+
+    // Where things are kept.
+    DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
+    CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
+    MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
+    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal; unset = sqlite:DATA_DIR/render-signal.db";
+    ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
+    MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
+
+    // The process.
+    PORT: Int(0, 65_535), Default("8000"), "8000", "port of the HTTP server; 0 = any free one";
+    BIND: Text, Default("0.0.0.0"), "127.0.0.1", "address of the HTTP server";
+    WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
+    LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";
+    LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
+    RENDER: Text, Default(""), "true", "set by Render: several containers and a disk that a deploy wipes are possible";
+
+    // Known, without effect.
+    TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, NoEffect, "admin", "user name of the dashboard";
+    ENABLE_SUBJECT_GROUP_DEDUP: Switch(ON_E), NoEffect, "true", "scopes subject groups by month";
+    RENDER_API_KEY: Secret, NoEffect, "rnd_…", "deploys through Render";
+    RENDER_SERVICE_ID: Text, NoEffect, "srv-…", "deploys through Render";
+    RENDER_DEPLOY_CLEAR_CACHE: Text, NoEffect, "do_not_clear", "deploys through Render";
+    RENDER_DEPLOY_HOOK_URL: Secret, NoEffect, "https://api.render.com/deploy/…", "deploys through Render";
+    RESTART_CMD: Text, NoEffect, "systemctl restart render-signal", "restart from the dashboard";
+    DEPLOY_CMD: Text, NoEffect, "systemctl reload render-signal", "deploy from the dashboard";
+    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, MANY), NoEffect, "7448207", "Make.com scenario";
+    MAKE_SCENARIO_ID_RECADRAGE: Int(0, MANY), NoEffect, "6649843", "Make.com scenario";
+    MAKE_WEBHOOK_CONTROL_URL: Secret, NoEffect, "https://hook.eu2.make.com/…", "Make.com scenarios by webhook";
+    MAKE_WEBHOOK_API_KEY: Secret, NoEffect, "a key", "Make.com scenarios by webhook";
+    MAKE_API_HOST: Text, NoEffect, "eu1.make.com", "Make.com API";
+    MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
+    MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
+    REDIS_URL: Secret, NoEffect, "redis://…", "configuration store and journal in Redis";
+    CONFIG_STORE_MODE: Text, NoEffect, "redis_first", "order of the configuration stores";
+    CONFIG_STORE_REDIS_PREFIX: Text, NoEffect, "r:ss:config:", "keys of the configuration in Redis";
+    CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), NoEffect, "false", "configuration not from Redis";
+    EXTERNAL_CONFIG_BASE_URL: Secret, NoEffect, "https://config.example.fr", "configuration from a PHP host";
+    CONFIG_API_TOKEN: Secret, NoEffect, "a long random text", "configuration from a PHP host";
+    MAGIC_LINK_TTL_SECONDS: Int(0, MANY), NoEffect, "900", "life of a sign-in link";
+    WEBHOOK_LINKS_FILE: Path, NoEffect, "deployment/data/webhook_links.json", "list of copied files";
+    R2_LINKS_MAX_ENTRIES: Int(0, MANY), NoEffect, "1000", "length of the list of copied files";
+    PROCESSED_EMAIL_IDS_REDIS_KEY: Text, NoEffect, "r:ss:processed_email_ids:v1", "mails known to the reference system";
+    PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
+    SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";
+    SUBJECT_GROUP_TTL_SECONDS: Int(0, MANY), NoEffect, "0", "subject groups known to the reference system";
+    CORS_ALLOWED_ORIGINS: List, NoEffect, "https://example.fr", "origins that may call the test API";
+    TEST_API_KEY: Secret, NoEffect, "a long random text", "key of the test API";
+}

@@ -1,0 +1,112 @@
+//! From settings to the parts of a system: which adapter stands behind which port.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use render_signal_actors::config::load::load;
+use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::guardian::Restarts;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::lock::file::FileLease;
+use render_signal_actors::poller::imap::ImapSource;
+use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
+use render_signal_actors::poller::source;
+use render_signal_actors::r2::worker::WorkerClient;
+use render_signal_actors::r2::{Copied, Job, LinkStore};
+use render_signal_actors::system::Parts;
+use render_signal_actors::webhook::lanes::Limits;
+use render_signal_actors::webhook::port::GuardedReceiver;
+
+use crate::exit::Failure;
+use crate::settings::{MailSource, Settings, Storage};
+
+/// Everything a system is made of.
+///
+/// # Errors
+/// When a part cannot be set up, with what to change.
+pub(crate) async fn parts(
+    settings: &Settings,
+    journal: Arc<dyn Journal>,
+    world: &World,
+) -> Result<Parts, Failure> {
+    let documents = Arc::new(documents(&settings.storage));
+    let defaults = Arc::new(settings.defaults.clone());
+    let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
+    let worker = worker_name(settings, world);
+    let egress = egress(settings);
+    let for_all = world.clone();
+    Ok(Parts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        worlds: Arc::new(move |_| for_all.clone()),
+        journal,
+        policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
+        lease: Arc::new(FileLease::new(settings.lock_file.clone(), worker.clone(), settings.storage.render)),
+        lease_ttl: settings.lock_ttl,
+        source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
+        links: links(settings, &egress, world)?,
+        receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
+        keys: settings.signing_keys.clone(),
+        limits: Limits::default(),
+        restarts: Restarts::default(),
+        defaults,
+        documents,
+        worker,
+    })
+}
+
+/// Where the configuration documents are.
+pub(crate) fn documents(storage: &Storage) -> FileStore {
+    FileStore::new(storage.config_dir.clone(), Some(storage.magic_links_file.clone()))
+}
+
+/// Where requests may go.
+pub(crate) fn egress(settings: &Settings) -> EgressPolicy {
+    EgressPolicy::new(settings.defaults.egress_allow.clone())
+}
+
+/// The mailbox.
+pub(crate) fn mail_source(mail: &MailSource) -> Arc<dyn source::MailSource> {
+    match mail {
+        MailSource::Maildir(path) => Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() })),
+        MailSource::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
+    }
+}
+
+fn links(settings: &Settings, egress: &EgressPolicy, world: &World) -> Result<Arc<dyn LinkStore>, Failure> {
+    let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoWorker)) };
+    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+    Ok(Arc::new(WorkerClient::new(r2.clone(), Arc::new(http), world.clone())))
+}
+
+fn no_client(error: render_signal_actors::egress::EgressError) -> Failure {
+    Failure::found(error.to_string())
+}
+
+/// Without a Worker no mail is routed through the offload; a mail that was, before the Worker
+/// was removed from the configuration, goes on with its source links.
+struct NoWorker;
+
+#[async_trait]
+impl LinkStore for NoWorker {
+    async fn offload(&self, _: Job) -> Result<Copied, String> {
+        Err("no R2 Worker is configured".to_owned())
+    }
+}
+
+/// `<host>/<pid>/<start id>`: unique over restarts, and readable.
+fn worker_name(settings: &Settings, world: &World) -> String {
+    let host = settings.worker_name.clone().unwrap_or_else(|| {
+        std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map(|name| name.trim().to_owned())
+            .ok()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "worker".to_owned())
+    });
+    let start = world.ids.next().simple().to_string();
+    // The last digits of a version 7 id are its random part.
+    let start = start.get(start.len().saturating_sub(8)..).unwrap_or_default();
+    format!("{host}/{}/{start}", std::process::id())
+}
