@@ -69,6 +69,9 @@ impl Visit<'_> {
     /// What ends the visit. Trouble with single mails does not.
     pub(super) async fn take_in(&mut self, session: &mut dyn Session) -> Result<(), End> {
         let now = Instant::now();
+        // An admission without an answer may have been one: such a mail waits no longer.
+        let board = self.board;
+        self.troubles.retain(|item| board.waits(item));
         let (alone, together): (Vec<Candidate>, Vec<Candidate>) =
             self.board.waiting().into_iter().partition(|mail| self.troubles.retry_at(&mail.item).is_some());
         let done = self.take_in_together(session, &together).await;
@@ -204,6 +207,11 @@ impl Visit<'_> {
         let mut left: BTreeMap<String, Candidate> =
             ours.into_iter().map(|mail| (mail.item.clone(), mail)).collect();
         let loaded = self.load(session, &wanted, &mut left, admissions, tally).await;
+        if loaded.is_ok() {
+            for item in left.keys() {
+                self.troubles.failed(item, "the source did not say what became of it", Instant::now());
+            }
+        }
         if let Err(End::Failed(error)) = &loaded {
             // One of those that were asked for first may be what broke it: they are tried
             // again one by one, after the others.

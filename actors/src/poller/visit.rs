@@ -1,6 +1,5 @@
 //! One connection to the mailbox, from opening it to losing it.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +27,9 @@ const LAST_FLAGS: Duration = Duration::from_secs(2);
 const SINCE_SLACK: chrono::Duration = chrono::Duration::days(1);
 /// A sweep never comes sooner than this after the one before, whatever the policy says.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Every turn of the loop waits at least this long, so that it can never spin.
+const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// How a visit ended.
 #[derive(Debug)]
@@ -153,9 +155,8 @@ impl<'a> Visit<'a> {
             let sweep_at = swept_at + interval;
             let due = self.troubles.next().map_or(sweep_at, |retry_at| retry_at.min(sweep_at));
             self.board.phase(Phase::Watching, None, self.deps.world.now());
-            let max = due.saturating_duration_since(Instant::now());
-            let wake = if max.is_zero() { Some(Wake::Elapsed) } else { self.wait(session, max).await? };
-            match wake {
+            let max = due.saturating_duration_since(Instant::now()).max(MIN_WAIT);
+            match self.wait(session, max).await? {
                 Some(Wake::Changed) => {
                     let newer = Scope { above: self.high, unseen: false, since: None };
                     self.sweep(session, &newer).await?;
@@ -237,11 +238,6 @@ impl<'a> Visit<'a> {
     async fn sweep(&mut self, session: &mut dyn Session, scope: &Scope) -> Result<(), End> {
         let listed = self.ask("listing the mails", session.list(scope)).await?;
         self.high = listed.iter().map(|mail| mail.uid).fold(self.high, u64::max);
-        if scope.unseen {
-            let there: BTreeSet<&str> = listed.iter().map(|mail| mail.item.as_str()).collect();
-            let board = self.board;
-            self.troubles.retain(|item| there.contains(item) || board.waits(item));
-        }
         let views = self.deps.journal.views();
         let mailbox = self.deps.source.mailbox();
         let unknown = cursor::unknown(&views, mailbox, self.opened.validity, listed)

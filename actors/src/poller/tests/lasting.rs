@@ -242,3 +242,22 @@ async fn a_restarted_actor_goes_on_under_the_same_lease_and_alone() {
     assert_eq!(rig.received().await, ["one", "two"]);
     assert_eq!(rig.mailbox.server().loads, [1, 2], "the old keeper is gone");
 }
+
+#[actix_rt::test]
+async fn a_mail_in_trouble_that_was_admitted_after_all_is_left_alone() {
+    let rig = Rig::start();
+    rig.grant().await;
+    pass(1.0).await;
+    // The answer comes after the deadline of the port: nobody knows, and it was taken in.
+    rig.answers.lock().unwrap().takes = Duration::from_millis(30_500);
+    rig.mailbox.arrive("late");
+    pass(120.0).await;
+    assert_eq!(rig.received().await, ["late"]);
+    rig.answers.lock().unwrap().takes = Duration::ZERO;
+    let begun = Instant::now();
+    pass(3_600.0).await;
+    assert!(begun.elapsed() < Duration::from_secs(3_601), "time passes: nothing spins");
+    let status = rig.status().await;
+    assert_eq!((status.phase.as_str(), status.lag_mails, status.reason), ("watching", 0, None));
+    assert!(rig.mailbox.server().loads.len() <= 4, "{:?}", rig.mailbox.server().loads);
+}
