@@ -2,7 +2,8 @@
 //! wire, all on loopback and started by the tests themselves. One module per capability.
 //!
 //! Needed: Dovecot (Debian package `dovecot-imapd`), and for `signature` Node.js with npm
-//! and Python with pip. Nothing is skipped when one of them is missing.
+//! and Python with pip, for `php_config` PHP (`php-cli`). Nothing is skipped when one of
+//! them is missing.
 //!
 //! ```text
 //! cargo nextest run --test suite                 all of it
@@ -31,6 +32,7 @@ mod journal_file;
 mod lease;
 mod mailbox;
 mod malformed;
+mod php_config;
 mod receiver_failures;
 mod signature;
 mod wire;
