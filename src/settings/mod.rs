@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
@@ -79,6 +80,8 @@ pub(crate) struct Storage {
     pub(crate) data_dir: PathBuf,
     /// `CONFIG_DIR`.
     pub(crate) config_dir: PathBuf,
+    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = documents are files only.
+    pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
     /// `JOURNAL_URL`: the file of the SQLite journal.
@@ -402,6 +405,7 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
     let journal = journal(reader).unwrap_or_else(|| data_dir.join("render-signal.db"));
     Storage {
+        php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
         }),
@@ -411,6 +415,32 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
     }
+}
+
+fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
+    let base = reader.text(&vars::EXTERNAL_CONFIG_BASE_URL);
+    let token = reader.text(&vars::CONFIG_API_TOKEN);
+    // Malformed networks are reported where they are read for good.
+    let allow: Vec<IpNet> =
+        reader.list(&vars::EGRESS_ALLOW_CIDRS).iter().filter_map(|member| member.parse().ok()).collect();
+    check_url(reader, &vars::EXTERNAL_CONFIG_BASE_URL, &base, &allow);
+    if base.is_empty() || token.is_empty() {
+        if base.is_empty() != token.is_empty() {
+            reader.warnings.push(
+                "of EXTERNAL_CONFIG_BASE_URL and CONFIG_API_TOKEN only one is set: documents are files only"
+                    .to_owned(),
+            );
+        }
+        return None;
+    }
+    let settings = PhpSettings::new(&base, token.into());
+    if settings.is_none() {
+        reader.wrong(
+            &vars::EXTERNAL_CONFIG_BASE_URL,
+            "is not an address, or the token is not one line of ASCII",
+        );
+    }
+    settings
 }
 
 fn journal(reader: &mut Reader<'_>) -> Option<PathBuf> {

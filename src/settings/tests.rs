@@ -111,6 +111,9 @@ fn each_malformed_value_is_one_error() {
         ("WEBHOOK_TIME_END", "25:00"),
         ("EGRESS_ALLOW_CIDRS", "10.0.0.0/33"),
         ("R2_FETCH_ENDPOINT", "http://worker.example/x"),
+        ("EXTERNAL_CONFIG_BASE_URL", "http://config.example"),
+        ("EXTERNAL_CONFIG_BASE_URL", "https://10.0.0.1"),
+        ("EXTERNAL_CONFIG_BASE_URL", "config.example"),
         ("JOURNAL_URL", "data/x.db"),
         ("JOURNAL_URL", "sqlite:"),
         ("MAIL_RETENTION_DAYS", "0"),
@@ -306,6 +309,24 @@ fn places() {
 }
 
 #[test]
+fn a_host_of_documents_needs_its_address_and_its_token() {
+    let both = [("EXTERNAL_CONFIG_BASE_URL", "https://config.example"), ("CONFIG_API_TOKEN", "s3cret")];
+    let settings = good(&both);
+    assert_eq!(settings.storage.php.as_ref().unwrap().host(), "config.example");
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    for one in both {
+        let settings = good(&[one]);
+        assert!(settings.storage.php.is_none());
+        assert!(settings.warnings.iter().any(|warning| warning.contains("only one is set")), "{one:?}");
+    }
+    let split = [both[0], ("CONFIG_API_TOKEN", "a\nb")];
+    assert_eq!(read(&split).unwrap_err().len(), 1);
+    let local =
+        [("EXTERNAL_CONFIG_BASE_URL", "http://10.0.0.1"), both[1], ("EGRESS_ALLOW_CIDRS", "10.0.0.0/8")];
+    assert!(good(&local).storage.php.is_some());
+}
+
+#[test]
 fn secrets_do_not_show() {
     let key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXM=";
     let settings = good(&[
@@ -313,6 +334,8 @@ fn secrets_do_not_show() {
         ("R2_FETCH_ENABLED", "1"),
         ("R2_FETCH_ENDPOINT", "https://worker.example"),
         ("R2_FETCH_TOKEN", "s3cret-r2"),
+        ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
+        ("CONFIG_API_TOKEN", "s3cret-config"),
     ]);
     let shown = format!("{settings:?}");
     assert!(!shown.contains("s3cret") && !shown.contains(key), "{shown}");

@@ -5,13 +5,17 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
+use render_signal_actors::config::store::{DocumentStore as _, Expect, Read, StoreError};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::http::{self, Response};
 use crate::support::php::{Php, TOKEN, ask};
-use crate::support::{PATIENCE, Seed, until};
+use crate::support::{PATIENCE, Seed, Site, TestMail, mails, until};
 
 const GOLDEN: &str = include_str!("../golden/php_config_api.json");
 
@@ -480,4 +484,100 @@ async fn a_kill_amid_writes_leaves_the_old_or_the_new_document() {
         let (_, found) = assert_whole(&parsed(&read)["config"]);
         assert!((done..=number).contains(&found), "acknowledged {done}, tried {number}, found {found}");
     }
+}
+
+fn client(php: &Php, token: &str) -> PhpStore {
+    let egress = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]);
+    let http = GuardedClient::new(&egress, ClientOptions::default()).unwrap();
+    let base = format!("http://127.0.0.1:{}/", php.port());
+    PhpStore::new(PhpSettings::new(&base, token.into()).unwrap(), http)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_reads_what_it_wrote_and_refuses_a_stale_write() {
+    let mut php = Php::start().await;
+    let (store, key) = (client(&php, TOKEN), Key::WebhookConfig);
+    assert_eq!(store.read(key).await, Ok(Read::Absent));
+    let first = store.write(key, &json!({"a": 1.0, "b": {}}), &Expect::Absent).await.unwrap();
+    let Read::Found { text, stamp } = store.read(key).await.unwrap() else { panic!("absent") };
+    assert_eq!(stamp, first);
+    assert!(compact(&text).starts_with(r#"{"a":1.0,"b":{},"_updated_at":"#), "{text}");
+    let second = store.write(key, &json!({"a": 2}), &Expect::Stamp(first.clone())).await.unwrap();
+    for stale in [Expect::Absent, Expect::Stamp(first)] {
+        assert_eq!(store.write(key, &json!({}), &stale).await, Err(StoreError::Conflict(key)));
+    }
+    assert_eq!(parsed(&php.read("webhook_config").await)["config"]["a"], json!(2));
+
+    let stranger = client(&php, "another").read(key).await.unwrap_err().to_string();
+    assert!(stranger.contains("status 401: Unauthorized"), "{stranger}");
+    fs::write(php.storage().join("webhook_config.json"), "[]").unwrap();
+    let damaged = client(&php, TOKEN).read(key).await.unwrap_err().to_string();
+    assert!(damaged.contains("Read error"), "{damaged}");
+    php.kill();
+    let gone = store.write(key, &json!({}), &Expect::Stamp(second)).await.unwrap_err();
+    assert!(matches!(gone, StoreError::Unreadable { .. }), "{gone}");
+    assert!(!gone.to_string().contains(TOKEN) && gone.to_string().contains("127.0.0.1"), "{gone}");
+}
+
+async fn until_all_at(site: &Site, path: &str, mails: &[TestMail]) {
+    until(&format!("the webhooks at {path}"), PATIENCE, async || {
+        let here: BTreeSet<String> = site
+            .receiver
+            .deliveries()
+            .iter()
+            .filter(|delivery| delivery.path == path)
+            .map(|delivery| delivery.mark())
+            .collect();
+        let missing = mails.iter().filter(|mail| !here.contains(&mail.mark)).count();
+        if missing == 0 { Ok(()) } else { Err(format!("{missing} missing")) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_obeys_the_host_and_keeps_its_documents_when_it_is_gone() {
+    let site = Site::start().await;
+    let mut php = Php::start().await;
+    let target = |path: &str| json!({"webhook_url": site.receiver.url(path)});
+    assert_eq!(php.write("webhook_config", &target("/first")).await.status, 200);
+    let mut worker = site.worker("worker");
+    worker.set("EXTERNAL_CONFIG_BASE_URL", &format!("http://127.0.0.1:{}", php.port()));
+    worker.set("CONFIG_API_TOKEN", TOKEN);
+    worker.start().await;
+    // More than an hour's default allows: what the host does not have is read from the files.
+    let mails = mails::mixed(10);
+    site.dovecot.deliver(&mails);
+    until_all_at(&site, "/first", &mails).await;
+
+    // A change is heard of without a restart.
+    assert_eq!(php.write("webhook_config", &target("/second")).await.status, 200);
+    worker.until_log("document applied").await;
+    let mails = mails::mixed(2);
+    site.dovecot.deliver(&mails);
+    until_all_at(&site, "/second", &mails).await;
+
+    // Gone: what is in force stays, and it is said.
+    php.kill();
+    let answer =
+        worker.until_answer("/readyz", |answer| answer.body.contains("webhook_config of 127.0.0.1")).await;
+    assert!(!answer.body.contains("Bearer"), "{}", answer.body);
+    let mails = mails::mixed(2);
+    site.dovecot.deliver(&mails);
+    until_all_at(&site, "/second", &mails).await;
+
+    // A worker that starts without it has the last good copy, not an empty document.
+    worker.stop().await;
+    worker.launch();
+    let mails = mails::mixed(2);
+    site.dovecot.deliver(&mails);
+    until_all_at(&site, "/second", &mails).await;
+
+    php.launch().await;
+    assert_eq!(php.write("webhook_config", &target("/third")).await.status, 200);
+    worker.until_answer("/readyz", |answer| !answer.body.contains("webhook_config of 127.0.0.1")).await;
+    let mails = mails::mixed(2);
+    site.dovecot.deliver(&mails);
+    until_all_at(&site, "/third", &mails).await;
+    worker.stop().await;
+    worker.assert_journal_verifies().await;
 }

@@ -45,9 +45,11 @@ impl Php {
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Starts the server, with four processes, on a free port.
+    /// Starts the server, with four processes, on a free port, after that on the same.
     pub(crate) async fn launch(&mut self) {
-        self.port = super::free_port();
+        if self.port == 0 {
+            self.port = super::free_port();
+        }
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a log");
         let server = Command::new("php")
             .args(["-S", &format!("127.0.0.1:{}", self.port), "-t", "deployment/public_html"])
