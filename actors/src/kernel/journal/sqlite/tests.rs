@@ -61,6 +61,14 @@ fn answers_like_the_reference_model() {
     });
 }
 
+/// What lies in the folder of the journal.
+fn beside(journal: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(journal.parent().unwrap()).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 #[tokio::test]
 async fn keeps_everything_over_an_orderly_stop() {
     let (_folder, path) = file();
@@ -69,8 +77,11 @@ async fn keeps_everything_over_an_orderly_stop() {
     journal.raise_fence("poller").await.unwrap();
     let (log, views) = (journal.read_log(0, 99).await.unwrap(), hashes(&journal).await);
     journal.close().await;
-    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
-    assert_eq!(beside.len(), 1, "one file is left: {beside:?}");
+    assert_eq!(
+        beside(&path),
+        ["journal.db", "journal.db-worker-0"],
+        "one file, and a lock that nobody holds"
+    );
 
     let journal = open(&path);
     assert_eq!(journal.hints().borrow().position, 15);
@@ -380,14 +391,13 @@ async fn looking_needs_no_writer_and_leaves_nothing_behind() {
     looking.close().await;
     journal.close().await;
 
-    let bytes = std::fs::read(&path).unwrap();
+    let (bytes, before) = (std::fs::read(&path).unwrap(), beside(&path));
     let looking = SqliteJournal::open_read_only(&path, world()).unwrap();
     assert_eq!(looking.read_stream(&stream("3"), 0).await.unwrap().len(), 3);
     assert_eq!(looking.verify().await.unwrap().problems, Vec::<String>::new());
     looking.close().await;
     assert!(std::fs::read(&path).unwrap() == bytes);
-    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
-    assert_eq!(beside.len(), 1, "{beside:?}");
+    assert_eq!(beside(&path), before);
 }
 
 #[tokio::test]
