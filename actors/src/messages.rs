@@ -1,7 +1,7 @@
 //! Every message between actors: this file is the protocol.
 //!
-//! Who asks whom (an arrow is an ask that waits for an answer). There is no cycle, and a
-//! test keeps it so; an answer that must travel against an arrow is a message of its own
+//! Who asks whom (an arrow is an ask that waits for an answer). There is no cycle,
+//! so no two actors can wait for each other; an answer that must travel against an arrow is a message of its own
 //! or a row of the outbox.
 //!
 //! ```text
@@ -23,16 +23,6 @@ use serde::Serialize;
 use crate::kernel::journal::Fence;
 use crate::mail::life::Location;
 use crate::mail::policy::Policy;
-
-/// The asks between actors, as `(asker, message, asked)`.
-pub const ASKS: &[(&str, &str, &str)] = &[
-    ("lock", "LeaseChanged", "poller"),
-    ("poller", "Admit", "dedup"),
-    ("config", "PolicyChanged", "poller"),
-    ("config", "PolicyChanged", "dedup"),
-    ("config", "PolicyChanged", "r2"),
-    ("config", "PolicyChanged", "webhook"),
-];
 
 /// A mail as the source gives it.
 #[derive(Debug, Clone)]
