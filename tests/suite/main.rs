@@ -1,7 +1,7 @@
 //! The program against real servers: Dovecot, HTTP receivers, a Worker and a faulty
 //! wire, all on loopback and started by the tests themselves. One module per capability.
 //!
-//! Needed: Dovecot (Debian package `dovecot-imapd`), and for `signature` Node.js with npm
+//! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), and for `signature` Node.js with npm
 //! and Python with pip. Nothing is skipped when one of them is missing.
 //!
 //! ```text
@@ -32,5 +32,6 @@ mod lease;
 mod mailbox;
 mod malformed;
 mod receiver_failures;
+mod redis_journal;
 mod signature;
 mod wire;
