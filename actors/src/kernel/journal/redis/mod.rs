@@ -39,6 +39,8 @@ use crate::kernel::projection::{Projections, ViewRunner, Views};
 
 /// Events of a stream, or rows, fetched by one script: nothing else runs meanwhile.
 const PAGE: usize = 500;
+/// The largest number that Lua and Redis both take for a count; no log gets that far.
+const MOST: u64 = 1 << 53;
 
 /// How a journal is opened.
 #[derive(Clone)]
@@ -120,6 +122,7 @@ async fn read_log(link: &Link, after: u64, limit: usize) -> Result<Vec<Recorded>
         return Ok(Vec::new());
     }
     let from = format!("{}-0", after.saturating_add(1));
+    let limit = MOST.min(limit as u64);
     let entries: Vec<Entry> =
         link.ask(cmd("XRANGE").arg(link.key(LOG)).arg(from).arg("+").arg("COUNT").arg(limit)).await?;
     Ok(entries.into_iter().map(wire::recorded).collect::<Result<_, _>>()?)
@@ -155,7 +158,7 @@ impl Journal for RedisJournal {
     async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
         let _open = self.link.enter().await?;
         let mut events = Vec::new();
-        let mut after = after;
+        let mut after = after.min(MOST);
         loop {
             let args = [stream.as_str(), &after.to_string(), &PAGE.to_string()].map(Text::from);
             let page: Vec<Entry> = self.link.run(&self.link.scripts.stream, &args).await?;
