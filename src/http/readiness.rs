@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 6] = [
+        let cases: [(&str, Harm, &str); 9] = [
             (
                 "deliveries",
                 |f| {
@@ -331,6 +331,33 @@ mod tests {
                     }
                 },
                 "in memory only",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::UntilRestart;
+                    }
+                },
+                "its restart loses them",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::UpToTwoSeconds;
+                    }
+                },
+                "within two seconds",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::Unknown;
+                    }
+                },
+                "does not tell",
             ),
             (
                 "mailbox",

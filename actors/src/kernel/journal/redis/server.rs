@@ -12,6 +12,8 @@ use crate::kernel::journal::{Durability, JournalError};
 /// # Errors
 /// [`JournalError::Unsuitable`], [`JournalError::Unavailable`].
 pub(super) async fn check(link: &Link) -> Result<Durability, JournalError> {
+    // What is forbidden is unknown below; a server that is not there is not.
+    link.ask::<String>(&cmd("PING")).await?;
     let memory = info(link, "memory").await;
     let policy = match memory.get("maxmemory_policy") {
         Some(policy) => Some(policy.clone()),
