@@ -6,11 +6,11 @@ use std::time::Duration;
 use render_signal_actors::config::book::Book;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
-use render_signal_actors::config::urls::mask;
 use render_signal_actors::egress::{ClientOptions, reach};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::poller::source::SourceError;
 use serde::Serialize;
 use url::Url;
@@ -272,7 +272,7 @@ async fn mailbox(settings: &Settings) -> Check {
 
 /// Connects, shakes hands, hangs up: nothing is posted.
 async fn server(settings: &Settings, name: String, url: String, verify_certificates: bool) -> Check {
-    let shown = mask(&url);
+    let shown = mask_url(&url);
     let Ok(parsed) = Url::parse(&url) else {
         return Check::fail(name, format!("{shown} is no address"), "correct it", Exit::Config);
     };

@@ -34,12 +34,16 @@ use self::variables::{self as vars, Need, Variable};
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// `FLASK_SECRET_KEY`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
     pub(crate) secret_key: SecretString,
     /// `TRIGGER_PAGE_PASSWORD`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
     pub(crate) dashboard_password: SecretString,
     /// `PROCESS_API_TOKEN`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the processing API")]
     pub(crate) process_api_token: SecretString,
     /// `MAKECOM_API_KEY`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the Make.com switch")]
     pub(crate) makecom_api_key: SecretString,
     /// Where mails come from.
     pub(crate) mail: MailSource,

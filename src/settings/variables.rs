@@ -114,15 +114,15 @@ const DAY: i64 = 86_400;
 const MANY: i64 = i64::MAX;
 
 variables! {
-    // Required at start-up.
-    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sessions and sign-in links";
-    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard";
+    // Required at start-up, those of the dashboard and of Make.com for compatibility.
+    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sessions and sign-in links; has to be set, not used yet";
+    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard; has to be set, not used yet";
     EMAIL_ADDRESS: Text, RequiredForImap, "me@example.fr", "user name at the IMAP server";
     EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server";
     IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
-    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API";
+    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API; has to be set, not used yet";
     WEBHOOK_URL: Url, Required, "https://hook.eu2.make.com/…", "default target of webhooks, unless webhook_config names one";
-    MAKECOM_API_KEY: Secret, Required, "a Make.com API token", "API key of Make.com";
+    MAKECOM_API_KEY: Secret, Required, "a Make.com API token", "API key of Make.com; has to be set, not used yet";
 
     // Where mails come from.
     MAIL_SOURCE: Text, Default("imap"), "maildir:/var/mail/me", "imap, or maildir:PATH";

@@ -45,9 +45,10 @@ pub(super) async fn watch(deps: DedupDeps, look: Arc<Notify>, mut draining: watc
             continue;
         }
         tokio::select! {
+            biased;
+            changed = draining.changed() => if changed.is_err() { return },
             () = look.notified() => {}
             () = tokio::time::sleep(LOOK) => {}
-            changed = draining.changed() => if changed.is_err() { return },
         }
     }
 }

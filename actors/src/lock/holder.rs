@@ -84,8 +84,9 @@ impl Holder {
     /// Sleeps, unless told to stop.
     async fn pause(&self, pause: Duration) {
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            biased;
             () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 

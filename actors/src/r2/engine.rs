@@ -102,6 +102,15 @@ impl Engine {
                 continue;
             }
             tokio::select! {
+                biased;
+                changed = self.orders.changed() => {
+                    if changed.is_err() || self.is_to_drain() {
+                        break;
+                    }
+                    worth_a_look = true;
+                }
+                // Before what a busy journal could keep ready for ever.
+                _ = timer.tick() => worth_a_look = true,
                 Some(ended) = self.jobs.join_next_with_id() => {
                     self.ended(ended).await;
                     self.reap().await;
@@ -112,13 +121,6 @@ impl Engine {
                     let hint = *hints.borrow_and_update();
                     worth_a_look |= offload_count(&hint) != offload_count(&seen);
                     seen = hint;
-                }
-                _ = timer.tick() => worth_a_look = true,
-                changed = self.orders.changed() => {
-                    if changed.is_err() || self.is_to_drain() {
-                        break;
-                    }
-                    worth_a_look = true;
                 }
             }
         }
@@ -212,7 +214,10 @@ impl Engine {
         self.jobs.shutdown().await;
         let now: DateTime<Utc> = self.deps.world.now();
         let deps = &self.deps;
-        let rows = self.held.drain().map(|(_, held)| give_back(deps, held.key, held.claim, Due::At(now)));
+        let mut left: Vec<Held> = self.held.drain().map(|(_, held)| held).collect();
+        // The map has no order of its own, and a simulation must replay.
+        left.sort_by(|one, other| one.key.cmp(&other.key));
+        let rows = left.into_iter().map(|held| give_back(deps, held.key, held.claim, Due::At(now)));
         // The journal may be out of order; the claims run out in any case.
         drop(timeout_at(end + DRAIN, futures::future::join_all(rows)).await);
         self.tell(true);

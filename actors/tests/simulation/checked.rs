@@ -59,11 +59,13 @@ pub(crate) struct Checked {
     pub(crate) faults: Arc<JournalFaults>,
     pub(crate) inbox: Inbox,
     seen: Mutex<Seen>,
+    /// One channel for each that listens: those of one channel are woken in a random order.
+    hints: Mutex<Vec<watch::Sender<Hint>>>,
 }
 
 impl Checked {
     pub(crate) fn new(inner: Arc<MemoryJournal>, faults: Arc<JournalFaults>, inbox: Inbox) -> Self {
-        Self { inner, faults, inbox, seen: Mutex::default() }
+        Self { inner, faults, inbox, seen: Mutex::default(), hints: Mutex::default() }
     }
 
     /// Runs `look` without faults. Nothing else can run meanwhile: the memory journal
@@ -73,6 +75,16 @@ impl Checked {
         let found = look.await;
         self.faults.quiet.store(false, Ordering::SeqCst);
         found
+    }
+
+    /// Passes the journal's hints on, to each in its turn.
+    fn hint(&self) {
+        let latest = *self.inner.hints().borrow();
+        let mut listening = self.hints.lock().unwrap();
+        listening.retain(|one| !one.is_closed());
+        for one in &*listening {
+            one.send_if_modified(|known| std::mem::replace(known, latest) != latest);
+        }
     }
 
     async fn check(&self) {
@@ -112,6 +124,7 @@ impl Journal for Checked {
     async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
         let answer = self.inner.append(commit).await;
         self.check().await;
+        self.hint();
         answer
     }
     async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
@@ -124,7 +137,9 @@ impl Journal for Checked {
         self.inner.head().await
     }
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
-        self.inner.claim(request).await
+        let claimed = self.inner.claim(request).await;
+        self.hint();
+        claimed
     }
     async fn hasten(
         &self,
@@ -132,7 +147,9 @@ impl Journal for Checked {
         partition: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
-        self.inner.hasten(queue, partition, now).await
+        let hastened = self.inner.hasten(queue, partition, now).await;
+        self.hint();
+        hastened
     }
     async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {
         self.inner.next_due(queue).await
@@ -150,7 +167,9 @@ impl Journal for Checked {
         self.inner.purge(now).await
     }
     fn hints(&self) -> watch::Receiver<Hint> {
-        self.inner.hints()
+        let (hints, listening) = watch::channel(*self.inner.hints().borrow());
+        self.hints.lock().unwrap().push(hints);
+        listening
     }
     fn views(&self) -> Views {
         self.inner.views()

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use tokio::sync::watch;
+
+use crate::bell::Bell;
 
 /// One mail on the server.
 #[derive(Clone, Debug)]
@@ -31,13 +32,13 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct Server {
     state: Arc<Mutex<State>>,
-    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) changed: Bell,
 }
 
 impl Server {
     pub(crate) fn new() -> Self {
         let state = State { validity: 1, uid_next: 1, ..State::default() };
-        Self { state: Arc::new(Mutex::new(state)), changed: watch::Sender::new(0) }
+        Self { state: Arc::new(Mutex::new(state)), changed: Bell::default() }
     }
 
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -45,7 +46,7 @@ impl Server {
     }
 
     fn tell(&self) {
-        self.changed.send_modify(|n| *n += 1);
+        self.changed.ring();
     }
 
     pub(crate) fn arrive(&self, message: Message) {

@@ -15,6 +15,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::bell::Bell;
 use crate::chaos::Chaos;
 use crate::receiver::Inbox;
 
@@ -94,18 +95,18 @@ impl LeaseStore for SimLease {
 #[derive(Clone)]
 pub(crate) struct SimDocuments {
     pub(crate) values: Arc<Mutex<std::collections::BTreeMap<Key, Value>>>,
-    pub(crate) version: tokio::sync::watch::Sender<u64>,
+    pub(crate) version: Bell,
     pub(crate) chaos: Chaos,
 }
 
 impl SimDocuments {
     pub(crate) fn new(chaos: Chaos) -> Self {
-        Self { values: Arc::default(), version: tokio::sync::watch::Sender::new(0), chaos }
+        Self { values: Arc::default(), version: Bell::default(), chaos }
     }
 
     pub(crate) fn put(&self, key: Key, value: Value) {
         self.values.lock().unwrap().insert(key, value);
-        self.version.send_modify(|n| *n += 1);
+        self.version.ring();
     }
 }
 
@@ -126,8 +127,7 @@ impl DocumentStore for SimDocuments {
     }
 
     async fn changed(&self) {
-        // The sender lives as long as the run.
-        drop(self.version.subscribe().changed().await);
+        self.version.rung_since(self.version.count()).await;
     }
 
     async fn write(&self, key: Key, value: &Value, _: &Expect) -> Result<Stamp, StoreError> {

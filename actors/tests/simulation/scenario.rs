@@ -92,6 +92,7 @@ pub(crate) async fn play(seed: u64, chaos: Chaos) {
         (ended, _, _) = futures::future::select_all(running) => panic!("{}", ended.unwrap_err()),
     }
     check_rebuild(&stage).await;
+    tell(&stage).await;
 }
 
 /// Starts a worker, lets it live until it dies or is told to go, and starts the next.
@@ -203,7 +204,8 @@ async fn weather(stage: &Stage) {
 /// Adds the journal to the trace.
 async fn tell(stage: &Stage) {
     for event in stage.journal.quietly(stage.journal.inner.read_log(0, usize::MAX)).await.unwrap() {
-        stage.chaos.note(format!("{} {} {} {}", event.at, event.stream, event.kind, event.payload));
+        let (id, at) = (event.id, event.at);
+        stage.chaos.note(format!("{at} {} {} {} {id}", event.stream, event.kind, event.payload));
     }
     for queue in Queue::ALL {
         for row in stage.journal.quietly(stage.journal.inner.outbox(queue, 100)).await.unwrap() {

@@ -46,7 +46,7 @@ impl MailSource for SimSource {
             server: self.server.clone(),
             chaos: self.chaos.clone(),
             rules: Arc::clone(&self.rules),
-            heard: *self.server.changed.borrow(),
+            heard: self.server.changed.count(),
         }))
     }
 }
@@ -80,7 +80,7 @@ impl Session for SimSession {
 
     async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError> {
         self.check()?;
-        self.heard = *self.server.changed.borrow();
+        self.heard = self.server.changed.count();
         let found = self
             .chaos
             .through("imap.list", || {
@@ -180,13 +180,10 @@ impl Session for SimSession {
 
     async fn wait(&mut self, max: Duration) -> Result<Wake, SourceError> {
         self.check()?;
-        let mut changed = self.server.changed.subscribe();
-        let heard = self.heard;
-        let woken =
-            tokio::time::timeout(max, async { changed.wait_for(|n| *n != heard).await.map(|n| *n) }).await;
+        let woken = tokio::time::timeout(max, self.server.changed.rung_since(self.heard)).await;
         self.check()?;
         self.chaos.through("imap.idle", || ()).await.map_err(lost)?;
-        self.heard = *self.server.changed.borrow();
+        self.heard = self.server.changed.count();
         Ok(if woken.is_ok() { Wake::Changed } else { Wake::Elapsed })
     }
 

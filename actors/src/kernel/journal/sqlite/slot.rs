@@ -18,7 +18,8 @@ use crate::kernel::journal::JournalError;
 /// Processes that may write one journal at the same time.
 const SLOTS: i64 = 64;
 
-/// A number that no other living process has. Given back when dropped.
+/// A number that no other living process has. Given back when dropped; the file stays, or two
+/// processes could lock a file of the same name, one of them no longer in the folder.
 #[derive(Debug)]
 pub(super) struct Slot {
     /// The number.

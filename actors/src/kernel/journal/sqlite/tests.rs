@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::kernel::journal::conformance::{self, Kinds, add, event, events, request, row, stream, t, world};
+use crate::kernel::journal::conformance::{
+    self, Kinds, add, event, events, keys, ordered, request, row, stream, t, world,
+};
 use crate::kernel::journal::{Body, Due, Expected, OutboxAdd};
 use crate::kernel::projection::content_hash;
 
@@ -20,6 +22,15 @@ fn file() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data").join("journal.db");
     (folder, path)
+}
+
+/// What lies in the folder of the journal. A worker's lock file stays: if it were removed, two
+/// workers could hold a lock of the same name, one of them on a file that is gone.
+fn folder_of(path: &Path) -> Vec<String> {
+    let beside = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    let mut names: Vec<_> = beside.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 async fn hashes(journal: &SqliteJournal) -> Vec<String> {
@@ -69,8 +80,7 @@ async fn keeps_everything_over_an_orderly_stop() {
     journal.raise_fence("poller").await.unwrap();
     let (log, views) = (journal.read_log(0, 99).await.unwrap(), hashes(&journal).await);
     journal.close().await;
-    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
-    assert_eq!(beside.len(), 1, "one file is left: {beside:?}");
+    assert_eq!(folder_of(&path), ["journal.db", "journal.db-worker-0"], "no log is left");
 
     let journal = open(&path);
     assert_eq!(journal.hints().borrow().position, 15);
@@ -386,8 +396,7 @@ async fn looking_needs_no_writer_and_leaves_nothing_behind() {
     assert_eq!(looking.verify().await.unwrap().problems, Vec::<String>::new());
     looking.close().await;
     assert!(std::fs::read(&path).unwrap() == bytes);
-    let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
-    assert_eq!(beside.len(), 1, "{beside:?}");
+    assert_eq!(folder_of(&path), ["journal.db", "journal.db-worker-0"]);
 }
 
 #[tokio::test]
@@ -415,4 +424,82 @@ async fn what_was_asked_is_done_though_the_asker_left() {
     let again = journal.append(commit).await.unwrap();
     assert_eq!(again.position, 1);
     assert_eq!(journal.head().await.unwrap(), 1);
+}
+
+/// The journal's process dies: nothing is closed, the system takes the lock back.
+async fn die(journal: Arc<SqliteJournal>, path: &Path, number: i64) {
+    drop(journal);
+    // Its thread ends after the last operation; a lower number would be taken in its stead.
+    loop {
+        let mut below = Vec::new();
+        let free = loop {
+            let slot = Slot::take(path).unwrap();
+            if slot.number >= number {
+                break slot.number;
+            }
+            below.push(slot);
+        };
+        if free == number {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn claims_of_a_dead_process_are_released_when_its_place_is_taken() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    let rows = vec![
+        row("plain", Due::At(t(0))),
+        row("later", Due::At(t(30))),
+        ordered("o", row("first", Due::At(t(0)))),
+        ordered("o", row("second", Due::At(t(0)))),
+        ordered("p", row("reserved", Due::Reserved)),
+        row("parked", Due::Parked),
+        row("given back", Due::At(t(0))),
+    ];
+    journal.append(add(rows)).await.unwrap();
+    let claimed = journal.claim(request(0)).await.unwrap();
+    assert_eq!(keys(&claimed), ["plain", "first", "given back"]);
+    journal.append(conformance::defer("given back", Some(claimed[2].claim), Due::At(t(50)))).await.unwrap();
+    die(journal, &path, 0).await;
+
+    let journal = open(&path);
+    // Not a second of the minute that the claims had left: the row of an order, too, and its
+    // follower still waits for it.
+    let again = journal.claim(request(0)).await.unwrap();
+    assert_eq!(keys(&again), ["plain", "first"]);
+    assert_eq!(again.iter().map(|row| row.claims).collect::<Vec<_>>(), [2, 2]);
+    // Whoever comes back with the old claim has lost it.
+    let late = journal.append(conformance::settle("plain", Some(claimed[0].claim))).await;
+    assert!(matches!(late, Err(AppendError::ClaimLost { .. })), "{late:?}");
+    journal.append(conformance::settle("first", Some(again[1].claim))).await.unwrap();
+    assert_eq!(keys(&journal.claim(request(0)).await.unwrap()), ["second"]);
+    assert_eq!(keys(&journal.claim(request(59)).await.unwrap()), ["later", "given back"]);
+    assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn claims_of_a_living_process_are_left_alone() {
+    let (_folder, path) = file();
+    let (one, two) = (open(&path), open(&path));
+    one.append(add(vec![row("a", Due::At(t(0))), ordered("o", row("b", Due::At(t(0))))])).await.unwrap();
+    one.append(add(vec![ordered("o", row("c", Due::At(t(0))))])).await.unwrap();
+    let of_two = two.claim(ClaimRequest { limit: 1, ..request(0) }).await.unwrap();
+    let of_one = one.claim(request(0)).await.unwrap();
+    assert_eq!((keys(&of_two), keys(&of_one)), (vec!["a"], vec!["b"]));
+
+    // A third finds both alive; and the death of the second concerns its own claims only.
+    let three = open(&path);
+    assert!(three.claim(request(0)).await.unwrap().is_empty());
+    die(two, &path, 1).await;
+    assert!(three.claim(request(0)).await.unwrap().is_empty(), "nobody has taken the place yet");
+    let successor = open(&path);
+    assert_eq!(keys(&successor.claim(request(0)).await.unwrap()), ["a"]);
+    one.append(conformance::settle("b", Some(of_one[0].claim))).await.unwrap();
+    assert_eq!(keys(&three.claim(request(0)).await.unwrap()), ["c"]);
+    // Without a successor, a claim runs out by itself.
+    die(three, &path, 2).await;
+    assert_eq!(keys(&one.claim(request(60)).await.unwrap()), ["a", "c"]);
 }
