@@ -86,8 +86,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let path = &settings.storage.journal;
-    let journal = journal::open(path, &world)?;
+    let place = &settings.storage.journal;
+    let journal = journal::open(place, &world).await?;
     let actors = start_actors(&settings, &journal, &world).await?;
 
     let draining = Draining::default();
@@ -107,7 +107,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             pulse,
         },
     )?;
-    tracing::info!(address = %http.address(), journal = %path.display(), "serving");
+    tracing::info!(address = %http.address(), journal = %place, "serving");
     let http = http.start();
 
     let (reason, exit) = tokio::select! {

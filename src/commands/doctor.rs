@@ -167,22 +167,22 @@ async fn look_at_journal(
     world: &World,
     checks: &mut Vec<Check>,
 ) -> Option<std::sync::Arc<dyn Journal>> {
-    let path = storage.journal.display();
+    let place = &storage.journal;
     if let Some(why) = storage.refusal() {
         checks.push(Check::fail("journal", why, "attach a disk", Exit::Journal));
     }
-    if !storage.journal.exists() {
-        checks.push(Check::ok("journal", format!("{path} does not exist yet; the first start creates it")));
+    if journal::is_missing(place) {
+        checks.push(Check::ok("journal", format!("{place} does not exist yet; the first start creates it")));
         return None;
     }
-    let opened = journal::open_to_look(&storage.journal, world);
+    let opened = journal::open_to_look(place, world).await;
     let head = match &opened {
         Ok(journal) => journal.head().await.map_err(|error| error.to_string()),
         Err(failure) => Err(failure.message.clone()),
     };
     match head {
         Ok(head) => {
-            checks.push(Check::ok("journal", format!("{path} holds {head} events")));
+            checks.push(Check::ok("journal", format!("{place} holds {head} events")));
             opened.ok()
         }
         Err(why) => {

@@ -60,11 +60,12 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
         None => {
             let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
             // A refused document is replaced by its last good copy, as a server would do.
-            let past = storage.journal.exists().then(|| journal::open_to_look(&storage.journal, world));
-            (
-                wiring::documents(&storage, &EgressPolicy::new(defaults.egress_allow.clone()))?,
-                past.transpose()?,
-            )
+            let past = if journal::is_missing(&storage.journal) {
+                None
+            } else {
+                Some(journal::open_to_look(&storage.journal, world).await?)
+            };
+            (wiring::documents(&storage, &EgressPolicy::new(defaults.egress_allow.clone()))?, past)
         }
     };
     let past: Option<&dyn Journal> = past.as_deref();

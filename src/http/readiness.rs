@@ -105,6 +105,16 @@ fn journal(finding: &Result<JournalFinding, String>) -> Check {
     answered(finding, |finding| {
         let (state, message) = match finding.durability {
             Durability::OnDisk => (State::Ok, "an acknowledged mail is on the disk"),
+            Durability::UpToTwoSeconds => (
+                State::Warn,
+                "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones",
+            ),
+            Durability::UntilRestart => {
+                (State::Warn, "the server keeps acknowledged mails in memory only: its restart loses them")
+            }
+            Durability::Unknown => {
+                (State::Warn, "the server does not tell whether acknowledged mails are on its disk")
+            }
             Durability::Memory => (State::Warn, "an acknowledged mail is in memory only: a restart loses it"),
         };
         check(state, message, json!({"position": finding.head, "durability": finding.durability}))
@@ -269,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 6] = [
+        let cases: [(&str, Harm, &str); 9] = [
             (
                 "deliveries",
                 |f| {
@@ -323,6 +333,33 @@ mod tests {
                     }
                 },
                 "in memory only",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::UntilRestart;
+                    }
+                },
+                "its restart loses them",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::UpToTwoSeconds;
+                    }
+                },
+                "within two seconds",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::Unknown;
+                    }
+                },
+                "does not tell",
             ),
             (
                 "mailbox",

@@ -4,6 +4,7 @@
 //! error lists everything that is missing or malformed at once.
 
 mod ephemeral;
+mod place;
 mod reader;
 pub(crate) mod variables;
 
@@ -24,6 +25,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use self::ephemeral::ephemeral;
+pub(crate) use self::place::JournalPlace;
 use self::reader::Reader;
 pub(crate) use self::reader::SettingError;
 pub(crate) use self::variables::VARIABLES;
@@ -88,8 +90,8 @@ pub(crate) struct Storage {
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
-    /// `JOURNAL_URL`: the file of the SQLite journal.
-    pub(crate) journal: PathBuf,
+    /// `JOURNAL_URL`.
+    pub(crate) journal: JournalPlace,
     /// `ALLOW_EPHEMERAL_JOURNAL`.
     pub(crate) allow_ephemeral_journal: bool,
     /// `RENDER` is set: we run there.
@@ -156,7 +158,7 @@ impl Storage {
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
     pub(crate) fn refusal(&self) -> Option<String> {
-        let folder = self.journal.parent().unwrap_or(&self.data_dir);
+        let folder = self.journal.file()?.parent().unwrap_or(&self.data_dir);
         ephemeral(folder, self.render).filter(|_| !self.allow_ephemeral_journal)
     }
 }
@@ -407,7 +409,7 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let journal = journal(reader).unwrap_or_else(|| data_dir.join("render-signal.db"));
+    let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
         php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
@@ -447,27 +449,18 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     settings
 }
 
-fn journal(reader: &mut Reader<'_>) -> Option<PathBuf> {
+fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {
     let url = reader.text(&vars::JOURNAL_URL);
     if url.is_empty() {
         return None;
     }
-    let Some((scheme, path)) = url.split_once(':') else {
-        reader.wrong(&vars::JOURNAL_URL, "has no scheme; sqlite:PATH is expected");
-        return None;
-    };
-    if !scheme.eq_ignore_ascii_case("sqlite") {
-        // Only the scheme is shown: the rest may hold a password.
-        reader.wrong(&vars::JOURNAL_URL, format!("scheme {scheme:?} is not supported; sqlite:PATH is"));
-        return None;
+    match JournalPlace::from_url(&url) {
+        Ok(place) => Some(place),
+        Err(problem) => {
+            reader.wrong(&vars::JOURNAL_URL, problem);
+            None
+        }
     }
-    // sqlite:data/x.db, sqlite:/data/x.db and sqlite:///data/x.db are all in use.
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() {
-        reader.wrong(&vars::JOURNAL_URL, "the path after sqlite: is missing");
-        return None;
-    }
-    Some(PathBuf::from(path))
 }
 
 fn bind(reader: &mut Reader<'_>) -> IpAddr {

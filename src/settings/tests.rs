@@ -47,7 +47,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!((settings.port, settings.bind.to_string().as_str()), (8000, "0.0.0.0"));
     assert_eq!(settings.lock_ttl.as_secs(), 30);
     assert_eq!(settings.lock_file, Path::new("data/poller.lock"));
-    assert_eq!(settings.storage.journal, Path::new("data/render-signal.db"));
+    assert_eq!(settings.storage.journal.file(), Some(Path::new("data/render-signal.db")));
     assert_eq!(settings.storage.magic_links_file, Path::new("debug/magic_links.json"));
     assert!(settings.signing_keys.is_none() && settings.r2.is_none() && settings.warnings.is_empty());
 }
@@ -114,6 +114,8 @@ fn each_malformed_value_is_one_error() {
         ("EXTERNAL_CONFIG_BASE_URL", "config.example"),
         ("JOURNAL_URL", "data/x.db"),
         ("JOURNAL_URL", "sqlite:"),
+        ("JOURNAL_URL", "redis:"),
+        ("JOURNAL_URL", "rediss://:6379"),
         ("MAIL_RETENTION_DAYS", "0"),
         ("PORT", "65536"),
         ("BIND", "everywhere"),
@@ -284,14 +286,25 @@ fn places() {
     ]);
     assert_eq!(settings.lock_file, Path::new("/d/poller.lock"));
     let storage = &settings.storage;
-    assert_eq!(storage.journal, Path::new("/d/render-signal.db"));
+    assert_eq!(storage.journal.file(), Some(Path::new("/d/render-signal.db")));
     assert_eq!(storage.magic_links_file, Path::new("/c/magic_links.json"));
     assert!(storage.allow_ephemeral_journal && storage.render && storage.refusal().is_none());
     assert_eq!(settings.defaults.retention.as_secs(), 2 * 86_400);
     for (url, path) in [("sqlite:x.db", "x.db"), ("sqlite:/x.db", "/x.db"), ("sqlite:///x.db", "/x.db")] {
         let storage = Storage::from_env(|name| (name == "JOURNAL_URL").then(|| url.to_owned())).unwrap();
-        assert_eq!(storage.journal, Path::new(path), "{url}");
+        assert_eq!(storage.journal.file(), Some(Path::new(path)), "{url}");
     }
+    let url = "rediss://user:s3cret@db.example:6380/2";
+    let shared = Storage::from_env(|name| match name {
+        "JOURNAL_URL" => Some(url.to_owned()),
+        "RENDER" => Some("true".to_owned()),
+        "DATA_DIR" => Some("/no-such-folder".to_owned()),
+        _ => None,
+    })
+    .unwrap();
+    assert!(shared.journal.file().is_none() && shared.refusal().is_none(), "a deploy does not wipe a server");
+    assert_eq!(shared.journal.to_string(), "rediss://db.example:6380/2");
+    assert!(!format!("{shared:?}").contains("s3cret"));
     let wiped = Storage::from_env(|name| match name {
         "RENDER" => Some("true".to_owned()),
         "DATA_DIR" => Some("/no-such-folder".to_owned()),

@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::child::{descendants, kill_all};
+use nix::sys::signal::Signal;
+
+use super::child::{descendants, kill_all, signal, until_stopped};
 use super::http::{self, Response};
 use super::until::{PATIENCE, until};
 
@@ -71,6 +73,10 @@ impl Php {
     /// Kills every process of the server, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         let Some(mut server) = self.server.take() else { return };
+        // Stopped first: it may still be starting workers, and one that is not on the list
+        // would go on answering on this port.
+        signal(server.id(), Signal::SIGSTOP);
+        until_stopped(server.id());
         let mut pids = descendants(server.id());
         pids.push(server.id());
         kill_all(&pids);
