@@ -8,6 +8,7 @@ use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
@@ -78,7 +79,7 @@ pub(crate) fn serve(settings: Settings) -> Outcome {
 async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let world = World::real();
     // First, so that no signal finds the default action.
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let listener = bind(settings.bind, settings.port)?;
     if let Some(why) = settings.storage.refusal() {
         return Err(Failure::journal(why));
@@ -108,8 +109,18 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
-    let http = http.start();
+    Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
+}
 
+/// Serves until a signal comes or an actor is given up; stops everything then. How the
+/// program ends.
+async fn until_the_end(
+    actors: System,
+    mut signals: Signals,
+    draining: &Draining,
+    http: ServerHandle,
+    journal: &dyn Journal,
+) -> Exit {
     let (reason, exit) = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "stopping");
@@ -136,7 +147,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
         },
         name = signals.next() => tracing::warn!(signal = name, "told twice: ending at once; what was under way comes due again"),
     }
-    Ok(exit)
+    exit
 }
 
 fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
@@ -208,6 +219,92 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use render_signal_actors::kernel::clock::Clock;
+    use render_signal_actors::kernel::guardian::Restarts;
+
+    use super::*;
+
+    struct NoTime;
+    impl Clock for NoTime {
+        fn now(&self) -> DateTime<Utc> {
+            panic!("broken on purpose")
+        }
+    }
+
+    fn settings(folder: &std::path::Path) -> Settings {
+        let at = |name: &str| folder.join(name).display().to_string();
+        Settings::from_env(|name| match name {
+            "DATA_DIR" | "CONFIG_DIR" => Some(at("data")),
+            "MAIL_SOURCE" => Some(format!("maildir:{}", at("mail"))),
+            "WEBHOOK_URL" => Some("https://hook.example.com/recv".to_owned()),
+            "FLASK_SECRET_KEY"
+            | "TRIGGER_PAGE_PASSWORD"
+            | "EMAIL_ADDRESS"
+            | "EMAIL_PASSWORD"
+            | "IMAP_SERVER"
+            | "PROCESS_API_TOKEN"
+            | "MAKECOM_API_KEY" => Some("set".to_owned()),
+            _ => None,
+        })
+        .expect("settings")
+    }
+
+    /// As `serve` does it, with the real journal, over a system of which one actor always panics.
+    async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> Outcome {
+        let (settings, world) = (settings(folder), World::real());
+        let journal = journal::open(&settings.storage.journal, &world)?;
+        let for_all = world.clone();
+        let mut parts = wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, &world).await?;
+        parts.worlds = Arc::new(move |name| {
+            let clock: Arc<dyn Clock> = if name == actor { Arc::new(NoTime) } else { for_all.clock.clone() };
+            World { clock, ..for_all.clone() }
+        });
+        parts.restarts = Restarts { first_backoff: Duration::from_millis(1), ..Restarts::default() };
+        let actors = system::start(&parts);
+        let draining = Draining::default();
+        let http = Http::on(
+            bind(IpAddr::from([127, 0, 0, 1]), 0)?,
+            HttpState {
+                probe: Probe { journal: Arc::clone(&journal), actors: actors.probe.clone(), world },
+                metrics: PrometheusBuilder::new().build_recorder().handle(),
+                draining: draining.clone(),
+                pulse: Pulse::new(),
+            },
+        )?;
+        let signals = Signals::listen()?;
+        let exit = until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await;
+        assert!(draining.begun(), "it was not ready any more while it stopped");
+        Ok(exit)
+    }
+
+    #[test]
+    fn a_storm_of_restarts_ends_the_process_with_70_and_is_in_the_journal() {
+        for actor in ["webhook", "r2", "dedup", "poller", "lock", "config"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let outcome = on_actix(serve_with_a_broken(actor, folder.path()));
+            let exit = outcome.expect("an orderly stop");
+            assert_eq!((exit, exit.code()), (Exit::Escalated, 70), "{actor}");
+
+            // The file was closed in order, and says what happened.
+            let journal = settings(folder.path()).storage.journal;
+            let log = actix_rt::System::new().block_on(async move {
+                let journal = journal::open_to_look(&journal, &World::real()).expect("the journal");
+                journal.read_log(0, usize::MAX).await.expect("the log")
+            });
+            let restarts: Vec<_> =
+                log.iter().filter(|event| event.kind == "worker.actor_restarted").collect();
+            assert_eq!(restarts.len(), Restarts::default().limit, "{actor}");
+            assert!(restarts.iter().all(|event| event.payload["actor"] == actor));
+            let stopped = log.iter().find(|event| event.kind == "worker.stopped").expect("the end");
+            assert_eq!(stopped.payload["reason"], "escalation");
         }
     }
 }

@@ -35,6 +35,7 @@ use self::documents::Key;
 use self::policy::EnvDefaults;
 use self::store::{DocumentStore, Read, StoreError};
 use crate::kernel::clock::World;
+use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell};
@@ -128,18 +129,18 @@ impl ConfigActor {
     }
 
     /// Puts the policy that follows from the book in force, here and everywhere.
-    fn publish(&mut self) {
+    fn publish(&mut self, ctx: &mut Context<Self>) {
         let version = self.deps.policy.load().version + 1;
         let policy = Arc::new(self.book.policy(&self.deps.env, version));
         self.deps.policy.store(Arc::clone(&policy));
         // render_signal_config_version: version of the policy in force in this process.
         metrics::gauge!("render_signal_config_version").set(version as f64);
         tracing::info!(version, "configuration in force");
-        self.broadcast(policy);
+        self.broadcast(policy, ctx);
     }
 
     /// Tells everybody; a broadcast that is still under way is superseded.
-    fn broadcast(&mut self, policy: Arc<Policy>) {
+    fn broadcast(&mut self, policy: Arc<Policy>, ctx: &mut Context<Self>) {
         let tellings: Vec<_> = self
             .subscribers
             .iter()
@@ -148,7 +149,7 @@ impl ConfigActor {
         let telling = async move {
             futures::future::join_all(tellings).await;
         };
-        self.broadcast = Some(AbortOnDropHandle::new(tokio::spawn(telling)));
+        self.broadcast = Some(depend_on(ctx, telling));
     }
 
     /// Logs and counts what a reading came to.
@@ -175,7 +176,7 @@ impl ConfigActor {
     }
 
     /// Starts a recorder, when there is something to record and none is at work.
-    fn record(&mut self, ctx: &Context<Self>) {
+    fn record(&mut self, ctx: &mut Context<Self>) {
         if self.unrecorded.is_empty() || *self.recording.borrow() {
             return;
         }
@@ -186,7 +187,7 @@ impl ConfigActor {
         self.recording.send_replace(true);
         let report = Port::new("config recorder", &ctx.address(), 1, OWN_DEADLINE);
         let task = record_all(self.deps.clone(), batch, report);
-        self.recorder = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+        self.recorder = Some(depend_on(ctx, task));
     }
 }
 
@@ -255,7 +256,7 @@ impl Actor for ConfigActor {
         let loaded = Port::new("config loader", &ctx.address(), 1, OWN_DEADLINE);
         let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
         let task = watch_store(self.deps.clone(), loaded, seen);
-        self.watcher = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+        self.watcher = Some(depend_on(ctx, task));
     }
 }
 
@@ -269,9 +270,9 @@ impl Supervised for ConfigActor {
 impl Handler<WireConfig> for ConfigActor {
     type Result = ();
 
-    fn handle(&mut self, WireConfig(subscribers): WireConfig, _ctx: &mut Self::Context) {
+    fn handle(&mut self, WireConfig(subscribers): WireConfig, ctx: &mut Self::Context) {
         self.subscribers = subscribers;
-        self.broadcast(self.deps.policy.load_full());
+        self.broadcast(self.deps.policy.load_full(), ctx);
     }
 }
 
@@ -291,7 +292,7 @@ impl Handler<Loaded> for ConfigActor {
                 self.unrecorded.insert(key, "startup");
             }
         }
-        self.publish();
+        self.publish(ctx);
         self.record(ctx);
     }
 }
@@ -312,7 +313,7 @@ impl Handler<Seen> for ConfigActor {
             }
         }
         if applied {
-            self.publish();
+            self.publish(ctx);
             self.record(ctx);
         }
         again

@@ -17,6 +17,8 @@ use crate::messages::{Admit, AdmitError, Admitted, Source};
 
 /// Mails parsed at the same time.
 const PARSING: usize = 16;
+/// How often a mail is read that makes the parser panic.
+const READINGS: usize = 2;
 /// Appends under way at the same time; the journal merges them into group commits.
 const APPENDING: usize = 256;
 /// How often a duplicate is noted anew when its stream keeps moving.
@@ -64,22 +66,24 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
 }
 
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
-/// not the others theirs.
+/// not the others theirs; but only when it does so twice: a fault that does not repeat is
+/// not the mail's.
 async fn prepare(deps: DedupDeps, admit: Admit) -> Prepared {
     let policy = deps.policy.load_full();
     let now = deps.world.now();
-    let for_task = (deps.clone(), admit.clone(), std::sync::Arc::clone(&policy));
-    let read = tokio::spawn(async move {
-        let (deps, admit, policy) = for_task;
-        read(&deps, &policy, now, admit)
-    });
-    match read.await {
-        Ok(prepared) => prepared,
-        Err(_) => {
-            let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
-            quarantined(admit, "the parser failed on it", cx)
+    for _ in 0..READINGS {
+        let for_task = (deps.clone(), admit.clone(), std::sync::Arc::clone(&policy));
+        let read = tokio::spawn(async move {
+            let (deps, admit, policy) = for_task;
+            read(&deps, &policy, now, admit)
+        });
+        match read.await {
+            Ok(prepared) => return prepared,
+            Err(error) => tracing::error!(item = admit.location.item, %error, "reading a mail failed"),
         }
     }
+    let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
+    quarantined(admit, "the parser failed on it", cx)
 }
 
 fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit) -> Prepared {

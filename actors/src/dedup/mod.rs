@@ -17,11 +17,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, Supervised, WrapFuture};
+use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::kernel::clock::World;
+use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Admit, AdmitError, Admitted, Drain, PolicyChanged};
@@ -70,21 +71,6 @@ impl DedupActor {
             tasks: Vec::new(),
         }
     }
-
-    /// Runs an effect for the life of the actor. Its end is a fault: the actor stops and
-    /// its guardian starts a fresh one.
-    fn run(&mut self, ctx: &mut Context<Self>, effect: impl Future<Output = ()> + Send + 'static) {
-        let (alive, ended) = oneshot::channel::<()>();
-        self.tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
-            let _alive = alive;
-            effect.await;
-        })));
-        ctx.spawn(ended.into_actor(self).map(|_, actor, ctx| {
-            if !*actor.draining.borrow() {
-                actix::ActorContext::stop(ctx);
-            }
-        }));
-    }
 }
 
 impl Actor for DedupActor {
@@ -99,9 +85,9 @@ impl Actor for DedupActor {
             pipeline.await;
             finished.send_replace(true);
         };
-        self.run(ctx, pipeline);
+        self.tasks.push(depend_on(ctx, pipeline));
         let holds = hold::watch(self.deps.clone(), Arc::clone(&self.look), self.draining.subscribe());
-        self.run(ctx, holds);
+        self.tasks.push(depend_on(ctx, holds));
     }
 }
 

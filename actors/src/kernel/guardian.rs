@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use actix::dev::{ContextFut, channel};
 use actix::{Actor, Addr, AsyncContext, Context, Supervised};
-use tokio::sync::mpsc;
+use futures::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -175,6 +176,31 @@ pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
         .map(|text| (*text).to_owned())
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+/// Runs an effect that the actor cannot do without. When it panics, the actor fails with the
+/// same panic, and its guardian starts a fresh one. Dropping the handle ends the effect, and
+/// its end is no failure.
+pub fn depend_on<A>(
+    ctx: &mut Context<A>,
+    effect: impl Future<Output = ()> + Send + 'static,
+) -> AbortOnDropHandle<()>
+where
+    A: Actor<Context = Context<A>>,
+{
+    let (failed, failure) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        if let Err(payload) = AssertUnwindSafe(effect).catch_unwind().await {
+            // Nobody listens any more: the actor is gone, or restarting.
+            drop(failed.send(payload));
+        }
+    });
+    ctx.spawn(actix::fut::wrap_future(async move {
+        if let Ok(payload) = failure.await {
+            std::panic::resume_unwind(payload);
+        }
+    }));
+    AbortOnDropHandle::new(task)
 }
 
 impl<A> Future for Guardian<A>

@@ -22,6 +22,7 @@ use self::holder::Holder;
 pub use self::holder::POLLER;
 use self::store::LeaseStore;
 use crate::kernel::clock::World;
+use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::{Fence, Journal};
 use crate::kernel::port::Port;
 use crate::messages::{Drain, GetLockStatus, LeaseChanged, LockStatus};
@@ -76,10 +77,10 @@ impl LockActor {
         }
     }
 
-    fn start_teller(&mut self) {
+    fn start_teller(&mut self, ctx: &mut Context<Self>) {
         let Some(poller) = self.poller.clone() else { return };
         let task = tell(poller, self.fence.subscribe(), self.heard.clone());
-        self.teller = Some(AbortOnDropHandle::new(tokio::spawn(task)));
+        self.teller = Some(depend_on(ctx, task));
     }
 }
 
@@ -117,7 +118,7 @@ async fn tell(
 impl Actor for LockActor {
     type Context = Context<Self>;
 
-    fn started(&mut self, _ctx: &mut Self::Context) {
+    fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(warning) = self.deps.store.warning() {
             tracing::warn!(warning, "lease store");
         }
@@ -132,24 +133,26 @@ impl Actor for LockActor {
             status: self.status.clone(),
             stop: self.stop.clone(),
         };
-        self.holder = Some(AbortOnDropHandle::new(tokio::spawn(holder.run())));
-        self.start_teller();
+        self.holder = Some(depend_on(ctx, holder.run()));
+        self.start_teller(ctx);
     }
 }
 
 impl Supervised for LockActor {
     fn restarting(&mut self, _ctx: &mut Self::Context) {
         let poller = self.poller.take();
-        *self = Self { poller, ..Self::new(self.deps.clone()) };
+        // A worker that stops does not take the lease again.
+        let stop = self.stop.clone();
+        *self = Self { poller, stop, ..Self::new(self.deps.clone()) };
     }
 }
 
 impl Handler<WireLock> for LockActor {
     type Result = ();
 
-    fn handle(&mut self, WireLock(poller): WireLock, _ctx: &mut Self::Context) {
+    fn handle(&mut self, WireLock(poller): WireLock, ctx: &mut Self::Context) {
         self.poller = Some(poller);
-        self.start_teller();
+        self.start_teller(ctx);
     }
 }
 

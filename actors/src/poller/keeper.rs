@@ -101,6 +101,12 @@ impl Keeper {
                         self.log = MailboxLog::new(self.deps.source.mailbox());
                         let what = format!("a fault in the poller: {}", panic_text(panic.as_ref()));
                         self.failed("panic", what);
+                        // Here, too: the next cycle may fail before it looks at the pause.
+                        if let Some(until) = self.pause_until
+                            && !self.rest_until(until).await
+                        {
+                            return;
+                        }
                     }
                 }
             }

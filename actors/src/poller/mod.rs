@@ -45,6 +45,7 @@ use self::board::Board;
 use self::keeper::Keeper;
 use self::source::MailSource;
 use crate::kernel::clock::World;
+use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::{Fence, Journal};
 use crate::kernel::port::Port;
 use crate::mail::policy::PolicyCell;
@@ -111,12 +112,12 @@ impl PollerActor {
 impl Actor for PollerActor {
     type Context = Context<Self>;
 
-    fn started(&mut self, _: &mut Context<Self>) {
+    fn started(&mut self, ctx: &mut Context<Self>) {
         let (drained, watched) = watch::channel(false);
         self.drained = watched;
         let keeper =
             Keeper::new(self.deps.clone(), Arc::clone(&self.board), self.control.subscribe(), drained);
-        self.keeper = Some(AbortOnDropHandle::new(tokio::spawn(keeper.run())));
+        self.keeper = Some(depend_on(ctx, keeper.run()));
     }
 }
 

@@ -21,15 +21,13 @@ pub mod worker;
 
 use std::sync::Arc;
 
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, ResponseFuture,
-    Supervised, WrapFuture,
-};
+use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::kernel::clock::World;
+use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::mail::Link;
 use crate::mail::policy::PolicyCell;
@@ -88,6 +86,8 @@ pub struct R2Actor {
     /// Orders to the engine; the engine ends when this is dropped.
     orders: watch::Sender<Order>,
     progress: watch::Receiver<Progress>,
+    /// `None` until started.
+    engine: Option<AbortOnDropHandle<()>>,
 }
 
 impl R2Actor {
@@ -96,7 +96,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress }
+        Self { deps, orders, progress, engine: None }
     }
 }
 
@@ -107,15 +107,7 @@ impl Actor for R2Actor {
         let (report, progress) = watch::channel(Progress::default());
         self.progress = progress;
         let engine = Engine::new(self.deps.clone(), self.orders.subscribe(), report);
-        let running = AbortOnDropHandle::new(tokio::spawn(engine.run()));
-        // The only context future of this actor. The engine ends by itself only after a
-        // drain; anything else is a fault, and the guardian starts afresh.
-        ctx.spawn(running.into_actor(self).map(|ended, actor, ctx| {
-            if let Err(error) = ended {
-                tracing::error!(worker = actor.deps.worker, %error, "the offload engine failed");
-                ctx.stop();
-            }
-        }));
+        self.engine = Some(depend_on(ctx, engine.run()));
     }
 }
 

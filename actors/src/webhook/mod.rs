@@ -40,16 +40,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
-    ResponseFuture, SpawnHandle, Supervised, WrapFuture as _,
-};
+use actix::{Actor, AsyncContext as _, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised};
 use chrono::{DateTime, Utc};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::kernel::clock::World;
+use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::PolicyCell;
@@ -169,17 +167,6 @@ impl WebhookActor {
             tasks: Vec::new(),
         }
     }
-
-    /// Runs an effect for the life of the actor. Its end is a fault: the actor stops and
-    /// its guardian starts a fresh one.
-    fn run(&mut self, ctx: &mut Context<Self>, effect: impl Future<Output = ()> + Send + 'static) {
-        let (alive, ended) = oneshot::channel::<()>();
-        self.tasks.push(spawn(async move {
-            let _alive = alive;
-            effect.await;
-        }));
-        ctx.spawn(ended.into_actor(self).map(|_, _, ctx| ctx.stop()));
-    }
 }
 
 fn spawn(effect: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
@@ -193,9 +180,9 @@ impl Actor for WebhookActor {
         let port = Port::new("webhook", &ctx.address(), REPORTS, REPORT_DEADLINE);
         let shared = Arc::new(Shared { deps: self.deps.clone(), port });
         self.shared = Some(Arc::clone(&shared));
-        self.run(ctx, effects::ticks(Arc::clone(&shared), TICK));
-        self.run(ctx, effects::hints(Arc::clone(&shared)));
-        self.tasks.push(spawn(effects::recover(shared)));
+        self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
+        self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
+        self.tasks.push(depend_on(ctx, effects::recover(shared)));
     }
 }
 
@@ -254,14 +241,14 @@ impl Handler<Report> for WebhookActor {
                 }
             }
         }
-        self.turn();
+        self.turn(ctx);
     }
 }
 
 impl Handler<PolicyChanged> for WebhookActor {
     type Result = ();
 
-    fn handle(&mut self, PolicyChanged(policy): PolicyChanged, _: &mut Self::Context) {
+    fn handle(&mut self, PolicyChanged(policy): PolicyChanged, ctx: &mut Self::Context) {
         if let Some(lanes) = &mut self.lanes {
             lanes.configure(&policy);
         }
@@ -275,7 +262,7 @@ impl Handler<PolicyChanged> for WebhookActor {
             }
         }
         self.look = true;
-        self.turn();
+        self.turn(ctx);
     }
 }
 
@@ -285,9 +272,9 @@ impl Handler<Drain> for WebhookActor {
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
         if !self.draining {
             self.draining = true;
-            ctx.run_later(DRAIN_GRACE, |actor, _| {
+            ctx.run_later(DRAIN_GRACE, |actor, ctx| {
                 actor.abandon(|flight| flight.posting);
-                actor.turn();
+                actor.turn(ctx);
             });
         }
         let (answer, answered) = oneshot::channel();
@@ -296,7 +283,7 @@ impl Handler<Drain> for WebhookActor {
             // Nothing was begun yet, and nothing will be.
             self.drained.clear();
         }
-        self.turn();
+        self.turn(ctx);
         Box::pin(async move {
             // An error means that nothing was begun, or that the actor is gone with all it did.
             drop(answered.await);

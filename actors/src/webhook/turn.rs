@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use super::lanes::{ClaimPlan, Moment, Row, Signal, Step};
 use super::{Flight, Shared, TICK, WebhookActor, attempt, effects, spawn};
+use crate::kernel::guardian::depend_on;
 use crate::mail::windows;
 
 impl WebhookActor {
     /// Does whatever can be done now. Called after everything that may have changed something.
-    pub(super) fn turn(&mut self) {
+    pub(super) fn turn(&mut self, ctx: &mut Context<Self>) {
         let (Some(shared), Some(lanes)) = (self.shared.clone(), self.lanes.as_mut()) else { return };
         let policy = self.deps.policy.load();
         let now = self.deps.world.now();
@@ -25,7 +26,7 @@ impl WebhookActor {
             Moment { now, paused, rate_limit: policy.rate_limit_per_hour, needs: effects::needed(&policy) };
         let steps = lanes.pump(&moment);
         for (target, command) in lanes.errands() {
-            let task = spawn(effects::target(Arc::clone(&shared), target.clone(), command));
+            let task = depend_on(ctx, effects::target(Arc::clone(&shared), target.clone(), command));
             self.targets.insert(target, task);
         }
         let wanted = !paused && self.claiming.is_none() && (self.look || lanes.hungry(now));
@@ -36,7 +37,7 @@ impl WebhookActor {
         if let Some(plan) = plan {
             self.look = false;
             let serial = self.next_serial();
-            self.claiming = Some((serial, spawn(effects::claim(shared, serial, plan))));
+            self.claiming = Some((serial, depend_on(ctx, effects::claim(shared, serial, plan))));
         }
         if self.draining && self.flights.is_empty() && self.claiming.is_none() {
             // Whoever asked may have given up.
@@ -181,9 +182,9 @@ impl WebhookActor {
         let wait = next_due.and_then(|due| (due - self.deps.world.now()).to_std().ok());
         if let Some(wait) = wait.filter(|wait| *wait < TICK) {
             // A little late rather than a little early.
-            self.wake = Some(ctx.run_later(wait + Duration::from_millis(1), |actor, _| {
+            self.wake = Some(ctx.run_later(wait + Duration::from_millis(1), |actor, ctx| {
                 actor.look = true;
-                actor.turn();
+                actor.turn(ctx);
             }));
         }
     }
