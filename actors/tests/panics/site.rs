@@ -133,17 +133,15 @@ impl Site {
 
     async fn ask(&self, system: &System) {
         let probe = &system.probe;
-        let poller = async {
-            match &probe.poller {
-                Some(poller) => drop(poller.ask(GetPollerStatus).await),
-                None => panic!("this worker polls"),
-            }
+        let (Some(poller), Some(lock)) = (&probe.poller, &probe.lock) else {
+            panic!("this worker polls");
         };
-        let (_, _, _, ()) = tokio::join!(
+        // An actor on its way through a restart may not answer.
+        let _ = tokio::join!(
             probe.webhook.ask(GetWebhookStatus),
-            probe.lock.ask(GetLockStatus),
+            lock.ask(GetLockStatus),
             probe.config.ask(GetConfigStatus),
-            poller,
+            poller.ask(GetPollerStatus),
         );
     }
 
