@@ -260,7 +260,7 @@ mod tests {
     /// As `serve` does it, with the real journal, over a system of which one actor always panics.
     async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> Outcome {
         let (settings, world) = (settings(folder), World::real());
-        let journal = journal::open(&settings.storage.journal, &world)?;
+        let journal = journal::open(&settings.storage.journal, &world).await?;
         let for_all = world.clone();
         let mut parts = wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, &world).await?;
         parts.worlds = Arc::new(move |name| {
@@ -296,7 +296,7 @@ mod tests {
             // The file was closed in order, and says what happened.
             let journal = settings(folder.path()).storage.journal;
             let log = actix_rt::System::new().block_on(async move {
-                let journal = journal::open_to_look(&journal, &World::real()).expect("the journal");
+                let journal = journal::open_to_look(&journal, &World::real()).await.expect("the journal");
                 journal.read_log(0, usize::MAX).await.expect("the log")
             });
             let restarts: Vec<_> =
