@@ -26,7 +26,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --create-home --home-dir /var/data signal
 COPY --from=build /src/target/release/render-signal /usr/local/bin/render-signal
-USER signal
+COPY --chmod=755 deployment/entrypoint.sh /usr/local/bin/entrypoint
 WORKDIR /var/data
 # The journal and the configuration documents: mount a disk here.
 ENV DATA_DIR=/var/data CONFIG_DIR=/var/data/debug PORT=8000
@@ -34,5 +34,6 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
     CMD curl -fsS "http://127.0.0.1:${PORT}/livez" || exit 1
-ENTRYPOINT ["render-signal"]
+# Gives the disk to the user `signal` and becomes it; see the script.
+ENTRYPOINT ["entrypoint"]
 CMD ["serve"]

@@ -87,8 +87,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let path = &settings.storage.journal;
-    let journal = journal::open(path, &world)?;
+    let place = &settings.storage.journal;
+    let journal = journal::open(place, &world).await?;
     let actors = start_actors(&settings, &journal, &world).await?;
 
     let draining = Draining::default();
@@ -108,7 +108,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             pulse,
         },
     )?;
-    tracing::info!(address = %http.address(), journal = %path.display(), "serving");
+    tracing::info!(address = %http.address(), journal = %place, "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
 }
 
@@ -260,7 +260,7 @@ mod tests {
     /// As `serve` does it, with the real journal, over a system of which one actor always panics.
     async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> Outcome {
         let (settings, world) = (settings(folder), World::real());
-        let journal = journal::open(&settings.storage.journal, &world)?;
+        let journal = journal::open(&settings.storage.journal, &world).await?;
         let for_all = world.clone();
         let mut parts = wiring::parts(&settings, Arc::clone(&journal) as Arc<dyn Journal>, &world).await?;
         parts.worlds = Arc::new(move |name| {
@@ -296,7 +296,7 @@ mod tests {
             // The file was closed in order, and says what happened.
             let journal = settings(folder.path()).storage.journal;
             let log = actix_rt::System::new().block_on(async move {
-                let journal = journal::open_to_look(&journal, &World::real()).expect("the journal");
+                let journal = journal::open_to_look(&journal, &World::real()).await.expect("the journal");
                 journal.read_log(0, usize::MAX).await.expect("the log")
             });
             let restarts: Vec<_> =

@@ -1,6 +1,5 @@
 //! Opens the journal for each purpose, and keeps an eye on it.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{Recorded, StreamId};
+use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
@@ -16,28 +16,55 @@ use render_signal_actors::kernel::journal::{
 };
 use render_signal_actors::kernel::projection::Views;
 use render_signal_actors::readmodel;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exit::Failure;
+use crate::settings::JournalPlace;
 
 /// Opens the journal for writing, and creates it when there is none.
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) fn open(path: &Path, world: &World) -> Result<Arc<Watched>, Failure> {
-    let journal = SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
-        .map_err(|error| refused(&error))?;
+pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watched>, Failure> {
+    let journal: Arc<dyn Journal> = match place {
+        JournalPlace::File(path) => {
+            SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
+                .map_err(|error| refused(&error))?
+        }
+        JournalPlace::Redis(url) => in_redis(url, world).await?,
+    };
     Ok(Watched::over(journal, world.clone()))
 }
 
-/// Opens an existing journal for looking only; a server may be writing it.
+async fn in_redis(url: &SecretString, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+    let options = RedisOptions::new(url.expose_secret());
+    let journal = RedisJournal::open(options, world.clone(), readmodel::all())
+        .await
+        .map_err(|error| refused(&error))?;
+    Ok(journal)
+}
+
+/// Opens an existing journal for looking only; a server may be writing it. One in Redis that
+/// is empty is marked as new, as a worker would do.
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) fn open_to_look(path: &Path, world: &World) -> Result<Arc<dyn Journal>, Failure> {
-    let journal = SqliteJournal::open_read_only(path, world.clone()).map_err(|error| refused(&error))?;
-    Ok(journal)
+pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+    match place {
+        JournalPlace::File(path) => {
+            let journal =
+                SqliteJournal::open_read_only(path, world.clone()).map_err(|error| refused(&error))?;
+            Ok(journal)
+        }
+        JournalPlace::Redis(url) => in_redis(url, world).await,
+    }
+}
+
+/// Whether there is no journal at all yet. Only a file can tell.
+pub(crate) fn is_missing(place: &JournalPlace) -> bool {
+    place.file().is_some_and(|path| !path.exists())
 }
 
 /// A journal that cannot be opened or read ends the command with exit code 4.

@@ -8,10 +8,6 @@ mod exit;
 mod http;
 mod journal;
 mod output;
-#[expect(
-    dead_code,
-    reason = "four secrets have to be set, as in the reference system; first used by its dashboard and its Make.com switch"
-)]
 mod settings;
 mod telemetry;
 mod wiring;

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use render_signal_actors::config::load::load;
+use render_signal_actors::config::store::DocumentStore;
+use render_signal_actors::config::store::fallback::FallbackStore;
 use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
@@ -32,11 +35,11 @@ pub(crate) async fn parts(
     journal: Arc<dyn Journal>,
     world: &World,
 ) -> Result<Parts, Failure> {
-    let documents = Arc::new(documents(&settings.storage));
     let defaults = Arc::new(settings.defaults.clone());
+    let egress = egress(settings);
+    let documents = documents(&settings.storage, &egress)?;
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
     let worker = worker_name(settings, world);
-    let egress = egress(settings);
     let for_all = world.clone();
     Ok(Parts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,9 +60,15 @@ pub(crate) async fn parts(
     })
 }
 
-/// Where the configuration documents are.
-pub(crate) fn documents(storage: &Storage) -> FileStore {
-    FileStore::new(storage.config_dir.clone(), Some(storage.magic_links_file.clone()))
+/// Where the configuration documents are: files, behind a PHP host if there is one.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn documents(storage: &Storage, egress: &EgressPolicy) -> Result<Arc<dyn DocumentStore>, Failure> {
+    let files = Arc::new(FileStore::new(storage.config_dir.clone(), Some(storage.magic_links_file.clone())));
+    let Some(host) = &storage.php else { return Ok(files) };
+    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+    Ok(Arc::new(FallbackStore::new(Arc::new(PhpStore::new(host.clone(), http)), files)))
 }
 
 /// Where requests may go.

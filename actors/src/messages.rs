@@ -1,7 +1,7 @@
 //! Every message between actors: this file is the protocol.
 //!
-//! Who asks whom (an arrow is an ask that waits for an answer). There is no cycle, and a
-//! test keeps it so; an answer that must travel against an arrow is a message of its own
+//! Who asks whom (an arrow is an ask that waits for an answer). There is no cycle (a test looks),
+//! so no two actors can wait for each other; an answer that must travel against an arrow is a message of its own
 //! or a row of the outbox.
 //!
 //! ```text
@@ -23,16 +23,6 @@ use serde::Serialize;
 use crate::kernel::journal::Fence;
 use crate::mail::life::Location;
 use crate::mail::policy::Policy;
-
-/// The asks between actors, as `(asker, message, asked)`.
-pub const ASKS: &[(&str, &str, &str)] = &[
-    ("lock", "LeaseChanged", "poller"),
-    ("poller", "Admit", "dedup"),
-    ("config", "PolicyChanged", "poller"),
-    ("config", "PolicyChanged", "dedup"),
-    ("config", "PolicyChanged", "r2"),
-    ("config", "PolicyChanged", "webhook"),
-];
 
 /// A mail as the source gives it.
 #[derive(Debug, Clone)]
@@ -222,4 +212,79 @@ pub struct DocumentStatus {
     pub problems: Vec<String>,
     /// When it was last read anew.
     pub loaded_at: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
+
+    const ROOMS: [&str; 6] = ["config", "dedup", "lock", "poller", "r2", "webhook"];
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("tests") {
+                continue;
+            }
+            if path.is_dir() {
+                sources(&path, found);
+            } else if name.ends_with(".rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    /// Who asks whom, read from the rooms themselves: a room asks with the `Port<M>` that it
+    /// keeps, and answers with the `impl Handler<M>` of its actor.
+    fn asks() -> BTreeSet<(&'static str, &'static str)> {
+        let port = regex::Regex::new(r"Port<(\w+)>").unwrap();
+        let handler = regex::Regex::new(r"impl Handler<(\w+)> for").unwrap();
+        let mut asked: Vec<(&str, String)> = Vec::new();
+        let mut handled: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+        for room in ROOMS {
+            let mut files = Vec::new();
+            sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room), &mut files);
+            for file in files {
+                let text = std::fs::read_to_string(file).unwrap();
+                asked.extend(port.captures_iter(&text).map(|found| (room, found[1].to_owned())));
+                for found in handler.captures_iter(&text) {
+                    handled.entry(found[1].to_owned()).or_default().insert(room);
+                }
+            }
+        }
+        let mut asks = BTreeSet::new();
+        for (room, message) in asked {
+            let others = handled.get(&message).into_iter().flatten();
+            asks.extend(others.filter(|other| **other != room).map(|other| (room, *other)));
+        }
+        asks
+    }
+
+    #[test]
+    fn the_ask_graph_is_the_documented_one_and_has_no_cycle() {
+        let asks = asks();
+        let documented = BTreeSet::from([
+            ("config", "dedup"),
+            ("config", "poller"),
+            ("config", "r2"),
+            ("config", "webhook"),
+            ("lock", "poller"),
+            ("poller", "dedup"),
+        ]);
+        assert_eq!(asks, documented, "keep the picture at the top of this file true");
+        // Two actors that wait for each other wait for ever, so: take away whoever asks
+        // nobody, again and again; what is left would be a cycle.
+        let mut left = asks;
+        loop {
+            let askers: BTreeSet<_> = left.iter().map(|(asker, _)| *asker).collect();
+            let before = left.len();
+            left.retain(|(_, asked)| askers.contains(asked));
+            if left.len() == before {
+                break;
+            }
+        }
+        assert_eq!(left, BTreeSet::new(), "a cycle of asks");
+    }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //! root (this file) ── records restarts, decides on escalation
 //!  ├─ ConfigActor   documents, hot reload
-//!  ├─ LockActor     who polls
-//!  ├─ PollerActor   mailbox ─▶ Admit
+//!  ├─ LockActor     who polls            ┐ only in a worker
+//!  ├─ PollerActor   mailbox ─▶ Admit    ┘ that may poll
 //!  ├─ DedupActor    Admit ─▶ journal
 //!  ├─ R2Actor       offload queue
 //!  └─ WebhookActor  deliver queue
@@ -76,7 +76,7 @@ pub struct Parts {
     pub lease: Arc<dyn LeaseStore>,
     /// How long a lease lasts without renewal.
     pub lease_ttl: Duration,
-    /// The mailbox; `None` = this worker never polls.
+    /// The mailbox; `None` = this worker never polls, and takes no lease.
     pub source: Option<Arc<dyn MailSource>>,
     /// Where linked files are copied to.
     pub links: Arc<dyn LinkStore>,
@@ -97,8 +97,8 @@ pub struct Probe {
     pub poller: Option<Port<GetPollerStatus>>,
     /// The delivery.
     pub webhook: Port<GetWebhookStatus>,
-    /// The lease.
-    pub lock: Port<GetLockStatus>,
+    /// The lease; `None` when this worker never polls.
+    pub lock: Option<Port<GetLockStatus>>,
     /// The configuration.
     pub config: Port<GetConfigStatus>,
 }
@@ -213,8 +213,7 @@ pub fn start(parts: &Parts) -> System {
         Port::new("r2", &r2, 4, ASK),
         Port::new("dedup", &dedup, 4, ASK),
     ];
-    let mut lease_holder = None;
-    let mut poller_probe = None;
+    let (mut poller_probe, mut lock_probe) = (None, None);
     if let Some(source) = &parts.source {
         let poller = starter.start(
             "poller",
@@ -229,19 +228,21 @@ pub fn start(parts: &Parts) -> System {
             }),
         );
         followers.push(Port::new("poller", &poller, 4, ASK));
-        lease_holder = Some(Port::new("poller", &poller, 4, ASK));
         poller_probe = Some(Port::new("poller", &poller, 8, ASK));
+        // A worker without a mailbox must not keep the lease from one that has it.
+        let lock = starter.start(
+            "lock",
+            LockActor::new(LockDeps {
+                world: world("lock"),
+                journal: Arc::clone(journal),
+                worker: worker.clone(),
+                store: Arc::clone(&parts.lease),
+                ttl: parts.lease_ttl,
+            }),
+        );
+        wire(Port::new("lock", &lock, 1, ASK), WireLock(Port::new("poller", &poller, 4, ASK)));
+        lock_probe = Some(Port::new("lock", &lock, 8, ASK));
     }
-    let lock = starter.start(
-        "lock",
-        LockActor::new(LockDeps {
-            world: world("lock"),
-            journal: Arc::clone(journal),
-            worker: worker.clone(),
-            store: Arc::clone(&parts.lease),
-            ttl: parts.lease_ttl,
-        }),
-    );
     let config = starter.start(
         "config",
         ConfigActor::new(ConfigDeps {
@@ -253,14 +254,11 @@ pub fn start(parts: &Parts) -> System {
         }),
     );
     wire(Port::new("config", &config, 1, ASK), WireConfig(followers));
-    if let Some(poller) = lease_holder {
-        wire(Port::new("lock", &lock, 1, ASK), WireLock(poller));
-    }
 
     let probe = Probe {
         poller: poller_probe,
         webhook: Port::new("webhook", &webhook, 8, ASK),
-        lock: Port::new("lock", &lock, 8, ASK),
+        lock: lock_probe,
         config: Port::new("config", &config, 8, ASK),
     };
     let root = Root { world: world("root"), journal: Arc::clone(journal), worker: worker.clone() };

@@ -6,11 +6,11 @@ use std::time::Duration;
 use render_signal_actors::config::book::Book;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
-use render_signal_actors::config::urls::mask;
-use render_signal_actors::egress::{ClientOptions, reach};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, reach};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::poller::source::SourceError;
 use serde::Serialize;
 use url::Url;
@@ -118,7 +118,9 @@ async fn checks() -> Vec<Check> {
     let past = look_at_journal(&storage, &world, &mut checks).await;
     if let Ok(defaults) = defaults_from_env(commands::environment) {
         let past: Option<&dyn Journal> = past.as_deref();
-        let book = load(&wiring::documents(&storage), &defaults, past, world.now()).await;
+        let egress = EgressPolicy::new(defaults.egress_allow.clone());
+        let Ok(store) = wiring::documents(&storage, &egress) else { return checks };
+        let book = load(store.as_ref(), &defaults, past, world.now()).await;
         documents(&book, &storage, &mut checks);
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
@@ -165,22 +167,22 @@ async fn look_at_journal(
     world: &World,
     checks: &mut Vec<Check>,
 ) -> Option<std::sync::Arc<dyn Journal>> {
-    let path = storage.journal.display();
+    let place = &storage.journal;
     if let Some(why) = storage.refusal() {
         checks.push(Check::fail("journal", why, "attach a disk", Exit::Journal));
     }
-    if !storage.journal.exists() {
-        checks.push(Check::ok("journal", format!("{path} does not exist yet; the first start creates it")));
+    if journal::is_missing(place) {
+        checks.push(Check::ok("journal", format!("{place} does not exist yet; the first start creates it")));
         return None;
     }
-    let opened = journal::open_to_look(&storage.journal, world);
+    let opened = journal::open_to_look(place, world).await;
     let head = match &opened {
         Ok(journal) => journal.head().await.map_err(|error| error.to_string()),
         Err(failure) => Err(failure.message.clone()),
     };
     match head {
         Ok(head) => {
-            checks.push(Check::ok("journal", format!("{path} holds {head} events")));
+            checks.push(Check::ok("journal", format!("{place} holds {head} events")));
             opened.ok()
         }
         Err(why) => {
@@ -203,7 +205,10 @@ fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
             checks.push(Check::fail(
                 format!("document {key}"),
                 problem,
-                format!("edit {}", storage.config_dir.join(format!("{key}.json")).display()),
+                match &storage.php {
+                    None => format!("edit {}", storage.config_dir.join(format!("{key}.json")).display()),
+                    Some(host) => format!("look at {}, which keeps it", host.host()),
+                },
                 Exit::Found,
             ));
         }
@@ -214,7 +219,9 @@ fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
         } else {
             format!("; absent, so the environment decides: {}", absent.join(", "))
         };
-        checks.push(Check::ok("documents", format!("in {}: valid{note}", storage.config_dir.display())));
+        let host = storage.php.as_ref().map_or_else(String::new, |host| format!("at {}, then ", host.host()));
+        let folder = storage.config_dir.display();
+        checks.push(Check::ok("documents", format!("{host}in {folder}: valid{note}")));
     }
 }
 
@@ -272,7 +279,7 @@ async fn mailbox(settings: &Settings) -> Check {
 
 /// Connects, shakes hands, hangs up: nothing is posted.
 async fn server(settings: &Settings, name: String, url: String, verify_certificates: bool) -> Check {
-    let shown = mask(&url);
+    let shown = mask_url(&url);
     let Ok(parsed) = Url::parse(&url) else {
         return Check::fail(name, format!("{shown} is no address"), "correct it", Exit::Config);
     };

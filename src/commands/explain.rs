@@ -2,10 +2,13 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
+use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::explain::{Explanation, explain};
@@ -49,20 +52,24 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// The policy of the given folder, or the one a server would have in force now.
 async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
     let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
-    let (store, past) = match &args.config {
+    let (store, past): (Arc<dyn DocumentStore>, _) = match &args.config {
         Some(folder) if !folder.is_dir() => {
             return Err(Failure::found(format!("{} is no folder", folder.display())));
         }
-        Some(folder) => (FileStore::new(folder.clone(), None), None),
+        Some(folder) => (Arc::new(FileStore::new(folder.clone(), None)), None),
         None => {
             let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
             // A refused document is replaced by its last good copy, as a server would do.
-            let past = storage.journal.exists().then(|| journal::open_to_look(&storage.journal, world));
-            (wiring::documents(&storage), past.transpose()?)
+            let past = if journal::is_missing(&storage.journal) {
+                None
+            } else {
+                Some(journal::open_to_look(&storage.journal, world).await?)
+            };
+            (wiring::documents(&storage, &EgressPolicy::new(defaults.egress_allow.clone()))?, past)
         }
     };
     let past: Option<&dyn Journal> = past.as_deref();
-    let book = load(&store, &defaults, past, world.now()).await;
+    let book = load(store.as_ref(), &defaults, past, world.now()).await;
     for key in Key::ALL {
         for problem in book.problems(key) {
             complain(&format!("{key}: {problem}"));

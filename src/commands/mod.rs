@@ -7,7 +7,6 @@ mod events;
 mod explain;
 mod retry;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use render_signal_actors::kernel::clock::World;
@@ -16,7 +15,7 @@ use render_signal_actors::kernel::journal::Journal;
 use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
-use crate::settings::{SettingError, Settings, Storage, describe_errors};
+use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
 use crate::{app, demo, journal, telemetry};
 
 /// Runs a command to its end.
@@ -40,23 +39,23 @@ pub(crate) fn run(command: Command) -> Outcome {
 
 async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
     match command {
-        EventsCommand::Tail(args) => events::tail(look(&args.journal)?, &args, out).await,
-        EventsCommand::Show(args) => events::show(look(&args.journal)?, &args, out).await,
-        EventsCommand::Verify(args) => events::verify(look(&args.journal)?, &args, out).await,
+        EventsCommand::Tail(args) => events::tail(look(&args.journal).await?, &args, out).await,
+        EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, out).await,
+        EventsCommand::Verify(args) => events::verify(look(&args.journal).await?, &args, out).await,
     }
 }
 
 async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
     match command {
-        DeliveriesCommand::List(args) => deliveries::list(look(&args.journal)?, &args, out).await,
+        DeliveriesCommand::List(args) => deliveries::list(look(&args.journal).await?, &args, out).await,
         DeliveriesCommand::Retry(args) => {
-            let journal = change(&args.journal)?;
+            let journal = change(&args.journal).await?;
             let outcome = retry::retry(journal.as_ref(), &args, out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Enable(args) => {
-            let journal = change(&args.journal)?;
+            let journal = change(&args.journal).await?;
             let outcome = retry::enable(journal.as_ref(), &args, out).await;
             journal.close().await;
             outcome
@@ -91,25 +90,24 @@ pub(crate) fn malformed(errors: Vec<SettingError>) -> Failure {
 }
 
 /// The journal that `serve` would use, unless another one is named.
-fn path(args: &JournalArgs) -> Result<PathBuf, Failure> {
+fn place(args: &JournalArgs) -> Result<JournalPlace, Failure> {
     match &args.journal {
-        Some(path) => Ok(path.clone()),
+        Some(path) => Ok(JournalPlace::File(path.clone())),
         None => Ok(Storage::from_env(environment).map_err(malformed)?.journal),
     }
 }
 
-fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {
-    journal::open_to_look(&path(args)?, &World::real())
+async fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {
+    journal::open_to_look(&place(args)?, &World::real()).await
 }
 
 /// A journal to write to; a command does not create one.
-fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, Failure> {
-    let path = path(args)?;
-    if !path.exists() {
+async fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, Failure> {
+    let place = place(args)?;
+    if journal::is_missing(&place) {
         return Err(Failure::journal(format!(
-            "there is no journal {}; name it with --journal, or set DATA_DIR as for serve",
-            path.display()
+            "there is no journal {place}; name it with --journal, or set DATA_DIR as for serve"
         )));
     }
-    journal::open(&path, &World::real())
+    journal::open(&place, &World::real()).await
 }

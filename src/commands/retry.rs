@@ -4,7 +4,7 @@
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
-use render_signal_actors::webhook::redeliver::{RetryError, enable_target, retry_dead_letter};
+use render_signal_actors::webhook::redeliver::{RetryError, Undelivered, enable_target};
 
 use crate::cli::{EnableArgs, RetryArgs};
 use crate::exit::{Exit, Failure, Outcome};
@@ -17,11 +17,13 @@ const BY: &str = "cli";
 pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Output) -> Outcome {
     let world = World::real();
     let ids = if args.all_dead { dead(journal).await? } else { args.ids.clone() };
+    let undelivered =
+        Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
     let bar = progress(ids.len());
     let mut failed = 0_usize;
     for id in &ids {
         let outcome = match id.split_once('/') {
-            Some((email_id, target)) => retry_dead_letter(journal, &world, email_id, target, BY).await,
+            Some((email_id, target)) => undelivered.retry(journal, &world, email_id, target, BY).await,
             None => Err(RetryError::Unknown { email_id: id.clone(), target: String::new() }),
         };
         bar.inc(1);

@@ -122,7 +122,7 @@ impl Demo {
             maildir.drop_mail(sample)?;
         }
         let settings = settings(folder, &maildir, &documents, &address, &secret)?;
-        let journal = journal::open(&settings.storage.journal, &world)?;
+        let journal = journal::open(&settings.storage.journal, &world).await?;
         let mut stage =
             Stage::new(Arc::clone(&journal) as Arc<dyn Journal>, Narrator::new(lang, ZONE), Output::stdout());
         welcome(&mut stage, lang, folder, samples.len())?;

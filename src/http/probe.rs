@@ -54,8 +54,8 @@ pub(crate) struct Findings {
     pub(crate) journal: Result<JournalFinding, String>,
     /// The mailbox; `None` = switched off.
     pub(crate) poller: Option<Result<PollerStatus, String>>,
-    /// The lease.
-    pub(crate) lock: Result<LockStatus, String>,
+    /// The lease; `None` = switched off with the mailbox.
+    pub(crate) lock: Option<Result<LockStatus, String>>,
     /// The deliveries.
     pub(crate) webhook: Result<WebhookStatus, String>,
     /// The documents.
@@ -68,13 +68,8 @@ impl Probe {
         let actors = &self.actors;
         let (journal, poller, lock, webhook, config) = futures::join!(
             self.journal(),
-            async {
-                match &actors.poller {
-                    Some(poller) => Some(ask(poller, GetPollerStatus).await),
-                    None => None,
-                }
-            },
-            ask(&actors.lock, GetLockStatus),
+            ask_if_any(actors.poller.as_ref(), GetPollerStatus),
+            ask_if_any(actors.lock.as_ref(), GetLockStatus),
             ask(&actors.webhook, GetWebhookStatus),
             ask(&actors.config, GetConfigStatus),
         );
@@ -97,6 +92,18 @@ impl Probe {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer from the journal within {} s", DEADLINE.as_secs())),
         }
+    }
+}
+
+/// Asks an actor that not every worker has.
+async fn ask_if_any<M>(port: Option<&Port<M>>, message: M) -> Option<Result<M::Result, String>>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    match port {
+        Some(port) => Some(ask(port, message).await),
+        None => None,
     }
 }
 

@@ -63,14 +63,8 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     let mut checks = BTreeMap::new();
     checks.insert("process", process(findings.draining));
     checks.insert("journal", journal(&findings.journal));
-    checks.insert(
-        "mailbox",
-        findings.poller.as_ref().map_or_else(
-            || check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null),
-            |poller| answered(poller, |status| mailbox(status, findings.now)),
-        ),
-    );
-    checks.insert("lease", answered(&findings.lock, |status| lease(status, findings.poller.is_some())));
+    checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
+    checks.insert("lease", of_poller(findings.lock.as_ref(), lease));
     checks.insert("config", answered(&findings.config, config));
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
@@ -91,6 +85,14 @@ fn answered<T>(answer: &Result<T, String>, judge: impl FnOnce(&T) -> Check) -> C
     }
 }
 
+/// What only a worker that may poll has.
+fn of_poller<T>(answer: Option<&Result<T, String>>, judge: impl FnOnce(&T) -> Check) -> Check {
+    answer.map_or_else(
+        || check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null),
+        |answer| answered(answer, judge),
+    )
+}
+
 fn process(draining: bool) -> Check {
     if draining {
         check(State::Fail, "stopping: no new work is taken", Value::Null)
@@ -103,6 +105,16 @@ fn journal(finding: &Result<JournalFinding, String>) -> Check {
     answered(finding, |finding| {
         let (state, message) = match finding.durability {
             Durability::OnDisk => (State::Ok, "an acknowledged mail is on the disk"),
+            Durability::UpToTwoSeconds => (
+                State::Warn,
+                "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones",
+            ),
+            Durability::UntilRestart => {
+                (State::Warn, "the server keeps acknowledged mails in memory only: its restart loses them")
+            }
+            Durability::Unknown => {
+                (State::Warn, "the server does not tell whether acknowledged mails are on its disk")
+            }
             Durability::Memory => (State::Warn, "an acknowledged mail is in memory only: a restart loses it"),
         };
         check(state, message, json!({"position": finding.head, "durability": finding.durability}))
@@ -143,10 +155,9 @@ fn mailbox(status: &PollerStatus, now: DateTime<Utc>) -> Check {
     )
 }
 
-fn lease(status: &LockStatus, polls: bool) -> Check {
+fn lease(status: &LockStatus) -> Check {
     let message = match (status.held, &status.holder) {
-        (true, _) if polls => "this worker polls".to_owned(),
-        (true, _) => "this worker holds the lease, and does not poll".to_owned(),
+        (true, _) => "this worker polls".to_owned(),
         (false, Some(holder)) => format!("standby: {holder} polls"),
         (false, None) => "standby: nobody is known to poll yet".to_owned(),
     };
@@ -223,7 +234,7 @@ mod tests {
             draining: false,
             journal: Ok(JournalFinding { head: 7, durability: Durability::OnDisk, next_delivery: None }),
             poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
-            lock: Ok(LockStatus { held: true, ..LockStatus::default() }),
+            lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
         }
@@ -246,12 +257,13 @@ mod tests {
     #[test]
     fn what_takes_the_worker_out() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm); 5] = [
+        let cases: [(&str, Harm); 6] = [
             ("process", |f| f.draining = true),
             ("journal", |f| f.journal = Err("no answer".into())),
             ("mailbox", |f| {
                 f.poller = Some(Ok(PollerStatus { silent: true, ..PollerStatus::default() }));
             }),
+            ("lease", |f| f.lock = Some(Err("gone".into()))),
             ("config", |f| f.config = Err("gone".into())),
             ("deliveries", |f| f.webhook = Err("gone".into())),
         ];
@@ -267,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 6] = [
+        let cases: [(&str, Harm, &str); 9] = [
             (
                 "deliveries",
                 |f| {
@@ -306,10 +318,10 @@ mod tests {
             (
                 "lease",
                 |f| {
-                    f.lock = Ok(LockStatus {
+                    f.lock = Some(Ok(LockStatus {
                         warning: Some("file lock: one container only".into()),
                         ..LockStatus::default()
-                    });
+                    }));
                 },
                 "one container only",
             ),
@@ -321,6 +333,33 @@ mod tests {
                     }
                 },
                 "in memory only",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::UntilRestart;
+                    }
+                },
+                "its restart loses them",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::UpToTwoSeconds;
+                    }
+                },
+                "within two seconds",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.durability = Durability::Unknown;
+                    }
+                },
+                "does not tell",
             ),
             (
                 "mailbox",
@@ -361,7 +400,11 @@ mod tests {
     #[test]
     fn without_background_tasks_the_worker_is_ready() {
         let mut findings = well();
-        findings.poller = None;
-        assert!(readiness(&findings).is_ready());
+        (findings.poller, findings.lock) = (None, None);
+        for part in ["mailbox", "lease"] {
+            let (ready, state, message) = state(&findings, part);
+            assert_eq!((ready, state), (true, State::Ok), "{part}");
+            assert!(message.contains("this worker does not poll"), "{part}: {message}");
+        }
     }
 }

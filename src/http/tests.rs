@@ -57,7 +57,7 @@ fn state(poller: PollerStatus) -> HttpState {
             ),
             actors: system::Probe {
                 poller: Some(Port::new("poller", &says, 1, deadline)),
-                lock: Port::new("lock", &says, 1, deadline),
+                lock: Some(Port::new("lock", &says, 1, deadline)),
                 webhook: Port::new("webhook", &says, 1, deadline),
                 config: Port::new("config", &says, 1, deadline),
             },

@@ -4,6 +4,7 @@
 //! error lists everything that is missing or malformed at once.
 
 mod ephemeral;
+mod place;
 mod reader;
 pub(crate) mod variables;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
@@ -23,6 +25,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use self::ephemeral::ephemeral;
+pub(crate) use self::place::JournalPlace;
 use self::reader::Reader;
 pub(crate) use self::reader::SettingError;
 pub(crate) use self::variables::VARIABLES;
@@ -32,12 +35,16 @@ use self::variables::{self as vars, Need, Variable};
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// `FLASK_SECRET_KEY`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
     pub(crate) secret_key: SecretString,
     /// `TRIGGER_PAGE_PASSWORD`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
     pub(crate) dashboard_password: SecretString,
     /// `PROCESS_API_TOKEN`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the processing API")]
     pub(crate) process_api_token: SecretString,
     /// `MAKECOM_API_KEY`.
+    #[expect(dead_code, reason = "has to be set, as in the reference system; for the Make.com switch")]
     pub(crate) makecom_api_key: SecretString,
     /// Where mails come from.
     pub(crate) mail: MailSource,
@@ -79,10 +86,12 @@ pub(crate) struct Storage {
     pub(crate) data_dir: PathBuf,
     /// `CONFIG_DIR`.
     pub(crate) config_dir: PathBuf,
+    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = documents are files only.
+    pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
-    /// `JOURNAL_URL`: the file of the SQLite journal.
-    pub(crate) journal: PathBuf,
+    /// `JOURNAL_URL`.
+    pub(crate) journal: JournalPlace,
     /// `ALLOW_EPHEMERAL_JOURNAL`.
     pub(crate) allow_ephemeral_journal: bool,
     /// `RENDER` is set: we run there.
@@ -149,7 +158,7 @@ impl Storage {
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
     pub(crate) fn refusal(&self) -> Option<String> {
-        let folder = self.journal.parent().unwrap_or(&self.data_dir);
+        let folder = self.journal.file()?.parent().unwrap_or(&self.data_dir);
         ephemeral(folder, self.render).filter(|_| !self.allow_ephemeral_journal)
     }
 }
@@ -400,8 +409,9 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let journal = journal(reader).unwrap_or_else(|| data_dir.join("render-signal.db"));
+    let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
+        php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
         }),
@@ -413,27 +423,44 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     }
 }
 
-fn journal(reader: &mut Reader<'_>) -> Option<PathBuf> {
+fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
+    let base = reader.text(&vars::EXTERNAL_CONFIG_BASE_URL);
+    let token = reader.text(&vars::CONFIG_API_TOKEN);
+    // Malformed networks are reported where they are read for good.
+    let allow: Vec<IpNet> =
+        reader.list(&vars::EGRESS_ALLOW_CIDRS).iter().filter_map(|member| member.parse().ok()).collect();
+    check_url(reader, &vars::EXTERNAL_CONFIG_BASE_URL, &base, &allow);
+    if base.is_empty() || token.is_empty() {
+        if base.is_empty() != token.is_empty() {
+            reader.warnings.push(
+                "of EXTERNAL_CONFIG_BASE_URL and CONFIG_API_TOKEN only one is set: documents are files only"
+                    .to_owned(),
+            );
+        }
+        return None;
+    }
+    let settings = PhpSettings::new(&base, token.into());
+    if settings.is_none() {
+        reader.wrong(
+            &vars::EXTERNAL_CONFIG_BASE_URL,
+            "is not an address, or the token is not one line of ASCII",
+        );
+    }
+    settings
+}
+
+fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {
     let url = reader.text(&vars::JOURNAL_URL);
     if url.is_empty() {
         return None;
     }
-    let Some((scheme, path)) = url.split_once(':') else {
-        reader.wrong(&vars::JOURNAL_URL, "has no scheme; sqlite:PATH is expected");
-        return None;
-    };
-    if !scheme.eq_ignore_ascii_case("sqlite") {
-        // Only the scheme is shown: the rest may hold a password.
-        reader.wrong(&vars::JOURNAL_URL, format!("scheme {scheme:?} is not supported; sqlite:PATH is"));
-        return None;
+    match JournalPlace::from_url(&url) {
+        Ok(place) => Some(place),
+        Err(problem) => {
+            reader.wrong(&vars::JOURNAL_URL, problem);
+            None
+        }
     }
-    // sqlite:data/x.db, sqlite:/data/x.db and sqlite:///data/x.db are all in use.
-    let path = path.strip_prefix("//").unwrap_or(path);
-    if path.is_empty() {
-        reader.wrong(&vars::JOURNAL_URL, "the path after sqlite: is missing");
-        return None;
-    }
-    Some(PathBuf::from(path))
 }
 
 fn bind(reader: &mut Reader<'_>) -> IpAddr {

@@ -1,8 +1,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use secrecy::ExposeSecret as _;
-
 use super::*;
 
 /// The eight required variables, and these.
@@ -49,7 +47,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!((settings.port, settings.bind.to_string().as_str()), (8000, "0.0.0.0"));
     assert_eq!(settings.lock_ttl.as_secs(), 30);
     assert_eq!(settings.lock_file, Path::new("data/poller.lock"));
-    assert_eq!(settings.storage.journal, Path::new("data/render-signal.db"));
+    assert_eq!(settings.storage.journal.file(), Some(Path::new("data/render-signal.db")));
     assert_eq!(settings.storage.magic_links_file, Path::new("debug/magic_links.json"));
     assert!(settings.signing_keys.is_none() && settings.r2.is_none() && settings.warnings.is_empty());
 }
@@ -111,8 +109,13 @@ fn each_malformed_value_is_one_error() {
         ("WEBHOOK_TIME_END", "25:00"),
         ("EGRESS_ALLOW_CIDRS", "10.0.0.0/33"),
         ("R2_FETCH_ENDPOINT", "http://worker.example/x"),
+        ("EXTERNAL_CONFIG_BASE_URL", "http://config.example"),
+        ("EXTERNAL_CONFIG_BASE_URL", "https://10.0.0.1"),
+        ("EXTERNAL_CONFIG_BASE_URL", "config.example"),
         ("JOURNAL_URL", "data/x.db"),
         ("JOURNAL_URL", "sqlite:"),
+        ("JOURNAL_URL", "redis:"),
+        ("JOURNAL_URL", "rediss://:6379"),
         ("MAIL_RETENTION_DAYS", "0"),
         ("PORT", "65536"),
         ("BIND", "everywhere"),
@@ -201,6 +204,7 @@ fn a_maildir_needs_no_imap() {
 
 #[test]
 fn aliases_stand_in_for_unset_and_blank_names() {
+    // The password has to be set, under either name.
     let settings = good(&[
         ("TRIGGER_PAGE_PASSWORD", " "),
         ("DASHBOARD_PASSWORD", "other"),
@@ -209,7 +213,6 @@ fn aliases_stand_in_for_unset_and_blank_names() {
         ("WEBHOOKS_TIME_END", "18:00"),
         ("WEBHOOK_TIME_END", "19:00"),
     ]);
-    assert_eq!(settings.dashboard_password.expose_secret(), "other");
     assert_eq!(settings.defaults.time_start, "9h00");
     assert_eq!(settings.defaults.time_end, "18:00");
 }
@@ -283,14 +286,25 @@ fn places() {
     ]);
     assert_eq!(settings.lock_file, Path::new("/d/poller.lock"));
     let storage = &settings.storage;
-    assert_eq!(storage.journal, Path::new("/d/render-signal.db"));
+    assert_eq!(storage.journal.file(), Some(Path::new("/d/render-signal.db")));
     assert_eq!(storage.magic_links_file, Path::new("/c/magic_links.json"));
     assert!(storage.allow_ephemeral_journal && storage.render && storage.refusal().is_none());
     assert_eq!(settings.defaults.retention.as_secs(), 2 * 86_400);
     for (url, path) in [("sqlite:x.db", "x.db"), ("sqlite:/x.db", "/x.db"), ("sqlite:///x.db", "/x.db")] {
         let storage = Storage::from_env(|name| (name == "JOURNAL_URL").then(|| url.to_owned())).unwrap();
-        assert_eq!(storage.journal, Path::new(path), "{url}");
+        assert_eq!(storage.journal.file(), Some(Path::new(path)), "{url}");
     }
+    let url = "rediss://user:s3cret@db.example:6380/2";
+    let shared = Storage::from_env(|name| match name {
+        "JOURNAL_URL" => Some(url.to_owned()),
+        "RENDER" => Some("true".to_owned()),
+        "DATA_DIR" => Some("/no-such-folder".to_owned()),
+        _ => None,
+    })
+    .unwrap();
+    assert!(shared.journal.file().is_none() && shared.refusal().is_none(), "a deploy does not wipe a server");
+    assert_eq!(shared.journal.to_string(), "rediss://db.example:6380/2");
+    assert!(!format!("{shared:?}").contains("s3cret"));
     let wiped = Storage::from_env(|name| match name {
         "RENDER" => Some("true".to_owned()),
         "DATA_DIR" => Some("/no-such-folder".to_owned()),
@@ -306,6 +320,24 @@ fn places() {
 }
 
 #[test]
+fn a_host_of_documents_needs_its_address_and_its_token() {
+    let both = [("EXTERNAL_CONFIG_BASE_URL", "https://config.example"), ("CONFIG_API_TOKEN", "s3cret")];
+    let settings = good(&both);
+    assert_eq!(settings.storage.php.as_ref().unwrap().host(), "config.example");
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    for one in both {
+        let settings = good(&[one]);
+        assert!(settings.storage.php.is_none());
+        assert!(settings.warnings.iter().any(|warning| warning.contains("only one is set")), "{one:?}");
+    }
+    let split = [both[0], ("CONFIG_API_TOKEN", "a\nb")];
+    assert_eq!(read(&split).unwrap_err().len(), 1);
+    let local =
+        [("EXTERNAL_CONFIG_BASE_URL", "http://10.0.0.1"), both[1], ("EGRESS_ALLOW_CIDRS", "10.0.0.0/8")];
+    assert!(good(&local).storage.php.is_some());
+}
+
+#[test]
 fn secrets_do_not_show() {
     let key = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXM=";
     let settings = good(&[
@@ -313,6 +345,8 @@ fn secrets_do_not_show() {
         ("R2_FETCH_ENABLED", "1"),
         ("R2_FETCH_ENDPOINT", "https://worker.example"),
         ("R2_FETCH_TOKEN", "s3cret-r2"),
+        ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
+        ("CONFIG_API_TOKEN", "s3cret-config"),
     ]);
     let shown = format!("{settings:?}");
     assert!(!shown.contains("s3cret") && !shown.contains(key), "{shown}");

@@ -114,15 +114,15 @@ const DAY: i64 = 86_400;
 const MANY: i64 = i64::MAX;
 
 variables! {
-    // Required at start-up.
-    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sessions and sign-in links";
-    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard";
+    // Required at start-up, those of the dashboard and of Make.com for compatibility.
+    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sessions and sign-in links; has to be set, not used yet";
+    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard; has to be set, not used yet";
     EMAIL_ADDRESS: Text, RequiredForImap, "me@example.fr", "user name at the IMAP server";
     EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server";
     IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
-    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API";
+    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API; has to be set, not used yet";
     WEBHOOK_URL: Url, Required, "https://hook.eu2.make.com/…", "default target of webhooks, unless webhook_config names one";
-    MAKECOM_API_KEY: Secret, Required, "a Make.com API token", "API key of Make.com";
+    MAKECOM_API_KEY: Secret, Required, "a Make.com API token", "API key of Make.com; has to be set, not used yet";
 
     // Where mails come from.
     MAIL_SOURCE: Text, Default("imap"), "maildir:/var/mail/me", "imap, or maildir:PATH";
@@ -165,8 +165,10 @@ variables! {
     // Where things are kept.
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
+    EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
+    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
-    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal; unset = sqlite:DATA_DIR/render-signal.db";
+    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
@@ -198,8 +200,6 @@ variables! {
     CONFIG_STORE_MODE: Text, NoEffect, "redis_first", "order of the configuration stores";
     CONFIG_STORE_REDIS_PREFIX: Text, NoEffect, "r:ss:config:", "keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), NoEffect, "false", "configuration not from Redis";
-    EXTERNAL_CONFIG_BASE_URL: Secret, NoEffect, "https://config.example.fr", "configuration from a PHP host";
-    CONFIG_API_TOKEN: Secret, NoEffect, "a long random text", "configuration from a PHP host";
     MAGIC_LINK_TTL_SECONDS: Int(0, MANY), NoEffect, "900", "life of a sign-in link";
     WEBHOOK_LINKS_FILE: Path, NoEffect, "deployment/data/webhook_links.json", "list of copied files";
     R2_LINKS_MAX_ENTRIES: Int(0, MANY), NoEffect, "1000", "length of the list of copied files";

@@ -1,9 +1,10 @@
 //! Two workers on one mailbox: the lease decides who polls, the fence keeps a worker
 //! that slept through the end of its lease from writing.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Answer, PATIENCE, Site, checks, mails, until};
+use crate::support::{Answer, PATIENCE, Program, Site, checks, mails, until};
 
 /// `POLLER_LOCK_TTL_SECONDS` of these tests.
 const TTL: Duration = Duration::from_secs(3);
@@ -25,7 +26,7 @@ async fn a_standby_takes_over_from_a_frozen_worker_and_nothing_is_sent_anew() {
     until("the first webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
     site.until_all_seen(all.len()).await;
 
-    first.freeze();
+    freeze_between_writes(&first, &site.journal());
     // A paused process keeps the lock of a file, so its lease has no end by itself: the
     // operator ends it by removing the file. It does not know that when it goes on.
     std::fs::remove_file(site.lease_file()).expect("the file of the lease");
@@ -47,6 +48,21 @@ async fn a_standby_takes_over_from_a_frozen_worker_and_nothing_is_sent_anew() {
     first.stop().await;
     second.stop().await;
     second.assert_journal_verifies().await;
+}
+
+/// Freezes a worker at a moment when it is not writing. One that is frozen in the midst of
+/// a transaction keeps SQLite's lock with it: then nobody can write until it goes on or is
+/// killed, which loses nothing and is no takeover either.
+fn freeze_between_writes(worker: &Program, journal: &Path) {
+    loop {
+        worker.freeze();
+        let other = rusqlite::Connection::open(journal).expect("the journal");
+        other.busy_timeout(Duration::from_millis(100)).expect("a time limit");
+        if other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok() {
+            return;
+        }
+        worker.thaw();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

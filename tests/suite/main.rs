@@ -1,8 +1,9 @@
 //! The program against real servers: Dovecot, HTTP receivers, a Worker and a faulty
 //! wire, all on loopback and started by the tests themselves. One module per capability.
 //!
-//! Needed: Dovecot (Debian package `dovecot-imapd`), and for `signature` Node.js with npm
-//! and Python with pip. Nothing is skipped when one of them is missing.
+//! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `signature`
+//! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`). Nothing is skipped
+//! when one of them is missing.
 //!
 //! ```text
 //! cargo nextest run --test suite                 all of it
@@ -31,6 +32,8 @@ mod journal_file;
 mod lease;
 mod mailbox;
 mod malformed;
+mod php_config;
 mod receiver_failures;
+mod redis_journal;
 mod signature;
 mod wire;

@@ -33,8 +33,17 @@ impl Request {
 pub(crate) struct Response {
     /// `200`.
     pub(crate) status: u16,
+    /// In order, names lower-cased.
+    pub(crate) headers: Vec<(String, String)>,
     /// As text.
     pub(crate) body: String,
+}
+
+impl Response {
+    /// The first header of this (lower-case) name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -78,7 +87,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let status = first.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| bad(format!("status line {first:?}")))?;
         let body = String::from_utf8_lossy(&self.body(&headers).await?).into_owned();
-        Ok(Response { status, body })
+        Ok(Response { status, headers, body })
     }
 
     async fn more(&mut self) -> io::Result<usize> {
@@ -168,12 +177,17 @@ pub(crate) fn request(method: &str, path: &str, extra: &str, body: &str) -> Vec<
 
 /// One request and its answer on a connection of its own, within two seconds.
 pub(crate) async fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
+    exchange_within(port, request, Duration::from_secs(2)).await
+}
+
+/// The same, with another patience.
+pub(crate) async fn exchange_within(port: u16, request: &[u8], patience: Duration) -> io::Result<Response> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(request).await?;
         Reader::new(stream).response().await
     };
-    match tokio::time::timeout(Duration::from_secs(2), exchange).await {
+    match tokio::time::timeout(patience, exchange).await {
         Ok(answered) => answered,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }

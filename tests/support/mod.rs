@@ -7,6 +7,7 @@
 //!  ├─ Receiver      where webhooks go, scripted per path
 //!  ├─ Worker        the R2 Worker
 //!  └─ Program       the compiled binary as a child process
+//! Php ── the deployment, run by PHP's own web server
 //! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
 //! FullDisk   ── a disk without space
 //! mails      ── realistic mails, good and bad
@@ -20,6 +21,7 @@ pub(crate) mod dovecot;
 pub(crate) mod full_disk;
 pub(crate) mod http;
 pub(crate) mod mails;
+pub(crate) mod php;
 pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod seed;

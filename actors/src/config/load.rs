@@ -42,9 +42,6 @@ pub async fn load(
 
 /// What the store holds under every key, now.
 pub(super) async fn read_all(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreError>)> {
-    let mut readings = Vec::with_capacity(Key::ALL.len());
-    for key in Key::ALL {
-        readings.push((key, store.read(key).await));
-    }
-    readings
+    // At once: a host that does not answer takes its time for each.
+    futures::future::join_all(Key::ALL.map(|key| async move { (key, store.read(key).await) })).await
 }

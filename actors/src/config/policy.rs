@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use super::DEFAULT_TARGET;
 use super::documents::Documents;
 use super::documents::prefs::ProcessingPrefs;
-use super::urls;
 use crate::mail::policy::{Policy, RetryPolicy, Schedule, Target, Window};
+use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
 /// What the environment says where the documents say nothing (reference section 1).
@@ -95,7 +95,7 @@ impl fmt::Debug for EnvDefaults {
             .field("ssl_verify", &self.ssl_verify)
             .field("sending_enabled", &self.sending_enabled)
             .field("window", &(&self.time_start, &self.time_end))
-            .field("webhook_url", &urls::mask(&self.webhook_url))
+            .field("webhook_url", &mask_url(&self.webhook_url))
             .field("offload", &self.offload)
             .field("retention", &self.retention)
             .field("egress_allow", &self.egress_allow)

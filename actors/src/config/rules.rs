@@ -177,11 +177,7 @@ mod tests {
             .conditions
             .iter()
             .map(|condition| {
-                let field = match condition.field {
-                    Field::Sender => "sender",
-                    Field::Subject => "subject",
-                    Field::Body => "body",
-                };
+                let field = condition.field.as_str();
                 let (operator, value, case_sensitive) = match &condition.test {
                     Test::Contains { value, case_sensitive } => ("contains", value.clone(), *case_sensitive),
                     Test::Equals { value, case_sensitive } => ("equals", value.clone(), *case_sensitive),

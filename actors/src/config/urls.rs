@@ -7,7 +7,6 @@ pub use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::egress::EgressPolicy;
-use crate::mail::rules::mask_url;
 
 /// The reference's message for a `webhook_url` it does not take.
 pub const NOT_HTTPS: &str = "webhook_url doit être une URL HTTPS valide.";
@@ -40,12 +39,6 @@ pub fn check_target(url: &str, allow: &[IpNet]) -> Result<(), String> {
 /// The message for the `webhook_url` of a document: the reference's, and why.
 pub(super) fn refusal(why: &str) -> String {
     format!("{NOT_HTTPS} ({why})")
-}
-
-/// An address as it may be shown; `***` when it is none.
-#[must_use]
-pub fn mask(url: &str) -> String {
-    mask_url(url).unwrap_or_else(|| "***".to_owned())
 }
 
 #[cfg(test)]

@@ -164,23 +164,47 @@ impl GuardedClient {
         timeout: Duration,
         cap: usize,
     ) -> Result<Answer, SendError> {
-        let client = match self.policy.check_url(url).map_err(SendError::Refused)? {
-            Reach::Public => &self.secure,
-            Reach::AllowedOnly => &self.plain,
-        };
-        let request = client.post(url.clone()).headers(headers).body(body);
-        let exchange = async {
-            let response = request.send().await.map_err(classify)?;
-            read(response, cap).await
-        };
-        tokio::pin!(exchange);
-        if let Ok(answered) = tokio::time::timeout(timeout, exchange.as_mut()).await {
-            return answered;
-        }
-        // After a stop of the process (SIGSTOP, a suspended machine) the timer fires before
-        // the socket is read: what has arrived by now still counts.
-        tokio::time::timeout(GRACE, exchange).await.unwrap_or(Err(SendError::Timeout))
+        exchange(self.client(url)?.post(url.clone()).headers(headers).body(body), timeout, cap).await
     }
+
+    /// Gets `url` and reads at most `cap` bytes of the answer, all within `timeout`.
+    ///
+    /// # Errors
+    /// As of [`Self::post`].
+    pub async fn get(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        timeout: Duration,
+        cap: usize,
+    ) -> Result<Answer, SendError> {
+        exchange(self.client(url)?.get(url.clone()).headers(headers), timeout, cap).await
+    }
+
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, SendError> {
+        match self.policy.check_url(url).map_err(SendError::Refused)? {
+            Reach::Public => Ok(&self.secure),
+            Reach::AllowedOnly => Ok(&self.plain),
+        }
+    }
+}
+
+async fn exchange(
+    request: reqwest::RequestBuilder,
+    timeout: Duration,
+    cap: usize,
+) -> Result<Answer, SendError> {
+    let exchange = async {
+        let response = request.send().await.map_err(classify)?;
+        read(response, cap).await
+    };
+    tokio::pin!(exchange);
+    if let Ok(answered) = tokio::time::timeout(timeout, exchange.as_mut()).await {
+        return answered;
+    }
+    // After a stop of the process (SIGSTOP, a suspended machine) the timer fires before
+    // the socket is read: what has arrived by now still counts.
+    tokio::time::timeout(GRACE, exchange).await.unwrap_or(Err(SendError::Timeout))
 }
 
 impl GuardedClient {

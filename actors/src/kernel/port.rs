@@ -99,12 +99,6 @@ where
             Err(_) => Err(PortError::Deadline(self.name)),
         }
     }
-
-    /// Whether the actor is still there.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.to.connected()
-    }
 }
 
 #[cfg(test)]

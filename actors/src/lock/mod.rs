@@ -2,7 +2,7 @@
 //! who may no longer.
 //!
 //! * [`state`]: the lease as the journal tells it; pure.
-//! * [`store`]: where the lease lives; [`file`] keeps it as an OS file lock.
+//! * [`store`]: where the lease lives; [`mod@file`] keeps it as an OS file lock.
 //! * `holder`: try, hold and renew, step down, try again.
 
 pub mod file;

@@ -125,8 +125,7 @@ mod tests {
 
     use super::*;
     use crate::mail::parse::parse;
-    use crate::mail::rule_document::compile_all;
-    use crate::mail::samples::{at, policy, window};
+    use crate::mail::samples::{self, at, policy, window};
 
     const MORNING: &str = "2026-01-26T08:00:00Z";
 
@@ -142,7 +141,7 @@ mod tests {
         let rules = json!([{"id": "r", "conditions": [{"field": "subject", "operator": "contains", "value": "lot"}],
                             "actions": actions}]);
         let mut policy = policy();
-        policy.rules = compile_all(&rules, &|_| false).expect("a list").rules;
+        policy.rules = samples::rules(&rules);
         assert_eq!(policy.rules.len(), 1);
         policy
     }

@@ -3,8 +3,6 @@
 
 use std::sync::LazyLock;
 
-use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use md5::{Digest as _, Md5};
 use regex::Regex;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
@@ -120,12 +118,6 @@ pub fn subject_group(subject: &str) -> String {
         Some(number) => format!("lot_{number}"),
         None => format!("subject_hash_{}", hex(&Md5::digest(core))),
     }
-}
-
-/// A subject group scoped to the present month in `zone`: `2026-01:lot_42`.
-#[must_use]
-pub fn monthly_group(group: &str, zone: Tz, now: DateTime<Utc>) -> String {
-    format!("{}:{group}", now.with_timezone(&zone).format("%Y-%m"))
 }
 
 /// The clean, lower-cased address of a From header; empty when there is none.

@@ -23,7 +23,6 @@ pub mod payload;
 pub mod policy;
 #[cfg(test)]
 mod properties;
-pub mod rule_document;
 pub mod rules;
 #[cfg(test)]
 mod samples;

@@ -7,8 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::policy::Policy;
-use super::rule_document::compile_all;
-use super::samples::{at, policy, window};
+use super::samples::{self, at, policy, window};
 use super::{Outcome, decide, encoding, explain, identity, links, parse, payload, windows};
 
 const SAMPLES: [&str; 3] = [
@@ -111,7 +110,7 @@ fn strict_policy() -> Policy {
                                        {"field": "subject", "operator": "contains", "value": "é"}],
                         "actions": {"webhook_url": "https://r.example/1"}}]);
     let mut policy = policy();
-    policy.rules = compile_all(&rules, &|_| false).expect("a list").rules;
+    policy.rules = samples::rules(&rules);
     policy.window = Some(window("22h30", "02h30"));
     policy.allow_without_links = true;
     policy

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 use super::policy::{Ordering, Policy, RetryPolicy, Schedule, Target, Window};
+use super::rules::Rule;
 use super::windows::parse_time_hhmm;
+use crate::config::documents::routing::RoutingRules;
+use crate::config::policy::EnvDefaults;
 
 /// An instant.
 pub(super) fn at(text: &str) -> DateTime<Utc> {
@@ -20,6 +24,11 @@ pub(super) fn window(start: &str, end: &str) -> Window {
         start_text: start.to_owned(),
         end_text: end.to_owned(),
     }
+}
+
+/// Stored rules, compiled as the program compiles them; the usable ones.
+pub(super) fn rules(stored: &Value) -> Vec<Rule> {
+    RoutingRules::parse(&json!({ "rules": stored }), &EnvDefaults::default()).expect("a list of rules").rules
 }
 
 /// The policy of the recorded pipelines: everyone is accepted, no window, no rules.

@@ -85,10 +85,6 @@ impl Visit<'_> {
             self.board.trouble(self.troubles.shown());
             done?;
         }
-        // A mail that waits no longer (gone, renumbered, known by now) has no trouble either;
-        // left there, its past retry time would have the visit look again without a pause.
-        let board = self.board;
-        self.troubles.retain(|item| board.waits(item));
         // Mails that could not be taken in and are tried again.
         metrics::gauge!("render_signal_mailbox_troubled_mails")
             .set(f64::from(u32::try_from(self.troubles.len()).unwrap_or(u32::MAX)));

@@ -1,6 +1,6 @@
 //! Tables for readers, computed from the log.
 //!
-//! One [`Projection`] per concern; each file holds a table and what moves it. They run in
+//! One [`Projection`](crate::kernel::projection::Projection) per concern; each file holds a table and what moves it. They run in
 //! the journal's own transaction, so they are written for speed: dispatch on the kind
 //! first, read the payload in place, cached statements, few indices. A payload that cannot
 //! be read changes nothing: a projection must not be able to stop the journal.

@@ -23,6 +23,7 @@ use crate::kernel::journal::AppendError;
 use crate::kernel::journal::persist::persist;
 use crate::mail::life::{self, mail_stream};
 use crate::mail::policy::Policy;
+use crate::mail::rules::mask_url;
 use crate::mail::work::{self, DeliverMeta};
 
 /// Pause before something that could not be read is read again.
@@ -59,7 +60,7 @@ pub(super) async fn attempt(shared: Arc<Shared>, flight: u64, row: Row, claim: w
             let now = deps.world.now();
             let attempt = Attempt {
                 class: retry::classify(&result, now),
-                url: address::masked(&url),
+                url: mask_url(&url),
                 status: result.as_ref().ok().map(|answer| answer.status),
                 took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             };

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::address;
 use super::breaker::{Gate, THRESHOLD, TargetCommand, TargetState};
 use super::lane::Lane;
 pub use super::lane::{Limits, Row};
 use super::rate::{Admission, RateWindow};
 use crate::mail::policy::Policy;
+use crate::mail::rules::mask_url;
 use crate::messages::TargetStatus;
 
 /// What an attempt says about the health of its target.
@@ -352,7 +352,7 @@ impl Lanes {
                 let gate = lane.state.as_ref().map_or(Gate::Closed, |state| state.gate(now));
                 TargetStatus {
                     id: id.clone(),
-                    url: address::masked(&lane.url),
+                    url: mask_url(&lane.url),
                     breaker: gate.as_str().to_owned(),
                     probe_at: if let Gate::Open(until) = gate { Some(until) } else { None },
                     failures: lane.failures,

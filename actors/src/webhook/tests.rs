@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeZone as _;
 use reqwest::header::HeaderMap;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::breaker::TargetCommand;
 use super::port::Outgoing;
-use super::redeliver::{self, RetryError, Standing};
+use super::redeliver::{self, RetryError, Undelivered};
 use super::state::{delivery_stream, target_stream};
 use super::*;
 use crate::egress::{Answer, SendError};
@@ -391,14 +392,16 @@ fn a_dead_letter_is_kept_and_can_be_sent_again() {
         scene.set(|policy| policy.retry.retries = Some(2)).await;
         scene.receivers.script("default.example", [Does::Answers(500); 3]);
         scene.mail("m1", &["default"], None).await;
-        let retry = || redeliver::retry_dead_letter(&*scene.journal, &scene.world, "m1", "default", "cli");
+        let retry = || async {
+            let undelivered = Undelivered::read(&*scene.journal).await?;
+            undelivered.retry(&*scene.journal, &scene.world, "m1", "default", "cli").await
+        };
         wait(1).await;
         assert!(matches!(retry().await, Err(RetryError::NotDead { .. })));
         wait(60).await;
         assert_eq!(scene.receivers.count(), 3);
-        let undelivered = redeliver::undelivered(&*scene.journal, 10).await.unwrap();
-        assert_eq!((undelivered[0].standing, undelivered[0].attempts), (Standing::DeadLetter, 3));
-        assert_eq!(undelivered[0].url, "https://default.example/***");
+        let dead = scene.journal.outbox(Queue::Deliver, 10).await.unwrap();
+        assert_eq!((dead[0].due, &dead[0].meta["attempts"]), (Due::Parked, &json!(3)));
         assert_eq!(scene.marked().await, 0);
 
         retry().await.unwrap();
@@ -406,9 +409,7 @@ fn a_dead_letter_is_kept_and_can_be_sent_again() {
         wait(2).await;
         assert_eq!(scene.receivers.ids(), ["msg_m1_default"; 4]);
         assert_eq!((scene.left().await, scene.marked().await), (0, 1));
-        let unknown =
-            redeliver::retry_dead_letter(&*scene.journal, &scene.world, "m1", "default", "cli").await;
-        assert!(matches!(unknown, Err(RetryError::Unknown { .. })));
+        assert!(matches!(retry().await, Err(RetryError::Unknown { .. })));
     });
 }
 
@@ -423,8 +424,8 @@ fn what_can_never_succeed_is_a_dead_letter_at_once() {
         wait(2).await;
         assert_eq!(scene.receivers.count(), 1);
         assert_eq!(scene.events(delivery_stream("m2", "default")).await, ["delivery.dead_lettered"]);
-        let dead = redeliver::undelivered(&*scene.journal, 10).await.unwrap();
-        assert!(dead.iter().all(|one| one.standing == Standing::DeadLetter) && dead.len() == 2);
+        let dead = scene.journal.outbox(Queue::Deliver, 10).await.unwrap();
+        assert!(dead.iter().all(|row| row.due == Due::Parked) && dead.len() == 2);
         assert_eq!(scene.breaker("default").await, "closed");
     });
 }

@@ -133,18 +133,13 @@ impl Site {
 
     async fn ask(&self, system: &System) {
         let probe = &system.probe;
-        let poller = async {
-            match &probe.poller {
-                Some(poller) => drop(poller.ask(GetPollerStatus).await),
-                None => panic!("this worker polls"),
-            }
-        };
-        let (_, _, _, ()) = tokio::join!(
+        let (poller, lock) = (probe.poller.as_ref().unwrap(), probe.lock.as_ref().unwrap());
+        drop(tokio::join!(
             probe.webhook.ask(GetWebhookStatus),
-            probe.lock.ask(GetLockStatus),
             probe.config.ask(GetConfigStatus),
-            poller,
-        );
+            poller.ask(GetPollerStatus),
+            lock.ask(GetLockStatus),
+        ));
     }
 
     /// Mails arrive while the operator switches the sending off and on again.

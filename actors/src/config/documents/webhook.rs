@@ -9,6 +9,7 @@ use super::time::BAD_TIME;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
 use crate::mail::policy::Ordering;
+use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
 /// The document. `None` leaves the choice to the environment.
@@ -35,7 +36,7 @@ pub struct WebhookConfig {
 impl std::fmt::Debug for WebhookConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WebhookConfig")
-            .field("webhook_url", &self.webhook_url.as_deref().map(urls::mask))
+            .field("webhook_url", &self.webhook_url.as_deref().map(mask_url))
             .field("ssl_verify", &self.ssl_verify)
             .field("sending_enabled", &self.sending_enabled)
             .field("time_start", &self.time_start)

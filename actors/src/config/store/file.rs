@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{DocumentStore, Expect, Read, Stamp, StoreError};
 use crate::config::documents::Key;
@@ -78,7 +77,7 @@ impl FileStore {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(key, fingerprint(&path));
         read_text(&path).map(|text| match text {
             None => Read::Absent,
-            Some(text) => Read::Found { stamp: stamp(&text), text },
+            Some(text) => Read::Found { stamp: Stamp::of(&text), text },
         })
     }
 
@@ -96,10 +95,6 @@ fn fingerprint(path: &Path) -> Option<Fingerprint> {
         modified: (metadata.mtime(), metadata.mtime_nsec()),
         changed: (metadata.ctime(), metadata.ctime_nsec()),
     })
-}
-
-fn stamp(text: &str) -> Stamp {
-    Stamp(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
@@ -155,14 +150,14 @@ impl DocumentStore for FileStore {
         let _writing = self.writing.lock().await;
         let as_believed = match (read_text(&path)?, expected) {
             (None, Expect::Absent) => true,
-            (Some(present), Expect::Stamp(believed)) => stamp(&present) == *believed,
+            (Some(present), Expect::Stamp(believed)) => Stamp::of(&present) == *believed,
             (None, Expect::Stamp(_)) | (Some(_), Expect::Absent) => false,
         };
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
         replace(&path, &text).map_err(|error| unwritable(error.to_string()))?;
-        Ok(stamp(&text))
+        Ok(Stamp::of(&text))
     }
 }
 

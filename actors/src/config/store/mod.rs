@@ -1,15 +1,25 @@
 //! Where documents are kept: one trait, one adapter per back end.
 
+pub mod fallback;
 pub mod file;
+pub mod php;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::documents::Key;
 
 /// Which version of a document was read; equal stamps mean equal content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stamp(pub String);
+
+impl Stamp {
+    /// The stamp of a text.
+    fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
 
 /// What a store holds under a key. Absent is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +50,7 @@ pub enum StoreError {
     /// It could not be reached or read now.
     #[error("{what} could not be read: {why}")]
     Unreadable {
-        /// What was read: the path.
+        /// What was read: the path, or the host.
         what: String,
         /// The system's answer.
         why: String,
@@ -48,7 +58,7 @@ pub enum StoreError {
     /// It could not be written; the document is as it was.
     #[error("{what} could not be written: {why}")]
     Unwritable {
-        /// What was written: the path.
+        /// What was written: the path, or the host.
         what: String,
         /// The system's answer.
         why: String,

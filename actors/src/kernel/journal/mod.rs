@@ -6,11 +6,13 @@
 //!
 //! * [`memory`]: the reference model, for tests and simulation.
 //! * [`sqlite`]: the embedded journal, one file.
+//! * [`redis`]: a server that several workers share.
 
 #[cfg(test)]
 mod conformance;
 pub mod memory;
 pub mod persist;
+pub mod redis;
 mod rules;
 pub mod sqlite;
 
@@ -260,6 +262,14 @@ pub enum JournalError {
         /// Highest format known.
         known: i64,
     },
+    /// The place may lose or delete a journal by its settings.
+    #[error("the journal cannot be kept {place}: {what}")]
+    Unsuitable {
+        /// Where.
+        place: String,
+        /// Why not, and what to change.
+        what: String,
+    },
     /// It could not be reached or read now.
     #[error("the journal could not be read: {0}")]
     Unavailable(String),
@@ -334,6 +344,13 @@ pub struct OutboxRow {
 pub enum Durability {
     /// An acknowledged commit is on the disk.
     OnDisk,
+    /// An acknowledged commit is on the disk within two seconds; a crash of the machine before
+    /// that loses it.
+    UpToTwoSeconds,
+    /// An acknowledged commit is kept by a server that writes nothing down: its restart loses it.
+    UntilRestart,
+    /// The server does not tell.
+    Unknown,
     /// An acknowledged commit is in memory only.
     Memory,
 }

@@ -64,8 +64,6 @@ pub struct ImapSettings {
 }
 
 impl ImapSettings {
-    /// The usual value of `idle_refresh`.
-    pub const IDLE_REFRESH: Duration = Duration::from_secs(120);
     /// Servers may end an IDLE after 30 minutes (RFC 2177).
     pub const MAX_IDLE_REFRESH: Duration = Duration::from_secs(28 * 60);
 }

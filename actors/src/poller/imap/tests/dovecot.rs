@@ -135,7 +135,7 @@ impl Dovecot {
             password: SecretString::from(PASSWORD),
             ca_file,
             mailbox: "INBOX".to_owned(),
-            idle_refresh: ImapSettings::IDLE_REFRESH,
+            idle_refresh: Duration::from_secs(120),
         }
     }
 

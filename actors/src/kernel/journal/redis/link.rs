@@ -1,0 +1,280 @@
+//! The way to the server: connections, scripts, and what went wrong in three words.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind,
+};
+use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use tokio::sync::{RwLock, RwLockReadGuard, watch};
+use uuid::Uuid;
+
+use super::RedisOptions;
+use super::scripts::{FORMAT, META, Scripts};
+use crate::kernel::clock::World;
+use crate::kernel::journal::{AppendError, Hint, JournalError};
+
+/// Said when the journal is used after it was closed.
+pub(super) const CLOSED: &str = "the journal is closed";
+
+/// A script's argument, or a part of its answer.
+pub(super) type Text = Vec<u8>;
+/// A line of an answer; `None` = there is no such thing.
+pub(super) type Line = Vec<Option<Text>>;
+
+/// Why there is no answer.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    /// It never left, or the server refused it before it did anything.
+    NotDone(String),
+    /// It was sent; whether it was done is not known.
+    Unknown(String),
+}
+
+impl From<Trouble> for AppendError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotDone(why) => Self::Rejected(why),
+            Trouble::Unknown(why) => Self::Indeterminate(why),
+        }
+    }
+}
+
+impl From<Trouble> for JournalError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::NotDone(why) | Trouble::Unknown(why) => Self::Unavailable(why),
+        }
+    }
+}
+
+/// Sorts an error of a command that was handed to a connection.
+pub(super) fn judge(error: &RedisError) -> Trouble {
+    let text = format!("Redis: {error}");
+    let refused = match error.kind() {
+        // A script that fails on its way gives a plain response error and may have written.
+        ErrorKind::Server(kind) => kind != ServerErrorKind::ResponseError || refused_by_an_old_server(error),
+        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => true,
+        _ => {
+            error.is_connection_refusal()
+                || matches!(
+                    error.code(),
+                    Some(
+                        "OOM"
+                            | "MISCONF"
+                            | "NOREPLICAS"
+                            | "NOAUTH"
+                            | "WRONGPASS"
+                            | "BUSY"
+                            | "LOADING"
+                            | "READONLY"
+                    )
+                )
+        }
+    };
+    if refused { Trouble::NotDone(text) } else { Trouble::Unknown(text) }
+}
+
+/// Before version 7 the reason for refusing a script's first write stands in the text only.
+fn refused_by_an_old_server(error: &RedisError) -> bool {
+    let text = error.to_string();
+    ["OOM command not allowed", "READONLY", "MISCONF"].iter().any(|reason| text.contains(reason))
+}
+
+/// What this process knows of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Random, made with the log.
+    pub(super) epoch: String,
+    /// The highest position seen or acknowledged.
+    pub(super) head: u64,
+}
+
+/// The server, seen through a pool.
+pub(super) struct Link {
+    client: Client,
+    pool: Pool,
+    prefix: String,
+    meta: String,
+    response: Duration,
+    pub(super) scripts: Scripts,
+    pub(super) world: World,
+    pub(super) hints: watch::Sender<Hint>,
+    /// Tells its own hints from those of others.
+    pub(super) origin: String,
+    mark: Mutex<Mark>,
+    closed: RwLock<bool>,
+}
+
+impl Link {
+    /// Makes the pool; connects to nothing yet.
+    pub(super) fn new(options: &RedisOptions, world: World) -> Result<Self, JournalError> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            JournalError::Unavailable(format!("the Redis URL cannot be used: {error}"))
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(options.connect))
+            .set_response_timeout(Some(options.response));
+        let client = Client::open(options.url.as_str()).map_err(|error| wrong(&error))?;
+        let manager =
+            Manager::new_with_config(options.url.as_str(), config).map_err(|error| wrong(&error))?;
+        let pool = Pool::builder(manager)
+            .max_size(options.connections)
+            .wait_timeout(Some(options.response))
+            .create_timeout(Some(options.connect))
+            .recycle_timeout(Some(options.connect))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| wrong(&error))?;
+        let prefix = format!("{{{}}}:", options.prefix.trim_end_matches(':'));
+        Ok(Self {
+            client,
+            pool,
+            meta: format!("{prefix}{META}"),
+            prefix,
+            response: options.response,
+            scripts: Scripts::new(),
+            origin: world.ids.next().to_string(),
+            world,
+            hints: watch::Sender::new(Hint::default()),
+            mark: Mutex::new(Mark { epoch: String::new(), head: 0 }),
+            closed: RwLock::new(false),
+        })
+    }
+
+    /// A key of the journal.
+    pub(super) fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// For a connection of one's own.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Lets an operation in; closing waits until the guard is dropped.
+    pub(super) async fn enter(&self) -> Result<RwLockReadGuard<'_, bool>, Trouble> {
+        let closed = self.closed.read().await;
+        if *closed { Err(Trouble::NotDone(CLOSED.to_owned())) } else { Ok(closed) }
+    }
+
+    /// Refuses what comes from now on and waits for what is under way.
+    pub(super) async fn close(&self) {
+        *self.closed.write().await = true;
+        self.pool.close();
+    }
+
+    async fn connection(&self) -> Result<Connection, Trouble> {
+        self.pool
+            .get()
+            .await
+            .map_err(|error| Trouble::NotDone(format!("there is no connection to Redis: {error}")))
+    }
+
+    /// Runs a command.
+    pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
+        let mut connection = self.connection().await?;
+        let connection: &mut MultiplexedConnection = &mut connection;
+        command.query_async(connection).await.map_err(|error| judge(&error))
+    }
+
+    /// Runs a script with its arguments.
+    pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Text]) -> Result<T, Trouble> {
+        let mut connection = self.connection().await?;
+        let connection: &mut MultiplexedConnection = &mut connection;
+        let mut call = script.prepare_invoke();
+        call.key(&self.meta);
+        for arg in args {
+            call.arg(arg);
+        }
+        call.invoke_async(connection).await.map_err(|error| judge(&error))
+    }
+
+    /// How long an answer may take.
+    pub(super) const fn response(&self) -> Duration {
+        self.response
+    }
+
+    /// What is known of the log.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads where the log ends, notices when it is another one or a shorter one than it was,
+    /// and marks an empty one as new.
+    pub(super) async fn look(&self) -> Result<Mark, JournalError> {
+        let before = self.mark();
+        let fresh = Uuid::to_string(&self.world.ids.next());
+        let args = [fresh.into_bytes(), FORMAT.to_string().into_bytes()];
+        let (epoch, format, head): (String, i64, u64) = self.run(&self.scripts.look, &args).await?;
+        if format > FORMAT {
+            return Err(JournalError::FromTheFuture {
+                path: self.prefix.clone(),
+                found: format,
+                known: FORMAT,
+            });
+        }
+        let found = Mark { epoch, head };
+        self.compare(&before, &found);
+        Ok(found)
+    }
+
+    /// `before` is what was known when `found` was asked for: commits go on meanwhile.
+    fn compare(&self, before: &Mark, found: &Mark) {
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        if before.epoch.is_empty() {
+            *mark = found.clone();
+            drop(mark);
+            self.hints.send_modify(|hint| hint.position = found.head);
+            return;
+        }
+        if mark.epoch != before.epoch {
+            // Somebody else has noticed meanwhile.
+            return;
+        }
+        let lost = found.epoch != before.epoch || found.head < before.head;
+        if !lost {
+            mark.head = mark.head.max(found.head);
+            drop(mark);
+            self.hints.send_if_modified(|hint| {
+                let news = found.head > hint.position;
+                hint.position = hint.position.max(found.head);
+                news
+            });
+            return;
+        }
+        *mark = found.clone();
+        drop(mark);
+        tracing::error!(
+            known_epoch = before.epoch,
+            known_position = before.head,
+            epoch = found.epoch,
+            position = found.head,
+            "the journal in Redis is not the one that was written: the server has lost acknowledged commits; \
+             read models are rebuilt from what is left"
+        );
+        metrics::counter!("render_signal_journal_regressed_total").increment(1);
+        self.hints.send_modify(|hint| {
+            hint.position = found.head;
+            hint.queues.iter_mut().for_each(|count| *count += 1);
+        });
+    }
+
+    /// Notes a commit: the head it led to and the queues it touched.
+    pub(super) fn noted(&self, epoch: Option<&str>, head: u64, touched: [u64; 4]) {
+        {
+            let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+            if epoch.is_some_and(|epoch| epoch == mark.epoch) {
+                mark.head = mark.head.max(head);
+            }
+        }
+        self.hints.send_modify(|hint| {
+            hint.position = hint.position.max(head);
+            for (count, more) in hint.queues.iter_mut().zip(touched) {
+                *count += more;
+            }
+        });
+    }
+}

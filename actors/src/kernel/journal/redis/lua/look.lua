@@ -1,0 +1,5 @@
+-- new epoch -> {epoch, format, head}. Marks an empty log with a new epoch.
+local fresh, format = arg(), arg()
+local epoch = call('HGET', KEYS[1], 'epoch')
+if not epoch then call('HSET', KEYS[1], 'epoch', fresh, 'format', format, 'head', '0') end
+return call('HMGET', KEYS[1], 'epoch', 'format', 'head')

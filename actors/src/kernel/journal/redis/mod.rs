@@ -1,0 +1,295 @@
+//! The journal in Redis or Valkey, shared by any number of workers.
+//!
+//! One script per commit (see `scripts`), read models in memory that follow the log (see
+//! `views`), hints by subscription (see `tail`). A claim is a visibility time-out: those of a
+//! worker that died run out by themselves. Every worker remembers which log it knows and how
+//! far; a server that lost acknowledged commits is noticed at the next look or commit.
+
+mod link;
+mod scripts;
+mod server;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod views;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::cmd;
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::link::{Line, Link, Text};
+use self::scripts::{BODY, LOG, PARTITIONS};
+use self::views::LogViews;
+use self::wire::{Answer, Entry};
+use super::{
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
+    Queue, VerifyReport, rules,
+};
+use crate::kernel::clock::World;
+use crate::kernel::event::{Recorded, StreamId};
+use crate::kernel::projection::{Projections, ViewRunner, Views};
+
+/// Events of a stream, or rows, fetched by one script: nothing else runs meanwhile.
+const PAGE: usize = 500;
+/// The largest number that Lua and Redis both take for a count; no log gets that far.
+const MOST: u64 = 1 << 53;
+
+/// How a journal is opened.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://` or `rediss://` (TLS). Holds a password: never shown.
+    pub url: String,
+    /// Before every key. `rs:journal` by default.
+    pub prefix: String,
+    /// How long a connection may take to come about. 2 seconds by default.
+    pub connect: Duration,
+    /// How long an answer may take; after that its outcome is unknown. 5 seconds by default.
+    pub response: Duration,
+    /// Connections at the same time. 8 by default.
+    pub connections: usize,
+}
+
+impl RedisOptions {
+    /// The defaults, for a server.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            prefix: "rs:journal".to_owned(),
+            connect: Duration::from_secs(2),
+            response: Duration::from_secs(5),
+            connections: 8,
+        }
+    }
+}
+
+impl std::fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisOptions").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// The journal in Redis. See the module page.
+pub struct RedisJournal {
+    link: Arc<Link>,
+    views: Arc<LogViews>,
+    durability: Durability,
+    tail: AbortOnDropHandle<()>,
+}
+
+impl std::fmt::Debug for RedisJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedisJournal")
+    }
+}
+
+impl RedisJournal {
+    /// Connects, checks the server, marks an empty log as new and computes the read models.
+    ///
+    /// # Errors
+    /// [`JournalError::Unsuitable`] when the server may delete the journal,
+    /// [`JournalError::FromTheFuture`], [`JournalError::Unavailable`].
+    pub async fn open(
+        options: RedisOptions,
+        world: World,
+        projections: Projections,
+    ) -> Result<Arc<Self>, JournalError> {
+        metrics::describe_counter!(
+            "render_signal_journal_regressed_total",
+            "How often the journal in Redis was found to have lost acknowledged commits."
+        );
+        let link = Arc::new(Link::new(&options, world)?);
+        let durability = server::check(&link).await?;
+        link.look().await?;
+        let views = Arc::new(LogViews::start(Arc::clone(&link), projections)?);
+        views.catch_up().await?;
+        let tail = AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&link))));
+        Ok(Arc::new(Self { link, views, durability, tail }))
+    }
+}
+
+/// Events above a position, oldest first.
+async fn read_log(link: &Link, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let from = format!("{}-0", after.saturating_add(1));
+    let limit = MOST.min(limit as u64);
+    let entries: Vec<Entry> =
+        link.ask(cmd("XRANGE").arg(link.key(LOG)).arg(from).arg("+").arg("COUNT").arg(limit)).await?;
+    Ok(entries.into_iter().map(wire::recorded).collect::<Result<_, _>>()?)
+}
+
+#[async_trait]
+impl Journal for RedisJournal {
+    async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
+        let link = &self.link;
+        let _open = link.enter().await?;
+        rules::well_formed(&commit)?;
+        let mark = link.mark();
+        let args = wire::commit(&commit, &mark, &link.origin);
+        let answer: Vec<Text> = link.run(&link.scripts.append, &args).await?;
+        match wire::answer(&commit, &answer)? {
+            Answer::Written(appended, touched) => {
+                link.noted(Some(&mark.epoch), appended.position, touched);
+                Ok(appended)
+            }
+            Answer::There(appended) => Ok(appended),
+            Answer::Regressed => {
+                if let Err(error) = link.look().await {
+                    tracing::warn!(%error, "the end of the journal cannot be seen");
+                }
+                Err(AppendError::Rejected(
+                    "the journal in Redis has lost commits that were acknowledged; what is left was read anew"
+                        .to_owned(),
+                ))
+            }
+        }
+    }
+
+    async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
+        let _open = self.link.enter().await?;
+        let mut events = Vec::new();
+        let mut after = after.min(MOST);
+        loop {
+            let args = [stream.as_str(), &after.to_string(), &PAGE.to_string()].map(Text::from);
+            let page: Vec<Entry> = self.link.run(&self.link.scripts.stream, &args).await?;
+            let count = page.len();
+            for entry in page {
+                events.push(wire::recorded(entry)?);
+            }
+            after += count as u64;
+            if count < PAGE {
+                return Ok(events);
+            }
+        }
+    }
+
+    async fn read_log(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
+        let _open = self.link.enter().await?;
+        read_log(&self.link, after, limit).await
+    }
+
+    async fn head(&self) -> Result<u64, JournalError> {
+        let _open = self.link.enter().await?;
+        self.link.look().await.map(|mark| mark.head)
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
+        let link = &self.link;
+        let _open = link.enter().await?;
+        let args = wire::claim(&request, link.world.ids.next());
+        let lines: Vec<Line> = link.run(&link.scripts.claim, &args).await?;
+        Ok(lines.into_iter().map(|line| wire::claimed(request.queue, line)).collect::<Result<_, _>>()?)
+    }
+
+    async fn hasten(
+        &self,
+        queue: Queue,
+        partition: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, JournalError> {
+        let link = &self.link;
+        let _open = link.enter().await?;
+        let every = if partition.is_none() { "1" } else { "0" };
+        let args = [
+            wire::queue(queue),
+            wire::instant(now),
+            Text::from(every),
+            Text::from(partition.unwrap_or_default()),
+            Text::from(link.origin.as_str()),
+        ];
+        let (head, count): (u64, u64) = link.run(&link.scripts.hasten, &args).await?;
+        if count > 0 {
+            link.noted(None, head, Queue::ALL.map(|of| u64::from(of == queue)));
+        }
+        Ok(count)
+    }
+
+    async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {
+        let _open = self.link.enter().await?;
+        let key = self.link.key(&format!("{PARTITIONS}{}", rules::queue_index(queue)));
+        let first: Vec<(String, f64)> =
+            self.link.ask(cmd("ZRANGE").arg(key).arg(0).arg(0).arg("WITHSCORES")).await?;
+        Ok(first.first().map(|(_, micros)| rules::instant(*micros as i64)))
+    }
+
+    async fn outbox(&self, queue: Queue, limit: usize) -> Result<Vec<OutboxRow>, JournalError> {
+        let link = &self.link;
+        let _open = link.enter().await?;
+        let now = rules::micros(link.world.now());
+        let mut rows = Vec::new();
+        while rows.len() < limit {
+            let wanted = PAGE.min(limit - rows.len());
+            let args =
+                [wire::queue(queue), Text::from(rows.len().to_string()), Text::from(wanted.to_string())];
+            let lines: Vec<Line> = link.run(&link.scripts.list, &args).await?;
+            let count = lines.len();
+            for line in lines {
+                rows.push(wire::listed(queue, line, now)?.0);
+            }
+            if count < wanted {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
+        let _open = self.link.enter().await?;
+        let key = self.link.key(&format!("{BODY}{key}"));
+        let bytes: Option<Text> = self.link.ask(cmd("HGET").arg(key).arg("bytes")).await?;
+        Ok(bytes.map(Bytes::from))
+    }
+
+    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
+        let _open = self.link.enter().await?;
+        let (fence,): (u64,) = self.link.run(&self.link.scripts.fence, &[Text::from(lease)]).await?;
+        Ok(fence)
+    }
+
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
+        let link = &self.link;
+        let _open = link.enter().await?;
+        let (mut kept, mut purged) = (0, 0);
+        loop {
+            let args = [wire::instant(now), Text::from(kept.to_string()), Text::from(PAGE.to_string())];
+            let (seen, dropped): (u64, u64) = link.run(&link.scripts.purge, &args).await?;
+            purged += dropped;
+            kept += seen - dropped.min(seen);
+            if seen < PAGE as u64 {
+                return Ok(purged);
+            }
+        }
+    }
+
+    fn hints(&self) -> watch::Receiver<Hint> {
+        self.link.hints.subscribe()
+    }
+
+    fn views(&self) -> Views {
+        Views::new(Arc::clone(&self.views) as Arc<dyn ViewRunner>)
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    async fn verify(&self) -> Result<VerifyReport, JournalError> {
+        let _open = self.link.enter().await?;
+        verify::verify(&self.link).await
+    }
+
+    async fn close(&self) {
+        self.tail.abort();
+        self.link.close().await;
+    }
+}

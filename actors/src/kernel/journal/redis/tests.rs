@@ -1,0 +1,316 @@
+//! Against a real server, started for the test.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::kernel::journal::conformance::{self, events, projections, request, row, stream, t, world};
+use crate::kernel::journal::{Due, Expected};
+
+/// A server of its own, killed at the end.
+struct Server {
+    child: Child,
+    port: u16,
+    settings: Vec<String>,
+    folder: TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Server {
+    fn start(settings: &[&str]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = TempDir::new().unwrap();
+        let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+        let child = Self::spawn(port, &settings, &folder);
+        let server = Self { child, port, settings, folder };
+        server.wait();
+        server
+    }
+
+    fn plain() -> Self {
+        Self::start(&["--save", "", "--appendonly", "no"])
+    }
+
+    fn spawn(port: u16, settings: &[String], folder: &TempDir) -> Child {
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"])
+            .arg(folder.path())
+            .args(settings)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed (Debian package redis-server)")
+    }
+
+    fn wait(&self) {
+        for _ in 0..500 {
+            let client = ::redis::Client::open(self.url()).unwrap();
+            if client.get_connection().and_then(|mut c| cmd("PING").query::<String>(&mut c)).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("redis-server does not answer");
+    }
+
+    fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    fn restart(&mut self) {
+        self.kill();
+        self.child = Self::spawn(self.port, &self.settings, &self.folder);
+        self.wait();
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    fn options(&self) -> RedisOptions {
+        RedisOptions::new(&self.url())
+    }
+
+    /// An empty journal of its own.
+    fn fresh(&self) -> RedisOptions {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let prefix = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        RedisOptions { prefix, ..self.options() }
+    }
+
+    fn command(&self, words: &[&str]) -> ::redis::Value {
+        let mut connection = ::redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        let mut command = cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query(&mut connection).unwrap()
+    }
+}
+
+async fn open(options: RedisOptions) -> Arc<RedisJournal> {
+    RedisJournal::open(options, world(), projections()).await.unwrap()
+}
+
+/// Opens journals from outside of a runtime, or inside of another one.
+struct Opener(tokio::runtime::Runtime);
+
+impl Opener {
+    fn new() -> Self {
+        Self(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap())
+    }
+
+    fn open(&self, options: RedisOptions) -> Arc<dyn Journal> {
+        std::thread::scope(|scope| scope.spawn(|| self.0.block_on(open(options))).join().unwrap())
+    }
+}
+
+#[test]
+fn does_what_every_journal_does() {
+    let server = Server::plain();
+    let opener = Opener::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(conformance::run_all(|| opener.open(server.fresh())));
+}
+
+#[test]
+fn agrees_with_the_model() {
+    let server = Server::plain();
+    let opener = Opener::new();
+    conformance::answers_agree(64, || opener.open(server.fresh()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_share_a_log_and_hear_of_each_other() {
+    let server = Server::plain();
+    let (one, other) = (open(server.options()).await, open(server.options()).await);
+    let mut hints = other.hints();
+    let heard = async {
+        loop {
+            one.append(conformance::add(vec![row("k", Due::At(t(0)))])).await.unwrap();
+            let changed = tokio::time::timeout(Duration::from_millis(100), hints.changed()).await;
+            if changed.is_ok() && hints.borrow_and_update().queues[2] > 0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), heard).await.unwrap();
+    one.append(events("a", Expected::NoStream, 3)).await.unwrap();
+    assert_eq!(counted(&other).await, 3, "a view shows what another worker wrote");
+    assert!(other.append(events("a", Expected::NoStream, 1)).await.is_err());
+    let claimed = one.claim(request(0)).await.unwrap();
+    drop(one);
+    assert!(other.claim(request(59)).await.unwrap().is_empty());
+    let again = other.claim(request(60)).await.unwrap();
+    assert_eq!(again[0].key, claimed[0].key, "the claim of a worker that is gone runs out by itself");
+}
+
+async fn counted(journal: &RedisJournal) -> i64 {
+    let sum =
+        |db: &rusqlite::Connection| db.query_row("SELECT coalesce(sum(n), 0) FROM kinds", [], |r| r.get(0));
+    journal.views().read(sum).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_lost_everything_is_noticed() {
+    let mut server = Server::plain();
+    let journal = open(server.options()).await;
+    journal.append(events("a", Expected::NoStream, 3)).await.unwrap();
+    assert_eq!(counted(&journal).await, 3);
+    server.restart();
+    let mut hints = journal.hints();
+    hints.mark_unchanged();
+    let refused = loop {
+        match journal.append(events("a", Expected::Exact(3), 1)).await {
+            Err(AppendError::Rejected(why)) if why.contains("has lost") => break why,
+            Err(AppendError::Indeterminate(_) | AppendError::Rejected(_)) => {}
+            // The look on a timer or at reconnection was quicker.
+            Err(AppendError::Conflict { actual: 0, .. }) => break String::new(),
+            other => panic!("{other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    println!("{refused}");
+    assert!(hints.has_changed().unwrap());
+    assert_eq!(journal.head().await.unwrap(), 0);
+    assert_eq!(counted(&journal).await, 0, "the read models show what is left");
+    journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    assert_eq!(counted(&journal).await, 2);
+    assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_got_shorter_is_noticed() {
+    let server = Server::start(&["--appendonly", "no"]);
+    let journal = open(server.options()).await;
+    journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    let kept = server.command(&["DUMP", "{rs:journal}:meta"]);
+    journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
+    assert_eq!(counted(&journal).await, 3);
+    // As after a restart from a snapshot that lacks the last commit.
+    let ::redis::Value::BulkString(kept) = kept else { panic!() };
+    let mut connection = ::redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    cmd("RESTORE").arg("{rs:journal}:meta").arg(0).arg(kept).arg("REPLACE").exec(&mut connection).unwrap();
+    server.command(&["XDEL", "{rs:journal}:log", "3-0"]);
+    server.command(&["XSETID", "{rs:journal}:log", "2-0"]);
+    server.command(&["DEL", "{rs:journal}:stream:test-b"]);
+    let refused = journal.append(events("c", Expected::NoStream, 1)).await.unwrap_err();
+    assert!(matches!(&refused, AppendError::Rejected(why) if why.contains("has lost")), "{refused}");
+    assert_eq!(counted(&journal).await, 2);
+    journal.append(events("c", Expected::NoStream, 1)).await.unwrap();
+    assert_eq!(counted(&journal).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_refuses_and_comes_back() {
+    let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let journal = open(server.options()).await;
+    let commit = events("a", Expected::NoStream, 2);
+    journal.append(commit.clone()).await.unwrap();
+    server.kill();
+    let refused = journal.append(events("b", Expected::NoStream, 1)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Rejected(_) | AppendError::Indeterminate(_)), "{refused}");
+    assert!(matches!(journal.head().await, Err(JournalError::Unavailable(_))));
+    assert!(journal.views().read(|_| Ok(())).await.is_err());
+    server.restart();
+    let again = loop {
+        if let Ok(appended) = journal.append(commit.clone()).await {
+            break appended;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(again, Appended { position: 2, already_there: true });
+    assert_eq!(counted(&journal).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_or_read_only_server_has_written_nothing() {
+    let server = Server::plain();
+    let journal = open(server.options()).await;
+    journal.append(events("a", Expected::NoStream, 1)).await.unwrap();
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    let refused = journal.append(events("b", Expected::NoStream, 1)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Rejected(_)), "{refused:?}");
+    server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let refused = journal.append(events("b", Expected::NoStream, 1)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Rejected(_)), "{refused:?}");
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
+    assert_eq!(journal.read_stream(&stream("b"), 0).await.unwrap()[0].position, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_takes_too_long_is_an_unknown_outcome() {
+    let server = Server::plain();
+    let options = RedisOptions { response: Duration::from_millis(300), ..server.options() };
+    let journal = open(options).await;
+    // The server must know the script: it is not loaded after the time is over.
+    journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
+    server.command(&["CLIENT", "PAUSE", "1500", "WRITE"]);
+    let commit = events("a", Expected::NoStream, 1);
+    let unknown = journal.append(commit.clone()).await.unwrap_err();
+    assert!(matches!(unknown, AppendError::Indeterminate(_)), "{unknown:?}");
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    assert!(journal.append(commit).await.unwrap().already_there, "it was written after all");
+}
+
+#[tokio::test]
+async fn the_settings_of_the_server_are_looked_at() {
+    let durability = |settings: &'static [&'static str]| async move {
+        let server = Server::start(settings);
+        open(server.options()).await.durability()
+    };
+    assert_eq!(durability(&["--appendonly", "no"]).await, Durability::UntilRestart);
+    assert_eq!(durability(&["--appendonly", "yes"]).await, Durability::UpToTwoSeconds);
+    assert_eq!(durability(&["--appendonly", "yes", "--appendfsync", "always"]).await, Durability::OnDisk);
+    let hidden = ["--appendonly", "yes", "--rename-command", "CONFIG", ""];
+    assert_eq!(durability(Box::leak(Box::new(hidden))).await, Durability::Unknown);
+
+    let server = Server::start(&["--maxmemory-policy", "allkeys-lru"]);
+    let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
+    assert!(refused.to_string().contains("noeviction"), "{refused}");
+    let nobody = RedisOptions::new("redis://127.0.0.1:1/");
+    let refused = RedisJournal::open(nobody, world(), projections()).await.unwrap_err();
+    assert!(matches!(refused, JournalError::Unavailable(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn damage_is_found() {
+    let server = Server::plain();
+    let journal = open(server.options()).await;
+    let mut commit = events("a", Expected::NoStream, 3);
+    commit.bodies.push(crate::kernel::journal::Body {
+        key: "k".to_owned(),
+        bytes: Bytes::from_static(b"bytes"),
+        keep_until: t(9),
+    });
+    journal.append(commit).await.unwrap();
+    server.command(&["XDEL", "{rs:journal}:log", "2-0"]);
+    server.command(&["HSET", "{rs:journal}:body:k", "bytes", "other"]);
+    server.command(&["RPOP", "{rs:journal}:stream:test-a"]);
+    assert_eq!(
+        journal.verify().await.unwrap().problems,
+        [
+            "position 3 follows 1",
+            "event 3 has version 3 after 1 in its stream",
+            "stream test-a should have 3 events and has 2",
+            "body \"k\" does not match its checksum"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_program_is_refused() {
+    let server = Server::plain();
+    drop(open(server.options()).await);
+    server.command(&["HSET", "{rs:journal}:meta", "format", "2"]);
+    let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
+    assert!(matches!(refused, JournalError::FromTheFuture { found: 2, .. }), "{refused}");
+}

@@ -1,0 +1,148 @@
+//! The read models: a private, disposable database in memory that follows the log.
+//!
+//! Before a view is read it catches up with the head, so that it shows every commit that
+//! was acknowledged before, by whichever worker. A log that is not the one it has followed
+//! rebuilds it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use tokio::sync::{Mutex, oneshot};
+use uuid::Uuid;
+
+use super::link::{CLOSED, Link};
+use super::read_log;
+use crate::kernel::event::Recorded;
+use crate::kernel::journal::JournalError;
+use crate::kernel::projection::{self, Projections, ViewError, ViewJob, ViewRunner};
+
+/// Events fetched and fed at once.
+const PAGE: usize = 500;
+
+type Answer = oneshot::Sender<Result<(), String>>;
+
+enum Job {
+    Run(ViewJob),
+    Feed(Vec<Recorded>, Answer),
+    Reset(Answer),
+}
+
+/// How far the read models have come, and in which log.
+#[derive(Default)]
+struct Seen {
+    epoch: String,
+    position: u64,
+    last: Option<Uuid>,
+}
+
+/// See the module page. The thread ends with it.
+pub(super) struct LogViews {
+    link: Arc<Link>,
+    jobs: Sender<Job>,
+    seen: Mutex<Seen>,
+}
+
+impl LogViews {
+    /// Starts the thread with empty tables.
+    pub(super) fn start(link: Arc<Link>, projections: Projections) -> Result<Self, JournalError> {
+        let unusable =
+            |why: &dyn std::fmt::Display| JournalError::Unavailable(format!("no read models: {why}"));
+        let tables = Connection::open_in_memory().map_err(|error| unusable(&error))?;
+        projection::prepare(&tables, &projections).map_err(|error| unusable(&error))?;
+        let (jobs, queue) = std::sync::mpsc::channel();
+        std::thread::Builder::new()
+            .name("journal-views".to_owned())
+            .spawn(move || serve(&tables, &projections, &queue))
+            .map_err(|error| unusable(&error))?;
+        Ok(Self { link, jobs, seen: Mutex::default() })
+    }
+
+    async fn tell(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), JournalError> {
+        let gone = || JournalError::Unavailable("the read models stopped".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?.map_err(JournalError::Unavailable)
+    }
+
+    /// Feeds what the log has and the tables have not.
+    pub(super) async fn catch_up(&self) -> Result<(), JournalError> {
+        let mut seen = self.seen.lock().await;
+        let head = self.link.look().await?;
+        if head.epoch != seen.epoch || head.head < seen.position {
+            self.reset(&mut seen, head.epoch).await?;
+        }
+        while seen.position < head.head {
+            // The last known event comes again, and shows whether this is still the same log.
+            let mut page = read_log(&self.link, seen.position.saturating_sub(1), PAGE).await?;
+            if let Some(last) = seen.last {
+                if page.first().is_none_or(|event| event.id != last) {
+                    let epoch = seen.epoch.clone();
+                    tracing::error!(
+                        position = seen.position,
+                        "the journal in Redis has another past than before"
+                    );
+                    self.reset(&mut seen, epoch).await?;
+                    continue;
+                }
+                page.remove(0);
+            }
+            let Some((position, last)) = page.last().map(|event| (event.position, event.id)) else { break };
+            self.tell(|answer| Job::Feed(page, answer)).await?;
+            (seen.position, seen.last) = (position, Some(last));
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, seen: &mut Seen, epoch: String) -> Result<(), JournalError> {
+        self.tell(Job::Reset).await?;
+        *seen = Seen { epoch, position: 0, last: None };
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ViewRunner for LogViews {
+    async fn run(&self, job: ViewJob) -> Result<(), ViewError> {
+        let _open = self.link.enter().await.map_err(|_| ViewError(CLOSED.to_owned()))?;
+        self.catch_up().await.map_err(|error| ViewError(error.to_string()))?;
+        self.jobs.send(Job::Run(job)).map_err(|_| ViewError(CLOSED.to_owned()))
+    }
+}
+
+fn serve(tables: &Connection, projections: &Projections, queue: &Receiver<Job>) {
+    while let Ok(job) = queue.recv() {
+        match job {
+            Job::Run(job) => {
+                // A query that panics is an error for whoever asked, and for nobody else.
+                let run = std::panic::AssertUnwindSafe(|| job(tables));
+                if std::panic::catch_unwind(run).is_err() {
+                    tracing::error!("a query over the journal panicked");
+                }
+            }
+            Job::Feed(events, answer) => {
+                _ = answer.send(in_transaction(tables, || {
+                    events.iter().try_for_each(|event| projection::feed(tables, projections, event))?;
+                    let head = events.last().map_or(0, |event| event.position);
+                    projections.iter().try_for_each(|one| projection::advance(tables, one.name(), head))
+                }));
+            }
+            Job::Reset(answer) => {
+                _ = answer.send(in_transaction(tables, || {
+                    projections.iter().try_for_each(|one| projection::reset(tables, one.as_ref()))
+                }));
+            }
+        }
+    }
+}
+
+fn in_transaction(tables: &Connection, work: impl FnOnce() -> rusqlite::Result<()>) -> Result<(), String> {
+    let done =
+        tables.execute_batch("BEGIN").and_then(|()| work()).and_then(|()| tables.execute_batch("COMMIT"));
+    if done.is_err() && !tables.is_autocommit() {
+        // What matters is why the work failed.
+        _ = tables.execute_batch("ROLLBACK");
+    }
+    done.map_err(|error| error.to_string())
+}

@@ -1,0 +1,102 @@
+<?php
+
+declare(strict_types=1);
+
+namespace RenderSignal\ConfigApi;
+
+/**
+ * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one.
+ * An answer has the fields of both generations of clients: `success` and `config`, `status`,
+ * `data` and `timestamp`.
+ */
+final class ConfigApi
+{
+    /** The longest body, in bytes. */
+    private const MAX_BODY = 1_048_576;
+
+    public function __construct(private readonly Storage $storage)
+    {
+    }
+
+    /** The body of the answer to an authorized request. */
+    public function answer(string $method): string
+    {
+        return match ($method) {
+            'GET' => $this->read(self::key($_GET['key'] ?? null) ?? throw new Refusal(400, 'Invalid key')),
+            'POST' => $this->write(self::body()),
+            default => throw new Refusal(405, 'Method not allowed', ['Allow' => 'GET, POST']),
+        };
+    }
+
+    /** The body of the answer to a refused request. */
+    public static function error(string $message): string
+    {
+        return Json::line([
+            'success' => false,
+            'status' => 'error',
+            'message' => $message,
+            'timestamp' => self::now(),
+        ]);
+    }
+
+    private function read(string $key): string
+    {
+        $document = $this->storage->read($key) ?? throw new Refusal(404, 'Unknown key');
+        return self::success($document, 'Configuration lue avec succès');
+    }
+
+    private function write(string $body): string
+    {
+        $json = new Json();
+        try {
+            $request = $json->decode($body);
+        } catch (\JsonException) {
+            throw new Refusal(400, 'Invalid payload');
+        }
+        $key = $request instanceof \stdClass ? self::key($request->key ?? null) : null;
+        $config = $request->config ?? null;
+        // A list has no place for `_updated_at`, and no document is one.
+        if ($key === null || !$config instanceof \stdClass) {
+            throw new Refusal(400, 'Invalid payload');
+        }
+        $config->_updated_at = gmdate('Y-m-d\TH:i:s+00:00');
+        $document = $json->encode($config);
+        $this->storage->write($key, $document . "\n");
+        error_log(sprintf('config_api: wrote %s (%d bytes)', $key, strlen($document)));
+        return self::success($document, 'Configuration mise à jour avec succès');
+    }
+
+    /** The key as documents are named, or `null` when it cannot be one. */
+    private static function key(mixed $key): ?string
+    {
+        if (!is_string($key)) {
+            return null;
+        }
+        $key = strtolower(trim($key, " \t\r\n"));
+        return preg_match('/^[a-z0-9_-]{1,128}$/D', $key) === 1 ? $key : null;
+    }
+
+    private static function body(): string
+    {
+        $body = (int) ($_SERVER['CONTENT_LENGTH'] ?? 0) > self::MAX_BODY
+            ? null
+            : file_get_contents('php://input', length: self::MAX_BODY + 1);
+        if ($body === null || strlen((string) $body) > self::MAX_BODY) {
+            throw new Refusal(413, 'Payload too large');
+        }
+        return (string) $body;
+    }
+
+    /** The document goes into the answer as it is stored: nothing is decoded and encoded again. */
+    private static function success(string $document, string $message): string
+    {
+        $document = trim($document);
+        return '{"success":true,"status":"success","config":' . $document . ',"data":' . $document
+            . ',"timestamp":' . Json::line(self::now()) . ',"message":' . Json::line($message) . '}';
+    }
+
+    private static function now(): string
+    {
+        return gmdate('Y-m-d\TH:i:s\Z');
+    }
+}

@@ -1,0 +1,100 @@
+<?php
+
+declare(strict_types=1);
+
+namespace RenderSignal\ConfigApi;
+
+/**
+ * One file `<key>.json` per document. A reader sees the old or the new document, never half of
+ * one, whenever a writer is killed. Beside it lie `.<key>.lock` (empty; stays) and, while
+ * somebody writes or after he was killed, `.<key>.tmp`. Keys have no dots, so nothing collides.
+ */
+final class Storage
+{
+    /** Shorter than the 8 s after which the client gives up. */
+    private const LOCK_SECONDS = 5;
+
+    public function __construct(private readonly string $folder)
+    {
+        // Another request may create it at the same time.
+        if (!is_dir($folder) && !@mkdir($folder, 0750, true) && !is_dir($folder)) {
+            throw new Refusal(500, 'Storage directory not writable.');
+        }
+    }
+
+    /**
+     * The text of a document; `null` when there is none.
+     *
+     * @throws Refusal 500 when it cannot be read or is damaged
+     */
+    public function read(string $key): ?string
+    {
+        $path = $this->path($key);
+        $text = @file_get_contents($path);
+        if ($text === false) {
+            clearstatcache();
+            if (!file_exists($path)) {
+                return null;
+            }
+            throw new Refusal(500, 'Read error');
+        }
+        if (!Json::isObject($text)) {
+            error_log("config_api: the stored document $key is damaged");
+            throw new Refusal(500, 'Read error');
+        }
+        return $text;
+    }
+
+    /**
+     * Replaces a document. When this returns, it is on the disk.
+     *
+     * @throws Refusal 500 when nothing was changed
+     */
+    public function write(string $key, string $text): void
+    {
+        $lock = $this->lock($key);
+        try {
+            $temporary = "{$this->folder}/.$key.tmp";
+            if (!self::fill($temporary, $text) || !@rename($temporary, $this->path($key))) {
+                throw new Refusal(500, 'Write error');
+            }
+        } finally {
+            flock($lock, LOCK_UN);
+            fclose($lock);
+        }
+    }
+
+    private function path(string $key): string
+    {
+        return "{$this->folder}/$key.json";
+    }
+
+    /** @return resource */
+    private function lock(string $key)
+    {
+        $lock = @fopen("{$this->folder}/.$key.lock", 'c');
+        if ($lock === false) {
+            throw new Refusal(500, 'Storage directory not writable.');
+        }
+        $deadline = hrtime(true) + self::LOCK_SECONDS * 1_000_000_000;
+        while (!flock($lock, LOCK_EX | LOCK_NB)) {
+            if (hrtime(true) >= $deadline) {
+                fclose($lock);
+                throw new Refusal(500, 'Write error');
+            }
+            usleep(5_000);
+        }
+        return $lock;
+    }
+
+    private static function fill(string $path, string $text): bool
+    {
+        $file = @fopen($path, 'wb');
+        if ($file === false) {
+            return false;
+        }
+        $written = @fwrite($file, $text) === strlen($text) && fflush($file) && fsync($file);
+        // Documents hold addresses and tokens: not for everybody on a shared host.
+        return fclose($file) && $written && chmod($path, 0640);
+    }
+}

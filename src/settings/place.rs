@@ -1,0 +1,70 @@
+//! Where the journal is.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+/// Where the journal is.
+#[derive(Debug, Clone)]
+pub(crate) enum JournalPlace {
+    /// One SQLite file.
+    File(PathBuf),
+    /// A Redis or Valkey server; the address may hold a password.
+    Redis(SecretString),
+}
+
+impl JournalPlace {
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Redis(_) => None,
+        }
+    }
+
+    /// Reads the value of `JOURNAL_URL`.
+    ///
+    /// # Errors
+    /// What is wrong. Never more than the scheme is shown: the rest may hold a password.
+    pub(crate) fn from_url(url: &str) -> Result<Self, String> {
+        let Some((scheme, rest)) = url.split_once(':') else {
+            return Err("has no scheme; sqlite:PATH or redis://HOST is expected".to_owned());
+        };
+        match scheme.to_ascii_lowercase().as_str() {
+            "sqlite" => {
+                // sqlite:data/x.db, sqlite:/data/x.db and sqlite:///data/x.db are all in use.
+                let path = rest.strip_prefix("//").unwrap_or(rest);
+                if path.is_empty() {
+                    return Err("the path after sqlite: is missing".to_owned());
+                }
+                Ok(Self::File(PathBuf::from(path)))
+            }
+            "redis" | "rediss" => match Url::parse(url) {
+                Ok(parsed) if parsed.has_host() => Ok(Self::Redis(url.into())),
+                _ => Err(format!("is no address of a server; {scheme}://HOST:PORT/DATABASE is")),
+            },
+            _ => Err(format!("scheme {scheme:?} is not supported; sqlite:PATH, redis:// and rediss:// are")),
+        }
+    }
+}
+
+/// Without user name and password.
+impl fmt::Display for JournalPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Redis(url) => match Url::parse(url.expose_secret()) {
+                Ok(url) => {
+                    write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
+                    if let Some(port) = url.port() {
+                        write!(f, ":{port}")?;
+                    }
+                    f.write_str(url.path())
+                }
+                Err(_) => f.write_str("redis"),
+            },
+        }
+    }
+}
