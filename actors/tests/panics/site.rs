@@ -133,16 +133,13 @@ impl Site {
 
     async fn ask(&self, system: &System) {
         let probe = &system.probe;
-        let (Some(poller), Some(lock)) = (&probe.poller, &probe.lock) else {
-            panic!("this worker polls");
-        };
-        // An actor on its way through a restart may not answer.
-        let _ = tokio::join!(
+        let (poller, lock) = (probe.poller.as_ref().unwrap(), probe.lock.as_ref().unwrap());
+        drop(tokio::join!(
             probe.webhook.ask(GetWebhookStatus),
-            lock.ask(GetLockStatus),
             probe.config.ask(GetConfigStatus),
             poller.ask(GetPollerStatus),
-        );
+            lock.ask(GetLockStatus),
+        ));
     }
 
     /// Mails arrive while the operator switches the sending off and on again.
