@@ -12,7 +12,7 @@ use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
-    OutboxRow, Queue, VerifyReport,
+    KeptBody, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use render_signal_actors::readmodel;
@@ -198,6 +198,14 @@ impl Journal for Watched {
 
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.inner.body(key).await
+    }
+
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.inner.bodies(offset, limit).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.inner.trimmed(offset, limit).await
     }
 
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {

@@ -159,6 +159,19 @@ pub struct Body {
     pub keep_until: DateTime<Utc>,
 }
 
+/// A stream whose events have been archived elsewhere and leave the log.
+///
+/// Its version stays: [`Expected::NoStream`] goes on refusing a duplicate, and later events
+/// follow on. A stream that does not exist becomes one that had its events elsewhere, which
+/// is how a copied journal learns of what its original has archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trim {
+    /// The stream; the same commit must not write to it.
+    pub stream: StreamId,
+    /// Its version: one that has moved on since is a [`AppendError::Conflict`].
+    pub version: u64,
+}
+
 /// A writer's proof that it still holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
@@ -185,6 +198,9 @@ pub struct Commit {
     pub defer: Vec<Defer>,
     /// Contents.
     pub bodies: Vec<Body>,
+    /// Streams whose events leave the log. A commit whose own events have left it need not
+    /// be recognised when it is repeated.
+    pub trim: Vec<Trim>,
     /// Refuses the commit when the lease has been granted to somebody else since.
     pub fence: Option<Fence>,
 }
@@ -326,6 +342,8 @@ pub struct OutboxRow {
     pub key: String,
     /// Partition.
     pub partition: String,
+    /// Order key, if any.
+    pub order_key: Option<String>,
     /// When it may be claimed.
     pub due: Due,
     /// Whether a worker is on it.
@@ -336,6 +354,17 @@ pub struct OutboxRow {
     pub added_at: DateTime<Utc>,
     /// The worker's small facts.
     pub meta: Value,
+    /// Key of the body.
+    pub body_key: Option<String>,
+}
+
+/// A body as seen by a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBody {
+    /// Key.
+    pub key: String,
+    /// Kept at least until then.
+    pub keep_until: DateTime<Utc>,
 }
 
 /// What the journal can really keep, in plain words.
@@ -360,7 +389,9 @@ pub enum Durability {
 pub struct VerifyReport {
     /// Events read.
     pub events: u64,
-    /// Streams seen.
+    /// Events that were archived and have left the log.
+    pub trimmed: u64,
+    /// Streams, those without events in the log included.
     pub streams: u64,
     /// Rows in the outbox.
     pub outbox: u64,
@@ -413,6 +444,14 @@ pub trait Journal: Send + Sync + 'static {
 
     /// A kept body.
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError>;
+
+    /// The bodies that are kept, `limit` of them from `offset` on, in an order that is the same
+    /// while nothing is written.
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError>;
+
+    /// The streams that have lost events to an archive, with the version up to which, `limit` of
+    /// them from `offset` on, in an order that is the same while nothing is written.
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError>;
 
     /// Grants the lease `lease` anew: returns a fence above every earlier one, and from
     /// now on refuses commits with an older fence of that lease.

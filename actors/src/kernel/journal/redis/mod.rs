@@ -26,12 +26,12 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::link::{Line, Link, Text};
-use self::scripts::{BODY, LOG, PARTITIONS};
+use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
 use self::wire::{Answer, Entry};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
-    Queue, VerifyReport, rules,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
+    OutboxRow, Queue, Trim, VerifyReport, rules,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -116,6 +116,26 @@ impl RedisJournal {
     }
 }
 
+impl RedisJournal {
+    /// A page of a sorted set, with the scores.
+    async fn ranked(
+        &self,
+        name: &str,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<(String, f64)>, JournalError> {
+        let _open = self.link.enter().await?;
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let last = offset.saturating_add(limit as u64 - 1).min(MOST);
+        let key = self.link.key(name);
+        let page =
+            self.link.ask(cmd("ZRANGE").arg(key).arg(offset.min(MOST)).arg(last).arg("WITHSCORES")).await?;
+        Ok(page)
+    }
+}
+
 /// Events above a position, oldest first.
 async fn read_log(link: &Link, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
     if limit == 0 {
@@ -164,9 +184,10 @@ impl Journal for RedisJournal {
             let page: Vec<Entry> = self.link.run(&self.link.scripts.stream, &args).await?;
             let count = page.len();
             for entry in page {
-                events.push(wire::recorded(entry)?);
+                let event = wire::recorded(entry)?;
+                after = event.version;
+                events.push(event);
             }
-            after += count as u64;
             if count < PAGE {
                 return Ok(events);
             }
@@ -248,6 +269,22 @@ impl Journal for RedisJournal {
         let key = self.link.key(&format!("{BODY}{key}"));
         let bytes: Option<Text> = self.link.ask(cmd("HGET").arg(key).arg("bytes")).await?;
         Ok(bytes.map(Bytes::from))
+    }
+
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        let page: Vec<(String, f64)> = self.ranked(BODIES, offset, limit).await?;
+        let kept = page.into_iter();
+        Ok(kept.map(|(key, until)| KeptBody { key, keep_until: rules::instant(until as i64) }).collect())
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        let page: Vec<(String, f64)> = self.ranked(TRIMMED, offset, limit).await?;
+        let trimmed = page.into_iter();
+        let trim = |(name, version): (String, f64)| Trim {
+            stream: StreamId::from_stored(&name),
+            version: version as u64,
+        };
+        Ok(trimmed.map(trim).collect())
     }
 
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {

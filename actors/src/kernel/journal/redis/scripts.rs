@@ -5,10 +5,11 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `epoch` (a random id, made with the log), `format`, `head`, `place` (rows ever added) |
+//! | `meta` | hash | `epoch` (a random id, made with the log), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log) |
 //! | `log` | stream | one entry per event, its id is `<position>-0` |
 //! | `ids` | hash | event id → position |
-//! | `stream:<name>` | list | positions of the stream's events; its length is the version |
+//! | `stream:<name>` | list | positions of the stream's events |
+//! | `trimmed` | sorted set | streams whose first events have left the log, by how many; with the length of the list, that is the version |
 //! | `row:<queue>:<key>` | hash | a row of the outbox; `state` 0 = due, 1 = reserved, 2 = parked |
 //! | `rows:<queue>` | sorted set | keys of the rows by order of addition |
 //! | `due:<queue>:<partition>` | sorted set | `<place>:<key>` by when the row can be claimed |
@@ -27,7 +28,7 @@
 use ::redis::Script;
 
 /// The layout that these scripts read and write (`format` in `meta`).
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 /// Of the key every script is given; the scripts make the others from its prefix.
 pub(super) const META: &str = "meta";
@@ -37,6 +38,8 @@ pub(super) const LOG: &str = "log";
 pub(super) const IDS: &str = "ids";
 /// Of the lists of positions, followed by the stream's name.
 pub(super) const STREAM: &str = "stream:";
+/// Of the sorted set of streams that have lost events to an archive.
+pub(super) const TRIMMED: &str = "trimmed";
 /// Of the sorted sets of partitions, followed by the queue's number.
 pub(super) const PARTITIONS: &str = "partitions:";
 /// Of the bodies, followed by their key.
