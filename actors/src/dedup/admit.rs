@@ -147,8 +147,8 @@ async fn append(deps: &DedupDeps, prepared: Prepared) -> Result<Admitted, AdmitE
             metrics::counter!("render_signal_mails_admitted_total").increment(1);
             Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there })
         }
-        Err(AppendError::Conflict { .. }) => {
-            note_duplicate(deps, &prepared.key, prepared.location, &prepared.admit).await
+        Err(AppendError::Conflict { actual, .. }) => {
+            note_duplicate(deps, &prepared.key, prepared.location, &prepared.admit, actual).await
         }
         Err(error) => Err(refused(&error)),
     }
@@ -160,6 +160,7 @@ async fn note_duplicate(
     key: &str,
     location: Location,
     admit: &Admit,
+    mut actual: u64,
 ) -> Result<Admitted, AdmitError> {
     let known = Admitted { email_id: key.to_owned(), duplicate: true };
     for _ in 0..CONFLICTS {
@@ -169,6 +170,8 @@ async fn note_duplicate(
             .await
             .map_err(|error| AdmitError::Journal(error.to_string()))?;
         let (life, version) = rehydrate(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
+        // What happened to an archived mail is not here any more, but its version is.
+        let version = if events.is_empty() { actual } else { version };
         if life.locations.contains(&location) {
             return Ok(known);
         }
@@ -182,7 +185,7 @@ async fn note_duplicate(
                 metrics::counter!("render_signal_mails_duplicate_total").increment(1);
                 return Ok(known);
             }
-            Err(AppendError::Conflict { .. }) => {}
+            Err(AppendError::Conflict { actual: now, .. }) => actual = now,
             Err(error) => return Err(refused(&error)),
         }
     }

@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{at, instant, number, payload, text};
+use super::{archived_before, archived_keys, at, instant, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -63,6 +63,7 @@ impl Projection for Deliveries {
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         let change: Change = match event.kind.as_str() {
             "mail.routed" => return routed(db, event),
+            "journal.archived" => return archived(db, event),
             "delivery.attempted" => attempted,
             "delivery.succeeded" => succeeded,
             "delivery.deferred" => deferred,
@@ -200,5 +201,16 @@ fn requeued(
          WHERE email_id = ?1 AND target = ?2",
     )?
     .execute((email_id, target, at(event)))?;
+    Ok(())
+}
+
+fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    if let Some(mails) = archived_keys(event, "mail") {
+        db.prepare_cached("DELETE FROM deliveries WHERE email_id IN (SELECT value FROM json_each(?1))")?
+            .execute([mails])?;
+    }
+    if let Some(before) = archived_before(event) {
+        db.prepare_cached("DELETE FROM sends WHERE at_ms < ?1")?.execute([before])?;
+    }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{at, instant, integer, length, number, payload, text};
+use super::{archived_keys, at, instant, integer, length, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -63,6 +63,7 @@ impl Projection for Mails {
             "mail.routed" => routed,
             "mail.settled" => settled,
             "delivery.requeued" => return requeued(db, event),
+            "journal.archived" => return archived(db, event),
             _ => return Ok(()),
         };
         match payload::<MailEvent>(event) {
@@ -164,5 +165,12 @@ fn requeued(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         "UPDATE mails SET dead_lettered = MAX(dead_lettered - 1, 0), updated_at = ?2 WHERE email_id = ?1",
     )?
     .execute((email_id, at(event)))?;
+    Ok(())
+}
+
+fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+    db.prepare_cached("DELETE FROM mails WHERE email_id IN (SELECT value FROM json_each(?1))")?
+        .execute([mails])?;
     Ok(())
 }

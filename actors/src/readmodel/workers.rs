@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{at, payload, text};
+use super::{archived_keys, at, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::worker::WorkerEvent;
@@ -38,6 +38,12 @@ impl Projection for Workers {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        if event.kind == "journal.archived" {
+            let Some(workers) = archived_keys(event, "worker") else { return Ok(()) };
+            db.prepare_cached("DELETE FROM workers WHERE worker IN (SELECT value FROM json_each(?1))")?
+                .execute([workers])?;
+            return Ok(());
+        }
         if !matches!(event.kind.as_str(), "worker.started" | "worker.stopped" | "worker.actor_restarted") {
             return Ok(());
         }
