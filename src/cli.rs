@@ -54,7 +54,13 @@ Examples:
   render-signal events verify            exit code 1 when something is wrong
 
 The commands read the journal of a running server without disturbing it.
-docs/EVENTS.md describes every kind of event.";
+docs/EVENTS.md describes every kind of event.
+
+To move a journal to another place, stop every worker, then:
+  render-signal events export copy.jsonl                       from where it is
+  REDIS_URL=redis://… render-signal events import copy.jsonl   to where it shall be
+The copy is read back and compared with the file; exit code 1 when it differs. The file
+holds the bodies of mails that are still kept: guard it as you guard the mailbox.";
 
 const DELIVERIES_EXAMPLES: &str = "\
 Examples:
@@ -169,6 +175,30 @@ pub(crate) enum EventsCommand {
     Show(ShowArgs),
     /// Read the whole journal and check it
     Verify(VerifyArgs),
+    /// Write the whole journal to a file, as JSON Lines
+    Export(ExportArgs),
+    /// Fill an empty journal from such a file, and compare
+    Import(ImportArgs),
+}
+
+/// Arguments of `events export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// The file, which must not exist yet; "-" is standard output
+    #[arg(value_name = "FILE.jsonl")]
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `events import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// The file; "-" is standard input
+    #[arg(value_name = "FILE.jsonl")]
+    pub(crate) file: PathBuf,
 }
 
 /// Arguments of `events tail`.
@@ -327,6 +357,8 @@ mod tests {
             "events tail -n 50 --follow --stream-prefix delivery- --json",
             "events show mail-1 --journal x.db",
             "events verify --json",
+            "events export copy.jsonl",
+            "events import -",
             "deliveries list --state dead --json",
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",

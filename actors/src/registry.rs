@@ -42,7 +42,16 @@ macro_rules! capabilities {
     };
 }
 
-capabilities![MailEvent, DeliveryEvent, TargetEvent, MailboxEvent, LeaseEvent, ConfigEvent, WorkerEvent, ArchiveEvent];
+capabilities![
+    MailEvent,
+    DeliveryEvent,
+    TargetEvent,
+    MailboxEvent,
+    LeaseEvent,
+    ConfigEvent,
+    WorkerEvent,
+    ArchiveEvent
+];
 
 /// The name of a kind, as declared; `None` when no capability declares it.
 #[must_use]

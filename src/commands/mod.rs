@@ -6,6 +6,7 @@ mod doctor;
 mod events;
 mod explain;
 mod retry;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -42,6 +43,17 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
         EventsCommand::Tail(args) => events::tail(look(&args.journal).await?, &args, out).await,
         EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, out).await,
         EventsCommand::Verify(args) => events::verify(look(&args.journal).await?, &args, out).await,
+        EventsCommand::Export(args) => {
+            let place = place(&args.journal)?;
+            transfer::export(look(&args.journal).await?, &place, &args, out).await
+        }
+        EventsCommand::Import(args) => {
+            let place = place(&args.journal)?;
+            let journal = journal::open(&place, &World::real()).await?;
+            let outcome = transfer::import(journal.as_ref(), &place, &args, out).await;
+            journal.close().await;
+            outcome
+        }
     }
 }
 

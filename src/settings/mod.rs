@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use render_signal_actors::archive::SHORTEST_DAYS;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
@@ -92,6 +93,10 @@ pub(crate) struct Storage {
     pub(crate) magic_links_file: PathBuf,
     /// `JOURNAL_URL`.
     pub(crate) journal: JournalPlace,
+    /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
+    pub(crate) journal_retention_days: Option<u32>,
+    /// `JOURNAL_ARCHIVE_DIR`.
+    pub(crate) archive_dir: PathBuf,
     /// `ALLOW_EPHEMERAL_JOURNAL`.
     pub(crate) allow_ephemeral_journal: bool,
     /// `RENDER` is set: we run there.
@@ -154,6 +159,18 @@ impl Storage {
         let mut reader = Reader::new(&lookup);
         let storage = storage(&mut reader);
         if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
+    }
+
+    /// Why nothing can be archived: what leaves the journal must not be lost with the next
+    /// deploy.
+    pub(crate) fn no_archive(&self) -> Option<String> {
+        ephemeral(&self.archive_dir, self.render).filter(|_| !self.allow_ephemeral_journal).map(|_| {
+            format!(
+                "{} would be wiped by the next deploy, so nothing is moved out of the journal; attach a disk and \
+                 set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
+                self.archive_dir.display()
+            )
+        })
     }
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
@@ -406,12 +423,25 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
     Some(WorkerSettings { endpoint, token: token.into(), bucket, public_base_url })
 }
 
+fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
+    let days: u32 = reader.int(&vars::JOURNAL_RETENTION_DAYS);
+    if (1..SHORTEST_DAYS).contains(&days) {
+        reader.wrong(
+            &vars::JOURNAL_RETENTION_DAYS,
+            format!("{days} is too short: {SHORTEST_DAYS} at least, or 0 to keep everything"),
+        );
+    }
+    (days > 0).then_some(days)
+}
+
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
     let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
         php: php_host(reader),
+        journal_retention_days: retention_days(reader),
+        archive_dir: path_or(reader, &vars::JOURNAL_ARCHIVE_DIR, || data_dir.join("archive")),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
         }),

@@ -170,6 +170,8 @@ variables! {
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
+    JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR; 31 at least, 0 = they stay";
+    JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
     // The process.

@@ -95,7 +95,12 @@ impl Archiver {
         }
     }
 
-    async fn batch(&self, page: Vec<Candidate>, before: DateTime<Utc>, round: &mut Round) -> Result<(), String> {
+    async fn batch(
+        &self,
+        page: Vec<Candidate>,
+        before: DateTime<Utc>,
+        round: &mut Round,
+    ) -> Result<(), String> {
         let mut leaving = Vec::new();
         for candidate in page {
             leaving.extend(self.settled(&candidate, before).await?);
@@ -141,8 +146,7 @@ impl Archiver {
         if candidate.worker {
             return Ok(vec![first]);
         }
-        let Some(deliveries) =
-            settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?
+        let Some(deliveries) = settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?
         else {
             return Ok(Vec::new());
         };

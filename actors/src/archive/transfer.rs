@@ -346,11 +346,11 @@ impl<'j> Import<'j> {
         })
     }
 
-    /// Takes one line in.
+    /// Takes one line in. The first one tells the head of the journal that was copied.
     ///
     /// # Errors
     /// See [`TransferError`]. The journal then holds a part: it is to be thrown away.
-    pub async fn line(&mut self, text: &str) -> Result<(), TransferError> {
+    pub async fn line(&mut self, text: &str) -> Result<Option<u64>, TransferError> {
         self.lines += 1;
         let line: Line = serde_json::from_str(text).map_err(|error| self.wrong(error.to_string()))?;
         if self.begun == matches!(line, Line::Journal(_)) {
@@ -367,7 +367,10 @@ impl<'j> Import<'j> {
             Line::Journal(head) if head.format > FORMAT => {
                 return Err(self.wrong(format!("format {} is newer than this program", head.format)));
             }
-            Line::Journal(_) => self.begun = true,
+            Line::Journal(head) => {
+                self.begun = true;
+                return Ok(Some(head.head));
+            }
             Line::Trim { stream, version } => {
                 self.trims.push(Trim { stream, version });
                 if self.trims.len() >= PAGE {
@@ -389,7 +392,7 @@ impl<'j> Import<'j> {
             Line::Row(row) => self.row(row).await?,
             Line::End(tally) => self.end = Some(tally),
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Ends, and compares what the journal holds now, read back from itself, with what the
@@ -407,7 +410,9 @@ impl<'j> Import<'j> {
         }
         let kept = tally(self.journal).await?;
         if kept != told {
-            return Err(TransferError::Differs(format!("the lines say {told:?}, the journal holds {kept:?}")));
+            return Err(TransferError::Differs(format!(
+                "the lines say {told:?}, the journal holds {kept:?}"
+            )));
         }
         let problems = self.journal.verify().await?.problems;
         if let Some(problem) = problems.first() {

@@ -17,7 +17,7 @@ impl Projection for Targets {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -57,10 +57,10 @@ fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(target) = text(&payload, "target") else { return Ok(()) };
     let sql = if text(&payload, "error").is_none() {
         "INSERT INTO targets (id, last_success_at) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET last_success_at = ?2"
+         ON CONFLICT (id) DO UPDATE SET last_success_at = MAX(COALESCE(last_success_at, ?2), ?2)"
     } else {
         "INSERT INTO targets (id, last_failure_at) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET last_failure_at = ?2"
+         ON CONFLICT (id) DO UPDATE SET last_failure_at = MAX(COALESCE(last_failure_at, ?2), ?2)"
     };
     db.prepare_cached(sql)?.execute((target, at(event)))?;
     Ok(())

@@ -33,9 +33,8 @@ pub fn page(
     if after == 0 {
         let mut stopped =
             db.prepare_cached("SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2")?;
-        let workers = stopped.query_map((before, limit), |row| {
-            Ok(Candidate { place: 0, key: row.get(0)?, worker: true })
-        })?;
+        let workers = stopped
+            .query_map((before, limit), |row| Ok(Candidate { place: 0, key: row.get(0)?, worker: true }))?;
         page = workers.collect::<rusqlite::Result<_>>()?;
     }
     let mut settled = db.prepare_cached(

@@ -115,7 +115,7 @@ fn event(
 
     let trimmed = row.get::<_, Option<i64>>(12)?.unwrap_or_default();
     // A stream may have had its first events elsewhere.
-    let before = if version > trimmed { trimmed } else { 0 };
+    let before = if prev == 0 && version <= trimmed + 1 { version - 1 } else { 0 };
     let (last_version, last_in_stream) = streams.insert(stream, (version, position)).unwrap_or((before, 0));
     if version != last_version + 1 || prev != last_in_stream {
         problems.push(format!("event {position} has version {version} after {last_version} in its stream"));
