@@ -107,3 +107,48 @@ async fn a_server_that_is_not_there_ends_the_start_with_its_exit_code() {
     assert_eq!(status.code(), Some(4), "{status}\n{}", worker.log());
     assert!(!worker.log().contains("s3cret"), "{}", worker.log());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_moves_to_redis_and_back_and_nothing_is_sent_twice() {
+    let redis = Redis::start();
+    redis.until_up().await;
+    let site = Site::start().await;
+    let mut worker = site.worker("worker");
+    worker.start().await;
+    let mut all = mails::mixed(8);
+    site.dovecot.deliver(&all);
+    until("the webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
+    site.until_all_seen(all.len()).await;
+
+    let mut lying = all.len();
+
+    for (name, journal) in [("to-redis", redis.url()), ("back", "sqlite:data/second.db".to_owned())] {
+        assert!(worker.stop().await.success());
+        let copy = format!("{name}.jsonl");
+        let exported = worker.run(&["events", "export", &copy]).await;
+        assert!(exported.status.success(), "{exported:?}");
+        let again = worker.run(&["events", "export", &copy]).await;
+        assert_eq!(again.status.code(), Some(1), "a copy is never overwritten: {again:?}");
+        worker.set("JOURNAL_URL", &journal);
+        let imported = worker.run(&["events", "import", &copy]).await;
+        assert!(imported.status.success(), "{imported:?}");
+        let counts = |text: &str| text.rsplit(": ").next().map(str::to_owned);
+        assert_eq!(counts(&exported.text), counts(&imported.text));
+        let twice = worker.run(&["events", "import", &copy]).await;
+        assert_eq!(twice.status.code(), Some(1), "{twice:?}");
+        assert!(twice.text.contains("not empty"), "{twice:?}");
+
+        worker.start().await;
+        let more = mails::mixed(4);
+        site.dovecot.deliver(&more);
+        // The same mails under new numbers: only a journal that remembers them keeps quiet.
+        site.dovecot.deliver(&all);
+        lying += more.len() + all.len();
+        all.extend(more);
+        until("the webhooks after the move", PATIENCE, async || checks::all_accepted(&site.receiver, &all))
+            .await;
+        site.until_all_seen(lying).await;
+        checks::assert_each_exactly_once(&site.receiver, &all);
+        worker.assert_journal_verifies().await;
+    }
+}
