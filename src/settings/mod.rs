@@ -90,7 +90,9 @@ pub(crate) struct Storage {
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
-    /// `JOURNAL_URL`.
+    /// `REDIS_URL`; may hold a password.
+    pub(crate) redis_url: Option<SecretString>,
+    /// `JOURNAL_URL`, or else `REDIS_URL`, or else a file in `DATA_DIR`.
     pub(crate) journal: JournalPlace,
     /// `ALLOW_EPHEMERAL_JOURNAL`.
     pub(crate) allow_ephemeral_journal: bool,
@@ -154,6 +156,14 @@ impl Storage {
         let mut reader = Reader::new(&lookup);
         let storage = storage(&mut reader);
         if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
+    }
+
+    /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
+    pub(crate) fn lease_server(&self) -> Option<&SecretString> {
+        self.redis_url.as_ref().or(match &self.journal {
+            JournalPlace::Redis(url) => Some(url),
+            JournalPlace::File(_) => None,
+        })
     }
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
@@ -409,8 +419,12 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
+    let redis_url = redis_url(reader);
+    let journal = journal(reader)
+        .or_else(|| redis_url.clone().map(JournalPlace::Redis))
+        .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
+        redis_url,
         php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
@@ -447,6 +461,20 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
         );
     }
     settings
+}
+
+fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let url = reader.text(&vars::REDIS_URL);
+    if url.is_empty() {
+        return None;
+    }
+    match place::redis(&url) {
+        Ok(url) => Some(url),
+        Err(problem) => {
+            reader.wrong(&vars::REDIS_URL, problem);
+            None
+        }
+    }
 }
 
 fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {

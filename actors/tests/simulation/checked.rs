@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use render_signal_actors::kernel::journal::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
-    Queue, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, Loss,
+    OutboxRow, Queue, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use tokio::sync::watch;
@@ -170,6 +170,9 @@ impl Journal for Checked {
         let (hints, listening) = watch::channel(*self.inner.hints().borrow());
         self.hints.lock().unwrap().push(hints);
         listening
+    }
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.inner.losses()
     }
     fn views(&self) -> Views {
         self.inner.views()
