@@ -110,7 +110,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             pulse,
         },
     )?;
-    tracing::info!(address = %http.address(), journal = %place, "serving");
+    tracing::info!(address = %http.address(), journal = %place, durability = ?journal.durability(), "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
 }
 

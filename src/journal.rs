@@ -12,7 +12,7 @@ use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
-    KeptBody, OutboxRow, Queue, Trim, VerifyReport,
+    KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use render_signal_actors::readmodel;
@@ -218,6 +218,10 @@ impl Journal for Watched {
 
     fn hints(&self) -> watch::Receiver<Hint> {
         self.inner.hints()
+    }
+
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.inner.losses()
     }
 
     fn views(&self) -> Views {

@@ -14,6 +14,8 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::lock::file::FileLease;
+use render_signal_actors::lock::redis::RedisLease;
+use render_signal_actors::lock::store::LeaseStore;
 use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
@@ -22,6 +24,7 @@ use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
+use secrecy::ExposeSecret as _;
 
 use crate::exit::Failure;
 use crate::settings::{MailSource, Settings, Storage};
@@ -46,7 +49,7 @@ pub(crate) async fn parts(
         worlds: Arc::new(move |_| for_all.clone()),
         journal,
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
-        lease: Arc::new(FileLease::new(settings.lock_file.clone(), worker.clone(), settings.storage.render)),
+        lease: lease(settings, &worker)?,
         lease_ttl: settings.lock_ttl,
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
@@ -58,6 +61,16 @@ pub(crate) async fn parts(
         documents,
         worker,
     })
+}
+
+/// Who polls: decided on the Redis server when there is one, else by a file.
+fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failure> {
+    let Some(url) = settings.storage.lease_server() else {
+        return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
+    };
+    let lease = RedisLease::new(url.expose_secret(), worker, settings.lock_ttl)
+        .map_err(|error| Failure::found(error.to_string()))?;
+    Ok(Arc::new(lease))
 }
 
 /// Where the configuration documents are: files, behind a PHP host if there is one.

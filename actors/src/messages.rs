@@ -72,9 +72,10 @@ pub enum AdmitError {
     Journal(String),
 }
 
-/// The lease was granted to this worker, or lost.
+/// The lease was granted to this worker, renewed, or lost. Answers false when the journal has
+/// refused this very fence: then it is of no use, whatever the lease store says.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct LeaseChanged {
     /// The proof to write with; `None` = this worker does not poll.
     pub fence: Option<Fence>,

@@ -8,7 +8,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, reach};
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Durability, Journal};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::poller::source::SourceError;
@@ -182,8 +182,9 @@ async fn look_at_journal(
     };
     match head {
         Ok(head) => {
-            checks.push(Check::ok("journal", format!("{place} holds {head} events")));
-            opened.ok()
+            let journal = opened.ok()?;
+            checks.push(kept(format!("{place} holds {head} events"), journal.durability()));
+            Some(journal)
         }
         Err(why) => {
             let advice = "see \"It does not start\" in docs/RUNBOOK.md";
@@ -191,6 +192,29 @@ async fn look_at_journal(
             None
         }
     }
+}
+
+/// What the journal can keep, in plain words.
+fn kept(found: String, durability: Durability) -> Check {
+    let (said, advice) = match durability {
+        Durability::OnDisk => {
+            return Check::ok("journal", format!("{found}; what it acknowledges is on the disk"));
+        }
+        Durability::UpToTwoSeconds => (
+            "what it acknowledges is on the disk within two seconds",
+            "set appendfsync always, if the last two seconds before a crash matter",
+        ),
+        Durability::UntilRestart => (
+            "it keeps what it acknowledges in memory only: its restart loses all of it",
+            "set appendonly yes and appendfsync always at the server",
+        ),
+        Durability::Unknown => (
+            "the server does not tell whether what it acknowledges is on its disk",
+            "make sure that it has appendonly yes, and maxmemory-policy noeviction",
+        ),
+        Durability::Memory => ("it is in memory only", "keep it in a file or in Redis"),
+    };
+    Check::warn("journal", format!("{found}; {said}"), advice)
 }
 
 fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {

@@ -91,7 +91,9 @@ pub(crate) struct Storage {
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
-    /// `JOURNAL_URL`.
+    /// `REDIS_URL`; may hold a password.
+    pub(crate) redis_url: Option<SecretString>,
+    /// `JOURNAL_URL`, or else `REDIS_URL`, or else a file in `DATA_DIR`.
     pub(crate) journal: JournalPlace,
     /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
     pub(crate) journal_retention_days: Option<u32>,
@@ -170,6 +172,14 @@ impl Storage {
                  set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
                 self.archive_dir.display()
             )
+        })
+    }
+
+    /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
+    pub(crate) fn lease_server(&self) -> Option<&SecretString> {
+        self.redis_url.as_ref().or(match &self.journal {
+            JournalPlace::Redis(url) => Some(url),
+            JournalPlace::File(_) => None,
         })
     }
 
@@ -437,8 +447,12 @@ fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
+    let redis_url = redis_url(reader);
+    let journal = journal(reader)
+        .or_else(|| redis_url.clone().map(JournalPlace::Redis))
+        .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
+        redis_url,
         php: php_host(reader),
         journal_retention_days: retention_days(reader),
         archive_dir: path_or(reader, &vars::JOURNAL_ARCHIVE_DIR, || data_dir.join("archive")),
@@ -477,6 +491,20 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
         );
     }
     settings
+}
+
+fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let url = reader.text(&vars::REDIS_URL);
+    if url.is_empty() {
+        return None;
+    }
+    match place::redis(&url) {
+        Ok(url) => Some(url),
+        Err(problem) => {
+            reader.wrong(&vars::REDIS_URL, problem);
+            None
+        }
+    }
 }
 
 fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {

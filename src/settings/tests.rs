@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 /// The eight required variables, and these.
@@ -116,6 +118,9 @@ fn each_malformed_value_is_one_error() {
         ("JOURNAL_URL", "sqlite:"),
         ("JOURNAL_URL", "redis:"),
         ("JOURNAL_URL", "rediss://:6379"),
+        ("REDIS_URL", "redis:"),
+        ("REDIS_URL", "http://cache.example:6379"),
+        ("REDIS_URL", "cache.example:6379"),
         ("MAIL_RETENTION_DAYS", "0"),
         ("PORT", "65536"),
         ("BIND", "everywhere"),
@@ -305,6 +310,25 @@ fn places() {
     assert!(shared.journal.file().is_none() && shared.refusal().is_none(), "a deploy does not wipe a server");
     assert_eq!(shared.journal.to_string(), "rediss://db.example:6380/2");
     assert!(!format!("{shared:?}").contains("s3cret"));
+    assert!(shared.lease_server().is_some(), "whoever shares a journal shares the lease");
+    let with = |journal: Option<&str>| {
+        let redis = "redis://:s3cret@cache.example/1";
+        Storage::from_env(|name| match name {
+            "REDIS_URL" => Some(redis.to_owned()),
+            "JOURNAL_URL" => journal.map(str::to_owned),
+            _ => None,
+        })
+        .unwrap()
+    };
+    assert_eq!(with(None).journal.to_string(), "redis://cache.example/1");
+    assert!(!format!("{:?}", with(None)).contains("s3cret"));
+    assert_eq!(with(Some("sqlite:x.db")).journal.file(), Some(Path::new("x.db")), "JOURNAL_URL overrides");
+    assert_eq!(with(Some(url)).journal.to_string(), "rediss://db.example:6380/2");
+    for journal in [None, Some("sqlite:x.db"), Some(url)] {
+        let lease = with(journal).lease_server().map(|server| server.expose_secret().to_owned());
+        assert_eq!(lease.as_deref(), Some("redis://:s3cret@cache.example/1"));
+    }
+    assert!(settings.storage.lease_server().is_none());
     let wiped = Storage::from_env(|name| match name {
         "RENDER" => Some("true".to_owned()),
         "DATA_DIR" => Some("/no-such-folder".to_owned()),

@@ -143,7 +143,7 @@ variables! {
     EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
     POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";
     POLLER_LOCK_TTL_SECONDS: Int(3, 3_600), Default("30"), "30", "how long the polling lease outlives its last renewal";
-    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease; unset = DATA_DIR/poller.lock";
+    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis; unset = DATA_DIR/poller.lock";
     DISABLE_EMAIL_ID_DEDUP: Switch(ON_E), Default("false"), "false", "admit a mail again that was admitted before, unless runtime_flags says";
 
     // What is sent, and when.
@@ -168,7 +168,8 @@ variables! {
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
     CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
-    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = sqlite:DATA_DIR/render-signal.db";
+    REDIS_URL: Url, Default(""), "redis://redis.internal:6379/0", "a Redis or Valkey server, shared by all workers: keeps the polling lease, and the journal unless JOURNAL_URL names another place";
+    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
     JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR; 31 at least, 0 = they stay";
     JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
@@ -198,7 +199,6 @@ variables! {
     MAKE_API_HOST: Text, NoEffect, "eu1.make.com", "Make.com API";
     MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
     MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
-    REDIS_URL: Secret, NoEffect, "redis://…", "configuration store and journal in Redis";
     CONFIG_STORE_MODE: Text, NoEffect, "redis_first", "order of the configuration stores";
     CONFIG_STORE_REDIS_PREFIX: Text, NoEffect, "r:ss:config:", "keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), NoEffect, "false", "configuration not from Redis";

@@ -37,3 +37,4 @@ mod receiver_failures;
 mod redis_journal;
 mod signature;
 mod wire;
+mod workers;

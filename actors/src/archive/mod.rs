@@ -78,6 +78,8 @@ impl Archiver {
         let before = self.world.now() - TimeDelta::days(days);
         // A full hour, since the counts per hour go with it.
         let before = before.duration_trunc(TimeDelta::hours(1)).map_err(|error| error.to_string())?;
+        // The end of the log stays, by which a log is recognised.
+        let head = self.journal.head().await.map_err(|error| error.to_string())?;
         let (mut after, mut round) = (0, Round::default());
         loop {
             let page = self
@@ -87,7 +89,7 @@ impl Archiver {
                 .await
                 .map_err(|error| error.to_string())?;
             let last_mail = page.iter().rfind(|candidate| !candidate.worker).map(|candidate| candidate.place);
-            self.batch(page, before, &mut round).await?;
+            self.batch(page, before, head, &mut round).await?;
             match last_mail {
                 Some(place) => after = place,
                 None => return Ok(round),
@@ -99,11 +101,15 @@ impl Archiver {
         &self,
         page: Vec<Candidate>,
         before: DateTime<Utc>,
+        head: u64,
         round: &mut Round,
     ) -> Result<(), String> {
         let mut leaving = Vec::new();
         for candidate in page {
-            leaving.extend(self.settled(&candidate, before).await?);
+            let settled = self.settled(&candidate, before).await?;
+            if settled.iter().flat_map(|stream| &stream.events).all(|event| event.position != head) {
+                leaving.extend(settled);
+            }
         }
         if leaving.is_empty() {
             return Ok(());

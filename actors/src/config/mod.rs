@@ -36,7 +36,7 @@ use self::policy::EnvDefaults;
 use self::store::{DocumentStore, Read, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
-use crate::kernel::journal::Journal;
+use crate::kernel::journal::{Journal, Loss, lost};
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell};
 use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged};
@@ -87,6 +87,11 @@ struct Loaded(Book);
 #[rtype(result = "bool")]
 struct Seen(Vec<(Key, Result<Read, StoreError>)>);
 
+/// From the watcher: the journal has lost commits, perhaps the documents' history.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+struct Lost;
+
 /// From the recorder: it is done, except for these.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
@@ -106,6 +111,7 @@ pub struct ConfigActor {
     record_again: Duration,
     draining: bool,
     watcher: Option<AbortOnDropHandle<()>>,
+    loss_watcher: Option<AbortOnDropHandle<()>>,
     recorder: Option<AbortOnDropHandle<()>>,
     broadcast: Option<AbortOnDropHandle<()>>,
 }
@@ -123,6 +129,7 @@ impl ConfigActor {
             record_again: RECORD_AGAIN.0,
             draining: false,
             watcher: None,
+            loss_watcher: None,
             recorder: None,
             broadcast: None,
         }
@@ -232,6 +239,14 @@ async fn watch_store(deps: ConfigDeps, loaded: Port<Loaded>, seen: Port<Seen>) {
     }
 }
 
+/// Tells the actor of every loss of commits.
+async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<Lost>) {
+    loop {
+        lost(&mut losses).await;
+        until_answered(&told, Lost).await;
+    }
+}
+
 async fn record_all(
     deps: ConfigDeps,
     batch: Vec<(Key, &'static str, Option<InForce>)>,
@@ -257,6 +272,9 @@ impl Actor for ConfigActor {
         let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
         let task = watch_store(self.deps.clone(), loaded, seen);
         self.watcher = Some(depend_on(ctx, task));
+        let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
+        let task = watch_losses(self.deps.journal.losses(), told);
+        self.loss_watcher = Some(depend_on(ctx, task));
     }
 }
 
@@ -317,6 +335,20 @@ impl Handler<Seen> for ConfigActor {
             self.record(ctx);
         }
         again
+    }
+}
+
+impl Handler<Lost> for ConfigActor {
+    type Result = ();
+
+    /// What is in force is recorded again, where it is not what the journal still has.
+    fn handle(&mut self, _: Lost, ctx: &mut Self::Context) {
+        for key in Key::ALL {
+            if self.book.in_force(key).is_some() {
+                self.unrecorded.entry(key).or_insert("recovery");
+            }
+        }
+        self.record(ctx);
     }
 }
 

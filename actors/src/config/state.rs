@@ -12,7 +12,7 @@ pub struct Changed {
     pub key: String,
     /// SHA-256 of its canonical JSON; empty when the document was removed.
     pub hash: String,
-    /// Who changed it: `startup`, `external` (the file was edited), `cli`, `api`.
+    /// Who changed it: `startup`, `external` (the file was edited), `recovery` (the journal had lost it), `cli`, `api`.
     pub origin: String,
     /// Top-level fields that differ from the version before.
     pub fields: Vec<String>,

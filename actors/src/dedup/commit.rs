@@ -52,6 +52,7 @@ pub(super) fn admission(
     events.extend(consequences.events);
     Ok(Commit {
         at: cx.now,
+        cause: Some(fence.grant()),
         writes: vec![write(mail_stream(key), Expected::NoStream, &events, cx.ids)?],
         add: consequences.add,
         bodies: consequences.bodies,
@@ -164,6 +165,7 @@ pub(super) fn duplicate(
     let event = MailEvent::Duplicated(Duplicated { location });
     Ok(Commit {
         at: cx.now,
+        cause: Some(fence.grant()),
         writes: vec![write(mail_stream(key), Expected::Exact(version), &[event], cx.ids)?],
         add,
         fence: Some(fence),
@@ -190,6 +192,7 @@ pub(super) fn quarantine(
     });
     Ok(Commit {
         at: cx.now,
+        cause: Some(fence.grant()),
         writes: vec![write(mail_stream(key), Expected::NoStream, &[event], cx.ids)?],
         bodies: vec![Body {
             key: body_key,

@@ -191,6 +191,10 @@ async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), String> {
 
 /// Puts a row aside that cannot be worked on: visible, and nothing is lost.
 async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
+    if !give_back(deps, row.key.clone(), row.claim, Due::Parked).await {
+        tracing::warn!(email_id = row.key, why, "an offload was given up, its row is not ours any more");
+        return Tally::default();
+    }
     tracing::error!(
         email_id = row.key,
         why,
@@ -198,14 +202,14 @@ async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
     );
     // Mails put aside; each needs an operator.
     metrics::counter!("render_signal_r2_parked_total").increment(1);
-    give_back(deps, row.key.clone(), row.claim, Due::Parked).await;
     Tally { parked: 1, ..Tally::default() }
 }
 
-/// Ends our claim on a row without ending the row.
-pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due) {
+/// Ends our claim on a row without ending the row. False = it is not ours any more: another
+/// worker has it, or the journal has lost it.
+pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due) -> bool {
     let row = Defer { queue: Queue::Offload, key, claim: Some(claim), due, meta: None };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
-    // The only answers that end the repetition say that the row is not ours any more.
-    drop(persist(deps.journal.as_ref(), &deps.world, commit).await);
+    // The only errors that end the repetition say that the row is not ours any more.
+    persist(deps.journal.as_ref(), &deps.world, commit).await.is_ok()
 }

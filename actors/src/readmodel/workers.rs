@@ -44,13 +44,17 @@ impl Projection for Workers {
                 .execute([workers])?;
             return Ok(());
         }
-        if !matches!(event.kind.as_str(), "worker.started" | "worker.stopped" | "worker.actor_restarted") {
+        if !matches!(
+            event.kind.as_str(),
+            "worker.started" | "worker.stopped" | "worker.actor_restarted" | "journal.regressed"
+        ) {
             return Ok(());
         }
         let Some(payload) = payload::<WorkerEvent>(event) else { return Ok(()) };
         let Some(worker) = text(&payload, "worker") else { return Ok(()) };
         match event.kind.as_str() {
-            "worker.started" => db
+            // The start of a worker may be among what was lost; that it lives is known all the same.
+            "worker.started" | "journal.regressed" => db
                 .prepare_cached(
                     "INSERT INTO workers (worker, started_at, version) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 )?

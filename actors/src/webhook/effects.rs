@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::breaker::TargetCommand;
 use super::lanes::{ClaimPlan, Row};
 use super::{Report, Shared, target};
-use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue};
+use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
 use crate::mail::policy::Policy;
 use crate::mail::work::DeliverMeta;
@@ -92,6 +92,15 @@ pub(super) async fn hints(shared: Arc<Shared>) {
             // The journal is closed; the process is on its way out.
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Passes on that the journal has lost commits.
+pub(super) async fn losses(shared: Arc<Shared>) {
+    let mut losses = shared.deps.journal.losses();
+    loop {
+        lost(&mut losses).await;
+        shared.tell(Report::Lost).await;
     }
 }
 

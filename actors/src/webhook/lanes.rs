@@ -306,6 +306,18 @@ impl Lanes {
         }
     }
 
+    /// Asks for every target to be read again, and gives out the rows that were not begun. The
+    /// slots that are taken and what was sent in the last hour stay as they are.
+    pub fn forget(&mut self) -> Vec<Row> {
+        let mut waiting = Vec::new();
+        for lane in self.lanes.values_mut() {
+            lane.stale = true;
+            lane.more = false;
+            waiting.extend(lane.ready.drain(..));
+        }
+        waiting
+    }
+
     /// The rate limit has changed: whoever waits asks again.
     pub fn rate_limit_changed(&mut self) {
         for lane in self.lanes.values_mut() {

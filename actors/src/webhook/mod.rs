@@ -98,6 +98,8 @@ enum Report {
     Recovered(HashMap<String, Vec<DateTime<Utc>>>),
     /// There may be due rows.
     Look,
+    /// The journal has lost commits.
+    Lost,
     /// A second has passed.
     Tick,
     /// Rows were claimed, perhaps none.
@@ -182,6 +184,7 @@ impl Actor for WebhookActor {
         self.shared = Some(Arc::clone(&shared));
         self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
+        self.tasks.push(depend_on(ctx, effects::losses(Arc::clone(&shared))));
         self.tasks.push(depend_on(ctx, effects::recover(shared)));
     }
 }
@@ -225,6 +228,7 @@ impl Handler<Report> for WebhookActor {
                 self.hasten_limited(room);
             }
             Report::Look => self.look = true,
+            Report::Lost => self.lost(),
             Report::Tick => self.tick(),
             Report::Claimed { serial, plan, rows, next_due } if self.is_claiming(serial) => {
                 self.claiming = None;

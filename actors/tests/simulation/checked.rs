@@ -12,7 +12,7 @@ use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
-    OutboxRow, Queue, Trim, VerifyReport,
+    Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use tokio::sync::watch;
@@ -176,6 +176,9 @@ impl Journal for Checked {
         let (hints, listening) = watch::channel(*self.inner.hints().borrow());
         self.hints.lock().unwrap().push(hints);
         listening
+    }
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.inner.losses()
     }
     fn views(&self) -> Views {
         self.inner.views()

@@ -112,20 +112,54 @@ fn partition(number: u8) -> String {
     format!("p{number}")
 }
 
-/// A journal, and the claims that it has given out.
+/// A journal, and the claims and fences that it has given out.
 struct Side {
     journal: Arc<dyn Journal>,
     claims: HashMap<(Queue, String), Uuid>,
+    fences: Vec<u64>,
 }
 
 impl Side {
     fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, claims: HashMap::new() }
+        Self { journal, claims: HashMap::new(), fences: Vec::new() }
     }
 
-    /// The commit with this side's claims.
+    /// The fence of the grant with this number; above all others when there was none yet.
+    fn fence(&self, number: u64) -> u64 {
+        match usize::try_from(number).unwrap().checked_sub(1) {
+            None => 0,
+            Some(before) => self.fences.get(before).copied().unwrap_or(1 << 60),
+        }
+    }
+
+    /// Which grant a fence is of.
+    fn number(&self, token: u64) -> Option<usize> {
+        self.fences.iter().position(|fence| *fence == token)
+    }
+
+    async fn raise_fence(&mut self) -> String {
+        let token = self.journal.raise_fence("poller").await.unwrap();
+        assert!(self.fences.iter().all(|earlier| *earlier < token));
+        self.fences.push(token);
+        format!("grant {}", self.fences.len())
+    }
+
+    /// Commits with this side's claims and fences; the answer with the numbers of grants.
+    async fn append(&self, commit: &Commit, ends: &[End]) -> String {
+        match self.journal.append(self.with_claims(commit, ends)).await {
+            Err(AppendError::Fenced { lease, held, current }) => {
+                format!("fenced {lease} {:?} {:?}", self.number(held), self.number(current))
+            }
+            answer => format!("{answer:?}"),
+        }
+    }
+
+    /// The commit with this side's claims and fences.
     fn with_claims(&self, commit: &Commit, ends: &[End]) -> Commit {
         let mut commit = commit.clone();
+        if let Some(fence) = &mut commit.fence {
+            fence.token = self.fence(fence.token);
+        }
         for end in ends {
             let known = self.claims.get(&(end.queue, end.key.to_owned())).copied();
             let claim = end.with_claim.then(|| known.unwrap_or_default());
@@ -278,9 +312,7 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                     last = Some((build(streams, *fence, rows, now, &versions), ends.clone()));
                 }
                 let Some((commit, ends)) = &last else { continue };
-                let left = model.journal.append(model.with_claims(commit, ends)).await;
-                let right = subject.journal.append(subject.with_claims(commit, ends)).await;
-                (format!("{left:?}"), format!("{right:?}"))
+                (model.append(commit, ends).await, subject.append(commit, ends).await)
             }
             Step::Claim { limit, partition_default, only, lease } => {
                 let request = ClaimRequest {
@@ -299,10 +331,7 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 let right = subject.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
                 (format!("{left:?}"), format!("{right:?}"))
             }
-            Step::RaiseFence => {
-                let left = model.journal.raise_fence("poller").await;
-                (format!("{left:?}"), format!("{:?}", subject.journal.raise_fence("poller").await))
-            }
+            Step::RaiseFence => (model.raise_fence().await, subject.raise_fence().await),
             Step::Purge => {
                 let left = model.journal.purge(now).await;
                 (format!("{left:?}"), format!("{:?}", subject.journal.purge(now).await))

@@ -135,7 +135,7 @@ impl Model {
     fn check_fence(&self, commit: &Commit) -> Result<(), AppendError> {
         let Some(fence) = &commit.fence else { return Ok(()) };
         let current = self.fences.get(&fence.lease).copied().unwrap_or(0);
-        if fence.token < current {
+        if current != 0 && fence.token != current {
             return Err(AppendError::Fenced { lease: fence.lease.clone(), held: fence.token, current });
         }
         Ok(())

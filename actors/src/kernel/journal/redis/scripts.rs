@@ -16,6 +16,9 @@
 //! | `partitions:<queue>` | sorted set | partitions by their earliest row |
 //! | `order:<order>` | sorted set | rows with an order key that are not parked, by order of addition |
 //! | `claims:<order>` | sorted set | claimed rows of an order by the end of their claim |
+//! | `claimants:<queue>` | hash | key of a claimed row → token of the claim and `<writer>` |
+//! | `workers` | sorted set | workers with claims, or that had some, by when they were last heard of (ms) |
+//! | `steady` | hash | worker → since when it has been heard of without a gap (ms) |
 //! | `body:<key>` | hash | `bytes` and `sum` |
 //! | `bodies` | sorted set | keys of the bodies by `keep_until` |
 //! | `refs` | hash | body key → how many rows refer to it |
@@ -57,6 +60,7 @@ pub(super) struct Scripts {
     pub(super) hasten: Script,
     pub(super) purge: Script,
     pub(super) fence: Script,
+    pub(super) beat: Script,
     pub(super) stream: Script,
     pub(super) list: Script,
 }
@@ -76,6 +80,7 @@ impl Scripts {
             hasten: script!("lua/hasten.lua"),
             purge: script!("lua/purge.lua"),
             fence: script!("lua/fence.lua"),
+            beat: script!("lua/beat.lua"),
             stream: script!("lua/stream.lua"),
             list: script!("lua/list.lua"),
         }

@@ -188,16 +188,22 @@ pub(super) fn answer(commit: &Commit, answer: &[Text]) -> Result<Answer, AppendE
     }
 }
 
-/// The arguments of `claim.lua`; `stem` makes the tokens.
-pub(super) fn claim(request: &ClaimRequest, stem: Uuid) -> Vec<Text> {
+/// What the tokens of one claim have in common.
+pub(super) fn stem(id: Uuid) -> Text {
+    id.as_bytes().iter().take(14).copied().collect()
+}
+
+/// The arguments of `claim.lua`; the tokens begin with `stem`.
+pub(super) fn claim(request: &ClaimRequest, origin: &str, stem: Text) -> Vec<Text> {
     let bounded = |count: usize| text(count.min(MOST_CLAIMED));
     let mut args = vec![
+        text(origin),
         queue(request.queue),
         instant(request.now),
         text(rules::after(request.now, request.lease)),
         bounded(request.limit),
         bounded(request.partition_default),
-        stem.as_bytes().iter().take(14).copied().collect(),
+        stem,
         text(request.per_partition.len()),
     ];
     for (partition, cap) in &request.per_partition {

@@ -120,7 +120,7 @@ fn check_fence(db: &Connection, commit: &Commit) -> rusqlite::Result<Result<(), 
         .query_row([&fence.lease], |row| row.get(0))
         .optional()?;
     let current = token.map_or(0, unsigned);
-    if fence.token < current {
+    if current != 0 && fence.token != current {
         return Ok(Err(AppendError::Fenced { lease: fence.lease.clone(), held: fence.token, current }));
     }
     Ok(Ok(()))

@@ -29,7 +29,7 @@ if there > 0 then return { 'there', tostring(last) } end
 
 if token ~= '' then
   local current = call('HGET', p .. 'fences', lease) or '0'
-  if tonumber(token) < tonumber(current) then return { 'fenced', current } end
+  if current ~= '0' and token ~= current then return { 'fenced', current } end
 end
 
 local versions = {}
@@ -105,6 +105,7 @@ end
 -- Sets when a row comes due, and ends its claim.
 local function set_due(q, key, place, partition, order, state, due)
   call('HDEL', row_at(q, key), 'claim', 'until')
+  call('HDEL', p .. 'claimants:' .. q, key)
   call('HSET', row_at(q, key), 'state', state, 'due', due)
   if not order then
     show(q, partition, place, key, state == '0' and due)
@@ -123,6 +124,7 @@ for _, settle in ipairs(settles) do
   local row = call('HMGET', row_at(q, key), 'place', 'partition', 'order', 'body')
   if row[1] then
     call('DEL', row_at(q, key))
+    call('HDEL', p .. 'claimants:' .. q, key)
     call('ZREM', p .. 'rows:' .. q, key)
     unrefer(row[4])
     show(q, row[2], row[1], key, false)
