@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{
-    Ack, Change, ChangeId, DocumentStore, Expect, Listed, Read, Stamp, StoreError, StoreHealth, Written,
+    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Read, Stamp, StoreError, StoreHealth, Written,
 };
 use crate::config::documents::Key;
 
@@ -107,7 +107,7 @@ impl DocumentStore for FallbackStore {
         }
     }
 
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Vec<Listed>>, StoreError> {
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
         self.first.changes(after).await
     }
 

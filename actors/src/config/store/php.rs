@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use url::Url;
 
+use super::metrics::{cached, timed};
 use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 use crate::egress::{Answer, GuardedClient};
@@ -112,12 +113,11 @@ impl PhpStore {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
-        let answer = self
-            .http
-            .get(&url, self.headers(), READ_WITHIN, ANSWER_CAP)
-            .await
-            .map_err(|error| unreadable(error.to_string()))?;
-        document(&answer).map_err(unreadable)
+        let asked = async {
+            let answer = self.http.get(&url, self.headers(), READ_WITHIN, ANSWER_CAP).await;
+            document(&answer.map_err(|error| error.to_string())?)
+        };
+        timed(self.name(), "read", asked).await.map_err(unreadable)
     }
 }
 
@@ -164,8 +164,10 @@ impl DocumentStore for PhpStore {
         if let Some((at, read)) = known
             && at.elapsed() < FRESH
         {
+            cached(self.name(), true);
             return read;
         }
+        cached(self.name(), false);
         let read = self.ask(key).await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (Instant::now(), read.clone()));
         read
@@ -190,8 +192,8 @@ impl DocumentStore for PhpStore {
             return Err(StoreError::Conflict(key));
         }
         let body = Bytes::from(json!({ "key": key.as_str(), "config": change.value }).to_string());
-        let sent =
-            self.http.post(&self.settings.endpoint, self.headers(), body, WRITE_WITHIN, ANSWER_CAP).await;
+        let sent = self.http.post(&self.settings.endpoint, self.headers(), body, WRITE_WITHIN, ANSWER_CAP);
+        let sent = timed(self.name(), "write", sent).await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let answer = sent.map_err(|error| unwritable(error.to_string()))?;
         match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
