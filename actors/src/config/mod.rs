@@ -10,9 +10,11 @@
 //! * [`book`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
 //! * [`history`]: every change is an event.
+//! * [`conflict`]: and so is a change that lost against another.
 //! * [`load`]: everything read once, without an actor.
 
 pub mod book;
+pub mod conflict;
 pub mod documents;
 pub mod history;
 pub mod load;

@@ -20,12 +20,31 @@ pub struct Changed {
     pub body_key: String,
 }
 
+/// Payload of `config.conflicted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflicted {
+    /// Key of the document, such as `webhook_config`.
+    pub key: String,
+    /// SHA-256 of the canonical JSON of the version that is not in force.
+    pub hash: String,
+    /// Who made that version, as in [`Changed::origin`].
+    pub origin: String,
+    /// Top-level fields that both sides changed; empty = the whole document.
+    pub fields: Vec<String>,
+    /// Key of the kept copy of that version.
+    pub body_key: String,
+}
+
 domain_events! {
     /// What happens to a document.
     pub enum ConfigEvent {
         Changed(Changed) = "config.changed", schema 1, in "config", "A configuration document changed.", {
             key: "key of the document", hash: "SHA-256", origin: "who changed it", fields: "what differs",
             body_key: "key of the kept copy" };
+        Conflicted(Conflicted) = "config.conflicted", schema 1, in "config",
+            "A document was changed here while its store did not answer, and otherwise in the store: the store's stays in force.", {
+            key: "key of the document", hash: "SHA-256 of the version that is not in force", origin: "who made that version",
+            fields: "what both changed", body_key: "key of the kept copy of that version" };
     }
 }
 
