@@ -67,6 +67,8 @@ pub struct ConfigDeps {
     pub journal: Arc<dyn Journal>,
     /// Where the policy in force is put. Filled from [`load::load`] before the start.
     pub policy: PolicyCell,
+    /// Name of this worker, told to the others.
+    pub worker: String,
     /// Where the documents are.
     pub store: Arc<dyn DocumentStore>,
     /// What holds where the documents say nothing.

@@ -12,9 +12,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use serde_json::Value;
 
-use super::{DocumentStore, Expect, Read, Stamp, StoreError};
+use super::{
+    Ack, Change, ChangeId, DocumentStore, Expect, Listed, Read, Stamp, StoreError, StoreHealth, Written,
+};
 use crate::config::documents::Key;
 
 /// See the module page.
@@ -60,6 +61,10 @@ impl FallbackStore {
 
 #[async_trait]
 impl DocumentStore for FallbackStore {
+    fn name(&self) -> &'static str {
+        self.first.name()
+    }
+
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
         match self.first.read(key).await {
             Ok(found @ Read::Found { .. }) => {
@@ -85,27 +90,55 @@ impl DocumentStore for FallbackStore {
     }
 
     /// Into the first store only: while it cannot be reached, nothing is changed anywhere.
-    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
-        match self.first.read(key).await? {
-            Read::Found { .. } => self.first.write(key, value, expected).await,
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        match self.first.read(change.key).await? {
+            Read::Found { .. } => self.first.write(change).await,
             Read::Absent => {
-                let as_believed = match (self.second.read(key).await?, expected) {
+                let as_believed = match (self.second.read(change.key).await?, &change.expected) {
                     (Read::Absent, Expect::Absent) => true,
                     (Read::Found { stamp, .. }, Expect::Stamp(believed)) => stamp == *believed,
                     _ => false,
                 };
                 if !as_believed {
-                    return Err(StoreError::Conflict(key));
+                    return Err(StoreError::Conflict(change.key));
                 }
-                self.first.write(key, value, &Expect::Absent).await
+                self.first.write(&Change { expected: Expect::Absent, ..change.clone() }).await
             }
         }
+    }
+
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Vec<Listed>>, StoreError> {
+        self.first.changes(after).await
+    }
+
+    fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
+        self.first.origin_of(key, stamp)
+    }
+
+    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
+        self.first.recover(key, text).await
+    }
+
+    async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
+        self.first.acknowledge(ack).await
+    }
+
+    async fn leave(&self, worker: &str) {
+        self.first.leave(worker).await;
+    }
+
+    async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
+        self.first.workers().await
+    }
+
+    fn health(&self) -> Vec<StoreHealth> {
+        self.first.health()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::config::store::file::FileStore;
@@ -121,16 +154,20 @@ mod tests {
 
     #[async_trait]
     impl DocumentStore for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
         async fn read(&self, _: Key) -> Result<Read, StoreError> {
             self.0.lock().unwrap().clone()
         }
         async fn changed(&self) {
             std::future::pending().await
         }
-        async fn write(&self, _: Key, value: &Value, _: &Expect) -> Result<Stamp, StoreError> {
-            let text = value.to_string();
-            self.say(Ok(Read::Found { stamp: Stamp::of(&text), text: text.clone() }));
-            Ok(Stamp::of(&text))
+        async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+            let text = change.value.to_string();
+            let stamp = Stamp::of(&text);
+            self.say(Ok(Read::Found { stamp: stamp.clone(), text }));
+            Ok(Written { stamp, stored_in: self.name(), degraded: None })
         }
     }
 
@@ -142,6 +179,10 @@ mod tests {
 
     fn down() -> Result<Read, StoreError> {
         Err(StoreError::Unreadable { what: "it".to_owned(), why: "down".to_owned() })
+    }
+
+    fn change(value: Value, expected: Expect) -> Change {
+        Change { key: KEY, value, expected, origin: "api".to_owned() }
     }
 
     fn pair(says: Result<Read, StoreError>) -> (tempfile::TempDir, Arc<Scripted>, FallbackStore) {
@@ -172,11 +213,11 @@ mod tests {
         let file = dir.path().join("webhook_config.json");
         std::fs::write(&file, "{\"file\":1}").unwrap();
         let believed = Expect::Stamp(Stamp::of("{\"file\":1}"));
-        assert!(store.write(KEY, &json!({"a": 1}), &believed).await.is_err());
+        assert!(store.write(&change(json!({"a": 1}), believed.clone())).await.is_err());
         first.say(Ok(Read::Absent));
-        let stale = store.write(KEY, &json!({"a": 1}), &Expect::Absent).await;
+        let stale = store.write(&change(json!({"a": 1}), Expect::Absent)).await;
         assert_eq!(stale, Err(StoreError::Conflict(KEY)));
-        store.write(KEY, &json!({"a": 1}), &believed).await.unwrap();
+        store.write(&change(json!({"a": 1}), believed.clone())).await.unwrap();
         assert_eq!(store.read(KEY).await, found("{\"a\":1}"));
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"file\":1}");
     }

@@ -13,9 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
 
-use super::{DocumentStore, Expect, Read, Stamp, StoreError};
+use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 
 /// How often the files are looked at.
@@ -133,6 +132,10 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[async_trait]
 impl DocumentStore for FileStore {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
         self.read_now(key)
     }
@@ -143,12 +146,14 @@ impl DocumentStore for FileStore {
         }
     }
 
-    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        let key = change.key;
         let path = self.path(key);
         let unwritable = |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
-        let text = serde_json::to_string_pretty(value).map_err(|error| unwritable(error.to_string()))?;
+        let text =
+            serde_json::to_string_pretty(&change.value).map_err(|error| unwritable(error.to_string()))?;
         let _writing = self.writing.lock().await;
-        let as_believed = match (read_text(&path)?, expected) {
+        let as_believed = match (read_text(&path)?, &change.expected) {
             (None, Expect::Absent) => true,
             (Some(present), Expect::Stamp(believed)) => Stamp::of(&present) == *believed,
             (None, Expect::Stamp(_)) | (Some(_), Expect::Absent) => false,
@@ -157,31 +162,35 @@ impl DocumentStore for FileStore {
             return Err(StoreError::Conflict(key));
         }
         replace(&path, &text).map_err(|error| unwritable(error.to_string()))?;
-        Ok(Stamp::of(&text))
+        Ok(Written { stamp: Stamp::of(&text), stored_in: self.name(), degraded: None })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    async fn write(store: &FileStore, value: Value, expected: Expect) -> Result<Stamp, StoreError> {
+        let change = Change { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
+        store.write(&change).await.map(|written| written.stamp)
+    }
 
     #[tokio::test]
     async fn reads_what_was_written_and_refuses_a_stale_write() {
         let dir = tempfile::tempdir().unwrap();
         let store = FileStore::new(dir.path().join("sub"), None);
         assert_eq!(store.read(Key::WebhookConfig).await, Ok(Read::Absent));
-        let first = store.write(Key::WebhookConfig, &json!({"é": 1}), &Expect::Absent).await.unwrap();
+        let first = write(&store, json!({"é": 1}), Expect::Absent).await.unwrap();
         let Read::Found { text, stamp } = store.read(Key::WebhookConfig).await.unwrap() else {
             panic!("absent")
         };
         assert_eq!((serde_json::from_str::<Value>(&text).unwrap(), &stamp), (json!({"é": 1}), &first));
-        let second =
-            store.write(Key::WebhookConfig, &json!({"é": 2}), &Expect::Stamp(first.clone())).await.unwrap();
+        let second = write(&store, json!({"é": 2}), Expect::Stamp(first.clone())).await.unwrap();
         assert_ne!(first, second);
         for stale in [Expect::Absent, Expect::Stamp(first)] {
-            let refused = store.write(Key::WebhookConfig, &json!({"é": 3}), &stale).await;
+            let refused = write(&store, json!({"é": 3}), stale).await;
             assert_eq!(refused, Err(StoreError::Conflict(Key::WebhookConfig)));
         }
         let files: Vec<_> = fs::read_dir(dir.path().join("sub")).unwrap().flatten().collect();

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use url::Url;
 
-use super::{DocumentStore, Expect, Read, Stamp, StoreError};
+use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 use crate::egress::{Answer, GuardedClient};
 
@@ -104,12 +104,12 @@ impl PhpStore {
     }
 
     /// What messages call a document.
-    fn name(&self, key: Key) -> String {
+    fn describe(&self, key: Key) -> String {
         format!("{key} of {}", self.settings.host())
     }
 
     async fn ask(&self, key: Key) -> Result<Read, StoreError> {
-        let unreadable = |why: String| StoreError::Unreadable { what: self.name(key), why };
+        let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
         let answer = self
@@ -155,6 +155,10 @@ fn refusal(status: u16, message: Option<Value>) -> String {
 
 #[async_trait]
 impl DocumentStore for PhpStore {
+    fn name(&self) -> &'static str {
+        "php"
+    }
+
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some((at, read)) = known
@@ -174,9 +178,10 @@ impl DocumentStore for PhpStore {
 
     /// The protocol cannot compare and set: a write of somebody else between the look and
     /// the write is overwritten.
-    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
-        let unwritable = |why: String| StoreError::Unwritable { what: self.name(key), why };
-        let as_believed = match (self.ask(key).await?, expected) {
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        let key = change.key;
+        let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
+        let as_believed = match (self.ask(key).await?, &change.expected) {
             (Read::Absent, Expect::Absent) => true,
             (Read::Found { stamp, .. }, Expect::Stamp(believed)) => stamp == *believed,
             (Read::Absent, Expect::Stamp(_)) | (Read::Found { .. }, Expect::Absent) => false,
@@ -184,7 +189,7 @@ impl DocumentStore for PhpStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        let body = Bytes::from(json!({ "key": key.as_str(), "config": value }).to_string());
+        let body = Bytes::from(json!({ "key": key.as_str(), "config": change.value }).to_string());
         let sent =
             self.http.post(&self.settings.endpoint, self.headers(), body, WRITE_WITHIN, ANSWER_CAP).await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -196,7 +201,7 @@ impl DocumentStore for PhpStore {
             }
         }
         match self.read(key).await? {
-            Read::Found { stamp, .. } => Ok(stamp),
+            Read::Found { stamp, .. } => Ok(Written { stamp, stored_in: self.name(), degraded: None }),
             Read::Absent => Err(unwritable("it is not there after the write".to_owned())),
         }
     }
