@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use render_signal_actors::config::load::load;
+use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
-use render_signal_actors::config::store::fallback::FallbackStore;
+use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
@@ -37,7 +38,7 @@ pub(crate) async fn parts(
 ) -> Result<Parts, Failure> {
     let defaults = Arc::new(settings.defaults.clone());
     let egress = egress(settings);
-    let documents = documents(&settings.storage, &egress)?;
+    let documents = documents(&settings.storage, &defaults, world, Some(Arc::clone(&journal)))?;
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
     let worker = worker_name(settings, world);
     let for_all = world.clone();
@@ -60,15 +61,40 @@ pub(crate) async fn parts(
     })
 }
 
-/// Where the configuration documents are: files, behind a PHP host if there is one.
+/// Where the configuration documents are: the configured stores, one behind the other. A
+/// process without a journal leaves the history to the service.
 ///
 /// # Errors
 /// When no HTTP client can be set up.
-pub(crate) fn documents(storage: &Storage, egress: &EgressPolicy) -> Result<Arc<dyn DocumentStore>, Failure> {
-    let files = Arc::new(FileStore::new(storage.config_dir.clone(), Some(storage.magic_links_file.clone())));
-    let Some(host) = &storage.php else { return Ok(files) };
-    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(Arc::new(FallbackStore::new(Arc::new(PhpStore::new(host.clone(), http)), files)))
+pub(crate) fn documents(
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Result<Arc<dyn DocumentStore>, Failure> {
+    let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()))?;
+    let magic_links = Some(storage.magic_links_file.clone());
+    stores.push(Arc::new(FileStore::new(storage.config_dir.clone(), magic_links)));
+    let authority = stores.remove(0);
+    let notes = storage.data_dir.join("config-store");
+    let deps = ChainDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
+    Ok(Arc::new(ChainStore::new(authority, stores, deps)))
+}
+
+/// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+fn remote_documents(
+    storage: &Storage,
+    egress: &EgressPolicy,
+) -> Result<Vec<Arc<dyn DocumentStore>>, Failure> {
+    let mut stores: Vec<Arc<dyn DocumentStore>> = Vec::new();
+    if let Some(host) = &storage.php {
+        let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+        stores.push(Arc::new(PhpStore::new(host.clone(), http)));
+    }
+    Ok(stores)
 }
 
 /// Where requests may go.

@@ -79,6 +79,15 @@ pub(crate) enum MailSource {
     Maildir(PathBuf),
 }
 
+/// Which store of configuration documents comes first; files always come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreOrder {
+    /// Redis, then the PHP host.
+    RedisFirst,
+    /// The PHP host, then Redis.
+    PhpFirst,
+}
+
 /// Where things are kept. Commands that only look into the journal need no more than this.
 #[derive(Debug, Clone)]
 pub(crate) struct Storage {
@@ -86,7 +95,9 @@ pub(crate) struct Storage {
     pub(crate) data_dir: PathBuf,
     /// `CONFIG_DIR`.
     pub(crate) config_dir: PathBuf,
-    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = documents are files only.
+    /// `CONFIG_STORE_MODE`.
+    pub(crate) store_order: StoreOrder,
+    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = not on a PHP host.
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
@@ -411,6 +422,7 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
     let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
+        store_order: store_order(reader),
         php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
@@ -420,6 +432,20 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
         journal,
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
+    }
+}
+
+/// What is not known is the default, as in the reference system.
+fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
+    match reader.text(&vars::CONFIG_STORE_MODE).as_str() {
+        "php_first" => StoreOrder::PhpFirst,
+        "redis_first" => StoreOrder::RedisFirst,
+        other => {
+            reader.warnings.push(format!(
+                "CONFIG_STORE_MODE: {other:?} is neither redis_first nor php_first, redis_first is used"
+            ));
+            StoreOrder::RedisFirst
+        }
     }
 }
 

@@ -144,12 +144,7 @@ mod tests {
             (Some(base.clone()), json!({"a": 2, "b": 1}), Some(json!({"b": 1})), conflict(&["a"])),
             (None, json!({"a": 2}), Some(json!({"a": 3})), conflict(&["a"])),
             // A value that is nested is one value.
-            (
-                Some(json!({"r": [1]})),
-                json!({"r": [1, 2]}),
-                Some(json!({"r": [0, 1]})),
-                conflict(&["r"]),
-            ),
+            (Some(json!({"r": [1]})), json!({"r": [1, 2]}), Some(json!({"r": [0, 1]})), conflict(&["r"])),
             (Some(base), json!({"a": 2}), Some(json!([1])), conflict(&[])),
         ] {
             let context = format!("{base:?} {pending} {authority:?}");

@@ -114,9 +114,9 @@ impl ChainStore {
     /// What the authority last held, as far as known: from memory, or left by a worker
     /// before this one.
     fn known(&self, key: Key) -> Option<Known> {
-        self.view.known(key).or_else(|| {
-            self.notes.known(key).filter(|known| known.store == self.authority.name())
-        })
+        self.view
+            .known(key)
+            .or_else(|| self.notes.known(key).filter(|known| known.store == self.authority.name()))
     }
 
     /// What stands behind an authority that has nothing. One that does not answer hides

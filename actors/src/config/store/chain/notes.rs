@@ -7,7 +7,7 @@
 //! | `<key>.known.json` | what the authority last held |
 //! | `lock` | locked by the process that is settling something |
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -17,17 +17,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use crate::config::documents::Key;
 use crate::config::store::StoreError;
-use crate::config::store::file::{Fingerprint, fingerprint, read_text, replace};
+use crate::config::store::file::{Fingerprint, fingerprint, locked, read_text, replace};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-
-/// How long somebody else may be settling something: two answers of the slowest store.
-const LOCKED_FOR: Duration = Duration::from_secs(20);
 
 /// What there is to do about one document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -149,41 +145,26 @@ impl Notes {
     /// # Errors
     /// When the lock cannot be had.
     pub(super) async fn lock(&self) -> Result<File, StoreError> {
-        /// Nobody settles anything often.
-        const PAUSE: Duration = Duration::from_millis(20);
         let path = self.dir.join("lock");
         self.make_dir()?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| unwritable(&path, &error))?;
-        let began = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(unwritable(&path, &error)),
-                Err(TryLockError::WouldBlock) if began.elapsed() > LOCKED_FOR => {
-                    let error = io::Error::other("another process has held it for too long");
-                    return Err(unwritable(&path, &error));
-                }
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
-            }
-        }
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(|error| unwritable(&path, &error))?;
+        locked(file).await.map_err(|error| unwritable(&path, &error))
     }
 
     /// Returns when a note was changed, by another process for example.
     pub(super) async fn changed(&self) {
-        loop {
-            let now = self.look();
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            if *seen != now {
-                *seen = now;
-                return;
-            }
-            drop(seen);
+        while !self.differ() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Whether the notes are others than when this was last asked.
+    fn differ(&self) -> bool {
+        let now = self.look();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *seen, now);
+        before != *seen
     }
 
     fn look(&self) -> Vec<Option<Fingerprint>> {

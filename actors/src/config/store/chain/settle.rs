@@ -19,7 +19,7 @@ use super::view::count_fallback;
 use super::{ChainStore, as_believed, is_out_of_reach};
 use crate::config::conflict::{self, Lost};
 use crate::config::documents::{Documents, Key};
-use crate::config::store::{Change, DocumentStore as _, Expect, Keep, Read, Stamp, StoreError, Written};
+use crate::config::store::{Change, Expect, Keep, Read, Stamp, StoreError, Written};
 
 /// How often a change is offered to an authority that others change at the same time.
 const ATTEMPTS: usize = 5;
@@ -61,7 +61,8 @@ impl ChainStore {
             stored_in: String::new(),
             why: error.to_string(),
         };
-        let note = |pending: &Pending| Note { pending: Some(pending.clone()), conflict: before.conflict.clone() };
+        let note =
+            |pending: &Pending| Note { pending: Some(pending.clone()), conflict: before.conflict.clone() };
         self.notes.put(key, &note(&pending))?;
         let Some(stored_in) = self.offer_to_others(change).await else {
             self.notes.put(key, &before)?;

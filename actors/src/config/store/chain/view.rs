@@ -77,8 +77,11 @@ impl View {
         let first = condition.since.replace(now).is_none();
         // render_signal_config_store_up{store}: 0 while the store does not answer, or not
         // for every document.
-        metrics::gauge!("render_signal_config_store_up", "store" => store)
-            .set(if is_well { 1.0 } else { 0.0 });
+        metrics::gauge!("render_signal_config_store_up", "store" => store).set(if is_well {
+            1.0
+        } else {
+            0.0
+        });
         match error {
             Some(error) => tracing::warn!(store, %error, "a configuration store does not answer"),
             None if first => {}
