@@ -32,8 +32,19 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     let events =
         journal.read_stream(&config_stream(key.as_str()), 0).await.map_err(|error| error.to_string())?;
     let Some(newest) = events.last() else { return Ok(None) };
-    let ConfigEvent::Changed(changed) =
-        ConfigEvent::from_recorded(newest).map_err(|error| error.to_string())?;
+    let mut changed = None;
+    for event in events.iter().rev() {
+        // A version that lost was never the newest.
+        if let ConfigEvent::Changed(found) =
+            ConfigEvent::from_recorded(event).map_err(|error| error.to_string())?
+        {
+            changed = Some(found);
+            break;
+        }
+    }
+    let Some(changed) = changed else {
+        return Ok(Some(LastRecorded { version: newest.version, hash: String::new(), text: None }));
+    };
     let copy = if changed.body_key.is_empty() {
         None
     } else {
@@ -114,7 +125,7 @@ pub(super) fn commit(
 }
 
 /// Any earlier configuration can be shown: its copy is never dropped.
-fn for_ever() -> DateTime<Utc> {
+pub(super) fn for_ever() -> DateTime<Utc> {
     NaiveDate::from_ymd_opt(9999, 12, 31)
         .and_then(|day| day.and_hms_opt(0, 0, 0))
         .map_or(DateTime::<Utc>::MAX_UTC, |at| at.and_utc())

@@ -12,10 +12,12 @@
 //! * [`store`]: where documents are kept.
 //! * [`history`]: every change is an event; [`follow`]: so are those of a store's own list.
 //! * `agreement`: do the workers run the same; pure.
+//! * [`conflict`]: and so is a change that lost against another.
 //! * [`load`]: everything read once, without an actor.
 
 mod agreement;
 pub mod book;
+pub mod conflict;
 pub mod documents;
 pub mod follow;
 pub mod history;

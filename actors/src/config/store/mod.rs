@@ -1,6 +1,6 @@
 //! Where documents are kept: one trait, one adapter per back end.
 
-pub mod fallback;
+pub mod chain;
 pub mod file;
 mod metrics;
 pub mod php;
@@ -148,6 +148,15 @@ pub struct AckState {
     pub refused: Option<String>,
 }
 
+/// Which side of a conflict is to be in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the authority holds.
+    Authority,
+    /// What was changed elsewhere while the authority did not answer.
+    Pending,
+}
+
 /// How one back end is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoreHealth {
@@ -267,5 +276,14 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// How the back ends are, the authority first. Nothing is asked of them for this.
     fn health(&self) -> Vec<StoreHealth> {
         Vec::new()
+    }
+
+    /// Decides a conflict ([`StoreHealth::conflicts`]). Answers whether there was one. The
+    /// side that is not kept stays in the history.
+    ///
+    /// # Errors
+    /// The conflict is as it was.
+    async fn resolve(&self, _key: Key, _keep: Keep) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }

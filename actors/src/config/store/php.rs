@@ -110,6 +110,10 @@ impl PhpStore {
     }
 
     async fn ask(&self, key: Key) -> Result<Read, StoreError> {
+        timed(self.name(), "read", self.fetch(key)).await
+    }
+
+    async fn fetch(&self, key: Key) -> Result<Read, StoreError> {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
@@ -118,6 +122,19 @@ impl PhpStore {
             document(&answer.map_err(|error| error.to_string())?)
         };
         timed(self.name(), "read", asked).await.map_err(unreadable)
+    }
+
+    /// Sends a document, whatever is there.
+    async fn send(&self, change: &Change) -> Result<(), String> {
+        let body = json!({ "key": change.key.as_str(), "config": change.value }).to_string();
+        let (url, headers) = (&self.settings.endpoint, self.headers());
+        let sent = self.http.post(url, headers, Bytes::from(body), WRITE_WITHIN, ANSWER_CAP).await;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&change.key);
+        let answer = sent.map_err(|error| error.to_string())?;
+        match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
+            (200, Ok(reply)) if reply.is_success() => Ok(()),
+            (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
+        }
     }
 }
 
@@ -178,8 +195,6 @@ impl DocumentStore for PhpStore {
         std::future::pending().await
     }
 
-    /// The protocol cannot compare and set: a write of somebody else between the look and
-    /// the write is overwritten.
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
         let key = change.key;
         let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
@@ -191,17 +206,7 @@ impl DocumentStore for PhpStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        let body = Bytes::from(json!({ "key": key.as_str(), "config": change.value }).to_string());
-        let sent = self.http.post(&self.settings.endpoint, self.headers(), body, WRITE_WITHIN, ANSWER_CAP);
-        let sent = timed(self.name(), "write", sent).await;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let answer = sent.map_err(|error| unwritable(error.to_string()))?;
-        match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
-            (200, Ok(reply)) if reply.is_success() => {}
-            (status, reply) => {
-                return Err(unwritable(refusal(status, reply.ok().and_then(|reply| reply.message))));
-            }
-        }
+        timed(self.name(), "write", self.send(change)).await.map_err(unwritable)?;
         match self.read(key).await? {
             Read::Found { stamp, .. } => Ok(Written { stamp, stored_in: self.name(), degraded: None }),
             Read::Absent => Err(unwritable("it is not there after the write".to_owned())),
