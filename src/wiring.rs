@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::config::follow::put_back;
 use render_signal_actors::config::load::load;
+use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
-use render_signal_actors::config::store::fallback::FallbackStore;
+use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
+use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
@@ -27,7 +30,7 @@ use render_signal_actors::webhook::port::GuardedReceiver;
 use secrecy::ExposeSecret as _;
 
 use crate::exit::Failure;
-use crate::settings::{MailSource, Settings, Storage};
+use crate::settings::{MailSource, Settings, Storage, StoreOrder};
 
 /// Everything a system is made of.
 ///
@@ -40,7 +43,8 @@ pub(crate) async fn parts(
 ) -> Result<Parts, Failure> {
     let defaults = Arc::new(settings.defaults.clone());
     let egress = egress(settings);
-    let documents = documents(&settings.storage, &egress)?;
+    let documents = documents(&settings.storage, &defaults, world, Some(Arc::clone(&journal)))?;
+    put_back(documents.as_ref(), journal.as_ref()).await;
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
     let worker = worker_name(settings, world);
     let for_all = world.clone();
@@ -73,15 +77,49 @@ fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failu
     Ok(Arc::new(lease))
 }
 
-/// Where the configuration documents are: files, behind a PHP host if there is one.
+/// Where the configuration documents are: the configured stores, one behind the other. A
+/// process without a journal leaves the history to the service.
 ///
 /// # Errors
 /// When no HTTP client can be set up.
-pub(crate) fn documents(storage: &Storage, egress: &EgressPolicy) -> Result<Arc<dyn DocumentStore>, Failure> {
-    let files = Arc::new(FileStore::new(storage.config_dir.clone(), Some(storage.magic_links_file.clone())));
-    let Some(host) = &storage.php else { return Ok(files) };
-    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(Arc::new(FallbackStore::new(Arc::new(PhpStore::new(host.clone(), http)), files)))
+pub(crate) fn documents(
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Result<Arc<dyn DocumentStore>, Failure> {
+    let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
+    let magic_links = Some(storage.magic_links_file.clone());
+    stores.push(Arc::new(FileStore::new(storage.config_dir.clone(), magic_links)));
+    let authority = stores.remove(0);
+    let notes = storage.data_dir.join("config-store");
+    let deps = ChainDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
+    Ok(Arc::new(ChainStore::new(authority, stores, deps)))
+}
+
+/// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
+///
+/// # Errors
+/// When no HTTP client can be set up, or the address of Redis cannot be used.
+fn remote_documents(
+    storage: &Storage,
+    egress: &EgressPolicy,
+    world: &World,
+) -> Result<Vec<Arc<dyn DocumentStore>>, Failure> {
+    let mut stores: Vec<Arc<dyn DocumentStore>> = Vec::new();
+    if let Some(host) = &storage.php {
+        let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+        stores.push(Arc::new(PhpStore::new(host.clone(), http)));
+    }
+    if let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) {
+        let writer = format!("{}/{}", host_name(), std::process::id());
+        let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
+        let redis = RedisStore::new(settings, world.clone())
+            .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
+        let place = if storage.store_order == StoreOrder::RedisFirst { 0 } else { stores.len() };
+        stores.insert(place, Arc::new(redis));
+    }
+    Ok(stores)
 }
 
 /// Where requests may go.
@@ -120,15 +158,17 @@ impl LinkStore for NoWorker {
 
 /// `<host>/<pid>/<start id>`: unique over restarts, and readable.
 fn worker_name(settings: &Settings, world: &World) -> String {
-    let host = settings.worker_name.clone().unwrap_or_else(|| {
-        std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .map(|name| name.trim().to_owned())
-            .ok()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "worker".to_owned())
-    });
+    let host = settings.worker_name.clone().unwrap_or_else(host_name);
     let start = world.ids.next().simple().to_string();
     // The last digits of a version 7 id are its random part.
     let start = start.get(start.len().saturating_sub(8)..).unwrap_or_default();
     format!("{host}/{}/{start}", std::process::id())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "worker".to_owned())
 }

@@ -277,6 +277,7 @@ pub fn start(parts: &Parts) -> System {
             world: world("config"),
             journal: Arc::clone(journal),
             policy: Arc::clone(policy),
+            worker: worker.clone(),
             store: Arc::clone(&parts.documents),
             env: Arc::clone(&parts.defaults),
         }),

@@ -165,10 +165,13 @@ variables! {
     // Where things are kept.
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
+    REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS), shared by all workers: keeps the configuration documents, the polling lease, and the journal unless JOURNAL_URL names another place";
+    CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
+    CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
     CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php";
+    CONFIG_STORE_MODE: Text, Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
-    REDIS_URL: Url, Default(""), "redis://redis.internal:6379/0", "a Redis or Valkey server, shared by all workers: keeps the polling lease, and the journal unless JOURNAL_URL names another place";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
     JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR; 31 at least, 0 = they stay";
@@ -199,9 +202,6 @@ variables! {
     MAKE_API_HOST: Text, NoEffect, "eu1.make.com", "Make.com API";
     MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
     MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
-    CONFIG_STORE_MODE: Text, NoEffect, "redis_first", "order of the configuration stores";
-    CONFIG_STORE_REDIS_PREFIX: Text, NoEffect, "r:ss:config:", "keys of the configuration in Redis";
-    CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), NoEffect, "false", "configuration not from Redis";
     MAGIC_LINK_TTL_SECONDS: Int(0, MANY), NoEffect, "900", "life of a sign-in link";
     WEBHOOK_LINKS_FILE: Path, NoEffect, "deployment/data/webhook_links.json", "list of copied files";
     R2_LINKS_MAX_ENTRIES: Int(0, MANY), NoEffect, "1000", "length of the list of copied files";

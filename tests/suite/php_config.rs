@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
-use render_signal_actors::config::store::{DocumentStore as _, Expect, Read, StoreError};
+use render_signal_actors::config::store::{Change, DocumentStore as _, Expect, Read, Stamp, StoreError};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -493,18 +493,23 @@ fn client(php: &Php, token: &str) -> PhpStore {
     PhpStore::new(PhpSettings::new(&base, token.into()).unwrap(), http)
 }
 
+async fn write(store: &PhpStore, value: Value, expected: Expect) -> Result<Stamp, StoreError> {
+    let change = Change { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
+    store.write(&change).await.map(|written| written.stamp)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_reads_what_it_wrote_and_refuses_a_stale_write() {
     let mut php = Php::start().await;
     let (store, key) = (client(&php, TOKEN), Key::WebhookConfig);
     assert_eq!(store.read(key).await, Ok(Read::Absent));
-    let first = store.write(key, &json!({"a": 1.0, "b": {}}), &Expect::Absent).await.unwrap();
+    let first = write(&store, json!({"a": 1.0, "b": {}}), Expect::Absent).await.unwrap();
     let Read::Found { text, stamp } = store.read(key).await.unwrap() else { panic!("absent") };
     assert_eq!(stamp, first);
     assert!(compact(&text).starts_with(r#"{"a":1.0,"b":{},"_updated_at":"#), "{text}");
-    let second = store.write(key, &json!({"a": 2}), &Expect::Stamp(first.clone())).await.unwrap();
+    let second = write(&store, json!({"a": 2}), Expect::Stamp(first.clone())).await.unwrap();
     for stale in [Expect::Absent, Expect::Stamp(first)] {
-        assert_eq!(store.write(key, &json!({}), &stale).await, Err(StoreError::Conflict(key)));
+        assert_eq!(write(&store, json!({}), stale).await, Err(StoreError::Conflict(key)));
     }
     assert_eq!(parsed(&php.read("webhook_config").await)["config"]["a"], json!(2));
 
@@ -514,7 +519,7 @@ async fn the_client_reads_what_it_wrote_and_refuses_a_stale_write() {
     let damaged = client(&php, TOKEN).read(key).await.unwrap_err().to_string();
     assert!(damaged.contains("Read error"), "{damaged}");
     php.kill();
-    let gone = store.write(key, &json!({}), &Expect::Stamp(second)).await.unwrap_err();
+    let gone = write(&store, json!({}), Expect::Stamp(second)).await.unwrap_err();
     assert!(matches!(gone, StoreError::Unreadable { .. }), "{gone}");
     assert!(!gone.to_string().contains(TOKEN) && gone.to_string().contains("127.0.0.1"), "{gone}");
 }

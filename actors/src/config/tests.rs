@@ -59,7 +59,7 @@ impl Bench {
         let env = Arc::new(EnvDefaults::default());
         let policy = Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1)));
         let store = Arc::new(FileStore::new(dir.path(), None));
-        let deps = ConfigDeps { world, journal, policy, store, env };
+        let deps = ConfigDeps { world, journal, policy, worker: "here".to_owned(), store, env };
         Self { dir, deps, refusal, heard: Arc::default() }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::store::{DocumentStore, Expect, Read, Stamp, StoreError};
+use render_signal_actors::config::store::{Change, DocumentStore, Read, Stamp, StoreError, Written};
 use render_signal_actors::egress::{Answer, SendError};
 use render_signal_actors::lock::store::{Attempt, LeaseError, LeaseStore, Renewal};
 use render_signal_actors::r2::{Copied, Job, LinkStore};
@@ -112,6 +112,10 @@ impl SimDocuments {
 
 #[async_trait]
 impl DocumentStore for SimDocuments {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
         let failed = |_| StoreError::Unreadable { what: format!("{key}"), why: "no answer".to_owned() };
         self.chaos
@@ -130,9 +134,10 @@ impl DocumentStore for SimDocuments {
         self.version.rung_since(self.version.count()).await;
     }
 
-    async fn write(&self, key: Key, value: &Value, _: &Expect) -> Result<Stamp, StoreError> {
-        self.put(key, value.clone());
-        Ok(Stamp(value.to_string()))
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        self.put(change.key, change.value.clone());
+        let stamp = Stamp(change.value.to_string());
+        Ok(Written { stamp, stored_in: self.name(), degraded: None })
     }
 }
 

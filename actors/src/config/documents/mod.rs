@@ -14,6 +14,7 @@ pub mod webhook;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::flags::RuntimeFlags;
@@ -24,7 +25,8 @@ use self::webhook::WebhookConfig;
 use super::policy::EnvDefaults;
 
 /// Which document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Key {
     /// When the poller looks, and for whom.
     PollingConfig,

@@ -5,7 +5,7 @@
 //! which cost microseconds, so they are made in place and not on a thread of their own).
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use tokio::time::Instant;
 
-use super::{DocumentStore, Expect, Read, Stamp, StoreError};
+use super::metrics::timed;
+use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 
 /// How often the files are looked at.
@@ -24,6 +25,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Larger documents are refused: something else lies at the path.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
+/// How long somebody else may have a file locked: two answers of the slowest store.
+const LOCKED_FOR: Duration = Duration::from_secs(20);
+
+/// Between two looks at a lock.
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
+
 /// See the module page.
 #[derive(Debug)]
 pub struct FileStore {
@@ -31,14 +38,12 @@ pub struct FileStore {
     magic_links: PathBuf,
     /// What each file looked like just before it was last read.
     seen: Mutex<HashMap<Key, Option<Fingerprint>>>,
-    /// One writer at a time, so that nobody writes between the check and the rename.
-    writing: tokio::sync::Mutex<()>,
 }
 
 /// Enough of a file's metadata to notice any write: an editor that keeps the length and
 /// sets the modification time back still changes the inode or its change time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint {
+pub(super) struct Fingerprint {
     inode: u64,
     len: u64,
     modified: (i64, i64),
@@ -59,7 +64,7 @@ impl FileStore {
                 "this file has no effect: the delivery window is in webhook_config"
             );
         }
-        Self { dir, magic_links, seen: Mutex::default(), writing: tokio::sync::Mutex::default() }
+        Self { dir, magic_links, seen: Mutex::default() }
     }
 
     /// Where a document lies.
@@ -81,13 +86,20 @@ impl FileStore {
         })
     }
 
+    /// Whether a file looks otherwise than when it was last read or this was last asked:
+    /// who does not care for a document is not told of its change again and again.
     fn differs(&self) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        Key::ALL.iter().any(|key| seen.get(key) != Some(&fingerprint(&self.path(*key))))
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut differs = false;
+        for key in Key::ALL {
+            let now = fingerprint(&self.path(key));
+            differs |= seen.insert(key, now) != Some(now);
+        }
+        differs
     }
 }
 
-fn fingerprint(path: &Path) -> Option<Fingerprint> {
+pub(super) fn fingerprint(path: &Path) -> Option<Fingerprint> {
     let metadata = fs::metadata(path).ok()?;
     Some(Fingerprint {
         inode: metadata.ino(),
@@ -97,7 +109,7 @@ fn fingerprint(path: &Path) -> Option<Fingerprint> {
     })
 }
 
-fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     let unreadable = |why: String| StoreError::Unreadable { what: path.display().to_string(), why };
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() > LARGEST => {
@@ -114,9 +126,37 @@ fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     }
 }
 
+/// One writer of a folder at a time, in this process or another, so that nobody of us
+/// writes between the check and the rename. The folder is made when it is missing.
+async fn alone(path: &Path) -> io::Result<File> {
+    let dir = folder(path);
+    fs::create_dir_all(dir)?;
+    locked(File::open(dir)?).await
+}
+
+/// Waits until nobody else has the file or folder locked, and locks it until it is closed.
+pub(super) async fn locked(file: File) -> io::Result<File> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if began.elapsed() > LOCKED_FOR => {
+                return Err(io::Error::other("another process has it locked for too long"));
+            }
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_AGAIN).await,
+        }
+    }
+}
+
+/// Where a file lies.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
 /// Writes beside the file and renames: a reader sees the old document or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let dir = folder(path);
     fs::create_dir_all(dir)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
@@ -133,8 +173,12 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[async_trait]
 impl DocumentStore for FileStore {
+    fn name(&self) -> &'static str {
+        "file"
+    }
+
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
-        self.read_now(key)
+        timed(self.name(), "read", async { self.read_now(key) }).await
     }
 
     async fn changed(&self) {
@@ -143,12 +187,14 @@ impl DocumentStore for FileStore {
         }
     }
 
-    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        let key = change.key;
         let path = self.path(key);
         let unwritable = |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
-        let text = serde_json::to_string_pretty(value).map_err(|error| unwritable(error.to_string()))?;
-        let _writing = self.writing.lock().await;
-        let as_believed = match (read_text(&path)?, expected) {
+        let text =
+            serde_json::to_string_pretty(&change.value).map_err(|error| unwritable(error.to_string()))?;
+        let _writing = alone(&path).await.map_err(|error| unwritable(error.to_string()))?;
+        let as_believed = match (read_text(&path)?, &change.expected) {
             (None, Expect::Absent) => true,
             (Some(present), Expect::Stamp(believed)) => Stamp::of(&present) == *believed,
             (None, Expect::Stamp(_)) | (Some(_), Expect::Absent) => false,
@@ -156,32 +202,37 @@ impl DocumentStore for FileStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        replace(&path, &text).map_err(|error| unwritable(error.to_string()))?;
-        Ok(Stamp::of(&text))
+        let written = timed(self.name(), "write", async { replace(&path, &text) }).await;
+        written.map_err(|error| unwritable(error.to_string()))?;
+        Ok(Written { stamp: Stamp::of(&text), stored_in: self.name(), degraded: None })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    async fn write(store: &FileStore, value: Value, expected: Expect) -> Result<Stamp, StoreError> {
+        let change = Change { key: Key::WebhookConfig, value, expected, origin: "api".to_owned() };
+        store.write(&change).await.map(|written| written.stamp)
+    }
 
     #[tokio::test]
     async fn reads_what_was_written_and_refuses_a_stale_write() {
         let dir = tempfile::tempdir().unwrap();
         let store = FileStore::new(dir.path().join("sub"), None);
         assert_eq!(store.read(Key::WebhookConfig).await, Ok(Read::Absent));
-        let first = store.write(Key::WebhookConfig, &json!({"é": 1}), &Expect::Absent).await.unwrap();
+        let first = write(&store, json!({"é": 1}), Expect::Absent).await.unwrap();
         let Read::Found { text, stamp } = store.read(Key::WebhookConfig).await.unwrap() else {
             panic!("absent")
         };
         assert_eq!((serde_json::from_str::<Value>(&text).unwrap(), &stamp), (json!({"é": 1}), &first));
-        let second =
-            store.write(Key::WebhookConfig, &json!({"é": 2}), &Expect::Stamp(first.clone())).await.unwrap();
+        let second = write(&store, json!({"é": 2}), Expect::Stamp(first.clone())).await.unwrap();
         assert_ne!(first, second);
         for stale in [Expect::Absent, Expect::Stamp(first)] {
-            let refused = store.write(Key::WebhookConfig, &json!({"é": 3}), &stale).await;
+            let refused = write(&store, json!({"é": 3}), stale).await;
             assert_eq!(refused, Err(StoreError::Conflict(Key::WebhookConfig)));
         }
         let files: Vec<_> = fs::read_dir(dir.path().join("sub")).unwrap().flatten().collect();
@@ -212,6 +263,7 @@ mod tests {
         for text in ["{}", "{\"a\":1}"] {
             fs::write(&path, text).unwrap();
             assert!(store.differs(), "{text}");
+            assert!(!store.differs(), "said once");
             settle(&store).await;
             assert!(!store.differs(), "{text}");
         }

@@ -1,10 +1,18 @@
 //! Where documents are kept: one trait, one adapter per back end.
 
-pub mod fallback;
+pub mod chain;
 pub mod file;
+mod metrics;
 pub mod php;
+pub mod redis;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -16,7 +24,7 @@ pub struct Stamp(pub String);
 
 impl Stamp {
     /// The stamp of a text.
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }
@@ -44,6 +52,128 @@ pub enum Expect {
     Stamp(Stamp),
 }
 
+/// A document as somebody wants it to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which document.
+    pub key: Key,
+    /// The whole of it.
+    pub value: Value,
+    /// What the writer believes to be stored.
+    pub expected: Expect,
+    /// Who wants it, for the history: `cli`, `api`, `php_api`, `restore`, `migrate`, `reconciled` …
+    pub origin: String,
+}
+
+/// A change that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The version that is stored now.
+    pub stamp: Stamp,
+    /// [`DocumentStore::name`] of the store that took it.
+    pub stored_in: &'static str,
+    /// Why another store than the authority took it, when that is so.
+    pub degraded: Option<String>,
+}
+
+/// The place of a change in the list of changes that a store keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeId {
+    /// Which list: random, made with it, of hexadecimal digits and hyphens. Places of
+    /// different lists do not compare.
+    pub list: String,
+    /// Where in the list; grows.
+    pub place: (u64, u64),
+}
+
+impl fmt::Display for ChangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}-{}", self.list, self.place.0, self.place.1)
+    }
+}
+
+impl FromStr for ChangeId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = || {
+            let (list, place) = text.split_once(':')?;
+            let (major, minor) = place.split_once('-')?;
+            Some(Self { list: list.to_owned(), place: (major.parse().ok()?, minor.parse().ok()?) })
+        };
+        parts().ok_or_else(|| format!("{text:?} is not the place of a change"))
+    }
+}
+
+/// A change in the list of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where in the list.
+    pub id: ChangeId,
+    /// Which document.
+    pub key: Key,
+    /// As it was stored; `None` = it was removed.
+    pub text: Option<String>,
+    /// Who changed it; `external` = a program that does not say.
+    pub origin: String,
+}
+
+/// What a list of changes says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Oldest first.
+    pub listed: Vec<Listed>,
+    /// Documents that the store of this list holds now: whatever else is seen of them is older.
+    pub held: Vec<Key>,
+}
+
+/// What a worker makes of the stored documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Name of the worker: `<host>/<pid>/<start id>`.
+    pub worker: String,
+    /// When it said so.
+    pub at: DateTime<Utc>,
+    /// One entry per document.
+    pub documents: BTreeMap<Key, AckState>,
+}
+
+/// What a worker makes of one document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AckState {
+    /// [`crate::config::book::canonical_hash`] of the document in force there; empty = absent.
+    pub hash: String,
+    /// Why it could not apply the stored document and keeps the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// Which side of a conflict is to be in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the authority holds.
+    Authority,
+    /// What was changed elsewhere while the authority did not answer.
+    Pending,
+}
+
+/// How one back end is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoreHealth {
+    /// Its [`DocumentStore::name`].
+    pub store: &'static str,
+    /// It is the one that has the last word.
+    pub authority: bool,
+    /// Since when it is as it is.
+    pub since: Option<DateTime<Utc>>,
+    /// What is wrong with it, in plain words.
+    pub trouble: Option<String>,
+    /// Documents that it must still be given.
+    pub pending: Vec<Key>,
+    /// Documents that it and another changed, each without the other's knowledge.
+    pub conflicts: Vec<Key>,
+}
+
 /// Why a store could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -66,11 +196,18 @@ pub enum StoreError {
     /// Somebody else wrote first; the document is as they left it.
     #[error("{0} was changed by somebody else in the meantime: read it again")]
     Conflict(Key),
+    /// The document was there, and the store has lost it together with all that it knew of
+    /// it: nobody removed it. See [`DocumentStore::recover`].
+    #[error("{0} is lost: the store was emptied")]
+    Lost(Key),
 }
 
 /// A place that keeps documents.
 #[async_trait]
 pub trait DocumentStore: Send + Sync + 'static {
+    /// What it is called in answers, logs and metrics: `redis`, `php`, `file`.
+    fn name(&self) -> &'static str;
+
     /// What is stored under `key`.
     ///
     /// # Errors
@@ -85,5 +222,68 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// The document is as it was, or as somebody else left it.
-    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError>;
+    async fn write(&self, change: &Change) -> Result<Written, StoreError>;
+
+    /// The changes after a place of the list that the store keeps, or all of the list when
+    /// it is another one by now. `None` = it keeps no list (now): what a reader sees is all
+    /// there is to know.
+    ///
+    /// A list is complete: a change that [`Self::read`] showed is in it.
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
+        Ok(None)
+    }
+
+    /// Who made this version, when it was written through this very store object and the
+    /// store keeps no list of changes.
+    fn origin_of(&self, _key: Key, _stamp: &Stamp) -> Option<String> {
+        None
+    }
+
+    /// Puts back a document that the store has lost ([`StoreError::Lost`]), from a worker's
+    /// copy. Returns whether it did: not when the document is there, or was removed by
+    /// somebody, or another worker was faster.
+    ///
+    /// # Errors
+    /// It is as it was.
+    async fn recover(&self, _key: Key, _text: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Tells the other workers what this one makes of the documents. It is forgotten after
+    /// some seconds, so it is said again and again.
+    ///
+    /// # Errors
+    /// They do not know it yet.
+    async fn acknowledge(&self, _ack: &Ack) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Tells the others that this worker stops.
+    async fn leave(&self, _worker: &str) {}
+
+    /// What the workers that are alive make of the documents; empty where they cannot tell
+    /// each other.
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// How the back ends are, the authority first. Nothing is asked of them for this.
+    fn health(&self) -> Vec<StoreHealth> {
+        Vec::new()
+    }
+
+    /// Decides a conflict ([`StoreHealth::conflicts`]). Answers whether there was one. The
+    /// side that is not kept stays in the history.
+    ///
+    /// # Errors
+    /// The conflict is as it was.
+    async fn resolve(&self, _key: Key, _keep: Keep) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }

@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use url::Url;
 
-use super::{DocumentStore, Expect, Read, Stamp, StoreError};
+use super::metrics::{cached, timed};
+use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 use crate::egress::{Answer, GuardedClient};
 
@@ -104,20 +105,36 @@ impl PhpStore {
     }
 
     /// What messages call a document.
-    fn name(&self, key: Key) -> String {
+    fn describe(&self, key: Key) -> String {
         format!("{key} of {}", self.settings.host())
     }
 
     async fn ask(&self, key: Key) -> Result<Read, StoreError> {
-        let unreadable = |why: String| StoreError::Unreadable { what: self.name(key), why };
+        timed(self.name(), "read", self.fetch(key)).await
+    }
+
+    async fn fetch(&self, key: Key) -> Result<Read, StoreError> {
+        let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
-        let answer = self
-            .http
-            .get(&url, self.headers(), READ_WITHIN, ANSWER_CAP)
-            .await
-            .map_err(|error| unreadable(error.to_string()))?;
-        document(&answer).map_err(unreadable)
+        let asked = async {
+            let answer = self.http.get(&url, self.headers(), READ_WITHIN, ANSWER_CAP).await;
+            document(&answer.map_err(|error| error.to_string())?)
+        };
+        timed(self.name(), "read", asked).await.map_err(unreadable)
+    }
+
+    /// Sends a document, whatever is there.
+    async fn send(&self, change: &Change) -> Result<(), String> {
+        let body = json!({ "key": change.key.as_str(), "config": change.value }).to_string();
+        let (url, headers) = (&self.settings.endpoint, self.headers());
+        let sent = self.http.post(url, headers, Bytes::from(body), WRITE_WITHIN, ANSWER_CAP).await;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&change.key);
+        let answer = sent.map_err(|error| error.to_string())?;
+        match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
+            (200, Ok(reply)) if reply.is_success() => Ok(()),
+            (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
+        }
     }
 }
 
@@ -155,13 +172,19 @@ fn refusal(status: u16, message: Option<Value>) -> String {
 
 #[async_trait]
 impl DocumentStore for PhpStore {
+    fn name(&self) -> &'static str {
+        "php"
+    }
+
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some((at, read)) = known
             && at.elapsed() < FRESH
         {
+            cached(self.name(), true);
             return read;
         }
+        cached(self.name(), false);
         let read = self.ask(key).await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (Instant::now(), read.clone()));
         read
@@ -172,11 +195,10 @@ impl DocumentStore for PhpStore {
         std::future::pending().await
     }
 
-    /// The protocol cannot compare and set: a write of somebody else between the look and
-    /// the write is overwritten.
-    async fn write(&self, key: Key, value: &Value, expected: &Expect) -> Result<Stamp, StoreError> {
-        let unwritable = |why: String| StoreError::Unwritable { what: self.name(key), why };
-        let as_believed = match (self.ask(key).await?, expected) {
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        let key = change.key;
+        let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
+        let as_believed = match (self.ask(key).await?, &change.expected) {
             (Read::Absent, Expect::Absent) => true,
             (Read::Found { stamp, .. }, Expect::Stamp(believed)) => stamp == *believed,
             (Read::Absent, Expect::Stamp(_)) | (Read::Found { .. }, Expect::Absent) => false,
@@ -184,19 +206,9 @@ impl DocumentStore for PhpStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        let body = Bytes::from(json!({ "key": key.as_str(), "config": value }).to_string());
-        let sent =
-            self.http.post(&self.settings.endpoint, self.headers(), body, WRITE_WITHIN, ANSWER_CAP).await;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let answer = sent.map_err(|error| unwritable(error.to_string()))?;
-        match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
-            (200, Ok(reply)) if reply.is_success() => {}
-            (status, reply) => {
-                return Err(unwritable(refusal(status, reply.ok().and_then(|reply| reply.message))));
-            }
-        }
+        timed(self.name(), "write", self.send(change)).await.map_err(unwritable)?;
         match self.read(key).await? {
-            Read::Found { stamp, .. } => Ok(stamp),
+            Read::Found { stamp, .. } => Ok(Written { stamp, stored_in: self.name(), degraded: None }),
             Read::Absent => Err(unwritable("it is not there after the write".to_owned())),
         }
     }
