@@ -90,13 +90,31 @@ impl ChainStore {
 
     /// Asks the authority, and remembers what it holds.
     async fn ask_authority(&self, key: Key) -> Result<Read, StoreError> {
-        let read = self.ask(&self.authority, key).await?;
+        let mut read = self.ask(&self.authority, key).await?;
+        if read == Read::Absent && self.bring_back(key).await {
+            read = self.ask(&self.authority, key).await?;
+        }
         let (text, stamp) = match &read {
             Read::Absent => (None, String::new()),
             Read::Found { text, stamp } => (Some(text.clone()), stamp.0.clone()),
         };
         self.remember(key, text, stamp);
         Ok(read)
+    }
+
+    /// Gives an authority that was emptied while this worker was not there the copy of the
+    /// one before. The authority can tell that from a removal, which stays one.
+    async fn bring_back(&self, key: Key) -> bool {
+        if self.view.known(key).is_some() || self.deps.journal.is_none() {
+            return false;
+        }
+        let Some(Known { text: Some(text), at, .. }) = self.known(key) else { return false };
+        let recovered = self.authority.recover(key, &text).await;
+        if matches!(recovered, Ok(true)) {
+            let as_of = at.to_rfc3339();
+            tracing::warn!(%key, as_of, "the configuration store was empty, it was given the copy of what it held");
+        }
+        recovered.is_ok()
     }
 
     /// What the authority holds now, for the time when it cannot be asked.
