@@ -73,7 +73,7 @@ pub async fn record(
         if last.as_ref().map_or("", |last| last.hash.as_str()) == hash {
             return Ok(false);
         }
-        let commit = commit(world, key, in_force, last.as_ref(), origin)?;
+        let commit = commit(world, key, in_force, last.as_ref(), origin, "")?;
         match journal.append(commit).await {
             Ok(_) => return Ok(true),
             // Decide again: what was written in between may be this very document.
@@ -84,12 +84,14 @@ pub async fn record(
     Err(refused)
 }
 
-fn commit(
+/// The commit of a change; `change` is its place in the list of a store, if it has one.
+pub(super) fn commit(
     world: &World,
     key: Key,
     in_force: Option<&InForce>,
     last: Option<&LastRecorded>,
     origin: &str,
+    change: &str,
 ) -> Result<Commit, String> {
     let before = last.map_or(0, |last| last.version);
     let copy = in_force.map(|document| Body {
@@ -107,6 +109,7 @@ fn commit(
             in_force.map(|document| document.text.as_str()),
         ),
         body_key: copy.as_ref().map(|copy| copy.key.clone()).unwrap_or_default(),
+        change: change.to_owned(),
     });
     let event = event.to_new(world.ids.next()).map_err(|error| error.to_string())?;
     Ok(Commit {

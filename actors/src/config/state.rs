@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::store::ChangeId;
 use crate::domain_events;
 use crate::kernel::event::StreamId;
 
@@ -12,12 +13,16 @@ pub struct Changed {
     pub key: String,
     /// SHA-256 of its canonical JSON; empty when the document was removed.
     pub hash: String,
-    /// Who changed it: `startup`, `external` (the file was edited), `cli`, `api`.
+    /// Who changed it: `startup` (it was there), `external` (a program that does not say),
+    /// `recovered` (put back after the store had lost it), `cli`, `api` …
     pub origin: String,
     /// Top-level fields that differ from the version before.
     pub fields: Vec<String>,
     /// Key of the kept copy of the document: it may hold capabilities, so it is no part of the event.
     pub body_key: String,
+    /// Place of the change in the list that the store keeps; empty when it keeps none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub change: String,
 }
 
 /// Payload of `config.conflicted`.
@@ -40,11 +45,22 @@ domain_events! {
     pub enum ConfigEvent {
         Changed(Changed) = "config.changed", schema 1, in "config", "A configuration document changed.", {
             key: "key of the document", hash: "SHA-256", origin: "who changed it", fields: "what differs",
-            body_key: "key of the kept copy" };
+            body_key: "key of the kept copy", change: "place in the store's list of changes" };
         Conflicted(Conflicted) = "config.conflicted", schema 1, in "config",
             "A document was changed here while its store did not answer, and otherwise in the store: the store's stays in force.", {
             key: "key of the document", hash: "SHA-256 of the version that is not in force", origin: "who made that version",
             fields: "what both changed", body_key: "key of the kept copy of that version" };
+    }
+}
+
+impl ConfigEvent {
+    /// The place of a change that came from a list.
+    #[must_use]
+    pub fn change(&self) -> Option<ChangeId> {
+        match self {
+            Self::Changed(changed) => changed.change.parse().ok(),
+            Self::Conflicted(_) => None,
+        }
     }
 }
 

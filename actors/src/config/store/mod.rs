@@ -4,6 +4,7 @@ pub mod chain;
 pub mod file;
 mod metrics;
 pub mod php;
+pub mod redis;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,6 +118,15 @@ pub struct Listed {
     pub origin: String,
 }
 
+/// What a list of changes says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Oldest first.
+    pub listed: Vec<Listed>,
+    /// Documents that the store of this list holds now: whatever else is seen of them is older.
+    pub held: Vec<Key>,
+}
+
 /// What a worker makes of the stored documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -222,7 +232,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it cannot be said.
-    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<Vec<Listed>>, StoreError> {
+    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
         Ok(None)
     }
 

@@ -110,19 +110,14 @@ impl PhpStore {
     }
 
     async fn ask(&self, key: Key) -> Result<Read, StoreError> {
-        timed(self.name(), "read", self.fetch(key)).await
-    }
-
-    async fn fetch(&self, key: Key) -> Result<Read, StoreError> {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
-        let answer = self
-            .http
-            .get(&url, self.headers(), READ_WITHIN, ANSWER_CAP)
-            .await
-            .map_err(|error| unreadable(error.to_string()))?;
-        document(&answer).map_err(unreadable)
+        let asked = async {
+            let answer = self.http.get(&url, self.headers(), READ_WITHIN, ANSWER_CAP).await;
+            document(&answer.map_err(|error| error.to_string())?)
+        };
+        timed(self.name(), "read", asked).await.map_err(unreadable)
     }
 
     /// Sends a document, whatever is there.

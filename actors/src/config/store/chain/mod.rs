@@ -29,7 +29,8 @@ use futures::future::select_all;
 use self::notes::{Known, Note, Notes};
 use self::view::View;
 use super::{
-    Ack, Change, ChangeId, DocumentStore, Expect, Keep, Listed, Read, Stamp, StoreError, StoreHealth, Written,
+    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Keep, Read, Stamp, StoreError, StoreHealth,
+    Written,
 };
 use crate::config::documents::Key;
 use crate::config::policy::EnvDefaults;
@@ -155,7 +156,10 @@ impl ChainStore {
     /// What holds while the authority does not answer because of `error`.
     async fn without_authority(&self, key: Key, note: &Note, error: StoreError) -> Result<Read, StoreError> {
         if let Some(pending) = &note.pending {
-            return Ok(Read::Found { text: pending.text.clone(), stamp: Stamp::of(&pending.text) });
+            let stamp = Stamp::of(&pending.text);
+            // It may be another process that made it.
+            self.view.wrote(key, &stamp, &pending.origin);
+            return Ok(Read::Found { text: pending.text.clone(), stamp });
         }
         let heard = self.view.was_heard(self.authority.name(), key);
         let known = self.known(key);
@@ -259,8 +263,13 @@ impl DocumentStore for ChainStore {
         }
     }
 
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Vec<Listed>>, StoreError> {
-        self.authority.changes(after).await
+    /// A document that waits for the authority is not in the authority's list yet.
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
+        let mut changes = self.authority.changes(after).await?;
+        if let Some(changes) = &mut changes {
+            changes.held.retain(|key| !self.view.is_pending(*key));
+        }
+        Ok(changes)
     }
 
     fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
