@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::config::follow::put_back;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
+use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
@@ -25,7 +27,7 @@ use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
-use crate::settings::{MailSource, Settings, Storage};
+use crate::settings::{MailSource, Settings, Storage, StoreOrder};
 
 /// Everything a system is made of.
 ///
@@ -39,6 +41,7 @@ pub(crate) async fn parts(
     let defaults = Arc::new(settings.defaults.clone());
     let egress = egress(settings);
     let documents = documents(&settings.storage, &defaults, world, Some(Arc::clone(&journal)))?;
+    put_back(documents.as_ref(), journal.as_ref()).await;
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
     let worker = worker_name(settings, world);
     let for_all = world.clone();
@@ -72,7 +75,7 @@ pub(crate) fn documents(
     world: &World,
     journal: Option<Arc<dyn Journal>>,
 ) -> Result<Arc<dyn DocumentStore>, Failure> {
-    let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()))?;
+    let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
     let magic_links = Some(storage.magic_links_file.clone());
     stores.push(Arc::new(FileStore::new(storage.config_dir.clone(), magic_links)));
     let authority = stores.remove(0);
@@ -84,15 +87,24 @@ pub(crate) fn documents(
 /// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
 ///
 /// # Errors
-/// When no HTTP client can be set up.
+/// When no HTTP client can be set up, or the address of Redis cannot be used.
 fn remote_documents(
     storage: &Storage,
     egress: &EgressPolicy,
+    world: &World,
 ) -> Result<Vec<Arc<dyn DocumentStore>>, Failure> {
     let mut stores: Vec<Arc<dyn DocumentStore>> = Vec::new();
     if let Some(host) = &storage.php {
         let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
         stores.push(Arc::new(PhpStore::new(host.clone(), http)));
+    }
+    if let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) {
+        let writer = format!("{}/{}", host_name(), std::process::id());
+        let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
+        let redis = RedisStore::new(settings, world.clone())
+            .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
+        let place = if storage.store_order == StoreOrder::RedisFirst { 0 } else { stores.len() };
+        stores.insert(place, Arc::new(redis));
     }
     Ok(stores)
 }
@@ -133,15 +145,17 @@ impl LinkStore for NoWorker {
 
 /// `<host>/<pid>/<start id>`: unique over restarts, and readable.
 fn worker_name(settings: &Settings, world: &World) -> String {
-    let host = settings.worker_name.clone().unwrap_or_else(|| {
-        std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .map(|name| name.trim().to_owned())
-            .ok()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "worker".to_owned())
-    });
+    let host = settings.worker_name.clone().unwrap_or_else(host_name);
     let start = world.ids.next().simple().to_string();
     // The last digits of a version 7 id are its random part.
     let start = start.get(start.len().saturating_sub(8)..).unwrap_or_default();
     format!("{host}/{}/{start}", std::process::id())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "worker".to_owned())
 }

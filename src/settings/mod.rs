@@ -97,6 +97,10 @@ pub(crate) struct Storage {
     pub(crate) config_dir: PathBuf,
     /// `CONFIG_STORE_MODE`.
     pub(crate) store_order: StoreOrder,
+    /// `REDIS_URL`; may hold a password.
+    pub(crate) redis_url: Option<SecretString>,
+    /// `CONFIG_STORE_REDIS_PREFIX`; `None` = `CONFIG_STORE_DISABLE_REDIS`, documents are not in Redis.
+    pub(crate) redis_documents: Option<String>,
     /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = not on a PHP host.
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
@@ -423,6 +427,9 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
         store_order: store_order(reader),
+        redis_url: redis_url(reader),
+        redis_documents: (!reader.switch(&vars::CONFIG_STORE_DISABLE_REDIS))
+            .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
         php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
@@ -433,6 +440,23 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
     }
+}
+
+fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let url = reader.text(&vars::REDIS_URL);
+    if url.is_empty() {
+        return None;
+    }
+    // The address is not repeated: it may hold a password.
+    match JournalPlace::from_url(&url) {
+        Ok(JournalPlace::Redis(url)) => return Some(url),
+        Ok(JournalPlace::File(_)) => {
+            reader
+                .wrong(&vars::REDIS_URL, "is no address of a Redis server; redis://HOST or rediss://HOST is");
+        }
+        Err(problem) => reader.wrong(&vars::REDIS_URL, problem),
+    }
+    None
 }
 
 /// What is not known is the default, as in the reference system.

@@ -1,6 +1,7 @@
 //! The pure state of a configuration document.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::store::ChangeId;
 use crate::domain_events;
@@ -21,7 +22,6 @@ pub struct Changed {
     /// Key of the kept copy of the document: it may hold capabilities, so it is no part of the event.
     pub body_key: String,
     /// Place of the change in the list that the store keeps; empty when it keeps none.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub change: String,
 }
 
@@ -43,14 +43,23 @@ pub struct Conflicted {
 domain_events! {
     /// What happens to a document.
     pub enum ConfigEvent {
-        Changed(Changed) = "config.changed", schema 1, in "config", "A configuration document changed.", {
+        Changed(Changed) = "config.changed", schema 2, in "config", "A configuration document changed.", {
             key: "key of the document", hash: "SHA-256", origin: "who changed it", fields: "what differs",
-            body_key: "key of the kept copy", change: "place in the store's list of changes" };
+            body_key: "key of the kept copy", change: "place in the store's list of changes; empty when it keeps none" },
+            upcasts [without_list];
         Conflicted(Conflicted) = "config.conflicted", schema 1, in "config",
             "A document was changed here while its store did not answer, and otherwise in the store: the store's stays in force.", {
             key: "key of the document", hash: "SHA-256 of the version that is not in force", origin: "who made that version",
             fields: "what both changed", body_key: "key of the kept copy of that version" };
     }
+}
+
+/// Schema 1 knew no lists of changes.
+fn without_list(mut old: Value) -> Value {
+    if let Some(fields) = old.as_object_mut() {
+        fields.insert("change".to_owned(), Value::from(""));
+    }
+    old
 }
 
 impl ConfigEvent {
