@@ -382,7 +382,9 @@ async fn an_emptied_authority_is_given_what_waits_and_nothing_else() {
     // Emptied while no worker was there: it is given the copy. What was removed stays so.
     bench.redis.be(Mood::Wiped);
     assert_eq!(read(&bench.chain()).await, Some(json!({"a": 2})));
-    *bench.redis.text.lock().unwrap() = None;
+    for store in [&bench.redis, &bench.php] {
+        *store.text.lock().unwrap() = None;
+    }
     assert_eq!(read(&bench.chain()).await, Some(json!({"old": 1})));
 }
 
@@ -464,10 +466,11 @@ async fn missing(steps: Vec<Step>) -> Vec<String> {
             }
             Step::Edit(first) => {
                 let chain = &chains[usize::from(first)];
-                let Ok(Read::Found { text, .. }) = chain.read(KEY).await else { continue };
-                let mut document: Value = serde_json::from_str(&text).unwrap();
-                document[&field] = json!(index);
-                if write(chain, document).await.is_ok() {
+                let Ok(Read::Found { text, stamp }) = chain.read(KEY).await else { continue };
+                let mut value: Value = serde_json::from_str(&text).unwrap();
+                value[&field] = json!(index);
+                let (expected, origin) = (Expect::Stamp(stamp), "api".to_owned());
+                if chain.write(&Change { key: KEY, value, expected, origin }).await.is_ok() {
                     acknowledged.push(field);
                 }
             }
