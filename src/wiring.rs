@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::fallback::FallbackStore;
@@ -24,6 +25,7 @@ use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
+use crate::http::config_api::ConfigApi;
 use crate::settings::{MailSource, Settings, Storage};
 
 /// Everything a system is made of.
@@ -69,6 +71,30 @@ pub(crate) fn documents(storage: &Storage, egress: &EgressPolicy) -> Result<Arc<
     let Some(host) = &storage.php else { return Ok(files) };
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
     Ok(Arc::new(FallbackStore::new(Arc::new(PhpStore::new(host.clone(), http)), files)))
+}
+
+/// Where the configuration documents are besides files, if anywhere.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn remote_documents(
+    storage: &Storage,
+    egress: &EgressPolicy,
+) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+    let Some(host) = &storage.php else { return Ok(None) };
+    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+    Ok(Some(Arc::new(PhpStore::new(host.clone(), http))))
+}
+
+/// What serves the documents to those who have `CONFIG_API_TOKEN`, if there is one.
+pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
+    let editor = Editor {
+        store: Arc::clone(&parts.documents),
+        env: Arc::clone(&parts.defaults),
+        journal: Some(Arc::clone(&parts.journal)),
+        world: world.clone(),
+    };
+    settings.config_api_token.as_ref().map(|token| ConfigApi::new(token, editor))
 }
 
 /// Where requests may go.

@@ -166,7 +166,7 @@ variables! {
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
-    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php";
+    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php, and of the one that this program serves; without it, ours is not served";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";

@@ -24,6 +24,7 @@
 mod support;
 
 mod commands;
+mod config_commands;
 mod crash;
 mod delivery;
 mod disk;

@@ -9,11 +9,14 @@
 //! * [`policy`]: documents + environment = policy; pure.
 //! * [`book`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
-//! * [`history`]: every change is an event.
+//! * [`edit`]: the one door for changes.
+//! * [`history`]: every change is an event; [`diff`] shows what two versions differ in.
 //! * [`load`]: everything read once, without an actor.
 
 pub mod book;
+pub mod diff;
 pub mod documents;
+pub mod edit;
 pub mod history;
 pub mod load;
 pub mod policy;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -103,6 +103,18 @@ impl PhpStore {
         ])
     }
 
+    fn headers_to_write(&self, expected: &Expect) -> HeaderMap {
+        let mut headers = self.headers();
+        let (name, tag) = match expected {
+            Expect::Absent => (IF_NONE_MATCH, "*".to_owned()),
+            Expect::Stamp(stamp) => (IF_MATCH, format!("\"{}\"", stamp.0)),
+        };
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(name, tag);
+        }
+        headers
+    }
+
     /// What messages call a document.
     fn describe(&self, key: Key) -> String {
         format!("{key} of {}", self.settings.host())
@@ -176,11 +188,14 @@ impl DocumentStore for PhpStore {
         std::future::pending().await
     }
 
-    /// The protocol cannot compare and set: a write of somebody else between the look and
-    /// the write is overwritten.
+    /// What is believed goes along as `If-Match`. Our own program obeys it; the server in PHP
+    /// cannot compare and set, so there a write of somebody else between the look and the
+    /// write is overwritten.
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
         let key = change.key;
         let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
+        // What is believed may come from an old answer: the next reader asks again.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let as_believed = match (self.ask(key).await?, &change.expected) {
             (Read::Absent, Expect::Absent) => true,
             (Read::Found { stamp, .. }, Expect::Stamp(believed)) => stamp == *believed,
@@ -190,12 +205,21 @@ impl DocumentStore for PhpStore {
             return Err(StoreError::Conflict(key));
         }
         let body = Bytes::from(json!({ "key": key.as_str(), "config": change.value }).to_string());
-        let sent =
-            self.http.post(&self.settings.endpoint, self.headers(), body, WRITE_WITHIN, ANSWER_CAP).await;
+        let sent = self
+            .http
+            .post(
+                &self.settings.endpoint,
+                self.headers_to_write(&change.expected),
+                body,
+                WRITE_WITHIN,
+                ANSWER_CAP,
+            )
+            .await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let answer = sent.map_err(|error| unwritable(error.to_string()))?;
         match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
             (200, Ok(reply)) if reply.is_success() => {}
+            (412, _) => return Err(StoreError::Conflict(key)),
             (status, reply) => {
                 return Err(unwritable(refusal(status, reply.ok().and_then(|reply| reply.message))));
             }
