@@ -345,6 +345,7 @@ mod tests {
             "config restore webhook_config 3",
             "config set webhook_config webhook_sending_enabled=false --unset webhook_time_start",
             "config set routing_rules --file - --if-version 3",
+            "config resolve webhook_config --keep pending",
             "config migrate --dry-run --verify --require-redis --only webhook_config --only nonsense",
             "config check --keys processing_prefs routing_rules --raw",
             "doctor --json",

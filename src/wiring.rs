@@ -5,11 +5,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use render_signal_actors::config::edit::Editor;
+use render_signal_actors::config::follow::put_back;
 use render_signal_actors::config::load::load;
+use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
-use render_signal_actors::config::store::fallback::FallbackStore;
+use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
+use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
@@ -26,7 +29,7 @@ use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
 use crate::http::config_api::ConfigApi;
-use crate::settings::{MailSource, Settings, Storage};
+use crate::settings::{MailSource, Settings, Storage, StoreOrder};
 
 /// Everything a system is made of.
 ///
@@ -39,7 +42,8 @@ pub(crate) async fn parts(
 ) -> Result<Parts, Failure> {
     let defaults = Arc::new(settings.defaults.clone());
     let egress = egress(settings);
-    let documents = documents(&settings.storage, &egress)?;
+    let documents = documents(&settings.storage, &defaults, world, Some(Arc::clone(&journal)))?;
+    put_back(documents.as_ref(), journal.as_ref()).await;
     let book = load(documents.as_ref(), &defaults, Some(journal.as_ref()), world.now()).await;
     let worker = worker_name(settings, world);
     let for_all = world.clone();
@@ -62,28 +66,89 @@ pub(crate) async fn parts(
     })
 }
 
-/// Where the configuration documents are: files, behind a PHP host if there is one.
+/// Where the configuration documents are: the configured stores, one behind the other. A
+/// process without a journal leaves the history to the service.
 ///
 /// # Errors
 /// When no HTTP client can be set up.
-pub(crate) fn documents(storage: &Storage, egress: &EgressPolicy) -> Result<Arc<dyn DocumentStore>, Failure> {
-    let files = Arc::new(FileStore::new(storage.config_dir.clone(), Some(storage.magic_links_file.clone())));
-    let Some(host) = &storage.php else { return Ok(files) };
-    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(Arc::new(FallbackStore::new(Arc::new(PhpStore::new(host.clone(), http)), files)))
+pub(crate) fn documents(
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Result<Arc<dyn DocumentStore>, Failure> {
+    let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
+    let magic_links = Some(storage.magic_links_file.clone());
+    let files: Arc<dyn DocumentStore> = Arc::new(FileStore::new(storage.config_dir.clone(), magic_links));
+    stores.push(Arc::clone(&files));
+    Ok(chained(stores, storage, env, world, journal).unwrap_or(files))
 }
 
-/// Where the configuration documents are besides files, if anywhere.
+/// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
 ///
 /// # Errors
-/// When no HTTP client can be set up.
+/// When no HTTP client can be set up, or the address of Redis cannot be used.
 pub(crate) fn remote_documents(
     storage: &Storage,
     egress: &EgressPolicy,
+    world: &World,
+) -> Result<Vec<Arc<dyn DocumentStore>>, Failure> {
+    let mut stores: Vec<Arc<dyn DocumentStore>> = Vec::new();
+    if let Some(host) = &storage.php {
+        let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+        stores.push(Arc::new(PhpStore::new(host.clone(), http)));
+    }
+    if let Some(redis) = redis_documents(storage, world)? {
+        let place = if storage.store_order == StoreOrder::RedisFirst { 0 } else { stores.len() };
+        stores.insert(place, redis);
+    }
+    Ok(stores)
+}
+
+/// Redis itself, when documents are there.
+///
+/// # Errors
+/// When the address of Redis cannot be used.
+pub(crate) fn redis_documents(
+    storage: &Storage,
+    world: &World,
 ) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
-    let Some(host) = &storage.php else { return Ok(None) };
-    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(Some(Arc::new(PhpStore::new(host.clone(), http))))
+    let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) else { return Ok(None) };
+    let writer = format!("{}/{}", host_name(), std::process::id());
+    let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
+    let redis = RedisStore::new(settings, world.clone())
+        .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
+    Ok(Some(Arc::new(redis)))
+}
+
+/// Redis and the PHP host as one store, or those of them that are configured; no files.
+///
+/// # Errors
+/// See [`remote_documents`].
+pub(crate) fn shared_documents(
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+    let stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
+    Ok(chained(stores, storage, env, world, journal))
+}
+
+fn chained(
+    mut stores: Vec<Arc<dyn DocumentStore>>,
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Option<Arc<dyn DocumentStore>> {
+    if stores.is_empty() {
+        return None;
+    }
+    let authority = stores.remove(0);
+    let notes = storage.data_dir.join("config-store");
+    let deps = ChainDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
+    Some(Arc::new(ChainStore::new(authority, stores, deps)))
 }
 
 /// What serves the documents to those who have `CONFIG_API_TOKEN`, if there is one.
@@ -133,15 +198,17 @@ impl LinkStore for NoWorker {
 
 /// `<host>/<pid>/<start id>`: unique over restarts, and readable.
 fn worker_name(settings: &Settings, world: &World) -> String {
-    let host = settings.worker_name.clone().unwrap_or_else(|| {
-        std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .map(|name| name.trim().to_owned())
-            .ok()
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| "worker".to_owned())
-    });
+    let host = settings.worker_name.clone().unwrap_or_else(host_name);
     let start = world.ids.next().simple().to_string();
     // The last digits of a version 7 id are its random part.
     let start = start.get(start.len().saturating_sub(8)..).unwrap_or_default();
     format!("{host}/{}/{start}", std::process::id())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "worker".to_owned())
 }

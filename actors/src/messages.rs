@@ -20,6 +20,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::config::store::StoreHealth;
 use crate::kernel::journal::Fence;
 use crate::mail::life::Location;
 use crate::mail::policy::Policy;
@@ -199,6 +200,10 @@ pub struct ConfigStatus {
     pub version: u64,
     /// One entry per document.
     pub documents: Vec<DocumentStatus>,
+    /// How many workers tell each other what they run; 0 = they cannot.
+    pub workers: usize,
+    /// How the back ends are, the authority first.
+    pub stores: Vec<StoreHealth>,
 }
 
 /// How one document is.
@@ -212,6 +217,12 @@ pub struct DocumentStatus {
     pub problems: Vec<String>,
     /// When it was last read anew.
     pub loaded_at: Option<DateTime<Utc>>,
+    /// SHA-256 of the canonical JSON of the one in force here; empty = none.
+    pub hash: String,
+    /// How many workers have the stored one in force.
+    pub running: usize,
+    /// What the others do, each naming the worker.
+    pub remarks: Vec<String>,
 }
 
 #[cfg(test)]

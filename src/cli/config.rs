@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use render_signal_actors::config::documents::Key;
 
 use super::JournalArgs;
@@ -18,6 +18,7 @@ Examples:
   render-signal config history webhook_config            who changed what, and when
   render-signal config diff webhook_config 3             version 3 and what is stored now
   render-signal config restore webhook_config 3
+  render-signal config resolve webhook_config --keep authority
   render-signal config migrate --dry-run                 files of CONFIG_DIR into Redis
   render-signal config check --keys processing_prefs --raw
 
@@ -71,6 +72,8 @@ pub(crate) enum ConfigCommand {
     Diff(DiffArgs),
     /// Write an earlier version of a document as a new one
     Restore(RestoreArgs),
+    /// Decide between two versions that were made while a store did not answer
+    Resolve(ResolveArgs),
     /// Write the documents of files into Redis
     #[command(after_long_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
@@ -161,6 +164,28 @@ pub(crate) struct RestoreArgs {
     pub(crate) version: u64,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `config resolve`.
+#[derive(Debug, Args)]
+pub(crate) struct ResolveArgs {
+    /// Which document
+    #[arg(value_name = "KEY", value_parser = key())]
+    pub(crate) key: Key,
+    /// The version that is to be in force; the other one stays in the history
+    #[arg(long, value_enum, value_name = "SIDE")]
+    pub(crate) keep: Side,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// A side of a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Side {
+    /// What the store holds that has the last word
+    Authority,
+    /// What was changed elsewhere while it did not answer
+    Pending,
 }
 
 /// Arguments of `config migrate`.

@@ -1,12 +1,13 @@
 //! `doctor`: checks everything that is configured and reaches every server, without
 //! sending, marking or changing anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use render_signal_actors::config::book::Book;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
-use render_signal_actors::egress::{ClientOptions, EgressPolicy, reach};
+use render_signal_actors::egress::{ClientOptions, reach};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::policy::Policy;
@@ -118,8 +119,8 @@ async fn checks() -> Vec<Check> {
     let past = look_at_journal(&storage, &world, &mut checks).await;
     if let Ok(defaults) = defaults_from_env(commands::environment) {
         let past: Option<&dyn Journal> = past.as_deref();
-        let egress = EgressPolicy::new(defaults.egress_allow.clone());
-        let Ok(store) = wiring::documents(&storage, &egress) else { return checks };
+        let defaults = Arc::new(defaults);
+        let Ok(store) = wiring::documents(&storage, &defaults, &world, None) else { return checks };
         let book = load(store.as_ref(), &defaults, past, world.now()).await;
         documents(&book, &storage, &mut checks);
         let policy = book.policy(&defaults, 1);
@@ -166,7 +167,7 @@ async fn look_at_journal(
     storage: &Storage,
     world: &World,
     checks: &mut Vec<Check>,
-) -> Option<std::sync::Arc<dyn Journal>> {
+) -> Option<Arc<dyn Journal>> {
     let place = &storage.journal;
     if let Some(why) = storage.refusal() {
         checks.push(Check::fail("journal", why, "attach a disk", Exit::Journal));

@@ -8,7 +8,6 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::file::FileStore;
-use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::explain::{Explanation, explain};
@@ -51,7 +50,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The policy of the given folder, or the one a server would have in force now.
 async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
-    let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
+    let defaults = Arc::new(defaults_from_env(commands::environment).map_err(commands::malformed)?);
     let (store, past): (Arc<dyn DocumentStore>, _) = match &args.config {
         Some(folder) if !folder.is_dir() => {
             return Err(Failure::found(format!("{} is no folder", folder.display())));
@@ -65,7 +64,7 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
             } else {
                 Some(journal::open_to_look(&storage.journal, world).await?)
             };
-            (wiring::documents(&storage, &EgressPolicy::new(defaults.egress_allow.clone()))?, past)
+            (wiring::documents(&storage, &defaults, world, None)?, past)
         }
     };
     let past: Option<&dyn Journal> = past.as_deref();

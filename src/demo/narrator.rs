@@ -399,6 +399,7 @@ mod tests {
                     origin: origin.into(),
                     fields: vec!["webhook_time_start".into()],
                     body_key: String::new(),
+                    change: String::new(),
                 }),
             )
         };

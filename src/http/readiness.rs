@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use render_signal_actors::config::documents::Key;
 use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, WebhookStatus};
 use serde::Serialize;
@@ -173,18 +174,44 @@ fn lease(status: &LockStatus) -> Check {
 }
 
 fn config(status: &ConfigStatus) -> Check {
-    let problems: Vec<String> = status
+    let mut remarks: Vec<String> = status
         .documents
         .iter()
         .flat_map(|document| {
-            document.problems.iter().map(move |problem| format!("{}: {problem}", document.key))
+            let said = document.problems.iter().chain(&document.remarks);
+            said.map(move |said| format!("{}: {said}", document.key))
         })
         .collect();
-    let detail = json!({"version": status.version, "documents": status.documents});
-    if problems.is_empty() {
-        check(State::Ok, "every document is valid or absent", detail)
+    for store in &status.stores {
+        if let Some(trouble) = &store.trouble {
+            remarks.push(format!("{} does not answer: {trouble}", store.store));
+        }
+        let keys = |keys: &[Key]| keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+        if !store.pending.is_empty() {
+            remarks.push(format!("{} must still be given {}", store.store, keys(&store.pending)));
+        }
+        if !store.conflicts.is_empty() {
+            remarks.push(format!("two changes wait for a decision: {}", keys(&store.conflicts)));
+        }
+    }
+    let running = status.documents.iter().map(|document| document.running).min().unwrap_or_default();
+    let workers = match status.workers {
+        0 => String::new(),
+        all => format!("{running} of {all} workers run the stored documents"),
+    };
+    let detail = json!({
+        "version": status.version,
+        "workers": status.workers,
+        "documents": status.documents,
+        "stores": status.stores,
+    });
+    if remarks.is_empty() {
+        let message = [String::from("every document is valid or absent"), workers];
+        let message: Vec<String> = message.into_iter().filter(|part| !part.is_empty()).collect();
+        check(State::Ok, message.join("; "), detail)
     } else {
-        check(State::Warn, problems.join("; "), detail)
+        remarks.extend(Some(workers).filter(|workers| !workers.is_empty()));
+        check(State::Warn, remarks.join("; "), detail)
     }
 }
 
@@ -220,6 +247,7 @@ fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
 
 #[cfg(test)]
 mod tests {
+    use render_signal_actors::config::store::StoreHealth;
     use render_signal_actors::messages::{DocumentStatus, TargetStatus};
 
     use super::*;
@@ -279,7 +307,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 9] = [
+        let cases: [(&str, Harm, &str); 11] = [
             (
                 "deliveries",
                 |f| {
@@ -309,11 +337,41 @@ mod tests {
                         key: "webhook_config".into(),
                         state: "invalid".into(),
                         problems: vec!["webhook_url must start with https://".into()],
-                        loaded_at: None,
+                        ..DocumentStatus::default()
                     };
-                    f.config = Ok(ConfigStatus { version: 2, documents: vec![document] });
+                    f.config =
+                        Ok(ConfigStatus { version: 2, documents: vec![document], ..ConfigStatus::default() });
                 },
                 "webhook_config: webhook_url",
+            ),
+            (
+                "config",
+                |f| {
+                    let document = DocumentStatus {
+                        key: "webhook_config".into(),
+                        running: 2,
+                        remarks: vec!["b keeps the version before: webhook_url".into()],
+                        ..DocumentStatus::default()
+                    };
+                    f.config =
+                        Ok(ConfigStatus { workers: 3, documents: vec![document], ..ConfigStatus::default() });
+                },
+                "b keeps the version before: webhook_url; 2 of 3 workers",
+            ),
+            (
+                "config",
+                |f| {
+                    let store = StoreHealth {
+                        store: "redis",
+                        authority: true,
+                        since: None,
+                        trouble: Some("connection refused".into()),
+                        pending: vec![Key::WebhookConfig],
+                        conflicts: Vec::new(),
+                    };
+                    f.config = Ok(ConfigStatus { stores: vec![store], ..ConfigStatus::default() });
+                },
+                "connection refused; redis must still be given webhook_config",
             ),
             (
                 "lease",

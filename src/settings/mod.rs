@@ -81,6 +81,15 @@ pub(crate) enum MailSource {
     Maildir(PathBuf),
 }
 
+/// Which store of configuration documents comes first; files always come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreOrder {
+    /// Redis, then the PHP host.
+    RedisFirst,
+    /// The PHP host, then Redis.
+    PhpFirst,
+}
+
 /// Where things are kept. Commands that only look into the journal need no more than this.
 #[derive(Debug, Clone)]
 pub(crate) struct Storage {
@@ -88,7 +97,13 @@ pub(crate) struct Storage {
     pub(crate) data_dir: PathBuf,
     /// `CONFIG_DIR`.
     pub(crate) config_dir: PathBuf,
-    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = documents are files only.
+    /// `CONFIG_STORE_MODE`.
+    pub(crate) store_order: StoreOrder,
+    /// `REDIS_URL`; may hold a password.
+    pub(crate) redis_url: Option<SecretString>,
+    /// `CONFIG_STORE_REDIS_PREFIX`; `None` = `CONFIG_STORE_DISABLE_REDIS`, documents are not in Redis.
+    pub(crate) redis_documents: Option<String>,
+    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = not on a PHP host.
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
@@ -414,6 +429,10 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
     let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
+        store_order: store_order(reader),
+        redis_url: redis_url(reader),
+        redis_documents: (!reader.switch(&vars::CONFIG_STORE_DISABLE_REDIS))
+            .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
         php: php_host(reader),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
@@ -423,6 +442,37 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
         journal,
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
+    }
+}
+
+fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let url = reader.text(&vars::REDIS_URL);
+    if url.is_empty() {
+        return None;
+    }
+    // The address is not repeated: it may hold a password.
+    match JournalPlace::from_url(&url) {
+        Ok(JournalPlace::Redis(url)) => return Some(url),
+        Ok(JournalPlace::File(_)) => {
+            reader
+                .wrong(&vars::REDIS_URL, "is no address of a Redis server; redis://HOST or rediss://HOST is");
+        }
+        Err(problem) => reader.wrong(&vars::REDIS_URL, problem),
+    }
+    None
+}
+
+/// What is not known is the default, as in the reference system.
+fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
+    match reader.text(&vars::CONFIG_STORE_MODE).as_str() {
+        "php_first" => StoreOrder::PhpFirst,
+        "redis_first" => StoreOrder::RedisFirst,
+        other => {
+            reader.warnings.push(format!(
+                "CONFIG_STORE_MODE: {other:?} is neither redis_first nor php_first, redis_first is used"
+            ));
+            StoreOrder::RedisFirst
+        }
     }
 }
 

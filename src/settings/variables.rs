@@ -165,8 +165,12 @@ variables! {
     // Where things are kept.
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
+    REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS) that keeps the configuration documents, for all workers";
+    CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
+    CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
     CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php, and of the one that this program serves; without it, ours is not served";
+    CONFIG_STORE_MODE: Text, Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
@@ -196,10 +200,6 @@ variables! {
     MAKE_API_HOST: Text, NoEffect, "eu1.make.com", "Make.com API";
     MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
     MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
-    REDIS_URL: Secret, NoEffect, "redis://…", "configuration store and journal in Redis";
-    CONFIG_STORE_MODE: Text, NoEffect, "redis_first", "order of the configuration stores";
-    CONFIG_STORE_REDIS_PREFIX: Text, NoEffect, "r:ss:config:", "keys of the configuration in Redis";
-    CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), NoEffect, "false", "configuration not from Redis";
     MAGIC_LINK_TTL_SECONDS: Int(0, MANY), NoEffect, "900", "life of a sign-in link";
     WEBHOOK_LINKS_FILE: Path, NoEffect, "deployment/data/webhook_links.json", "list of copied files";
     R2_LINKS_MAX_ENTRIES: Int(0, MANY), NoEffect, "1000", "length of the list of copied files";

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::documents::{Documents, Key, Problem};
 use super::policy::{self, EnvDefaults};
-use super::store::{Read, StoreError};
+use super::store::{AckState, Read, StoreError};
 use crate::mail::policy::Policy;
 use crate::messages::DocumentStatus;
 
@@ -38,6 +38,8 @@ pub enum Taken {
     Refused,
     /// It is in force now (or its removal is).
     Applied,
+    /// The store has lost it; what was in force stays.
+    Lost,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -51,6 +53,8 @@ struct Entry {
     suspect_since: Option<DateTime<Utc>>,
     /// Hash of the text that was last read to the end.
     last_text: Option<String>,
+    /// As [`InForce::hash`], of the document that was last read; empty = absent, or no JSON.
+    stored: String,
     loaded_at: Option<DateTime<Utc>>,
 }
 
@@ -71,6 +75,7 @@ impl Book {
         now: DateTime<Utc>,
     ) -> Taken {
         match read {
+            Err(StoreError::Lost(_)) if self.in_force(key).is_some() => Taken::Lost,
             Err(error) => self.suspect(key, Problem::new("document", error.to_string()), now),
             Ok(Read::Absent) => self.take_absence(key, env, now),
             Ok(Read::Found { text, .. }) => {
@@ -133,6 +138,22 @@ impl Book {
         self.entries.get(&key).is_some_and(|entry| !entry.refused.is_empty())
     }
 
+    /// As [`InForce::hash`], of the stored document, which may be refused; empty = absent.
+    #[must_use]
+    pub fn stored_hash(&self, key: Key) -> Option<&str> {
+        self.entries.get(&key).map(|entry| entry.stored.as_str())
+    }
+
+    /// What to tell the other workers.
+    #[must_use]
+    pub fn states(&self) -> BTreeMap<Key, AckState> {
+        let state = |key| AckState {
+            hash: self.in_force(key).map(|document| document.hash.clone()).unwrap_or_default(),
+            refused: self.is_refused(key).then(|| self.problems(key).join("; ")),
+        };
+        Key::ALL.into_iter().map(|key| (key, state(key))).collect()
+    }
+
     /// What is wrong with a document, in plain words.
     #[must_use]
     pub fn problems(&self, key: Key) -> Vec<String> {
@@ -163,6 +184,8 @@ impl Book {
                 .to_owned(),
                 problems: self.problems(*key),
                 loaded_at: self.entries.get(key).and_then(|entry| entry.loaded_at),
+                hash: self.in_force(*key).map(|document| document.hash.clone()).unwrap_or_default(),
+                ..DocumentStatus::default()
             })
             .collect()
     }
@@ -195,6 +218,7 @@ impl Book {
         entry.suspect_since = None;
         entry.refused = vec![problem];
         entry.last_text = None;
+        entry.stored.clear();
         entry.loaded_at = Some(now);
         Taken::Refused
     }
@@ -209,7 +233,9 @@ impl Book {
         now: DateTime<Utc>,
     ) -> Taken {
         let put = self.documents.put(key, Some(value), env);
+        let hash = canonical_hash(value);
         let entry = self.entries.entry(key).or_default();
+        entry.stored.clone_from(&hash);
         entry.suspect_since = None;
         entry.last_text = Some(text_hash);
         entry.loaded_at = Some(now);
@@ -221,7 +247,6 @@ impl Book {
             Ok(disabled) => {
                 entry.disabled = disabled;
                 entry.refused.clear();
-                let hash = canonical_hash(value);
                 let same = entry.in_force.as_ref().is_some_and(|before| before.hash == hash);
                 entry.in_force = Some(InForce { text, hash });
                 if same { Taken::Unchanged } else { Taken::Applied }

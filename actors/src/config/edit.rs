@@ -20,7 +20,8 @@ use serde_json::{Map, Value};
 use super::book::{InForce, canonical_hash};
 use super::diff::is_mask;
 use super::documents::{Documents, Key, Problem};
-use super::history;
+use super::follow;
+use super::history::{self, LastRecorded};
 use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
@@ -360,20 +361,34 @@ impl Editor {
         let (Some(document), Some(journal)) = (document, self.journal.as_deref()) else {
             return (text, None);
         };
-        let in_force = InForce { hash: canonical_hash(&document), text: text.clone() };
-        let recorded =
-            history::record(journal, &self.world, change.key, Some(&in_force), &change.origin).await;
-        let last = match recorded {
-            Ok(_) => history::last(journal, change.key).await,
-            Err(error) => Err(error),
-        };
-        match last {
-            Ok(last) => (text, last.filter(|last| last.hash == in_force.hash).map(|last| last.version)),
+        let hash = canonical_hash(&document);
+        match self.record_in(journal, change, InForce { hash: hash.clone(), text: text.clone() }).await {
+            Ok(last) => (text, last.filter(|last| last.hash == hash).map(|last| last.version)),
             Err(error) => {
                 tracing::warn!(key = %change.key, error, "the change is stored but not yet in the journal");
                 (text, None)
             }
         }
+    }
+
+    /// Follows the store's own list of changes, or records the change where there is none.
+    async fn record_in(
+        &self,
+        journal: &dyn Journal,
+        change: &Change,
+        in_force: InForce,
+    ) -> Result<Option<LastRecorded>, String> {
+        let key = change.key;
+        match self.store.changes(None).await {
+            Ok(Some(changes)) if changes.held.contains(&key) => {
+                let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
+                follow::follow(journal, &self.world, &self.env, &listed).await?;
+            }
+            Ok(_) | Err(_) => {
+                history::record(journal, &self.world, key, Some(&in_force), &change.origin).await?;
+            }
+        }
+        history::last(journal, key).await
     }
 }
 

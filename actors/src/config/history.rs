@@ -42,6 +42,8 @@ pub struct Version {
     pub fields: Vec<String>,
     /// The document was removed.
     pub removed: bool,
+    /// It lost against another version, and was never in force.
+    pub lost: bool,
     /// SHA-256 of its canonical JSON; empty when it was removed.
     pub hash: String,
     /// Key of its copy; empty when it was removed.
@@ -59,16 +61,28 @@ pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<Version>, S
     events
         .iter()
         .map(|event| {
-            let ConfigEvent::Changed(changed) =
-                ConfigEvent::from_recorded(event).map_err(|error| error.to_string())?;
-            Ok(Version {
-                version: event.version,
-                at: event.at,
-                origin: changed.origin,
-                fields: changed.fields,
-                removed: changed.hash.is_empty(),
-                hash: changed.hash,
-                body_key: changed.body_key,
+            let (version, at) = (event.version, event.at);
+            Ok(match ConfigEvent::from_recorded(event).map_err(|error| error.to_string())? {
+                ConfigEvent::Changed(changed) => Version {
+                    version,
+                    at,
+                    origin: changed.origin,
+                    fields: changed.fields,
+                    removed: changed.hash.is_empty(),
+                    lost: false,
+                    hash: changed.hash,
+                    body_key: changed.body_key,
+                },
+                ConfigEvent::Conflicted(lost) => Version {
+                    version,
+                    at,
+                    origin: lost.origin,
+                    fields: lost.fields,
+                    removed: false,
+                    lost: true,
+                    hash: lost.hash,
+                    body_key: lost.body_key,
+                },
             })
         })
         .collect()
@@ -129,8 +143,19 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     let events =
         journal.read_stream(&config_stream(key.as_str()), 0).await.map_err(|error| error.to_string())?;
     let Some(newest) = events.last() else { return Ok(None) };
-    let ConfigEvent::Changed(changed) =
-        ConfigEvent::from_recorded(newest).map_err(|error| error.to_string())?;
+    let mut changed = None;
+    for event in events.iter().rev() {
+        // A version that lost was never the newest.
+        if let ConfigEvent::Changed(found) =
+            ConfigEvent::from_recorded(event).map_err(|error| error.to_string())?
+        {
+            changed = Some(found);
+            break;
+        }
+    }
+    let Some(changed) = changed else {
+        return Ok(Some(LastRecorded { version: newest.version, hash: String::new(), text: None }));
+    };
     let text = text_of(journal, &changed.body_key).await?;
     Ok(Some(LastRecorded { version: newest.version, hash: changed.hash, text }))
 }
@@ -154,7 +179,7 @@ pub async fn record(
         if last.as_ref().map_or("", |last| last.hash.as_str()) == hash {
             return Ok(false);
         }
-        let commit = commit(world, key, in_force, last.as_ref(), origin)?;
+        let commit = commit(world, key, in_force, last.as_ref(), origin, "")?;
         match journal.append(commit).await {
             Ok(_) => return Ok(true),
             // Decide again: what was written in between may be this very document.
@@ -165,12 +190,14 @@ pub async fn record(
     Err(refused)
 }
 
-fn commit(
+/// The commit of a change; `change` is its place in the list of a store, if it has one.
+pub(super) fn commit(
     world: &World,
     key: Key,
     in_force: Option<&InForce>,
     last: Option<&LastRecorded>,
     origin: &str,
+    change: &str,
 ) -> Result<Commit, String> {
     let before = last.map_or(0, |last| last.version);
     let copy = in_force.map(|document| Body {
@@ -188,6 +215,7 @@ fn commit(
             in_force.map(|document| document.text.as_str()),
         ),
         body_key: copy.as_ref().map(|copy| copy.key.clone()).unwrap_or_default(),
+        change: change.to_owned(),
     });
     let event = event.to_new(world.ids.next()).map_err(|error| error.to_string())?;
     Ok(Commit {
@@ -203,7 +231,7 @@ fn commit(
 }
 
 /// Any earlier configuration can be shown: its copy is never dropped.
-fn for_ever() -> DateTime<Utc> {
+pub(super) fn for_ever() -> DateTime<Utc> {
     NaiveDate::from_ymd_opt(9999, 12, 31)
         .and_then(|day| day.and_hms_opt(0, 0, 0))
         .map_or(DateTime::<Utc>::MAX_UTC, |at| at.and_utc())

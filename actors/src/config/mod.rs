@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! store ─read─▶ Book (what is in force) ─build─▶ Policy ─▶ PolicyCell + PolicyChanged
-//!                                       └─▶ config.changed, with a copy of the document
+//!   │                                   └─▶ what this worker runs, told to the others
+//!   └─changes─▶ config.changed, with a copy of the document
 //! ```
 //!
 //! * [`documents`]: what is stored, and what it means.
@@ -10,13 +11,19 @@
 //! * [`book`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
 //! * [`edit`]: the one door for changes.
-//! * [`history`]: every change is an event; [`diff`] shows what two versions differ in.
+//! * [`history`]: every change is an event; [`follow`]: so are those of a store's own list;
+//!   [`diff`] shows what two versions differ in.
+//! * [`conflict`]: and so is a change that lost against another.
+//! * `agreement`: do the workers run the same; pure.
 //! * [`load`]: everything read once, without an actor.
 
+mod agreement;
 pub mod book;
+pub mod conflict;
 pub mod diff;
 pub mod documents;
 pub mod edit;
+pub mod follow;
 pub mod history;
 pub mod load;
 pub mod policy;
@@ -29,14 +36,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, Supervised};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::book::{Book, GRACE, InForce, Taken};
 use self::documents::Key;
 use self::policy::EnvDefaults;
-use self::store::{DocumentStore, Read, StoreError};
+use self::store::{Ack, ChangeId, DocumentStore, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
@@ -52,6 +59,9 @@ const READ_AGAIN: Duration = Duration::from_secs(5);
 
 /// How long the effect tasks wait for their own actor.
 const OWN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a question about the configuration waits for what the other workers said.
+const OTHERS_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// Pauses before a change is offered to a failing journal again.
 const RECORD_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -84,18 +94,37 @@ pub struct WireConfig(pub Vec<Port<PolicyChanged>>);
 
 /// From the watcher: the documents as they were at the start.
 #[derive(Clone, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Judged")]
 struct Loaded(Book);
 
-/// From the watcher: what the store holds now. Answers whether to read again soon.
+/// From the watcher: what the store holds now.
 #[derive(Clone, Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "Judged")]
 struct Seen(Vec<(Key, Result<Read, StoreError>)>);
+
+/// What the watcher has to do about it.
+struct Judged {
+    /// Read again soon.
+    again: bool,
+    /// Put these back: the store has lost them.
+    lost: Vec<(Key, String)>,
+    /// Tell the others.
+    ack: Ack,
+}
+
+/// What the recorder has to do.
+struct Batch {
+    /// The newest change of the store's list that is in the journal.
+    followed: Option<ChangeId>,
+    /// What was seen, for stores that keep no list.
+    seen: Vec<(Key, &'static str, Option<InForce>)>,
+}
 
 /// From the recorder: it is done, except for these.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
 struct Recorded {
+    followed: Option<ChangeId>,
     failed: Vec<(Key, &'static str)>,
 }
 
@@ -106,6 +135,10 @@ pub struct ConfigActor {
     book: Book,
     /// Changes that are not in the journal yet, with their origin.
     unrecorded: BTreeMap<Key, &'static str>,
+    /// The newest change of the store's list that is in the journal.
+    followed: Option<ChangeId>,
+    /// There was another reading while the recorder was at work.
+    record_once_more: bool,
     /// Whether a recorder is at work.
     recording: watch::Sender<bool>,
     record_again: Duration,
@@ -124,6 +157,8 @@ impl ConfigActor {
             subscribers: Vec::new(),
             book: Book::default(),
             unrecorded: BTreeMap::new(),
+            followed: None,
+            record_once_more: false,
             recording: watch::Sender::new(false),
             record_again: RECORD_AGAIN.0,
             draining: false,
@@ -163,7 +198,7 @@ impl ConfigActor {
         // render_signal_config_refused{key}: 1 while the stored document is not the one in force.
         metrics::gauge!("render_signal_config_refused", "key" => key.as_str()).set(refused);
         let result = match taken {
-            Taken::Unchanged | Taken::Wait => return,
+            Taken::Unchanged | Taken::Wait | Taken::Lost => return,
             Taken::Applied => "applied",
             Taken::Refused => "refused",
         };
@@ -180,15 +215,24 @@ impl ConfigActor {
         }
     }
 
-    /// Starts a recorder, when there is something to record and none is at work.
+    /// What to tell the other workers.
+    fn ack(&self) -> Ack {
+        let (worker, at) = (self.deps.worker.clone(), self.deps.world.now());
+        Ack { worker, at, documents: self.book.states() }
+    }
+
+    /// Starts a recorder, when none is at work.
     fn record(&mut self, ctx: &mut Context<Self>) {
-        if self.unrecorded.is_empty() || *self.recording.borrow() {
+        if *self.recording.borrow() {
+            self.record_once_more = true;
             return;
         }
-        let batch: Vec<(Key, &'static str, Option<InForce>)> = std::mem::take(&mut self.unrecorded)
+        self.record_once_more = false;
+        let seen = std::mem::take(&mut self.unrecorded)
             .into_iter()
             .map(|(key, origin)| (key, origin, self.book.in_force(key).cloned()))
             .collect();
+        let batch = Batch { followed: self.followed.clone(), seen };
         self.recording.send_replace(true);
         let report = Port::new("config recorder", &ctx.address(), 1, OWN_DEADLINE);
         let task = record_all(self.deps.clone(), batch, report);
@@ -227,31 +271,87 @@ where
 async fn watch_store(deps: ConfigDeps, loaded: Port<Loaded>, seen: Port<Seen>) {
     let book =
         load::load(deps.store.as_ref(), &deps.env, Some(deps.journal.as_ref()), deps.world.now()).await;
-    until_answered(&loaded, Loaded(book)).await;
+    let judged = until_answered(&loaded, Loaded(book)).await;
+    acknowledge(&deps, &judged.ack).await;
     loop {
         // Whichever comes first: a hint may be lost.
         drop(tokio::time::timeout(READ_AGAIN, deps.store.changed()).await);
-        while until_answered(&seen, Seen(load::read_all(deps.store.as_ref()).await)).await {
+        loop {
+            let readings = load::read_all(deps.store.as_ref()).await;
+            let reached =
+                !readings.iter().any(|(_, read)| matches!(read, Err(StoreError::Unreadable { .. })));
+            let judged = until_answered(&seen, Seen(readings)).await;
+            put_back(&deps, &judged.lost).await;
+            if reached {
+                acknowledge(&deps, &judged.ack).await;
+            }
+            if !judged.again {
+                break;
+            }
             tokio::time::sleep(GRACE).await;
         }
     }
 }
 
-async fn record_all(
-    deps: ConfigDeps,
-    batch: Vec<(Key, &'static str, Option<InForce>)>,
-    report: Port<Recorded>,
-) {
+async fn acknowledge(deps: &ConfigDeps, ack: &Ack) {
+    if let Err(error) = deps.store.acknowledge(ack).await {
+        tracing::debug!(%error, "the other workers do not know yet what this one runs");
+    }
+}
+
+/// Gives a store that was emptied the documents in force. All workers try; one succeeds.
+async fn put_back(deps: &ConfigDeps, lost: &[(Key, String)]) {
+    for (key, text) in lost {
+        match deps.store.recover(*key, text).await {
+            Ok(true) => {
+                // render_signal_config_recovered_total{key}: documents put back into a store
+                // that had lost them.
+                metrics::counter!("render_signal_config_recovered_total", "key" => key.as_str()).increment(1);
+                tracing::warn!(%key, "the store had lost this document; the one in force is put back");
+            }
+            Ok(false) => tracing::info!(%key, "the store had lost this document; another worker put it back"),
+            Err(error) => {
+                tracing::error!(%key, %error, "the store has lost this document; the one in force stays");
+            }
+        }
+    }
+}
+
+/// Follows the store's own list, or records what was seen when it keeps none.
+async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Recorded>) {
+    let (journal, world) = (deps.journal.as_ref(), &deps.world);
     let mut failed = Vec::new();
-    for (key, origin, in_force) in batch {
-        let recorded =
-            history::record(deps.journal.as_ref(), &deps.world, key, in_force.as_ref(), origin).await;
-        if let Err(error) = recorded {
+    let mut followed = batch.followed.clone();
+    let changes = deps.store.changes(batch.followed.as_ref()).await;
+    if let Ok(Some(changes)) = &changes {
+        match follow::follow(journal, world, &deps.env, &changes.listed).await {
+            Ok(()) => followed = changes.listed.last().map(|change| change.id.clone()).or(followed),
+            Err(error) => {
+                tracing::warn!(error, "changes of the configuration are not yet in the journal");
+                failed.extend(changes.listed.iter().map(|change| (change.key, "external")));
+            }
+        }
+    }
+    for (key, origin, in_force) in batch.seen {
+        let stamp = in_force.as_ref().map(|document| Stamp::of(&document.text));
+        let known = stamp.and_then(|stamp| deps.store.origin_of(key, &stamp));
+        match &changes {
+            // The list tells all there is to know of it.
+            Ok(Some(changes)) if changes.held.contains(&key) => continue,
+            // Who made it is in the list, unless that was this process.
+            Err(_) if known.is_none() => {
+                failed.push((key, origin));
+                continue;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let origin_now = known.as_deref().unwrap_or(origin);
+        if let Err(error) = history::record(journal, world, key, in_force.as_ref(), origin_now).await {
             tracing::warn!(%key, error, "a change of the configuration is in force but not yet in the journal");
             failed.push((key, origin));
         }
     }
-    until_answered(&report, Recorded { failed }).await;
+    until_answered(&report, Recorded { followed, failed }).await;
 }
 
 impl Actor for ConfigActor {
@@ -282,9 +382,9 @@ impl Handler<WireConfig> for ConfigActor {
 }
 
 impl Handler<Loaded> for ConfigActor {
-    type Result = ();
+    type Result = MessageResult<Loaded>;
 
-    fn handle(&mut self, Loaded(book): Loaded, ctx: &mut Self::Context) {
+    fn handle(&mut self, Loaded(book): Loaded, ctx: &mut Self::Context) -> Self::Result {
         self.book = book;
         for key in Key::ALL {
             if self.book.is_refused(key) {
@@ -299,15 +399,16 @@ impl Handler<Loaded> for ConfigActor {
         }
         self.publish(ctx);
         self.record(ctx);
+        MessageResult(Judged { again: false, lost: Vec::new(), ack: self.ack() })
     }
 }
 
 impl Handler<Seen> for ConfigActor {
-    type Result = bool;
+    type Result = MessageResult<Seen>;
 
-    fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> bool {
+    fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> Self::Result {
         let now = self.deps.world.now();
-        let (mut again, mut applied) = (false, false);
+        let (mut again, mut applied, mut lost) = (false, false, Vec::new());
         for (key, read) in readings {
             let taken = self.book.take(key, read, &self.deps.env, now);
             self.note(key, &taken);
@@ -316,27 +417,34 @@ impl Handler<Seen> for ConfigActor {
                 applied = true;
                 self.unrecorded.insert(key, "external");
             }
+            if taken == Taken::Lost {
+                lost.extend(self.book.in_force(key).map(|document| (key, document.text.clone())));
+            }
         }
         if applied {
             self.publish(ctx);
-            self.record(ctx);
         }
-        again
+        // Also when nothing differs: a store's list may tell of changes that are history already.
+        self.record(ctx);
+        MessageResult(Judged { again, lost, ack: self.ack() })
     }
 }
 
 impl Handler<Recorded> for ConfigActor {
     type Result = ();
 
-    fn handle(&mut self, Recorded { failed }: Recorded, ctx: &mut Self::Context) {
+    fn handle(&mut self, Recorded { followed, failed }: Recorded, ctx: &mut Self::Context) {
         self.recording.send_replace(false);
+        self.followed = followed;
         let all_well = failed.is_empty();
         for (key, origin) in failed {
             self.unrecorded.entry(key).or_insert(origin);
         }
         if all_well {
             self.record_again = RECORD_AGAIN.0;
-            self.record(ctx);
+            if self.record_once_more {
+                self.record(ctx);
+            }
         } else if !self.draining {
             let pause = self.deps.world.jitter.spread(self.record_again);
             self.record_again = self.record_again.saturating_mul(2).min(RECORD_AGAIN.1);
@@ -346,12 +454,22 @@ impl Handler<Recorded> for ConfigActor {
 }
 
 impl Handler<GetConfigStatus> for ConfigActor {
-    type Result = actix::MessageResult<GetConfigStatus>;
+    type Result = ResponseFuture<ConfigStatus>;
 
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
-        actix::MessageResult(ConfigStatus {
-            version: self.deps.policy.load().version,
-            documents: self.book.status(),
+        let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
+        let version = self.deps.policy.load().version;
+        Box::pin(async move {
+            let mut documents = book.status();
+            let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;
+            let mut acks = told.ok().and_then(Result::ok).unwrap_or_default();
+            if let Some(here) = acks.iter_mut().find(|ack| ack.worker == own.worker) {
+                *here = own;
+            } else if !acks.is_empty() {
+                acks.push(own);
+            }
+            agreement::compare(&mut documents, &book, &acks);
+            ConfigStatus { version, documents, workers: acks.len(), stores: store.health() }
         })
     }
 }
@@ -363,7 +481,9 @@ impl Handler<Drain> for ConfigActor {
         self.draining = true;
         self.watcher = None;
         let mut recording = self.recording.subscribe();
+        let (store, worker) = (Arc::clone(&self.deps.store), self.deps.worker.clone());
         Box::pin(async move {
+            store.leave(&worker).await;
             // A sender that is gone has nothing under way either.
             drop(recording.wait_for(|at_work| !at_work).await);
         })

@@ -89,7 +89,10 @@ fn summary(object: &Map<String, Value>) -> String {
 
 /// Checks and prints.
 pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
-    let store = super::remote()?;
+    let store = match super::itself(true)? {
+        Some(redis) => Some(redis),
+        None => super::itself(false)?,
+    };
     let mut all_valid = true;
     for key in SORTED.iter().copied().filter(|key| args.keys.is_empty() || args.keys.contains(key)) {
         let read = match &store {

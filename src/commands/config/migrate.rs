@@ -2,14 +2,13 @@
 //! (its section 2.6).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::Edit;
-use render_signal_actors::config::store::{DocumentStore, Read};
+use render_signal_actors::config::store::Read;
 use serde_json::{Map, Value};
 
-use super::{Documents, SORTED, not_changed, remote};
+use super::{Documents, SORTED, itself, not_changed};
 use crate::cli::config::MigrateArgs;
 use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
@@ -55,7 +54,7 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
         out.line(format!("{key}: {word} (source={})", source.display()))?;
         all_well &= written.is_some();
         if let (true, Some(written)) = (args.verify, written) {
-            let wrong = target.differs(key, &written).await;
+            let wrong = target.differs(key, &written).await?;
             all_well &= wrong.is_none();
             out.line(match wrong {
                 None => format!("{key}: VERIFY OK"),
@@ -63,8 +62,8 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
             })?;
         }
     }
-    if let Some(target) = target {
-        target.documents.close().await;
+    if let Some(documents) = target.and_then(|target| target.documents) {
+        documents.close().await;
     }
     Ok(if all_well { Exit::Ok } else { Exit::Found })
 }
@@ -100,30 +99,31 @@ fn read(path: &Path) -> Option<Value> {
 
 /// Where documents go.
 struct Target {
-    documents: Documents,
-    /// Where they are read back from.
-    remote: Option<Arc<dyn DocumentStore>>,
+    /// `None` = nowhere.
+    documents: Option<Documents>,
+    redis_only: bool,
 }
 
 impl Target {
     async fn open(args: &MigrateArgs) -> Result<Self, Failure> {
-        let remote = if args.require_redis { None } else { remote()? };
-        let mut documents = Documents::change(&args.journal).await?;
-        if let Some(remote) = &remote {
-            documents.store = Arc::clone(remote);
-        }
-        Ok(Self { documents, remote })
+        let redis_only = args.require_redis;
+        Ok(Self { documents: Documents::shared(&args.journal, redis_only).await?, redis_only })
     }
 
     /// Writes a document as it is. Returns what is stored then; why not goes to standard error.
     async fn write(&self, key: Key, document: Value) -> Option<Value> {
-        if self.remote.is_none() {
+        let Some(documents) = &self.documents else {
             complain(&format!("{key}: there is nowhere to write it: set REDIS_URL"));
             return None;
-        }
+        };
         let edit = Edit::replace(key, document, ORIGIN).keeping_time();
-        match self.documents.editor().apply(&edit).await {
-            Ok(saved) => serde_json::from_str(&saved.text).ok(),
+        match documents.editor().apply(&edit).await {
+            Ok(saved) => {
+                if let Some(why) = saved.degraded {
+                    complain(&format!("{key} is in {} only: {why}", saved.stored_in));
+                }
+                serde_json::from_str(&saved.text).ok()
+            }
             Err(error) => {
                 complain(&not_changed(key.as_str(), error).to_string());
                 None
@@ -131,13 +131,10 @@ impl Target {
         }
     }
 
-    /// What is wrong with what is read back.
-    async fn differs(&self, key: Key, written: &Value) -> Option<&'static str> {
-        let read = match &self.remote {
-            Some(remote) => remote.read(key).await,
-            None => return Some(NOT_THERE),
-        };
-        match read {
+    /// What is wrong with what the store itself says, asked anew.
+    async fn differs(&self, key: Key, written: &Value) -> Result<Option<&'static str>, Failure> {
+        let Some(store) = itself(self.redis_only)? else { return Ok(Some(NOT_THERE)) };
+        Ok(match store.read(key).await {
             Ok(Read::Found { text, .. }) => {
                 let same = serde_json::from_str::<Value>(&text).is_ok_and(|found| found == *written);
                 (!same).then_some("read back something else")
@@ -147,6 +144,6 @@ impl Target {
                 complain(&error.to_string());
                 Some(NOT_THERE)
             }
-        }
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod migrate;
+mod resolve;
 mod set;
 mod show;
 mod versions;
@@ -31,6 +32,7 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
         ConfigCommand::History(args) => versions::history(&args, out).await,
         ConfigCommand::Diff(args) => versions::diff(&args, out).await,
         ConfigCommand::Restore(args) => versions::restore(&args, out).await,
+        ConfigCommand::Resolve(args) => resolve::run(&args, out).await,
         ConfigCommand::Migrate(args) => migrate::run(&args, out).await,
         ConfigCommand::Check(args) => check::run(&args, out).await,
     }
@@ -65,26 +67,32 @@ impl Documents {
         } else {
             Some(journal::open_to_look(&place, &world).await?)
         };
-        Self::over(journal, world)
+        let (storage, defaults) = environment()?;
+        let store = wiring::documents(&storage, &defaults, &world, None)?;
+        Ok(Self { store, defaults, journal, world })
     }
 
     /// To change documents; the change goes into the journal if there is one.
     async fn change(args: &JournalArgs) -> Result<Self, Failure> {
-        let place = commands::place(args)?;
         let world = World::real();
-        let journal = if journal::is_missing(&place) {
-            None
-        } else {
-            Some(journal::open(&place, &world).await? as Arc<dyn Journal>)
-        };
-        Self::over(journal, world)
+        let journal = to_write(args, &world).await?;
+        let (storage, defaults) = environment()?;
+        let store = wiring::documents(&storage, &defaults, &world, journal.clone())?;
+        Ok(Self { store, defaults, journal, world })
     }
 
-    fn over(journal: Option<Arc<dyn Journal>>, world: World) -> Result<Self, Failure> {
-        let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
-        let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
-        let store = wiring::documents(&storage, &EgressPolicy::new(defaults.egress_allow.clone()))?;
-        Ok(Self { store, defaults: Arc::new(defaults), journal, world })
+    /// To change documents in Redis and on the PHP host, or in Redis alone; `None` = neither
+    /// is configured.
+    async fn shared(args: &JournalArgs, redis_only: bool) -> Result<Option<Self>, Failure> {
+        let world = World::real();
+        let (storage, defaults) = environment()?;
+        let journal = to_write(args, &world).await?;
+        let store = if redis_only {
+            wiring::redis_documents(&storage, &world)?
+        } else {
+            wiring::shared_documents(&storage, &defaults, &world, journal.clone())?
+        };
+        Ok(store.map(|store| Self { store, defaults, journal, world }))
     }
 
     /// The history, which has to be there.
@@ -114,11 +122,30 @@ impl Documents {
     }
 }
 
-/// The stores that the documents are migrated to: Redis or the PHP host, never files.
-fn remote() -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+fn environment() -> Result<(Storage, Arc<EnvDefaults>), Failure> {
     let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
     let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
-    wiring::remote_documents(&storage, &EgressPolicy::new(defaults.egress_allow))
+    Ok((storage, Arc::new(defaults)))
+}
+
+async fn to_write(args: &JournalArgs, world: &World) -> Result<Option<Arc<dyn Journal>>, Failure> {
+    let place = commands::place(args)?;
+    if journal::is_missing(&place) {
+        return Ok(None);
+    }
+    Ok(Some(journal::open(&place, world).await?))
+}
+
+/// The first shared store itself, with nothing behind it and nothing remembered: Redis or the
+/// PHP host. `None` = neither is configured.
+fn itself(redis_only: bool) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+    let (storage, defaults) = environment()?;
+    let world = World::real();
+    if redis_only {
+        return wiring::redis_documents(&storage, &world);
+    }
+    let egress = EgressPolicy::new(defaults.egress_allow.clone());
+    Ok(wiring::remote_documents(&storage, &egress, &world)?.into_iter().next())
 }
 
 /// An edit that was not made: exit code 1, with everything that is wrong.

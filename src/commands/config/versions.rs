@@ -27,19 +27,21 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
         return Ok(Exit::Ok);
     }
     for version in &versions {
-        let what = if version.removed {
+        let what = if version.lost {
+            out.styled(Style::Warn, &format!("in conflict, never in force: {}", version.fields.join(", ")))
+        } else if version.removed {
             out.styled(Style::Warn, "removed")
         } else if version.fields.is_empty() {
             "–".to_owned()
         } else {
-            version.fields.join(", ")
+            fit(&version.fields.join(", "), VALUE)
         };
         out.line(format!(
             "{}  {}  {:<10} {}",
             out.styled(Style::Bold, &format!("{:>5}", version.version)),
             out.styled(Style::Dim, &version.at.to_rfc3339_opts(SecondsFormat::Millis, true)),
             version.origin,
-            fit(&what, VALUE),
+            what,
         ))?;
     }
     if versions.is_empty() {

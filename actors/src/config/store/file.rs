@@ -5,7 +5,7 @@
 //! which cost microseconds, so they are made in place and not on a thread of their own).
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
+use super::metrics::timed;
 use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 
@@ -23,6 +25,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Larger documents are refused: something else lies at the path.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
+/// How long somebody else may have a file locked: two answers of the slowest store.
+const LOCKED_FOR: Duration = Duration::from_secs(20);
+
+/// Between two looks at a lock.
+const LOCK_AGAIN: Duration = Duration::from_millis(5);
+
 /// See the module page.
 #[derive(Debug)]
 pub struct FileStore {
@@ -30,14 +38,12 @@ pub struct FileStore {
     magic_links: PathBuf,
     /// What each file looked like just before it was last read.
     seen: Mutex<HashMap<Key, Option<Fingerprint>>>,
-    /// One writer at a time, so that nobody writes between the check and the rename.
-    writing: tokio::sync::Mutex<()>,
 }
 
 /// Enough of a file's metadata to notice any write: an editor that keeps the length and
 /// sets the modification time back still changes the inode or its change time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fingerprint {
+pub(super) struct Fingerprint {
     inode: u64,
     len: u64,
     modified: (i64, i64),
@@ -58,7 +64,7 @@ impl FileStore {
                 "this file has no effect: the delivery window is in webhook_config"
             );
         }
-        Self { dir, magic_links, seen: Mutex::default(), writing: tokio::sync::Mutex::default() }
+        Self { dir, magic_links, seen: Mutex::default() }
     }
 
     /// Where a document lies.
@@ -80,13 +86,20 @@ impl FileStore {
         })
     }
 
+    /// Whether a file looks otherwise than when it was last read or this was last asked:
+    /// who does not care for a document is not told of its change again and again.
     fn differs(&self) -> bool {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        Key::ALL.iter().any(|key| seen.get(key) != Some(&fingerprint(&self.path(*key))))
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut differs = false;
+        for key in Key::ALL {
+            let now = fingerprint(&self.path(key));
+            differs |= seen.insert(key, now) != Some(now);
+        }
+        differs
     }
 }
 
-fn fingerprint(path: &Path) -> Option<Fingerprint> {
+pub(super) fn fingerprint(path: &Path) -> Option<Fingerprint> {
     let metadata = fs::metadata(path).ok()?;
     Some(Fingerprint {
         inode: metadata.ino(),
@@ -96,7 +109,7 @@ fn fingerprint(path: &Path) -> Option<Fingerprint> {
     })
 }
 
-fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     let unreadable = |why: String| StoreError::Unreadable { what: path.display().to_string(), why };
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() > LARGEST => {
@@ -113,9 +126,37 @@ fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     }
 }
 
+/// One writer of a folder at a time, in this process or another, so that nobody of us
+/// writes between the check and the rename. The folder is made when it is missing.
+async fn alone(path: &Path) -> io::Result<File> {
+    let dir = folder(path);
+    fs::create_dir_all(dir)?;
+    locked(File::open(dir)?).await
+}
+
+/// Waits until nobody else has the file or folder locked, and locks it until it is closed.
+pub(super) async fn locked(file: File) -> io::Result<File> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if began.elapsed() > LOCKED_FOR => {
+                return Err(io::Error::other("another process has it locked for too long"));
+            }
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_AGAIN).await,
+        }
+    }
+}
+
+/// Where a file lies.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
 /// Writes beside the file and renames: a reader sees the old document or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let dir = folder(path);
     fs::create_dir_all(dir)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
@@ -137,7 +178,7 @@ impl DocumentStore for FileStore {
     }
 
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
-        self.read_now(key)
+        timed(self.name(), "read", async { self.read_now(key) }).await
     }
 
     async fn changed(&self) {
@@ -152,7 +193,7 @@ impl DocumentStore for FileStore {
         let unwritable = |why: String| StoreError::Unwritable { what: path.display().to_string(), why };
         let text =
             serde_json::to_string_pretty(&change.value).map_err(|error| unwritable(error.to_string()))?;
-        let _writing = self.writing.lock().await;
+        let _writing = alone(&path).await.map_err(|error| unwritable(error.to_string()))?;
         let as_believed = match (read_text(&path)?, &change.expected) {
             (None, Expect::Absent) => true,
             (Some(present), Expect::Stamp(believed)) => Stamp::of(&present) == *believed,
@@ -161,7 +202,8 @@ impl DocumentStore for FileStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        replace(&path, &text).map_err(|error| unwritable(error.to_string()))?;
+        let written = timed(self.name(), "write", async { replace(&path, &text) }).await;
+        written.map_err(|error| unwritable(error.to_string()))?;
         Ok(Written { stamp: Stamp::of(&text), stored_in: self.name(), degraded: None })
     }
 }
@@ -221,6 +263,7 @@ mod tests {
         for text in ["{}", "{\"a\":1}"] {
             fs::write(&path, text).unwrap();
             assert!(store.differs(), "{text}");
+            assert!(!store.differs(), "said once");
             settle(&store).await;
             assert!(!store.differs(), "{text}");
         }

@@ -1,8 +1,10 @@
 //! Where documents are kept: one trait, one adapter per back end.
 
-pub mod fallback;
+pub mod chain;
 pub mod file;
+mod metrics;
 pub mod php;
+pub mod redis;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,6 +119,15 @@ pub struct Listed {
     pub origin: String,
 }
 
+/// What a list of changes says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Oldest first.
+    pub listed: Vec<Listed>,
+    /// Documents that the store of this list holds now: whatever else is seen of them is older.
+    pub held: Vec<Key>,
+}
+
 /// What a worker makes of the stored documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -136,6 +147,15 @@ pub struct AckState {
     /// Why it could not apply the stored document and keeps the one before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+}
+
+/// Which side of a conflict is to be in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the authority holds.
+    Authority,
+    /// What was changed elsewhere while the authority did not answer.
+    Pending,
 }
 
 /// How one back end is.
@@ -213,7 +233,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it cannot be said.
-    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<Vec<Listed>>, StoreError> {
+    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
         Ok(None)
     }
 
@@ -257,5 +277,14 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// How the back ends are, the authority first. Nothing is asked of them for this.
     fn health(&self) -> Vec<StoreHealth> {
         Vec::new()
+    }
+
+    /// Decides a conflict ([`StoreHealth::conflicts`]). Answers whether there was one. The
+    /// side that is not kept stays in the history.
+    ///
+    /// # Errors
+    /// The conflict is as it was.
+    async fn resolve(&self, _key: Key, _keep: Keep) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use url::Url;
 
+use super::metrics::{cached, timed};
 use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
 use crate::egress::{Answer, GuardedClient};
@@ -124,12 +125,25 @@ impl PhpStore {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
-        let answer = self
-            .http
-            .get(&url, self.headers(), READ_WITHIN, ANSWER_CAP)
-            .await
-            .map_err(|error| unreadable(error.to_string()))?;
-        document(&answer).map_err(unreadable)
+        let asked = async {
+            let answer = self.http.get(&url, self.headers(), READ_WITHIN, ANSWER_CAP).await;
+            document(&answer.map_err(|error| error.to_string())?)
+        };
+        timed(self.name(), "read", asked).await.map_err(unreadable)
+    }
+
+    /// Sends a document. Returns whether the host found what the writer believes.
+    async fn send(&self, change: &Change) -> Result<bool, String> {
+        let body = json!({ "key": change.key.as_str(), "config": change.value }).to_string();
+        let (url, headers) = (&self.settings.endpoint, self.headers_to_write(&change.expected));
+        let sent = self.http.post(url, headers, Bytes::from(body), WRITE_WITHIN, ANSWER_CAP).await;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&change.key);
+        let answer = sent.map_err(|error| error.to_string())?;
+        match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
+            (200, Ok(reply)) if reply.is_success() => Ok(true),
+            (412, _) => Ok(false),
+            (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
+        }
     }
 }
 
@@ -176,8 +190,10 @@ impl DocumentStore for PhpStore {
         if let Some((at, read)) = known
             && at.elapsed() < FRESH
         {
+            cached(self.name(), true);
             return read;
         }
+        cached(self.name(), false);
         let read = self.ask(key).await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (Instant::now(), read.clone()));
         read
@@ -204,25 +220,8 @@ impl DocumentStore for PhpStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        let body = Bytes::from(json!({ "key": key.as_str(), "config": change.value }).to_string());
-        let sent = self
-            .http
-            .post(
-                &self.settings.endpoint,
-                self.headers_to_write(&change.expected),
-                body,
-                WRITE_WITHIN,
-                ANSWER_CAP,
-            )
-            .await;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let answer = sent.map_err(|error| unwritable(error.to_string()))?;
-        match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
-            (200, Ok(reply)) if reply.is_success() => {}
-            (412, _) => return Err(StoreError::Conflict(key)),
-            (status, reply) => {
-                return Err(unwritable(refusal(status, reply.ok().and_then(|reply| reply.message))));
-            }
+        if !timed(self.name(), "write", self.send(change)).await.map_err(unwritable)? {
+            return Err(StoreError::Conflict(key));
         }
         match self.read(key).await? {
             Read::Found { stamp, .. } => Ok(Written { stamp, stored_in: self.name(), degraded: None }),

@@ -3,11 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, Script, ServerErrorKind,
-};
-use deadpool_redis::{Connection, Manager, Pool, Runtime};
+use ::redis::{Client, Cmd, FromRedisValue, Script};
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use uuid::Uuid;
 
@@ -15,6 +11,8 @@ use super::RedisOptions;
 use super::scripts::{FORMAT, META, Scripts};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{AppendError, Hint, JournalError};
+pub(super) use crate::kernel::redis::Trouble;
+use crate::kernel::redis::{Limits, Server};
 
 /// Said when the journal is used after it was closed.
 pub(super) const CLOSED: &str = "the journal is closed";
@@ -23,15 +21,6 @@ pub(super) const CLOSED: &str = "the journal is closed";
 pub(super) type Text = Vec<u8>;
 /// A line of an answer; `None` = there is no such thing.
 pub(super) type Line = Vec<Option<Text>>;
-
-/// Why there is no answer.
-#[derive(Debug, Clone)]
-pub(super) enum Trouble {
-    /// It never left, or the server refused it before it did anything.
-    NotDone(String),
-    /// It was sent; whether it was done is not known.
-    Unknown(String),
-}
 
 impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
@@ -50,39 +39,6 @@ impl From<Trouble> for JournalError {
     }
 }
 
-/// Sorts an error of a command that was handed to a connection.
-pub(super) fn judge(error: &RedisError) -> Trouble {
-    let text = format!("Redis: {error}");
-    let refused = match error.kind() {
-        // A script that fails on its way gives a plain response error and may have written.
-        ErrorKind::Server(kind) => kind != ServerErrorKind::ResponseError || refused_by_an_old_server(error),
-        ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => true,
-        _ => {
-            error.is_connection_refusal()
-                || matches!(
-                    error.code(),
-                    Some(
-                        "OOM"
-                            | "MISCONF"
-                            | "NOREPLICAS"
-                            | "NOAUTH"
-                            | "WRONGPASS"
-                            | "BUSY"
-                            | "LOADING"
-                            | "READONLY"
-                    )
-                )
-        }
-    };
-    if refused { Trouble::NotDone(text) } else { Trouble::Unknown(text) }
-}
-
-/// Before version 7 the reason for refusing a script's first write stands in the text only.
-fn refused_by_an_old_server(error: &RedisError) -> bool {
-    let text = error.to_string();
-    ["OOM command not allowed", "READONLY", "MISCONF"].iter().any(|reason| text.contains(reason))
-}
-
 /// What this process knows of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -94,11 +50,9 @@ pub(super) struct Mark {
 
 /// The server, seen through a pool.
 pub(super) struct Link {
-    client: Client,
-    pool: Pool,
+    server: Server,
     prefix: String,
     meta: String,
-    response: Duration,
     pub(super) scripts: Scripts,
     pub(super) world: World,
     pub(super) hints: watch::Sender<Hint>,
@@ -111,30 +65,14 @@ pub(super) struct Link {
 impl Link {
     /// Makes the pool; connects to nothing yet.
     pub(super) fn new(options: &RedisOptions, world: World) -> Result<Self, JournalError> {
-        let wrong = |error: &dyn std::fmt::Display| {
-            JournalError::Unavailable(format!("the Redis URL cannot be used: {error}"))
-        };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(options.connect))
-            .set_response_timeout(Some(options.response));
-        let client = Client::open(options.url.as_str()).map_err(|error| wrong(&error))?;
-        let manager =
-            Manager::new_with_config(options.url.as_str(), config).map_err(|error| wrong(&error))?;
-        let pool = Pool::builder(manager)
-            .max_size(options.connections)
-            .wait_timeout(Some(options.response))
-            .create_timeout(Some(options.connect))
-            .recycle_timeout(Some(options.connect))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| wrong(&error))?;
+        let limits =
+            Limits { connect: options.connect, response: options.response, connections: options.connections };
+        let server = Server::new(&options.url, limits).map_err(JournalError::Unavailable)?;
         let prefix = format!("{{{}}}:", options.prefix.trim_end_matches(':'));
         Ok(Self {
-            client,
-            pool,
+            server,
             meta: format!("{prefix}{META}"),
             prefix,
-            response: options.response,
             scripts: Scripts::new(),
             origin: world.ids.next().to_string(),
             world,
@@ -151,7 +89,7 @@ impl Link {
 
     /// For a connection of one's own.
     pub(super) fn client(&self) -> &Client {
-        &self.client
+        self.server.client()
     }
 
     /// Lets an operation in; closing waits until the guard is dropped.
@@ -163,38 +101,27 @@ impl Link {
     /// Refuses what comes from now on and waits for what is under way.
     pub(super) async fn close(&self) {
         *self.closed.write().await = true;
-        self.pool.close();
-    }
-
-    async fn connection(&self) -> Result<Connection, Trouble> {
-        self.pool
-            .get()
-            .await
-            .map_err(|error| Trouble::NotDone(format!("there is no connection to Redis: {error}")))
+        self.server.close();
     }
 
     /// Runs a command.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
-        let mut connection = self.connection().await?;
-        let connection: &mut MultiplexedConnection = &mut connection;
-        command.query_async(connection).await.map_err(|error| judge(&error))
+        self.server.ask(command).await
     }
 
     /// Runs a script with its arguments.
     pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Text]) -> Result<T, Trouble> {
-        let mut connection = self.connection().await?;
-        let connection: &mut MultiplexedConnection = &mut connection;
         let mut call = script.prepare_invoke();
         call.key(&self.meta);
         for arg in args {
             call.arg(arg);
         }
-        call.invoke_async(connection).await.map_err(|error| judge(&error))
+        self.server.run(&call).await
     }
 
     /// How long an answer may take.
     pub(super) const fn response(&self) -> Duration {
-        self.response
+        self.server.response()
     }
 
     /// What is known of the log.

@@ -1,0 +1,62 @@
+//! Do the workers run the same documents? Pure: compares what they say.
+
+use super::book::Book;
+use super::documents::Key;
+use super::store::Ack;
+use crate::messages::DocumentStatus;
+
+/// Notes beside each document how many of the workers run the stored version, and what the
+/// others do. `acks` has one entry per worker, this one included.
+pub(super) fn compare(documents: &mut [DocumentStatus], book: &Book, acks: &[Ack]) {
+    for (document, key) in documents.iter_mut().zip(Key::ALL) {
+        let stored = book.stored_hash(key).unwrap_or_default();
+        for ack in acks {
+            let state = ack.documents.get(&key).cloned().unwrap_or_default();
+            match state.refused {
+                Some(why) => document.remarks.push(format!("{} keeps the version before: {why}", ack.worker)),
+                None if state.hash == stored => document.running += 1,
+                None => document.remarks.push(format!("{} runs another version", ack.worker)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::config::policy::EnvDefaults;
+    use crate::config::store::{AckState, Read, Stamp};
+
+    #[test]
+    fn three_workers_are_compared() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let text = r#"{"retry_count": 3}"#.to_owned();
+        let mut book = Book::default();
+        let read = Ok(Read::Found { stamp: Stamp(text.clone()), text });
+        book.insist(Key::ProcessingPrefs, read, &EnvDefaults::default(), now);
+        let here = book.states();
+        let says = |worker: &str, state: AckState| Ack {
+            worker: worker.to_owned(),
+            at: now,
+            documents: BTreeMap::from([(Key::ProcessingPrefs, state)]),
+        };
+        let refusal = AckState { refused: Some("retry_count: too many".to_owned()), ..AckState::default() };
+        let old = AckState { hash: "old".to_owned(), refused: None };
+        let acks =
+            [Ack { worker: "a".to_owned(), at: now, documents: here }, says("b", refusal), says("c", old)];
+        let mut documents = book.status();
+        compare(&mut documents, &book, &acks);
+        let prefs = documents.iter().find(|document| document.key == "processing_prefs").unwrap();
+        assert_eq!(prefs.running, 1);
+        assert_eq!(
+            prefs.remarks,
+            ["b keeps the version before: retry_count: too many", "c runs another version"]
+        );
+        let absent = documents.iter().find(|document| document.key == "routing_rules").unwrap();
+        assert_eq!((absent.running, absent.remarks.len()), (3, 0), "all agree that there is none");
+    }
+}

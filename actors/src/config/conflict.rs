@@ -1,0 +1,70 @@
+//! The side of a conflict that is not in force: kept in the history, like the other side.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::book::canonical_hash;
+use super::documents::Key;
+use super::history::{for_ever, last};
+use super::state::{ConfigEvent, Conflicted, config_stream};
+use crate::kernel::clock::World;
+use crate::kernel::event::DomainEvent as _;
+use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, StreamWrite};
+
+/// How often it is tried again when somebody else records something first.
+const CONFLICTS: usize = 5;
+
+/// A version of a document that lost.
+#[derive(Debug, Clone, Copy)]
+pub struct Lost<'a> {
+    /// The document.
+    pub text: &'a str,
+    /// Who made it.
+    pub origin: &'a str,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The top-level fields that both sides changed; empty = the whole document.
+    pub fields: &'a [String],
+}
+
+/// Records that a version lost, with a copy of it. Safe to repeat.
+///
+/// # Errors
+/// The journal did not take it now, in plain words: try again later.
+pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<'_>) -> Result<(), String> {
+    let hash = serde_json::from_str(lost.text).map(|value| canonical_hash(&value)).unwrap_or_default();
+    // The same conflict is the same event, whoever records it.
+    let name = format!("config.conflicted/{key}/{hash}/{}", lost.at.to_rfc3339());
+    let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
+    let body_key = format!("config/{key}/conflict/{}", id.simple());
+    let event = ConfigEvent::Conflicted(Conflicted {
+        key: key.as_str().to_owned(),
+        hash,
+        origin: lost.origin.to_owned(),
+        fields: lost.fields.to_vec(),
+        body_key: body_key.clone(),
+    })
+    .to_new(id)
+    .map_err(|error| error.to_string())?;
+    let copy = Body { key: body_key, bytes: lost.text.to_owned().into(), keep_until: for_ever() };
+    let mut refused = String::new();
+    for _ in 0..CONFLICTS {
+        let before = last(journal, key).await?.map_or(0, |last| last.version);
+        let commit = Commit {
+            at: world.now(),
+            writes: vec![StreamWrite {
+                stream: config_stream(key.as_str()),
+                expected: if before == 0 { Expected::NoStream } else { Expected::Exact(before) },
+                events: vec![event.clone()],
+            }],
+            bodies: vec![copy.clone()],
+            ..Commit::default()
+        };
+        match journal.append(commit).await {
+            Ok(_) => return Ok(()),
+            Err(error @ AppendError::Conflict { .. }) => refused = error.to_string(),
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(refused)
+}

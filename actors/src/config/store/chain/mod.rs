@@ -1,0 +1,305 @@
+//! Several stores as one. The first configured store is the *authority*: it has the last
+//! word, and every change goes there. The others stand behind it.
+//!
+//! | the authority says | what is read |
+//! |---|---|
+//! | a document | that |
+//! | absent | what the next store says, by the same table: absent is not empty |
+//! | nothing, and a change waits for it | that change |
+//! | nothing, and it was heard before | what it last held, from memory or from our copy |
+//! | nothing, and it was never heard | what the next store has, with a warning |
+//!
+//! A change that the authority cannot take is taken by the next store that can, and waits
+//! for the authority. What then becomes of it is in [`settle`]. Stores behind the authority
+//! never hear of a change that it took: a document that lies there is used while the
+//! authority has none, or cannot be heard by a worker that never heard it.
+
+mod merge;
+mod notes;
+mod settle;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::FutureExt as _;
+use futures::future::select_all;
+
+use self::notes::{Known, Note, Notes};
+use self::view::View;
+use super::{
+    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Keep, Read, Stamp, StoreError, StoreHealth,
+    Written,
+};
+use crate::config::documents::Key;
+use crate::config::policy::EnvDefaults;
+use crate::kernel::clock::World;
+use crate::kernel::journal::Journal;
+
+/// What a chain needs besides its stores.
+#[derive(Clone)]
+pub struct ChainDeps {
+    /// Folder of what must not be forgotten: changes that wait for the authority, and
+    /// copies of what it last held.
+    pub notes: PathBuf,
+    /// What time it is.
+    pub world: World,
+    /// What documents are checked against.
+    pub env: Arc<EnvDefaults>,
+    /// Where conflicts are recorded. A process without one leaves that, and the copies of
+    /// what the authority holds, to the service.
+    pub journal: Option<Arc<dyn Journal>>,
+}
+
+/// See the module page.
+pub struct ChainStore {
+    authority: Arc<dyn DocumentStore>,
+    /// In the order in which they stand in.
+    others: Vec<Arc<dyn DocumentStore>>,
+    notes: Notes,
+    deps: ChainDeps,
+    view: View,
+}
+
+impl ChainStore {
+    /// `authority` has the last word, `others` stand behind it, the nearest first.
+    #[must_use]
+    pub fn new(
+        authority: Arc<dyn DocumentStore>,
+        others: Vec<Arc<dyn DocumentStore>>,
+        deps: ChainDeps,
+    ) -> Self {
+        let names = std::iter::once(&authority).chain(&others).map(|store| store.name()).collect();
+        let notes = Notes::new(deps.notes.clone());
+        Self { authority, others, notes, deps, view: View::new(names) }
+    }
+
+    /// The note of a document, which is shown from then on.
+    fn note(&self, key: Key) -> Result<Note, StoreError> {
+        let note = self.notes.note(key)?;
+        self.view.noted(key, &note);
+        Ok(note)
+    }
+
+    /// Asks one store, and remembers how it is.
+    async fn ask(&self, store: &Arc<dyn DocumentStore>, key: Key) -> Result<Read, StoreError> {
+        let answer = store.read(key).await;
+        self.view.asked(store.name(), key, answer.as_ref().err(), self.deps.world.now());
+        answer
+    }
+
+    /// Asks the authority, and remembers what it holds.
+    async fn ask_authority(&self, key: Key) -> Result<Read, StoreError> {
+        let mut read = self.ask(&self.authority, key).await?;
+        if read == Read::Absent && self.bring_back(key).await {
+            read = self.ask(&self.authority, key).await?;
+        }
+        let (text, stamp) = match &read {
+            Read::Absent => (None, String::new()),
+            Read::Found { text, stamp } => (Some(text.clone()), stamp.0.clone()),
+        };
+        self.remember(key, text, stamp);
+        Ok(read)
+    }
+
+    /// Gives an authority that was emptied while this worker was not there the copy of the
+    /// one before. The authority can tell that from a removal, which stays one.
+    async fn bring_back(&self, key: Key) -> bool {
+        if self.view.known(key).is_some() || self.deps.journal.is_none() {
+            return false;
+        }
+        let Some(Known { text: Some(text), at, .. }) = self.known(key) else { return false };
+        let recovered = self.authority.recover(key, &text).await;
+        if matches!(recovered, Ok(true)) {
+            let as_of = at.to_rfc3339();
+            tracing::warn!(%key, as_of, "the configuration store was empty, it was given the copy of what it held");
+        }
+        recovered.is_ok()
+    }
+
+    /// What the authority holds now, for the time when it cannot be asked.
+    fn remember(&self, key: Key, text: Option<String>, stamp: String) {
+        let store = self.authority.name().to_owned();
+        let known = Known { store, text, stamp, at: self.deps.world.now() };
+        if !self.view.remember(key, &known) || self.others.is_empty() || self.deps.journal.is_none() {
+            return;
+        }
+        if let Err(error) = self.notes.keep(key, &known) {
+            tracing::warn!(%key, %error, "a worker that starts while the configuration store is down will not know this document");
+        }
+    }
+
+    /// What the authority last held, as far as known: from memory, or left by a worker
+    /// before this one.
+    fn known(&self, key: Key) -> Option<Known> {
+        self.view
+            .known(key)
+            .or_else(|| self.notes.known(key).filter(|known| known.store == self.authority.name()))
+    }
+
+    /// What stands behind an authority that has nothing. One that does not answer hides
+    /// those behind it once it was heard, and before that only while they have nothing.
+    async fn behind(&self, key: Key) -> Result<(Read, &'static str), StoreError> {
+        let mut unheard = None;
+        for store in &self.others {
+            match self.ask(store, key).await {
+                Ok(Read::Absent) => {}
+                Ok(found @ Read::Found { .. }) => return Ok((found, store.name())),
+                Err(error) if self.view.was_heard(store.name(), key) => return Err(error),
+                Err(error) => unheard = unheard.or(Some(error)),
+            }
+        }
+        unheard.map_or(Ok((Read::Absent, self.authority.name())), Err)
+    }
+
+    /// What holds while the authority does not answer because of `error`.
+    async fn without_authority(&self, key: Key, note: &Note, error: StoreError) -> Result<Read, StoreError> {
+        if let Some(pending) = &note.pending {
+            let stamp = Stamp::of(&pending.text);
+            // It may be another process that made it.
+            self.view.wrote(key, &stamp, &pending.origin);
+            return Ok(Read::Found { text: pending.text.clone(), stamp });
+        }
+        let heard = self.view.was_heard(self.authority.name(), key);
+        let known = self.known(key);
+        if let Some(Known { text: Some(text), stamp, at, .. }) = &known {
+            if !heard {
+                self.view.stands_in(key, "a copy of what it last held", Some(*at), &error);
+            }
+            return Ok(Read::Found { text: text.clone(), stamp: Stamp(stamp.clone()) });
+        }
+        match self.behind(key).await {
+            Ok((found @ Read::Found { .. }, store)) => {
+                if !heard {
+                    self.view.stands_in(key, store, None, &error);
+                }
+                Ok(found)
+            }
+            Ok((Read::Absent, _)) if known.is_some() => Ok(Read::Absent),
+            Ok((Read::Absent, _)) | Err(_) => Err(error),
+        }
+    }
+
+    /// Gives the authority a change that it can take.
+    async fn write_to_authority(&self, change: &Change, held: Read) -> Result<Written, StoreError> {
+        let written = match held {
+            Read::Found { .. } => self.authority.write(change).await?,
+            Read::Absent => {
+                as_believed(&self.behind(change.key).await?.0, change)?;
+                self.authority.write(&Change { expected: Expect::Absent, ..change.clone() }).await?
+            }
+        };
+        // The store's own words, which may differ in blanks, come with the next look.
+        self.remember(change.key, Some(change.value.to_string()), written.stamp.0.clone());
+        self.view.wrote(change.key, &written.stamp, &change.origin);
+        Ok(written)
+    }
+}
+
+/// Whether the writer knows what it replaces.
+fn as_believed(held: &Read, change: &Change) -> Result<(), StoreError> {
+    match (held, &change.expected) {
+        (Read::Absent, Expect::Absent) => Ok(()),
+        (Read::Found { stamp, .. }, Expect::Stamp(believed)) if stamp == believed => Ok(()),
+        _ => Err(StoreError::Conflict(change.key)),
+    }
+}
+
+/// Whether another store may do what this one could not.
+const fn is_out_of_reach(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unreadable { .. } | StoreError::Unwritable { .. })
+}
+
+#[async_trait]
+impl DocumentStore for ChainStore {
+    fn name(&self) -> &'static str {
+        self.authority.name()
+    }
+
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        let note = self.note(key)?;
+        match self.ask_authority(key).await {
+            Ok(held) => {
+                self.view.stands_alone(key);
+                let held = if note.pending.is_some() { self.settle(key).await?.0 } else { held };
+                self.record_conflict(key).await;
+                match held {
+                    found @ Read::Found { .. } => Ok(found),
+                    Read::Absent => self.behind(key).await.map(|(read, _)| read),
+                }
+            }
+            Err(StoreError::Lost(_)) if note.pending.is_some() => Ok(self.settle(key).await?.0),
+            Err(error) if is_out_of_reach(&error) => self.without_authority(key, &note, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn changed(&self) {
+        let hints = std::iter::once(&self.authority).chain(&self.others).map(|store| store.changed());
+        select_all(hints.chain([self.notes.changed().boxed()])).await;
+    }
+
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        let key = change.key;
+        let waits = self.note(key)?.pending.is_some();
+        let held = match self.ask_authority(key).await {
+            Ok(_) | Err(StoreError::Lost(_)) if waits => match self.settle(key).await? {
+                (held, None) => Ok(held),
+                (_, Some(why)) => Err(why),
+            },
+            answer => answer,
+        };
+        let written = match held {
+            Ok(held) => self.write_to_authority(change, held).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Err(error) if is_out_of_reach(&error) && !self.others.is_empty() => {
+                self.view.asked(self.authority.name(), key, Some(&error), self.deps.world.now());
+                self.write_elsewhere(change, error).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// A document that waits for the authority is not in the authority's list yet.
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
+        let mut changes = self.authority.changes(after).await?;
+        if let Some(changes) = &mut changes {
+            changes.held.retain(|key| !self.view.is_pending(*key));
+        }
+        Ok(changes)
+    }
+
+    fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
+        self.view.origin_of(key, stamp).or_else(|| self.authority.origin_of(key, stamp))
+    }
+
+    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
+        self.authority.recover(key, text).await
+    }
+
+    async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
+        self.authority.acknowledge(ack).await
+    }
+
+    async fn leave(&self, worker: &str) {
+        self.authority.leave(worker).await;
+    }
+
+    async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
+        self.authority.workers().await
+    }
+
+    fn health(&self) -> Vec<StoreHealth> {
+        self.view.health()
+    }
+
+    async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, StoreError> {
+        self.decide(key, keep).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! What a chain has seen of its stores, so that everybody can: log, metrics, health.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use super::notes::{Known, Note};
+use crate::config::documents::Key;
+use crate::config::store::{Stamp, StoreError, StoreHealth};
+
+/// How one store is.
+#[derive(Debug, Default)]
+struct Condition {
+    since: Option<DateTime<Utc>>,
+    /// By the document that it was asked for.
+    troubles: BTreeMap<Key, String>,
+    /// What it has answered about since the start.
+    heard: HashSet<Key>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    conditions: HashMap<&'static str, Condition>,
+    known: HashMap<Key, Known>,
+    pending: BTreeMap<Key, bool>,
+    conflicts: BTreeMap<Key, bool>,
+    /// Conflicts that the history does not have yet.
+    unrecorded: HashSet<Key>,
+    /// What something else stands in for, so that it is said once.
+    standing_in: HashSet<Key>,
+    /// The last change of each document through this chain.
+    origins: HashMap<Key, (Stamp, String)>,
+}
+
+/// See the module page.
+#[derive(Debug)]
+pub(super) struct View {
+    /// The authority first.
+    names: Vec<&'static str>,
+    seen: Mutex<Seen>,
+}
+
+impl View {
+    pub(super) fn new(names: Vec<&'static str>) -> Self {
+        Self { names, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A store was asked for a document, and answered or not.
+    pub(super) fn asked(
+        &self,
+        store: &'static str,
+        key: Key,
+        error: Option<&StoreError>,
+        now: DateTime<Utc>,
+    ) {
+        let mut seen = self.seen();
+        let condition = seen.conditions.entry(store).or_default();
+        let was_well = condition.troubles.is_empty();
+        match error {
+            None => {
+                condition.heard.insert(key);
+                condition.troubles.remove(&key);
+            }
+            Some(error) => {
+                condition.troubles.insert(key, error.to_string());
+            }
+        }
+        let is_well = condition.troubles.is_empty();
+        if was_well == is_well && condition.since.is_some() {
+            return;
+        }
+        let first = condition.since.replace(now).is_none();
+        // render_signal_config_store_up{store}: 0 while the store does not answer, or not
+        // for every document.
+        metrics::gauge!("render_signal_config_store_up", "store" => store).set(if is_well {
+            1.0
+        } else {
+            0.0
+        });
+        match error {
+            Some(error) => tracing::warn!(store, %error, "a configuration store does not answer"),
+            None if first => {}
+            None => tracing::info!(store, "the configuration store answers again"),
+        }
+    }
+
+    /// Whether a store has answered about a document since the start.
+    pub(super) fn was_heard(&self, store: &'static str, key: Key) -> bool {
+        self.seen().conditions.get(store).is_some_and(|condition| condition.heard.contains(&key))
+    }
+
+    /// What the authority holds. Returns whether that is news.
+    pub(super) fn remember(&self, key: Key, known: &Known) -> bool {
+        let mut seen = self.seen();
+        let before = seen.known.get(&key);
+        if before.is_some_and(|before| (&before.text, &before.stamp) == (&known.text, &known.stamp)) {
+            return false;
+        }
+        seen.known.insert(key, known.clone());
+        true
+    }
+
+    /// What the authority last held, when it was heard since the start.
+    pub(super) fn known(&self, key: Key) -> Option<Known> {
+        self.seen().known.get(&key).cloned()
+    }
+
+    /// Something stands in for the authority, which was never heard.
+    pub(super) fn stands_in(&self, key: Key, what: &str, as_of: Option<DateTime<Utc>>, error: &StoreError) {
+        if self.seen().standing_in.insert(key) {
+            count_fallback(key, "read");
+            let as_of = as_of.map(|at| at.to_rfc3339());
+            tracing::warn!(
+                %key, %error, what, as_of,
+                "the configuration store was not reached since the start, something else stands in"
+            );
+        }
+    }
+
+    /// The authority answers for itself.
+    pub(super) fn stands_alone(&self, key: Key) {
+        self.seen().standing_in.remove(&key);
+    }
+
+    /// A change was made through this chain.
+    pub(super) fn wrote(&self, key: Key, stamp: &Stamp, origin: &str) {
+        self.seen().origins.insert(key, (stamp.clone(), origin.to_owned()));
+    }
+
+    /// Who made a version.
+    pub(super) fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
+        self.seen().origins.get(&key).filter(|(made, _)| made == stamp).map(|(_, origin)| origin.clone())
+    }
+
+    /// What there is to do about a document.
+    pub(super) fn noted(&self, key: Key, note: &Note) {
+        let mut seen = self.seen();
+        let (pending, conflict) = (note.pending.is_some(), note.conflict.is_some());
+        if note.conflict.as_ref().is_some_and(|conflict| !conflict.recorded) {
+            seen.unrecorded.insert(key);
+        } else {
+            seen.unrecorded.remove(&key);
+        }
+        let number = |flag: bool| if flag { 1.0 } else { 0.0 };
+        if seen.pending.insert(key, pending) != Some(pending) {
+            // render_signal_config_pending{key}: 1 while a change waits for the authority.
+            metrics::gauge!("render_signal_config_pending", "key" => key.as_str()).set(number(pending));
+        }
+        if seen.conflicts.insert(key, conflict) != Some(conflict) {
+            // render_signal_config_conflict{key}: 1 while two changes wait for a decision.
+            metrics::gauge!("render_signal_config_conflict", "key" => key.as_str()).set(number(conflict));
+        }
+    }
+
+    /// Whether a change waits for the authority.
+    pub(super) fn is_pending(&self, key: Key) -> bool {
+        self.seen().pending.get(&key) == Some(&true)
+    }
+
+    /// Whether there is a conflict that the history does not have.
+    pub(super) fn is_unrecorded(&self, key: Key) -> bool {
+        self.seen().unrecorded.contains(&key)
+    }
+
+    /// How the stores are.
+    pub(super) fn health(&self) -> Vec<StoreHealth> {
+        let seen = self.seen();
+        let marked = |marks: &BTreeMap<Key, bool>| {
+            marks.iter().filter(|(_, marked)| **marked).map(|(key, _)| *key).collect::<Vec<Key>>()
+        };
+        let of = |(index, store): (usize, &&'static str)| {
+            let condition = seen.conditions.get(store);
+            let authority = index == 0;
+            StoreHealth {
+                store,
+                authority,
+                since: condition.and_then(|condition| condition.since),
+                trouble: condition.and_then(|condition| condition.troubles.values().next().cloned()),
+                pending: if authority { marked(&seen.pending) } else { Vec::new() },
+                conflicts: if authority { marked(&seen.conflicts) } else { Vec::new() },
+            }
+        };
+        self.names.iter().enumerate().map(of).collect()
+    }
+}
+
+/// Something else did what the authority should have done.
+pub(super) fn count_fallback(key: Key, what: &'static str) {
+    // render_signal_config_fallback_total{key,what}: documents read from, or written to,
+    // another place because the authority did not answer.
+    metrics::counter!("render_signal_config_fallback_total", "key" => key.as_str(), "what" => what)
+        .increment(1);
+}

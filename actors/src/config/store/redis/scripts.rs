@@ -1,0 +1,61 @@
+//! The scripts. Redis runs one at a time, which is what makes compare-and-set, the list of
+//! changes and the hint one step.
+//!
+//! | key, after the prefix | type | holds |
+//! |---|---|---|
+//! | `<document>` | string | JSON text, as the reference system reads and writes it (its section 2.1) |
+//! | `changes` | stream | the last [`CAP`] changes: `key`, `origin`, `writer`, `nonce`, `text` unless it was removed |
+//! | `known` | hash | `list`: random id of the list; `doc:<document>`: SHA-1 of the text that was listed last, `-` = removed |
+//! | `workers` | hash | worker → what it makes of the documents |
+//! | `alive` | sorted set | workers by when they last said so, in milliseconds of the server |
+//! | `events` | channel | a hint: the name of a document that changed |
+//!
+//! Whoever looks compares the documents with `known`; a difference is a change by a program
+//! that knows nothing of the list, and is added to it there and then, once. No key expires.
+
+use ::redis::Script;
+
+/// How many changes are kept: enough for a journal that is away for a while.
+pub(super) const CAP: usize = 500;
+
+/// Of the list of changes.
+pub(super) const CHANGES: &str = "changes";
+/// Of what was listed.
+pub(super) const KNOWN: &str = "known";
+/// Of what the workers say.
+pub(super) const WORKERS: &str = "workers";
+/// Of when they said it.
+pub(super) const ALIVE: &str = "alive";
+/// Of the channel.
+pub(super) const EVENTS: &str = "events";
+
+/// All scripts, hashed once.
+pub(super) struct Scripts {
+    pub(super) look: Script,
+    pub(super) write: Script,
+    pub(super) recover: Script,
+    pub(super) changes: Script,
+    pub(super) acknowledge: Script,
+    pub(super) leave: Script,
+    pub(super) workers: Script,
+}
+
+macro_rules! listing {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("lua/common.lua"), include_str!($file)))
+    };
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            look: listing!("lua/look.lua"),
+            write: listing!("lua/write.lua"),
+            recover: listing!("lua/recover.lua"),
+            changes: Script::new(include_str!("lua/changes.lua")),
+            acknowledge: Script::new(include_str!("lua/acknowledge.lua")),
+            leave: Script::new(include_str!("lua/leave.lua")),
+            workers: Script::new(include_str!("lua/workers.lua")),
+        }
+    }
+}
