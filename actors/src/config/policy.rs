@@ -132,6 +132,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             url: webhook.webhook_url.unwrap_or_else(|| env.webhook_url.clone()),
             ordering: webhook.ordering,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
         retry: retry(prefs),

@@ -45,6 +45,7 @@ fn policy() -> Policy {
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },

@@ -10,7 +10,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use regex::Regex;
 
+use super::detectors::OutsideWindow;
 use super::identity::normalize;
+use super::policy::Policy;
 use super::times::{self, Found};
 use super::{Detection, Link, Mail};
 
@@ -45,6 +47,15 @@ pub enum Miss {
     Forbidden(&'static str),
 }
 
+/// A detection, and what its detector says of a closed window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    /// What was found.
+    pub detection: Detection,
+    /// What becomes of the mail outside of the delivery window.
+    pub outside_window: OutsideWindow,
+}
+
 /// What each detector says. The first that recognises the mail counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findings {
@@ -76,10 +87,21 @@ pub fn findings(mail: &Mail, links: &[Link], zone: Tz, now: DateTime<Utc>) -> Fi
 /// The detection that counts, if any. The second detector is not asked when the first
 /// recognises the mail.
 #[must_use]
-pub fn detect(mail: &Mail, links: &[Link], zone: Tz, now: DateTime<Utc>) -> Option<Detection> {
+pub fn detect(mail: &Mail, links: &[Link], policy: &Policy, now: DateTime<Utc>) -> Option<Recognised> {
     let text = without_history(&mail.text);
     let subject = normalize(&mail.subject);
-    recadrage(&subject, &text, links, zone, now).or_else(|_| desabo(&subject, &text, links)).ok()
+    let detection = recadrage(&subject, &text, links, policy.zone, now)
+        .or_else(|_| desabo(&subject, &text, links))
+        .ok()?;
+    Some(recognised(detection, policy))
+}
+
+/// Looks up what the detector says of a closed window.
+pub(super) fn recognised(detection: Detection, policy: &Policy) -> Recognised {
+    let detector = policy.detectors.iter().find(|detector| detector.value == detection.detector);
+    let outside_window =
+        detector.map_or(OutsideWindow::Hold, |detector| detector.outside_window(detection.urgent));
+    Recognised { detection, outside_window }
 }
 
 /// `subject` is normalised.

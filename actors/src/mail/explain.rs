@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::detectors::OutsideWindow;
 use super::policy::Policy;
 use super::rules::Facts;
 use super::{
@@ -223,7 +224,8 @@ fn checks(
         return;
     }
     steps.push(Step::new("sending", "pass", "sending is switched on and this is no day of absence"));
-    steps.push(window(policy, findings.clone().detection().as_ref(), now));
+    let recognised = findings.clone().detection().map(|found| detect::recognised(found, policy));
+    steps.push(window(policy, recognised.as_ref(), now));
     if matches!(verdict.outcome, Outcome::Deliver { .. }) {
         routing(mail, policy, steps);
     }
@@ -241,7 +243,7 @@ fn detector(check: &'static str, finding: &Result<Detection, detect::Miss>) -> S
     }
 }
 
-fn window(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -> Step {
+fn window(policy: &Policy, recognised: Option<&detect::Recognised>, now: DateTime<Utc>) -> Step {
     let Some(window) = &policy.window else {
         return Step::new("window", "pass", "no delivery window is configured");
     };
@@ -250,8 +252,8 @@ fn window(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) ->
         format!("from \"{}\" to \"{}\", now {local} in {}", window.start_text, window.end_text, policy.zone);
     if windows::within(window, policy.zone, now) {
         Step::new("window", "pass", format!("open {bounds}"))
-    } else if decide::passes_closed_window(detection) {
-        Step::new("window", "pass", format!("closed, {bounds}; a desabo that is not urgent does not wait"))
+    } else if decide::outside_window(recognised) == OutsideWindow::Send {
+        Step::new("window", "pass", format!("closed, {bounds}; a mail of this kind does not wait"))
     } else {
         Step::new("window", "stop", format!("closed, {bounds}"))
     }

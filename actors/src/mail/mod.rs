@@ -8,6 +8,7 @@
 
 pub mod decide;
 pub mod detect;
+pub mod detectors;
 mod digits;
 mod encoding;
 pub mod explain;

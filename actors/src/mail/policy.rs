@@ -10,6 +10,7 @@ use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::detectors::Detector;
 use super::rules::Rule;
 
 /// Everything a decision depends on besides the mail and the time.
@@ -39,6 +40,8 @@ pub struct Policy {
     pub offload: bool,
     /// The default target.
     pub default_target: Target,
+    /// Detectors in order, without the unusable ones; the first that recognises a mail counts.
+    pub detectors: Vec<Detector>,
     /// Routing rules in order, without the unusable ones.
     pub rules: Vec<Rule>,
     /// Deliveries per target and rolling hour; 0 = unlimited.
