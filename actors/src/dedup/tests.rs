@@ -1,5 +1,7 @@
 //! The actor on the journal in memory, in virtual time.
 
+mod hostile;
+
 use std::sync::Mutex;
 use std::time::Duration;
 

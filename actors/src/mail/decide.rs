@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::detect::Recognised;
-use super::detectors::OutsideWindow;
+use super::detectors::{OutsideWindow, Recognised};
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
 use super::windows::{self, Closed};

@@ -56,6 +56,18 @@ pub struct Policy {
     pub retention: Duration,
 }
 
+impl Policy {
+    /// Work of searching a text of this length for every expression of the rules and the
+    /// detectors, in places × bytes (see [`super::pattern`]). An upper bound: most
+    /// expressions are far cheaper, and most are never asked.
+    #[must_use]
+    pub fn search_work(&self, bytes: usize) -> usize {
+        let of_rules = self.rules.iter().flat_map(Rule::patterns);
+        let of_detectors = self.detectors.iter().flat_map(Detector::patterns);
+        of_rules.chain(of_detectors).map(|pattern| pattern.work(bytes)).fold(0, usize::saturating_add)
+    }
+}
+
 /// When the poller may look (reference section 5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
