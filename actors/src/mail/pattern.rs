@@ -26,7 +26,8 @@ const WRITTEN: usize = 4_000;
 /// A compiled expression; cheap to clone.
 #[derive(Clone)]
 pub struct Pattern {
-    regex: Regex,
+    /// Shared, for every clone of a `Regex` warms up caches of its own.
+    regex: Arc<Regex>,
     reach: usize,
     longest: Option<usize>,
     written: Arc<str>,
@@ -66,7 +67,7 @@ impl Pattern {
             return Err(BadPattern::TooLarge);
         }
         Ok(Self {
-            regex,
+            regex: Arc::new(regex),
             reach: WORK / places.max(1),
             longest: parsed.properties().maximum_len(),
             written: written.into(),

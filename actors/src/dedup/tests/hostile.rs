@@ -24,7 +24,7 @@ fn hostile_rules() -> RoutingRules {
     };
     let mut rules = vec![rule("(?=x)"), rule("(a+)+!$"), rule("a{1000}{1000}"), rule("[ab]*a[ab]{5000}c")];
     // The most that is accepted, several times over.
-    rules.extend(('c'..='e').map(|letter| rule(&format!("[ab]*a[ab]{{1000}}{letter}"))));
+    rules.extend(['c', 'd'].into_iter().map(|letter| rule(&format!("[ab]*a[ab]{{1000}}{letter}"))));
     RoutingRules::parse(&json!({ "rules": rules }), &EnvDefaults::default()).unwrap()
 }
 
@@ -36,7 +36,7 @@ fn a_hostile_mail_is_overtaken_by_all_others() {
     assert!(disabled[0].starts_with("rules[0].conditions[0].value: Expression régulière invalide."));
     assert!(disabled[1].starts_with("rules[2].conditions[0].value: Expression régulière trop longue."));
     assert!(disabled[2].starts_with("rules[3].conditions[0].value: Expression régulière trop longue."));
-    assert_eq!(rules.rules.len(), 4);
+    assert_eq!(rules.rules.len(), 3);
 
     // In real time: a computation does not pass in virtual time.
     let runtime =
