@@ -242,7 +242,7 @@ fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
         let note = if absent.is_empty() {
             String::new()
         } else {
-            format!("; absent, so the environment decides: {}", absent.join(", "))
+            format!("; absent, so the environment or a built-in default decides: {}", absent.join(", "))
         };
         let host = storage.php.as_ref().map_or_else(String::new, |host| format!("at {}, then ", host.host()));
         let folder = storage.config_dir.display();

@@ -185,6 +185,7 @@ mod tests {
             detector: None,
             delivery_time: None,
             urgent: None,
+            extracted: std::collections::BTreeMap::new(),
             links: Vec::new(),
             decision,
             reason,

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::DEFAULT_TARGET;
 use super::documents::Documents;
 use super::documents::prefs::ProcessingPrefs;
+use crate::mail::detectors;
 use crate::mail::policy::{Policy, RetryPolicy, Schedule, Target, Window};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
@@ -132,6 +133,10 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             url: webhook.webhook_url.unwrap_or_else(|| env.webhook_url.clone()),
             ordering: webhook.ordering,
         },
+        detectors: documents
+            .detectors
+            .as_ref()
+            .map_or_else(detectors::defaults, |document| document.detectors.clone()),
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
         retry: retry(prefs),

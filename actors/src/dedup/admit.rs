@@ -1,12 +1,16 @@
 //! The pipeline of admission: parse and decide many mails at once, append in order.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use md5::{Digest as _, Md5};
 use tokio::sync::mpsc;
 
 use super::commit::{self, Cx};
+use super::heavy::Thinking;
 use super::{DedupDeps, Job};
 use crate::kernel::event::EventError;
 use crate::kernel::journal::{AppendError, Commit};
@@ -17,6 +21,8 @@ use crate::messages::{Admit, AdmitError, Admitted, Source};
 
 /// Mails parsed at the same time.
 const PARSING: usize = 16;
+/// How long a mail keeps those behind it waiting.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// How often a mail is read that makes the parser panic.
 const READINGS: usize = 2;
 /// Appends under way at the same time; the journal merges them into group commits.
@@ -36,11 +42,19 @@ struct Prepared {
 pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
     let jobs =
         futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
-    // `buffered` keeps the order of arrival: targets that ask for an order get it.
+    let thinking = Thinking::default();
+    // `buffered` keeps the order of arrival: targets that ask for an order get it. Only a
+    // mail that takes very long to read is overtaken: it must not stop all others.
     let prepared = jobs
         .map(|job| {
-            let deps = deps.clone();
-            async move { (prepare(deps, job.admit).await, job.answer) }
+            let mut preparing = prepare(deps.clone(), thinking.clone(), job.admit).boxed();
+            async move {
+                let prepared = match tokio::time::timeout(PATIENCE, &mut preparing).await {
+                    Ok(prepared) => std::future::ready(prepared).boxed(),
+                    Err(_) => preparing,
+                };
+                (prepared, job.answer)
+            }
         })
         .buffered(PARSING);
     let mut prepared = std::pin::pin!(prepared.fuse());
@@ -53,7 +67,7 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
                 Some((prepared, answer)) => {
                     let deps = deps.clone();
                     appends.push(async move {
-                        let result = append(&deps, prepared).await;
+                        let result = append(&deps, prepared.await).await;
                         // Nobody waits any more: the poller will see the mail again, or know it.
                         drop(answer.send(result));
                     });
@@ -68,16 +82,18 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
 /// not the others theirs; but only when it does so twice: a fault that does not repeat is
 /// not the mail's.
-async fn prepare(deps: DedupDeps, admit: Admit) -> Prepared {
+async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit) -> Prepared {
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     for _ in 0..READINGS {
-        let for_task = (deps.clone(), admit.clone(), std::sync::Arc::clone(&policy));
-        let read = tokio::spawn(async move {
-            let (deps, admit, policy) = for_task;
-            read(&deps, &policy, now, admit)
-        });
-        match read.await {
+        let (for_task, under, copy) = (deps.clone(), std::sync::Arc::clone(&policy), admit.clone());
+        let bytes = match &admit.source {
+            Source::Full(raw) => raw.len(),
+            // Nothing is decided about its text.
+            Source::HeaderOnly { .. } => 0,
+        };
+        let reading = thinking.about(&policy, bytes, move || read(&for_task, &under, now, copy));
+        match reading.await {
             Ok(prepared) => return prepared,
             Err(error) => tracing::error!(item = admit.location.item, %error, "reading a mail failed"),
         }

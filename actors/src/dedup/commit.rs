@@ -12,7 +12,7 @@ use crate::mail::life::{
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Mail, Outcome, Verdict};
+use crate::mail::{Detection, Mail, Outcome, Verdict};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
@@ -121,7 +121,7 @@ fn consequences(
         Outcome::Deliver { deliveries } => {
             let offload = cx.policy.offload && !verdict.links.is_empty();
             let events = vec![MailEvent::Routed(Routed {
-                detection: verdict.detection.clone(),
+                detection: verdict.detection.clone().map(Detection::without_content),
                 links: verdict.links.clone(),
                 deliveries: deliveries
                     .iter()

@@ -11,6 +11,7 @@
 
 mod admit;
 mod commit;
+mod heavy;
 mod hold;
 #[cfg(test)]
 mod tests;

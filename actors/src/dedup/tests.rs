@@ -1,5 +1,7 @@
 //! The actor on the journal in memory, in virtual time.
 
+mod hostile;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -45,6 +47,7 @@ fn policy() -> Policy {
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },

@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::detectors::{OutsideWindow, Recognised};
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
 use super::windows::{self, Closed};
-use super::{
-    Detection, HoldReason, IgnoreReason, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity, links,
-};
+use super::{HoldReason, IgnoreReason, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity, links};
 
 /// Decides what is to be done with `mail` under `policy` at `now`.
 ///
@@ -28,14 +27,14 @@ pub fn decide(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
     if links.is_empty() && !policy.allow_without_links {
         return ignore(IgnoreReason::NoLinks, links);
     }
-    let detection = detect::detect(mail, &links, policy.zone, now);
-    let outcome = match opening(policy, detection.as_ref(), now) {
+    let recognised = detect::detect(mail, &links, policy, now);
+    let outcome = match opening(policy, outside_window(recognised.as_ref()), now) {
         Opening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
         Opening::Now { start, end } => {
             Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, start, end) }
         }
     };
-    Verdict { detection, links, outcome }
+    Verdict { detection: recognised.map(|recognised| recognised.detection), links, outcome }
 }
 
 /// Whether mails of `sender` are accepted.
@@ -53,9 +52,9 @@ enum Opening {
     Closed(Closed),
 }
 
-/// The switch, the absence and the window (reference section 5.12). Outside the window
-/// only a desabo that is not urgent is sent at once.
-fn opening(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -> Opening {
+/// The switch, the absence and the window (reference section 5.12). The mail's detector
+/// says whether it is sent while the window is closed.
+fn opening(policy: &Policy, outside: OutsideWindow, now: DateTime<Utc>) -> Opening {
     if let Err(closed) = windows::sending(policy, now) {
         return Opening::Closed(closed);
     }
@@ -65,17 +64,17 @@ fn opening(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -
         let bounded = window.start.is_some() && window.end.is_some();
         return Opening::Now { start: bounded.then(|| "maintenant".to_owned()), end };
     }
-    if !passes_closed_window(detection) {
+    if outside != OutsideWindow::Send {
         let until = windows::next_opening(window, policy.zone, now);
         return Opening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
     }
     Opening::Now { start: announced_start(window, policy, now), end }
 }
 
-/// Whether the mail is of the kind that does not wait for the window.
+/// What becomes of a mail outside of the window: a mail that no detector recognises waits.
 #[must_use]
-pub fn passes_closed_window(detection: Option<&Detection>) -> bool {
-    detection.is_some_and(|found| found.detector == detect::DESABO && !found.urgent)
+pub fn outside_window(recognised: Option<&Recognised>) -> OutsideWindow {
+    recognised.map_or(OutsideWindow::Hold, |recognised| recognised.outside_window)
 }
 
 /// The start as written, while it is still to come today.

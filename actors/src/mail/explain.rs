@@ -1,14 +1,18 @@
 //! Why a mail would or would not trigger a webhook.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::detectors::{OutsideWindow, Recognised};
 use super::policy::Policy;
 use super::rules::Facts;
 use super::{
-    Detection, IgnoreReason, Link, Mail, Outcome, Verdict, decide, detect, identity, links, parse, payload,
-    rules, windows,
+    IgnoreReason, Link, Mail, Outcome, Verdict, decide, detect, identity, links, parse, payload, rules,
+    windows,
 };
 
 /// The explanation: a stable contract, `null` where nothing applies.
@@ -24,12 +28,14 @@ pub struct Explanation {
     pub subject_group: Option<String>,
     /// A reply or a forward.
     pub is_reply: Option<bool>,
-    /// `recadrage` or `desabonnement_journee_tarifs`.
+    /// What the detector that counts is called in the payload.
     pub detector: Option<String>,
-    /// Of a recadrage.
+    /// When the detector found one.
     pub delivery_time: Option<String>,
     /// What the detector says about urgency.
     pub urgent: Option<bool>,
+    /// Named texts that the detector took out; empty where there are none.
+    pub extracted: BTreeMap<String, String>,
     /// In order of appearance.
     pub links: Vec<LinkFound>,
     /// `deliver`, `hold`, `ignore`, `quarantine`.
@@ -68,18 +74,25 @@ pub struct Delivery {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `readable`, `size`, `allow_list`, `reply`, `links`, `recadrage`, `desabo`, `sending`,
+    /// `readable`, `size`, `allow_list`, `reply`, `links`, the id of a detector, `sending`,
     /// `window`, `rule`, `default_target`.
-    pub check: &'static str,
+    pub check: Cow<'static, str>,
     /// `pass`, `stop` (the mail goes no further now), `match`, `no_match`.
     pub outcome: &'static str,
     /// In words.
     pub detail: String,
+    /// Id of the detector that was asked; only in the steps of detectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detector: Option<String>,
+    /// Where the condition that failed stands in the detector, such as
+    /// `conditions.all[2]`; only when one failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 impl Step {
-    fn new(check: &'static str, outcome: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, outcome, detail: detail.into() }
+    fn new(check: impl Into<Cow<'static, str>>, outcome: &'static str, detail: impl Into<String>) -> Self {
+        Self { check: check.into(), outcome, detail: detail.into(), detector: None, condition: None }
     }
 }
 
@@ -102,9 +115,9 @@ pub fn explain(raw: &[u8], policy: &Policy, now: DateTime<Utc>) -> Explanation {
     let mut verdict = decide::decide(&mail, policy, now);
     // What the mail says is shown even when an earlier check ends the matter.
     verdict.links = links::extract(&mail.combined());
-    let findings = detect::findings(&mail, &verdict.links, policy.zone, now);
+    let findings = detect::findings(&mail, &verdict.links, policy, now);
     checks(&mail, &verdict, &findings, policy, now, &mut steps);
-    verdict.detection = findings.detection();
+    verdict.detection = counting(&findings).map(|recognised| recognised.detection.clone());
     assemble(mail, verdict, steps)
 }
 
@@ -118,6 +131,7 @@ fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
         detector: None,
         delivery_time: None,
         urgent: None,
+        extracted: BTreeMap::new(),
         links: Vec::new(),
         decision: "quarantine",
         reason: Some("not_a_mail"),
@@ -154,6 +168,7 @@ fn assemble(mail: Mail, verdict: Verdict, steps: Vec<Step>) -> Explanation {
         subject: Some(mail.subject),
         urgent: detection.as_ref().map(|found| found.urgent),
         delivery_time: detection.as_ref().and_then(|found| found.delivery_time.clone()),
+        extracted: detection.as_ref().map(|found| found.extracted.clone()).unwrap_or_default(),
         detector: detection.map(|found| found.detector),
         links: links
             .into_iter()
@@ -172,7 +187,7 @@ fn assemble(mail: Mail, verdict: Verdict, steps: Vec<Step>) -> Explanation {
 fn checks(
     mail: &Mail,
     verdict: &Verdict,
-    findings: &detect::Findings,
+    findings: &[detect::Finding],
     policy: &Policy,
     now: DateTime<Utc>,
     steps: &mut Vec<Step>,
@@ -209,8 +224,7 @@ fn checks(
     if ignored.is_some() {
         return;
     }
-    steps.push(detector("recadrage", &findings.recadrage));
-    steps.push(detector("desabo", &findings.desabo));
+    steps.extend(findings.iter().map(detector));
     if let Err(closed) = windows::sending(policy, now) {
         steps.push(Step::new(
             "sending",
@@ -223,25 +237,41 @@ fn checks(
         return;
     }
     steps.push(Step::new("sending", "pass", "sending is switched on and this is no day of absence"));
-    steps.push(window(policy, findings.clone().detection().as_ref(), now));
+    steps.push(window(policy, counting(findings), now));
     if matches!(verdict.outcome, Outcome::Deliver { .. }) {
         routing(mail, policy, steps);
     }
 }
 
-fn detector(check: &'static str, finding: &Result<Detection, detect::Miss>) -> Step {
-    match finding {
-        Ok(Detection { delivery_time: Some(time), urgent, .. }) => Step::new(
-            check,
-            "match",
-            format!("delivery time \"{time}\"{}", if *urgent { ", urgent" } else { "" }),
-        ),
-        Ok(found) => Step::new(check, "match", if found.urgent { "urgent" } else { "not urgent" }),
-        Err(miss) => Step::new(check, "no_match", miss.to_string()),
-    }
+/// The finding that counts: the first detector that recognises the mail.
+fn counting(findings: &[detect::Finding]) -> Option<&Recognised> {
+    findings.iter().find_map(|finding| finding.result.as_ref().ok())
 }
 
-fn window(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -> Step {
+fn detector(finding: &detect::Finding) -> Step {
+    let step = match &finding.result {
+        Ok(Recognised { detection, .. }) => {
+            let mut found = Vec::new();
+            if let Some(time) = &detection.delivery_time {
+                found.push(format!("delivery time \"{time}\""));
+            }
+            found.extend(detection.extracted.iter().map(|(name, value)| format!("{name} \"{value}\"")));
+            match detection.urgent {
+                true => found.push("urgent".to_owned()),
+                false if found.is_empty() => found.push("not urgent".to_owned()),
+                false => {}
+            }
+            Step::new(finding.id.clone(), "match", found.join(", "))
+        }
+        Err(miss) => Step {
+            condition: Some(miss.condition.clone()),
+            ..Step::new(finding.id.clone(), "no_match", miss.words.clone())
+        },
+    };
+    Step { detector: Some(finding.id.clone()), ..step }
+}
+
+fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> Step {
     let Some(window) = &policy.window else {
         return Step::new("window", "pass", "no delivery window is configured");
     };
@@ -250,8 +280,8 @@ fn window(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) ->
         format!("from \"{}\" to \"{}\", now {local} in {}", window.start_text, window.end_text, policy.zone);
     if windows::within(window, policy.zone, now) {
         Step::new("window", "pass", format!("open {bounds}"))
-    } else if decide::passes_closed_window(detection) {
-        Step::new("window", "pass", format!("closed, {bounds}; a desabo that is not urgent does not wait"))
+    } else if decide::outside_window(recognised) == OutsideWindow::Send {
+        Step::new("window", "pass", format!("closed, {bounds}; a mail of this kind does not wait"))
     } else {
         Step::new("window", "stop", format!("closed, {bounds}"))
     }
@@ -317,6 +347,19 @@ mod tests {
             check(&explanation, "recadrage"),
             Some(("no_match", "no valid delivery time was found in the text"))
         );
+        let asked: Vec<&Value> = json["steps"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|step| step.get("detector").is_some())
+            .collect();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(
+            *asked[1],
+            json!({"check": "desabo", "outcome": "no_match", "detail": "the text does not contain \"journee\"",
+                   "detector": "desabo", "condition": "conditions.all[0]"})
+        );
+        assert_eq!(asked[0]["condition"], "extract.delivery_time");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod decide;
 pub mod detect;
+pub mod detectors;
 mod digits;
 mod encoding;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod life;
 pub mod links;
 mod mime;
 pub mod parse;
+pub mod pattern;
 pub mod payload;
 pub mod policy;
 #[cfg(test)]
@@ -30,6 +32,8 @@ mod times;
 pub mod windows;
 pub mod work;
 mod wrappers;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -93,12 +97,25 @@ pub struct Link {
 /// What a detector found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detection {
-    /// `recadrage` or `desabonnement_journee_tarifs`.
+    /// What the detector is called in the payload: `recadrage`, for example.
     pub detector: String,
-    /// `recadrage` only: `11h51`, or `le 03/02/2026 à 09h00`.
+    /// `11h51`, or `le 03/02/2026 à 09h00`.
     pub delivery_time: Option<String>,
     /// The mail says that it is urgent.
     pub urgent: bool,
+    /// Named texts, when the detector takes some out. They are content of the mail, so they
+    /// are left out of events.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extracted: BTreeMap<String, String>,
+}
+
+impl Detection {
+    /// As it may be recorded in an event: without texts of the mail.
+    #[must_use]
+    pub fn without_content(mut self) -> Self {
+        self.extracted.clear();
+        self
+    }
 }
 
 /// What is to be done with a mail.

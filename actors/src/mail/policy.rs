@@ -10,6 +10,7 @@ use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::detectors::Detector;
 use super::rules::Rule;
 
 /// Everything a decision depends on besides the mail and the time.
@@ -39,6 +40,8 @@ pub struct Policy {
     pub offload: bool,
     /// The default target.
     pub default_target: Target,
+    /// Detectors in order, without the unusable ones; the first that recognises a mail counts.
+    pub detectors: Vec<Detector>,
     /// Routing rules in order, without the unusable ones.
     pub rules: Vec<Rule>,
     /// Deliveries per target and rolling hour; 0 = unlimited.
@@ -51,6 +54,18 @@ pub struct Policy {
     pub ssl_verify: bool,
     /// How long bodies are kept for redelivery.
     pub retention: Duration,
+}
+
+impl Policy {
+    /// Work of searching a text of this length for every expression of the rules and the
+    /// detectors, in places × bytes (see [`super::pattern`]). An upper bound: most
+    /// expressions are far cheaper, and most are never asked.
+    #[must_use]
+    pub fn search_work(&self, bytes: usize) -> usize {
+        let of_rules = self.rules.iter().flat_map(Rule::patterns);
+        let of_detectors = self.detectors.iter().flat_map(Detector::patterns);
+        of_rules.chain(of_detectors).map(|pattern| pattern.work(bytes)).fold(0, usize::saturating_add)
+    }
 }
 
 /// When the poller may look (reference section 5.2).

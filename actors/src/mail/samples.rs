@@ -58,6 +58,7 @@ pub(super) fn policy() -> Policy {
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
         },
+        detectors: super::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },

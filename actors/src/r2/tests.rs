@@ -77,6 +77,7 @@ fn policy() -> Policy {
             url: "https://hook.example.com".to_owned(),
             ordering: policy::Ordering::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },

@@ -58,6 +58,7 @@ fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: false,
         default_target: target("default"),
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: seconds(2) },

@@ -336,3 +336,40 @@ proptest! {
         prop_assert_eq!(targets.len(), policy.rules.len());
     }
 }
+
+#[test]
+fn absent_detectors_are_the_built_in_ones_and_an_empty_list_is_none() {
+    let ids = |documents: &Documents| {
+        let policy = policy_of(documents);
+        policy.detectors.into_iter().map(|detector| detector.id).collect::<Vec<_>>().join(" ")
+    };
+    let mut documents = Documents::default();
+    assert_eq!(ids(&documents), "recadrage desabo");
+    documents.put(Key::Detectors, Some(&json!({"detectors": []})), &env()).unwrap();
+    assert_eq!(ids(&documents), "");
+    for refused in [json!({}), json!({"detectors": null}), json!({"detectors": {}})] {
+        let problems = documents.put(Key::Detectors, Some(&refused), &env()).unwrap_err();
+        assert_eq!(problems[0].to_string(), "detectors doit être une liste.");
+    }
+    let built_in: Value = serde_json::from_str(crate::mail::detectors::DEFAULT_DOCUMENT).unwrap();
+    assert_eq!(documents.put(Key::Detectors, Some(&built_in), &env()), Ok(Vec::new()));
+    assert_eq!(ids(&documents), "recadrage desabo");
+    documents.put(Key::Detectors, None, &env()).unwrap();
+    assert_eq!(ids(&documents), "recadrage desabo");
+}
+
+#[test]
+fn one_bad_detector_disables_itself_only() {
+    let good = |id: &str| json!({"id": id, "conditions": {"field": "body", "operator": "present"}});
+    let mut bad = good("bad");
+    bad["conditions"]["operator"] = json!("is");
+    let mut off = good("off");
+    off["enabled"] = json!(false);
+    let document = json!({"detectors": [good("a"), bad, good("a"), off, good("b"), 5]});
+    let mut documents = Documents::default();
+    let disabled = documents.put(Key::Detectors, Some(&document), &env()).unwrap();
+    let fields: Vec<&str> = disabled.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["detectors[1].conditions.operator", "detectors[2].id", "detectors[5]"]);
+    let ids: Vec<String> = policy_of(&documents).detectors.into_iter().map(|detector| detector.id).collect();
+    assert_eq!(ids, ["a", "b"]);
+}

@@ -563,6 +563,7 @@ pub(super) fn policy() -> Policy {
             url: "https://example.invalid/".to_owned(),
             ordering: Order::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
