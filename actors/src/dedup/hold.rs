@@ -8,10 +8,12 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, watch};
 
 use super::DedupDeps;
+use super::admit::known_group;
 use super::commit::{self, Cx};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
+use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
 use crate::mail::work::{Draft, DraftMeta};
 
@@ -95,10 +97,14 @@ async fn try_decide(deps: &DedupDeps, row: Claimed) -> Result<(), String> {
     let draft: Draft = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let mut version = meta.mail_version;
     let mut locations = meta.locations.clone();
+    let mut group = None;
     loop {
-        let commit = redecide(deps, &row, &meta.email_id, version, draft.clone(), &locations)?;
+        let commit = redecide(deps, &row, &meta, version, draft.clone(), &locations, group.as_ref())?;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) | Err(AppendError::ClaimLost { .. }) => return Ok(()),
+            Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
+                group = Some(known_group(deps.journal.as_ref(), stream).await?);
+            }
             Err(AppendError::Conflict { .. }) => {
                 (version, locations) = reload(deps, &meta.email_id).await?;
             }
@@ -110,17 +116,24 @@ async fn try_decide(deps: &DedupDeps, row: Claimed) -> Result<(), String> {
 fn redecide(
     deps: &DedupDeps,
     row: &Claimed,
-    key: &str,
+    meta: &DraftMeta,
     version: u64,
     draft: Draft,
     locations: &[Location],
+    group: Option<&KnownGroup>,
 ) -> Result<Commit, String> {
+    let key = &meta.email_id;
     let policy = deps.policy.load();
     let now = deps.world.now();
-    let verdict = decide::decide(&draft.mail, &policy, now);
+    let (mail, subject) = (&draft.mail, &draft.mail.subject);
+    let decided = if meta.released {
+        groups::claim_released(decide::release(mail, &policy, now), key, subject, &policy, now, group)
+    } else {
+        groups::claim(decide::decide(mail, &policy, now), key, subject, &policy, now, group)
+    };
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
     let settle = Settle { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim) };
-    commit::redecision(key, version, draft, verdict, locations, settle, cx).map_err(|error| error.to_string())
+    commit::redecision(key, version, draft, decided, locations, settle, cx).map_err(|error| error.to_string())
 }
 
 async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {

@@ -12,6 +12,7 @@
 mod admit;
 mod commit;
 mod hold;
+pub mod release;
 #[cfg(test)]
 mod tests;
 
