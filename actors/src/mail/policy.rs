@@ -132,7 +132,6 @@ impl Priority {
 
     /// Whether it is the rule; for serde.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub fn is_medium(&self) -> bool {
         *self == Self::Medium
     }

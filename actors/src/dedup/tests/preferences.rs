@@ -49,7 +49,9 @@ impl Scene {
 #[test]
 fn each_preference_ignores_its_mails_and_says_why() {
     type Change = fn(&mut Policy);
-    let cases: [(Change, Bytes, Option<(&str, Option<&str>)>); 9] = [
+    /// The reason and what exactly.
+    type Ignored = (&'static str, Option<&'static str>);
+    let cases: [(Change, Bytes, Option<Ignored>); 9] = [
         (
             |policy| policy.prefs.filters.everywhere = words(&["absent", "FACTURE "]),
             recadrage(1),
