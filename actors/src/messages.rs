@@ -205,6 +205,8 @@ pub struct ConfigStatus {
     pub workers: usize,
     /// How the back ends are, the authority first.
     pub stores: Vec<StoreHealth>,
+    /// What is wanted and cannot be done, such as telling somebody without an address.
+    pub remarks: Vec<String>,
 }
 
 /// How one document is.

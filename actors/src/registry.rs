@@ -9,6 +9,7 @@ use crate::archive::state::ArchiveEvent;
 use crate::config::state::ConfigEvent;
 use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
+use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
 use crate::poller::state::MailboxEvent;
 use crate::webhook::state::{DeliveryEvent, TargetEvent};
@@ -44,6 +45,7 @@ macro_rules! capabilities {
 
 capabilities![
     MailEvent,
+    GroupEvent,
     DeliveryEvent,
     TargetEvent,
     MailboxEvent,

@@ -6,6 +6,7 @@ mod deliveries;
 mod doctor;
 mod events;
 mod explain;
+mod mails;
 mod retry;
 mod transfer;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
         Command::Config(command) => short(async move |out: &mut Output| config::run(command, out).await),
+        Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }
@@ -71,6 +73,18 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
         DeliveriesCommand::Enable(args) => {
             let journal = change(&args.journal).await?;
             let outcome = retry::enable(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+    }
+}
+
+async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
+    match command {
+        MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, out).await,
+        MailsCommand::Release(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = mails::release(journal.as_ref(), &args, out).await;
             journal.close().await;
             outcome
         }

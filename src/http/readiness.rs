@@ -197,6 +197,7 @@ fn config(status: &ConfigStatus) -> Check {
             let said = document.problems.iter().chain(&document.remarks);
             said.map(move |said| format!("{}: {said}", document.key))
         })
+        .chain(status.remarks.iter().cloned())
         .collect();
     for store in &status.stores {
         if let Some(trouble) = &store.trouble {
@@ -329,7 +330,17 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 11] = [
+        let cases: [(&str, Harm, &str); 12] = [
+            (
+                "config",
+                |f| {
+                    f.config = Ok(ConfigStatus {
+                        remarks: vec!["nobody is told".into()],
+                        ..ConfigStatus::default()
+                    });
+                },
+                "nobody is told",
+            ),
             (
                 "deliveries",
                 |f| {

@@ -22,7 +22,7 @@ pub fn is_old(events: &[Recorded], before: DateTime<Utc>) -> bool {
 pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<StreamId>>, EventError> {
     let (life, _) = life::rehydrate(mail)?;
     Ok(match life.stage {
-        Stage::Ignored(_) | Stage::Quarantined => Some(Vec::new()),
+        Stage::Ignored(_) | Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
         Stage::Routed if life.all_delivered() => {
             let targets = life.deliveries.iter();
             Some(targets.map(|(target, _)| delivery_stream(email_id, target)).collect())

@@ -495,7 +495,8 @@ impl Handler<GetConfigStatus> for ConfigActor {
 
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
         let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
-        let version = self.deps.policy.load().version;
+        let policy = self.deps.policy.load();
+        let (version, remarks) = (policy.version, policy.prefs.remarks());
         Box::pin(async move {
             let mut documents = book.status();
             let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;
@@ -506,7 +507,7 @@ impl Handler<GetConfigStatus> for ConfigActor {
                 acks.push(own);
             }
             agreement::compare(&mut documents, &book, &acks);
-            ConfigStatus { version, documents, workers: acks.len(), stores: store.health() }
+            ConfigStatus { version, documents, workers: acks.len(), stores: store.health(), remarks }
         })
     }
 }

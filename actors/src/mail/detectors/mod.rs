@@ -29,6 +29,12 @@ use super::pattern::Pattern;
 /// The document of an installation that configures no detectors.
 pub const DEFAULT_DOCUMENT: &str = include_str!("default.json");
 
+/// What the built-in detector of recadrages puts into the payload: preferences and marks of
+/// the reference system are about mails with this name.
+pub const RECADRAGE: &str = "recadrage";
+/// What the built-in detector of desabonnements puts into the payload.
+pub const DESABO: &str = "desabonnement_journee_tarifs";
+
 /// What becomes of a mail outside of the delivery window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OutsideWindow {

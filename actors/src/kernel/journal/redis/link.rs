@@ -219,7 +219,7 @@ impl Link {
     /// The answer to a claim was lost; `stem` begins its tokens, `lease` is how long it holds.
     pub(super) fn went_astray(&self, stem: Text, lease: Duration) {
         // The server may get to it as late as an answer may come.
-        let until = Instant::now() + lease + self.response;
+        let until = Instant::now() + lease + self.response();
         self.astray.lock().unwrap_or_else(PoisonError::into_inner).push((stem, until));
     }
 
