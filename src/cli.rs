@@ -43,9 +43,10 @@ Examples:
 
 Nothing is sent or stored. FILE.eml may be \"-\" for standard input.
 The JSON form is stable: email_id, sender, subject, subject_group, is_reply, detector,
-delivery_time, urgent, extracted, links, decision (deliver, hold, ignore, quarantine),
-reason, hold_until, deliveries; null where nothing applies. steps holds one step for each
-detector: its id, match or no_match, and the condition that failed with its place.";
+delivery_time, urgent, extracted, links, decision (deliver, hold, skip, ignore,
+quarantine), reason, detail, hold_until, deliveries; null where nothing applies. steps
+holds one step for each detector: its id, match or no_match, and the condition that
+failed with its place.";
 
 const EVENTS_EXAMPLES: &str = "\
 Examples:
@@ -67,6 +68,18 @@ Examples:
 
 A retried delivery has the same webhook-id and the same bytes as before. A running
 server takes it up within a second; otherwise the next one to start does.";
+
+const MAILS_EXAMPLES: &str = "\
+Examples:
+  render-signal mails list                             what nothing is sent for, and why
+  render-signal mails list --state skipped --json
+  render-signal mails release 0a1b2c3d4e5f60718293a4b5c6d7e8f9
+
+A released mail is routed now, whatever was decided about it: rules choose its targets as
+for any other mail. A running server takes it up within a second; otherwise the next one to
+start does. What is needed for that is kept for MAIL_RETENTION_DAYS; that of a held mail as
+long as it is held. Mails of senders that are not in the list, and those that are too large,
+are not kept.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Checks the environment, the journal and the configuration documents, logs in to the
@@ -108,6 +121,9 @@ pub(crate) enum Command {
     /// See what waits, and send dead letters again
     #[command(subcommand, after_long_help = DELIVERIES_EXAMPLES)]
     Deliveries(DeliveriesCommand),
+    /// See the mails that nothing is sent for, and have them sent
+    #[command(subcommand, after_long_help = MAILS_EXAMPLES)]
+    Mails(MailsCommand),
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -283,6 +299,54 @@ pub(crate) struct EnableArgs {
     pub(crate) journal: JournalArgs,
 }
 
+/// The `mails` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailsCommand {
+    /// Print the mails that nothing is sent for, and why
+    List(MailsListArgs),
+    /// Have mails sent that are held, were skipped or were ignored
+    Release(ReleaseArgs),
+}
+
+/// Arguments of `mails list`.
+#[derive(Debug, Args)]
+pub(crate) struct MailsListArgs {
+    /// Only those in this state
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<MailState>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At most this many, the newest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Where a mail stands that nothing is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MailState {
+    /// Waits for a window, a switch or a day
+    Held,
+    /// Came outside the window, and its detector does not let it wait
+    Skipped,
+    /// Not wanted
+    Ignored,
+    /// Could not be read
+    Quarantined,
+}
+
+/// Arguments of `mails release`.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// Ids as printed by `mails list`
+    #[arg(value_name = "EMAIL_ID", required = true)]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -332,6 +396,9 @@ mod tests {
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
             "deliveries enable default",
+            "mails list",
+            "mails list --state skipped --json -n 5",
+            "mails release a b --journal x.db",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -348,6 +415,8 @@ mod tests {
             "deliveries retry",
             "deliveries retry a/default --all-dead",
             "deliveries list --state gone",
+            "mails list --state routed",
+            "mails release",
             "demo --lang de",
             "events show",
         ] {

@@ -199,6 +199,8 @@ pub struct ConfigStatus {
     pub version: u64,
     /// One entry per document.
     pub documents: Vec<DocumentStatus>,
+    /// What is wanted and cannot be done, such as telling somebody without an address.
+    pub remarks: Vec<String>,
 }
 
 /// How one document is.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::config::state::ConfigEvent;
 use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
+use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
 use crate::poller::state::MailboxEvent;
 use crate::webhook::state::{DeliveryEvent, TargetEvent};
@@ -41,7 +42,16 @@ macro_rules! capabilities {
     };
 }
 
-capabilities![MailEvent, DeliveryEvent, TargetEvent, MailboxEvent, LeaseEvent, ConfigEvent, WorkerEvent];
+capabilities![
+    MailEvent,
+    GroupEvent,
+    DeliveryEvent,
+    TargetEvent,
+    MailboxEvent,
+    LeaseEvent,
+    ConfigEvent,
+    WorkerEvent
+];
 
 /// What precedes the tables of `docs/EVENTS.md`.
 const HEAD: &str = "# Events

@@ -124,6 +124,9 @@ async fn checks() -> Vec<Check> {
         documents(&book, &storage, &mut checks);
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
+        for remark in policy.prefs.remarks() {
+            checks.push(Check::warn("preferences", remark, "set the variable, or switch the preference off"));
+        }
         if let Some(settings) = &settings {
             checks.extend(servers(settings, &policy).await);
         }

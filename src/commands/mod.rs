@@ -5,6 +5,7 @@ mod deliveries;
 mod doctor;
 mod events;
 mod explain;
+mod mails;
 mod retry;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Explain(args) => short(async move |out: &mut Output| explain::run(&args, out).await),
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
+        Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }
@@ -57,6 +59,18 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
         DeliveriesCommand::Enable(args) => {
             let journal = change(&args.journal).await?;
             let outcome = retry::enable(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+    }
+}
+
+async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
+    match command {
+        MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, out).await,
+        MailsCommand::Release(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = mails::release(journal.as_ref(), &args, out).await;
             journal.close().await;
             outcome
         }

@@ -102,6 +102,12 @@ impl Narrator {
             MailEvent::Ignored(ignored) => {
                 (Style::Warn, lang.say("ignoré", "ignored", words::ignored(lang, ignored.reason)))
             }
+            MailEvent::Skipped(skipped) => {
+                (Style::Warn, lang.say("laissé de côté", "skipped", words::held(lang, skipped.reason)))
+            }
+            MailEvent::Released(released) => {
+                (Style::Dim, lang.say("libéré par", "released by", &released.by))
+            }
             MailEvent::Quarantined(quarantined) => {
                 (Style::Bad, lang.say("mis en quarantaine", "put in quarantine", &quarantined.why))
             }
@@ -379,7 +385,7 @@ mod tests {
             recorded(
                 mail_stream("a"),
                 3,
-                &MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, policy: 1 }),
+                &MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, detail: None, policy: 1 }),
             ),
         ];
         let lines = story(Lang::En, &events);

@@ -173,13 +173,14 @@ fn lease(status: &LockStatus) -> Check {
 }
 
 fn config(status: &ConfigStatus) -> Check {
-    let problems: Vec<String> = status
+    let problems = status
         .documents
         .iter()
         .flat_map(|document| {
             document.problems.iter().map(move |problem| format!("{}: {problem}", document.key))
         })
-        .collect();
+        .chain(status.remarks.iter().cloned());
+    let problems: Vec<String> = problems.collect();
     let detail = json!({"version": status.version, "documents": status.documents});
     if problems.is_empty() {
         check(State::Ok, "every document is valid or absent", detail)
@@ -279,7 +280,17 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 9] = [
+        let cases: [(&str, Harm, &str); 10] = [
+            (
+                "config",
+                |f| {
+                    f.config = Ok(ConfigStatus {
+                        remarks: vec!["nobody is told".into()],
+                        ..ConfigStatus::default()
+                    });
+                },
+                "nobody is told",
+            ),
             (
                 "deliveries",
                 |f| {
@@ -311,7 +322,8 @@ mod tests {
                         problems: vec!["webhook_url must start with https://".into()],
                         loaded_at: None,
                     };
-                    f.config = Ok(ConfigStatus { version: 2, documents: vec![document] });
+                    f.config =
+                        Ok(ConfigStatus { version: 2, documents: vec![document], remarks: Vec::new() });
                 },
                 "webhook_config: webhook_url",
             ),

@@ -213,6 +213,8 @@ pub(crate) fn describe_variables() -> String {
 fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
     let egress_allow = reader.parsed_list(&vars::EGRESS_ALLOW_CIDRS);
     check_url(reader, &vars::WEBHOOK_URL, &webhook_url, &egress_allow);
+    let notify_url = reader.text(&vars::NOTIFY_WEBHOOK_URL);
+    check_url(reader, &vars::NOTIFY_WEBHOOK_URL, &notify_url, &egress_allow);
     let (time_start, time_end) = window(reader);
     EnvDefaults {
         zone: zone(reader),
@@ -229,6 +231,10 @@ fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
         background_tasks: background_tasks(reader),
         disable_email_id_dedup: reader.switch(&vars::DISABLE_EMAIL_ID_DEDUP),
         allow_without_links: reader.switch(&vars::ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS),
+        subject_group_dedup: reader.switch(&vars::ENABLE_SUBJECT_GROUP_DEDUP),
+        subject_group_ttl: Some(Duration::from_secs(reader.int(&vars::SUBJECT_GROUP_TTL_SECONDS)))
+            .filter(|ttl| !ttl.is_zero()),
+        notify_url,
         ssl_verify: reader.switch(&vars::WEBHOOK_SSL_VERIFY),
         sending_enabled: reader.switch(&vars::WEBHOOK_SENDING_ENABLED),
         time_start,

@@ -33,6 +33,7 @@ mod lease;
 mod mailbox;
 mod malformed;
 mod php_config;
+mod preferences;
 mod receiver_failures;
 mod redis_journal;
 mod signature;

@@ -344,9 +344,11 @@ impl Handler<GetConfigStatus> for ConfigActor {
     type Result = actix::MessageResult<GetConfigStatus>;
 
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
+        let policy = self.deps.policy.load();
         actix::MessageResult(ConfigStatus {
-            version: self.deps.policy.load().version,
+            version: policy.version,
             documents: self.book.status(),
+            remarks: policy.prefs.remarks(),
         })
     }
 }

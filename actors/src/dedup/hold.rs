@@ -8,11 +8,13 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, watch};
 
 use super::DedupDeps;
+use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
+use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
 use crate::mail::work::{Draft, DraftMeta};
 
@@ -97,11 +99,16 @@ async fn try_decide(deps: &DedupDeps, thinking: &Thinking, row: Claimed) -> Resu
     let draft: Draft = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let mut version = meta.mail_version;
     let mut locations = meta.locations.clone();
+    let mut group = None;
     loop {
+        let draft = draft.clone();
         let commit =
-            redecide(deps, thinking, &row, &meta.email_id, version, draft.clone(), &locations).await?;
+            redecide(deps, thinking, &row, &meta, draft, (version, &locations), group.as_ref()).await?;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) | Err(AppendError::ClaimLost { .. }) => return Ok(()),
+            Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
+                group = Some(known_group(deps.journal.as_ref(), stream).await?);
+            }
             Err(AppendError::Conflict { .. }) => {
                 (version, locations) = reload(deps, &meta.email_id).await?;
             }
@@ -114,20 +121,31 @@ async fn redecide(
     deps: &DedupDeps,
     thinking: &Thinking,
     row: &Claimed,
-    key: &str,
-    version: u64,
+    meta: &DraftMeta,
     draft: Draft,
-    locations: &[Location],
+    (version, locations): (u64, &[Location]),
+    group: Option<&KnownGroup>,
 ) -> Result<Commit, String> {
+    let key = meta.email_id.clone();
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     let bytes = draft.mail.plain.len() + draft.mail.html.len();
-    let (mail, under) = (draft.mail.clone(), Arc::clone(&policy));
-    let deciding = thinking.about(&policy, bytes, move || decide::decide(&mail, &under, now));
-    let verdict = deciding.await.map_err(|error| error.to_string())?;
+    let (mail, under, name) = (draft.mail.clone(), Arc::clone(&policy), key.clone());
+    let (released, group) = (meta.released, group.cloned());
+    let deciding = thinking.about(&policy, bytes, move || {
+        let (mail, policy, group) = (&mail, under.as_ref(), group.as_ref());
+        if released {
+            let verdict = decide::release(mail, policy, now);
+            groups::claim_released(verdict, &name, &mail.subject, policy, now, group)
+        } else {
+            groups::claim(decide::decide(mail, policy, now), &name, &mail.subject, policy, now, group)
+        }
+    });
+    let decided = deciding.await.map_err(|error| error.to_string())?;
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
     let settle = Settle { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim) };
-    commit::redecision(key, version, draft, verdict, locations, settle, cx).map_err(|error| error.to_string())
+    commit::redecision(&key, version, draft, decided, locations, settle, cx)
+        .map_err(|error| error.to_string())
 }
 
 async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {

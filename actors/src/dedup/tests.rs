@@ -1,6 +1,7 @@
 //! The actor on the journal in memory, in virtual time.
 
 mod hostile;
+mod preferences;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -54,6 +55,7 @@ fn policy() -> Policy {
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
         retention: Duration::from_secs(7 * 86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }
 

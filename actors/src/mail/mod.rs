@@ -12,8 +12,10 @@ pub mod detectors;
 mod digits;
 mod encoding;
 pub mod explain;
+pub mod filters;
 #[cfg(test)]
 mod golden;
+pub mod groups;
 mod html;
 pub mod identity;
 pub mod life;
@@ -145,10 +147,20 @@ pub enum Outcome {
         /// When it is decided again at the latest; `None` = when the configuration changes.
         until: Option<DateTime<Utc>>,
     },
+    /// Not by itself: the mail stays visible, and can be released.
+    Skip {
+        /// Why.
+        reason: HoldReason,
+        /// Its copies are marked `\Seen`, as the reference does for some.
+        seen: bool,
+    },
     /// Never.
     Ignore {
         /// Why.
         reason: IgnoreReason,
+        /// What exactly: the keyword, the first mail of the group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
 }
 
@@ -200,13 +212,26 @@ pub enum IgnoreReason {
     NoLinks,
     /// Larger than `max_email_size_mb`; recorded, not loaded. Left unread.
     TooLarge,
+    /// It contains an excluded keyword. Left unread.
+    ExcludedKeyword,
+    /// It has no attachment, and only mails with one are wanted. Left unread.
+    NoAttachment,
+    /// Another mail of its subject group was routed. Marked read.
+    DuplicateGroup,
 }
 
 impl IgnoreReason {
     /// Whether the reference system marks such a mail as read.
     #[must_use]
     pub const fn marks_read(self) -> bool {
-        matches!(self, Self::Reply | Self::NoLinks)
+        matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup)
+    }
+
+    /// Whether the mail's content is kept for a while, so that it can be released. That of
+    /// a stranger is not ours to keep, and that of a mail too large was never loaded.
+    #[must_use]
+    pub const fn keeps_content(self) -> bool {
+        !matches!(self, Self::SenderNotAllowed | Self::TooLarge)
     }
 
     /// The name as stored and shown.
@@ -217,6 +242,9 @@ impl IgnoreReason {
             Self::Reply => "reply",
             Self::NoLinks => "no_links",
             Self::TooLarge => "too_large",
+            Self::ExcludedKeyword => "excluded_keyword",
+            Self::NoAttachment => "no_attachment",
+            Self::DuplicateGroup => "duplicate_group",
         }
     }
 }

@@ -65,5 +65,6 @@ pub(super) fn policy() -> Policy {
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
         retention: Duration::from_secs(7 * 86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }

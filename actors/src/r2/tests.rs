@@ -84,6 +84,7 @@ fn policy() -> Policy {
         webhook_timeout: Duration::from_secs(10),
         ssl_verify: true,
         retention: Duration::from_secs(3600),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }
 
@@ -160,6 +161,7 @@ impl Bench {
             links: links.clone(),
             deliveries: Vec::new(),
             offload: true,
+            priority: crate::mail::policy::Priority::Medium,
             policy: 1,
         });
         let mail = Mail {
@@ -179,7 +181,12 @@ impl Bench {
         let planned = Planned { target: "default".to_owned(), rule: None, time_start: None, time_end: None };
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
-        let meta = DraftMeta { email_id: id.to_owned(), mail_version: 2, locations: vec![location("1")] };
+        let meta = DraftMeta {
+            email_id: id.to_owned(),
+            mail_version: 2,
+            locations: vec![location("1")],
+            released: false,
+        };
         let now = self.world.now();
         let (row, body) =
             draft_row(Queue::Offload, &draft, &meta, Due::At(now), now + chrono::Duration::days(1));

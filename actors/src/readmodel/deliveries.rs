@@ -8,6 +8,7 @@ use super::{at, instant, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
+use crate::mail::work::NOTIFY_TARGET;
 use crate::webhook::state::DeliveryEvent;
 
 /// Sends older than this are of no use to a limit per hour. Milliseconds.
@@ -85,12 +86,17 @@ fn routed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let deliveries = payload.get("deliveries").and_then(Value::as_array);
     for delivery in deliveries.into_iter().flatten() {
         let Some(target) = text(delivery, "target") else { continue };
-        db.prepare_cached(
-            "INSERT INTO deliveries (email_id, target, state, routed_at) VALUES (?1, ?2, 'waiting', ?3)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute((event.stream.key(), target, at(event)))?;
+        waiting(db, event, event.stream.key(), target)?;
     }
+    Ok(())
+}
+
+fn waiting(db: &Connection, event: &Recorded, email_id: &str, target: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO deliveries (email_id, target, state, routed_at) VALUES (?1, ?2, 'waiting', ?3)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute((email_id, target, at(event)))?;
     Ok(())
 }
 
@@ -185,7 +191,10 @@ fn dead_lettered(
         text(payload, "why"),
         at(event),
     ))?;
-    Ok(())
+    match text(payload, "notice") {
+        Some(notice) => waiting(db, event, notice, NOTIFY_TARGET),
+        None => Ok(()),
+    }
 }
 
 fn requeued(

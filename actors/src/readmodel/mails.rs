@@ -19,7 +19,7 @@ impl Projection for Mails {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -40,6 +40,7 @@ impl Projection for Mails {
                  arrived_at       INTEGER,
                  stage            TEXT NOT NULL,
                  reason           TEXT,
+                 detail           TEXT,
                  hold_until       INTEGER,
                  detector         TEXT,
                  delivery_time    TEXT,
@@ -50,7 +51,7 @@ impl Projection for Mails {
                  dead_lettered    INTEGER NOT NULL DEFAULT 0,
                  updated_at       INTEGER NOT NULL
              );
-             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'quarantined');",
+             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined');",
         )
     }
 
@@ -60,6 +61,8 @@ impl Projection for Mails {
             "mail.quarantined" => quarantined,
             "mail.ignored" => ignored,
             "mail.held" => held,
+            "mail.skipped" => skipped,
+            "mail.released" => released,
             "mail.routed" => routed,
             "mail.settled" => settled,
             "delivery.requeued" => return requeued(db, event),
@@ -108,15 +111,36 @@ fn quarantined(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::
 
 fn ignored(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE mails SET stage = 'ignored', reason = ?2, hold_until = NULL, updated_at = ?3 WHERE email_id = ?1",
+        "UPDATE mails SET stage = 'ignored', reason = ?2, detail = ?3, hold_until = NULL, updated_at = ?4
+         WHERE email_id = ?1",
     )?
-    .execute((event.stream.key(), text(payload, "reason"), at(event)))?;
+    .execute((event.stream.key(), text(payload, "reason"), text(payload, "detail"), at(event)))?;
+    Ok(())
+}
+
+fn skipped(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'skipped', reason = ?2, detail = NULL, hold_until = NULL, detector = ?3,
+             updated_at = ?4
+         WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), text(payload, "reason"), text(payload, "detector"), at(event)))?;
+    Ok(())
+}
+
+/// It waits for the worker that carries the release out.
+fn released(db: &Connection, event: &Recorded, _: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'held', reason = 'released', detail = NULL, hold_until = NULL, updated_at = ?2
+         WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), at(event)))?;
     Ok(())
 }
 
 fn held(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE mails SET stage = 'held', reason = ?2, hold_until = ?3, updated_at = ?4 WHERE email_id = ?1",
+        "UPDATE mails SET stage = 'held', reason = ?2, detail = NULL, hold_until = ?3, updated_at = ?4 WHERE email_id = ?1",
     )?
     .execute((event.stream.key(), text(payload, "reason"), instant(payload, "until"), at(event)))?;
     Ok(())
@@ -126,7 +150,7 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
     let detection = payload.get("detection").unwrap_or(&Value::Null);
     let urgent = detection.get("urgent").and_then(Value::as_bool).unwrap_or(false);
     db.prepare_cached(
-        "UPDATE mails SET stage = 'routed', reason = NULL, hold_until = NULL, detector = ?2,
+        "UPDATE mails SET stage = 'routed', reason = NULL, detail = NULL, hold_until = NULL, detector = ?2,
              delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7
          WHERE email_id = ?1",
     )?

@@ -185,7 +185,9 @@ impl Lanes {
         }
         // A claim that ran out while the row waited here was claimed anew.
         lane.ready.retain(|waiting| waiting.key != row.key);
-        lane.ready.push_back(row);
+        // Behind those that are as urgent or more.
+        let ahead = lane.ready.iter().rposition(|waiting| waiting.meta.priority >= row.meta.priority);
+        lane.ready.insert(ahead.map_or(0, |last| last + 1), row);
     }
 
     /// What is to be done now with the rows at hand.
@@ -222,7 +224,7 @@ impl Lanes {
                 let Some(row) = lane.ready.pop_front() else { break };
                 // A repetition has been counted already.
                 if row.meta.attempts == 0
-                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, now)
+                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, now)
                 {
                     steps.push(Step::Limit { row, until });
                     continue;

@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `state`, `delivery`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
+//! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
 //! | `turn` | the actor between the two |
 //! | `attempt`, `effects`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
@@ -25,6 +25,7 @@ pub mod delivery;
 mod effects;
 mod lane;
 pub mod lanes;
+pub mod notice;
 pub mod port;
 pub mod rate;
 pub mod redeliver;

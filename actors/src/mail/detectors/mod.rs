@@ -67,7 +67,7 @@ pub struct Detector {
     urgent: Option<Condition>,
     extract: extract::Extract,
     /// Outside of the window, for an urgent mail and for any other.
-    outside_window: [OutsideWindow; 2],
+    pub outside_window: [OutsideWindow; 2],
 }
 
 /// A detection, and what its detector says of a closed window.

@@ -570,5 +570,6 @@ pub(super) fn policy() -> Policy {
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
         retention: Duration::from_secs(86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }
