@@ -46,9 +46,10 @@ Examples:
 
 Nothing is sent or stored. FILE.eml may be \"-\" for standard input.
 The JSON form is stable: email_id, sender, subject, subject_group, is_reply, detector,
-delivery_time, urgent, extracted, links, decision (deliver, hold, skip, ignore, quarantine),
-reason, detail, hold_until, deliveries; null where nothing applies. steps holds one step for
-each detector: its id, match or no_match, and the condition that failed with its place.";
+delivery_time, urgent, extracted, links, decision (deliver, hold, skip, ignore,
+quarantine), reason, detail, hold_until, deliveries; null where nothing applies. steps
+holds one step for each detector: its id, match or no_match, and the condition that
+failed with its place.";
 
 const EVENTS_EXAMPLES: &str = "\
 Examples:

@@ -108,8 +108,6 @@ pub(crate) struct Storage {
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
-    /// `REDIS_URL`; may hold a password.
-    pub(crate) redis_url: Option<SecretString>,
     /// `JOURNAL_URL`, or else `REDIS_URL`, or else a file in `DATA_DIR`.
     pub(crate) journal: JournalPlace,
     /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.

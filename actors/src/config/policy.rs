@@ -10,12 +10,12 @@ use ipnet::IpNet;
 use super::DEFAULT_TARGET;
 use super::documents::Documents;
 use super::documents::prefs::ProcessingPrefs;
-use crate::mail::detectors;
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
 use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
+use crate::mail::{detect, detectors};
 
 /// What the environment says where the documents say nothing (reference section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -172,8 +172,8 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
 
 fn filters(prefs: &ProcessingPrefs) -> Filters {
     let of_detector = [
-        (detectors::RECADRAGE, &prefs.exclude_keywords_recadrage),
-        (detectors::DESABO, &prefs.exclude_keywords_autorepondeur),
+        (detect::RECADRAGE, &prefs.exclude_keywords_recadrage),
+        (detect::DESABO, &prefs.exclude_keywords_autorepondeur),
     ];
     Filters {
         everywhere: Keywords::new(&prefs.exclude_keywords),

@@ -94,9 +94,8 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Optio
             // Nothing is decided about its text.
             Source::HeaderOnly { .. } => 0,
         };
-        let reading =
-            thinking.about(&policy, bytes, move || read(&for_task, &under, now, copy, group.as_ref()));
-        match reading.await {
+        let read = move || read(&for_task, &under, now, copy, group.as_ref());
+        match thinking.about(&policy, bytes, read).await {
             Ok(prepared) => return prepared,
             Err(error) => tracing::error!(item = admit.location.item, %error, "reading a mail failed"),
         }

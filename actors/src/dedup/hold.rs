@@ -101,9 +101,9 @@ async fn try_decide(deps: &DedupDeps, thinking: &Thinking, row: Claimed) -> Resu
     let mut locations = meta.locations.clone();
     let mut group = None;
     loop {
-        let group_now = group.as_ref();
+        let draft = draft.clone();
         let commit =
-            redecide(deps, thinking, &row, &meta, version, draft.clone(), &locations, group_now).await?;
+            redecide(deps, thinking, &row, &meta, draft, (version, &locations), group.as_ref()).await?;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) | Err(AppendError::ClaimLost { .. }) => return Ok(()),
             Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
@@ -122,29 +122,30 @@ async fn redecide(
     thinking: &Thinking,
     row: &Claimed,
     meta: &DraftMeta,
-    version: u64,
     draft: Draft,
-    locations: &[Location],
+    (version, locations): (u64, &[Location]),
     group: Option<&KnownGroup>,
 ) -> Result<Commit, String> {
-    let key = &meta.email_id;
+    let key = meta.email_id.clone();
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     let bytes = draft.mail.plain.len() + draft.mail.html.len();
-    let (mail, under, released) = (draft.mail.clone(), Arc::clone(&policy), meta.released);
+    let (mail, under, name) = (draft.mail.clone(), Arc::clone(&policy), key.clone());
+    let (released, group) = (meta.released, group.cloned());
     let deciding = thinking.about(&policy, bytes, move || {
-        if released { decide::release(&mail, &under, now) } else { decide::decide(&mail, &under, now) }
+        let (mail, policy, group) = (&mail, under.as_ref(), group.as_ref());
+        if released {
+            let verdict = decide::release(mail, policy, now);
+            groups::claim_released(verdict, &name, &mail.subject, policy, now, group)
+        } else {
+            groups::claim(decide::decide(mail, policy, now), &name, &mail.subject, policy, now, group)
+        }
     });
-    let verdict = deciding.await.map_err(|error| error.to_string())?;
-    let subject = &draft.mail.subject;
-    let decided = if released {
-        groups::claim_released(verdict, key, subject, &policy, now, group)
-    } else {
-        groups::claim(verdict, key, subject, &policy, now, group)
-    };
+    let decided = deciding.await.map_err(|error| error.to_string())?;
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
     let settle = Settle { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim) };
-    commit::redecision(key, version, draft, decided, locations, settle, cx).map_err(|error| error.to_string())
+    commit::redecision(&key, version, draft, decided, locations, settle, cx)
+        .map_err(|error| error.to_string())
 }
 
 async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::detectors::{self, OutsideWindow, Recognised};
+use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
@@ -105,7 +105,7 @@ fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>)
             }
             OutsideWindow::Skip => {
                 // As the reference does (section 5.12).
-                let seen = recognised.is_some_and(|found| found.detection.detector == detectors::RECADRAGE);
+                let seen = recognised.is_some_and(|found| found.detection.detector == detect::RECADRAGE);
                 return Opening::Skipped { seen };
             }
             OutsideWindow::Send => {}

@@ -10,6 +10,12 @@ use super::detectors::{Facts, Miss, Recognised};
 use super::policy::Policy;
 use super::{Link, Mail};
 
+/// What the built-in recadrage detector is called in the payload; a preference of the
+/// reference system is about its mails.
+pub const RECADRAGE: &str = "recadrage";
+/// What the built-in desabo detector is called in the payload; likewise.
+pub const DESABO: &str = "desabonnement_journee_tarifs";
+
 /// What one detector says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -79,8 +79,9 @@ pub struct Delivery {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `readable`, `size`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id of a
-    /// detector, `sending`, `window`, `subject_group`, `rule`, `default_target`, `priority`.
+    /// `readable`, `size`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id
+    /// of a detector, `sending`, `window`, `subject_group`, `rule`, `default_target`,
+    /// `priority`.
     pub check: Cow<'static, str>,
     /// `pass`, `stop` (the mail goes no further now), `match`, `no_match`.
     pub outcome: &'static str,

@@ -29,12 +29,6 @@ use super::pattern::Pattern;
 /// The document of an installation that configures no detectors.
 pub const DEFAULT_DOCUMENT: &str = include_str!("default.json");
 
-/// What the built-in detector of recadrages puts into the payload: preferences and marks of
-/// the reference system are about mails with this name.
-pub const RECADRAGE: &str = "recadrage";
-/// What the built-in detector of desabonnements puts into the payload.
-pub const DESABO: &str = "desabonnement_journee_tarifs";
-
 /// What becomes of a mail outside of the delivery window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum OutsideWindow {
@@ -73,7 +67,7 @@ pub struct Detector {
     urgent: Option<Condition>,
     extract: extract::Extract,
     /// Outside of the window, for an urgent mail and for any other.
-    outside_window: [OutsideWindow; 2],
+    pub outside_window: [OutsideWindow; 2],
 }
 
 /// A detection, and what its detector says of a closed window.
