@@ -161,6 +161,7 @@ variables! {
     R2_FETCH_TOKEN: Secret, Default(""), "a long random text", "token of the R2 Worker";
     R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket, told to the R2 Worker";
     R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; unset = anywhere reachable by https";
+    R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2 before it is deleted; a link whose copy stays for two hours more is not copied again; 0 = for ever";
 
     // Where things are kept.
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
