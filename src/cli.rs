@@ -67,6 +67,16 @@ Examples:
 A retried delivery has the same webhook-id and the same bytes as before. A running
 server takes it up within a second; otherwise the next one to start does.";
 
+const LINKS_EXAMPLES: &str = "\
+Examples:
+  render-signal links list                 the copies of linked files, newest first
+  render-signal links list --json -n 5
+  render-signal links rebuild              the list of WEBHOOK_LINKS_FILE, from the journal
+  render-signal links rebuild --file /srv/www/data/webhook_links.json
+
+Rebuilding keeps the entries that others have put into the list, and may be done while
+a server runs. A list that is damaged is put aside beside the new one.";
+
 const DOCTOR_EXAMPLES: &str = "\
 Checks the environment, the journal and the configuration documents, logs in to the
 mailbox, and connects to every server that deliveries or offloads would use. Nothing is
@@ -107,6 +117,9 @@ pub(crate) enum Command {
     /// See what waits, and send dead letters again
     #[command(subcommand, after_long_help = DELIVERIES_EXAMPLES)]
     Deliveries(DeliveriesCommand),
+    /// See which linked files were copied into R2, and write the list of them anew
+    #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
+    Links(LinksCommand),
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -282,6 +295,38 @@ pub(crate) struct EnableArgs {
     pub(crate) journal: JournalArgs,
 }
 
+/// The `links` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// Print the copies that the journal knows, newest first
+    List(LinksListArgs),
+    /// Write webhook_links.json anew from the journal
+    Rebuild(LinksRebuildArgs),
+}
+
+/// Arguments of `links list`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksListArgs {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `links rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksRebuildArgs {
+    /// The list; by default that of WEBHOOK_LINKS_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -331,6 +376,8 @@ mod tests {
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
             "deliveries enable default",
+            "links list --json -n 5",
+            "links rebuild --file links.json --journal x.db",
             "doctor --json",
             "doctor --variables",
         ] {

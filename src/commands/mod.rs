@@ -5,6 +5,7 @@ mod deliveries;
 mod doctor;
 mod events;
 mod explain;
+mod links;
 mod retry;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Explain(args) => short(async move |out: &mut Output| explain::run(&args, out).await),
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
+        Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }
@@ -60,6 +62,13 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
             journal.close().await;
             outcome
         }
+    }
+}
+
+async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
+    match command {
+        LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, out).await,
+        LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, out).await,
     }
 }
 

@@ -125,6 +125,8 @@ impl Bench {
             policy: Arc::new(arc_swap::ArcSwap::from_pointee(policy())),
             worker: "w".to_owned(),
             store: store.clone(),
+            // Nothing is used again.
+            copies: Copies { retention: Some(Duration::ZERO), ..Copies::default() },
         };
         Self { world, journal, store, deps }
     }
