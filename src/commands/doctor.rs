@@ -202,7 +202,9 @@ fn list_of_copies(list: &LinksFile) -> Check {
     let path = list.path().display();
     match list.check() {
         Ok(()) if list.exists() => Check::ok("list of copies", format!("{path} can be read and written")),
-        Ok(()) => Check::ok("list of copies", format!("{path} does not exist yet; the first copy creates it")),
+        Ok(()) => {
+            Check::ok("list of copies", format!("{path} does not exist yet; the first copy creates it"))
+        }
         Err(trouble) => Check::warn(
             "list of copies",
             trouble.to_string(),

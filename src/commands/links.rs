@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::SecondsFormat;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::readmodel::queries::{LinkRow, copies_after};
 use render_signal_actors::r2::links::follower;
+use render_signal_actors::readmodel::queries::{LinkRow, copies_after};
 
 use crate::cli::{LinksListArgs, LinksRebuildArgs};
 use crate::commands::{environment, malformed};
@@ -51,11 +51,8 @@ pub(crate) async fn rebuild(journal: Arc<dyn Journal>, args: &LinksRebuildArgs, 
     follower::rebuild(journal.as_ref(), &World::real(), &list)
         .await
         .map_err(|error| Failure::found(error.to_string()))?;
-    let entries = if list.exists() {
-        list.count().map_err(|error| Failure::found(error.to_string()))?
-    } else {
-        0
-    };
+    let entries =
+        if list.exists() { list.count().map_err(|error| Failure::found(error.to_string()))? } else { 0 };
     let path = list.path().display();
     out.line(out.styled(Style::Good, &format!("{path} holds {entries} entries")))?;
     Ok(Exit::Ok)

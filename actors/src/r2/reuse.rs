@@ -21,10 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// A read model that cannot be asked costs a copy that was not necessary, nothing else.
 pub(super) async fn known(deps: &R2Deps, links: &[Link]) -> Vec<Option<Obtained>> {
-    let wanted: Vec<(String, String)> = links
-        .iter()
-        .map(|link| (normalize(&link.raw_url, &link.provider), link.provider.clone()))
-        .collect();
+    let wanted: Vec<(String, String)> =
+        links.iter().map(|link| (normalize(&link.raw_url, &link.provider), link.provider.clone())).collect();
     let views = deps.journal.views();
     let look =
         views.read(move |db| wanted.iter().map(|(source, provider)| copy_of(db, source, provider)).collect());

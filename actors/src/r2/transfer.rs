@@ -91,12 +91,7 @@ fn use_again(link: &Link, email_id: &str, obtained: Obtained) -> End {
     Ok(obtained)
 }
 
-async fn copy_one(
-    deps: &R2Deps,
-    slots: &Semaphore,
-    link: &Link,
-    email_id: &str,
-) -> Result<Copied, String> {
+async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str) -> Result<Copied, String> {
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
         return Err("too many transfers were under way".to_owned());
     };

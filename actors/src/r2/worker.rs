@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::normalize::{host_is_allowed, normalize, object_key, time_limit};
 use super::links::book::plain_name;
+use super::normalize::{host_is_allowed, normalize, object_key, time_limit};
 use super::{Copied, Job, LinkStore, address};
 use crate::egress::{Answer, GuardedClient, SendError};
 use crate::kernel::clock::World;

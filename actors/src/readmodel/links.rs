@@ -52,7 +52,8 @@ impl Projection for Links {
         if text(&payload, "reused_from").is_some() {
             return Ok(());
         }
-        let (Some(source_url), Some(r2_url)) = (text(&payload, "source_url"), text(&payload, "r2_url")) else {
+        let (Some(source_url), Some(r2_url)) = (text(&payload, "source_url"), text(&payload, "r2_url"))
+        else {
             return Ok(());
         };
         db.prepare_cached(

@@ -139,7 +139,8 @@ impl LinksFile {
         }
         // The folder, or the nearest one above it, in which the missing ones would be created.
         let nearest = self.folder().ancestors().find(|folder| folder.exists());
-        let nearest = nearest.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let nearest =
+            nearest.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let probe = nearest.join(format!(".{}.{}.probe", self.name(), std::process::id()));
         let tried = File::create(&probe).map(drop);
         if tried.is_ok() {

@@ -98,7 +98,11 @@ fn tell(caught_up: Result<(), ListTrouble>, list: &LinksFile, before: String) ->
 ///
 /// # Errors
 /// [`ListTrouble`]; the list is then as before.
-pub async fn catch_up(journal: &dyn Journal, world: &World, list: &Arc<LinksFile>) -> Result<(), ListTrouble> {
+pub async fn catch_up(
+    journal: &dyn Journal,
+    world: &World,
+    list: &Arc<LinksFile>,
+) -> Result<(), ListTrouble> {
     bring_up_to_date(journal, world, list, false).await
 }
 

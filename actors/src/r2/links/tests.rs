@@ -165,7 +165,15 @@ async fn entries_of_others_stay_as_they_are() {
     tokio::time::advance(std::time::Duration::from_secs(10)).await;
     desk.copy(2).await;
     desk.catch_up().await.unwrap();
-    let want = ["https://o", "https://www.dropbox.com/s/l?dl=0", "https://m/1", "https://p", "?", "?", "https://m/2"];
+    let want = [
+        "https://o",
+        "https://www.dropbox.com/s/l?dl=0",
+        "https://m/1",
+        "https://p",
+        "?",
+        "?",
+        "https://m/2",
+    ];
     assert_eq!(desk.addresses(), want);
     assert_eq!(desk.entries()[1], legacy);
     desk.rebuild().await.unwrap();
@@ -193,7 +201,7 @@ async fn the_oldest_make_room_legacy_ones_included() {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_gets_too_long_is_archived_and_begun_anew() {
     let desk = Desk::new(Bounds { max_bytes: 700, ..BOUNDS });
-    for n in 0..9 {
+    for n in 0..15 {
         desk.copy(n).await;
         desk.catch_up().await.unwrap();
     }
@@ -209,8 +217,8 @@ async fn a_list_that_gets_too_long_is_archived_and_begun_anew() {
         .flat_map(|path| addresses(&serde_json::from_slice::<Vec<Value>>(&fs::read(path).unwrap()).unwrap()))
         .chain(desk.addresses())
         .collect();
-    all.sort();
-    assert_eq!(all, numbered(0..9), "each in one of them");
+    all.sort_by_key(|address| address.len() * 1_000 + usize::from(address.as_bytes()[address.len() - 1]));
+    assert_eq!(all, numbered(0..15), "each in one of them");
     assert!(desk.beside("").iter().all(|path| fs::metadata(path).unwrap().len() <= 700));
 }
 
@@ -346,8 +354,12 @@ fn two_workers_and_a_reader_never_meet_half_a_list() {
         for n in 0..40 {
             let copies = vec![row(from + n)];
             loop {
-                let change =
-                    Change { from: list.cursor(), copies: copies.clone(), anew: true, now: DateTime::UNIX_EPOCH };
+                let change = Change {
+                    from: list.cursor(),
+                    copies: copies.clone(),
+                    anew: true,
+                    now: DateTime::UNIX_EPOCH,
+                };
                 if matches!(list.apply(&change).unwrap(), Written::Done { .. }) {
                     break;
                 }
