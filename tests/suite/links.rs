@@ -31,10 +31,10 @@ async fn deliver(site: &Site, link: &str) -> TestMail {
     mail
 }
 
-/// The entries, when it is a list.
+/// The entries; none while it is no list, as the tests make it.
 fn list(folder: &Path) -> Vec<Value> {
-    fs::read(folder.join(LIST))
-        .map_or_else(|_| Vec::new(), |text| serde_json::from_slice(&text).expect("a list"))
+    let text = fs::read(folder.join(LIST)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 async fn until_listed(site: &Site, count: usize) -> Vec<Value> {

@@ -107,7 +107,7 @@ pub fn append(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan {
 /// of the newest as fits. What does not fit for its bytes stays in the archive.
 #[must_use]
 pub fn rebuild(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan {
-    let (old, had_some) = (write(&entries), !entries.is_empty());
+    let had_some = !entries.is_empty();
     let ours: Vec<Value> = copies.iter().map(entry).collect();
     let known: HashSet<_> = ours.iter().filter_map(identity).collect();
     let is_foreign = |entry: &Value| identity(entry).is_none_or(|identity| !known.contains(&identity));
@@ -118,15 +118,13 @@ pub fn rebuild(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan 
     whole.sort_by_key(|(at, _)| *at);
     let whole = newest(whole.into_iter().map(|(_, entry)| entry).collect(), bounds.max_entries);
     let text = write(&whole);
-    if bounds.is_too_long(&text) {
-        let part = fitting(whole, bounds);
-        return match (part == old, had_some) {
-            (true, _) => Plan::Leave,
-            (false, true) => Plan::Archive(part),
-            (false, false) => Plan::Replace(part),
-        };
+    if !bounds.is_too_long(&text) {
+        return Plan::Replace(text);
     }
-    if text == old { Plan::Leave } else { Plan::Replace(text) }
+    // One entry is more than may be, and stays all the same.
+    let dropped = whole.len() > 1;
+    let part = fitting(whole, bounds);
+    if had_some && dropped { Plan::Archive(part) } else { Plan::Replace(part) }
 }
 
 /// Each entry with its time; one without a time stays behind the one before it.

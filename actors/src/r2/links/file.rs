@@ -185,12 +185,18 @@ impl LinksFile {
                 return Ok(Written::PutAside { path, why });
             }
         };
-        let archived = self.carry_out(entries, change).map_err(|why| self.trouble("written", why))?;
+        let archived =
+            self.carry_out(entries, &content, change).map_err(|why| self.trouble("written", why))?;
         self.remember(lock, change).map_err(|why| self.trouble("written", why))?;
         Ok(Written::Done { archived })
     }
 
-    fn carry_out(&self, entries: Vec<serde_json::Value>, change: &Change) -> io::Result<Option<PathBuf>> {
+    fn carry_out(
+        &self,
+        entries: Vec<serde_json::Value>,
+        content: &[u8],
+        change: &Change,
+    ) -> io::Result<Option<PathBuf>> {
         let plan = if change.anew {
             book::rebuild(entries, &change.copies, self.bounds)
         } else {
@@ -198,6 +204,7 @@ impl LinksFile {
         };
         match plan {
             Plan::Leave => Ok(None),
+            Plan::Replace(text) | Plan::Archive(text) if text.as_bytes() == content => Ok(None),
             Plan::Replace(text) => self.replace(&text).map(|()| None),
             Plan::Archive(text) => {
                 // A second name for the file, and then a new file: at no time is there none.
