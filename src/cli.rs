@@ -90,6 +90,16 @@ start does. What is needed for that is kept for MAIL_RETENTION_DAYS; that of a h
 long as it is held. Mails of senders that are not in the list, and those that are too large,
 are not kept.";
 
+const LINKS_EXAMPLES: &str = "\
+Examples:
+  render-signal links list                 the copies of linked files, newest first
+  render-signal links list --json -n 5
+  render-signal links rebuild              the list of WEBHOOK_LINKS_FILE, from the journal
+  render-signal links rebuild --file /srv/www/data/webhook_links.json
+
+Rebuilding keeps the entries that others have put into the list, and may be done while
+a server runs. A list that is damaged is put aside beside the new one.";
+
 const DOCTOR_EXAMPLES: &str = "\
 Checks the environment, the journal and the configuration documents, logs in to the
 mailbox, and connects to every server that deliveries or offloads would use. Nothing is
@@ -136,6 +146,9 @@ pub(crate) enum Command {
     /// See the mails that nothing is sent for, and have them sent
     #[command(subcommand, after_long_help = MAILS_EXAMPLES)]
     Mails(MailsCommand),
+    /// See which linked files were copied into R2, and write the list of them anew
+    #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
+    Links(LinksCommand),
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -360,6 +373,28 @@ pub(crate) struct MailsListArgs {
     pub(crate) journal: JournalArgs,
 }
 
+/// The `links` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// Print the copies that the journal knows, newest first
+    List(LinksListArgs),
+    /// Write webhook_links.json anew from the journal
+    Rebuild(LinksRebuildArgs),
+}
+
+/// Arguments of `links list`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksListArgs {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
 /// Where a mail stands that nothing is sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MailState {
@@ -379,6 +414,16 @@ pub(crate) struct ReleaseArgs {
     /// Ids as printed by `mails list`
     #[arg(value_name = "EMAIL_ID", required = true)]
     pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `links rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksRebuildArgs {
+    /// The list; by default that of WEBHOOK_LINKS_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }
@@ -448,6 +493,8 @@ mod tests {
             "mails list",
             "mails list --state skipped --json -n 5",
             "mails release a b --journal x.db",
+            "links list --json -n 5",
+            "links rebuild --file links.json --journal x.db",
             "doctor --json",
             "doctor --variables",
         ] {

@@ -24,7 +24,7 @@ use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
 use render_signal_actors::r2::worker::WorkerClient;
-use render_signal_actors::r2::{Copied, Job, LinkStore};
+use render_signal_actors::r2::{Copied, Copies, Job, LinkStore};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
@@ -59,6 +59,7 @@ pub(crate) async fn parts(
         lease_ttl: settings.lock_ttl,
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
+        copies: copies(settings),
         receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),
@@ -192,6 +193,14 @@ fn links(settings: &Settings, egress: &EgressPolicy, world: &World) -> Result<Ar
     let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoWorker)) };
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
     Ok(Arc::new(WorkerClient::new(r2.clone(), Arc::new(http), world.clone())))
+}
+
+fn copies(settings: &Settings) -> Copies {
+    Copies {
+        retention: settings.r2_retention,
+        public_base_url: settings.r2.as_ref().and_then(|r2| r2.public_base_url.clone()),
+        list: Some(Arc::new(settings.storage.links.clone())),
+    }
 }
 
 fn no_client(error: render_signal_actors::egress::EgressError) -> Failure {

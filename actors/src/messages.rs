@@ -163,6 +163,8 @@ pub struct R2Status {
     pub in_flight: usize,
     /// Links copied into R2.
     pub copied: u64,
+    /// Links whose earlier copy was used again.
+    pub reused: u64,
     /// Links sent as they were found.
     pub kept: u64,
     /// Mails put aside because their draft could not be read.

@@ -39,7 +39,7 @@ use crate::messages::{
 };
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
-use crate::r2::{LinkStore, R2Actor, R2Deps};
+use crate::r2::{Copies, LinkStore, R2Actor, R2Deps};
 use crate::webhook::lanes::Limits;
 use crate::webhook::port::Receiver;
 use crate::webhook::sign::SigningKeys;
@@ -81,6 +81,8 @@ pub struct Parts {
     pub source: Option<Arc<dyn MailSource>>,
     /// Where linked files are copied to.
     pub links: Arc<dyn LinkStore>,
+    /// What is known of the copies.
+    pub copies: Copies,
     /// How webhooks are posted.
     pub receiver: Arc<dyn Receiver>,
     /// Keys to sign them with; `None` = unsigned.
@@ -226,6 +228,7 @@ pub fn start(parts: &Parts) -> System {
             policy: Arc::clone(policy),
             worker: worker.clone(),
             store: Arc::clone(&parts.links),
+            copies: parts.copies.clone(),
         }),
     );
     let dedup = starter.start(

@@ -13,6 +13,7 @@ use render_signal_actors::kernel::journal::{Durability, Journal};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::poller::source::SourceError;
+use render_signal_actors::r2::links::file::LinksFile;
 use serde::Serialize;
 use url::Url;
 
@@ -117,6 +118,9 @@ async fn checks() -> Vec<Check> {
     let settings = environment(&mut checks);
     let Ok(storage) = Storage::from_env(commands::environment) else { return checks };
     let past = look_at_journal(&storage, &world, &mut checks).await;
+    if settings.as_ref().is_some_and(|settings| settings.defaults.offload) {
+        checks.push(list_of_copies(&storage.links));
+    }
     if let Ok(defaults) = defaults_from_env(commands::environment) {
         let past: Option<&dyn Journal> = past.as_deref();
         let defaults = Arc::new(defaults);
@@ -219,6 +223,22 @@ fn kept(found: String, durability: Durability) -> Check {
         Durability::Memory => ("it is in memory only", "keep it in a file or in Redis"),
     };
     Check::warn("journal", format!("{found}; {said}"), advice)
+}
+
+/// No copy and no webhook depends on the list, so it cannot fail the whole.
+fn list_of_copies(list: &LinksFile) -> Check {
+    let path = list.path().display();
+    match list.check() {
+        Ok(()) if list.exists() => Check::ok("list of copies", format!("{path} can be read and written")),
+        Ok(()) => {
+            Check::ok("list of copies", format!("{path} does not exist yet; the first copy creates it"))
+        }
+        Err(trouble) => Check::warn(
+            "list of copies",
+            trouble.to_string(),
+            "set WEBHOOK_LINKS_FILE to a place that can be written; a damaged list is put aside and written anew",
+        ),
+    }
 }
 
 fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {

@@ -6,6 +6,7 @@ mod deliveries;
 mod doctor;
 mod events;
 mod explain;
+mod links;
 mod mails;
 mod retry;
 mod transfer;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, MailsCommand};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
         Command::Config(command) => short(async move |out: &mut Output| config::run(command, out).await),
         Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
+        Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }
@@ -88,6 +90,13 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
             journal.close().await;
             outcome
         }
+    }
+}
+
+async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
+    match command {
+        LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, out).await,
+        LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, out).await,
     }
 }
 

@@ -133,7 +133,10 @@ impl Narrator {
                 Style::Dim,
                 format!(
                     "{} {} → {}",
-                    lang.pick("fichier copié :", "file copied:"),
+                    match copied.reused_from {
+                        None => lang.pick("fichier copié :", "file copied:"),
+                        Some(_) => lang.pick("fichier déjà copié :", "file copied before:"),
+                    },
                     copied.provider,
                     copied.r2_url
                 ),

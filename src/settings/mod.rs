@@ -20,6 +20,8 @@ use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
+use render_signal_actors::r2::links::book::Bounds;
+use render_signal_actors::r2::links::file::LinksFile;
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
@@ -57,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) signing_keys: Option<SigningKeys>,
     /// The R2 Worker; `None` = links are delivered as they are.
     pub(crate) r2: Option<WorkerSettings>,
+    /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
+    pub(crate) r2_retention: Option<Duration>,
     /// Where things are kept.
     pub(crate) storage: Storage,
     /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
@@ -114,6 +118,8 @@ pub(crate) struct Storage {
     pub(crate) journal_retention_days: Option<u32>,
     /// `JOURNAL_ARCHIVE_DIR`.
     pub(crate) archive_dir: PathBuf,
+    /// `WEBHOOK_LINKS_FILE`, with its bounds.
+    pub(crate) links: LinksFile,
     /// `ALLOW_EPHEMERAL_JOURNAL`.
     pub(crate) allow_ephemeral_journal: bool,
     /// `RENDER` is set: we run there.
@@ -149,6 +155,7 @@ impl Settings {
             signing_keys: signing_keys(&mut reader),
             r2,
             config_api_token: config_api_token(&mut reader),
+            r2_retention: retention(&mut reader),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),
@@ -487,6 +494,7 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
         data_dir,
         config_dir,
         journal,
+        links: links(reader),
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
     }
@@ -504,6 +512,19 @@ fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
             StoreOrder::RedisFirst
         }
     }
+}
+
+fn links(reader: &mut Reader<'_>) -> LinksFile {
+    let bounds = Bounds {
+        max_entries: reader.int(&vars::R2_LINKS_MAX_ENTRIES),
+        max_bytes: reader.int(&vars::JSON_LOG_MAX_BYTES),
+    };
+    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds)
+}
+
+fn retention(reader: &mut Reader<'_>) -> Option<Duration> {
+    let hours: u64 = reader.int(&vars::R2_RETENTION_HOURS);
+    (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600)))
 }
 
 fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {

@@ -32,6 +32,7 @@ mod disk;
 mod isolation;
 mod journal_file;
 mod lease;
+mod links;
 mod mailbox;
 mod malformed;
 mod php_config;

@@ -151,6 +151,9 @@ pub struct Offloaded {
     /// The file's own name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_filename: Option<String>,
+    /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<String>,
 }
 
 /// Payload of `link.kept`.
@@ -204,9 +207,10 @@ domain_events! {
         Routed(Routed) = "mail.routed", schema 1, in "mail", "It was decided which webhooks are sent.", {
             detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
             offload: "links are copied first", priority: "of the sender", policy: "version of the policy" };
-        LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file was copied into R2.", {
+        LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
-            provider: "file service", original_filename: "the file's own name" };
+            provider: "file service", original_filename: "the file's own name",
+            reused_from: "email_id of the mail that it was copied for, when not for this one" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {

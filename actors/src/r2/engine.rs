@@ -182,6 +182,7 @@ impl Engine {
             Ok((id, tally)) => {
                 self.held.remove(&id);
                 self.status.copied += tally.copied;
+                self.status.reused += tally.reused;
                 self.status.kept += tally.kept;
                 self.status.parked += tally.parked;
             }

@@ -11,20 +11,28 @@
 //! | [`outcome`] | what the ends of the links mean for the mail (pure) |
 //! | [`engine`] | claims rows and keeps a bounded number of mails under way |
 //! | [`transfer`] | one mail, from its claimed row to the commit |
+//! | [`reuse`] | links whose copy lies in R2 already |
+//! | [`address`] | whether a copy's address can be believed (pure) |
+//! | [`links`] | the list of copied files, `webhook_links.json` |
 //! | [`worker`] | the HTTP client of the R2 Worker |
 
+pub mod address;
 pub mod engine;
+pub mod links;
 pub mod normalize;
 pub mod outcome;
+pub mod reuse;
 pub mod transfer;
 pub mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
+use url::Url;
 
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
@@ -34,6 +42,8 @@ use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
 
 use engine::{Engine, Order, Progress};
+use links::file::LinksFile;
+use links::follower::{catch_up_at_the_end, follow};
 
 /// One link to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +75,18 @@ pub trait LinkStore: Send + Sync {
     async fn offload(&self, job: Job) -> Result<Copied, String>;
 }
 
+/// What is known of copies once they are made.
+#[derive(Clone, Debug, Default)]
+pub struct Copies {
+    /// How long they lie in R2 (`R2_RETENTION_HOURS`); `None` = for ever.
+    pub retention: Option<Duration>,
+    /// Where they must lie to be used again (`R2_PUBLIC_BASE_URL`); `None` = where they were
+    /// when they were made.
+    pub public_base_url: Option<Url>,
+    /// The list that is kept of them; `None` = none.
+    pub list: Option<Arc<LinksFile>>,
+}
+
 /// What the actor works with.
 #[derive(Clone)]
 pub struct R2Deps {
@@ -78,6 +100,8 @@ pub struct R2Deps {
     pub worker: String,
     /// Makes the copies.
     pub store: Arc<dyn LinkStore>,
+    /// What is known of them.
+    pub copies: Copies,
 }
 
 /// See the module page.
@@ -88,6 +112,8 @@ pub struct R2Actor {
     progress: watch::Receiver<Progress>,
     /// `None` until started.
     engine: Option<AbortOnDropHandle<()>>,
+    /// Keeps the list of copied files. Nothing depends on it, so it may fail alone.
+    list: Option<AbortOnDropHandle<()>>,
 }
 
 impl R2Actor {
@@ -96,7 +122,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None }
+        Self { deps, orders, progress, engine: None, list: None }
     }
 }
 
@@ -108,6 +134,10 @@ impl Actor for R2Actor {
         self.progress = progress;
         let engine = Engine::new(self.deps.clone(), self.orders.subscribe(), report);
         self.engine = Some(depend_on(ctx, engine.run()));
+        self.list = self.deps.copies.list.clone().map(|list| {
+            let (journal, world) = (Arc::clone(&self.deps.journal), self.deps.world.clone());
+            AbortOnDropHandle::new(tokio::spawn(follow(journal, world, list)))
+        });
     }
 }
 
@@ -132,9 +162,13 @@ impl Handler<Drain> for R2Actor {
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.orders.send_replace(Order::Drain);
         let mut progress = self.progress.clone();
+        let deps = self.deps.clone();
         Box::pin(async move {
             // An engine that is gone has nothing under way either.
             drop(progress.wait_for(|progress| progress.drained).await);
+            if let Some(list) = deps.copies.list {
+                catch_up_at_the_end(deps.journal, deps.world, list).await;
+            }
         })
     }
 }

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::normalize::{FOLDER_LIMIT, time_limit};
-use super::outcome::{End, settle_links};
-use super::{Job, R2Deps};
+use super::outcome::{End, Obtained, settle_links};
+use super::{Copied, Job, R2Deps, reuse};
 use crate::kernel::event::{DomainEvent, NewEvent};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
@@ -36,6 +36,8 @@ const READ_PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Tally {
     /// Links copied.
     pub(super) copied: u64,
+    /// Links whose earlier copy was used again.
+    pub(super) reused: u64,
     /// Links kept.
     pub(super) kept: u64,
     /// 1 when the row was put aside.
@@ -73,11 +75,23 @@ async fn copy_all(
         let off = || Err("the offload is switched off".to_owned());
         return draft.verdict.links.iter().map(|_| off()).collect();
     }
-    let copies = draft.verdict.links.iter().map(|link| copy_one(deps, slots, link, email_id));
+    let links = &draft.verdict.links;
+    let known = reuse::known(deps, links).await;
+    let copies = links.iter().zip(known).map(async |(link, known)| match known {
+        Some(obtained) => use_again(link, email_id, obtained),
+        None => copy_one(deps, slots, link, email_id).await.map(Obtained::from),
+    });
     futures::future::join_all(copies).await
 }
 
-async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str) -> End {
+fn use_again(link: &Link, email_id: &str, obtained: Obtained) -> End {
+    metrics::counter!("render_signal_r2_links_total", "outcome" => "reused").increment(1);
+    let reused_from = obtained.reused_from.as_deref();
+    tracing::info!(email_id, provider = link.provider, reused_from, "a link's earlier copy is used again");
+    Ok(obtained)
+}
+
+async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str) -> Result<Copied, String> {
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
         return Err("too many transfers were under way".to_owned());
     };
@@ -92,7 +106,7 @@ async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str)
         Err(_) => Err("the transfer did not end in time".to_owned()),
     };
     let outcome = if end.is_ok() { "copied" } else { "kept" };
-    // Links that ended, by outcome; and how long the store took for each.
+    // Links that ended, by outcome (copied, kept, reused); and how long the store took for each.
     metrics::counter!("render_signal_r2_links_total", "outcome" => outcome).increment(1);
     metrics::histogram!("render_signal_r2_transfer_seconds", "outcome" => outcome)
         .record(started.elapsed().as_secs_f64());
@@ -111,9 +125,8 @@ async fn finish(
     policy: &Policy,
     ends: Vec<End>,
 ) -> Tally {
-    let copied = ends.iter().filter(|end| end.is_ok()).count() as u64;
+    let tally = count(&ends);
     let (links, facts) = settle_links(&draft.verdict.links, ends);
-    let tally = Tally { copied, kept: links.len() as u64 - copied, parked: 0 };
     let events: Result<Vec<NewEvent>, _> =
         facts.iter().map(|fact: &MailEvent| fact.to_new(deps.world.ids.next())).collect();
     let events = match events {
@@ -136,6 +149,18 @@ async fn finish(
             }
         }
     }
+}
+
+fn count(ends: &[End]) -> Tally {
+    let mut tally = Tally::default();
+    for end in ends {
+        match end {
+            Ok(Obtained { reused_from: None, .. }) => tally.copied += 1,
+            Ok(Obtained { reused_from: Some(_), .. }) => tally.reused += 1,
+            Err(_) => tally.kept += 1,
+        }
+    }
+    tally
 }
 
 fn commit_of(

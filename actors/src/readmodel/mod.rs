@@ -15,6 +15,7 @@ pub mod configs;
 pub mod deliveries;
 pub mod hourly;
 pub mod leases;
+pub mod links;
 pub mod mailboxes;
 pub mod mails;
 pub mod queries;
@@ -44,6 +45,7 @@ pub fn all() -> Projections {
         Box::new(leases::Leases),
         Box::new(hourly::Hourly),
         Box::new(configs::Configs),
+        Box::new(links::Links),
     ])
 }
 

@@ -124,6 +124,12 @@ fn a_field_that_came_later_may_be_missing() {
 }
 
 #[test]
+fn a_field_that_was_added_later_may_be_missing() {
+    let before = json!({ "raw_url": "https://a", "source_url": "https://b", "r2_url": "https://c", "provider": "dropbox" });
+    assert_eq!(read(&recorded("link.offloaded", 1, before.clone())).expect("readable"), before);
+}
+
+#[test]
 fn what_nobody_declared_is_refused() {
     assert!(matches!(read(&recorded("mail.eaten", 1, json!({}))), Err(EventError::UnknownKind(_))));
     assert!(matches!(read(&recorded("mail.held", 99, json!({}))), Err(EventError::FromTheFuture { .. })));
