@@ -12,7 +12,9 @@
 //! | [`engine`] | claims rows and keeps a bounded number of mails under way |
 //! | [`transfer`] | one mail, from its claimed row to the commit |
 //! | [`worker`] | the HTTP client of the R2 Worker |
+//! | [`direct`] | copies files itself, into the bucket |
 
+pub mod direct;
 pub mod engine;
 pub mod normalize;
 pub mod outcome;
@@ -20,6 +22,7 @@ pub mod transfer;
 pub mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use async_trait::async_trait;
@@ -32,6 +35,7 @@ use crate::kernel::journal::Journal;
 use crate::mail::Link;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
+use normalize::{FOLDER_LIMIT, time_limit};
 
 use engine::{Engine, Order, Progress};
 
@@ -63,6 +67,19 @@ pub trait LinkStore: Send + Sync {
     /// # Errors
     /// Why there is no copy, in plain words and without secrets.
     async fn offload(&self, job: Job) -> Result<Copied, String>;
+
+    /// How long the copy of this link may take; after that it is given up.
+    fn limit(&self, link: &Link) -> Duration {
+        time_limit(&link.raw_url, &link.provider)
+    }
+
+    /// The longest of all [`Self::limit`]s: a mail is claimed for at least so long.
+    fn longest(&self) -> Duration {
+        FOLDER_LIMIT
+    }
+
+    /// Keeps the place of the copies in order, for as long as it is polled.
+    async fn look_after(&self) {}
 }
 
 /// What the actor works with.
@@ -88,6 +105,8 @@ pub struct R2Actor {
     progress: watch::Receiver<Progress>,
     /// `None` until started.
     engine: Option<AbortOnDropHandle<()>>,
+    /// Keeps the store in order; `None` until started.
+    upkeep: Option<AbortOnDropHandle<()>>,
 }
 
 impl R2Actor {
@@ -96,7 +115,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None }
+        Self { deps, orders, progress, engine: None, upkeep: None }
     }
 }
 
@@ -108,6 +127,8 @@ impl Actor for R2Actor {
         self.progress = progress;
         let engine = Engine::new(self.deps.clone(), self.orders.subscribe(), report);
         self.engine = Some(depend_on(ctx, engine.run()));
+        let store = Arc::clone(&self.deps.store);
+        self.upkeep = Some(depend_on(ctx, async move { store.look_after().await }));
     }
 }
 
