@@ -36,7 +36,10 @@ pub(super) enum BucketError {
     /// Somebody else has made it meanwhile.
     #[error("R2 has it already")]
     Exists,
-    /// Anything else.
+    /// It does not want to; the next time neither.
+    #[error("R2: {0}")]
+    Refused(String),
+    /// The next try may go better.
     #[error("R2: {0}")]
     Failed(String),
 }
@@ -283,5 +286,8 @@ where
             cause.to_string()
         }
     };
-    BucketError::Failed(said)
+    match status {
+        Some(400..=407 | 409..=428 | 430..=499) => BucketError::Refused(said),
+        _ => BucketError::Failed(said),
+    }
 }

@@ -65,7 +65,8 @@ async fn exchange(client: &GuardedClient, mut request: HttpRequest) -> Result<Ht
     if answer.truncated {
         return Err(ConnectorError::other("the answer is too long".into(), None));
     }
-    let status = StatusCode::try_from(answer.status).map_err(|error| ConnectorError::other(error.into(), None))?;
+    let status =
+        StatusCode::try_from(answer.status).map_err(|error| ConnectorError::other(error.into(), None))?;
     let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
     for (name, value) in &answer.headers {
         if let Ok(value) = value.to_str() {

@@ -153,8 +153,7 @@ mod tests {
         assert!(labels.metadata.values().all(|value| value.bytes().all(|b| (0x20..0x7f).contains(&b))));
         assert_eq!(labels.metadata["expiresAt"], "1970-01-02T00:00:00.000Z");
         assert_eq!(labels.metadata["sourceUrl"], "https://www.dropbox.com/s/a/b.zip?dl=1");
-        let lowered =
-            labels.metadata.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
+        let lowered = labels.metadata.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
         let existing = read(&lowered);
         assert_eq!(existing.original_filename.as_deref(), Some("Lot 100 % – été.zip"));
         assert!(existing.is_fresh(now + 17 * HOUR, Some(24 * HOUR)));

@@ -132,7 +132,8 @@ impl DirectStore {
     /// Copies the file unless it is there, and returns its own name.
     async fn copy(&self, item: &Item) -> Result<Option<String>, String> {
         let end = Instant::now() + self.settings.limit;
-        let late = || format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs());
+        let late =
+            || format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs());
         // The same link in two mails is copied once.
         let _alone = timeout_at(end, self.keys.lock(&item.key)).await.map_err(|_| late())?;
         let slot = timeout_at(end, self.files.acquire()).await.map_err(|_| late())?;

@@ -130,7 +130,11 @@ fn read_range(value: &str) -> Option<(u64, u64, u64)> {
 /// Why an answer with another status than 200 is no file.
 pub(super) fn no(status: u16) -> Trouble {
     let why = format!("the host answered {status}");
-    if status >= 500 || matches!(status, 408 | 425 | 429) { Trouble::Broken(why) } else { Trouble::Refused(why) }
+    if status >= 500 || matches!(status, 408 | 425 | 429) {
+        Trouble::Broken(why)
+    } else {
+        Trouble::Refused(why)
+    }
 }
 
 /// The file is larger than is allowed.

@@ -26,7 +26,8 @@ pub(super) async fn open(
     patience: Duration,
     resume: Option<&Resume>,
 ) -> Result<Streamed, Trouble> {
-    let mut url = Url::parse(link).map_err(|error| Trouble::Refused(format!("the link is no URL: {error}")))?;
+    let mut url =
+        Url::parse(link).map_err(|error| Trouble::Refused(format!("the link is no URL: {error}")))?;
     let headers = request_headers(resume)?;
     for _ in 0..=MAX_REDIRECTS {
         let answer = http.open(&url, headers.clone(), patience).await.map_err(trouble)?;
@@ -44,7 +45,8 @@ pub(super) async fn open(
 
 fn request_headers(resume: Option<&Resume>) -> Result<HeaderMap, Trouble> {
     let value = |text: &str| {
-        HeaderValue::from_str(text).map_err(|_| Trouble::Refused("the host's validator is no header".to_owned()))
+        HeaderValue::from_str(text)
+            .map_err(|_| Trouble::Refused("the host's validator is no header".to_owned()))
     };
     let mut headers = HeaderMap::from_iter([
         (USER_AGENT, AGENT),
@@ -81,6 +83,9 @@ pub(super) struct Parts {
     /// Where this try began.
     start: u64,
     waited: Duration,
+    /// Memory of parts that are done with, to be used again: what is given back to the
+    /// allocator in between comes back in other places, and the process grows.
+    spare: Vec<BytesMut>,
 }
 
 impl Parts {
@@ -93,12 +98,13 @@ impl Parts {
         max_bytes: u64,
     ) -> Self {
         let (rest, received, waited) = (Bytes::new(), 0, Duration::ZERO);
-        Self { answer, patience, offset, length, max_bytes, rest, received, start: offset, waited }
+        let spare = Vec::new();
+        Self { answer, patience, offset, length, max_bytes, rest, received, start: offset, waited, spare }
     }
 
     /// The next part: of [`PART`] bytes, or the last one, which is shorter; empty at the end.
     pub(super) async fn next(&mut self) -> Result<Bytes, Trouble> {
-        let mut part = BytesMut::with_capacity(PART);
+        let mut part = self.spare.pop().unwrap_or_else(|| BytesMut::with_capacity(PART));
         loop {
             let taken = self.rest.split_to(self.rest.len().min(PART - part.len()));
             part.extend_from_slice(&taken);
@@ -117,6 +123,14 @@ impl Parts {
                 Err(Trouble::Broken(format!("it ended after {} of {length} bytes", self.offset)))
             }
             _ => Ok(part.freeze()),
+        }
+    }
+
+    /// Takes back a part that is done with.
+    pub(super) fn recycle(&mut self, part: Bytes) {
+        if let Ok(mut memory) = part.try_into_mut() {
+            memory.clear();
+            self.spare.push(memory);
         }
     }
 

@@ -47,6 +47,7 @@ impl From<BucketError> for Stop {
     fn from(error: BucketError) -> Self {
         match error {
             BucketError::Gone | BucketError::Exists => Self::Overtaken,
+            BucketError::Refused(_) => Self::Trouble(Trouble::Refused(error.to_string())),
             BucketError::Failed(_) => Self::Trouble(Trouble::Broken(error.to_string())),
         }
     }
@@ -61,13 +62,15 @@ pub(super) struct Transfer<'s> {
     replace: bool,
     /// The upload in parts that we have begun or taken over.
     upload: Option<String>,
+    /// There is a note about an earlier upload.
+    noted: bool,
     /// Most parts that were ever finished: a measure of progress.
     finished: usize,
 }
 
 impl<'s> Transfer<'s> {
     pub(super) fn new(store: &'s DirectStore, item: &'s Item, replace: bool) -> Self {
-        Self { store, bucket: &store.bucket, item, replace, upload: None, finished: 0 }
+        Self { store, bucket: &store.bucket, item, replace, upload: None, noted: false, finished: 0 }
     }
 
     /// Copies the file, and returns its own name. Leaves an upload open only when it is
@@ -117,6 +120,7 @@ impl<'s> Transfer<'s> {
     /// An upload that was broken off, with its finished parts.
     async fn find_upload(&mut self) -> Result<Option<(Note, Vec<Part>)>, Stop> {
         let Some(note) = Note::read(self.bucket, &self.item.key).await? else { return Ok(None) };
+        self.noted = true;
         if self.store.world.now() - note.begun > self.store.settings.resumable_for() {
             return Ok(None);
         }
@@ -186,6 +190,7 @@ impl<'s> Transfer<'s> {
         let upload = self.bucket.begin(&self.item.key, labels).await?;
         self.upload = Some(upload.clone());
         if let Some(note) = Note::new(&self.item.key, &upload, offer, self.store.world.now()) {
+            self.noted = true;
             note.write(self.bucket).await?;
         }
         Ok(upload)
@@ -216,17 +221,20 @@ impl<'s> Transfer<'s> {
             let is_last = part.len() < PART;
             number = number.saturating_add(1);
             let (bucket, key, upload) = (self.bucket.clone(), self.item.key.clone(), upload.to_owned());
-            under_way.spawn(async move { bucket.put_part(&key, &upload, number, part).await });
+            under_way.spawn(async move {
+                let sent = bucket.put_part(&key, &upload, number, part.clone()).await;
+                sent.map(|sent| (sent, part))
+            });
             if is_last {
                 break Ok(());
             }
             while under_way.len() >= PARTS_AT_ONCE {
-                self.take_in(&mut under_way, &mut done).await?;
+                self.take_in(&mut under_way, &mut done, source).await?;
             }
         };
         // Also after trouble with the source: what is uploaded need not be fetched again.
         while !under_way.is_empty() {
-            self.take_in(&mut under_way, &mut done).await?;
+            self.take_in(&mut under_way, &mut done, source).await?;
         }
         read?;
         done.sort_by_key(|part| part.number);
@@ -235,13 +243,16 @@ impl<'s> Transfer<'s> {
 
     async fn take_in(
         &mut self,
-        under_way: &mut JoinSet<Result<Part, BucketError>>,
+        under_way: &mut JoinSet<Result<(Part, Bytes), BucketError>>,
         done: &mut Vec<Part>,
+        source: &mut Parts,
     ) -> Result<(), Stop> {
         match under_way.join_next().await {
             None => Ok(()),
-            Some(Ok(part)) => {
-                done.push(part?);
+            Some(Ok(sent)) => {
+                let (part, memory) = sent?;
+                done.push(part);
+                source.recycle(memory);
                 self.finished = self.finished.max(done.len());
                 Ok(())
             }
@@ -255,9 +266,10 @@ impl<'s> Transfer<'s> {
     async fn complete(&mut self, upload: &str, parts: &[Part]) -> Result<(), Stop> {
         self.bucket.complete(&self.item.key, upload, parts).await?;
         self.upload = None;
-        // The clean-up would find it, too.
-        if let Err(error) = self.bucket.delete(&place(&self.item.key)).await {
-            tracing::debug!(%error, "the note about a finished upload could not be removed");
+        if self.noted
+            && let Err(error) = self.bucket.delete(&place(&self.item.key)).await
+        {
+            tracing::debug!(%error, "the note about a finished upload stays until the clean-up");
         }
         Ok(())
     }
@@ -286,7 +298,9 @@ impl<'s> Transfer<'s> {
                 self.bucket.abort(&upload.key, &upload.id).await?;
             }
         }
-        self.bucket.delete(&place(&self.item.key)).await?;
+        if std::mem::take(&mut self.noted) {
+            self.bucket.delete(&place(&self.item.key)).await?;
+        }
         Ok(())
     }
 

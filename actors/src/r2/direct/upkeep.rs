@@ -39,7 +39,9 @@ pub(super) async fn run(store: &DirectStore) {
                 tracing::info!(uploads = swept.uploads, expired = swept.expired, "the bucket was cleaned up");
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the bucket could not be cleaned up, trying again in an hour"),
+            Err(error) => {
+                tracing::warn!(%error, "the bucket could not be cleaned up, trying again in an hour")
+            }
         }
         tokio::time::sleep(store.world.jitter.spread(EVERY)).await;
     }
