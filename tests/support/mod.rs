@@ -19,6 +19,7 @@ pub(crate) mod chaos;
 pub(crate) mod checks;
 pub(crate) mod child;
 pub(crate) mod dovecot;
+#[allow(dead_code, reason = "the tests of the actors use the rest")]
 pub(crate) mod file_host;
 pub(crate) mod full_disk;
 pub(crate) mod http;
@@ -26,6 +27,7 @@ pub(crate) mod mails;
 pub(crate) mod php;
 pub(crate) mod program;
 pub(crate) mod receiver;
+#[allow(dead_code, reason = "the tests of the actors use the rest")]
 pub(crate) mod s3;
 pub(crate) mod seed;
 pub(crate) mod site;

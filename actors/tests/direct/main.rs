@@ -10,12 +10,12 @@
 )]
 
 #[path = "../../../tests/support/file_host.rs"]
-#[expect(dead_code, reason = "shared with the end-to-end tests")]
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod file_host;
 mod hosts;
 mod place;
 #[path = "../../../tests/support/s3.rs"]
-#[expect(dead_code, reason = "shared with the end-to-end tests")]
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod s3;
 mod upkeep;
 mod uploads;

@@ -1,23 +1,17 @@
 //! A file of 2 GiB passes through a few megabytes of memory. A process of its own, because
 //! that is what is measured.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 #![allow(clippy::cast_possible_truncation, reason = "a test")]
 
 #[path = "../../../tests/support/file_host.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
+#[allow(dead_code, reason = "shared with other tests")]
 mod file_host;
 #[path = "../direct/place.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
+#[allow(dead_code, reason = "shared with other tests")]
 mod place;
 #[path = "../../../tests/support/s3.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
+#[allow(dead_code, reason = "shared with other tests")]
 mod s3;
 
 use std::time::Instant;

@@ -18,14 +18,14 @@
     reason = "a benchmark fails by panicking and reports on the terminal"
 )]
 
-#[path = "../../tests/support/file_host.rs"]
-#[expect(dead_code, reason = "the benchmark needs a part of it")]
+#[path = "../../../tests/support/file_host.rs"]
+#[allow(dead_code, reason = "the benchmark needs a part of it")]
 mod file_host;
-#[path = "../../actors/tests/direct/place.rs"]
-#[expect(dead_code, reason = "the benchmark needs a part of it")]
+#[path = "../../tests/direct/place.rs"]
+#[allow(dead_code, reason = "the benchmark needs a part of it")]
 mod place;
-#[path = "../../tests/support/s3.rs"]
-#[expect(dead_code, reason = "the benchmark needs a part of it")]
+#[path = "../../../tests/support/s3.rs"]
+#[allow(dead_code, reason = "the benchmark needs a part of it")]
 mod s3;
 
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ fn main() {
         for round in 1..=rounds {
             let path = format!("/f/{round}.bin");
             place.host.serve(&path, File::honest(mib * 1024 * 1024));
-            let bare = rate(mib, bare_copy(&place, &path)).await;
+            let bare = rate(mib, Box::pin(bare_copy(&place, &path))).await;
             let offload = rate(mib, offload(&place, &path)).await;
             println!(
                 "  round {round}: bare copy {bare:7.1} MiB/s, offload {offload:7.1} MiB/s, {:3.0} %",
