@@ -15,8 +15,10 @@
 //! | [`address`] | whether a copy's address can be believed (pure) |
 //! | [`links`] | the list of copied files, `webhook_links.json` |
 //! | [`worker`] | the HTTP client of the R2 Worker |
+//! | [`direct`] | copies files itself, into the bucket |
 
 pub mod address;
+pub mod direct;
 pub mod engine;
 pub mod links;
 pub mod normalize;
@@ -40,6 +42,7 @@ use crate::kernel::journal::Journal;
 use crate::mail::Link;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
+use normalize::{FOLDER_LIMIT, time_limit};
 
 use engine::{Engine, Order, Progress};
 use links::file::LinksFile;
@@ -73,6 +76,19 @@ pub trait LinkStore: Send + Sync {
     /// # Errors
     /// Why there is no copy, in plain words and without secrets.
     async fn offload(&self, job: Job) -> Result<Copied, String>;
+
+    /// How long the copy of this link may take; after that it is given up.
+    fn limit(&self, link: &Link) -> Duration {
+        time_limit(&link.raw_url, &link.provider)
+    }
+
+    /// The longest of all [`Self::limit`]s: a mail is claimed for at least so long.
+    fn longest(&self) -> Duration {
+        FOLDER_LIMIT
+    }
+
+    /// Keeps the place of the copies in order, for as long as it is polled.
+    async fn look_after(&self) {}
 }
 
 /// What is known of copies once they are made.
@@ -114,6 +130,8 @@ pub struct R2Actor {
     engine: Option<AbortOnDropHandle<()>>,
     /// Keeps the list of copied files. Nothing depends on it, so it may fail alone.
     list: Option<AbortOnDropHandle<()>>,
+    /// Keeps the store in order; `None` until started.
+    upkeep: Option<AbortOnDropHandle<()>>,
 }
 
 impl R2Actor {
@@ -122,7 +140,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None, list: None }
+        Self { deps, orders, progress, engine: None, list: None, upkeep: None }
     }
 }
 
@@ -138,6 +156,8 @@ impl Actor for R2Actor {
             let (journal, world) = (Arc::clone(&self.deps.journal), self.deps.world.clone());
             AbortOnDropHandle::new(tokio::spawn(follow(journal, world, list)))
         });
+        let store = Arc::clone(&self.deps.store);
+        self.upkeep = Some(depend_on(ctx, async move { store.look_after().await }));
     }
 }
 
