@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 9] = [
+        let cases: [(&str, Harm, &str); 10] = [
             (
                 "deliveries",
                 |f| {

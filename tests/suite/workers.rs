@@ -21,9 +21,10 @@ const HEALED: Duration = Duration::from_secs(180);
 
 /// A site, a server, and workers that share them.
 struct Crew {
-    site: Site,
-    redis: Redis,
+    /// Dropped first: a test that fails shows what is in their logs.
     workers: Vec<Program>,
+    redis: Redis,
+    site: Site,
     mails: Vec<TestMail>,
 }
 
@@ -40,7 +41,7 @@ impl Crew {
                 worker
             })
             .collect();
-        Self { site, redis, workers, mails: Vec::new() }
+        Self { workers, redis, site, mails: Vec::new() }
     }
 
     /// So many workers on a server of their own, all ready.
