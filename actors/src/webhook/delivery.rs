@@ -257,7 +257,12 @@ pub fn commit(
     let (version, locations) = match &belief.mail {
         // No other delivery of this mail can have ended at this version.
         None => (meta.mail_version, (meta.siblings <= 1).then_some(&meta.locations)),
-        Some((life, _)) if life.stage == Stage::Unknown => return Ok(commit),
+        Some((life, version)) if life.stage == Stage::Unknown => {
+            // The journal does not know the mail (it has lost commits). If it is taken in again
+            // meanwhile, this outcome settles it, and its places have to be marked.
+            commit.writes.push(write(mail_stream(&meta.email_id), *version, Vec::new()));
+            return Ok(commit);
+        }
         Some((life, version)) => (*version, ends(life, &settled).then_some(&life.locations)),
     };
     let known = belief.mail.as_ref().is_some_and(|(life, _)| {
@@ -365,6 +370,15 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    #[test]
+    fn a_mail_that_the_journal_has_lost_must_still_be_unknown_when_its_outcome_is_committed() {
+        let belief = Belief { mail: Some((MailLife::default(), 0)), delivery: Some(0) };
+        let commit = committed(&decided(Class::Delivered, None), &belief);
+        let mail = kinds(&commit).pop().expect("a write");
+        assert_eq!(mail, ("mail", Expected::NoStream, vec![]), "taken in again, it has places to be marked");
+        assert!(commit.add.is_empty());
     }
 
     #[test]
