@@ -12,7 +12,7 @@ use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::system::{self, System};
+use render_signal_actors::system::{self, Parts, System};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -44,9 +44,11 @@ pub(crate) async fn start_actors(
     journal: &Arc<Watched>,
     world: &World,
 ) -> Result<System, Failure> {
-    let journal = Arc::clone(journal) as Arc<dyn Journal>;
-    let parts = wiring::parts(settings, journal, world).await?;
-    Ok(system::start(&parts))
+    Ok(system::start(&parts(settings, journal, world).await?))
+}
+
+async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, Failure> {
+    wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
 }
 
 // ─────────────────────────────────────────────────────────────────────────────────────────
@@ -89,7 +91,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     }
     let place = &settings.storage.journal;
     let journal = journal::open(place, &world).await?;
-    let actors = start_actors(&settings, &journal, &world).await?;
+    let parts = parts(&settings, &journal, &world).await?;
+    let actors = system::start(&parts);
 
     let draining = Draining::default();
     let pulse = Pulse::new();
@@ -106,6 +109,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             metrics,
             draining: draining.clone(),
             pulse,
+            config_api: wiring::config_api(&settings, &parts, &world),
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
@@ -277,6 +281,7 @@ mod tests {
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),
                 pulse: Pulse::new(),
+                config_api: None,
             },
         )?;
         let signals = Signals::listen()?;

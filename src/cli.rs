@@ -1,6 +1,8 @@
 //! The command line. This file is what `--help` says; it is written for somebody who
 //! has never seen the program.
 
+pub(crate) mod config;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +13,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0   all is well
   1   the command found something wrong, or failed: the demo lost a mail, verify found a
-      problem, a delivery to retry is unknown
+      problem, a delivery to retry is unknown, a configuration was refused or changed by
+      somebody else in the meantime
   2   wrong usage
   3   configuration: variables are missing or malformed (all of them are listed)
   4   the journal cannot be used: damaged, written by a newer version, or on a disk that
@@ -107,6 +110,9 @@ pub(crate) enum Command {
     /// See what waits, and send dead letters again
     #[command(subcommand, after_long_help = DELIVERIES_EXAMPLES)]
     Deliveries(DeliveriesCommand),
+    /// Show, change, compare, restore and migrate the configuration documents
+    #[command(subcommand, after_long_help = config::EXAMPLES)]
+    Config(config::ConfigCommand),
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -331,6 +337,17 @@ mod tests {
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
             "deliveries enable default",
+            "config show",
+            "config show webhook_config --json",
+            "config show webhook_config --reveal",
+            "config history routing_rules --json",
+            "config diff webhook_config 3 5",
+            "config restore webhook_config 3",
+            "config set webhook_config webhook_sending_enabled=false --unset webhook_time_start",
+            "config set routing_rules --file - --if-version 3",
+            "config resolve webhook_config --keep pending",
+            "config migrate --dry-run --verify --require-redis --only webhook_config --only nonsense",
+            "config check --keys processing_prefs routing_rules --raw",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -349,6 +366,14 @@ mod tests {
             "deliveries list --state gone",
             "demo --lang de",
             "events show",
+            "config show nonsense",
+            "config show --reveal",
+            "config set webhook_config",
+            "config set webhook_config a=1 --file x",
+            "config set webhook_config nothing",
+            "config restore webhook_config",
+            "config migrate --only",
+            "config check --keys nonsense",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

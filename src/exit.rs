@@ -12,6 +12,8 @@ pub(crate) enum Exit {
     /// A command worked and found something wrong, or failed for a reason without a
     /// number of its own.
     Found,
+    /// Wrong usage that the argument parser cannot see.
+    Usage,
     /// The configuration does not allow a start; every problem was listed.
     Config,
     /// The journal cannot be used: damaged, written by a newer version, or on a file
@@ -24,11 +26,12 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The number. 2 (wrong usage) is given by the argument parser itself.
+    /// The number.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
             Self::Found => 1,
+            Self::Usage => 2,
             Self::Config => 3,
             Self::Journal => 4,
             Self::Unreachable => 5,
@@ -93,7 +96,15 @@ mod tests {
     #[test]
     fn the_numbers_are_those_of_the_help_text() {
         let help = crate::cli::EXIT_CODES;
-        for exit in [Exit::Ok, Exit::Found, Exit::Config, Exit::Journal, Exit::Unreachable, Exit::Escalated] {
+        for exit in [
+            Exit::Ok,
+            Exit::Found,
+            Exit::Usage,
+            Exit::Config,
+            Exit::Journal,
+            Exit::Unreachable,
+            Exit::Escalated,
+        ] {
             let start = format!("  {} ", exit.code());
             assert!(help.lines().any(|line| line.starts_with(&start)), "{exit:?} is not documented");
         }

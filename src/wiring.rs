@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::follow::put_back;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::policy::EnvDefaults;
@@ -27,6 +28,7 @@ use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
+use crate::http::config_api::ConfigApi;
 use crate::settings::{MailSource, Settings, Storage, StoreOrder};
 
 /// Everything a system is made of.
@@ -77,18 +79,16 @@ pub(crate) fn documents(
 ) -> Result<Arc<dyn DocumentStore>, Failure> {
     let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
     let magic_links = Some(storage.magic_links_file.clone());
-    stores.push(Arc::new(FileStore::new(storage.config_dir.clone(), magic_links)));
-    let authority = stores.remove(0);
-    let notes = storage.data_dir.join("config-store");
-    let deps = ChainDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
-    Ok(Arc::new(ChainStore::new(authority, stores, deps)))
+    let files: Arc<dyn DocumentStore> = Arc::new(FileStore::new(storage.config_dir.clone(), magic_links));
+    stores.push(Arc::clone(&files));
+    Ok(chained(stores, storage, env, world, journal).unwrap_or(files))
 }
 
 /// The stores of documents besides files, in the order of `CONFIG_STORE_MODE`.
 ///
 /// # Errors
 /// When no HTTP client can be set up, or the address of Redis cannot be used.
-fn remote_documents(
+pub(crate) fn remote_documents(
     storage: &Storage,
     egress: &EgressPolicy,
     world: &World,
@@ -98,15 +98,68 @@ fn remote_documents(
         let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
         stores.push(Arc::new(PhpStore::new(host.clone(), http)));
     }
-    if let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) {
-        let writer = format!("{}/{}", host_name(), std::process::id());
-        let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
-        let redis = RedisStore::new(settings, world.clone())
-            .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
+    if let Some(redis) = redis_documents(storage, world)? {
         let place = if storage.store_order == StoreOrder::RedisFirst { 0 } else { stores.len() };
-        stores.insert(place, Arc::new(redis));
+        stores.insert(place, redis);
     }
     Ok(stores)
+}
+
+/// Redis itself, when documents are there.
+///
+/// # Errors
+/// When the address of Redis cannot be used.
+pub(crate) fn redis_documents(
+    storage: &Storage,
+    world: &World,
+) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+    let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) else { return Ok(None) };
+    let writer = format!("{}/{}", host_name(), std::process::id());
+    let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
+    let redis = RedisStore::new(settings, world.clone())
+        .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
+    Ok(Some(Arc::new(redis)))
+}
+
+/// Redis and the PHP host as one store, or those of them that are configured; no files.
+///
+/// # Errors
+/// See [`remote_documents`].
+pub(crate) fn shared_documents(
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+    let stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
+    Ok(chained(stores, storage, env, world, journal))
+}
+
+fn chained(
+    mut stores: Vec<Arc<dyn DocumentStore>>,
+    storage: &Storage,
+    env: &Arc<EnvDefaults>,
+    world: &World,
+    journal: Option<Arc<dyn Journal>>,
+) -> Option<Arc<dyn DocumentStore>> {
+    if stores.is_empty() {
+        return None;
+    }
+    let authority = stores.remove(0);
+    let notes = storage.data_dir.join("config-store");
+    let deps = ChainDeps { notes, world: world.clone(), env: Arc::clone(env), journal };
+    Some(Arc::new(ChainStore::new(authority, stores, deps)))
+}
+
+/// What serves the documents to those who have `CONFIG_API_TOKEN`, if there is one.
+pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
+    let editor = Editor {
+        store: Arc::clone(&parts.documents),
+        env: Arc::clone(&parts.defaults),
+        journal: Some(Arc::clone(&parts.journal)),
+        world: world.clone(),
+    };
+    settings.config_api_token.as_ref().map(|token| ConfigApi::new(token, editor))
 }
 
 /// Where requests may go.

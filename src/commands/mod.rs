@@ -1,6 +1,7 @@
 //! What each command does, one file per command. They decide nothing: they ask the
 //! journal and the rooms, and print.
 
+mod config;
 mod deliveries;
 mod doctor;
 mod events;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Explain(args) => short(async move |out: &mut Output| explain::run(&args, out).await),
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
+        Command::Config(command) => short(async move |out: &mut Output| config::run(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }

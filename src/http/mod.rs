@@ -1,4 +1,4 @@
-//! What the world asks over HTTP. For now: how are you?
+//! What the world asks over HTTP: how are you, and what is configured?
 //!
 //! | address | answer |
 //! |---|---|
@@ -6,7 +6,9 @@
 //! | `/livez` | 200 while the actors' thread beats, else 503: restart the process |
 //! | `/readyz` | 200 or 503, with every check in plain words |
 //! | `/metrics` | Prometheus text |
+//! | `/config_api.php` | the configuration documents, for those who have the token; see [`config_api`] |
 
+pub(crate) mod config_api;
 pub(crate) mod probe;
 mod problem;
 mod readiness;
@@ -22,6 +24,7 @@ use actix_web::{App, HttpResponse, HttpServer, guard, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
+use config_api::ConfigApi;
 use probe::{Draining, Probe, Pulse};
 
 /// How long open requests may take once the server is told to stop, in seconds. Health
@@ -39,6 +42,8 @@ pub(crate) struct HttpState {
     pub(crate) draining: Draining,
     /// The actors' thread lives.
     pub(crate) pulse: Pulse,
+    /// Serves the configuration documents; `None` = nobody has a token.
+    pub(crate) config_api: Option<ConfigApi>,
 }
 
 /// The server: bound, and not yet running.
@@ -90,6 +95,7 @@ fn routes(app: &mut web::ServiceConfig) {
         .service(at("/livez").route(read().to(livez)))
         .service(at("/readyz").route(read().to(readyz)))
         .service(at("/metrics").route(read().to(metrics)))
+        .service(web::resource("/config_api.php").default_service(web::to(config_api::answer)))
         .default_service(web::to(problem::not_found));
 }
 

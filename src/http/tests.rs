@@ -66,6 +66,7 @@ fn state(poller: PollerStatus) -> HttpState {
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         draining: Draining::default(),
         pulse: Pulse::new(),
+        config_api: None,
     }
 }
 

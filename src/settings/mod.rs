@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) r2: Option<WorkerSettings>,
     /// Where things are kept.
     pub(crate) storage: Storage,
+    /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
+    pub(crate) config_api_token: Option<SecretString>,
     /// `BIND`.
     pub(crate) bind: IpAddr,
     /// `PORT`.
@@ -141,6 +143,7 @@ impl Settings {
             lock_file,
             signing_keys: signing_keys(&mut reader),
             r2,
+            config_api_token: config_api_token(&mut reader),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),
@@ -481,9 +484,9 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
         reader.list(&vars::EGRESS_ALLOW_CIDRS).iter().filter_map(|member| member.parse().ok()).collect();
     check_url(reader, &vars::EXTERNAL_CONFIG_BASE_URL, &base, &allow);
     if base.is_empty() || token.is_empty() {
-        if base.is_empty() != token.is_empty() {
+        if !base.is_empty() {
             reader.warnings.push(
-                "of EXTERNAL_CONFIG_BASE_URL and CONFIG_API_TOKEN only one is set: documents are files only"
+                "EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used"
                     .to_owned(),
             );
         }
@@ -497,6 +500,21 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
         );
     }
     settings
+}
+
+/// The token of our own `/config_api.php`.
+fn config_api_token(reader: &mut Reader<'_>) -> Option<SecretString> {
+    /// They stand in published examples: everybody knows them.
+    const KNOWN: [&str; 3] = ["changeme-config-api-token", "votre_jeton_secret_ici", "VOTRE_TOKEN"];
+    let token = reader.text(&vars::CONFIG_API_TOKEN);
+    if KNOWN.contains(&token.as_str()) {
+        reader.warnings.push(
+            "CONFIG_API_TOKEN stands in published examples: documents are not served at /config_api.php"
+                .to_owned(),
+        );
+        return None;
+    }
+    (!token.is_empty()).then(|| token.into())
 }
 
 fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {

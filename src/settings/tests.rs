@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use secrecy::ExposeSecret as _;
+
 use super::*;
 
 /// The eight required variables, and these.
@@ -325,11 +327,15 @@ fn a_host_of_documents_needs_its_address_and_its_token() {
     let settings = good(&both);
     assert_eq!(settings.storage.php.as_ref().unwrap().host(), "config.example");
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
-    for one in both {
+    assert_eq!(settings.config_api_token.as_ref().unwrap().expose_secret(), "s3cret");
+    for (one, warns) in [(both[0], true), (both[1], false)] {
         let settings = good(&[one]);
         assert!(settings.storage.php.is_none());
-        assert!(settings.warnings.iter().any(|warning| warning.contains("only one is set")), "{one:?}");
+        assert_eq!(settings.warnings.iter().any(|warning| warning.contains("is not used")), warns, "{one:?}");
+        assert_eq!(settings.config_api_token.is_some(), !warns);
     }
+    let known = good(&[("CONFIG_API_TOKEN", "changeme-config-api-token")]);
+    assert!(known.config_api_token.is_none() && known.warnings.len() == 1, "everybody knows it");
     let split = [both[0], ("CONFIG_API_TOKEN", "a\nb")];
     assert_eq!(read(&split).unwrap_err().len(), 1);
     let local =

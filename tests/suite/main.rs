@@ -24,6 +24,8 @@
 mod support;
 
 mod commands;
+mod config_commands;
+mod config_stores;
 mod crash;
 mod delivery;
 mod disk;

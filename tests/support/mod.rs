@@ -7,6 +7,7 @@
 //!  ├─ Receiver      where webhooks go, scripted per path
 //!  ├─ Worker        the R2 Worker
 //!  └─ Program       the compiled binary as a child process
+//! Redis ── a server that several workers share, with its faults
 //! Php ── the deployment, run by PHP's own web server
 //! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
 //! FullDisk   ── a disk without space
@@ -24,6 +25,7 @@ pub(crate) mod mails;
 pub(crate) mod php;
 pub(crate) mod program;
 pub(crate) mod receiver;
+pub(crate) mod redis;
 pub(crate) mod seed;
 pub(crate) mod site;
 pub(crate) mod standard_webhooks;
@@ -35,6 +37,7 @@ pub(crate) use full_disk::FullDisk;
 pub(crate) use mails::TestMail;
 pub(crate) use program::Program;
 pub(crate) use receiver::Answer;
+pub(crate) use redis::Redis;
 pub(crate) use seed::Seed;
 pub(crate) use site::Site;
 pub(crate) use until::{PATIENCE, until};

@@ -137,6 +137,11 @@ impl Program {
         http::get(self.port, "/readyz").await.is_ok_and(|answer| answer.status == 200)
     }
 
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Id of the running process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().expect("a running program").id()

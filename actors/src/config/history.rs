@@ -1,6 +1,7 @@
 //! Every change of a document is an event, with a copy of the document beside it.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::book::InForce;
@@ -13,6 +14,10 @@ use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, Strea
 /// How often a change is decided again when somebody else recorded one first.
 const CONFLICTS: usize = 5;
 
+/// How many copies are looked through for one that somebody has seen: nobody has been
+/// looking at a form for longer.
+const LOOK_BACK: usize = 50;
+
 /// The newest recorded version of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastRecorded {
@@ -22,6 +27,112 @@ pub struct LastRecorded {
     pub hash: String,
     /// Its copy; `None` when it was removed or the copy is gone.
     pub text: Option<String>,
+}
+
+/// A version in the history of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Version {
+    /// Its number: 1 is the first that was recorded.
+    pub version: u64,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+    /// Who changed it.
+    pub origin: String,
+    /// Top-level fields that differ from the version before.
+    pub fields: Vec<String>,
+    /// The document was removed.
+    pub removed: bool,
+    /// It lost against another version, and was never in force.
+    pub lost: bool,
+    /// SHA-256 of its canonical JSON; empty when it was removed.
+    pub hash: String,
+    /// Key of its copy; empty when it was removed.
+    #[serde(skip)]
+    body_key: String,
+}
+
+/// The whole history of a document, oldest first.
+///
+/// # Errors
+/// When the journal cannot be read, in plain words.
+pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<Version>, String> {
+    let events =
+        journal.read_stream(&config_stream(key.as_str()), 0).await.map_err(|error| error.to_string())?;
+    events
+        .iter()
+        .map(|event| {
+            let (version, at) = (event.version, event.at);
+            Ok(match ConfigEvent::from_recorded(event).map_err(|error| error.to_string())? {
+                ConfigEvent::Changed(changed) => Version {
+                    version,
+                    at,
+                    origin: changed.origin,
+                    fields: changed.fields,
+                    removed: changed.hash.is_empty(),
+                    lost: false,
+                    hash: changed.hash,
+                    body_key: changed.body_key,
+                },
+                ConfigEvent::Conflicted(lost) => Version {
+                    version,
+                    at,
+                    origin: lost.origin,
+                    fields: lost.fields,
+                    removed: false,
+                    lost: true,
+                    hash: lost.hash,
+                    body_key: lost.body_key,
+                },
+            })
+        })
+        .collect()
+}
+
+/// The copy of a version; `None` when the document was removed by it.
+///
+/// # Errors
+/// When there is no such version, its copy is gone, or the journal cannot be read.
+pub async fn copy(journal: &dyn Journal, key: Key, version: u64) -> Result<Option<String>, String> {
+    let versions = versions(journal, key).await?;
+    let newest = versions.last().map_or(0, |newest| newest.version);
+    let found = versions.into_iter().find(|known| known.version == version).ok_or_else(|| match newest {
+        0 => format!("{key} has no history yet"),
+        _ => format!("{key} has no version {version}; the newest is {newest}"),
+    })?;
+    if found.removed {
+        return Ok(None);
+    }
+    match text_of(journal, &found.body_key).await? {
+        Some(text) => Ok(Some(text)),
+        None => Err(format!("the copy of version {version} of {key} is gone")),
+    }
+}
+
+/// The newest copy that is the one in question; `None` when none is.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn copy_with(
+    journal: &dyn Journal,
+    key: Key,
+    is_it: impl Fn(&str) -> bool,
+) -> Result<Option<String>, String> {
+    for known in versions(journal, key).await?.iter().rev().take(LOOK_BACK) {
+        if let Some(text) = text_of(journal, &known.body_key).await?
+            && is_it(&text)
+        {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+async fn text_of(journal: &dyn Journal, body_key: &str) -> Result<Option<String>, String> {
+    if body_key.is_empty() {
+        return Ok(None);
+    }
+    let copy = journal.body(body_key).await.map_err(|error| error.to_string())?;
+    Ok(copy.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()))
 }
 
 /// Reads the newest recorded version; `None` when there is none.
@@ -45,12 +156,7 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     let Some(changed) = changed else {
         return Ok(Some(LastRecorded { version: newest.version, hash: String::new(), text: None }));
     };
-    let copy = if changed.body_key.is_empty() {
-        None
-    } else {
-        journal.body(&changed.body_key).await.map_err(|error| error.to_string())?
-    };
-    let text = copy.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+    let text = text_of(journal, &changed.body_key).await?;
     Ok(Some(LastRecorded { version: newest.version, hash: changed.hash, text }))
 }
 

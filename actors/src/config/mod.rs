@@ -10,15 +10,19 @@
 //! * [`policy`]: documents + environment = policy; pure.
 //! * [`book`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
-//! * [`history`]: every change is an event; [`follow`]: so are those of a store's own list.
-//! * `agreement`: do the workers run the same; pure.
+//! * [`edit`]: the one door for changes.
+//! * [`history`]: every change is an event; [`follow`]: so are those of a store's own list;
+//!   [`diff`] shows what two versions differ in.
 //! * [`conflict`]: and so is a change that lost against another.
+//! * `agreement`: do the workers run the same; pure.
 //! * [`load`]: everything read once, without an actor.
 
 mod agreement;
 pub mod book;
 pub mod conflict;
+pub mod diff;
 pub mod documents;
+pub mod edit;
 pub mod follow;
 pub mod history;
 pub mod load;

@@ -24,7 +24,8 @@ pub struct Stamp(pub String);
 
 impl Stamp {
     /// The stamp of a text.
-    pub(crate) fn of(text: &str) -> Self {
+    #[must_use]
+    pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -104,16 +104,24 @@ impl PhpStore {
         ])
     }
 
+    fn headers_to_write(&self, expected: &Expect) -> HeaderMap {
+        let mut headers = self.headers();
+        let (name, tag) = match expected {
+            Expect::Absent => (IF_NONE_MATCH, "*".to_owned()),
+            Expect::Stamp(stamp) => (IF_MATCH, format!("\"{}\"", stamp.0)),
+        };
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(name, tag);
+        }
+        headers
+    }
+
     /// What messages call a document.
     fn describe(&self, key: Key) -> String {
         format!("{key} of {}", self.settings.host())
     }
 
     async fn ask(&self, key: Key) -> Result<Read, StoreError> {
-        timed(self.name(), "read", self.fetch(key)).await
-    }
-
-    async fn fetch(&self, key: Key) -> Result<Read, StoreError> {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
@@ -124,15 +132,16 @@ impl PhpStore {
         timed(self.name(), "read", asked).await.map_err(unreadable)
     }
 
-    /// Sends a document, whatever is there.
-    async fn send(&self, change: &Change) -> Result<(), String> {
+    /// Sends a document. Returns whether the host found what the writer believes.
+    async fn send(&self, change: &Change) -> Result<bool, String> {
         let body = json!({ "key": change.key.as_str(), "config": change.value }).to_string();
-        let (url, headers) = (&self.settings.endpoint, self.headers());
+        let (url, headers) = (&self.settings.endpoint, self.headers_to_write(&change.expected));
         let sent = self.http.post(url, headers, Bytes::from(body), WRITE_WITHIN, ANSWER_CAP).await;
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&change.key);
         let answer = sent.map_err(|error| error.to_string())?;
         match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
-            (200, Ok(reply)) if reply.is_success() => Ok(()),
+            (200, Ok(reply)) if reply.is_success() => Ok(true),
+            (412, _) => Ok(false),
             (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
         }
     }
@@ -195,9 +204,14 @@ impl DocumentStore for PhpStore {
         std::future::pending().await
     }
 
+    /// What is believed goes along as `If-Match`. Our own program obeys it; the server in PHP
+    /// cannot compare and set, so there a write of somebody else between the look and the
+    /// write is overwritten.
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
         let key = change.key;
         let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
+        // What is believed may come from an old answer: the next reader asks again.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let as_believed = match (self.ask(key).await?, &change.expected) {
             (Read::Absent, Expect::Absent) => true,
             (Read::Found { stamp, .. }, Expect::Stamp(believed)) => stamp == *believed,
@@ -206,7 +220,9 @@ impl DocumentStore for PhpStore {
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        timed(self.name(), "write", self.send(change)).await.map_err(unwritable)?;
+        if !timed(self.name(), "write", self.send(change)).await.map_err(unwritable)? {
+            return Err(StoreError::Conflict(key));
+        }
         match self.read(key).await? {
             Read::Found { stamp, .. } => Ok(Written { stamp, stored_in: self.name(), degraded: None }),
             Read::Absent => Err(unwritable("it is not there after the write".to_owned())),

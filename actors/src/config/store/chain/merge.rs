@@ -64,7 +64,7 @@ fn merge(base: &Map<String, Value>, ours: &Map<String, Value>, theirs: &Map<Stri
         }
         match mine {
             Some(value) => document.insert(name.clone(), value.clone()),
-            None => document.remove(name),
+            None => document.shift_remove(name),
         };
     }
     conflicts.sort_unstable();

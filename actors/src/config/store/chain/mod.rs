@@ -91,13 +91,31 @@ impl ChainStore {
 
     /// Asks the authority, and remembers what it holds.
     async fn ask_authority(&self, key: Key) -> Result<Read, StoreError> {
-        let read = self.ask(&self.authority, key).await?;
+        let mut read = self.ask(&self.authority, key).await?;
+        if read == Read::Absent && self.bring_back(key).await {
+            read = self.ask(&self.authority, key).await?;
+        }
         let (text, stamp) = match &read {
             Read::Absent => (None, String::new()),
             Read::Found { text, stamp } => (Some(text.clone()), stamp.0.clone()),
         };
         self.remember(key, text, stamp);
         Ok(read)
+    }
+
+    /// Gives an authority that was emptied while this worker was not there the copy of the
+    /// one before. The authority can tell that from a removal, which stays one.
+    async fn bring_back(&self, key: Key) -> bool {
+        if self.view.known(key).is_some() || self.deps.journal.is_none() {
+            return false;
+        }
+        let Some(Known { text: Some(text), at, .. }) = self.known(key) else { return false };
+        let recovered = self.authority.recover(key, &text).await;
+        if matches!(recovered, Ok(true)) {
+            let as_of = at.to_rfc3339();
+            tracing::warn!(%key, as_of, "the configuration store was empty, it was given the copy of what it held");
+        }
+        recovered.is_ok()
     }
 
     /// What the authority holds now, for the time when it cannot be asked.
@@ -138,7 +156,10 @@ impl ChainStore {
     /// What holds while the authority does not answer because of `error`.
     async fn without_authority(&self, key: Key, note: &Note, error: StoreError) -> Result<Read, StoreError> {
         if let Some(pending) = &note.pending {
-            return Ok(Read::Found { text: pending.text.clone(), stamp: Stamp::of(&pending.text) });
+            let stamp = Stamp::of(&pending.text);
+            // It may be another process that made it.
+            self.view.wrote(key, &stamp, &pending.origin);
+            return Ok(Read::Found { text: pending.text.clone(), stamp });
         }
         let heard = self.view.was_heard(self.authority.name(), key);
         let known = self.known(key);
@@ -242,8 +263,13 @@ impl DocumentStore for ChainStore {
         }
     }
 
+    /// A document that waits for the authority is not in the authority's list yet.
     async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
-        self.authority.changes(after).await
+        let mut changes = self.authority.changes(after).await?;
+        if let Some(changes) = &mut changes {
+            changes.held.retain(|key| !self.view.is_pending(*key));
+        }
+        Ok(changes)
     }
 
     fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {

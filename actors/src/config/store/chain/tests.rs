@@ -25,6 +25,8 @@ enum Mood {
     Mute,
     /// Knows that it lost what it had.
     Emptied,
+    /// Was emptied before anybody asked.
+    Wiped,
 }
 
 /// One document in memory, compared and set.
@@ -74,6 +76,7 @@ impl DocumentStore for Scripted {
             _ if key != KEY => Ok(Read::Absent),
             Mood::Down => Err(self.unreadable()),
             Mood::Emptied => Err(StoreError::Lost(key)),
+            Mood::Wiped => Ok(Read::Absent),
             Mood::Well | Mood::ReadOnly | Mood::Mute => Ok(match self.text.lock().unwrap().clone() {
                 None => Read::Absent,
                 Some(text) => Read::Found { stamp: Stamp::of(&text), text },
@@ -100,7 +103,7 @@ impl DocumentStore for Scripted {
     }
 
     async fn recover(&self, _: Key, text: &str) -> Result<bool, StoreError> {
-        let lost = self.mood() == Mood::Emptied;
+        let lost = matches!(self.mood(), Mood::Emptied | Mood::Wiped);
         if lost {
             self.be(Mood::Well);
             *self.text.lock().unwrap() = Some(text.to_owned());
@@ -375,6 +378,14 @@ async fn an_emptied_authority_is_given_what_waits_and_nothing_else() {
     assert_eq!(read(&chain).await, Some(json!({"a": 2})));
     assert_eq!(bench.redis.document(), Some(json!({"a": 2})));
     assert!(!pending(&chain));
+
+    // Emptied while no worker was there: it is given the copy. What was removed stays so.
+    bench.redis.be(Mood::Wiped);
+    assert_eq!(read(&bench.chain()).await, Some(json!({"a": 2})));
+    for store in [&bench.redis, &bench.php] {
+        *store.text.lock().unwrap() = None;
+    }
+    assert_eq!(read(&bench.chain()).await, Some(json!({"old": 1})));
 }
 
 #[tokio::test]
@@ -455,10 +466,11 @@ async fn missing(steps: Vec<Step>) -> Vec<String> {
             }
             Step::Edit(first) => {
                 let chain = &chains[usize::from(first)];
-                let Ok(Read::Found { text, .. }) = chain.read(KEY).await else { continue };
-                let mut document: Value = serde_json::from_str(&text).unwrap();
-                document[&field] = json!(index);
-                if write(chain, document).await.is_ok() {
+                let Ok(Read::Found { text, stamp }) = chain.read(KEY).await else { continue };
+                let mut value: Value = serde_json::from_str(&text).unwrap();
+                value[&field] = json!(index);
+                let (expected, origin) = (Expect::Stamp(stamp), "api".to_owned());
+                if chain.write(&Change { key: KEY, value, expected, origin }).await.is_ok() {
                     acknowledged.push(field);
                 }
             }

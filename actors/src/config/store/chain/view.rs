@@ -157,6 +157,11 @@ impl View {
         }
     }
 
+    /// Whether a change waits for the authority.
+    pub(super) fn is_pending(&self, key: Key) -> bool {
+        self.seen().pending.get(&key) == Some(&true)
+    }
+
     /// Whether there is a conflict that the history does not have.
     pub(super) fn is_unrecorded(&self, key: Key) -> bool {
         self.seen().unrecorded.contains(&key)

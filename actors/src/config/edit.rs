@@ -1,0 +1,458 @@
+//! The one door for changes: the command line, `/config_api.php` and every other way to
+//! change a document go through an [`Editor`].
+//!
+//! ```text
+//! Edit ─▶ read ─▶ is it what the caller believes? ─▶ apply ─▶ validate ─▶ compare and set ─▶ history
+//!          ▲                 │ no: Conflict              │ no: Invalid       │ somebody was faster
+//!          └──────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A document that is refused is changed nowhere. Fields that a merge does not name are as
+//! they were, whoever changed them last.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::book::{InForce, canonical_hash};
+use super::diff::is_mask;
+use super::documents::{Documents, Key, Problem};
+use super::follow;
+use super::history::{self, LastRecorded};
+use super::policy::EnvDefaults;
+use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
+use crate::kernel::clock::World;
+use crate::kernel::journal::Journal;
+
+/// When a document was written last; information only (reference section 2.5).
+pub const UPDATED_AT: &str = "_updated_at";
+
+/// The largest document, in bytes of JSON: more does not pass through `config_api.php`.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// How often a change is tried when somebody else writes in between. Each failure means that
+/// another writer got through, so this many others may write at once.
+const ATTEMPTS: u32 = 40;
+
+/// Between two attempts, spread so that writers do not stay in step.
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// A change as somebody asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    /// Which document.
+    pub key: Key,
+    /// What is to become of it.
+    pub wanted: Wanted,
+    /// What the caller has seen; `None` = whatever is there.
+    pub expected: Option<Seen>,
+    /// Who asks, for the history: `cli`, `api`, `php_api`, `restore`, `migrate`.
+    pub origin: String,
+    /// Keep the time that the document says it was written at, if it does.
+    pub keep_time: bool,
+}
+
+/// What is to become of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// The whole of it.
+    Replace(Value),
+    /// These top-level fields; `None` removes one. All others stay.
+    Merge(Vec<(String, Option<Value>)>),
+}
+
+/// What a caller has seen of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// This version of its history.
+    Version(u64),
+    /// This version of the store's.
+    Stamp(Stamp),
+    /// That there is none.
+    Absent,
+}
+
+impl Edit {
+    /// Replaces the whole document, whatever is there.
+    #[must_use]
+    pub fn replace(key: Key, document: Value, origin: &str) -> Self {
+        Self::new(key, Wanted::Replace(document), origin)
+    }
+
+    /// Changes fields; `None` removes one.
+    #[must_use]
+    pub fn merge(key: Key, fields: impl IntoIterator<Item = (String, Option<Value>)>, origin: &str) -> Self {
+        Self::new(key, Wanted::Merge(fields.into_iter().collect()), origin)
+    }
+
+    fn new(key: Key, wanted: Wanted, origin: &str) -> Self {
+        Self { key, wanted, expected: None, origin: origin.to_owned(), keep_time: false }
+    }
+
+    /// The same, with the time that the document says it was written at, if it does.
+    #[must_use]
+    pub fn keeping_time(mut self) -> Self {
+        self.keep_time = true;
+        self
+    }
+
+    /// The same, only if what it changes is still what the caller has seen.
+    #[must_use]
+    pub fn expecting(mut self, seen: Option<Seen>) -> Self {
+        self.expected = seen;
+        self
+    }
+}
+
+/// What an edit came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// The document as it is stored now.
+    pub text: String,
+    /// Its version in the store.
+    pub stamp: Stamp,
+    /// The top-level fields that differ; empty = it was so already, and nothing was written.
+    pub fields: Vec<String>,
+    /// Name of the store that has it; empty when nothing was written.
+    pub stored_in: &'static str,
+    /// Why another store than the authority took it, when that is so.
+    pub degraded: Option<String>,
+    /// Its version in the history; `None` when the journal did not take it now or there is
+    /// none (a running server records it then).
+    pub version: Option<u64>,
+}
+
+/// Why a document was not changed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum EditError {
+    /// It would not be valid: everything that is wrong.
+    #[error("{}", problems(.0))]
+    Invalid(Vec<Problem>),
+    /// Somebody else changed it since the caller looked.
+    #[error("{0}")]
+    Conflict(Box<Conflict>),
+    /// The store did not take it, or could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the caller has seen cannot be compared with.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// What is there instead of what the caller expected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conflict {
+    /// Which document.
+    pub key: Key,
+    /// The fields in question.
+    pub fields: Vec<String>,
+    /// The document as it is now; not masked. `None` = there is none.
+    pub present: Option<Value>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was changed by somebody else in the meantime", self.key)?;
+        if !self.fields.is_empty() {
+            write!(f, " ({})", self.fields.join(", "))?;
+        }
+        f.write_str(": look at it again, then repeat your change; nothing was changed")
+    }
+}
+
+fn problems(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// See the module page.
+#[derive(Clone)]
+pub struct Editor {
+    /// Where documents are.
+    pub store: Arc<dyn DocumentStore>,
+    /// What validation depends on.
+    pub env: Arc<EnvDefaults>,
+    /// Where the history is; without it a running server records the change.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// Time, ids, jitter.
+    pub world: World,
+}
+
+/// A document as it was read.
+struct Present {
+    read: Read,
+    /// `None` = absent, or no object.
+    object: Option<Map<String, Value>>,
+}
+
+impl Present {
+    fn of(read: Read) -> Self {
+        let object = match &read {
+            Read::Absent => None,
+            Read::Found { text, .. } => serde_json::from_str(text).ok(),
+        };
+        Self { read, object }
+    }
+
+    fn expect(&self) -> Expect {
+        match &self.read {
+            Read::Absent => Expect::Absent,
+            Read::Found { stamp, .. } => Expect::Stamp(stamp.clone()),
+        }
+    }
+
+    fn value(&self) -> Option<Value> {
+        self.object.clone().map(Value::Object)
+    }
+}
+
+impl Editor {
+    /// Makes a change, or says why not.
+    ///
+    /// # Errors
+    /// The document is as it was, or as somebody else left it.
+    pub async fn apply(&self, edit: &Edit) -> Result<Saved, EditError> {
+        let mut present = self.read(edit.key).await?;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(self.world.jitter.spread(PAUSE * attempt)).await;
+                present = self.read(edit.key).await?;
+            }
+            self.check_expected(edit, &present).await?;
+            let next = self.next(edit, &present)?;
+            let fields = changed_fields(edit.key, present.object.as_ref(), &next);
+            if let Read::Found { text, stamp } = &present.read
+                && present.object.is_some()
+                && fields.is_empty()
+            {
+                let (text, stamp) = (text.clone(), stamp.clone());
+                return Ok(Saved { text, stamp, fields, stored_in: "", degraded: None, version: None });
+            }
+            let change = Change {
+                key: edit.key,
+                value: Value::Object(next),
+                expected: present.expect(),
+                origin: edit.origin.clone(),
+            };
+            match self.store.write(&change).await {
+                Ok(written) => {
+                    let (text, version) = self.record(&change, &written.stamp).await;
+                    return Ok(Saved {
+                        text,
+                        fields,
+                        version,
+                        stamp: written.stamp,
+                        stored_in: written.stored_in,
+                        degraded: written.degraded,
+                    });
+                }
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(conflict(edit.key, Vec::new(), &present))
+    }
+
+    async fn read(&self, key: Key) -> Result<Present, StoreError> {
+        Ok(Present::of(self.store.read(key).await?))
+    }
+
+    /// Whether the fields that the edit touches are still what the caller has seen.
+    async fn check_expected(&self, edit: &Edit, present: &Present) -> Result<(), EditError> {
+        let Some(seen) = &edit.expected else { return Ok(()) };
+        let base = match (seen, &present.read) {
+            (Seen::Stamp(seen), Read::Found { stamp, .. }) if seen == stamp => return Ok(()),
+            (Seen::Absent, Read::Absent) => return Ok(()),
+            (Seen::Absent, Read::Found { .. }) => Some(Map::new()),
+            (Seen::Stamp(stamp), _) => self.copy_with(edit.key, stamp).await,
+            (Seen::Version(version), _) => Some(self.copy_of(edit.key, *version).await?),
+        };
+        let object = present.object.clone().unwrap_or_default();
+        let fields = match (&edit.wanted, base) {
+            (Wanted::Replace(_), Some(base)) => changed_fields(edit.key, Some(&base), &object),
+            // It differs, and nobody knows in what.
+            (Wanted::Replace(_), None) => return Err(conflict(edit.key, Vec::new(), present)),
+            (Wanted::Merge(fields), base) => fields
+                .iter()
+                .filter(|(name, wanted)| {
+                    object.get(name) != wanted.as_ref()
+                        && base.as_ref().is_none_or(|base| base.get(name) != object.get(name))
+                })
+                .map(|(name, _)| name.clone())
+                .collect(),
+        };
+        if fields.is_empty() { Ok(()) } else { Err(conflict(edit.key, fields, present)) }
+    }
+
+    /// The copy of a version of the history.
+    async fn copy_of(&self, key: Key, version: u64) -> Result<Map<String, Value>, EditError> {
+        let journal = self
+            .journal
+            .as_deref()
+            .ok_or_else(|| EditError::Unknown("there is no history to compare with".to_owned()))?;
+        let copy = history::copy(journal, key, version).await.map_err(EditError::Unknown)?;
+        Ok(copy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// The copy whose version in the store was `stamp`, if the history has it.
+    async fn copy_with(&self, key: Key, stamp: &Stamp) -> Option<Map<String, Value>> {
+        let journal = self.journal.as_deref()?;
+        let text = history::copy_with(journal, key, |text| Stamp::of(text) == *stamp).await.ok()??;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// The document that the edit makes of the present one, when it is valid.
+    fn next(&self, edit: &Edit, present: &Present) -> Result<Map<String, Value>, EditError> {
+        let mut wrong = masks(edit, present);
+        let mut next = match &edit.wanted {
+            Wanted::Replace(Value::Object(document)) => document.clone(),
+            Wanted::Replace(other) => {
+                let refused = Documents::default().put(edit.key, Some(other), &self.env);
+                return Err(EditError::Invalid(refused.err().unwrap_or_default()));
+            }
+            Wanted::Merge(_) if present.object.is_none() && present.read != Read::Absent => {
+                let why = "le document enregistré n'est pas un objet JSON : remplacez-le en entier";
+                return Err(EditError::Invalid(vec![Problem::new("document", why)]));
+            }
+            Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
+        };
+        if edit.key != Key::MagicLinkTokens && !(edit.keep_time && next.contains_key(UPDATED_AT)) {
+            next.insert(UPDATED_AT.to_owned(), instant(self.world.now()).into());
+        }
+        let next = Value::Object(next);
+        wrong.extend(self.invalid(edit.key, &next, present));
+        let length = next.to_string().len();
+        if length > LARGEST {
+            wrong.push(Problem::new("document", format!("{length} octets, au plus {LARGEST}")));
+        }
+        match next {
+            Value::Object(next) if wrong.is_empty() => Ok(next),
+            _ => Err(EditError::Invalid(wrong)),
+        }
+    }
+
+    /// What is wrong with a document. A rule that was bad before is no obstacle to a change
+    /// of something else.
+    fn invalid(&self, key: Key, next: &Value, present: &Present) -> Vec<Problem> {
+        let check = |value: &Value| Documents::default().put(key, Some(value), &self.env);
+        match check(next) {
+            Err(problems) => problems,
+            Ok(disabled) if disabled.is_empty() => disabled,
+            Ok(disabled) => {
+                let before = present.value().and_then(|value| check(&value).ok()).unwrap_or_default();
+                disabled.into_iter().filter(|problem| !before.contains(problem)).collect()
+            }
+        }
+    }
+
+    /// Puts the change into the history. Returns the document as the store has it, which may
+    /// have set its own time, and its version.
+    async fn record(&self, change: &Change, stamp: &Stamp) -> (String, Option<u64>) {
+        let (text, document) = match self.store.read(change.key).await {
+            Ok(Read::Found { text, stamp: now }) if now == *stamp => {
+                let document = serde_json::from_str::<Value>(&text).ok();
+                (text, document)
+            }
+            // Somebody wrote again: the server that sees it records it.
+            _ => (change.value.to_string(), None),
+        };
+        let (Some(document), Some(journal)) = (document, self.journal.as_deref()) else {
+            return (text, None);
+        };
+        let hash = canonical_hash(&document);
+        match self.record_in(journal, change, InForce { hash: hash.clone(), text: text.clone() }).await {
+            Ok(last) => (text, last.filter(|last| last.hash == hash).map(|last| last.version)),
+            Err(error) => {
+                tracing::warn!(key = %change.key, error, "the change is stored but not yet in the journal");
+                (text, None)
+            }
+        }
+    }
+
+    /// Follows the store's own list of changes, or records the change where there is none.
+    async fn record_in(
+        &self,
+        journal: &dyn Journal,
+        change: &Change,
+        in_force: InForce,
+    ) -> Result<Option<LastRecorded>, String> {
+        let key = change.key;
+        match self.store.changes(None).await {
+            Ok(Some(changes)) if changes.held.contains(&key) => {
+                let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
+                follow::follow(journal, &self.world, &self.env, &listed).await?;
+            }
+            Ok(_) | Err(_) => {
+                history::record(journal, &self.world, key, Some(&in_force), &change.origin).await?;
+            }
+        }
+        history::last(journal, key).await
+    }
+}
+
+/// An instant as the reference system writes it: UTC, ISO 8601, microseconds.
+#[must_use]
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
+}
+
+fn conflict(key: Key, fields: Vec<String>, present: &Present) -> EditError {
+    EditError::Conflict(Box::new(Conflict { key, fields, present: present.value() }))
+}
+
+fn merged(mut document: Map<String, Value>, fields: &[(String, Option<Value>)]) -> Map<String, Value> {
+    for (name, value) in fields {
+        match value {
+            Some(value) => drop(document.insert(name.clone(), value.clone())),
+            // Unlike `remove`, this keeps the order of the others.
+            None => drop(document.shift_remove(name)),
+        }
+    }
+    document
+}
+
+/// The top-level fields that differ, but for the time of the last change.
+fn changed_fields(key: Key, before: Option<&Map<String, Value>>, after: &Map<String, Value>) -> Vec<String> {
+    let nothing = Map::new();
+    let before = before.unwrap_or(&nothing);
+    before
+        .keys()
+        .chain(after.keys().filter(|name| !before.contains_key(*name)))
+        .filter(|name| before.get(*name) != after.get(*name))
+        .filter(|name| key == Key::MagicLinkTokens || *name != UPDATED_AT)
+        .cloned()
+        .collect()
+}
+
+/// Texts of the edit that are masks: what was shown is not what is stored.
+fn masks(edit: &Edit, present: &Present) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let fields: Vec<(&String, &Value)> = match &edit.wanted {
+        Wanted::Replace(Value::Object(document)) => document.iter().collect(),
+        Wanted::Replace(_) => Vec::new(),
+        Wanted::Merge(fields) => {
+            fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect()
+        }
+    };
+    for (name, value) in fields {
+        let stored = present.object.as_ref().and_then(|object| object.get(name));
+        if stored != Some(value) && has_mask(value) {
+            found.push(Problem::new(name, "la valeur masquée (***) n'est pas la vraie"));
+        }
+    }
+    found
+}
+
+fn has_mask(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_mask(text),
+        Value::Array(members) => members.iter().any(has_mask),
+        Value::Object(fields) => fields.values().any(has_mask),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

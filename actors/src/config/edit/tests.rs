@@ -1,0 +1,339 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::config::store::Written;
+use crate::config::store::file::FileStore;
+use crate::kernel::journal::memory::MemoryJournal;
+use crate::readmodel;
+
+const KEY: Key = Key::WebhookConfig;
+
+struct Desk {
+    folder: tempfile::TempDir,
+    editor: Editor,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::real();
+        let editor = Editor {
+            store: Arc::new(FileStore::new(folder.path(), None)),
+            env: Arc::new(EnvDefaults::default()),
+            journal: Some(Arc::new(MemoryJournal::new(world.clone(), readmodel::all()))),
+            world,
+        };
+        Self { folder, editor }
+    }
+
+    fn put(&self, key: Key, text: &str) {
+        std::fs::write(self.folder.path().join(format!("{key}.json")), text).unwrap();
+    }
+
+    fn text(&self, key: Key) -> Option<String> {
+        std::fs::read_to_string(self.folder.path().join(format!("{key}.json"))).ok()
+    }
+
+    fn document(&self, key: Key) -> Value {
+        serde_json::from_str(&self.text(key).unwrap()).unwrap()
+    }
+
+    async fn merge(&self, fields: Value) -> Result<Saved, EditError> {
+        self.editor.apply(&merge(fields)).await
+    }
+
+    async fn history(&self, key: Key) -> Vec<String> {
+        let journal = self.editor.journal.as_deref().unwrap();
+        let versions = history::versions(journal, key).await.unwrap();
+        versions.iter().map(|v| format!("{} {} {}", v.version, v.origin, v.fields.join(","))).collect()
+    }
+}
+
+fn merge(fields: Value) -> Edit {
+    let Value::Object(fields) = fields else { panic!("fields") };
+    Edit::merge(KEY, fields.into_iter().map(|(name, value)| (name, Some(value))), "test")
+}
+
+fn invalid(outcome: Result<Saved, EditError>) -> Vec<String> {
+    match outcome {
+        Err(EditError::Invalid(problems)) => problems.into_iter().map(|problem| problem.field).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_merge_keeps_what_it_does_not_name_and_every_type() {
+    let desk = Desk::new();
+    desk.put(KEY, r#"{"mine":{"x":{},"f":1.0,"l":[]},"webhook_ssl_verify":true,"_updated_at":"old"}"#);
+    let saved = desk.merge(json!({"webhook_ssl_verify": false, "note": null})).await.unwrap();
+    assert_eq!((saved.fields.join(","), saved.stored_in), ("webhook_ssl_verify,note".into(), "file"));
+    assert_eq!(saved.version, Some(1));
+    let stored = desk.document(KEY);
+    assert_eq!(stored["mine"].to_string(), r#"{"x":{},"f":1.0,"l":[]}"#);
+    assert_eq!((&stored["webhook_ssl_verify"], &stored["note"]), (&json!(false), &json!(null)));
+    assert!(stored["_updated_at"].as_str().unwrap().ends_with("+00:00"));
+
+    let edit = Edit::merge(KEY, [("note".to_owned(), None), ("nothing".to_owned(), None)], "test");
+    assert_eq!(desk.editor.apply(&edit).await.unwrap().fields, ["note"]);
+    assert!(desk.document(KEY).get("note").is_none());
+    let (before, unchanged) = (desk.text(KEY), desk.editor.apply(&edit).await.unwrap());
+    assert_eq!((unchanged.stored_in, desk.text(KEY)), ("", before), "nothing is written for nothing");
+    assert_eq!(desk.history(KEY).await.len(), 2);
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_named_and_nothing_is_changed() {
+    let desk = Desk::new();
+    let before = r#"{ "webhook_url":"https://hook.example.com/x", "mine":1 }"#;
+    desk.put(KEY, before);
+    let wrong =
+        json!({"webhook_url": "ftp://x", "absence_pause_enabled": "perhaps", "webhook_time_start": "25h"});
+    assert_eq!(
+        invalid(desk.merge(wrong).await),
+        ["webhook_url", "webhook_time_start", "absence_pause_enabled"]
+    );
+    let masked = json!({"webhook_url": "https://hook.example.com/***"});
+    assert_eq!(invalid(desk.merge(masked).await), ["webhook_url"]);
+    let list = Edit::replace(KEY, json!([1]), "test");
+    assert_eq!(invalid(desk.editor.apply(&list).await), ["document"]);
+    let large = json!({"x": "y".repeat(LARGEST)});
+    assert_eq!(invalid(desk.merge(large).await), ["document"]);
+    assert_eq!(desk.text(KEY).as_deref(), Some(before));
+    assert!(desk.history(KEY).await.is_empty());
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_document_can_only_be_replaced() {
+    let desk = Desk::new();
+    desk.put(KEY, "{half");
+    assert_eq!(invalid(desk.merge(json!({"a": 1})).await), ["document"]);
+    assert_eq!(desk.text(KEY).as_deref(), Some("{half"));
+    let saved = desk.editor.apply(&Edit::replace(KEY, json!({"a": 1}), "test")).await.unwrap();
+    assert_eq!((saved.fields, desk.document(KEY)["a"].clone()), (vec!["a".to_owned()], json!(1)));
+}
+
+#[tokio::test]
+async fn a_new_bad_rule_is_refused_and_an_old_one_is_no_obstacle() {
+    let desk = Desk::new();
+    let rule = |id: &str, url: &str| {
+        json!({"id": id, "name": id, "conditions": [{"field": "subject", "operator": "contains", "value": "x"}],
+            "actions": {"webhook_url": url}})
+    };
+    let bad = json!({"rules": [rule("a", "https://hook.example.com/a"), rule("b", "nowhere at all")]});
+    let edit = Edit::replace(Key::RoutingRules, bad.clone(), "test");
+    assert_eq!(invalid(desk.editor.apply(&edit).await).len(), 1);
+    assert!(desk.text(Key::RoutingRules).is_none());
+    desk.put(Key::RoutingRules, &bad.to_string());
+    let edit = Edit::merge(Key::RoutingRules, [("note".to_owned(), Some(json!(1)))], "test");
+    desk.editor.apply(&edit).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_time_of_the_last_change_is_set_where_it_belongs() {
+    let desk = Desk::new();
+    let at = desk.editor.world.now();
+    let written = instant(at);
+    assert_eq!(written.len(), "2026-01-19T00:36:24.000001+00:00".len());
+    assert!(DateTime::parse_from_rfc3339(&written).is_ok());
+    for (edit, key, expected) in [
+        (Edit::replace(KEY, json!({"_updated_at": "mine"}), "t"), KEY, "set"),
+        (
+            Edit::replace(Key::RuntimeFlags, json!({"_updated_at": "mine"}), "t").keeping_time(),
+            Key::RuntimeFlags,
+            "kept",
+        ),
+        (Edit::replace(Key::ProcessingPrefs, json!({}), "t").keeping_time(), Key::ProcessingPrefs, "set"),
+    ] {
+        desk.editor.apply(&edit).await.unwrap();
+        let found = desk.document(key)["_updated_at"].as_str().unwrap().to_owned();
+        assert_eq!(found == "mine", expected == "kept", "{key}: {found}");
+    }
+    let links = Edit::replace(Key::MagicLinkTokens, json!({"id": {"consumed": false}}), "t");
+    let saved = desk.editor.apply(&links).await.unwrap();
+    assert!(!saved.text.contains(UPDATED_AT));
+}
+
+#[tokio::test]
+async fn a_field_that_somebody_else_changed_is_a_conflict_and_another_is_not() {
+    let desk = Desk::new();
+    let first = desk.merge(json!({"a": 1, "b": 1})).await.unwrap();
+    desk.merge(json!({"a": 2})).await.unwrap();
+    for seen in [Seen::Version(1), Seen::Stamp(first.stamp)] {
+        let edit = merge(json!({"a": 3})).expecting(Some(seen.clone()));
+        let Err(EditError::Conflict(conflict)) = desk.editor.apply(&edit).await else { panic!("{seen:?}") };
+        assert_eq!(conflict.fields, ["a"]);
+        assert_eq!(conflict.present.as_ref().unwrap()["a"], 2, "it shows what is there now");
+        assert!(conflict.to_string().contains("webhook_config was changed by somebody else"));
+        let replace = Edit::replace(KEY, json!({"c": 1}), "t").expecting(Some(seen.clone()));
+        assert!(matches!(desk.editor.apply(&replace).await, Err(EditError::Conflict(_))));
+        // What is wanted is there already.
+        let same = merge(json!({"a": 2})).expecting(Some(seen.clone()));
+        assert!(desk.editor.apply(&same).await.unwrap().fields.is_empty());
+        let other = merge(json!({"b": 2})).expecting(Some(seen));
+        desk.editor.apply(&other).await.unwrap();
+        // Back again, for the next turn.
+        desk.merge(json!({"b": 1})).await.unwrap();
+    }
+    assert_eq!(desk.document(KEY)["a"], 2);
+    let new = merge(json!({"z": 1})).expecting(Some(Seen::Absent));
+    desk.editor.apply(&new).await.unwrap();
+    let absent = Edit::replace(KEY, json!({}), "t").expecting(Some(Seen::Absent));
+    assert!(matches!(desk.editor.apply(&absent).await, Err(EditError::Conflict(_))));
+    let unknown = merge(json!({"a": 3})).expecting(Some(Seen::Version(99)));
+    assert!(matches!(desk.editor.apply(&unknown).await, Err(EditError::Unknown(why)) if why.contains("99")));
+    // A version that nobody knows: only what is surely not lost is changed.
+    let lost = merge(json!({"a": 3})).expecting(Some(Seen::Stamp(Stamp("?".into()))));
+    assert!(matches!(desk.editor.apply(&lost).await, Err(EditError::Conflict(_))));
+}
+
+/// A store that yields between look and write, so that writers really overlap.
+struct Slow(FileStore, AtomicUsize);
+
+#[async_trait]
+impl DocumentStore for Slow {
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        let read = self.0.read(key).await;
+        tokio::task::yield_now().await;
+        read
+    }
+    async fn changed(&self) {
+        self.0.changed().await;
+    }
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        let written = self.0.write(change).await;
+        if matches!(written, Err(StoreError::Conflict(_))) {
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+        written
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn eight_clients_at_once_lose_nothing() {
+    const CLIENTS: usize = 8;
+    const ROUNDS: usize = 10;
+    let desk = Desk::new();
+    let slow = Arc::new(Slow(FileStore::new(desk.folder.path(), None), AtomicUsize::new(0)));
+    let editor = Editor { store: Arc::clone(&slow) as Arc<dyn DocumentStore>, ..desk.editor.clone() };
+    desk.put(KEY, r#"{"mine":{"kept":1.0}}"#);
+    let start = Arc::new(tokio::sync::Barrier::new(CLIENTS));
+    let clients = (0..CLIENTS).map(|client| {
+        let (editor, start) = (editor.clone(), Arc::clone(&start));
+        tokio::spawn(async move {
+            for round in 0..ROUNDS {
+                start.wait().await;
+                let edit = merge(json!({format!("field_{client}"): round}));
+                editor.apply(&edit).await.unwrap();
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let stored = desk.document(KEY);
+    for client in 0..CLIENTS {
+        assert_eq!(stored[format!("field_{client}")], ROUNDS - 1, "{stored}");
+    }
+    assert_eq!(stored["mine"].to_string(), r#"{"kept":1.0}"#);
+    assert!(slow.1.load(Ordering::SeqCst) > 0, "they did not meet");
+
+    // The same field: exactly one of those who have seen the same version gets through.
+    let seen = editor.apply(&merge(json!({"same": 0}))).await.unwrap().stamp;
+    let clients: Vec<_> = (1..=CLIENTS)
+        .map(|client| {
+            let (editor, seen) = (editor.clone(), Seen::Stamp(seen.clone()));
+            tokio::spawn(async move {
+                let edit = merge(json!({"same": client})).expecting(Some(seen));
+                editor.apply(&edit).await
+            })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for client in clients {
+        outcomes.push(client.await.unwrap());
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(EditError::Conflict(_)))));
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        Just(json!(1.0)),
+        Just(json!({})),
+        Just(json!([])),
+        prop::sample::select(vec!["9h00", "18h00", "", "monday", "https://hook.example.com/x", "a\nb"])
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec(("[a-c]", inner), 0..3)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn fields() -> impl Strategy<Value = Vec<(String, Option<Value>)>> {
+    let name = prop::sample::select(vec![
+        "webhook_url",
+        "webhook_ssl_verify",
+        "webhook_time_start",
+        "webhook_time_end",
+        "absence_pause_days",
+        "unknown_1",
+        "unknown_2",
+    ]);
+    prop::collection::vec((name.prop_map(str::to_owned), prop::option::of(any_value())), 0..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn merges_touch_what_they_name_and_refused_ones_touch_nothing(
+        start in prop::collection::btree_map("[a-z]{1,8}", any_value(), 0..4),
+        merges in prop::collection::vec(fields(), 1..6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let desk = Desk::new();
+            desk.put(KEY, &json!(start).to_string());
+            for merge in merges {
+                let (before, had) = (desk.text(KEY).unwrap(), desk.document(KEY));
+                let outcome = desk.editor.apply(&Edit::merge(KEY, merge.clone(), "test")).await;
+                let after = desk.document(KEY);
+                match outcome {
+                    Err(EditError::Invalid(problems)) => {
+                        prop_assert!(!problems.is_empty());
+                        prop_assert_eq!(&before, &desk.text(KEY).unwrap(), "byte by byte");
+                    }
+                    Err(other) => prop_assert!(false, "{}", other),
+                    Ok(saved) => {
+                        prop_assert_eq!(saved.stored_in.is_empty(), before == desk.text(KEY).unwrap());
+                        for (name, value) in &merge {
+                            let last = merge.iter().rfind(|(other, _)| other == name).map(|(_, value)| value);
+                            prop_assert!(last != Some(value) || after.get(name) == value.as_ref());
+                        }
+                        let named = |name: &str| name == UPDATED_AT || merge.iter().any(|(n, _)| n == name);
+                        for (name, value) in had.as_object().unwrap() {
+                            let kept = after.get(name).map(Value::to_string) == Some(value.to_string());
+                            prop_assert!(named(name) || kept, "{} was lost", name);
+                        }
+                    }
+                }
+                prop_assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 1);
+            }
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,163 @@
+//! `config check`: the documents where they belong, with the words and exit codes of the
+//! reference system (its section 2.7).
+
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::UPDATED_AT;
+use render_signal_actors::config::store::Read;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::SORTED;
+use crate::cli::config::CheckArgs;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Output, complain};
+
+/// Between two documents.
+const RULE: &str = "----------------------------------------";
+
+/// What was found under a key.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Checked {
+    /// Which document.
+    pub(crate) key: &'static str,
+    /// Whether it is sound.
+    pub(crate) valid: bool,
+    /// `OK` or `INVALID`.
+    pub(crate) status: &'static str,
+    /// What is wrong; `OK` when nothing is.
+    pub(crate) message: &'static str,
+    /// Its fields in short.
+    pub(crate) summary: String,
+    /// Whether it has any field.
+    pub(crate) payload_present: bool,
+    /// The document itself.
+    pub(crate) payload: Option<Value>,
+}
+
+/// Checks a document; `None` = absent.
+pub(crate) fn check(key: Key, payload: Option<&Value>) -> Checked {
+    let (object, wrong) = match payload {
+        None => (None, empty(key)),
+        Some(Value::Object(object)) if object.is_empty() => (None, empty(key)),
+        Some(Value::Object(object)) => (Some(object), untimed(key, object)),
+        Some(_) => (None, Some("payload is not a dict")),
+    };
+    Checked {
+        key: key.as_str(),
+        valid: wrong.is_none(),
+        status: if wrong.is_none() { "OK" } else { "INVALID" },
+        message: wrong.unwrap_or("OK"),
+        summary: object.map_or_else(|| "<vide>".to_owned(), summary),
+        payload_present: object.is_some(),
+        payload: payload.cloned(),
+    }
+}
+
+/// The reference system of July made these two, and does not ask for them.
+const fn is_optional(key: Key) -> bool {
+    matches!(key, Key::RoutingRules | Key::RuntimeFlags)
+}
+
+fn empty(key: Key) -> Option<&'static str> {
+    (!is_optional(key)).then_some("payload is empty")
+}
+
+fn untimed(key: Key, object: &Map<String, Value>) -> Option<&'static str> {
+    let needed = key != Key::MagicLinkTokens && !is_optional(key);
+    (needed && !object.contains_key(UPDATED_AT)).then_some("missing _updated_at")
+}
+
+fn summary(object: &Map<String, Value>) -> String {
+    let mut parts = Vec::new();
+    if let Some(Value::String(at)) = object.get(UPDATED_AT) {
+        parts.push(format!("{UPDATED_AT}={at}"));
+    }
+    let mut sizes = |name: &str, size: fn(&Value) -> Option<usize>| {
+        let mut found: Vec<String> = object
+            .iter()
+            .filter_map(|(field, value)| size(value).map(|size| format!("{field}:{size}")))
+            .collect();
+        found.sort_unstable();
+        if !found.is_empty() {
+            parts.push(format!("{name}={}", found.join(", ")));
+        }
+    };
+    sizes("dict_sizes", |value| value.as_object().map(Map::len));
+    sizes("list_sizes", |value| value.as_array().map(Vec::len));
+    if parts.is_empty() { format!("keys={}", object.len()) } else { parts.join("; ") }
+}
+
+/// Checks and prints.
+pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
+    let store = match super::itself(true)? {
+        Some(redis) => Some(redis),
+        None => super::itself(false)?,
+    };
+    let mut all_valid = true;
+    for key in SORTED.iter().copied().filter(|key| args.keys.is_empty() || args.keys.contains(key)) {
+        let read = match &store {
+            Some(store) => store.read(key).await,
+            None => Ok(Read::Absent),
+        };
+        let payload = match read {
+            Ok(Read::Found { text, .. }) => Some(serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            Ok(Read::Absent) => None,
+            Err(error) => {
+                complain(&error.to_string());
+                None
+            }
+        };
+        let checked = check(key, payload.as_ref());
+        all_valid &= checked.valid;
+        print(&checked, args.raw, out)?;
+    }
+    if store.is_none() {
+        complain("neither REDIS_URL nor EXTERNAL_CONFIG_BASE_URL is set: there is nothing to check");
+    }
+    Ok(if all_valid { Exit::Ok } else { Exit::Found })
+}
+
+fn print(checked: &Checked, raw: bool, out: &mut Output) -> Result<(), Failure> {
+    out.line(match checked.valid {
+        true => format!("{}: OK", checked.key),
+        false => format!("{}: INVALID ({})", checked.key, checked.message),
+    })?;
+    match &checked.payload {
+        Some(payload) if raw && checked.payload_present => out.json_pretty(payload)?,
+        _ => out.line(&checked.summary)?,
+    }
+    out.line(RULE)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_reference() {
+        let at = "2026-01-19T00:36:24.000001+00:00";
+        for (key, payload, message, summary) in [
+            (Key::PollingConfig, None, "payload is empty", "<vide>"),
+            (Key::PollingConfig, Some(json!({})), "payload is empty", "<vide>"),
+            (Key::PollingConfig, Some(json!([1])), "payload is not a dict", "<vide>"),
+            (Key::PollingConfig, Some(json!({"a": 1})), "missing _updated_at", "keys=1"),
+            (Key::MagicLinkTokens, Some(json!({"t": {"a": 1, "b": 2}})), "OK", "dict_sizes=t:2"),
+            (Key::RoutingRules, None, "OK", "<vide>"),
+            (Key::RoutingRules, Some(json!({"rules": []})), "OK", "list_sizes=rules:0"),
+            (Key::RuntimeFlags, Some(json!({})), "OK", "<vide>"),
+            (
+                Key::ProcessingPrefs,
+                Some(json!({"z": {}, "l": [1, 2], "a": {"x": 1}, "_updated_at": at})),
+                "OK",
+                "_updated_at=2026-01-19T00:36:24.000001+00:00; dict_sizes=a:1, z:0; list_sizes=l:2",
+            ),
+            (Key::ProcessingPrefs, Some(json!({"a": 1, "_updated_at": 5})), "OK", "keys=2"),
+        ] {
+            let checked = check(key, payload.as_ref());
+            assert_eq!((checked.message, checked.summary.as_str()), (message, summary), "{key} {payload:?}");
+            assert_eq!(checked.valid, message == "OK");
+        }
+    }
+}

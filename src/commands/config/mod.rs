@@ -1,0 +1,186 @@
+//! `config …`: the documents on the command line, beside a running server or without one.
+
+mod check;
+mod migrate;
+mod resolve;
+mod set;
+mod show;
+mod versions;
+
+use std::sync::Arc;
+
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::{EditError, Editor, Saved};
+use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::store::DocumentStore;
+use render_signal_actors::egress::EgressPolicy;
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+
+use crate::cli::JournalArgs;
+use crate::cli::config::ConfigCommand;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Output, Style, complain};
+use crate::settings::{Storage, defaults_from_env};
+use crate::{commands, journal, wiring};
+
+/// Runs one of the commands.
+pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
+    match command {
+        ConfigCommand::Show(args) => show::run(&args, out).await,
+        ConfigCommand::Set(args) => set::run(&args, out).await,
+        ConfigCommand::History(args) => versions::history(&args, out).await,
+        ConfigCommand::Diff(args) => versions::diff(&args, out).await,
+        ConfigCommand::Restore(args) => versions::restore(&args, out).await,
+        ConfigCommand::Resolve(args) => resolve::run(&args, out).await,
+        ConfigCommand::Migrate(args) => migrate::run(&args, out).await,
+        ConfigCommand::Check(args) => check::run(&args, out).await,
+    }
+}
+
+/// The documents in the order of the reference system's commands.
+const SORTED: [Key; 6] = [
+    Key::MagicLinkTokens,
+    Key::PollingConfig,
+    Key::ProcessingPrefs,
+    Key::RoutingRules,
+    Key::RuntimeFlags,
+    Key::WebhookConfig,
+];
+
+/// What the commands work on.
+struct Documents {
+    store: Arc<dyn DocumentStore>,
+    defaults: Arc<EnvDefaults>,
+    /// `None` = no server has ever run here.
+    journal: Option<Arc<dyn Journal>>,
+    world: World,
+}
+
+impl Documents {
+    /// To look only.
+    async fn look(args: &JournalArgs) -> Result<Self, Failure> {
+        let place = commands::place(args)?;
+        let world = World::real();
+        let journal = if journal::is_missing(&place) {
+            None
+        } else {
+            Some(journal::open_to_look(&place, &world).await?)
+        };
+        let (storage, defaults) = environment()?;
+        let store = wiring::documents(&storage, &defaults, &world, None)?;
+        Ok(Self { store, defaults, journal, world })
+    }
+
+    /// To change documents; the change goes into the journal if there is one.
+    async fn change(args: &JournalArgs) -> Result<Self, Failure> {
+        let world = World::real();
+        let journal = to_write(args, &world).await?;
+        let (storage, defaults) = environment()?;
+        let store = wiring::documents(&storage, &defaults, &world, journal.clone())?;
+        Ok(Self { store, defaults, journal, world })
+    }
+
+    /// To change documents in Redis and on the PHP host, or in Redis alone; `None` = neither
+    /// is configured.
+    async fn shared(args: &JournalArgs, redis_only: bool) -> Result<Option<Self>, Failure> {
+        let world = World::real();
+        let (storage, defaults) = environment()?;
+        let journal = to_write(args, &world).await?;
+        let store = if redis_only {
+            wiring::redis_documents(&storage, &world)?
+        } else {
+            wiring::shared_documents(&storage, &defaults, &world, journal.clone())?
+        };
+        Ok(store.map(|store| Self { store, defaults, journal, world }))
+    }
+
+    /// The history, which has to be there.
+    fn history(&self, args: &JournalArgs) -> Result<&dyn Journal, Failure> {
+        match &self.journal {
+            Some(journal) => Ok(journal.as_ref()),
+            None => Err(Failure::journal(format!(
+                "there is no journal {}, so there is no history; name it with --journal, or set DATA_DIR as for serve",
+                commands::place(args)?
+            ))),
+        }
+    }
+
+    fn editor(&self) -> Editor {
+        Editor {
+            store: Arc::clone(&self.store),
+            env: Arc::clone(&self.defaults),
+            journal: self.journal.clone(),
+            world: self.world.clone(),
+        }
+    }
+
+    async fn close(&self) {
+        if let Some(journal) = &self.journal {
+            journal.close().await;
+        }
+    }
+}
+
+fn environment() -> Result<(Storage, Arc<EnvDefaults>), Failure> {
+    let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
+    let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
+    Ok((storage, Arc::new(defaults)))
+}
+
+async fn to_write(args: &JournalArgs, world: &World) -> Result<Option<Arc<dyn Journal>>, Failure> {
+    let place = commands::place(args)?;
+    if journal::is_missing(&place) {
+        return Ok(None);
+    }
+    Ok(Some(journal::open(&place, world).await?))
+}
+
+/// The first shared store itself, with nothing behind it and nothing remembered: Redis or the
+/// PHP host. `None` = neither is configured.
+fn itself(redis_only: bool) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+    let (storage, defaults) = environment()?;
+    let world = World::real();
+    if redis_only {
+        return wiring::redis_documents(&storage, &world);
+    }
+    let egress = EgressPolicy::new(defaults.egress_allow.clone());
+    Ok(wiring::remote_documents(&storage, &egress, &world)?.into_iter().next())
+}
+
+/// An edit that was not made: exit code 1, with everything that is wrong.
+fn not_changed(key: &str, error: EditError) -> Failure {
+    Failure::found(match error {
+        EditError::Invalid(problems) => {
+            let mut text = format!("{key} is refused, nothing was changed:");
+            for problem in problems {
+                text.push_str(&format!("\n  {problem}"));
+            }
+            text
+        }
+        EditError::Conflict(conflict) => conflict.to_string(),
+        EditError::Unknown(why) => format!("{key}: {why}; nothing was changed"),
+        EditError::Store(error) => error.to_string(),
+    })
+}
+
+/// Says what an edit came to.
+fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
+    if saved.stored_in.is_empty() {
+        out.line(format!("{key}: it is so already, nothing was written"))?;
+        return Ok(Exit::Ok);
+    }
+    let version = saved.version.map_or_else(String::new, |version| format!(" version {version}"));
+    // Of the sign-in links the names of the fields are the links' own ids.
+    let what = match saved.fields.len() {
+        _ if key == "magic_link_tokens" => String::new(),
+        0 => String::new(),
+        _ => format!(": {}", saved.fields.join(", ")),
+    };
+    let done = out.styled(Style::Good, &format!("{key}{version} stored in {}", saved.stored_in));
+    out.line(format!("{done}{what}"))?;
+    if let Some(why) = &saved.degraded {
+        complain(&format!("{key} is in {} only, until the authority is back: {why}", saved.stored_in));
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,46 @@
+//! `config set`: fields, or a whole document.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::{Edit, LARGEST, Seen};
+use serde_json::Value;
+
+use super::{Documents, not_changed, tell};
+use crate::cli::config::SetArgs;
+use crate::exit::{Failure, Outcome};
+use crate::output::Output;
+
+/// Who changed it, as the history says.
+const ORIGIN: &str = "cli";
+
+/// Changes a document.
+pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
+    let edit = match &args.file {
+        Some(file) => Edit::replace(args.key, read(args.key, file)?, ORIGIN),
+        None => {
+            let set = args.fields.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+            let unset = args.unset.iter().map(|name| (name.clone(), None));
+            Edit::merge(args.key, set.chain(unset), ORIGIN)
+        }
+    };
+    let documents = Documents::change(&args.journal).await?;
+    let saved = documents.editor().apply(&edit.expecting(args.if_version.map(Seen::Version))).await;
+    documents.close().await;
+    let key = args.key.as_str();
+    tell(key, &saved.map_err(|error| not_changed(key, error))?, out)
+}
+
+fn read(key: Key, file: &Path) -> Result<Value, Failure> {
+    let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_mul(4);
+    let mut text = String::new();
+    let read = if file.as_os_str() == "-" {
+        std::io::stdin().lock().take(limit).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|file| file.take(limit).read_to_string(&mut text))
+    };
+    read.map_err(|error| Failure::found(format!("{} cannot be read: {error}", file.display())))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::found(format!("{key}: {} is no JSON: {error}", file.display())))
+}

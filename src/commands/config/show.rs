@@ -1,0 +1,246 @@
+//! `config show`: what is in force, where it is kept, and which workers run it.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use render_signal_actors::config::book::canonical_hash;
+use render_signal_actors::config::diff::masked;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::load::load;
+use render_signal_actors::config::store::{Ack, Read, StoreHealth};
+use render_signal_actors::readmodel::queries::{ConfigRow, configs};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Documents;
+use crate::cli::config::ShowArgs;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Output, Style, complain};
+
+/// What is known of all documents.
+#[derive(Debug, Serialize)]
+struct Overview {
+    /// The stores, the authority first; empty when there is one only.
+    stores: Vec<StoreHealth>,
+    /// The documents.
+    documents: Vec<Shown>,
+}
+
+/// What is known of one document.
+#[derive(Debug, Serialize)]
+struct Shown {
+    key: &'static str,
+    /// `ok`, `absent`, or `invalid`: then the last good one is in force.
+    state: String,
+    problems: Vec<String>,
+    /// Of the history; `None` = not recorded yet.
+    version: Option<u64>,
+    origin: Option<String>,
+    changed_at: Option<DateTime<Utc>>,
+    age_seconds: Option<i64>,
+    workers: Workers,
+    /// As stored, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stored: Option<Value>,
+    /// The last good one, masked, when the stored one is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_force: Option<Value>,
+}
+
+/// Who runs the stored document.
+#[derive(Debug, Default, Serialize)]
+struct Workers {
+    /// Workers that are alive; 0 = none, or they cannot tell each other.
+    alive: usize,
+    /// Of these, those that run the stored document.
+    running: usize,
+    /// Why others do not.
+    refused: Vec<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    worker: String,
+    why: String,
+}
+
+/// Prints the overview, or one document.
+pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
+    let documents = Documents::look(&args.journal).await?;
+    if let (Some(key), true) = (args.key, args.reveal) {
+        return reveal(&documents, key, out).await;
+    }
+    let keys = args.key.map_or_else(|| Key::ALL.to_vec(), |key| vec![key]);
+    let overview = overview(&documents, &keys, args.key.is_some()).await?;
+    if args.json {
+        match (args.key, overview.documents.first()) {
+            (Some(_), Some(shown)) => out.json_pretty(shown)?,
+            _ => out.json_pretty(&overview)?,
+        }
+        return Ok(Exit::Ok);
+    }
+    for shown in &overview.documents {
+        print(shown, out)?;
+    }
+    for store in &overview.stores {
+        out.line(store_line(store, out))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints the stored document as it is, to be edited and set again.
+async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
+    match documents.store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
+        Read::Found { text, .. } => {
+            match serde_json::from_str::<Value>(&text) {
+                Ok(value) => out.json_pretty(&value)?,
+                Err(_) => out.line(text)?,
+            }
+            Ok(Exit::Ok)
+        }
+        Read::Absent => Err(Failure::found(format!("there is no {key}"))),
+    }
+}
+
+async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<Overview, Failure> {
+    let store = documents.store.as_ref();
+    let now = documents.world.now();
+    let book = load(store, &documents.defaults, documents.journal.as_deref(), now).await;
+    let recorded = match &documents.journal {
+        Some(journal) => {
+            journal.views().read(configs).await.map_err(|error| Failure::journal(error.to_string()))?
+        }
+        None => Vec::new(),
+    };
+    let acks = store.workers().await.unwrap_or_else(|error| {
+        complain(&format!("the workers cannot be asked: {error}"));
+        Vec::new()
+    });
+    let mut shown = Vec::new();
+    for key in keys.iter().copied() {
+        let status = book.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
+        // What is no JSON is among the problems, and might show a secret.
+        let stored: Option<Value> = match store.read(key).await {
+            Ok(Read::Found { text, .. }) => serde_json::from_str(&text).ok(),
+            _ => None,
+        };
+        let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
+        let row = recorded
+            .iter()
+            .find(|row| row.key == key.as_str() && row.hash == hash && status.state != "invalid");
+        let last_good = book.in_force(key).filter(|_| book.is_refused(key));
+        shown.push(Shown {
+            key: key.as_str(),
+            state: status.state,
+            problems: status.problems,
+            version: row.map(|row| row.version),
+            origin: row.map(|row: &ConfigRow| row.origin.clone()),
+            changed_at: row.map(|row| row.changed_at),
+            age_seconds: row.map(|row| (now - row.changed_at).num_seconds()),
+            workers: workers(key, &hash, &acks),
+            in_force: last_good
+                .filter(|_| content)
+                .and_then(|last| serde_json::from_str(&last.text).ok())
+                .map(|last: Value| masked(key, &last)),
+            stored: stored.filter(|_| content).map(|stored| masked(key, &stored)),
+        });
+    }
+    Ok(Overview { stores: store.health(), documents: shown })
+}
+
+fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
+    let of = |ack: &Ack| ack.documents.get(&key).cloned().unwrap_or_default();
+    Workers {
+        alive: acks.len(),
+        running: acks.iter().filter(|ack| of(ack).refused.is_none() && of(ack).hash == hash).count(),
+        refused: acks
+            .iter()
+            .filter_map(|ack| Some(Refused { worker: ack.worker.clone(), why: of(ack).refused? }))
+            .collect(),
+    }
+}
+
+fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
+    let style = match shown.state.as_str() {
+        "ok" if shown.problems.is_empty() => Style::Good,
+        "ok" => Style::Warn,
+        "absent" => Style::Dim,
+        _ => Style::Bad,
+    };
+    let mut about = Vec::new();
+    match (shown.version, shown.changed_at, &shown.origin) {
+        (Some(version), Some(at), Some(origin)) => about.push(format!(
+            "version {version}, {} ({} ago), by {origin}",
+            at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            age(shown.age_seconds.unwrap_or_default()),
+        )),
+        _ if shown.state != "absent" => about.push("not in the history yet".to_owned()),
+        _ => {}
+    }
+    if let Some(workers) = workers_line(shown) {
+        about.push(workers);
+    }
+    let state = out.styled(style, &format!("{:<8}", shown.state));
+    out.line(format!("{:<18} {state} {}", shown.key, about.join("; ")).trim_end())?;
+    for problem in &shown.problems {
+        out.line(format!("    {}", out.styled(Style::Warn, problem)))?;
+    }
+    if shown.state == "invalid" {
+        out.line("    the last good one stays in force")?;
+    }
+    for refused in &shown.workers.refused {
+        out.line(format!("    {} keeps the one before: {}", refused.worker, refused.why))?;
+    }
+    for (name, document) in [("stored", &shown.stored), ("in force", &shown.in_force)] {
+        let Some(document) = document else { continue };
+        if shown.in_force.is_some() {
+            out.line(out.styled(Style::Bold, &format!("{name}:")))?;
+        }
+        out.json_pretty(document)?;
+    }
+    Ok(())
+}
+
+fn workers_line(shown: &Shown) -> Option<String> {
+    let Workers { alive, running, .. } = shown.workers;
+    let what = if shown.state == "absent" { "know that there is none" } else { "run this version" };
+    (alive > 0).then(|| format!("{running} of {alive} workers {what}"))
+}
+
+fn store_line(store: &StoreHealth, out: &Output) -> String {
+    let role = if store.authority { " (authority)" } else { "" };
+    let mut about = match &store.trouble {
+        Some(trouble) => out.styled(Style::Bad, trouble),
+        None => out.styled(Style::Good, "ok"),
+    };
+    let list = |keys: &[Key]| keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+    if !store.pending.is_empty() {
+        about.push_str(&format!("; waits for {}", list(&store.pending)));
+    }
+    if !store.conflicts.is_empty() {
+        about.push_str(&format!("; in conflict: {}", list(&store.conflicts)));
+    }
+    format!("store {}{role}: {about}", store.store)
+}
+
+/// A duration in one unit.
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{} s", seconds.max(0)),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_one_unit() {
+        for (seconds, expected) in
+            [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (200_000, "2 days")]
+        {
+            assert_eq!(age(seconds), expected);
+        }
+    }
+}

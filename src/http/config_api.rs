@@ -1,0 +1,295 @@
+//! `/config_api.php`: the documents for another program, by the protocol of
+//! `deployment/public_html/config_api.php` (reference section 2.4). One instance can be the
+//! external backend of another.
+//!
+//! | status | when |
+//! |---|---|
+//! | 200 | read, or written and kept |
+//! | 400 | `Invalid key`, `Invalid payload`; a document that is refused, with every bad field |
+//! | 401 | no token, or another |
+//! | 404 | `Unknown key`: no such document, which is not the same as an empty one |
+//! | 405 | another method |
+//! | 412 | `If-Match` or `If-None-Match` does not hold |
+//! | 413 | more than 1 MiB |
+//! | 500 | the stored document is damaged |
+//! | 503 | the store cannot be reached now |
+//!
+//! Unlike there, a key has to be that of a document, and a document has to be valid. An
+//! answer has the document's `ETag`; a writer that sends it back as `If-Match` overwrites
+//! nothing that it has not seen.
+
+use actix_web::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    IF_MATCH, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::edit::{Edit, EditError, Editor, LARGEST, Seen};
+use render_signal_actors::config::store::{Read, Stamp, StoreError};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use url::form_urlencoded;
+
+use super::{HttpState, problem};
+
+/// Who changed a document, as the history says.
+const ORIGIN: &str = "php_api";
+
+/// When to ask again, in seconds, while the store cannot be reached.
+const AGAIN: &str = "5";
+
+/// What the handler needs.
+#[derive(Clone)]
+pub(crate) struct ConfigApi {
+    /// SHA-256 of the token: a comparison does not even give its length away.
+    token: [u8; 32],
+    editor: Editor,
+}
+
+impl ConfigApi {
+    /// Serves the documents of `editor` to those who have the token.
+    pub(crate) fn new(token: &SecretString, editor: Editor) -> Self {
+        Self { token: Sha256::digest(token.expose_secret().as_bytes()).into(), editor }
+    }
+
+    /// Takes the same time for every wrong token.
+    fn authorizes(&self, request: &HttpRequest) -> bool {
+        let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        let Some((scheme, token)) = header.trim_ascii().split_at_checked(6) else { return false };
+        let digest: [u8; 32] = Sha256::digest(token.trim_ascii_start()).into();
+        let separated = token.first().is_some_and(u8::is_ascii_whitespace);
+        scheme.eq_ignore_ascii_case(b"bearer") && separated && bool::from(digest.ct_eq(&self.token))
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.editor.world.now()
+    }
+}
+
+/// A request that is not granted. The message is shown to the caller: never a secret.
+struct Refusal {
+    status: StatusCode,
+    message: String,
+    problems: Vec<Problem>,
+    headers: Vec<(HeaderName, &'static str)>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), problems: Vec::new(), headers: Vec::new() }
+    }
+
+    fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn unreachable(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, AGAIN)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a request for a configuration document could not be answered");
+        match error {
+            StoreError::Unreadable { .. } | StoreError::Lost(_) => Self::unreachable("Read error"),
+            StoreError::Unwritable { .. } | StoreError::Conflict(_) => Self::unreachable("Write error"),
+        }
+    }
+}
+
+impl From<EditError> for Refusal {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::Invalid(problems) => Self {
+                message: format!("Invalid payload: {}", EditError::Invalid(problems.clone())),
+                problems,
+                ..Self::new(StatusCode::BAD_REQUEST, "")
+            },
+            EditError::Conflict(conflict) => Self::new(StatusCode::PRECONDITION_FAILED, conflict.to_string()),
+            EditError::Store(error) => error.into(),
+            EditError::Unknown(why) => Self::new(StatusCode::PRECONDITION_FAILED, why),
+        }
+    }
+}
+
+/// A document as it is answered.
+struct Granted {
+    text: String,
+    message: &'static str,
+}
+
+/// The address.
+pub(super) async fn answer(
+    request: HttpRequest,
+    payload: web::Payload,
+    state: web::Data<HttpState>,
+) -> HttpResponse {
+    let Some(api) = &state.config_api else {
+        return problem::problem(
+            &request,
+            StatusCode::NOT_FOUND,
+            "configuration documents are not served here: CONFIG_API_TOKEN is not set",
+        );
+    };
+    let outcome = grant(api, &request, payload).await;
+    let status = outcome.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::OK);
+    // render_signal_config_api_requests_total{status}: requests for documents at /config_api.php.
+    metrics::counter!("render_signal_config_api_requests_total", "status" => status.as_u16().to_string())
+        .increment(1);
+    match outcome {
+        Ok(granted) => grant_answer(api, &granted),
+        Err(refusal) => refusal_answer(api, &refusal),
+    }
+}
+
+async fn grant(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) -> Result<Granted, Refusal> {
+    if !api.authorizes(request) {
+        let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
+        return Err(refusal.with(WWW_AUTHENTICATE, "Bearer realm=\"config_api\""));
+    }
+    match *request.method() {
+        Method::GET => {
+            let name = form_urlencoded::parse(request.query_string().as_bytes())
+                .find_map(|(name, value)| (name == "key").then(|| value.into_owned()));
+            let name = name.as_deref().and_then(clean).ok_or_else(|| bad("Invalid key"))?;
+            read(api, known(&name)?).await
+        }
+        Method::POST => write(api, request, payload).await,
+        _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").with(ALLOW, "GET, POST")),
+    }
+}
+
+async fn read(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
+    match api.editor.store.read(key).await? {
+        Read::Absent => Err(unknown()),
+        Read::Found { text, .. } => {
+            if serde_json::from_str::<Map<String, Value>>(&text).is_err() {
+                tracing::error!(%key, "the stored document is damaged");
+                return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Read error"));
+            }
+            Ok(Granted { text: text.trim().to_owned(), message: "Configuration lue avec succès" })
+        }
+    }
+}
+
+async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) -> Result<Granted, Refusal> {
+    let body = body(request, payload).await?;
+    let Ok(Value::Object(mut body)) = serde_json::from_slice(&body) else {
+        return Err(bad("Invalid payload"));
+    };
+    let name = body.get("key").and_then(Value::as_str).and_then(clean);
+    let (Some(name), Some(config @ Value::Object(_))) = (name, body.remove("config")) else {
+        return Err(bad("Invalid payload"));
+    };
+    let key = known(&name)?;
+    let seen = seen(api, request, key).await?;
+    let saved = api.editor.apply(&Edit::replace(key, config, ORIGIN).expecting(seen)).await?;
+    tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through config_api.php");
+    Ok(Granted { text: saved.text.trim().to_owned(), message: "Configuration mise à jour avec succès" })
+}
+
+/// What the writer says that it has seen.
+async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option<Seen>, Refusal> {
+    let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let failed = || Refusal::new(StatusCode::PRECONDITION_FAILED, "Changed by somebody else");
+    match (header(IF_MATCH), header(IF_NONE_MATCH)) {
+        (Some(tags), _) => match api.editor.store.read(key).await? {
+            Read::Found { text, stamp } if matches(tags, &text) => Ok(Some(Seen::Stamp(stamp))),
+            Read::Found { .. } | Read::Absent => Err(failed()),
+        },
+        (None, Some("*")) => Ok(Some(Seen::Absent)),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Whether an `If-Match` names the text as it was answered (RFC 9110 section 13.1.1).
+fn matches(tags: &str, text: &str) -> bool {
+    let tag = etag(text.trim());
+    tags.split(',').map(str::trim).any(|wanted| wanted == "*" || wanted == tag)
+}
+
+fn etag(text: &str) -> String {
+    format!("\"{}\"", Stamp::of(text).0)
+}
+
+async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8>, Refusal> {
+    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
+    let announced =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > LARGEST) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| bad("Invalid payload"))?;
+        if body.len() + chunk.len() > LARGEST {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The key as documents are named, or `None` when it cannot be one.
+fn clean(name: &str) -> Option<String> {
+    let name = name.trim_matches([' ', '\t', '\r', '\n']).to_ascii_lowercase();
+    let sound = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    (sound && (1..=128).contains(&name.len())).then_some(name)
+}
+
+fn known(name: &str) -> Result<Key, Refusal> {
+    Key::named(name).ok_or_else(unknown)
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "Unknown key")
+}
+
+fn bad(message: &str) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, message)
+}
+
+fn response(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((CONTENT_TYPE, "application/json; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    response
+}
+
+fn timestamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The document goes into the answer as it is stored: nothing is decoded and encoded again.
+fn grant_answer(api: &ConfigApi, Granted { text, message }: &Granted) -> HttpResponse {
+    let (timestamp, message) = (json!(timestamp(api.now())), json!(message));
+    response(StatusCode::OK).insert_header((ETAG, etag(text))).body(format!(
+        "{{\"success\":true,\"status\":\"success\",\"config\":{text},\"data\":{text},\"timestamp\":{timestamp},\"message\":{message}}}"
+    ))
+}
+
+fn refusal_answer(api: &ConfigApi, refusal: &Refusal) -> HttpResponse {
+    let mut response = response(refusal.status);
+    for (name, value) in &refusal.headers {
+        response.insert_header((name.clone(), *value));
+    }
+    let errors: Vec<Value> =
+        refusal.problems.iter().map(|p| json!({"field": p.field, "message": p.message})).collect();
+    let body = json!({
+        "success": false,
+        "status": "error",
+        "message": refusal.message,
+        "errors": errors,
+        "timestamp": timestamp(api.now()),
+    });
+    response.body(body.to_string())
+}

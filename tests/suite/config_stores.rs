@@ -1,0 +1,381 @@
+//! Where the configuration is kept: the same behaviour whichever store has the last word,
+//! with real servers that are killed and come back.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
+use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
+use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
+use render_signal_actors::config::store::{
+    Change, DocumentStore, Expect, Keep, Read, Stamp, StoreError, StoreHealth, Written,
+};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::memory::MemoryJournal;
+use serde_json::{Value, json};
+
+use crate::support::php::{Php, TOKEN};
+use crate::support::redis::Redis;
+use crate::support::until::ensure;
+use crate::support::{PATIENCE, until};
+
+const KEY: Key = Key::WebhookConfig;
+const PREFIX: &str = "r:ss:config:";
+
+/// Which store has the last word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    RedisFirst,
+    PhpFirst,
+    FilesOnly,
+}
+
+/// The servers, and the folders of one worker.
+struct Bench {
+    mode: Mode,
+    redis: Redis,
+    php: Php,
+    folder: tempfile::TempDir,
+    journal: Arc<dyn Journal>,
+}
+
+impl Bench {
+    async fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            redis: Redis::start().await,
+            php: Php::start().await,
+            folder: tempfile::tempdir().unwrap(),
+            journal: Arc::new(MemoryJournal::new(World::real(), Arc::default())),
+        }
+    }
+
+    /// A worker that starts.
+    fn stores(&self) -> ChainStore {
+        let world = World::real();
+        let settings = RedisSettings {
+            url: self.redis.url().into(),
+            prefix: PREFIX.to_owned(),
+            writer: "test".to_owned(),
+        };
+        let redis: Arc<dyn DocumentStore> = Arc::new(RedisStore::new(settings, world.clone()).unwrap());
+        let egress = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]);
+        let http = GuardedClient::new(&egress, ClientOptions::default()).unwrap();
+        let base = format!("http://127.0.0.1:{}/", self.php.port());
+        let php: Arc<dyn DocumentStore> =
+            Arc::new(PhpStore::new(PhpSettings::new(&base, TOKEN.into()).unwrap(), http));
+        let files: Arc<dyn DocumentStore> = Arc::new(FileStore::new(self.folder.path(), None));
+        let (authority, others) = match self.mode {
+            Mode::RedisFirst => (redis, vec![php, files]),
+            Mode::PhpFirst => (php, vec![redis, files]),
+            Mode::FilesOnly => (files, Vec::new()),
+        };
+        let notes = self.folder.path().join("notes");
+        let env = Arc::new(EnvDefaults::default());
+        let journal = Some(Arc::clone(&self.journal));
+        ChainStore::new(authority, others, ChainDeps { notes, world, env, journal })
+    }
+
+    const fn authority(&self) -> &'static str {
+        match self.mode {
+            Mode::RedisFirst => "redis",
+            Mode::PhpFirst => "php",
+            Mode::FilesOnly => "file",
+        }
+    }
+
+    const fn next(&self) -> &'static str {
+        match self.mode {
+            Mode::RedisFirst => "php",
+            Mode::PhpFirst => "redis",
+            Mode::FilesOnly => "",
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join(format!("{KEY}.json"))
+    }
+
+    /// Another program writes into a store.
+    async fn write_into(&self, store: &str, document: &Value) {
+        match store {
+            "redis" => {
+                let answer = self.redis.command(&format!("SET {PREFIX}{KEY} '{document}'")).await.unwrap();
+                assert!(answer.starts_with("+OK"), "{answer}");
+            }
+            "php" => assert_eq!(self.php.write(KEY.as_str(), document).await.status, 200),
+            _ => fs::write(self.file(), document.to_string()).unwrap(),
+        }
+    }
+
+    /// What a store holds, as another program sees it.
+    async fn held_by(&self, store: &str) -> Option<Value> {
+        let text = match store {
+            "redis" => {
+                let answer = self.redis.command(&format!("GET {PREFIX}{KEY}")).await.unwrap();
+                answer.split_once("\r\n").map(|(_, text)| text.trim_end().to_owned())
+            }
+            "php" => {
+                let answer = self.php.read(KEY.as_str()).await;
+                let body: Value = serde_json::from_str(&answer.body).unwrap();
+                (answer.status == 200).then(|| body["config"].to_string())
+            }
+            _ => fs::read_to_string(self.file()).ok(),
+        };
+        text.filter(|text| !text.is_empty()).map(|text| said(&text))
+    }
+
+    /// The authority dies, as by `kill -9`.
+    fn kill(&mut self) {
+        match self.mode {
+            Mode::RedisFirst => self.redis.kill(),
+            Mode::PhpFirst => self.php.kill(),
+            Mode::FilesOnly => unreachable!("files do not die"),
+        }
+    }
+
+    /// The authority comes back, with what it had on its disk.
+    async fn restart(&mut self) {
+        match self.mode {
+            Mode::RedisFirst => self.redis.restart().await,
+            Mode::PhpFirst => self.php.launch().await,
+            Mode::FilesOnly => unreachable!("files do not die"),
+        }
+    }
+}
+
+/// A document without the time of its writing, which the PHP host sets.
+fn said(text: &str) -> Value {
+    let mut document: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    document.as_object_mut().unwrap().remove("_updated_at");
+    document
+}
+
+async fn read(stores: &ChainStore) -> Option<Value> {
+    match stores.read(KEY).await.unwrap() {
+        Read::Absent => None,
+        Read::Found { text, .. } => Some(said(&text)),
+    }
+}
+
+async fn expected(stores: &ChainStore) -> Expect {
+    match stores.read(KEY).await.unwrap() {
+        Read::Absent => Expect::Absent,
+        Read::Found { stamp, .. } => Expect::Stamp(stamp),
+    }
+}
+
+async fn write(stores: &ChainStore, value: &Value, expected: Expect) -> Result<Written, StoreError> {
+    stores.write(&Change { key: KEY, value: value.clone(), expected, origin: "api".to_owned() }).await
+}
+
+async fn until_read(stores: &ChainStore, document: &Value) {
+    until(&format!("{document}"), PATIENCE, async || {
+        let found = read(stores).await;
+        ensure(found.as_ref() == Some(document), || format!("{found:?}"))
+    })
+    .await;
+}
+
+fn health(stores: &ChainStore) -> StoreHealth {
+    stores.health().remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_first() {
+    behaves(Bench::new(Mode::RedisFirst).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn php_first() {
+    behaves(Bench::new(Mode::PhpFirst).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_only() {
+    behaves(Bench::new(Mode::FilesOnly).await).await;
+}
+
+/// The behaviour that all modes share.
+async fn behaves(bench: Bench) {
+    absent_then_written(&bench).await;
+    changed_by_others(&bench).await;
+    if bench.mode == Mode::FilesOnly {
+        without_its_folder(&bench).await;
+        return;
+    }
+    let bench = down_and_back(bench).await;
+    let bench = conflict_on_return(bench, Keep::Authority).await;
+    let bench = conflict_on_return(bench, Keep::Pending).await;
+    emptied(&bench).await;
+}
+
+async fn absent_then_written(bench: &Bench) {
+    let stores = bench.stores();
+    assert_eq!(read(&stores).await, None);
+    let stale = Expect::Stamp(Stamp("of something else".to_owned()));
+    assert_eq!(write(&stores, &json!({"a": 0}), stale).await, Err(StoreError::Conflict(KEY)));
+    assert_eq!(read(&stores).await, None, "a refused change changes nothing");
+
+    let document = json!({"a": 1, "nested": {"é": [1.0, {}]}, "webhook_sending_enabled": false});
+    let written = write(&stores, &document, Expect::Absent).await.unwrap();
+    assert_eq!((written.stored_in, written.degraded), (bench.authority(), None));
+    assert_eq!(read(&stores).await, Some(document.clone()));
+    assert_eq!(expected(&stores).await, Expect::Stamp(written.stamp.clone()));
+    for store in ["redis", "php", "file"] {
+        let held = (store == bench.authority()).then(|| document.clone());
+        assert_eq!(bench.held_by(store).await, held, "{store}");
+    }
+
+    let second = write(&stores, &json!({"a": 2}), Expect::Stamp(written.stamp.clone())).await.unwrap();
+    for stale in [Expect::Absent, Expect::Stamp(written.stamp)] {
+        assert_eq!(write(&stores, &json!({"a": 3}), stale).await, Err(StoreError::Conflict(KEY)));
+    }
+    assert_eq!(bench.held_by(bench.authority()).await, Some(json!({"a": 2})));
+    // Another worker's writes and this one's are told apart by the same stamps.
+    let other = bench.stores();
+    write(&other, &json!({"a": 4}), Expect::Stamp(second.stamp.clone())).await.unwrap();
+    assert_eq!(write(&stores, &json!({"a": 5}), Expect::Stamp(second.stamp)).await, Err(StoreError::Conflict(KEY)));
+}
+
+async fn changed_by_others(bench: &Bench) {
+    let stores = bench.stores();
+    assert_eq!(read(&stores).await, Some(json!({"a": 4})));
+    let theirs = json!({"a": 6, "theirs": true});
+    bench.write_into(bench.authority(), &theirs).await;
+    until_read(&stores, &theirs).await;
+    // What lies behind the authority is not in force.
+    if bench.mode != Mode::FilesOnly {
+        bench.write_into(bench.next(), &json!({"old": 1})).await;
+        fs::write(bench.file(), "{\"older\": 1}").unwrap();
+        assert_eq!(read(&bench.stores()).await, Some(theirs));
+    }
+}
+
+/// The authority is down: the next store takes changes. It returns: nothing is lost.
+async fn down_and_back(mut bench: Bench) -> Bench {
+    let stores = bench.stores();
+    let before = json!({"a": 10, "b": 10});
+    write(&stores, &before, expected(&stores).await).await.unwrap();
+    bench.kill();
+    assert_eq!(read(&stores).await, Some(before.clone()), "in force");
+    assert_eq!(read(&bench.stores()).await, Some(before.clone()), "and for a worker that starts now");
+
+    let ours = json!({"a": 11, "b": 10});
+    let written = write(&stores, &ours, expected(&stores).await).await.unwrap();
+    assert_eq!(written.stored_in, bench.next());
+    assert!(written.degraded.unwrap().contains("could not be read"));
+    assert_eq!(bench.held_by(bench.next()).await, Some(ours.clone()));
+    assert_eq!(read(&stores).await, Some(ours.clone()));
+    let found = health(&stores);
+    assert_eq!((found.store, found.authority, &found.pending), (bench.authority(), true, &vec![KEY]));
+    assert!(found.trouble.is_some() && found.conflicts.is_empty());
+    // Killed and started again, with the authority still down.
+    drop(stores);
+    let stores = bench.stores();
+    assert_eq!(read(&stores).await, Some(ours.clone()));
+    let ours = json!({"a": 12, "b": 10});
+    write(&stores, &ours, expected(&stores).await).await.unwrap();
+
+    bench.restart().await;
+    until("the change to arrive", PATIENCE, async || {
+        assert_eq!(read(&stores).await, Some(ours.clone()), "at no time is something old in force");
+        let held = bench.held_by(bench.authority()).await;
+        ensure(held.as_ref() == Some(&ours), || format!("{held:?}"))
+    })
+    .await;
+    until("nothing to be pending", PATIENCE, async || {
+        read(&stores).await;
+        ensure(health(&stores).pending.is_empty(), || format!("{:?}", health(&stores)))
+    })
+    .await;
+    assert!(health(&stores).trouble.is_none());
+
+    // Changes of different fields, on both sides, are both kept.
+    bench.kill();
+    let ours = json!({"a": 13, "b": 10});
+    write(&stores, &ours, expected(&stores).await).await.unwrap();
+    let bench = restarted_with(bench, &json!({"a": 12, "b": 10, "c": 13})).await;
+    until_read(&stores, &json!({"a": 13, "b": 10, "c": 13})).await;
+    assert_eq!(bench.held_by(bench.authority()).await, Some(json!({"a": 13, "b": 10, "c": 13})));
+    bench
+}
+
+/// The authority comes back, and somebody changes the document there before any worker looks.
+async fn restarted_with(mut bench: Bench, theirs: &Value) -> Bench {
+    bench.restart().await;
+    bench.write_into(bench.authority(), theirs).await;
+    bench
+}
+
+async fn conflict_on_return(mut bench: Bench, keep: Keep) -> Bench {
+    let stores = bench.stores();
+    write(&stores, &json!({"a": 20, "b": 20}), expected(&stores).await).await.unwrap();
+    bench.kill();
+    let ours = json!({"a": 21, "b": 20});
+    write(&stores, &ours, expected(&stores).await).await.unwrap();
+    let theirs = json!({"a": 22, "b": 20});
+    let bench = restarted_with(bench, &theirs).await;
+    until_read(&stores, &theirs).await;
+    assert_eq!((health(&stores).conflicts, health(&stores).pending), (vec![KEY], Vec::new()));
+    let events = bench.journal.read_log(0, 1_000).await.unwrap();
+    let lost = events.iter().rev().find(|event| event.kind == "config.conflicted").unwrap();
+    assert_eq!((&lost.payload["origin"], &lost.payload["fields"]), (&json!("api"), &json!(["a"])));
+    let copy = bench.journal.body(lost.payload["body_key"].as_str().unwrap()).await.unwrap().unwrap();
+    assert_eq!(said(&String::from_utf8_lossy(&copy)), ours);
+
+    // A worker that starts knows that there is something to decide.
+    let stores = bench.stores();
+    assert_eq!(read(&stores).await, Some(theirs.clone()));
+    assert_eq!(health(&stores).conflicts, [KEY]);
+    assert_eq!(stores.resolve(KEY, keep).await, Ok(true));
+    let kept = if keep == Keep::Pending { ours } else { theirs };
+    until_read(&stores, &kept).await;
+    assert_eq!(bench.held_by(bench.authority()).await, Some(kept));
+    assert!(health(&stores).conflicts.is_empty());
+    bench
+}
+
+/// A server that comes back empty resets nothing, if it can tell that from a removal.
+async fn emptied(bench: &Bench) {
+    if bench.mode != Mode::RedisFirst {
+        return;
+    }
+    let stores = bench.stores();
+    let document = read(&stores).await.unwrap();
+    bench.redis.flush().await;
+    until("the loss to be noticed", PATIENCE, async || match stores.read(KEY).await {
+        Err(StoreError::Lost(KEY)) => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    // A worker that starts then gives it the copy of the one before.
+    assert_eq!(read(&bench.stores()).await, Some(document.clone()));
+    until_read(&stores, &document).await;
+    assert_eq!(bench.held_by("redis").await, Some(document));
+}
+
+/// Files have nothing behind them: a change that cannot be written is refused.
+async fn without_its_folder(bench: &Bench) {
+    let stores = bench.stores();
+    let document = read(&stores).await.unwrap();
+    let believed = expected(&stores).await;
+    let text = fs::read_to_string(bench.file()).unwrap();
+    fs::remove_file(bench.file()).unwrap();
+    fs::create_dir(bench.file()).unwrap();
+    let refused = write(&stores, &json!({"a": 30}), believed.clone()).await.unwrap_err();
+    assert!(refused.to_string().contains("webhook_config.json"), "{refused}");
+    assert_eq!(read(&stores).await, Some(document), "what was in force stays");
+    assert!(health(&stores).trouble.is_some());
+    fs::remove_dir(bench.file()).unwrap();
+    fs::write(bench.file(), text).unwrap();
+    write(&stores, &json!({"a": 31}), believed).await.unwrap();
+    assert_eq!(read(&stores).await, Some(json!({"a": 31})));
+    assert!(health(&stores).trouble.is_none());
+}

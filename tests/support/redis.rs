@@ -1,0 +1,109 @@
+//! A Redis server of one's own.
+
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::until::{PATIENCE, ensure, until};
+use super::{child, free_port};
+
+/// A server that writes every command to its disk before it answers. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Redis {
+    /// Starts one on a free port, with an empty folder.
+    pub(crate) async fn start() -> Self {
+        let port = free_port();
+        let folder = tempfile::Builder::new().prefix("rs-redis-").tempdir().expect("a temporary folder");
+        let redis = Self { child: Self::spawn(port, &folder), port, folder };
+        redis.until_up().await;
+        redis
+    }
+
+    fn spawn(port: u16, folder: &TempDir) -> Child {
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed (Debian package redis-server)")
+    }
+
+    async fn until_up(&self) {
+        until("redis-server", PATIENCE, async || {
+            let answer = self.command("PING").await.map_err(|error| error.to_string())?;
+            ensure(answer.starts_with("+PONG"), || answer)
+        })
+        .await;
+    }
+
+    /// Sends one command of plain words, and returns the first bytes of the raw answer.
+    pub(crate) async fn command(&self, words: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.write_all(format!("{words}\r\n").as_bytes()).await?;
+        let mut answer = vec![0; 4_096];
+        let length = stream.read(&mut answer).await?;
+        answer.truncate(length);
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// Removes everything.
+    pub(crate) async fn flush(&self) {
+        let answer = self.command("FLUSHALL").await.expect("an answer");
+        assert!(answer.starts_with("+OK"), "{answer}");
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// Starts it again, with what is on its disk, on the same port.
+    pub(crate) async fn restart(&mut self) {
+        self.kill();
+        self.child = Self::spawn(self.port, &self.folder);
+        self.until_up().await;
+    }
+
+    /// Freezes the process (`SIGSTOP`).
+    pub(crate) fn freeze(&self) {
+        child::signal(self.child.id(), Signal::SIGSTOP);
+        child::until_stopped(self.child.id());
+    }
+
+    /// Lets a frozen process go on (`SIGCONT`).
+    pub(crate) fn thaw(&self) {
+        child::signal(self.child.id(), Signal::SIGCONT);
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        url_at(self.port)
+    }
+}
+
+/// The address of a server, or of a wire to one.
+pub(crate) fn url_at(port: u16) -> String {
+    format!("redis://127.0.0.1:{port}/0")
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
