@@ -241,7 +241,10 @@ async fn absent_then_written(bench: &Bench) {
     // Another worker's writes and this one's are told apart by the same stamps.
     let other = bench.stores();
     write(&other, &json!({"a": 4}), Expect::Stamp(second.stamp.clone())).await.unwrap();
-    assert_eq!(write(&stores, &json!({"a": 5}), Expect::Stamp(second.stamp)).await, Err(StoreError::Conflict(KEY)));
+    assert_eq!(
+        write(&stores, &json!({"a": 5}), Expect::Stamp(second.stamp)).await,
+        Err(StoreError::Conflict(KEY))
+    );
 }
 
 async fn changed_by_others(bench: &Bench) {
