@@ -200,6 +200,7 @@ impl Keeper {
             Arc::clone(&self.bytes),
             fence.clone(),
             stopping,
+            self.control.clone(),
             session.opened(),
             self.cautious,
         );
