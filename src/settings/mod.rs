@@ -464,7 +464,7 @@ fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
 
 /// What is not known is the default, as in the reference system.
 fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
-    match reader.text(&vars::CONFIG_STORE_MODE).as_str() {
+    match reader.text(&vars::CONFIG_STORE_MODE).to_ascii_lowercase().as_str() {
         "php_first" => StoreOrder::PhpFirst,
         "redis_first" => StoreOrder::RedisFirst,
         other => {

@@ -484,6 +484,9 @@ async fn missing(steps: Vec<Step>) -> Vec<String> {
 }
 
 proptest! {
+    // Notes are synced to the disk, which takes its time.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn no_acknowledged_change_is_lost(steps in prop::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
