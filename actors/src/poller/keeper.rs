@@ -179,6 +179,7 @@ impl Keeper {
             Arc::clone(&self.bytes),
             fence.clone(),
             stopping,
+            self.control.clone(),
             session.opened(),
             self.cautious,
         );

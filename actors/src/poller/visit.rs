@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::board::{Board, Phase};
@@ -15,8 +15,9 @@ use super::log::{LogError, MailboxLog};
 use super::source::{Candidate, Opened, Scope, Session, SourceError, Wake};
 use super::state::{Known, MailboxCommand};
 use super::trouble::Troubles;
-use super::{PollerDeps, cursor};
+use super::{Control, PollerDeps, cursor};
 use crate::kernel::journal::Fence;
+use crate::mail::policy::PolicyCell;
 
 /// An adapter watches its own exchanges; this is for one that hangs nevertheless.
 const GUARD: Duration = Duration::from_secs(300);
@@ -63,6 +64,16 @@ pub(super) async fn guarded<T>(
     })
 }
 
+/// Returns when the policy asks for another interval than this.
+async fn another_interval(control: &mut watch::Receiver<Control>, policy: &PolicyCell, interval: Duration) {
+    while policy.load().schedule.interval.max(MIN_INTERVAL) == interval {
+        if control.changed().await.is_err() {
+            // The actor is gone, and ends the visit by that.
+            futures::future::pending::<()>().await;
+        }
+    }
+}
+
 /// One connection.
 pub(super) struct Visit<'a> {
     pub(super) deps: PollerDeps,
@@ -72,6 +83,7 @@ pub(super) struct Visit<'a> {
     pub(super) bytes: Arc<Semaphore>,
     pub(super) fence: Fence,
     pub(super) stopping: Stopping,
+    control: watch::Receiver<Control>,
     pub(super) opened: Opened,
     pub(super) flags: Flags,
     /// The admission failed the time before: feel the way before running.
@@ -92,6 +104,7 @@ impl<'a> Visit<'a> {
         bytes: Arc<Semaphore>,
         fence: Fence,
         stopping: Stopping,
+        control: watch::Receiver<Control>,
         opened: Opened,
         cautious: bool,
     ) -> Self {
@@ -104,6 +117,7 @@ impl<'a> Visit<'a> {
             bytes,
             fence,
             stopping,
+            control,
             opened,
             flags,
             cautious,
@@ -156,7 +170,7 @@ impl<'a> Visit<'a> {
             let due = self.troubles.next().map_or(sweep_at, |retry_at| retry_at.min(sweep_at));
             self.board.phase(Phase::Watching, None, self.deps.world.now());
             let max = due.saturating_duration_since(Instant::now()).max(MIN_WAIT);
-            match self.wait(session, max).await? {
+            match self.wait(session, max, interval).await? {
                 Some(Wake::Changed) => {
                     let newer = Scope { above: self.high, unseen: false, since: None };
                     self.sweep(session, &newer).await?;
@@ -168,14 +182,19 @@ impl<'a> Visit<'a> {
                 }
                 // A mail that was in trouble may be tried again.
                 Some(Wake::Elapsed) => self.take_in(session).await?,
-                // Flags are due.
+                // Flags are due, or the interval is another one.
                 None => {}
             }
         }
     }
 
-    /// Waits for news, for flags (`None`), or for `max`.
-    async fn wait(&mut self, session: &mut dyn Session, max: Duration) -> Result<Option<Wake>, End> {
+    /// Waits for news, for flags or an interval other than this (`None`), or for `max`.
+    async fn wait(
+        &mut self,
+        session: &mut dyn Session,
+        max: Duration,
+        interval: Duration,
+    ) -> Result<Option<Wake>, End> {
         let journal = Arc::clone(&self.deps.journal);
         let world = self.deps.world.clone();
         tokio::select! {
@@ -195,6 +214,7 @@ impl<'a> Visit<'a> {
                 ))),
             },
             () = self.flags.ready(journal.as_ref(), &world) => Ok(None),
+            () = another_interval(&mut self.control, &self.deps.policy, interval) => Ok(None),
         }
     }
 

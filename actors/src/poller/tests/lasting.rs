@@ -131,6 +131,29 @@ async fn the_schedule_is_obeyed_at_once_in_the_middle_of_a_wait() {
 }
 
 #[actix_rt::test]
+async fn another_interval_is_obeyed_in_the_middle_of_a_wait_and_the_connection_stays() {
+    let rig = Rig::start();
+    rig.mailbox.server().silent = true;
+    rig.set_policy(|policy| policy.schedule.interval = Duration::from_secs(3_600)).await;
+    rig.grant().await;
+    pass(10.0).await;
+    rig.mailbox.arrive("not pushed");
+    pass(60.0).await;
+    assert!(rig.received().await.is_empty());
+    // What does not touch the mailbox wakes nobody.
+    rig.set_policy(|policy| policy.rate_limit_per_hour = 7).await;
+    pass(1.0).await;
+    assert!(rig.received().await.is_empty());
+    rig.set_policy(|policy| policy.schedule.interval = Duration::from_secs(75)).await;
+    pass(5.0).await;
+    assert_eq!(rig.received().await, ["not_pushed"], "75 s after the look before");
+    rig.set_policy(|policy| policy.allowed_senders = vec!["a@example.com".to_owned()]).await;
+    pass(1.0).await;
+    assert_eq!(rig.mailbox.server().connects.len(), 1, "one connection for all of it");
+    assert_eq!(rig.mailbox.server().closes, 0);
+}
+
+#[actix_rt::test]
 async fn the_hours_are_obeyed_without_a_change_of_policy() {
     let rig = Rig::start();
     // It is 09:00 in Paris.

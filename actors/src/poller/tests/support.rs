@@ -64,6 +64,8 @@ pub(super) struct Server {
     pub(super) hangs: bool,
     /// Says no to marking.
     pub(super) read_only: bool,
+    /// Mails arrive without a word.
+    pub(super) silent: bool,
     pub(super) connects: Vec<Instant>,
     pub(super) closes: usize,
     /// Each UID as often as it was loaded.
@@ -109,8 +111,11 @@ impl FakeMailbox {
         let uid = server.uid_next;
         server.uid_next += 1;
         server.mails.insert(uid, mail);
+        let silent = server.silent;
         drop(server);
-        self.news.send_modify(|news| *news += 1);
+        if !silent {
+            self.news.send_modify(|news| *news += 1);
+        }
         uid
     }
 

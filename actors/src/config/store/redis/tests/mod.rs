@@ -1,0 +1,142 @@
+//! Against a real server, started for the test.
+
+mod documents;
+mod workers;
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{RedisSettings, RedisStore};
+use crate::config::documents::Key;
+use crate::config::store::{Change, DocumentStore as _, Expect, Read, Stamp, StoreError};
+use crate::kernel::clock::World;
+
+const KEY: Key = Key::WebhookConfig;
+const PREFIX: &str = "r:ss:config:";
+
+/// A server of its own, killed at the end.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Server {
+    async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Self { child: Self::spawn(port), port };
+        server.until_up().await;
+        server
+    }
+
+    fn spawn(port: u16) -> Child {
+        Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed (Debian package redis-server)")
+    }
+
+    async fn until_up(&self) {
+        let client = redis::Client::open(self.url()).unwrap();
+        until("redis-server answers", async || client.get_multiplexed_async_connection().await.is_ok()).await;
+    }
+
+    fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// Comes back empty.
+    async fn restart(&mut self) {
+        self.kill();
+        self.child = Self::spawn(self.port);
+        self.until_up().await;
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    fn store(&self, writer: &str) -> Arc<RedisStore> {
+        let settings =
+            RedisSettings { url: self.url().into(), prefix: PREFIX.to_owned(), writer: writer.to_owned() };
+        Arc::new(RedisStore::new(settings, World::real()).unwrap())
+    }
+
+    /// As another program would talk to it.
+    async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query_async(&mut connection).await.unwrap()
+    }
+
+    /// A plain `SET`, as the reference system makes it.
+    async fn set(&self, key: Key, text: &str) {
+        self.command::<()>(&["SET", &format!("{PREFIX}{key}"), text]).await;
+    }
+
+    async fn get(&self, key: Key) -> Option<String> {
+        self.command(&["GET", &format!("{PREFIX}{key}")]).await
+    }
+}
+
+async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    for _ in 0..1_500 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not happen: {what}");
+}
+
+fn change(value: serde_json::Value, expected: Expect, origin: &str) -> Change {
+    Change { key: KEY, value, expected, origin: origin.to_owned() }
+}
+
+/// What is stored, by the store's own word, as soon as it can tell.
+async fn held(store: &RedisStore, key: Key) -> (serde_json::Value, Expect) {
+    for _ in 0..500 {
+        match store.read(key).await {
+            Ok(Read::Absent) => return (serde_json::json!({}), Expect::Absent),
+            Ok(Read::Found { text, stamp }) => {
+                return (serde_json::from_str(&text).unwrap(), Expect::Stamp(stamp));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+    panic!("{key} cannot be read");
+}
+
+/// Sets one field, reading again as often as somebody else was faster.
+async fn set_field(store: &RedisStore, field: &str, to: serde_json::Value, origin: &str) {
+    loop {
+        let (mut value, expected) = held(store, KEY).await;
+        value[field] = to.clone();
+        match store.write(&change(value, expected, origin)).await {
+            Ok(_) => return,
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// `origin` of every listed change, oldest first.
+async fn origins(store: &RedisStore) -> Vec<String> {
+    let changes = store.changes(None).await.unwrap().unwrap();
+    changes.listed.into_iter().map(|change| change.origin).collect()
+}
+
+fn stamp(text: &str) -> Expect {
+    Expect::Stamp(Stamp::of(text))
+}
