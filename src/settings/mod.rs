@@ -504,7 +504,7 @@ fn storage(reader: &mut Reader<'_>) -> Storage {
 
 /// What is not known is the default, as in the reference system.
 fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
-    match reader.text(&vars::CONFIG_STORE_MODE).as_str() {
+    match reader.text(&vars::CONFIG_STORE_MODE).to_ascii_lowercase().as_str() {
         "php_first" => StoreOrder::PhpFirst,
         "redis_first" => StoreOrder::RedisFirst,
         other => {

@@ -461,3 +461,17 @@ fn the_table_is_complete_and_shown() {
         assert!(!variable.kind.describe().is_empty() && !variable.example.is_empty());
     }
 }
+
+#[test]
+fn an_unknown_order_of_stores_is_the_default_and_said() {
+    for (value, order, warns) in [
+        ("redis_first", StoreOrder::RedisFirst, false),
+        (" PHP_first ", StoreOrder::PhpFirst, false),
+        ("", StoreOrder::RedisFirst, false),
+        ("file_first", StoreOrder::RedisFirst, true),
+    ] {
+        let settings = good(&[("CONFIG_STORE_MODE", value)]);
+        assert_eq!(settings.storage.store_order, order, "{value:?}");
+        assert_eq!(!settings.warnings.is_empty(), warns, "{value:?}");
+    }
+}
