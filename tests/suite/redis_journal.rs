@@ -56,8 +56,7 @@ async fn a_server_that_is_not_there_ends_the_start_with_its_exit_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_moves_to_redis_and_back_and_nothing_is_sent_twice() {
-    let redis = Redis::start();
-    redis.until_up().await;
+    let redis = Redis::start().await;
     let site = Site::start().await;
     let mut worker = site.worker("worker");
     worker.start().await;
