@@ -41,6 +41,10 @@ impl<'l> Reader<'l> {
     /// Notes that a variable is malformed.
     pub(super) fn wrong(&mut self, variable: &Variable, problem: impl Into<String>) {
         let problem = problem.into();
+        // A variable that several parts read is wrong once.
+        if self.errors.iter().any(|known| known.name == variable.name && known.problem == problem) {
+            return;
+        }
         self.errors.push(SettingError { name: variable.name, problem, example: variable.example });
     }
 

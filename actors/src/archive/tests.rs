@@ -223,9 +223,10 @@ impl ArchiveStore for Disturbed<'static> {
 async fn nothing_leaves_before_it_is_kept_or_when_it_has_moved_on() {
     let scene: &'static Scene = Box::leak(Box::new(Scene::new()));
     scene.ignored(200, "m1").await;
+    scene.worker(1, "w1", false).await;
     let archiver = Archiver { store: Arc::new(Disturbed(scene, Mutex::new(true))), ..scene.archiver() };
     assert_eq!(archiver.round().await.unwrap_err(), "the disk is full");
-    assert_eq!(scene.streams().await, ["mail-m1"]);
+    assert_eq!(scene.streams().await, ["mail-m1", "worker-w1"]);
     assert_eq!(archiver.round().await.unwrap(), Round::default());
     let events = scene.journal.read_stream(&StreamId::from_stored("mail-m1"), 0).await.unwrap();
     assert_eq!(events.len(), 3);

@@ -4,6 +4,7 @@
 mod admin;
 mod settings;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
@@ -171,8 +172,11 @@ impl Dovecot {
     }
 
     fn place(&self, mails: &[TestMail], maildir: &Path) {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
         for mail in mails {
-            let name = format!("{}.rs.{USER}", mail.mark);
+            // A copy of a mail has the mark of the mail, and a file of its own.
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("{}-{number}.rs.{USER}", mail.mark);
             let aside = maildir.join("tmp").join(&name);
             fs::write(&aside, &mail.raw).expect("writing a mail");
             self.give_away(&aside);
