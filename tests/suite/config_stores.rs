@@ -22,9 +22,8 @@ use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use serde_json::{Value, json};
 
 use crate::support::php::{Php, TOKEN};
-use crate::support::redis::Redis;
 use crate::support::until::ensure;
-use crate::support::{PATIENCE, Program, Site, TestMail, mails, until};
+use crate::support::{PATIENCE, Program, Redis, Site, TestMail, mails, until};
 
 const KEY: Key = Key::WebhookConfig;
 const PREFIX: &str = "r:ss:config:";
@@ -61,7 +60,7 @@ impl Bench {
     fn stores(&self) -> ChainStore {
         let world = World::real();
         let settings = RedisSettings {
-            url: self.redis.url().into(),
+            url: format!("redis://127.0.0.1:{}/0", self.redis.port()).into(),
             prefix: PREFIX.to_owned(),
             writer: "test".to_owned(),
         };
@@ -177,9 +176,9 @@ async fn write(stores: &ChainStore, value: &Value, expected: Expect) -> Result<W
 }
 
 async fn until_read(stores: &ChainStore, document: &Value) {
-    until(&format!("{document}"), PATIENCE, async || {
-        let found = read(stores).await;
-        ensure(found.as_ref() == Some(document), || format!("{found:?}"))
+    until(&format!("{document}"), PATIENCE, async || match stores.read(KEY).await {
+        Ok(Read::Found { text, .. }) if said(&text) == *document => Ok(()),
+        other => Err(format!("{other:?}")),
     })
     .await;
 }

@@ -128,6 +128,7 @@ impl ChainStore {
             }
         }
         let note = self.note(key)?;
+        self.view.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
         let held = self.without_authority(key, &note, why.clone()).await?;
         Ok((held, Some(why)))
     }
