@@ -19,7 +19,7 @@ use url::Url;
 use crate::cli::DoctorArgs;
 use crate::exit::{Exit, Outcome};
 use crate::output::{Output, Style, spinner};
-use crate::settings::{Settings, Storage, defaults_from_env, describe_variables};
+use crate::settings::{R2Settings, Settings, Storage, defaults_from_env, describe_variables};
 use crate::{commands, journal, wiring};
 
 /// How long one server may take to answer.
@@ -262,13 +262,33 @@ async fn servers(settings: &Settings, policy: &Policy) -> Vec<Check> {
     let mut addresses: Vec<(String, String, bool)> = targets
         .map(|target| (format!("target {}", target.id), target.url.clone(), policy.ssl_verify))
         .collect();
-    if let Some(r2) = &settings.r2 {
+    if let Some(R2Settings::Worker(r2)) = &settings.r2 {
         addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), true));
     }
     let reached = addresses.into_iter().map(|(name, url, verify)| server(settings, name, url, verify));
-    let (mailbox, mut checks) = futures::join!(mailbox(settings), futures::future::join_all(reached));
+    let (mailbox, mut checks, bucket) =
+        futures::join!(mailbox(settings), futures::future::join_all(reached), bucket(settings));
     checks.insert(0, mailbox);
+    checks.extend(bucket);
     checks
+}
+
+/// The bucket, if files are copied into it directly: asked for, not changed.
+async fn bucket(settings: &Settings) -> Option<Check> {
+    let Some(R2Settings::Direct(direct)) = &settings.r2 else { return None };
+    let store = wiring::bucket(direct, &wiring::egress(settings), &World::real()).ok()?;
+    let (name, advice) = (
+        &direct.bucket,
+        "check R2_ACCOUNT_ID (or R2_ENDPOINT_URL), R2_BUCKET_NAME, and that the token of R2_ACCESS_KEY_ID may read and write its objects",
+    );
+    Some(match tokio::time::timeout(PATIENCE, store.check()).await {
+        Ok(Ok(())) => Check::ok("R2 bucket", format!("{name}: there, and the token opens it")),
+        Ok(Err(why)) => Check::fail("R2 bucket", format!("{name}: {why}"), advice, Exit::Unreachable),
+        Err(_) => {
+            let why = format!("{name}: no answer within {} s", PATIENCE.as_secs());
+            Check::fail("R2 bucket", why, advice, Exit::Unreachable)
+        }
+    })
 }
 
 async fn mailbox(settings: &Settings) -> Check {

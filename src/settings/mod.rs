@@ -5,6 +5,7 @@
 
 mod ephemeral;
 mod place;
+mod r2;
 mod reader;
 pub(crate) mod variables;
 
@@ -28,6 +29,7 @@ use url::Url;
 
 pub(crate) use self::ephemeral::ephemeral;
 pub(crate) use self::place::JournalPlace;
+pub(crate) use self::r2::R2Settings;
 use self::reader::Reader;
 pub(crate) use self::reader::SettingError;
 pub(crate) use self::variables::VARIABLES;
@@ -56,8 +58,8 @@ pub(crate) struct Settings {
     pub(crate) lock_file: PathBuf,
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub(crate) signing_keys: Option<SigningKeys>,
-    /// The R2 Worker; `None` = links are delivered as they are.
-    pub(crate) r2: Option<WorkerSettings>,
+    /// How linked files are copied; `None` = links are delivered as they are.
+    pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
     pub(crate) r2_retention: Option<Duration>,
     /// Where things are kept.
@@ -119,7 +121,7 @@ impl Settings {
         let makecom_api_key = reader.required_secret(&vars::MAKECOM_API_KEY);
         let mut defaults = env_defaults(&mut reader, webhook_url);
         let storage = storage(&mut reader);
-        let r2 = r2_worker(&mut reader, &defaults);
+        let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
         let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
         let settings = Self {
@@ -181,7 +183,7 @@ pub(crate) fn defaults_from_env(
     let mut reader = Reader::new(&lookup);
     let webhook_url = reader.text(&vars::WEBHOOK_URL);
     let mut defaults = env_defaults(&mut reader, webhook_url);
-    defaults.offload = r2_worker(&mut reader, &defaults).is_some();
+    defaults.offload = r2::read(&mut reader, &defaults).is_some();
     if reader.errors.is_empty() { Ok(defaults) } else { Err(reader.errors) }
 }
 

@@ -159,10 +159,16 @@ variables! {
     R2_FETCH_ENABLED: Switch(ON_S), Default("false"), "true", "linked files go through the R2 Worker";
     R2_FETCH_ENDPOINT: Url, Default(""), "https://r2-fetch.example.workers.dev", "address of the R2 Worker";
     R2_FETCH_TOKEN: Secret, Default(""), "a long random text", "token of the R2 Worker";
-    R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket, told to the R2 Worker";
-    R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; unset = anywhere reachable by https";
-    R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2 before it is deleted; a link whose copy stays for two hours more is not copied again; 0 = for ever";
-
+    R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket of the copies; told to the R2 Worker, or used directly";
+    R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; with the R2 Worker, unset = anywhere reachable by https; directly, where the bucket can be read from";
+    R2_MODE: Choice(&["worker", "direct"]), Default(""), "direct", "who copies linked files; unset = directly if R2_ACCOUNT_ID, R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY is set";
+    R2_ACCOUNT_ID: Text, Default(""), "0123456789abcdef0123456789abcdef", "account of the bucket: files are copied without a Worker";
+    R2_ACCESS_KEY_ID: Text, Default(""), "the id of an R2 API token", "id of an R2 API token that may read and write objects of the bucket";
+    R2_SECRET_ACCESS_KEY: Secret, Default(""), "the secret of that token", "secret of that token";
+    R2_ENDPOINT_URL: Url, Default(""), "https://0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com", "S3 address of R2, for a jurisdiction; unset = https://R2_ACCOUNT_ID.r2.cloudflarestorage.com";
+    R2_MAX_FILE_BYTES: Int(1, 83_886_080_000), Default("10737418240"), "2147483648", "directly: a longer file is not copied, its link is sent as it is";
+    R2_TRANSFER_MAX_SECONDS: Int(30, 14_400), Default("1800"), "600", "directly: a file that takes longer is not copied, its link is sent as it is; the mail waits so long at most";
+    R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2: directly, it is deleted then; with the Worker, as the Worker does it. A link whose copy stays for two hours more is not copied again. 0 = for ever";
     WEBHOOK_LINKS_FILE: Path, Default("deployment/data/webhook_links.json"), "/var/data/webhook_links.json", "list of the copies, shared with the PHP pages; written from the journal";
     R2_LINKS_MAX_ENTRIES: Int(0, 1_000_000), Default("1000"), "1000", "entries in that list, the oldest make room; 0 = any number";
     JSON_LOG_MAX_BYTES: Int(0, 1_073_741_824), Default("5242880"), "5242880", "size of that list in bytes; a longer one is put into an archive beside it; 0 = any size";

@@ -43,11 +43,11 @@ pub(crate) fn for_target(target: usize) -> TestMail {
     TestMail { mark, raw: raw.into_bytes() }
 }
 
-/// A mail with this link.
+/// A mail whose only link is this one.
 pub(crate) fn linking_to(link: &str) -> TestMail {
     let mark = fresh_mark();
-    let head = head(&mark, &format!("Livraison [{mark}]"), "Marc <marc@example.fr>");
-    let raw = format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\nLes fichiers : {link}\r\n");
+    let head = head(&mark, &format!("Un fichier [{mark}]"), "Marc <marc@example.fr>");
+    let raw = format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\nLe fichier : {link}\r\n");
     TestMail { mark, raw: raw.into_bytes() }
 }
 

@@ -9,6 +9,7 @@
 mod hostile;
 mod policy;
 mod reach;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use rustls_pki_types::CertificateDer;
@@ -28,6 +30,7 @@ use url::{Host, Url};
 pub use policy::EgressPolicy;
 use policy::Reach;
 pub use reach::reach;
+pub use stream::Streamed;
 
 /// Idle connections are closed before the receiver does it: the shortest time-out in
 /// common use is 5 s (Node.js), and a request that meets a closing connection fails.
@@ -201,7 +204,25 @@ impl GuardedClient {
         timeout: Duration,
         cap: usize,
     ) -> Result<Answer, SendError> {
-        exchange(self.client(url)?.post(url.clone()).headers(headers).body(body), timeout, cap).await
+        self.send(Method::POST, url, headers, body, timeout, cap).await
+    }
+
+    /// Sends `body` to `url` by `method` and reads at most `cap` bytes of the answer, all
+    /// within `timeout`.
+    ///
+    /// # Errors
+    /// As of [`Self::post`].
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        cap: usize,
+    ) -> Result<Answer, SendError> {
+        let request = self.client(url)?.request(method, url.clone()).headers(headers).body(body);
+        exchange(request, timeout, cap).await
     }
 
     /// Gets `url` and reads at most `cap` bytes of the answer, all within `timeout`.
@@ -273,13 +294,21 @@ async fn exchange(
         let response = request.send().await.map_err(classify)?;
         read(response, cap).await
     };
-    tokio::pin!(exchange);
-    if let Ok(answered) = tokio::time::timeout(timeout, exchange.as_mut()).await {
+    in_time(timeout, exchange).await
+}
+
+/// What `answer` says within `timeout`.
+async fn in_time<T>(
+    timeout: Duration,
+    answer: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    tokio::pin!(answer);
+    if let Ok(answered) = tokio::time::timeout(timeout, answer.as_mut()).await {
         return answered;
     }
     // After a stop of the process (SIGSTOP, a suspended machine) the timer fires before
     // the socket is read: what has arrived by now still counts.
-    tokio::time::timeout(GRACE, exchange).await.unwrap_or(Err(SendError::Timeout))
+    tokio::time::timeout(GRACE, answer).await.unwrap_or(Err(SendError::Timeout))
 }
 
 impl GuardedClient {

@@ -15,8 +15,10 @@
 //! | [`address`] | whether a copy's address can be believed (pure) |
 //! | [`links`] | the list of copied files, `webhook_links.json` |
 //! | [`worker`] | the HTTP client of the R2 Worker |
+//! | [`direct`] | copies files itself, into the bucket |
 
 pub mod address;
+pub mod direct;
 pub mod engine;
 pub mod links;
 pub mod normalize;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -40,6 +43,7 @@ use crate::kernel::journal::Journal;
 use crate::mail::Link;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
+use normalize::{FOLDER_LIMIT, time_limit};
 
 use engine::{Engine, Order, Progress};
 use links::file::LinksFile;
@@ -63,6 +67,9 @@ pub struct Copied {
     pub r2_url: String,
     /// The file's own name, not blank.
     pub original_filename: Option<String>,
+    /// When it may be deleted at the earliest, if that is known better than by how long
+    /// copies lie there in general.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Makes copies of linked files.
@@ -73,6 +80,19 @@ pub trait LinkStore: Send + Sync {
     /// # Errors
     /// Why there is no copy, in plain words and without secrets.
     async fn offload(&self, job: Job) -> Result<Copied, String>;
+
+    /// How long the copy of this link may take; after that it is given up.
+    fn limit(&self, link: &Link) -> Duration {
+        time_limit(&link.raw_url, &link.provider)
+    }
+
+    /// The longest of all [`Self::limit`]s: a mail is claimed for at least so long.
+    fn longest(&self) -> Duration {
+        FOLDER_LIMIT
+    }
+
+    /// Keeps the place of the copies in order, for as long as it is polled.
+    async fn look_after(&self) {}
 }
 
 /// What is known of copies once they are made.
@@ -114,6 +134,8 @@ pub struct R2Actor {
     engine: Option<AbortOnDropHandle<()>>,
     /// Keeps the list of copied files. Nothing depends on it, so it may fail alone.
     list: Option<AbortOnDropHandle<()>>,
+    /// Keeps the store in order; `None` until started.
+    upkeep: Option<AbortOnDropHandle<()>>,
 }
 
 impl R2Actor {
@@ -122,7 +144,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None, list: None }
+        Self { deps, orders, progress, engine: None, upkeep: None, list: None }
     }
 }
 
@@ -138,6 +160,8 @@ impl Actor for R2Actor {
             let (journal, world) = (Arc::clone(&self.deps.journal), self.deps.world.clone());
             AbortOnDropHandle::new(tokio::spawn(follow(journal, world, list)))
         });
+        let store = Arc::clone(&self.deps.store);
+        self.upkeep = Some(depend_on(ctx, async move { store.look_after().await }));
     }
 }
 

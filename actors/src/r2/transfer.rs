@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::normalize::{FOLDER_LIMIT, time_limit};
+use super::normalize::FOLDER_LIMIT;
 use super::outcome::{End, Obtained, settle_links};
 use super::{Copied, Job, R2Deps, reuse};
 use crate::kernel::event::{DomainEvent, NewEvent};
@@ -25,11 +25,15 @@ use crate::mail::{Link, policy::Policy};
 const SLOT_WAIT: Duration = FOLDER_LIMIT;
 /// A store that overruns its own limit by this much is given up on.
 const OVERRUN: Duration = Duration::from_secs(5);
-/// How long a claim holds: longer than a mail can take before its commit.
-pub(super) const CLAIM_LEASE: Duration =
-    Duration::from_secs(SLOT_WAIT.as_secs() + FOLDER_LIMIT.as_secs() + OVERRUN.as_secs() + 30);
+/// Time for everything else that a mail needs before its commit.
+const COMMIT: Duration = Duration::from_secs(30);
 /// Pause between tries to read a stream.
 const READ_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a claim holds: longer than a mail can take before its commit.
+pub(super) fn claim_lease(deps: &R2Deps) -> Duration {
+    SLOT_WAIT + deps.store.longest() + OVERRUN + COMMIT
+}
 
 /// How a mail ended, as far as this actor is concerned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,7 +100,7 @@ async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str)
         return Err("too many transfers were under way".to_owned());
     };
     let started = Instant::now();
-    let limit = time_limit(&link.raw_url, &link.provider) + OVERRUN;
+    let limit = deps.store.limit(link) + OVERRUN;
     let job = Job { link: link.clone(), email_id: email_id.to_owned() };
     // A panic of the store fails this link only.
     let copying = AssertUnwindSafe(deps.store.offload(job)).catch_unwind();
