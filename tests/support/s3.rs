@@ -59,6 +59,8 @@ struct Shared {
     completed: Vec<Vec<u64>>,
     /// Operations and keys, without the listings.
     done: Vec<String>,
+    /// Numbers of parts that are not answered.
+    held: Vec<i32>,
     parts_now: usize,
     parts_at_once: usize,
 }
@@ -129,6 +131,11 @@ impl S3Server {
         self.shared.lock().unwrap().uploads.values().map(|upload| upload.parts.len()).sum()
     }
 
+    /// How many parts of this number have come and are never answered.
+    pub(crate) fn held(&self, number: i32) -> usize {
+        self.shared.lock().unwrap().held.iter().filter(|held| **held == number).count()
+    }
+
     /// Sizes of the parts of each completed upload.
     pub(crate) fn completed(&self) -> Vec<Vec<u64>> {
         self.shared.lock().unwrap().completed.clone()
@@ -194,6 +201,7 @@ impl Observer {
         self.upload(&id)?;
         let behaviour = self.shared.lock().unwrap().behaviour;
         if behaviour.hold_parts_from.is_some_and(|from| number >= from) {
+            self.shared.lock().unwrap().held.push(number);
             std::future::pending::<()>().await;
         }
         if behaviour.refuse_parts_from.is_some_and(|from| number >= from) {

@@ -6,8 +6,8 @@
 //! tells, not the absolute values.
 //!
 //! *bare copy*: one GET whose body is the body of one unsigned PUT. *offload*: all that
-//! the program does for a linked file, with equal parts, their signed checksums, and what is
-//! asked of the bucket before and after.
+//! the program does for a linked file, with equal parts, and what is asked of the bucket
+//! before and after.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,6 +43,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 fn main() {
+    rustls::crypto::ring::default_provider().install_default().expect("the first one");
     let (mib, rounds) = (number("MIB", 512), number("ROUNDS", 3).max(1));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

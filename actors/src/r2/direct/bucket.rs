@@ -150,7 +150,9 @@ impl Bucket {
     ) -> Result<Part, BucketError> {
         let size = body.len() as u64;
         let request = self.client.upload_part().bucket(&self.name).key(key).upload_id(upload);
-        let sent = request.part_number(number).body(ByteStream::from(body)).send().await.map_err(failure)?;
+        // TLS protects the bytes; hashing them as well costs more time than all the rest.
+        let request = request.part_number(number).body(ByteStream::from(body)).customize();
+        let sent = request.disable_payload_signing().send().await.map_err(failure)?;
         let etag = sent.e_tag.ok_or_else(|| BucketError::Failed("a part got no ETag".to_owned()))?;
         Ok(Part { number, size, etag })
     }
