@@ -151,6 +151,9 @@ pub struct Offloaded {
     /// The file's own name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_filename: Option<String>,
+    /// When the copy may be deleted at the earliest, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
     /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,
@@ -210,6 +213,7 @@ domain_events! {
         LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
             provider: "file service", original_filename: "the file's own name",
+            expires_at: "when the copy may be deleted at the earliest",
             reused_from: "email_id of the mail that it was copied for, when not for this one" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };

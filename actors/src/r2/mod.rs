@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
@@ -66,6 +67,9 @@ pub struct Copied {
     pub r2_url: String,
     /// The file's own name, not blank.
     pub original_filename: Option<String>,
+    /// When it may be deleted at the earliest, if that is known better than by how long
+    /// copies lie there in general.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Makes copies of linked files.
@@ -140,7 +144,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None, list: None, upkeep: None }
+        Self { deps, orders, progress, engine: None, upkeep: None, list: None }
     }
 }
 

@@ -36,7 +36,7 @@ fn settle_link(link: &Link, end: End) -> (Link, MailEvent) {
     let mut link = Link { direct_url: Some(link.raw_url.clone()), ..link.clone() };
     let raw_url = link.raw_url.clone();
     let event = match end {
-        Ok(Obtained { copy: Copied { source_url, r2_url, original_filename }, reused_from }) => {
+        Ok(Obtained { copy: Copied { source_url, r2_url, original_filename, expires_at }, reused_from }) => {
             link.r2_url = Some(r2_url.clone());
             link.original_filename.clone_from(&original_filename);
             let provider = link.provider.clone();
@@ -46,6 +46,7 @@ fn settle_link(link: &Link, end: End) -> (Link, MailEvent) {
                 r2_url,
                 provider,
                 original_filename,
+                expires_at,
                 reused_from,
             })
         }
@@ -74,6 +75,7 @@ mod tests {
             source_url: "https://a?dl=1".to_owned(),
             r2_url: "https://m/a".to_owned(),
             original_filename: Some("a.zip".to_owned()),
+            expires_at: None,
         };
         let links = [link("https://a"), link("https://b"), link("https://c")];
         let (settled, events) = settle_links(&links, vec![Ok(copied.into()), Err("refused".to_owned())]);

@@ -13,7 +13,7 @@ use crate::readmodel::queries::{LinkRow, copy_of};
 
 /// A copy that is deleted sooner than this is made again: whoever gets the webhook needs
 /// time to fetch it.
-pub const MARGIN: Duration = Duration::from_secs(2 * 3_600);
+pub const MARGIN: chrono::Duration = chrono::Duration::hours(2);
 /// A read model that does not answer by then is done without.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -46,18 +46,21 @@ pub(super) async fn known(deps: &R2Deps, links: &[Link]) -> Vec<Option<Obtained>
 
 /// Whether a mail that is sent at `now` may refer to the copy. Pure.
 fn is_usable(row: &LinkRow, copies: &Copies, now: DateTime<Utc>) -> bool {
-    let lasts = match copies.retention {
-        None => true,
-        Some(retention) => chrono::Duration::from_std(retention.saturating_sub(MARGIN))
-            .is_ok_and(|usable| now.signed_duration_since(row.at) < usable),
-    };
+    let by_age = copies.retention.map(|retention| {
+        let lasts = chrono::Duration::from_std(retention).unwrap_or(chrono::Duration::MAX);
+        row.at.checked_add_signed(lasts).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    });
+    // A copy that was found in the bucket is older than its event.
+    let end = by_age.into_iter().chain(row.expires_at).min();
+    let lasts = end.is_none_or(|end| end.signed_duration_since(now) > MARGIN);
     // The place where copies lie may have changed since.
     lasts && address::check(&row.r2_url, copies.public_base_url.as_ref()).is_ok()
 }
 
 fn obtained(row: LinkRow) -> Obtained {
-    let LinkRow { source_url, r2_url, original_filename, email_id, .. } = row;
-    Obtained { copy: Copied { source_url, r2_url, original_filename }, reused_from: Some(email_id) }
+    let LinkRow { source_url, r2_url, original_filename, expires_at, email_id, .. } = row;
+    let copy = Copied { source_url, r2_url, original_filename, expires_at };
+    Obtained { copy, reused_from: Some(email_id) }
 }
 
 #[cfg(test)]
@@ -76,6 +79,7 @@ mod tests {
             provider: "dropbox".to_owned(),
             original_filename: None,
             at: made,
+            expires_at: None,
         };
         let usable = |hours: Option<u64>, base: Option<&str>, age_minutes: i64| {
             let copies = Copies {
@@ -92,6 +96,21 @@ mod tests {
         assert!(!usable(Some(2), None, 0), "gone before anybody could fetch it");
         assert!(usable(Some(3), None, 59));
         assert!(usable(None, None, 1_000_000), "kept for ever");
+        let known = LinkRow { expires_at: Some(made + chrono::Duration::hours(6)), ..row.clone() };
+        for (hours, age, want) in [
+            (Some(24), 3, true),
+            (Some(24), 4, false),
+            (None, 3, true),
+            (None, 4, false),
+            (Some(5), 3, false),
+        ] {
+            let copies = Copies {
+                retention: hours.map(|hours: u64| Duration::from_secs(hours * 3_600)),
+                ..Copies::default()
+            };
+            let now = made + chrono::Duration::hours(age);
+            assert_eq!(is_usable(&known, &copies, now), want, "{hours:?} {age}");
+        }
         assert!(usable(Some(24), Some("https://media.example.com"), 0));
         assert!(!usable(Some(24), Some("https://other.example.com"), 0));
     }

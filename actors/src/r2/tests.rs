@@ -44,7 +44,12 @@ impl LinkStore for FakeStore {
         } else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let r2_url = format!("https://media.example.com/{}", job.email_id);
-            Ok(Copied { source_url: url.to_owned(), r2_url, original_filename: Some("a.zip".to_owned()) })
+            Ok(Copied {
+                source_url: url.to_owned(),
+                r2_url,
+                original_filename: Some("a.zip".to_owned()),
+                expires_at: None,
+            })
         };
         self.now.fetch_sub(1, Ordering::SeqCst);
         answer

@@ -202,7 +202,7 @@ impl LinkStore for WorkerClient {
             let failure = match self.ask(headers.clone(), body.clone(), limit).await {
                 Ok(Found { r2_url, original_filename }) => {
                     self.check_address(&r2_url)?;
-                    return Ok(Copied { source_url, r2_url, original_filename });
+                    return Ok(Copied { source_url, r2_url, original_filename, expires_at: None });
                 }
                 Err(failure) => failure,
             };

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::{integer, payload, text};
+use super::{instant, integer, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -26,7 +26,8 @@ impl Projection for Links {
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
-        // `at` is in microseconds, as precise as the list of copied files. `event_id` tells
+        // `at` is in microseconds, as precise as the list of copied files; `expires_at` in
+        // milliseconds. `event_id` tells
         // one log from another when their positions are compared.
         db.execute_batch(
             "CREATE TABLE links (
@@ -37,7 +38,8 @@ impl Projection for Links {
                  r2_url            TEXT NOT NULL,
                  provider          TEXT NOT NULL,
                  original_filename TEXT,
-                 at                INTEGER NOT NULL
+                 at                INTEGER NOT NULL,
+                 expires_at        INTEGER
              );
              CREATE INDEX links_source ON links (source_url, provider, position);",
         )
@@ -57,8 +59,8 @@ impl Projection for Links {
             return Ok(());
         };
         db.prepare_cached(
-            "INSERT INTO links (position, event_id, email_id, source_url, r2_url, provider, original_filename, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO links (position, event_id, email_id, source_url, r2_url, provider, original_filename, at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?
         .execute((
             integer(event.position),
@@ -69,6 +71,7 @@ impl Projection for Links {
             text(&payload, "provider").unwrap_or_default(),
             text(&payload, "original_filename"),
             event.at.timestamp_micros(),
+            instant(&payload, "expires_at"),
         ))?;
         Ok(())
     }

@@ -31,12 +31,16 @@ async fn expired_copies_are_deleted_and_nothing_else() {
 #[tokio::test]
 async fn a_copy_that_is_about_to_expire_is_made_anew() {
     let place = Place::start().await;
-    place.offload(File::honest(1000)).await.unwrap();
+    let made = place.offload(File::honest(1000)).await.unwrap().expires_at.unwrap();
     let link = place.link("/f/a.bin");
-    place.store_ahead(chrono::Duration::hours(17)).offload(job(&link, "fromsmash")).await.unwrap();
+    let found =
+        place.store_ahead(chrono::Duration::hours(17)).offload(job(&link, "fromsmash")).await.unwrap();
     assert_eq!(place.host.asked().len(), 1);
-    place.store_ahead(chrono::Duration::hours(19)).offload(job(&link, "fromsmash")).await.unwrap();
+    let found = found.expires_at.unwrap();
+    assert!(made <= found && found < made + chrono::Duration::hours(6), "as old as it is: {made} {found}");
+    let anew = place.store_ahead(chrono::Duration::hours(19)).offload(job(&link, "fromsmash")).await.unwrap();
     assert_eq!(place.host.asked().len(), 2);
+    assert!(anew.expires_at.unwrap() > found + chrono::Duration::hours(12));
 }
 
 #[tokio::test]

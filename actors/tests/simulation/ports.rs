@@ -152,6 +152,7 @@ impl LinkStore for SimLinks {
                 source_url: job.link.raw_url.clone(),
                 r2_url: format!("https://r2.example/{}", job.email_id),
                 original_filename: None,
+                expires_at: None,
             })
             .await
             .map_err(|_| "the worker did not answer".to_owned())

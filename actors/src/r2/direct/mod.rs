@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
@@ -129,8 +130,9 @@ impl DirectStore {
         upkeep::sweep(self).await.map_err(|error| error.to_string())
     }
 
-    /// Copies the file unless it is there, and returns its own name.
-    async fn copy(&self, item: &Item) -> Result<Option<String>, String> {
+    /// Copies the file unless it is there. Returns its own name, and when the copy may be
+    /// deleted at the earliest.
+    async fn copy(&self, item: &Item) -> Result<(Option<String>, Option<DateTime<Utc>>), String> {
         let end = Instant::now() + self.settings.limit;
         let late =
             || format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs());
@@ -141,14 +143,18 @@ impl DirectStore {
         let found = timeout_at(end, self.bucket.head(&item.key)).await.map_err(|_| late())?;
         let replace = match found.map_err(|error| error.to_string())? {
             Some(found) if found.is_fresh(self.world.now(), self.settings.retention) => {
-                return Ok(found.original_filename);
+                return Ok((found.original_filename, found.expires_at));
             }
             Some(_) => true,
             None => false,
         };
+        // An upload that is gone on with was labelled when it was begun.
+        let labelled = self.world.now() - self.settings.resumable_for();
+        let expires_at =
+            self.settings.retention.and_then(|retention| labelled.checked_add_signed(chrono(retention)));
         let mut transfer = Transfer::new(self, item, replace);
         if let Ok(copied) = timeout_at(end, transfer.run()).await {
-            return copied;
+            return copied.map(|name| (name, expires_at));
         }
         transfer.discard().await;
         Err(late())
@@ -168,8 +174,9 @@ impl LinkStore for DirectStore {
             return Err("its host is not one of the known file services".to_owned());
         }
         let item = Item::new(source_url, &job.link.provider, job.email_id);
-        let original_filename = self.copy(&item).await?;
-        Ok(Copied { r2_url: self.address(&item.key), source_url: item.source_url, original_filename })
+        let (original_filename, expires_at) = self.copy(&item).await?;
+        let r2_url = self.address(&item.key);
+        Ok(Copied { r2_url, source_url: item.source_url, original_filename, expires_at })
     }
 
     fn limit(&self, _: &Link) -> Duration {

@@ -44,6 +44,7 @@ impl Desk {
             r2_url: r2_url.to_owned(),
             provider: "dropbox".to_owned(),
             original_filename: more.0.map(str::to_owned),
+            expires_at: None,
             reused_from: more.1.map(str::to_owned),
         });
         let write = StreamWrite {
@@ -387,6 +388,7 @@ fn row(n: u64) -> LinkRow {
         r2_url: format!("https://m/{n}"),
         provider: "dropbox".to_owned(),
         original_filename: None,
+        expires_at: None,
         at: DateTime::UNIX_EPOCH + TimeDelta::seconds(i64::try_from(n).unwrap()),
     }
 }

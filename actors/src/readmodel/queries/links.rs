@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use serde::Serialize;
 
-use super::{count, limit};
+use super::{count, limit, time};
 use crate::readmodel::integer;
 
 /// A row of `links`: a copy that was made.
@@ -27,6 +27,8 @@ pub struct LinkRow {
     pub original_filename: Option<String>,
     /// When it was made.
     pub at: DateTime<Utc>,
+    /// When it may be deleted at the earliest, where that is known.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl LinkRow {
@@ -40,6 +42,7 @@ impl LinkRow {
             provider: row.get("provider")?,
             original_filename: row.get("original_filename")?,
             at: DateTime::from_timestamp_micros(row.get("at")?).unwrap_or_default(),
+            expires_at: time(row, "expires_at")?,
         })
     }
 }
