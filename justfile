@@ -19,6 +19,10 @@ demo *arguments:
 bench *arguments:
     cargo bench --bench throughput -- {{arguments}}
 
+# How fast a file goes into R2, beside a bare copy to the same server
+bench-offload:
+    cargo bench -p render-signal-actors --bench offload
+
 # Replays one seed of the simulation, or all of them
 sim seed="":
     {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --test simulation -- --nocapture

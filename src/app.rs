@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
+use render_signal_actors::archive::store::FileArchive;
+use render_signal_actors::archive::{Archiver, Round};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::system::{self, Parts, System};
@@ -97,7 +99,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
-    keep_tidy(Arc::clone(&journal), world.clone());
+    keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world));
     let http = Http::on(
         listener,
         HttpState {
@@ -112,7 +114,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             config_api: wiring::config_api(&settings, &parts, &world),
         },
     )?;
-    tracing::info!(address = %http.address(), journal = %place, "serving");
+    tracing::info!(address = %http.address(), journal = %place, durability = ?journal.durability(), "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
 }
 
@@ -180,11 +182,31 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
     }));
 }
 
-/// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`), at the start and every hour.
-fn keep_tidy(journal: Arc<Watched>, world: World) {
+/// What moves old events out of the journal, if anything does.
+fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Option<Archiver> {
+    let days = settings.storage.journal_retention_days?;
+    if let Some(why) = settings.storage.no_archive() {
+        tracing::warn!(why, "old events stay in the journal");
+        return None;
+    }
+    Some(Archiver {
+        world: world.clone(),
+        journal: Arc::clone(journal) as Arc<dyn Journal>,
+        store: Arc::new(FileArchive::new(settings.storage.archive_dir.clone())),
+        days,
+    })
+}
+
+/// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`) and archives events whose time is
+/// over (`JOURNAL_RETENTION_DAYS`), at the start and every hour.
+fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
     metrics::describe_counter!(
         "render_signal_journal_bodies_purged_total",
         "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
+    );
+    metrics::describe_counter!(
+        "render_signal_journal_archived_events_total",
+        "Events moved out of the journal because JOURNAL_RETENTION_DAYS were over."
     );
     drop(actix_rt::spawn(async move {
         let mut rounds = tokio::time::interval(TIDY);
@@ -198,6 +220,14 @@ fn keep_tidy(journal: Arc<Watched>, world: World) {
                     tracing::info!(bodies, "dropped bodies whose retention is over");
                 }
                 Err(error) => tracing::warn!(%error, "old bodies could not be dropped, trying again later"),
+            }
+            let Some(archiver) = &archiver else { continue };
+            match archiver.round().await {
+                Ok(Round { events: 0, .. }) => {}
+                Ok(Round { streams, events }) => {
+                    tracing::info!(streams, events, "archived what is settled for long")
+                }
+                Err(error) => tracing::warn!(error, "old events could not be archived, trying again later"),
             }
         }
     }));
@@ -247,6 +277,7 @@ mod tests {
         let at = |name: &str| folder.join(name).display().to_string();
         Settings::from_env(|name| match name {
             "DATA_DIR" | "CONFIG_DIR" => Some(at("data")),
+            "WEBHOOK_LINKS_FILE" => Some(at("links.json")),
             "MAIL_SOURCE" => Some(format!("maildir:{}", at("mail"))),
             "WEBHOOK_URL" => Some("https://hook.example.com/recv".to_owned()),
             "FLASK_SECRET_KEY"

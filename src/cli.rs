@@ -46,8 +46,10 @@ Examples:
 
 Nothing is sent or stored. FILE.eml may be \"-\" for standard input.
 The JSON form is stable: email_id, sender, subject, subject_group, is_reply, detector,
-delivery_time, urgent, links, decision (deliver, hold, ignore, quarantine), reason,
-hold_until, deliveries; null where nothing applies.";
+delivery_time, urgent, extracted, links, decision (deliver, hold, skip, ignore,
+quarantine), reason, detail, hold_until, deliveries; null where nothing applies. steps
+holds one step for each detector: its id, match or no_match, and the condition that
+failed with its place.";
 
 const EVENTS_EXAMPLES: &str = "\
 Examples:
@@ -57,7 +59,13 @@ Examples:
   render-signal events verify            exit code 1 when something is wrong
 
 The commands read the journal of a running server without disturbing it.
-docs/EVENTS.md describes every kind of event.";
+docs/EVENTS.md describes every kind of event.
+
+To move a journal to another place, stop every worker, then:
+  render-signal events export copy.jsonl                       from where it is
+  REDIS_URL=redis://… render-signal events import copy.jsonl   to where it shall be
+The copy is read back and compared with the file; exit code 1 when it differs. The file
+holds the bodies of mails that are still kept: guard it as you guard the mailbox.";
 
 const DELIVERIES_EXAMPLES: &str = "\
 Examples:
@@ -69,6 +77,28 @@ Examples:
 
 A retried delivery has the same webhook-id and the same bytes as before. A running
 server takes it up within a second; otherwise the next one to start does.";
+
+const MAILS_EXAMPLES: &str = "\
+Examples:
+  render-signal mails list                             what nothing is sent for, and why
+  render-signal mails list --state skipped --json
+  render-signal mails release 0a1b2c3d4e5f60718293a4b5c6d7e8f9
+
+A released mail is routed now, whatever was decided about it: rules choose its targets as
+for any other mail. A running server takes it up within a second; otherwise the next one to
+start does. What is needed for that is kept for MAIL_RETENTION_DAYS; that of a held mail as
+long as it is held. Mails of senders that are not in the list, and those that are too large,
+are not kept.";
+
+const LINKS_EXAMPLES: &str = "\
+Examples:
+  render-signal links list                 the copies of linked files, newest first
+  render-signal links list --json -n 5
+  render-signal links rebuild              the list of WEBHOOK_LINKS_FILE, from the journal
+  render-signal links rebuild --file /srv/www/data/webhook_links.json
+
+Rebuilding keeps the entries that others have put into the list, and may be done while
+a server runs. A list that is damaged is put aside beside the new one.";
 
 const DOCTOR_EXAMPLES: &str = "\
 Checks the environment, the journal and the configuration documents, logs in to the
@@ -113,6 +143,12 @@ pub(crate) enum Command {
     /// Show, change, compare, restore and migrate the configuration documents
     #[command(subcommand, after_long_help = config::EXAMPLES)]
     Config(config::ConfigCommand),
+    /// See the mails that nothing is sent for, and have them sent
+    #[command(subcommand, after_long_help = MAILS_EXAMPLES)]
+    Mails(MailsCommand),
+    /// See which linked files were copied into R2, and write the list of them anew
+    #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
+    Links(LinksCommand),
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -175,6 +211,30 @@ pub(crate) enum EventsCommand {
     Show(ShowArgs),
     /// Read the whole journal and check it
     Verify(VerifyArgs),
+    /// Write the whole journal to a file, as JSON Lines
+    Export(ExportArgs),
+    /// Fill an empty journal from such a file, and compare
+    Import(ImportArgs),
+}
+
+/// Arguments of `events export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// The file, which must not exist yet; "-" is standard output
+    #[arg(value_name = "FILE.jsonl")]
+    pub(crate) file: PathBuf,
+}
+
+/// Arguments of `events import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+    /// The file; "-" is standard input
+    #[arg(value_name = "FILE.jsonl")]
+    pub(crate) file: PathBuf,
 }
 
 /// Arguments of `events tail`.
@@ -288,6 +348,86 @@ pub(crate) struct EnableArgs {
     pub(crate) journal: JournalArgs,
 }
 
+/// The `mails` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailsCommand {
+    /// Print the mails that nothing is sent for, and why
+    List(MailsListArgs),
+    /// Have mails sent that are held, were skipped or were ignored
+    Release(ReleaseArgs),
+}
+
+/// Arguments of `mails list`.
+#[derive(Debug, Args)]
+pub(crate) struct MailsListArgs {
+    /// Only those in this state
+    #[arg(long, value_enum)]
+    pub(crate) state: Option<MailState>,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At most this many, the newest
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// The `links` commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinksCommand {
+    /// Print the copies that the journal knows, newest first
+    List(LinksListArgs),
+    /// Write webhook_links.json anew from the journal
+    Rebuild(LinksRebuildArgs),
+}
+
+/// Arguments of `links list`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksListArgs {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// At most this many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Where a mail stands that nothing is sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MailState {
+    /// Waits for a window, a switch or a day
+    Held,
+    /// Came outside the window, and its detector does not let it wait
+    Skipped,
+    /// Not wanted
+    Ignored,
+    /// Could not be read
+    Quarantined,
+}
+
+/// Arguments of `mails release`.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// Ids as printed by `mails list`
+    #[arg(value_name = "EMAIL_ID", required = true)]
+    pub(crate) ids: Vec<String>,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `links rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksRebuildArgs {
+    /// The list; by default that of WEBHOOK_LINKS_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
@@ -333,6 +473,8 @@ mod tests {
             "events tail -n 50 --follow --stream-prefix delivery- --json",
             "events show mail-1 --journal x.db",
             "events verify --json",
+            "events export copy.jsonl",
+            "events import -",
             "deliveries list --state dead --json",
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
@@ -348,6 +490,11 @@ mod tests {
             "config resolve webhook_config --keep pending",
             "config migrate --dry-run --verify --require-redis --only webhook_config --only nonsense",
             "config check --keys processing_prefs routing_rules --raw",
+            "mails list",
+            "mails list --state skipped --json -n 5",
+            "mails release a b --journal x.db",
+            "links list --json -n 5",
+            "links rebuild --file links.json --journal x.db",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -364,6 +511,8 @@ mod tests {
             "deliveries retry",
             "deliveries retry a/default --all-dead",
             "deliveries list --state gone",
+            "mails list --state routed",
+            "mails release",
             "demo --lang de",
             "events show",
             "config show nonsense",

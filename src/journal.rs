@@ -12,7 +12,7 @@ use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
-    OutboxRow, Queue, VerifyReport,
+    KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use render_signal_actors::readmodel;
@@ -200,6 +200,14 @@ impl Journal for Watched {
         self.inner.body(key).await
     }
 
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.inner.bodies(offset, limit).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.inner.trimmed(offset, limit).await
+    }
+
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         self.inner.raise_fence(lease).await
     }
@@ -210,6 +218,10 @@ impl Journal for Watched {
 
     fn hints(&self) -> watch::Receiver<Hint> {
         self.inner.hints()
+    }
+
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.inner.losses()
     }
 
     fn views(&self) -> Views {

@@ -18,18 +18,22 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::lock::file::FileLease;
+use render_signal_actors::lock::redis::RedisLease;
+use render_signal_actors::lock::store::LeaseStore;
 use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
+use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
 use render_signal_actors::r2::worker::WorkerClient;
-use render_signal_actors::r2::{Copied, Job, LinkStore};
+use render_signal_actors::r2::{Copied, Copies, Job, LinkStore};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
+use secrecy::ExposeSecret as _;
 
 use crate::exit::Failure;
 use crate::http::config_api::ConfigApi;
-use crate::settings::{MailSource, Settings, Storage, StoreOrder};
+use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder};
 
 /// Everything a system is made of.
 ///
@@ -52,10 +56,11 @@ pub(crate) async fn parts(
         worlds: Arc::new(move |_| for_all.clone()),
         journal,
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
-        lease: Arc::new(FileLease::new(settings.lock_file.clone(), worker.clone(), settings.storage.render)),
+        lease: lease(settings, &worker)?,
         lease_ttl: settings.lock_ttl,
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
+        copies: copies(settings),
         receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),
@@ -64,6 +69,16 @@ pub(crate) async fn parts(
         documents,
         worker,
     })
+}
+
+/// Who polls: decided on the Redis server when there is one, else by a file.
+fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failure> {
+    let Some(url) = settings.storage.lease_server() else {
+        return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
+    };
+    let lease = RedisLease::new(url.expose_secret(), worker, settings.lock_ttl)
+        .map_err(|error| Failure::found(error.to_string()))?;
+    Ok(Arc::new(lease))
 }
 
 /// Where the configuration documents are: the configured stores, one behind the other. A
@@ -176,23 +191,53 @@ pub(crate) fn mail_source(mail: &MailSource) -> Arc<dyn source::MailSource> {
 }
 
 fn links(settings: &Settings, egress: &EgressPolicy, world: &World) -> Result<Arc<dyn LinkStore>, Failure> {
-    let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoWorker)) };
+    let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoR2)) };
+    Ok(match r2 {
+        R2Settings::Worker(worker) => {
+            let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+            Arc::new(WorkerClient::new(worker.clone(), Arc::new(http), world.clone()))
+        }
+        R2Settings::Direct(direct) => Arc::new(bucket(direct, egress, world)?),
+    })
+}
+
+/// The bucket that files are copied into directly.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn bucket(
+    direct: &DirectSettings,
+    egress: &EgressPolicy,
+    world: &World,
+) -> Result<DirectStore, Failure> {
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(Arc::new(WorkerClient::new(r2.clone(), Arc::new(http), world.clone())))
+    Ok(DirectStore::new(direct.clone(), http, world.clone()))
+}
+
+fn copies(settings: &Settings) -> Copies {
+    Copies {
+        retention: settings.r2_retention,
+        public_base_url: match &settings.r2 {
+            Some(R2Settings::Worker(worker)) => worker.public_base_url.clone(),
+            Some(R2Settings::Direct(direct)) => Some(direct.public_base_url.clone()),
+            None => None,
+        },
+        list: Some(Arc::new(settings.storage.links.clone())),
+    }
 }
 
 fn no_client(error: render_signal_actors::egress::EgressError) -> Failure {
     Failure::found(error.to_string())
 }
 
-/// Without a Worker no mail is routed through the offload; a mail that was, before the Worker
-/// was removed from the configuration, goes on with its source links.
-struct NoWorker;
+/// Without R2 no mail is routed through the offload; a mail that was, before R2 was removed
+/// from the configuration, goes on with its source links.
+struct NoR2;
 
 #[async_trait]
-impl LinkStore for NoWorker {
+impl LinkStore for NoR2 {
     async fn offload(&self, _: Job) -> Result<Copied, String> {
-        Err("no R2 Worker is configured".to_owned())
+        Err("R2 is not configured".to_owned())
     }
 }
 

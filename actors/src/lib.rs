@@ -20,6 +20,7 @@
 //! Dependencies point one way: a capability knows `mail`, `kernel`, `egress` and `messages`;
 //! `mail` knows `kernel`; `kernel` and `egress` know nobody.
 
+pub mod archive;
 pub mod config;
 pub mod dedup;
 pub mod egress;

@@ -73,9 +73,10 @@ pub enum AdmitError {
     Journal(String),
 }
 
-/// The lease was granted to this worker, or lost.
+/// The lease was granted to this worker, renewed, or lost. Answers false when the journal has
+/// refused this very fence: then it is of no use, whatever the lease store says.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct LeaseChanged {
     /// The proof to write with; `None` = this worker does not poll.
     pub fence: Option<Fence>,
@@ -162,6 +163,8 @@ pub struct R2Status {
     pub in_flight: usize,
     /// Links copied into R2.
     pub copied: u64,
+    /// Links whose earlier copy was used again.
+    pub reused: u64,
     /// Links sent as they were found.
     pub kept: u64,
     /// Mails put aside because their draft could not be read.
@@ -204,6 +207,8 @@ pub struct ConfigStatus {
     pub workers: usize,
     /// How the back ends are, the authority first.
     pub stores: Vec<StoreHealth>,
+    /// What is wanted and cannot be done, such as telling somebody without an address.
+    pub remarks: Vec<String>,
 }
 
 /// How one document is.

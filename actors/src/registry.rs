@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::archive::state::ArchiveEvent;
 use crate::config::state::ConfigEvent;
 use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
+use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
 use crate::poller::state::MailboxEvent;
 use crate::webhook::state::{DeliveryEvent, TargetEvent};
@@ -41,7 +43,23 @@ macro_rules! capabilities {
     };
 }
 
-capabilities![MailEvent, DeliveryEvent, TargetEvent, MailboxEvent, LeaseEvent, ConfigEvent, WorkerEvent];
+capabilities![
+    MailEvent,
+    GroupEvent,
+    DeliveryEvent,
+    TargetEvent,
+    MailboxEvent,
+    LeaseEvent,
+    ConfigEvent,
+    WorkerEvent,
+    ArchiveEvent
+];
+
+/// The name of a kind, as declared; `None` when no capability declares it.
+#[must_use]
+pub fn known_kind(name: &str) -> Option<&'static str> {
+    all_kinds().into_iter().map(|declared| declared.kind).find(|kind| *kind == name)
+}
 
 /// What precedes the tables of `docs/EVENTS.md`.
 const HEAD: &str = "# Events

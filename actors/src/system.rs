@@ -28,7 +28,8 @@ use crate::dedup::{DedupActor, DedupDeps};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::guardian::{Guardian, GuardianNotice, Notices, Restarts};
-use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
+use crate::kernel::journal::persist::persist;
+use crate::kernel::journal::{Commit, Expected, Journal, Loss, StreamWrite, lost};
 use crate::kernel::port::Port;
 use crate::lock::store::LeaseStore;
 use crate::lock::{LockActor, LockDeps, WireLock};
@@ -38,12 +39,12 @@ use crate::messages::{
 };
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
-use crate::r2::{LinkStore, R2Actor, R2Deps};
+use crate::r2::{Copies, LinkStore, R2Actor, R2Deps};
 use crate::webhook::lanes::Limits;
 use crate::webhook::port::Receiver;
 use crate::webhook::sign::SigningKeys;
 use crate::webhook::{WebhookActor, WebhookDeps};
-use crate::worker::{ActorRestarted, Started, Stopped, WorkerEvent, worker_stream};
+use crate::worker::{ActorRestarted, JournalRegressed, Started, Stopped, WorkerEvent, worker_stream};
 
 /// A question between actors is answered within this, or its answer is unknown.
 const ASK: Duration = Duration::from_secs(30);
@@ -80,6 +81,8 @@ pub struct Parts {
     pub source: Option<Arc<dyn MailSource>>,
     /// Where linked files are copied to.
     pub links: Arc<dyn LinkStore>,
+    /// What is known of the copies.
+    pub copies: Copies,
     /// How webhooks are posted.
     pub receiver: Arc<dyn Receiver>,
     /// Keys to sign them with; `None` = unsigned.
@@ -110,7 +113,7 @@ pub struct System {
     drains: Vec<(&'static str, Port<Drain>)>,
     root: Root,
     escalation: watch::Receiver<Option<String>>,
-    _watch: AbortOnDropHandle<()>,
+    _watch: [AbortOnDropHandle<()>; 2],
     _guardians: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -120,17 +123,25 @@ struct Root {
     world: World,
     journal: Arc<dyn Journal>,
     worker: String,
+    version: String,
 }
 
 impl Root {
     /// Records a fact about this worker. Its loss would cost a line of history, never a
     /// mail, so a journal that does not take it is only logged.
     async fn record(&self, event: WorkerEvent) {
-        let new = match event.to_new(self.world.ids.next()) {
-            Ok(new) => new,
-            Err(error) => return tracing::error!(%error, "a worker event could not be written"),
-        };
-        let commit = Commit {
+        let Some(commit) = self.fact(&event) else { return };
+        if let Err(error) = self.journal.append(commit).await {
+            tracing::warn!(%error, "a fact about this worker was not recorded");
+        }
+    }
+
+    fn fact(&self, event: &WorkerEvent) -> Option<Commit> {
+        let new = event
+            .to_new(self.world.ids.next())
+            .inspect_err(|error| tracing::error!(%error, "a worker event could not be written"))
+            .ok()?;
+        Some(Commit {
             at: self.world.now(),
             writes: vec![StreamWrite {
                 stream: worker_stream(&self.worker),
@@ -139,9 +150,28 @@ impl Root {
                 events: vec![new],
             }],
             ..Commit::default()
-        };
-        if let Err(error) = self.journal.append(commit).await {
-            tracing::warn!(%error, "a fact about this worker was not recorded");
+        })
+    }
+}
+
+/// Records every loss of commits that this worker notices. The server may still be on its
+/// way back, so until the journal takes it.
+async fn record_losses(root: Root, mut losses: watch::Receiver<Option<Loss>>) {
+    loop {
+        lost(&mut losses).await;
+        let Some(loss) = losses.borrow_and_update().clone() else { continue };
+        let event = WorkerEvent::JournalRegressed(JournalRegressed {
+            worker: root.worker.clone(),
+            version: root.version.clone(),
+            noticed_at: loss.at,
+            known_log: loss.known_log,
+            known_position: loss.known_head,
+            found_log: loss.found_log,
+            found_position: loss.found_head,
+        });
+        let Some(commit) = root.fact(&event) else { continue };
+        if let Err(error) = persist(root.journal.as_ref(), &root.world, commit).await {
+            tracing::warn!(%error, "the loss was not recorded");
         }
     }
 }
@@ -198,6 +228,7 @@ pub fn start(parts: &Parts) -> System {
             policy: Arc::clone(policy),
             worker: worker.clone(),
             store: Arc::clone(&parts.links),
+            copies: parts.copies.clone(),
         }),
     );
     let dedup = starter.start(
@@ -262,12 +293,19 @@ pub fn start(parts: &Parts) -> System {
         lock: lock_probe,
         config: Port::new("config", &config, 8, ASK),
     };
-    let root = Root { world: world("root"), journal: Arc::clone(journal), worker: worker.clone() };
+    let root = Root {
+        world: world("root"),
+        journal: Arc::clone(journal),
+        worker: worker.clone(),
+        version: parts.version.clone(),
+    };
     let (escalate, escalation) = watch::channel(None);
     let started = WorkerEvent::Started(Started { worker: worker.clone(), version: parts.version.clone() });
+    let losses = tokio::spawn(record_losses(root.clone(), journal.losses()));
     let watch = tokio::spawn(watch_over(root.clone(), started, notified, escalate));
     let Starter { guardians, drains, .. } = starter;
-    System { probe, drains, root, escalation, _watch: AbortOnDropHandle::new(watch), _guardians: guardians }
+    let watch = [watch, losses].map(AbortOnDropHandle::new);
+    System { probe, drains, root, escalation, _watch: watch, _guardians: guardians }
 }
 
 /// Hands an actor its ports to others. It keeps them over restarts.

@@ -199,6 +199,7 @@ mod tests {
             target: "default".into(),
             why: "HTTP 404".into(),
             attempts: 1,
+            notice: None,
         });
         let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 1 });
         let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };

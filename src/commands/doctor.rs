@@ -9,17 +9,18 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
 use render_signal_actors::egress::{ClientOptions, reach};
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Durability, Journal};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::poller::source::SourceError;
+use render_signal_actors::r2::links::file::LinksFile;
 use serde::Serialize;
 use url::Url;
 
 use crate::cli::DoctorArgs;
 use crate::exit::{Exit, Outcome};
 use crate::output::{Output, Style, spinner};
-use crate::settings::{Settings, Storage, defaults_from_env, describe_variables};
+use crate::settings::{R2Settings, Settings, Storage, defaults_from_env, describe_variables};
 use crate::{commands, journal, wiring};
 
 /// How long one server may take to answer.
@@ -117,6 +118,9 @@ async fn checks() -> Vec<Check> {
     let settings = environment(&mut checks);
     let Ok(storage) = Storage::from_env(commands::environment) else { return checks };
     let past = look_at_journal(&storage, &world, &mut checks).await;
+    if settings.as_ref().is_some_and(|settings| settings.defaults.offload) {
+        checks.push(list_of_copies(&storage.links));
+    }
     if let Ok(defaults) = defaults_from_env(commands::environment) {
         let past: Option<&dyn Journal> = past.as_deref();
         let defaults = Arc::new(defaults);
@@ -125,6 +129,9 @@ async fn checks() -> Vec<Check> {
         documents(&book, &storage, &mut checks);
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
+        for remark in policy.prefs.remarks() {
+            checks.push(Check::warn("preferences", remark, "set the variable, or switch the preference off"));
+        }
         if let Some(settings) = &settings {
             checks.extend(servers(settings, &policy).await);
         }
@@ -183,14 +190,54 @@ async fn look_at_journal(
     };
     match head {
         Ok(head) => {
-            checks.push(Check::ok("journal", format!("{place} holds {head} events")));
-            opened.ok()
+            let journal = opened.ok()?;
+            checks.push(kept(format!("{place} holds {head} events"), journal.durability()));
+            Some(journal)
         }
         Err(why) => {
             let advice = "see \"It does not start\" in docs/RUNBOOK.md";
             checks.push(Check::fail("journal", why, advice, Exit::Journal));
             None
         }
+    }
+}
+
+/// What the journal can keep, in plain words.
+fn kept(found: String, durability: Durability) -> Check {
+    let (said, advice) = match durability {
+        Durability::OnDisk => {
+            return Check::ok("journal", format!("{found}; what it acknowledges is on the disk"));
+        }
+        Durability::UpToTwoSeconds => (
+            "what it acknowledges is on the disk within two seconds",
+            "set appendfsync always, if the last two seconds before a crash matter",
+        ),
+        Durability::UntilRestart => (
+            "it keeps what it acknowledges in memory only: its restart loses all of it",
+            "set appendonly yes and appendfsync always at the server",
+        ),
+        Durability::Unknown => (
+            "the server does not tell whether what it acknowledges is on its disk",
+            "make sure that it has appendonly yes, and maxmemory-policy noeviction",
+        ),
+        Durability::Memory => ("it is in memory only", "keep it in a file or in Redis"),
+    };
+    Check::warn("journal", format!("{found}; {said}"), advice)
+}
+
+/// No copy and no webhook depends on the list, so it cannot fail the whole.
+fn list_of_copies(list: &LinksFile) -> Check {
+    let path = list.path().display();
+    match list.check() {
+        Ok(()) if list.exists() => Check::ok("list of copies", format!("{path} can be read and written")),
+        Ok(()) => {
+            Check::ok("list of copies", format!("{path} does not exist yet; the first copy creates it"))
+        }
+        Err(trouble) => Check::warn(
+            "list of copies",
+            trouble.to_string(),
+            "set WEBHOOK_LINKS_FILE to a place that can be written; a damaged list is put aside and written anew",
+        ),
     }
 }
 
@@ -218,7 +265,7 @@ fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
         let note = if absent.is_empty() {
             String::new()
         } else {
-            format!("; absent, so the environment decides: {}", absent.join(", "))
+            format!("; absent, so the environment or a built-in default decides: {}", absent.join(", "))
         };
         let host = storage.php.as_ref().map_or_else(String::new, |host| format!("at {}, then ", host.host()));
         let folder = storage.config_dir.display();
@@ -243,13 +290,33 @@ async fn servers(settings: &Settings, policy: &Policy) -> Vec<Check> {
     let mut addresses: Vec<(String, String, bool)> = targets
         .map(|target| (format!("target {}", target.id), target.url.clone(), policy.ssl_verify))
         .collect();
-    if let Some(r2) = &settings.r2 {
+    if let Some(R2Settings::Worker(r2)) = &settings.r2 {
         addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), true));
     }
     let reached = addresses.into_iter().map(|(name, url, verify)| server(settings, name, url, verify));
-    let (mailbox, mut checks) = futures::join!(mailbox(settings), futures::future::join_all(reached));
+    let (mailbox, mut checks, bucket) =
+        futures::join!(mailbox(settings), futures::future::join_all(reached), bucket(settings));
     checks.insert(0, mailbox);
+    checks.extend(bucket);
     checks
+}
+
+/// The bucket, if files are copied into it directly: asked for, not changed.
+async fn bucket(settings: &Settings) -> Option<Check> {
+    let Some(R2Settings::Direct(direct)) = &settings.r2 else { return None };
+    let store = wiring::bucket(direct, &wiring::egress(settings), &World::real()).ok()?;
+    let (name, advice) = (
+        &direct.bucket,
+        "check R2_ACCOUNT_ID (or R2_ENDPOINT_URL), R2_BUCKET_NAME, and that the token of R2_ACCESS_KEY_ID may read and write its objects",
+    );
+    Some(match tokio::time::timeout(PATIENCE, store.check()).await {
+        Ok(Ok(())) => Check::ok("R2 bucket", format!("{name}: there, and the token opens it")),
+        Ok(Err(why)) => Check::fail("R2 bucket", format!("{name}: {why}"), advice, Exit::Unreachable),
+        Err(_) => {
+            let why = format!("{name}: no answer within {} s", PATIENCE.as_secs());
+            Check::fail("R2 bucket", why, advice, Exit::Unreachable)
+        }
+    })
 }
 
 async fn mailbox(settings: &Settings) -> Check {

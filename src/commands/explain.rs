@@ -4,13 +4,15 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::explain::{Explanation, explain};
+use render_signal_actors::mail::explain::{Explanation, explain, explain_knowing};
+use render_signal_actors::mail::groups::{self, KnownGroup};
 use render_signal_actors::mail::policy::Policy;
 
 use crate::cli::ExplainArgs;
@@ -23,8 +25,12 @@ use crate::{commands, journal, wiring};
 pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
     let raw = read(&args.file)?;
     let world = World::real();
-    let policy = policy(args, &world).await?;
-    let explanation = explain(&raw, &policy, args.at.unwrap_or_else(|| world.now()));
+    let (policy, past) = policy(args, &world).await?;
+    let now = args.at.unwrap_or_else(|| world.now());
+    let mut explanation = explain(&raw, &policy, now);
+    if let Some(known) = group(&explanation, &policy, now, past.as_deref()).await? {
+        explanation = explain_knowing(&raw, &policy, now, Some(&known));
+    }
     if args.json {
         out.json_pretty(&explanation)?;
     } else {
@@ -48,8 +54,27 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The policy of the given folder, or the one a server would have in force now.
-async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
+/// Who has the subject group of the mail, when that matters and there is a journal to ask.
+async fn group(
+    explanation: &Explanation,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    past: Option<&dyn Journal>,
+) -> Result<Option<KnownGroup>, Failure> {
+    let (Some(group), Some(past), Some(_)) = (&explanation.subject_group, past, policy.prefs.subject_groups)
+    else {
+        return Ok(None);
+    };
+    let stream = groups::group_stream(&groups::scoped(group, policy.zone, now));
+    let failure = |error: &dyn std::fmt::Display| Failure::journal(error.to_string());
+    let events = past.read_stream(&stream, 0).await.map_err(|error| failure(&error))?;
+    let standing = groups::Standing::of(&events).map_err(|error| failure(&error))?;
+    Ok(Some((stream, standing)))
+}
+
+/// The policy of the given folder, or the one a server would have in force now, and the
+/// journal of that server.
+async fn policy(args: &ExplainArgs, world: &World) -> Result<(Policy, Option<Arc<dyn Journal>>), Failure> {
     let defaults = Arc::new(defaults_from_env(commands::environment).map_err(commands::malformed)?);
     let (store, past): (Arc<dyn DocumentStore>, _) = match &args.config {
         Some(folder) if !folder.is_dir() => {
@@ -67,14 +92,13 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<Policy, Failure> {
             (wiring::documents(&storage, &defaults, world, None)?, past)
         }
     };
-    let past: Option<&dyn Journal> = past.as_deref();
-    let book = load(store.as_ref(), &defaults, past, world.now()).await;
+    let book = load(store.as_ref(), &defaults, past.as_deref(), world.now()).await;
     for key in Key::ALL {
         for problem in book.problems(key) {
             complain(&format!("{key}: {problem}"));
         }
     }
-    Ok(book.policy(&defaults, 1))
+    Ok((book.policy(&defaults, 1), past))
 }
 
 fn lines(explanation: &Explanation, out: &Output) -> Vec<String> {
@@ -125,7 +149,10 @@ fn conclusion(explanation: &Explanation) -> String {
             Some(until) => format!("hold until {}: {reason}", until.to_rfc3339()),
             None => format!("hold until the configuration changes: {reason}"),
         },
-        other => format!("{other}: {reason}"),
+        other => match &explanation.detail {
+            Some(detail) => format!("{other}: {reason} ({detail})"),
+            None => format!("{other}: {reason}"),
+        },
     }
 }
 
@@ -185,9 +212,11 @@ mod tests {
             detector: None,
             delivery_time: None,
             urgent: None,
+            extracted: std::collections::BTreeMap::new(),
             links: Vec::new(),
             decision,
             reason,
+            detail: None,
             hold_until: None,
             deliveries: Vec::new(),
             steps: Vec::new(),

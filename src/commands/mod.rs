@@ -6,14 +6,17 @@ mod deliveries;
 mod doctor;
 mod events;
 mod explain;
+mod links;
+mod mails;
 mod retry;
+mod transfer;
 
 use std::sync::Arc;
 
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
@@ -35,6 +38,8 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
         Command::Config(command) => short(async move |out: &mut Output| config::run(command, out).await),
+        Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
+        Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }
@@ -44,6 +49,17 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
         EventsCommand::Tail(args) => events::tail(look(&args.journal).await?, &args, out).await,
         EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, out).await,
         EventsCommand::Verify(args) => events::verify(look(&args.journal).await?, &args, out).await,
+        EventsCommand::Export(args) => {
+            let place = place(&args.journal)?;
+            transfer::export(look(&args.journal).await?, &place, &args, out).await
+        }
+        EventsCommand::Import(args) => {
+            let place = place(&args.journal)?;
+            let journal = journal::open(&place, &World::real()).await?;
+            let outcome = transfer::import(journal.as_ref(), &place, &args, out).await;
+            journal.close().await;
+            outcome
+        }
     }
 }
 
@@ -62,6 +78,25 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
             journal.close().await;
             outcome
         }
+    }
+}
+
+async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
+    match command {
+        MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, out).await,
+        MailsCommand::Release(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = mails::release(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+    }
+}
+
+async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
+    match command {
+        LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, out).await,
+        LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, out).await,
     }
 }
 

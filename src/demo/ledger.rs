@@ -187,6 +187,9 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
         MailEvent::Duplicated(duplicated) => entry.items.push(duplicated.location.item),
         MailEvent::Ignored(ignored) => entry.fate = Fate::Ignored(ignored.reason),
         MailEvent::Held(held) => entry.fate = Fate::Held { reason: held.reason, until: held.until },
+        // The demo waits for neither of them.
+        MailEvent::Skipped(skipped) => entry.fate = Fate::Held { reason: skipped.reason, until: None },
+        MailEvent::Released(_) => entry.fate = Fate::Received,
         MailEvent::Routed(routed) => {
             entry.fate =
                 Fate::Routed(routed.deliveries.into_iter().map(|delivery| (delivery.target, None)).collect());
@@ -258,6 +261,7 @@ pub(crate) mod tests {
             links: Vec::new(),
             deliveries: vec![RoutedDelivery { target: target.into(), rule: None }],
             offload: false,
+            priority: render_signal_actors::mail::policy::Priority::Medium,
             policy: 1,
         })
     }
@@ -301,7 +305,7 @@ pub(crate) mod tests {
     fn ignored_held_duplicate_and_never_seen() {
         let ledger = ledger(&[
             ("a", received("a", "06")),
-            ("a", MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, policy: 1 })),
+            ("a", MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, detail: None, policy: 1 })),
             ("a", MailEvent::Duplicated(Duplicated { location: location("15") })),
             ("b", received("b", "14")),
             ("b", MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 2 })),

@@ -337,6 +337,7 @@ fn settings(
         ("POLLING_TIMEZONE", ZONE.to_string()),
         ("WEBHOOK_URL", format!("{address}/hooks/default")),
         ("WEBHOOK_SECRET", format!("whsec_{}", STANDARD.encode(secret))),
+        ("WEBHOOK_LINKS_FILE", folder.join("data/webhook_links.json").display().to_string()),
         ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8".to_owned()),
         ("R2_FETCH_ENABLED", "true".to_owned()),
         ("R2_FETCH_ENDPOINT", format!("{address}/worker")),

@@ -102,6 +102,12 @@ impl Narrator {
             MailEvent::Ignored(ignored) => {
                 (Style::Warn, lang.say("ignoré", "ignored", words::ignored(lang, ignored.reason)))
             }
+            MailEvent::Skipped(skipped) => {
+                (Style::Warn, lang.say("laissé de côté", "skipped", words::held(lang, skipped.reason)))
+            }
+            MailEvent::Released(released) => {
+                (Style::Dim, lang.say("libéré par", "released by", &released.by))
+            }
             MailEvent::Quarantined(quarantined) => {
                 (Style::Bad, lang.say("mis en quarantaine", "put in quarantine", &quarantined.why))
             }
@@ -127,7 +133,10 @@ impl Narrator {
                 Style::Dim,
                 format!(
                     "{} {} → {}",
-                    lang.pick("fichier copié :", "file copied:"),
+                    match copied.reused_from {
+                        None => lang.pick("fichier copié :", "file copied:"),
+                        Some(_) => lang.pick("fichier déjà copié :", "file copied before:"),
+                    },
                     copied.provider,
                     copied.r2_url
                 ),
@@ -379,7 +388,7 @@ mod tests {
             recorded(
                 mail_stream("a"),
                 3,
-                &MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, policy: 1 }),
+                &MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, detail: None, policy: 1 }),
             ),
         ];
         let lines = story(Lang::En, &events);

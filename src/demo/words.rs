@@ -55,6 +55,14 @@ pub(crate) const fn ignored(lang: Lang, reason: IgnoreReason) -> &'static str {
             lang.pick("il ne contient aucun lien de livraison", "it has no delivery link")
         }
         IgnoreReason::TooLarge => lang.pick("il est trop grand", "it is too large"),
+        IgnoreReason::ExcludedKeyword => {
+            lang.pick("il contient un mot exclu", "it contains an excluded keyword")
+        }
+        IgnoreReason::NoAttachment => lang.pick("il n'a pas de pièce jointe", "it has no attachment"),
+        IgnoreReason::DuplicateGroup => lang.pick(
+            "un autre message du même groupe est déjà parti",
+            "another mail of its group was sent before",
+        ),
     }
 }
 

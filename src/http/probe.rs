@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::Message;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Queue};
+use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Loss, Queue};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
@@ -41,6 +41,8 @@ pub(crate) struct JournalFinding {
     pub(crate) durability: Durability,
     /// When the next delivery is, or was, due.
     pub(crate) next_delivery: Option<DateTime<Utc>>,
+    /// The last loss of commits that this worker has noticed.
+    pub(crate) loss: Option<Loss>,
 }
 
 /// Everything that was answered; an error is why there was no answer.
@@ -85,6 +87,7 @@ impl Probe {
                 head: self.journal.head().await?,
                 durability: self.journal.durability(),
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,
+                loss: self.journal.losses().borrow().clone(),
             })
         };
         match tokio::time::timeout(DEADLINE, look).await {

@@ -18,6 +18,8 @@ use super::probe::{Findings, JournalFinding};
 
 /// A delivery that has been due for longer than this without being sent is remarked on.
 const LATE_SECONDS: i64 = 60;
+/// For so long a loss of commits is remarked on.
+const LOSS_IS_NEWS: chrono::Duration = chrono::Duration::hours(1);
 
 /// How one part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,7 +65,7 @@ impl Readiness {
 pub(crate) fn readiness(findings: &Findings) -> Readiness {
     let mut checks = BTreeMap::new();
     checks.insert("process", process(findings.draining));
-    checks.insert("journal", journal(&findings.journal));
+    checks.insert("journal", journal(&findings.journal, findings.now));
     checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
     checks.insert("lease", of_poller(findings.lock.as_ref(), lease));
     checks.insert("config", answered(&findings.config, config));
@@ -102,7 +104,7 @@ fn process(draining: bool) -> Check {
     }
 }
 
-fn journal(finding: &Result<JournalFinding, String>) -> Check {
+fn journal(finding: &Result<JournalFinding, String>, now: DateTime<Utc>) -> Check {
     answered(finding, |finding| {
         let (state, message) = match finding.durability {
             Durability::OnDisk => (State::Ok, "an acknowledged mail is on the disk"),
@@ -118,7 +120,21 @@ fn journal(finding: &Result<JournalFinding, String>) -> Check {
             }
             Durability::Memory => (State::Warn, "an acknowledged mail is in memory only: a restart loses it"),
         };
-        check(state, message, json!({"position": finding.head, "durability": finding.durability}))
+        let detail = json!({
+            "position": finding.head,
+            "durability": finding.durability,
+            "last_loss": finding.loss.as_ref().map(|loss| {
+                json!({"at": loss.at, "known_position": loss.known_head, "found_position": loss.found_head})
+            }),
+        });
+        let recent = finding.loss.as_ref().filter(|loss| now - loss.at < LOSS_IS_NEWS);
+        let Some(loss) = recent else { return check(state, message, detail) };
+        let ago = (now - loss.at).num_seconds().max(0);
+        let lost = format!(
+            "the server lost acknowledged commits {ago} s ago: it was at position {}, it came back at {}; {message}",
+            loss.known_head, loss.found_head
+        );
+        check(State::Warn, lost, detail)
     })
 }
 
@@ -181,6 +197,7 @@ fn config(status: &ConfigStatus) -> Check {
             let said = document.problems.iter().chain(&document.remarks);
             said.map(move |said| format!("{}: {said}", document.key))
         })
+        .chain(status.remarks.iter().cloned())
         .collect();
     for store in &status.stores {
         if let Some(trouble) = &store.trouble {
@@ -248,6 +265,7 @@ fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
 #[cfg(test)]
 mod tests {
     use render_signal_actors::config::store::StoreHealth;
+    use render_signal_actors::kernel::journal::Loss;
     use render_signal_actors::messages::{DocumentStatus, TargetStatus};
 
     use super::*;
@@ -260,7 +278,12 @@ mod tests {
         Findings {
             now: now(),
             draining: false,
-            journal: Ok(JournalFinding { head: 7, durability: Durability::OnDisk, next_delivery: None }),
+            journal: Ok(JournalFinding {
+                head: 7,
+                durability: Durability::OnDisk,
+                next_delivery: None,
+                loss: None,
+            }),
             poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
             lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
             webhook: Ok(WebhookStatus::default()),
@@ -307,7 +330,17 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 11] = [
+        let cases: [(&str, Harm, &str); 13] = [
+            (
+                "config",
+                |f| {
+                    f.config = Ok(ConfigStatus {
+                        remarks: vec!["nobody is told".into()],
+                        ..ConfigStatus::default()
+                    });
+                },
+                "nobody is told",
+            ),
             (
                 "deliveries",
                 |f| {
@@ -418,6 +451,22 @@ mod tests {
                     }
                 },
                 "does not tell",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.loss = Some(Loss {
+                            number: 1,
+                            at: now() - chrono::Duration::seconds(9),
+                            known_log: "a".into(),
+                            known_head: 12,
+                            found_log: "b".into(),
+                            found_head: 3,
+                        });
+                    }
+                },
+                "lost acknowledged commits 9 s ago: it was at position 12, it came back at 3",
             ),
             (
                 "mailbox",

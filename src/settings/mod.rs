@@ -5,6 +5,7 @@
 
 mod ephemeral;
 mod place;
+mod r2;
 mod reader;
 pub(crate) mod variables;
 
@@ -14,11 +15,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use render_signal_actors::archive::SHORTEST_DAYS;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
+use render_signal_actors::r2::links::book::Bounds;
+use render_signal_actors::r2::links::file::LinksFile;
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
@@ -26,6 +30,7 @@ use url::Url;
 
 pub(crate) use self::ephemeral::ephemeral;
 pub(crate) use self::place::JournalPlace;
+pub(crate) use self::r2::R2Settings;
 use self::reader::Reader;
 pub(crate) use self::reader::SettingError;
 pub(crate) use self::variables::VARIABLES;
@@ -54,8 +59,10 @@ pub(crate) struct Settings {
     pub(crate) lock_file: PathBuf,
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub(crate) signing_keys: Option<SigningKeys>,
-    /// The R2 Worker; `None` = links are delivered as they are.
-    pub(crate) r2: Option<WorkerSettings>,
+    /// How linked files are copied; `None` = links are delivered as they are.
+    pub(crate) r2: Option<R2Settings>,
+    /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
+    pub(crate) r2_retention: Option<Duration>,
     /// Where things are kept.
     pub(crate) storage: Storage,
     /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
@@ -107,8 +114,14 @@ pub(crate) struct Storage {
     pub(crate) php: Option<PhpSettings>,
     /// `MAGIC_LINK_TOKENS_FILE`.
     pub(crate) magic_links_file: PathBuf,
-    /// `JOURNAL_URL`.
+    /// `JOURNAL_URL`, or else `REDIS_URL`, or else a file in `DATA_DIR`.
     pub(crate) journal: JournalPlace,
+    /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
+    pub(crate) journal_retention_days: Option<u32>,
+    /// `JOURNAL_ARCHIVE_DIR`.
+    pub(crate) archive_dir: PathBuf,
+    /// `WEBHOOK_LINKS_FILE`, with its bounds.
+    pub(crate) links: LinksFile,
     /// `ALLOW_EPHEMERAL_JOURNAL`.
     pub(crate) allow_ephemeral_journal: bool,
     /// `RENDER` is set: we run there.
@@ -130,7 +143,7 @@ impl Settings {
         let makecom_api_key = reader.required_secret(&vars::MAKECOM_API_KEY);
         let mut defaults = env_defaults(&mut reader, webhook_url);
         let storage = storage(&mut reader);
-        let r2 = r2_worker(&mut reader, &defaults);
+        let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
         let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
         let settings = Self {
@@ -144,6 +157,7 @@ impl Settings {
             signing_keys: signing_keys(&mut reader),
             r2,
             config_api_token: config_api_token(&mut reader),
+            r2_retention: retention(&mut reader),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),
@@ -174,6 +188,26 @@ impl Storage {
         if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
     }
 
+    /// Why nothing can be archived: what leaves the journal must not be lost with the next
+    /// deploy.
+    pub(crate) fn no_archive(&self) -> Option<String> {
+        ephemeral(&self.archive_dir, self.render).filter(|_| !self.allow_ephemeral_journal).map(|_| {
+            format!(
+                "{} would be wiped by the next deploy, so nothing is moved out of the journal; attach a disk and \
+                 set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
+                self.archive_dir.display()
+            )
+        })
+    }
+
+    /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
+    pub(crate) fn lease_server(&self) -> Option<&SecretString> {
+        self.redis_url.as_ref().or(match &self.journal {
+            JournalPlace::Redis(url) => Some(url),
+            JournalPlace::File(_) => None,
+        })
+    }
+
     /// Why the journal would be lost with the next deploy, unless that is accepted.
     pub(crate) fn refusal(&self) -> Option<String> {
         let folder = self.journal.file()?.parent().unwrap_or(&self.data_dir);
@@ -192,7 +226,7 @@ pub(crate) fn defaults_from_env(
     let mut reader = Reader::new(&lookup);
     let webhook_url = reader.text(&vars::WEBHOOK_URL);
     let mut defaults = env_defaults(&mut reader, webhook_url);
-    defaults.offload = r2_worker(&mut reader, &defaults).is_some();
+    defaults.offload = r2::read(&mut reader, &defaults).is_some();
     if reader.errors.is_empty() { Ok(defaults) } else { Err(reader.errors) }
 }
 
@@ -231,6 +265,8 @@ pub(crate) fn describe_variables() -> String {
 fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
     let egress_allow = reader.parsed_list(&vars::EGRESS_ALLOW_CIDRS);
     check_url(reader, &vars::WEBHOOK_URL, &webhook_url, &egress_allow);
+    let notify_url = reader.text(&vars::NOTIFY_WEBHOOK_URL);
+    check_url(reader, &vars::NOTIFY_WEBHOOK_URL, &notify_url, &egress_allow);
     let (time_start, time_end) = window(reader);
     EnvDefaults {
         zone: zone(reader),
@@ -247,6 +283,10 @@ fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
         background_tasks: background_tasks(reader),
         disable_email_id_dedup: reader.switch(&vars::DISABLE_EMAIL_ID_DEDUP),
         allow_without_links: reader.switch(&vars::ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS),
+        subject_group_dedup: reader.switch(&vars::ENABLE_SUBJECT_GROUP_DEDUP),
+        subject_group_ttl: Some(Duration::from_secs(reader.int(&vars::SUBJECT_GROUP_TTL_SECONDS)))
+            .filter(|ttl| !ttl.is_zero()),
+        notify_url,
         ssl_verify: reader.switch(&vars::WEBHOOK_SSL_VERIFY),
         sending_enabled: reader.switch(&vars::WEBHOOK_SENDING_ENABLED),
         time_start,
@@ -424,47 +464,47 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
     Some(WorkerSettings { endpoint, token: token.into(), bucket, public_base_url })
 }
 
+fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
+    let days: u32 = reader.int(&vars::JOURNAL_RETENTION_DAYS);
+    if (1..SHORTEST_DAYS).contains(&days) {
+        reader.wrong(
+            &vars::JOURNAL_RETENTION_DAYS,
+            format!("{days} is too short: {SHORTEST_DAYS} at least, or 0 to keep everything"),
+        );
+    }
+    (days > 0).then_some(days)
+}
+
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let journal = journal(reader).unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
+    let redis_url = redis_url(reader);
+    let journal = journal(reader)
+        .or_else(|| redis_url.clone().map(JournalPlace::Redis))
+        .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     Storage {
+        redis_url,
         store_order: store_order(reader),
-        redis_url: redis_url(reader),
         redis_documents: (!reader.switch(&vars::CONFIG_STORE_DISABLE_REDIS))
             .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
         php: php_host(reader),
+        journal_retention_days: retention_days(reader),
+        archive_dir: path_or(reader, &vars::JOURNAL_ARCHIVE_DIR, || data_dir.join("archive")),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
         }),
         data_dir,
         config_dir,
         journal,
+        links: links(reader),
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
     }
 }
 
-fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
-    let url = reader.text(&vars::REDIS_URL);
-    if url.is_empty() {
-        return None;
-    }
-    // The address is not repeated: it may hold a password.
-    match JournalPlace::from_url(&url) {
-        Ok(JournalPlace::Redis(url)) => return Some(url),
-        Ok(JournalPlace::File(_)) => {
-            reader
-                .wrong(&vars::REDIS_URL, "is no address of a Redis server; redis://HOST or rediss://HOST is");
-        }
-        Err(problem) => reader.wrong(&vars::REDIS_URL, problem),
-    }
-    None
-}
-
 /// What is not known is the default, as in the reference system.
 fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
-    match reader.text(&vars::CONFIG_STORE_MODE).as_str() {
+    match reader.text(&vars::CONFIG_STORE_MODE).to_ascii_lowercase().as_str() {
         "php_first" => StoreOrder::PhpFirst,
         "redis_first" => StoreOrder::RedisFirst,
         other => {
@@ -474,6 +514,19 @@ fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
             StoreOrder::RedisFirst
         }
     }
+}
+
+fn links(reader: &mut Reader<'_>) -> LinksFile {
+    let bounds = Bounds {
+        max_entries: reader.int(&vars::R2_LINKS_MAX_ENTRIES),
+        max_bytes: reader.int(&vars::JSON_LOG_MAX_BYTES),
+    };
+    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds)
+}
+
+fn retention(reader: &mut Reader<'_>) -> Option<Duration> {
+    let hours: u64 = reader.int(&vars::R2_RETENTION_HOURS);
+    (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600)))
 }
 
 fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
@@ -500,6 +553,20 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
         );
     }
     settings
+}
+
+fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let url = reader.text(&vars::REDIS_URL);
+    if url.is_empty() {
+        return None;
+    }
+    match place::redis(&url) {
+        Ok(url) => Some(url),
+        Err(problem) => {
+            reader.wrong(&vars::REDIS_URL, problem);
+            None
+        }
+    }
 }
 
 /// The token of our own `/config_api.php`.

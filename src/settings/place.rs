@@ -41,12 +41,23 @@ impl JournalPlace {
                 }
                 Ok(Self::File(PathBuf::from(path)))
             }
-            "redis" | "rediss" => match Url::parse(url) {
-                Ok(parsed) if parsed.has_host() => Ok(Self::Redis(url.into())),
-                _ => Err(format!("is no address of a server; {scheme}://HOST:PORT/DATABASE is")),
-            },
+            "redis" | "rediss" => redis(url).map(Self::Redis),
             _ => Err(format!("scheme {scheme:?} is not supported; sqlite:PATH, redis:// and rediss:// are")),
         }
+    }
+}
+
+/// Reads the address of a Redis server.
+///
+/// # Errors
+/// What is wrong. Never more than the scheme is shown: the rest may hold a password.
+pub(crate) fn redis(url: &str) -> Result<SecretString, String> {
+    match Url::parse(url) {
+        Ok(parsed) if matches!(parsed.scheme(), "redis" | "rediss") && parsed.has_host() => Ok(url.into()),
+        Ok(parsed) => {
+            Err(format!("is a {}: address; redis://HOST:PORT/DATABASE is expected", parsed.scheme()))
+        }
+        Err(_) => Err("is no address of a server; redis://HOST:PORT/DATABASE is".to_owned()),
     }
 }
 

@@ -111,6 +111,10 @@ fn each_malformed_value_is_one_error() {
         ("WEBHOOK_TIME_END", "25:00"),
         ("EGRESS_ALLOW_CIDRS", "10.0.0.0/33"),
         ("R2_FETCH_ENDPOINT", "http://worker.example/x"),
+        ("R2_MODE", "both"),
+        ("R2_MAX_FILE_BYTES", "83886080001"),
+        ("R2_TRANSFER_MAX_SECONDS", "1"),
+        ("R2_RETENTION_HOURS", "-1"),
         ("EXTERNAL_CONFIG_BASE_URL", "http://config.example"),
         ("EXTERNAL_CONFIG_BASE_URL", "https://10.0.0.1"),
         ("EXTERNAL_CONFIG_BASE_URL", "config.example"),
@@ -118,6 +122,9 @@ fn each_malformed_value_is_one_error() {
         ("JOURNAL_URL", "sqlite:"),
         ("JOURNAL_URL", "redis:"),
         ("JOURNAL_URL", "rediss://:6379"),
+        ("REDIS_URL", "redis:"),
+        ("REDIS_URL", "http://cache.example:6379"),
+        ("REDIS_URL", "cache.example:6379"),
         ("MAIL_RETENTION_DAYS", "0"),
         ("PORT", "65536"),
         ("BIND", "everywhere"),
@@ -266,7 +273,7 @@ fn signing_and_offload() {
     let on = [("R2_FETCH_ENABLED", "on"), endpoint, ("R2_FETCH_TOKEN", "t"), ("R2_BUCKET_NAME", "b")];
     let settings = good(&on);
     assert!(settings.defaults.offload);
-    assert_eq!(settings.r2.unwrap().bucket, "b");
+    assert!(matches!(settings.r2, Some(R2Settings::Worker(worker)) if worker.bucket == "b"));
     for incomplete in [&on[..1], &on[..2]] {
         let settings = good(incomplete);
         assert!(!settings.defaults.offload && !settings.warnings.is_empty(), "{incomplete:?}");
@@ -274,6 +281,51 @@ fn signing_and_offload() {
     assert!(!good(&on[1..]).defaults.offload);
     let env = env(&on);
     assert!(defaults_from_env(|name| env.get(name).cloned()).unwrap().offload);
+}
+
+#[test]
+fn direct_access_to_r2_needs_all_of_it() {
+    let all = [
+        ("R2_ACCOUNT_ID", "0123abc"),
+        ("R2_ACCESS_KEY_ID", "id"),
+        ("R2_SECRET_ACCESS_KEY", "s3cret"),
+        ("R2_BUCKET_NAME", "b"),
+        ("R2_PUBLIC_BASE_URL", "https://media.example.fr"),
+    ];
+    let settings = good(&all);
+    assert!(settings.defaults.offload && settings.warnings.is_empty());
+    let Some(R2Settings::Direct(direct)) = settings.r2 else { panic!("not direct") };
+    assert_eq!(direct.endpoint.as_str(), "https://0123abc.r2.cloudflarestorage.com/");
+    assert_eq!(direct.retention, Some(Duration::from_secs(86_400)));
+    assert_eq!((direct.max_bytes, direct.limit.as_secs()), (10 * 1024 * 1024 * 1024, 1_800));
+    assert!(direct.max_bytes <= render_signal_actors::r2::direct::MAX_FILE_BYTES);
+
+    // Of the bucket alone the Worker is told, too.
+    assert!(good(&all[3..]).r2.is_none());
+    for missing in 0..all.len() {
+        let rest: Vec<_> =
+            all.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, set)| *set).collect();
+        let errors = read(&rest).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.name).collect::<Vec<_>>(), [all[missing].0]);
+    }
+    let errors = read(&[("R2_SECRET_ACCESS_KEY", "s3cret")]).unwrap_err();
+    assert_eq!(errors.len(), 4);
+    assert!(!describe_errors(&errors).contains("s3cret"));
+    assert_eq!(read(&[("R2_MODE", "direct")]).unwrap_err().len(), 5);
+    let with = |more: &[(&'static str, &'static str)]| [&all[..], more].concat();
+    assert_eq!(read(&with(&[("R2_ENDPOINT_URL", "http://r2.example")])).unwrap_err().len(), 1);
+    let kept = good(&with(&[("R2_RETENTION_HOURS", "0"), ("R2_ENDPOINT_URL", "https://a.eu.r2.example")]));
+    assert!(matches!(kept.r2, Some(R2Settings::Direct(direct)) if direct.retention.is_none()));
+
+    let worker = [
+        ("R2_FETCH_ENABLED", "on"),
+        ("R2_FETCH_ENDPOINT", "https://worker.example"),
+        ("R2_FETCH_TOKEN", "t"),
+    ];
+    let both = good(&with(&worker));
+    assert!(matches!(both.r2, Some(R2Settings::Direct(_))) && both.warnings.len() == 1);
+    let chosen = good(&[&with(&worker)[..], &[("R2_MODE", "worker")]].concat());
+    assert!(matches!(chosen.r2, Some(R2Settings::Worker(_))) && chosen.warnings.is_empty());
 }
 
 #[test]
@@ -307,6 +359,25 @@ fn places() {
     assert!(shared.journal.file().is_none() && shared.refusal().is_none(), "a deploy does not wipe a server");
     assert_eq!(shared.journal.to_string(), "rediss://db.example:6380/2");
     assert!(!format!("{shared:?}").contains("s3cret"));
+    assert!(shared.lease_server().is_some(), "whoever shares a journal shares the lease");
+    let with = |journal: Option<&str>| {
+        let redis = "redis://:s3cret@cache.example/1";
+        Storage::from_env(|name| match name {
+            "REDIS_URL" => Some(redis.to_owned()),
+            "JOURNAL_URL" => journal.map(str::to_owned),
+            _ => None,
+        })
+        .unwrap()
+    };
+    assert_eq!(with(None).journal.to_string(), "redis://cache.example/1");
+    assert!(!format!("{:?}", with(None)).contains("s3cret"));
+    assert_eq!(with(Some("sqlite:x.db")).journal.file(), Some(Path::new("x.db")), "JOURNAL_URL overrides");
+    assert_eq!(with(Some(url)).journal.to_string(), "rediss://db.example:6380/2");
+    for journal in [None, Some("sqlite:x.db"), Some(url)] {
+        let lease = with(journal).lease_server().map(|server| server.expose_secret().to_owned());
+        assert_eq!(lease.as_deref(), Some("redis://:s3cret@cache.example/1"));
+    }
+    assert!(settings.storage.lease_server().is_none());
     let wiped = Storage::from_env(|name| match name {
         "RENDER" => Some("true".to_owned()),
         "DATA_DIR" => Some("/no-such-folder".to_owned()),
@@ -353,6 +424,11 @@ fn secrets_do_not_show() {
         ("R2_FETCH_TOKEN", "s3cret-r2"),
         ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
         ("CONFIG_API_TOKEN", "s3cret-config"),
+        ("R2_ACCOUNT_ID", "a"),
+        ("R2_ACCESS_KEY_ID", "id"),
+        ("R2_SECRET_ACCESS_KEY", "s3cret-r2-key"),
+        ("R2_BUCKET_NAME", "b"),
+        ("R2_PUBLIC_BASE_URL", "https://media.example"),
     ]);
     let shown = format!("{settings:?}");
     assert!(!shown.contains("s3cret") && !shown.contains(key), "{shown}");
@@ -383,5 +459,19 @@ fn the_table_is_complete_and_shown() {
             assert!(blank.is_ok(), "{}: {blank:?}", variable.name);
         }
         assert!(!variable.kind.describe().is_empty() && !variable.example.is_empty());
+    }
+}
+
+#[test]
+fn an_unknown_order_of_stores_is_the_default_and_said() {
+    for (value, order, warns) in [
+        ("redis_first", StoreOrder::RedisFirst, false),
+        (" PHP_first ", StoreOrder::PhpFirst, false),
+        ("", StoreOrder::RedisFirst, false),
+        ("file_first", StoreOrder::RedisFirst, true),
+    ] {
+        let settings = good(&[("CONFIG_STORE_MODE", value)]);
+        assert_eq!(settings.storage.store_order, order, "{value:?}");
+        assert_eq!(!settings.warnings.is_empty(), warns, "{value:?}");
     }
 }

@@ -143,7 +143,9 @@ variables! {
     EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
     POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";
     POLLER_LOCK_TTL_SECONDS: Int(3, 3_600), Default("30"), "30", "how long the polling lease outlives its last renewal";
-    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease; unset = DATA_DIR/poller.lock";
+    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis; unset = DATA_DIR/poller.lock";
+    ENABLE_SUBJECT_GROUP_DEDUP: Switch(ON_E), Default("false"), "true", "of the mails with one lot, or one subject, in a month only the first is sent, unless polling_config says";
+    SUBJECT_GROUP_TTL_SECONDS: Int(0, 10 * 365 * DAY), Default("0"), "86400", "how long a subject group stays taken, within its month; 0 = to the end of the month";
     DISABLE_EMAIL_ID_DEDUP: Switch(ON_E), Default("false"), "false", "admit a mail again that was admitted before, unless runtime_flags says";
 
     // What is sent, and when.
@@ -153,27 +155,42 @@ variables! {
     WEBHOOKS_TIME_START or "WEBHOOK_TIME_START": Time, Default(""), "9h00", "start of the delivery window, unless webhook_config says";
     WEBHOOKS_TIME_END or "WEBHOOK_TIME_END": Time, Default(""), "18h00", "end of the delivery window, unless webhook_config says";
     ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS: Switch(ON_E), Default("false"), "false", "deliver mails without links, too, unless runtime_flags says";
+    NOTIFY_WEBHOOK_URL: Url, Default(""), "https://hooks.example.fr/alerts", "where a delivery that was given up is told, when processing_prefs says notify_on_failure";
     EGRESS_ALLOW_CIDRS: Networks, Default(""), "127.0.0.0/8,10.0.0.0/8", "private or loopback networks that targets may lie in, http:// included";
 
     // Copies of linked files.
     R2_FETCH_ENABLED: Switch(ON_S), Default("false"), "true", "linked files go through the R2 Worker";
     R2_FETCH_ENDPOINT: Url, Default(""), "https://r2-fetch.example.workers.dev", "address of the R2 Worker";
     R2_FETCH_TOKEN: Secret, Default(""), "a long random text", "token of the R2 Worker";
-    R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket, told to the R2 Worker";
-    R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; unset = anywhere reachable by https";
+    R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket of the copies; told to the R2 Worker, or used directly";
+    R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; with the R2 Worker, unset = anywhere reachable by https; directly, where the bucket can be read from";
+    R2_MODE: Choice(&["worker", "direct"]), Default(""), "direct", "who copies linked files; unset = directly if R2_ACCOUNT_ID, R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY is set";
+    R2_ACCOUNT_ID: Text, Default(""), "0123456789abcdef0123456789abcdef", "account of the bucket: files are copied without a Worker";
+    R2_ACCESS_KEY_ID: Text, Default(""), "the id of an R2 API token", "id of an R2 API token that may read and write objects of the bucket";
+    R2_SECRET_ACCESS_KEY: Secret, Default(""), "the secret of that token", "secret of that token";
+    R2_ENDPOINT_URL: Url, Default(""), "https://0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com", "S3 address of R2, for a jurisdiction; unset = https://R2_ACCOUNT_ID.r2.cloudflarestorage.com";
+    R2_MAX_FILE_BYTES: Int(1, 83_886_080_000), Default("10737418240"), "2147483648", "directly: a longer file is not copied, its link is sent as it is";
+    R2_TRANSFER_MAX_SECONDS: Int(30, 14_400), Default("1800"), "600", "directly: a file that takes longer is not copied, its link is sent as it is; the mail waits so long at most";
+    R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2 before it is deleted; a link whose copy stays for two hours more is not copied again; 0 = for ever";
+
+    WEBHOOK_LINKS_FILE: Path, Default("deployment/data/webhook_links.json"), "/var/data/webhook_links.json", "list of the copies, shared with the PHP pages; written from the journal";
+    R2_LINKS_MAX_ENTRIES: Int(0, 1_000_000), Default("1000"), "1000", "entries in that list, the oldest make room; 0 = any number";
+    JSON_LOG_MAX_BYTES: Int(0, 1_073_741_824), Default("5242880"), "5242880", "size of that list in bytes; a longer one is put into an archive beside it; 0 = any size";
 
     // Where things are kept.
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
-    REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS) that keeps the configuration documents, for all workers";
+    REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS), shared by all workers: keeps the configuration documents, the polling lease, and the journal unless JOURNAL_URL names another place";
     CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
     CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php, and of the one that this program serves; without it, ours is not served";
     CONFIG_STORE_MODE: Text, Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
-    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = sqlite:DATA_DIR/render-signal.db";
+    JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
+    JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR; 31 at least, 0 = they stay";
+    JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
     // The process.
@@ -186,7 +203,6 @@ variables! {
 
     // Known, without effect.
     TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, NoEffect, "admin", "user name of the dashboard";
-    ENABLE_SUBJECT_GROUP_DEDUP: Switch(ON_E), NoEffect, "true", "scopes subject groups by month";
     RENDER_API_KEY: Secret, NoEffect, "rnd_…", "deploys through Render";
     RENDER_SERVICE_ID: Text, NoEffect, "srv-…", "deploys through Render";
     RENDER_DEPLOY_CLEAR_CACHE: Text, NoEffect, "do_not_clear", "deploys through Render";
@@ -201,12 +217,9 @@ variables! {
     MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
     MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
     MAGIC_LINK_TTL_SECONDS: Int(0, MANY), NoEffect, "900", "life of a sign-in link";
-    WEBHOOK_LINKS_FILE: Path, NoEffect, "deployment/data/webhook_links.json", "list of copied files";
-    R2_LINKS_MAX_ENTRIES: Int(0, MANY), NoEffect, "1000", "length of the list of copied files";
     PROCESSED_EMAIL_IDS_REDIS_KEY: Text, NoEffect, "r:ss:processed_email_ids:v1", "mails known to the reference system";
     PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";
-    SUBJECT_GROUP_TTL_SECONDS: Int(0, MANY), NoEffect, "0", "subject groups known to the reference system";
     CORS_ALLOWED_ORIGINS: List, NoEffect, "https://example.fr", "origins that may call the test API";
     TEST_API_KEY: Secret, NoEffect, "a long random text", "key of the test API";
 }

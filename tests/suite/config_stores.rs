@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::{Edit, EditError, Editor};
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use crate::support::php::{Php, TOKEN};
 use crate::support::redis::Redis;
 use crate::support::until::ensure;
-use crate::support::{PATIENCE, until};
+use crate::support::{PATIENCE, Program, Site, TestMail, mails, until};
 
 const KEY: Key = Key::WebhookConfig;
 const PREFIX: &str = "r:ss:config:";
@@ -205,6 +206,7 @@ async fn files_only() {
 /// The behaviour that all modes share.
 async fn behaves(bench: Bench) {
     absent_then_written(&bench).await;
+    invalid_is_refused(&bench).await;
     changed_by_others(&bench).await;
     if bench.mode == Mode::FilesOnly {
         without_its_folder(&bench).await;
@@ -247,6 +249,29 @@ async fn absent_then_written(bench: &Bench) {
     );
 }
 
+async fn invalid_is_refused(bench: &Bench) {
+    let mut before = Vec::new();
+    for store in ["redis", "php", "file"] {
+        before.push(bench.held_by(store).await);
+    }
+    let recorded = bench.journal.read_log(0, 1_000).await.unwrap().len();
+    let editor = Editor {
+        store: Arc::new(bench.stores()),
+        env: Arc::default(),
+        journal: Some(Arc::clone(&bench.journal)),
+        world: World::real(),
+    };
+    let wrong = [("webhook_time_start", json!("25h00")), ("retry_count", json!("many"))];
+    let fields = wrong.map(|(name, value)| (name.to_owned(), Some(value)));
+    let refused = editor.apply(&Edit::merge(KEY, fields, "api")).await;
+    assert!(matches!(&refused, Err(EditError::Invalid(problems)) if !problems.is_empty()), "{refused:?}");
+    for (store, before) in ["redis", "php", "file"].into_iter().zip(before) {
+        assert_eq!(bench.held_by(store).await, before, "{store}");
+    }
+    assert_eq!(bench.journal.read_log(0, 1_000).await.unwrap().len(), recorded);
+    assert!(health(&bench.stores()).pending.is_empty());
+}
+
 async fn changed_by_others(bench: &Bench) {
     let stores = bench.stores();
     assert_eq!(read(&stores).await, Some(json!({"a": 4})));
@@ -273,7 +298,7 @@ async fn down_and_back(mut bench: Bench) -> Bench {
     let ours = json!({"a": 11, "b": 10});
     let written = write(&stores, &ours, expected(&stores).await).await.unwrap();
     assert_eq!(written.stored_in, bench.next());
-    assert!(written.degraded.unwrap().contains("could not be read"));
+    assert!(written.degraded.unwrap().contains("could not be"));
     assert_eq!(bench.held_by(bench.next()).await, Some(ours.clone()));
     assert_eq!(read(&stores).await, Some(ours.clone()));
     let found = health(&stores);
@@ -381,4 +406,122 @@ async fn without_its_folder(bench: &Bench) {
     write(&stores, &json!({"a": 31}), believed).await.unwrap();
     assert_eq!(read(&stores).await, Some(json!({"a": 31})));
     assert!(health(&stores).trouble.is_none());
+}
+
+/// A service and commands that share a Redis.
+struct Shop {
+    site: Site,
+    redis: Redis,
+    worker: Program,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let (site, redis) = (Site::start().await, Redis::start().await);
+        let mut worker = site.worker("worker");
+        worker.set("REDIS_URL", &redis.url());
+        let shop = Self { site, redis, worker };
+        shop.put_target("/first").await;
+        shop
+    }
+
+    /// Another program writes the address into Redis.
+    async fn put_target(&self, path: &str) {
+        let document = json!({"webhook_url": self.site.receiver.url(path)});
+        let answer = self.redis.command(&format!("SET {PREFIX}{KEY} '{document}'")).await.unwrap();
+        assert!(answer.starts_with("+OK"), "{answer}");
+    }
+
+    async fn set_target(&self, path: &str) -> String {
+        let field = format!("webhook_url={}", self.site.receiver.url(path));
+        let done = self.worker.run(&["config", "set", KEY.as_str(), &field]).await;
+        assert!(done.status.success(), "{}", done.text);
+        done.text
+    }
+
+    /// A new mail is sent there.
+    async fn sends_to(&self, path: &str) {
+        let mails: Vec<TestMail> = mails::mixed(1);
+        self.site.dovecot.deliver(&mails);
+        let went = until(&format!("a webhook at {path}"), PATIENCE, async || {
+            let deliveries = self.site.receiver.deliveries();
+            let found = deliveries.iter().find(|delivery| delivery.mark() == mails[0].mark);
+            found.map(|delivery| delivery.path.clone()).ok_or("it has not come")
+        })
+        .await;
+        assert_eq!(went, path);
+    }
+
+    /// What `/readyz` says of the configuration.
+    async fn until_said(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.worker.until_answer("/readyz", |answer| wanted(&answer.body)).await;
+    }
+
+    async fn until_redis_has(&self, path: &str) {
+        let url = self.site.receiver.url(path);
+        until(&format!("Redis to hold {url}"), PATIENCE, async || {
+            let answer = self.redis.command(&format!("GET {PREFIX}{KEY}")).await.unwrap_or_default();
+            ensure(answer.contains(&url), || answer)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_during_an_outage_acts_at_once_and_is_not_lost() {
+    const PENDING: &str = "must still be given webhook_config";
+    let mut shop = Shop::open().await;
+    shop.worker.start().await;
+    shop.sends_to("/first").await;
+
+    // A server that hangs is worse than one that is gone.
+    shop.redis.freeze();
+    let said = shop.set_target("/second").await;
+    assert!(said.contains("stored in file") && said.contains("until the authority is back"), "{said}");
+    shop.until_said(|body| body.contains(PENDING)).await;
+    shop.sends_to("/second").await;
+
+    shop.worker.kill();
+    shop.worker.start().await;
+    shop.until_said(|body| body.contains(PENDING)).await;
+    shop.sends_to("/second").await;
+
+    shop.redis.thaw();
+    shop.until_redis_has("/second").await;
+    shop.until_said(|body| !body.contains(PENDING) && !body.contains("does not answer")).await;
+    shop.sends_to("/second").await;
+    let history = shop.worker.run(&["config", "history", KEY.as_str()]).await.text;
+    assert!(history.contains("cli"), "{history}");
+    shop.worker.stop().await;
+    shop.worker.assert_journal_verifies().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_is_shown_and_decided_on_the_command_line() {
+    const CONFLICT: &str = "two changes wait for a decision: webhook_config";
+    let mut shop = Shop::open().await;
+    shop.worker.start().await;
+    shop.sends_to("/first").await;
+    // The service must not reconcile before the other program has written.
+    shop.redis.kill();
+    shop.set_target("/ours").await;
+    shop.sends_to("/ours").await;
+    shop.worker.kill();
+    shop.redis.restart().await;
+    shop.put_target("/theirs").await;
+    shop.worker.start().await;
+    shop.until_said(|body| body.contains(CONFLICT)).await;
+    shop.sends_to("/theirs").await;
+
+    let history = shop.worker.run(&["config", "history", KEY.as_str()]).await.text;
+    assert!(history.contains("webhook_url"), "{history}");
+    let decided = shop.worker.run(&["config", "resolve", KEY.as_str(), "--keep", "pending"]).await;
+    assert!(decided.status.success(), "{}", decided.text);
+    shop.until_redis_has("/ours").await;
+    shop.until_said(|body| !body.contains(CONFLICT)).await;
+    shop.sends_to("/ours").await;
+    let again = shop.worker.run(&["config", "resolve", KEY.as_str(), "--keep", "pending"]).await;
+    assert_eq!(again.status.code(), Some(1), "{}", again.text);
+    shop.worker.stop().await;
+    shop.worker.assert_journal_verifies().await;
 }

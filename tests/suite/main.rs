@@ -2,8 +2,8 @@
 //! wire, all on loopback and started by the tests themselves. One module per capability.
 //!
 //! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `signature`
-//! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`). Nothing is skipped
-//! when one of them is missing.
+//! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`), for `offload` root
+//! or user namespaces (`unshare`). Nothing is skipped when one of them is missing.
 //!
 //! ```text
 //! cargo nextest run --test suite                 all of it
@@ -33,10 +33,14 @@ mod disk;
 mod isolation;
 mod journal_file;
 mod lease;
+mod links;
 mod mailbox;
 mod malformed;
+mod offload;
 mod php_config;
+mod preferences;
 mod receiver_failures;
 mod redis_journal;
 mod signature;
 mod wire;
+mod workers;

@@ -1,73 +1,19 @@
 //! The journal in Redis: the same promises without a file.
 
-use std::process::{Child, Command, Stdio};
-
-use tempfile::TempDir;
-
-use crate::support::until::ensure;
-use crate::support::{PATIENCE, Site, checks, free_port, mails, until};
-
-/// A server that writes every command to its disk before it answers; killed at the end.
-struct Redis {
-    child: Child,
-    port: u16,
-    folder: TempDir,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let port = free_port();
-        let folder = tempfile::Builder::new().prefix("rs-redis-").tempdir().expect("a temporary folder");
-        Self { child: Self::spawn(port, &folder), port, folder }
-    }
-
-    fn spawn(port: u16, folder: &TempDir) -> Child {
-        Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed (Debian package redis-server)")
-    }
-
-    async fn until_up(&self) {
-        until("redis-server", PATIENCE, async || {
-            let up = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok();
-            ensure(up, || "nobody listens".to_owned())
-        })
-        .await;
-    }
-
-    fn kill(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
+use crate::support::{PATIENCE, Redis, Site, checks, mails, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_become_webhooks_over_a_killed_worker_and_a_killed_server() {
-    let mut redis = Redis::start();
-    redis.until_up().await;
+    let mut redis = Redis::start().await;
     let site = Site::start().await;
     let mut worker = site.worker("worker");
-    worker.set("JOURNAL_URL", &redis.url());
+    worker.set("REDIS_URL", &redis.url());
     worker.start().await;
     let mut all = mails::mixed(20);
     site.dovecot.deliver(&all);
     until("the webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
     site.until_all_seen(all.len()).await;
-    assert!(!site.journal().exists(), "there is no file");
+    assert!(!site.journal().exists() && !site.lease_file().exists(), "there is no file");
 
     worker.kill();
     worker.start().await;
@@ -82,8 +28,7 @@ async fn mails_become_webhooks_over_a_killed_worker_and_a_killed_server() {
     let more = mails::mixed(10);
     site.dovecot.deliver(&more);
     all.extend(more);
-    redis.child = Redis::spawn(redis.port, &redis.folder);
-    redis.until_up().await;
+    redis.restart().await;
     until("the webhooks after the server's return", PATIENCE, async || {
         checks::all_accepted(&site.receiver, &all)
     })
@@ -95,6 +40,7 @@ async fn mails_become_webhooks_over_a_killed_worker_and_a_killed_server() {
     worker.assert_journal_verifies().await;
     let doctor = worker.run(&["doctor"]).await;
     assert!(doctor.text.contains(&format!("{} holds", redis.url())), "{}", doctor.text);
+    assert!(doctor.text.contains("what it acknowledges is on the disk"), "{}", doctor.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,4 +52,48 @@ async fn a_server_that_is_not_there_ends_the_start_with_its_exit_code() {
     let status = worker.until_end().await;
     assert_eq!(status.code(), Some(4), "{status}\n{}", worker.log());
     assert!(!worker.log().contains("s3cret"), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_moves_to_redis_and_back_and_nothing_is_sent_twice() {
+    let redis = Redis::start().await;
+    let site = Site::start().await;
+    let mut worker = site.worker("worker");
+    worker.start().await;
+    let mut all = mails::mixed(8);
+    site.dovecot.deliver(&all);
+    until("the webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
+    site.until_all_seen(all.len()).await;
+
+    let mut lying = all.len();
+
+    for (name, journal) in [("to-redis", redis.url()), ("back", "sqlite:data/second.db".to_owned())] {
+        assert!(worker.stop().await.success());
+        let copy = format!("{name}.jsonl");
+        let exported = worker.run(&["events", "export", &copy]).await;
+        assert!(exported.status.success(), "{exported:?}");
+        let again = worker.run(&["events", "export", &copy]).await;
+        assert_eq!(again.status.code(), Some(1), "a copy is never overwritten: {again:?}");
+        worker.set("JOURNAL_URL", &journal);
+        let imported = worker.run(&["events", "import", &copy]).await;
+        assert!(imported.status.success(), "{imported:?}");
+        let counts = |text: &str| text.rsplit(": ").next().map(str::to_owned);
+        assert_eq!(counts(&exported.text), counts(&imported.text));
+        let twice = worker.run(&["events", "import", &copy]).await;
+        assert_eq!(twice.status.code(), Some(1), "{twice:?}");
+        assert!(twice.text.contains("not empty"), "{twice:?}");
+
+        worker.start().await;
+        let more = mails::mixed(4);
+        site.dovecot.deliver(&more);
+        // The same mails under new numbers: only a journal that remembers them keeps quiet.
+        site.dovecot.deliver(&all);
+        lying += more.len() + all.len();
+        all.extend(more);
+        until("the webhooks after the move", PATIENCE, async || checks::all_accepted(&site.receiver, &all))
+            .await;
+        site.until_all_seen(lying).await;
+        checks::assert_each_exactly_once(&site.receiver, &all);
+        worker.assert_journal_verifies().await;
+    }
 }

@@ -43,6 +43,14 @@ pub(crate) fn for_target(target: usize) -> TestMail {
     TestMail { mark, raw: raw.into_bytes() }
 }
 
+/// A mail whose only link is this one.
+pub(crate) fn linking_to(link: &str) -> TestMail {
+    let mark = fresh_mark();
+    let head = head(&mark, &format!("Un fichier [{mark}]"), "Marc <marc@example.fr>");
+    let raw = format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\nLe fichier : {link}\r\n");
+    TestMail { mark, raw: raw.into_bytes() }
+}
+
 /// "Média Solution": encoded subject, plain text and HTML, quoted-printable, Dropbox.
 pub(crate) fn recadrage() -> TestMail {
     let mark = fresh_mark();
@@ -64,6 +72,14 @@ pub(crate) fn recadrage() -> TestMail {
          --=_{mark}--\r\n"
     );
     TestMail { mark, raw: raw.into_bytes() }
+}
+
+/// The same text sent once more, as a mail of its own.
+pub(crate) fn again(mail: &TestMail, n: usize) -> TestMail {
+    let raw = String::from_utf8(mail.raw.clone()).expect("a mail in ASCII");
+    let raw = raw.replacen("Message-ID: <", &format!("Message-ID: <again-{n}-"), 1);
+    assert_ne!(raw.as_bytes(), mail.raw, "the mail has a Message-ID");
+    TestMail { mark: mail.mark.clone(), raw: raw.into_bytes() }
 }
 
 /// FromSmash, plain text in ISO-8859-1.

@@ -6,6 +6,7 @@
 //!  ├─ Dovecot       the mailbox, with its faults (kill, renumber, move)
 //!  ├─ Receiver      where webhooks go, scripted per path
 //!  ├─ Worker        the R2 Worker
+//!  ├─ S3Server      R2 itself, FileHost the services that files come from
 //!  └─ Program       the compiled binary as a child process
 //! Redis ── a server that several workers share, with its faults
 //! Php ── the deployment, run by PHP's own web server
@@ -19,6 +20,8 @@ pub(crate) mod chaos;
 pub(crate) mod checks;
 pub(crate) mod child;
 pub(crate) mod dovecot;
+#[allow(dead_code, reason = "the tests of the actors use the rest")]
+pub(crate) mod file_host;
 pub(crate) mod full_disk;
 pub(crate) mod http;
 pub(crate) mod mails;
@@ -26,6 +29,8 @@ pub(crate) mod php;
 pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod redis;
+#[allow(dead_code, reason = "the tests of the actors use the rest")]
+pub(crate) mod s3;
 pub(crate) mod seed;
 pub(crate) mod site;
 pub(crate) mod standard_webhooks;
@@ -33,11 +38,13 @@ pub(crate) mod until;
 pub(crate) mod worker;
 
 pub(crate) use chaos::ChaosProxy;
+pub(crate) use file_host::{File, FileHost};
 pub(crate) use full_disk::FullDisk;
 pub(crate) use mails::TestMail;
 pub(crate) use program::Program;
 pub(crate) use receiver::Answer;
 pub(crate) use redis::Redis;
+pub(crate) use s3::S3Server;
 pub(crate) use seed::Seed;
 pub(crate) use site::Site;
 pub(crate) use until::{PATIENCE, until};

@@ -132,6 +132,11 @@ impl Program {
         http::get(self.port, path).await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
+    /// The answer of one of its pages, if there is one.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<Response> {
+        http::get(self.port, path).await.ok()
+    }
+
     /// Whether `/readyz` answers 200 now.
     pub(crate) async fn is_ready(&self) -> bool {
         http::get(self.port, "/readyz").await.is_ok_and(|answer| answer.status == 200)

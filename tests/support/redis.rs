@@ -10,28 +10,38 @@ use tokio::net::TcpStream;
 use super::until::{PATIENCE, ensure, until};
 use super::{child, free_port};
 
-/// A server that writes every command to its disk before it answers. Dropping it kills it.
+/// A server. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Redis {
     child: Child,
     port: u16,
     folder: TempDir,
+    aof: bool,
 }
 
 impl Redis {
-    /// Starts one on a free port, with an empty folder.
+    /// Starts one that writes every command to its disk before it answers.
     pub(crate) async fn start() -> Self {
+        Self::start_with(true).await
+    }
+
+    /// Starts one that comes back from a restart with what it had at the last [`Self::save`].
+    pub(crate) async fn start_forgetful() -> Self {
+        Self::start_with(false).await
+    }
+
+    async fn start_with(aof: bool) -> Self {
         let port = free_port();
         let folder = tempfile::Builder::new().prefix("rs-redis-").tempdir().expect("a temporary folder");
-        let redis = Self { child: Self::spawn(port, &folder), port, folder };
+        let redis = Self { child: Self::spawn(port, &folder, aof), port, folder, aof };
         redis.until_up().await;
         redis
     }
 
-    fn spawn(port: u16, folder: &TempDir) -> Child {
+    fn spawn(port: u16, folder: &TempDir, aof: bool) -> Child {
         Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+            .args(["--appendonly", if aof { "yes" } else { "no" }, "--appendfsync", "always", "--dir"])
             .arg(folder.path())
             .stdout(Stdio::null())
             .spawn()
@@ -62,6 +72,12 @@ impl Redis {
         assert!(answer.starts_with("+OK"), "{answer}");
     }
 
+    /// Writes a snapshot of everything to its disk.
+    pub(crate) async fn save(&self) {
+        let answer = self.command("SAVE").await.expect("an answer");
+        assert!(answer.starts_with("+OK"), "{answer}");
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         drop(self.child.kill());
@@ -71,7 +87,7 @@ impl Redis {
     /// Starts it again, with what is on its disk, on the same port.
     pub(crate) async fn restart(&mut self) {
         self.kill();
-        self.child = Self::spawn(self.port, &self.folder);
+        self.child = Self::spawn(self.port, &self.folder, self.aof);
         self.until_up().await;
     }
 

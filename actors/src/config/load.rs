@@ -10,7 +10,8 @@ use super::store::{DocumentStore, Read, StoreError};
 use crate::kernel::journal::Journal;
 
 /// Reads all documents of `store`. One that is refused is replaced by its last good copy
-/// when a journal is given and has one; otherwise the environment decides, and
+/// when a journal is given and has one; otherwise the environment (or a
+/// built-in default) decides, and
 /// [`Book::problems`] says so.
 ///
 /// The initial [`crate::mail::policy::PolicyCell`] is made of the result:

@@ -46,7 +46,7 @@ use self::policy::EnvDefaults;
 use self::store::{Ack, ChangeId, DocumentStore, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
-use crate::kernel::journal::Journal;
+use crate::kernel::journal::{Journal, Loss, lost};
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell};
 use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged};
@@ -65,6 +65,9 @@ const OTHERS_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// Pauses before a change is offered to a failing journal again.
 const RECORD_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Origin of a document that is recorded again because the journal had lost it.
+const RECOVERY: &str = "recovery";
 
 /// Pauses before an actor that did not answer is told again.
 const TELL_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -102,6 +105,10 @@ struct Loaded(Book);
 #[rtype(result = "Judged")]
 struct Seen(Vec<(Key, Result<Read, StoreError>)>);
 
+/// From the watcher: the journal has lost commits, perhaps the documents' history.
+#[derive(Clone, Message)]
+#[rtype(result = "()")]
+struct Lost;
 /// What the watcher has to do about it.
 struct Judged {
     /// Read again soon.
@@ -144,6 +151,7 @@ pub struct ConfigActor {
     record_again: Duration,
     draining: bool,
     watcher: Option<AbortOnDropHandle<()>>,
+    loss_watcher: Option<AbortOnDropHandle<()>>,
     recorder: Option<AbortOnDropHandle<()>>,
     broadcast: Option<AbortOnDropHandle<()>>,
 }
@@ -163,6 +171,7 @@ impl ConfigActor {
             record_again: RECORD_AGAIN.0,
             draining: false,
             watcher: None,
+            loss_watcher: None,
             recorder: None,
             broadcast: None,
         }
@@ -293,6 +302,14 @@ async fn watch_store(deps: ConfigDeps, loaded: Port<Loaded>, seen: Port<Seen>) {
     }
 }
 
+/// Tells the actor of every loss of commits.
+async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<Lost>) {
+    loop {
+        lost(&mut losses).await;
+        until_answered(&told, Lost).await;
+    }
+}
+
 async fn acknowledge(deps: &ConfigDeps, ack: &Ack) {
     if let Err(error) = deps.store.acknowledge(ack).await {
         tracing::debug!(%error, "the other workers do not know yet what this one runs");
@@ -362,6 +379,9 @@ impl Actor for ConfigActor {
         let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
         let task = watch_store(self.deps.clone(), loaded, seen);
         self.watcher = Some(depend_on(ctx, task));
+        let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
+        let task = watch_losses(self.deps.journal.losses(), told);
+        self.loss_watcher = Some(depend_on(ctx, task));
     }
 }
 
@@ -430,12 +450,29 @@ impl Handler<Seen> for ConfigActor {
     }
 }
 
+impl Handler<Lost> for ConfigActor {
+    type Result = ();
+
+    /// What is in force is recorded again, where it is not what the journal still has.
+    fn handle(&mut self, _: Lost, ctx: &mut Self::Context) {
+        self.followed = None;
+        for key in Key::ALL {
+            if self.book.in_force(key).is_some() {
+                self.unrecorded.entry(key).or_insert(RECOVERY);
+            }
+        }
+        self.record(ctx);
+    }
+}
+
 impl Handler<Recorded> for ConfigActor {
     type Result = ();
 
     fn handle(&mut self, Recorded { followed, failed }: Recorded, ctx: &mut Self::Context) {
         self.recording.send_replace(false);
-        self.followed = followed;
+        // A loss that came meanwhile has undone what was followed.
+        let lost = self.unrecorded.values().any(|origin| *origin == RECOVERY);
+        self.followed = followed.filter(|_| !lost);
         let all_well = failed.is_empty();
         for (key, origin) in failed {
             self.unrecorded.entry(key).or_insert(origin);
@@ -458,7 +495,8 @@ impl Handler<GetConfigStatus> for ConfigActor {
 
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
         let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
-        let version = self.deps.policy.load().version;
+        let policy = self.deps.policy.load();
+        let (version, remarks) = (policy.version, policy.prefs.remarks());
         Box::pin(async move {
             let mut documents = book.status();
             let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;
@@ -469,7 +507,7 @@ impl Handler<GetConfigStatus> for ConfigActor {
                 acks.push(own);
             }
             agreement::compare(&mut documents, &book, &acks);
-            ConfigStatus { version, documents, workers: acks.len(), stores: store.health() }
+            ConfigStatus { version, documents, workers: acks.len(), stores: store.health(), remarks }
         })
     }
 }

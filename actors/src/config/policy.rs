@@ -1,5 +1,6 @@
 //! Documents + environment = the [`Policy`] in force. Pure.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use ipnet::IpNet;
 use super::DEFAULT_TARGET;
 use super::documents::Documents;
 use super::documents::prefs::ProcessingPrefs;
-use crate::mail::policy::{Policy, RetryPolicy, Schedule, Target, Window};
+use crate::mail::filters::{Filters, Keywords};
+use crate::mail::groups::GroupRule;
+use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
+use crate::mail::{detect, detectors};
 
 /// What the environment says where the documents say nothing (reference section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +40,12 @@ pub struct EnvDefaults {
     pub disable_email_id_dedup: bool,
     /// `ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS`.
     pub allow_without_links: bool,
+    /// `ENABLE_SUBJECT_GROUP_DEDUP`.
+    pub subject_group_dedup: bool,
+    /// `SUBJECT_GROUP_TTL_SECONDS`; `None` = a group stays taken until its month ends.
+    pub subject_group_ttl: Option<Duration>,
+    /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked in `Debug`.
+    pub notify_url: String,
     /// `WEBHOOK_SSL_VERIFY`.
     pub ssl_verify: bool,
     /// `WEBHOOK_SENDING_ENABLED`.
@@ -68,6 +78,9 @@ impl Default for EnvDefaults {
             background_tasks: true,
             disable_email_id_dedup: false,
             allow_without_links: false,
+            subject_group_dedup: false,
+            subject_group_ttl: None,
+            notify_url: String::new(),
             ssl_verify: true,
             sending_enabled: true,
             time_start: String::new(),
@@ -92,6 +105,8 @@ impl fmt::Debug for EnvDefaults {
             .field("background_tasks", &self.background_tasks)
             .field("disable_email_id_dedup", &self.disable_email_id_dedup)
             .field("allow_without_links", &self.allow_without_links)
+            .field("subject_groups", &(self.subject_group_dedup, self.subject_group_ttl))
+            .field("notify_url", &mask_url(&self.notify_url))
             .field("ssl_verify", &self.ssl_verify)
             .field("sending_enabled", &self.sending_enabled)
             .field("window", &(&self.time_start, &self.time_end))
@@ -132,12 +147,38 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             url: webhook.webhook_url.unwrap_or_else(|| env.webhook_url.clone()),
             ordering: webhook.ordering,
         },
+        detectors: documents
+            .detectors
+            .as_ref()
+            .map_or_else(detectors::defaults, |document| document.detectors.clone()),
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
         retry: retry(prefs),
         webhook_timeout: Duration::from_secs(u64::from(prefs.webhook_timeout_sec)),
         ssl_verify: webhook.ssl_verify.unwrap_or(env.ssl_verify),
         retention: env.retention,
+        prefs: Preferences {
+            filters: filters(prefs),
+            sender_priority: prefs.sender_priority.clone(),
+            subject_groups: polling
+                .enable_subject_group_dedup
+                .unwrap_or(env.subject_group_dedup)
+                .then_some(GroupRule { ttl: env.subject_group_ttl }),
+            notify_on_failure: prefs.notify_on_failure,
+            notify_url: env.notify_url.clone(),
+        },
+    }
+}
+
+fn filters(prefs: &ProcessingPrefs) -> Filters {
+    let of_detector = [
+        (detect::RECADRAGE, &prefs.exclude_keywords_recadrage),
+        (detect::DESABO, &prefs.exclude_keywords_autorepondeur),
+    ];
+    Filters {
+        everywhere: Keywords::new(&prefs.exclude_keywords),
+        by_detector: BTreeMap::from(of_detector.map(|(name, words)| (name.to_owned(), Keywords::new(words)))),
+        require_attachments: prefs.require_attachments,
     }
 }
 

@@ -1,17 +1,14 @@
 //! Routing rules from JSON (reference section 3.6): normalised, validated, compiled.
 
-use regex::RegexBuilder;
 use serde_json::{Map, Value};
 
 use super::documents::webhook::ordering;
 use super::documents::{Problem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
+use crate::mail::pattern::Pattern;
 use crate::mail::policy::Target;
 use crate::mail::rules::{Condition, Field, Rule, Test, normalize_make_webhook_url, target_id};
-
-/// Bytes a compiled expression may take. Searching takes linear time whatever it says.
-const REGEX_SIZE: usize = 1 << 20;
 
 /// Compiles one rule. `index` counts from 1; `taken` holds the ids of the rules before it
 /// and gets this one's, even when the rule is refused, so that mending a rule renames none.
@@ -142,23 +139,9 @@ fn condition(value: &Value) -> Result<Condition, (&'static str, String)> {
     let test = match operator.as_str() {
         "contains" => Test::Contains { value: folded, case_sensitive },
         "equals" => Test::Equals { value: folded, case_sensitive },
-        _ => Test::Regex(regex(&text, case_sensitive).map_err(|message| (".value", message))?),
+        _ => Test::Regex(Pattern::new(&text, case_sensitive).map_err(|bad| (".value", bad.to_string()))?),
     };
     Ok(Condition { field, test })
-}
-
-fn regex(pattern: &str, case_sensitive: bool) -> Result<regex::Regex, String> {
-    RegexBuilder::new(pattern).case_insensitive(!case_sensitive).size_limit(REGEX_SIZE).build().map_err(
-        |error| match error {
-            regex::Error::CompiledTooBig(_) => "Expression régulière trop longue.".to_owned(),
-            other => format!("Expression régulière invalide. {}", last_line(&other.to_string())),
-        },
-    )
-}
-
-/// The line of a multi-line error that says what is wrong.
-fn last_line(text: &str) -> String {
-    text.lines().last().unwrap_or_default().trim_start_matches("error:").trim().to_owned()
 }
 
 #[cfg(test)]
@@ -181,7 +164,7 @@ mod tests {
                 let (operator, value, case_sensitive) = match &condition.test {
                     Test::Contains { value, case_sensitive } => ("contains", value.clone(), *case_sensitive),
                     Test::Equals { value, case_sensitive } => ("equals", value.clone(), *case_sensitive),
-                    Test::Regex(regex) => ("regex", regex.to_string(), false),
+                    Test::Regex(regex) => ("regex", regex.as_str().to_owned(), false),
                 };
                 json!({"field": field, "operator": operator, "value": value, "case_sensitive": case_sensitive})
             })

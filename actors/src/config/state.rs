@@ -15,7 +15,8 @@ pub struct Changed {
     /// SHA-256 of its canonical JSON; empty when the document was removed.
     pub hash: String,
     /// Who changed it: `startup` (it was there), `external` (a program that does not say),
-    /// `recovered` (put back after the store had lost it), `cli`, `api` …
+    /// `recovered` (put back after the store had lost it), `recovery` (the journal had lost
+    /// it), `cli`, `api` …
     pub origin: String,
     /// Top-level fields that differ from the version before.
     pub fields: Vec<String>,

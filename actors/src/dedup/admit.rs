@@ -1,15 +1,20 @@
 //! The pipeline of admission: parse and decide many mails at once, append in order.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use md5::{Digest as _, Md5};
 use tokio::sync::mpsc;
 
 use super::commit::{self, Cx};
+use super::heavy::Thinking;
 use super::{DedupDeps, Job};
-use crate::kernel::event::EventError;
-use crate::kernel::journal::{AppendError, Commit};
+use crate::kernel::event::{EventError, StreamId};
+use crate::kernel::journal::{AppendError, Commit, Journal};
+use crate::mail::groups::{self, KnownGroup, Standing};
 use crate::mail::life::{Location, Received, mail_stream, rehydrate};
 use crate::mail::policy::Policy;
 use crate::mail::{IgnoreReason, Mail, Outcome, Verdict, decide, identity, parse};
@@ -17,6 +22,8 @@ use crate::messages::{Admit, AdmitError, Admitted, Source};
 
 /// Mails parsed at the same time.
 const PARSING: usize = 16;
+/// How long a mail keeps those behind it waiting.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// How often a mail is read that makes the parser panic.
 const READINGS: usize = 2;
 /// Appends under way at the same time; the journal merges them into group commits.
@@ -36,11 +43,19 @@ struct Prepared {
 pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
     let jobs =
         futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
-    // `buffered` keeps the order of arrival: targets that ask for an order get it.
+    let thinking = Thinking::default();
+    // `buffered` keeps the order of arrival: targets that ask for an order get it. Only a
+    // mail that takes very long to read is overtaken: it must not stop all others.
     let prepared = jobs
         .map(|job| {
-            let deps = deps.clone();
-            async move { (prepare(deps, job.admit).await, job.answer) }
+            let mut preparing = prepare(deps.clone(), thinking.clone(), job.admit, None).boxed();
+            async move {
+                let prepared = match tokio::time::timeout(PATIENCE, &mut preparing).await {
+                    Ok(prepared) => std::future::ready(prepared).boxed(),
+                    Err(_) => preparing,
+                };
+                (prepared, job.answer)
+            }
         })
         .buffered(PARSING);
     let mut prepared = std::pin::pin!(prepared.fuse());
@@ -51,9 +66,9 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
             Some(()) = appends.next(), if !appends.is_empty() => {}
             next = prepared.next(), if appends.len() < APPENDING => match next {
                 Some((prepared, answer)) => {
-                    let deps = deps.clone();
+                    let (deps, thinking) = (deps.clone(), thinking.clone());
                     appends.push(async move {
-                        let result = append(&deps, prepared).await;
+                        let result = append(&deps, &thinking, prepared.await).await;
                         // Nobody waits any more: the poller will see the mail again, or know it.
                         drop(answer.send(result));
                     });
@@ -68,16 +83,19 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
 /// not the others theirs; but only when it does so twice: a fault that does not repeat is
 /// not the mail's.
-async fn prepare(deps: DedupDeps, admit: Admit) -> Prepared {
+async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Option<KnownGroup>) -> Prepared {
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     for _ in 0..READINGS {
-        let for_task = (deps.clone(), admit.clone(), std::sync::Arc::clone(&policy));
-        let read = tokio::spawn(async move {
-            let (deps, admit, policy) = for_task;
-            read(&deps, &policy, now, admit)
-        });
-        match read.await {
+        let (for_task, under, copy) = (deps.clone(), std::sync::Arc::clone(&policy), admit.clone());
+        let group = group.clone();
+        let bytes = match &admit.source {
+            Source::Full(raw) => raw.len(),
+            // Nothing is decided about its text.
+            Source::HeaderOnly { .. } => 0,
+        };
+        let read = move || read(&for_task, &under, now, copy, group.as_ref());
+        match thinking.about(&policy, bytes, read).await {
             Ok(prepared) => return prepared,
             Err(error) => tracing::error!(item = admit.location.item, %error, "reading a mail failed"),
         }
@@ -86,27 +104,34 @@ async fn prepare(deps: DedupDeps, admit: Admit) -> Prepared {
     quarantined(admit, "the parser failed on it", cx)
 }
 
-fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit) -> Prepared {
+fn read(
+    deps: &DedupDeps,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    admit: Admit,
+    group: Option<&KnownGroup>,
+) -> Prepared {
     let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
     match &admit.source {
         Source::Full(raw) => match parse::parse(raw) {
             Ok(mail) => {
                 let verdict = decide::decide(&mail, policy, now);
-                decided(admit, mail, verdict, cx)
+                decided(admit, mail, verdict, group, cx)
             }
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
         Source::HeaderOnly { header, size } => match parse::parse_header_only(header, *size) {
             Ok(mail) => {
-                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge };
-                decided(admit, mail, Verdict { detection: None, links: Vec::new(), outcome }, cx)
+                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
+                let verdict = Verdict { detection: None, links: Vec::new(), outcome };
+                decided(admit, mail, verdict, group, cx)
             }
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
     }
 }
 
-fn decided(admit: Admit, mail: Mail, verdict: Verdict, cx: Cx<'_>) -> Prepared {
+fn decided(admit: Admit, mail: Mail, verdict: Verdict, group: Option<&KnownGroup>, cx: Cx<'_>) -> Prepared {
     let key = if cx.policy.disable_email_id_dedup {
         // Every copy is a mail of its own, so its place becomes part of its name.
         format!("{}.{}", mail.email_id, short_hash(&admit.location))
@@ -119,7 +144,8 @@ fn decided(admit: Admit, mail: Mail, verdict: Verdict, cx: Cx<'_>) -> Prepared {
         admit.arrived_at,
         identity::subject_group(&mail.subject),
     );
-    let commit = commit::admission(&key, received, mail, verdict, admit.fence.clone(), cx);
+    let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, group);
+    let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
     Prepared { key, location: admit.location.clone(), commit, admit }
 }
 
@@ -140,18 +166,37 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
     Prepared { key, location: admit.location.clone(), commit, admit }
 }
 
-async fn append(deps: &DedupDeps, prepared: Prepared) -> Result<Admitted, AdmitError> {
-    let commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
-    match deps.journal.append(commit).await {
-        Ok(appended) => {
-            metrics::counter!("render_signal_mails_admitted_total").increment(1);
-            Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there })
+async fn append(
+    deps: &DedupDeps,
+    thinking: &Thinking,
+    mut prepared: Prepared,
+) -> Result<Admitted, AdmitError> {
+    for _ in 0..CONFLICTS {
+        let commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
+        match deps.journal.append(commit).await {
+            Ok(appended) => {
+                metrics::counter!("render_signal_mails_admitted_total").increment(1);
+                return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there });
+            }
+            // Somebody has its subject group: it is read again, which only such mails are.
+            Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
+                let known = known_group(deps.journal.as_ref(), stream).await.map_err(AdmitError::Journal)?;
+                prepared = prepare(deps.clone(), thinking.clone(), prepared.admit, Some(known)).await;
+            }
+            Err(AppendError::Conflict { actual, .. }) => {
+                return note_duplicate(deps, &prepared.key, prepared.location, &prepared.admit, actual).await;
+            }
+            Err(error) => return Err(refused(&error)),
         }
-        Err(AppendError::Conflict { .. }) => {
-            note_duplicate(deps, &prepared.key, prepared.location, &prepared.admit).await
-        }
-        Err(error) => Err(refused(&error)),
     }
+    Err(AdmitError::Journal(format!("the subject group of mail {} keeps changing hands", prepared.key)))
+}
+
+/// Who has a group now, in words of its own when that cannot be read.
+pub(super) async fn known_group(journal: &dyn Journal, stream: StreamId) -> Result<KnownGroup, String> {
+    let events = journal.read_stream(&stream, 0).await.map_err(|error| error.to_string())?;
+    let standing = Standing::of(&events).map_err(|error| error.to_string())?;
+    Ok((stream, standing))
 }
 
 /// The journal knows this mail: note the new place, unless it is known, too.
@@ -160,6 +205,7 @@ async fn note_duplicate(
     key: &str,
     location: Location,
     admit: &Admit,
+    mut actual: u64,
 ) -> Result<Admitted, AdmitError> {
     let known = Admitted { email_id: key.to_owned(), duplicate: true };
     for _ in 0..CONFLICTS {
@@ -169,6 +215,8 @@ async fn note_duplicate(
             .await
             .map_err(|error| AdmitError::Journal(error.to_string()))?;
         let (life, version) = rehydrate(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
+        // What happened to an archived mail is not here any more, but its version is.
+        let version = if events.is_empty() { actual } else { version };
         if life.locations.contains(&location) {
             return Ok(known);
         }
@@ -182,7 +230,7 @@ async fn note_duplicate(
                 metrics::counter!("render_signal_mails_duplicate_total").increment(1);
                 return Ok(known);
             }
-            Err(AppendError::Conflict { .. }) => {}
+            Err(AppendError::Conflict { actual: now, .. }) => actual = now,
             Err(error) => return Err(refused(&error)),
         }
     }

@@ -4,15 +4,16 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::kernel::clock::Ids;
-use crate::kernel::event::{DomainEvent as _, EventError, NewEvent, StreamId};
+use crate::kernel::event::{DomainEvent, EventError, NewEvent, StreamId};
 use crate::kernel::journal::{Body, Commit, Due, Expected, Fence, OutboxAdd, Queue, Settle, StreamWrite};
+use crate::mail::groups::Taking;
 use crate::mail::life::{
-    Duplicated, Held, Ignored, Location, MailEvent, Quarantined, Received, Routed, RoutedDelivery,
+    Duplicated, Held, Ignored, Location, MailEvent, Quarantined, Received, Routed, RoutedDelivery, Skipped,
     mail_stream,
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Mail, Outcome, Verdict};
+use crate::mail::{Detection, Mail, Outcome, Verdict};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
@@ -37,12 +38,15 @@ struct Consequences {
     bodies: Vec<Body>,
 }
 
+/// What was decided, and the subject group that is taken with it.
+pub(super) type Decided = (Verdict, Option<Taking>);
+
 /// A mail seen for the first time. `key` names its stream (its e-mail id, as a rule).
 pub(super) fn admission(
     key: &str,
     received: Received,
     mail: Mail,
-    verdict: Verdict,
+    (verdict, taking): Decided,
     fence: Fence,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
@@ -52,7 +56,8 @@ pub(super) fn admission(
     events.extend(consequences.events);
     Ok(Commit {
         at: cx.now,
-        writes: vec![write(mail_stream(key), Expected::NoStream, &events, cx.ids)?],
+        cause: Some(fence.grant()),
+        writes: writes(key, Expected::NoStream, &events, taking, cx.ids)?,
         add: consequences.add,
         bodies: consequences.bodies,
         fence: Some(fence),
@@ -66,7 +71,7 @@ pub(super) fn redecision(
     key: &str,
     version: u64,
     draft: Draft,
-    verdict: Verdict,
+    (verdict, taking): Decided,
     locations: &[Location],
     settle: Settle,
     cx: Cx<'_>,
@@ -75,7 +80,7 @@ pub(super) fn redecision(
     let consequences = consequences(key, version, draft.mail, verdict, locations, Some(&before), cx);
     Ok(Commit {
         at: cx.now,
-        writes: vec![write(mail_stream(key), Expected::Exact(version), &consequences.events, cx.ids)?],
+        writes: writes(key, Expected::Exact(version), &consequences.events, taking, cx.ids)?,
         add: consequences.add,
         bodies: consequences.bodies,
         settle: vec![settle],
@@ -97,13 +102,27 @@ fn consequences(
         email_id: key.to_owned(),
         mail_version: version + events,
         locations: locations.to_vec(),
+        released: false,
     };
     match verdict.outcome.clone() {
-        Outcome::Ignore { reason } => Consequences {
-            events: vec![MailEvent::Ignored(Ignored { reason, policy: cx.policy.version })],
+        Outcome::Ignore { reason, detail } => Consequences {
+            events: vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })],
             add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
-            bodies: Vec::new(),
+            bodies: if reason.keeps_content() {
+                vec![work::draft_body(&Draft { mail, verdict }, key, keep_until)]
+            } else {
+                Vec::new()
+            },
         },
+        Outcome::Skip { reason, seen } => {
+            let detector = verdict.detection.as_ref().map(|found| found.detector.clone()).unwrap_or_default();
+            let skipped = Skipped { reason, detector, seen, policy: cx.policy.version };
+            Consequences {
+                events: vec![MailEvent::Skipped(skipped)],
+                add: if seen { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
+                bodies: vec![work::draft_body(&Draft { mail, verdict }, key, keep_until)],
+            }
+        }
         Outcome::Hold { reason, until } => {
             let unchanged = before == Some(&verdict.outcome);
             let events = if unchanged {
@@ -120,7 +139,7 @@ fn consequences(
         Outcome::Deliver { deliveries } => {
             let offload = cx.policy.offload && !verdict.links.is_empty();
             let events = vec![MailEvent::Routed(Routed {
-                detection: verdict.detection.clone(),
+                detection: verdict.detection.clone().map(Detection::without_content),
                 links: verdict.links.clone(),
                 deliveries: deliveries
                     .iter()
@@ -130,6 +149,7 @@ fn consequences(
                     })
                     .collect(),
                 offload,
+                priority: cx.policy.prefs.priority_of(&mail.sender),
                 policy: cx.policy.version,
             })];
             let meta = meta(1);
@@ -164,6 +184,7 @@ pub(super) fn duplicate(
     let event = MailEvent::Duplicated(Duplicated { location });
     Ok(Commit {
         at: cx.now,
+        cause: Some(fence.grant()),
         writes: vec![write(mail_stream(key), Expected::Exact(version), &[event], cx.ids)?],
         add,
         fence: Some(fence),
@@ -190,6 +211,7 @@ pub(super) fn quarantine(
     });
     Ok(Commit {
         at: cx.now,
+        cause: Some(fence.grant()),
         writes: vec![write(mail_stream(key), Expected::NoStream, &[event], cx.ids)?],
         bodies: vec![Body {
             key: body_key,
@@ -220,10 +242,25 @@ pub(super) fn received(
     }
 }
 
-fn write(
-    stream: StreamId,
+/// What happened to the mail, and to its subject group.
+fn writes(
+    key: &str,
     expected: Expected,
     events: &[MailEvent],
+    taking: Option<Taking>,
+    ids: &dyn Ids,
+) -> Result<Vec<StreamWrite>, EventError> {
+    let mut writes = vec![write(mail_stream(key), expected, events, ids)?];
+    if let Some(Taking { stream, expected, event }) = taking {
+        writes.push(write(stream, expected, &[event], ids)?);
+    }
+    Ok(writes)
+}
+
+fn write<E: DomainEvent>(
+    stream: StreamId,
+    expected: Expected,
+    events: &[E],
     ids: &dyn Ids,
 ) -> Result<StreamWrite, EventError> {
     let events = events

@@ -8,10 +8,13 @@ use futures::stream::{self, StreamExt as _};
 use tokio::sync::{Notify, watch};
 
 use super::DedupDeps;
+use super::admit::known_group;
 use super::commit::{self, Cx};
+use super::heavy::Thinking;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
+use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
 use crate::mail::work::{Draft, DraftMeta};
 
@@ -34,13 +37,14 @@ pub(super) async fn reconsider(deps: &DedupDeps) {
 
 /// Decides due mails again, for ever; stops when draining.
 pub(super) async fn watch(deps: DedupDeps, look: Arc<Notify>, mut draining: watch::Receiver<bool>) {
+    let thinking = Thinking::default();
     // What was held under the configuration of an earlier run is looked at once.
     reconsider(&deps).await;
     loop {
         if *draining.borrow() {
             return;
         }
-        let found = round(&deps).await;
+        let found = round(&deps, &thinking).await;
         if found == BATCH {
             continue;
         }
@@ -53,7 +57,7 @@ pub(super) async fn watch(deps: DedupDeps, look: Arc<Notify>, mut draining: watc
     }
 }
 
-async fn round(deps: &DedupDeps) -> usize {
+async fn round(deps: &DedupDeps, thinking: &Thinking) -> usize {
     let request = ClaimRequest {
         queue: Queue::Hold,
         now: deps.world.now(),
@@ -72,21 +76,21 @@ async fn round(deps: &DedupDeps) -> usize {
     let found = claimed.len();
     // `buffered` starts them in the order they were held.
     stream::iter(claimed)
-        .map(|row| decide_again(deps, row))
+        .map(|row| decide_again(deps, thinking, row))
         .buffered(AT_ONCE)
         .for_each(|()| std::future::ready(()))
         .await;
     found
 }
 
-async fn decide_again(deps: &DedupDeps, row: Claimed) {
+async fn decide_again(deps: &DedupDeps, thinking: &Thinking, row: Claimed) {
     let key = row.key.clone();
-    if let Err(why) = try_decide(deps, row).await {
+    if let Err(why) = try_decide(deps, thinking, row).await {
         tracing::error!(email_id = key, why, "a held mail could not be decided again, it stays held");
     }
 }
 
-async fn try_decide(deps: &DedupDeps, row: Claimed) -> Result<(), String> {
+async fn try_decide(deps: &DedupDeps, thinking: &Thinking, row: Claimed) -> Result<(), String> {
     let meta: DraftMeta = serde_json::from_value(row.meta.clone()).map_err(|error| error.to_string())?;
     let Some(body) = row.body.clone() else {
         park(deps, &row).await;
@@ -95,10 +99,16 @@ async fn try_decide(deps: &DedupDeps, row: Claimed) -> Result<(), String> {
     let draft: Draft = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
     let mut version = meta.mail_version;
     let mut locations = meta.locations.clone();
+    let mut group = None;
     loop {
-        let commit = redecide(deps, &row, &meta.email_id, version, draft.clone(), &locations)?;
+        let draft = draft.clone();
+        let commit =
+            redecide(deps, thinking, &row, &meta, draft, (version, &locations), group.as_ref()).await?;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) | Err(AppendError::ClaimLost { .. }) => return Ok(()),
+            Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
+                group = Some(known_group(deps.journal.as_ref(), stream).await?);
+            }
             Err(AppendError::Conflict { .. }) => {
                 (version, locations) = reload(deps, &meta.email_id).await?;
             }
@@ -107,20 +117,35 @@ async fn try_decide(deps: &DedupDeps, row: Claimed) -> Result<(), String> {
     }
 }
 
-fn redecide(
+async fn redecide(
     deps: &DedupDeps,
+    thinking: &Thinking,
     row: &Claimed,
-    key: &str,
-    version: u64,
+    meta: &DraftMeta,
     draft: Draft,
-    locations: &[Location],
+    (version, locations): (u64, &[Location]),
+    group: Option<&KnownGroup>,
 ) -> Result<Commit, String> {
-    let policy = deps.policy.load();
+    let key = meta.email_id.clone();
+    let policy = deps.policy.load_full();
     let now = deps.world.now();
-    let verdict = decide::decide(&draft.mail, &policy, now);
+    let bytes = draft.mail.plain.len() + draft.mail.html.len();
+    let (mail, under, name) = (draft.mail.clone(), Arc::clone(&policy), key.clone());
+    let (released, group) = (meta.released, group.cloned());
+    let deciding = thinking.about(&policy, bytes, move || {
+        let (mail, policy, group) = (&mail, under.as_ref(), group.as_ref());
+        if released {
+            let verdict = decide::release(mail, policy, now);
+            groups::claim_released(verdict, &name, &mail.subject, policy, now, group)
+        } else {
+            groups::claim(decide::decide(mail, policy, now), &name, &mail.subject, policy, now, group)
+        }
+    });
+    let decided = deciding.await.map_err(|error| error.to_string())?;
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
     let settle = Settle { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim) };
-    commit::redecision(key, version, draft, verdict, locations, settle, cx).map_err(|error| error.to_string())
+    commit::redecision(&key, version, draft, decided, locations, settle, cx)
+        .map_err(|error| error.to_string())
 }
 
 async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {

@@ -11,7 +11,9 @@
 
 mod admit;
 mod commit;
+mod heavy;
 mod hold;
+pub mod release;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,8 @@
 //! The actor on the journal in memory, in virtual time.
 
+mod hostile;
+mod preferences;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -45,12 +48,14 @@ fn policy() -> Policy {
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
         retention: Duration::from_secs(7 * 86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }
 

@@ -5,8 +5,11 @@
 //! its addresses is not allowed, and the connection goes to just those addresses. No
 //! redirects are followed and no proxy of the environment is used. See [`EgressPolicy`].
 
+#[cfg(test)]
+mod hostile;
 mod policy;
 mod reach;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -18,14 +21,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
 use rustls_pki_types::CertificateDer;
-use url::Url;
+use url::{Host, Url};
 
 pub use policy::EgressPolicy;
 use policy::Reach;
 pub use reach::reach;
+pub use stream::Streamed;
 
 /// Idle connections are closed before the receiver does it: the shortest time-out in
 /// common use is 5 s (Node.js), and a request that meets a closing connection fails.
@@ -56,6 +61,26 @@ impl Resolver for SystemResolver {
     }
 }
 
+/// The last word before a connection is made, when the guard has let its addresses through.
+pub trait Dialer: Send + Sync + 'static {
+    /// Connections to `host` are about to go to these addresses, and to no others.
+    ///
+    /// # Errors
+    /// They are not to be made.
+    fn dial(&self, host: &str, addresses: &[IpAddr]) -> std::io::Result<()>;
+}
+
+/// Lets every connection be made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FreeDialer;
+
+impl Dialer for FreeDialer {
+    fn dial(&self, host: &str, addresses: &[IpAddr]) -> std::io::Result<()> {
+        tracing::trace!(host, ?addresses, "connecting");
+        Ok(())
+    }
+}
+
 /// How a [`GuardedClient`] connects.
 #[derive(Clone)]
 pub struct ClientOptions {
@@ -65,11 +90,18 @@ pub struct ClientOptions {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Finds addresses.
     pub resolver: Arc<dyn Resolver>,
+    /// Is told which of them are connected to.
+    pub dialer: Arc<dyn Dialer>,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { verify_certificates: true, extra_roots: Vec::new(), resolver: Arc::new(SystemResolver) }
+        Self {
+            verify_certificates: true,
+            extra_roots: Vec::new(),
+            resolver: Arc::new(SystemResolver),
+            dialer: Arc::new(FreeDialer),
+        }
     }
 }
 
@@ -118,13 +150,20 @@ pub enum SendError {
 }
 
 /// An HTTP client that only goes where it may. Connections are kept and used again.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GuardedClient {
     policy: EgressPolicy,
+    dialer: Arc<dyn Dialer>,
     /// For `https://`: the public internet, and the allowed networks.
     secure: reqwest::Client,
     /// For `http://`: the allowed networks only.
     plain: reqwest::Client,
+}
+
+impl fmt::Debug for GuardedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedClient").field("policy", &self.policy).finish_non_exhaustive()
+    }
 }
 
 impl GuardedClient {
@@ -135,7 +174,7 @@ impl GuardedClient {
     pub fn new(egress: &EgressPolicy, options: ClientOptions) -> Result<Self, EgressError> {
         let tls = tls::config(&options)?;
         let build = |reach: Reach| {
-            let guard = Guard { policy: egress.clone(), reach, resolver: Arc::clone(&options.resolver) };
+            let guard = Guard { policy: egress.clone(), reach, options: options.clone() };
             reqwest::Client::builder()
                 .tls_backend_preconfigured(tls.clone())
                 .dns_resolver(guard)
@@ -149,7 +188,8 @@ impl GuardedClient {
                 .build()
                 .map_err(|error| EgressError(describe(&error)))
         };
-        Ok(Self { policy: egress.clone(), secure: build(Reach::Public)?, plain: build(Reach::AllowedOnly)? })
+        let (secure, plain) = (build(Reach::Public)?, build(Reach::AllowedOnly)?);
+        Ok(Self { policy: egress.clone(), dialer: options.dialer, secure, plain })
     }
 
     /// Posts `body` to `url` and reads at most `cap` bytes of the answer, all within `timeout`.
@@ -164,7 +204,25 @@ impl GuardedClient {
         timeout: Duration,
         cap: usize,
     ) -> Result<Answer, SendError> {
-        exchange(self.client(url)?.post(url.clone()).headers(headers).body(body), timeout, cap).await
+        self.send(Method::POST, url, headers, body, timeout, cap).await
+    }
+
+    /// Sends `body` to `url` by `method` and reads at most `cap` bytes of the answer, all
+    /// within `timeout`.
+    ///
+    /// # Errors
+    /// As of [`Self::post`].
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        cap: usize,
+    ) -> Result<Answer, SendError> {
+        let request = self.client(url)?.request(method, url.clone()).headers(headers).body(body);
+        exchange(request, timeout, cap).await
     }
 
     /// Gets `url` and reads at most `cap` bytes of the answer, all within `timeout`.
@@ -182,11 +240,49 @@ impl GuardedClient {
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client, SendError> {
-        match self.policy.check_url(url).map_err(SendError::Refused)? {
+        let reach = self.policy.check_url(url).map_err(SendError::Refused)?;
+        // A name is the guard's; an address goes to the connector as it is.
+        if let Some(address) = literal(url) {
+            let dialled = self.dialer.dial(&address.to_string(), &[address]);
+            dialled.map_err(|error| SendError::Connect(error.to_string()))?;
+        }
+        match reach {
             Reach::Public => Ok(&self.secure),
             Reach::AllowedOnly => Ok(&self.plain),
         }
     }
+}
+
+/// The address that the host is written as, if it is no name.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+/// Every address of a name, if all of them are allowed: one bad address is enough, the
+/// connector would try it sooner or later.
+async fn vetted(
+    policy: &EgressPolicy,
+    options: &ClientOptions,
+    name: &str,
+    reach: Reach,
+) -> Result<Vec<IpAddr>, SendError> {
+    let addresses = options.resolver.resolve(name).await;
+    let addresses =
+        addresses.map_err(|error| SendError::Connect(format!("{name} cannot be resolved: {error}")))?;
+    for address in &addresses {
+        policy
+            .check(*address, reach)
+            .map_err(|why| SendError::Refused(format!("{name} resolves to {why}")))?;
+    }
+    if addresses.is_empty() {
+        return Err(SendError::Connect(format!("{name} has no address")));
+    }
+    options.dialer.dial(name, &addresses).map_err(|error| SendError::Connect(error.to_string()))?;
+    Ok(addresses)
 }
 
 async fn exchange(
@@ -198,13 +294,21 @@ async fn exchange(
         let response = request.send().await.map_err(classify)?;
         read(response, cap).await
     };
-    tokio::pin!(exchange);
-    if let Ok(answered) = tokio::time::timeout(timeout, exchange.as_mut()).await {
+    in_time(timeout, exchange).await
+}
+
+/// What `answer` says within `timeout`.
+async fn in_time<T>(
+    timeout: Duration,
+    answer: impl Future<Output = Result<T, SendError>>,
+) -> Result<T, SendError> {
+    tokio::pin!(answer);
+    if let Ok(answered) = tokio::time::timeout(timeout, answer.as_mut()).await {
         return answered;
     }
     // After a stop of the process (SIGSTOP, a suspended machine) the timer fires before
     // the socket is read: what has arrived by now still counts.
-    tokio::time::timeout(GRACE, exchange).await.unwrap_or(Err(SendError::Timeout))
+    tokio::time::timeout(GRACE, answer).await.unwrap_or(Err(SendError::Timeout))
 }
 
 impl GuardedClient {
@@ -252,41 +356,27 @@ async fn read(mut response: reqwest::Response, cap: usize) -> Result<Answer, Sen
 struct Guard {
     policy: EgressPolicy,
     reach: Reach,
-    resolver: Arc<dyn Resolver>,
+    options: ClientOptions,
 }
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.policy.clone();
-        let reach = self.reach;
-        let resolver = Arc::clone(&self.resolver);
+        let (policy, reach, options) = (self.policy.clone(), self.reach, self.options.clone());
         Box::pin(async move {
-            let host = name.as_str();
-            let addresses = resolver.resolve(host).await?;
-            for address in &addresses {
-                // One bad address is enough: the connector would try it sooner or later.
-                policy.check(*address, reach).map_err(|why| Refusal(format!("{host} resolves to {why}")))?;
-            }
-            if addresses.is_empty() {
-                return Err(format!("{host} has no address").into());
-            }
+            let addresses = vetted(&policy, &options, name.as_str(), reach).await?;
             let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)
         })
     }
 }
 
-/// Marks a refusal on its way through the HTTP client's errors.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refusal(String);
-
 fn classify(error: reqwest::Error) -> SendError {
     let error = error.without_url();
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     while let Some(cause) = source {
-        if let Some(refusal) = cause.downcast_ref::<Refusal>() {
-            return SendError::Refused(refusal.0.clone());
+        // What the guard has said, on its way through the HTTP client's errors.
+        if let Some(said) = cause.downcast_ref::<SendError>() {
+            return said.clone();
         }
         source = cause.source();
     }

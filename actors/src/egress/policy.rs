@@ -87,7 +87,8 @@ const fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Some("private"),
         [100, 64..=127, ..] => Some("carrier-grade NAT"),
         [127, ..] => Some("loopback"),
-        [169, 254, 169, 254] => Some("cloud metadata"),
+        // Azure answers there to every machine, although the address looks public.
+        [169, 254, 169, 254] | [168, 63, 129, 16] => Some("cloud metadata"),
         [169, 254, ..] => Some("link-local"),
         [192, 0, 0, _] | [192, 88, 99, _] => Some("reserved"),
         [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => Some("documentation"),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use url::{Host, Url};
+use url::Url;
 
 use super::policy::Reach;
-use super::{ClientOptions, EgressPolicy, SendError, tls};
+use super::{ClientOptions, EgressPolicy, SendError, literal, tls, vetted};
 
 /// Connects to the server of `url` within the rules of `egress`, shakes hands for
 /// `https://`, and hangs up. Nothing is requested. Returns the address that answered.
@@ -52,21 +52,16 @@ async fn addresses(
     url: &Url,
     reach: Reach,
 ) -> Result<Vec<IpAddr>, SendError> {
-    let (name, addresses) = match url.host() {
-        None => return Err(SendError::Refused("the address has no host".to_owned())),
+    match (literal(url), url.host_str()) {
         // Checked with the URL already.
-        Some(Host::Ipv4(address)) => return Ok(vec![address.into()]),
-        Some(Host::Ipv6(address)) => return Ok(vec![address.into()]),
-        Some(Host::Domain(name)) => (name, options.resolver.resolve(name).await),
-    };
-    let addresses =
-        addresses.map_err(|error| SendError::Connect(format!("{name} cannot be resolved: {error}")))?;
-    for address in &addresses {
-        egress
-            .check(*address, reach)
-            .map_err(|why| SendError::Refused(format!("{name} resolves to {why}")))?;
+        (Some(address), _) => {
+            let dialled = options.dialer.dial(&address.to_string(), &[address]);
+            dialled.map_err(|error| SendError::Connect(error.to_string()))?;
+            Ok(vec![address])
+        }
+        (None, Some(name)) => vetted(egress, options, name, reach).await,
+        (None, None) => Err(SendError::Refused("the address has no host".to_owned())),
     }
-    Ok(addresses)
 }
 
 async fn shake_hands(options: &ClientOptions, url: &Url, stream: TcpStream) -> Result<(), SendError> {

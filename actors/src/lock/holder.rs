@@ -15,7 +15,7 @@ use super::store::{Attempt, LeaseStore, Renewal};
 use crate::kernel::aggregate::{Aggregate, rehydrate};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
-use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, StreamWrite};
+use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Loss, StreamWrite, lost};
 use crate::messages::LockStatus;
 
 /// Name of the lease.
@@ -27,7 +27,7 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often a worker looks whether the lease has become free (or every third of the TTL,
 /// when that is sooner): mails wait while nobody holds it.
-const STANDBY: Duration = Duration::from_secs(1);
+const STANDBY: Duration = Duration::from_millis(500);
 
 /// Everything the task needs.
 pub(super) struct Holder {
@@ -40,11 +40,16 @@ pub(super) struct Holder {
     pub(super) fence: watch::Sender<Option<Fence>>,
     /// What the poller has heard.
     pub(super) heard: watch::Receiver<Option<Fence>>,
+    /// What the journal did not accept from the poller.
+    pub(super) refused: watch::Receiver<Option<Fence>>,
     /// What is shown.
     pub(super) status: watch::Sender<LockStatus>,
     /// Ends the task, in an orderly way.
     pub(super) stop: CancellationToken,
 }
+
+/// Tells when the journal has lost commits.
+type Losses = watch::Receiver<Option<Loss>>;
 
 /// An instant on both clocks: the monotonic one stands still while a machine sleeps, the
 /// wall clock may be set. A lease is as old as the older of the two says.
@@ -69,8 +74,10 @@ impl Holder {
     /// Runs until told to stop; the lease is released then.
     pub(super) async fn run(self) {
         while !self.stop.is_cancelled() {
+            // Before the grant: what is lost later may be the grant.
+            let losses = self.journal.losses();
             match self.acquire().await {
-                Ok((fence, granted)) => self.hold(fence, granted).await,
+                Ok((fence, granted)) => self.hold(fence, granted, losses).await,
                 Err(pause) => self.pause(self.world.jitter.spread(pause)).await,
             }
         }
@@ -127,7 +134,7 @@ impl Holder {
     }
 
     /// Holds the lease until it is lost or the task is told to stop.
-    async fn hold(&self, fence: Fence, granted: Moment) {
+    async fn hold(&self, fence: Fence, granted: Moment, losses: Losses) {
         tracing::info!(fence = fence.token, worker = self.worker, "lease granted, this worker polls");
         // render_signal_lease_held: 1 on the worker that polls.
         metrics::gauge!("render_signal_lease_held").set(1.0);
@@ -141,7 +148,7 @@ impl Holder {
             status.holder = Some(self.worker.clone());
         });
         self.fence.send_replace(Some(fence.clone()));
-        let lost = self.keep(&fence, granted).await;
+        let lost = self.keep(&fence, granted, losses).await;
         self.fence.send_replace(None);
         metrics::gauge!("render_signal_lease_held").set(0.0);
         self.status.send_modify(|status| {
@@ -165,13 +172,20 @@ impl Holder {
     }
 
     /// Renews until the lease is lost (why), or the task is told to stop (`None`).
-    async fn keep(&self, fence: &Fence, granted: Moment) -> Option<String> {
+    async fn keep(&self, fence: &Fence, granted: Moment, mut losses: Losses) -> Option<String> {
         let mut confirmed = granted;
+        let mut refused = self.refused.clone();
         loop {
             let left = self.ttl.saturating_sub(confirmed.age(&self.world));
-            self.pause(self.step().min(left)).await;
-            if self.stop.is_cancelled() {
-                return None;
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                // In both cases the lease may still be ours: then it is granted anew.
+                () = lost(&mut losses) => return Some("the journal does not know of it any more".to_owned()),
+                Ok(_) = refused.wait_for(|refused| refused.as_ref() == Some(fence)) => {
+                    return Some("the journal refuses its fence".to_owned());
+                }
+                () = tokio::time::sleep(self.step().min(left)) => {}
             }
             // Asleep for longer than the lease lasts (a stopped process, a busy machine):
             // somebody else may have had it, even when it looks free now.
@@ -241,14 +255,20 @@ impl Holder {
         if events.is_empty() {
             return Ok(());
         }
+        // At most one, and a grant is known by its own id.
+        let (id, cause) = match command {
+            LeaseCommand::Grant { .. } => (fence.grant(), None),
+            LeaseCommand::Release { .. } => (self.world.ids.next(), Some(fence.grant())),
+        };
         let events = events
             .iter()
-            .map(|event| event.to_new(self.world.ids.next()))
+            .map(|event| event.to_new(id))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Failure::Final(error.to_string()))?;
         let expected = if lease.version == 0 { Expected::NoStream } else { Expected::Exact(lease.version) };
         let commit = Commit {
             at: self.world.now(),
+            cause,
             writes: vec![StreamWrite { stream, expected, events }],
             fence: Some(fence.clone()),
             ..Commit::default()

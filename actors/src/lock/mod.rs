@@ -2,11 +2,13 @@
 //! who may no longer.
 //!
 //! * [`state`]: the lease as the journal tells it; pure.
-//! * [`store`]: where the lease lives; [`mod@file`] keeps it as an OS file lock.
+//! * [`store`]: where the lease lives; [`mod@redis`] keeps it on a server, [`mod@file`] as an
+//!   OS file lock.
 //! * `holder`: try, hold and renew, step down, try again.
 
 pub mod file;
 mod holder;
+pub mod redis;
 pub mod state;
 pub mod store;
 
@@ -54,6 +56,7 @@ pub struct LockActor {
     poller: Option<Port<LeaseChanged>>,
     fence: watch::Sender<Option<Fence>>,
     heard: watch::Sender<Option<Fence>>,
+    refused: watch::Sender<Option<Fence>>,
     status: watch::Sender<LockStatus>,
     stop: CancellationToken,
     holder: Option<AbortOnDropHandle<()>>,
@@ -70,6 +73,7 @@ impl LockActor {
             poller: None,
             fence: watch::Sender::new(None),
             heard: watch::Sender::new(None),
+            refused: watch::Sender::new(None),
             status: watch::Sender::new(status),
             stop: CancellationToken::new(),
             holder: None,
@@ -79,7 +83,7 @@ impl LockActor {
 
     fn start_teller(&mut self, ctx: &mut Context<Self>) {
         let Some(poller) = self.poller.clone() else { return };
-        let task = tell(poller, self.fence.subscribe(), self.heard.clone());
+        let task = tell(poller, self.fence.subscribe(), self.heard.clone(), self.refused.clone());
         self.teller = Some(depend_on(ctx, task));
     }
 }
@@ -91,13 +95,17 @@ async fn tell(
     poller: Port<LeaseChanged>,
     mut fence: watch::Receiver<Option<Fence>>,
     heard: watch::Sender<Option<Fence>>,
+    refused: watch::Sender<Option<Fence>>,
 ) {
     const AGAIN: Duration = Duration::from_millis(500);
     loop {
         let now = fence.borrow_and_update().clone();
         let told = poller.ask(LeaseChanged { fence: now.clone() }).await;
         let changed = match told {
-            Ok(()) => {
+            Ok(accepted) => {
+                if !accepted {
+                    refused.send_replace(now.clone());
+                }
                 heard.send_replace(now);
                 fence.changed().await
             }
@@ -130,6 +138,7 @@ impl Actor for LockActor {
             ttl: self.deps.ttl,
             fence: self.fence.clone(),
             heard: self.heard.subscribe(),
+            refused: self.refused.subscribe(),
             status: self.status.clone(),
             stop: self.stop.clone(),
         };

@@ -1,5 +1,5 @@
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::Addr;
 use async_trait::async_trait;
@@ -88,17 +88,24 @@ impl Faults for Refusal {
 }
 
 /// Hears of the lease.
-struct Poller(Arc<Mutex<Vec<Option<u64>>>>);
+#[derive(Clone, Default)]
+struct Poller {
+    heard: Arc<Mutex<Vec<Option<u64>>>>,
+    /// The journal does not accept this fence from it.
+    refuses: Arc<AtomicU64>,
+}
 
 impl Actor for Poller {
     type Context = Context<Self>;
 }
 
 impl Handler<LeaseChanged> for Poller {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, change: LeaseChanged, _ctx: &mut Self::Context) {
-        self.0.lock().unwrap().push(change.fence.map(|fence| fence.token));
+    fn handle(&mut self, change: LeaseChanged, _ctx: &mut Self::Context) -> bool {
+        let fence = change.fence.map(|fence| fence.token);
+        self.heard.lock().unwrap().push(fence);
+        fence.is_none_or(|fence| fence != self.refuses.load(Ordering::SeqCst))
     }
 }
 
@@ -112,6 +119,7 @@ struct Bench {
 struct Worker {
     lock: Addr<LockActor>,
     heard: Arc<Mutex<Vec<Option<u64>>>>,
+    refuses: Arc<AtomicU64>,
 }
 
 impl Bench {
@@ -133,10 +141,10 @@ impl Bench {
             ttl: TTL,
         };
         let lock = LockActor::new(deps).start();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let poller = Poller(Arc::clone(&heard)).start();
+        let Poller { heard, refuses } = Poller::default();
+        let poller = Poller { heard: Arc::clone(&heard), refuses: Arc::clone(&refuses) }.start();
         lock.send(WireLock(Port::new("poller", &poller, 2, Duration::from_secs(5)))).await.unwrap();
-        Worker { lock, heard }
+        Worker { lock, heard, refuses }
     }
 
     /// `kind fence previous` of every event of the lease.
@@ -224,6 +232,23 @@ async fn a_holder_that_slept_past_its_lease_steps_down_and_comes_back_with_a_hig
 }
 
 #[actix::test]
+async fn a_fence_that_the_journal_refuses_is_replaced_although_the_lease_is_ours() {
+    let bench = Bench::new();
+    let one = bench.worker("one").await;
+    sleep(1).await;
+    // Somebody who believed to have the lease raised the fence, and is gone.
+    assert_eq!(bench.journal.raise_fence(POLLER).await.unwrap(), 2);
+    one.refuses.store(1, Ordering::SeqCst);
+    sleep(TTL.as_secs()).await;
+    assert_eq!(one.last_heard(), Some(3));
+    assert_eq!(bench.events().await, ["lease.acquired 1 -", "lease.taken_over 3 one"]);
+    let log = bench.journal.read_log(0, 100).await.unwrap();
+    let fence = Fence { lease: POLLER.to_owned(), token: 3 };
+    assert_eq!(log[1].id, fence.grant(), "a grant is known by its own id");
+    assert_eq!(fence.grant().get_version_num(), 8);
+}
+
+#[actix::test]
 async fn a_silent_store_ends_the_lease_when_the_ttl_ends() {
     let bench = Bench::new();
     let one = bench.worker("one").await;
@@ -270,8 +295,9 @@ async fn after_a_restart_of_the_actor_the_poller_gets_a_new_fence() {
         notices,
         |_| LockActor::new(deps),
     );
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let poller = Poller(Arc::clone(&heard)).start();
+    let poller = Poller::default();
+    let heard = Arc::clone(&poller.heard);
+    let poller = poller.start();
     lock.send(WireLock(Port::new("poller", &poller, 2, Duration::from_secs(5)))).await.unwrap();
     sleep(1).await;
     assert!(lock.send(Fall).await.is_err());

@@ -2,39 +2,74 @@
 
 use chrono::{DateTime, Utc};
 
+use super::detectors::{OutsideWindow, Recognised};
+use super::filters::Content;
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
 use super::windows::{self, Closed};
 use super::{
-    Detection, HoldReason, IgnoreReason, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity, links,
+    Detection, HoldReason, IgnoreReason, Link, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity,
+    links,
 };
 
 /// Decides what is to be done with `mail` under `policy` at `now`.
 ///
-/// In this order: the allow-list, replies, links, the sending switch and the days of
-/// absence, the delivery window, the rules. A mail that is too large was never loaded and
-/// is decided without this.
+/// In this order: the allow-list, replies, keywords, attachments, links, the keywords of the
+/// detector, the sending switch and the days of absence, the delivery window, the rules. A
+/// mail that is too large was never loaded and is decided without this; whether another mail
+/// of its subject group was routed is decided after it ([`super::groups::claim`]).
 #[must_use]
 pub fn decide(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
-    let ignore = |reason, links| Verdict { detection: None, links, outcome: Outcome::Ignore { reason } };
+    let ignore =
+        |reason, links| Verdict { detection: None, links, outcome: Outcome::Ignore { reason, detail: None } };
     if !is_accepted(policy, &mail.sender) {
         return ignore(IgnoreReason::SenderNotAllowed, Vec::new());
     }
     if identity::is_reply(&mail.subject) {
         return ignore(IgnoreReason::Reply, Vec::new());
     }
+    let filters = &policy.prefs.filters;
+    let content = if filters.has_keywords() { Content::of(mail) } else { Content::default() };
+    if let Some(keyword) = filters.excluding(&content, None) {
+        return excluded(keyword, None, Vec::new());
+    }
+    if filters.require_attachments && !mail.has_attachment {
+        return ignore(IgnoreReason::NoAttachment, Vec::new());
+    }
     let combined = mail.combined();
     let links = links::extract(&combined);
     if links.is_empty() && !policy.allow_without_links {
         return ignore(IgnoreReason::NoLinks, links);
     }
-    let detection = detect::detect(mail, &links, policy.zone, now);
-    let outcome = match opening(policy, detection.as_ref(), now) {
+    let recognised = detect::detect(mail, &links, policy, now);
+    let detector = recognised.as_ref().map(|recognised| recognised.detection.detector.as_str());
+    if let Some(keyword) = filters.excluding(&content, detector) {
+        return excluded(keyword, recognised.map(|recognised| recognised.detection), links);
+    }
+    let outcome = match opening(policy, recognised.as_ref(), now) {
+        Opening::Skipped { seen } => Outcome::Skip { reason: HoldReason::OutsideWindow, seen },
         Opening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
         Opening::Now { start, end } => {
             Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, start, end) }
         }
     };
+    Verdict { detection: recognised.map(|recognised| recognised.detection), links, outcome }
+}
+
+/// Decides on a mail that somebody has released: it is routed now, whatever is said about
+/// mails like it. The sending switch and the days of absence still keep its webhooks back.
+#[must_use]
+pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
+    let combined = mail.combined();
+    let links = links::extract(&combined);
+    let detection = detect::detect(mail, &links, policy, now).map(|recognised| recognised.detection);
+    let (start, end) = policy.window.as_ref().map_or((None, None), |window| texts(window, policy, now));
+    let outcome = Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, start, end) };
+    Verdict { detection, links, outcome }
+}
+
+fn excluded(keyword: &str, detection: Option<Detection>, links: Vec<Link>) -> Verdict {
+    let outcome = Outcome::Ignore { reason: IgnoreReason::ExcludedKeyword, detail: Some(keyword.to_owned()) };
     Verdict { detection, links, outcome }
 }
 
@@ -51,31 +86,49 @@ enum Opening {
     Now { start: Option<String>, end: Option<String> },
     /// Later.
     Closed(Closed),
+    /// Not by itself.
+    Skipped { seen: bool },
 }
 
-/// The switch, the absence and the window (reference section 5.12). Outside the window
-/// only a desabo that is not urgent is sent at once.
-fn opening(policy: &Policy, detection: Option<&Detection>, now: DateTime<Utc>) -> Opening {
+/// The switch, the absence and the window (reference section 5.12). The mail's detector
+/// says whether it is sent while the window is closed.
+fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> Opening {
     if let Err(closed) = windows::sending(policy, now) {
         return Opening::Closed(closed);
     }
     let Some(window) = &policy.window else { return Opening::Now { start: None, end: None } };
-    let end = Some(window.end_text.clone()).filter(|end| !end.is_empty());
-    if windows::within(window, policy.zone, now) {
-        let bounded = window.start.is_some() && window.end.is_some();
-        return Opening::Now { start: bounded.then(|| "maintenant".to_owned()), end };
+    if !windows::within(window, policy.zone, now) {
+        match outside_window(recognised) {
+            OutsideWindow::Hold => {
+                let until = windows::next_opening(window, policy.zone, now);
+                return Opening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
+            }
+            OutsideWindow::Skip => {
+                // As the reference does (section 5.12).
+                let seen = recognised.is_some_and(|found| found.detection.detector == detect::RECADRAGE);
+                return Opening::Skipped { seen };
+            }
+            OutsideWindow::Send => {}
+        }
     }
-    if !passes_closed_window(detection) {
-        let until = windows::next_opening(window, policy.zone, now);
-        return Opening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
-    }
-    Opening::Now { start: announced_start(window, policy, now), end }
+    let (start, end) = texts(window, policy, now);
+    Opening::Now { start, end }
 }
 
-/// Whether the mail is of the kind that does not wait for the window.
+/// What the payload says about the window.
+fn texts(window: &Window, policy: &Policy, now: DateTime<Utc>) -> (Option<String>, Option<String>) {
+    let end = Some(window.end_text.clone()).filter(|end| !end.is_empty());
+    if !windows::within(window, policy.zone, now) {
+        return (announced_start(window, policy, now), end);
+    }
+    let bounded = window.start.is_some() && window.end.is_some();
+    (bounded.then(|| "maintenant".to_owned()), end)
+}
+
+/// What becomes of a mail outside of the window: a mail that no detector recognises waits.
 #[must_use]
-pub fn passes_closed_window(detection: Option<&Detection>) -> bool {
-    detection.is_some_and(|found| found.detector == detect::DESABO && !found.urgent)
+pub fn outside_window(recognised: Option<&Recognised>) -> OutsideWindow {
+    recognised.map_or(OutsideWindow::Hold, |recognised| recognised.outside_window)
 }
 
 /// The start as written, while it is still to come today.
@@ -209,7 +262,7 @@ mod tests {
             decide(&mail(subject, body), policy, at(MORNING)).outcome
         };
         let link = "https://fromsmash.com/a";
-        let ignored = |reason| Outcome::Ignore { reason };
+        let ignored = |reason| Outcome::Ignore { reason, detail: None };
         assert_eq!(reason("Re: x", "", &policy), ignored(IgnoreReason::SenderNotAllowed));
         policy.allowed_senders = vec!["A@b.fr".to_owned()];
         assert_eq!(reason("Re: x", "", &policy), ignored(IgnoreReason::Reply));

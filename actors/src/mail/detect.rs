@@ -1,188 +1,63 @@
-//! The two detectors: "Média Solution" recadrage and desabonnement (reference section 5.10).
+//! What kind of mail this is: every detector is asked, the first that recognises the mail
+//! counts (reference section 5.10).
 //!
 //! They look at what a reader sees: entities decoded, markup and quoted history left out.
 //! A time is only taken when it can be one.
 
-use std::borrow::Cow;
-use std::sync::LazyLock;
-
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use regex::Regex;
 
-use super::identity::normalize;
-use super::times::{self, Found};
-use super::{Detection, Link, Mail};
+use super::detectors::{Facts, Miss, Recognised};
+use super::policy::Policy;
+use super::{Link, Mail};
 
-/// Value of `detector` for a recadrage.
+/// What the built-in recadrage detector is called in the payload; a preference of the
+/// reference system is about its mails.
 pub const RECADRAGE: &str = "recadrage";
-/// Value of `detector` for a desabonnement.
+/// What the built-in desabo detector is called in the payload; likewise.
 pub const DESABO: &str = "desabonnement_journee_tarifs";
 
-/// Why a detector does not recognise a mail: the first condition that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Miss {
-    /// Both are needed.
-    #[error("the subject or the text is empty")]
-    Empty,
-    /// Recadrage: no link to one of the file services.
-    #[error("there is no delivery link")]
-    NoLink,
-    /// Recadrage: the subject is another.
-    #[error("the subject does not name \"média solution\", \"missions recadrage\" and a \"lot\"")]
-    Subject,
-    /// Recadrage: no usable time.
-    #[error("no valid delivery time was found in the text")]
-    NoTime,
-    /// Desabo: a required expression is missing.
-    #[error("the text does not contain \"{0}\"")]
-    Missing(&'static str),
-    /// Desabo: neither the word nor the link.
-    #[error("there is neither \"désabonn…\" nor a Dropbox file request")]
-    NoRequest,
-    /// Desabo: an expression that rules it out.
-    #[error("the text contains \"{0}\"")]
-    Forbidden(&'static str),
-}
-
-/// What each detector says. The first that recognises the mail counts.
+/// What one detector says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Findings {
-    /// The recadrage detector.
-    pub recadrage: Result<Detection, Miss>,
-    /// The desabo detector.
-    pub desabo: Result<Detection, Miss>,
+pub struct Finding {
+    /// Id of the detector.
+    pub id: String,
+    /// What it recognises, or why it does not.
+    pub result: Result<Recognised, Miss>,
 }
 
-impl Findings {
-    /// The detection that counts.
-    #[must_use]
-    pub fn detection(self) -> Option<Detection> {
-        self.recadrage.ok().or(self.desabo.ok())
-    }
-}
-
-/// Asks both detectors. `links` are those of the mail.
+/// Asks every detector, in order. `links` are those of the mail.
 #[must_use]
-pub fn findings(mail: &Mail, links: &[Link], zone: Tz, now: DateTime<Utc>) -> Findings {
-    let text = without_history(&mail.text);
-    let subject = normalize(&mail.subject);
-    Findings {
-        recadrage: recadrage(&subject, &text, links, zone, now),
-        desabo: desabo(&subject, &text, links),
-    }
+pub fn findings(mail: &Mail, links: &[Link], policy: &Policy, now: DateTime<Utc>) -> Vec<Finding> {
+    let facts = Facts::new(mail, links);
+    let ask = |detector: &super::detectors::Detector| Finding {
+        id: detector.id.clone(),
+        result: detector.examine(&facts, policy.zone, now),
+    };
+    policy.detectors.iter().map(ask).collect()
 }
 
-/// The detection that counts, if any. The second detector is not asked when the first
-/// recognises the mail.
+/// The detection that counts, if any. No further detector is asked when one recognises
+/// the mail.
 #[must_use]
-pub fn detect(mail: &Mail, links: &[Link], zone: Tz, now: DateTime<Utc>) -> Option<Detection> {
-    let text = without_history(&mail.text);
-    let subject = normalize(&mail.subject);
-    recadrage(&subject, &text, links, zone, now).or_else(|_| desabo(&subject, &text, links)).ok()
-}
-
-/// `subject` is normalised.
-fn recadrage(
-    subject: &str,
-    text: &str,
-    links: &[Link],
-    zone: Tz,
-    now: DateTime<Utc>,
-) -> Result<Detection, Miss> {
-    // The lot as a word, in the plural or directly before its number; not "pilotage".
-    static LOT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\blots?(?:\b|[\d_])").ok());
-    static URGENCE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\burgence\b").ok());
-    let has = |pattern: &Option<Regex>| pattern.as_ref().is_some_and(|pattern| pattern.is_match(subject));
-
-    if subject.is_empty() || text.trim().is_empty() {
-        return Err(Miss::Empty);
-    }
-    if !subject.contains("media solution") || !subject.contains("missions recadrage") || !has(&LOT) {
-        return Err(Miss::Subject);
-    }
-    if links.is_empty() && !names_service(text) {
-        return Err(Miss::NoLink);
-    }
-    let urgent = has(&URGENCE);
-    let found = if urgent { Some(times::in_an_hour(zone, now)) } else { times::find(text) };
-    let delivery_time = found.as_ref().map(Found::to_string).ok_or(Miss::NoTime)?;
-    Ok(Detection { detector: RECADRAGE.to_owned(), delivery_time: Some(delivery_time), urgent })
-}
-
-/// Whether the text names a delivery without the scheme of a link.
-fn names_service(text: &str) -> bool {
-    static SERVICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r"(?:^|[^\w.@-])(?:www\.)?(?:dropbox\.com/scl/fo|(?i:fromsmash\.com/|swisstransfer\.com/d/))",
-        )
-        .ok()
-    });
-    SERVICE.as_ref().is_some_and(|pattern| pattern.is_match(text))
-}
-
-/// `subject` is normalised.
-fn desabo(subject: &str, text: &str, links: &[Link]) -> Result<Detection, Miss> {
-    const FORBIDDEN: [&str; 6] =
-        ["annulation", "facturation", "facture", "moment", "reference client", "total ht"];
-    let body = normalize(text);
-    for required in ["journee", "tarifs habituels"] {
-        if !body.contains(required) {
-            return Err(Miss::Missing(required));
-        }
-    }
-    let has_word = body.contains("desabonn") || subject.contains("desabonn");
-    if !has_word && !links.iter().any(|link| is_file_request(&link.raw_url)) {
-        return Err(Miss::NoRequest);
-    }
-    if let Some(word) = FORBIDDEN.into_iter().find(|word| body.contains(word)) {
-        return Err(Miss::Forbidden(word));
-    }
-    let urgent = ["urgent", "urgence"].iter().any(|word| body.contains(word) || subject.contains(word));
-    Ok(Detection { detector: DESABO.to_owned(), delivery_time: None, urgent })
-}
-
-/// A page where the receiver is asked to upload files.
-fn is_file_request(url: &str) -> bool {
-    const START: &str = "https://www.dropbox.com/request/";
-    url.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START))
-}
-
-/// The text without quoted lines and without the lines that introduce them or name the
-/// date of an earlier mail.
-fn without_history(text: &str) -> Cow<'_, str> {
-    if !text.lines().any(is_history) {
-        return Cow::Borrowed(text);
-    }
-    let mut kept = String::with_capacity(text.len());
-    for line in text.lines().filter(|line| !is_history(line)) {
-        kept.push_str(line);
-        kept.push('\n');
-    }
-    Cow::Owned(kept)
-}
-
-fn is_history(line: &str) -> bool {
-    static INTRODUCTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r"(?i)^(?:(?:date|envoyé(?: le)?|sent|reçu(?: le)?|received)\s*:|le\s.{6,120}a écrit\s*:?\s*$|on\s.{6,120}wrote:?\s*$)",
-        )
-        .ok()
-    });
-    let line = line.trim_start();
-    match line.chars().next() {
-        Some('>') => true,
-        Some(first) if "dDeEsSrRlLoO".contains(first) => {
-            INTRODUCTION.as_ref().is_some_and(|pattern| pattern.is_match(line))
-        }
-        _ => false,
-    }
+pub fn detect(mail: &Mail, links: &[Link], policy: &Policy, now: DateTime<Utc>) -> Option<Recognised> {
+    let facts = Facts::new(mail, links);
+    policy.detectors.iter().find_map(|detector| detector.recognise(&facts, policy.zone, now))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::samples::at;
+    use crate::mail::Detection;
+    use crate::mail::samples::{at, policy};
+
+    struct Findings {
+        recadrage: Result<Detection, Miss>,
+        desabo: Result<Detection, Miss>,
+    }
+
+    fn missed(result: Result<Detection, Miss>) -> (String, String) {
+        result.map_err(|miss| (miss.condition, miss.words)).expect_err("a miss")
+    }
 
     const LINK: &str = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0";
 
@@ -190,7 +65,11 @@ mod tests {
         let raw = format!("From: a@b.fr\nSubject: {subject}\nContent-Type: {kind}\n\n{body}");
         let mail = crate::mail::parse::parse(raw.as_bytes()).expect("a mail");
         let links = crate::mail::links::extract(&mail.combined());
-        findings(&mail, &links, chrono_tz::Europe::Paris, at("2026-01-26T22:30:00Z"))
+        let found = findings(&mail, &links, &policy(), at("2026-01-26T22:30:00Z"));
+        let quick = detect(&mail, &links, &policy(), at("2026-01-26T22:30:00Z"));
+        assert_eq!(found.iter().find_map(|finding| finding.result.clone().ok()), quick);
+        let mut found = found.into_iter().map(|finding| finding.result.map(|found| found.detection));
+        Findings { recadrage: found.next().expect("recadrage"), desabo: found.next().expect("desabo") }
     }
 
     fn time(body: &str) -> Option<String> {
@@ -254,9 +133,10 @@ mod tests {
             &format!("{LINK} 11h51"),
         );
         let expected = Detection {
-            detector: RECADRAGE.to_owned(),
+            detector: "recadrage".to_owned(),
             delivery_time: Some("le 27/01/2026 à 00h30".to_owned()),
             urgent: true,
+            extracted: std::collections::BTreeMap::new(),
         };
         assert_eq!(found.recadrage, Ok(expected));
     }
@@ -264,18 +144,41 @@ mod tests {
     #[test]
     fn a_miss_names_its_condition() {
         let subject = "Média Solution - Missions Recadrage - Lot 42";
-        assert_eq!(ask(subject, "text/plain", "à faire pour 11h51").recadrage, Err(Miss::NoLink));
-        assert_eq!(
-            ask("Pilotage missions recadrage media solution", "text/plain", LINK).recadrage,
-            Err(Miss::Subject)
-        );
-        assert_eq!(ask(subject, "text/plain", LINK).recadrage, Err(Miss::NoTime));
         let text = format!("{LINK} journée, tarifs habituels");
-        assert_eq!(ask("x", "text/plain", LINK).desabo, Err(Miss::Missing("journee")));
-        assert_eq!(ask("x", "text/plain", &text).desabo, Err(Miss::NoRequest));
-        assert_eq!(
-            ask("désabonnement", "text/plain", &format!("{text} facture")).desabo,
-            Err(Miss::Forbidden("facture"))
-        );
+        for (found, condition, words) in [
+            (
+                ask(subject, "text/plain", "à faire pour 11h51").recadrage,
+                "conditions.all[3].any",
+                "there is no delivery link",
+            ),
+            (
+                ask("Pilotage missions recadrage media solution", "text/plain", LINK).recadrage,
+                "conditions.all[2].all[2]",
+                "the subject does not name \"média solution\", \"missions recadrage\" and a \"lot\"",
+            ),
+            (
+                ask(subject, "text/plain", LINK).recadrage,
+                "extract.delivery_time",
+                "no valid delivery time was found in the text",
+            ),
+            (ask("", "text/plain", LINK).recadrage, "conditions.all[0]", "the subject or the text is empty"),
+            (
+                ask("x", "text/plain", LINK).desabo,
+                "conditions.all[0]",
+                "the text does not contain \"journee\"",
+            ),
+            (
+                ask("x", "text/plain", &text).desabo,
+                "conditions.all[2].any",
+                "there is neither \"désabonn…\" nor a Dropbox file request",
+            ),
+            (
+                ask("désabonnement", "text/plain", &format!("{text} total HT")).desabo,
+                "conditions.all[3].none[0]",
+                "the text contains \"total ht\"",
+            ),
+        ] {
+            assert_eq!(missed(found), (condition.to_owned(), words.to_owned()));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! cases in `mail_deviations.json`, each of which names the weakness it avoids and the
 //! right value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -12,11 +12,20 @@ use super::policy::{Policy, Schedule};
 use super::rules::{Facts, Rule};
 use super::samples::{self, at, policy, window};
 use super::windows::{Polling, next_opening, parse_time_hhmm, polling, sending, within};
-use super::{Mail, Outcome, decide, detect, encoding, identity, links, parse, payload, rules};
+use super::{
+    Detection, Link, Mail, Outcome, decide, detect, encoding, groups, identity, links, parse, payload, rules,
+};
+use crate::config::documents::Documents;
+use crate::config::documents::webhook::WebhookConfig;
+use crate::config::policy::{EnvDefaults, build};
 
 const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/mail.json"));
 const DEVIATIONS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/mail_deviations.json"));
+
+const CONFIG_CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/config.json"));
+const COVERAGE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/mail_coverage.json"));
 
 #[test]
 fn recorded_cases() {
@@ -45,6 +54,31 @@ fn recorded_cases() {
     assert!(deviations.is_empty(), "deviations of unknown cases: {:?}", deviations.keys());
 }
 
+/// Every case that was recorded is compared, here or with the configuration, or is named
+/// with the reason why there is nothing to compare.
+#[test]
+fn no_recorded_case_is_left_out() {
+    let coverage: Value = serde_json::from_str(COVERAGE).expect("coverage");
+    let ids = |list: &Value| -> Vec<String> {
+        let entries = list.as_array().expect("a list").iter();
+        entries.map(|entry| text(entry, "id").to_owned()).collect()
+    };
+    let read = |text: &str| -> Value { serde_json::from_str(text).expect("cases") };
+    for entry in coverage["without_equivalent"].as_array().expect("a list") {
+        assert!(!text(entry, "why").is_empty(), "{entry} says why");
+    }
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for id in [ids(&read(CASES)), ids(&read(CONFIG_CASES)), ids(&coverage["without_equivalent"])].concat() {
+        let area = id.rsplit_once('-').expect("area and number").0.to_owned();
+        *found.entry(area).or_default() += 1;
+        assert!(seen.insert(id.clone()), "{id} is there twice");
+    }
+    let recorded: BTreeMap<String, usize> =
+        serde_json::from_value(coverage["recorded"].clone()).expect("counts");
+    assert_eq!(found, recorded);
+}
+
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value[key].as_str().unwrap_or_default()
 }
@@ -69,14 +103,14 @@ fn ours(case: &Value) -> Value {
         "media_solution" => {
             let mail = mail(text(input, "subject"), text(input, "body"));
             let links = links::extract(&mail.combined());
-            let found = detect::findings(&mail, &links, zone(input), at(text(input, "now_utc"))).recadrage;
-            json!({"matches": found.is_ok(), "delivery_time": found.ok().and_then(|found| found.delivery_time)})
+            let found = asked(&mail, &links, zone(input), at(text(input, "now_utc")), "recadrage");
+            json!({"matches": found.is_some(), "delivery_time": found.and_then(|found| found.delivery_time)})
         }
         "desabo" => {
             let mail = mail(text(input, "subject"), text(input, "body"));
             let links = links::extract(&mail.combined());
-            let found = detect::findings(&mail, &links, Tz::UTC, DateTime::UNIX_EPOCH).desabo;
-            json!({"matches": found.is_ok(), "is_urgent": found.is_ok_and(|found| found.urgent)})
+            let found = asked(&mail, &links, Tz::UTC, DateTime::UNIX_EPOCH, "desabo");
+            json!({"matches": found.is_some(), "is_urgent": found.is_some_and(|found| found.urgent)})
         }
         "link_extraction" => json!(links::extract(text(input, "text"))),
         "detect_provider" => json!(links::provider(text(input, "url")).unwrap_or("unknown")),
@@ -99,10 +133,16 @@ fn ours(case: &Value) -> Value {
         "time_window_dst" => open(input, zone(input), at(text(input, "now_utc"))),
         "poll_schedule" => schedule(input),
         "absence" => {
-            let mut policy = policy();
-            policy.zone = text(input, "polling_tz").parse().expect("a zone");
-            absence(&mut policy, &input["config"]);
-            json!(sending(&policy, at(text(input, "now_utc"))).is_ok())
+            let env = EnvDefaults {
+                sending_enabled: input["env_WEBHOOK_SENDING_ENABLED"] != json!("false"),
+                ..EnvDefaults::default()
+            };
+            let webhook = WebhookConfig::parse(&input["config"], &env).expect("a document");
+            let documents = Documents { webhook: Some(webhook), ..Documents::default() };
+            json!(sending(&build(&documents, &env, 1), at(text(input, "now_utc"))).is_ok())
+        }
+        "subject_group_month" => {
+            json!(groups::scoped(text(input, "group_id"), zone(input), at(text(input, "now_utc"))))
         }
         "routing_condition" => {
             let conditions = json!([input["condition"]]);
@@ -116,6 +156,12 @@ fn ours(case: &Value) -> Value {
         "pipeline" => pipeline(case),
         area => panic!("no test for {area}"),
     }
+}
+
+fn asked(mail: &Mail, links: &[Link], zone: Tz, now: DateTime<Utc>, detector: &str) -> Option<Detection> {
+    let findings = detect::findings(mail, links, &Policy { zone, ..policy() }, now);
+    let finding = findings.into_iter().find(|finding| finding.id == detector).expect("a default detector");
+    finding.result.ok().map(|recognised| recognised.detection)
 }
 
 fn mail(subject: &str, body: &str) -> Mail {

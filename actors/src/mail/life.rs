@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::policy::Priority;
 use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
@@ -54,8 +55,31 @@ pub struct Duplicated {
 pub struct Ignored {
     /// Why.
     pub reason: IgnoreReason,
+    /// What exactly: the keyword, the first mail of the group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// Version of the policy it was decided under.
     pub policy: u64,
+}
+
+/// Payload of `mail.skipped`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Why.
+    pub reason: HoldReason,
+    /// The detector that asked for it.
+    pub detector: String,
+    /// Its copies are marked `\Seen`.
+    pub seen: bool,
+    /// Version of the policy it was decided under.
+    pub policy: u64,
+}
+
+/// Payload of `mail.released`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// Who asked, such as `cli`.
+    pub by: String,
 }
 
 /// Payload of `mail.quarantined`.
@@ -106,6 +130,9 @@ pub struct Routed {
     pub deliveries: Vec<RoutedDelivery>,
     /// Whether the links go through the offload first.
     pub offload: bool,
+    /// How urgent the sender's mails are.
+    #[serde(default, skip_serializing_if = "Priority::is_medium")]
+    pub priority: Priority,
     /// Version of the policy it was decided under.
     pub policy: u64,
 }
@@ -124,6 +151,9 @@ pub struct Offloaded {
     /// The file's own name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_filename: Option<String>,
+    /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<String>,
 }
 
 /// Payload of `link.kept`.
@@ -164,7 +194,11 @@ domain_events! {
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {
-            reason: "why", policy: "version of the policy" };
+            reason: "why", detail: "the keyword, or the first mail of the group", policy: "version of the policy" };
+        Skipped(Skipped) = "mail.skipped", schema 1, in "mail", "The mail is not sent unless somebody releases it.", {
+            reason: "why", detector: "which asked for it", seen: "its copies are marked read", policy: "version of the policy" };
+        Released(Released) = "mail.released", schema 1, in "mail", "Somebody wants the mail sent, whatever was decided.", {
+            by: "who asked" };
         Quarantined(Quarantined) = "mail.quarantined", schema 1, in "mail", "A mail could not be read at all; its source is kept.", {
             email_id: "md5 of the source", location: "mailbox, validity, item", why: "why", size: "bytes",
             body_key: "key of the kept source" };
@@ -172,10 +206,11 @@ domain_events! {
             reason: "why", until: "when it is decided again at the latest", policy: "version of the policy" };
         Routed(Routed) = "mail.routed", schema 1, in "mail", "It was decided which webhooks are sent.", {
             detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
-            offload: "links are copied first", policy: "version of the policy" };
-        LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file was copied into R2.", {
+            offload: "links are copied first", priority: "of the sender", policy: "version of the policy" };
+        LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
-            provider: "file service", original_filename: "the file's own name" };
+            provider: "file service", original_filename: "the file's own name",
+            reused_from: "email_id of the mail that it was copied for, when not for this one" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
@@ -212,6 +247,11 @@ pub enum Stage {
     Held,
     /// Nothing is sent.
     Ignored(IgnoreReason),
+    /// Nothing is sent unless it is released.
+    Skipped {
+        /// Its copies are marked `\Seen`.
+        seen: bool,
+    },
     /// Could not be read.
     Quarantined,
     /// Deliveries are due or done.
@@ -232,7 +272,9 @@ impl MailLife {
             }
             MailEvent::Duplicated(duplicated) => self.add_location(&duplicated.location),
             MailEvent::Ignored(ignored) => self.stage = Stage::Ignored(ignored.reason),
-            MailEvent::Held(_) => self.stage = Stage::Held,
+            MailEvent::Skipped(skipped) => self.stage = Stage::Skipped { seen: skipped.seen },
+            // It waits for the worker that carries the release out.
+            MailEvent::Held(_) | MailEvent::Released(_) => self.stage = Stage::Held,
             MailEvent::Routed(routed) => {
                 self.stage = Stage::Routed;
                 self.deliveries = routed.deliveries.iter().map(|d| (d.target.clone(), None)).collect();
@@ -268,6 +310,7 @@ impl MailLife {
         match self.stage {
             Stage::Routed => self.all_delivered(),
             Stage::Ignored(reason) => reason.marks_read(),
+            Stage::Skipped { seen } => seen,
             Stage::Unknown | Stage::Received | Stage::Held | Stage::Quarantined => false,
         }
     }

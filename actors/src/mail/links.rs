@@ -96,6 +96,22 @@ pub fn extract(text: &str) -> Vec<Link> {
     links
 }
 
+/// The host of every http(s) link of a text, lower-cased. No redirection is undone, and a
+/// link with a user name has no host.
+pub(super) fn hosts(text: &str) -> Vec<String> {
+    schemes(text)
+        .filter_map(|scheme| {
+            let rest = text.get(scheme.end..)?;
+            // One byte more than is looked at, so that a longer authority is seen to be one.
+            let near = rest.get(..rest.floor_char_boundary(MAX_AUTHORITY + 1))?;
+            let end = near.find(|letter| ends_link(letter) || matches!(letter, '\\' | '\''));
+            let found = host(trim_punctuation(near.get(..end.unwrap_or(near.len()))?))?;
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte) || byte >= 0x80;
+            (!found.is_empty() && found.bytes().all(plain)).then(|| found.to_lowercase())
+        })
+        .collect()
+}
+
 /// Where `http://` or `https://` stands in a text, in any case of letters.
 fn schemes(text: &str) -> impl Iterator<Item = Range<usize>> {
     text.match_indices("://").filter_map(|(colon, slashes)| {
@@ -245,6 +261,18 @@ mod tests {
         ] {
             assert_eq!(found(text), Vec::<String>::new(), "{text}");
         }
+    }
+
+    #[test]
+    fn hosts_are_named_exactly() {
+        for (text, expected) in [
+            ("https://Portal.example/x?y and http://a.fr:80, https://b.fr.", "portal.example a.fr b.fr"),
+            ("<a href='https://c.fr'>https://user@evil.example</a>", "c.fr"),
+            ("https://d.fr\\@evil.example ftp://e.fr https://", "d.fr"),
+        ] {
+            assert_eq!(hosts(text).join(" "), expected, "{text}");
+        }
+        assert!(hosts(&format!("https://{}", "a".repeat(500))).is_empty());
     }
 
     #[test]

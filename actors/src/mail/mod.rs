@@ -8,17 +8,21 @@
 
 pub mod decide;
 pub mod detect;
+pub mod detectors;
 mod digits;
 mod encoding;
 pub mod explain;
+pub mod filters;
 #[cfg(test)]
 mod golden;
+pub mod groups;
 mod html;
 pub mod identity;
 pub mod life;
 pub mod links;
 mod mime;
 pub mod parse;
+pub mod pattern;
 pub mod payload;
 pub mod policy;
 #[cfg(test)]
@@ -30,6 +34,8 @@ mod times;
 pub mod windows;
 pub mod work;
 mod wrappers;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -93,12 +99,25 @@ pub struct Link {
 /// What a detector found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detection {
-    /// `recadrage` or `desabonnement_journee_tarifs`.
+    /// What the detector is called in the payload: `recadrage`, for example.
     pub detector: String,
-    /// `recadrage` only: `11h51`, or `le 03/02/2026 à 09h00`.
+    /// `11h51`, or `le 03/02/2026 à 09h00`.
     pub delivery_time: Option<String>,
     /// The mail says that it is urgent.
     pub urgent: bool,
+    /// Named texts, when the detector takes some out. They are content of the mail, so they
+    /// are left out of events.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extracted: BTreeMap<String, String>,
+}
+
+impl Detection {
+    /// As it may be recorded in an event: without texts of the mail.
+    #[must_use]
+    pub fn without_content(mut self) -> Self {
+        self.extracted.clear();
+        self
+    }
 }
 
 /// What is to be done with a mail.
@@ -128,10 +147,20 @@ pub enum Outcome {
         /// When it is decided again at the latest; `None` = when the configuration changes.
         until: Option<DateTime<Utc>>,
     },
+    /// Not by itself: the mail stays visible, and can be released.
+    Skip {
+        /// Why.
+        reason: HoldReason,
+        /// Its copies are marked `\Seen`, as the reference does for some.
+        seen: bool,
+    },
     /// Never.
     Ignore {
         /// Why.
         reason: IgnoreReason,
+        /// What exactly: the keyword, the first mail of the group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
 }
 
@@ -183,13 +212,26 @@ pub enum IgnoreReason {
     NoLinks,
     /// Larger than `max_email_size_mb`; recorded, not loaded. Left unread.
     TooLarge,
+    /// It contains an excluded keyword. Left unread.
+    ExcludedKeyword,
+    /// It has no attachment, and only mails with one are wanted. Left unread.
+    NoAttachment,
+    /// Another mail of its subject group was routed. Marked read.
+    DuplicateGroup,
 }
 
 impl IgnoreReason {
     /// Whether the reference system marks such a mail as read.
     #[must_use]
     pub const fn marks_read(self) -> bool {
-        matches!(self, Self::Reply | Self::NoLinks)
+        matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup)
+    }
+
+    /// Whether the mail's content is kept for a while, so that it can be released. That of
+    /// a stranger is not ours to keep, and that of a mail too large was never loaded.
+    #[must_use]
+    pub const fn keeps_content(self) -> bool {
+        !matches!(self, Self::SenderNotAllowed | Self::TooLarge)
     }
 
     /// The name as stored and shown.
@@ -200,6 +242,9 @@ impl IgnoreReason {
             Self::Reply => "reply",
             Self::NoLinks => "no_links",
             Self::TooLarge => "too_large",
+            Self::ExcludedKeyword => "excluded_keyword",
+            Self::NoAttachment => "no_attachment",
+            Self::DuplicateGroup => "duplicate_group",
         }
     }
 }

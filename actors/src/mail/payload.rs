@@ -1,11 +1,14 @@
 //! The body of a webhook (reference section 5.14).
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Detection, Link, Mail, Planned, RuleRef};
 
 /// Characters of `bodyPreview`.
 const PREVIEW: usize = 200;
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
 /// The webhook, fields in the order of the reference.
 #[derive(Debug, Serialize)]
@@ -31,6 +34,9 @@ struct Payload<'a> {
     routing_rule: Option<&'a RuleRef>,
     #[serde(skip_serializing_if = "<[Link]>::is_empty")]
     delivery_links: &'a [Link],
+    /// Not in the reference: only detectors that take texts out make it appear.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extracted: &'a BTreeMap<String, String>,
 }
 
 /// The JSON text of the webhook, fields in the order of the reference. Deterministic:
@@ -54,6 +60,7 @@ pub fn body(mail: &Mail, detection: Option<&Detection>, links: &[Link], planned:
         sender_email: &mail.sender,
         routing_rule: planned.rule.as_ref(),
         delivery_links: links,
+        extracted: detection.map_or(&NOTHING, |found| &found.extracted),
     };
     // Strings and lists of strings always have a JSON form.
     serde_json::to_vec(&payload).unwrap_or_default()
@@ -74,6 +81,7 @@ mod tests {
             detector: "recadrage".to_owned(),
             delivery_time: Some("11h51".to_owned()),
             urgent: false,
+            extracted: BTreeMap::new(),
         };
         let links = [Link {
             provider: "dropbox".to_owned(),
@@ -103,5 +111,9 @@ mod tests {
             "é".repeat(300),
         );
         assert_eq!(String::from_utf8(body).expect("text"), expected);
+        let extracted = BTreeMap::from([("n".to_owned(), "17".to_owned())]);
+        let body = super::body(&mail, Some(&Detection { extracted, ..detection }), &[], &planned);
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(body["extracted"], serde_json::json!({"n": "17"}));
     }
 }

@@ -4,12 +4,16 @@
 //! environment, and is immutable: a change of configuration makes a new one with a
 //! higher `version`. Every decision names the version it was taken under.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::detectors::Detector;
+use super::filters::Filters;
+use super::groups::GroupRule;
 use super::rules::Rule;
 
 /// Everything a decision depends on besides the mail and the time.
@@ -39,6 +43,8 @@ pub struct Policy {
     pub offload: bool,
     /// The default target.
     pub default_target: Target,
+    /// Detectors in order, without the unusable ones; the first that recognises a mail counts.
+    pub detectors: Vec<Detector>,
     /// Routing rules in order, without the unusable ones.
     pub rules: Vec<Rule>,
     /// Deliveries per target and rolling hour; 0 = unlimited.
@@ -51,6 +57,96 @@ pub struct Policy {
     pub ssl_verify: bool,
     /// How long bodies are kept for redelivery.
     pub retention: Duration,
+    /// What the operator prefers about single mails.
+    pub prefs: Preferences,
+}
+
+/// What the operator prefers about single mails; the default is "nothing special".
+#[derive(Debug, Clone, Default)]
+pub struct Preferences {
+    /// Mails that are not wanted.
+    pub filters: Filters,
+    /// Lower-cased address → priority; a sender that is not named is [`Priority::Medium`].
+    pub sender_priority: BTreeMap<String, Priority>,
+    /// One mail per subject group; `None` = subject groups decide nothing.
+    pub subject_groups: Option<GroupRule>,
+    /// `notify_on_failure`: a dead letter is told to [`Self::notify_url`].
+    pub notify_on_failure: bool,
+    /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked wherever it is shown.
+    pub notify_url: String,
+}
+
+impl Preferences {
+    /// How urgent the mails of a sender are.
+    #[must_use]
+    pub fn priority_of(&self, sender: &str) -> Priority {
+        self.sender_priority.get(sender).copied().unwrap_or_default()
+    }
+
+    /// What the operator wants and cannot have, in plain words with what to do.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let unheard = self.notify_on_failure && self.notify_url.is_empty();
+        unheard
+            .then(|| {
+                "notify_on_failure is on, but nobody is told of dead letters: NOTIFY_WEBHOOK_URL is not set"
+                    .to_owned()
+            })
+            .into_iter()
+            .collect()
+    }
+
+    /// Where dead letters are told; `None` = nowhere.
+    #[must_use]
+    pub fn notify(&self) -> Option<&str> {
+        Some(self.notify_url.as_str()).filter(|url| self.notify_on_failure && !url.is_empty())
+    }
+}
+
+/// How urgent the mails of a sender are: who of those that wait for the same target goes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// After all others.
+    Low,
+    /// The rule.
+    #[default]
+    Medium,
+    /// Before all others.
+    High,
+}
+
+impl Priority {
+    /// Every priority, the least urgent first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The name as stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    /// Whether it is the rule; for serde.
+    #[must_use]
+    pub fn is_medium(&self) -> bool {
+        *self == Self::Medium
+    }
+}
+
+impl Policy {
+    /// Work of searching a text of this length for every expression of the rules and the
+    /// detectors, in places × bytes (see [`super::pattern`]). An upper bound: most
+    /// expressions are far cheaper, and most are never asked.
+    #[must_use]
+    pub fn search_work(&self, bytes: usize) -> usize {
+        let of_rules = self.rules.iter().flat_map(Rule::patterns);
+        let of_detectors = self.detectors.iter().flat_map(Detector::patterns);
+        of_rules.chain(of_detectors).map(|pattern| pattern.work(bytes)).fold(0, usize::saturating_add)
+    }
 }
 
 /// When the poller may look (reference section 5.2).

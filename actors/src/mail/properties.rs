@@ -145,7 +145,7 @@ fn process(raw: &[u8], policy: &Policy, now: DateTime<Utc>) {
             }
         }
         Outcome::Hold { until, .. } => assert!(until.is_none_or(|until| until > now)),
-        Outcome::Ignore { .. } => {}
+        Outcome::Skip { .. } | Outcome::Ignore { .. } => {}
     }
     assert_eq!(explanation.decision == "deliver", matches!(verdict.outcome, Outcome::Deliver { .. }));
 }

@@ -2,11 +2,10 @@
 
 use std::cell::OnceCell;
 
-use md5::{Digest as _, Md5};
-use regex::Regex;
-
 use super::Mail;
+use super::pattern::Pattern;
 use super::policy::Target;
+use md5::{Digest as _, Md5};
 
 /// A usable rule: validated, its regular expressions compiled.
 #[derive(Debug, Clone)]
@@ -62,8 +61,8 @@ pub enum Test {
         /// Compare as written.
         case_sensitive: bool,
     },
-    /// Search, linear-time engine.
-    Regex(Regex),
+    /// Search, linear-time engine, within a budget.
+    Regex(Pattern),
 }
 
 impl Field {
@@ -129,6 +128,14 @@ impl Condition {
 }
 
 impl Rule {
+    /// Its regular expressions.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.conditions.iter().filter_map(|condition| match &condition.test {
+            Test::Regex(pattern) => Some(pattern),
+            Test::Contains { .. } | Test::Equals { .. } => None,
+        })
+    }
+
     /// The first condition that does not hold; `None` when the rule applies.
     #[must_use]
     pub fn unmet(&self, facts: &Facts<'_>) -> Option<&Condition> {

@@ -58,11 +58,13 @@ pub(super) fn policy() -> Policy {
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
         },
+        detectors: super::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
         retention: Duration::from_secs(7 * 86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }

@@ -3,12 +3,12 @@
 //! Keys are deterministic, so that a repeated commit, or the same mail read again
 //! after a lost journal, makes the same row and the same `webhook-id`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::life::Location;
-use super::policy::{Ordering, Policy, Target};
+use super::policy::{Ordering, Policy, Priority, Target};
 use super::{Link, Mail, Planned, Verdict};
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 
@@ -37,6 +37,13 @@ pub struct DeliverMeta {
     /// Version of the delivery's stream.
     #[serde(default)]
     pub delivery_version: u64,
+    /// Who goes first of those that wait for the same target.
+    #[serde(default, skip_serializing_if = "Priority::is_medium")]
+    pub priority: Priority,
+    /// It tells that another delivery was given up: it belongs to no mail's stream, and
+    /// nobody is told when it fails itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notice: bool,
 }
 
 /// Meta of an `offload` or `hold` row. The body is a [`Draft`] as JSON.
@@ -48,6 +55,9 @@ pub struct DraftMeta {
     pub mail_version: u64,
     /// Where the mail lies.
     pub locations: Vec<Location>,
+    /// Somebody released it: it is routed, whatever the policy says about it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
 }
 
 /// Meta of a `flag` row: it has no body.
@@ -67,6 +77,14 @@ pub struct Draft {
     /// The decision; a held mail is decided again.
     pub verdict: Verdict,
 }
+
+/// How much earlier than it was made a delivery of high priority counts as due: of a burst,
+/// those that were made up to that long before it wait behind it. Less than what
+/// `/readyz` calls late.
+const HEAD_START: TimeDelta = TimeDelta::seconds(30);
+
+/// Id of the target that is told about dead letters.
+pub const NOTIFY_TARGET: &str = "@notify";
 
 /// `webhook-id`, stable over retries, restarts and a lost journal.
 #[must_use]
@@ -136,6 +154,11 @@ pub fn deliver_rows(
         return (Vec::new(), Vec::new());
     };
     let keep_until = now + chrono::Duration::from_std(policy.retention).unwrap_or_default();
+    let priority = policy.prefs.priority_of(&mail.sender);
+    let due = match due {
+        Due::At(at) if priority == Priority::High => Due::At(at - HEAD_START),
+        due => due,
+    };
     let mut rows = Vec::with_capacity(deliveries.len());
     let mut bodies = Vec::with_capacity(deliveries.len());
     for planned in deliveries {
@@ -165,11 +188,13 @@ pub fn deliver_rows(
             due,
             final_body.then_some(body_key),
             deliveries.len(),
+            priority,
         ));
     }
     (rows, bodies)
 }
 
+#[expect(clippy::too_many_arguments, reason = "called once, with what the row is made of")]
 fn deliver_row(
     planned: &Planned,
     target: &Target,
@@ -178,6 +203,7 @@ fn deliver_row(
     due: Due,
     body_key: Option<String>,
     siblings: usize,
+    priority: Priority,
 ) -> OutboxAdd {
     let deliver = DeliverMeta {
         email_id: meta.email_id.clone(),
@@ -189,6 +215,8 @@ fn deliver_row(
         attempts: 0,
         first_attempt_at: None,
         delivery_version: 0,
+        priority,
+        notice: false,
     };
     OutboxAdd {
         queue: Queue::Deliver,
@@ -210,18 +238,29 @@ pub fn draft_row(
     due: Due,
     keep_until: DateTime<Utc>,
 ) -> (OutboxAdd, Body) {
-    let body_key = draft_body_key(&meta.email_id);
-    let row = OutboxAdd {
+    let body = draft_body(draft, &meta.email_id, keep_until);
+    (kept_draft_row(queue, meta, due), body)
+}
+
+/// The row of a draft whose body is kept already.
+#[must_use]
+pub fn kept_draft_row(queue: Queue, meta: &DraftMeta, due: Due) -> OutboxAdd {
+    OutboxAdd {
         queue,
         key: meta.email_id.clone(),
         partition: "mail".to_owned(),
         order_key: None,
         due,
         meta: to_value(meta),
-        body_key: Some(body_key.clone()),
-    };
+        body_key: Some(draft_body_key(&meta.email_id)),
+    }
+}
+
+/// What is kept of a mail that nothing is sent for, so that it can be released.
+#[must_use]
+pub fn draft_body(draft: &Draft, email_id: &str, keep_until: DateTime<Utc>) -> Body {
     let bytes = serde_json::to_vec(draft).unwrap_or_default();
-    (row, Body { key: body_key, bytes: bytes.into(), keep_until })
+    Body { key: draft_body_key(email_id), bytes: bytes.into(), keep_until }
 }
 
 /// The `flag` rows for every copy of a mail.

@@ -15,9 +15,9 @@ use super::log::MailboxLog;
 use super::source::{BUDGET, SourceError};
 use super::trouble::Troubles;
 use super::visit::{End, Visit};
-use super::{Control, PollerDeps};
+use super::{Control, LeaseCell, PollerDeps};
 use crate::kernel::guardian::panic_text;
-use crate::kernel::journal::Fence;
+use crate::kernel::journal::{Fence, Loss, lost};
 use crate::mail::windows::{Polling, polling};
 
 /// Pause after the first failure; doubles with each further one.
@@ -36,6 +36,8 @@ pub(super) enum Stop {
     Lease,
     /// The schedule says no: finish what is under way.
     Inactive,
+    /// The journal has lost commits: begin anew.
+    Loss,
     /// The program stops: finish what is under way.
     Drain,
 }
@@ -59,7 +61,9 @@ pub(super) struct Keeper {
     /// What failed last.
     reason: Option<String>,
     /// A fence that the journal did not accept.
-    refused: Option<Fence>,
+    refused: LeaseCell,
+    /// Tells when the journal has lost commits.
+    losses: watch::Receiver<Option<Loss>>,
     /// The admission failed in the visit before.
     cautious: bool,
 }
@@ -68,10 +72,12 @@ impl Keeper {
     pub(super) fn new(
         deps: PollerDeps,
         board: Arc<Board>,
+        refused: LeaseCell,
         control: watch::Receiver<Control>,
         drained: watch::Sender<bool>,
     ) -> Self {
         let log = MailboxLog::new(deps.source.mailbox());
+        let losses = deps.journal.losses();
         Self {
             deps,
             board,
@@ -83,7 +89,8 @@ impl Keeper {
             failures: 0,
             pause_until: None,
             reason: None,
-            refused: None,
+            refused,
+            losses,
             cautious: false,
         }
     }
@@ -126,10 +133,12 @@ impl Keeper {
             self.board.phase(Phase::Standby, Some("stopping".to_owned()), self.deps.world.now());
             return false;
         }
-        if control.fence.is_none() {
-            self.refused = None;
+        if self.losses.has_changed().unwrap_or(false) {
+            self.losses.mark_unchanged();
+            self.forget();
         }
-        let Some(fence) = control.fence.filter(|fence| self.refused.as_ref() != Some(fence)) else {
+        let refused = self.refused.load_full();
+        let Some(fence) = control.fence.filter(|fence| refused.as_deref() != Some(fence)) else {
             self.board.phase(Phase::Standby, None, self.deps.world.now());
             return self.control.changed().await.is_ok();
         };
@@ -146,6 +155,18 @@ impl Keeper {
         true
     }
 
+    /// Forgets what was read in the journal, or follows from it: the next visit sweeps the whole
+    /// mailbox, and takes in anew what the journal does not have any more.
+    fn forget(&mut self) {
+        tracing::warn!(
+            mailbox = self.deps.source.mailbox(),
+            "the journal has lost commits, the mailbox is read again"
+        );
+        self.log = MailboxLog::new(self.deps.source.mailbox());
+        self.troubles = Troubles::default();
+        self.cautious = false;
+    }
+
     /// Waits until `until` or until the actor says something. False = the actor is gone.
     async fn rest_until(&mut self, until: Instant) -> bool {
         tokio::select! {
@@ -157,7 +178,7 @@ impl Keeper {
 
     async fn visit(&mut self, fence: Fence) {
         self.board.phase(Phase::Connecting, self.reason.clone(), self.deps.world.now());
-        let stopping = stopping(self.control.clone(), self.deps.clone(), fence.clone());
+        let stopping = stopping(self.control.clone(), self.losses.clone(), self.deps.clone(), fence.clone());
         let mailbox = self.deps.source.mailbox().to_owned();
         let source = Arc::clone(&self.deps.source);
         let connected = tokio::select! {
@@ -200,7 +221,7 @@ impl Keeper {
             }
             End::Fenced(why) => {
                 tracing::warn!(mailbox, why, "this worker does not hold the lease any more, polling stops");
-                self.refused = Some(fence);
+                self.refused.store(Some(Arc::new(fence)));
             }
             End::Failed(error) => self.source_failed(&error),
             End::Journal(why) => self.failed("journal", why),
@@ -235,7 +256,12 @@ impl Keeper {
 }
 
 /// Resolves when a visit under `fence` is to end.
-fn stopping(mut control: watch::Receiver<Control>, deps: PollerDeps, fence: Fence) -> Stopping {
+fn stopping(
+    mut control: watch::Receiver<Control>,
+    mut losses: watch::Receiver<Option<Loss>>,
+    deps: PollerDeps,
+    fence: Fence,
+) -> Stopping {
     async move {
         loop {
             let now = control.borrow_and_update().clone();
@@ -252,6 +278,7 @@ fn stopping(mut control: watch::Receiver<Control>, deps: PollerDeps, fence: Fenc
             tokio::select! {
                 biased;
                 changed = control.changed() => if changed.is_err() { return Stop::Lease },
+                () = lost(&mut losses) => return Stop::Loss,
                 () = sleep(TICK) => {}
             }
         }

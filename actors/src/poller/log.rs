@@ -102,6 +102,7 @@ impl MailboxLog {
             };
             let commit = Commit {
                 at: now,
+                cause: Some(fence.grant()),
                 writes,
                 settle: settle.clone(),
                 fence: Some(fence.clone()),

@@ -90,6 +90,8 @@ struct Control {
 pub struct PollerActor {
     deps: PollerDeps,
     board: Arc<Board>,
+    /// What the journal did not accept.
+    refused: LeaseCell,
     control: watch::Sender<Control>,
     /// Becomes true when the keeper has drained.
     drained: watch::Receiver<bool>,
@@ -105,7 +107,7 @@ impl PollerActor {
         let policy = deps.policy.load().version;
         let (control, _) = watch::channel(Control { fence, policy, draining: false });
         let (_, drained) = watch::channel(false);
-        Self { deps, board: Arc::default(), control, drained, keeper: None }
+        Self { deps, board: Arc::default(), refused: LeaseCell::default(), control, drained, keeper: None }
     }
 }
 
@@ -115,8 +117,13 @@ impl Actor for PollerActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         let (drained, watched) = watch::channel(false);
         self.drained = watched;
-        let keeper =
-            Keeper::new(self.deps.clone(), Arc::clone(&self.board), self.control.subscribe(), drained);
+        let keeper = Keeper::new(
+            self.deps.clone(),
+            Arc::clone(&self.board),
+            Arc::clone(&self.refused),
+            self.control.subscribe(),
+            drained,
+        );
         self.keeper = Some(depend_on(ctx, keeper.run()));
     }
 }
@@ -128,15 +135,18 @@ impl Supervised for PollerActor {
 }
 
 impl Handler<LeaseChanged> for PollerActor {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, message: LeaseChanged, _: &mut Context<Self>) {
+    fn handle(&mut self, message: LeaseChanged, _: &mut Context<Self>) -> bool {
+        let refused = self.refused.load_full();
+        let accepted = message.fence.is_none() || message.fence.as_ref() != refused.as_deref();
         self.deps.lease.store(message.fence.clone().map(Arc::new));
         self.control.send_if_modified(|control| {
             let changed = control.fence != message.fence;
             control.fence = message.fence;
             changed
         });
+        accepted
     }
 }
 

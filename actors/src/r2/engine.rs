@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use super::R2Deps;
-use super::transfer::{CLAIM_LEASE, Tally, give_back, offload_mail};
+use super::transfer::{Tally, claim_lease, give_back, offload_mail};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::messages::R2Status;
 
@@ -143,7 +143,7 @@ impl Engine {
         let request = ClaimRequest {
             queue: Queue::Offload,
             now: self.deps.world.now(),
-            lease: CLAIM_LEASE,
+            lease: claim_lease(&self.deps),
             limit,
             partition_default: limit,
             per_partition: HashMap::new(),
@@ -182,6 +182,7 @@ impl Engine {
             Ok((id, tally)) => {
                 self.held.remove(&id);
                 self.status.copied += tally.copied;
+                self.status.reused += tally.reused;
                 self.status.kept += tally.kept;
                 self.status.parked += tally.parked;
             }

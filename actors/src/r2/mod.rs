@@ -11,20 +11,30 @@
 //! | [`outcome`] | what the ends of the links mean for the mail (pure) |
 //! | [`engine`] | claims rows and keeps a bounded number of mails under way |
 //! | [`transfer`] | one mail, from its claimed row to the commit |
+//! | [`reuse`] | links whose copy lies in R2 already |
+//! | [`address`] | whether a copy's address can be believed (pure) |
+//! | [`links`] | the list of copied files, `webhook_links.json` |
 //! | [`worker`] | the HTTP client of the R2 Worker |
+//! | [`direct`] | copies files itself, into the bucket |
 
+pub mod address;
+pub mod direct;
 pub mod engine;
+pub mod links;
 pub mod normalize;
 pub mod outcome;
+pub mod reuse;
 pub mod transfer;
 pub mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture, Supervised};
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
+use url::Url;
 
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
@@ -32,8 +42,11 @@ use crate::kernel::journal::Journal;
 use crate::mail::Link;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
+use normalize::{FOLDER_LIMIT, time_limit};
 
 use engine::{Engine, Order, Progress};
+use links::file::LinksFile;
+use links::follower::{catch_up_at_the_end, follow};
 
 /// One link to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +76,31 @@ pub trait LinkStore: Send + Sync {
     /// # Errors
     /// Why there is no copy, in plain words and without secrets.
     async fn offload(&self, job: Job) -> Result<Copied, String>;
+
+    /// How long the copy of this link may take; after that it is given up.
+    fn limit(&self, link: &Link) -> Duration {
+        time_limit(&link.raw_url, &link.provider)
+    }
+
+    /// The longest of all [`Self::limit`]s: a mail is claimed for at least so long.
+    fn longest(&self) -> Duration {
+        FOLDER_LIMIT
+    }
+
+    /// Keeps the place of the copies in order, for as long as it is polled.
+    async fn look_after(&self) {}
+}
+
+/// What is known of copies once they are made.
+#[derive(Clone, Debug, Default)]
+pub struct Copies {
+    /// How long they lie in R2 (`R2_RETENTION_HOURS`); `None` = for ever.
+    pub retention: Option<Duration>,
+    /// Where they must lie to be used again (`R2_PUBLIC_BASE_URL`); `None` = where they were
+    /// when they were made.
+    pub public_base_url: Option<Url>,
+    /// The list that is kept of them; `None` = none.
+    pub list: Option<Arc<LinksFile>>,
 }
 
 /// What the actor works with.
@@ -78,6 +116,8 @@ pub struct R2Deps {
     pub worker: String,
     /// Makes the copies.
     pub store: Arc<dyn LinkStore>,
+    /// What is known of them.
+    pub copies: Copies,
 }
 
 /// See the module page.
@@ -88,6 +128,10 @@ pub struct R2Actor {
     progress: watch::Receiver<Progress>,
     /// `None` until started.
     engine: Option<AbortOnDropHandle<()>>,
+    /// Keeps the list of copied files. Nothing depends on it, so it may fail alone.
+    list: Option<AbortOnDropHandle<()>>,
+    /// Keeps the store in order; `None` until started.
+    upkeep: Option<AbortOnDropHandle<()>>,
 }
 
 impl R2Actor {
@@ -96,7 +140,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None }
+        Self { deps, orders, progress, engine: None, list: None, upkeep: None }
     }
 }
 
@@ -108,6 +152,12 @@ impl Actor for R2Actor {
         self.progress = progress;
         let engine = Engine::new(self.deps.clone(), self.orders.subscribe(), report);
         self.engine = Some(depend_on(ctx, engine.run()));
+        self.list = self.deps.copies.list.clone().map(|list| {
+            let (journal, world) = (Arc::clone(&self.deps.journal), self.deps.world.clone());
+            AbortOnDropHandle::new(tokio::spawn(follow(journal, world, list)))
+        });
+        let store = Arc::clone(&self.deps.store);
+        self.upkeep = Some(depend_on(ctx, async move { store.look_after().await }));
     }
 }
 
@@ -132,9 +182,13 @@ impl Handler<Drain> for R2Actor {
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
         self.orders.send_replace(Order::Drain);
         let mut progress = self.progress.clone();
+        let deps = self.deps.clone();
         Box::pin(async move {
             // An engine that is gone has nothing under way either.
             drop(progress.wait_for(|progress| progress.drained).await);
+            if let Some(list) = deps.copies.list {
+                catch_up_at_the_end(deps.journal, deps.world, list).await;
+            }
         })
     }
 }

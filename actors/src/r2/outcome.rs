@@ -4,8 +4,23 @@ use super::Copied;
 use crate::mail::Link;
 use crate::mail::life::{Kept, MailEvent, Offloaded};
 
+/// A copy that the mail can refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obtained {
+    /// The copy.
+    pub copy: Copied,
+    /// The mail it was made for, when not for this one.
+    pub reused_from: Option<String>,
+}
+
+impl From<Copied> for Obtained {
+    fn from(copy: Copied) -> Self {
+        Self { copy, reused_from: None }
+    }
+}
+
 /// How the offload of one link ended.
-pub type End = Result<Copied, String>;
+pub type End = Result<Obtained, String>;
 
 /// The links as the payload carries them, and the facts to record, in the order of the mail.
 ///
@@ -21,11 +36,18 @@ fn settle_link(link: &Link, end: End) -> (Link, MailEvent) {
     let mut link = Link { direct_url: Some(link.raw_url.clone()), ..link.clone() };
     let raw_url = link.raw_url.clone();
     let event = match end {
-        Ok(Copied { source_url, r2_url, original_filename }) => {
+        Ok(Obtained { copy: Copied { source_url, r2_url, original_filename }, reused_from }) => {
             link.r2_url = Some(r2_url.clone());
             link.original_filename.clone_from(&original_filename);
             let provider = link.provider.clone();
-            MailEvent::LinkOffloaded(Offloaded { raw_url, source_url, r2_url, provider, original_filename })
+            MailEvent::LinkOffloaded(Offloaded {
+                raw_url,
+                source_url,
+                r2_url,
+                provider,
+                original_filename,
+                reused_from,
+            })
         }
         Err(why) => MailEvent::LinkKept(Kept { raw_url, why }),
     };
@@ -54,7 +76,7 @@ mod tests {
             original_filename: Some("a.zip".to_owned()),
         };
         let links = [link("https://a"), link("https://b"), link("https://c")];
-        let (settled, events) = settle_links(&links, vec![Ok(copied), Err("refused".to_owned())]);
+        let (settled, events) = settle_links(&links, vec![Ok(copied.into()), Err("refused".to_owned())]);
 
         let seen: Vec<_> =
             settled.iter().map(|link| (link.direct_url.as_deref(), link.r2_url.as_deref())).collect();

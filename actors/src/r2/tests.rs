@@ -77,12 +77,14 @@ fn policy() -> Policy {
             url: "https://hook.example.com".to_owned(),
             ordering: policy::Ordering::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
         webhook_timeout: Duration::from_secs(10),
         ssl_verify: true,
         retention: Duration::from_secs(3600),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }
 
@@ -125,6 +127,8 @@ impl Bench {
             policy: Arc::new(arc_swap::ArcSwap::from_pointee(policy())),
             worker: "w".to_owned(),
             store: store.clone(),
+            // Nothing is used again.
+            copies: Copies { retention: Some(Duration::ZERO), ..Copies::default() },
         };
         Self { world, journal, store, deps }
     }
@@ -159,6 +163,7 @@ impl Bench {
             links: links.clone(),
             deliveries: Vec::new(),
             offload: true,
+            priority: crate::mail::policy::Priority::Medium,
             policy: 1,
         });
         let mail = Mail {
@@ -178,7 +183,12 @@ impl Bench {
         let planned = Planned { target: "default".to_owned(), rule: None, time_start: None, time_end: None };
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
-        let meta = DraftMeta { email_id: id.to_owned(), mail_version: 2, locations: vec![location("1")] };
+        let meta = DraftMeta {
+            email_id: id.to_owned(),
+            mail_version: 2,
+            locations: vec![location("1")],
+            released: false,
+        };
         let now = self.world.now();
         let (row, body) =
             draft_row(Queue::Offload, &draft, &meta, Due::At(now), now + chrono::Duration::days(1));
@@ -438,5 +448,110 @@ fn ids_of_events_are_not_shared() {
         bench.until_left(0, SOON).await;
         let ids: Vec<Uuid> = bench.link_events("a").await.iter().map(|event| event.id).collect();
         assert!(ids.len() == 2 && ids[0] != ids[1]);
+    });
+}
+
+impl Bench {
+    /// Copies lie there for a day, and a list is kept of them.
+    fn keeping(list: &std::path::Path) -> Self {
+        let mut bench = Self::new(None);
+        let bounds = links::book::Bounds { max_entries: 1_000, max_bytes: 0 };
+        bench.deps.copies = Copies {
+            retention: Some(Duration::from_secs(86_400)),
+            list: Some(Arc::new(links::file::LinksFile::new(list, bounds))),
+            ..Copies::default()
+        };
+        bench
+    }
+
+    /// Where the copies of a mail's links are from, as the journal has it.
+    async fn sources(&self, id: &str) -> Vec<Option<String>> {
+        let events = self.link_events(id).await;
+        events.iter().map(|event| event.payload["reused_from"].as_str().map(str::to_owned)).collect()
+    }
+}
+
+const SHARED: &str = "https://www.dropbox.com/scl/fo/a?dl=1&rlkey=k";
+
+#[test]
+fn a_link_that_was_copied_is_not_copied_again_while_its_copy_lasts() {
+    run(|| async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bench = Bench::keeping(&folder.path().join("links.json"));
+        let (actor, _running) = bench.start();
+        bench.mail("a", &[SHARED]).await;
+        bench.until_left(0, SOON).await;
+        // Written in another way, beside a link that is new.
+        bench.mail("b", &["https://www.Dropbox.com/scl/fo/a/?rlkey=k&amp;dl=0", "https://ok"]).await;
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), 2);
+        assert_eq!(bench.sources("b").await, [Some("a".to_owned()), None]);
+        let events = bench.link_events("b").await;
+        assert_eq!(events[0].payload["r2_url"], "https://media.example.com/a");
+        assert_eq!(events[0].payload["original_filename"], "a.zip");
+        let body = bench.journal.body("delivery/b/default").await.expect("read").expect("a body");
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(body["delivery_links"][0]["r2_url"], "https://media.example.com/a");
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.copied, status.reused, status.kept), (2, 1, 0));
+
+        // Using it again has not made it younger: a day after the first copy it is gone.
+        tokio::time::sleep(Duration::from_secs(22 * 3_600)).await;
+        bench.mail("c", &[SHARED]).await;
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.sources("c").await, [None]);
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), 3);
+        bench.mail("d", &[SHARED]).await;
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.sources("d").await, [Some("c".to_owned())]);
+    });
+}
+
+#[test]
+fn the_list_follows_the_journal_and_is_complete_when_the_worker_stops() {
+    run(|| async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("links.json");
+        let bench = Bench::keeping(&path);
+        let addresses = || -> Vec<serde_json::Value> {
+            let list: Vec<serde_json::Value> = std::fs::read(&path)
+                .map_or_else(|_| Vec::new(), |text| serde_json::from_slice(&text).expect("a list"));
+            list.iter().map(|entry| entry["email_id"].clone()).collect()
+        };
+        let (_actor, running) = bench.start();
+        bench.mail("a", &["https://ok", "https://bad"]).await;
+        bench.until_left(0, SOON).await;
+        let end = tokio::time::Instant::now() + Duration::from_secs(60);
+        while addresses().is_empty() {
+            assert!(tokio::time::Instant::now() < end, "the list was not written");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(addresses(), ["a"]);
+
+        // A crash before the next entry was written.
+        bench.mail("b", &["https://ok2"]).await;
+        bench.until_left(0, SOON).await;
+        drop(running);
+        let (actor, _running) = bench.start();
+        bench.mail("c", &["https://ok3"]).await;
+        bench.until_left(0, SOON).await;
+        actor.send(Drain).await.expect("answer");
+        assert_eq!(addresses(), ["a", "b", "c"]);
+    });
+}
+
+#[test]
+fn a_list_that_cannot_be_written_stops_nothing() {
+    run(|| async {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("file"), "").expect("a file");
+        let bench = Bench::keeping(&folder.path().join("file/links.json"));
+        let (actor, _running) = bench.start();
+        for n in 0..20 {
+            bench.mail(&format!("m{n}"), &["https://ok"]).await;
+        }
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 20);
+        actor.send(Drain).await.expect("answer");
     });
 }

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::normalize::{FOLDER_LIMIT, time_limit};
-use super::outcome::{End, settle_links};
-use super::{Job, R2Deps};
+use super::normalize::FOLDER_LIMIT;
+use super::outcome::{End, Obtained, settle_links};
+use super::{Copied, Job, R2Deps, reuse};
 use crate::kernel::event::{DomainEvent, NewEvent};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
@@ -25,17 +25,23 @@ use crate::mail::{Link, policy::Policy};
 const SLOT_WAIT: Duration = FOLDER_LIMIT;
 /// A store that overruns its own limit by this much is given up on.
 const OVERRUN: Duration = Duration::from_secs(5);
-/// How long a claim holds: longer than a mail can take before its commit.
-pub(super) const CLAIM_LEASE: Duration =
-    Duration::from_secs(SLOT_WAIT.as_secs() + FOLDER_LIMIT.as_secs() + OVERRUN.as_secs() + 30);
+/// Time for everything else that a mail needs before its commit.
+const COMMIT: Duration = Duration::from_secs(30);
 /// Pause between tries to read a stream.
 const READ_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a claim holds: longer than a mail can take before its commit.
+pub(super) fn claim_lease(deps: &R2Deps) -> Duration {
+    SLOT_WAIT + deps.store.longest() + OVERRUN + COMMIT
+}
 
 /// How a mail ended, as far as this actor is concerned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Links copied.
     pub(super) copied: u64,
+    /// Links whose earlier copy was used again.
+    pub(super) reused: u64,
     /// Links kept.
     pub(super) kept: u64,
     /// 1 when the row was put aside.
@@ -73,16 +79,28 @@ async fn copy_all(
         let off = || Err("the offload is switched off".to_owned());
         return draft.verdict.links.iter().map(|_| off()).collect();
     }
-    let copies = draft.verdict.links.iter().map(|link| copy_one(deps, slots, link, email_id));
+    let links = &draft.verdict.links;
+    let known = reuse::known(deps, links).await;
+    let copies = links.iter().zip(known).map(async |(link, known)| match known {
+        Some(obtained) => use_again(link, email_id, obtained),
+        None => copy_one(deps, slots, link, email_id).await.map(Obtained::from),
+    });
     futures::future::join_all(copies).await
 }
 
-async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str) -> End {
+fn use_again(link: &Link, email_id: &str, obtained: Obtained) -> End {
+    metrics::counter!("render_signal_r2_links_total", "outcome" => "reused").increment(1);
+    let reused_from = obtained.reused_from.as_deref();
+    tracing::info!(email_id, provider = link.provider, reused_from, "a link's earlier copy is used again");
+    Ok(obtained)
+}
+
+async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str) -> Result<Copied, String> {
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
         return Err("too many transfers were under way".to_owned());
     };
     let started = Instant::now();
-    let limit = time_limit(&link.raw_url, &link.provider) + OVERRUN;
+    let limit = deps.store.limit(link) + OVERRUN;
     let job = Job { link: link.clone(), email_id: email_id.to_owned() };
     // A panic of the store fails this link only.
     let copying = AssertUnwindSafe(deps.store.offload(job)).catch_unwind();
@@ -92,7 +110,7 @@ async fn copy_one(deps: &R2Deps, slots: &Semaphore, link: &Link, email_id: &str)
         Err(_) => Err("the transfer did not end in time".to_owned()),
     };
     let outcome = if end.is_ok() { "copied" } else { "kept" };
-    // Links that ended, by outcome; and how long the store took for each.
+    // Links that ended, by outcome (copied, kept, reused); and how long the store took for each.
     metrics::counter!("render_signal_r2_links_total", "outcome" => outcome).increment(1);
     metrics::histogram!("render_signal_r2_transfer_seconds", "outcome" => outcome)
         .record(started.elapsed().as_secs_f64());
@@ -111,9 +129,8 @@ async fn finish(
     policy: &Policy,
     ends: Vec<End>,
 ) -> Tally {
-    let copied = ends.iter().filter(|end| end.is_ok()).count() as u64;
+    let tally = count(&ends);
     let (links, facts) = settle_links(&draft.verdict.links, ends);
-    let tally = Tally { copied, kept: links.len() as u64 - copied, parked: 0 };
     let events: Result<Vec<NewEvent>, _> =
         facts.iter().map(|fact: &MailEvent| fact.to_new(deps.world.ids.next())).collect();
     let events = match events {
@@ -136,6 +153,18 @@ async fn finish(
             }
         }
     }
+}
+
+fn count(ends: &[End]) -> Tally {
+    let mut tally = Tally::default();
+    for end in ends {
+        match end {
+            Ok(Obtained { reused_from: None, .. }) => tally.copied += 1,
+            Ok(Obtained { reused_from: Some(_), .. }) => tally.reused += 1,
+            Err(_) => tally.kept += 1,
+        }
+    }
+    tally
 }
 
 fn commit_of(
@@ -191,6 +220,10 @@ async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), String> {
 
 /// Puts a row aside that cannot be worked on: visible, and nothing is lost.
 async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
+    if !give_back(deps, row.key.clone(), row.claim, Due::Parked).await {
+        tracing::warn!(email_id = row.key, why, "an offload was given up, its row is not ours any more");
+        return Tally::default();
+    }
     tracing::error!(
         email_id = row.key,
         why,
@@ -198,14 +231,14 @@ async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
     );
     // Mails put aside; each needs an operator.
     metrics::counter!("render_signal_r2_parked_total").increment(1);
-    give_back(deps, row.key.clone(), row.claim, Due::Parked).await;
     Tally { parked: 1, ..Tally::default() }
 }
 
-/// Ends our claim on a row without ending the row.
-pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due) {
+/// Ends our claim on a row without ending the row. False = it is not ours any more: another
+/// worker has it, or the journal has lost it.
+pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due) -> bool {
     let row = Defer { queue: Queue::Offload, key, claim: Some(claim), due, meta: None };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
-    // The only answers that end the repetition say that the row is not ours any more.
-    drop(persist(deps.journal.as_ref(), &deps.world, commit).await);
+    // The only errors that end the repetition say that the row is not ours any more.
+    persist(deps.journal.as_ref(), &deps.world, commit).await.is_ok()
 }

@@ -13,8 +13,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::{Host, Url};
 
+use super::links::book::plain_name;
 use super::normalize::{host_is_allowed, normalize, object_key, time_limit};
-use super::{Copied, Job, LinkStore};
+use super::{Copied, Job, LinkStore, address};
 use crate::egress::{Answer, GuardedClient, SendError};
 use crate::kernel::clock::World;
 
@@ -63,6 +64,9 @@ pub trait Http: Send + Sync {
 
     /// Whether plain HTTP is fine at the address: it lies in an allowed network for sure.
     fn allows_plain_http(&self, url: &Url) -> bool;
+
+    /// Whether requests may go to the address, as far as its text can tell.
+    fn permits(&self, url: &Url) -> bool;
 }
 
 #[async_trait]
@@ -81,7 +85,11 @@ impl Http for GuardedClient {
     fn allows_plain_http(&self, url: &Url) -> bool {
         // Another name than this one may lead anywhere.
         let known = !matches!(url.host(), Some(Host::Domain(name)) if name != "localhost");
-        known && self.permits(url)
+        known && Self::permits(self, url)
+    }
+
+    fn permits(&self, url: &Url) -> bool {
+        Self::permits(self, url)
     }
 }
 
@@ -148,23 +156,19 @@ impl WorkerClient {
 
     /// The answer is passed on to receivers, so it must lead where copies lie (reference W-71).
     fn check_address(&self, r2_url: &str) -> Result<(), String> {
-        let url = Url::parse(r2_url).map_err(|error| format!("the Worker's r2_url is no URL: {error}"))?;
         let base = self.settings.public_base_url.as_ref();
-        // An operator who names a plain address wants it.
-        let plain_is_fine = url.scheme() == "http"
-            && (base.is_some_and(|base| base.scheme() == "http") || self.http.allows_plain_http(&url));
-        if url.scheme() != "https" && !plain_is_fine {
+        let url = address::check(r2_url, base).map_err(|why| format!("the Worker's r2_url {why}"))?;
+        if base.is_some() {
+            // An operator who names a plain or private address wants it.
+            return Ok(());
+        }
+        if url.scheme() != "https" && !self.http.allows_plain_http(&url) {
             return Err("the Worker's r2_url is not https".to_owned());
         }
-        if !url.has_host() || !url.username().is_empty() || url.password().is_some() {
-            return Err("the Worker's r2_url has no plain host".to_owned());
+        if !self.http.permits(&url) {
+            return Err("the Worker's r2_url lies in a private network".to_owned());
         }
-        match base {
-            Some(base) if !lies_below(&url, base) => {
-                Err("the Worker's r2_url does not lie below R2_PUBLIC_BASE_URL".to_owned())
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -228,7 +232,7 @@ fn read_answer(body: &[u8]) -> Result<Found, String> {
     }
     let text = |field: &str| answer.get(field).and_then(Value::as_str).map(str::trim);
     let r2_url = text("r2_url").filter(|url| !url.is_empty());
-    let original_filename = text("original_filename").filter(|name| !name.is_empty()).map(str::to_owned);
+    let original_filename = text("original_filename").map(plain_name).filter(|name| !name.is_empty());
     match r2_url {
         Some(r2_url) => Ok(Found { r2_url: r2_url.to_owned(), original_filename }),
         None => Err("the Worker's answer has no r2_url".to_owned()),
@@ -257,13 +261,6 @@ fn said(body: &[u8]) -> String {
         }
         None => String::new(),
     }
-}
-
-/// Same origin, and the base's path is a whole-segment prefix.
-fn lies_below(url: &Url, base: &Url) -> bool {
-    let base_path = base.path().trim_end_matches('/');
-    url.origin() == base.origin()
-        && url.path().strip_prefix(base_path).is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use chrono::DateTime;
 use serde_json::json;
 
 use super::*;
+use crate::egress::{ClientOptions, EgressPolicy};
 use crate::mail::Link;
 
 /// Answers from a list and remembers what was posted.
@@ -37,6 +38,10 @@ impl Http for FakeHttp {
 
     fn allows_plain_http(&self, url: &Url) -> bool {
         url.host_str() == Some("127.0.0.1")
+    }
+
+    fn permits(&self, url: &Url) -> bool {
+        url.host_str() != Some("10.0.0.1")
     }
 }
 
@@ -79,7 +84,7 @@ async fn talks_to_the_worker_as_recorded() {
     let cases: Vec<Value> =
         serde_json::from_str(include_str!("../../../tests/golden/r2.json")).expect("golden file");
     let cases: Vec<&Value> = cases.iter().filter(|case| case["area"] == "r2_fetch").collect();
-    assert!(cases.len() >= 5);
+    assert_eq!(cases.len(), 5);
     for case in cases {
         let id = &case["id"];
         let (input, output) = (&case["input"], &case["output"]);
@@ -124,6 +129,7 @@ async fn an_address_is_believed_only_where_copies_lie() {
         ("https://anywhere.example/file", None, true),
         ("http://127.0.0.1:8080/file", None, true),
         ("http://10.0.0.1/file", None, false),
+        ("https://10.0.0.1/file", None, false),
         ("http://media.local/r2/file", Some("http://media.local/r2"), true),
         ("javascript:alert(1)", None, false),
         ("file", None, false),
@@ -176,4 +182,102 @@ async fn without_a_token_nothing_is_sent() {
     client.settings.token = String::new().into();
     client.offload(file()).await.expect_err("not enabled");
     assert!(http.posted.lock().expect("lock").is_empty());
+}
+
+/// What a Worker that means no good sends back, after the request has been read.
+#[derive(Clone, Copy)]
+enum Bad {
+    /// These bytes, and then nothing more.
+    Says(&'static str),
+    /// These bytes, and then this one again and again.
+    Endless(&'static str, u8),
+    /// A piece of an answer, and silence.
+    Hangs(&'static str),
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+
+/// A Worker on a real socket. Its second answer is the number of bytes that it could send.
+async fn bad_worker(bad: Bad) -> (WorkerClient, tokio::task::JoinHandle<usize>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = Url::parse(&format!("http://{}/", listener.local_addr().expect("address"))).expect("url");
+    let server = tokio::spawn(async move {
+        let mut sent = 0;
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut buffer = [0; 4096];
+        let mut read = Vec::new();
+        while !read.ends_with(b"}") {
+            let count = stream.read(&mut buffer).await.expect("a request");
+            read.extend_from_slice(&buffer[..count]);
+        }
+        match bad {
+            Bad::Says(text) => stream.write_all(text.as_bytes()).await.expect("written"),
+            Bad::Hangs(text) => {
+                stream.write_all(text.as_bytes()).await.expect("written");
+                std::future::pending().await
+            }
+            Bad::Endless(text, byte) => {
+                stream.write_all(text.as_bytes()).await.expect("written");
+                let block = vec![byte; 16 * 1024];
+                while stream.write_all(&block).await.is_ok() {
+                    sent += block.len();
+                    assert!(sent < 256 * 1024 * 1024, "it is read for ever");
+                }
+            }
+        }
+        sent
+    });
+    let egress = EgressPolicy::new(vec!["127.0.0.0/8".parse().expect("net")]);
+    let http = Arc::new(GuardedClient::new(&egress, ClientOptions::default()).expect("a client"));
+    let (fake, _) = client(Vec::new(), None);
+    let settings = WorkerSettings { endpoint, ..fake.settings };
+    (WorkerClient::new(settings, http, World::real()), server)
+}
+
+#[tokio::test]
+async fn a_bad_answer_is_no_copy() {
+    let huge: &'static str =
+        format!("{OK}{{\"success\": true, \"r2_url\": \"https://m/x\", \"x\": \"{}\"}}", "x".repeat(1 << 20))
+            .leak();
+    let deep: &'static str = format!("{OK}{}", "[".repeat(60_000)).leak();
+    for (bad, want) in [
+        (
+            Bad::Says("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>"),
+            "not JSON",
+        ),
+        (Bad::Says("HTTP/1.1 204 No Content\r\n\r\n"), "204"),
+        (
+            Bad::Says(
+                "HTTP/1.1 307 Elsewhere\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
+            ),
+            "307",
+        ),
+        (Bad::Says("HTTP/1.1 302 Found\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n"), "302"),
+        (Bad::Says(huge), "not JSON"),
+        (Bad::Says(deep), "not JSON"),
+        (Bad::Endless(OK, b' '), "not JSON"),
+        (Bad::Endless("HTTP/1.1 200 OK\r\n\r\n{\"success\": true, \"r2_url\": \"", b'x'), "not JSON"),
+        (Bad::Endless("HTTP/1.1 404 Not Found\r\n\r\n", b'x'), "404"),
+    ] {
+        let (worker, server) = bad_worker(bad).await;
+        let why = worker.offload(file()).await.expect_err("no copy");
+        assert!(why.contains(want) && why.len() < 400, "{want}: {why}");
+        assert!(server.await.expect("the Worker ends") < 64 * 1024 * 1024, "{want}: it was read for long");
+    }
+    // What it says about itself does not matter, only what it says.
+    let plain = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n{\"success\": true, \"r2_url\": \"https://m/x\", \"original_filename\": \" a\\u0000\\n.zip \"}";
+    let (worker, _server) = bad_worker(Bad::Says(plain)).await;
+    let copied = worker.offload(file()).await.expect("a copy");
+    assert_eq!((copied.r2_url.as_str(), copied.original_filename.as_deref()), ("https://m/x", Some("a.zip")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_does_not_end_in_time_is_no_copy() {
+    for begun in ["", "HTTP/1.1 200 OK\r\n", OK, "HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"] {
+        let (worker, _server) = bad_worker(Bad::Hangs(begun)).await;
+        let started = Instant::now();
+        worker.offload(file()).await.expect_err("no copy");
+        assert!(started.elapsed() <= Duration::from_secs(16), "{begun:?}: {:?}", started.elapsed());
+    }
 }

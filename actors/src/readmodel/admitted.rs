@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{number, payload, text};
+use super::{archived_keys, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -40,6 +40,12 @@ impl Projection for Admitted {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        if event.kind == "journal.archived" {
+            let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+            db.prepare_cached("DELETE FROM admitted WHERE email_id IN (SELECT value FROM json_each(?1))")?
+                .execute([mails])?;
+            return Ok(());
+        }
         if !matches!(event.kind.as_str(), "mail.received" | "mail.duplicated" | "mail.quarantined") {
             return Ok(());
         }

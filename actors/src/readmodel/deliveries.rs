@@ -4,10 +4,11 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{at, instant, number, payload, text};
+use super::{archived_before, archived_keys, at, instant, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
+use crate::mail::work::NOTIFY_TARGET;
 use crate::webhook::state::DeliveryEvent;
 
 /// Sends older than this are of no use to a limit per hour. Milliseconds.
@@ -63,6 +64,7 @@ impl Projection for Deliveries {
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         let change: Change = match event.kind.as_str() {
             "mail.routed" => return routed(db, event),
+            "journal.archived" => return archived(db, event),
             "delivery.attempted" => attempted,
             "delivery.succeeded" => succeeded,
             "delivery.deferred" => deferred,
@@ -85,12 +87,17 @@ fn routed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let deliveries = payload.get("deliveries").and_then(Value::as_array);
     for delivery in deliveries.into_iter().flatten() {
         let Some(target) = text(delivery, "target") else { continue };
-        db.prepare_cached(
-            "INSERT INTO deliveries (email_id, target, state, routed_at) VALUES (?1, ?2, 'waiting', ?3)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute((event.stream.key(), target, at(event)))?;
+        waiting(db, event, event.stream.key(), target)?;
     }
+    Ok(())
+}
+
+fn waiting(db: &Connection, event: &Recorded, email_id: &str, target: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO deliveries (email_id, target, state, routed_at) VALUES (?1, ?2, 'waiting', ?3)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute((email_id, target, at(event)))?;
     Ok(())
 }
 
@@ -185,7 +192,10 @@ fn dead_lettered(
         text(payload, "why"),
         at(event),
     ))?;
-    Ok(())
+    match text(payload, "notice") {
+        Some(notice) => waiting(db, event, notice, NOTIFY_TARGET),
+        None => Ok(()),
+    }
 }
 
 fn requeued(
@@ -200,5 +210,16 @@ fn requeued(
          WHERE email_id = ?1 AND target = ?2",
     )?
     .execute((email_id, target, at(event)))?;
+    Ok(())
+}
+
+fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    if let Some(mails) = archived_keys(event, "mail") {
+        db.prepare_cached("DELETE FROM deliveries WHERE email_id IN (SELECT value FROM json_each(?1))")?
+            .execute([mails])?;
+    }
+    if let Some(before) = archived_before(event) {
+        db.prepare_cached("DELETE FROM sends WHERE at_ms < ?1")?.execute([before])?;
+    }
     Ok(())
 }

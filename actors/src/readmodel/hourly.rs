@@ -1,8 +1,9 @@
 //! `hourly`: how many events of each kind there were in each hour.
 
-use chrono::{Datelike, Timelike};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 use rusqlite::Connection;
 
+use super::archived_before;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 
@@ -36,13 +37,20 @@ impl Projection for Hourly {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        let at = event.at;
-        let hour = format!("{:04}-{:02}-{:02}T{:02}", at.year(), at.month(), at.day(), at.hour());
+        if event.kind == "journal.archived"
+            && let Some(before) = archived_before(event).and_then(DateTime::from_timestamp_millis)
+        {
+            db.prepare_cached("DELETE FROM hourly WHERE hour < ?1")?.execute([hour_of(before)])?;
+        }
         db.prepare_cached(
             "INSERT INTO hourly (hour, kind, n) VALUES (?1, ?2, 1)
              ON CONFLICT (hour, kind) DO UPDATE SET n = n + 1",
         )?
-        .execute((hour, event.kind.as_str()))?;
+        .execute((hour_of(event.at), event.kind.as_str()))?;
         Ok(())
     }
+}
+
+fn hour_of(at: DateTime<Utc>) -> String {
+    format!("{:04}-{:02}-{:02}T{:02}", at.year(), at.month(), at.day(), at.hour())
 }

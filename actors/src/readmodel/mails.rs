@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{at, instant, integer, length, number, payload, text};
+use super::{archived_keys, at, instant, integer, length, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -19,7 +19,7 @@ impl Projection for Mails {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -40,6 +40,7 @@ impl Projection for Mails {
                  arrived_at       INTEGER,
                  stage            TEXT NOT NULL,
                  reason           TEXT,
+                 detail           TEXT,
                  hold_until       INTEGER,
                  detector         TEXT,
                  delivery_time    TEXT,
@@ -50,7 +51,7 @@ impl Projection for Mails {
                  dead_lettered    INTEGER NOT NULL DEFAULT 0,
                  updated_at       INTEGER NOT NULL
              );
-             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'quarantined');",
+             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined');",
         )
     }
 
@@ -60,9 +61,12 @@ impl Projection for Mails {
             "mail.quarantined" => quarantined,
             "mail.ignored" => ignored,
             "mail.held" => held,
+            "mail.skipped" => skipped,
+            "mail.released" => released,
             "mail.routed" => routed,
             "mail.settled" => settled,
             "delivery.requeued" => return requeued(db, event),
+            "journal.archived" => return archived(db, event),
             _ => return Ok(()),
         };
         match payload::<MailEvent>(event) {
@@ -108,15 +112,36 @@ fn quarantined(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::
 
 fn ignored(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE mails SET stage = 'ignored', reason = ?2, hold_until = NULL, updated_at = ?3 WHERE email_id = ?1",
+        "UPDATE mails SET stage = 'ignored', reason = ?2, detail = ?3, hold_until = NULL, updated_at = ?4
+         WHERE email_id = ?1",
     )?
-    .execute((event.stream.key(), text(payload, "reason"), at(event)))?;
+    .execute((event.stream.key(), text(payload, "reason"), text(payload, "detail"), at(event)))?;
+    Ok(())
+}
+
+fn skipped(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'skipped', reason = ?2, detail = NULL, hold_until = NULL, detector = ?3,
+             updated_at = ?4
+         WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), text(payload, "reason"), text(payload, "detector"), at(event)))?;
+    Ok(())
+}
+
+/// It waits for the worker that carries the release out.
+fn released(db: &Connection, event: &Recorded, _: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'held', reason = 'released', detail = NULL, hold_until = NULL, updated_at = ?2
+         WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), at(event)))?;
     Ok(())
 }
 
 fn held(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE mails SET stage = 'held', reason = ?2, hold_until = ?3, updated_at = ?4 WHERE email_id = ?1",
+        "UPDATE mails SET stage = 'held', reason = ?2, detail = NULL, hold_until = ?3, updated_at = ?4 WHERE email_id = ?1",
     )?
     .execute((event.stream.key(), text(payload, "reason"), instant(payload, "until"), at(event)))?;
     Ok(())
@@ -126,7 +151,7 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
     let detection = payload.get("detection").unwrap_or(&Value::Null);
     let urgent = detection.get("urgent").and_then(Value::as_bool).unwrap_or(false);
     db.prepare_cached(
-        "UPDATE mails SET stage = 'routed', reason = NULL, hold_until = NULL, detector = ?2,
+        "UPDATE mails SET stage = 'routed', reason = NULL, detail = NULL, hold_until = NULL, detector = ?2,
              delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7
          WHERE email_id = ?1",
     )?
@@ -164,5 +189,12 @@ fn requeued(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         "UPDATE mails SET dead_lettered = MAX(dead_lettered - 1, 0), updated_at = ?2 WHERE email_id = ?1",
     )?
     .execute((email_id, at(event)))?;
+    Ok(())
+}
+
+fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+    db.prepare_cached("DELETE FROM mails WHERE email_id IN (SELECT value FROM json_each(?1))")?
+        .execute([mails])?;
     Ok(())
 }

@@ -5,6 +5,9 @@
 //! first, read the payload in place, cached statements, few indices. A payload that cannot
 //! be read changes nothing: a projection must not be able to stop the journal.
 //!
+//! What was archived (`journal.archived`) leaves the tables, too: a table that is rebuilt
+//! from what is left of the log has the same content as one that has followed it.
+//!
 //! Instants are kept as milliseconds since 1970 UTC. Readers use [`queries`].
 
 pub mod admitted;
@@ -12,6 +15,7 @@ pub mod configs;
 pub mod deliveries;
 pub mod hourly;
 pub mod leases;
+pub mod links;
 pub mod mailboxes;
 pub mod mails;
 pub mod queries;
@@ -24,7 +28,8 @@ use std::sync::Arc;
 use chrono::DateTime;
 use serde_json::Value;
 
-use crate::kernel::event::{DomainEvent, Recorded, upcast};
+use crate::archive::state::ArchiveEvent;
+use crate::kernel::event::{DomainEvent, Recorded, StreamId, upcast};
 use crate::kernel::projection::Projections;
 
 /// Every read model of the program.
@@ -40,6 +45,7 @@ pub fn all() -> Projections {
         Box::new(leases::Leases),
         Box::new(hourly::Hourly),
         Box::new(configs::Configs),
+        Box::new(links::Links),
     ])
 }
 
@@ -50,6 +56,20 @@ fn payload<E: DomainEvent>(event: &Recorded) -> Option<Cow<'_, Value>> {
         return Some(Cow::Borrowed(&event.payload));
     }
     upcast(declared, event.schema, event.payload.clone()).ok().map(Cow::Owned)
+}
+
+/// What `journal.archived` says of a category of streams: their keys, as a JSON array.
+fn archived_keys(event: &Recorded, category: &str) -> Option<String> {
+    let payload = payload::<ArchiveEvent>(event)?;
+    let names = payload.get("streams")?.as_array()?.iter().filter_map(Value::as_str);
+    let streams = names.map(StreamId::from_stored).filter(|stream| stream.category() == category);
+    let keys: Vec<Value> = streams.map(|stream| Value::from(stream.key())).collect();
+    (!keys.is_empty()).then(|| Value::from(keys).to_string())
+}
+
+/// What `journal.archived` says of its age: everything archived happened before.
+fn archived_before(event: &Recorded) -> Option<i64> {
+    instant(&*payload::<ArchiveEvent>(event)?, "before")
 }
 
 /// A text field.

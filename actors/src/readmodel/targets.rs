@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{at, instant, payload, text};
+use super::{archived_before, at, instant, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::webhook::state::{DeliveryEvent, TargetEvent};
@@ -17,7 +17,7 @@ impl Projection for Targets {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -43,6 +43,7 @@ impl Projection for Targets {
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         match event.kind.as_str() {
             "delivery.attempted" => attempted(db, event),
+            "journal.archived" => archived(db, event),
             "target.disabled" | "target.enabled" | "target.breaker_opened" | "target.breaker_closed" => {
                 changed(db, event)
             }
@@ -56,10 +57,10 @@ fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(target) = text(&payload, "target") else { return Ok(()) };
     let sql = if text(&payload, "error").is_none() {
         "INSERT INTO targets (id, last_success_at) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET last_success_at = ?2"
+         ON CONFLICT (id) DO UPDATE SET last_success_at = MAX(COALESCE(last_success_at, ?2), ?2)"
     } else {
         "INSERT INTO targets (id, last_failure_at) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET last_failure_at = ?2"
+         ON CONFLICT (id) DO UPDATE SET last_failure_at = MAX(COALESCE(last_failure_at, ?2), ?2)"
     };
     db.prepare_cached(sql)?.execute((target, at(event)))?;
     Ok(())
@@ -83,5 +84,21 @@ fn changed(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
             .prepare_cached("UPDATE targets SET breaker = 'closed', breaker_until = NULL WHERE id = ?1")?
             .execute([target])?,
     };
+    Ok(())
+}
+
+/// Attempts from before the archive leave no trace, whether they were archived or not: that
+/// depends on the log alone.
+fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(before) = archived_before(event) else { return Ok(()) };
+    db.prepare_cached("UPDATE targets SET last_success_at = NULL WHERE last_success_at < ?1")?
+        .execute([before])?;
+    db.prepare_cached("UPDATE targets SET last_failure_at = NULL WHERE last_failure_at < ?1")?
+        .execute([before])?;
+    db.prepare_cached(
+        "DELETE FROM targets WHERE disabled = 0 AND breaker = 'closed' AND last_success_at IS NULL
+             AND last_failure_at IS NULL",
+    )?
+    .execute([])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{at, payload, text};
+use super::{archived_keys, at, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::worker::WorkerEvent;
@@ -38,13 +38,23 @@ impl Projection for Workers {
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
-        if !matches!(event.kind.as_str(), "worker.started" | "worker.stopped" | "worker.actor_restarted") {
+        if event.kind == "journal.archived" {
+            let Some(workers) = archived_keys(event, "worker") else { return Ok(()) };
+            db.prepare_cached("DELETE FROM workers WHERE worker IN (SELECT value FROM json_each(?1))")?
+                .execute([workers])?;
+            return Ok(());
+        }
+        if !matches!(
+            event.kind.as_str(),
+            "worker.started" | "worker.stopped" | "worker.actor_restarted" | "journal.regressed"
+        ) {
             return Ok(());
         }
         let Some(payload) = payload::<WorkerEvent>(event) else { return Ok(()) };
         let Some(worker) = text(&payload, "worker") else { return Ok(()) };
         match event.kind.as_str() {
-            "worker.started" => db
+            // The start of a worker may be among what was lost; that it lives is known all the same.
+            "worker.started" | "journal.regressed" => db
                 .prepare_cached(
                     "INSERT INTO workers (worker, started_at, version) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 )?

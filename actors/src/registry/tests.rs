@@ -107,6 +107,28 @@ fn every_recorded_shape_can_still_be_read() {
     }
 }
 
+/// Fields were added to these shapes; what was written before has to be read as it was meant.
+#[test]
+fn a_field_that_came_later_may_be_missing() {
+    for (kind, payload) in [
+        ("mail.ignored", json!({"reason": "no_links", "policy": 7})),
+        ("mail.routed", json!({"links": [], "deliveries": [], "offload": false, "policy": 7})),
+        (
+            "delivery.dead_lettered",
+            json!({"email_id": "a", "target": "default", "why": "HTTP 404", "attempts": 1}),
+        ),
+    ] {
+        let read = read(&recorded(kind, 1, payload.clone())).expect(kind);
+        assert_eq!(read, payload, "{kind}: the field means nothing when it is not there");
+    }
+}
+
+#[test]
+fn a_field_that_was_added_later_may_be_missing() {
+    let before = json!({ "raw_url": "https://a", "source_url": "https://b", "r2_url": "https://c", "provider": "dropbox" });
+    assert_eq!(read(&recorded("link.offloaded", 1, before.clone())).expect("readable"), before);
+}
+
 #[test]
 fn what_nobody_declared_is_refused() {
     assert!(matches!(read(&recorded("mail.eaten", 1, json!({}))), Err(EventError::UnknownKind(_))));

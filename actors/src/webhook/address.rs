@@ -14,6 +14,9 @@ pub fn url_hash(address: &str) -> String {
 /// The address that the present policy has for a target, if it has one.
 #[must_use]
 pub fn configured<'p>(policy: &'p Policy, target: &str) -> Option<&'p str> {
+    if target == work::NOTIFY_TARGET {
+        return policy.prefs.notify();
+    }
     work::target_of(policy, target).map(|target| target.url.as_str()).filter(|url| !url.is_empty())
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::address;
 use super::delivery::{self, Attempt, Belief, Decision, DeliveryState};
 use super::lanes::{Row, Signal};
+use super::notice::Notify;
 use super::port::Outgoing;
 use super::retry::{self, Class};
 use super::state::delivery_stream;
@@ -170,9 +171,11 @@ async fn store(shared: &Shared, key: &str, mut decision: Decision, mut claim: wa
     let mut belief = Belief::default();
     loop {
         let held = *claim.borrow_and_update();
+        let notify = Notify::of(&deps.policy.load());
         let commit =
-            match delivery::commit(&decision, &belief, key, held, deps.world.now(), || deps.world.ids.next())
-            {
+            match delivery::commit(&decision, &belief, key, held, notify.as_ref(), deps.world.now(), || {
+                deps.world.ids.next()
+            }) {
                 Ok(commit) => commit,
                 Err(error) => {
                     tracing::error!(%error, key, "the outcome of a delivery cannot be written");

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::address;
+use super::notice::{self, Notify};
 use super::retry::{self, Class, Failed, Next};
 use super::state::{Attempted, DeadLettered, Deferred, DeliveryEvent, Requeued, Succeeded, delivery_stream};
 use crate::kernel::aggregate::Aggregate;
@@ -188,6 +189,7 @@ fn dead(meta: &DeliverMeta, why: String) -> DeliveryEvent {
         target: meta.target.clone(),
         why,
         attempts: meta.attempts,
+        notice: None,
     })
 }
 
@@ -200,7 +202,8 @@ pub struct Belief {
     pub mail: Option<(MailLife, u64)>,
 }
 
-/// The one commit that stores `decision` about the row `key`, held under `claim`.
+/// The one commit that stores `decision` about the row `key`, held under `claim`. `notify` is
+/// told when it is given up.
 ///
 /// # Errors
 /// When an event cannot be written as JSON.
@@ -209,13 +212,19 @@ pub fn commit(
     belief: &Belief,
     key: &str,
     claim: Uuid,
+    notify: Option<&Notify>,
     now: DateTime<Utc>,
     mut id: impl FnMut() -> Uuid,
 ) -> Result<Commit, EventError> {
     let meta = &decision.meta;
     let version = belief.delivery.unwrap_or(meta.delivery_version);
     let mut commit = Commit { at: now, ..Commit::default() };
-    let events = decision.events.iter().map(|event| event.to_new(id())).collect::<Result<Vec<_>, _>>()?;
+    let mut facts = decision.events.clone();
+    // Nobody is told that nobody could be told.
+    if let Some(notify) = notify.filter(|_| !meta.notice) {
+        tell(&mut facts, version, notify, now, &mut commit);
+    }
+    let events = facts.iter().map(|event| event.to_new(id())).collect::<Result<Vec<_>, _>>()?;
     let new_version = version + u64::try_from(events.len()).unwrap_or_default();
     if !events.is_empty() {
         commit.writes.push(write(delivery_stream(&meta.email_id, &meta.target), version, events));
@@ -241,11 +250,19 @@ pub fn commit(
             DeliveryEnd::Delivered
         }
     };
+    if meta.notice {
+        return Ok(commit);
+    }
     let settled = MailEvent::Settled(Settled { target: meta.target.clone(), end });
     let (version, locations) = match &belief.mail {
         // No other delivery of this mail can have ended at this version.
         None => (meta.mail_version, (meta.siblings <= 1).then_some(&meta.locations)),
-        Some((life, _)) if life.stage == Stage::Unknown => return Ok(commit),
+        Some((life, version)) if life.stage == Stage::Unknown => {
+            // The journal does not know the mail (it has lost commits). If it is taken in again
+            // meanwhile, this outcome settles it, and its places have to be marked.
+            commit.writes.push(write(mail_stream(&meta.email_id), *version, Vec::new()));
+            return Ok(commit);
+        }
         Some((life, version)) => (*version, ends(life, &settled).then_some(&life.locations)),
     };
     let known = belief.mail.as_ref().is_some_and(|(life, _)| {
@@ -255,9 +272,20 @@ pub fn commit(
     let events = if known { Vec::new() } else { vec![settled.to_new(id())?] };
     commit.writes.push(write(mail_stream(&meta.email_id), version, events));
     if let Some(locations) = locations.filter(|_| end == DeliveryEnd::Delivered) {
-        commit.add = work::flag_rows(&meta.email_id, locations, now);
+        commit.add.extend(work::flag_rows(&meta.email_id, locations, now));
     }
     Ok(commit)
+}
+
+/// Adds what tells about a dead letter, and names it in the fact.
+fn tell(facts: &mut [DeliveryEvent], version: u64, notify: &Notify, now: DateTime<Utc>, commit: &mut Commit) {
+    let last = version + u64::try_from(facts.len()).unwrap_or_default();
+    let Some(DeliveryEvent::DeadLettered(dead)) = facts.last_mut() else { return };
+    let id = notice::notice_id(dead, last);
+    let (row, body) = notice::notice(&id, dead, notify, now);
+    dead.notice = Some(id);
+    commit.add.push(row);
+    commit.bodies.push(body);
 }
 
 fn ends(life: &MailLife, settled: &MailEvent) -> bool {
@@ -305,6 +333,8 @@ mod tests {
             attempts: 0,
             first_attempt_at: None,
             delivery_version: 0,
+            priority: crate::mail::policy::Priority::Medium,
+            notice: false,
         }
     }
 
@@ -321,7 +351,7 @@ mod tests {
 
     fn committed(decision: &Decision, belief: &Belief) -> Commit {
         let mut next = 0;
-        commit(decision, belief, "e/default", Uuid::nil(), now(), || {
+        commit(decision, belief, "e/default", Uuid::nil(), None, now(), || {
             next += 1;
             Uuid::from_u128(next)
         })
@@ -340,6 +370,15 @@ mod tests {
                 )
             })
             .collect()
+    }
+
+    #[test]
+    fn a_mail_that_the_journal_has_lost_must_still_be_unknown_when_its_outcome_is_committed() {
+        let belief = Belief { mail: Some((MailLife::default(), 0)), delivery: Some(0) };
+        let commit = committed(&decided(Class::Delivered, None), &belief);
+        let mail = kinds(&commit).pop().expect("a write");
+        assert_eq!(mail, ("mail", Expected::NoStream, vec![]), "taken in again, it has places to be marked");
+        assert!(commit.add.is_empty());
     }
 
     #[test]
@@ -404,6 +443,7 @@ mod tests {
             links: Vec::new(),
             deliveries: vec![routed("default"), routed("rule-1")],
             offload: false,
+            priority: crate::mail::policy::Priority::Medium,
             policy: 1,
         }));
         let mut decision = decided(Class::Delivered, None);

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize as _;
 use uuid::Uuid;
 
 use super::breaker::TargetCommand;
 use super::lanes::{ClaimPlan, Row};
 use super::{Report, Shared, target};
-use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue};
+use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
-use crate::mail::policy::Policy;
+use crate::mail::policy::{Policy, Priority};
 use crate::mail::work::DeliverMeta;
 
 /// A claim holds this much longer than an attempt may take: time to store its outcome.
@@ -92,6 +93,15 @@ pub(super) async fn hints(shared: Arc<Shared>) {
             // The journal is closed; the process is on its way out.
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Passes on that the journal has lost commits.
+pub(super) async fn losses(shared: Arc<Shared>) {
+    let mut losses = shared.deps.journal.losses();
+    loop {
+        lost(&mut losses).await;
+        shared.tell(Report::Lost).await;
     }
 }
 
@@ -175,11 +185,15 @@ pub(super) async fn target(shared: Arc<Shared>, id: String, command: Option<Targ
     shared.tell(Report::TargetRead { target: id, state }).await;
 }
 
+fn priority(row: &OutboxRow) -> Priority {
+    row.meta.get("priority").and_then(|named| Priority::deserialize(named).ok()).unwrap_or_default()
+}
+
 /// Makes deliveries that wait for the rate limit due: of each target so many, oldest first.
 pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String, usize>) {
     let deps = &shared.deps;
     let now = deps.world.now();
-    let rows = match deps.journal.outbox(Queue::Deliver, usize::MAX).await {
+    let mut rows = match deps.journal.outbox(Queue::Deliver, usize::MAX).await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::warn!(%error, "deliveries over the old rate limit keep their time");
@@ -187,6 +201,8 @@ pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String
         }
     };
     // Only a first attempt waits for the limit, and it waits for nothing else.
+    // The most urgent first; the others as they came.
+    rows.sort_by_key(|row| std::cmp::Reverse(priority(row)));
     let mut limited = |row: &OutboxRow| {
         let first = row.meta.get("attempts").and_then(serde_json::Value::as_u64).unwrap_or(0) == 0;
         let waits = matches!(row.due, Due::At(at) if at > now);

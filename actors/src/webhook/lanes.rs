@@ -185,7 +185,9 @@ impl Lanes {
         }
         // A claim that ran out while the row waited here was claimed anew.
         lane.ready.retain(|waiting| waiting.key != row.key);
-        lane.ready.push_back(row);
+        // Behind those that are as urgent or more.
+        let ahead = lane.ready.iter().rposition(|waiting| waiting.meta.priority >= row.meta.priority);
+        lane.ready.insert(ahead.map_or(0, |last| last + 1), row);
     }
 
     /// What is to be done now with the rows at hand.
@@ -222,7 +224,7 @@ impl Lanes {
                 let Some(row) = lane.ready.pop_front() else { break };
                 // A repetition has been counted already.
                 if row.meta.attempts == 0
-                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, now)
+                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, now)
                 {
                     steps.push(Step::Limit { row, until });
                     continue;
@@ -304,6 +306,18 @@ impl Lanes {
         for lane in self.lanes.values_mut() {
             lane.stale |= lane.state.as_ref().is_some_and(|state| *state != TargetState::default());
         }
+    }
+
+    /// Asks for every target to be read again, and gives out the rows that were not begun. The
+    /// slots that are taken and what was sent in the last hour stay as they are.
+    pub fn forget(&mut self) -> Vec<Row> {
+        let mut waiting = Vec::new();
+        for lane in self.lanes.values_mut() {
+            lane.stale = true;
+            lane.more = false;
+            waiting.extend(lane.ready.drain(..));
+        }
+        waiting
     }
 
     /// The rate limit has changed: whoever waits asks again.

@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `state`, `delivery`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
+//! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
 //! | `turn` | the actor between the two |
 //! | `attempt`, `effects`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
@@ -25,6 +25,7 @@ pub mod delivery;
 mod effects;
 mod lane;
 pub mod lanes;
+pub mod notice;
 pub mod port;
 pub mod rate;
 pub mod redeliver;
@@ -98,6 +99,8 @@ enum Report {
     Recovered(HashMap<String, Vec<DateTime<Utc>>>),
     /// There may be due rows.
     Look,
+    /// The journal has lost commits.
+    Lost,
     /// A second has passed.
     Tick,
     /// Rows were claimed, perhaps none.
@@ -182,6 +185,7 @@ impl Actor for WebhookActor {
         self.shared = Some(Arc::clone(&shared));
         self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
+        self.tasks.push(depend_on(ctx, effects::losses(Arc::clone(&shared))));
         self.tasks.push(depend_on(ctx, effects::recover(shared)));
     }
 }
@@ -225,6 +229,7 @@ impl Handler<Report> for WebhookActor {
                 self.hasten_limited(room);
             }
             Report::Look => self.look = true,
+            Report::Lost => self.lost(),
             Report::Tick => self.tick(),
             Report::Claimed { serial, plan, rows, next_due } if self.is_claiming(serial) => {
                 self.claiming = None;

@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Duration, Utc};
 
+use crate::mail::policy::Priority;
+
 /// Length of the window.
 const WINDOW: Duration = Duration::hours(1);
 
@@ -13,8 +15,8 @@ const WINDOW: Duration = Duration::hours(1);
 pub struct RateWindow {
     /// When each delivery of the last hour was first tried, oldest first.
     sent: VecDeque<DateTime<Utc>>,
-    /// Turns in the future that were given away, earliest first.
-    turns: VecDeque<DateTime<Utc>>,
+    /// Turns in the future that were given away, earliest first, by [`Priority::ALL`].
+    turns: [VecDeque<DateTime<Utc>>; 3],
 }
 
 /// Whether a delivery may go.
@@ -31,31 +33,46 @@ impl RateWindow {
     #[must_use]
     pub fn restored(mut sent: Vec<DateTime<Utc>>) -> Self {
         sent.sort_unstable();
-        Self { sent: sent.into(), turns: VecDeque::new() }
+        Self { sent: sent.into(), turns: Default::default() }
     }
 
     /// Asks for one delivery under `limit` per hour; 0 = unlimited.
     ///
     /// Those that must wait get different turns, so that a long queue is not tried as a
-    /// whole whenever one place becomes free.
-    pub fn admit(&mut self, limit: u32, now: DateTime<Utc>) -> Admission {
+    /// whole whenever one place becomes free. A more urgent one does not stand behind the turns
+    /// of those less urgent: it takes the first of theirs, a moment before them, and whoever
+    /// finds the place taken when the turn comes asks for another.
+    pub fn admit(&mut self, limit: u32, priority: Priority, now: DateTime<Utc>) -> Admission {
         self.forget(now);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         if limit == 0 || self.sent.len() < limit {
             self.sent.push_back(now);
             return Admission::Go;
         }
-        // The delivery that must have left the window: the `limit`-th before this one.
-        let before = self.sent.len() + self.turns.len() - limit;
-        let leaving = if before < self.sent.len() {
-            self.sent.get(before)
-        } else {
-            self.turns.get(before - self.sent.len())
-        };
-        // Just after it has left: at the very instant it still counts.
-        let turn = leaving.copied().unwrap_or(now) + WINDOW + Duration::milliseconds(1);
-        self.turns.push_back(turn);
+        // The delivery that must have left the window: the `limit`-th before this one. Just
+        // after it has left: at the very instant it still counts.
+        let turn = self.leaving(limit, priority).unwrap_or(now) + WINDOW + lateness(priority);
+        if let Some(turns) = self.turns.get_mut(priority as usize) {
+            let after = turns.partition_point(|given| *given <= turn);
+            turns.insert(after, turn);
+        }
         Admission::Wait(turn)
+    }
+
+    /// The `limit`-th last of those that were sent or go before somebody of this priority.
+    fn leaving(&self, limit: usize, priority: Priority) -> Option<DateTime<Utc>> {
+        let ahead = self.turns.iter().skip(priority as usize);
+        let (count, groups) = ahead
+            .clone()
+            .fold((0, 0), |(n, groups), turns| (n + turns.len(), groups + usize::from(!turns.is_empty())));
+        let before = self.sent.len() + count - limit;
+        let Some(nth) = before.checked_sub(self.sent.len()) else { return self.sent.get(before).copied() };
+        if groups == 1 {
+            return ahead.flatten().nth(nth).copied();
+        }
+        let mut merged: Vec<_> = ahead.flatten().copied().collect();
+        merged.sort_unstable();
+        merged.get(nth).copied()
     }
 
     /// How many more may go now; `None` = unlimited.
@@ -67,16 +84,27 @@ impl RateWindow {
 
     /// Takes all turns back: the limit has changed and whoever waits asks again.
     pub fn forget_turns(&mut self) {
-        self.turns.clear();
+        self.turns = Default::default();
     }
 
     fn forget(&mut self, now: DateTime<Utc>) {
         while self.sent.front().is_some_and(|at| *at + WINDOW < now) {
             self.sent.pop_front();
         }
-        while self.turns.front().is_some_and(|turn| *turn <= now) {
-            self.turns.pop_front();
+        for turns in &mut self.turns {
+            while turns.front().is_some_and(|turn| *turn <= now) {
+                turns.pop_front();
+            }
         }
+    }
+}
+
+/// How long after a place became free the turn comes: those of one place in order.
+fn lateness(priority: Priority) -> Duration {
+    match priority {
+        Priority::High => Duration::microseconds(1),
+        Priority::Medium => Duration::milliseconds(1),
+        Priority::Low => Duration::milliseconds(2),
     }
 }
 
@@ -99,23 +127,23 @@ mod tests {
     fn eight_deliveries_at_five_an_hour() {
         let mut window = RateWindow::default();
         for second in 0..5 {
-            assert_eq!(window.admit(5, at(second)), Admission::Go);
+            assert_eq!(window.admit(5, Priority::Medium, at(second)), Admission::Go);
         }
         assert_eq!(window.free(5, at(5)), Some(0));
-        assert_eq!(window.admit(5, at(5)), turn(3_600));
-        assert_eq!(window.admit(5, at(6)), turn(3_601));
-        assert_eq!(window.admit(5, at(7)), turn(3_602));
+        assert_eq!(window.admit(5, Priority::Medium, at(5)), turn(3_600));
+        assert_eq!(window.admit(5, Priority::Medium, at(6)), turn(3_601));
+        assert_eq!(window.admit(5, Priority::Medium, at(7)), turn(3_602));
         // Their turns come.
         for second in 3_601..3_604 {
-            assert_eq!(window.admit(5, at(second)), Admission::Go);
+            assert_eq!(window.admit(5, Priority::Medium, at(second)), Admission::Go);
         }
     }
 
     #[test]
     fn a_long_queue_gets_turns_hour_after_hour() {
         let mut window = RateWindow::default();
-        assert_eq!(window.admit(1, at(0)), Admission::Go);
-        let turns: Vec<_> = (0..3).map(|_| window.admit(1, at(1))).collect();
+        assert_eq!(window.admit(1, Priority::Medium, at(0)), Admission::Go);
+        let turns: Vec<_> = (0..3).map(|_| window.admit(1, Priority::Medium, at(1))).collect();
         let step = WINDOW + Duration::milliseconds(1);
         assert_eq!(turns, (1..=3).map(|n| Admission::Wait(at(0) + step * n)).collect::<Vec<_>>());
     }
@@ -123,13 +151,33 @@ mod tests {
     #[test]
     fn a_changed_limit_counts_what_was_sent() {
         let mut window = RateWindow::restored(vec![at(2), at(0), at(1)]);
-        assert_eq!(window.admit(2, at(3)), turn(3_601));
+        assert_eq!(window.admit(2, Priority::Medium, at(3)), turn(3_601));
         window.forget_turns();
         assert_eq!(window.free(4, at(3)), Some(1));
-        assert_eq!(window.admit(4, at(3)), Admission::Go);
-        assert_eq!(window.admit(4, at(3)), turn(3_600));
-        assert_eq!(window.admit(0, at(3)), Admission::Go);
+        assert_eq!(window.admit(4, Priority::Medium, at(3)), Admission::Go);
+        assert_eq!(window.admit(4, Priority::Medium, at(3)), turn(3_600));
+        assert_eq!(window.admit(0, Priority::Medium, at(3)), Admission::Go);
         assert_eq!(window.free(0, at(3)), None);
+    }
+
+    #[test]
+    fn the_more_urgent_takes_the_first_turn() {
+        let mut window = RateWindow::default();
+        assert_eq!(window.admit(1, Priority::Low, at(0)), Admission::Go);
+        let micro = Duration::microseconds(1);
+        let milli = Duration::milliseconds(1);
+        assert_eq!(window.admit(1, Priority::Medium, at(1)), Admission::Wait(at(3_600) + milli));
+        assert_eq!(window.admit(1, Priority::High, at(2)), Admission::Wait(at(3_600) + micro));
+        assert_eq!(window.admit(1, Priority::High, at(3)), Admission::Wait(at(7_200) + micro * 2));
+        // Behind all of them.
+        assert_eq!(
+            window.admit(1, Priority::Low, at(4)),
+            Admission::Wait(at(7_200) + micro * 2 + WINDOW + milli * 2)
+        );
+        // The first turn is that of the first urgent one; whom it displaced asks for another.
+        assert_eq!(window.admit(1, Priority::High, at(3_600) + micro), Admission::Go);
+        let displaced = window.admit(1, Priority::Medium, at(3_600) + milli);
+        assert_eq!(displaced, Admission::Wait(at(7_200) + micro * 2 + WINDOW + milli));
     }
 
     proptest! {
@@ -137,17 +185,17 @@ mod tests {
         #[test]
         fn never_over_the_limit_and_never_lost(
             limit in 1_u32..6,
-            arrivals in proptest::collection::vec(0_i64..9_000, 1..40),
+            arrivals in proptest::collection::vec((0_i64..9_000, 0_usize..3), 1..40),
         ) {
             let mut window = RateWindow::default();
             let mut waiting: std::collections::BTreeMap<(DateTime<Utc>, usize), ()> =
-                arrivals.iter().enumerate().map(|(n, second)| ((at(*second), n), ())).collect();
+                arrivals.iter().enumerate().map(|(n, (second, _))| ((at(*second), n), ())).collect();
             let mut gone: Vec<DateTime<Utc>> = Vec::new();
             let mut asked = 0;
             while let Some(((now, n), ())) = waiting.pop_first() {
                 asked += 1;
                 prop_assert!(asked < 40 * 41, "somebody asks for ever");
-                match window.admit(limit, now) {
+                match window.admit(limit, Priority::ALL[arrivals[n].1], now) {
                     Admission::Go => gone.push(now),
                     Admission::Wait(until) => {
                         prop_assert!(until > now);

@@ -64,6 +64,9 @@ pub struct DeadLettered {
     pub why: String,
     /// How many attempts were made.
     pub attempts: u32,
+    /// Id of the delivery that tells somebody about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 /// Payload of `delivery.requeued`.
@@ -88,7 +91,8 @@ domain_events! {
         Deferred(Deferred) = "delivery.deferred", schema 1, in "delivery", "The delivery waits.", {
             email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after, rate_limit or target_disabled" };
         DeadLettered(DeadLettered) = "delivery.dead_lettered", schema 1, in "delivery", "The delivery was given up and is kept.", {
-            email_id: "the mail", target: "id of the target", why: "in plain words", attempts: "how many" };
+            email_id: "the mail", target: "id of the target", why: "in plain words", attempts: "how many",
+            notice: "the delivery that tells somebody" };
         Requeued(Requeued) = "delivery.requeued", schema 1, in "delivery", "A dead letter is to be sent again.", {
             email_id: "the mail", target: "id of the target", by: "who asked" };
     }

@@ -1,5 +1,7 @@
 //! The actor on the journal in memory, in virtual time, with receivers that do as told.
 
+mod preferences;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +26,7 @@ use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Body, Commit, Due, Expected, OutboxAdd, Queue, StreamWrite};
 use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, RoutedDelivery, mail_stream};
-use crate::mail::policy::{Ordering as Order, Policy, RetryPolicy, Schedule, Target};
+use crate::mail::policy::{Ordering as Order, Policy, Priority, RetryPolicy, Schedule, Target};
 use crate::mail::work::{self, DeliverMeta};
 
 fn seconds(n: u64) -> Duration {
@@ -58,12 +60,14 @@ fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: false,
         default_target: target("default"),
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: seconds(2) },
         webhook_timeout: seconds(30),
         ssl_verify: true,
         retention: seconds(7 * 86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }
 
@@ -218,6 +222,10 @@ impl Scene {
 
     /// Routes a mail to some targets.
     async fn mail(&self, email_id: &str, targets: &[&str], order: Option<&str>) {
+        self.urgent(email_id, targets, order, Priority::Medium).await;
+    }
+
+    async fn urgent(&self, email_id: &str, targets: &[&str], order: Option<&str>, priority: Priority) {
         let now = self.world.now();
         let place = location(email_id);
         let received = MailEvent::Received(Received {
@@ -237,6 +245,7 @@ impl Scene {
             links: Vec::new(),
             deliveries,
             offload: false,
+            priority,
             policy: 1,
         });
         let mut commit = Commit { at: now, ..Commit::default() };
@@ -256,6 +265,8 @@ impl Scene {
                 attempts: 0,
                 first_attempt_at: None,
                 delivery_version: 0,
+                priority,
+                notice: false,
             };
             commit.bodies.push(Body {
                 key: work::delivery_body_key(email_id, id),

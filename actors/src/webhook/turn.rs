@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::lanes::{ClaimPlan, Moment, Row, Signal, Step};
+use super::lanes::{ClaimPlan, Lanes, Moment, Row, Signal, Step};
 use super::{Flight, Shared, TICK, WebhookActor, attempt, effects, spawn};
 use crate::kernel::guardian::depend_on;
 use crate::mail::windows;
@@ -151,6 +151,16 @@ impl WebhookActor {
             let claim = *flight.claim.borrow();
             flight.task = spawn(effects::release(Arc::clone(&shared), flight.id, key, claim));
         }
+    }
+
+    /// The journal has lost commits: rows that were claimed and not begun may be gone from it,
+    /// and the targets are what it says now. What is under way goes on; its outcome finds
+    /// out by itself whether it is still wanted.
+    pub(super) fn lost(&mut self) {
+        self.look = true;
+        let waiting = self.lanes.as_mut().map_or_else(Vec::new, Lanes::forget);
+        let Some(shared) = self.shared.clone() else { return };
+        waiting.into_iter().for_each(|row| self.step(&shared, Step::Release(row)));
     }
 
     pub(super) fn tick(&mut self) {

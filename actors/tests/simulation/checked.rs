@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use render_signal_actors::kernel::journal::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
-    Queue, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
+    Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use tokio::sync::watch;
@@ -160,6 +160,12 @@ impl Journal for Checked {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.inner.body(key).await
     }
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.inner.bodies(offset, limit).await
+    }
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.inner.trimmed(offset, limit).await
+    }
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         self.inner.raise_fence(lease).await
     }
@@ -170,6 +176,9 @@ impl Journal for Checked {
         let (hints, listening) = watch::channel(*self.inner.hints().borrow());
         self.hints.lock().unwrap().push(hints);
         listening
+    }
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.inner.losses()
     }
     fn views(&self) -> Views {
         self.inner.views()

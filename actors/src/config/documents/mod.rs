@@ -5,6 +5,7 @@
 //! does not know survives.
 
 pub mod coerce;
+pub mod detectors;
 pub mod flags;
 pub mod polling;
 pub mod prefs;
@@ -17,6 +18,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::detectors::Detectors;
 use self::flags::RuntimeFlags;
 use self::polling::PollingConfig;
 use self::prefs::ProcessingPrefs;
@@ -38,18 +40,21 @@ pub enum Key {
     RuntimeFlags,
     /// Rules that choose targets.
     RoutingRules,
+    /// What kinds of mail there are. Unknown to the reference system.
+    Detectors,
     /// Sign-in links that were handed out; opaque here.
     MagicLinkTokens,
 }
 
 impl Key {
     /// Every document.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::PollingConfig,
         Self::WebhookConfig,
         Self::ProcessingPrefs,
         Self::RuntimeFlags,
         Self::RoutingRules,
+        Self::Detectors,
         Self::MagicLinkTokens,
     ];
 
@@ -62,6 +67,7 @@ impl Key {
             Self::ProcessingPrefs => "processing_prefs",
             Self::RuntimeFlags => "runtime_flags",
             Self::RoutingRules => "routing_rules",
+            Self::Detectors => "detectors",
             Self::MagicLinkTokens => "magic_link_tokens",
         }
     }
@@ -122,6 +128,8 @@ pub struct Documents {
     pub flags: Option<RuntimeFlags>,
     /// See [`RoutingRules`].
     pub routing: Option<RoutingRules>,
+    /// See [`Detectors`].
+    pub detectors: Option<Detectors>,
 }
 
 impl Documents {
@@ -147,6 +155,12 @@ impl Documents {
                 let routing = value.map(|value| RoutingRules::parse(value, env)).transpose()?;
                 let disabled = routing.as_ref().map(|routing| routing.disabled.clone()).unwrap_or_default();
                 self.routing = routing;
+                return Ok(disabled);
+            }
+            Key::Detectors => {
+                let detectors = value.map(Detectors::parse).transpose()?;
+                let disabled = detectors.as_ref().map(|read| read.disabled.clone()).unwrap_or_default();
+                self.detectors = detectors;
                 return Ok(disabled);
             }
             Key::MagicLinkTokens => {

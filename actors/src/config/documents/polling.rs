@@ -16,7 +16,7 @@ pub struct PollingConfig {
     pub active_start_hour: Option<u8>,
     /// First inactive hour, 0–24.
     pub active_end_hour: Option<u8>,
-    /// Whether subject groups are scoped by month. Kept; no decision depends on it yet.
+    /// Whether of the mails of a subject group and month only the first is sent.
     pub enable_subject_group_dedup: Option<bool>,
     /// Lower-cased addresses in the order written, each once; empty = the environment's.
     pub senders: Vec<String>,

@@ -6,25 +6,23 @@ use serde_json::Value;
 
 use super::Problem;
 use super::coerce::{Fields, boolean, integer, words};
+use crate::mail::policy::Priority;
 
 /// The document; absent fields have the reference's defaults.
-///
-/// The keyword lists, `require_attachments`, `sender_priority`, `notify_on_failure` and
-/// `mirror_media_to_custom` are checked and kept, and take no part in a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessingPrefs {
-    /// Words that exclude a mail, trimmed, without blank ones.
+    /// Words that exclude any mail, trimmed, without blank ones.
     pub exclude_keywords: Vec<String>,
-    /// Words for the receiver of the `recadrage` mails.
+    /// Words that exclude a mail of the detector `recadrage`.
     pub exclude_keywords_recadrage: Vec<String>,
-    /// Words for the receiver of the `desabonnement` mails.
+    /// Words that exclude a mail of the detector `desabonnement_journee_tarifs`.
     pub exclude_keywords_autorepondeur: Vec<String>,
     /// Only mails with an attachment.
     pub require_attachments: bool,
     /// Larger mails are recorded, not loaded; in MiB, > 0. `None` = no limit.
     pub max_email_size_mb: Option<u32>,
     /// Lower-cased address → `high`, `medium` or `low`.
-    pub sender_priority: BTreeMap<String, String>,
+    pub sender_priority: BTreeMap<String, Priority>,
     /// Repetitions after the first attempt, 0–10; 0 = the built-in schedule.
     pub retry_count: u32,
     /// Seconds, 0–600.
@@ -33,9 +31,10 @@ pub struct ProcessingPrefs {
     pub webhook_timeout_sec: u32,
     /// Deliveries per target and hour, 0–100000; 0 = unlimited.
     pub rate_limit_per_hour: u32,
-    /// Tell somebody about failures.
+    /// Dead letters are told to `NOTIFY_WEBHOOK_URL`.
     pub notify_on_failure: bool,
-    /// Send to the custom target, too.
+    /// Checked and kept. It has nothing to decide, as in the reference system, where no code
+    /// reads it: every mail goes to the custom target anyway, with its links.
     pub mirror_media_to_custom: bool,
 }
 
@@ -121,7 +120,7 @@ fn size(value: &Value) -> Result<Option<u32>, String> {
     Ok(u32::try_from(size).ok())
 }
 
-fn priorities(value: &Value) -> Result<BTreeMap<String, String>, String> {
+fn priorities(value: &Value) -> Result<BTreeMap<String, Priority>, String> {
     let members = match value {
         Value::Object(members) => members,
         // The PHP back end writes an empty object as an empty list.
@@ -134,9 +133,10 @@ fn priorities(value: &Value) -> Result<BTreeMap<String, String>, String> {
             return Err("sender_priority: clés et valeurs doivent être des chaînes".to_owned());
         };
         let level = level.trim().to_lowercase();
-        if !matches!(level.as_str(), "high" | "medium" | "low") {
-            return Err("sender_priority: niveau invalide (high|medium|low)".to_owned());
-        }
+        let level = Priority::ALL
+            .into_iter()
+            .find(|priority| priority.as_str() == level)
+            .ok_or("sender_priority: niveau invalide (high|medium|low)")?;
         priorities.insert(address.trim().to_lowercase(), level);
     }
     Ok(priorities)

@@ -336,3 +336,86 @@ proptest! {
         prop_assert_eq!(targets.len(), policy.rules.len());
     }
 }
+
+#[test]
+fn absent_detectors_are_the_built_in_ones_and_an_empty_list_is_none() {
+    let ids = |documents: &Documents| {
+        let policy = policy_of(documents);
+        policy.detectors.into_iter().map(|detector| detector.id).collect::<Vec<_>>().join(" ")
+    };
+    let mut documents = Documents::default();
+    assert_eq!(ids(&documents), "recadrage desabo");
+    documents.put(Key::Detectors, Some(&json!({"detectors": []})), &env()).unwrap();
+    assert_eq!(ids(&documents), "");
+    for refused in [json!({}), json!({"detectors": null}), json!({"detectors": {}})] {
+        let problems = documents.put(Key::Detectors, Some(&refused), &env()).unwrap_err();
+        assert_eq!(problems[0].to_string(), "detectors doit être une liste.");
+    }
+    let built_in: Value = serde_json::from_str(crate::mail::detectors::DEFAULT_DOCUMENT).unwrap();
+    assert_eq!(documents.put(Key::Detectors, Some(&built_in), &env()), Ok(Vec::new()));
+    assert_eq!(ids(&documents), "recadrage desabo");
+    documents.put(Key::Detectors, None, &env()).unwrap();
+    assert_eq!(ids(&documents), "recadrage desabo");
+}
+
+#[test]
+fn one_bad_detector_disables_itself_only() {
+    let good = |id: &str| json!({"id": id, "conditions": {"field": "body", "operator": "present"}});
+    let mut bad = good("bad");
+    bad["conditions"]["operator"] = json!("is");
+    let mut off = good("off");
+    off["enabled"] = json!(false);
+    let document = json!({"detectors": [good("a"), bad, good("a"), off, good("b"), 5]});
+    let mut documents = Documents::default();
+    let disabled = documents.put(Key::Detectors, Some(&document), &env()).unwrap();
+    let fields: Vec<&str> = disabled.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(fields, ["detectors[1].conditions.operator", "detectors[2].id", "detectors[5]"]);
+    let ids: Vec<String> = policy_of(&documents).detectors.into_iter().map(|detector| detector.id).collect();
+    assert_eq!(ids, ["a", "b"]);
+}
+
+#[test]
+fn preferences_about_single_mails_act() {
+    use crate::mail::filters::Keywords;
+    use crate::mail::policy::Priority;
+    let words =
+        |written: &[&str]| Keywords::new(&written.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+    let mut documents = Documents::default();
+    let quiet = policy_of(&documents).prefs;
+    assert!(!quiet.filters.has_keywords() && !quiet.filters.require_attachments);
+    assert!(quiet.subject_groups.is_none() && quiet.notify().is_none() && quiet.remarks().is_empty());
+    let prefs = json!({
+        "exclude_keywords": [" a ", " "], "exclude_keywords_recadrage": ["b"],
+        "exclude_keywords_autorepondeur": ["c"], "require_attachments": 1, "notify_on_failure": true,
+        "sender_priority": {" A@B.fr": "HIGH", "c@d.fr": "low"},
+    });
+    documents.put(Key::ProcessingPrefs, Some(&prefs), &env()).unwrap();
+    let policy = policy_of(&documents).prefs;
+    assert_eq!(policy.filters.everywhere, words(&["a"]));
+    assert_eq!(policy.filters.by_detector["recadrage"], words(&["b"]));
+    assert_eq!(policy.filters.by_detector["desabonnement_journee_tarifs"], words(&["c"]));
+    assert!(policy.filters.require_attachments);
+    let levels = ["a@b.fr", "c@d.fr", "e@f.fr"].map(|sender| policy.priority_of(sender));
+    assert_eq!(levels, [Priority::High, Priority::Low, Priority::Medium]);
+    assert_eq!((policy.notify(), policy.remarks().len()), (None, 1), "nobody to tell, and it says so");
+    let env = EnvDefaults { notify_url: "https://alerts.example/x".to_owned(), ..env() };
+    let policy = crate::config::policy::build(&documents, &env, 1).prefs;
+    assert_eq!((policy.notify(), policy.remarks().len()), (Some("https://alerts.example/x"), 0));
+}
+
+#[test]
+fn the_document_has_the_last_word_about_subject_groups() {
+    let ttl = Some(std::time::Duration::from_secs(60));
+    for (document, by_env, expected) in [
+        (json!({}), false, false),
+        (json!({}), true, true),
+        (json!({"enable_subject_group_dedup": false}), true, false),
+        (json!({"enable_subject_group_dedup": "yes"}), false, true),
+    ] {
+        let env = EnvDefaults { subject_group_dedup: by_env, subject_group_ttl: ttl, ..env() };
+        let mut documents = Documents::default();
+        documents.put(Key::PollingConfig, Some(&document), &env).unwrap();
+        let groups = crate::config::policy::build(&documents, &env, 1).prefs.subject_groups;
+        assert_eq!(groups.map(|rule| rule.ttl), expected.then_some(ttl), "{document}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Documents as files of a folder: `<dir>/<key>.json`, the sign-in links at a path of
 //! their own (`MAGIC_LINK_TOKENS_FILE`).
 //!
-//! A change is noticed by looking at the files' metadata (six `stat` calls every 300 ms,
+//! A change is noticed by looking at the files' metadata (seven `stat` calls every 300 ms,
 //! which cost microseconds, so they are made in place and not on a thread of their own).
 
 use std::collections::HashMap;

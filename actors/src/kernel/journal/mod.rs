@@ -25,6 +25,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -159,13 +160,66 @@ pub struct Body {
     pub keep_until: DateTime<Utc>,
 }
 
+/// A stream whose events have been archived elsewhere and leave the log.
+///
+/// Its version stays: [`Expected::NoStream`] goes on refusing a duplicate, and later events
+/// follow on. A stream that does not exist becomes one that had its events elsewhere, which
+/// is how a copied journal learns of what its original has archived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trim {
+    /// The stream; the same commit must not write to it.
+    pub stream: StreamId,
+    /// Its version: one that has moved on since is a [`AppendError::Conflict`].
+    pub version: u64,
+}
+
 /// A writer's proof that it still holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
     /// Name of the lease, such as `poller`.
     pub lease: String,
-    /// Strictly increasing with every grant.
+    /// Strictly increasing with every grant; below 2^62.
     pub token: u64,
+}
+
+impl Fence {
+    /// Id of the event of this grant, and the `cause` of what is committed under it: so the
+    /// log tells under which grant each fenced commit was made. A UUID of version 8 whose
+    /// last eight bytes hold the token, below the two bits of the variant.
+    #[must_use]
+    pub fn grant(&self) -> Uuid {
+        let name = Sha256::digest(self.lease.as_bytes());
+        let mut bytes = [0; 16];
+        for (byte, from) in bytes.iter_mut().zip(name.into_iter().take(8).chain(self.token.to_be_bytes())) {
+            *byte = from;
+        }
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
+
+/// The journal turned out to be another one than it was, or shorter: its server has lost
+/// commits that were acknowledged. Whoever remembers something that it read there forgets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Counts what this process has noticed, from 1.
+    pub number: u64,
+    /// When it was noticed.
+    pub at: DateTime<Utc>,
+    /// Id of the log that was known. The same as `found_log` when its end was cut off.
+    pub known_log: String,
+    /// Highest position known of it.
+    pub known_head: u64,
+    /// Id of the log that is there.
+    pub found_log: String,
+    /// Its head.
+    pub found_head: u64,
+}
+
+/// Waits for the next loss. For ever, where the journal cannot lose anything unnoticed.
+pub async fn lost(losses: &mut watch::Receiver<Option<Loss>>) {
+    if losses.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// One atomic change of the journal.
@@ -185,7 +239,11 @@ pub struct Commit {
     pub defer: Vec<Defer>,
     /// Contents.
     pub bodies: Vec<Body>,
-    /// Refuses the commit when the lease has been granted to somebody else since.
+    /// Streams whose events leave the log. A commit whose own events have left it need not
+    /// be recognised when it is repeated.
+    pub trim: Vec<Trim>,
+    /// Refuses the commit unless this is the fence that was granted last. A journal that
+    /// knows of no grant takes any.
     pub fence: Option<Fence>,
 }
 
@@ -326,6 +384,8 @@ pub struct OutboxRow {
     pub key: String,
     /// Partition.
     pub partition: String,
+    /// Order key, if any.
+    pub order_key: Option<String>,
     /// When it may be claimed.
     pub due: Due,
     /// Whether a worker is on it.
@@ -336,6 +396,17 @@ pub struct OutboxRow {
     pub added_at: DateTime<Utc>,
     /// The worker's small facts.
     pub meta: Value,
+    /// Key of the body.
+    pub body_key: Option<String>,
+}
+
+/// A body as seen by a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBody {
+    /// Key.
+    pub key: String,
+    /// Kept at least until then.
+    pub keep_until: DateTime<Utc>,
 }
 
 /// What the journal can really keep, in plain words.
@@ -360,7 +431,9 @@ pub enum Durability {
 pub struct VerifyReport {
     /// Events read.
     pub events: u64,
-    /// Streams seen.
+    /// Events that were archived and have left the log.
+    pub trimmed: u64,
+    /// Streams, those without events in the log included.
     pub streams: u64,
     /// Rows in the outbox.
     pub outbox: u64,
@@ -414,8 +487,17 @@ pub trait Journal: Send + Sync + 'static {
     /// A kept body.
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError>;
 
-    /// Grants the lease `lease` anew: returns a fence above every earlier one, and from
-    /// now on refuses commits with an older fence of that lease.
+    /// The bodies that are kept, `limit` of them from `offset` on, in an order that is the same
+    /// while nothing is written.
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError>;
+
+    /// The streams that have lost events to an archive, with the version up to which, `limit` of
+    /// them from `offset` on, in an order that is the same while nothing is written.
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError>;
+
+    /// Grants the lease `lease` anew: returns a fence above every earlier one, those of a
+    /// log that was lost included, and from now on refuses commits with another fence of
+    /// that lease.
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError>;
 
     /// Drops bodies that are past their time and that no row refers to. Returns how many.
@@ -423,6 +505,12 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Hints of commits by this process (and, where the backend can tell, by others).
     fn hints(&self) -> watch::Receiver<Hint>;
+
+    /// The last loss that this process has noticed. Closed where the journal cannot get
+    /// shorter while it is open.
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        watch::Sender::new(None).subscribe()
+    }
 
     /// The read models kept beside the log.
     fn views(&self) -> Views;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{AppendError, Commit, Expected, Queue, StreamWrite};
+use super::{AppendError, Commit, Expected, Queue, StreamWrite, Trim};
 
 /// Refuses a commit that contradicts itself, before any backend looks at it.
 ///
@@ -21,6 +21,18 @@ pub(super) fn well_formed(commit: &Commit) -> Result<(), AppendError> {
                 return Err(AppendError::Rejected(format!("event id {} is used twice", event.id)));
             }
         }
+    }
+    let mut trimmed = HashSet::new();
+    for trim in &commit.trim {
+        if trim.version == 0 || !trimmed.insert(&trim.stream) {
+            return Err(AppendError::Rejected(format!("stream {} cannot be trimmed so", trim.stream)));
+        }
+    }
+    if let Some(write) = commit.writes.iter().find(|write| trimmed.contains(&write.stream)) {
+        return Err(AppendError::Rejected(format!(
+            "stream {} is written and trimmed by the same commit",
+            write.stream
+        )));
     }
     for row in &commit.add {
         if row.key.is_empty() || row.partition.is_empty() {
@@ -49,6 +61,18 @@ pub(super) fn check_version(write: &StreamWrite, actual: u64) -> Result<(), Appe
         Expected::Any => (true, String::new()),
     };
     if holds { Ok(()) } else { Err(AppendError::Conflict { stream: write.stream.clone(), expected, actual }) }
+}
+
+/// Checks a trim against the stream's version (0 = no such stream, which is fine).
+///
+/// # Errors
+/// [`AppendError::Conflict`].
+pub(super) fn check_trim(trim: &Trim, actual: u64) -> Result<(), AppendError> {
+    if actual == trim.version || actual == 0 {
+        return Ok(());
+    }
+    let expected = format!("version {}", trim.version);
+    Err(AppendError::Conflict { stream: trim.stream.clone(), expected, actual })
 }
 
 /// Recognises a repeated commit. `found` is, for every event in order, the position at which

@@ -568,11 +568,13 @@ pub(super) fn policy() -> Policy {
             url: "https://example.invalid/".to_owned(),
             ordering: Order::None,
         },
+        detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
         retention: Duration::from_secs(86_400),
+        prefs: crate::mail::policy::Preferences::default(),
     }
 }

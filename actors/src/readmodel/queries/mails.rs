@@ -24,10 +24,12 @@ pub struct MailRow {
     pub received_at: DateTime<Utc>,
     /// When the server took it in, if it says so.
     pub arrived_at: Option<DateTime<Utc>>,
-    /// `received`, `held`, `ignored`, `quarantined`, `routed`.
+    /// `received`, `held`, `skipped`, `ignored`, `quarantined`, `routed`.
     pub stage: String,
-    /// Why it is held, ignored or in quarantine.
+    /// Why it is held, skipped, ignored or in quarantine.
     pub reason: Option<String>,
+    /// Of an ignored mail what exactly: the keyword, the first mail of the group.
+    pub detail: Option<String>,
     /// When a held mail is decided again at the latest.
     pub hold_until: Option<DateTime<Utc>>,
     /// What detector recognised it.
@@ -60,6 +62,7 @@ impl MailRow {
             arrived_at: time(row, "arrived_at")?,
             stage: row.get("stage")?,
             reason: row.get("reason")?,
+            detail: row.get("detail")?,
             hold_until: time(row, "hold_until")?,
             detector: row.get("detector")?,
             delivery_time: row.get("delivery_time")?,

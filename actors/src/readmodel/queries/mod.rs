@@ -1,13 +1,16 @@
 //! Questions to the read models, with typed answers: for the command line, the HTTP
 //! interface and the actors. Run them through [`crate::kernel::projection::Views::read`].
 
+pub mod archive;
 mod deliveries;
+mod links;
 mod mails;
 mod operations;
 
 pub use deliveries::{
     DeliveryFilter, DeliveryRow, count_deliveries, deliveries, oldest_open_delivery, sends_since,
 };
+pub use links::{LinkRow, copies_after, copy_at, copy_of};
 pub use mails::{MailFilter, MailRow, MailStory, count_mails, mail_story, mails, oldest_held};
 pub use operations::{
     ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,

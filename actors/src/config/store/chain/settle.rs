@@ -172,6 +172,10 @@ impl ChainStore {
             Verdict::Conflict(_) if key == Key::MagicLinkTokens => Vec::new(),
             Verdict::Conflict(fields) => fields,
         };
+        if let Some(before) = note.conflict.as_ref().filter(|before| !before.recorded) {
+            // There is room for one in the note. Until the history has it, this one waits.
+            self.keep(key, before).await?;
+        }
         let conflict = Conflict {
             text: pending.text.clone(),
             origin: pending.origin.clone(),
@@ -213,25 +217,32 @@ impl ChainStore {
 
     /// Has the history keep the side of a conflict that is not in force.
     pub(super) async fn record_conflict(&self, key: Key) {
-        let Some(journal) = &self.deps.journal else { return };
-        if !self.view.is_unrecorded(key) {
+        if self.deps.journal.is_none() || !self.view.is_unrecorded(key) {
             return;
         }
         let recorded = async {
-            let _lock = self.notes.lock().await.map_err(|error| error.to_string())?;
-            let mut note = self.note(key).map_err(|error| error.to_string())?;
+            let _lock = self.notes.lock().await?;
+            let mut note = self.note(key)?;
             let Some(conflict) = note.conflict.as_mut().filter(|conflict| !conflict.recorded) else {
                 return Ok(());
             };
-            conflict::record(journal.as_ref(), &self.deps.world, key, &lost(conflict)).await?;
+            self.keep(key, conflict).await?;
             conflict.recorded = true;
-            self.notes.put(key, &note).map_err(|error| error.to_string())?;
+            self.notes.put(key, &note)?;
             self.view.noted(key, &note);
-            Ok::<(), String>(())
+            Ok::<(), StoreError>(())
         };
         if let Err(error) = recorded.await {
-            tracing::warn!(%key, error, "a conflict of the configuration is not yet in the journal");
+            tracing::warn!(%key, %error, "a conflict of the configuration is not yet in the journal");
         }
+    }
+
+    async fn keep(&self, key: Key, conflict: &Conflict) -> Result<(), StoreError> {
+        let kept = match &self.deps.journal {
+            None => Err("there is no journal here".to_owned()),
+            Some(journal) => conflict::record(journal.as_ref(), &self.deps.world, key, &lost(conflict)).await,
+        };
+        kept.map_err(|why| StoreError::Unwritable { what: format!("the history of {key}"), why })
     }
 
     /// Ends a conflict. Answers whether there was one.
@@ -239,6 +250,9 @@ impl ChainStore {
         let _lock = self.notes.lock().await?;
         let note = self.note(key)?;
         let Some(conflict) = &note.conflict else { return Ok(false) };
+        if !conflict.recorded {
+            self.keep(key, conflict).await?;
+        }
         if keep == Keep::Pending {
             let expected = match self.ask_authority(key).await? {
                 Read::Absent => Expect::Absent,

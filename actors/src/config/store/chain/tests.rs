@@ -237,6 +237,8 @@ async fn a_change_that_the_authority_cannot_take_waits_for_it() {
         assert_eq!(chain.origin_of(KEY, &written.stamp).as_deref(), Some("api"));
         assert_eq!(bench.php.document(), Some(json!({"a": 2})));
         assert!(pending(&chain));
+        read(&chain).await;
+        assert!(chain.health()[0].trouble.is_some(), "as long as it does not take the change");
 
         // Another process, and one after a restart, know of it.
         let other = bench.chain();
@@ -484,6 +486,9 @@ async fn missing(steps: Vec<Step>) -> Vec<String> {
 }
 
 proptest! {
+    // Notes are synced to the disk, which takes its time.
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn no_acknowledged_change_is_lost(steps in prop::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -59,12 +59,16 @@ impl View {
         now: DateTime<Utc>,
     ) {
         let mut seen = self.seen();
+        // An authority that answers is not well while it does not take what waits for it.
+        let waits = self.names.first() == Some(&store) && seen.pending.get(&key) == Some(&true);
         let condition = seen.conditions.entry(store).or_default();
         let was_well = condition.troubles.is_empty();
         match error {
             None => {
                 condition.heard.insert(key);
-                condition.troubles.remove(&key);
+                if !waits {
+                    condition.troubles.remove(&key);
+                }
             }
             Some(error) => {
                 condition.troubles.insert(key, error.to_string());

@@ -20,8 +20,83 @@ cases![
     views_equal_the_log,
     verify_finds_a_missing_body,
     bodies_are_kept_and_purged,
+    archived_events_leave_the_log,
+    a_stream_that_moved_on_is_not_trimmed,
+    a_copy_learns_of_archived_streams,
     a_closed_journal_refuses,
 ];
+
+fn trim(key: &str, version: u64) -> Trim {
+    Trim { stream: stream(key), version }
+}
+
+/// As it happens: the event that tells of it and the trimming in one commit.
+fn archive(trims: Vec<Trim>) -> Commit {
+    Commit { trim: trims, ..events("archive", Expected::Any, 1) }
+}
+
+async fn positions(journal: &Arc<dyn Journal>, after: u64) -> Vec<u64> {
+    journal.read_log(after, 100).await.unwrap().iter().map(|event| event.position).collect()
+}
+
+async fn archived_events_leave_the_log(journal: Arc<dyn Journal>) {
+    journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
+    journal.append(events("a", Expected::Exact(2), 1)).await.unwrap();
+    let appended = journal.append(archive(vec![trim("a", 3)])).await.unwrap();
+    assert_eq!(appended.position, 5);
+    assert_eq!(positions(&journal, 0).await, [3, 5]);
+    assert_eq!(positions(&journal, 3).await, [5]);
+    assert!(journal.read_stream(&stream("a"), 0).await.unwrap().is_empty());
+    // The stream is still known.
+    let refused = journal.append(events("a", Expected::NoStream, 1)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Conflict { actual: 3, .. }), "{refused}");
+    journal.append(events("a", Expected::Exact(3), 2)).await.unwrap();
+    for after in [0, 3, 4] {
+        let known = journal.read_stream(&stream("a"), after).await.unwrap();
+        let versions: Vec<u64> = known.iter().map(|event| event.version).collect();
+        assert_eq!(versions, (after.max(3) + 1..=5).collect::<Vec<_>>());
+    }
+    assert_eq!(journal.trimmed(0, 9).await.unwrap(), [trim("a", 3)]);
+    let report = journal.verify().await.unwrap();
+    assert_eq!((report.events, report.trimmed, report.streams), (4, 3, 3));
+    assert_eq!(report.problems, Vec::<String>::new());
+    // Again, when it is settled again; and even the end of the log may go.
+    journal.append(archive(vec![trim("a", 5), trim("b", 1), trim("archive", 2)])).await.unwrap_err();
+    journal.append(Commit { trim: vec![trim("a", 5), trim("b", 1)], ..Commit::default() }).await.unwrap();
+    assert_eq!((journal.head().await.unwrap(), positions(&journal, 0).await), (7, vec![5]));
+    assert_eq!(journal.append(events("c", Expected::NoStream, 1)).await.unwrap().position, 8);
+    assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+async fn a_stream_that_moved_on_is_not_trimmed(journal: Arc<dyn Journal>) {
+    journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
+    let refused = journal.append(archive(vec![trim("b", 1), trim("a", 1)])).await.unwrap_err();
+    assert_eq!(refused.to_string(), "stream test-a is at version 2, the writer expected version 1");
+    assert_eq!(positions(&journal, 0).await, [1, 2, 3], "nothing has changed");
+    assert!(journal.trimmed(0, 9).await.unwrap().is_empty());
+    let twice = journal.append(archive(vec![trim("a", 2), trim("a", 2)])).await;
+    assert!(matches!(twice, Err(AppendError::Rejected(_))));
+    let written = journal.append(archive(vec![trim("archive", 1)])).await;
+    assert!(matches!(written, Err(AppendError::Rejected(_))));
+}
+
+async fn a_copy_learns_of_archived_streams(journal: Arc<dyn Journal>) {
+    journal.append(Commit { trim: vec![trim("a", 3), trim("b", 1)], ..Commit::default() }).await.unwrap();
+    assert_eq!(journal.head().await.unwrap(), 0);
+    let refused = journal.append(events("a", Expected::NoStream, 1)).await.unwrap_err();
+    assert!(matches!(refused, AppendError::Conflict { actual: 3, .. }), "{refused}");
+    journal.append(events("a", Expected::Exact(3), 1)).await.unwrap();
+    let known = journal.read_stream(&stream("a"), 0).await.unwrap();
+    assert_eq!(known.iter().map(|event| (event.position, event.version)).collect::<Vec<_>>(), [(1, 4)]);
+    let mut pages = journal.trimmed(0, 1).await.unwrap();
+    pages.extend(journal.trimmed(1, 1).await.unwrap());
+    pages.sort_by(|one, other| one.stream.cmp(&other.stream));
+    assert_eq!(pages, [trim("a", 3), trim("b", 1)]);
+    let report = journal.verify().await.unwrap();
+    assert_eq!((report.trimmed, report.problems), (4, Vec::new()));
+}
 
 async fn versions_are_checked(journal: Arc<dyn Journal>) {
     let first = journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
@@ -144,17 +219,22 @@ async fn stale_fences_are_refused(journal: Arc<dyn Journal>) {
         fence: Some(Fence { lease: lease.to_owned(), token }),
         ..events(key, Expected::NoStream, 1)
     };
-    assert_eq!(journal.raise_fence("poller").await.unwrap(), 1);
-    journal.append(fenced("poller", 1, "a")).await.unwrap();
-    assert_eq!(journal.raise_fence("other").await.unwrap(), 1);
-    assert_eq!(journal.raise_fence("poller").await.unwrap(), 2);
-    let refused = journal.append(fenced("poller", 1, "b")).await.unwrap_err();
-    assert!(
-        matches!(&refused, AppendError::Fenced { lease, held: 1, current: 2 } if lease == "poller"),
-        "{refused}"
-    );
-    journal.append(fenced("other", 1, "c")).await.unwrap();
-    journal.append(fenced("poller", 2, "b")).await.unwrap();
+    let first = journal.raise_fence("poller").await.unwrap();
+    journal.append(fenced("poller", first, "a")).await.unwrap();
+    let other = journal.raise_fence("other").await.unwrap();
+    let second = journal.raise_fence("poller").await.unwrap();
+    assert!(0 < first && first < second, "{first} {second}");
+    // One above the present fence is from a log that was lost, or from nowhere.
+    for stale in [first, second + 1] {
+        let refused = journal.append(fenced("poller", stale, "b")).await.unwrap_err();
+        assert!(
+            matches!(&refused, AppendError::Fenced { lease, held, current }
+                if lease == "poller" && *held == stale && *current == second),
+            "{refused}"
+        );
+    }
+    journal.append(fenced("other", other, "c")).await.unwrap();
+    journal.append(fenced("poller", second, "b")).await.unwrap();
     assert_eq!(journal.head().await.unwrap(), 3);
 }
 

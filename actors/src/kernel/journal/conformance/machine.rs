@@ -18,6 +18,7 @@ enum Step {
     Hasten { partition: Option<u8> },
     RaiseFence,
     Purge,
+    Trim { stream: u8, off_by: u64 },
     Pass { seconds: i64 },
 }
 
@@ -101,6 +102,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop::option::of(0..2_u8).prop_map(|partition| Step::Hasten { partition }),
         1 => Just(Step::RaiseFence),
         1 => Just(Step::Purge),
+        1 => (0..4_u8, select(vec![0_u64, 0, 0, 1]))
+            .prop_map(|(stream, off_by)| Step::Trim { stream, off_by }),
         3 => (1..10_i64).prop_map(|seconds| Step::Pass { seconds }),
     ]
 }
@@ -109,20 +112,54 @@ fn partition(number: u8) -> String {
     format!("p{number}")
 }
 
-/// A journal, and the claims that it has given out.
+/// A journal, and the claims and fences that it has given out.
 struct Side {
     journal: Arc<dyn Journal>,
     claims: HashMap<(Queue, String), Uuid>,
+    fences: Vec<u64>,
 }
 
 impl Side {
     fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, claims: HashMap::new() }
+        Self { journal, claims: HashMap::new(), fences: Vec::new() }
     }
 
-    /// The commit with this side's claims.
+    /// The fence of the grant with this number; above all others when there was none yet.
+    fn fence(&self, number: u64) -> u64 {
+        match usize::try_from(number).unwrap().checked_sub(1) {
+            None => 0,
+            Some(before) => self.fences.get(before).copied().unwrap_or(1 << 60),
+        }
+    }
+
+    /// Which grant a fence is of.
+    fn number(&self, token: u64) -> Option<usize> {
+        self.fences.iter().position(|fence| *fence == token)
+    }
+
+    async fn raise_fence(&mut self) -> String {
+        let token = self.journal.raise_fence("poller").await.unwrap();
+        assert!(self.fences.iter().all(|earlier| *earlier < token));
+        self.fences.push(token);
+        format!("grant {}", self.fences.len())
+    }
+
+    /// Commits with this side's claims and fences; the answer with the numbers of grants.
+    async fn append(&self, commit: &Commit, ends: &[End]) -> String {
+        match self.journal.append(self.with_claims(commit, ends)).await {
+            Err(AppendError::Fenced { lease, held, current }) => {
+                format!("fenced {lease} {:?} {:?}", self.number(held), self.number(current))
+            }
+            answer => format!("{answer:?}"),
+        }
+    }
+
+    /// The commit with this side's claims and fences.
     fn with_claims(&self, commit: &Commit, ends: &[End]) -> Commit {
         let mut commit = commit.clone();
+        if let Some(fence) = &mut commit.fence {
+            fence.token = self.fence(fence.token);
+        }
         for end in ends {
             let known = self.claims.get(&(end.queue, end.key.to_owned())).copied();
             let claim = end.with_claim.then(|| known.unwrap_or_default());
@@ -155,6 +192,27 @@ impl Side {
         format!("{told:?}")
     }
 
+    /// The version of one of the streams.
+    async fn version(&self, number: u8) -> u64 {
+        let name = stream(&number.to_string());
+        if let Some(last) = self.journal.read_stream(&name, 0).await.unwrap().last() {
+            return last.version;
+        }
+        let trimmed = self.journal.trimmed(0, 100).await.unwrap();
+        trimmed.iter().find(|trim| trim.stream == name).map_or(0, |trim| trim.version)
+    }
+
+    /// What each backend lists in an order of its own.
+    async fn sorted_lists(&self) -> (Vec<(String, DateTime<Utc>)>, Vec<(StreamId, u64)>) {
+        let (bodies, trimmed) =
+            (self.journal.bodies(0, 100).await.unwrap(), self.journal.trimmed(0, 100).await.unwrap());
+        let mut bodies: Vec<_> = bodies.into_iter().map(|body| (body.key, body.keep_until)).collect();
+        let mut trimmed: Vec<_> = trimmed.into_iter().map(|trim| (trim.stream, trim.version)).collect();
+        bodies.sort();
+        trimmed.sort();
+        (bodies, trimmed)
+    }
+
     /// All that can be seen from outside.
     async fn everything(&self) -> String {
         let mut all = format!("{:?}\n", self.journal.read_log(0, 10_000).await.unwrap());
@@ -166,11 +224,20 @@ impl Side {
             }
             all += &format!("{queue}: {rows:?} {:?}\n", self.journal.next_due(queue).await.unwrap());
         }
+        for number in 0..4 {
+            all +=
+                &format!("{:?}\n", self.journal.read_stream(&stream(&number.to_string()), 1).await.unwrap());
+        }
+        all += &format!("{:?}\n", self.sorted_lists().await);
         for key in KEYS {
             all += &format!("{key}: {:?}\n", self.journal.body(key).await.unwrap());
         }
         let mut report = self.journal.verify().await.unwrap();
         report.problems.sort();
+        // These read models know nothing of archives, so they show what they happened to be fed.
+        if report.trimmed > 0 {
+            return all + &format!("{report:?}");
+        }
         let kinds: Vec<(String, i64)> = self
             .journal
             .views()
@@ -239,17 +306,13 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
             Step::Write { .. } | Step::Repeat => {
                 if let Step::Write { streams, fence, rows, ends } = &step {
                     let mut versions = [0; 4];
-                    for (number, version) in versions.iter_mut().enumerate() {
-                        *version =
-                            model.journal.read_stream(&stream(&number.to_string()), 0).await.unwrap().len()
-                                as u64;
+                    for (number, version) in (0..).zip(&mut versions) {
+                        *version = model.version(number).await;
                     }
                     last = Some((build(streams, *fence, rows, now, &versions), ends.clone()));
                 }
                 let Some((commit, ends)) = &last else { continue };
-                let left = model.journal.append(model.with_claims(commit, ends)).await;
-                let right = subject.journal.append(subject.with_claims(commit, ends)).await;
-                (format!("{left:?}"), format!("{right:?}"))
+                (model.append(commit, ends).await, subject.append(commit, ends).await)
             }
             Step::Claim { limit, partition_default, only, lease } => {
                 let request = ClaimRequest {
@@ -268,13 +331,24 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 let right = subject.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
                 (format!("{left:?}"), format!("{right:?}"))
             }
-            Step::RaiseFence => {
-                let left = model.journal.raise_fence("poller").await;
-                (format!("{left:?}"), format!("{:?}", subject.journal.raise_fence("poller").await))
-            }
+            Step::RaiseFence => (model.raise_fence().await, subject.raise_fence().await),
             Step::Purge => {
                 let left = model.journal.purge(now).await;
                 (format!("{left:?}"), format!("{:?}", subject.journal.purge(now).await))
+            }
+            Step::Trim { stream: number, off_by } => {
+                // A commit that has left the log need not be recognised when it is repeated.
+                last = None;
+                let version = (model.version(*number).await + off_by).max(1);
+                let trim = vec![Trim { stream: stream(&number.to_string()), version }];
+                let commit = Commit {
+                    at: now,
+                    writes: vec![write("archive", Expected::Any, 1)],
+                    trim,
+                    ..Commit::default()
+                };
+                let left = model.journal.append(commit.clone()).await;
+                (format!("{left:?}"), format!("{:?}", subject.journal.append(commit).await))
             }
             Step::Pass { seconds } => {
                 now += chrono::Duration::seconds(*seconds);

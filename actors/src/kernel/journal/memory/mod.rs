@@ -19,8 +19,8 @@ use tokio::sync::watch;
 
 use self::model::{Change, Model, Touched};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
-    Queue, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
+    OutboxRow, Queue, Trim, VerifyReport,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -153,14 +153,13 @@ impl MemoryJournal {
         let kept = state.changes.len().saturating_sub(lose_last);
         state.changes.truncate(kept);
         let mut model = Model::default();
+        let mut tables = empty_tables(&self.shared.projections);
         for change in &state.changes {
-            model.redo(change);
+            // One after the other: what has left the log since was fed then.
+            let new = model.redo(change);
+            tables = tables.and_then(|tables| self.shared.feed(&tables, &new).map(|()| tables));
         }
-        state.tables = empty_tables(&self.shared.projections).and_then(|tables| {
-            self.shared.feed(&tables, &model.log(0, usize::MAX))?;
-            Ok(tables)
-        });
-        state.model = model;
+        (state.model, state.tables) = (model, tables);
         state.closed = false;
         let position = state.model.head();
         drop(state);
@@ -330,6 +329,14 @@ impl Journal for MemoryJournal {
 
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.read(|model| model.body(key)).await
+    }
+
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.read(|model| model.kept_bodies(offset, limit)).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.read(|model| model.trimmed(offset, limit)).await
     }
 
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::journal::rules;
 use crate::kernel::journal::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Due, OutboxAdd, OutboxRow, Queue, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Due, KeptBody, OutboxAdd, OutboxRow, Queue, Trim,
+    VerifyReport,
 };
 
 /// A claim: its token, and when it runs out (microseconds since 1970).
@@ -60,12 +61,26 @@ pub(super) struct Outcome {
     pub(super) touched: Touched,
 }
 
+/// A stream: how many of its first events have left the log, and where the others are.
+#[derive(Debug, Clone, Default)]
+struct Stream {
+    trimmed: u64,
+    positions: Vec<u64>,
+}
+
+impl Stream {
+    fn version(&self) -> u64 {
+        self.trimmed + self.positions.len() as u64
+    }
+}
+
 /// Everything the journal holds.
 #[derive(Default)]
 pub(super) struct Model {
-    log: Vec<Recorded>,
+    log: BTreeMap<u64, Recorded>,
+    head: u64,
     ids: HashMap<Uuid, u64>,
-    streams: HashMap<StreamId, Vec<u64>>,
+    streams: BTreeMap<StreamId, Stream>,
     rows: BTreeMap<(Queue, String), Row>,
     places: u64,
     bodies: BTreeMap<String, (Bytes, DateTime<Utc>)>,
@@ -73,8 +88,8 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn head(&self) -> u64 {
-        self.log.len() as u64
+    pub(super) const fn head(&self) -> u64 {
+        self.head
     }
 
     /// Applies a commit as a whole, or says why not and changes nothing.
@@ -86,11 +101,15 @@ impl Model {
         }
         self.check_fence(commit)?;
         self.check_versions(commit)?;
+        for trim in &commit.trim {
+            rules::check_trim(trim, self.version(&trim.stream))?;
+        }
         self.check_claims(commit)?;
 
         let new = self.write_events(commit);
         let mut touched = [0; 4];
         self.write_rows(commit, &mut touched);
+        commit.trim.iter().for_each(|trim| self.trim(trim));
         for body in &commit.bodies {
             self.bodies.insert(body.key.clone(), (body.bytes.clone(), stored(body.keep_until)));
         }
@@ -116,7 +135,7 @@ impl Model {
     fn check_fence(&self, commit: &Commit) -> Result<(), AppendError> {
         let Some(fence) = &commit.fence else { return Ok(()) };
         let current = self.fences.get(&fence.lease).copied().unwrap_or(0);
-        if fence.token < current {
+        if current != 0 && fence.token != current {
             return Err(AppendError::Fenced { lease: fence.lease.clone(), held: fence.token, current });
         }
         Ok(())
@@ -133,7 +152,17 @@ impl Model {
     }
 
     fn version(&self, stream: &StreamId) -> u64 {
-        self.streams.get(stream).map_or(0, |positions| positions.len() as u64)
+        self.streams.get(stream).map_or(0, Stream::version)
+    }
+
+    fn trim(&mut self, trim: &Trim) {
+        let stream = self.streams.entry(trim.stream.clone()).or_default();
+        stream.trimmed = trim.version;
+        for position in std::mem::take(&mut stream.positions) {
+            if let Some(event) = self.log.remove(&position) {
+                self.ids.remove(&event.id);
+            }
+        }
     }
 
     fn check_claims(&self, commit: &Commit) -> Result<(), AppendError> {
@@ -164,9 +193,10 @@ impl Model {
                     cause: commit.cause,
                     payload: event.payload.clone(),
                 };
+                self.head = recorded.position;
                 self.ids.insert(event.id, recorded.position);
-                self.streams.entry(write.stream.clone()).or_default().push(recorded.position);
-                self.log.push(recorded.clone());
+                self.streams.entry(write.stream.clone()).or_default().positions.push(recorded.position);
+                self.log.insert(recorded.position, recorded.clone());
                 new.push(recorded);
             }
         }
@@ -310,11 +340,13 @@ impl Model {
                 queue,
                 key: key.clone(),
                 partition: row.partition.clone(),
+                order_key: row.order_key.clone(),
                 due: row.due,
                 claimed: row.claimed_until() > rules::micros(now),
                 claims: row.claims,
                 added_at: row.added_at,
                 meta: row.meta.clone(),
+                body_key: row.body_key.clone(),
             })
             .collect()
     }
@@ -339,18 +371,30 @@ impl Model {
     }
 
     fn at(&self, position: u64) -> Option<&Recorded> {
-        self.log.get(usize::try_from(position).ok()?.checked_sub(1)?)
+        self.log.get(&position)
     }
 
     pub(super) fn stream(&self, stream: &StreamId, after: u64) -> Vec<Recorded> {
-        let positions = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
-        let after = usize::try_from(after).unwrap_or(usize::MAX);
-        positions.iter().skip(after).filter_map(|position| self.at(*position)).cloned().collect()
+        let Some(stream) = self.streams.get(stream) else { return Vec::new() };
+        let known = usize::try_from(after.saturating_sub(stream.trimmed)).unwrap_or(usize::MAX);
+        stream.positions.iter().skip(known).filter_map(|position| self.at(*position)).cloned().collect()
     }
 
     pub(super) fn log(&self, after: u64, limit: usize) -> Vec<Recorded> {
-        let after = usize::try_from(after).unwrap_or(usize::MAX);
-        self.log.iter().skip(after).take(limit).cloned().collect()
+        self.log.range(after.saturating_add(1)..).take(limit).map(|(_, event)| event).cloned().collect()
+    }
+
+    pub(super) fn kept_bodies(&self, offset: u64, limit: usize) -> Vec<KeptBody> {
+        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+        let kept = self.bodies.iter().skip(skipped).take(limit);
+        kept.map(|(key, (_, until))| KeptBody { key: key.clone(), keep_until: *until }).collect()
+    }
+
+    pub(super) fn trimmed(&self, offset: u64, limit: usize) -> Vec<Trim> {
+        let skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+        let trimmed = self.streams.iter().filter(|(_, stream)| stream.trimmed > 0);
+        let page = trimmed.skip(skipped).take(limit);
+        page.map(|(name, stream)| Trim { stream: name.clone(), version: stream.trimmed }).collect()
     }
 
     pub(super) fn verify(&self) -> VerifyReport {
@@ -362,7 +406,8 @@ impl Model {
             .map(|(queue, key, body)| missing_body(*queue, key, body))
             .collect();
         VerifyReport {
-            events: self.head(),
+            events: self.log.len() as u64,
+            trimmed: self.streams.values().map(|stream| stream.trimmed).sum(),
             streams: self.streams.len() as u64,
             outbox: self.rows.len() as u64,
             problems: missing,
@@ -408,10 +453,13 @@ pub(super) enum Change {
 }
 
 impl Model {
-    /// Makes a change that was possible before and is therefore possible again.
-    pub(super) fn redo(&mut self, change: &Change) {
+    /// Makes a change that was possible before and is therefore possible again; returns its
+    /// events.
+    pub(super) fn redo(&mut self, change: &Change) -> Vec<Recorded> {
         match change {
-            Change::Commit(commit) => drop(self.append(commit)),
+            Change::Commit(commit) => {
+                return self.append(commit).map(|outcome| outcome.new).unwrap_or_default();
+            }
             Change::Claim(request, tokens) => {
                 let mut tokens = tokens.iter().copied();
                 self.claim(request, || tokens.next().unwrap_or_default());
@@ -426,5 +474,6 @@ impl Model {
                 self.purge(*now);
             }
         }
+        Vec::new()
     }
 }

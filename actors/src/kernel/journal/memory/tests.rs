@@ -149,6 +149,12 @@ impl Journal for Crashing {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.0.body(key).await
     }
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.0.bodies(offset, limit).await
+    }
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.0.trimmed(offset, limit).await
+    }
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         self.0.raise_fence(lease).await
     }

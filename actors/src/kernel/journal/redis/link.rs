@@ -1,16 +1,18 @@
 //! The way to the server: connections, scripts, and what went wrong in three words.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::{Client, Cmd, FromRedisValue, Script};
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::RedisOptions;
 use super::scripts::{FORMAT, META, Scripts};
 use crate::kernel::clock::World;
-use crate::kernel::journal::{AppendError, Hint, JournalError};
+use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
 pub(super) use crate::kernel::redis::Trouble;
 use crate::kernel::redis::{Limits, Server};
 
@@ -58,7 +60,13 @@ pub(super) struct Link {
     pub(super) hints: watch::Sender<Hint>,
     /// Tells its own hints from those of others.
     pub(super) origin: String,
+    pub(super) losses: watch::Sender<Option<Loss>>,
     mark: Mutex<Mark>,
+    /// Claims whose answer was lost: what tokens begin with, and until when such a claim may
+    /// hold. The server may have made them, and nobody works on them.
+    astray: Mutex<Vec<(Text, Instant)>>,
+    /// This process has asked for work: it is a worker, and others are told that it lives.
+    works: AtomicBool,
     closed: RwLock<bool>,
 }
 
@@ -77,7 +85,10 @@ impl Link {
             origin: world.ids.next().to_string(),
             world,
             hints: watch::Sender::new(Hint::default()),
+            losses: watch::Sender::new(None),
             mark: Mutex::new(Mark { epoch: String::new(), head: 0 }),
+            astray: Mutex::default(),
+            works: AtomicBool::new(false),
             closed: RwLock::new(false),
         })
     }
@@ -174,19 +185,60 @@ impl Link {
         }
         *mark = found.clone();
         drop(mark);
+        self.regressed(before, found);
+    }
+
+    /// Tells everybody that the log is not the one that was known.
+    pub(super) fn regressed(&self, known: &Mark, found: &Mark) {
         tracing::error!(
-            known_epoch = before.epoch,
-            known_position = before.head,
+            known_epoch = known.epoch,
+            known_position = known.head,
             epoch = found.epoch,
             position = found.head,
             "the journal in Redis is not the one that was written: the server has lost acknowledged commits; \
-             read models are rebuilt from what is left"
+             what is known is read anew from what is left"
         );
         metrics::counter!("render_signal_journal_regressed_total").increment(1);
+        let at = self.world.now();
+        self.losses.send_modify(|last| {
+            *last = Some(Loss {
+                number: last.as_ref().map_or(1, |last| last.number + 1),
+                at,
+                known_log: known.epoch.clone(),
+                known_head: known.head,
+                found_log: found.epoch.clone(),
+                found_head: found.head,
+            });
+        });
         self.hints.send_modify(|hint| {
             hint.position = found.head;
             hint.queues.iter_mut().for_each(|count| *count += 1);
         });
+    }
+
+    /// The answer to a claim was lost; `stem` begins its tokens, `lease` is how long it holds.
+    pub(super) fn went_astray(&self, stem: Text, lease: Duration) {
+        // The server may get to it as late as an answer may come.
+        let until = Instant::now() + lease + self.response();
+        self.astray.lock().unwrap_or_else(PoisonError::into_inner).push((stem, until));
+    }
+
+    /// Stems of the claims that went astray and may still hold.
+    pub(super) fn stems_astray(&self) -> Vec<Text> {
+        let mut astray = self.astray.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        astray.retain(|(_, until)| *until > now);
+        astray.iter().map(|(stem, _)| stem.clone()).collect()
+    }
+
+    /// From now on others are told that this process lives.
+    pub(super) fn works(&self) {
+        self.works.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has ever asked for work.
+    pub(super) fn is_worker(&self) -> bool {
+        self.works.load(Ordering::Relaxed)
     }
 
     /// Notes a commit: the head it led to and the queues it touched.

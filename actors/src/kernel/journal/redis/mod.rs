@@ -1,11 +1,12 @@
 //! The journal in Redis or Valkey, shared by any number of workers.
 //!
 //! One script per commit (see `scripts`), read models in memory that follow the log (see
-//! `views`), hints by subscription (see `tail`). A claim is a visibility time-out: those of a
-//! worker that died run out by themselves. Every worker remembers which log it knows and how
+//! `views`), hints by subscription (see `tail`). A claim is a visibility time-out; those of
+//! a worker that is not heard of any more are released (see `pulse`). Every worker remembers which log it knows and how
 //! far; a server that lost acknowledged commits is noticed at the next look or commit.
 
 mod link;
+mod pulse;
 mod scripts;
 mod server;
 mod tail;
@@ -25,13 +26,13 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::link::{Line, Link, Text};
-use self::scripts::{BODY, LOG, PARTITIONS};
+use self::link::{Line, Link, Text, Trouble};
+use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
 use self::wire::{Answer, Entry};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
-    Queue, VerifyReport, rules,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
+    Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -55,6 +56,9 @@ pub struct RedisOptions {
     pub response: Duration,
     /// Connections at the same time. 8 by default.
     pub connections: usize,
+    /// The claims of a worker that was not heard of for so long are released. 20 seconds by
+    /// default.
+    pub silence: Duration,
 }
 
 impl RedisOptions {
@@ -67,6 +71,7 @@ impl RedisOptions {
             connect: Duration::from_secs(2),
             response: Duration::from_secs(5),
             connections: 8,
+            silence: Duration::from_secs(20),
         }
     }
 }
@@ -83,6 +88,7 @@ pub struct RedisJournal {
     views: Arc<LogViews>,
     durability: Durability,
     tail: AbortOnDropHandle<()>,
+    pulse: AbortOnDropHandle<()>,
 }
 
 impl std::fmt::Debug for RedisJournal {
@@ -112,7 +118,28 @@ impl RedisJournal {
         let views = Arc::new(LogViews::start(Arc::clone(&link), projections)?);
         views.catch_up().await?;
         let tail = AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&link))));
-        Ok(Arc::new(Self { link, views, durability, tail }))
+        let pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(Arc::clone(&link), options.silence)));
+        Ok(Arc::new(Self { link, views, durability, tail, pulse }))
+    }
+}
+
+impl RedisJournal {
+    /// A page of a sorted set, with the scores.
+    async fn ranked(
+        &self,
+        name: &str,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<(String, f64)>, JournalError> {
+        let _open = self.link.enter().await?;
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let last = offset.saturating_add(limit as u64 - 1).min(MOST);
+        let key = self.link.key(name);
+        let page =
+            self.link.ask(cmd("ZRANGE").arg(key).arg(offset.min(MOST)).arg(last).arg("WITHSCORES")).await?;
+        Ok(page)
     }
 }
 
@@ -164,9 +191,10 @@ impl Journal for RedisJournal {
             let page: Vec<Entry> = self.link.run(&self.link.scripts.stream, &args).await?;
             let count = page.len();
             for entry in page {
-                events.push(wire::recorded(entry)?);
+                let event = wire::recorded(entry)?;
+                after = event.version;
+                events.push(event);
             }
-            after += count as u64;
             if count < PAGE {
                 return Ok(events);
             }
@@ -186,8 +214,14 @@ impl Journal for RedisJournal {
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
         let link = &self.link;
         let _open = link.enter().await?;
-        let args = wire::claim(&request, link.world.ids.next());
-        let lines: Vec<Line> = link.run(&link.scripts.claim, &args).await?;
+        link.works();
+        let stem = wire::stem(link.world.ids.next());
+        let args = wire::claim(&request, &link.origin, stem.clone());
+        let lines: Vec<Line> = link.run(&link.scripts.claim, &args).await.inspect_err(|trouble| {
+            if matches!(trouble, Trouble::Unknown(_)) {
+                link.went_astray(stem, request.lease);
+            }
+        })?;
         Ok(lines.into_iter().map(|line| wire::claimed(request.queue, line)).collect::<Result<_, _>>()?)
     }
 
@@ -250,6 +284,22 @@ impl Journal for RedisJournal {
         Ok(bytes.map(Bytes::from))
     }
 
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        let page: Vec<(String, f64)> = self.ranked(BODIES, offset, limit).await?;
+        let kept = page.into_iter();
+        Ok(kept.map(|(key, until)| KeptBody { key, keep_until: rules::instant(until as i64) }).collect())
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        let page: Vec<(String, f64)> = self.ranked(TRIMMED, offset, limit).await?;
+        let trimmed = page.into_iter();
+        let trim = |(name, version): (String, f64)| Trim {
+            stream: StreamId::from_stored(&name),
+            version: version as u64,
+        };
+        Ok(trimmed.map(trim).collect())
+    }
+
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         let _open = self.link.enter().await?;
         let (fence,): (u64,) = self.link.run(&self.link.scripts.fence, &[Text::from(lease)]).await?;
@@ -275,6 +325,10 @@ impl Journal for RedisJournal {
         self.link.hints.subscribe()
     }
 
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.link.losses.subscribe()
+    }
+
     fn views(&self) -> Views {
         Views::new(Arc::clone(&self.views) as Arc<dyn ViewRunner>)
     }
@@ -290,6 +344,8 @@ impl Journal for RedisJournal {
 
     async fn close(&self) {
         self.tail.abort();
+        self.pulse.abort();
+        pulse::leave(&self.link).await;
         self.link.close().await;
     }
 }

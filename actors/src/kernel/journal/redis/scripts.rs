@@ -5,16 +5,20 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `epoch` (a random id, made with the log), `format`, `head`, `place` (rows ever added) |
+//! | `meta` | hash | `epoch` (a random id, made with the log), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log) |
 //! | `log` | stream | one entry per event, its id is `<position>-0` |
 //! | `ids` | hash | event id → position |
-//! | `stream:<name>` | list | positions of the stream's events; its length is the version |
+//! | `stream:<name>` | list | positions of the stream's events |
+//! | `trimmed` | sorted set | streams whose first events have left the log, by how many; with the length of the list, that is the version |
 //! | `row:<queue>:<key>` | hash | a row of the outbox; `state` 0 = due, 1 = reserved, 2 = parked |
 //! | `rows:<queue>` | sorted set | keys of the rows by order of addition |
 //! | `due:<queue>:<partition>` | sorted set | `<place>:<key>` by when the row can be claimed |
 //! | `partitions:<queue>` | sorted set | partitions by their earliest row |
 //! | `order:<order>` | sorted set | rows with an order key that are not parked, by order of addition |
 //! | `claims:<order>` | sorted set | claimed rows of an order by the end of their claim |
+//! | `claimants:<queue>` | hash | key of a claimed row → token of the claim and `<writer>` |
+//! | `workers` | sorted set | workers with claims, or that had some, by when they were last heard of (ms) |
+//! | `steady` | hash | worker → since when it has been heard of without a gap (ms) |
 //! | `body:<key>` | hash | `bytes` and `sum` |
 //! | `bodies` | sorted set | keys of the bodies by `keep_until` |
 //! | `refs` | hash | body key → how many rows refer to it |
@@ -27,7 +31,7 @@
 use ::redis::Script;
 
 /// The layout that these scripts read and write (`format` in `meta`).
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 /// Of the key every script is given; the scripts make the others from its prefix.
 pub(super) const META: &str = "meta";
@@ -37,6 +41,8 @@ pub(super) const LOG: &str = "log";
 pub(super) const IDS: &str = "ids";
 /// Of the lists of positions, followed by the stream's name.
 pub(super) const STREAM: &str = "stream:";
+/// Of the sorted set of streams that have lost events to an archive.
+pub(super) const TRIMMED: &str = "trimmed";
 /// Of the sorted sets of partitions, followed by the queue's number.
 pub(super) const PARTITIONS: &str = "partitions:";
 /// Of the bodies, followed by their key.
@@ -54,6 +60,7 @@ pub(super) struct Scripts {
     pub(super) hasten: Script,
     pub(super) purge: Script,
     pub(super) fence: Script,
+    pub(super) beat: Script,
     pub(super) stream: Script,
     pub(super) list: Script,
 }
@@ -73,6 +80,7 @@ impl Scripts {
             hasten: script!("lua/hasten.lua"),
             purge: script!("lua/purge.lua"),
             fence: script!("lua/fence.lua"),
+            beat: script!("lua/beat.lua"),
             stream: script!("lua/stream.lua"),
             list: script!("lua/list.lua"),
         }

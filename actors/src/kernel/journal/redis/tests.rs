@@ -151,6 +151,118 @@ async fn workers_share_a_log_and_hear_of_each_other() {
     assert_eq!(again[0].key, claimed[0].key, "the claim of a worker that is gone runs out by itself");
 }
 
+/// Claims again and again, until there is something: long before any claim runs out.
+async fn until_claimed(journal: &RedisJournal) -> Vec<crate::kernel::journal::Claimed> {
+    for _ in 0..600 {
+        let claimed = journal.claim(request(1)).await.unwrap();
+        if !claimed.is_empty() {
+            return claimed;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing is released");
+}
+
+fn impatient(server: &Server) -> RedisOptions {
+    RedisOptions { silence: Duration::from_millis(1_500), ..server.options() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claims_of_a_worker_that_is_not_heard_of_are_released_and_no_others() {
+    let server = Server::plain();
+    let (one, two, three) =
+        (open(impatient(&server)).await, open(impatient(&server)).await, open(impatient(&server)).await);
+    let ordered = |key: &str| conformance::ordered("o", row(key, Due::At(t(0))));
+    one.append(conformance::add(vec![row("a", Due::At(t(0))), ordered("b"), ordered("c")])).await.unwrap();
+    let dead = one.claim(crate::kernel::journal::ClaimRequest { limit: 2, ..request(0) }).await.unwrap();
+    assert_eq!(dead.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    two.append(conformance::add(vec![row("kept", Due::At(t(0)))])).await.unwrap();
+    let kept = two.claim(request(0)).await.unwrap();
+    assert_eq!(kept[0].key, "kept");
+    drop(one);
+    let mut released = until_claimed(&three).await;
+    while released.len() < 2 {
+        released.extend(until_claimed(&three).await);
+    }
+    let mut keys: Vec<_> = released.iter().map(|row| row.key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["a", "b"], "and the row behind the ordered one still waits");
+    let refused = three.append(conformance::settle("a", Some(dead[0].claim))).await.unwrap_err();
+    assert!(matches!(refused, AppendError::ClaimLost { .. }), "{refused}");
+    two.append(conformance::settle("kept", Some(kept[0].claim))).await.expect("its worker lives");
+
+    three.close().await;
+    let again = two.claim(request(1)).await.unwrap();
+    assert_eq!(again.len(), 2, "whoever leaves gives its claims back at once");
+    assert_eq!(two.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_frozen_makes_nobody_a_dead_worker() {
+    let server = Server::plain();
+    let (one, two) = (open(impatient(&server)).await, open(impatient(&server)).await);
+    one.append(conformance::add(vec![row("a", Due::At(t(0)))])).await.unwrap();
+    let claimed = one.claim(request(0)).await.unwrap();
+    assert!(two.claim(request(0)).await.unwrap().is_empty());
+    // Until both are known to have been there for long enough to judge others.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    server.command(&["CLIENT", "PAUSE", "3000"]);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    one.append(conformance::settle("a", Some(claimed[0].claim))).await.expect("the claim still holds");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_whose_answer_was_lost_is_given_back() {
+    let server = Server::plain();
+    let options = RedisOptions { response: Duration::from_millis(300), ..impatient(&server) };
+    let journal = open(options).await;
+    journal.append(conformance::add(vec![row("a", Due::At(t(0)))])).await.unwrap();
+    let mut other = request(0);
+    other.queue = crate::kernel::journal::Queue::Flag;
+    assert!(journal.claim(other).await.unwrap().is_empty(), "the server knows the script");
+    server.command(&["CLIENT", "PAUSE", "1000", "WRITE"]);
+    assert!(journal.claim(request(0)).await.is_err());
+    assert_eq!(until_claimed(&journal).await[0].key, "a");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fence_of_a_log_that_was_lost_is_worth_nothing_beside_a_new_one() {
+    let server = Server::plain();
+    let (old, new) = (open(server.options()).await, open(server.options()).await);
+    for _ in 0..5 {
+        old.raise_fence("poller").await.unwrap();
+    }
+    let before = old.raise_fence("poller").await.unwrap();
+    let mut noticed = old.losses();
+    server.command(&["FLUSHALL"]);
+    let after = loop {
+        match new.raise_fence("poller").await {
+            Ok(fence) => break fence,
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    assert!(before < after, "{before} {after}");
+    let fenced = |token| Commit {
+        fence: Some(crate::kernel::journal::Fence { lease: "poller".to_owned(), token }),
+        ..events("a", Expected::NoStream, 1)
+    };
+    // The first answer may tell no more than that the log is another one.
+    let refused = match old.append(fenced(before)).await {
+        Err(AppendError::Rejected(_)) => old.append(fenced(before)).await,
+        answer => answer,
+    };
+    assert!(matches!(refused, Err(AppendError::Fenced { .. })), "{refused:?}");
+    noticed.changed().await.unwrap();
+    let loss = noticed.borrow().clone().unwrap();
+    assert_eq!((loss.number, loss.found_head), (1, 0));
+    assert_ne!(loss.known_log, loss.found_log);
+    let written = match new.append(fenced(after)).await {
+        Err(AppendError::Rejected(_)) => new.append(fenced(after)).await,
+        answer => answer,
+    };
+    assert_eq!(written.unwrap().position, 1, "the present holder writes");
+}
+
 async fn counted(journal: &RedisJournal) -> i64 {
     let sum =
         |db: &rusqlite::Connection| db.query_row("SELECT coalesce(sum(n), 0) FROM kinds", [], |r| r.get(0));
@@ -298,8 +410,8 @@ async fn damage_is_found() {
     assert_eq!(
         journal.verify().await.unwrap().problems,
         [
-            "position 3 follows 1",
             "event 3 has version 3 after 1 in its stream",
+            "1 events are missing from the log, 0 were archived",
             "stream test-a should have 3 events and has 2",
             "body \"k\" does not match its checksum"
         ]
@@ -310,7 +422,7 @@ async fn damage_is_found() {
 async fn a_log_of_a_newer_program_is_refused() {
     let server = Server::plain();
     drop(open(server.options()).await);
-    server.command(&["HSET", "{rs:journal}:meta", "format", "2"]);
+    server.command(&["HSET", "{rs:journal}:meta", "format", "9"]);
     let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
-    assert!(matches!(refused, JournalError::FromTheFuture { found: 2, .. }), "{refused}");
+    assert!(matches!(refused, JournalError::FromTheFuture { found: 9, .. }), "{refused}");
 }

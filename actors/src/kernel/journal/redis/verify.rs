@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ::redis::cmd;
 
 use super::link::{Line, Link, Text};
-use super::scripts::{BODIES, BODY, IDS, LOG, STREAM};
+use super::scripts::{BODIES, BODY, IDS, LOG, META, STREAM, TRIMMED};
 use super::wire::{self, Entry};
 use crate::kernel::event::Recorded;
 use crate::kernel::journal::memory::missing_body;
@@ -21,11 +21,20 @@ const PAGE: u64 = 500;
 pub(super) async fn verify(link: &Link) -> Result<VerifyReport, JournalError> {
     let mut report = VerifyReport::default();
     let head = link.look().await?.head;
-    let mut versions = HashMap::new();
-    events(link, head, &mut versions, &mut report).await?;
-    report.streams = versions.len() as u64;
-    for (name, version) in versions {
+    let trimmed = trimmed(link).await?;
+    let mut log = Log { last: 0, gaps: 0, versions: trimmed.clone() };
+    events(link, head, &mut log, &mut report).await?;
+    let gaps: Option<u64> = link.ask(cmd("HGET").arg(link.key(META)).arg("gaps")).await?;
+    // Something may have been archived meanwhile.
+    if gaps.unwrap_or_default() < log.gaps {
+        let (gaps, missing) = (gaps.unwrap_or_default(), log.gaps);
+        report.problems.push(format!("{missing} events are missing from the log, {gaps} were archived"));
+    }
+    report.streams = log.versions.len() as u64;
+    report.trimmed = trimmed.values().sum();
+    for (name, version) in log.versions {
         let length: u64 = link.ask(cmd("LLEN").arg(link.key(&format!("{STREAM}{name}")))).await?;
+        let length = length + trimmed.get(&name).copied().unwrap_or_default();
         // A commit may have come meanwhile.
         if length < version {
             report.problems.push(format!("stream {name} should have {version} events and has {length}"));
@@ -38,26 +47,51 @@ pub(super) async fn verify(link: &Link) -> Result<VerifyReport, JournalError> {
     Ok(report)
 }
 
+/// What is known of the log so far.
+struct Log {
+    /// Position of the last event.
+    last: u64,
+    /// How many positions have no event.
+    gaps: u64,
+    /// The last version of each stream.
+    versions: HashMap<String, u64>,
+}
+
+/// Up to which version each stream has lost its events to an archive.
+async fn trimmed(link: &Link) -> Result<HashMap<String, u64>, JournalError> {
+    let mut trimmed = HashMap::new();
+    loop {
+        let offset = trimmed.len() as u64;
+        let page: Vec<(String, f64)> = link
+            .ask(cmd("ZRANGE").arg(link.key(TRIMMED)).arg(offset).arg(offset + PAGE - 1).arg("WITHSCORES"))
+            .await?;
+        let count = page.len() as u64;
+        trimmed.extend(page.into_iter().map(|(name, version)| (name, version as u64)));
+        if count < PAGE {
+            return Ok(trimmed);
+        }
+    }
+}
+
 async fn events(
     link: &Link,
     head: u64,
-    versions: &mut HashMap<String, u64>,
+    log: &mut Log,
     report: &mut VerifyReport,
 ) -> Result<(), JournalError> {
-    let mut last = 0;
-    while last < head {
+    while log.last < head {
         let entries: Vec<Entry> = link
             .ask(
                 cmd("XRANGE")
                     .arg(link.key(LOG))
-                    .arg(format!("{}-0", last + 1))
+                    .arg(format!("{}-0", log.last + 1))
                     .arg(format!("{head}-0"))
                     .arg("COUNT")
                     .arg(PAGE),
             )
             .await?;
         if entries.is_empty() {
-            report.problems.push(format!("the log should end at {head} and ends at {last}"));
+            log.gaps += head - log.last;
             return Ok(());
         }
         let mut ids = cmd("HMGET");
@@ -68,17 +102,16 @@ async fn events(
             report.events += 1;
             match wire::checked(entry) {
                 Ok((event, sound)) => {
-                    event_in_place(&event, last, versions, report);
+                    event_in_place(&event, log, report);
                     if !sound {
                         report.problems.push(format!("event {place} does not match its checksum"));
                     }
-                    last = event.position;
                     ids.arg(event.id.as_bytes());
                     found.push(event.position);
                 }
                 Err(_) => {
                     report.problems.push(format!("event {place} cannot be read"));
-                    last = place.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(head);
+                    log.last = place.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(head);
                 }
             }
         }
@@ -95,16 +128,10 @@ async fn events(
     Ok(())
 }
 
-fn event_in_place(
-    event: &Recorded,
-    last: u64,
-    versions: &mut HashMap<String, u64>,
-    report: &mut VerifyReport,
-) {
-    if event.position != last + 1 {
-        report.problems.push(format!("position {} follows {last}", event.position));
-    }
-    let version = versions.entry(event.stream.to_string()).or_default();
+fn event_in_place(event: &Recorded, log: &mut Log, report: &mut VerifyReport) {
+    log.gaps += event.position.saturating_sub(log.last + 1);
+    log.last = event.position;
+    let version = log.versions.entry(event.stream.to_string()).or_default();
     if event.version != *version + 1 {
         report.problems.push(format!(
             "event {} has version {} after {version} in its stream",

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
-use super::link::{CLOSED, Link};
+use super::link::{CLOSED, Link, Mark};
 use super::read_log;
 use crate::kernel::event::Recorded;
 use crate::kernel::journal::JournalError;
@@ -71,19 +71,17 @@ impl LogViews {
         let mut seen = self.seen.lock().await;
         let head = self.link.look().await?;
         if head.epoch != seen.epoch || head.head < seen.position {
-            self.reset(&mut seen, head.epoch).await?;
+            self.reset(&mut seen, head.epoch.clone()).await?;
         }
         while seen.position < head.head {
             // The last known event comes again, and shows whether this is still the same log.
             let mut page = read_log(&self.link, seen.position.saturating_sub(1), PAGE).await?;
             if let Some(last) = seen.last {
                 if page.first().is_none_or(|event| event.id != last) {
-                    let epoch = seen.epoch.clone();
-                    tracing::error!(
-                        position = seen.position,
-                        "the journal in Redis has another past than before"
-                    );
-                    self.reset(&mut seen, epoch).await?;
+                    // Cut, and grown again before anybody looked at its end.
+                    let known = Mark { epoch: seen.epoch.clone(), head: seen.position };
+                    self.link.regressed(&known, &head);
+                    self.reset(&mut seen, known.epoch).await?;
                     continue;
                 }
                 page.remove(0);

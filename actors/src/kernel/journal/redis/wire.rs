@@ -69,6 +69,10 @@ pub(super) fn commit(commit: &Commit, mark: &Mark, origin: &str) -> Vec<Text> {
         due(&mut args, row.due);
         optional(&mut args, row.meta.as_ref().map(text));
     }
+    args.push(text(commit.trim.len()));
+    for trim in &commit.trim {
+        args.extend([text(trim.stream.as_str()), text(trim.version)]);
+    }
     args.push(text(commit.add.len()));
     for row in &commit.add {
         args.extend([queue(row.queue), text(&row.key), text(&row.partition)]);
@@ -168,6 +172,11 @@ pub(super) fn answer(commit: &Commit, answer: &[Text]) -> Result<Answer, AppendE
             let write = commit.writes.get(index).ok_or_else(odd)?;
             Err(rules::check_version(write, number(2)?).err().unwrap_or_else(odd))
         }
+        "moved" => {
+            let index = usize::try_from(number(1)?).map_err(|_| odd())?;
+            let trim = commit.trim.get(index).ok_or_else(odd)?;
+            Err(rules::check_trim(trim, number(2)?).err().unwrap_or_else(odd))
+        }
         "claim" => {
             let index = usize::try_from(number(1)?).map_err(|_| odd())?;
             let settled = commit.settle.iter().map(|row| (row.queue, &row.key));
@@ -179,16 +188,22 @@ pub(super) fn answer(commit: &Commit, answer: &[Text]) -> Result<Answer, AppendE
     }
 }
 
-/// The arguments of `claim.lua`; `stem` makes the tokens.
-pub(super) fn claim(request: &ClaimRequest, stem: Uuid) -> Vec<Text> {
+/// What the tokens of one claim have in common.
+pub(super) fn stem(id: Uuid) -> Text {
+    id.as_bytes().iter().take(14).copied().collect()
+}
+
+/// The arguments of `claim.lua`; the tokens begin with `stem`.
+pub(super) fn claim(request: &ClaimRequest, origin: &str, stem: Text) -> Vec<Text> {
     let bounded = |count: usize| text(count.min(MOST_CLAIMED));
     let mut args = vec![
+        text(origin),
         queue(request.queue),
         instant(request.now),
         text(rules::after(request.now, request.lease)),
         bounded(request.limit),
         bounded(request.partition_default),
-        stem.as_bytes().iter().take(14).copied().collect(),
+        stem,
         text(request.per_partition.len()),
     ];
     for (partition, cap) in &request.per_partition {
@@ -262,10 +277,12 @@ pub(super) fn listed(queue: Queue, line: Line, now: i64) -> Result<(OutboxRow, O
         claims: words.parsed()?,
         added_at: rules::instant(words.parsed()?),
         meta: words.json()?,
+        body_key: words.optional_text()?,
+        order_key: words.optional_text()?,
     };
-    let body = words.optional_text()?;
     let gone = words.text()? == "1";
-    Ok((row, body.filter(|_| gone)))
+    let body = row.body_key.clone().filter(|_| gone);
+    Ok((row, body))
 }
 
 /// An event of the log.

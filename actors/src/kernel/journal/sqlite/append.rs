@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::outbox;
 use super::rows::{self, Sum, Summed, signed, unsigned};
+use super::trim;
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Appended, Commit, StreamWrite, rules};
 use crate::kernel::projection::{self, Projection};
@@ -73,6 +74,9 @@ pub(super) fn append(tx: &mut Tx<'_>, commit: &Commit) -> rusqlite::Result<Resul
         Ok(streams) => streams,
         Err(refused) => return Ok(Err(refused)),
     };
+    if let Err(refused) = trim::check(tx.db, commit)? {
+        return Ok(Err(refused));
+    }
     let ended = match outbox::check_claims(tx.db, commit)? {
         Ok(ended) => ended,
         Err(refused) => return Ok(Err(refused)),
@@ -83,6 +87,7 @@ pub(super) fn append(tx: &mut Tx<'_>, commit: &Commit) -> rusqlite::Result<Resul
             write_events(tx, commit, write, stream)?;
         }
     }
+    trim::write(tx.db, commit)?;
     outbox::write(tx, commit, &ended)?;
     write_bodies(tx.db, commit)?;
     Ok(Ok(Appended { position: tx.head, already_there: false }))
@@ -115,7 +120,7 @@ fn check_fence(db: &Connection, commit: &Commit) -> rusqlite::Result<Result<(), 
         .query_row([&fence.lease], |row| row.get(0))
         .optional()?;
     let current = token.map_or(0, unsigned);
-    if fence.token < current {
+    if current != 0 && fence.token != current {
         return Ok(Err(AppendError::Fenced { lease: fence.lease.clone(), held: fence.token, current }));
     }
     Ok(Ok(()))
@@ -264,7 +269,8 @@ pub(super) fn catch_up(
             continue;
         }
         let mut query = db.prepare(&format!(
-            "SELECT {} FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > ?1 ORDER BY e.position",
+            "SELECT {} FROM event e JOIN stream s ON s.id = e.stream WHERE e.position > ?1
+             AND e.payload <> '' ORDER BY e.position",
             rows::EVENT_COLUMNS
         ))?;
         let mut events = query.query([signed(seen)])?;

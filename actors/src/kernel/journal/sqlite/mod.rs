@@ -18,6 +18,7 @@ mod schema;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod verify;
 mod writer;
 
@@ -34,8 +35,8 @@ use self::reader::Reader;
 use self::slot::Slot;
 use self::writer::{Done, Op, Trouble, Writer};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, OutboxRow,
-    Queue, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
+    OutboxRow, Queue, Trim, VerifyReport,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -236,6 +237,14 @@ impl Journal for SqliteJournal {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         let key = key.to_owned();
         self.reader.read(move |db| outbox::body(db, &key)).await
+    }
+
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.reader.read(move |db| outbox::bodies(db, offset, limit)).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.reader.read(move |db| trim::list(db, offset, limit)).await
     }
 
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {

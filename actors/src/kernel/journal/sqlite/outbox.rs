@@ -14,7 +14,7 @@ use super::append::Tx;
 use super::rows::{self, due_columns, queue_number, signed};
 use crate::kernel::clock::Ids;
 use crate::kernel::journal::{
-    AppendError, ClaimRequest, Claimed, Commit, OutboxAdd, OutboxRow, Queue, rules,
+    AppendError, ClaimRequest, Claimed, Commit, KeptBody, OutboxAdd, OutboxRow, Queue, rules,
 };
 
 /// A row that a commit settles or defers.
@@ -351,8 +351,8 @@ pub(super) fn list(
     now: DateTime<Utc>,
 ) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut query = db.prepare_cached(
-        "SELECT key, partition, state, due, claimed_until, claims, added_at, meta FROM outbox
-         WHERE queue = ?1 ORDER BY seq LIMIT ?2",
+        "SELECT key, partition, state, due, claimed_until, claims, added_at, meta, order_key, body_key
+         FROM outbox WHERE queue = ?1 ORDER BY seq LIMIT ?2",
     )?;
     let rows = query.query_map((queue_number(queue), signed(limit as u64)), |row| {
         Ok(OutboxRow {
@@ -364,7 +364,21 @@ pub(super) fn list(
             claims: row.get(5)?,
             added_at: rules::instant(row.get(6)?),
             meta: rows::json(row, 7)?,
+            order_key: row.get(8)?,
+            body_key: row.get(9)?,
         })
+    })?;
+    rows.collect()
+}
+
+/// The bodies that are kept, by key.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn bodies(db: &Connection, offset: u64, limit: usize) -> rusqlite::Result<Vec<KeptBody>> {
+    let mut query = db.prepare_cached("SELECT key, keep_until FROM body ORDER BY key LIMIT ?2 OFFSET ?1")?;
+    let rows = query.query_map((signed(offset), signed(limit as u64)), |row| {
+        Ok(KeptBody { key: row.get(0)?, keep_until: rules::instant(row.get(1)?) })
     })?;
     rows.collect()
 }

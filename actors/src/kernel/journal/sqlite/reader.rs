@@ -102,12 +102,16 @@ pub(super) fn stream(db: &Connection, name: &StreamId, after: u64) -> rusqlite::
         .query_row([name.as_str()], |row| row.get(0))
         .optional()?;
     let mut find = db.prepare_cached(&format!(
-        "SELECT {EVENT_COLUMNS}, e.prev FROM event e JOIN stream s ON s.id = e.stream WHERE e.position = ?1"
+        "SELECT {EVENT_COLUMNS}, e.prev FROM event e JOIN stream s ON s.id = e.stream
+         WHERE e.position = ?1 AND e.payload <> ''"
     ))?;
     let mut events = Vec::new();
     let mut next = head.filter(|head| *head > 0);
     while let Some(position) = next {
-        let (event, prev) = find.query_row([position], |row| Ok((recorded(row)?, row.get::<_, i64>(9)?)))?;
+        let found =
+            find.query_row([position], |row| Ok((recorded(row)?, row.get::<_, i64>(9)?))).optional()?;
+        // What comes before an event that has left the log has left it, too.
+        let Some((event, prev)) = found else { break };
         if event.version <= after {
             break;
         }
@@ -126,7 +130,7 @@ pub(super) fn stream(db: &Connection, name: &StreamId, after: u64) -> rusqlite::
 pub(super) fn log(db: &Connection, after: u64, limit: usize) -> rusqlite::Result<Vec<Recorded>> {
     let mut query = db.prepare_cached(&format!(
         "SELECT {EVENT_COLUMNS} FROM event e JOIN stream s ON s.id = e.stream
-         WHERE e.position > ?1 ORDER BY e.position LIMIT ?2"
+         WHERE e.position > ?1 AND e.payload <> '' ORDER BY e.position LIMIT ?2"
     ))?;
     let rows = query.query_map((signed(after), signed(limit as u64)), recorded)?;
     rows.collect()

@@ -16,7 +16,7 @@ use crate::kernel::journal::JournalError;
 const APPLICATION_ID: i64 = 0x5253_4A31;
 
 /// The format this program reads and writes (`PRAGMA user_version`).
-pub(super) const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
@@ -24,24 +24,47 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Distinct statements kept prepared per connection.
 const STATEMENTS: usize = 96;
 
+/// The trigger that lets nothing of an event be changed, except that one that has been archived
+/// is emptied.
+macro_rules! append_only {
+    () => {
+        "CREATE TRIGGER event_update BEFORE UPDATE ON event
+         WHEN NOT (
+             NEW.payload = '' AND NEW.position = OLD.position AND NEW.id = OLD.id
+             AND NEW.stream = OLD.stream AND NEW.version = OLD.version AND NEW.prev = OLD.prev
+             AND NEW.kind = OLD.kind AND NEW.schema = OLD.schema AND NEW.at = OLD.at
+             AND NEW.cause IS OLD.cause AND NEW.sum = OLD.sum
+             AND EXISTS (SELECT 1 FROM stream s WHERE s.id = OLD.stream AND s.trimmed >= OLD.version)
+         )
+         BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
+    };
+}
+
 /// The tables. Integer keys that grow keep the hot pages together: what is looked up by
 /// name (`stream.name`, `body.key`, `outbox.key`) is the only thing written at random places.
 ///
 /// * `event.prev`: position of the previous event of the same stream, 0 for the first. With
 ///   `stream.head` it makes a stream readable without an index of its own.
 /// * `event.sum`: SHA-256 over the previous event's sum and this event, cut to 16 bytes.
+/// * `event.payload`: empty when the event has been archived and has left the log. The rest
+///   of the row stays: positions remain gapless and the chain of sums whole.
+/// * `stream.trimmed`: up to which version its events have left the log. A stream that never
+///   had any here (see `Trim`) has no `head`.
 /// * `outbox.state`: 0 = due at `due`, 1 = reserved, 2 = parked.
 /// * `outbox.visible`: when the row can be claimed, NULL = not without somebody's doing. The
 ///   later of `due` and the end of its claim; of ordered rows, only the first has one.
 /// * `outbox.owner`: slot of the process that holds the claim.
 /// * Instants are microseconds since 1970, UTC.
-const TABLES: &str = "
+const TABLES: &str = concat!(
+    "
     CREATE TABLE stream (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
         version INTEGER NOT NULL,
-        head INTEGER NOT NULL
+        head INTEGER NOT NULL,
+        trimmed INTEGER NOT NULL DEFAULT 0
     );
+    CREATE INDEX stream_trimmed ON stream (name) WHERE trimmed > 0;
     CREATE TABLE event (
         position INTEGER PRIMARY KEY,
         id BLOB NOT NULL UNIQUE,
@@ -55,8 +78,9 @@ const TABLES: &str = "
         payload TEXT NOT NULL,
         sum BLOB NOT NULL
     );
-    CREATE TRIGGER event_update BEFORE UPDATE ON event
-        BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+    ",
+    append_only!(),
+    "
     CREATE TRIGGER event_delete BEFORE DELETE ON event
         BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
     CREATE TABLE outbox (
@@ -95,7 +119,18 @@ const TABLES: &str = "
         lease TEXT PRIMARY KEY,
         token INTEGER NOT NULL
     ) WITHOUT ROWID;
-";
+"
+);
+
+/// From format 1, which knew no archive, to 2.
+const FROM_1_TO_2: &str = concat!(
+    "
+    ALTER TABLE stream ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX stream_trimmed ON stream (name) WHERE trimmed > 0;
+    DROP TRIGGER event_update;
+",
+    append_only!()
+);
 
 /// What every table is called: a file without one of them is damaged.
 const TABLE_NAMES: [&str; 5] = ["stream", "event", "outbox", "body", "fence"];
@@ -137,6 +172,7 @@ pub(super) fn open_checked(path: &Path, check_below: u64) -> Result<Connection, 
         check_structure(&db, path)?;
     }
     for_writing(&db).map_err(refuse)?;
+    upgrade(&db).map_err(refuse)?;
     checkpoint_on_close(true).map_err(refuse)?;
     Ok(db)
 }
@@ -188,6 +224,13 @@ pub(super) fn open_to_look(path: &Path) -> Result<Connection, JournalError> {
         return Err(corrupt(path, "it is empty"));
     }
     check_marks(&db, path)?;
+    let found = number(&db, "user_version").map_err(|error| explain(path, &error))?;
+    if found < FORMAT {
+        return Err(JournalError::Unavailable(format!(
+            "{} has format {found}, written by an older version; the server brings it to format {FORMAT} when it starts",
+            path.display()
+        )));
+    }
     Ok(db)
 }
 
@@ -257,6 +300,26 @@ fn create(db: &Connection) -> rusqlite::Result<()> {
         db.execute_batch("ROLLBACK")?;
     }
     made
+}
+
+/// Brings a file of an older format up to date, in one transaction.
+fn upgrade(db: &Connection) -> rusqlite::Result<()> {
+    if number(db, "user_version")? == FORMAT {
+        return Ok(());
+    }
+    db.execute_batch("BEGIN IMMEDIATE")?;
+    // Another process may have been quicker.
+    let upgraded = number(db, "user_version").and_then(|found| {
+        if found == 1 {
+            db.execute_batch(FROM_1_TO_2)?;
+            db.pragma_update(None, "user_version", FORMAT)?;
+        }
+        db.execute_batch("COMMIT")
+    });
+    if upgraded.is_err() && !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    upgraded
 }
 
 fn check_marks(db: &Connection, path: &Path) -> Result<(), JournalError> {

@@ -42,15 +42,15 @@ pub(super) fn verify(path: &Path) -> Result<VerifyReport, JournalError> {
     let mut findings = Findings { problems: Vec::new(), more: 0 };
     structure(&db, &mut findings).map_err(explain)?;
     let mut streams = Streams::new();
-    let events = events(&db, &mut streams, &mut findings).map_err(explain)?;
-    let streams = stream_heads(&db, &streams, &mut findings).map_err(explain)?;
+    let counted = events(&db, &mut streams, &mut findings).map_err(explain)?;
+    let (streams, trimmed) = stream_heads(&db, &streams, &mut findings).map_err(explain)?;
     let outbox = outbox(&db, &mut findings).map_err(explain)?;
     bodies(&db, &mut findings).map_err(explain)?;
-    checkpoints(&db, events, &mut findings).map_err(explain)?;
+    checkpoints(&db, counted.head, &mut findings).map_err(explain)?;
     if findings.more > 0 {
         findings.problems.push(format!("and {} more problems", findings.more));
     }
-    Ok(VerifyReport { events, streams, outbox, problems: findings.problems })
+    Ok(VerifyReport { events: counted.present, trimmed, streams, outbox, problems: findings.problems })
 }
 
 fn structure(db: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
@@ -65,18 +65,23 @@ fn structure(db: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn events(db: &Connection, streams: &mut Streams, findings: &mut Findings) -> rusqlite::Result<u64> {
+/// How many events there are, and where the log ends.
+struct Counted {
+    present: u64,
+    head: u64,
+}
+
+fn events(db: &Connection, streams: &mut Streams, findings: &mut Findings) -> rusqlite::Result<Counted> {
     let mut query = db.prepare(
         "SELECT e.position, e.id, s.name, e.version, e.kind, e.schema, e.at, e.cause, e.payload, e.sum, e.prev,
-             e.stream
+             e.stream, s.trimmed
          FROM event e LEFT JOIN stream s ON s.id = e.stream ORDER BY e.position",
     )?;
     let mut found = query.query([])?;
-    let mut count = 0;
+    let mut present = 0;
     let mut last_position = 0;
     let mut last_sum = Sum::default();
     while let Some(row) = found.next()? {
-        count += 1;
         let position: i64 = row.get(0)?;
         if position != last_position + 1 {
             findings.add(format!("position {position} follows {last_position}"));
@@ -84,13 +89,14 @@ fn events(db: &Connection, streams: &mut Streams, findings: &mut Findings) -> ru
         last_position = position;
         match event(row, position, &last_sum, streams) {
             Ok((sum, problems)) => {
+                present += u64::from(!row.get_ref(8)?.as_str().is_ok_and(str::is_empty));
                 last_sum = sum;
                 problems.into_iter().for_each(|problem| findings.add(problem));
             }
             Err(error) => findings.add(format!("event {position} cannot be read: {error}")),
         }
     }
-    Ok(count)
+    Ok(Counted { present, head: unsigned(last_position) })
 }
 
 /// Checks one event; returns its stored checksum, so that one bad event is reported once.
@@ -107,7 +113,10 @@ fn event(
     let (id, cause) = (rows::uuid(row, 1)?, rows::optional_uuid(row, 7)?);
     let mut problems = Vec::new();
 
-    let (last_version, last_in_stream) = streams.insert(stream, (version, position)).unwrap_or((0, 0));
+    let trimmed = row.get::<_, Option<i64>>(12)?.unwrap_or_default();
+    // A stream may have had its first events elsewhere.
+    let before = if prev == 0 && version <= trimmed + 1 { version - 1 } else { 0 };
+    let (last_version, last_in_stream) = streams.insert(stream, (version, position)).unwrap_or((before, 0));
     if version != last_version + 1 || prev != last_in_stream {
         problems.push(format!("event {position} has version {version} after {last_version} in its stream"));
     }
@@ -115,6 +124,15 @@ fn event(
         problems.push(format!("event {position} belongs to no stream"));
         return Ok((stored, problems));
     };
+    // All of a stream's first events have left the log, or none of them.
+    if payload.is_empty() == (version <= trimmed) {
+        if payload.is_empty() {
+            return Ok((stored, problems));
+        }
+    } else {
+        problems.push(format!("event {position} ({kind} in {name}) should be archived, or should not"));
+        return Ok((stored, problems));
+    }
     let sum = Summed {
         position,
         id: id.as_bytes(),
@@ -135,19 +153,23 @@ fn event(
     Ok((stored, problems))
 }
 
-fn stream_heads(db: &Connection, seen: &Streams, findings: &mut Findings) -> rusqlite::Result<u64> {
-    let mut query = db.prepare("SELECT id, name, version, head FROM stream")?;
+/// Returns how many streams there are, and how many events have left them.
+fn stream_heads(db: &Connection, seen: &Streams, findings: &mut Findings) -> rusqlite::Result<(u64, u64)> {
+    let mut query = db.prepare("SELECT id, name, version, head, trimmed FROM stream")?;
     let mut found = query.query([])?;
-    let mut count = 0;
+    let (mut count, mut gone) = (0, 0);
     while let Some(row) = found.next()? {
         count += 1;
         let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
         let (version, head): (i64, i64) = (row.get(2)?, row.get(3)?);
-        if seen.get(&id) != Some(&(version, head)) {
+        let trimmed: i64 = row.get(4)?;
+        gone += unsigned(trimmed);
+        let elsewhere = head == 0 && version == trimmed && !seen.contains_key(&id);
+        if !elsewhere && seen.get(&id) != Some(&(version, head)) {
             findings.add(format!("stream {name} should end with version {version} at position {head}"));
         }
     }
-    Ok(count)
+    Ok((count, gone))
 }
 
 fn outbox(db: &Connection, findings: &mut Findings) -> rusqlite::Result<u64> {

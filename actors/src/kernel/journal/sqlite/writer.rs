@@ -290,13 +290,16 @@ impl Worker {
             }
             Op::Purge { now, limit } => Done::Number(outbox::purge(tx.db, *now, *limit)?),
             Op::RaiseFence(lease) => {
+                // Not below the clock (microseconds), as in Redis: a journal that was copied from
+                // there, or restored from a backup, knows of grants that this table does not.
+                let clock = super::super::rules::micros(self.world.now());
                 let token: i64 = tx
                     .db
                     .prepare_cached(
-                        "INSERT INTO fence (lease, token) VALUES (?1, 1)
-                         ON CONFLICT (lease) DO UPDATE SET token = token + 1 RETURNING token",
+                        "INSERT INTO fence (lease, token) VALUES (?1, ?2)
+                         ON CONFLICT (lease) DO UPDATE SET token = max(token + 1, ?2) RETURNING token",
                     )?
-                    .query_row([lease], |row| row.get(0))?;
+                    .query_row((lease, clock), |row| row.get(0))?;
                 Done::Number(super::rows::unsigned(token))
             }
             Op::Rebuild => {

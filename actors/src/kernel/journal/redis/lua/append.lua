@@ -29,13 +29,13 @@ if there > 0 then return { 'there', tostring(last) } end
 
 if token ~= '' then
   local current = call('HGET', p .. 'fences', lease) or '0'
-  if tonumber(token) < tonumber(current) then return { 'fenced', current } end
+  if current ~= '0' and token ~= current then return { 'fenced', current } end
 end
 
 local versions = {}
 for w, write in ipairs(writes) do
   local stream, expected = write[1], write[2]
-  local version = versions[stream] or call('LLEN', p .. 'stream:' .. stream)
+  local version = versions[stream] or version_of(stream)
   if expected ~= '' and tonumber(expected) ~= version then
     return { 'conflict', tostring(w - 1), tostring(version) }
   end
@@ -58,19 +58,42 @@ for i = 1, num() do
   lost = lost or ended(#settles + i - 1, defers[i][1], defers[i][2], defers[i][3])
 end
 if lost then return lost end
+local trims = {}
+for i = 1, num() do
+  trims[i] = { arg(), arg() } -- stream, version
+  local version = version_of(trims[i][1])
+  if version ~= 0 and version ~= tonumber(trims[i][2]) then
+    return { 'moved', tostring(i - 1), tostring(version) }
+  end
+end
 
 for _, write in ipairs(writes) do
   local stream = p .. 'stream:' .. write[1]
+  local gone = tonumber(call('ZSCORE', p .. 'trimmed', write[1]) or '0')
   for _, event in ipairs(write[3]) do
     head = head + 1
     local position = string.format('%.0f', head)
-    local version = call('RPUSH', stream, position)
+    local version = gone + call('RPUSH', stream, position)
     call('XADD', p .. 'log', position .. '-0', 'id', event[1], 'stream', write[1], 'version', version,
       'kind', event[2], 'schema', event[3], 'at', at, 'cause', cause, 'payload', event[4], 'sum', event[5])
     call('HSET', p .. 'ids', event[1], position)
   end
 end
 if total > 0 then call('HSET', KEYS[1], 'head', string.format('%.0f', head)) end
+
+for _, trim in ipairs(trims) do
+  local stream = p .. 'stream:' .. trim[1]
+  local positions = call('LRANGE', stream, 0, -1)
+  for _, position in ipairs(positions) do
+    local entry = position .. '-0'
+    local found = call('XRANGE', p .. 'log', entry, entry)
+    if found[1] then call('HDEL', p .. 'ids', found[1][2][2]) end
+    call('XDEL', p .. 'log', entry)
+  end
+  call('DEL', stream)
+  call('ZADD', p .. 'trimmed', trim[2], trim[1])
+  call('HINCRBY', KEYS[1], 'gaps', #positions)
+end
 
 local touched = { 0, 0, 0, 0 }
 local function touch(q) touched[tonumber(q) + 1] = 1 end
@@ -82,6 +105,7 @@ end
 -- Sets when a row comes due, and ends its claim.
 local function set_due(q, key, place, partition, order, state, due)
   call('HDEL', row_at(q, key), 'claim', 'until')
+  call('HDEL', p .. 'claimants:' .. q, key)
   call('HSET', row_at(q, key), 'state', state, 'due', due)
   if not order then
     show(q, partition, place, key, state == '0' and due)
@@ -100,6 +124,7 @@ for _, settle in ipairs(settles) do
   local row = call('HMGET', row_at(q, key), 'place', 'partition', 'order', 'body')
   if row[1] then
     call('DEL', row_at(q, key))
+    call('HDEL', p .. 'claimants:' .. q, key)
     call('ZREM', p .. 'rows:' .. q, key)
     unrefer(row[4])
     show(q, row[2], row[1], key, false)

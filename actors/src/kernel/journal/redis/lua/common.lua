@@ -8,6 +8,17 @@ local taken = 0
 local function arg() taken = taken + 1; return ARGV[taken] end
 local function num() return tonumber(arg()) end
 
+-- How many events a stream has had; the first of them may have left the log.
+local function version_of(stream)
+  return tonumber(call('ZSCORE', p .. 'trimmed', stream) or '0') + call('LLEN', p .. 'stream:' .. stream)
+end
+
+-- The server's clock: what lies between two instants is measured by it.
+local function now_ms()
+  local time = call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
 local function row_at(q, key) return p .. 'row:' .. q .. ':' .. key end
 
 -- Names an order: the length keeps two different pairs of names apart.

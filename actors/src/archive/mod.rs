@@ -1,0 +1,215 @@
+//! Retention: what is settled for long leaves the journal, after it was written elsewhere.
+//!
+//! ```text
+//! settled mails older than the limit ──▶ JSON Lines, durably ──▶ one commit: journal.archived + trim
+//! ```
+//!
+//! A crash in between leaves lines that will be written again; whoever reads them goes by
+//! the events' ids. The streams' versions stay in the journal for ever, so a mail that was
+//! archived is still refused as a duplicate. Several workers may do this at once: a stream
+//! that one of them was quicker with is a conflict for the others.
+//!
+//! * [`settled`]: which streams nothing will happen to any more; pure.
+//! * [`state`]: the event.
+//! * [`store`]: where the lines go.
+//! * [`transfer`]: a whole journal as lines, and back.
+
+pub mod settled;
+pub mod state;
+pub mod store;
+pub mod transfer;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+
+use self::state::{ArchiveEvent, Archived, archive_stream};
+use self::store::ArchiveStore;
+use self::transfer::Line;
+use crate::kernel::clock::World;
+use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
+use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
+use crate::readmodel::queries::archive::{self as candidates, Candidate};
+use crate::worker::worker_stream;
+
+/// Candidates looked at, and archived, at once.
+const BATCH: usize = 100;
+
+/// How young something must not be to be archived, at the least: the read models of a month
+/// are made of events.
+pub const SHORTEST_DAYS: u32 = 31;
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Round {
+    /// Streams that left the log.
+    pub streams: u64,
+    /// Events that left it.
+    pub events: u64,
+}
+
+/// Moves what is settled for long out of the journal.
+#[derive(Clone)]
+pub struct Archiver {
+    /// Time and ids.
+    pub world: World,
+    /// From where.
+    pub journal: Arc<dyn Journal>,
+    /// To where.
+    pub store: Arc<dyn ArchiveStore>,
+    /// `JOURNAL_RETENTION_DAYS`, at least [`SHORTEST_DAYS`].
+    pub days: u32,
+}
+
+/// A stream on its way out.
+struct Leaving {
+    stream: StreamId,
+    events: Vec<Recorded>,
+}
+
+impl Archiver {
+    /// Archives everything that may go, in batches.
+    ///
+    /// # Errors
+    /// Why it stopped, in plain words; what was done by then stays done.
+    pub async fn round(&self) -> Result<Round, String> {
+        let days = i64::from(self.days.max(SHORTEST_DAYS));
+        let before = self.world.now() - TimeDelta::days(days);
+        // A full hour, since the counts per hour go with it.
+        let before = before.duration_trunc(TimeDelta::hours(1)).map_err(|error| error.to_string())?;
+        // The end of the log stays, by which a log is recognised.
+        let head = self.journal.head().await.map_err(|error| error.to_string())?;
+        let (mut after, mut round) = (0, Round::default());
+        loop {
+            let page = self
+                .journal
+                .views()
+                .read(move |db| candidates::page(db, before, after, BATCH))
+                .await
+                .map_err(|error| error.to_string())?;
+            let last_mail = page.iter().rfind(|candidate| !candidate.worker).map(|candidate| candidate.place);
+            self.batch(page, before, head, &mut round).await?;
+            match last_mail {
+                Some(place) => after = place,
+                None => return Ok(round),
+            }
+        }
+    }
+
+    async fn batch(
+        &self,
+        page: Vec<Candidate>,
+        before: DateTime<Utc>,
+        head: u64,
+        round: &mut Round,
+    ) -> Result<(), String> {
+        let mut leaving = Vec::new();
+        for candidate in page {
+            let settled = self.settled(&candidate, before).await?;
+            if settled.iter().flat_map(|stream| &stream.events).all(|event| event.position != head) {
+                leaving.extend(settled);
+            }
+        }
+        if leaving.is_empty() {
+            return Ok(());
+        }
+        let events: u64 = leaving.iter().map(|stream| stream.events.len() as u64).sum();
+        let streams = leaving.len() as u64;
+        let first = leaving.iter().flat_map(|stream| &stream.events).map(|event| event.position).min();
+        let name = format!(
+            "journal-{}-{}.jsonl",
+            self.world.now().format("%Y%m%dT%H%M%S%.6fZ"),
+            first.unwrap_or_default()
+        );
+        let place = self.store.keep(&name, lines(&leaving)?).await?;
+        match self.journal.append(self.commit(leaving, before, place, events)?).await {
+            Ok(_) => {
+                metrics::counter!("render_signal_journal_archived_events_total").increment(events);
+                round.streams += streams;
+                round.events += events;
+                Ok(())
+            }
+            // Another worker was quicker, or something happened to one of them after all.
+            Err(AppendError::Conflict { stream, .. }) => {
+                tracing::info!(%stream, "archived streams stay in the journal for now: one has moved on");
+                Ok(())
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// The streams that leave with a candidate; none when something may still happen.
+    async fn settled(&self, candidate: &Candidate, before: DateTime<Utc>) -> Result<Vec<Leaving>, String> {
+        let unreadable = |error: crate::kernel::event::EventError| error.to_string();
+        let first = match &candidate.worker {
+            true => self.read(worker_stream(&candidate.key)).await?,
+            false => self.read(crate::mail::life::mail_stream(&candidate.key)).await?,
+        };
+        if !settled::is_old(&first.events, before) {
+            return Ok(Vec::new());
+        }
+        if candidate.worker {
+            return Ok(vec![first]);
+        }
+        let Some(deliveries) = settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?
+        else {
+            return Ok(Vec::new());
+        };
+        let mut leaving = vec![first];
+        for stream in deliveries {
+            let delivery = self.read(stream).await?;
+            let done = settled::is_delivered(&delivery.events).map_err(unreadable)?;
+            if !done || !settled::is_old(&delivery.events, before) {
+                return Ok(Vec::new());
+            }
+            leaving.push(delivery);
+        }
+        Ok(leaving)
+    }
+
+    async fn read(&self, stream: StreamId) -> Result<Leaving, String> {
+        let events = self.journal.read_stream(&stream, 0).await.map_err(|error| error.to_string())?;
+        Ok(Leaving { stream, events })
+    }
+
+    fn commit(
+        &self,
+        leaving: Vec<Leaving>,
+        before: DateTime<Utc>,
+        place: String,
+        events: u64,
+    ) -> Result<Commit, String> {
+        let streams = leaving.iter().map(|stream| stream.stream.to_string()).collect();
+        let event = ArchiveEvent::Archived(Archived { before, streams, events, place });
+        let event = event.to_new(self.world.ids.next()).map_err(|error| error.to_string())?;
+        let trim = leaving.into_iter().filter_map(|stream| {
+            let version = stream.events.last()?.version;
+            Some(Trim { stream: stream.stream, version })
+        });
+        Ok(Commit {
+            at: self.world.now(),
+            writes: vec![StreamWrite {
+                stream: archive_stream(),
+                // A log of facts; the versions of what leaves are what is checked.
+                expected: Expected::Any,
+                events: vec![event],
+            }],
+            trim: trim.collect(),
+            ..Commit::default()
+        })
+    }
+}
+
+fn lines(leaving: &[Leaving]) -> Result<Bytes, String> {
+    let mut text = String::new();
+    for event in leaving.iter().flat_map(|stream| &stream.events) {
+        let line = serde_json::to_string(&Line::Event(event.clone())).map_err(|error| error.to_string())?;
+        text.push_str(&line);
+        text.push('\n');
+    }
+    Ok(Bytes::from(text))
+}
+
+#[cfg(test)]
+mod tests;

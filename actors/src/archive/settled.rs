@@ -1,0 +1,45 @@
+//! Which streams nothing will happen to any more. Pure.
+
+use chrono::{DateTime, Utc};
+
+use crate::kernel::event::{DomainEvent as _, EventError, Recorded, StreamId};
+use crate::mail::life::{self, Stage};
+use crate::webhook::delivery::DeliveryState;
+use crate::webhook::state::{DeliveryEvent, delivery_stream};
+
+/// Whether the last of these events is older than `before`. A stream without events is not:
+/// there is nothing to archive.
+#[must_use]
+pub fn is_old(events: &[Recorded], before: DateTime<Utc>) -> bool {
+    !events.is_empty() && events.iter().all(|event| event.at < before)
+}
+
+/// The delivery streams of a mail that is settled: ignored, unreadable, or delivered to every
+/// target. `None` = something may still happen to it. A dead letter may be sent again.
+///
+/// # Errors
+/// When an event cannot be read.
+pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<StreamId>>, EventError> {
+    let (life, _) = life::rehydrate(mail)?;
+    Ok(match life.stage {
+        Stage::Ignored(_) | Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
+        Stage::Routed if life.all_delivered() => {
+            let targets = life.deliveries.iter();
+            Some(targets.map(|(target, _)| delivery_stream(email_id, target)).collect())
+        }
+        Stage::Routed | Stage::Unknown | Stage::Received | Stage::Held => None,
+    })
+}
+
+/// Whether a delivery has reached its receiver.
+///
+/// # Errors
+/// When an event cannot be read.
+pub fn is_delivered(delivery: &[Recorded]) -> Result<bool, EventError> {
+    use crate::kernel::aggregate::Aggregate as _;
+    let mut state = DeliveryState::default();
+    for event in delivery {
+        state.evolve(&DeliveryEvent::from_recorded(event)?);
+    }
+    Ok(state == DeliveryState::Delivered)
+}

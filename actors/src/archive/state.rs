@@ -1,0 +1,35 @@
+//! The pure state of the archive: its event.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain_events;
+use crate::kernel::event::StreamId;
+
+/// Payload of `journal.archived`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// Nothing of what was archived is as young as this; a full hour.
+    pub before: DateTime<Utc>,
+    /// The streams that left the log.
+    pub streams: Vec<String>,
+    /// How many events they had there.
+    pub events: u64,
+    /// Where they are now.
+    pub place: String,
+}
+
+domain_events! {
+    /// What happens to the journal as such.
+    pub enum ArchiveEvent {
+        Archived(Archived) = "journal.archived", schema 1, in "archive", "Settled streams were archived and left the log.", {
+            before: "nothing of it is as young as this", streams: "their names", events: "how many they had",
+            place: "where they are now" };
+    }
+}
+
+/// The stream of the archive.
+#[must_use]
+pub fn archive_stream() -> StreamId {
+    StreamId::new("archive", "journal")
+}

@@ -1,0 +1,378 @@
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::store::FileArchive;
+use super::transfer::{Import, Tally, TransferError, export};
+use super::*;
+use crate::kernel::clock::FixedClock;
+use crate::kernel::event::NewEvent;
+use crate::kernel::journal::memory::MemoryJournal;
+use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
+use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
+use crate::kernel::projection::content_hash;
+use crate::readmodel;
+
+const DAYS: u32 = 90;
+
+fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2026-06-01T12:34:56Z").unwrap().with_timezone(&Utc)
+}
+
+fn world() -> World {
+    World { clock: Arc::new(FixedClock(now())), ..World::real() }
+}
+
+struct Scene {
+    folder: TempDir,
+    journal: Arc<SqliteJournal>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let journal = SqliteJournal::open(path, world(), readmodel::all(), SqliteOptions::default()).unwrap();
+        Self { folder, journal }
+    }
+
+    fn archiver(&self) -> Archiver {
+        Archiver {
+            world: world(),
+            journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
+            store: Arc::new(FileArchive::new(self.folder.path().join("archive"))),
+            days: DAYS,
+        }
+    }
+
+    async fn append(&self, days_ago: i64, stream: &str, kind: &'static str, payload: Value) {
+        let event = NewEvent { id: world().ids.next(), kind, schema: 1, payload };
+        let commit = Commit {
+            at: now() - TimeDelta::days(days_ago),
+            writes: vec![StreamWrite {
+                stream: StreamId::from_stored(stream),
+                expected: Expected::Any,
+                events: vec![event],
+            }],
+            ..Commit::default()
+        };
+        self.journal.append(commit).await.unwrap();
+    }
+
+    async fn received(&self, days_ago: i64, id: &str) {
+        let payload = json!({
+            "email_id": id, "location": {"mailbox": "m", "validity": 1, "item": id.trim_start_matches('m')},
+            "sender": "a@b.fr", "subject": "s", "size": 1, "arrived_at": null, "subject_group": "g"
+        });
+        self.append(days_ago, &format!("mail-{id}"), "mail.received", payload).await;
+    }
+
+    async fn routed(&self, days_ago: i64, id: &str, targets: &[&str]) {
+        self.received(days_ago, id).await;
+        let deliveries: Vec<Value> = targets.iter().map(|target| json!({ "target": target })).collect();
+        let payload = json!({"links": [], "deliveries": deliveries, "offload": false, "policy": 1});
+        self.append(days_ago, &format!("mail-{id}"), "mail.routed", payload).await;
+    }
+
+    async fn ended(&self, days_ago: i64, id: &str, target: &str, end: &str) {
+        let delivery = format!("delivery-{id}-{target}");
+        let attempt =
+            json!({"email_id": id, "target": target, "attempt": 1, "url": "https://x/…", "took_ms": 5});
+        self.append(days_ago, &delivery, "delivery.attempted", attempt).await;
+        let (kind, payload) = if end == "delivered" {
+            ("delivery.succeeded", json!({"email_id": id, "target": target, "status": 200, "attempts": 1}))
+        } else {
+            ("delivery.dead_lettered", json!({"email_id": id, "target": target, "why": "no", "attempts": 1}))
+        };
+        self.append(days_ago, &delivery, kind, payload).await;
+        self.append(days_ago, &format!("mail-{id}"), "mail.settled", json!({"target": target, "end": end}))
+            .await;
+    }
+
+    async fn ignored(&self, days_ago: i64, id: &str) {
+        self.received(days_ago, id).await;
+        let payload = json!({"reason": "no_links", "policy": 1});
+        self.append(days_ago, &format!("mail-{id}"), "mail.ignored", payload).await;
+    }
+
+    async fn worker(&self, days_ago: i64, name: &str, stopped: bool) {
+        let stream = format!("worker-{name}");
+        self.append(days_ago, &stream, "worker.started", json!({"worker": name, "version": "1"})).await;
+        if stopped {
+            self.append(days_ago, &stream, "worker.stopped", json!({"worker": name, "reason": "signal"}))
+                .await;
+        }
+    }
+
+    async fn hashes(&self) -> HashMap<&'static str, String> {
+        let hash = |db: &rusqlite::Connection| {
+            readmodel::all().iter().map(|one| Ok((one.name(), content_hash(db, one.as_ref())?))).collect()
+        };
+        self.journal.views().read(hash).await.unwrap()
+    }
+
+    async fn assert_rebuilt_equals_followed(&self) {
+        let followed = self.hashes().await;
+        self.journal.rebuild_projections().await.unwrap();
+        assert_eq!(self.hashes().await, followed);
+    }
+
+    async fn streams(&self) -> Vec<String> {
+        let log = self.journal.read_log(0, 10_000).await.unwrap();
+        let mut names: Vec<String> = log.iter().map(|event| event.stream.to_string()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn archived(&self) -> Vec<Recorded> {
+        let Ok(files) = std::fs::read_dir(self.folder.path().join("archive")) else { return Vec::new() };
+        let mut events = Vec::new();
+        for file in files {
+            for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
+                match serde_json::from_str(line).unwrap() {
+                    Line::Event(event) => events.push(event),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        events
+    }
+}
+
+#[tokio::test]
+async fn what_is_settled_for_long_is_moved_and_nothing_else() {
+    let scene = Scene::new();
+    scene.routed(200, "m1", &["default", "rule"]).await;
+    scene.ended(200, "m1", "default", "delivered").await;
+    scene.ended(190, "m1", "rule", "delivered").await;
+    scene.ignored(150, "m2").await;
+    scene.worker(150, "w1", true).await;
+    scene.worker(150, "w2", false).await;
+    // One that ended lately, one whose delivery was given up, one that is under way, a young one.
+    scene.routed(200, "m3", &["default", "rule"]).await;
+    scene.ended(199, "m3", "default", "delivered").await;
+    scene.ended(10, "m3", "rule", "delivered").await;
+    scene.routed(200, "m4", &["default"]).await;
+    scene.ended(200, "m4", "default", "dead_lettered").await;
+    scene.routed(200, "m5", &["default"]).await;
+    scene.ignored(1, "m6").await;
+    let before = scene.journal.read_log(0, 1_000).await.unwrap();
+
+    let round = scene.archiver().round().await.unwrap();
+    assert_eq!(round, Round { streams: 5, events: 4 + 2 + 2 + 2 + 2 });
+    assert_eq!(scene.archiver().round().await.unwrap(), Round::default(), "nothing is left to do");
+    assert_eq!(
+        scene.streams().await,
+        [
+            "archive-journal",
+            "delivery-m3-default",
+            "delivery-m3-rule",
+            "delivery-m4-default",
+            "mail-m3",
+            "mail-m4",
+            "mail-m5",
+            "mail-m6",
+            "worker-w2"
+        ]
+    );
+    // Not one event is lost.
+    let mut all = scene.archived();
+    all.extend(scene.journal.read_log(0, 1_000).await.unwrap());
+    all.retain(|event| event.kind != "journal.archived");
+    all.sort_by_key(|event| event.position);
+    assert_eq!(all, before);
+    scene.assert_rebuilt_equals_followed().await;
+    assert_eq!(scene.journal.verify().await.unwrap().problems, Vec::<String>::new());
+
+    // A further copy of an archived mail is a duplicate, and can be noted.
+    scene
+        .append(
+            0,
+            "mail-m1",
+            "mail.duplicated",
+            json!({"location": {"mailbox": "m", "validity": 1, "item": "9"}}),
+        )
+        .await;
+    let known = scene.journal.read_stream(&StreamId::from_stored("mail-m1"), 0).await.unwrap();
+    assert_eq!(known.first().map(|event| event.version), Some(5));
+    scene.assert_rebuilt_equals_followed().await;
+}
+
+/// Keeps nothing, or keeps it and lets something happen before it says so.
+struct Disturbed<'a>(&'a Scene, Mutex<bool>);
+
+#[async_trait]
+impl ArchiveStore for Disturbed<'static> {
+    async fn keep(&self, _: &str, _: Bytes) -> Result<String, String> {
+        let first = std::mem::take(&mut *self.1.lock().unwrap());
+        if first {
+            return Err("the disk is full".to_owned());
+        }
+        let payload = json!({"location": {"mailbox": "m", "validity": 1, "item": "77"}});
+        self.0.append(0, "mail-m1", "mail.duplicated", payload).await;
+        Ok("elsewhere".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn nothing_leaves_before_it_is_kept_or_when_it_has_moved_on() {
+    let scene: &'static Scene = Box::leak(Box::new(Scene::new()));
+    scene.ignored(200, "m1").await;
+    let archiver = Archiver { store: Arc::new(Disturbed(scene, Mutex::new(true))), ..scene.archiver() };
+    assert_eq!(archiver.round().await.unwrap_err(), "the disk is full");
+    assert_eq!(scene.streams().await, ["mail-m1"]);
+    assert_eq!(archiver.round().await.unwrap(), Round::default());
+    let events = scene.journal.read_stream(&StreamId::from_stored("mail-m1"), 0).await.unwrap();
+    assert_eq!(events.len(), 3);
+}
+
+/// A mail: how long ago, how many targets, how each ended (0 = not yet, 1 = delivered, 2 = dead).
+fn mails() -> impl Strategy<Value = Vec<(i64, Vec<u8>)>> {
+    prop::collection::vec((0..200_i64, prop::collection::vec(0..3_u8, 0..3)), 0..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn tables_do_not_depend_on_whether_they_saw_what_was_archived(mails in mails()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let scene = Scene::new();
+            for (n, (days_ago, ends)) in mails.iter().enumerate() {
+                let id = format!("m{n}");
+                if ends.is_empty() {
+                    scene.ignored(*days_ago, &id).await;
+                    continue;
+                }
+                let targets: Vec<String> = (0..ends.len()).map(|target| format!("t{target}")).collect();
+                let names: Vec<&str> = targets.iter().map(String::as_str).collect();
+                scene.routed(*days_ago, &id, &names).await;
+                for (target, end) in names.iter().zip(ends) {
+                    match end {
+                        1 => scene.ended(*days_ago, &id, target, "delivered").await,
+                        2 => scene.ended(*days_ago, &id, target, "dead_lettered").await,
+                        _ => {}
+                    }
+                }
+            }
+            scene.archiver().round().await.unwrap();
+            scene.assert_rebuilt_equals_followed().await;
+            let report = scene.journal.verify().await.unwrap();
+            assert_eq!(report.problems, Vec::<String>::new());
+            assert_eq!(report.trimmed, scene.archived().len() as u64);
+        });
+    }
+}
+
+/// A journal with a bit of everything.
+async fn varied() -> Scene {
+    let scene = Scene::new();
+    scene.ignored(200, "m1").await;
+    scene.routed(200, "m2", &["default"]).await;
+    scene.worker(2, "w1", true).await;
+    scene.archiver().round().await.unwrap();
+    let body = |key: &str, text: &'static [u8]| Body {
+        key: key.to_owned(),
+        bytes: Bytes::from_static(text),
+        keep_until: now() + TimeDelta::days(3),
+    };
+    let row = |key: &str, due: Due, order: Option<&str>| OutboxAdd {
+        queue: Queue::Deliver,
+        key: key.to_owned(),
+        partition: "default".to_owned(),
+        order_key: order.map(str::to_owned),
+        due,
+        meta: json!({"n": 1.0, "z": {}, "a": []}),
+        body_key: Some("b1".to_owned()),
+    };
+    let commit = Commit {
+        at: now(),
+        add: vec![
+            row("m2/z", Due::At(now()), Some("s")),
+            row("m2/a", Due::Reserved, Some("s")),
+            row("m2/p", Due::Parked, None),
+        ],
+        bodies: vec![body("b1", b"{\"x\":1}"), body("b0", b"\xff\x00")],
+        ..Commit::default()
+    };
+    scene.journal.append(commit).await.unwrap();
+    scene
+}
+
+async fn lines_of(journal: &dyn Journal) -> (Vec<String>, Tally) {
+    let mut lines = Vec::new();
+    let tally = export(journal, now(), |line| {
+        lines.push(serde_json::to_string(line)?);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    (lines, tally)
+}
+
+async fn taken_in(journal: &dyn Journal, lines: &[String]) -> Result<Tally, TransferError> {
+    let mut import = Import::into_empty(journal).await?;
+    for line in lines {
+        import.line(line).await?;
+    }
+    import.finish().await
+}
+
+#[tokio::test]
+async fn a_copy_of_a_copy_is_the_same() {
+    let original = varied().await;
+    let (lines, tally) = lines_of(original.journal.as_ref()).await;
+    assert_eq!((tally.events, tally.trimmed, tally.bodies, tally.rows), (5, 1, 2, 3));
+    let memory = MemoryJournal::new(world(), readmodel::all());
+    assert_eq!(taken_in(&memory, &lines).await.unwrap(), tally);
+    let (second, second_tally) = lines_of(&memory).await;
+    assert_eq!(second_tally, tally);
+    let copy = Scene::new();
+    assert_eq!(taken_in(copy.journal.as_ref(), &second).await.unwrap(), tally);
+    // What happened, what waits and in which order: all as it was.
+    for queue in Queue::ALL {
+        let rows = original.journal.outbox(queue, 100).await.unwrap();
+        assert_eq!(
+            serde_json::to_value(copy.journal.outbox(queue, 100).await.unwrap()).unwrap(),
+            serde_json::to_value(rows).unwrap()
+        );
+    }
+    let archived = Commit {
+        writes: vec![StreamWrite {
+            stream: StreamId::from_stored("mail-m1"),
+            expected: Expected::NoStream,
+            events: vec![],
+        }],
+        ..Commit::default()
+    };
+    assert!(copy.journal.append(archived).await.is_err(), "a duplicate is still refused");
+    let refused = taken_in(copy.journal.as_ref(), &lines).await.unwrap_err();
+    assert!(matches!(refused, TransferError::NotEmpty(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_whole_is_refused() {
+    let original = varied().await;
+    let (lines, _) = lines_of(original.journal.as_ref()).await;
+    type Damage = fn(&mut Vec<String>);
+    let damages: [(&str, Damage); 6] = [
+        ("torn off", |lines| drop(lines.pop())),
+        ("line 3", |lines| lines[2] = "{\"event\":".to_owned()),
+        ("line 1: a copy of a journal begins", |lines| drop(lines.remove(0))),
+        ("hold", |lines| drop(lines.remove(lines.len() - 2))),
+        ("newer than this program", |lines| lines[0] = lines[0].replace("\"format\":1", "\"format\":2")),
+        ("hold", |lines| lines[3] = lines[3].replace("default", "defaulx")),
+    ];
+    for (expected, damage) in damages {
+        let mut damaged = lines.clone();
+        damage(&mut damaged);
+        let journal = MemoryJournal::new(world(), readmodel::all());
+        let refused = taken_in(&journal, &damaged).await.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{expected}: {refused}");
+    }
+}

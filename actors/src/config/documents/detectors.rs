@@ -1,0 +1,56 @@
+//! `detectors`: what kinds of mail there are. One bad detector disables itself, visibly,
+//! and not the others.
+
+use serde_json::Value;
+
+use super::Problem;
+use super::coerce::kind_of;
+use crate::mail::detectors::{self, Detector};
+
+/// Detectors of one document.
+const MOST: usize = 50;
+
+/// The document. Absent, the built-in detectors are in force; an empty list is none.
+#[derive(Debug, Clone, Default)]
+pub struct Detectors {
+    /// The usable ones, in order, compiled.
+    pub detectors: Vec<Detector>,
+    /// What is wrong with the others; the field names the detector.
+    pub disabled: Vec<Problem>,
+}
+
+impl Detectors {
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// When there is no list of detectors, or a far too long one. A bad detector is no
+    /// error: it is in `disabled`.
+    pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
+        let refused = |field, message: String| Err(vec![Problem::new(field, message)]);
+        let Value::Object(object) = value else {
+            return refused("document", format!("un objet JSON est attendu, pas {}", kind_of(value)));
+        };
+        let list = match object.get("detectors") {
+            Some(Value::Array(list)) if list.len() <= MOST => list,
+            Some(Value::Array(_)) => return refused("detectors", format!("au plus {MOST} détecteurs.")),
+            // A document without the list says nothing, and must not switch detectors off.
+            _ => return refused("detectors", "detectors doit être une liste.".to_owned()),
+        };
+        let mut document = Self::default();
+        let mut taken = Vec::new();
+        for (index, stored) in list.iter().enumerate() {
+            let at = |field: &str| format!("detectors[{index}]{field}");
+            let id = detectors::id(stored);
+            if id.is_some_and(|id| taken.contains(&id)) {
+                document.disabled.push(Problem::new(at(".id"), "cet id est déjà pris."));
+                continue;
+            }
+            taken.extend(id);
+            match detectors::detector(stored) {
+                Ok(detector) => document.detectors.extend(detector),
+                Err(flaw) => document.disabled.push(Problem::new(at(&flaw.field), flaw.message)),
+            }
+        }
+        Ok(document)
+    }
+}

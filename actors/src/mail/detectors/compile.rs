@@ -1,0 +1,496 @@
+//! Detectors from JSON: validated, their expressions compiled once.
+//!
+//! The language is closed: a field that is not known is refused, because a condition with
+//! a misspelt field would mean something else than what is written. Fields that begin
+//! with `_` are notes.
+
+use serde_json::{Map, Value};
+
+use super::condition::{Condition, Field, Kind, Operator, Test};
+use super::extract::{DeliveryTime, Extract, Named, Reject, TimePattern};
+use super::facts::Form;
+use super::{Detector, OutsideWindow};
+use crate::mail::identity::normalize;
+use crate::mail::pattern::Pattern;
+
+/// Conditions of one detector, groups included.
+const CONDITIONS: usize = 200;
+/// Groups within groups.
+const DEPTH: usize = 8;
+/// Values of one condition, patterns of a delivery time, named texts.
+const LIST: usize = 100;
+/// Characters of a value, a name or an explanation.
+const TEXT: usize = 500;
+/// Characters of an id and of the name of a text.
+const ID: usize = 64;
+
+/// What is wrong with a detector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where, such as `.conditions.all[0].value`; empty = the detector itself.
+    pub field: String,
+    /// In plain words.
+    pub message: String,
+}
+
+type Read<T> = Result<T, Flaw>;
+
+fn flaw<T>(at: &str, message: impl Into<String>) -> Read<T> {
+    Err(Flaw { field: at.to_owned(), message: message.into() })
+}
+
+/// A JSON object and where it stands.
+struct Object<'v> {
+    map: &'v Map<String, Value>,
+    at: String,
+}
+
+impl<'v> Object<'v> {
+    fn of(value: &'v Value, at: &str, known: &[&str]) -> Read<Self> {
+        let Value::Object(map) = value else { return flaw(at, "un objet JSON est attendu.") };
+        match map.keys().find(|name| !name.starts_with('_') && !known.contains(&name.as_str())) {
+            Some(name) => flaw(
+                &format!("{at}.{}", shown(name)),
+                format!("champ inconnu (attendus : {}).", known.join(", ")),
+            ),
+            None => Ok(Self { map, at: at.to_owned() }),
+        }
+    }
+
+    fn at(&self, name: &str) -> String {
+        format!("{}.{name}", self.at)
+    }
+
+    /// `null` is as good as nothing.
+    fn get(&self, name: &str) -> Option<&'v Value> {
+        self.map.get(name).filter(|value| !value.is_null())
+    }
+
+    fn switch(&self, name: &str, absent: bool) -> Read<bool> {
+        match self.get(name) {
+            None => Ok(absent),
+            Some(Value::Bool(on)) => Ok(*on),
+            Some(_) => flaw(&self.at(name), "booléen attendu (true ou false)."),
+        }
+    }
+
+    fn text(&self, name: &str) -> Read<Option<String>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) => text(value, &self.at(name)).map(Some),
+        }
+    }
+
+    fn required(&self, name: &str) -> Read<String> {
+        match self.text(name)? {
+            Some(text) => Ok(text),
+            None => flaw(&self.at(name), format!("{name} est requis.")),
+        }
+    }
+
+    fn list(&self, name: &str) -> Read<&'v [Value]> {
+        match self.get(name) {
+            None => Ok(&[]),
+            Some(Value::Array(list)) if list.len() <= LIST => Ok(list),
+            Some(Value::Array(_)) => flaw(&self.at(name), format!("au plus {LIST} éléments.")),
+            Some(_) => flaw(&self.at(name), "une liste est attendue."),
+        }
+    }
+
+    fn pattern(&self, name: &str, case_sensitive: bool) -> Read<Option<Pattern>> {
+        // An expression may be longer than other texts; its own limits hold.
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(written)) if !written.is_empty() => {
+                pattern(written, case_sensitive, &self.at(name)).map(Some)
+            }
+            Some(_) => flaw(&self.at(name), "une expression régulière est attendue."),
+        }
+    }
+
+    /// One of a few words.
+    fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], absent: Option<T>) -> Read<T> {
+        let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join("|");
+        match (self.get(name), absent) {
+            (None, Some(absent)) => Ok(absent),
+            (None, None) => flaw(&self.at(name), format!("{name} est requis ({}).", all())),
+            (Some(Value::String(text)), _) => match words.iter().find(|(word, _)| word == text) {
+                Some((_, meaning)) => Ok(*meaning),
+                None => flaw(&self.at(name), format!("{name} invalide ({}).", all())),
+            },
+            (Some(_), _) => flaw(&self.at(name), format!("{name} invalide ({}).", all())),
+        }
+    }
+}
+
+/// A field name as it may be repeated in a message.
+fn shown(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(40).collect()
+}
+
+fn text(value: &Value, at: &str) -> Read<String> {
+    match value {
+        Value::String(text) if text.trim().is_empty() => flaw(at, "un texte non vide est attendu."),
+        Value::String(text) if text.chars().count() > TEXT => flaw(at, format!("au plus {TEXT} caractères.")),
+        Value::String(text) => Ok(text.clone()),
+        _ => flaw(at, "un texte est attendu."),
+    }
+}
+
+fn pattern(written: &str, case_sensitive: bool, at: &str) -> Read<Pattern> {
+    Pattern::new(written, case_sensitive).or_else(|bad| flaw(at, bad.to_string()))
+}
+
+/// The id of a stored detector, usable or not; `None` when it has none.
+#[must_use]
+pub fn id(value: &Value) -> Option<&str> {
+    value.get("id").and_then(Value::as_str)
+}
+
+/// Compiles one detector; `None` when it is switched off, which hides whatever else is
+/// wrong with it.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn detector(value: &Value) -> Read<Option<Detector>> {
+    const KNOWN: [&str; 8] =
+        ["id", "name", "enabled", "detector", "conditions", "urgent", "extract", "outside_window"];
+    let object = Object::of(value, "", &KNOWN)?;
+    let id = object.required("id")?;
+    if !is_id(&id) {
+        return flaw(
+            ".id",
+            format!("lettres ASCII, chiffres, « . », « _ » et « - » seulement, au plus {ID}."),
+        );
+    }
+    if !object.switch("enabled", true)? {
+        return Ok(None);
+    }
+    let mut conditions = Conditions { left: CONDITIONS };
+    let Some(stored) = object.get("conditions") else {
+        return flaw(".conditions", "conditions est requis.");
+    };
+    Ok(Some(Detector {
+        name: object.text("name")?.unwrap_or_else(|| id.clone()),
+        value: object.text("detector")?.unwrap_or_else(|| id.clone()),
+        id,
+        conditions: conditions.read(stored, ".conditions", 0)?,
+        urgent: match object.get("urgent") {
+            Some(stored) => Some(conditions.read(stored, ".urgent", 0)?),
+            None => None,
+        },
+        extract: extract(&object)?,
+        outside_window: outside_window(&object)?,
+    }))
+}
+
+fn is_id(id: &str) -> bool {
+    id.len() <= ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+const OUTSIDE: [(&str, OutsideWindow); 3] =
+    [("hold", OutsideWindow::Hold), ("skip", OutsideWindow::Skip), ("send", OutsideWindow::Send)];
+
+/// For an urgent mail, and for any other.
+fn outside_window(detector: &Object<'_>) -> Read<[OutsideWindow; 2]> {
+    const NAME: &str = "outside_window";
+    let hold = Some(OutsideWindow::Hold);
+    if let Some(stored @ Value::Object(_)) = detector.get(NAME) {
+        let object = Object::of(stored, &detector.at(NAME), &["urgent", "otherwise"])?;
+        return Ok([object.word("urgent", &OUTSIDE, hold)?, object.word("otherwise", &OUTSIDE, hold)?]);
+    }
+    detector.word(NAME, &OUTSIDE, hold).map(|outside| [outside; 2])
+}
+
+/// Reads conditions and counts them.
+struct Conditions {
+    left: usize,
+}
+
+impl Conditions {
+    fn read(&mut self, value: &Value, at: &str, depth: usize) -> Read<Condition> {
+        const GROUPS: [&str; 3] = ["all", "any", "none"];
+        self.left = match self.left.checked_sub(1) {
+            Some(left) => left,
+            None => return flaw(at, format!("au plus {CONDITIONS} conditions par détecteur.")),
+        };
+        let group = value.as_object().and_then(|map| GROUPS.into_iter().find(|name| map.contains_key(*name)));
+        let Some(name) = group else { return test(value, at) };
+        let object = Object::of(value, at, &[name, "explain"])?;
+        let list = object.list(name)?;
+        let at = object.at(name);
+        if list.is_empty() {
+            return flaw(&at, "au moins une condition est requise.");
+        }
+        if depth == DEPTH {
+            return flaw(&at, format!("au plus {DEPTH} groupes l'un dans l'autre."));
+        }
+        let parts = list
+            .iter()
+            .enumerate()
+            .map(|(index, part)| self.read(part, &format!("{at}[{index}]"), depth + 1))
+            .collect::<Read<Vec<_>>>()?;
+        let kind = match name {
+            "all" => Kind::All(parts),
+            "any" => Kind::Any(parts),
+            _ => Kind::None(parts),
+        };
+        Ok(Condition { kind, explain: object.text("explain")? })
+    }
+}
+
+const FIELDS: [(&str, Field); 4] =
+    [("sender", Field::Sender), ("subject", Field::Subject), ("body", Field::Body), ("links", Field::Links)];
+const FORMS: [(&str, Form); 2] = [("normalised", Form::Normalised), ("seen", Form::Seen)];
+
+fn test(value: &Value, at: &str) -> Read<Condition> {
+    const KNOWN: [&str; 6] = ["field", "operator", "value", "form", "case_sensitive", "explain"];
+    const OPERATORS: [(&str, Operator); 8] = [
+        ("present", Operator::Present),
+        ("contains", Operator::Contains),
+        ("equals", Operator::Equals),
+        ("starts_with", Operator::StartsWith),
+        ("word", Operator::Word),
+        ("regex", Operator::Regex),
+        ("provider", Operator::Provider),
+        ("host", Operator::Host),
+    ];
+    let object = Object::of(value, at, &KNOWN)?;
+    let field = object.word("field", &FIELDS, None)?;
+    let operator = object.word("operator", &OPERATORS, None)?;
+    let of_links = matches!(operator, Operator::Provider | Operator::Host);
+    if of_links && field != Field::Links {
+        return flaw(&object.at("operator"), "cet opérateur ne vaut que pour links.");
+    }
+    let (form, case_sensitive) = form(&object, field, Form::Normalised)?;
+    let mut test = Test { field, operator, form, values: Vec::new(), patterns: Vec::new() };
+    let explain = object.text("explain")?;
+    if operator == Operator::Present {
+        // Emptiness is the same in every form, and this one costs nothing.
+        test.form = Form::Seen;
+        if object.get("value").is_some() {
+            return flaw(&object.at("value"), "present n'a pas de valeur.");
+        }
+    } else {
+        let written = values(&object)?;
+        for (at, value) in &written {
+            read_value(&mut test, value, case_sensitive, at)?;
+        }
+    }
+    Ok(Condition { kind: Kind::Test(test), explain })
+}
+
+/// The values with their places: one text or a list of texts.
+fn values(object: &Object<'_>) -> Read<Vec<(String, String)>> {
+    let at = object.at("value");
+    let list = match object.get("value") {
+        Some(Value::Array(_)) => object.list("value")?,
+        Some(one) => return Ok(vec![(at.clone(), any_text(one, &at)?)]),
+        None => return flaw(&at, "value est requis."),
+    };
+    if list.is_empty() {
+        return flaw(&at, "au moins une valeur est requise.");
+    }
+    list.iter()
+        .enumerate()
+        .map(|(index, value)| {
+            let at = format!("{at}[{index}]");
+            any_text(value, &at).map(|text| (at, text))
+        })
+        .collect()
+}
+
+/// A text whose length is checked by whoever uses it.
+fn any_text(value: &Value, at: &str) -> Read<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
+        _ => flaw(at, "un texte non vide est attendu."),
+    }
+}
+
+/// The form and whether case counts. Links are always compared as they are written.
+fn form(object: &Object<'_>, field: Field, absent: Form) -> Read<(Form, bool)> {
+    let absent = if field == Field::Links { Form::Seen } else { absent };
+    let form = object.word("form", &FORMS, Some(absent))?;
+    if field == Field::Links && form == Form::Normalised {
+        return flaw(&object.at("form"), "une adresse n'est comparée que telle quelle (seen).");
+    }
+    let case_sensitive = object.switch("case_sensitive", false)?;
+    if case_sensitive && form == Form::Normalised {
+        return flaw(&object.at("case_sensitive"), "la forme normalised n'a pas de majuscules : form: seen.");
+    }
+    Ok((form, case_sensitive))
+}
+
+fn read_value(test: &mut Test, written: &str, case_sensitive: bool, at: &str) -> Read<()> {
+    if test.operator == Operator::Regex {
+        test.patterns.push(expression(written, test.form, case_sensitive, at)?);
+        test.values.push(written.to_owned());
+        return Ok(());
+    }
+    if written.chars().count() > TEXT {
+        return flaw(at, format!("au plus {TEXT} caractères."));
+    }
+    let value = match (test.form, case_sensitive) {
+        (Form::Normalised, _) => normalize(written),
+        (_, true) => written.to_owned(),
+        (_, false) => written.to_lowercase(),
+    };
+    if value.is_empty() {
+        return flaw(at, "un texte non vide est attendu.");
+    }
+    match test.operator {
+        Operator::Word => {
+            let word = format!(r"(?:^|\W){}(?:\W|$)", regex::escape(&value));
+            test.patterns.push(pattern(&word, case_sensitive, at)?);
+        }
+        Operator::Host => {
+            let name = value.strip_prefix("*.").unwrap_or(&value);
+            let plain = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
+            if !name.split('.').all(|label| !label.is_empty() && label.chars().all(plain)) {
+                return flaw(at, "un nom d'hôte est attendu, comme « exemple.fr » ou « *.exemple.fr ».");
+            }
+        }
+        _ if test.form == Form::Seen && !case_sensitive => test.form = Form::Lower,
+        _ => {}
+    }
+    test.values.push(value);
+    Ok(())
+}
+
+/// A normalised text has no accents: an expression with one would never match.
+fn expression(written: &str, form: Form, case_sensitive: bool, at: &str) -> Read<Pattern> {
+    let accent = |letter: &char| {
+        !letter.is_ascii()
+            && normalize(&letter.to_lowercase().to_string()) != letter.to_lowercase().to_string()
+    };
+    if form == Form::Normalised
+        && let Some(letter) = written.chars().find(accent)
+    {
+        return flaw(
+            at,
+            format!(
+                "« {letter} » n'existe pas dans la forme normalised : écrivez sans accents, ou form: seen."
+            ),
+        );
+    }
+    pattern(written, case_sensitive, at)
+}
+
+/// An empty object; a store in PHP makes an empty list of it.
+fn is_nothing(stored: &Value) -> bool {
+    stored.as_array().is_some_and(Vec::is_empty)
+}
+
+fn extract(detector: &Object<'_>) -> Read<Extract> {
+    let Some(stored) = detector.get("extract").filter(|stored| !is_nothing(stored)) else {
+        return Ok(Extract::default());
+    };
+    let object = Object::of(stored, ".extract", &["delivery_time", "values"])?;
+    let delivery_time = match object.get("delivery_time") {
+        Some(stored) => Some(delivery_time(stored)?),
+        None => None,
+    };
+    let values = match object.get("values").filter(|stored| !is_nothing(stored)) {
+        None => Vec::new(),
+        Some(Value::Object(map)) if map.len() <= LIST => {
+            map.iter().map(|(name, stored)| named(name, stored)).collect::<Read<Vec<_>>>()?
+        }
+        Some(_) => return flaw(".extract.values", format!("un objet d'au plus {LIST} textes est attendu.")),
+    };
+    Ok(Extract { delivery_time, values })
+}
+
+const READ_FROM: [(&str, Field); 3] =
+    [("body", Field::Body), ("subject", Field::Subject), ("sender", Field::Sender)];
+
+fn delivery_time(stored: &Value) -> Read<DeliveryTime> {
+    const AT: &str = ".extract.delivery_time";
+    let object = Object::of(stored, AT, &["when_urgent", "patterns", "required", "explain"])?;
+    let when_urgent = object.word("when_urgent", &[("search", false), ("in_an_hour", true)], Some(false))?;
+    let patterns = object.list("patterns")?;
+    if patterns.is_empty() && !when_urgent {
+        return flaw(&object.at("patterns"), "au moins un motif est requis.");
+    }
+    let read = |(index, stored): (usize, &Value)| time_pattern(stored, &format!("{AT}.patterns[{index}]"));
+    Ok(DeliveryTime {
+        in_an_hour_when_urgent: when_urgent,
+        patterns: patterns.iter().enumerate().map(read).collect::<Read<Vec<_>>>()?,
+        required: object.switch("required", false)?,
+        explain: object.text("explain")?,
+    })
+}
+
+fn time_pattern(stored: &Value, at: &str) -> Read<TimePattern> {
+    let object = Object::of(stored, at, &["field", "regex", "case_sensitive", "outside_links", "reject"])?;
+    let at = object.at("regex");
+    let Some(pattern) = object.pattern("regex", object.switch("case_sensitive", false)?)? else {
+        return flaw(&at, "regex est requis.");
+    };
+    let names: Vec<&str> = pattern.group_names().collect();
+    let has = |name: &&str| names.contains(name);
+    let days = ["day", "month", "year"].iter().filter(|name| has(name)).count();
+    if !has(&"hour") || !(days == 0 || days == 3) {
+        return flaw(
+            &at,
+            "les groupes (?<hour>…) et, ensemble, (?<day>…), (?<month>…), (?<year>…) sont attendus.",
+        );
+    }
+    // Many matches may be tried; only with a bound is that linear in the text.
+    if pattern.longest().is_none() {
+        return flaw(&at, "répétition sans fin (* ou +) : écrivez combien de fois au plus, comme {1,40}.");
+    }
+    let read =
+        |(index, stored): (usize, &Value)| reject(stored, &format!("{}[{index}]", object.at("reject")));
+    Ok(TimePattern {
+        field: object.word("field", &READ_FROM, Some(Field::Body))?,
+        outside_links: object.switch("outside_links", false)?,
+        rejects: object.list("reject")?.iter().enumerate().map(read).collect::<Read<Vec<_>>>()?,
+        pattern,
+    })
+}
+
+fn reject(stored: &Value, at: &str) -> Read<Reject> {
+    let object = Object::of(stored, at, &["match", "before", "after", "unless_before"])?;
+    let reject = Reject {
+        matched: object.pattern("match", false)?,
+        before: object.pattern("before", false)?,
+        after: object.pattern("after", false)?,
+        unless_before: object.pattern("unless_before", false)?,
+    };
+    if reject.matched.is_none() && reject.before.is_none() && reject.after.is_none() {
+        return flaw(at, "match, before ou after est requis.");
+    }
+    Ok(reject)
+}
+
+fn named(name: &str, stored: &Value) -> Read<Named> {
+    let at = format!(".extract.values.{}", shown(name));
+    if name.is_empty() || !is_id(name) {
+        return flaw(
+            &at,
+            format!("nom invalide : lettres ASCII, chiffres, « . », « _ », « - », au plus {ID}."),
+        );
+    }
+    let object =
+        Object::of(stored, &at, &["field", "regex", "form", "case_sensitive", "required", "explain"])?;
+    let field = object.word("field", &READ_FROM, Some(Field::Body))?;
+    let (form, case_sensitive) = form(&object, field, Form::Seen)?;
+    let at = object.at("regex");
+    let written = match object.get("regex") {
+        Some(value) => any_text(value, &at)?,
+        None => return flaw(&at, "regex est requis."),
+    };
+    let pattern = expression(&written, form, case_sensitive, &at)?;
+    if pattern.groups() != 1 {
+        return flaw(&at, "exactement un groupe (…) est attendu : le texte à extraire.");
+    }
+    Ok(Named {
+        name: name.to_owned(),
+        field,
+        form,
+        pattern,
+        required: object.switch("required", false)?,
+        explain: object.text("explain")?,
+    })
+}

@@ -1,0 +1,295 @@
+//! The bucket: R2's S3 API, as far as it is used.
+//!
+//! R2 refuses the checksums that the SDK adds by default, wants the region `auto`, and
+//! needs all parts of an upload but the last to have the same size.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::{
+    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+
+use super::DirectSettings;
+use super::http::GuardedHttp;
+use super::labels::{self, Existing, Labels};
+use crate::egress::GuardedClient;
+
+/// Requests to R2 are repeated so often, the first one included.
+const ATTEMPTS: u32 = 3;
+
+/// Why the bucket did not do it. Never contains a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BucketError {
+    /// There is no such object or upload.
+    #[error("R2 does not have it (any more)")]
+    Gone,
+    /// Somebody else has made it meanwhile.
+    #[error("R2 has it already")]
+    Exists,
+    /// It does not want to; the next time neither.
+    #[error("R2: {0}")]
+    Refused(String),
+    /// The next try may go better.
+    #[error("R2: {0}")]
+    Failed(String),
+}
+
+/// A finished part of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    /// From 1.
+    pub(super) number: i32,
+    /// Bytes.
+    pub(super) size: u64,
+    /// What completes the upload.
+    pub(super) etag: String,
+}
+
+/// An upload that was begun and neither completed nor aborted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unfinished {
+    /// The object it would become.
+    pub(super) key: String,
+    /// Its id.
+    pub(super) id: String,
+    /// When it was begun.
+    pub(super) begun: Option<DateTime<Utc>>,
+}
+
+/// The bucket. Clones share connections.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    client: Client,
+    name: String,
+}
+
+impl Bucket {
+    pub(super) fn new(settings: &DirectSettings, http: Arc<GuardedClient>) -> Self {
+        let secret = settings.secret_access_key.expose_secret();
+        let credentials = Credentials::new(&settings.access_key_id, secret, None, None, "environment");
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("auto"))
+            .endpoint_url(settings.endpoint.as_str())
+            .force_path_style(true)
+            .credentials_provider(credentials)
+            .http_client(GuardedHttp::new(http))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .build();
+        Self { client: Client::from_conf(config), name: settings.bucket.clone() }
+    }
+
+    /// Whether the bucket is there and may be used.
+    pub(super) async fn check(&self) -> Result<(), BucketError> {
+        self.client.head_bucket().bucket(&self.name).send().await.map_err(failure)?;
+        Ok(())
+    }
+
+    /// What the object says of itself; `None` = there is none.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Existing>, BucketError> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await.map_err(failure) {
+            Ok(found) => Ok(Some(labels::read(found.metadata().unwrap_or(&Default::default())))),
+            Err(BucketError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a whole object; with `create`, only if there is none ([`BucketError::Exists`]).
+    pub(super) async fn put(
+        &self,
+        key: &str,
+        body: Bytes,
+        labels: Labels,
+        create: bool,
+    ) -> Result<(), BucketError> {
+        let request = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
+        request
+            .content_type(labels.content_type)
+            .content_disposition(labels.content_disposition)
+            .set_metadata(Some(labels.metadata))
+            .set_if_none_match(create.then(|| "*".to_owned()))
+            .send()
+            .await
+            .map_err(failure)?;
+        Ok(())
+    }
+
+    /// Begins an upload in parts.
+    pub(super) async fn begin(&self, key: &str, labels: Labels) -> Result<String, BucketError> {
+        let request = self.client.create_multipart_upload().bucket(&self.name).key(key);
+        let begun = request
+            .content_type(labels.content_type)
+            .content_disposition(labels.content_disposition)
+            .set_metadata(Some(labels.metadata))
+            .send()
+            .await
+            .map_err(failure)?;
+        begun.upload_id.ok_or_else(|| BucketError::Failed("an upload without an id was begun".to_owned()))
+    }
+
+    /// Uploads a part; doing it again replaces it.
+    pub(super) async fn put_part(
+        &self,
+        key: &str,
+        upload: &str,
+        number: i32,
+        body: Bytes,
+    ) -> Result<Part, BucketError> {
+        let size = body.len() as u64;
+        let request = self.client.upload_part().bucket(&self.name).key(key).upload_id(upload);
+        // TLS protects the bytes; hashing them as well costs more time than all the rest.
+        let request = request.part_number(number).body(ByteStream::from(body)).customize();
+        let sent = request.disable_payload_signing().send().await.map_err(failure)?;
+        let etag = sent.e_tag.ok_or_else(|| BucketError::Failed("a part got no ETag".to_owned()))?;
+        Ok(Part { number, size, etag })
+    }
+
+    /// The finished parts of an upload, in order. [`BucketError::Gone`] when there is no such upload.
+    pub(super) async fn parts(&self, key: &str, upload: &str) -> Result<Vec<Part>, BucketError> {
+        let mut parts = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let request = self.client.list_parts().bucket(&self.name).key(key).upload_id(upload);
+            let page = request.set_part_number_marker(marker).send().await.map_err(failure)?;
+            parts.extend(page.parts().iter().filter_map(|part| {
+                let size = u64::try_from(part.size()?).ok()?;
+                Some(Part { number: part.part_number()?, size, etag: part.e_tag()?.to_owned() })
+            }));
+            marker = page.next_part_number_marker.filter(|_| page.is_truncated == Some(true));
+            if marker.is_none() {
+                parts.sort_by_key(|part| part.number);
+                return Ok(parts);
+            }
+        }
+    }
+
+    /// Makes the parts one object.
+    pub(super) async fn complete(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), BucketError> {
+        let parts = parts
+            .iter()
+            .map(|part| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build())
+            .collect();
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let request = self.client.complete_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
+        request.multipart_upload(parts).send().await.map_err(failure)?;
+        Ok(())
+    }
+
+    /// Ends an upload and removes its parts. One that is gone already is fine.
+    pub(super) async fn abort(&self, key: &str, upload: &str) -> Result<(), BucketError> {
+        let request = self.client.abort_multipart_upload().bucket(&self.name).key(key).upload_id(upload);
+        match request.send().await.map_err(failure) {
+            Ok(_) | Err(BucketError::Gone) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every unfinished upload whose key begins with `prefix`.
+    pub(super) async fn unfinished(&self, prefix: &str) -> Result<Vec<Unfinished>, BucketError> {
+        let mut uploads = Vec::new();
+        let (mut key_marker, mut id_marker) = (None, None);
+        loop {
+            let request = self.client.list_multipart_uploads().bucket(&self.name).prefix(prefix);
+            let request = request.set_key_marker(key_marker).set_upload_id_marker(id_marker);
+            let page = request.send().await.map_err(failure)?;
+            uploads.extend(page.uploads().iter().filter_map(|upload| {
+                let begun = upload.initiated().and_then(|at| DateTime::from_timestamp(at.secs(), 0));
+                Some(Unfinished { key: upload.key()?.to_owned(), id: upload.upload_id()?.to_owned(), begun })
+            }));
+            if page.is_truncated != Some(true) || page.next_key_marker.is_none() {
+                return Ok(uploads);
+            }
+            (key_marker, id_marker) = (page.next_key_marker, page.next_upload_id_marker);
+        }
+    }
+
+    /// One page of the objects whose keys begin with `prefix`, with the time of their last
+    /// change, and where the next page begins.
+    pub(super) async fn list(
+        &self,
+        prefix: &str,
+        from: Option<String>,
+    ) -> Result<(Vec<(String, DateTime<Utc>)>, Option<String>), BucketError> {
+        let request = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let page = request.set_continuation_token(from).send().await.map_err(failure)?;
+        let objects = page.contents().iter().filter_map(|object| {
+            let modified = DateTime::from_timestamp(object.last_modified()?.secs(), 0)?;
+            Some((object.key()?.to_owned(), modified))
+        });
+        let objects = objects.collect();
+        Ok((objects, page.next_continuation_token.filter(|_| page.is_truncated == Some(true))))
+    }
+
+    /// Removes an object. One that is gone already is fine.
+    pub(super) async fn delete(&self, key: &str) -> Result<(), BucketError> {
+        match self.client.delete_object().bucket(&self.name).key(key).send().await.map_err(failure) {
+            Ok(_) | Err(BucketError::Gone) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a small object of our own; `None` = there is none.
+    pub(super) async fn read_note(&self, key: &str) -> Result<Option<(Bytes, DateTime<Utc>)>, BucketError> {
+        match self.client.get_object().bucket(&self.name).key(key).send().await.map_err(failure) {
+            Ok(found) => {
+                let modified = found.last_modified.and_then(|at| DateTime::from_timestamp(at.secs(), 0));
+                let body = found.body.collect().await;
+                let body = body.map_err(|error| BucketError::Failed(error.to_string()))?.into_bytes();
+                Ok(Some((body, modified.unwrap_or_default())))
+            }
+            Err(BucketError::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a small object of our own.
+    pub(super) async fn write_note(&self, key: &str, body: Vec<u8>) -> Result<(), BucketError> {
+        let request = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
+        request.content_type("application/json").send().await.map_err(failure)?;
+        Ok(())
+    }
+}
+
+/// The SDK's error in one line.
+fn failure<E>(error: SdkError<E, HttpResponse>) -> BucketError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match (status, error.code()) {
+        (_, Some("NoSuchKey" | "NoSuchUpload" | "NotFound")) => return BucketError::Gone,
+        (Some(412), _) | (_, Some("PreconditionFailed")) => return BucketError::Exists,
+        // A HEAD has no body that could say what is missing.
+        (Some(404), None) => return BucketError::Gone,
+        _ => {}
+    }
+    let said = match (status, error.code(), error.message()) {
+        (Some(status), Some(code), Some(message)) => format!("{status} {code}: {message:.200}"),
+        (Some(status), Some(code), None) => format!("{status} {code}"),
+        (Some(status), None, _) => format!("answered {status}"),
+        (None, _, _) => {
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(deeper) = cause.source() {
+                cause = deeper;
+            }
+            cause.to_string()
+        }
+    };
+    match status {
+        Some(400..=407 | 409..=428 | 430..=499) => BucketError::Refused(said),
+        _ => BucketError::Failed(said),
+    }
+}

@@ -1,0 +1,204 @@
+//! Direct mode: the program itself fetches the file and streams it into R2 (ADR 0016).
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`offer`] | whether what a host answers is the file (pure) |
+//! | [`disposition`] | file names in `Content-Disposition` (pure) |
+//! | [`labels`] | metadata and headers of an object (pure) |
+//! | [`source`] | asks the host, follows redirections, cuts the body into parts |
+//! | [`bucket`], [`http`] | R2's S3 API over the guarded client |
+//! | [`transfer`], [`note`] | one file, and how it goes on after an interruption |
+//! | [`upkeep`] | removes what is unfinished or expired |
+
+mod bucket;
+mod disposition;
+mod http;
+mod labels;
+mod note;
+mod offer;
+mod source;
+mod transfer;
+mod upkeep;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::SecretString;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::normalize::{host_is_allowed, normalize};
+use super::{Copied, Job, LinkStore};
+use crate::egress::GuardedClient;
+use crate::kernel::clock::World;
+use crate::mail::Link;
+use bucket::Bucket;
+use labels::Item;
+use transfer::{CLEAN_UP, Transfer};
+pub use upkeep::Swept;
+
+/// Bytes of a part; R2 wants all parts but the last to have the same size.
+const PART: usize = 8 * 1024 * 1024;
+/// Parts of an upload, at most (S3).
+const MAX_PARTS: u64 = 10_000;
+/// The largest file that [`PART`] and the number of parts allow, in bytes.
+pub const MAX_FILE_BYTES: u64 = MAX_PARTS * PART as u64;
+/// Files under way at once; each takes two parts of memory.
+const FILES_AT_ONCE: usize = 4;
+/// Between the last moment that an upload may be taken over and the first that it may be
+/// ended as abandoned, besides the time that a transfer may take.
+const APART: Duration = Duration::from_secs(600);
+/// Characters of a key that need no encoding in an address.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// The bucket, and what may be put into it.
+#[derive(Debug, Clone)]
+pub struct DirectSettings {
+    /// `R2_ENDPOINT_URL`, or that of `R2_ACCOUNT_ID`.
+    pub endpoint: Url,
+    /// `R2_ACCESS_KEY_ID`.
+    pub access_key_id: String,
+    /// `R2_SECRET_ACCESS_KEY`.
+    pub secret_access_key: SecretString,
+    /// `R2_BUCKET_NAME`.
+    pub bucket: String,
+    /// `R2_PUBLIC_BASE_URL`: where the bucket can be read from.
+    pub public_base_url: Url,
+    /// `R2_MAX_FILE_BYTES`, at most [`MAX_FILE_BYTES`].
+    pub max_bytes: u64,
+    /// `R2_RETENTION_HOURS`; `None` = copies are kept.
+    pub retention: Option<Duration>,
+    /// `R2_TRANSFER_MAX_SECONDS`: one file takes no longer, or its link is sent as it is.
+    pub limit: Duration,
+}
+
+impl DirectSettings {
+    /// An upload that was begun earlier is not gone on with.
+    fn resumable_for(&self) -> chrono::Duration {
+        chrono(self.limit + APART)
+    }
+
+    /// Nobody can be working on an upload that was begun earlier: whoever took it over at
+    /// the last moment has reached the time limit.
+    fn abandoned_after(&self) -> chrono::Duration {
+        chrono(self.limit * 2 + APART * 2)
+    }
+}
+
+fn chrono(time: Duration) -> chrono::Duration {
+    chrono::Duration::from_std(time).unwrap_or(chrono::Duration::MAX)
+}
+
+/// [`LinkStore`] that copies by itself.
+pub struct DirectStore {
+    settings: DirectSettings,
+    bucket: Bucket,
+    http: Arc<GuardedClient>,
+    world: World,
+    files: Semaphore,
+    keys: Keys,
+}
+
+impl DirectStore {
+    /// A store that reaches hosts and bucket through `http`.
+    #[must_use]
+    pub fn new(settings: DirectSettings, http: GuardedClient, world: World) -> Self {
+        let http = Arc::new(http);
+        let bucket = Bucket::new(&settings, Arc::clone(&http));
+        let files = Semaphore::new(FILES_AT_ONCE);
+        Self { settings, bucket, http, world, files, keys: Keys::default() }
+    }
+
+    /// Whether the bucket is there and the credentials open it. Nothing is changed.
+    ///
+    /// # Errors
+    /// What R2 says, without secrets.
+    pub async fn check(&self) -> Result<(), String> {
+        self.bucket.check().await.map_err(|error| error.to_string())
+    }
+
+    /// Ends uploads that nobody works on, and deletes copies whose time is over, once.
+    ///
+    /// # Errors
+    /// What R2 says; what was removed before stays removed.
+    pub async fn sweep(&self) -> Result<Swept, String> {
+        upkeep::sweep(self).await.map_err(|error| error.to_string())
+    }
+
+    /// Copies the file unless it is there, and returns its own name.
+    async fn copy(&self, item: &Item) -> Result<Option<String>, String> {
+        let end = Instant::now() + self.settings.limit;
+        let late =
+            || format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs());
+        // The same link in two mails is copied once.
+        let _alone = timeout_at(end, self.keys.lock(&item.key)).await.map_err(|_| late())?;
+        let slot = timeout_at(end, self.files.acquire()).await.map_err(|_| late())?;
+        let _slot = slot.map_err(|error| error.to_string())?;
+        let found = timeout_at(end, self.bucket.head(&item.key)).await.map_err(|_| late())?;
+        let replace = match found.map_err(|error| error.to_string())? {
+            Some(found) if found.is_fresh(self.world.now(), self.settings.retention) => {
+                return Ok(found.original_filename);
+            }
+            Some(_) => true,
+            None => false,
+        };
+        let mut transfer = Transfer::new(self, item, replace);
+        if let Ok(copied) = timeout_at(end, transfer.run()).await {
+            return copied;
+        }
+        transfer.discard().await;
+        Err(late())
+    }
+
+    fn address(&self, key: &str) -> String {
+        let base = self.settings.public_base_url.as_str().trim_end_matches('/');
+        format!("{base}/{}", utf8_percent_encode(key, PLAIN))
+    }
+}
+
+#[async_trait]
+impl LinkStore for DirectStore {
+    async fn offload(&self, job: Job) -> Result<Copied, String> {
+        let source_url = normalize(&job.link.raw_url, &job.link.provider);
+        if !host_is_allowed(&source_url) {
+            return Err("its host is not one of the known file services".to_owned());
+        }
+        let item = Item::new(source_url, &job.link.provider, job.email_id);
+        let original_filename = self.copy(&item).await?;
+        Ok(Copied { r2_url: self.address(&item.key), source_url: item.source_url, original_filename })
+    }
+
+    fn limit(&self, _: &Link) -> Duration {
+        self.longest()
+    }
+
+    fn longest(&self) -> Duration {
+        self.settings.limit + CLEAN_UP
+    }
+
+    async fn look_after(&self) {
+        upkeep::run(self).await;
+    }
+}
+
+/// One lock per key, for as long as somebody holds or wants it.
+#[derive(Debug, Default)]
+struct Keys(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+
+impl Keys {
+    async fn lock(&self, key: &str) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            let known = locks.get(key).and_then(Weak::upgrade);
+            let lock = known.unwrap_or_default();
+            locks.insert(key.to_owned(), Arc::downgrade(&lock));
+            lock
+        };
+        lock.lock_owned().await
+    }
+}

@@ -1,0 +1,69 @@
+//! What is noted in the bucket about an upload in parts, so that whoever works on the
+//! mail next, on whatever machine, can go on with it.
+//!
+//! S3 keeps an upload's parts, and says nothing of the file that they come from.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::PART;
+use super::bucket::{Bucket, BucketError};
+use super::offer::{Offer, Validator};
+
+/// Where the notes lie.
+pub(super) const NOTES: &str = "render-signal/uploads/";
+
+/// An upload that can be gone on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// The object it becomes.
+    pub(super) key: String,
+    /// Id of the upload.
+    pub(super) upload: String,
+    /// The source as it was.
+    pub(super) validator: Validator,
+    /// Its length.
+    pub(super) length: u64,
+    /// Bytes of a part.
+    pub(super) part: usize,
+    /// The file's own name.
+    pub(super) name: Option<String>,
+    /// When the upload was begun.
+    pub(super) begun: DateTime<Utc>,
+}
+
+impl Note {
+    /// `None` when the source cannot be fetched in parts.
+    pub(super) fn new(key: &str, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
+        Some(Self {
+            key: key.to_owned(),
+            upload: upload.to_owned(),
+            validator: offer.validator.clone()?,
+            length: offer.length?,
+            part: PART,
+            name: offer.name.clone(),
+            begun: now,
+        })
+    }
+
+    /// The note about the upload to `key`, if there is one that can be read.
+    pub(super) async fn read(bucket: &Bucket, key: &str) -> Result<Option<Self>, BucketError> {
+        let found = bucket.read_note(&place(key)).await?;
+        let note = found.and_then(|(text, _)| serde_json::from_slice::<Self>(&text).ok());
+        Ok(note.filter(|note| note.key == key && note.part == PART))
+    }
+
+    /// Keeps it.
+    pub(super) async fn write(&self, bucket: &Bucket) -> Result<(), BucketError> {
+        let text = serde_json::to_vec(self).map_err(|error| BucketError::Failed(error.to_string()))?;
+        bucket.write_note(&place(&self.key), text).await
+    }
+}
+
+/// Where the note about the upload to `key` lies. The bucket is public and its listing is
+/// not, so the name must tell nothing.
+pub(super) fn place(key: &str) -> String {
+    let hash: String = Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{NOTES}{hash}.json")
+}

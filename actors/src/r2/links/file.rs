@@ -1,0 +1,329 @@
+//! The file itself: read and replaced under a lock, so that neither a reader nor another
+//! writer ever meets half of it (reference W-16, W-18).
+//!
+//! Two locks are held (`flock`): that of a `.lock` file beside it, which outlives every
+//! replacement, and that of the file itself, which the reference system takes. The `.lock`
+//! file also remembers how far the journal has been carried over.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::book::{self, Bounds, Plan};
+use crate::readmodel::queries::LinkRow;
+
+/// How far the journal has been carried over: the last copy, by position and event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Position of its event.
+    pub position: u64,
+    /// Id of its event: another journal has another one there.
+    pub event_id: String,
+}
+
+/// What is to be written.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The cursor that this was computed from.
+    pub from: Option<Cursor>,
+    /// The copies, oldest first.
+    pub copies: Vec<LinkRow>,
+    /// Write the list anew instead of appending to it.
+    pub anew: bool,
+    /// The time, for names in the archive.
+    pub now: DateTime<Utc>,
+}
+
+/// What has come of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// The list is as wanted. If it had become too long, that is now in the archive.
+    Done {
+        /// Where to.
+        archived: Option<PathBuf>,
+    },
+    /// Another worker has carried the journal further meanwhile: look again.
+    Moved,
+    /// Somebody else writes: try again soon.
+    Busy,
+    /// There is no list to append to: write it anew.
+    Missing,
+    /// What was there is no list. It was put aside, and a new one has to be written.
+    PutAside {
+        /// Where to.
+        path: PathBuf,
+        /// What was wrong with it.
+        why: String,
+    },
+}
+
+/// Why nothing could be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{} could not be {what}: {why}", path.display())]
+pub struct FileTrouble {
+    /// The file.
+    pub path: PathBuf,
+    /// What was tried.
+    pub what: &'static str,
+    /// What the system said.
+    pub why: io::Error,
+}
+
+/// See the module page.
+#[derive(Debug, Clone)]
+pub struct LinksFile {
+    path: PathBuf,
+    bounds: Bounds,
+}
+
+impl LinksFile {
+    /// The list at `path`. Nothing is read or created yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
+        Self { path: path.into(), bounds }
+    }
+
+    /// Another list with the same bounds.
+    #[must_use]
+    pub fn at(&self, path: impl Into<PathBuf>) -> Self {
+        Self::new(path, self.bounds)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many copies it can name.
+    #[must_use]
+    pub const fn capacity(&self) -> usize {
+        if self.bounds.max_entries == 0 { usize::MAX } else { self.bounds.max_entries }
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// How far it has come, as far as is known.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        serde_json::from_slice(&fs::read(self.lock_path()).ok()?).ok()
+    }
+
+    /// How many entries it holds.
+    ///
+    /// # Errors
+    /// Why it cannot be read, or is no list.
+    pub fn count(&self) -> Result<usize, FileTrouble> {
+        let content = fs::read(&self.path).map_err(|why| self.trouble("read", why))?;
+        let entries = book::parse(&content).map_err(|why| self.trouble("read", io::Error::other(why)))?;
+        Ok(entries.len())
+    }
+
+    /// Whether it could be written, without changing anything that lasts.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn check(&self) -> Result<(), FileTrouble> {
+        match self.count() {
+            Ok(_) => {}
+            Err(trouble) if trouble.why.kind() == ErrorKind::NotFound => {}
+            Err(trouble) => return Err(trouble),
+        }
+        // The folder, or the nearest one above it, in which the missing ones would be created.
+        let nearest = self.folder().ancestors().find(|folder| folder.exists());
+        let nearest =
+            nearest.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let probe = nearest.join(format!(".{}.{}.probe", self.name(), std::process::id()));
+        let tried = File::create(&probe).map(drop);
+        if tried.is_ok() {
+            drop(fs::remove_file(&probe));
+        }
+        tried.map_err(|why| self.trouble("written", why))
+    }
+
+    /// Carries a change into the file, all of it or nothing. Blocks on the disk, never on a lock.
+    ///
+    /// # Errors
+    /// What the system refuses. The file is then as before.
+    pub fn apply(&self, change: &Change) -> Result<Written, FileTrouble> {
+        fs::create_dir_all(self.folder()).map_err(|why| self.trouble("put into its folder", why))?;
+        let lock = open(&self.lock_path()).map_err(|why| self.trouble("locked", why))?;
+        if !try_lock(&lock).map_err(|why| self.trouble("locked", why))? {
+            return Ok(Written::Busy);
+        }
+        if self.cursor() != change.from {
+            return Ok(Written::Moved);
+        }
+        let mut present = match File::open(&self.path) {
+            Ok(file) => Some(file),
+            Err(why) if why.kind() == ErrorKind::NotFound => None,
+            Err(why) => return Err(self.trouble("read", why)),
+        };
+        let mut content = Vec::new();
+        if let Some(file) = &mut present {
+            let locked = try_lock(file).map_err(|why| self.trouble("locked", why))?;
+            // A writer that knows nothing of the `.lock` may have replaced it just now.
+            if !locked || !self.is_at_the_path(file) {
+                return Ok(Written::Busy);
+            }
+            file.read_to_end(&mut content).map_err(|why| self.trouble("read", why))?;
+        } else if !change.anew {
+            return Ok(Written::Missing);
+        }
+        let entries = match book::parse(&content) {
+            Ok(entries) => entries,
+            Err(why) => {
+                let path = self.put_aside(change.now).map_err(|why| self.trouble("put aside", why))?;
+                return Ok(Written::PutAside { path, why });
+            }
+        };
+        let archived =
+            self.carry_out(entries, &content, change).map_err(|why| self.trouble("written", why))?;
+        self.remember(lock, change).map_err(|why| self.trouble("written", why))?;
+        Ok(Written::Done { archived })
+    }
+
+    fn carry_out(
+        &self,
+        entries: Vec<serde_json::Value>,
+        content: &[u8],
+        change: &Change,
+    ) -> io::Result<Option<PathBuf>> {
+        let plan = if change.anew {
+            book::rebuild(entries, &change.copies, self.bounds)
+        } else {
+            book::append(entries, &change.copies, self.bounds)
+        };
+        match plan {
+            Plan::Leave => Ok(None),
+            Plan::Replace(text) | Plan::Archive(text) if text.as_bytes() == content => Ok(None),
+            Plan::Replace(text) => self.replace(&text).map(|()| None),
+            Plan::Archive(text) => {
+                // A second name for the file, and then a new file: at no time is there none.
+                let archive = self.unused_name("", change.now, |archive| {
+                    fs::hard_link(&self.path, archive).or_else(|why| match why.kind() {
+                        ErrorKind::AlreadyExists => Err(why),
+                        // A file system without hard links.
+                        _ => copy(&self.path, archive),
+                    })
+                })?;
+                self.replace(&text)?;
+                Ok(Some(archive))
+            }
+        }
+    }
+
+    /// Writes beside the file, makes that durable, and renames.
+    fn replace(&self, text: &str) -> io::Result<()> {
+        // What a symbolic link leads to is replaced, not the link.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let folder = folder_of(&path);
+        let beside = folder.join(format!(".{}.tmp", self.name()));
+        let written = File::create(&beside).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            if let Ok(present) = fs::metadata(&path) {
+                // Whoever may read it now may read it then.
+                file.set_permissions(present.permissions())?;
+            }
+            file.sync_all()?;
+            fs::rename(&beside, &path)?;
+            File::open(folder)?.sync_all()
+        });
+        if written.is_err() {
+            // The error that counts is the first one.
+            drop(fs::remove_file(&beside));
+        }
+        written
+    }
+
+    /// Moves what is no list out of the way; it is never emptied or removed.
+    fn put_aside(&self, now: DateTime<Utc>) -> io::Result<PathBuf> {
+        let aside = self.unused_name("-corrupt", now, |aside| File::create_new(aside).map(drop))?;
+        fs::rename(&self.path, &aside)?;
+        Ok(aside)
+    }
+
+    /// `<stem><kind>-YYYYmmdd-HHMMSS.json`, numbered when there is such a file already.
+    fn unused_name(
+        &self,
+        kind: &str,
+        now: DateTime<Utc>,
+        take: impl Fn(&Path) -> io::Result<()>,
+    ) -> io::Result<PathBuf> {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let stamp = now.format("%Y%m%d-%H%M%S");
+        for n in 1_u32..=1_000 {
+            let number = if n == 1 { String::new() } else { format!("-{n}") };
+            let name = self.folder().join(format!("{stem}{kind}-{stamp}{number}.json"));
+            match take(&name) {
+                Ok(()) => return Ok(name),
+                Err(why) if why.kind() == ErrorKind::AlreadyExists => {}
+                Err(why) => return Err(why),
+            }
+        }
+        Err(io::Error::new(ErrorKind::AlreadyExists, "every name for this second is taken"))
+    }
+
+    fn remember(&self, mut lock: File, change: &Change) -> io::Result<()> {
+        let Some(last) = change.copies.last() else { return Ok(()) };
+        let cursor = Cursor { position: last.position, event_id: last.event_id.clone() };
+        // Half of it would not be read as a cursor, and the list be written anew: no harm.
+        lock.set_len(0)?;
+        lock.rewind()?;
+        lock.write_all(serde_json::to_string(&cursor)?.as_bytes())
+    }
+
+    fn is_at_the_path(&self, file: &File) -> bool {
+        let place = |data: fs::Metadata| (data.dev(), data.ino());
+        let (ours, there) = (file.metadata().map(place), fs::metadata(&self.path).map(place));
+        matches!((ours, there), (Ok(ours), Ok(there)) if ours == there)
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.folder().join(format!("{}.lock", self.name()))
+    }
+
+    fn folder(&self) -> &Path {
+        folder_of(&self.path)
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn trouble(&self, what: &'static str, why: io::Error) -> FileTrouble {
+        FileTrouble { path: self.path.clone(), what, why }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// Whether nobody else has it.
+fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(why)) => Err(why),
+    }
+}
+
+/// A copy under a name that nobody else has taken.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut archive = File::create_new(to)?;
+    io::copy(&mut File::open(from)?, &mut archive)?;
+    archive.sync_all()
+}

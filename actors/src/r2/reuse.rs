@@ -1,0 +1,98 @@
+//! Links whose copy lies in R2 already, and will for a while: they are not copied again.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::timeout;
+
+use super::normalize::normalize;
+use super::outcome::Obtained;
+use super::{Copied, Copies, R2Deps, address};
+use crate::mail::Link;
+use crate::readmodel::queries::{LinkRow, copy_of};
+
+/// A copy that is deleted sooner than this is made again: whoever gets the webhook needs
+/// time to fetch it.
+pub const MARGIN: Duration = Duration::from_secs(2 * 3_600);
+/// A read model that does not answer by then is done without.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For each link, its copy if there is one that may be used again.
+///
+/// A read model that cannot be asked costs a copy that was not necessary, nothing else.
+pub(super) async fn known(deps: &R2Deps, links: &[Link]) -> Vec<Option<Obtained>> {
+    let wanted: Vec<(String, String)> =
+        links.iter().map(|link| (normalize(&link.raw_url, &link.provider), link.provider.clone())).collect();
+    let views = deps.journal.views();
+    let look =
+        views.read(move |db| wanted.iter().map(|(source, provider)| copy_of(db, source, provider)).collect());
+    let rows: Vec<Option<LinkRow>> = match timeout(PATIENCE, look).await {
+        Ok(Ok(rows)) => rows,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "earlier copies could not be looked up, the links are copied anew");
+            Vec::new()
+        }
+        Err(_) => {
+            tracing::warn!("earlier copies could not be looked up in time, the links are copied anew");
+            Vec::new()
+        }
+    };
+    let now = deps.world.now();
+    let usable = |row: Option<LinkRow>| row.filter(|row| is_usable(row, &deps.copies, now)).map(obtained);
+    let mut known: Vec<Option<Obtained>> = rows.into_iter().map(usable).collect();
+    known.resize(links.len(), None);
+    known
+}
+
+/// Whether a mail that is sent at `now` may refer to the copy. Pure.
+fn is_usable(row: &LinkRow, copies: &Copies, now: DateTime<Utc>) -> bool {
+    let lasts = match copies.retention {
+        None => true,
+        Some(retention) => chrono::Duration::from_std(retention.saturating_sub(MARGIN))
+            .is_ok_and(|usable| now.signed_duration_since(row.at) < usable),
+    };
+    // The place where copies lie may have changed since.
+    lasts && address::check(&row.r2_url, copies.public_base_url.as_ref()).is_ok()
+}
+
+fn obtained(row: LinkRow) -> Obtained {
+    let LinkRow { source_url, r2_url, original_filename, email_id, .. } = row;
+    Obtained { copy: Copied { source_url, r2_url, original_filename }, reused_from: Some(email_id) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_used_again_while_it_stays_long_enough_and_lies_in_the_right_place() {
+        let made = DateTime::UNIX_EPOCH;
+        let row = LinkRow {
+            position: 1,
+            event_id: String::new(),
+            email_id: "a".to_owned(),
+            source_url: "https://s".to_owned(),
+            r2_url: "https://media.example.com/x".to_owned(),
+            provider: "dropbox".to_owned(),
+            original_filename: None,
+            at: made,
+        };
+        let usable = |hours: Option<u64>, base: Option<&str>, age_minutes: i64| {
+            let copies = Copies {
+                retention: hours.map(|hours| Duration::from_secs(hours * 3_600)),
+                public_base_url: base.map(|base| base.parse().unwrap()),
+                ..Copies::default()
+            };
+            is_usable(&row, &copies, made + chrono::Duration::minutes(age_minutes))
+        };
+        assert!(usable(Some(24), None, 0));
+        assert!(usable(Some(24), None, 22 * 60 - 1));
+        assert!(!usable(Some(24), None, 22 * 60), "two hours are left");
+        assert!(!usable(Some(24), None, 1_000_000));
+        assert!(!usable(Some(2), None, 0), "gone before anybody could fetch it");
+        assert!(usable(Some(3), None, 59));
+        assert!(usable(None, None, 1_000_000), "kept for ever");
+        assert!(usable(Some(24), Some("https://media.example.com"), 0));
+        assert!(!usable(Some(24), Some("https://other.example.com"), 0));
+    }
+}

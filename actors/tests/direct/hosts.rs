@@ -1,0 +1,163 @@
+//! What hosts send, good and bad.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use render_signal_actors::r2::LinkStore as _;
+
+use crate::file_host::{End, File};
+use crate::place::{PART, Place, job};
+
+#[tokio::test]
+async fn a_small_file_is_one_request_with_all_its_labels() {
+    let place = Place::start().await;
+    let name = "attachment; filename=\"x.zip\"; filename*=UTF-8''Lot%2042%20%E2%80%93%20%C3%A9t%C3%A9.zip";
+    let file =
+        File::honest(100_000).with("Content-Disposition", name).with("Content-Type", "application/zip");
+    let copied = place.offload(file.clone()).await.unwrap();
+    assert_eq!(copied.original_filename.as_deref(), Some("Lot 42 – été.zip"));
+    let key = Place::key(&copied);
+    assert!(key.starts_with("fromsmash/") && key.ends_with("/a.bin"), "{key}");
+    assert_eq!(place.s3.object(&key), Some(file.bytes()));
+    assert_eq!(place.s3.done(), [format!("PutObject {key}")]);
+    place.assert_nothing_unfinished();
+
+    // The same link again: neither fetched nor uploaded, and the name is known still.
+    let asked = place.host.asked().len();
+    let again = place.offload(file).await.unwrap();
+    assert_eq!(again, copied);
+    assert_eq!(place.host.asked().len(), asked);
+}
+
+#[tokio::test]
+async fn the_same_link_in_many_mails_is_fetched_once() {
+    let place = Place::start().await;
+    place.host.serve("/f/a.bin", File::honest(3 * PART));
+    let store = place.store();
+    let link = place.link("/f/a.bin");
+    let ends = futures::future::join_all((0..5).map(|_| store.offload(job(&link, "fromsmash")))).await;
+    let first = ends[0].clone().unwrap();
+    assert!(ends.iter().all(|end| end.as_ref() == Ok(&first)));
+    assert_eq!(place.host.asked().len(), 1);
+    assert_eq!(place.s3.completed().len(), 1);
+}
+
+#[tokio::test]
+async fn dropbox_is_followed_to_its_content_host() {
+    let place = Place::start().await;
+    let port = place.secure.port();
+    let folder = File::honest(2 * 1024 * 1024).starting(b"PK\x03\x04").chunked().without_ranges();
+    place
+        .secure
+        .serve("/scl/fo/x/y", File::redirect(format!("https://uc1.dl.dropboxusercontent.com:{port}/z")));
+    place.secure.serve("/z", folder.clone());
+    let link = format!("https://www.dropbox.com:{port}/scl/fo/x/y?rlkey=k&dl=0");
+    let copied = place.store().offload(job(&link, "dropbox")).await.unwrap();
+    assert_eq!(place.s3.object(&Place::key(&copied)), Some(folder.bytes()));
+    assert_eq!(place.secure.asked()[0].path, "/scl/fo/x/y?dl=1&rlkey=k");
+    assert!(Place::key(&copied).starts_with("dropbox/"), "{}", copied.r2_url);
+
+    for (why, file) in [
+        ("no ZIP", File::honest(2 * 1024 * 1024).starting(b"Rar!")),
+        ("shorter than 1 MiB", File::honest(1024 * 1024 - 1).starting(b"PK\x03\x04")),
+        ("shorter than 1 MiB", File::honest(1024 * 1024 - 1).starting(b"PK\x03\x04").chunked()),
+    ] {
+        place.secure.serve("/scl/fo/x/other", file);
+        let link = format!("https://www.dropbox.com:{port}/scl/fo/x/other");
+        let refused = place.store().offload(job(&link, "dropbox")).await.unwrap_err();
+        assert!(refused.contains(why), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_and_nothing_is_left() {
+    let place = Place::start().await;
+    let big = 2 * PART + 1;
+    let cases = [
+        ("404", File::status(404)),
+        ("HTML", File::honest(5_000).with("Content-Type", "text/html; charset=utf-8")),
+        ("HTML", File::honest(5_000).starting(b"<!DOCTYPE html><title>Sign in")),
+        ("empty", File::honest(0)),
+        ("R2_MAX_FILE_BYTES", File::honest(64 * 1024 * 1024 + 1)),
+        ("R2_MAX_FILE_BYTES", File::honest(0).chunked().ending(End::Endless)),
+        ("encoded as gzip", File::honest(5_000).with("Content-Encoding", "gzip")),
+        ("more than 8 redirections", File::redirect("/f/7.bin")),
+        ("leads nowhere", File::status(302)),
+        // Never whole, however often it is asked for.
+        ("failed", File::honest(big).ending(End::Short(big - 1))),
+        ("failed", File::honest(5_000).ending(End::Reset(100))),
+        ("503", File::status(503)),
+    ];
+    // Every file at once, as some are tried again and again.
+    let store = place.store();
+    let ends = cases.iter().enumerate().map(|(at, (why, file))| {
+        let (path, store) = (format!("/f/{at}.bin"), &store);
+        place.host.serve(&path, file.clone());
+        let link = place.link(&path);
+        async move { (why, store.offload(job(&link, "fromsmash")).await.unwrap_err()) }
+    });
+    for (why, refused) in futures::future::join_all(ends).await {
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    place.assert_nothing_unfinished();
+    assert!(place.s3.keys().is_empty(), "{:?}", place.s3.keys());
+}
+
+#[tokio::test]
+async fn a_host_that_falls_silent_is_given_up() {
+    let mut place = Place::start().await;
+    place.settings.limit = Duration::from_secs(2);
+    for file in [
+        File { delay: Duration::from_secs(600), ..File::honest(10) },
+        File::honest(10_000).ending(End::Silence(10)),
+        File::honest(3 * PART).ending(End::Silence(PART + 10)),
+    ] {
+        let refused = place.offload(file).await.unwrap_err();
+        assert!(refused.contains("R2_TRANSFER_MAX_SECONDS"), "{refused}");
+        place.assert_nothing_unfinished();
+    }
+}
+
+#[tokio::test]
+async fn a_redirection_into_the_network_is_refused_without_any_contact() {
+    let place = Place::start().await;
+    let inside = TcpListener::bind("127.0.0.3:0").unwrap();
+    inside.set_nonblocking(true).unwrap();
+    let port = inside.local_addr().unwrap().port();
+    place.names.known.lock().unwrap().insert("rebound.example".to_owned(), "127.0.0.3".parse().unwrap());
+    place
+        .names
+        .known
+        .lock()
+        .unwrap()
+        .insert("metadata.example".to_owned(), "169.254.169.254".parse().unwrap());
+    for target in [
+        format!("http://127.0.0.3:{port}/"),
+        format!("https://127.0.0.3:{port}/"),
+        format!("http://2130706435:{port}/"),
+        format!("http://0x7f000003:{port}/"),
+        format!("http://0177.0.0.3:{port}/"),
+        format!("http://[::ffff:127.0.0.3]:{port}/"),
+        format!("https://rebound.example:{port}/"),
+        format!("//rebound.example:{port}/"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "https://metadata.example/".to_owned(),
+        "http://[fd00:ec2::254]/".to_owned(),
+        "file:///etc/passwd".to_owned(),
+        "ftp://fromsmash.com/".to_owned(),
+    ] {
+        let refused = place.offload(File::redirect(target.clone())).await.unwrap_err();
+        assert!(refused.contains("leads where it must not"), "{target}: {refused}");
+    }
+    assert_eq!(inside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn only_links_to_known_services_are_fetched() {
+    let place = Place::start().await;
+    for link in ["https://files.example/a.zip", "https://fromsmash.com.example/a", "not a link"] {
+        let refused = place.store().offload(job(link, "fromsmash")).await.unwrap_err();
+        assert!(refused.contains("known file services"), "{link}: {refused}");
+    }
+    assert!(place.names.asked.lock().unwrap().is_empty());
+}

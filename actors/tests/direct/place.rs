@@ -1,0 +1,151 @@
+//! A store between a file host and a bucket.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient, Resolver};
+use render_signal_actors::kernel::clock::{FixedClock, World};
+use render_signal_actors::mail::Link;
+use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
+use render_signal_actors::r2::{Copied, Job, LinkStore};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::file_host::{File, FileHost};
+use crate::s3::{ACCESS_KEY, BUCKET, PUBLIC_BASE_URL, S3Server, SECRET_KEY};
+
+/// The file host has an address of its own, so that loopback itself can stay forbidden.
+pub(crate) const HOST: &str = "127.0.0.2";
+pub(crate) const PART: u64 = 8 * 1024 * 1024;
+
+/// Resolves every name to what it is told, and remembers what it was asked.
+#[derive(Default)]
+pub(crate) struct Names {
+    pub(crate) known: Mutex<HashMap<String, IpAddr>>,
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Resolver for Names {
+    async fn resolve(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
+        self.asked.lock().unwrap().push(host.to_owned());
+        let known = self.known.lock().unwrap().get(host).copied();
+        Ok(vec![known.unwrap_or_else(|| HOST.parse().unwrap())])
+    }
+}
+
+pub(crate) struct Place {
+    pub(crate) s3: S3Server,
+    pub(crate) host: FileHost,
+    pub(crate) secure: FileHost,
+    pub(crate) names: Arc<Names>,
+    certificate: CertificateDer<'static>,
+    pub(crate) settings: DirectSettings,
+}
+
+impl Place {
+    pub(crate) async fn start() -> Self {
+        let s3 = S3Server::start().await;
+        let (tls, certificate) = tls();
+        let settings = DirectSettings {
+            endpoint: s3.url().parse().unwrap(),
+            access_key_id: ACCESS_KEY.to_owned(),
+            secret_access_key: SECRET_KEY.to_owned().into(),
+            bucket: BUCKET.to_owned(),
+            public_base_url: PUBLIC_BASE_URL.parse().unwrap(),
+            max_bytes: 64 * 1024 * 1024,
+            retention: Some(Duration::from_secs(24 * 3600)),
+            limit: Duration::from_secs(60),
+        };
+        Self {
+            s3,
+            host: FileHost::start(HOST, None).await,
+            secure: FileHost::start(HOST, Some(tls)).await,
+            names: Arc::default(),
+            certificate,
+            settings,
+        }
+    }
+
+    /// A store whose clock stands `ahead` of now.
+    pub(crate) fn store_ahead(&self, ahead: chrono::Duration) -> DirectStore {
+        // The bucket's port and the host are allowed, the rest of loopback is not: the
+        // bucket is addressed by a name of its own.
+        let allow = [format!("{HOST}/32"), "127.0.0.1/32".to_owned()];
+        self.store_with(ahead, &allow)
+    }
+
+    pub(crate) fn store_with(&self, ahead: chrono::Duration, allow: &[String]) -> DirectStore {
+        let policy = EgressPolicy::new(allow.iter().map(|net| net.parse().unwrap()).collect());
+        let options = ClientOptions {
+            extra_roots: vec![self.certificate.clone()],
+            resolver: self.names.clone(),
+            ..ClientOptions::default()
+        };
+        let http = GuardedClient::new(&policy, options).unwrap();
+        let world = World::real();
+        let now: DateTime<Utc> = world.now() + ahead;
+        let world = World { clock: Arc::new(FixedClock(now)), ..world };
+        DirectStore::new(self.settings.clone(), http, world)
+    }
+
+    pub(crate) fn store(&self) -> DirectStore {
+        self.store_ahead(chrono::Duration::zero())
+    }
+
+    /// A link of `fromsmash` (over plain HTTP, which loopback may) to a path of the host.
+    pub(crate) fn link(&self, path: &str) -> String {
+        format!("http://fromsmash.com:{}{path}", self.host.port())
+    }
+
+    /// Offloads a fresh file at `/f/a.bin`.
+    pub(crate) async fn offload(&self, file: File) -> Result<Copied, String> {
+        self.host.serve("/f/a.bin", file);
+        self.store().offload(job(&self.link("/f/a.bin"), "fromsmash")).await
+    }
+
+    /// The key of a copy.
+    pub(crate) fn key(copied: &Copied) -> String {
+        let key =
+            copied.r2_url.strip_prefix(PUBLIC_BASE_URL).expect("below the base").trim_start_matches('/');
+        percent_encoding::percent_decode_str(key).decode_utf8().unwrap().into_owned()
+    }
+
+    /// Nothing of an upload is left, and no note about one.
+    pub(crate) fn assert_nothing_unfinished(&self) {
+        assert_eq!(self.s3.unfinished(), Vec::<String>::new());
+        let notes: Vec<_> =
+            self.s3.keys().into_iter().filter(|key| key.starts_with("render-signal/uploads/")).collect();
+        assert_eq!(notes, Vec::<String>::new());
+    }
+}
+
+pub(crate) fn job(raw_url: &str, provider: &str) -> Job {
+    let link = Link {
+        provider: provider.to_owned(),
+        raw_url: raw_url.to_owned(),
+        direct_url: None,
+        r2_url: None,
+        original_filename: None,
+    };
+    Job { link, email_id: "e1".to_owned() }
+}
+
+fn tls() -> (TlsAcceptor, CertificateDer<'static>) {
+    let names = ["www.dropbox.com", "uc1.dl.dropboxusercontent.com"].map(str::to_owned).to_vec();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    (TlsAcceptor::from(Arc::new(config)), certificate)
+}

@@ -1,0 +1,175 @@
+//! `mails list | release`: what nothing is sent for, why, and an operator's word about it.
+
+use std::sync::Arc;
+
+use chrono::SecondsFormat;
+use render_signal_actors::dedup::release::release as release_mail;
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::readmodel::queries::{MailFilter, MailRow, mails};
+
+use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Output, Style, fit_ends, progress};
+
+/// Who asked, as the journal records it.
+const BY: &str = "cli";
+
+impl MailState {
+    const ALL: [Self; 4] = [Self::Held, Self::Skipped, Self::Ignored, Self::Quarantined];
+
+    /// The read model's word for it.
+    const fn stored(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Skipped => "skipped",
+            Self::Ignored => "ignored",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// Prints the list.
+pub(crate) async fn list(journal: Arc<dyn Journal>, args: &MailsListArgs, out: &mut Output) -> Outcome {
+    let rows = rows(journal.as_ref(), args.state, args.limit).await?;
+    if args.json {
+        out.json_pretty(&rows)?;
+        return Ok(Exit::Ok);
+    }
+    for row in &rows {
+        out.line(line(row, out))?;
+    }
+    let more = if rows.len() >= args.limit { ", and perhaps more (--limit)" } else { "" };
+    out.line(match rows.len() {
+        0 => out.styled(Style::Good, "there are none"),
+        n => out.styled(Style::Bold, &format!("{n} listed{more}")),
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// The newest, oldest first.
+async fn rows(
+    journal: &dyn Journal,
+    state: Option<MailState>,
+    limit: usize,
+) -> Result<Vec<MailRow>, Failure> {
+    journal
+        .views()
+        .read(move |db| {
+            let mut rows = Vec::new();
+            for wanted in MailState::ALL.into_iter().filter(|one| state.is_none_or(|state| state == *one)) {
+                let stage = Some(wanted.stored().to_owned());
+                rows.extend(mails(db, &MailFilter { stage, limit, ..MailFilter::default() })?);
+            }
+            rows.sort_unstable_by_key(|row| row.position);
+            let surplus = rows.len().saturating_sub(limit);
+            rows.drain(..surplus);
+            Ok(rows)
+        })
+        .await
+        .map_err(|error| Failure::journal(error.to_string()))
+}
+
+fn line(row: &MailRow, out: &Output) -> String {
+    let style = match row.stage.as_str() {
+        "quarantined" => Style::Bad,
+        "ignored" => Style::Dim,
+        _ => Style::Warn,
+    };
+    let mut about: Vec<String> = row.reason.iter().map(|reason| reason.replace('_', " ")).collect();
+    about.extend(row.detail.clone());
+    if let Some(until) = row.hold_until {
+        about.push(format!("until {}", until.to_rfc3339_opts(SecondsFormat::Secs, true)));
+    }
+    format!(
+        "{}  {}  {:<40}  {}",
+        out.styled(style, &format!("{:<12}", row.stage)),
+        row.email_id,
+        fit_ends(&row.subject, 40),
+        out.styled(Style::Dim, &about.join("; "))
+    )
+}
+
+/// Has mails sent.
+pub(crate) async fn release(journal: &dyn Journal, args: &ReleaseArgs, out: &mut Output) -> Outcome {
+    let world = World::real();
+    let bar = progress(args.ids.len());
+    let mut failed = 0_usize;
+    for id in &args.ids {
+        let outcome = release_mail(journal, &world, id, BY).await;
+        bar.inc(1);
+        let line = match outcome {
+            Ok(()) => format!("{}  {id}", out.styled(Style::Good, "released    ")),
+            Err(error) => {
+                failed += 1;
+                format!("{}  {id}: {error}", out.styled(Style::Bad, "not released"))
+            }
+        };
+        bar.suspend(|| out.line(line))?;
+    }
+    bar.finish_and_clear();
+    Ok(if failed == 0 { Exit::Ok } else { Exit::Found })
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::kernel::event::{DomainEvent as _, NewEvent};
+    use render_signal_actors::kernel::journal::memory::MemoryJournal;
+    use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
+    use render_signal_actors::mail::life::{Held, Ignored, MailEvent, Skipped, mail_stream};
+    use render_signal_actors::mail::{HoldReason, IgnoreReason};
+    use render_signal_actors::readmodel;
+
+    use super::*;
+    use crate::demo::ledger::tests::{received, routed};
+
+    async fn journal() -> MemoryJournal {
+        let world = World::real();
+        let journal = MemoryJournal::new(world.clone(), readmodel::all());
+        let reason = HoldReason::OutsideWindow;
+        let detail = Some("facture".to_owned());
+        let ignored =
+            MailEvent::Ignored(Ignored { reason: IgnoreReason::ExcludedKeyword, detail, policy: 1 });
+        let skipped =
+            MailEvent::Skipped(Skipped { reason, detector: "recadrage".into(), seen: true, policy: 1 });
+        let held = MailEvent::Held(Held { reason, until: None, policy: 1 });
+        let mails = [("a", ignored), ("b", routed("default")), ("c", skipped), ("d", held)];
+        let new = |event: &MailEvent| -> NewEvent { event.to_new(world.ids.next()).unwrap() };
+        let writes = mails.iter().map(|(id, event)| StreamWrite {
+            stream: mail_stream(id),
+            expected: Expected::NoStream,
+            events: vec![new(&received(id, id)), new(event)],
+        });
+        let commit = Commit { at: world.now(), writes: writes.collect(), ..Commit::default() };
+        journal.append(commit).await.unwrap();
+        journal
+    }
+
+    #[tokio::test]
+    async fn what_is_listed_depends_on_the_state_asked_for() {
+        let journal = journal().await;
+        let ids = async |state, limit| -> Vec<String> {
+            rows(&journal, state, limit).await.unwrap().into_iter().map(|row| row.email_id).collect()
+        };
+        assert_eq!(ids(None, 10).await, ["a", "c", "d"]);
+        assert_eq!(ids(None, 2).await, ["c", "d"]);
+        for (state, id) in [(MailState::Held, "d"), (MailState::Skipped, "c"), (MailState::Ignored, "a")] {
+            assert_eq!(ids(Some(state), 10).await, [id]);
+        }
+        assert_eq!(ids(Some(MailState::Quarantined), 10).await, [""; 0]);
+        let row = rows(&journal, Some(MailState::Ignored), 1).await.unwrap().remove(0);
+        assert_eq!(
+            (row.reason.as_deref(), row.detail.as_deref()),
+            (Some("excluded_keyword"), Some("facture"))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_released_is_said() {
+        let journal = journal().await;
+        for (id, why) in [("x", "there is no mail x"), ("b", "routed already"), ("c", "content of mail c")] {
+            let error = release_mail(&journal, &World::real(), id, BY).await.unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+}

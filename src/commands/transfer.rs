@@ -1,0 +1,162 @@
+//! `events export | import`: a journal as a file, and back.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use render_signal_actors::archive::transfer::{self, Import, Line, Tally, TransferError};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+
+use crate::cli::{ExportArgs, ImportArgs};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal::refused;
+use crate::output::{Output, complain, progress};
+use crate::settings::JournalPlace;
+
+/// Standard input or output.
+const DASH: &str = "-";
+
+/// Writes the journal to a file.
+pub(crate) async fn export(
+    journal: Arc<dyn Journal>,
+    place: &JournalPlace,
+    args: &ExportArgs,
+    out: &mut Output,
+) -> Outcome {
+    let head = journal.head().await.map_err(|error| refused(&error))?;
+    let bar = progress(usize::try_from(head).unwrap_or(usize::MAX));
+    let mut to = writer(&args.file)?;
+    let copied = transfer::export(journal.as_ref(), World::real().now(), |line| {
+        if matches!(line, Line::Event(_)) {
+            bar.inc(1);
+        }
+        serde_json::to_writer(&mut to, line)?;
+        to.write_all(b"\n")
+    })
+    .await;
+    bar.finish_and_clear();
+    let tally = copied.and_then(|tally| to.finish().map(|()| tally).map_err(TransferError::from));
+    match tally {
+        Ok(tally) => {
+            // Standard output may be the copy itself.
+            let told = format!("{place} was copied to {}: {}", args.file.display(), describe(&tally));
+            if is_dash(&args.file) {
+                complain(&told)
+            } else {
+                out.line(told)?
+            }
+            Ok(Exit::Ok)
+        }
+        Err(error) => {
+            if !is_dash(&args.file) {
+                // Half a copy under the name of a copy would be taken for one.
+                drop(std::fs::remove_file(&args.file));
+            }
+            Err(Failure::found(format!("{place} was not copied: {error}")))
+        }
+    }
+}
+
+/// Fills an empty journal from a file.
+pub(crate) async fn import(
+    journal: &dyn Journal,
+    place: &JournalPlace,
+    args: &ImportArgs,
+    out: &mut Output,
+) -> Outcome {
+    match take_in(journal, &args.file).await {
+        Ok(tally) => {
+            out.line(format!(
+                "{} is in {place}, read back and compared: {}",
+                args.file.display(),
+                describe(&tally)
+            ))?;
+            Ok(Exit::Ok)
+        }
+        Err(error @ TransferError::NotEmpty(_)) => Err(Failure::found(format!("{place}: {error}"))),
+        Err(error) => Err(Failure::found(format!(
+            "{place} holds no whole copy of {}: {error}. Remove what is there before the next try",
+            args.file.display()
+        ))),
+    }
+}
+
+async fn take_in(journal: &dyn Journal, file: &Path) -> Result<Tally, TransferError> {
+    let mut import = Import::into_empty(journal).await?;
+    let mut lines = reader(file)?.lines();
+    let mut bar = progress(0);
+    while let Some(line) = lines.next().transpose()? {
+        if let Some(head) = import.line(&line).await? {
+            bar = progress(usize::try_from(head).unwrap_or(usize::MAX));
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    import.finish().await
+}
+
+fn describe(tally: &Tally) -> String {
+    format!(
+        "{} events, {} archived streams, {} bodies, {} rows in the outbox",
+        tally.events, tally.trimmed, tally.bodies, tally.rows
+    )
+}
+
+fn is_dash(file: &Path) -> bool {
+    file == Path::new(DASH)
+}
+
+fn reader(file: &Path) -> io::Result<Box<dyn BufRead>> {
+    if is_dash(file) {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let opened = std::fs::File::open(file)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+/// A file of its own, readable for its owner only, or standard output.
+enum Writer {
+    File(BufWriter<std::fs::File>),
+    Stdout(io::Stdout),
+}
+
+fn writer(file: &Path) -> Result<Writer, Failure> {
+    if is_dash(file) {
+        return Ok(Writer::Stdout(io::stdout()));
+    }
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    match opened {
+        Ok(opened) => Ok(Writer::File(BufWriter::new(opened))),
+        Err(error) => Err(Failure::found(format!("{} cannot be created: {error}", file.display()))),
+    }
+}
+
+impl Writer {
+    /// All of it is on the disk.
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all(),
+            Self::Stdout(mut stdout) => stdout.flush(),
+        }
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Stdout(stdout) => stdout.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Stdout(stdout) => stdout.flush(),
+        }
+    }
+}

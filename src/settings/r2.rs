@@ -1,0 +1,100 @@
+//! Where linked files are copied to: through the R2 Worker, or into the bucket directly.
+
+use std::time::Duration;
+
+use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::r2::direct::DirectSettings;
+use render_signal_actors::r2::worker::WorkerSettings;
+use url::Url;
+
+use super::reader::Reader;
+use super::variables::{self as vars, Variable};
+use super::{check_url, r2_worker};
+
+/// How linked files are copied.
+#[derive(Debug, Clone)]
+pub(crate) enum R2Settings {
+    /// The Worker fetches them.
+    Worker(WorkerSettings),
+    /// The program fetches them.
+    Direct(DirectSettings),
+}
+
+/// `None` = links are delivered as they are.
+pub(super) fn read(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2Settings> {
+    let is_set = |reader: &Reader<'_>, variable| !reader.text(variable).is_empty();
+    let own = [&vars::R2_ACCOUNT_ID, &vars::R2_ACCESS_KEY_ID, &vars::R2_SECRET_ACCESS_KEY];
+    let wants_direct = own.into_iter().any(|variable| is_set(reader, variable));
+    let mode = reader.choice(&vars::R2_MODE);
+    let worker = r2_worker(reader, defaults).map(R2Settings::Worker);
+    let limits = Limits::read(reader);
+    match mode.as_str() {
+        "worker" => worker,
+        "direct" => direct(reader, defaults, &limits),
+        _ if wants_direct => {
+            if worker.is_some() {
+                reader.warnings.push(
+                    "the R2 Worker and direct access to R2 are both set up: files are copied directly \
+                     (R2_MODE says which)"
+                        .to_owned(),
+                );
+            }
+            direct(reader, defaults, &limits)
+        }
+        _ => worker,
+    }
+}
+
+/// What a copy may cost.
+struct Limits {
+    max_bytes: u64,
+    retention_hours: u64,
+    seconds: u64,
+}
+
+impl Limits {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            max_bytes: reader.int(&vars::R2_MAX_FILE_BYTES),
+            retention_hours: reader.int(&vars::R2_RETENTION_HOURS),
+            seconds: reader.int(&vars::R2_TRANSFER_MAX_SECONDS),
+        }
+    }
+}
+
+fn direct(reader: &mut Reader<'_>, defaults: &EnvDefaults, limits: &Limits) -> Option<R2Settings> {
+    let before = reader.errors.len();
+    let account = needed(reader, &vars::R2_ACCOUNT_ID);
+    let access_key_id = needed(reader, &vars::R2_ACCESS_KEY_ID);
+    let secret_access_key = needed(reader, &vars::R2_SECRET_ACCESS_KEY);
+    let bucket = needed(reader, &vars::R2_BUCKET_NAME);
+    let public_base_url = Url::parse(&needed(reader, &vars::R2_PUBLIC_BASE_URL));
+    if !account.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
+        reader.wrong(&vars::R2_ACCOUNT_ID, "it is part of a host name: letters and digits only");
+    }
+    let endpoint = Some(reader.text(&vars::R2_ENDPOINT_URL)).filter(|url| !url.is_empty());
+    let endpoint = endpoint.unwrap_or_else(|| format!("https://{account}.r2.cloudflarestorage.com"));
+    check_url(reader, &vars::R2_ENDPOINT_URL, &endpoint, &defaults.egress_allow);
+    let hours = |count: u64| Duration::from_secs(count.saturating_mul(3_600));
+    if reader.errors.len() > before {
+        return None;
+    }
+    Some(R2Settings::Direct(DirectSettings {
+        endpoint: Url::parse(&endpoint).ok()?,
+        access_key_id,
+        secret_access_key: secret_access_key.into(),
+        bucket,
+        public_base_url: public_base_url.ok()?,
+        max_bytes: limits.max_bytes,
+        retention: (limits.retention_hours > 0).then(|| hours(limits.retention_hours)),
+        limit: Duration::from_secs(limits.seconds),
+    }))
+}
+
+fn needed(reader: &mut Reader<'_>, variable: &Variable) -> String {
+    let text = reader.text(variable);
+    if text.is_empty() {
+        reader.wrong(variable, format!("missing, and direct access to R2 needs it ({})", variable.meaning));
+    }
+    text
+}

@@ -1,0 +1,85 @@
+//! Preferences act beside a running server, and an operator has the last word.
+
+use serde_json::{Value, json};
+
+use crate::support::until::ensure;
+use crate::support::{PATIENCE, Site, checks, mails, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_excluded_mail_is_listed_with_its_keyword_and_goes_when_it_is_released() {
+    let site = Site::start().await;
+    let prefs = json!({
+        "rate_limit_per_hour": 0, "retry_delay_sec": 1,
+        "exclude_keywords": [" ", "n'existe pas"], "exclude_keywords_autorepondeur": ["DESABONNER  pour"],
+    });
+    site.configure("processing_prefs", &prefs);
+    let mut worker = site.worker("worker");
+    worker.start().await;
+    // One of every kind; the fourth asks to be taken from a list.
+    let all = mails::mixed(4);
+    site.dovecot.deliver(&all);
+    let listed = until("the excluded mail", PATIENCE, async || {
+        let list = worker.run(&["mails", "list", "--state", "ignored", "--json"]).await;
+        let rows: Value =
+            serde_json::from_str(&list.text).map_err(|error| format!("{error}: {}", list.text))?;
+        match rows.as_array().map(Vec::as_slice) {
+            Some([row]) => Ok(row.clone()),
+            _ => Err(rows.to_string()),
+        }
+    })
+    .await;
+    assert_eq!(
+        (&listed["reason"], &listed["detail"]),
+        (&json!("excluded_keyword"), &json!("DESABONNER  pour"))
+    );
+    until("the other webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all[..3])).await;
+    assert_eq!(site.receiver.count(), 3);
+
+    let id = listed["email_id"].as_str().expect("an id");
+    let released = worker.run(&["mails", "release", id]).await;
+    assert!(released.status.success(), "{}", released.text);
+    until("its webhook", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
+    site.until_all_seen(4).await;
+    let again = worker.run(&["mails", "release", id, "nonsense"]).await;
+    assert_eq!(again.status.code(), Some(1), "{}", again.text);
+    assert!(again.text.contains("was routed already") && again.text.contains("there is no mail nonsense"));
+    worker.assert_journal_verifies().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_switched_on_and_off_in_the_document() {
+    let site = Site::start().await;
+    let switch = |on: bool| site.configure("polling_config", &json!({ "enable_subject_group_dedup": on }));
+    switch(true);
+    let mut worker = site.worker("worker");
+    worker.start().await;
+    let first = mails::recadrage();
+    let copy = |n| vec![mails::again(&first, n)];
+    site.dovecot.deliver(std::slice::from_ref(&first));
+    until("the first webhook", PATIENCE, async || {
+        checks::all_accepted(&site.receiver, std::slice::from_ref(&first))
+    })
+    .await;
+    site.dovecot.deliver(&copy(1));
+    until("the duplicate", PATIENCE, async || {
+        let list = worker.run(&["mails", "list", "--state", "ignored"]).await;
+        ensure(list.text.contains("is the first of the group"), || list.text)
+    })
+    .await;
+    // A duplicate is marked like a mail that was delivered.
+    site.until_all_seen(2).await;
+    assert_eq!(site.receiver.count(), 1);
+
+    switch(false);
+    until("the switch to act", PATIENCE, async || {
+        let history = worker.run(&["events", "show", "config-polling_config"]).await;
+        ensure(history.text.matches("config.changed").count() >= 2, || history.text)
+    })
+    .await;
+    site.dovecot.deliver(&copy(2));
+    until("the webhook of the second copy", PATIENCE, async || {
+        ensure(site.receiver.count() == 2, || format!("{} webhooks", site.receiver.count()))
+    })
+    .await;
+    worker.assert_journal_verifies().await;
+}
