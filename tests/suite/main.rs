@@ -26,6 +26,7 @@ mod support;
 mod commands;
 mod config_commands;
 mod config_stores;
+mod config_workers;
 mod crash;
 mod delivery;
 mod disk;
