@@ -4,11 +4,11 @@
 mod admin;
 mod settings;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};

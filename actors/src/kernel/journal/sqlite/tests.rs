@@ -86,7 +86,11 @@ async fn keeps_everything_over_an_orderly_stop() {
     assert_eq!(journal.hints().borrow().position, 15);
     assert_eq!(journal.read_log(0, 99).await.unwrap(), log);
     assert_eq!(hashes(&journal).await, views);
-    assert_eq!(journal.raise_fence("poller").await.unwrap(), fence + 1, "the clock of the tests stands still");
+    assert_eq!(
+        journal.raise_fence("poller").await.unwrap(),
+        fence + 1,
+        "the clock of the tests stands still"
+    );
     assert_eq!(journal.claim(request(0)).await.unwrap().len(), 5);
     assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
 }
