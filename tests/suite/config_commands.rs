@@ -11,7 +11,7 @@ use crate::support::php::{Php, TOKEN, ask};
 use crate::support::program::BINARY;
 use crate::support::receiver::Receiver;
 use crate::support::until::ensure;
-use crate::support::{PATIENCE, Program, mails, until};
+use crate::support::{PATIENCE, Program, Redis, mails, until};
 
 /// A worker with a Maildir and files of its own.
 struct Place {
@@ -411,6 +411,117 @@ async fn documents_are_migrated_to_a_host_and_checked_there() {
     assert_eq!(all.code, 1);
     assert!(all.out.contains("webhook_config: INVALID (payload is empty)\n<vide>\n"), "{all:?}");
     assert!(all.out.contains("runtime_flags: OK\n<vide>\n"), "{all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
+    let mut redis = Redis::start().await;
+    let mut place = Place::new();
+    place.put("processing_prefs", r#"{"sender_priority":{},"retry_count":1,"mine":1.0}"#);
+    place.put("webhook_config", r#"{"webhook_sending_enabled":true}"#);
+    let without = place.run(&["config", "migrate", "--require-redis", "--only", "webhook_config"]).await;
+    assert_eq!((without.code, without.out.contains("FAILED")), (1, true), "{without:?}");
+    place.set("REDIS_URL", &redis.url());
+    let migrate = ["config", "migrate", "--require-redis", "--verify"];
+    let ran = place.run(&migrate).await;
+    assert_eq!(
+        ran.lines(),
+        [
+            "magic_link_tokens: source file not found; skip",
+            "polling_config: source file not found; skip",
+            "processing_prefs: OK (source=debug/processing_prefs.json)",
+            "processing_prefs: VERIFY OK",
+            "routing_rules: source file not found; skip",
+            "runtime_flags: source file not found; skip",
+            "webhook_config: OK (source=debug/webhook_config.json)",
+            "webhook_config: VERIFY OK",
+        ],
+        "{}",
+        ran.complaints
+    );
+    assert_eq!(place.run(&migrate).await.code, 0, "once more");
+    let raw = redis.command("GET r:ss:config:processing_prefs").await.unwrap();
+    assert!(raw.contains("\"mine\":1.0") && raw.contains("\"sender_priority\":{}"), "{raw}");
+    let check = place.run(&["config", "check", "--keys", "processing_prefs", "webhook_config"]).await;
+    assert_eq!(check.code, 0, "{check:?}");
+
+    let (mut one, mut two) = (place.worker("one"), place.worker("two"));
+    one.start().await;
+    two.start().await;
+    let set = place.run(&["config", "set", "webhook_config", "webhook_sending_enabled=false"]).await;
+    assert_eq!(set.code, 0, "{set:?}");
+    assert!(set.out.contains(" stored in redis: webhook_sending_enabled"), "{set:?}");
+    until("two of two workers", PATIENCE, async || {
+        let shown = place.json(&["config", "show", "webhook_config", "--json"]).await;
+        ensure(shown["workers"]["running"] == 2 && shown["workers"]["alive"] == 2, || shown.to_string())
+    })
+    .await;
+    let shown = place.run(&["config", "show"]).await;
+    assert!(shown.out.contains("2 of 2 workers run this version"), "{shown:?}");
+    assert!(shown.out.contains("store redis (authority): ok"), "{shown:?}");
+    let history = place.history("webhook_config").await;
+    assert_eq!(history.last().map(|last| last.ends_with(" cli")), Some(true), "{history:?}");
+    assert_eq!(history.len(), 2, "each change once: {history:?}");
+
+    // Down: the file takes the change; meanwhile, and behind our back, Redis gets another.
+    one.stop().await;
+    two.stop().await;
+    redis.kill();
+    let set = place.run(&["config", "set", "webhook_config", "webhook_sending_enabled=true"]).await;
+    assert_eq!(set.code, 0, "{set:?}");
+    assert!(set.out.contains(" stored in file"), "{set:?}");
+    assert!(set.complaints.contains("until the authority is back"), "{set:?}");
+    let failed = place.run(&["config", "migrate", "--require-redis", "--only", "processing_prefs"]).await;
+    assert_eq!(
+        (failed.code, failed.lines()),
+        (1, vec!["processing_prefs: FAILED (source=debug/processing_prefs.json)"])
+    );
+    redis.restart().await;
+    let other = r#"SET r:ss:config:webhook_config '{"webhook_sending_enabled":false,"webhook_ssl_verify":false,"webhook_time_start":"9h00"}'"#;
+    redis.command(other).await.unwrap();
+    let set = place.run(&["config", "resolve", "webhook_config", "--keep", "pending"]).await;
+    assert_eq!(set.code, 1, "the value before is the same: merged, no conflict: {set:?}");
+    let stored = place.run(&["config", "show", "webhook_config", "--reveal"]).await;
+    let stored: Value = serde_json::from_str(&stored.out).unwrap();
+    assert_eq!(
+        (&stored["webhook_sending_enabled"], &stored["webhook_time_start"]),
+        (&json!(true), &json!("9h00"))
+    );
+    assert_eq!(stored["webhook_ssl_verify"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_is_shown_and_decided() {
+    let mut redis = Redis::start().await;
+    let mut place = Place::new();
+    place.set("REDIS_URL", &redis.url());
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let set = place.run(&["config", "set", "webhook_config", "note=1"]).await;
+    assert!(set.out.contains("stored in redis"), "{set:?}");
+    redis.kill();
+    let set = place.run(&["config", "set", "webhook_config", "note=2"]).await;
+    assert!(set.out.contains("stored in file"), "{set:?}");
+    redis.restart().await;
+    redis.command(r#"SET r:ss:config:webhook_config '{"note":3}'"#).await.unwrap();
+    until("the conflict", PATIENCE, async || {
+        let shown = place.run(&["config", "show"]).await;
+        ensure(shown.out.contains("in conflict: webhook_config"), || format!("{shown:?}"))
+    })
+    .await;
+    let shown = place.run(&["config", "show", "webhook_config"]).await;
+    assert!(shown.out.contains("\"note\": 3"), "{shown:?}");
+    let decided = place.run(&["config", "resolve", "webhook_config", "--keep", "pending"]).await;
+    assert_eq!(decided.code, 0, "{decided:?}");
+    let shown = place.run(&["config", "show", "webhook_config"]).await;
+    assert!(shown.out.contains("\"note\": 2") && !shown.out.contains("in conflict"), "{shown:?}");
+    let again = place.run(&["config", "resolve", "webhook_config", "--keep", "authority"]).await;
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.complaints.contains("is not in conflict"), "{again:?}");
+    let history = place.run(&["config", "history", "webhook_config"]).await;
+    assert!(history.out.contains("in conflict, never in force: note"), "{history:?}");
+    worker.stop().await;
+    worker.assert_journal_verifies().await;
 }
 
 fn parsed(answer: &Response) -> Value {

@@ -10,6 +10,8 @@
 //! A document that is refused is changed nowhere. Fields that a merge does not name are as
 //! they were, whoever changed them last.
 
+mod record;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +19,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::book::{InForce, canonical_hash};
 use super::diff::is_mask;
 use super::documents::{Documents, Key, Problem};
-use super::follow;
-use super::history::{self, LastRecorded};
+use super::history;
 use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
@@ -230,6 +230,7 @@ impl Editor {
                 let (text, stamp) = (text.clone(), stamp.clone());
                 return Ok(Saved { text, stamp, fields, stored_in: "", degraded: None, version: None });
             }
+            self.record_replaced(edit.key, &present).await;
             let change = Change {
                 key: edit.key,
                 value: Value::Object(next),
@@ -345,50 +346,6 @@ impl Editor {
                 disabled.into_iter().filter(|problem| !before.contains(problem)).collect()
             }
         }
-    }
-
-    /// Puts the change into the history. Returns the document as the store has it, which may
-    /// have set its own time, and its version.
-    async fn record(&self, change: &Change, stamp: &Stamp) -> (String, Option<u64>) {
-        let (text, document) = match self.store.read(change.key).await {
-            Ok(Read::Found { text, stamp: now }) if now == *stamp => {
-                let document = serde_json::from_str::<Value>(&text).ok();
-                (text, document)
-            }
-            // Somebody wrote again: the server that sees it records it.
-            _ => (change.value.to_string(), None),
-        };
-        let (Some(document), Some(journal)) = (document, self.journal.as_deref()) else {
-            return (text, None);
-        };
-        let hash = canonical_hash(&document);
-        match self.record_in(journal, change, InForce { hash: hash.clone(), text: text.clone() }).await {
-            Ok(last) => (text, last.filter(|last| last.hash == hash).map(|last| last.version)),
-            Err(error) => {
-                tracing::warn!(key = %change.key, error, "the change is stored but not yet in the journal");
-                (text, None)
-            }
-        }
-    }
-
-    /// Follows the store's own list of changes, or records the change where there is none.
-    async fn record_in(
-        &self,
-        journal: &dyn Journal,
-        change: &Change,
-        in_force: InForce,
-    ) -> Result<Option<LastRecorded>, String> {
-        let key = change.key;
-        match self.store.changes(None).await {
-            Ok(Some(changes)) if changes.held.contains(&key) => {
-                let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
-                follow::follow(journal, &self.world, &self.env, &listed).await?;
-            }
-            Ok(_) | Err(_) => {
-                history::record(journal, &self.world, key, Some(&in_force), &change.origin).await?;
-            }
-        }
-        history::last(journal, key).await
     }
 }
 

@@ -4,9 +4,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::book::InForce;
-use super::documents::Key;
+use super::book::{InForce, canonical_hash};
+use super::documents::{Documents, Key};
+use super::policy::EnvDefaults;
 use super::state::{Changed, ConfigEvent, config_stream};
+use super::store::{DocumentStore, Read};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, StreamWrite};
@@ -160,14 +162,15 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     Ok(Some(LastRecorded { version: newest.version, hash: changed.hash, text }))
 }
 
-/// Records what is in force (`None` = the document was removed), unless that is what was
-/// recorded last. Returns whether something was written. Safe to repeat.
+/// Records what was seen in a store that keeps no list of changes (`None` = the document was
+/// removed), unless that is what was recorded last, or the store holds something else by now:
+/// who wrote that records it. Returns whether something was written. Safe to repeat.
 ///
 /// # Errors
 /// The journal did not take it now, in plain words: try again later.
 pub async fn record(
-    journal: &dyn Journal,
-    world: &World,
+    (journal, world): (&dyn Journal, &World),
+    (store, env): (&dyn DocumentStore, &EnvDefaults),
     key: Key,
     in_force: Option<&InForce>,
     origin: &str,
@@ -179,6 +182,11 @@ pub async fn record(
         if last.as_ref().map_or("", |last| last.hash.as_str()) == hash {
             return Ok(false);
         }
+        // In this order: who replaces it after this look records that after what was last
+        // before it, so that this commit is refused.
+        if is_superseded(store, env, key, hash).await {
+            return Ok(false);
+        }
         let commit = commit(world, key, in_force, last.as_ref(), origin, "")?;
         match journal.append(commit).await {
             Ok(_) => return Ok(true),
@@ -188,6 +196,18 @@ pub async fn record(
         }
     }
     Err(refused)
+}
+
+/// Whether the store holds another document. One that is refused, or that cannot be read,
+/// leaves the one before in force.
+async fn is_superseded(store: &dyn DocumentStore, env: &EnvDefaults, key: Key, hash: &str) -> bool {
+    match store.read(key).await {
+        Ok(Read::Absent) => !hash.is_empty(),
+        Ok(Read::Found { text, .. }) => serde_json::from_str::<Value>(&text).is_ok_and(|value| {
+            canonical_hash(&value) != hash && Documents::default().put(key, Some(&value), env).is_ok()
+        }),
+        Err(_) => false,
+    }
 }
 
 /// The commit of a change; `change` is its place in the list of a store, if it has one.

@@ -63,6 +63,10 @@ const OWN_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a question about the configuration waits for what the other workers said.
 const OTHERS_WITHIN: Duration = Duration::from_millis(1_500);
 
+/// A change that was seen is recorded after this time: another process of ours that made it
+/// records it itself, with its author.
+const AUTHOR_FIRST: Duration = Duration::from_millis(500);
+
 /// Pauses before a change is offered to a failing journal again.
 const RECORD_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -363,7 +367,9 @@ async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Recorded>) {
             Ok(_) | Err(_) => {}
         }
         let origin_now = known.as_deref().unwrap_or(origin);
-        if let Err(error) = history::record(journal, world, key, in_force.as_ref(), origin_now).await {
+        let store = (deps.store.as_ref(), deps.env.as_ref());
+        let recorded = history::record((journal, world), store, key, in_force.as_ref(), origin_now).await;
+        if let Err(error) = recorded {
             tracing::warn!(%key, error, "a change of the configuration is in force but not yet in the journal");
             failed.push((key, origin));
         }
@@ -443,9 +449,12 @@ impl Handler<Seen> for ConfigActor {
         }
         if applied {
             self.publish(ctx);
+            // In force at once; who did it may be about to say so.
+            ctx.run_later(AUTHOR_FIRST, Self::record);
+        } else {
+            // A store's list may tell of changes that are history already.
+            self.record(ctx);
         }
-        // Also when nothing differs: a store's list may tell of changes that are history already.
-        self.record(ctx);
         MessageResult(Judged { again, lost, ack: self.ack() })
     }
 }

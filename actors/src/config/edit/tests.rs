@@ -71,7 +71,7 @@ async fn a_merge_keeps_what_it_does_not_name_and_every_type() {
     desk.put(KEY, r#"{"mine":{"x":{},"f":1.0,"l":[]},"webhook_ssl_verify":true,"_updated_at":"old"}"#);
     let saved = desk.merge(json!({"webhook_ssl_verify": false, "note": null})).await.unwrap();
     assert_eq!((saved.fields.join(","), saved.stored_in), ("webhook_ssl_verify,note".into(), "file"));
-    assert_eq!(saved.version, Some(1));
+    assert_eq!(saved.version, Some(2), "what it replaced is the first");
     let stored = desk.document(KEY);
     assert_eq!(stored["mine"].to_string(), r#"{"x":{},"f":1.0,"l":[]}"#);
     assert_eq!((&stored["webhook_ssl_verify"], &stored["note"]), (&json!(false), &json!(null)));
@@ -82,7 +82,10 @@ async fn a_merge_keeps_what_it_does_not_name_and_every_type() {
     assert!(desk.document(KEY).get("note").is_none());
     let (before, unchanged) = (desk.text(KEY), desk.editor.apply(&edit).await.unwrap());
     assert_eq!((unchanged.stored_in, desk.text(KEY)), ("", before), "nothing is written for nothing");
-    assert_eq!(desk.history(KEY).await.len(), 2);
+    let history =
+        ["1 external _updated_at,mine,webhook_ssl_verify", "2 test _updated_at,note,webhook_ssl_verify"];
+    assert_eq!(desk.history(KEY).await[..2], history);
+    assert_eq!(desk.history(KEY).await.len(), 3);
 }
 
 #[tokio::test]

@@ -1,0 +1,107 @@
+//! What becomes of an edit in the history.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Editor, Present};
+use crate::config::book::{InForce, canonical_hash};
+use crate::config::documents::{Documents, Key};
+use crate::config::store::{Change, Read, Stamp};
+use crate::config::{follow, history};
+use crate::kernel::journal::Journal;
+
+/// The author of what a program wrote that does not say.
+const EXTERNAL: &str = "external";
+
+/// Looks at the history before what is to be replaced counts as written by a program that
+/// records nothing: a process of ours that has just written it is about to say so.
+const AUTHOR_FIRST: u32 = 10;
+/// Pause between two of them.
+const AUTHOR_PAUSE: Duration = Duration::from_millis(25);
+
+impl Editor {
+    /// What is about to be replaced can be restored, also when it was written by a program
+    /// that records nothing while no server looked.
+    pub(super) async fn record_replaced(&self, key: Key, present: &Present) {
+        let (Some(journal), Read::Found { text, .. }, Some(value)) =
+            (self.journal.as_deref(), &present.read, present.value())
+        else {
+            return;
+        };
+        // A document that was refused was never in force.
+        if Documents::default().put(key, Some(&value), &self.env).is_err() {
+            return;
+        }
+        let in_force = InForce { hash: canonical_hash(&value), text: text.clone() };
+        if matches!(history::last(journal, key).await, Ok(Some(last)) if last.hash == in_force.hash) {
+            return;
+        }
+        if let Err(error) = self.record_in(journal, key, EXTERNAL, in_force).await {
+            tracing::warn!(%key, error, "what is replaced is not in the journal");
+        }
+    }
+
+    /// Puts the change into the history. Returns the document as the store has it, which may
+    /// have set its own time, and its version.
+    pub(super) async fn record(&self, change: &Change, stamp: &Stamp) -> (String, Option<u64>) {
+        let (text, document) = match self.store.read(change.key).await {
+            Ok(Read::Found { text, stamp: now }) if now == *stamp => {
+                let document = serde_json::from_str::<Value>(&text).ok();
+                (text, document)
+            }
+            // Somebody wrote again: the server that sees it records it.
+            _ => (change.value.to_string(), None),
+        };
+        let (Some(document), Some(journal)) = (document, self.journal.as_deref()) else {
+            return (text, None);
+        };
+        let in_force = InForce { hash: canonical_hash(&document), text: text.clone() };
+        match self.record_in(journal, change.key, &change.origin, in_force).await {
+            Ok(version) => (text, version),
+            Err(error) => {
+                tracing::warn!(key = %change.key, error, "the change is stored but not yet in the journal");
+                (text, None)
+            }
+        }
+    }
+
+    /// Follows the store's own list of changes, or records the change where there is none.
+    /// Returns its version, unless it is not the newest.
+    async fn record_in(
+        &self,
+        journal: &dyn Journal,
+        key: Key,
+        origin: &str,
+        in_force: InForce,
+    ) -> Result<Option<u64>, String> {
+        let hash = in_force.hash.clone();
+        match self.store.changes(None).await {
+            Ok(Some(changes)) if changes.held.contains(&key) => {
+                let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
+                follow::follow(journal, &self.world, &self.env, &listed).await?;
+            }
+            Ok(_) | Err(_) => {
+                if origin == EXTERNAL {
+                    until_recorded(journal, key, &hash).await;
+                }
+                let store = (self.store.as_ref(), self.env.as_ref());
+                history::record((journal, &self.world), store, key, Some(&in_force), origin).await?;
+            }
+        }
+        let versions = history::versions(journal, key).await?;
+        let newest = versions.iter().rfind(|version| !version.lost);
+        Ok(newest.filter(|newest| newest.hash == hash).map(|newest| newest.version))
+    }
+}
+
+/// Waits a while for the author of a version to record it.
+async fn until_recorded(journal: &dyn Journal, key: Key, hash: &str) {
+    for _ in 0..AUTHOR_FIRST {
+        match history::last(journal, key).await {
+            Ok(Some(last)) if last.hash == hash => return,
+            Ok(_) => tokio::time::sleep(AUTHOR_PAUSE).await,
+            Err(_) => return,
+        }
+    }
+}
