@@ -74,12 +74,11 @@ pub(crate) fn recadrage() -> TestMail {
     TestMail { mark, raw: raw.into_bytes() }
 }
 
-/// The same text sent once more, as a mail of its own.
-pub(crate) fn again(mail: &TestMail, n: usize) -> TestMail {
-    let raw = String::from_utf8(mail.raw.clone()).expect("a mail in ASCII");
-    let raw = raw.replacen("Message-ID: <", &format!("Message-ID: <again-{n}-"), 1);
-    assert_ne!(raw.as_bytes(), mail.raw, "the mail has a Message-ID");
-    TestMail { mark: mail.mark.clone(), raw: raw.into_bytes() }
+/// A further mail about the same lot, with a mark of its own.
+pub(crate) fn again(mail: &TestMail) -> TestMail {
+    let mark = fresh_mark();
+    let raw = String::from_utf8(mail.raw.clone()).expect("a mail in ASCII").replace(&mail.mark, &mark);
+    TestMail { mark, raw: raw.into_bytes() }
 }
 
 /// FromSmash, plain text in ISO-8859-1.
