@@ -422,6 +422,8 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     let without = place.run(&["config", "migrate", "--require-redis", "--only", "webhook_config"]).await;
     assert_eq!((without.code, without.out.contains("FAILED")), (1, true), "{without:?}");
     place.set("REDIS_URL", &redis.url());
+    // The server goes away: what is about the documents must not be about the journal.
+    place.set("JOURNAL_URL", "sqlite:data/render-signal.db");
     let migrate = ["config", "migrate", "--require-redis", "--verify"];
     let ran = place.run(&migrate).await;
     assert_eq!(
@@ -495,6 +497,8 @@ async fn a_conflict_is_shown_and_decided() {
     let mut redis = Redis::start().await;
     let mut place = Place::new();
     place.set("REDIS_URL", &redis.url());
+    // The server goes away: what is about the documents must not be about the journal.
+    place.set("JOURNAL_URL", "sqlite:data/render-signal.db");
     let mut worker = place.worker("worker");
     worker.start().await;
     let set = place.run(&["config", "set", "webhook_config", "note=1"]).await;

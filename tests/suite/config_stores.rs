@@ -419,6 +419,8 @@ impl Shop {
         let (site, redis) = (Site::start().await, Redis::start().await);
         let mut worker = site.worker("worker");
         worker.set("REDIS_URL", &redis.url());
+        // The server goes away: what is about the documents must not be about the journal.
+        worker.set("JOURNAL_URL", "sqlite:data/render-signal.db");
         let shop = Self { site, redis, worker };
         shop.put_target("/first").await;
         shop

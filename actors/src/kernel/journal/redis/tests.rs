@@ -154,7 +154,8 @@ async fn workers_share_a_log_and_hear_of_each_other() {
 /// Claims again and again, until there is something: long before any claim runs out.
 async fn until_claimed(journal: &RedisJournal) -> Vec<crate::kernel::journal::Claimed> {
     for _ in 0..600 {
-        let claimed = journal.claim(request(1)).await.unwrap();
+        // An answer that is lost with its connection may be one of those that the test is about.
+        let claimed = journal.claim(request(1)).await.unwrap_or_default();
         if !claimed.is_empty() {
             return claimed;
         }
