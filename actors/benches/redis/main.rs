@@ -1,0 +1,197 @@
+//! What a Redis costs: reading, writing and reloading configuration documents, and appending
+//! to the journal, beside `redis-benchmark` for the same number of round trips in the same run.
+//!
+//! `cargo bench -p render-signal-actors --bench redis`; `ROUNDS` (default 2000) sets the size.
+//! Needs `redis-server` and `redis-benchmark` (Debian packages redis-server, redis-tools).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement")]
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, StreamExt as _};
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
+use render_signal_actors::config::store::{Change, DocumentStore, Expect, Read};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::event::{NewEvent, StreamId};
+use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
+use render_signal_actors::kernel::journal::{Commit, Expected, Journal, StreamWrite};
+use serde_json::json;
+
+const KEY: Key = Key::WebhookConfig;
+const CLIENTS: usize = 8;
+
+/// Killed at the end.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Self { child, port }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    fn store(&self, writer: &str) -> RedisStore {
+        let settings = RedisSettings {
+            url: self.url().into(),
+            prefix: "r:ss:config:".to_owned(),
+            writer: writer.to_owned(),
+        };
+        RedisStore::new(settings, World::real()).expect("a store")
+    }
+
+    /// What the server does with as many round trips of the simplest kind.
+    fn limit(&self, rounds: usize) -> String {
+        let out = Command::new("redis-benchmark")
+            .args(["-p", &self.port.to_string(), "-n", &rounds.to_string(), "-c", &CLIENTS.to_string()])
+            .args(["-t", "set", "-d", "300", "-q"])
+            .output()
+            .expect("redis-benchmark is installed");
+        let text = String::from_utf8_lossy(&out.stdout).replace('\r', "\n");
+        text.lines().rev().find(|line| line.contains("requests per second")).unwrap_or("?").trim().to_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn percentile(times: &mut [Duration], percent: usize) -> Duration {
+    times.sort_unstable();
+    let index = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+    times.get(index).copied().unwrap_or_default()
+}
+
+fn say(what: &str, mut times: Vec<Duration>) {
+    let (median, late) = (percentile(&mut times, 50), percentile(&mut times, 95));
+    println!("{what:<48} p50 {median:>10.1?}  p95 {late:>10.1?}");
+}
+
+async fn write(store: &RedisStore, number: usize) {
+    let expected = match store.read(KEY).await.unwrap() {
+        Read::Absent => Expect::Absent,
+        Read::Found { stamp, .. } => Expect::Stamp(stamp),
+    };
+    let value = json!({"webhook_url": "https://hook.example.com/x", "note": number});
+    store.write(&Change { key: KEY, value, expected, origin: "bench".to_owned() }).await.unwrap();
+}
+
+async fn documents(server: &Server, rounds: usize) {
+    let store = server.store("writer");
+    let (mut writes, mut cached, mut uncached) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..rounds / 10 {
+        let begun = Instant::now();
+        write(&store, number).await;
+        writes.push(begun.elapsed());
+        // Another process has to ask; the one that has just read need not.
+        let other = server.store("reader");
+        other.read(Key::RuntimeFlags).await.unwrap();
+        let begun = Instant::now();
+        other.read(KEY).await.unwrap();
+        uncached.push(begun.elapsed());
+        let begun = Instant::now();
+        other.read(KEY).await.unwrap();
+        cached.push(begun.elapsed());
+    }
+    say("document: read and compare-and-set", writes);
+    say("document: first read of a process", uncached);
+    say("document: read again", cached);
+}
+
+/// From the moment before the write until every store has been told and has read.
+async fn reload(server: &Server, workers: usize, rounds: usize) {
+    let stores: Vec<Arc<RedisStore>> =
+        (0..workers).map(|number| Arc::new(server.store(&format!("w{number}")))).collect();
+    let writer = server.store("writer");
+    for store in &stores {
+        // The first hint is that there is a subscription now.
+        drop(tokio::time::timeout(Duration::from_secs(2), store.changed()).await);
+        store.read(KEY).await.unwrap();
+    }
+    let mut times = Vec::new();
+    for number in 0..rounds / 20 {
+        let begun = Instant::now();
+        let waiting = stores.iter().map(|store| {
+            let store = Arc::clone(store);
+            tokio::spawn(async move {
+                loop {
+                    drop(tokio::time::timeout(Duration::from_secs(5), store.changed()).await);
+                    if let Ok(Read::Found { text, .. }) = store.read(KEY).await
+                        && text.contains(&format!("\"note\":{}", 1_000_000 + number))
+                    {
+                        return begun.elapsed();
+                    }
+                }
+            })
+        });
+        let waiting: Vec<_> = waiting.collect();
+        write(&writer, 1_000_000 + number).await;
+        let told = futures::future::join_all(waiting).await;
+        times.extend(told.into_iter().map(Result::unwrap).max());
+    }
+    say(&format!("document: change to {workers} worker(s) that have read it"), times);
+}
+
+async fn appends(server: &Server, rounds: usize) {
+    let world = World::real();
+    let options = RedisOptions { connections: CLIENTS, ..RedisOptions::new(&server.url()) };
+    let journal = RedisJournal::open(options, world.clone(), Arc::default()).await.expect("a journal");
+    let begun = Instant::now();
+    stream::iter(0..rounds)
+        .for_each_concurrent(CLIENTS, |number| {
+            let (journal, world) = (Arc::clone(&journal), world.clone());
+            async move {
+                let event = NewEvent {
+                    id: world.ids.next(),
+                    kind: "mail.duplicated",
+                    schema: 1,
+                    payload: json!({"location": {"mailbox": "m".repeat(200), "validity": 1, "item": "1"}}),
+                };
+                let commit = Commit {
+                    at: world.now(),
+                    writes: vec![StreamWrite {
+                        stream: StreamId::new("mail", &number.to_string()),
+                        expected: Expected::NoStream,
+                        events: vec![event],
+                    }],
+                    ..Commit::default()
+                };
+                journal.append(commit).await.unwrap();
+            }
+        })
+        .await;
+    let rate = rounds as f64 / begun.elapsed().as_secs_f64();
+    println!("{:<48} {rate:.0} per second, {CLIENTS} at a time", "journal: appends of one event");
+    println!("{:<48} {}", "redis-benchmark, as many round trips", server.limit(rounds));
+    journal.close().await;
+}
+
+#[tokio::main]
+async fn main() {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000_usize);
+    let server = Server::start().await;
+    documents(&server, rounds).await;
+    reload(&server, 1, rounds).await;
+    reload(&server, 5, rounds).await;
+    appends(&server, rounds * 5).await;
+}
