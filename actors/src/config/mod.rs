@@ -524,9 +524,13 @@ impl Handler<GetConfigStatus> for ConfigActor {
 impl Handler<Drain> for ConfigActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Drain, _ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
         self.draining = true;
         self.watcher = None;
+        // What waits for its author is recorded without him.
+        if !self.unrecorded.is_empty() {
+            self.record(ctx);
+        }
         let mut recording = self.recording.subscribe();
         let (store, worker) = (Arc::clone(&self.deps.store), self.deps.worker.clone());
         Box::pin(async move {

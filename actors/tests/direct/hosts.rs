@@ -3,10 +3,15 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use render_signal_actors::r2::LinkStore as _;
+use render_signal_actors::r2::{Copied, LinkStore as _};
 
 use crate::file_host::{End, File};
 use crate::place::{PART, Place, job};
+
+/// What of a copy goes into the webhook. When it ends is known exactly only from its labels.
+fn told(copied: &Copied) -> (&str, &str, Option<&str>) {
+    (&copied.source_url, &copied.r2_url, copied.original_filename.as_deref())
+}
 
 #[tokio::test]
 async fn a_small_file_is_one_request_with_all_its_labels() {
@@ -25,7 +30,7 @@ async fn a_small_file_is_one_request_with_all_its_labels() {
     // The same link again: neither fetched nor uploaded, and the name is known still.
     let asked = place.host.asked().len();
     let again = place.offload(file).await.unwrap();
-    assert_eq!(again, copied);
+    assert_eq!(told(&again), told(&copied));
     assert_eq!(place.host.asked().len(), asked);
 }
 
@@ -37,7 +42,7 @@ async fn the_same_link_in_many_mails_is_fetched_once() {
     let link = place.link("/f/a.bin");
     let ends = futures::future::join_all((0..5).map(|_| store.offload(job(&link, "fromsmash")))).await;
     let first = ends[0].clone().unwrap();
-    assert!(ends.iter().all(|end| end.as_ref() == Ok(&first)));
+    assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|copied| told(copied) == told(&first))));
     assert_eq!(place.host.asked().len(), 1);
     assert_eq!(place.s3.completed().len(), 1);
 }

@@ -36,8 +36,9 @@ const LOCK_AGAIN: Duration = Duration::from_millis(5);
 pub struct FileStore {
     dir: PathBuf,
     magic_links: PathBuf,
-    /// What each file looked like when a change was last told. Reading does not touch it: a
-    /// reader in passing would swallow the change of the one who waits for it.
+    /// What each file looked like when it was first read, then when a change was last told.
+    /// Later readings do not touch it: a reader in passing would swallow the change of the
+    /// one who waits for it.
     seen: Mutex<HashMap<Key, Option<Fingerprint>>>,
 }
 
@@ -79,14 +80,20 @@ impl FileStore {
 
     fn read_now(&self, key: Key) -> Result<Read, StoreError> {
         let path = self.path(key);
+        // Before the content: a write in between shows as a difference later.
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key)
+            .or_insert_with(|| fingerprint(&path));
         read_text(&path).map(|text| match text {
             None => Read::Absent,
             Some(text) => Read::Found { stamp: Stamp::of(&text), text },
         })
     }
 
-    /// Whether a file looks otherwise than when this was last asked (or it never was): each
-    /// change is told once, and who is told reads after that.
+    /// Whether a file looks otherwise than when this was last asked, or first read: each change
+    /// is told once, and who is told reads after that.
     fn differs(&self) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let mut differs = false;
@@ -257,7 +264,7 @@ mod tests {
                 drop(store.read(key).await);
             }
         }
-        assert!(store.differs(), "nobody was told of what is there");
+        settle(&store).await;
         assert!(!store.differs());
         for text in ["{}", "{\"a\":1}"] {
             fs::write(&path, text).unwrap();

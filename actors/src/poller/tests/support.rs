@@ -551,7 +551,7 @@ pub(super) fn policy() -> Policy {
             enabled: true,
             active_days: (0..7).collect(),
             start_hour: 0,
-            end_hour: 23,
+            end_hour: 24,
             vacation: None,
             interval: Duration::from_secs(30),
             inactive_interval: Duration::from_secs(600),
