@@ -1,5 +1,7 @@
 //! The decision about one mail.
 
+use std::cell::OnceCell;
+
 use chrono::{DateTime, Utc};
 
 use super::detectors::{OutsideWindow, Recognised};
@@ -20,6 +22,45 @@ use super::{
 /// of its subject group was routed is decided after it ([`super::groups::claim`]).
 #[must_use]
 pub fn decide(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
+    let material = Material::of(mail);
+    decide_on(&material, policy, now, || detect::detect(mail, material.links(), policy, now))
+}
+
+/// What is made of a mail on the way to its decision: each once, and only when needed.
+pub(super) struct Material<'m> {
+    mail: &'m Mail,
+    combined: OnceCell<String>,
+    links: OnceCell<Vec<Link>>,
+    content: OnceCell<Content>,
+}
+
+impl<'m> Material<'m> {
+    pub(super) const fn of(mail: &'m Mail) -> Self {
+        Self { mail, combined: OnceCell::new(), links: OnceCell::new(), content: OnceCell::new() }
+    }
+
+    pub(super) fn combined(&self) -> &str {
+        self.combined.get_or_init(|| self.mail.combined())
+    }
+
+    pub(super) fn links(&self) -> &[Link] {
+        self.links.get_or_init(|| links::extract(self.combined()))
+    }
+
+    pub(super) fn content(&self) -> &Content {
+        self.content.get_or_init(|| Content::of(self.mail))
+    }
+}
+
+/// Decides, with the detection that counts from `detect`, which is not asked when the matter
+/// ends before.
+pub(super) fn decide_on(
+    material: &Material<'_>,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    detect: impl FnOnce() -> Option<Recognised>,
+) -> Verdict {
+    let mail = material.mail;
     let ignore =
         |reason, links| Verdict { detection: None, links, outcome: Outcome::Ignore { reason, detail: None } };
     if !is_accepted(policy, &mail.sender) {
@@ -29,28 +70,29 @@ pub fn decide(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
         return ignore(IgnoreReason::Reply, Vec::new());
     }
     let filters = &policy.prefs.filters;
-    let content = if filters.has_keywords() { Content::of(mail) } else { Content::default() };
-    if let Some(keyword) = filters.excluding(&content, None) {
+    let excluding = |detector: Option<&str>| {
+        if filters.has_keywords() { filters.excluding(material.content(), detector) } else { None }
+    };
+    if let Some(keyword) = excluding(None) {
         return excluded(keyword, None, Vec::new());
     }
     if filters.require_attachments && !mail.has_attachment {
         return ignore(IgnoreReason::NoAttachment, Vec::new());
     }
-    let combined = mail.combined();
-    let links = links::extract(&combined);
+    let links = material.links().to_vec();
     if links.is_empty() && !policy.allow_without_links {
         return ignore(IgnoreReason::NoLinks, links);
     }
-    let recognised = detect::detect(mail, &links, policy, now);
+    let recognised = detect();
     let detector = recognised.as_ref().map(|recognised| recognised.detection.detector.as_str());
-    if let Some(keyword) = filters.excluding(&content, detector) {
+    if let Some(keyword) = excluding(detector) {
         return excluded(keyword, recognised.map(|recognised| recognised.detection), links);
     }
     let outcome = match opening(policy, recognised.as_ref(), now) {
         Opening::Skipped { seen } => Outcome::Skip { reason: HoldReason::OutsideWindow, seen },
         Opening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
         Opening::Now { start, end } => {
-            Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, start, end) }
+            Outcome::Deliver { deliveries: deliveries(mail, material.combined(), policy, start, end) }
         }
     };
     Verdict { detection: recognised.map(|recognised| recognised.detection), links, outcome }

@@ -155,9 +155,13 @@ pub(super) fn words(text: &str) -> (String, bool) {
     let mut run: Option<(&str, Vec<u8>)> = None;
     let mut clean = true;
     let mut rest = text;
+    // Nothing that starts behind the last end is a word; looking for its end each time
+    // would read the rest of the header for every start.
+    let last_end = text.rfind("?=").unwrap_or_default();
     while let Some(start) = rest.find("=?") {
         let (before, from_word) = rest.split_at(start);
-        let Some((word, after)) = encoded_word(from_word) else {
+        let can_end = text.len() - from_word.len() < last_end;
+        let Some((word, after)) = can_end.then(|| encoded_word(from_word)).flatten() else {
             // Not a word: what precedes it and the two characters are text.
             let (text, after) = rest.split_at(start + 2);
             finish(&mut run, &mut out, &mut clean);
@@ -220,8 +224,8 @@ impl Word<'_> {
     }
 }
 
-/// The encoded word at the start of `text`, and what follows it. The searches end at the
-/// first `?` or `?=`, so that scanning a whole header stays linear.
+/// The encoded word at the start of `text`, and what follows it. The search for its end
+/// reads the rest of the header when there is none.
 fn encoded_word(text: &str) -> Option<(Word<'_>, &str)> {
     let (charset, rest) = text.strip_prefix("=?")?.split_once('?')?;
     let (base64, rest) = match rest.as_bytes() {

@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::decide::Material;
 use super::detectors::{OutsideWindow, Recognised};
-use super::filters::Content;
 use super::groups::KnownGroup;
 use super::policy::{Policy, Priority};
 use super::rules::Facts;
 use super::{
-    IgnoreReason, Link, Mail, Outcome, Verdict, decide, detect, groups, identity, links, parse, payload,
-    rules, windows,
+    IgnoreReason, Link, Mail, Outcome, Verdict, decide, detect, groups, identity, parse, payload, rules,
+    windows,
 };
 
 /// The explanation: a stable contract, `null` where nothing applies.
@@ -130,12 +130,13 @@ pub fn explain_knowing(
         let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
         return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, steps);
     }
-    let verdict = decide::decide(&mail, policy, now);
-    let (mut verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now, group);
     // What the mail says is shown even when an earlier check ends the matter.
-    verdict.links = links::extract(&mail.combined());
-    let findings = detect::findings(&mail, &verdict.links, policy, now);
-    checks(&mail, &verdict, &findings, policy, now, &mut steps);
+    let material = Material::of(&mail);
+    let findings = detect::findings(&mail, material.links(), policy, now);
+    let verdict = decide::decide_on(&material, policy, now, || counting(&findings).cloned());
+    let (mut verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now, group);
+    verdict.links = material.links().to_vec();
+    checks(&mail, &material, &verdict, &findings, policy, now, &mut steps);
     verdict.detection = counting(&findings).map(|recognised| recognised.detection.clone());
     assemble(mail, verdict, steps)
 }
@@ -212,6 +213,7 @@ fn assemble(mail: Mail, verdict: Verdict, steps: Vec<Step>) -> Explanation {
 /// The checks in the order of [`decide::decide`], up to the one that ends the matter.
 fn checks(
     mail: &Mail,
+    material: &Material<'_>,
     verdict: &Verdict,
     findings: &[detect::Finding],
     policy: &Policy,
@@ -244,7 +246,7 @@ fn checks(
     if ignored == Some(IgnoreReason::Reply) {
         return;
     }
-    if !preferences(mail, policy, ignored, because, steps) {
+    if !preferences(mail, material, policy, ignored, because, steps) {
         return;
     }
     let wanted = if policy.allow_without_links { "; mails without links are delivered, too" } else { "" };
@@ -278,7 +280,7 @@ fn checks(
     }
     if matches!(verdict.outcome, Outcome::Deliver { .. }) {
         steps.extend(subject_group(mail, policy, now));
-        routing(mail, policy, steps);
+        routing(mail, material.combined(), policy, steps);
         steps.extend(priority(mail, policy));
     }
 }
@@ -286,13 +288,15 @@ fn checks(
 /// The keywords for every mail and the attachments; whether the mail goes on.
 fn preferences(
     mail: &Mail,
+    material: &Material<'_>,
     policy: &Policy,
     ignored: Option<IgnoreReason>,
     keyword: Option<&str>,
     steps: &mut Vec<Step>,
 ) -> bool {
     let filters = &policy.prefs.filters;
-    let everywhere = filters.everywhere.found_in(&Content::of(mail)).is_some();
+    let everywhere =
+        !filters.everywhere.is_empty() && filters.everywhere.found_in(material.content()).is_some();
     if !filters.everywhere.is_empty() {
         steps.push(if everywhere {
             let detail = format!("mails that contain \"{}\" are excluded", keyword.unwrap_or_default());
@@ -378,9 +382,8 @@ fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) 
     }
 }
 
-fn routing(mail: &Mail, policy: &Policy, steps: &mut Vec<Step>) {
-    let combined = mail.combined();
-    let facts = Facts::new(mail, &combined);
+fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) {
+    let facts = Facts::new(mail, combined);
     let matched = rules::first_match(&policy.rules, &facts);
     for rule in &policy.rules {
         let Some(unmet) = rule.unmet(&facts) else { break };

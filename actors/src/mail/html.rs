@@ -101,7 +101,11 @@ impl Page {
                 Blank::Space => self.out.push(' '),
                 Blank::Line | Blank::None => {}
             }
-            html_escape::decode_html_entities_to_string(word, &mut self.out);
+            if word.contains('&') {
+                html_escape::decode_html_entities_to_string(word, &mut self.out);
+            } else {
+                self.out.push_str(word);
+            }
             self.blank = Blank::None;
         }
     }

@@ -54,7 +54,11 @@ pub fn normalize(text: &str) -> String {
             out.push(' ');
         }
         blank = false;
-        out.extend(letter.to_lowercase());
+        match letter {
+            'A'..='Z' => out.push(letter.to_ascii_lowercase()),
+            letter if has_no_case(letter) => out.push(letter),
+            letter => out.extend(letter.to_lowercase()),
+        }
     };
     for letter in text.chars() {
         if letter.is_ascii() {
@@ -68,6 +72,13 @@ pub fn normalize(text: &str) -> String {
         }
     }
     out
+}
+
+/// Letters that are surely their own lower case: ASCII but its capitals, Hangul, Chinese and
+/// Japanese. Asking the tables of Unicode for each costs more than all else.
+const fn has_no_case(letter: char) -> bool {
+    matches!(letter,
+        '\0'..='@' | '['..='\u{7f}' | '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{a63f}' | '\u{ac00}'..='\u{d7ff}')
 }
 
 /// White space as the reference sees it.
@@ -203,6 +214,17 @@ mod tests {
         ] {
             assert_eq!(sender(from), expected, "{from}");
         }
+    }
+
+    #[test]
+    fn letters_without_case_are_their_own_lower_case() {
+        let mut without = 0;
+        for letter in (char::MIN..=char::MAX).filter(|letter| has_no_case(*letter)) {
+            assert!(letter.to_lowercase().eq([letter]), "{letter:?}");
+            without += 1;
+        }
+        assert!(without > 40_000, "{without}");
+        assert_eq!(normalize("\u{1c}ÀB \t\u{a0}각Éİ\u{301} Σ "), "ab \u{1100}\u{1161}\u{11a8}ei σ");
     }
 
     #[test]

@@ -15,6 +15,10 @@ use crate::mail::{digits, times};
 const BEFORE: usize = 64;
 /// Characters that `after` sees.
 const AFTER: usize = 16;
+/// What looks like a time, is none, and was found so far, ends the search of one pattern.
+/// Each costs as much as a hundred characters without one, and a mail of thousands of
+/// impossible times is no order.
+const CANDIDATES: usize = 1_000;
 /// Characters of a named text that are kept.
 const KEPT: usize = 200;
 
@@ -141,7 +145,7 @@ impl TimePattern {
         let text = text(facts, self.field);
         let seen = text.get(Form::Seen);
         let searched = if self.outside_links { text.without_links() } else { seen };
-        self.pattern.captures_iter(searched).find_map(|captures| {
+        self.pattern.captures_iter(searched).take(CANDIDATES).find_map(|captures| {
             let time = written(&captures)?;
             let rejected = captures
                 .get(0)
