@@ -166,6 +166,13 @@ pub fn mails() -> Vec<Hostile> {
         text("hangul", "각힣"),
         text("letters that grow", "İ\u{fdfa}ŉ"),
         text("signs of four bytes", "😀𝟙"),
+        text("near times after accents", "é1h234 "),
+        text("near times, accents and h", "éh"),
+        text("near times, accents, digits and h", "é1h"),
+        text("near times, accents and colons", "é:"),
+        text("near times, accents and times", "é1:23"),
+        text("near times, digits and colons, accents", "9:é1:234 "),
+        text("times of another script", "\u{661}\u{662}h\u{663}\u{664} "),
         text("digits of four bytes", "𝟏𝟐h𝟑𝟒 "),
         // Links.
         text("links", "https://www.dropbox.com/s/\u{1}"),

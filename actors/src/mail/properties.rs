@@ -191,6 +191,20 @@ proptest! {
     }
 
     #[test]
+    fn texts_are_compared_by_the_definition(text in "(?:.|[\\sA-ZÀ-ÿΣİǅ가-힣\u{300}-\u{328}\u{1c}-\u{1f}]){0,30}") {
+        use unicode_normalization::UnicodeNormalization as _;
+        prop_assert_eq!(identity::lowercase(&text), text.to_lowercase());
+        let bare: String = text.nfd().filter(|letter| !unicode_normalization::char::is_combining_mark(*letter)).collect();
+        let words: Vec<String> = bare
+            .split(identity::is_space)
+            .filter(|word| !word.is_empty())
+            // Letter by letter: no sigma knows that it ends a word.
+            .map(|word| word.chars().flat_map(char::to_lowercase).collect())
+            .collect();
+        prop_assert_eq!(identity::normalize(&text), words.join(" "));
+    }
+
+    #[test]
     fn folding_does_not_change_the_identity(words in prop::collection::vec("[a-zé]{1,8}", 1..6), crlf in any::<bool>()) {
         let end = if crlf { "\r\n" } else { "\n" };
         let mail = |subject: &str| {

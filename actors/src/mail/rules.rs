@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use super::Mail;
+use super::identity::lowercase;
 use super::pattern::Pattern;
 use super::policy::Target;
 use md5::{Digest as _, Md5};
@@ -90,7 +91,7 @@ impl<'a> Text<'a> {
     }
 
     fn get(&self, case_sensitive: bool) -> &str {
-        if case_sensitive { self.written } else { self.lower.get_or_init(|| self.written.to_lowercase()) }
+        if case_sensitive { self.written } else { self.lower.get_or_init(|| lowercase(self.written)) }
     }
 }
 

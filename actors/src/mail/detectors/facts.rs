@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::mail::identity::normalize;
+use crate::mail::identity::{lowercase, normalize};
 use crate::mail::{Link, Mail, links};
 
 /// The form of a text that is compared.
@@ -40,7 +40,7 @@ impl<'a> Text<'a> {
     pub(super) fn get(&self, form: Form) -> &str {
         match form {
             Form::Seen => &self.seen,
-            Form::Lower => self.lower.get_or_init(|| self.seen.to_lowercase()),
+            Form::Lower => self.lower.get_or_init(|| lowercase(&self.seen)),
             Form::Normalised => self.normalised.get_or_init(|| normalize(&self.seen)),
         }
     }

@@ -463,3 +463,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_search_for_a_time_has_an_end() {
+    let stored = json!({"id": "d", "conditions": {"field": "body", "operator": "present"},
+        "extract": {"delivery_time": {"patterns": [{"regex": r"\b(?<hour>\d{1,2})h(?<minute>\d{2})\b"}]}}});
+    let time =
+        |body: &str| ask(&stored, &mail("a@b.fr", "x", body)).expect("recognised").detection.delivery_time;
+    let found = Some("11h51".to_owned());
+    for (impossible, expected) in [(0, &found), (999, &found), (1_000, &None)] {
+        assert_eq!(&time(&format!("{} 11h51", "25h99 ".repeat(impossible))), expected, "{impossible}");
+    }
+    for (letters, expected) in [((128 << 10) - 10, &found), (128 << 10, &None)] {
+        assert_eq!(&time(&format!("{} 11h51", "é".repeat(letters))), expected, "{letters}");
+    }
+}
