@@ -23,6 +23,14 @@ bench *arguments:
 bench-offload:
     cargo bench -p render-signal-actors --bench offload
 
+# Milliseconds per hostile mail of 1 MiB, worst first
+bench-mail *arguments:
+    cargo bench -p render-signal-actors --bench mail -- {{arguments}}
+
+# Feeds mutated mails to all that is done with a mail, for a minute; `just fuzz 600`
+fuzz *arguments:
+    ./fuzz/run {{arguments}}
+
 # Replays one seed of the simulation, or all of them
 sim seed="":
     {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --test simulation -- --nocapture

@@ -37,13 +37,6 @@ pub fn grow(head: &[u8], piece: &[u8], tail: &[u8], size: usize) -> Vec<u8> {
     mail
 }
 
-impl Hostile {
-    /// The mail that has `size` bytes, or a little less.
-    pub fn mail(&self, size: usize) -> Vec<u8> {
-        grow(&self.head, &self.piece, &self.tail, size)
-    }
-}
-
 const LOT: &str = "Message-ID: <a@x>\nFrom: Bob <b@ex.com>\nSubject: Média Solution - Missions Recadrage - Lot 42\nDate: d\n";
 const LINK: &str = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0\n";
 

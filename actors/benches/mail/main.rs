@@ -37,7 +37,7 @@ fn main() {
         if !hostile.name.contains(&wanted) {
             continue;
         }
-        let raw = hostile.mail(size);
+        let raw = hostile::grow(&hostile.head, &hostile.piece, &hostile.tail, size);
         let work = policies.each_ref().map(|policy| fastest(|| work(&raw, policy, now)));
         let explain = policies.each_ref().map(|policy| fastest(|| drop(explain::explain(&raw, policy, now))));
         measured.push((work, explain, hostile.name));

@@ -127,12 +127,13 @@ pub(super) fn lowercase(text: &str) -> String {
 }
 
 /// Letters that are surely their own lower case: of Latin-1 all but its capitals, of the
-/// scripts from Hebrew to Burmese, Hangul, Chinese, Japanese, pictures. Asking the tables of
-/// Unicode for each of them costs more than all else.
+/// scripts from Hebrew to Burmese, punctuation, Hangul, Chinese, Japanese, pictures. Asking
+/// the tables of Unicode for each of them costs more than all else.
 const fn is_lower(letter: char) -> bool {
     matches!(letter,
         '\u{80}'..='\u{bf}' | '\u{df}'..='\u{ff}' | '\u{590}'..='\u{109f}' | '\u{1100}'..='\u{11ff}'
-        | '\u{2e80}'..='\u{a63f}' | '\u{ac00}'..='\u{d7ff}' | '\u{1f300}'..='\u{1faff}')
+        | '\u{2000}'..='\u{20ff}' | '\u{2e80}'..='\u{a63f}' | '\u{ac00}'..='\u{feff}'
+        | '\u{fff0}'..='\u{ffff}' | '\u{1f300}'..)
 }
 
 /// White space as the reference sees it.

@@ -1,0 +1,107 @@
+//! What holds for every mail.
+
+use std::hint::black_box;
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, groups, links, parse, payload};
+
+/// Bytes of HTML that are kept; their text in UTF-8 may be longer.
+const HTML: usize = 1 << 20;
+/// Most bytes that one byte of a character set becomes.
+const WIDEST: usize = 4;
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_769_421_600, 0).unwrap_or_default()
+}
+
+/// All that is done with an arriving mail before something is written.
+pub fn work(raw: &[u8], policy: &Policy) {
+    let Ok(mail) = parse::parse(raw) else { return };
+    let verdict = decide::decide(&mail, policy, now());
+    let (verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now(), None);
+    if let Outcome::Deliver { deliveries } = &verdict.outcome {
+        for planned in deliveries {
+            black_box(payload::body(&mail, verdict.detection.as_ref(), &verdict.links, planned));
+        }
+    }
+}
+
+/// Reads, decides and explains; a panic is a finding.
+pub fn check(raw: &[u8], policy: &Policy) {
+    let explanation = explain::explain(raw, policy, now());
+    let Ok(mail) = parse::parse(raw) else {
+        assert_eq!(explanation.decision, "quarantine");
+        return;
+    };
+    assert_eq!(parse::parse(raw).as_ref(), Ok(&mail), "a mail is read the same way twice");
+    read(raw, &mail);
+    let verdict = decide::decide(&mail, policy, now());
+    assert_eq!(decide::decide(&mail, policy, now()), verdict, "a mail is decided the same way twice");
+    decided(&mail, &verdict, policy);
+    explained(&mail, &verdict, &explanation, policy);
+}
+
+fn read(raw: &[u8], mail: &Mail) {
+    assert_eq!(mail.email_id.len(), 32);
+    assert_eq!(mail.size, raw.len() as u64);
+    assert!(mail.html.len() <= WIDEST * HTML, "{} bytes of HTML", mail.html.len());
+    assert!(mail.plain.len() <= WIDEST * raw.len() + WIDEST, "{} bytes of text", mail.plain.len());
+    assert_eq!(mail.sender, mail.sender.to_lowercase());
+    assert!(!mail.sender.contains(char::is_whitespace) || mail.sender.contains('@'));
+    assert!(mail.flaws.len() < 40);
+}
+
+fn decided(mail: &Mail, verdict: &Verdict, policy: &Policy) {
+    for link in &verdict.links {
+        assert_eq!(links::provider(&link.raw_url), Some(&*link.provider), "{}", link.raw_url);
+        let url = url::Url::parse(&link.raw_url).expect("a link is an address");
+        let host = url.host_str().unwrap_or_default();
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        assert!(["dropbox.com", "fromsmash.com", "swisstransfer.com"].contains(&host), "{url}");
+        assert!(url.username().is_empty() && url.password().is_none(), "{url}");
+    }
+    match &verdict.outcome {
+        Outcome::Deliver { deliveries } => {
+            let mut targets: Vec<&str> = deliveries.iter().map(|planned| planned.target.as_str()).collect();
+            targets.sort_unstable();
+            targets.dedup();
+            assert!(!targets.is_empty() && targets.len() == deliveries.len());
+            for planned in deliveries {
+                let body = payload::body(mail, verdict.detection.as_ref(), &verdict.links, planned);
+                let payload: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+                assert_eq!(
+                    payload.get("microsoft_graph_email_id").and_then(|id| id.as_str()),
+                    Some(&*mail.email_id)
+                );
+            }
+        }
+        Outcome::Hold { until, .. } => assert!(until.is_none_or(|until| until > now())),
+        Outcome::Skip { .. } | Outcome::Ignore { .. } => {}
+    }
+    let unsent = matches!(verdict.outcome, Outcome::Ignore { .. });
+    assert!(unsent || !verdict.links.is_empty() || policy.allow_without_links);
+}
+
+fn explained(mail: &Mail, verdict: &Verdict, explanation: &explain::Explanation, policy: &Policy) {
+    let (decision, reason) = match &verdict.outcome {
+        Outcome::Deliver { .. } => ("deliver", None),
+        Outcome::Hold { reason, .. } => ("hold", Some(reason.as_str())),
+        Outcome::Skip { reason, .. } => ("skip", Some(reason.as_str())),
+        Outcome::Ignore { reason, .. } => ("ignore", Some(reason.as_str())),
+    };
+    assert_eq!((explanation.decision, explanation.reason), (decision, reason));
+    assert_eq!(explanation.email_id, mail.email_id);
+    let deliver = decision == "deliver";
+    assert_eq!(explanation.deliveries.is_empty(), !deliver);
+    let stops = explanation.steps.iter().filter(|step| step.outcome == "stop").count();
+    assert_eq!(stops, usize::from(!deliver), "{:?} under policy {}", explanation.steps, policy.version);
+    if deliver {
+        assert_eq!(explanation.detector, verdict.detection.as_ref().map(|found| found.detector.clone()));
+        let urls = |links: &[explain::LinkFound]| -> Vec<String> {
+            links.iter().map(|link| link.raw_url.clone()).collect()
+        };
+        let decided: Vec<String> = verdict.links.iter().map(|link| link.raw_url.clone()).collect();
+        assert_eq!(urls(&explanation.links), decided);
+    }
+}

@@ -1,0 +1,113 @@
+//! Arbitrary bytes as a mail: no panic, no lasting work, no lasting memory, and what is said
+//! about the mail is consistent.
+//!
+//! An input is the source of a mail. One that begins with [`GROWN`] is the recipe of a
+//! larger one: beginning, piece and end, separated by that byte; the piece is repeated. So
+//! work that grows faster than the mail is found by inputs of a few bytes.
+#![no_main]
+#![allow(clippy::expect_used, reason = "a fuzz target fails by panicking")]
+
+#[path = "../../actors/benches/mail/hostile.rs"]
+mod hostile;
+mod invariants;
+#[path = "../../actors/benches/mail/policies.rs"]
+mod policies;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use nix::time::{ClockId, clock_gettime};
+use peak_alloc::PeakAlloc;
+use render_signal_actors::mail::policy::Policy;
+
+/// No byte of UTF-8 text, and no beginning of a mail.
+const GROWN: u8 = 0xff;
+/// Largest mail: the promises are about this size.
+const LARGE: usize = 1 << 20;
+/// A recipe is tried at this size first; what is suspicious there is tried at [`LARGE`].
+const SMALL: usize = 1 << 15;
+/// CPU time in which a mail of up to [`LARGE`] bytes is read and decided.
+const PROMISED: Duration = Duration::from_millis(50);
+/// A build that counts every branch takes two to three times as long, on a machine that may
+/// have other things to do. Work that grows faster than the mail takes seconds;
+/// `cargo bench --bench mail` holds the program itself against the promise.
+const LIMIT: Duration = PROMISED.saturating_mul(3);
+/// CPU time from which on a mail of [`SMALL`] bytes is suspicious.
+const SUSPICIOUS: Duration = Duration::from_micros(LIMIT.as_micros() as u64 * SMALL as u64 / LARGE as u64);
+/// Times its own size that a mail may occupy, beside [`MEMORY`].
+const MEMORY_FACTOR: usize = 24;
+/// Bytes that any mail may occupy: caches of expressions fill up.
+const MEMORY: usize = 16 << 20;
+
+#[global_allocator]
+static HEAP: PeakAlloc = PeakAlloc;
+
+static POLICIES: LazyLock<[Policy; 2]> = LazyLock::new(|| [policies::plain(), policies::rich()]);
+
+fuzz_target!(init: write_seeds(), |input: &[u8]| {
+    match input.strip_prefix(&[GROWN]) {
+        None => whole(input),
+        Some(recipe) => grown(recipe),
+    }
+});
+
+/// Small hostile mails, as recipes, into the directory that `fuzz/run` names.
+fn write_seeds() {
+    let Some(directory) = std::env::var_os("FUZZ_SEEDS") else { return };
+    for (number, hostile) in hostile::mails().iter().enumerate() {
+        let recipe =
+            [&[GROWN][..], &hostile.head, &[GROWN], &hostile.piece, &[GROWN], &hostile.tail].concat();
+        let path = std::path::Path::new(&directory).join(format!("hostile-{number:03}"));
+        std::fs::write(path, recipe).expect("the directory of the seeds can be written to");
+    }
+}
+
+/// A mail as it is.
+fn whole(raw: &[u8]) {
+    for policy in POLICIES.iter() {
+        let held = HEAP.current_usage();
+        HEAP.reset_peak_usage();
+        invariants::check(raw, policy);
+        let occupied = HEAP.peak_usage().saturating_sub(held);
+        let limit = MEMORY + MEMORY_FACTOR * raw.len();
+        assert!(occupied <= limit, "a mail of {} bytes occupies {occupied} bytes", raw.len());
+    }
+    for policy in POLICIES.iter() {
+        let took = fastest(raw, policy, LIMIT);
+        assert!(took <= LIMIT, "a mail of {} bytes takes {took:?} of CPU time", raw.len());
+    }
+}
+
+/// A mail by its recipe.
+fn grown(recipe: &[u8]) {
+    let mut parts = recipe.split(|byte| *byte == GROWN);
+    let mut part = || parts.next().unwrap_or_default();
+    let (head, piece, tail) = (part(), part(), part());
+    let small = hostile::grow(head, piece, tail, SMALL);
+    if small.len() > LARGE {
+        return;
+    }
+    whole(&small);
+    if !piece.is_empty() && POLICIES.iter().any(|policy| fastest(&small, policy, SUSPICIOUS) > SUSPICIOUS) {
+        whole(&hostile::grow(head, piece, tail, LARGE));
+    }
+}
+
+/// CPU time of the fastest of three runs; of the first that is fast enough, if there is one,
+/// so that a busy machine makes no finding.
+fn fastest(raw: &[u8], policy: &Policy, enough: Duration) -> Duration {
+    let cpu = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock"));
+    let once = || {
+        let started = cpu();
+        invariants::work(raw, policy);
+        cpu().saturating_sub(started)
+    };
+    let mut best = once();
+    for _ in 0..2 {
+        if best > enough {
+            best = best.min(once());
+        }
+    }
+    best
+}
