@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
+use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::follow::put_back;
 use render_signal_actors::config::load::load;
@@ -212,6 +214,29 @@ pub(crate) fn bucket(
 ) -> Result<DirectStore, Failure> {
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
     Ok(DirectStore::new(direct.clone(), http, world.clone()))
+}
+
+/// Where archived events go.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn archive(settings: &Settings) -> Result<Arc<dyn ArchiveStore>, Failure> {
+    Ok(match &settings.archive_bucket {
+        Some(bucket) => Arc::new(archive_bucket(bucket, &egress(settings))?),
+        None => Arc::new(FileArchive::new(settings.storage.archive_dir.clone())),
+    })
+}
+
+/// The bucket of archived events.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn archive_bucket(
+    bucket: &BucketSettings,
+    egress: &EgressPolicy,
+) -> Result<BucketArchive, Failure> {
+    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+    Ok(BucketArchive::new(bucket, http))
 }
 
 fn copies(settings: &Settings) -> Copies {

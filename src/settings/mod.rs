@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use render_signal_actors::archive::SHORTEST_DAYS;
+use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
@@ -63,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
     pub(crate) r2_retention: Option<Duration>,
+    /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
+    pub(crate) archive_bucket: Option<BucketSettings>,
     /// Where things are kept.
     pub(crate) storage: Storage,
     /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
@@ -145,6 +148,7 @@ impl Settings {
         let storage = storage(&mut reader);
         let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
+        let archive_bucket = r2::archive(&mut reader, &defaults);
         let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
         let settings = Self {
             secret_key,
@@ -156,6 +160,7 @@ impl Settings {
             lock_file,
             signing_keys: signing_keys(&mut reader),
             r2,
+            archive_bucket,
             config_api_token: config_api_token(&mut reader),
             r2_retention: retention(&mut reader),
             bind: bind(&mut reader),
@@ -175,6 +180,23 @@ impl Settings {
             Err(reader.errors)
         }
     }
+
+    /// Why nothing can be archived: what leaves the journal must not be lost with the next
+    /// deploy, unless the journal itself is.
+    pub(crate) fn no_archive(&self) -> Option<String> {
+        let storage = &self.storage;
+        let lost_with_the_journal = storage.allow_ephemeral_journal && storage.journal.file().is_some();
+        if self.archive_bucket.is_some() || lost_with_the_journal {
+            return None;
+        }
+        ephemeral(&storage.archive_dir, storage.render).map(|_| {
+            format!(
+                "{} would be wiped by the next deploy, so nothing is moved out of the journal; set \
+                 JOURNAL_ARCHIVE_BUCKET, or attach a disk and set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
+                storage.archive_dir.display()
+            )
+        })
+    }
 }
 
 impl Storage {
@@ -186,18 +208,6 @@ impl Storage {
         let mut reader = Reader::new(&lookup);
         let storage = storage(&mut reader);
         if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
-    }
-
-    /// Why nothing can be archived: what leaves the journal must not be lost with the next
-    /// deploy.
-    pub(crate) fn no_archive(&self) -> Option<String> {
-        ephemeral(&self.archive_dir, self.render).filter(|_| !self.allow_ephemeral_journal).map(|_| {
-            format!(
-                "{} would be wiped by the next deploy, so nothing is moved out of the journal; attach a disk and \
-                 set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
-                self.archive_dir.display()
-            )
-        })
     }
 
     /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
