@@ -15,8 +15,8 @@ use render_signal_actors::kernel::journal::{
     KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
+use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::readmodel;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -33,13 +33,13 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
         }
-        JournalPlace::Redis(url) => in_redis(url, world).await?,
+        JournalPlace::Redis(server) => in_redis(server, world).await?,
     };
     Ok(Watched::over(journal, world.clone()))
 }
 
-async fn in_redis(url: &SecretString, world: &World) -> Result<Arc<dyn Journal>, Failure> {
-    let options = RedisOptions::new(url.expose_secret());
+async fn in_redis(server: &RedisAddress, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+    let options = RedisOptions::new(server.clone());
     let journal = RedisJournal::open(options, world.clone(), readmodel::all())
         .await
         .map_err(|error| refused(&error))?;
@@ -58,7 +58,7 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
                 SqliteJournal::open_read_only(path, world.clone()).map_err(|error| refused(&error))?;
             Ok(journal)
         }
-        JournalPlace::Redis(url) => in_redis(url, world).await,
+        JournalPlace::Redis(server) => in_redis(server, world).await,
     }
 }
 

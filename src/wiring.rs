@@ -31,7 +31,6 @@ use render_signal_actors::r2::{Copied, Copies, Job, LinkStore};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
-use secrecy::ExposeSecret as _;
 
 use crate::exit::Failure;
 use crate::http::config_api::ConfigApi;
@@ -75,10 +74,10 @@ pub(crate) async fn parts(
 
 /// Who polls: decided on the Redis server when there is one, else by a file.
 fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failure> {
-    let Some(url) = settings.storage.lease_server() else {
+    let Some(server) = settings.storage.lease_server() else {
         return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
     };
-    let lease = RedisLease::new(url.expose_secret(), worker, settings.lock_ttl)
+    let lease = RedisLease::new(server, worker, settings.lock_ttl)
         .map_err(|error| Failure::found(error.to_string()))?;
     Ok(Arc::new(lease))
 }
@@ -130,9 +129,9 @@ pub(crate) fn redis_documents(
     storage: &Storage,
     world: &World,
 ) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
-    let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) else { return Ok(None) };
+    let (Some(server), Some(prefix)) = (&storage.redis, &storage.redis_documents) else { return Ok(None) };
     let writer = format!("{}/{}", host_name(), std::process::id());
-    let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
+    let settings = RedisSettings { address: server.clone(), prefix: prefix.clone(), writer };
     let redis = RedisStore::new(settings, world.clone())
         .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
     Ok(Some(Arc::new(redis)))

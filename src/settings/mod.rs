@@ -20,6 +20,7 @@ use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
+use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
 use render_signal_actors::r2::links::book::Bounds;
@@ -109,8 +110,8 @@ pub(crate) struct Storage {
     pub(crate) config_dir: PathBuf,
     /// `CONFIG_STORE_MODE`.
     pub(crate) store_order: StoreOrder,
-    /// `REDIS_URL`; may hold a password.
-    pub(crate) redis_url: Option<SecretString>,
+    /// `REDIS_URL`, with `REDIS_CA_FILE`.
+    pub(crate) redis: Option<RedisAddress>,
     /// `CONFIG_STORE_REDIS_PREFIX`; `None` = `CONFIG_STORE_DISABLE_REDIS`, documents are not in Redis.
     pub(crate) redis_documents: Option<String>,
     /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = not on a PHP host.
@@ -211,11 +212,8 @@ impl Storage {
     }
 
     /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
-    pub(crate) fn lease_server(&self) -> Option<&SecretString> {
-        self.redis_url.as_ref().or(match &self.journal {
-            JournalPlace::Redis(url) => Some(url),
-            JournalPlace::File(_) => None,
-        })
+    pub(crate) fn lease_server(&self) -> Option<&RedisAddress> {
+        self.redis.as_ref().or(self.journal.server())
     }
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
@@ -488,12 +486,18 @@ fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let redis_url = redis_url(reader);
+    let redis = redis(reader);
     let journal = journal(reader)
-        .or_else(|| redis_url.clone().map(JournalPlace::Redis))
+        .or_else(|| redis.clone().map(JournalPlace::Redis))
         .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
+    let mut servers = redis.iter().chain(journal.server());
+    if redis_ca_file(reader).is_some() && !servers.any(RedisAddress::is_encrypted) {
+        reader
+            .warnings
+            .push("REDIS_CA_FILE is set but has no effect: no rediss:// server is named".to_owned());
+    }
     Storage {
-        redis_url,
+        redis,
         store_order: store_order(reader),
         redis_documents: (!reader.switch(&vars::CONFIG_STORE_DISABLE_REDIS))
             .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
@@ -565,13 +569,17 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     settings
 }
 
-fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+fn redis_ca_file(reader: &Reader<'_>) -> Option<PathBuf> {
+    Some(reader.text(&vars::REDIS_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
     let url = reader.text(&vars::REDIS_URL);
     if url.is_empty() {
         return None;
     }
     match place::redis(&url) {
-        Ok(url) => Some(url),
+        Ok(server) => Some(RedisAddress { ca_file: redis_ca_file(reader), ..server }),
         Err(problem) => {
             reader.wrong(&vars::REDIS_URL, problem);
             None
@@ -600,6 +608,9 @@ fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {
         return None;
     }
     match JournalPlace::from_url(&url) {
+        Ok(JournalPlace::Redis(server)) => {
+            Some(JournalPlace::Redis(RedisAddress { ca_file: redis_ca_file(reader), ..server }))
+        }
         Ok(place) => Some(place),
         Err(problem) => {
             reader.wrong(&vars::JOURNAL_URL, problem);

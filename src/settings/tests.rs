@@ -413,10 +413,22 @@ fn places() {
     assert_eq!(with(Some("sqlite:x.db")).journal.file(), Some(Path::new("x.db")), "JOURNAL_URL overrides");
     assert_eq!(with(Some(url)).journal.to_string(), "rediss://db.example:6380/2");
     for journal in [None, Some("sqlite:x.db"), Some(url)] {
-        let lease = with(journal).lease_server().map(|server| server.expose_secret().to_owned());
+        let lease = with(journal).lease_server().map(|server| server.url.expose_secret().to_owned());
         assert_eq!(lease.as_deref(), Some("redis://:s3cret@cache.example/1"));
     }
     assert!(settings.storage.lease_server().is_none());
+    let ca = ("REDIS_CA_FILE", "/ca.pem");
+    for (address, warnings) in [
+        (("REDIS_URL", "rediss://h"), 0),
+        (("JOURNAL_URL", "rediss://h"), 0),
+        (("REDIS_URL", "redis://h"), 1),
+        (("JOURNAL_URL", "sqlite:x.db"), 1),
+    ] {
+        let settings = good(&[ca, address]);
+        assert_eq!(settings.warnings.len(), warnings, "{address:?}: {:?}", settings.warnings);
+        let ca_file = settings.storage.lease_server().and_then(|server| server.ca_file.clone());
+        assert_eq!(ca_file.is_some(), address.1.starts_with("redis"), "{address:?}");
+    }
     let wiped = Storage::from_env(|name| match name {
         "RENDER" => Some("true".to_owned()),
         "DATA_DIR" => Some("/no-such-folder".to_owned()),

@@ -181,6 +181,7 @@ variables! {
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
     REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS), shared by all workers: keeps the configuration documents, the polling lease, and the journal unless JOURNAL_URL names another place";
+    REDIS_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "the only certificate authorities that are believed for a rediss:// server (PEM); unset = the public ones";
     CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";

@@ -5,7 +5,7 @@
 //! servers take (parts of different sizes), remembers what was done, and fails on command.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
@@ -155,6 +155,11 @@ impl S3Server {
     /// Most parts that were under way at the same time.
     pub(crate) fn parts_at_once(&self) -> usize {
         self.shared.lock().unwrap().parts_at_once
+    }
+
+    /// Its buckets.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The bytes of an object.

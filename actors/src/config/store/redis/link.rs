@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::redis::{Script, ScriptInvocation};
-use secrecy::ExposeSecret as _;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -143,7 +142,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(settings: RedisSettings, world: World) -> Result<Self, StoreError> {
-        let server = Server::new(settings.url.expose_secret(), LIMITS)
+        let server = Server::new(&settings.address, LIMITS)
             .map_err(|why| StoreError::Unreadable { what: "the configuration in Redis".to_owned(), why })?;
         Ok(Self {
             server,

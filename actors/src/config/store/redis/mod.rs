@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::cmd;
-use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -27,7 +26,7 @@ use super::{
 };
 use crate::config::documents::Key;
 use crate::kernel::clock::World;
-use crate::kernel::redis::Trouble;
+use crate::kernel::redis::{RedisAddress, Trouble};
 
 /// A worker that has not said for so long what it runs counts as gone.
 const FORGOTTEN: Duration = Duration::from_secs(15);
@@ -40,8 +39,8 @@ const REPEAT_AFTER: Duration = Duration::from_millis(100);
 /// Where the documents are.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
-    /// `redis://…` or `rediss://…` (TLS). May hold a password.
-    pub url: SecretString,
+    /// The server.
+    pub address: RedisAddress,
     /// `CONFIG_STORE_REDIS_PREFIX`: before every key.
     pub prefix: String,
     /// Who writes, for the list of changes: the name of the worker, or of the command.
