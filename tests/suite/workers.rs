@@ -361,6 +361,12 @@ async fn a_server_that_forgets_everything_is_noticed_by_all_and_healed_from_the_
         ensure(told == ["worker-1", "worker-2", "worker-3"], || format!("{told:?}"))
     })
     .await;
+    // The documents lie in files; their history begins anew with what is in force.
+    until("the history of the documents", HEALED, async || {
+        let history = crew.workers[0].run(&["config", "history", "processing_prefs"]).await.text;
+        ensure(history.matches("recovery").count() == 1, || history)
+    })
+    .await;
     crew.assert_one_poller_at_a_time().await;
 
     // All goes on without a restart.

@@ -1,5 +1,6 @@
 //! The actor on the journal in memory, in virtual time, with receivers that do as told.
 
+mod lanes;
 mod preferences;
 
 use std::collections::{HashMap, HashSet, VecDeque};

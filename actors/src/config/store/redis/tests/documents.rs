@@ -43,6 +43,13 @@ async fn documents_of_the_reference_system_are_read_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_held_a_document_has_an_empty_list() {
+    let server = Server::start().await;
+    let changes = server.store("here").changes(None).await.unwrap().unwrap();
+    assert!(changes.listed.is_empty() && changes.held.is_empty());
+}
+
+#[tokio::test]
 async fn what_is_written_can_be_read_by_the_reference_system() {
     let server = Server::start().await;
     let store = server.store("here");
