@@ -134,7 +134,7 @@ async fn checks() -> Vec<Check> {
             checks.push(Check::warn("preferences", remark, "set the variable, or switch the preference off"));
         }
         if let Some(settings) = &settings {
-            checks.extend(servers(settings, &policy).await);
+            checks.extend(Box::pin(servers(settings, &policy)).await);
         }
     }
     checks
