@@ -13,6 +13,7 @@ mod admit;
 mod commit;
 mod heavy;
 mod hold;
+pub mod kept;
 pub mod release;
 #[cfg(test)]
 mod tests;

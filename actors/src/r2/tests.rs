@@ -169,6 +169,7 @@ impl Bench {
             deliveries: Vec::new(),
             offload: true,
             priority: crate::mail::policy::Priority::Medium,
+            text: None,
             policy: 1,
         });
         let mail = Mail {
