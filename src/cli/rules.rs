@@ -80,7 +80,7 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "DIR", group = "what")]
     pub(crate) config: Option<PathBuf>,
     /// Which document FILE is; by default what its name says
-    #[arg(long, value_name = "KEY", requires = "file", value_parser = key())]
+    #[arg(long, value_name = "KEY", conflicts_with = "config", value_parser = key())]
     pub(crate) key: Option<Key>,
     /// Decide as if every mail came at this instant (RFC 3339)
     #[arg(long, value_name = "RFC3339", value_parser = instant)]

@@ -41,6 +41,7 @@ mod php_config;
 mod preferences;
 mod receiver_failures;
 mod redis_journal;
+mod rules;
 mod signature;
 mod wire;
 mod workers;

@@ -210,12 +210,8 @@ mod tests {
             let name = |file: PathBuf| file.strip_prefix(root.path()).unwrap().display().to_string();
             files.into_iter().map(name).collect()
         };
-        let maildir = [
-            "Maildir/.Sub/cur/4.x:2,",
-            "Maildir/.Sub/new/5.x",
-            "Maildir/cur/1.x:2,S",
-            "Maildir/new/2.x",
-        ];
+        let maildir =
+            ["Maildir/.Sub/cur/4.x:2,", "Maildir/.Sub/new/5.x", "Maildir/cur/1.x:2,S", "Maildir/new/2.x"];
         assert_eq!(found("Maildir"), maildir);
         assert_eq!(found(""), [&maildir[..], &["a/c.EML", "a/link.eml", "b.eml"]].concat());
         assert_eq!(found("a/notes.txt"), ["a/notes.txt"], "a file is what it is");

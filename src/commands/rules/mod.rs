@@ -72,7 +72,8 @@ fn start_of(since: Since, zone: Tz) -> DateTime<Utc> {
         Since::Day(day) => {
             let midnight = day.and_time(NaiveTime::MIN);
             // Where clocks are set forward at midnight, the day begins later.
-            let begins = [midnight, midnight + TimeDelta::hours(1)].map(|time| zone.from_local_datetime(&time));
+            let begins =
+                [midnight, midnight + TimeDelta::hours(1)].map(|time| zone.from_local_datetime(&time));
             let earliest = begins.into_iter().find_map(|time| time.earliest());
             earliest.map_or_else(|| midnight.and_utc(), |time| time.with_timezone(&Utc))
         }

@@ -150,7 +150,8 @@ fn a_rule_for_a_mail_that_waits_is_seen() {
 #[test]
 fn of_a_group_the_first_mail_of_the_trial_counts() {
     let grouped = || with(|policy| policy.prefs.subject_groups = Some(GroupRule::default()));
-    let mails = [mail("Lot 42 un", "https://fromsmash.com/a"), mail("Lot 42 deux", "https://fromsmash.com/b")];
+    let mails =
+        [mail("Lot 42 un", "https://fromsmash.com/a"), mail("Lot 42 deux", "https://fromsmash.com/b")];
     let decisions = |before: Policy, after: Policy, now: [&str; 2]| -> Vec<(&str, &str)> {
         let mut trial = Trial::new(before, after);
         let found = mails.iter().zip(now).map(|(mail, now)| trial.compare(mail, at(now)));
@@ -175,8 +176,7 @@ fn what_was_recorded_is_the_first_decision() {
         policy: 1,
     });
     let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 1 });
-    let ignored =
-        MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, policy: 1 });
+    let ignored = MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, policy: 1 });
     let delivered = Trial::new(policy(), policy()).compare(&smash(), at(MORNING)).before;
     let close = with(|policy| policy.window = Some(window("10h30", "19h00")));
     let waits = Trial::new(close.clone(), close).compare(&smash(), at(MORNING)).before;
@@ -186,7 +186,11 @@ fn what_was_recorded_is_the_first_decision() {
         (vec![ignored], [false, false]),
     ] {
         let recorded = recorded(&events).expect("a decision");
-        assert_eq!([&delivered, &waits].map(|judgement| recorded.agrees_with(judgement)), agrees, "{events:?}");
+        assert_eq!(
+            [&delivered, &waits].map(|judgement| recorded.agrees_with(judgement)),
+            agrees,
+            "{events:?}"
+        );
     }
     assert_eq!(recorded(&[]), None);
 }
