@@ -101,7 +101,7 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Optio
         }
     }
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
-    quarantined(admit, "the parser failed on it", cx)
+    quarantined(admit, &parse::Unreadable::ParserFailed.to_string(), cx)
 }
 
 fn read(
