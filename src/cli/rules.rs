@@ -14,7 +14,7 @@ Examples:
   render-signal rules test --mails ./mails --file routing_rules.json
   render-signal rules test --since 2026-11-01 --file rules.json --key routing_rules
   render-signal rules test --mails ~/Maildir --config ./documents --all
-  render-signal rules test --since 2026-11-01 --file detectors.json --json | jq .changes
+  render-signal rules test --since 2026-11-01 --file detectors.json --json | tail -n 1
 
 Try a change before it is saved: every mail is decided twice, under the documents in force
 and with the changed ones in their place, and what differs is printed. Nothing is sent,
@@ -29,7 +29,7 @@ The mails
   if it came when it really came. Those whose content is gone are counted; --all names them.
 
 The change
-  --file is one document, --config a folder of documents such as `CONFIG_DIR`: those that
+  --file is one document, --config a folder of documents such as CONFIG_DIR: those that
   are there replace the ones in force, all others stay. Save what is in force, edit, test:
     render-signal config show routing_rules --reveal > routing_rules.json
 
@@ -49,7 +49,8 @@ Examples:
 
 --json prints one object per line. Its type is mail (place, email_id, sender, subject, date,
 decided_at, before, after, changes, recorded; only those that change, unless --all), untested
-(place, why) or, at last, summary (tested, changed, untested, copies, documents).
+(place, why) or, at last, summary (tested, changed, decided_otherwise, copies,
+untested, documents).
 
 Exit codes: 0 the mails were tested, 1 the change was refused, a mail could not be read, or
 something changes and --fail-on-change was given, 2 usage.";

@@ -220,10 +220,11 @@ fn changes(before: &Judgement, after: &Judgement) -> Vec<Change> {
 fn webhook_changes(target: &str, before: &Webhook, after: &Webhook, found: &mut Vec<Change>) {
     if before.url != after.url {
         // They may look the same: what differs is behind the mask.
+        let shown = |url: &str| Value::from((!url.is_empty()).then(|| mask_url(url)));
         found.push(Change {
             field: format!("address of {target}"),
-            before: mask_url(&before.url).into(),
-            after: mask_url(&after.url).into(),
+            before: shown(&before.url),
+            after: shown(&after.url),
         });
     }
     let fields: BTreeSet<&String> = before.fields.keys().chain(after.fields.keys()).collect();
