@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use self::link::{Link, NAME, describe, words};
-use self::scripts::{ALIVE, CHANGES, KNOWN, WORKERS};
+use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, WORKERS};
 use super::metrics::timed;
 use super::{
     Ack, Change, ChangeId, Changes, DocumentStore, Expect, Listed, Read, Stamp, StoreError, Written,
@@ -117,6 +117,15 @@ impl DocumentStore for RedisStore {
     async fn changed(&self) {
         self.tail.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&self.link)))));
         self.link.changed().await;
+    }
+
+    async fn announce(&self, key: Key) {
+        let mut hint = cmd("PUBLISH");
+        hint.arg(self.link.key(EVENTS)).arg(format!("{ELSEWHERE}{key}"));
+        if let Err(trouble) = timed(NAME, "announce", self.link.server.ask::<i64>(&hint)).await {
+            // They look on their timer.
+            tracing::debug!(%key, error = words(trouble), "the other workers were not told of a change");
+        }
     }
 
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {

@@ -282,3 +282,22 @@ async fn a_server_that_is_not_there_is_no_absence_and_no_secret_is_told() {
     server.restart().await;
     until("it answers again", async || store.read(KEY).await == Ok(Read::Absent)).await;
 }
+
+#[tokio::test]
+async fn who_waits_is_told_of_a_change_in_another_store() {
+    let server = Server::start().await;
+    let (here, there) = (server.store("here"), server.store("there"));
+    assert_eq!(held(&there, KEY).await.0, serde_json::json!({}));
+    // It listens from some time after this on; a hint before that may be lost.
+    let told = tokio::time::timeout(Duration::from_secs(30), there.changed());
+    let telling = async {
+        loop {
+            here.announce(KEY).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        told = told => told.expect("it is told"),
+        () = telling => {}
+    }
+}
