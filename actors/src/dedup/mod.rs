@@ -17,6 +17,7 @@ pub mod kept;
 pub mod release;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::Arc;
 
