@@ -217,10 +217,10 @@ impl Journal for Watched {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
-        self.inner.hasten(queue, partition, now).await
+        self.inner.hasten(queue, only, now).await
     }
 
     async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {

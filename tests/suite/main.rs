@@ -39,6 +39,7 @@ mod malformed;
 mod offload;
 mod php_config;
 mod preferences;
+mod rate_limit;
 mod receiver_failures;
 mod redis_journal;
 mod rules;

@@ -30,7 +30,9 @@ use self::transfer::Line;
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
-use crate::readmodel::queries::archive::{self as candidates, Candidate};
+use crate::mail::life::mail_stream;
+use crate::readmodel::queries::archive::{self as candidates, Candidate, What};
+use crate::webhook::state::RATE;
 use crate::worker::worker_stream;
 
 /// Candidates looked at, and archived, at once.
@@ -88,7 +90,8 @@ impl Archiver {
                 .read(move |db| candidates::page(db, before, after, BATCH))
                 .await
                 .map_err(|error| error.to_string())?;
-            let last_mail = page.iter().rfind(|candidate| !candidate.worker).map(|candidate| candidate.place);
+            let last_mail =
+                page.iter().rfind(|candidate| candidate.what == What::Mail).map(|candidate| candidate.place);
             self.batch(page, before, head, &mut round).await?;
             match last_mail {
                 Some(place) => after = place,
@@ -142,14 +145,16 @@ impl Archiver {
     /// The streams that leave with a candidate; none when something may still happen.
     async fn settled(&self, candidate: &Candidate, before: DateTime<Utc>) -> Result<Vec<Leaving>, String> {
         let unreadable = |error: crate::kernel::event::EventError| error.to_string();
-        let first = match &candidate.worker {
-            true => self.read(worker_stream(&candidate.key)).await?,
-            false => self.read(crate::mail::life::mail_stream(&candidate.key)).await?,
-        };
+        let first = self.read(match candidate.what {
+            What::Worker => worker_stream(&candidate.key),
+            What::Rate => StreamId::new(RATE, &candidate.key),
+            What::Mail => mail_stream(&candidate.key),
+        });
+        let first = first.await?;
         if !settled::is_old(&first.events, before) {
             return Ok(Vec::new());
         }
-        if candidate.worker {
+        if candidate.what != What::Mail {
             return Ok(vec![first]);
         }
         let Some(deliveries) = settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?

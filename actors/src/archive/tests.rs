@@ -16,6 +16,7 @@ use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 use crate::kernel::projection::content_hash;
 use crate::readmodel;
+use crate::webhook::state::rate_stream;
 
 const DAYS: u32 = 90;
 
@@ -91,6 +92,12 @@ impl Scene {
         self.append(days_ago, &delivery, kind, payload).await;
         self.append(days_ago, &format!("mail-{id}"), "mail.settled", json!({"target": target, "end": end}))
             .await;
+    }
+
+    async fn counted(&self, days_ago: i64, id: &str, target: &str) {
+        let at = now() - TimeDelta::days(days_ago);
+        let payload = json!({"email_id": id, "target": target, "at": at});
+        self.append(days_ago, rate_stream(target, at).as_str(), "delivery.counted", payload).await;
     }
 
     async fn ignored(&self, days_ago: i64, id: &str) {
@@ -203,6 +210,19 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
     scene.assert_rebuilt_equals_followed().await;
 }
 
+#[tokio::test]
+async fn the_hours_of_a_rate_limit_leave_when_they_are_over_for_long() {
+    let scene = Scene::new();
+    scene.counted(200, "m1", "default").await;
+    scene.counted(200, "m2", "default").await;
+    scene.counted(1, "m3", "rule-1").await;
+    assert_eq!(scene.archiver().round().await.unwrap(), Round { streams: 1, events: 2 });
+    let young = rate_stream("rule-1", now() - TimeDelta::days(1));
+    assert_eq!(scene.streams().await, ["archive-journal".to_owned(), young.to_string()]);
+    assert_eq!(scene.archived().len(), 2);
+    scene.assert_rebuilt_equals_followed().await;
+}
+
 /// Keeps nothing, or keeps it and lets something happen before it says so.
 struct Disturbed<'a>(&'a Scene, Mutex<bool>);
 
@@ -254,6 +274,7 @@ proptest! {
                 let names: Vec<&str> = targets.iter().map(String::as_str).collect();
                 scene.routed(*days_ago, &id, &names).await;
                 for (target, end) in names.iter().zip(ends) {
+                    scene.counted(*days_ago, &id, target).await;
                     match end {
                         1 => scene.ended(*days_ago, &id, target, "delivered").await,
                         2 => scene.ended(*days_ago, &id, target, "dead_lettered").await,

@@ -228,19 +228,15 @@ impl Journal for RedisJournal {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
         let link = &self.link;
         let _open = link.enter().await?;
-        let every = if partition.is_none() { "1" } else { "0" };
-        let args = [
-            wire::queue(queue),
-            wire::instant(now),
-            Text::from(every),
-            Text::from(partition.unwrap_or_default()),
-            Text::from(link.origin.as_str()),
-        ];
+        let count = only.map_or_else(String::new, |keys| keys.len().to_string());
+        let mut args =
+            vec![wire::queue(queue), wire::instant(now), Text::from(link.origin.as_str()), Text::from(count)];
+        args.extend(only.into_iter().flatten().map(|key| Text::from(key.as_str())));
         let (head, count): (u64, u64) = link.run(&link.scripts.hasten, &args).await?;
         if count > 0 {
             link.noted(None, head, Queue::ALL.map(|of| u64::from(of == queue)));
