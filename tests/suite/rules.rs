@@ -333,6 +333,8 @@ async fn a_change_is_tried_on_the_mails_of_the_journal() {
         ),
         "{ran:?}"
     );
+    let at = [&test[..], &["--at", "2026-11-22T10:30:00Z"]].concat();
+    assert_eq!(place.summary(&at)["decided_otherwise"], json!(0), "another moment is no history");
     assert!(ran.out.contains("3 mails were decided otherwise at the time"), "{ran:?}");
     worker.assert_journal_verifies().await;
 }

@@ -144,7 +144,9 @@ pub(super) async fn of_journal(
         let Some(last) = page.last() else { return Ok(()) };
         after = last.position;
         for row in &page {
-            let (case, came) = of_row(journal, row).await?;
+            let (mut case, came) = of_row(journal, row).await?;
+            // What was decided then says nothing about another moment.
+            case.recorded = case.recorded.filter(|_| at.is_none());
             run.take(&case, at.unwrap_or(came))?;
         }
     }
