@@ -23,6 +23,10 @@ bench *arguments:
 bench-offload:
     cargo bench -p render-signal-actors --bench offload
 
+# Decisions per second, beside a bare parse of the same mails
+bench-decisions:
+    cargo bench -p render-signal-actors --bench decisions
+
 # Replays one seed of the simulation, or all of them
 sim seed="":
     {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --test simulation -- --nocapture

@@ -9,6 +9,7 @@ mod explain;
 mod links;
 mod mails;
 mod retry;
+mod rules;
 mod transfer;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
         Command::Config(command) => short(async move |out: &mut Output| config::run(command, out).await),
+        Command::Rules(command) => short(async move |out: &mut Output| rules::run(command, out).await),
         Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),

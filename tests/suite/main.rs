@@ -42,6 +42,7 @@ mod preferences;
 mod rate_limit;
 mod receiver_failures;
 mod redis_journal;
+mod rules;
 mod signature;
 mod wire;
 mod workers;

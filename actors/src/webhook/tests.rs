@@ -251,6 +251,7 @@ impl Scene {
             deliveries,
             offload: false,
             priority,
+            text: None,
             policy: 1,
         });
         let mut commit = Commit { at: now, ..Commit::default() };

@@ -25,6 +25,8 @@ use crate::output::{Output, Style, complain};
 use crate::settings::{Storage, defaults_from_env};
 use crate::{commands, journal, wiring};
 
+pub(super) use self::set::read as document_file;
+
 /// Runs one of the commands.
 pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
     match command {
