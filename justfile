@@ -31,6 +31,10 @@ bench-mail *arguments:
 fuzz *arguments:
     ./fuzz/run {{arguments}}
 
+# Decisions per second, beside a bare parse of the same mails
+bench-decisions:
+    cargo bench -p render-signal-actors --bench decisions
+
 # Replays one seed of the simulation, or all of them
 sim seed="":
     {{ if seed == "" { "" } else { "SEED=" + seed } }} cargo test -p render-signal-actors --test simulation -- --nocapture

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
-use render_signal_actors::archive::store::FileArchive;
 use render_signal_actors::archive::{Archiver, Round};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
@@ -99,7 +98,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
-    keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world));
+    keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world)?);
     let http = Http::on(
         listener,
         HttpState {
@@ -183,18 +182,18 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
 }
 
 /// What moves old events out of the journal, if anything does.
-fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Option<Archiver> {
-    let days = settings.storage.journal_retention_days?;
-    if let Some(why) = settings.storage.no_archive() {
+fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
+    let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
+    if let Some(why) = settings.no_archive() {
         tracing::warn!(why, "old events stay in the journal");
-        return None;
+        return Ok(None);
     }
-    Some(Archiver {
+    Ok(Some(Archiver {
         world: world.clone(),
         journal: Arc::clone(journal) as Arc<dyn Journal>,
-        store: Arc::new(FileArchive::new(settings.storage.archive_dir.clone())),
+        store: wiring::archive(settings)?,
         days,
-    })
+    }))
 }
 
 /// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`) and archives events whose time is

@@ -2,6 +2,7 @@
 //! has never seen the program.
 
 pub(crate) mod config;
+pub(crate) mod rules;
 
 use std::path::PathBuf;
 
@@ -143,6 +144,9 @@ pub(crate) enum Command {
     /// Show, change, compare, restore and migrate the configuration documents
     #[command(subcommand, after_long_help = config::EXAMPLES)]
     Config(config::ConfigCommand),
+    /// Try changed rules, detectors or other documents on mails before they are saved
+    #[command(subcommand, after_long_help = rules::EXAMPLES)]
+    Rules(rules::RulesCommand),
     /// See the mails that nothing is sent for, and have them sent
     #[command(subcommand, after_long_help = MAILS_EXAMPLES)]
     Mails(MailsCommand),
@@ -490,6 +494,9 @@ mod tests {
             "config resolve webhook_config --keep pending",
             "config migrate --dry-run --verify --require-redis --only webhook_config --only nonsense",
             "config check --keys processing_prefs routing_rules --raw",
+            "rules test --mails m --file routing_rules.json",
+            "rules test --since 2026-11-01 --file - --key detectors --json --journal x.db",
+            "rules test --since 2026-11-01T08:00:00+01:00 --config d --all --fail-on-change --at 2026-11-22T19:30:00Z",
             "mails list",
             "mails list --state skipped --json -n 5",
             "mails release a b --journal x.db",
@@ -511,6 +518,15 @@ mod tests {
             "deliveries retry",
             "deliveries retry a/default --all-dead",
             "deliveries list --state gone",
+            "rules",
+            "rules test",
+            "rules test --mails m",
+            "rules test --file routing_rules.json",
+            "rules test --mails m --since 2026-11-01 --file routing_rules.json",
+            "rules test --mails m --file a --config b",
+            "rules test --mails m --config b --key detectors",
+            "rules test --mails m --file a --key magic_link_tokens",
+            "rules test --since yesterday --file a",
             "mails list --state routed",
             "mails release",
             "demo --lang de",

@@ -15,8 +15,8 @@ use render_signal_actors::kernel::journal::{
     KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
+use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::readmodel;
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -33,17 +33,14 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
         }
-        JournalPlace::Redis(url) => in_redis(url, world).await?,
+        JournalPlace::Redis(server) => in_redis(server, world).await.map_err(|error| refused(&error))?,
     };
     Ok(Watched::over(journal, world.clone()))
 }
 
-async fn in_redis(url: &SecretString, world: &World) -> Result<Arc<dyn Journal>, Failure> {
-    let options = RedisOptions::new(url.expose_secret());
-    let journal = RedisJournal::open(options, world.clone(), readmodel::all())
-        .await
-        .map_err(|error| refused(&error))?;
-    Ok(journal)
+async fn in_redis(server: &RedisAddress, world: &World) -> Result<Arc<dyn Journal>, JournalError> {
+    let options = RedisOptions::new(server.clone());
+    Ok(RedisJournal::open(options, world.clone(), readmodel::all()).await?)
 }
 
 /// Opens an existing journal for looking only; a server may be writing it. One in Redis that
@@ -58,8 +55,46 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
                 SqliteJournal::open_read_only(path, world.clone()).map_err(|error| refused(&error))?;
             Ok(journal)
         }
-        JournalPlace::Redis(url) => in_redis(url, world).await,
+        JournalPlace::Redis(server) => in_redis(server, world).await.map_err(|error| refused(&error)),
     }
+}
+
+/// What a command finds that can do its work without a journal, too.
+pub(crate) enum Found {
+    /// It is there.
+    Here(Arc<dyn Journal>),
+    /// No server has ever run here.
+    Missing,
+    /// Its server does not answer now, and why. A file always does, or is damaged.
+    Away(String),
+}
+
+/// Opens the journal for a command that can do its work without.
+///
+/// # Errors
+/// Exit code 4 when it is there and cannot be used, with what is wrong and what to do.
+pub(crate) async fn find(place: &JournalPlace, purpose: Purpose, world: &World) -> Result<Found, Failure> {
+    if is_missing(place) {
+        return Ok(Found::Missing);
+    }
+    match (place, purpose) {
+        (JournalPlace::Redis(server), _) => match in_redis(server, world).await {
+            Ok(journal) => Ok(Found::Here(journal)),
+            Err(JournalError::Unavailable(why)) => Ok(Found::Away(why)),
+            Err(error) => Err(refused(&error)),
+        },
+        (JournalPlace::File(_), Purpose::Look) => Ok(Found::Here(open_to_look(place, world).await?)),
+        (JournalPlace::File(_), Purpose::Write) => Ok(Found::Here(open(place, world).await?)),
+    }
+}
+
+/// What a command does with the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It reads; a server may be writing.
+    Look,
+    /// It writes, too.
+    Write,
 }
 
 /// Whether there is no journal at all yet. Only a file can tell.
@@ -182,10 +217,10 @@ impl Journal for Watched {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
-        self.inner.hasten(queue, partition, now).await
+        self.inner.hasten(queue, only, now).await
     }
 
     async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
+use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::config::follow::put_back;
 use render_signal_actors::config::load::load;
@@ -29,7 +31,6 @@ use render_signal_actors::r2::{Copied, Copies, Job, LinkStore};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
-use secrecy::ExposeSecret as _;
 
 use crate::exit::Failure;
 use crate::http::config_api::ConfigApi;
@@ -73,10 +74,10 @@ pub(crate) async fn parts(
 
 /// Who polls: decided on the Redis server when there is one, else by a file.
 fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failure> {
-    let Some(url) = settings.storage.lease_server() else {
+    let Some(server) = settings.storage.lease_server() else {
         return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
     };
-    let lease = RedisLease::new(url.expose_secret(), worker, settings.lock_ttl)
+    let lease = RedisLease::new(server, worker, settings.lock_ttl)
         .map_err(|error| Failure::found(error.to_string()))?;
     Ok(Arc::new(lease))
 }
@@ -128,9 +129,9 @@ pub(crate) fn redis_documents(
     storage: &Storage,
     world: &World,
 ) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
-    let (Some(url), Some(prefix)) = (&storage.redis_url, &storage.redis_documents) else { return Ok(None) };
+    let (Some(server), Some(prefix)) = (&storage.redis, &storage.redis_documents) else { return Ok(None) };
     let writer = format!("{}/{}", host_name(), std::process::id());
-    let settings = RedisSettings { url: url.clone(), prefix: prefix.clone(), writer };
+    let settings = RedisSettings { address: server.clone(), prefix: prefix.clone(), writer };
     let redis = RedisStore::new(settings, world.clone())
         .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
     Ok(Some(Arc::new(redis)))
@@ -212,6 +213,29 @@ pub(crate) fn bucket(
 ) -> Result<DirectStore, Failure> {
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
     Ok(DirectStore::new(direct.clone(), http, world.clone()))
+}
+
+/// Where archived events go.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn archive(settings: &Settings) -> Result<Arc<dyn ArchiveStore>, Failure> {
+    Ok(match &settings.archive_bucket {
+        Some(bucket) => Arc::new(archive_bucket(bucket, &egress(settings))?),
+        None => Arc::new(FileArchive::new(settings.storage.archive_dir.clone())),
+    })
+}
+
+/// The bucket of archived events.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn archive_bucket(
+    bucket: &BucketSettings,
+    egress: &EgressPolicy,
+) -> Result<BucketArchive, Failure> {
+    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
+    Ok(BucketArchive::new(bucket, http))
 }
 
 fn copies(settings: &Settings) -> Copies {

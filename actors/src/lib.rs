@@ -11,14 +11,15 @@
 //! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
 //! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
+//! | [`s3`] | the S3 API of R2, over the guarded client |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
 //! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
 //!
-//! Dependencies point one way: a capability knows `mail`, `kernel`, `egress` and `messages`;
-//! `mail` knows `kernel`; `kernel` and `egress` know nobody.
+//! Dependencies point one way: a capability knows `mail`, `kernel`, `egress`, `s3` and `messages`;
+//! `mail` knows `kernel`, `s3` knows `egress`; `kernel` and `egress` know nobody.
 
 pub mod archive;
 pub mod config;
@@ -32,6 +33,7 @@ pub mod poller;
 pub mod r2;
 pub mod readmodel;
 pub mod registry;
+pub mod s3;
 pub mod system;
 pub mod webhook;
 pub mod worker;

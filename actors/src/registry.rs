@@ -12,7 +12,7 @@ use crate::lock::state::LeaseEvent;
 use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
 use crate::poller::state::MailboxEvent;
-use crate::webhook::state::{DeliveryEvent, TargetEvent};
+use crate::webhook::state::{DeliveryEvent, RateEvent, TargetEvent};
 use crate::worker::WorkerEvent;
 
 /// Lists the capabilities once for everything that goes through all of them.
@@ -47,6 +47,7 @@ capabilities![
     MailEvent,
     GroupEvent,
     DeliveryEvent,
+    RateEvent,
     TargetEvent,
     MailboxEvent,
     LeaseEvent,

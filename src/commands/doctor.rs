@@ -1,6 +1,7 @@
 //! `doctor`: checks everything that is configured and reaches every server, without
 //! sending, marking or changing anything.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,7 +134,7 @@ async fn checks() -> Vec<Check> {
             checks.push(Check::warn("preferences", remark, "set the variable, or switch the preference off"));
         }
         if let Some(settings) = &settings {
-            checks.extend(servers(settings, &policy).await);
+            checks.extend(Box::pin(servers(settings, &policy)).await);
         }
     }
     checks
@@ -294,10 +295,15 @@ async fn servers(settings: &Settings, policy: &Policy) -> Vec<Check> {
         addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), true));
     }
     let reached = addresses.into_iter().map(|(name, url, verify)| server(settings, name, url, verify));
-    let (mailbox, mut checks, bucket) =
-        futures::join!(mailbox(settings), futures::future::join_all(reached), bucket(settings));
+    let (mailbox, mut checks, bucket, archive) = futures::join!(
+        mailbox(settings),
+        futures::future::join_all(reached),
+        bucket(settings),
+        archive(settings)
+    );
     checks.insert(0, mailbox);
     checks.extend(bucket);
+    checks.extend(archive);
     checks
 }
 
@@ -309,14 +315,56 @@ async fn bucket(settings: &Settings) -> Option<Check> {
         &direct.bucket,
         "check R2_ACCOUNT_ID (or R2_ENDPOINT_URL), R2_BUCKET_NAME, and that the token of R2_ACCESS_KEY_ID may read and write its objects",
     );
-    Some(match tokio::time::timeout(PATIENCE, store.check()).await {
-        Ok(Ok(())) => Check::ok("R2 bucket", format!("{name}: there, and the token opens it")),
-        Ok(Err(why)) => Check::fail("R2 bucket", format!("{name}: {why}"), advice, Exit::Unreachable),
-        Err(_) => {
-            let why = format!("{name}: no answer within {} s", PATIENCE.as_secs());
-            Check::fail("R2 bucket", why, advice, Exit::Unreachable)
+    Some(opened("R2 bucket", name, store.check(), advice).await)
+}
+
+/// Where old events go, if they do.
+async fn archive(settings: &Settings) -> Option<Check> {
+    const NAME: &str = "archive";
+    settings.storage.journal_retention_days?;
+    if let Some(why) = settings.no_archive() {
+        return Some(Check::warn(NAME, why, "see \"Old events\" in docs/RUNBOOK.md"));
+    }
+    let Some(bucket) = &settings.archive_bucket else {
+        return Some(archive_folder(&settings.storage.archive_dir));
+    };
+    let store = wiring::archive_bucket(bucket, &wiring::egress(settings)).ok()?;
+    let advice = "check R2_ACCOUNT_ID (or R2_ENDPOINT_URL), JOURNAL_ARCHIVE_BUCKET, and that the token of R2_ACCESS_KEY_ID may read and write its objects";
+    Some(opened(NAME, &bucket.bucket, store.check(), advice).await)
+}
+
+/// Nothing is lost when it cannot be written: old events stay in the journal then.
+fn archive_folder(folder: &Path) -> Check {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let existing = absolute.ancestors().find_map(|dir| std::fs::metadata(dir).ok());
+    let shown = folder.display();
+    match existing {
+        Some(there) if there.is_dir() && !there.permissions().readonly() => {
+            Check::ok("archive", format!("old events go to {shown}"))
         }
-    })
+        _ => Check::warn(
+            "archive",
+            format!("{shown} is no folder that can be written: old events stay in the journal"),
+            "set JOURNAL_ARCHIVE_DIR to one that can",
+        ),
+    }
+}
+
+/// A bucket that is asked for, and not changed.
+async fn opened(
+    name: &str,
+    bucket: &str,
+    asked: impl Future<Output = Result<(), String>>,
+    advice: &str,
+) -> Check {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(())) => Check::ok(name, format!("{bucket}: there, and the token opens it")),
+        Ok(Err(why)) => Check::fail(name, format!("{bucket}: {why}"), advice, Exit::Unreachable),
+        Err(_) => {
+            let why = format!("{bucket}: no answer within {} s", PATIENCE.as_secs());
+            Check::fail(name, why, advice, Exit::Unreachable)
+        }
+    }
 }
 
 async fn mailbox(settings: &Settings) -> Check {

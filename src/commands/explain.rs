@@ -19,7 +19,7 @@ use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style, complain, fit};
 use crate::settings::{Storage, defaults_from_env};
-use crate::{commands, journal, wiring};
+use crate::{commands, wiring};
 
 /// Explains one mail. Sends and stores nothing.
 pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
@@ -84,11 +84,7 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<(Policy, Option<Arc
         None => {
             let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
             // A refused document is replaced by its last good copy, as a server would do.
-            let past = if journal::is_missing(&storage.journal) {
-                None
-            } else {
-                Some(journal::open_to_look(&storage.journal, world).await?)
-            };
+            let past = commands::past(&storage.journal, world).await?;
             (wiring::documents(&storage, &defaults, world, None)?, past)
         }
     };

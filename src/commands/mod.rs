@@ -9,6 +9,7 @@ mod explain;
 mod links;
 mod mails;
 mod retry;
+mod rules;
 mod transfer;
 
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use render_signal_actors::kernel::journal::Journal;
 
 use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::Output;
+use crate::journal::{Found, Purpose};
+use crate::output::{Output, complain};
 use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
 use crate::{app, demo, journal, telemetry};
 
@@ -38,6 +40,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Events(command) => short(async move |out: &mut Output| events(command, out).await),
         Command::Deliveries(command) => short(async move |out: &mut Output| deliveries(command, out).await),
         Command::Config(command) => short(async move |out: &mut Output| config::run(command, out).await),
+        Command::Rules(command) => short(async move |out: &mut Output| rules::run(command, out).await),
         Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
@@ -131,6 +134,19 @@ fn place(args: &JournalArgs) -> Result<JournalPlace, Failure> {
     match &args.journal {
         Some(path) => Ok(JournalPlace::File(path.clone())),
         None => Ok(Storage::from_env(environment).map_err(malformed)?.journal),
+    }
+}
+
+/// The journal, for a command that can do its work without: `None` = there is none, or its
+/// server does not answer, which is said.
+pub(crate) async fn past(place: &JournalPlace, world: &World) -> Result<Option<Arc<dyn Journal>>, Failure> {
+    match journal::find(place, Purpose::Look, world).await? {
+        Found::Here(journal) => Ok(Some(journal)),
+        Found::Missing => Ok(None),
+        Found::Away(why) => {
+            complain(&format!("the journal does not answer, so what it knows does not count: {why}"));
+            Ok(None)
+        }
     }
 }
 

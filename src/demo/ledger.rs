@@ -262,6 +262,7 @@ pub(crate) mod tests {
             deliveries: vec![RoutedDelivery { target: target.into(), rule: None }],
             offload: false,
             priority: render_signal_actors::mail::policy::Priority::Medium,
+            text: None,
             policy: 1,
         })
     }

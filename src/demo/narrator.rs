@@ -108,9 +108,14 @@ impl Narrator {
             MailEvent::Released(released) => {
                 (Style::Dim, lang.say("libéré par", "released by", &released.by))
             }
-            MailEvent::Quarantined(quarantined) => {
-                (Style::Bad, lang.say("mis en quarantaine", "put in quarantine", &quarantined.why))
-            }
+            MailEvent::Quarantined(quarantined) => (
+                Style::Bad,
+                lang.say(
+                    "mis en quarantaine",
+                    "put in quarantine",
+                    &words::quarantined(lang, &quarantined.why),
+                ),
+            ),
             MailEvent::Held(held) => {
                 let until = held.until.map_or_else(
                     || {

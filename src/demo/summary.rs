@@ -100,7 +100,7 @@ impl Summary<'_> {
             lang,
             |entry| {
                 let Fate::Quarantined(why) = &entry.fate else { return String::new() };
-                why.clone()
+                words::quarantined(lang, why).into_owned()
             },
         );
         let other: Vec<_> = entries

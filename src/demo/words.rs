@@ -1,5 +1,8 @@
 //! The demo's vocabulary, in both languages.
 
+use std::borrow::Cow;
+
+use render_signal_actors::mail::parse::Unreadable;
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 
 use crate::cli::Lang;
@@ -75,9 +78,34 @@ pub(crate) const fn held(lang: Lang, reason: HoldReason) -> &'static str {
     }
 }
 
+/// Why a mail is in quarantine: the journal's words, or French ones for the same.
+pub(crate) fn quarantined(lang: Lang, why: &str) -> Cow<'_, str> {
+    let french = |unreadable: &Unreadable| match unreadable {
+        Unreadable::NotAMail => {
+            "il est vide ou n'a aucun des champs d'en-tête de tout message (From, To, Subject, Date, Received)"
+        }
+        Unreadable::ParserFailed => "sa lecture a échoué",
+    };
+    let known = [Unreadable::NotAMail, Unreadable::ParserFailed];
+    match known.iter().find(|unreadable| lang == Lang::Fr && unreadable.to_string() == why) {
+        Some(unreadable) => french(unreadable).into(),
+        None => why.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quarantine_is_explained_in_the_language_asked_for() {
+        for unreadable in [Unreadable::NotAMail, Unreadable::ParserFailed] {
+            let why = unreadable.to_string();
+            assert_eq!(quarantined(Lang::En, &why), why);
+            assert_ne!(quarantined(Lang::Fr, &why), why);
+        }
+        assert_eq!(quarantined(Lang::Fr, "anything else"), "anything else");
+    }
 
     #[test]
     fn the_locale_decides_and_the_first_variable_that_is_set_wins() {

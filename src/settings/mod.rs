@@ -16,9 +16,11 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 use render_signal_actors::archive::SHORTEST_DAYS;
+use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::{IpNet, check_target};
+use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
 use render_signal_actors::r2::links::book::Bounds;
@@ -63,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
     pub(crate) r2_retention: Option<Duration>,
+    /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
+    pub(crate) archive_bucket: Option<BucketSettings>,
     /// Where things are kept.
     pub(crate) storage: Storage,
     /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
@@ -106,8 +110,8 @@ pub(crate) struct Storage {
     pub(crate) config_dir: PathBuf,
     /// `CONFIG_STORE_MODE`.
     pub(crate) store_order: StoreOrder,
-    /// `REDIS_URL`; may hold a password.
-    pub(crate) redis_url: Option<SecretString>,
+    /// `REDIS_URL`, with `REDIS_CA_FILE`.
+    pub(crate) redis: Option<RedisAddress>,
     /// `CONFIG_STORE_REDIS_PREFIX`; `None` = `CONFIG_STORE_DISABLE_REDIS`, documents are not in Redis.
     pub(crate) redis_documents: Option<String>,
     /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = not on a PHP host.
@@ -145,6 +149,7 @@ impl Settings {
         let storage = storage(&mut reader);
         let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
+        let archive_bucket = r2::archive(&mut reader, &defaults);
         let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
         let settings = Self {
             secret_key,
@@ -156,6 +161,7 @@ impl Settings {
             lock_file,
             signing_keys: signing_keys(&mut reader),
             r2,
+            archive_bucket,
             config_api_token: config_api_token(&mut reader),
             r2_retention: retention(&mut reader),
             bind: bind(&mut reader),
@@ -175,6 +181,23 @@ impl Settings {
             Err(reader.errors)
         }
     }
+
+    /// Why nothing can be archived: what leaves the journal must not be lost with the next
+    /// deploy, unless the journal itself is.
+    pub(crate) fn no_archive(&self) -> Option<String> {
+        let storage = &self.storage;
+        let lost_with_the_journal = storage.allow_ephemeral_journal && storage.journal.file().is_some();
+        if self.archive_bucket.is_some() || lost_with_the_journal {
+            return None;
+        }
+        ephemeral(&storage.archive_dir, storage.render).map(|_| {
+            format!(
+                "{} would be wiped by the next deploy, so nothing is moved out of the journal; set \
+                 JOURNAL_ARCHIVE_BUCKET, or attach a disk and set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
+                storage.archive_dir.display()
+            )
+        })
+    }
 }
 
 impl Storage {
@@ -188,24 +211,9 @@ impl Storage {
         if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
     }
 
-    /// Why nothing can be archived: what leaves the journal must not be lost with the next
-    /// deploy.
-    pub(crate) fn no_archive(&self) -> Option<String> {
-        ephemeral(&self.archive_dir, self.render).filter(|_| !self.allow_ephemeral_journal).map(|_| {
-            format!(
-                "{} would be wiped by the next deploy, so nothing is moved out of the journal; attach a disk and \
-                 set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
-                self.archive_dir.display()
-            )
-        })
-    }
-
     /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
-    pub(crate) fn lease_server(&self) -> Option<&SecretString> {
-        self.redis_url.as_ref().or(match &self.journal {
-            JournalPlace::Redis(url) => Some(url),
-            JournalPlace::File(_) => None,
-        })
+    pub(crate) fn lease_server(&self) -> Option<&RedisAddress> {
+        self.redis.as_ref().or(self.journal.server())
     }
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
@@ -478,12 +486,18 @@ fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
 fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
-    let redis_url = redis_url(reader);
+    let redis = redis(reader);
     let journal = journal(reader)
-        .or_else(|| redis_url.clone().map(JournalPlace::Redis))
+        .or_else(|| redis.clone().map(JournalPlace::Redis))
         .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
+    let mut servers = redis.iter().chain(journal.server());
+    if redis_ca_file(reader).is_some() && !servers.any(RedisAddress::is_encrypted) {
+        reader
+            .warnings
+            .push("REDIS_CA_FILE is set but has no effect: no rediss:// server is named".to_owned());
+    }
     Storage {
-        redis_url,
+        redis,
         store_order: store_order(reader),
         redis_documents: (!reader.switch(&vars::CONFIG_STORE_DISABLE_REDIS))
             .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
@@ -555,13 +569,17 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     settings
 }
 
-fn redis_url(reader: &mut Reader<'_>) -> Option<SecretString> {
+fn redis_ca_file(reader: &Reader<'_>) -> Option<PathBuf> {
+    Some(reader.text(&vars::REDIS_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
     let url = reader.text(&vars::REDIS_URL);
     if url.is_empty() {
         return None;
     }
     match place::redis(&url) {
-        Ok(url) => Some(url),
+        Ok(server) => Some(RedisAddress { ca_file: redis_ca_file(reader), ..server }),
         Err(problem) => {
             reader.wrong(&vars::REDIS_URL, problem);
             None
@@ -590,6 +608,9 @@ fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {
         return None;
     }
     match JournalPlace::from_url(&url) {
+        Ok(JournalPlace::Redis(server)) => {
+            Some(JournalPlace::Redis(RedisAddress { ca_file: redis_ca_file(reader), ..server }))
+        }
         Ok(place) => Some(place),
         Err(problem) => {
             reader.wrong(&vars::JOURNAL_URL, problem);

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret as _, SecretString};
+use render_signal_actors::kernel::redis::RedisAddress;
+use secrecy::ExposeSecret as _;
 use url::Url;
 
 /// Where the journal is.
@@ -12,7 +13,7 @@ pub(crate) enum JournalPlace {
     /// One SQLite file.
     File(PathBuf),
     /// A Redis or Valkey server; the address may hold a password.
-    Redis(SecretString),
+    Redis(RedisAddress),
 }
 
 impl JournalPlace {
@@ -21,6 +22,14 @@ impl JournalPlace {
         match self {
             Self::File(path) => Some(path),
             Self::Redis(_) => None,
+        }
+    }
+
+    /// The server, if it is on one.
+    pub(crate) const fn server(&self) -> Option<&RedisAddress> {
+        match self {
+            Self::File(_) => None,
+            Self::Redis(server) => Some(server),
         }
     }
 
@@ -51,7 +60,7 @@ impl JournalPlace {
 ///
 /// # Errors
 /// What is wrong. Never more than the scheme is shown: the rest may hold a password.
-pub(crate) fn redis(url: &str) -> Result<SecretString, String> {
+pub(crate) fn redis(url: &str) -> Result<RedisAddress, String> {
     match Url::parse(url) {
         Ok(parsed) if matches!(parsed.scheme(), "redis" | "rediss") && parsed.has_host() => Ok(url.into()),
         Ok(parsed) => {
@@ -66,7 +75,7 @@ impl fmt::Display for JournalPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
-            Self::Redis(url) => match Url::parse(url.expose_secret()) {
+            Self::Redis(server) => match Url::parse(server.url.expose_secret()) {
                 Ok(url) => {
                     write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
                     if let Some(port) = url.port() {

@@ -1,15 +1,21 @@
-//! Where linked files are copied to: through the R2 Worker, or into the bucket directly.
+//! Where linked files are copied to: through the R2 Worker, or into the bucket directly; and
+//! the bucket of archived events.
 
 use std::time::Duration;
 
+use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::r2::direct::DirectSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
+use render_signal_actors::s3::Account;
 use url::Url;
 
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
 use super::{check_url, r2_worker};
+
+/// What needs the account.
+const DIRECT: &str = "direct access to R2";
 
 /// How linked files are copied.
 #[derive(Debug, Clone)]
@@ -22,7 +28,6 @@ pub(crate) enum R2Settings {
 
 /// `None` = links are delivered as they are.
 pub(super) fn read(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2Settings> {
-    let is_set = |reader: &Reader<'_>, variable| !reader.text(variable).is_empty();
     let own = [&vars::R2_ACCOUNT_ID, &vars::R2_ACCESS_KEY_ID, &vars::R2_SECRET_ACCESS_KEY];
     let wants_direct = own.into_iter().any(|variable| is_set(reader, variable));
     let mode = reader.choice(&vars::R2_MODE);
@@ -31,6 +36,13 @@ pub(super) fn read(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2
     match mode.as_str() {
         "worker" => worker,
         "direct" => direct(reader, defaults, &limits),
+        // The account may be known for the archive only.
+        _ if wants_direct && is_set(reader, &vars::JOURNAL_ARCHIVE_BUCKET) => {
+            if worker.is_none() && is_set(reader, &vars::R2_BUCKET_NAME) {
+                return direct(reader, defaults, &limits);
+            }
+            worker
+        }
         _ if wants_direct => {
             if worker.is_some() {
                 reader.warnings.push(
@@ -62,27 +74,39 @@ impl Limits {
     }
 }
 
+/// The bucket of archived events; `None` = they go into a folder.
+pub(super) fn archive(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<BucketSettings> {
+    let bucket = reader.text(&vars::JOURNAL_ARCHIVE_BUCKET);
+    if bucket.is_empty() {
+        return None;
+    }
+    if bucket == reader.text(&vars::R2_BUCKET_NAME) {
+        reader.wrong(
+            &vars::JOURNAL_ARCHIVE_BUCKET,
+            "it is R2_BUCKET_NAME, which everybody can read; events hold subjects and senders: name a private bucket",
+        );
+    }
+    if is_set(reader, &vars::JOURNAL_ARCHIVE_DIR) {
+        reader.warnings.push(
+            "JOURNAL_ARCHIVE_BUCKET and JOURNAL_ARCHIVE_DIR are both set: old events go into the bucket"
+                .to_owned(),
+        );
+    }
+    let account = account(reader, defaults, "JOURNAL_ARCHIVE_BUCKET")?;
+    Some(BucketSettings { account, bucket })
+}
+
 fn direct(reader: &mut Reader<'_>, defaults: &EnvDefaults, limits: &Limits) -> Option<R2Settings> {
     let before = reader.errors.len();
-    let account = needed(reader, &vars::R2_ACCOUNT_ID);
-    let access_key_id = needed(reader, &vars::R2_ACCESS_KEY_ID);
-    let secret_access_key = needed(reader, &vars::R2_SECRET_ACCESS_KEY);
-    let bucket = needed(reader, &vars::R2_BUCKET_NAME);
-    let public_base_url = Url::parse(&needed(reader, &vars::R2_PUBLIC_BASE_URL));
-    if !account.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
-        reader.wrong(&vars::R2_ACCOUNT_ID, "it is part of a host name: letters and digits only");
-    }
-    let endpoint = Some(reader.text(&vars::R2_ENDPOINT_URL)).filter(|url| !url.is_empty());
-    let endpoint = endpoint.unwrap_or_else(|| format!("https://{account}.r2.cloudflarestorage.com"));
-    check_url(reader, &vars::R2_ENDPOINT_URL, &endpoint, &defaults.egress_allow);
+    let account = account(reader, defaults, DIRECT);
+    let bucket = needed(reader, &vars::R2_BUCKET_NAME, DIRECT);
+    let public_base_url = Url::parse(&needed(reader, &vars::R2_PUBLIC_BASE_URL, DIRECT));
     let hours = |count: u64| Duration::from_secs(count.saturating_mul(3_600));
     if reader.errors.len() > before {
         return None;
     }
     Some(R2Settings::Direct(DirectSettings {
-        endpoint: Url::parse(&endpoint).ok()?,
-        access_key_id,
-        secret_access_key: secret_access_key.into(),
+        account: account?,
         bucket,
         public_base_url: public_base_url.ok()?,
         max_bytes: limits.max_bytes,
@@ -91,10 +115,36 @@ fn direct(reader: &mut Reader<'_>, defaults: &EnvDefaults, limits: &Limits) -> O
     }))
 }
 
-fn needed(reader: &mut Reader<'_>, variable: &Variable) -> String {
+/// Whose buckets they are; `None` after noting what is missing or malformed.
+fn account(reader: &mut Reader<'_>, defaults: &EnvDefaults, needs: &str) -> Option<Account> {
+    let before = reader.errors.len();
+    let account = needed(reader, &vars::R2_ACCOUNT_ID, needs);
+    let access_key_id = needed(reader, &vars::R2_ACCESS_KEY_ID, needs);
+    let secret_access_key = needed(reader, &vars::R2_SECRET_ACCESS_KEY, needs);
+    if !account.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
+        reader.wrong(&vars::R2_ACCOUNT_ID, "it is part of a host name: letters and digits only");
+    }
+    let endpoint = Some(reader.text(&vars::R2_ENDPOINT_URL)).filter(|url| !url.is_empty());
+    let endpoint = endpoint.unwrap_or_else(|| format!("https://{account}.r2.cloudflarestorage.com"));
+    check_url(reader, &vars::R2_ENDPOINT_URL, &endpoint, &defaults.egress_allow);
+    if reader.errors.len() > before {
+        return None;
+    }
+    Some(Account {
+        endpoint: Url::parse(&endpoint).ok()?,
+        access_key_id,
+        secret_access_key: secret_access_key.into(),
+    })
+}
+
+fn needed(reader: &mut Reader<'_>, variable: &Variable, needs: &str) -> String {
     let text = reader.text(variable);
     if text.is_empty() {
-        reader.wrong(variable, format!("missing, and direct access to R2 needs it ({})", variable.meaning));
+        reader.wrong(variable, format!("missing, and {needs} needs it ({})", variable.meaning));
     }
     text
+}
+
+fn is_set(reader: &Reader<'_>, variable: &Variable) -> bool {
+    !reader.text(variable).is_empty()
 }

@@ -295,7 +295,7 @@ fn direct_access_to_r2_needs_all_of_it() {
     let settings = good(&all);
     assert!(settings.defaults.offload && settings.warnings.is_empty());
     let Some(R2Settings::Direct(direct)) = settings.r2 else { panic!("not direct") };
-    assert_eq!(direct.endpoint.as_str(), "https://0123abc.r2.cloudflarestorage.com/");
+    assert_eq!(direct.account.endpoint.as_str(), "https://0123abc.r2.cloudflarestorage.com/");
     assert_eq!(direct.retention, Some(Duration::from_secs(86_400)));
     assert_eq!((direct.max_bytes, direct.limit.as_secs()), (10 * 1024 * 1024 * 1024, 1_800));
     assert!(direct.max_bytes <= render_signal_actors::r2::direct::MAX_FILE_BYTES);
@@ -326,6 +326,45 @@ fn direct_access_to_r2_needs_all_of_it() {
     assert!(matches!(both.r2, Some(R2Settings::Direct(_))) && both.warnings.len() == 1);
     let chosen = good(&[&with(&worker)[..], &[("R2_MODE", "worker")]].concat());
     assert!(matches!(chosen.r2, Some(R2Settings::Worker(_))) && chosen.warnings.is_empty());
+}
+
+#[test]
+fn archived_events_go_into_a_bucket_of_their_own_or_a_folder_that_stays() {
+    let account =
+        [("R2_ACCOUNT_ID", "0123abc"), ("R2_ACCESS_KEY_ID", "id"), ("R2_SECRET_ACCESS_KEY", "s3cret")];
+    let bucket = [("JOURNAL_ARCHIVE_BUCKET", "old")];
+    let with =
+        |more: &[&[(&'static str, &'static str)]]| [&[&account[..], &bucket[..]], more].concat().concat();
+    let settings = good(&with(&[]));
+    assert!(settings.archive_bucket.is_some_and(|archive| archive.bucket == "old"));
+    assert!(settings.r2.is_none() && settings.warnings.is_empty(), "the account is there for the archive");
+    let public = [("R2_BUCKET_NAME", "old"), ("R2_PUBLIC_BASE_URL", "https://media.example.fr")];
+    let errors = read(&with(&[&public])).unwrap_err();
+    assert_eq!(errors.iter().map(|error| error.name).collect::<Vec<_>>(), ["JOURNAL_ARCHIVE_BUCKET"]);
+    assert!(errors[0].problem.contains("private"), "{}", errors[0].problem);
+    assert_eq!(read(&bucket).unwrap_err().len(), 3);
+    // Who copies files besides.
+    let copies = [("R2_BUCKET_NAME", "b"), ("R2_PUBLIC_BASE_URL", "https://media.example.fr")];
+    assert!(matches!(good(&with(&[&copies])).r2, Some(R2Settings::Direct(_))));
+    let worker = [
+        ("R2_FETCH_ENABLED", "on"),
+        ("R2_FETCH_ENDPOINT", "https://worker.example"),
+        ("R2_FETCH_TOKEN", "t"),
+    ];
+    assert!(matches!(good(&with(&[&copies, &worker])).r2, Some(R2Settings::Worker(_))));
+    let chosen = good(&with(&[&copies, &worker, &[("R2_MODE", "direct")]]));
+    assert!(matches!(chosen.r2, Some(R2Settings::Direct(_))));
+
+    // `/no-such-folder` lies on the root file system, which Render wipes.
+    let wiped = [("RENDER", "true"), ("JOURNAL_ARCHIVE_DIR", "/no-such-folder/archive")];
+    let redis = [("REDIS_URL", "redis://h"), ("ALLOW_EPHEMERAL_JOURNAL", "1")];
+    let why = good(&[&wiped[..], &redis].concat()).no_archive();
+    assert!(why.is_some_and(|why| why.contains("JOURNAL_ARCHIVE_BUCKET")), "the journal would outlive it");
+    assert_eq!(good(&[&wiped[..], &redis[1..]].concat()).no_archive(), None, "no more is lost than accepted");
+    assert!(good(&wiped).no_archive().is_some());
+    assert_eq!(good(&wiped[1..]).no_archive(), None);
+    let both = good(&with(&[&wiped]));
+    assert!(both.no_archive().is_none() && both.warnings.len() == 1, "{:?}", both.warnings);
 }
 
 #[test]
@@ -374,10 +413,22 @@ fn places() {
     assert_eq!(with(Some("sqlite:x.db")).journal.file(), Some(Path::new("x.db")), "JOURNAL_URL overrides");
     assert_eq!(with(Some(url)).journal.to_string(), "rediss://db.example:6380/2");
     for journal in [None, Some("sqlite:x.db"), Some(url)] {
-        let lease = with(journal).lease_server().map(|server| server.expose_secret().to_owned());
+        let lease = with(journal).lease_server().map(|server| server.url.expose_secret().to_owned());
         assert_eq!(lease.as_deref(), Some("redis://:s3cret@cache.example/1"));
     }
     assert!(settings.storage.lease_server().is_none());
+    let ca = ("REDIS_CA_FILE", "/ca.pem");
+    for (address, warnings) in [
+        (("REDIS_URL", "rediss://h"), 0),
+        (("JOURNAL_URL", "rediss://h"), 0),
+        (("REDIS_URL", "redis://h"), 1),
+        (("JOURNAL_URL", "sqlite:x.db"), 1),
+    ] {
+        let settings = good(&[ca, address]);
+        assert_eq!(settings.warnings.len(), warnings, "{address:?}: {:?}", settings.warnings);
+        let ca_file = settings.storage.lease_server().and_then(|server| server.ca_file.clone());
+        assert_eq!(ca_file.is_some(), address.1.starts_with("redis"), "{address:?}");
+    }
     let wiped = Storage::from_env(|name| match name {
         "RENDER" => Some("true".to_owned()),
         "DATA_DIR" => Some("/no-such-folder".to_owned()),

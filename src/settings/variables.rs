@@ -164,9 +164,9 @@ variables! {
     R2_FETCH_TOKEN: Secret, Default(""), "a long random text", "token of the R2 Worker";
     R2_BUCKET_NAME: Text, Default(""), "deliveries", "bucket of the copies; told to the R2 Worker, or used directly";
     R2_PUBLIC_BASE_URL: Url, Default(""), "https://media.example.fr", "where copies must lie; with the R2 Worker, unset = anywhere reachable by https; directly, where the bucket can be read from";
-    R2_MODE: Choice(&["worker", "direct"]), Default(""), "direct", "who copies linked files; unset = directly if R2_ACCOUNT_ID, R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY is set";
-    R2_ACCOUNT_ID: Text, Default(""), "0123456789abcdef0123456789abcdef", "account of the bucket: files are copied without a Worker";
-    R2_ACCESS_KEY_ID: Text, Default(""), "the id of an R2 API token", "id of an R2 API token that may read and write objects of the bucket";
+    R2_MODE: Choice(&["worker", "direct"]), Default(""), "direct", "who copies linked files; unset = directly if R2_ACCOUNT_ID, R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY is set, and not for JOURNAL_ARCHIVE_BUCKET only: then the Worker if it is set up, and nobody without R2_BUCKET_NAME";
+    R2_ACCOUNT_ID: Text, Default(""), "0123456789abcdef0123456789abcdef", "account of the buckets; files are copied without a Worker (see R2_MODE)";
+    R2_ACCESS_KEY_ID: Text, Default(""), "the id of an R2 API token", "id of an R2 API token that may read and write objects of the buckets";
     R2_SECRET_ACCESS_KEY: Secret, Default(""), "the secret of that token", "secret of that token";
     R2_ENDPOINT_URL: Url, Default(""), "https://0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com", "S3 address of R2, for a jurisdiction; unset = https://R2_ACCOUNT_ID.r2.cloudflarestorage.com";
     R2_MAX_FILE_BYTES: Int(1, 83_886_080_000), Default("10737418240"), "2147483648", "directly: a longer file is not copied, its link is sent as it is";
@@ -181,6 +181,7 @@ variables! {
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
     REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS), shared by all workers: keeps the configuration documents, the polling lease, and the journal unless JOURNAL_URL names another place";
+    REDIS_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "the only certificate authorities that are believed for a rediss:// server (PEM); unset = the public ones";
     CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
@@ -189,8 +190,9 @@ variables! {
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
-    JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR; 31 at least, 0 = they stay";
+    JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR or JOURNAL_ARCHIVE_BUCKET; 31 at least, 0 = they stay";
     JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
+    JOURNAL_ARCHIVE_BUCKET: Text, Default(""), "render-signal-archive", "private bucket of archived events, instead of that folder; needs R2_ACCOUNT_ID, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, and is never R2_BUCKET_NAME";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
     // The process.

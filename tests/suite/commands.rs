@@ -44,6 +44,7 @@ fn the_demo_loses_nothing() {
         text.contains("49 webhooks acceptés, signature vérifiée, 0 signature fausse, 0 doublon"),
         "{text}"
     );
+    assert!(text.contains("il est vide ou n'a aucun des champs d'en-tête"), "{text}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder").collect();
     assert!(left.is_empty(), "it left something behind: {left:?}");
 }

@@ -422,8 +422,6 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     let without = place.run(&["config", "migrate", "--require-redis", "--only", "webhook_config"]).await;
     assert_eq!((without.code, without.out.contains("FAILED")), (1, true), "{without:?}");
     place.set("REDIS_URL", &redis.url());
-    // The server goes away: what is about the documents must not be about the journal.
-    place.set("JOURNAL_URL", "sqlite:data/render-signal.db");
     let migrate = ["config", "migrate", "--require-redis", "--verify"];
     let ran = place.run(&migrate).await;
     assert_eq!(
@@ -473,6 +471,15 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     assert_eq!(set.code, 0, "{set:?}");
     assert!(set.out.contains(" stored in file"), "{set:?}");
     assert!(set.complaints.contains("until the authority is back"), "{set:?}");
+    assert!(set.complaints.contains("the journal does not answer"), "{set:?}");
+    let history = place.run(&["config", "history", "webhook_config"]).await;
+    assert_eq!((history.code, history.complaints.contains("cannot be read now")), (4, true), "{history:?}");
+    let mail = place.path("mail.eml");
+    std::fs::write(&mail, "From: a@example.org\r\nSubject: s\r\n\r\nhello\r\n").unwrap();
+    let explained = place.run(&["explain", mail.to_str().unwrap()]).await;
+    assert_eq!((explained.code, explained.complaints.contains("does not answer")), (0, true), "{explained:?}");
+    let shown = place.run(&["config", "show", "webhook_config"]).await;
+    assert!(shown.code == 0 && shown.out.contains("\"webhook_sending_enabled\": true"), "{shown:?}");
     let failed = place.run(&["config", "migrate", "--require-redis", "--only", "processing_prefs"]).await;
     assert_eq!(
         (failed.code, failed.lines()),
@@ -497,8 +504,6 @@ async fn a_conflict_is_shown_and_decided() {
     let mut redis = Redis::start().await;
     let mut place = Place::new();
     place.set("REDIS_URL", &redis.url());
-    // The server goes away: what is about the documents must not be about the journal.
-    place.set("JOURNAL_URL", "sqlite:data/render-signal.db");
     let mut worker = place.worker("worker");
     worker.start().await;
     let set = place.run(&["config", "set", "webhook_config", "note=1"]).await;

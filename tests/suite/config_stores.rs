@@ -60,7 +60,7 @@ impl Bench {
     fn stores(&self) -> ChainStore {
         let world = World::real();
         let settings = RedisSettings {
-            url: format!("redis://127.0.0.1:{}/0", self.redis.port()).into(),
+            address: format!("redis://127.0.0.1:{}/0", self.redis.port()).into(),
             prefix: PREFIX.to_owned(),
             writer: "test".to_owned(),
         };

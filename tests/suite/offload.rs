@@ -87,6 +87,13 @@ async fn a_file_is_copied_and_what_is_none_keeps_its_link() {
 
     let doctor = worker.run(&["doctor"]).await;
     assert!(doctor.text.contains("the token opens it"), "{}", doctor.text);
+    assert!(doctor.text.contains("old events go to data/archive"), "{}", doctor.text);
+    worker.set("JOURNAL_ARCHIVE_BUCKET", "archiv");
+    let doctor = worker.run(&["doctor"]).await;
+    assert!(doctor.text.contains("archiv: R2 does not have it"), "{}", doctor.text);
+    fs::create_dir(stage.s3.folder().join("archiv")).expect("a bucket");
+    let doctor = worker.run(&["doctor"]).await;
+    assert!(doctor.text.contains("archiv: there, and the token opens it"), "{}", doctor.text);
     worker.stop().await;
     worker.assert_journal_verifies().await;
 }

@@ -1,6 +1,6 @@
 //! The journal in Redis: the same promises without a file.
 
-use crate::support::{PATIENCE, Redis, Site, checks, mails, until};
+use crate::support::{PATIENCE, Program, Redis, Site, checks, mails, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mails_become_webhooks_over_a_killed_worker_and_a_killed_server() {
@@ -96,4 +96,59 @@ async fn a_journal_moves_to_redis_and_back_and_nothing_is_sent_twice() {
         checks::assert_each_exactly_once(&site.receiver, &all);
         worker.assert_journal_verifies().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_only_a_server_whose_authority_is_known_is_believed() {
+    let redis = Redis::start_encrypted().await;
+    let site = Site::start().await;
+    let mut stranger = site.worker("stranger");
+    stranger.set("REDIS_URL", &redis.encrypted_url());
+    stranger.launch();
+    let status = stranger.until_end().await;
+    assert_eq!(status.code(), Some(4), "{status}");
+    let log = stranger.log();
+    assert!(log.contains("invalid peer certificate") && log.contains("REDIS_CA_FILE"), "{log}");
+    let other = Redis::start_encrypted().await;
+    stranger.set("REDIS_CA_FILE", &other.ca_file().display().to_string());
+    stranger.launch();
+    assert_eq!(stranger.until_end().await.code(), Some(4), "another authority is not this one's");
+    stranger.set("REDIS_CA_FILE", "no-such-file.pem");
+    stranger.launch();
+    assert_eq!(stranger.until_end().await.code(), Some(4));
+    assert!(stranger.log().contains("REDIS_CA_FILE no-such-file.pem cannot be used"), "{}", stranger.log());
+
+    let mut workers: Vec<Program> = (0..2).map(|number| site.worker(&format!("worker-{number}"))).collect();
+    for worker in &mut workers {
+        worker.set("REDIS_URL", &redis.encrypted_url());
+        worker.set("REDIS_CA_FILE", &redis.ca_file().display().to_string());
+        worker.start().await;
+    }
+    let mut all = mails::mixed(10);
+    site.dovecot.deliver(&all);
+    until("the webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
+    site.until_all_seen(all.len()).await;
+    // Journal, documents and lease: each worker listens on two channels.
+    let listeners = redis.command("CLIENT LIST TYPE pubsub").await.expect("an answer");
+    assert_eq!(listeners.matches("cmd=subscribe").count(), 4, "{listeners}");
+    let url = format!("webhook_url={}", site.receiver.url("/second"));
+    let set = workers[0].run(&["config", "set", "webhook_config", &url]).await;
+    assert!(set.status.success(), "{}", set.text);
+    let agreed = "2 of 2 workers run the stored documents";
+    for worker in &mut workers {
+        worker.until_answer("/readyz", |answer| answer.body.contains(agreed)).await;
+        worker.until_log("document applied").await;
+    }
+    let more = mails::mixed(4);
+    site.dovecot.deliver(&more);
+    all.extend(more);
+    until("the webhooks after the change", PATIENCE, async || checks::all_accepted(&site.receiver, &all))
+        .await;
+    assert_eq!(site.receiver.deliveries().iter().filter(|delivery| delivery.path == "/second").count(), 4);
+    site.until_all_seen(all.len()).await;
+    checks::assert_each_exactly_once(&site.receiver, &all);
+    for worker in &mut workers {
+        worker.stop().await;
+    }
+    workers[0].assert_journal_verifies().await;
 }

@@ -1,5 +1,6 @@
 //! A Redis server of one's own.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -8,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::until::{PATIENCE, ensure, until};
-use super::{child, free_port};
+use super::{certificates, child, free_port};
 
 /// A server. Dropping it kills it.
 #[derive(Debug)]
@@ -16,33 +17,63 @@ pub(crate) struct Redis {
     child: Child,
     port: u16,
     folder: TempDir,
-    aof: bool,
+    kind: Kind,
+}
+
+/// What a server is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Writes every command to its disk.
+    Durable,
+    /// Writes what it is told to.
+    Forgetful,
+    /// Like [`Self::Durable`], and speaks TLS on this port, too.
+    Encrypted(u16),
 }
 
 impl Redis {
     /// Starts one that writes every command to its disk before it answers.
     pub(crate) async fn start() -> Self {
-        Self::start_with(true).await
+        Self::start_with(Kind::Durable).await
     }
 
     /// Starts one that comes back from a restart with what it had at the last [`Self::save`].
     pub(crate) async fn start_forgetful() -> Self {
-        Self::start_with(false).await
+        Self::start_with(Kind::Forgetful).await
     }
 
-    async fn start_with(aof: bool) -> Self {
+    /// Starts one that speaks TLS, with a certificate for loopback of an authority of its own.
+    pub(crate) async fn start_encrypted() -> Self {
+        Self::start_with(Kind::Encrypted(free_port())).await
+    }
+
+    async fn start_with(kind: Kind) -> Self {
         let port = free_port();
         let folder = tempfile::Builder::new().prefix("rs-redis-").tempdir().expect("a temporary folder");
-        let redis = Self { child: Self::spawn(port, &folder, aof), port, folder, aof };
+        certificates::write(folder.path());
+        let redis = Self { child: Self::spawn(port, &folder, kind), port, folder, kind };
         redis.until_up().await;
         redis
     }
 
-    fn spawn(port: u16, folder: &TempDir, aof: bool) -> Child {
-        Command::new("redis-server")
+    fn spawn(port: u16, folder: &TempDir, kind: Kind) -> Child {
+        let aof = kind != Kind::Forgetful;
+        let mut command = Command::new("redis-server");
+        command
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", if aof { "yes" } else { "no" }, "--appendfsync", "always", "--dir"])
-            .arg(folder.path())
+            .arg(folder.path());
+        if let Kind::Encrypted(port) = kind {
+            command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+            for (option, file) in [
+                ("--tls-cert-file", "cert.pem"),
+                ("--tls-key-file", "key.pem"),
+                ("--tls-ca-cert-file", "ca.pem"),
+            ] {
+                command.arg(option).arg(folder.path().join(file));
+            }
+        }
+        command
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed (Debian package redis-server)")
@@ -87,7 +118,7 @@ impl Redis {
     /// Starts it again, with what is on its disk, on the same port.
     pub(crate) async fn restart(&mut self) {
         self.kill();
-        self.child = Self::spawn(self.port, &self.folder, self.aof);
+        self.child = Self::spawn(self.port, &self.folder, self.kind);
         self.until_up().await;
     }
 
@@ -110,6 +141,17 @@ impl Redis {
     /// Its address.
     pub(crate) fn url(&self) -> String {
         url_at(self.port)
+    }
+
+    /// Its address over TLS.
+    pub(crate) fn encrypted_url(&self) -> String {
+        let Kind::Encrypted(port) = self.kind else { panic!("it does not speak TLS") };
+        format!("rediss://127.0.0.1:{port}/0")
+    }
+
+    /// The certificate of its authority.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 }
 

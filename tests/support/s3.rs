@@ -5,7 +5,7 @@
 //! servers take (parts of different sizes), remembers what was done, and fails on command.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use futures::StreamExt as _;
@@ -40,6 +40,8 @@ pub(crate) struct Behaviour {
     pub(crate) hold_parts_from: Option<i32>,
     /// Parts, and objects of more than 1 MiB, are counted and thrown away.
     pub(crate) discard: bool,
+    /// Connections are closed as soon as they are made.
+    pub(crate) down: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -86,8 +88,12 @@ impl S3Server {
         let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let port = listener.local_addr().expect("the address of a bound listener").port();
+        let observed = Arc::clone(&shared);
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                if observed.lock().unwrap().behaviour.down {
+                    continue;
+                }
                 let service = service.clone();
                 tokio::spawn(async move {
                     let builder = Builder::new(TokioExecutor::new());
@@ -149,6 +155,11 @@ impl S3Server {
     /// Most parts that were under way at the same time.
     pub(crate) fn parts_at_once(&self) -> usize {
         self.shared.lock().unwrap().parts_at_once
+    }
+
+    /// Its buckets.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The bytes of an object.

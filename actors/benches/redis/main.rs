@@ -50,7 +50,7 @@ impl Server {
 
     fn store(&self, writer: &str) -> RedisStore {
         let settings = RedisSettings {
-            url: self.url().into(),
+            address: self.url().into(),
             prefix: "r:ss:config:".to_owned(),
             writer: writer.to_owned(),
         };
@@ -154,7 +154,7 @@ async fn reload(server: &Server, workers: usize, rounds: usize) {
 
 async fn appends(server: &Server, rounds: usize) {
     let world = World::real();
-    let options = RedisOptions { connections: CLIENTS, ..RedisOptions::new(&server.url()) };
+    let options = RedisOptions { connections: CLIENTS, ..RedisOptions::new(server.url()) };
     let journal = RedisJournal::open(options, world.clone(), Arc::default()).await.expect("a journal");
     let begun = Instant::now();
     stream::iter(0..rounds)

@@ -4,16 +4,17 @@
 //! settled mails older than the limit ──▶ JSON Lines, durably ──▶ one commit: journal.archived + trim
 //! ```
 //!
-//! A crash in between leaves lines that will be written again; whoever reads them goes by
-//! the events' ids. The streams' versions stay in the journal for ever, so a mail that was
+//! A crash in between leaves lines that will be written again, under the same name if they are
+//! the same; whoever reads them goes by the events' ids. The streams' versions stay in the journal for ever, so a mail that was
 //! archived is still refused as a duplicate. Several workers may do this at once: a stream
 //! that one of them was quicker with is a conflict for the others.
 //!
 //! * [`settled`]: which streams nothing will happen to any more; pure.
 //! * [`state`]: the event.
-//! * [`store`]: where the lines go.
+//! * [`store`], [`bucket`]: where the lines go: files, or a bucket of R2.
 //! * [`transfer`]: a whole journal as lines, and back.
 
+pub mod bucket;
 pub mod settled;
 pub mod state;
 pub mod store;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
 
 use self::state::{ArchiveEvent, Archived, archive_stream};
 use self::store::ArchiveStore;
@@ -30,7 +32,9 @@ use self::transfer::Line;
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
-use crate::readmodel::queries::archive::{self as candidates, Candidate};
+use crate::mail::life::mail_stream;
+use crate::readmodel::queries::archive::{self as candidates, Candidate, What};
+use crate::webhook::state::RATE;
 use crate::worker::worker_stream;
 
 /// Candidates looked at, and archived, at once.
@@ -88,7 +92,8 @@ impl Archiver {
                 .read(move |db| candidates::page(db, before, after, BATCH))
                 .await
                 .map_err(|error| error.to_string())?;
-            let last_mail = page.iter().rfind(|candidate| !candidate.worker).map(|candidate| candidate.place);
+            let last_mail =
+                page.iter().rfind(|candidate| candidate.what == What::Mail).map(|candidate| candidate.place);
             self.batch(page, before, head, &mut round).await?;
             match last_mail {
                 Some(place) => after = place,
@@ -116,13 +121,8 @@ impl Archiver {
         }
         let events: u64 = leaving.iter().map(|stream| stream.events.len() as u64).sum();
         let streams = leaving.len() as u64;
-        let first = leaving.iter().flat_map(|stream| &stream.events).map(|event| event.position).min();
-        let name = format!(
-            "journal-{}-{}.jsonl",
-            self.world.now().format("%Y%m%dT%H%M%S%.6fZ"),
-            first.unwrap_or_default()
-        );
-        let place = self.store.keep(&name, lines(&leaving)?).await?;
+        let content = lines(&leaving)?;
+        let place = self.store.keep(&name(&leaving, &content), content).await?;
         match self.journal.append(self.commit(leaving, before, place, events)?).await {
             Ok(_) => {
                 metrics::counter!("render_signal_journal_archived_events_total").increment(events);
@@ -142,14 +142,16 @@ impl Archiver {
     /// The streams that leave with a candidate; none when something may still happen.
     async fn settled(&self, candidate: &Candidate, before: DateTime<Utc>) -> Result<Vec<Leaving>, String> {
         let unreadable = |error: crate::kernel::event::EventError| error.to_string();
-        let first = match &candidate.worker {
-            true => self.read(worker_stream(&candidate.key)).await?,
-            false => self.read(crate::mail::life::mail_stream(&candidate.key)).await?,
-        };
+        let first = self.read(match candidate.what {
+            What::Worker => worker_stream(&candidate.key),
+            What::Rate => StreamId::new(RATE, &candidate.key),
+            What::Mail => mail_stream(&candidate.key),
+        });
+        let first = first.await?;
         if !settled::is_old(&first.events, before) {
             return Ok(Vec::new());
         }
-        if candidate.worker {
+        if candidate.what != What::Mail {
             return Ok(vec![first]);
         }
         let Some(deliveries) = settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?
@@ -209,6 +211,15 @@ fn lines(leaving: &[Leaving]) -> Result<Bytes, String> {
         text.push('\n');
     }
     Ok(Bytes::from(text))
+}
+
+/// Tells what is inside: the oldest event's time and position, and a part of the content's
+/// checksum. So nothing else ever gets that name.
+fn name(leaving: &[Leaving], content: &[u8]) -> String {
+    let oldest = leaving.iter().flat_map(|stream| &stream.events).min_by_key(|event| event.position);
+    let (at, position) = oldest.map(|event| (event.at, event.position)).unwrap_or_default();
+    let hash: String = Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("journal-{}-{position}-{hash}.jsonl", at.format("%Y%m%dT%H%M%SZ"))
 }
 
 #[cfg(test)]

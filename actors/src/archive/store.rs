@@ -10,7 +10,7 @@ use bytes::Bytes;
 #[async_trait]
 pub trait ArchiveStore: Send + Sync {
     /// Keeps `content` under `name`, durably: what is answered for can be dropped elsewhere.
-    /// Returns where it is.
+    /// The same under the same name again is fine. Returns where it is.
     ///
     /// # Errors
     /// Why it is not kept, in plain words.

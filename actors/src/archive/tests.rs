@@ -16,6 +16,8 @@ use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 use crate::kernel::projection::content_hash;
 use crate::readmodel;
+use crate::readmodel::queries::copies_after;
+use crate::webhook::state::rate_stream;
 
 const DAYS: u32 = 90;
 
@@ -25,6 +27,13 @@ fn now() -> DateTime<Utc> {
 
 fn world() -> World {
     World { clock: Arc::new(FixedClock(now())), ..World::real() }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum LinkEnd {
+    Copied,
+    Reused,
+    Kept,
 }
 
 struct Scene {
@@ -78,6 +87,26 @@ impl Scene {
         self.append(days_ago, &format!("mail-{id}"), "mail.routed", payload).await;
     }
 
+    /// What became of the mail's link: copied, copied for an earlier mail, or left as it is.
+    async fn link(&self, days_ago: i64, id: &str, end: LinkEnd) {
+        let source = "https://www.dropbox.com/s/a";
+        let (kind, payload) = match end {
+            LinkEnd::Kept => ("link.kept", json!({"raw_url": source, "why": "too large"})),
+            LinkEnd::Copied | LinkEnd::Reused => {
+                let at = (now() - TimeDelta::days(days_ago) + TimeDelta::days(1)).to_rfc3339();
+                let mut payload = json!({
+                    "raw_url": source, "source_url": source, "r2_url": format!("https://m/{id}"),
+                    "provider": "dropbox", "original_filename": "a.zip", "expires_at": at
+                });
+                if matches!(end, LinkEnd::Reused) {
+                    payload["reused_from"] = json!("m0");
+                }
+                ("link.offloaded", payload)
+            }
+        };
+        self.append(days_ago, &format!("mail-{id}"), kind, payload).await;
+    }
+
     async fn ended(&self, days_ago: i64, id: &str, target: &str, end: &str) {
         let delivery = format!("delivery-{id}-{target}");
         let attempt =
@@ -91,6 +120,12 @@ impl Scene {
         self.append(days_ago, &delivery, kind, payload).await;
         self.append(days_ago, &format!("mail-{id}"), "mail.settled", json!({"target": target, "end": end}))
             .await;
+    }
+
+    async fn counted(&self, days_ago: i64, id: &str, target: &str) {
+        let at = now() - TimeDelta::days(days_ago);
+        let payload = json!({"email_id": id, "target": target, "at": at});
+        self.append(days_ago, rate_stream(target, at).as_str(), "delivery.counted", payload).await;
     }
 
     async fn ignored(&self, days_ago: i64, id: &str) {
@@ -119,6 +154,12 @@ impl Scene {
         let followed = self.hashes().await;
         self.journal.rebuild_projections().await.unwrap();
         assert_eq!(self.hashes().await, followed);
+    }
+
+    /// The mails that a copy is known of.
+    async fn copies(&self) -> Vec<String> {
+        let rows = self.journal.views().read(|db| copies_after(db, 0, 100)).await.unwrap();
+        rows.into_iter().map(|row| row.email_id).collect()
     }
 
     async fn streams(&self) -> Vec<String> {
@@ -150,6 +191,7 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
     scene.routed(200, "m1", &["default", "rule"]).await;
     scene.ended(200, "m1", "default", "delivered").await;
     scene.ended(190, "m1", "rule", "delivered").await;
+    scene.link(200, "m1", LinkEnd::Copied).await;
     scene.ignored(150, "m2").await;
     scene.worker(150, "w1", true).await;
     scene.worker(150, "w2", false).await;
@@ -157,6 +199,7 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
     scene.routed(200, "m3", &["default", "rule"]).await;
     scene.ended(199, "m3", "default", "delivered").await;
     scene.ended(10, "m3", "rule", "delivered").await;
+    scene.link(199, "m3", LinkEnd::Copied).await;
     scene.routed(200, "m4", &["default"]).await;
     scene.ended(200, "m4", "default", "dead_lettered").await;
     scene.routed(200, "m5", &["default"]).await;
@@ -164,7 +207,7 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
     let before = scene.journal.read_log(0, 1_000).await.unwrap();
 
     let round = scene.archiver().round().await.unwrap();
-    assert_eq!(round, Round { streams: 5, events: 4 + 2 + 2 + 2 + 2 });
+    assert_eq!(round, Round { streams: 5, events: 5 + 2 + 2 + 2 + 2 });
     assert_eq!(scene.archiver().round().await.unwrap(), Round::default(), "nothing is left to do");
     assert_eq!(
         scene.streams().await,
@@ -186,7 +229,9 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
     all.retain(|event| event.kind != "journal.archived");
     all.sort_by_key(|event| event.position);
     assert_eq!(all, before);
+    assert_eq!(scene.copies().await, ["m3"], "a copy leaves with the mail it was made for");
     scene.assert_rebuilt_equals_followed().await;
+    assert_eq!(scene.copies().await, ["m3"]);
     assert_eq!(scene.journal.verify().await.unwrap().problems, Vec::<String>::new());
 
     // A further copy of an archived mail is a duplicate, and can be noted.
@@ -199,7 +244,20 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
         )
         .await;
     let known = scene.journal.read_stream(&StreamId::from_stored("mail-m1"), 0).await.unwrap();
-    assert_eq!(known.first().map(|event| event.version), Some(5));
+    assert_eq!(known.first().map(|event| event.version), Some(6));
+    scene.assert_rebuilt_equals_followed().await;
+}
+
+#[tokio::test]
+async fn the_hours_of_a_rate_limit_leave_when_they_are_over_for_long() {
+    let scene = Scene::new();
+    scene.counted(200, "m1", "default").await;
+    scene.counted(200, "m2", "default").await;
+    scene.counted(1, "m3", "rule-1").await;
+    assert_eq!(scene.archiver().round().await.unwrap(), Round { streams: 1, events: 2 });
+    let young = rate_stream("rule-1", now() - TimeDelta::days(1));
+    assert_eq!(scene.streams().await, ["archive-journal".to_owned(), young.to_string()]);
+    assert_eq!(scene.archived().len(), 2);
     scene.assert_rebuilt_equals_followed().await;
 }
 
@@ -232,9 +290,14 @@ async fn nothing_leaves_before_it_is_kept_or_when_it_has_moved_on() {
     assert_eq!(events.len(), 3);
 }
 
-/// A mail: how long ago, how many targets, how each ended (0 = not yet, 1 = delivered, 2 = dead).
-fn mails() -> impl Strategy<Value = Vec<(i64, Vec<u8>)>> {
-    prop::collection::vec((0..200_i64, prop::collection::vec(0..3_u8, 0..3)), 0..12)
+/// A mail: how long ago, how many targets, how each ended (0 = not yet, 1 = delivered, 2 = dead),
+/// and its links.
+type MailSteps = (i64, Vec<u8>, Vec<LinkEnd>);
+
+fn mails() -> impl Strategy<Value = Vec<MailSteps>> {
+    let ends = prop::collection::vec(0..3_u8, 0..3);
+    let link = prop::sample::select(vec![LinkEnd::Copied, LinkEnd::Reused, LinkEnd::Kept]);
+    prop::collection::vec((0..200_i64, ends, prop::collection::vec(link, 0..3)), 0..12)
 }
 
 proptest! {
@@ -244,7 +307,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let scene = Scene::new();
-            for (n, (days_ago, ends)) in mails.iter().enumerate() {
+            for (n, (days_ago, ends, links)) in mails.iter().enumerate() {
                 let id = format!("m{n}");
                 if ends.is_empty() {
                     scene.ignored(*days_ago, &id).await;
@@ -253,7 +316,11 @@ proptest! {
                 let targets: Vec<String> = (0..ends.len()).map(|target| format!("t{target}")).collect();
                 let names: Vec<&str> = targets.iter().map(String::as_str).collect();
                 scene.routed(*days_ago, &id, &names).await;
+                for link in links {
+                    scene.link(*days_ago, &id, *link).await;
+                }
                 for (target, end) in names.iter().zip(ends) {
+                    scene.counted(*days_ago, &id, target).await;
                     match end {
                         1 => scene.ended(*days_ago, &id, target, "delivered").await,
                         2 => scene.ended(*days_ago, &id, target, "dead_lettered").await,

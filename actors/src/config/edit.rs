@@ -256,6 +256,15 @@ impl Editor {
         Err(conflict(edit.key, Vec::new(), &present))
     }
 
+    /// The document that the change would make, without making it.
+    ///
+    /// # Errors
+    /// It would be refused, or the document cannot be read.
+    pub async fn preview(&self, edit: &Edit) -> Result<Value, EditError> {
+        let present = self.read(edit.key).await?;
+        self.next(edit, &present).map(Value::Object)
+    }
+
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
         Ok(Present::of(self.store.read(key).await?))
     }

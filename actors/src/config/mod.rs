@@ -360,7 +360,8 @@ async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Recorded>) {
             // The list tells all there is to know of it.
             Ok(Some(changes)) if changes.held.contains(&key) => continue,
             // Who made it is in the list, unless that was this process.
-            Err(_) if known.is_none() => {
+            Err(error) if known.is_none() => {
+                tracing::warn!(%key, %error, "a change of the configuration is in force but not yet in the journal");
                 failed.push((key, origin));
                 continue;
             }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
+use super::turns::{Turns, order_of};
 use super::{DedupDeps, Job};
 use crate::kernel::event::{EventError, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Journal};
@@ -35,6 +36,8 @@ const CONFLICTS: usize = 8;
 struct Prepared {
     key: String,
     location: Location,
+    /// Empty when it has none, or could not be read.
+    sender: String,
     commit: Result<Commit, EventError>,
     admit: Admit,
 }
@@ -45,30 +48,41 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
         futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
     let thinking = Thinking::default();
     // `buffered` keeps the order of arrival: targets that ask for an order get it. Only a
-    // mail that takes very long to read is overtaken: it must not stop all others.
+    // mail that takes very long to read is overtaken, by those of other orders: it must not
+    // stop all others.
     let prepared = jobs
         .map(|job| {
-            let mut preparing = prepare(deps.clone(), thinking.clone(), job.admit, None).boxed();
+            let mut preparing = prepare(deps.clone(), thinking.clone(), job.admit.clone(), None).boxed();
+            let deps = &deps;
             async move {
-                let prepared = match tokio::time::timeout(PATIENCE, &mut preparing).await {
-                    Ok(prepared) => std::future::ready(prepared).boxed(),
-                    Err(_) => preparing,
+                let (prepared, late, sender) = match tokio::time::timeout(PATIENCE, &mut preparing).await {
+                    Ok(prepared) => {
+                        let sender = prepared.sender.clone();
+                        (std::future::ready(prepared).boxed(), false, sender)
+                    }
+                    Err(_) => (preparing, true, sender_of(&job.admit.source).await),
                 };
-                (prepared, job.answer)
+                let order = order_of(&deps.policy.load(), &job.admit.location, &sender);
+                (prepared, late, order, job.answer)
             }
         })
         .buffered(PARSING);
     let mut prepared = std::pin::pin!(prepared.fuse());
+    let mut turns = Turns::default();
     let mut appends = FuturesUnordered::new();
     loop {
         tokio::select! {
             biased;
             Some(()) = appends.next(), if !appends.is_empty() => {}
             next = prepared.next(), if appends.len() < APPENDING => match next {
-                Some((prepared, answer)) => {
+                Some((prepared, late, order, answer)) => {
                     let (deps, thinking) = (deps.clone(), thinking.clone());
+                    let mut turn = turns.take(late, order);
                     appends.push(async move {
-                        let result = append(&deps, &thinking, prepared.await).await;
+                        let prepared = prepared.await;
+                        turn.comes().await;
+                        let result = append(&deps, &thinking, prepared).await;
+                        drop(turn);
                         // Nobody waits any more: the poller will see the mail again, or know it.
                         drop(answer.send(result));
                     });
@@ -78,6 +92,17 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
             },
         }
     }
+}
+
+/// The sender of a mail that is still being read, from its header alone. On another core: a
+/// parser that panics costs this mail its place, not the pipeline its life.
+async fn sender_of(source: &Source) -> String {
+    let (header, size) = match source {
+        Source::Full(raw) => (raw.clone(), raw.len() as u64),
+        Source::HeaderOnly { header, size } => (header.clone(), *size),
+    };
+    let reading = tokio::spawn(async move { parse::parse_header_only(&header, size) });
+    reading.await.ok().and_then(Result::ok).map(|mail| mail.sender).unwrap_or_default()
 }
 
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
@@ -101,7 +126,7 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Optio
         }
     }
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
-    quarantined(admit, "the parser failed on it", cx)
+    quarantined(admit, &parse::Unreadable::ParserFailed.to_string(), cx)
 }
 
 fn read(
@@ -144,9 +169,10 @@ fn decided(admit: Admit, mail: Mail, verdict: Verdict, group: Option<&KnownGroup
         admit.arrived_at,
         identity::subject_group(&mail.subject),
     );
+    let sender = mail.sender.clone();
     let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, group);
     let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
-    Prepared { key, location: admit.location.clone(), commit, admit }
+    Prepared { key, location: admit.location.clone(), sender, commit, admit }
 }
 
 fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
@@ -163,7 +189,7 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
         admit.fence.clone(),
         cx,
     );
-    Prepared { key, location: admit.location.clone(), commit, admit }
+    Prepared { key, location: admit.location.clone(), sender: String::new(), commit, admit }
 }
 
 async fn append(

@@ -13,7 +13,7 @@ use crate::mail::life::{
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Detection, Mail, Outcome, Verdict};
+use crate::mail::{Detection, Mail, Outcome, Verdict, kept};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
@@ -150,6 +150,8 @@ fn consequences(
                     .collect(),
                 offload,
                 priority: cx.policy.prefs.priority_of(&mail.sender),
+                // With an offload, its draft is kept.
+                text: (!offload).then(|| kept::shape(&mail)),
                 policy: cx.policy.version,
             })];
             let meta = meta(1);

@@ -13,9 +13,11 @@ mod admit;
 mod commit;
 mod heavy;
 mod hold;
+pub mod kept;
 pub mod release;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::Arc;
 
@@ -79,6 +81,7 @@ impl Actor for DedupActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        describe_metrics();
         let (jobs, queue) = mpsc::channel(QUEUE);
         self.jobs = Some(jobs);
         let pipeline = admit::pipeline(self.deps.clone(), queue);
@@ -91,6 +94,18 @@ impl Actor for DedupActor {
         let holds = hold::watch(self.deps.clone(), Arc::clone(&self.look), self.draining.subscribe());
         self.tasks.push(depend_on(ctx, holds));
     }
+}
+
+fn describe_metrics() {
+    metrics::describe_counter!("render_signal_mails_admitted_total", "Mails taken into the journal.");
+    metrics::describe_counter!(
+        "render_signal_mails_duplicate_total",
+        "Further copies of mails that the journal knows."
+    );
+    metrics::describe_counter!(
+        "render_signal_mails_heavy_total",
+        "Mails whose rules may take long to decide, for their text is long and the expressions are many or large."
+    );
 }
 
 impl Supervised for DedupActor {

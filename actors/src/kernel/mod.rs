@@ -7,4 +7,4 @@ pub mod guardian;
 pub mod journal;
 pub mod port;
 pub mod projection;
-pub(crate) mod redis;
+pub mod redis;

@@ -12,6 +12,7 @@ use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError, Script};
 use tokio::sync::Mutex;
 
 use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
+use crate::kernel::redis::{RedisAddress, explain};
 
 /// The key.
 pub const KEY: &str = "render_signal:poller_lock";
@@ -55,15 +56,14 @@ impl std::fmt::Debug for RedisLease {
 }
 
 impl RedisLease {
-    /// The lease on the server at `url` (`redis://` or `rediss://`; may hold a password, and is
-    /// never shown) for a holder of this name, which must be another one at every start of
+    /// The lease on the server for a holder of this name, which must be another one at every start of
     /// a process. Connects to nothing yet. `ttl`: connecting and asking together take less
     /// than a third of it.
     ///
     /// # Errors
     /// The address cannot be used.
-    pub fn new(url: &str, token: impl Into<String>, ttl: Duration) -> Result<Self, LeaseError> {
-        let client = Client::open(url).map_err(|error| failed("cannot be kept in Redis", &error))?;
+    pub fn new(address: &RedisAddress, token: impl Into<String>, ttl: Duration) -> Result<Self, LeaseError> {
+        let client = address.client().map_err(|why| failed("cannot be kept in Redis", why))?;
         let patience = PATIENCE.min(ttl / 8);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(patience))
@@ -94,19 +94,19 @@ impl RedisLease {
                 .client
                 .get_multiplexed_async_connection_with_config(&self.config)
                 .await
-                .map_err(|error| failed(what, &error))?,
+                .map_err(|error| failed(what, explain(&error)))?,
         };
         let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let mut call = script.key(KEY);
         let answer = call.arg(&self.token).arg(ttl).invoke_async(&mut connection).await;
-        let answer = answer.map_err(|error| failed(what, &error))?;
+        let answer = answer.map_err(|error: RedisError| failed(what, error.to_string()))?;
         *kept = Some(connection);
         Ok(answer)
     }
 }
 
-fn failed(what: &str, error: &RedisError) -> LeaseError {
-    LeaseError { what: format!("in Redis {what}"), why: error.to_string() }
+fn failed(what: &str, why: String) -> LeaseError {
+    LeaseError { what: format!("in Redis {what}"), why }
 }
 
 /// The holder in words.

@@ -31,8 +31,10 @@ const COVERAGE: &str =
 fn recorded_cases() {
     let cases: Vec<Value> = serde_json::from_str(CASES).expect("cases");
     let deviations: Vec<Value> = serde_json::from_str(DEVIATIONS).expect("deviations");
+    let listed = deviations.len();
     let mut deviations: BTreeMap<&str, &Value> =
         deviations.iter().map(|deviation| (text(deviation, "id"), deviation)).collect();
+    assert_eq!(deviations.len(), listed, "a deviation is listed twice");
     let mut wrong = Vec::new();
     for case in &cases {
         let id = text(case, "id");

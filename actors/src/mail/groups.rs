@@ -89,6 +89,12 @@ impl Standing {
         Ok(standing)
     }
 
+    /// After `email_id` took a group that was free.
+    #[must_use]
+    pub fn taken_by(email_id: &str, at: DateTime<Utc>) -> Self {
+        Self { version: 1, holder: Some((email_id.to_owned(), at)) }
+    }
+
     /// What `email_id` finds at `now`.
     #[must_use]
     pub fn claim(&self, email_id: &str, rule: GroupRule, now: DateTime<Utc>) -> Claim {

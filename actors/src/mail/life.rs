@@ -133,8 +133,22 @@ pub struct Routed {
     /// How urgent the sender's mails are.
     #[serde(default, skip_serializing_if = "Priority::is_medium")]
     pub priority: Priority,
+    /// Of a mail of which nothing but its webhooks is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextShape>,
     /// Version of the policy it was decided under.
     pub policy: u64,
+}
+
+/// What a webhook does not say of the mail that it was made of: with it, the mail can be
+/// read again from the webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextShape {
+    /// Bytes of the plain text, the first part of `email_content`; the HTML follows after
+    /// one line feed.
+    pub plain_bytes: u64,
+    /// Whether it carries an attachment.
+    pub attachment: bool,
 }
 
 /// Payload of `link.offloaded`.
@@ -209,7 +223,9 @@ domain_events! {
             reason: "why", until: "when it is decided again at the latest", policy: "version of the policy" };
         Routed(Routed) = "mail.routed", schema 1, in "mail", "It was decided which webhooks are sent.", {
             detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
-            offload: "links are copied first", priority: "of the sender", policy: "version of the policy" };
+            offload: "links are copied first", priority: "of the sender",
+            text: "of a mail whose webhooks alone are kept: bytes of plain text in email_content, and whether there is an attachment",
+            policy: "version of the policy" };
         LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
             provider: "file service", original_filename: "the file's own name",

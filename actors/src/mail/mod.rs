@@ -6,6 +6,7 @@
 //! raw bytes ─parse─▶ Mail ─decide(policy, now)─▶ Verdict ─payload─▶ body of each webhook
 //! ```
 
+pub mod compare;
 pub mod decide;
 pub mod detect;
 pub mod detectors;
@@ -18,6 +19,7 @@ mod golden;
 pub mod groups;
 mod html;
 pub mod identity;
+pub mod kept;
 pub mod life;
 pub mod links;
 mod mime;

@@ -11,6 +11,9 @@ pub enum Unreadable {
         "it is empty or has none of the header fields that every mail has (From, To, Subject, Date, Received)"
     )]
     NotAMail,
+    /// Reading it makes the parser panic.
+    #[error("the parser failed on it")]
+    ParserFailed,
 }
 
 /// Reads a mail.

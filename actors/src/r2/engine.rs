@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use super::R2Deps;
+use super::flights::Flights;
 use super::transfer::{Tally, claim_lease, give_back, offload_mail};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::messages::R2Status;
@@ -64,6 +65,7 @@ pub(super) struct Engine {
     orders: watch::Receiver<Order>,
     report: watch::Sender<Progress>,
     slots: Arc<Semaphore>,
+    flights: Flights,
     jobs: JoinSet<Tally>,
     held: HashMap<Id, Held>,
     status: R2Status,
@@ -76,6 +78,7 @@ impl Engine {
             orders,
             report,
             slots: Arc::new(Semaphore::new(TRANSFERS)),
+            flights: Flights::default(),
             jobs: JoinSet::new(),
             held: HashMap::new(),
             status: R2Status::default(),
@@ -165,7 +168,7 @@ impl Engine {
 
     fn start(&mut self, row: Claimed) {
         let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims };
-        let job = offload_mail(self.deps.clone(), Arc::clone(&self.slots), row);
+        let job = offload_mail(self.deps.clone(), Arc::clone(&self.slots), self.flights.clone(), row);
         let task = self.jobs.spawn(job);
         self.held.insert(task.id(), held);
     }

@@ -11,6 +11,7 @@
 //! | [`outcome`] | what the ends of the links mean for the mail (pure) |
 //! | [`engine`] | claims rows and keeps a bounded number of mails under way |
 //! | [`transfer`] | one mail, from its claimed row to the commit |
+//! | `flights` | links that are being copied now, so that each is fetched once |
 //! | [`reuse`] | links whose copy lies in R2 already |
 //! | [`address`] | whether a copy's address can be believed (pure) |
 //! | [`links`] | the list of copied files, `webhook_links.json` |
@@ -20,6 +21,7 @@
 pub mod address;
 pub mod direct;
 pub mod engine;
+mod flights;
 pub mod links;
 pub mod normalize;
 pub mod outcome;

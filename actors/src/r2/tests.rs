@@ -169,6 +169,7 @@ impl Bench {
             deliveries: Vec::new(),
             offload: true,
             priority: crate::mail::policy::Priority::Medium,
+            text: None,
             policy: 1,
         });
         let mail = Mail {
@@ -285,7 +286,7 @@ fn a_hanging_transfer_does_not_stop_the_others() {
         let (_actor, _running) = bench.start();
         bench.mail("slow", &["https://www.dropbox.com/scl/fo/hang"]).await;
         for n in 0..200 {
-            bench.mail(&format!("m{n}"), &["https://ok"]).await;
+            bench.mail(&format!("m{n}"), &[&format!("https://ok/{n}")]).await;
         }
         bench.until_left(1, SOON).await;
         assert!(bench.kinds("slow").await.is_empty());
@@ -509,6 +510,60 @@ fn a_link_that_was_copied_is_not_copied_again_while_its_copy_lasts() {
         bench.mail("d", &[SHARED]).await;
         bench.until_left(0, SOON).await;
         assert_eq!(bench.sources("d").await, [Some("c".to_owned())]);
+    });
+}
+
+#[test]
+fn a_link_of_several_mails_at_once_is_fetched_once() {
+    run(|| async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bench = Bench::keeping(&folder.path().join("links.json"));
+        for n in 0..20 {
+            let own = format!("https://ok/{n}");
+            // The same link again, written in another way, and one that cannot be copied.
+            let links = [SHARED, "https://www.Dropbox.com/scl/fo/a/?rlkey=k&amp;dl=0", &own, "https://bad"];
+            bench.mail(&format!("m{n}"), &links).await;
+        }
+        let (actor, _running) = bench.start();
+        bench.until_left(0, SOON).await;
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!(status.copied + status.reused, 60);
+        assert_eq!(status.kept, 20);
+        let mut firsts = Vec::new();
+        for n in 0..20 {
+            let id = format!("m{n}");
+            let kinds = bench.kinds(&id).await;
+            assert_eq!(kinds, ["link.offloaded", "link.offloaded", "link.offloaded", "link.kept"], "{id}");
+            let from = bench.sources(&id).await;
+            assert_eq!((&from[0], &from[2]), (&from[1], &None), "{id}: {from:?}");
+            firsts.extend(from[0].is_none().then_some(id));
+        }
+        let [first] = &firsts[..] else { panic!("{firsts:?}") };
+        for n in 0..20 {
+            let events = bench.link_events(&format!("m{n}")).await;
+            assert_eq!(events[0].payload["r2_url"], format!("https://media.example.com/{first}"));
+        }
+        // A failure is shared by those who waited for it, and by nobody after them.
+        let calls = bench.store.calls.load(Ordering::SeqCst);
+        assert!((22..=41).contains(&calls), "{calls}");
+        bench.mail("later", &["https://bad"]).await;
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), calls + 1);
+    });
+}
+
+#[test]
+fn who_waits_for_a_copy_that_hangs_waits_no_longer_than_for_its_own() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (_actor, _running) = bench.start();
+        let hanging = "https://www.dropbox.com/scl/fo/hang";
+        bench.mail("a", &[hanging]).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        bench.mail("b", &[hanging]).await;
+        bench.until_left(0, Duration::from_secs(70)).await;
+        assert_eq!(bench.kinds("b").await, ["link.kept"]);
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), 1);
     });
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use super::flights::{Flights, Lead, Part};
 use super::normalize::FOLDER_LIMIT;
 use super::outcome::{End, Obtained, settle_links};
 use super::{Copied, Job, R2Deps, reuse};
@@ -49,12 +50,20 @@ pub(super) struct Tally {
 }
 
 /// Copies the links of one mail and commits the outcome. Answers when the row is no longer ours.
-pub(super) async fn offload_mail(deps: R2Deps, slots: Arc<Semaphore>, row: Claimed) -> Tally {
+pub(super) async fn offload_mail(
+    deps: R2Deps,
+    slots: Arc<Semaphore>,
+    flights: Flights,
+    row: Claimed,
+) -> Tally {
     match read_row(&row) {
         Ok((meta, draft)) => {
             let policy = deps.policy.load_full();
-            let ends = copy_all(&deps, &slots, &policy, &draft, &meta.email_id).await;
-            finish(&deps, &row, meta, &draft, &policy, ends).await
+            let (ends, leads) = copy_all(&deps, &slots, &flights, &policy, &draft, &meta.email_id).await;
+            let tally = finish(&deps, &row, meta, &draft, &policy, ends).await;
+            // From now on the journal knows of the copies.
+            drop(leads);
+            tally
         }
         Err(why) => park(&deps, &row, &why).await,
     }
@@ -71,21 +80,50 @@ fn read_row(row: &Claimed) -> Result<(DraftMeta, Draft), String> {
 async fn copy_all(
     deps: &R2Deps,
     slots: &Semaphore,
+    flights: &Flights,
     policy: &Policy,
     draft: &Draft,
     email_id: &str,
-) -> Vec<End> {
+) -> (Vec<End>, Vec<Lead>) {
     if !policy.offload {
         let off = || Err("the offload is switched off".to_owned());
-        return draft.verdict.links.iter().map(|_| off()).collect();
+        return (draft.verdict.links.iter().map(|_| off()).collect(), Vec::new());
     }
     let links = &draft.verdict.links;
+    // Before the look at earlier copies: what another mail has landed since is among them.
+    let parts: Vec<Part> = links.iter().map(|link| flights.join(link, email_id)).collect();
     let known = reuse::known(deps, links).await;
-    let copies = links.iter().zip(known).map(async |(link, known)| match known {
-        Some(obtained) => use_again(link, email_id, obtained),
-        None => copy_one(deps, slots, link, email_id).await.map(Obtained::from),
+    let copies = links.iter().zip(parts).zip(known).map(async |((link, part), known)| match part {
+        Part::Lead(lead) => {
+            let end = match known {
+                Some(obtained) => use_again(link, email_id, obtained),
+                None => copy_one(deps, slots, link, email_id).await.map(Obtained::from),
+            };
+            lead.land(&end);
+            (end, Some(lead))
+        }
+        Part::Follow(follow) => (followed(link, email_id, follow.landed(email_id).await), None),
     });
-    futures::future::join_all(copies).await
+    let (ends, leads): (Vec<End>, Vec<Option<Lead>>) =
+        futures::future::join_all(copies).await.into_iter().unzip();
+    (ends, leads.into_iter().flatten().collect())
+}
+
+/// What another mail's copy of the link means for this one.
+fn followed(link: &Link, email_id: &str, end: End) -> End {
+    match end {
+        Ok(obtained) => use_again(link, email_id, obtained),
+        Err(why) => {
+            metrics::counter!("render_signal_r2_links_total", "outcome" => "kept").increment(1);
+            tracing::warn!(
+                email_id,
+                provider = link.provider,
+                why,
+                "a link that another mail was copying was not copied and is sent as it is"
+            );
+            Err(why)
+        }
+    }
 }
 
 fn use_again(link: &Link, email_id: &str, obtained: Obtained) -> End {

@@ -1,15 +1,16 @@
-//! `deliveries`: one row per mail and target. `sends`: first attempts of the last hours,
-//! from which the rate limit is known again after a restart.
+//! `deliveries`: one row per mail and target. `sends`: deliveries of the last hours, by when
+//! they were counted, or first tried where there was no limit; from those that were tried a
+//! worker knows after a restart what was sent.
 
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{archived_before, archived_keys, at, instant, number, payload, text};
+use super::{archived_keys, at, instant, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
 use crate::mail::work::NOTIFY_TARGET;
-use crate::webhook::state::DeliveryEvent;
+use crate::webhook::state::{DeliveryEvent, RateEvent};
 
 /// Sends older than this are of no use to a limit per hour. Milliseconds.
 const SENDS_KEPT: i64 = 2 * 60 * 60 * 1000;
@@ -26,7 +27,7 @@ impl Projection for Deliveries {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -56,8 +57,10 @@ impl Projection for Deliveries {
                  target   TEXT NOT NULL,
                  at_ms    INTEGER NOT NULL,
                  email_id TEXT NOT NULL,
-                 PRIMARY KEY (target, at_ms, email_id)
-             ) WITHOUT ROWID;",
+                 tried    INTEGER NOT NULL,
+                 PRIMARY KEY (target, email_id)
+             ) WITHOUT ROWID;
+             CREATE INDEX sends_at ON sends (at_ms);",
         )
     }
 
@@ -65,6 +68,7 @@ impl Projection for Deliveries {
         let change: Change = match event.kind.as_str() {
             "mail.routed" => return routed(db, event),
             "journal.archived" => return archived(db, event),
+            "delivery.counted" => return counted(db, event),
             "delivery.attempted" => attempted,
             "delivery.succeeded" => succeeded,
             "delivery.deferred" => deferred,
@@ -124,15 +128,30 @@ fn attempted(
         at(event),
     ))?;
     if attempt == 1 {
-        db.prepare_cached(
-            "INSERT INTO sends (target, at_ms, email_id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        )?
-        .execute((target, at(event), email_id))?;
+        sent(db, email_id, target, at(event), true)?;
     }
     if event.position.is_multiple_of(SWEEP_EVERY) {
         db.prepare_cached("DELETE FROM sends WHERE target = ?1 AND at_ms < ?2")?
             .execute((target, at(event).saturating_sub(SENDS_KEPT)))?;
     }
+    Ok(())
+}
+
+fn counted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<RateEvent>(event) else { return Ok(()) };
+    match (text(&payload, "email_id"), text(&payload, "target"), instant(&payload, "at")) {
+        (Some(email_id), Some(target), Some(at)) => sent(db, email_id, target, at, false),
+        _ => Ok(()),
+    }
+}
+
+/// It is counted before it is tried, and what was counted first holds.
+fn sent(db: &Connection, email_id: &str, target: &str, at_ms: i64, tried: bool) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO sends (target, at_ms, email_id, tried) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET tried = MAX(tried, excluded.tried)",
+    )?
+    .execute((target, at_ms, email_id, tried))?;
     Ok(())
 }
 
@@ -218,8 +237,8 @@ fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         db.prepare_cached("DELETE FROM deliveries WHERE email_id IN (SELECT value FROM json_each(?1))")?
             .execute([mails])?;
     }
-    if let Some(before) = archived_before(event) {
-        db.prepare_cached("DELETE FROM sends WHERE at_ms < ?1")?.execute([before])?;
-    }
+    // What is left of the log may tell of an old send, and not of when it was counted.
+    db.prepare_cached("DELETE FROM sends WHERE at_ms < ?1")?
+        .execute([at(event).saturating_sub(SENDS_KEPT)])?;
     Ok(())
 }

@@ -19,6 +19,7 @@ pub mod links;
 pub mod mailboxes;
 pub mod mails;
 pub mod queries;
+pub mod rates;
 pub mod targets;
 pub mod workers;
 
@@ -46,6 +47,7 @@ pub fn all() -> Projections {
         Box::new(hourly::Hourly),
         Box::new(configs::Configs),
         Box::new(links::Links),
+        Box::new(rates::Rates),
     ])
 }
 

@@ -15,9 +15,10 @@ use super::delivery::{self, Attempt, Belief, Decision, DeliveryState};
 use super::lanes::{Row, Signal};
 use super::notice::Notify;
 use super::port::Outgoing;
+use super::quota::Place;
 use super::retry::{self, Class};
 use super::state::delivery_stream;
-use super::{Report, Shared};
+use super::{Report, Shared, effects};
 use crate::kernel::aggregate;
 use crate::kernel::event::StreamId;
 use crate::kernel::journal::AppendError;
@@ -48,10 +49,28 @@ pub(super) async fn limit(
     shared.tell(Report::Ended { key: row.key, flight, claim }).await;
 }
 
-/// One attempt, from the first byte to the stored outcome.
-pub(super) async fn attempt(shared: Arc<Shared>, flight: u64, row: Row, claim: watch::Receiver<Uuid>) {
+/// One attempt, from the first byte to the stored outcome. `counted`: the time from which on
+/// it counts against the rate limit, if it does.
+pub(super) async fn attempt(
+    shared: Arc<Shared>,
+    flight: u64,
+    row: Row,
+    counted: Option<DateTime<Utc>>,
+    claim: watch::Receiver<Uuid>,
+) {
     let deps = &shared.deps;
     let policy = deps.policy.load_full();
+    if let Some(at) = counted {
+        if let Place::Full(counted) = shared.quota.take(deps, &row.meta, at, policy.rate_limit_per_hour).await
+        {
+            return shared.tell(Report::Over { row, flight, at, counted }).await;
+        }
+        // A journal that was away may have taken all the time that the claim gave.
+        if row.claimed_until - deps.world.now() < effects::needed(&policy) {
+            let claim = *claim.borrow();
+            return effects::release(shared, flight, row.key, claim).await;
+        }
+    }
     let url = delivery::address_of(&policy, &row.meta).to_owned();
     let started = Instant::now();
     let (decision, signal) = match request(&shared, &policy, &row, &url) {

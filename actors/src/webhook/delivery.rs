@@ -444,6 +444,7 @@ mod tests {
             deliveries: vec![routed("default"), routed("rule-1")],
             offload: false,
             priority: crate::mail::policy::Priority::Medium,
+            text: None,
             policy: 1,
         }));
         let mut decision = decided(Class::Delivered, None);

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use serde::Deserialize as _;
 use uuid::Uuid;
 
 use super::breaker::TargetCommand;
-use super::lanes::{ClaimPlan, Row};
+use super::lanes::{ClaimPlan, Earlier, Row};
 use super::{Report, Shared, target};
 use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
@@ -57,17 +57,20 @@ pub(super) async fn recover(shared: Arc<Shared>) {
     let since = shared.deps.world.now() - TimeDelta::hours(1);
     let views = shared.deps.journal.views();
     let read = views.read(move |db| {
-        let mut query = db.prepare("SELECT target, at_ms FROM sends WHERE at_ms >= ?1")?;
+        let mut query = db.prepare("SELECT target, at_ms, email_id, tried FROM sends WHERE at_ms >= ?1")?;
         let rows = query.query_map([since.timestamp_millis()], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            let email_id: String = row.get(2)?;
+            let placed = if row.get(3)? { None } else { Some(email_id) };
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, placed))
         })?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     });
-    let mut sent: HashMap<String, Vec<DateTime<Utc>>> = HashMap::new();
+    let mut sent: HashMap<String, Vec<Earlier>> = HashMap::new();
     match read.await {
         Ok(rows) => {
-            for (target, at) in rows {
-                sent.entry(target).or_default().extend(DateTime::from_timestamp_millis(at));
+            for (target, at, placed) in rows {
+                let at = DateTime::from_timestamp_millis(at);
+                sent.entry(target).or_default().extend(at.map(|at| Earlier { at, placed }));
             }
         }
         // Holding every delivery for want of a count would be worse than an hour over the limit.
@@ -213,15 +216,12 @@ pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String
         *room -= 1;
         true
     };
-    let defer: Vec<Defer> = rows
-        .into_iter()
-        .filter(|row| limited(row))
-        .map(|row| Defer { queue: Queue::Deliver, key: row.key, claim: None, due: Due::At(now), meta: None })
-        .collect();
-    if defer.is_empty() {
+    let keys: Vec<String> = rows.into_iter().filter(|row| limited(row)).map(|row| row.key).collect();
+    if keys.is_empty() {
         return;
     }
-    if let Err(error) = deps.journal.append(Commit { at: now, defer, ..Commit::default() }).await {
+    // Another worker may have been quicker, and be sending some of them.
+    if let Err(error) = deps.journal.hasten(Queue::Deliver, Some(&keys), now).await {
         tracing::warn!(%error, "deliveries over the old rate limit keep their time");
     }
 }

@@ -1,6 +1,6 @@
 //! One target's lane: its slots, its breaker, its rate. Pure.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::address;
 use super::breaker::{Gate, TargetCommand, TargetState};
-use super::rate::RateWindow;
+use super::rate::{RateWindow, WINDOW};
 use crate::mail::work::DeliverMeta;
 
 /// A target that answers within this is fast.
@@ -70,6 +70,8 @@ pub(super) struct Lane {
     pub(super) probe_now: bool,
     pub(super) ready: VecDeque<Row>,
     pub(super) rate: RateWindow,
+    /// Mails whose deliveries were counted before this worker started, and not tried.
+    pub(super) placed: HashMap<String, DateTime<Utc>>,
     /// Smoothed duration of an attempt.
     pub(super) pace: Option<Duration>,
     /// The last claim left rows behind.
@@ -86,6 +88,11 @@ impl Lane {
             Gate::Open(_) if self.probe_now => Some(Gate::HalfOpen),
             gate => Some(gate),
         }
+    }
+
+    /// Whether a delivery has been counted, and still counts.
+    pub(super) fn has_place(&self, row: &Row, now: DateTime<Utc>) -> bool {
+        self.placed.get(&row.meta.email_id).is_some_and(|at| *at + WINDOW >= now)
     }
 
     pub(super) fn fast(&self) -> bool {

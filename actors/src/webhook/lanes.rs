@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::breaker::{Gate, THRESHOLD, TargetCommand, TargetState};
 use super::lane::Lane;
 pub use super::lane::{Limits, Row};
+use super::quota::whole_millis;
 use super::rate::{Admission, RateWindow};
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
@@ -47,6 +48,9 @@ pub enum Step {
         row: Row,
         /// It probes an open breaker.
         probe: bool,
+        /// The time from which on it counts against the rate limit, when there is one and it
+        /// does: it needs a place among those of all workers.
+        counted: Option<DateTime<Utc>>,
     },
     /// It is over the rate limit until then.
     Limit {
@@ -89,22 +93,34 @@ pub struct Lanes {
     limits: Limits,
     lanes: BTreeMap<String, Lane>,
     posting: usize,
-    /// First attempts of the last hour in an earlier run, for lanes that do not exist yet.
-    restored: HashMap<String, Vec<DateTime<Utc>>>,
+    /// What was counted in the last hour in an earlier run, for lanes that do not exist yet.
+    restored: HashMap<String, Vec<Earlier>>,
+}
+
+/// A delivery that was counted before this worker started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// From when on it counts.
+    pub at: DateTime<Utc>,
+    /// Id of the mail, when nobody is known to have tried it: it has its place, and keeps it.
+    pub placed: Option<String>,
 }
 
 impl Lanes {
-    /// No targets yet. `sent`: when deliveries were first tried in the last hour, by target.
+    /// No targets yet. `sent`: what was counted in the last hour, by target.
     #[must_use]
-    pub fn new(limits: Limits, sent: HashMap<String, Vec<DateTime<Utc>>>) -> Self {
+    pub fn new(limits: Limits, sent: HashMap<String, Vec<Earlier>>) -> Self {
         Self { limits, restored: sent, ..Self::default() }
     }
 
     fn lane(&mut self, target: &str) -> &mut Lane {
         let restored = &mut self.restored;
-        self.lanes.entry(target.to_owned()).or_insert_with(|| Lane {
-            rate: RateWindow::restored(restored.remove(target).unwrap_or_default()),
-            ..Lane::default()
+        self.lanes.entry(target.to_owned()).or_insert_with(|| {
+            let earlier = restored.remove(target).unwrap_or_default();
+            let rate = RateWindow::restored(earlier.iter().map(|earlier| earlier.at).collect());
+            let placed =
+                earlier.into_iter().filter_map(|earlier| Some((earlier.placed?, earlier.at))).collect();
+            Lane { rate, placed, ..Lane::default() }
         })
     }
 
@@ -194,6 +210,7 @@ impl Lanes {
     pub fn pump(&mut self, moment: &Moment) -> Vec<Step> {
         let mut steps = Vec::new();
         let Moment { now, paused, .. } = *moment;
+        let at = whole_millis(now);
         for lane in self.lanes.values_mut() {
             if paused {
                 steps.extend(lane.ready.drain(..).map(Step::Release));
@@ -223,17 +240,19 @@ impl Lanes {
                 }
                 let Some(row) = lane.ready.pop_front() else { break };
                 // A repetition has been counted already.
-                if row.meta.attempts == 0
-                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, now)
+                let counts = row.meta.attempts == 0 && !lane.has_place(&row, now);
+                if counts
+                    && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, at)
                 {
                     steps.push(Step::Limit { row, until });
                     continue;
                 }
+                let counted = (counts && moment.rate_limit > 0).then_some(at);
                 let probe = gate == Some(Gate::HalfOpen);
                 lane.probe_now &= !probe;
                 lane.posting += 1;
                 self.posting += 1;
-                steps.push(Step::Start { row, probe });
+                steps.push(Step::Start { row, probe, counted });
             }
         }
         steps
@@ -298,6 +317,15 @@ impl Lanes {
         }
         lane.state = Some(state);
         lane.follow_address();
+    }
+
+    /// An attempt that was to be counted from `at` on was not begun: the places of the hour
+    /// are taken, by other workers too, at these times.
+    pub fn over(&mut self, target: &str, at: DateTime<Utc>, counted: &[DateTime<Utc>]) {
+        self.abandoned(target);
+        let rate = &mut self.lane(target).rate;
+        rate.take_back(at);
+        rate.heard(counted);
     }
 
     /// Asks for every target that is not well to be read again: another process may have

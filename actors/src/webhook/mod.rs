@@ -2,7 +2,7 @@
 //! of it.
 //!
 //! ```text
-//! outbox ─claim─▶ lanes (slots, breaker, rate) ─▶ attempt ─▶ decide ─▶ ONE commit:
+//! outbox ─claim─▶ lanes (slots, breaker, rate) ─▶ a place of the hour ─▶ attempt ─▶ decide ─▶ ONE commit:
 //!     delivery.attempted + outcome, mail.settled, the row, the mails to mark as seen
 //! ```
 //!
@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
 //! | `turn` | the actor between the two |
-//! | `attempt`, `effects`, `target` | the journal and the receivers |
+//! | `attempt`, `effects`, `quota`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
 //! | `redeliver` | what an operator can do about dead letters and disabled targets |
 //!
@@ -27,6 +27,7 @@ mod lane;
 pub mod lanes;
 pub mod notice;
 pub mod port;
+mod quota;
 pub mod rate;
 pub mod redeliver;
 pub mod retry;
@@ -55,8 +56,9 @@ use crate::mail::policy::PolicyCell;
 use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
-use lanes::{ClaimPlan, Lanes, Limits, Row, Signal, Step};
+use lanes::{ClaimPlan, Earlier, Lanes, Limits, Row, Signal, Step};
 pub use port::Receiver;
+use quota::Quota;
 use sign::SigningKeys;
 
 /// Due rows are looked for at least this often, hint or no hint.
@@ -88,6 +90,7 @@ pub struct WebhookDeps {
 /// What effects need.
 struct Shared {
     deps: WebhookDeps,
+    quota: Quota,
     port: Port<Report>,
 }
 
@@ -95,8 +98,8 @@ struct Shared {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 enum Report {
-    /// First attempts of the last hour, by target.
-    Recovered(HashMap<String, Vec<DateTime<Utc>>>),
+    /// What was counted in the last hour, by target.
+    Recovered(HashMap<String, Vec<Earlier>>),
     /// There may be due rows.
     Look,
     /// The journal has lost commits.
@@ -109,6 +112,9 @@ enum Report {
     ClaimFailed(u64),
     /// An attempt has ended, its outcome is being stored.
     Answered { key: String, flight: u64, signal: Signal, took: Duration },
+    /// An attempt that was to be counted from `at` on was not begun: the places of the hour
+    /// are taken.
+    Over { row: Row, flight: u64, at: DateTime<Utc>, counted: Vec<DateTime<Utc>> },
     /// A row is done with, under this claim.
     Ended { key: String, flight: u64, claim: Uuid },
     /// A target was read.
@@ -181,7 +187,7 @@ impl Actor for WebhookActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let port = Port::new("webhook", &ctx.address(), REPORTS, REPORT_DEADLINE);
-        let shared = Arc::new(Shared { deps: self.deps.clone(), port });
+        let shared = Arc::new(Shared { deps: self.deps.clone(), quota: Quota::default(), port });
         self.shared = Some(Arc::clone(&shared));
         self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
@@ -239,6 +245,7 @@ impl Handler<Report> for WebhookActor {
             Report::ClaimFailed(serial) if self.is_claiming(serial) => self.claiming = None,
             Report::Claimed { .. } | Report::ClaimFailed(_) => {}
             Report::Answered { key, flight, signal, took } => self.answered(&key, flight, signal, took),
+            Report::Over { row, flight, at, counted } => self.over(flight, row, at, &counted),
             Report::Ended { key, flight, claim } => self.ended(&key, flight, claim),
             Report::TargetRead { target, state } => {
                 if let Some(lanes) = &mut self.lanes {

@@ -1,14 +1,14 @@
 //! The rate limit of a target: so many deliveries in any 3,600 seconds. What is over it
 //! waits for its turn; nothing is dropped. Pure.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, Duration, Utc};
 
 use crate::mail::policy::Priority;
 
 /// Length of the window.
-const WINDOW: Duration = Duration::hours(1);
+pub(super) const WINDOW: Duration = Duration::hours(1);
 
 /// The deliveries of the last hour, and the turns already given to those that wait.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +73,29 @@ impl RateWindow {
         let mut merged: Vec<_> = ahead.flatten().copied().collect();
         merged.sort_unstable();
         merged.get(nth).copied()
+    }
+
+    /// Takes a [`Admission::Go`] of `at` back: there was no place after all.
+    pub fn take_back(&mut self, at: DateTime<Utc>) {
+        if let Some(place) = self.sent.iter().rposition(|sent| *sent == at) {
+            self.sent.remove(place);
+        }
+    }
+
+    /// Takes in when deliveries were counted, those of other workers too. What is known
+    /// already has the same time there, and is not counted twice.
+    pub fn heard(&mut self, counted: &[DateTime<Utc>]) {
+        let mut known: HashMap<DateTime<Utc>, usize> = HashMap::new();
+        for at in &self.sent {
+            *known.entry(*at).or_default() += 1;
+        }
+        for at in counted {
+            match known.get_mut(at).filter(|times| **times > 0) {
+                Some(times) => *times -= 1,
+                None => self.sent.push_back(*at),
+            }
+        }
+        self.sent.make_contiguous().sort_unstable();
     }
 
     /// How many more may go now; `None` = unlimited.
@@ -158,6 +181,20 @@ mod tests {
         assert_eq!(window.admit(4, Priority::Medium, at(3)), turn(3_600));
         assert_eq!(window.admit(0, Priority::Medium, at(3)), Admission::Go);
         assert_eq!(window.free(0, at(3)), None);
+    }
+
+    #[test]
+    fn what_others_sent_is_counted_once() {
+        let mut window = RateWindow::restored(vec![at(0)]);
+        assert_eq!(window.admit(4, Priority::Medium, at(2)), Admission::Go);
+        assert_eq!(window.admit(4, Priority::Medium, at(2)), Admission::Go);
+        // The journal has four: one of these had no place.
+        window.take_back(at(2));
+        window.heard(&[at(0), at(1), at(1), at(2)]);
+        assert_eq!(window.free(5, at(3)), Some(1));
+        assert_eq!(window.admit(4, Priority::Medium, at(3)), turn(3_600));
+        window.heard(&[at(0), at(1), at(1), at(2)]);
+        assert_eq!(window.free(5, at(3)), Some(1));
     }
 
     #[test]

@@ -98,6 +98,34 @@ domain_events! {
     }
 }
 
+/// Payload of `delivery.counted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// From when on it counts, for an hour; a whole millisecond.
+    pub at: DateTime<Utc>,
+}
+
+domain_events! {
+    /// What happens to the hourly limit of a target.
+    pub enum RateEvent {
+        Counted(Counted) = "delivery.counted", schema 1, in "rate", "The delivery took a place of its target's hourly limit.", {
+            email_id: "the mail", target: "id of the target", at: "from when on it counts, for an hour" };
+    }
+}
+
+/// Category of the streams of rate limits.
+pub const RATE: &str = "rate";
+
+/// The stream that counts the deliveries to a target within an hour. `hour` is its begin.
+#[must_use]
+pub fn rate_stream(target: &str, hour: DateTime<Utc>) -> StreamId {
+    StreamId::new(RATE, &format!("{target}-{}", hour.format("%Y%m%d%H")))
+}
+
 /// The stream of a delivery.
 #[must_use]
 pub fn delivery_stream(email_id: &str, target: &str) -> StreamId {

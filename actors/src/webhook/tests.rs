@@ -1,5 +1,6 @@
 //! The actor on the journal in memory, in virtual time, with receivers that do as told.
 
+mod lanes;
 mod preferences;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use super::breaker::TargetCommand;
 use super::port::Outgoing;
 use super::redeliver::{self, RetryError, Undelivered};
-use super::state::{delivery_stream, target_stream};
+use super::state::{Counted, RateEvent, delivery_stream, rate_stream, target_stream};
 use super::*;
 use crate::egress::{Answer, SendError};
 use crate::kernel::event::{DomainEvent as _, StreamId};
@@ -179,6 +180,11 @@ struct Scene {
 
 impl Scene {
     fn start(&mut self) {
+        self.running = Some(self.another());
+    }
+
+    /// One more worker on the same journal.
+    fn another(&self) -> (actix::Addr<WebhookActor>, AbortOnDropHandle<()>) {
         let deps = WebhookDeps {
             world: self.world.clone(),
             journal: self.journal.clone(),
@@ -189,8 +195,7 @@ impl Scene {
         };
         let (notices, _) = mpsc::unbounded_channel();
         let start = |_: &_| WebhookActor::new(deps);
-        self.running =
-            Some(Guardian::start("webhook", Restarts::default(), self.world.clone(), notices, start));
+        Guardian::start("webhook", Restarts::default(), self.world.clone(), notices, start)
     }
 
     async fn crash(&mut self) {
@@ -246,6 +251,7 @@ impl Scene {
             deliveries,
             offload: false,
             priority,
+            text: None,
             policy: 1,
         });
         let mut commit = Commit { at: now, ..Commit::default() };
@@ -551,6 +557,52 @@ fn the_rate_limit_holds_and_survives_a_restart() {
         assert_eq!(scene.receivers.count(), 5);
         wait(120).await;
         assert_eq!((scene.receivers.count(), scene.left().await), (8, 0));
+    });
+}
+
+#[test]
+fn several_workers_share_the_rate_limit() {
+    play(|scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 5).await;
+        let _others = [scene.another(), scene.another()];
+        wait(2).await;
+        scene.mails(40, "default").await;
+        for hour in 1..=8 {
+            wait(1_800).await;
+            assert_eq!(scene.receivers.count(), 5 * hour, "hour {hour}");
+            wait(1_800).await;
+        }
+        assert_eq!(scene.left().await, 0);
+        assert_eq!(scene.events(rate_stream("default", scene.world.now())).await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_delivery_that_was_counted_and_not_sent_keeps_its_place() {
+    play(|mut scene| async move {
+        scene.set(|policy| policy.rate_limit_per_hour = 2).await;
+        scene.crash().await;
+        scene.mails(3, "default").await;
+        // A worker counted two of them, and was gone before it posted them.
+        let (at, stream) = (scene.world.now(), rate_stream("default", scene.world.now()));
+        let counted = ["default0001", "default0002"].map(|email_id| {
+            let counted = Counted { email_id: email_id.to_owned(), target: "default".to_owned(), at };
+            RateEvent::Counted(counted).to_new(scene.world.ids.next()).unwrap()
+        });
+        let writes = vec![StreamWrite {
+            stream: stream.clone(),
+            expected: Expected::NoStream,
+            events: counted.to_vec(),
+        }];
+        scene.journal.append(Commit { at, writes, ..Commit::default() }).await.unwrap();
+        scene.start();
+        wait(10).await;
+        let mut ids = scene.receivers.ids();
+        ids.sort();
+        assert_eq!(ids, ["msg_default0001_default", "msg_default0002_default"]);
+        wait(3_600).await;
+        assert_eq!((scene.receivers.count(), scene.left().await), (3, 0));
+        assert_eq!(scene.events(stream).await.len(), 2);
     });
 }
 

@@ -56,8 +56,10 @@ impl WebhookActor {
         let id = self.next_serial();
         let shared = Arc::clone(shared);
         match step {
-            Step::Start { row, probe } => {
-                self.fly(id, row, true, probe, |row, claim| attempt::attempt(shared, id, row, claim));
+            Step::Start { row, probe, counted } => {
+                self.fly(id, row, true, probe, |row, claim| {
+                    attempt::attempt(shared, id, row, counted, claim)
+                });
             }
             Step::Limit { row, until } => {
                 self.fly(id, row, false, false, |row, claim| attempt::limit(shared, id, row, until, claim));
@@ -127,6 +129,18 @@ impl WebhookActor {
         if let Some(again) = ended.again.filter(|again| again.claim != claim) {
             lanes.push(again);
         }
+    }
+
+    /// There was no place left for an attempt: its row waits with the others, for its turn.
+    pub(super) fn over(&mut self, flight: u64, row: Row, at: DateTime<Utc>, counted: &[DateTime<Utc>]) {
+        // Without lanes the actor is starting again; the row is given back at the next tick.
+        let Some(lanes) = &mut self.lanes else { return };
+        if self.flights.get(&row.key).is_none_or(|known| known.id != flight || !known.posting) {
+            return;
+        }
+        let Some(ended) = self.flights.remove(&row.key) else { return };
+        lanes.over(&ended.target, at, counted);
+        lanes.push(ended.again.unwrap_or(row));
     }
 
     pub(super) fn is_claiming(&self, serial: u64) -> bool {

@@ -1,4 +1,4 @@
-//! Direct mode against a real S3 server and a file host that misbehaves on command. Every
+//! Direct mode, and the archive of the journal, against a real S3 server and a file host that misbehaves on command. Every
 //! name resolves to a loopback address; nothing else is ever contacted.
 
 #![expect(
@@ -9,6 +9,7 @@
     reason = "a test"
 )]
 
+mod archive;
 #[path = "../../../tests/support/file_host.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod file_host;

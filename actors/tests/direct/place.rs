@@ -12,6 +12,7 @@ use render_signal_actors::kernel::clock::{FixedClock, World};
 use render_signal_actors::mail::Link;
 use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
 use render_signal_actors::r2::{Copied, Job, LinkStore};
+use render_signal_actors::s3::Account;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -52,9 +53,7 @@ impl Place {
         let s3 = S3Server::start().await;
         let (tls, certificate) = tls();
         let settings = DirectSettings {
-            endpoint: s3.url().parse().unwrap(),
-            access_key_id: ACCESS_KEY.to_owned(),
-            secret_access_key: SECRET_KEY.to_owned().into(),
+            account: account(&s3),
             bucket: BUCKET.to_owned(),
             public_base_url: PUBLIC_BASE_URL.parse().unwrap(),
             max_bytes: 64 * 1024 * 1024,
@@ -121,6 +120,14 @@ impl Place {
         let notes: Vec<_> =
             self.s3.keys().into_iter().filter(|key| key.starts_with("render-signal/uploads/")).collect();
         assert_eq!(notes, Vec::<String>::new());
+    }
+}
+
+pub(crate) fn account(s3: &S3Server) -> Account {
+    Account {
+        endpoint: s3.url().parse().unwrap(),
+        access_key_id: ACCESS_KEY.to_owned(),
+        secret_access_key: SECRET_KEY.to_owned().into(),
     }
 }
 

@@ -133,7 +133,7 @@ async fn a_bucket_that_refuses_leaves_nothing_unfinished() {
 async fn access_is_checked_without_changing_anything() {
     let mut place = Place::start().await;
     assert_eq!(place.store().check().await, Ok(()));
-    place.settings.secret_access_key = "another".to_owned().into();
+    place.settings.account.secret_access_key = "another".to_owned().into();
     let refused = place.store().check().await.unwrap_err();
     assert!(refused.contains("403") && !refused.contains("another"), "{refused}");
     place.settings.bucket = "nowhere".to_owned();

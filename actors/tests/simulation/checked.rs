@@ -144,10 +144,10 @@ impl Journal for Checked {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
-        let hastened = self.inner.hasten(queue, partition, now).await;
+        let hastened = self.inner.hasten(queue, only, now).await;
         self.hint();
         hastened
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use chrono::{DateTime, TimeZone as _, Utc};
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::{book::Book, load};
 use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Due, Journal as _, Queue};
@@ -17,6 +18,7 @@ use render_signal_actors::kernel::projection;
 use render_signal_actors::mail::parse;
 use render_signal_actors::r2::Copies;
 use render_signal_actors::webhook::lanes::Limits;
+use render_signal_actors::webhook::state::{Counted, RateEvent};
 use render_signal_actors::{readmodel, system};
 use serde_json::json;
 
@@ -54,13 +56,20 @@ fn epoch() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 1, 26, 8, 0, 0).unwrap()
 }
 
+/// Deliveries per hour; with a limit a run takes hours, so few have one. It is that of a worker
+/// that could not read its documents yet.
+const fn limit(seed: u64) -> usize {
+    if seed % 8 == 5 { 5 } else { 0 }
+}
+
 pub(crate) async fn play(seed: u64, chaos: Chaos) {
     let world = World::seeded(epoch(), seed);
     let faults = Arc::new(JournalFaults { chaos: chaos.clone(), quiet: false.into(), drawn: 0.into() });
     let inner = Arc::new(MemoryJournal::with_faults(world.clone(), readmodel::all(), faults.clone()));
     let inbox = Inbox::default();
     let documents = SimDocuments::new(chaos.clone());
-    documents.put(Key::ProcessingPrefs, json!({"rate_limit_per_hour": 0, "webhook_timeout_sec": 30}));
+    let limit = limit(seed);
+    documents.put(Key::ProcessingPrefs, json!({"rate_limit_per_hour": limit, "webhook_timeout_sec": 30}));
     let stage = Stage {
         seed,
         world,
@@ -93,6 +102,7 @@ pub(crate) async fn play(seed: u64, chaos: Chaos) {
         (ended, _, _) = futures::future::select_all(running) => panic!("{}", ended.unwrap_err()),
     }
     check_rebuild(&stage).await;
+    check_rate(&stage).await;
     tell(&stage).await;
 }
 
@@ -285,6 +295,30 @@ async fn unsettled(stage: &Stage) -> Option<String> {
         assert!(rows.is_empty(), "INVARIANT: no delivery fails for good here, but {queue} holds {rows:?}");
     }
     None
+}
+
+/// Under a limit every delivery was counted, and no rolling hour has more than the limit.
+async fn check_rate(stage: &Stage) {
+    let limit = limit(stage.seed);
+    if limit == 0 {
+        return;
+    }
+    let log = stage.journal.quietly(stage.journal.inner.read_log(0, usize::MAX)).await.unwrap();
+    let counted = |event: &Recorded| match RateEvent::from_recorded(event) {
+        Ok(RateEvent::Counted(counted)) => Some(counted),
+        Err(_) => None,
+    };
+    let counted: Vec<Counted> = log.iter().filter_map(counted).collect();
+    for first in &counted {
+        let hour = first.at..=first.at + TimeDelta::hours(1);
+        let within = counted.iter().filter(|other| hour.contains(&other.at)).count();
+        assert!(within <= limit, "INVARIANT: {within} deliveries from {} on, {limit} are allowed", first.at);
+    }
+    for (id, _) in stage.inbox.all() {
+        let known =
+            counted.iter().any(|counted| id == format!("msg_{}_{}", counted.email_id, counted.target));
+        assert!(known, "INVARIANT: {id} was sent without being counted");
+    }
 }
 
 /// Read models are what a replay makes them, and the journal is sound.

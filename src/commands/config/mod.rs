@@ -20,9 +20,12 @@ use render_signal_actors::kernel::journal::Journal;
 use crate::cli::JournalArgs;
 use crate::cli::config::ConfigCommand;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::journal::{Found, Purpose};
 use crate::output::{Output, Style, complain};
 use crate::settings::{Storage, defaults_from_env};
 use crate::{commands, journal, wiring};
+
+pub(super) use self::set::read as document_file;
 
 /// Runs one of the commands.
 pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
@@ -52,33 +55,30 @@ const SORTED: [Key; 6] = [
 struct Documents {
     store: Arc<dyn DocumentStore>,
     defaults: Arc<EnvDefaults>,
-    /// `None` = no server has ever run here.
+    /// `None` = no server has ever run here, or it is away.
     journal: Option<Arc<dyn Journal>>,
+    /// Why the journal is away, when it is.
+    away: Option<String>,
     world: World,
 }
 
 impl Documents {
     /// To look only.
     async fn look(args: &JournalArgs) -> Result<Self, Failure> {
-        let place = commands::place(args)?;
         let world = World::real();
-        let journal = if journal::is_missing(&place) {
-            None
-        } else {
-            Some(journal::open_to_look(&place, &world).await?)
-        };
+        let (journal, away) = found(args, Purpose::Look, &world).await?;
         let (storage, defaults) = environment()?;
         let store = wiring::documents(&storage, &defaults, &world, None)?;
-        Ok(Self { store, defaults, journal, world })
+        Ok(Self { store, defaults, journal, away, world })
     }
 
     /// To change documents; the change goes into the journal if there is one.
     async fn change(args: &JournalArgs) -> Result<Self, Failure> {
         let world = World::real();
-        let journal = to_write(args, &world).await?;
+        let (journal, away) = found(args, Purpose::Write, &world).await?;
         let (storage, defaults) = environment()?;
         let store = wiring::documents(&storage, &defaults, &world, journal.clone())?;
-        Ok(Self { store, defaults, journal, world })
+        Ok(Self { store, defaults, journal, away, world })
     }
 
     /// To change documents in Redis and on the PHP host, or in Redis alone; `None` = neither
@@ -86,20 +86,21 @@ impl Documents {
     async fn shared(args: &JournalArgs, redis_only: bool) -> Result<Option<Self>, Failure> {
         let world = World::real();
         let (storage, defaults) = environment()?;
-        let journal = to_write(args, &world).await?;
+        let (journal, away) = found(args, Purpose::Write, &world).await?;
         let store = if redis_only {
             wiring::redis_documents(&storage, &world)?
         } else {
             wiring::shared_documents(&storage, &defaults, &world, journal.clone())?
         };
-        Ok(store.map(|store| Self { store, defaults, journal, world }))
+        Ok(store.map(|store| Self { store, defaults, journal, away, world }))
     }
 
     /// The history, which has to be there.
     fn history(&self, args: &JournalArgs) -> Result<&dyn Journal, Failure> {
-        match &self.journal {
-            Some(journal) => Ok(journal.as_ref()),
-            None => Err(Failure::journal(format!(
+        match (&self.journal, &self.away) {
+            (Some(journal), _) => Ok(journal.as_ref()),
+            (None, Some(why)) => Err(Failure::journal(format!("the history cannot be read now: {why}"))),
+            (None, None) => Err(Failure::journal(format!(
                 "there is no journal {}, so there is no history; name it with --journal, or set DATA_DIR as for serve",
                 commands::place(args)?
             ))),
@@ -128,12 +129,21 @@ fn environment() -> Result<(Storage, Arc<EnvDefaults>), Failure> {
     Ok((storage, Arc::new(defaults)))
 }
 
-async fn to_write(args: &JournalArgs, world: &World) -> Result<Option<Arc<dyn Journal>>, Failure> {
-    let place = commands::place(args)?;
-    if journal::is_missing(&place) {
-        return Ok(None);
+/// The journal, or why it is away. Documents may be in another store, and a change of them
+/// must be possible while the server of the journal is down.
+async fn found(
+    args: &JournalArgs,
+    purpose: Purpose,
+    world: &World,
+) -> Result<(Option<Arc<dyn Journal>>, Option<String>), Failure> {
+    match journal::find(&commands::place(args)?, purpose, world).await? {
+        Found::Here(journal) => Ok((Some(journal), None)),
+        Found::Missing => Ok((None, None)),
+        Found::Away(why) => {
+            complain(&format!("the journal does not answer, so there is no history now: {why}"));
+            Ok((None, Some(why)))
+        }
     }
-    Ok(Some(journal::open(&place, world).await?))
 }
 
 /// The first shared store itself, with nothing behind it and nothing remembered: Redis or the

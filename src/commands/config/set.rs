@@ -32,7 +32,8 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
     tell(key, &saved.map_err(|error| not_changed(key, error))?, out)
 }
 
-fn read(key: Key, file: &Path) -> Result<Value, Failure> {
+/// A document of a file; "-" is standard input.
+pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, Failure> {
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_mul(4);
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {

@@ -219,6 +219,19 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// it may come too often, and a reader also looks on a timer.
     async fn changed(&self);
 
+    /// Whether [`Self::changed`] hears of writes by other processes. When it does not, the
+    /// writer tells them by other ways: see [`Self::announce`].
+    fn tells(&self) -> bool {
+        true
+    }
+
+    /// Tells those who wait for changes of this store, in whatever process, that a document
+    /// was changed in another one. A hint: it may be lost.
+    async fn announce(&self, _key: Key) {}
+
+    /// The next read asks the back end, whatever is remembered.
+    fn forget(&self) {}
+
     /// Replaces a document, when it still is what the writer believes.
     ///
     /// # Errors

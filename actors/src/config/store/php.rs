@@ -199,9 +199,17 @@ impl DocumentStore for PhpStore {
         read
     }
 
-    /// The host tells nobody: readers look on their timer.
+    /// The host tells nobody: readers look on their timer, and writers tell those they can.
     async fn changed(&self) {
         std::future::pending().await
+    }
+
+    fn tells(&self) -> bool {
+        false
+    }
+
+    fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// What is believed goes along as `If-Match`. Our own program obeys it; the server in PHP

@@ -67,3 +67,43 @@ fn a_hostile_mail_is_overtaken_by_all_others() {
         assert_eq!(kinds.iter().filter(|kind| *kind == "mail.routed").count(), 20);
     });
 }
+
+#[test]
+fn a_hostile_mail_is_not_overtaken_by_those_that_a_target_wants_after_it() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for ordering in [Ordering::Sender, Ordering::Mailbox] {
+        actix_rt::System::with_tokio_rt(runtime).block_on(async {
+            let mut policy = policy();
+            policy.rules = hostile_rules().rules;
+            policy.default_target.ordering = ordering;
+            policy.allowed_senders.push("marc@ex.com".to_owned());
+            let scene = scene(policy).await;
+            let by = |n: usize| if n.is_multiple_of(2) { "camille@ex.com" } else { "marc@ex.com" };
+            let link = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0";
+            let light = |n| source(n, by(n), &format!("Lot {n}"), link);
+            let sources: Vec<Bytes> =
+                [source(0, by(0), "Lot", &hostile_body())].into_iter().chain((1..12).map(light)).collect();
+            let admissions = sources.iter().enumerate().map(|(item, source)| scene.admit(item, source));
+            for (answer, source) in join_all(admissions).await.into_iter().zip(&sources) {
+                assert_eq!(answer, new(id(source)));
+            }
+            // In the order in which they are claimed.
+            let rows = scene.rows(Queue::Deliver).await;
+            let items: Vec<usize> = rows
+                .into_iter()
+                .filter(|row| row.partition == "default")
+                .map(|row| serde_json::from_value::<DeliverMeta>(row.meta).unwrap())
+                .map(|meta| meta.locations[0].item.parse().unwrap())
+                .collect();
+            let of = |keep: fn(&usize) -> bool| items.iter().copied().filter(keep).collect::<Vec<usize>>();
+            assert_eq!(of(|n| n.is_multiple_of(2)), [0, 2, 4, 6, 8, 10], "{ordering:?} {items:?}");
+            assert_eq!(of(|n| !n.is_multiple_of(2)), [1, 3, 5, 7, 9, 11], "{ordering:?} {items:?}");
+            match ordering {
+                Ordering::Mailbox => assert_eq!(items, (0..12).collect::<Vec<usize>>()),
+                // Another sender's mails do not wait for it.
+                _ => assert_eq!(items[..6], [1, 3, 5, 7, 9, 11], "{items:?}"),
+            }
+        });
+    }
+}

@@ -470,11 +470,12 @@ pub trait Journal: Send + Sync + 'static {
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError>;
 
     /// Makes every unclaimed, waiting row (not parked, not reserved) of a queue due at
-    /// `now`; only those of `partition` when given. Returns how many.
+    /// `now`; `only` those with these keys when given. Returns how many. Rows that somebody
+    /// has claimed meanwhile stay theirs, unlike with a [`Defer`] without a claim.
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError>;
 

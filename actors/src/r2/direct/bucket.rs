@@ -1,48 +1,19 @@
-//! The bucket: R2's S3 API, as far as it is used.
+//! The bucket of the copies, as far as the S3 API is used.
 //!
-//! R2 refuses the checksums that the SDK adds by default, wants the region `auto`, and
-//! needs all parts of an upload but the last to have the same size.
+//! R2 needs all parts of an upload but the last to have the same size.
 
 use std::sync::Arc;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{
-    BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-    StalledStreamProtectionConfig,
-};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use secrecy::ExposeSecret;
 
 use super::DirectSettings;
-use super::http::GuardedHttp;
 use super::labels::{self, Existing, Labels};
 use crate::egress::GuardedClient;
-
-/// Requests to R2 are repeated so often, the first one included.
-const ATTEMPTS: u32 = 3;
-
-/// Why the bucket did not do it. Never contains a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BucketError {
-    /// There is no such object or upload.
-    #[error("R2 does not have it (any more)")]
-    Gone,
-    /// Somebody else has made it meanwhile.
-    #[error("R2 has it already")]
-    Exists,
-    /// It does not want to; the next time neither.
-    #[error("R2: {0}")]
-    Refused(String),
-    /// The next try may go better.
-    #[error("R2: {0}")]
-    Failed(String),
-}
+use crate::s3::{BucketError, connect, failure};
 
 /// A finished part of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,21 +46,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn new(settings: &DirectSettings, http: Arc<GuardedClient>) -> Self {
-        let secret = settings.secret_access_key.expose_secret();
-        let credentials = Credentials::new(&settings.access_key_id, secret, None, None, "environment");
-        let config = Builder::new()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("auto"))
-            .endpoint_url(settings.endpoint.as_str())
-            .force_path_style(true)
-            .credentials_provider(credentials)
-            .http_client(GuardedHttp::new(http))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .build();
-        Self { client: Client::from_conf(config), name: settings.bucket.clone() }
+        Self { client: connect(&settings.account, http), name: settings.bucket.clone() }
     }
 
     /// Whether the bucket is there and may be used.
@@ -260,36 +217,5 @@ impl Bucket {
         let request = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
         request.content_type("application/json").send().await.map_err(failure)?;
         Ok(())
-    }
-}
-
-/// The SDK's error in one line.
-fn failure<E>(error: SdkError<E, HttpResponse>) -> BucketError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    match (status, error.code()) {
-        (_, Some("NoSuchKey" | "NoSuchUpload" | "NotFound")) => return BucketError::Gone,
-        (Some(412), _) | (_, Some("PreconditionFailed")) => return BucketError::Exists,
-        // A HEAD has no body that could say what is missing.
-        (Some(404), None) => return BucketError::Gone,
-        _ => {}
-    }
-    let said = match (status, error.code(), error.message()) {
-        (Some(status), Some(code), Some(message)) => format!("{status} {code}: {message:.200}"),
-        (Some(status), Some(code), None) => format!("{status} {code}"),
-        (Some(status), None, _) => format!("answered {status}"),
-        (None, _, _) => {
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(deeper) = cause.source() {
-                cause = deeper;
-            }
-            cause.to_string()
-        }
-    };
-    match status {
-        Some(400..=407 | 409..=428 | 430..=499) => BucketError::Refused(said),
-        _ => BucketError::Failed(said),
     }
 }

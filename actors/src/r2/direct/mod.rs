@@ -6,13 +6,12 @@
 //! | [`disposition`] | file names in `Content-Disposition` (pure) |
 //! | [`labels`] | metadata and headers of an object (pure) |
 //! | [`source`] | asks the host, follows redirections, cuts the body into parts |
-//! | [`bucket`], [`http`] | R2's S3 API over the guarded client |
+//! | [`bucket`] | what is done in the bucket |
 //! | [`transfer`], [`note`] | one file, and how it goes on after an interruption |
 //! | [`upkeep`] | removes what is unfinished or expired |
 
 mod bucket;
 mod disposition;
-mod http;
 mod labels;
 mod note;
 mod offer;
@@ -27,7 +26,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::SecretString;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -37,6 +35,7 @@ use super::{Copied, Job, LinkStore};
 use crate::egress::GuardedClient;
 use crate::kernel::clock::World;
 use crate::mail::Link;
+use crate::s3::Account;
 use bucket::Bucket;
 use labels::Item;
 use transfer::{CLEAN_UP, Transfer};
@@ -59,12 +58,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// The bucket, and what may be put into it.
 #[derive(Debug, Clone)]
 pub struct DirectSettings {
-    /// `R2_ENDPOINT_URL`, or that of `R2_ACCOUNT_ID`.
-    pub endpoint: Url,
-    /// `R2_ACCESS_KEY_ID`.
-    pub access_key_id: String,
-    /// `R2_SECRET_ACCESS_KEY`.
-    pub secret_access_key: SecretString,
+    /// Whose bucket it is.
+    pub account: Account,
     /// `R2_BUCKET_NAME`.
     pub bucket: String,
     /// `R2_PUBLIC_BASE_URL`: where the bucket can be read from.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::PART;
-use super::bucket::{Bucket, BucketError};
+use super::bucket::Bucket;
 use super::offer::{Offer, Validator};
+use crate::s3::BucketError;
 
 /// Where the notes lie.
 pub(super) const NOTES: &str = "render-signal/uploads/";

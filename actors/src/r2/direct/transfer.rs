@@ -9,13 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::bucket::{Bucket, BucketError, Part};
+use super::bucket::{Bucket, Part};
 use super::labels::{Item, Labels};
 use super::note::{Note, place};
 use super::offer::{self, Offer, Resume, Trouble};
 use super::source::{self, Parts};
 use super::{DirectStore, PART};
 use crate::r2::normalize::time_limit;
+use crate::s3::BucketError;
 
 /// Parts that are uploaded at once. One more is never read meanwhile: this many times
 /// [`PART`] is all the memory that a file takes.

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 use super::DirectStore;
-use super::bucket::{Bucket, BucketError};
+use super::bucket::Bucket;
 use super::labels::FOLDERS;
 use super::note::NOTES;
+use crate::s3::BucketError;
 
 /// Pause between two rounds.
 const EVERY: Duration = Duration::from_secs(3600);

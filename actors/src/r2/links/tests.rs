@@ -10,10 +10,11 @@ use tempfile::TempDir;
 use super::book::{Bounds, entry, parse, plain_name};
 use super::file::{Change, LinksFile, Written};
 use super::follower::{ListTrouble, catch_up, rebuild};
+use crate::archive::state::{ArchiveEvent, Archived, archive_stream};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::memory::MemoryJournal;
-use crate::kernel::journal::{Commit, Expected, Journal as _, StreamWrite};
+use crate::kernel::journal::{Commit, Expected, Journal as _, StreamWrite, Trim};
 use crate::mail::life::{MailEvent, Offloaded, mail_stream};
 use crate::r2::normalize::normalize;
 use crate::readmodel::queries::{LinkRow, copy_of};
@@ -59,6 +60,22 @@ impl Desk {
     async fn copy(&self, n: usize) {
         let (source, r2) = (format!("https://www.dropbox.com/s/{n}"), format!("https://m/{n}"));
         self.offloaded(&format!("mail{n}"), &source, &r2, (None, None)).await;
+    }
+
+    /// The mails leave the journal.
+    async fn archived(&self, mails: &[&str]) {
+        let streams: Vec<_> = mails.iter().map(|mail| mail_stream(mail)).collect();
+        let archived = Archived {
+            before: self.world.now(),
+            streams: streams.iter().map(ToString::to_string).collect(),
+            events: mails.len() as u64,
+            place: "elsewhere".to_owned(),
+        };
+        let event = ArchiveEvent::Archived(archived).to_new(self.world.ids.next()).unwrap();
+        let write = StreamWrite { stream: archive_stream(), expected: Expected::Any, events: vec![event] };
+        let trim = streams.into_iter().map(|stream| Trim { stream, version: 1 }).collect();
+        let commit = Commit { at: self.world.now(), writes: vec![write], trim, ..Commit::default() };
+        self.journal.append(commit).await.unwrap();
     }
 
     async fn catch_up(&self) -> Result<(), ListTrouble> {
@@ -263,6 +280,30 @@ async fn a_removed_list_and_another_journal_are_noticed() {
     let mut seen = desk.addresses();
     seen.sort();
     assert_eq!(seen, [numbered(0..3), numbered(7..8)].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_whose_mails_were_archived_stay_in_the_list() {
+    let desk = Desk::new(BOUNDS);
+    for n in 0..3 {
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        desk.copy(n).await;
+    }
+    desk.catch_up().await.unwrap();
+    desk.archived(&["mail0", "mail2"]).await;
+    // The cursor's own copy is gone: that is no reason to forget anything.
+    desk.catch_up().await.unwrap();
+    assert_eq!(desk.addresses(), numbered(0..3));
+    desk.rebuild().await.unwrap();
+    assert_eq!(desk.addresses(), numbered(0..3));
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    desk.copy(3).await;
+    desk.catch_up().await.unwrap();
+    assert_eq!(desk.addresses(), numbered(0..4));
+    // A list that was removed is written from what the journal still has.
+    fs::remove_file(desk.list.path()).unwrap();
+    desk.rebuild().await.unwrap();
+    assert_eq!(desk.addresses(), ["https://m/1", "https://m/3"]);
 }
 
 #[tokio::test(start_paused = true)]

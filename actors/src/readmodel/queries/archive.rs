@@ -10,14 +10,26 @@ use super::count;
 pub struct Candidate {
     /// Where it comes in the order of candidates.
     pub place: u64,
-    /// E-mail id, or name of a worker.
+    /// E-mail id, name of a worker, or key of a stream of a rate limit.
     pub key: String,
-    /// It is a worker.
-    pub worker: bool,
+    /// Which of these.
+    pub what: What,
 }
 
-/// Mails that seem settled, and workers that have stopped, since `before`; those after a
-/// place, at most `limit`. Workers come first, at place 0, when `after` is 0.
+/// What may leave the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A mail with its deliveries.
+    Mail,
+    /// A worker that has stopped.
+    Worker,
+    /// An hour of the rate limit of a target.
+    Rate,
+}
+
+/// Mails that seem settled, workers that have stopped, and hours of rate limits that are over,
+/// since `before`; those after a place, at most `limit` of each. Workers and hours come first, at
+/// place 0, when `after` is 0.
 ///
 /// # Errors
 /// What SQLite says.
@@ -31,11 +43,16 @@ pub fn page(
     let before = before.timestamp_millis();
     let mut page: Vec<Candidate> = Vec::new();
     if after == 0 {
-        let mut stopped =
-            db.prepare_cached("SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2")?;
-        let workers = stopped
-            .query_map((before, limit), |row| Ok(Candidate { place: 0, key: row.get(0)?, worker: true }))?;
-        page = workers.collect::<rusqlite::Result<_>>()?;
+        for (what, query) in [
+            (What::Worker, "SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2"),
+            (What::Rate, "SELECT stream FROM rates WHERE counted_at < ?1 ORDER BY stream LIMIT ?2"),
+        ] {
+            let mut query = db.prepare_cached(query)?;
+            let found = query.query_map((before, limit), |row| row.get(0))?;
+            for key in found {
+                page.push(Candidate { place: 0, key: key?, what });
+            }
+        }
     }
     let mut settled = db.prepare_cached(
         "SELECT position, email_id FROM mails
@@ -45,7 +62,7 @@ pub fn page(
     )?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let mails = settled.query_map((after, before, limit), |row| {
-        Ok(Candidate { place: count(row, "position")?, key: row.get(1)?, worker: false })
+        Ok(Candidate { place: count(row, "position")?, key: row.get(1)?, what: What::Mail })
     })?;
     for mail in mails {
         page.push(mail?);

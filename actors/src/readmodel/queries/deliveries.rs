@@ -137,7 +137,7 @@ pub fn oldest_open_delivery(db: &Connection) -> rusqlite::Result<Option<Delivery
 /// # Errors
 /// What SQLite says.
 pub fn sends_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Vec<(String, DateTime<Utc>)>> {
-    db.prepare_cached("SELECT target, at_ms FROM sends WHERE at_ms >= ?1 ORDER BY at_ms, target")?
+    db.prepare_cached("SELECT target, at_ms FROM sends WHERE at_ms >= ?1 AND tried ORDER BY at_ms, target")?
         .query_map([since.timestamp_millis()], |row| Ok((row.get("target")?, time_or_epoch(row, "at_ms")?)))?
         .collect()
 }

@@ -122,6 +122,32 @@ pub fn mails(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<MailR
         .collect()
 }
 
+/// The mails that came into the journal at `since` or later, oldest first, after a position.
+///
+/// # Errors
+/// What SQLite says.
+pub fn mails_since(
+    db: &Connection,
+    since: DateTime<Utc>,
+    after: u64,
+    max: usize,
+) -> rusqlite::Result<Vec<MailRow>> {
+    db.prepare_cached(
+        "SELECT * FROM mails WHERE position > ?1 AND received_at >= ?2 ORDER BY position LIMIT ?3",
+    )?
+    .query_map((integer(after), since.timestamp_millis(), limit(max)), MailRow::read)?
+    .collect()
+}
+
+/// How many mails came into the journal at `since` or later.
+///
+/// # Errors
+/// What SQLite says.
+pub fn count_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<u64> {
+    db.prepare_cached("SELECT COUNT(*) AS n FROM mails WHERE received_at >= ?1")?
+        .query_row([since.timestamp_millis()], |row| count(row, "n"))
+}
+
 /// One mail and its deliveries. What happened to it, event by event, is in its stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MailStory {

@@ -11,7 +11,9 @@ pub use deliveries::{
     DeliveryFilter, DeliveryRow, count_deliveries, deliveries, oldest_open_delivery, sends_since,
 };
 pub use links::{LinkRow, copies_after, copy_at, copy_of};
-pub use mails::{MailFilter, MailRow, MailStory, count_mails, mail_story, mails, oldest_held};
+pub use mails::{
+    MailFilter, MailRow, MailStory, count_mails, count_since, mail_story, mails, mails_since, oldest_held,
+};
 pub use operations::{
     ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,
     targets, workers,

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
-use futures::future::select_all;
+use futures::future::{join_all, select_all};
 
 use self::notes::{Known, Note, Notes};
 use self::view::View;
@@ -190,10 +190,23 @@ impl ChainStore {
                 self.authority.write(&Change { expected: Expect::Absent, ..change.clone() }).await?
             }
         };
+        self.took(change, &written).await;
+        Ok(written)
+    }
+
+    /// The authority holds a change: that is remembered, and told to whoever reads through
+    /// these stores when the authority tells nobody itself.
+    async fn took(&self, change: &Change, written: &Written) {
         // The store's own words, which may differ in blanks, come with the next look.
         self.remember(change.key, Some(change.value.to_string()), written.stamp.0.clone());
         self.view.wrote(change.key, &written.stamp, &change.origin);
-        Ok(written)
+        if self.authority.tells() {
+            return;
+        }
+        if let Err(error) = self.notes.announce() {
+            tracing::debug!(key = %change.key, %error, "a change acts when the other processes look");
+        }
+        join_all(self.others.iter().map(|store| store.announce(change.key))).await;
     }
 }
 
@@ -238,6 +251,8 @@ impl DocumentStore for ChainStore {
     async fn changed(&self) {
         let hints = std::iter::once(&self.authority).chain(&self.others).map(|store| store.changed());
         select_all(hints.chain([self.notes.changed().boxed()])).await;
+        // Whoever it comes from, it may be about the authority.
+        self.authority.forget();
     }
 
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `<key>.pending.json` | what waits for the authority, and what waits for a decision |
 //! | `<key>.known.json` | what the authority last held |
+//! | `changed` | nothing: replaced when an authority that tells nobody was given a document |
 //! | `lock` | locked by the process that is settling something |
 
 use std::fs::{self, File, OpenOptions};
@@ -152,7 +153,8 @@ impl Notes {
         locked(file).await.map_err(|error| unwritable(&path, &error))
     }
 
-    /// Returns when a note was changed, by another process for example.
+    /// Returns when a note was changed, by another process for example, or the authority was
+    /// given a document by a process that shares this folder.
     pub(super) async fn changed(&self) {
         while !self.differ() {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -168,7 +170,22 @@ impl Notes {
     }
 
     fn look(&self) -> Vec<Option<Fingerprint>> {
-        Key::ALL.iter().map(|key| fingerprint(&self.pending_path(*key))).collect()
+        let pending = Key::ALL.iter().map(|key| fingerprint(&self.pending_path(*key)));
+        pending.chain([fingerprint(&self.changed_path())]).collect()
+    }
+
+    /// Tells the processes that share this folder that the authority was given a document.
+    ///
+    /// # Errors
+    /// They do not know it yet.
+    pub(super) fn announce(&self) -> Result<(), StoreError> {
+        let path = self.changed_path();
+        self.make_dir()?;
+        replace(&path, "").map_err(|error| unwritable(&path, &error))
+    }
+
+    fn changed_path(&self) -> PathBuf {
+        self.dir.join("changed")
     }
 
     fn pending_path(&self, key: Key) -> PathBuf {

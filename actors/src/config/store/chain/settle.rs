@@ -157,8 +157,7 @@ impl ChainStore {
                 let text = document.to_string();
                 let change = Change { key, value: document, expected, origin };
                 let written = self.authority.write(&change).await?;
-                self.remember(key, Some(text.clone()), written.stamp.0.clone());
-                self.view.wrote(key, &written.stamp, RECONCILED);
+                self.took(&change, &written).await;
                 self.done(key, note)?;
                 tracing::info!(
                     %key, merged, origin = pending.origin, since = pending.at.to_rfc3339(),
@@ -262,8 +261,7 @@ impl ChainStore {
             let origin = RESOLVED.to_owned();
             let change = Change { key, value: value(&conflict.text), expected, origin };
             let written = self.authority.write(&change).await?;
-            self.remember(key, Some(conflict.text.clone()), written.stamp.0.clone());
-            self.view.wrote(key, &written.stamp, RESOLVED);
+            self.took(&change, &written).await;
         }
         let note = Note { conflict: None, ..note.clone() };
         self.notes.put(key, &note)?;

@@ -495,3 +495,102 @@ proptest! {
         prop_assert_eq!(runtime.block_on(missing(steps)), Vec::<String>::new());
     }
 }
+
+/// A store like a PHP host: it tells nobody of changes, and remembers what it answered.
+struct Quiet {
+    host: Arc<Scripted>,
+    remembered: Mutex<Option<Read>>,
+}
+
+impl Quiet {
+    fn at(host: &Arc<Scripted>) -> Arc<Self> {
+        Arc::new(Self { host: Arc::clone(host), remembered: Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl DocumentStore for Quiet {
+    fn name(&self) -> &'static str {
+        self.host.name()
+    }
+
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        if let Some(read) = self.remembered.lock().unwrap().clone().filter(|_| key == KEY) {
+            return Ok(read);
+        }
+        let read = self.host.read(key).await?;
+        if key == KEY {
+            *self.remembered.lock().unwrap() = Some(read.clone());
+        }
+        Ok(read)
+    }
+
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
+    fn tells(&self) -> bool {
+        false
+    }
+
+    fn forget(&self) {
+        *self.remembered.lock().unwrap() = None;
+    }
+
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        self.forget();
+        self.host.write(change).await
+    }
+}
+
+/// A store that carries announcements, to whatever process.
+#[derive(Default)]
+struct Crier(tokio::sync::Notify);
+
+#[async_trait]
+impl DocumentStore for Crier {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn read(&self, _: Key) -> Result<Read, StoreError> {
+        Ok(Read::Absent)
+    }
+
+    async fn changed(&self) {
+        self.0.notified().await;
+    }
+
+    async fn announce(&self, _: Key) {
+        self.0.notify_one();
+    }
+
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        Err(StoreError::Conflict(change.key))
+    }
+}
+
+/// Without anybody's timer: on one machine by the folder of the notes, on several by a store
+/// that reaches them.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_a_store_that_tells_nobody_is_told_by_who_made_it() {
+    for same_machine in [true, false] {
+        let bench = Bench::new(None, Some(json!({"a": 1})), None);
+        let elsewhere = tempfile::tempdir().unwrap();
+        let crier = Arc::new(Crier::default());
+        let chain = |notes: &Path, others: Vec<Arc<dyn DocumentStore>>| {
+            let deps = ChainDeps { notes: notes.to_owned(), ..bench.chain().deps };
+            ChainStore::new(Quiet::at(&bench.php), others, deps)
+        };
+        let (writer, reader) = if same_machine {
+            (chain(bench.dir.path(), Vec::new()), chain(bench.dir.path(), Vec::new()))
+        } else {
+            (chain(bench.dir.path(), vec![crier.clone()]), chain(elsewhere.path(), vec![crier.clone()]))
+        };
+        assert_eq!(read(&reader).await, Some(json!({"a": 1})));
+        write(&writer, json!({"a": 2})).await.unwrap();
+        assert_eq!(read(&reader).await, Some(json!({"a": 1})), "it has not heard yet");
+        tokio::time::timeout(std::time::Duration::from_secs(1), reader.changed()).await.expect("it is told");
+        assert_eq!(read(&reader).await, Some(json!({"a": 2})));
+    }
+}

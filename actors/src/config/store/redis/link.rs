@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::redis::{Script, ScriptInvocation};
-use secrecy::ExposeSecret as _;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -143,7 +142,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(settings: RedisSettings, world: World) -> Result<Self, StoreError> {
-        let server = Server::new(settings.url.expose_secret(), LIMITS)
+        let server = Server::new(&settings.address, LIMITS)
             .map_err(|why| StoreError::Unreadable { what: "the configuration in Redis".to_owned(), why })?;
         Ok(Self {
             server,
@@ -173,8 +172,9 @@ impl Link {
         call
     }
 
-    /// Looks at every document. Returns whether readers are told something else than before.
-    async fn look_at_all(&self, seen: &mut Seen) -> bool {
+    /// Looks at every document. Who waits is told when readers are told something else than
+    /// before, or there is `news` anyway. Returns whether that is so.
+    async fn look_at_all(&self, seen: &mut Seen, mut news: bool) -> bool {
         let failed_before = matches!(seen.looked, Some((_, _, Err(_))));
         let mut call = self.listing(&self.scripts.look, &Key::ALL);
         for key in Key::ALL {
@@ -193,7 +193,7 @@ impl Link {
             }),
             Err(trouble) => Err(words(trouble)),
         };
-        let news = differs || (failed_before && outcome.is_ok());
+        news |= differs || (failed_before && outcome.is_ok());
         // Only here, with `seen` locked, so that the count is that of what was seen.
         let hints = *self.hints.borrow() + u64::from(news);
         seen.looked = Some((Instant::now(), hints, outcome));
@@ -207,7 +207,13 @@ impl Link {
     /// Looks now, whatever is known.
     pub(super) async fn look(&self) -> bool {
         let mut seen = self.seen.lock().await;
-        self.look_at_all(&mut seen).await
+        self.look_at_all(&mut seen, false).await
+    }
+
+    /// Tells who waits that readers would be told something else, if not by this store.
+    pub(super) async fn hint(&self) {
+        let mut seen = self.seen.lock().await;
+        self.look_at_all(&mut seen, true).await;
     }
 
     /// What is under a key: from memory when that is fresh.
@@ -218,7 +224,7 @@ impl Link {
         let hit = answered_meanwhile || seen.is_fresh();
         cached(NAME, hit);
         if !hit {
-            self.look_at_all(&mut seen).await;
+            self.look_at_all(&mut seen, false).await;
         }
         if let Some((_, hints, _)) = &seen.looked {
             self.told.fetch_max(*hints, Ordering::AcqRel);

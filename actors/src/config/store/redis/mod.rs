@@ -15,19 +15,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::cmd;
-use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use self::link::{Link, NAME, describe, words};
-use self::scripts::{ALIVE, CHANGES, KNOWN, WORKERS};
+use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, WORKERS};
 use super::metrics::timed;
 use super::{
     Ack, Change, ChangeId, Changes, DocumentStore, Expect, Listed, Read, Stamp, StoreError, Written,
 };
 use crate::config::documents::Key;
 use crate::kernel::clock::World;
-use crate::kernel::redis::Trouble;
+use crate::kernel::redis::{RedisAddress, Trouble};
 
 /// A worker that has not said for so long what it runs counts as gone.
 const FORGOTTEN: Duration = Duration::from_secs(15);
@@ -40,8 +39,8 @@ const REPEAT_AFTER: Duration = Duration::from_millis(100);
 /// Where the documents are.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
-    /// `redis://…` or `rediss://…` (TLS). May hold a password.
-    pub url: SecretString,
+    /// The server.
+    pub address: RedisAddress,
     /// `CONFIG_STORE_REDIS_PREFIX`: before every key.
     pub prefix: String,
     /// Who writes, for the list of changes: the name of the worker, or of the command.
@@ -117,6 +116,15 @@ impl DocumentStore for RedisStore {
     async fn changed(&self) {
         self.tail.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&self.link)))));
         self.link.changed().await;
+    }
+
+    async fn announce(&self, key: Key) {
+        let mut hint = cmd("PUBLISH");
+        hint.arg(self.link.key(EVENTS)).arg(format!("{ELSEWHERE}{key}"));
+        if let Err(trouble) = timed(NAME, "announce", self.link.server.ask::<i64>(&hint)).await {
+            // They look on their timer.
+            tracing::debug!(%key, error = words(trouble), "the other workers were not told of a change");
+        }
     }
 
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {

@@ -8,7 +8,7 @@
 //! | `known` | hash | `list`: random id of the list; `doc:<document>`: SHA-1 of the text that was listed last, `-` = removed |
 //! | `workers` | hash | worker → what it makes of the documents |
 //! | `alive` | sorted set | workers by when they last said so, in milliseconds of the server |
-//! | `events` | channel | a hint: the name of a document that changed |
+//! | `events` | channel | a hint: the name of a document that changed, after [`ELSEWHERE`] when not in Redis |
 //!
 //! Whoever looks compares the documents with `known`; a difference is a change by a program
 //! that knows nothing of the list, and is added to it there and then, once. No key expires.
@@ -28,6 +28,8 @@ pub(super) const WORKERS: &str = "workers";
 pub(super) const ALIVE: &str = "alive";
 /// Of the channel.
 pub(super) const EVENTS: &str = "events";
+/// Begins a hint about a document that changed in a store that tells nobody.
+pub(super) const ELSEWHERE: &str = "elsewhere:";
 
 /// All scripts, hashed once.
 pub(super) struct Scripts {

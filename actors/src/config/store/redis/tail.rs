@@ -7,7 +7,7 @@ use ::redis::RedisError;
 use futures::StreamExt as _;
 
 use super::link::Link;
-use super::scripts::EVENTS;
+use super::scripts::{ELSEWHERE, EVENTS};
 
 /// How often the documents are looked at, hints or not: a program that knows nothing of the
 /// hints, such as the reference system, is heard within this time.
@@ -55,8 +55,13 @@ async fn listen(link: &Link, pause: &mut Duration) -> Result<(), RedisError> {
     // What was said before was not heard.
     link.look().await;
     let mut messages = hints.on_message();
-    while messages.next().await.is_some() {
-        link.look().await;
+    while let Some(message) = messages.next().await {
+        // A look sees nothing of what changed in another store.
+        if message.get_payload_bytes().starts_with(ELSEWHERE.as_bytes()) {
+            link.hint().await;
+        } else {
+            link.look().await;
+        }
     }
     Ok(())
 }

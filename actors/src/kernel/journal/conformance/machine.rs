@@ -15,7 +15,7 @@ enum Step {
     Write { streams: Vec<(u8, Belief, u8)>, fence: Option<u64>, rows: Vec<Row>, ends: Vec<End> },
     Repeat,
     Claim { limit: usize, partition_default: usize, only: Option<(u8, usize)>, lease: u64 },
-    Hasten { partition: Option<u8> },
+    Hasten { only: Option<Vec<&'static str>> },
     RaiseFence,
     Purge,
     Trim { stream: u8, off_by: u64 },
@@ -99,7 +99,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => write,
         1 => Just(Step::Repeat),
         6 => claim,
-        1 => prop::option::of(0..2_u8).prop_map(|partition| Step::Hasten { partition }),
+        1 => prop::option::of(prop::collection::vec(select(KEYS.to_vec()), 0..3)).prop_map(|only| Step::Hasten { only }),
         1 => Just(Step::RaiseFence),
         1 => Just(Step::Purge),
         1 => (0..4_u8, select(vec![0_u64, 0, 0, 1]))
@@ -325,8 +325,9 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 };
                 (model.claim(&request).await, subject.claim(&request).await)
             }
-            Step::Hasten { partition: only } => {
-                let only = only.map(partition);
+            Step::Hasten { only } => {
+                let only: Option<Vec<String>> =
+                    only.as_ref().map(|keys| keys.iter().map(|key| (*key).to_owned()).collect());
                 let left = model.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
                 let right = subject.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
                 (format!("{left:?}"), format!("{right:?}"))

@@ -301,13 +301,13 @@ impl Journal for MemoryJournal {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
         let count = self
             .change(FaultPoint::Claim, |state| {
-                let count = state.model.hasten(queue, partition, now);
-                (count > 0).then(|| (Change::Hasten(queue, partition.map(str::to_owned), now), count))
+                let count = state.model.hasten(queue, only, now);
+                (count > 0).then(|| (Change::Hasten(queue, only.map(<[String]>::to_vec), now), count))
             })
             .await?
             .unwrap_or(0);

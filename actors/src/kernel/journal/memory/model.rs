@@ -314,10 +314,10 @@ impl Model {
         claimed
     }
 
-    pub(super) fn hasten(&mut self, queue: Queue, partition: Option<&str>, now: DateTime<Utc>) -> u64 {
+    pub(super) fn hasten(&mut self, queue: Queue, only: Option<&[String]>, now: DateTime<Utc>) -> u64 {
         let mut count = 0;
-        for ((of, _), row) in &mut self.rows {
-            let wanted = *of == queue && partition.is_none_or(|name| name == row.partition);
+        for ((of, key), row) in &mut self.rows {
+            let wanted = *of == queue && only.is_none_or(|keys| keys.contains(key));
             let waits = matches!(row.due, Due::At(at) if at > stored(now));
             if wanted && waits && row.claimed_until() <= rules::micros(now) {
                 row.due = Due::At(stored(now));
@@ -445,7 +445,7 @@ pub(super) enum Change {
     /// A claim, with the tokens that were given out.
     Claim(Arc<ClaimRequest>, Vec<Uuid>),
     /// See [`Model::hasten`].
-    Hasten(Queue, Option<String>, DateTime<Utc>),
+    Hasten(Queue, Option<Vec<String>>, DateTime<Utc>),
     /// See [`Model::raise_fence`].
     RaiseFence(String),
     /// See [`Model::purge`].
@@ -464,8 +464,8 @@ impl Model {
                 let mut tokens = tokens.iter().copied();
                 self.claim(request, || tokens.next().unwrap_or_default());
             }
-            Change::Hasten(queue, partition, now) => {
-                self.hasten(*queue, partition.as_deref(), *now);
+            Change::Hasten(queue, only, now) => {
+                self.hasten(*queue, only.as_deref(), *now);
             }
             Change::RaiseFence(lease) => {
                 self.raise_fence(lease);

@@ -137,7 +137,12 @@ impl Journal for Crashing {
     async fn head(&self) -> Result<u64, JournalError> {
         self.0.head().await
     }
-    async fn hasten(&self, queue: Queue, of: Option<&str>, now: DateTime<Utc>) -> Result<u64, JournalError> {
+    async fn hasten(
+        &self,
+        queue: Queue,
+        of: Option<&[String]>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, JournalError> {
         self.0.hasten(queue, of, now).await
     }
     async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {

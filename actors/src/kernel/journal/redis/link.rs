@@ -75,7 +75,7 @@ impl Link {
     pub(super) fn new(options: &RedisOptions, world: World) -> Result<Self, JournalError> {
         let limits =
             Limits { connect: options.connect, response: options.response, connections: options.connections };
-        let server = Server::new(&options.url, limits).map_err(JournalError::Unavailable)?;
+        let server = Server::new(&options.address, limits).map_err(JournalError::Unavailable)?;
         let prefix = format!("{{{}}}:", options.prefix.trim_end_matches(':'));
         Ok(Self {
             server,

@@ -37,6 +37,7 @@ use super::{
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::projection::{Projections, ViewRunner, Views};
+use crate::kernel::redis::RedisAddress;
 
 /// Events of a stream, or rows, fetched by one script: nothing else runs meanwhile.
 const PAGE: usize = 500;
@@ -46,8 +47,8 @@ const MOST: u64 = 1 << 53;
 /// How a journal is opened.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://` or `rediss://` (TLS). Holds a password: never shown.
-    pub url: String,
+    /// The server.
+    pub address: RedisAddress,
     /// Before every key. `rs:journal` by default.
     pub prefix: String,
     /// How long a connection may take to come about. 2 seconds by default.
@@ -64,9 +65,9 @@ pub struct RedisOptions {
 impl RedisOptions {
     /// The defaults, for a server.
     #[must_use]
-    pub fn new(url: &str) -> Self {
+    pub fn new(address: impl Into<RedisAddress>) -> Self {
         Self {
-            url: url.to_owned(),
+            address: address.into(),
             prefix: "rs:journal".to_owned(),
             connect: Duration::from_secs(2),
             response: Duration::from_secs(5),
@@ -228,19 +229,15 @@ impl Journal for RedisJournal {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
         let link = &self.link;
         let _open = link.enter().await?;
-        let every = if partition.is_none() { "1" } else { "0" };
-        let args = [
-            wire::queue(queue),
-            wire::instant(now),
-            Text::from(every),
-            Text::from(partition.unwrap_or_default()),
-            Text::from(link.origin.as_str()),
-        ];
+        let count = only.map_or_else(String::new, |keys| keys.len().to_string());
+        let mut args =
+            vec![wire::queue(queue), wire::instant(now), Text::from(link.origin.as_str()), Text::from(count)];
+        args.extend(only.into_iter().flatten().map(|key| Text::from(key.as_str())));
         let (head, count): (u64, u64) = link.run(&link.scripts.hasten, &args).await?;
         if count > 0 {
             link.noted(None, head, Queue::ALL.map(|of| u64::from(of == queue)));

@@ -76,7 +76,7 @@ impl Server {
     }
 
     fn options(&self) -> RedisOptions {
-        RedisOptions::new(&self.url())
+        RedisOptions::new(self.url())
     }
 
     /// An empty journal of its own.

@@ -218,11 +218,11 @@ impl Journal for SqliteJournal {
     async fn hasten(
         &self,
         queue: Queue,
-        partition: Option<&str>,
+        only: Option<&[String]>,
         now: DateTime<Utc>,
     ) -> Result<u64, JournalError> {
-        let partition = partition.map(str::to_owned);
-        Ok(self.ask(Op::Hasten { queue, partition, now }).await.map(number)?)
+        let only = only.map(|keys| serde_json::Value::from(keys).to_string());
+        Ok(self.ask(Op::Hasten { queue, only, now }).await.map(number)?)
     }
 
     async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {

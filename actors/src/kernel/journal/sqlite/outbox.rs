@@ -313,18 +313,18 @@ pub(super) fn next_due(db: &Connection, queue: Queue) -> rusqlite::Result<Option
 pub(super) fn hasten(
     tx: &mut Tx<'_>,
     queue: Queue,
-    partition: Option<&str>,
+    only: Option<&str>,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<u64> {
     let mut update = tx.db.prepare_cached(
         "UPDATE outbox SET due = ?3, visible = iif(visible IS NULL, NULL, ?3)
-         WHERE queue = ?1 AND (?2 IS NULL OR partition = ?2) AND state = 0 AND due > ?3
+         WHERE queue = ?1 AND (?2 IS NULL OR key IN (SELECT value FROM json_each(?2))) AND state = 0 AND due > ?3
              AND (claimed_until IS NULL OR claimed_until <= ?3)
          RETURNING partition, order_key",
     )?;
     let mut count = 0;
     let mut orders = std::collections::HashSet::new();
-    let mut changed = update.query((queue_number(queue), partition, rules::micros(now)))?;
+    let mut changed = update.query((queue_number(queue), only, rules::micros(now)))?;
     while let Some(row) = changed.next()? {
         count += 1;
         if let Some(key) = row.get(1)? {

@@ -40,8 +40,16 @@ pub(super) const CLOSED: &str = "the journal is closed";
 pub(super) enum Op {
     Append(Box<Commit>),
     Claim(ClaimRequest),
-    Hasten { queue: Queue, partition: Option<String>, now: DateTime<Utc> },
-    Purge { now: DateTime<Utc>, limit: u64 },
+    /// `only`: keys, as a JSON array.
+    Hasten {
+        queue: Queue,
+        only: Option<String>,
+        now: DateTime<Utc>,
+    },
+    Purge {
+        now: DateTime<Utc>,
+        limit: u64,
+    },
     RaiseFence(String),
     Rebuild,
     Close,
@@ -285,8 +293,8 @@ impl Worker {
             Op::Claim(request) => {
                 Done::Claimed(outbox::claim(tx.db, request, self.slot.number, self.world.ids.as_ref())?)
             }
-            Op::Hasten { queue, partition, now } => {
-                Done::Number(outbox::hasten(tx, *queue, partition.as_deref(), *now)?)
+            Op::Hasten { queue, only, now } => {
+                Done::Number(outbox::hasten(tx, *queue, only.as_deref(), *now)?)
             }
             Op::Purge { now, limit } => Done::Number(outbox::purge(tx.db, *now, *limit)?),
             Op::RaiseFence(lease) => {

@@ -43,6 +43,13 @@ async fn documents_of_the_reference_system_are_read_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_held_a_document_has_an_empty_list() {
+    let server = Server::start().await;
+    let changes = server.store("here").changes(None).await.unwrap().unwrap();
+    assert!(changes.listed.is_empty() && changes.held.is_empty());
+}
+
+#[tokio::test]
 async fn what_is_written_can_be_read_by_the_reference_system() {
     let server = Server::start().await;
     let store = server.store("here");
@@ -264,7 +271,8 @@ async fn workers_say_what_they_run_until_they_leave_or_die() {
 async fn a_server_that_is_not_there_is_no_absence_and_no_secret_is_told() {
     let mut server = Server::start().await;
     let url = format!("redis://default:hidden@127.0.0.1:{}/", server.port);
-    let settings = RedisSettings { url: url.into(), prefix: PREFIX.to_owned(), writer: "here".to_owned() };
+    let settings =
+        RedisSettings { address: url.into(), prefix: PREFIX.to_owned(), writer: "here".to_owned() };
     assert!(!format!("{settings:?}").contains("hidden"));
     let store = RedisStore::new(settings, World::real()).unwrap();
     server.kill();
@@ -281,4 +289,23 @@ async fn a_server_that_is_not_there_is_no_absence_and_no_secret_is_told() {
     }
     server.restart().await;
     until("it answers again", async || store.read(KEY).await == Ok(Read::Absent)).await;
+}
+
+#[tokio::test]
+async fn who_waits_is_told_of_a_change_in_another_store() {
+    let server = Server::start().await;
+    let (here, there) = (server.store("here"), server.store("there"));
+    assert_eq!(held(&there, KEY).await.0, serde_json::json!({}));
+    // It listens from some time after this on; a hint before that may be lost.
+    let told = tokio::time::timeout(Duration::from_secs(30), there.changed());
+    let telling = async {
+        loop {
+            here.announce(KEY).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        told = told => told.expect("it is told"),
+        () = telling => {}
+    }
 }

@@ -66,8 +66,11 @@ impl Server {
     }
 
     fn store(&self, writer: &str) -> Arc<RedisStore> {
-        let settings =
-            RedisSettings { url: self.url().into(), prefix: PREFIX.to_owned(), writer: writer.to_owned() };
+        let settings = RedisSettings {
+            address: self.url().into(),
+            prefix: PREFIX.to_owned(),
+            writer: writer.to_owned(),
+        };
         Arc::new(RedisStore::new(settings, World::real()).unwrap())
     }
 

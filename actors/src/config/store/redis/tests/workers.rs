@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use actix::{Actor as _, Addr};
 use arc_swap::ArcSwap;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::*;
 use crate::config::book::{Book, canonical_hash};
@@ -49,6 +50,15 @@ impl Worker {
     async fn three(server: &Server, journal: &Arc<dyn Journal>) -> Vec<Self> {
         let start = |name| Self::start(name, server, journal, EnvDefaults::default());
         futures::future::join_all(["a", "b", "c"].map(start)).await
+    }
+
+    /// An actor that is told the policy in force.
+    async fn listen(&self) -> Heard {
+        let heard = Heard::default();
+        let listener = Listener(Arc::clone(&heard)).start();
+        let port = Port::new("listener", &listener, 4, Duration::from_secs(5));
+        self.actor.send(WireConfig(vec![port])).await.unwrap();
+        heard
     }
 
     fn sending(&self) -> bool {
@@ -205,19 +215,26 @@ async fn a_worker_that_starts_with_an_emptied_server_puts_back_what_the_journal_
     assert!(!book.policy(&env, 1).sending_enabled);
 }
 
+/// Prints from when changes were published until they acted.
 #[actix::test]
 async fn a_hundred_changes_through_alternating_workers_over_cut_connections() {
     let (server, journal) = (Server::start().await, journal());
     let workers = Worker::three(&server, &journal).await;
+    let mut heard = Vec::new();
+    for worker in &workers {
+        heard.push(worker.listen().await);
+    }
+    let mut published = Vec::new();
     for number in 0..100 {
         if number % 10 == 3 {
             let kind = if number % 20 == 3 { "pubsub" } else { "normal" };
             server.command::<i64>(&["CLIENT", "KILL", "TYPE", kind]).await;
         }
         let store = &workers[number % 3].store;
-        set_field(store, "note", json!(number), &format!("api{number}")).await;
+        published.push(Instant::now());
+        set_field(store, "webhook_url", json!(target(number)), &format!("api{number}")).await;
     }
-    let last = canonical_hash(&json!({"note": 99}));
+    let last = canonical_hash(&json!({"webhook_url": target(99)}));
     for worker in &workers {
         until("the last one is in force", async || worker.status().await.1.hash == last).await;
     }
@@ -225,10 +242,45 @@ async fn a_hundred_changes_through_alternating_workers_over_cut_connections() {
     until("the history", async || recorded(&journal).await.len() >= 100).await;
     let wanted: Vec<String> = (0..100).map(|number| format!("api{number}")).collect();
     assert_eq!(recorded_origins(&journal).await, wanted, "each once, in order");
+
+    let mut waits = Vec::new();
+    for heard in &heard {
+        until("the last one acts", async || {
+            heard.lock().unwrap().last().is_some_and(|last| last.1 == target(99))
+        })
+        .await;
+        let heard: Vec<(Instant, usize)> =
+            heard.lock().unwrap().iter().filter_map(|(at, url)| Some((*at, number_of(url)?))).collect();
+        assert!(heard.is_sorted_by_key(|(_, number)| *number), "nothing old is in force again: {heard:?}");
+        // A change acts as soon as it, or one after it, is in force.
+        waits.extend(published.iter().enumerate().map(|(number, at)| {
+            let first = heard.iter().find(|(_, acting)| *acting >= number).unwrap();
+            first.0.saturating_duration_since(*at)
+        }));
+    }
+    waits.sort();
+    let quantile = |part: usize| waits[waits.len() * part / 100];
+    println!(
+        "100 changes, 3 workers, cut connections: publish to effect p50 {:?}, p95 {:?}, worst {:?}",
+        quantile(50),
+        quantile(95),
+        waits.last().unwrap()
+    );
 }
 
+fn target(number: usize) -> String {
+    format!("https://example.com/hook/{number}")
+}
+
+fn number_of(url: &str) -> Option<usize> {
+    url.strip_prefix("https://example.com/hook/")?.parse().ok()
+}
+
+/// When an actor was told, and the default target of what it was told.
+type Heard = Arc<Mutex<Vec<(Instant, String)>>>;
+
 /// Hears of policies.
-struct Listener(Arc<Mutex<Vec<tokio::time::Instant>>>);
+struct Listener(Heard);
 
 impl actix::Actor for Listener {
     type Context = actix::Context<Self>;
@@ -237,8 +289,8 @@ impl actix::Actor for Listener {
 impl actix::Handler<PolicyChanged> for Listener {
     type Result = ();
 
-    fn handle(&mut self, _: PolicyChanged, _ctx: &mut Self::Context) {
-        self.0.lock().unwrap().push(tokio::time::Instant::now());
+    fn handle(&mut self, PolicyChanged(policy): PolicyChanged, _ctx: &mut Self::Context) {
+        self.0.lock().unwrap().push((Instant::now(), policy.default_target.url.clone()));
     }
 }
 
@@ -253,12 +305,8 @@ async fn publish_to_effect() {
         for number in 0..count {
             let name = format!("w{number}");
             let worker = Worker::start(&name, &server, &journal, EnvDefaults::default()).await;
-            let times = Arc::new(Mutex::new(Vec::new()));
-            let listener = Listener(Arc::clone(&times)).start();
-            let port = Port::new("listener", &listener, 4, Duration::from_secs(5));
-            worker.actor.send(WireConfig(vec![port])).await.unwrap();
+            heard.push(worker.listen().await);
             workers.push(worker);
-            heard.push(times);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         let writer = server.store("writer");
@@ -266,12 +314,12 @@ async fn publish_to_effect() {
         for number in 0..200 {
             heard.iter().for_each(|times| times.lock().unwrap().clear());
             let (_, expected) = held(&writer, KEY).await;
-            let before = tokio::time::Instant::now();
+            let before = Instant::now();
             writer.write(&change(json!({"note": number}), expected, "cli")).await.unwrap();
             while heard.iter().any(|times| times.lock().unwrap().is_empty()) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            let last = heard.iter().map(|times| times.lock().unwrap()[0]).max().unwrap();
+            let last = heard.iter().map(|times| times.lock().unwrap()[0].0).max().unwrap();
             waits.push(last - before);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

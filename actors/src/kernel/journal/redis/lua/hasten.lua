@@ -1,12 +1,18 @@
--- Makes unclaimed waiting rows due now -> {head, how many}.
-local q, now, every, only, origin = arg(), arg(), arg(), arg(), arg()
-local count, orders = 0, {}
-for _, key in ipairs(call('ZRANGE', p .. 'rows:' .. q, 0, -1)) do
+-- Makes unclaimed waiting rows due now -> {head, how many}. ARGV: queue, now, origin, how many
+-- keys follow ('' = all rows), the keys.
+local q, now, origin, given = arg(), arg(), arg(), arg()
+local count, orders, keys = 0, {}, {}
+if given == '' then
+  keys = call('ZRANGE', p .. 'rows:' .. q, 0, -1)
+else
+  for i = 1, tonumber(given) do keys[i] = arg() end
+end
+for _, key in ipairs(keys) do
   local at = row_at(q, key)
   local row = call('HMGET', at, 'state', 'due', 'until', 'partition', 'order', 'place')
   local waits = row[1] == '0' and tonumber(row[2]) > tonumber(now)
   local free = not row[3] or tonumber(row[3]) <= tonumber(now)
-  if waits and free and (every == '1' or row[4] == only) then
+  if waits and free then
     count = count + 1
     call('HSET', at, 'due', now)
     if row[5] then orders[order_of(q, row[4], row[5])] = { row[4], row[5] }

@@ -1,6 +1,8 @@
 //! A Redis or Valkey server: a pool of connections, commands and scripts, and what went
 //! wrong in two words.
 
+mod address;
+
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -9,6 +11,9 @@ use ::redis::{
     ServerErrorKind,
 };
 use deadpool_redis::{Connection, Manager, Pool, Runtime};
+
+pub use self::address::RedisAddress;
+pub(crate) use self::address::explain;
 
 /// Why there is no answer.
 #[derive(Debug, Clone)]
@@ -71,17 +76,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes the pool for `redis://…` or `rediss://…` (TLS); connects to nothing yet.
+    /// Makes the pool; connects to nothing yet.
     ///
     /// # Errors
     /// The address cannot be used; in plain words, without the address.
-    pub(crate) fn new(url: &str, limits: Limits) -> Result<Self, String> {
+    pub(crate) fn new(address: &RedisAddress, limits: Limits) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("the Redis URL cannot be used: {error}");
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(limits.connect))
             .set_response_timeout(Some(limits.response));
-        let client = Client::open(url).map_err(|error| wrong(&error))?;
-        let manager = Manager::new_with_config(url, config).map_err(|error| wrong(&error))?;
+        let client = address.client()?;
+        let server = client.get_connection_info().clone();
+        let manager = Manager::new_with_config(server, config).map_err(|error| wrong(&error))?;
         let pool = Pool::builder(manager)
             .max_size(limits.connections)
             .wait_timeout(Some(limits.response))
@@ -109,10 +115,9 @@ impl Server {
     }
 
     async fn connection(&self) -> Result<Connection, Trouble> {
-        self.pool
-            .get()
-            .await
-            .map_err(|error| Trouble::NotDone(format!("there is no connection to Redis: {error}")))
+        self.pool.get().await.map_err(|error| {
+            Trouble::NotDone(format!("there is no connection to Redis: {}", explain(&error)))
+        })
     }
 
     /// Runs a command.

@@ -1,0 +1,117 @@
+//! What the journal still knows of a mail: its content, and what was decided when it came.
+
+use chrono::{DateTime, Utc};
+
+use crate::kernel::event::{DomainEvent as _, EventError};
+use crate::kernel::journal::{Journal, JournalError};
+use crate::mail::compare::{Recorded, recorded};
+use crate::mail::life::{MailEvent, Received, mail_stream};
+use crate::mail::work::{delivery_body_key, draft_body_key};
+use crate::mail::{IgnoreReason, Mail, kept};
+
+/// A mail of the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// When it was decided on first.
+    pub at: DateTime<Utc>,
+    /// What was decided then.
+    pub recorded: Option<Recorded>,
+    /// It, or why there is nothing to read.
+    pub content: Result<Mail, Gone>,
+}
+
+/// Why the content of a mail cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Gone {
+    /// Its sender was not in the list.
+    #[error("the mails of senders that are not in the list are not kept")]
+    Stranger,
+    /// It was larger than the limit.
+    #[error("a mail that is too large is not loaded")]
+    TooLarge,
+    /// It was none.
+    #[error("it is in quarantine: no rule applies to what cannot be read")]
+    Unreadable,
+    /// Its time is over.
+    #[error("its content is no longer kept (MAIL_RETENTION_DAYS)")]
+    Expired,
+    /// It was settled long ago.
+    #[error("it was archived (JOURNAL_RETENTION_DAYS)")]
+    Archived,
+    /// Only its webhook is kept, and what it takes to read it again was not recorded.
+    #[error("it was routed by an earlier version, which kept nothing but its webhooks")]
+    Unrecorded,
+}
+
+/// Why the journal did not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// It could not be read.
+    #[error(transparent)]
+    Read(#[from] JournalError),
+    /// An event could not be read.
+    #[error(transparent)]
+    Event(#[from] EventError),
+}
+
+/// What the journal knows of the mail whose stream is called `key`; `None` = nothing at all.
+///
+/// # Errors
+/// See [`KeptError`].
+pub async fn known(journal: &dyn Journal, key: &str) -> Result<Option<Known>, KeptError> {
+    let stream = journal.read_stream(&mail_stream(key), 0).await?;
+    let Some(at) = stream.first().map(|event| event.at) else { return Ok(None) };
+    let events: Vec<MailEvent> =
+        stream.iter().map(MailEvent::from_recorded).collect::<Result<_, EventError>>()?;
+    let content = content(journal, key, &events).await?;
+    Ok(Some(Known { at, recorded: recorded(&events), content }))
+}
+
+async fn content(
+    journal: &dyn Journal,
+    key: &str,
+    events: &[MailEvent],
+) -> Result<Result<Mail, Gone>, JournalError> {
+    let Some(MailEvent::Received(received)) = events.first() else {
+        // The events before were archived, or there never was a mail to receive.
+        let unreadable = matches!(events.first(), Some(MailEvent::Quarantined(_)));
+        return Ok(Err(if unreadable { Gone::Unreadable } else { Gone::Archived }));
+    };
+    let draft = journal.body(&draft_body_key(key)).await?;
+    if let Some(mail) = draft.and_then(|draft| kept::from_draft(&draft).ok()) {
+        return Ok(Ok(mail));
+    }
+    for event in events {
+        match event {
+            MailEvent::Routed(routed) => {
+                let Some(shape) = routed.text else {
+                    return Ok(Err(if routed.offload { Gone::Expired } else { Gone::Unrecorded }));
+                };
+                for delivery in &routed.deliveries {
+                    if let Some(mail) = from_webhook(journal, key, &delivery.target, shape, received).await? {
+                        return Ok(Ok(mail));
+                    }
+                }
+            }
+            MailEvent::Ignored(ignored) if ignored.reason == IgnoreReason::SenderNotAllowed => {
+                return Ok(Err(Gone::Stranger));
+            }
+            MailEvent::Ignored(ignored) if ignored.reason == IgnoreReason::TooLarge => {
+                return Ok(Err(Gone::TooLarge));
+            }
+            _ => {}
+        }
+    }
+    Ok(Err(Gone::Expired))
+}
+
+async fn from_webhook(
+    journal: &dyn Journal,
+    key: &str,
+    target: &str,
+    shape: crate::mail::life::TextShape,
+    received: &Received,
+) -> Result<Option<Mail>, JournalError> {
+    let body = journal.body(&delivery_body_key(key, target)).await?;
+    Ok(body.and_then(|body| kept::from_webhook(&body, shape, received)))
+}

@@ -1,0 +1,53 @@
+//! `rates`: the streams of the hourly limits, so that they can be archived.
+
+use rusqlite::Connection;
+
+use super::{archived_keys, at};
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Rates;
+
+impl Projection for Rates {
+    fn name(&self) -> &'static str {
+        "rates"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["rates"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // stream: what follows the category, `<target>-<hour>`.
+        db.execute_batch(
+            "CREATE TABLE rates (
+                 stream     TEXT PRIMARY KEY,
+                 counted_at INTEGER NOT NULL
+             ) WITHOUT ROWID;",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        match event.kind.as_str() {
+            "delivery.counted" => db
+                .prepare_cached(
+                    "INSERT INTO rates (stream, counted_at) VALUES (?1, ?2)
+                     ON CONFLICT DO UPDATE SET counted_at = excluded.counted_at",
+                )?
+                .execute((event.stream.key(), at(event)))?,
+            "journal.archived" => {
+                let Some(streams) = archived_keys(event, "rate") else { return Ok(()) };
+                db.prepare_cached("DELETE FROM rates WHERE stream IN (SELECT value FROM json_each(?1))")?
+                    .execute([streams])?
+            }
+            _ => return Ok(()),
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! Where the mails come from: files, or the journal. One is in memory at a time.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::archive::state::{ArchiveEvent, archive_stream};
+use render_signal_actors::dedup::kept;
+use render_signal_actors::kernel::event::DomainEvent as _;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::compare::Recorded;
+use render_signal_actors::mail::{Mail, parse};
+use render_signal_actors::readmodel::queries::{MailRow, count_since, mails_since};
+
+use super::Run;
+use crate::exit::Failure;
+use crate::journal::refused;
+use crate::output::{complain, progress};
+
+/// Larger files are no mails that any server takes.
+const LARGEST: u64 = 256 * 1024 * 1024;
+/// Rows of the journal read at once.
+const PAGE: usize = 200;
+
+/// A mail to try.
+pub(super) struct Case {
+    /// Its file, or its id in the journal.
+    pub(super) place: String,
+    /// When it came into the journal.
+    pub(super) came: Option<DateTime<Utc>>,
+    /// It, or why there is nothing to try.
+    pub(super) content: Result<Mail, String>,
+    /// What the journal says was decided about it.
+    pub(super) recorded: Option<Recorded>,
+}
+
+/// Tries every mail of a folder, as if all came at `now`.
+pub(super) fn of_folder(folder: &Path, now: DateTime<Utc>, run: &mut Run<'_>) -> Result<(), Failure> {
+    let (files, unreadable) = files(folder);
+    for (place, error) in &unreadable {
+        run.unreadable(&place.display().to_string(), error)?;
+    }
+    if files.is_empty() {
+        return Err(Failure::found(format!(
+            "there is no mail in {}: neither *.eml files nor a Maildir (cur, new)",
+            folder.display()
+        )));
+    }
+    run.bar = progress(files.len());
+    for file in files {
+        let place = file.display().to_string();
+        let raw = match read(&file) {
+            Ok(raw) => raw,
+            Err(error) => {
+                run.bar.inc(1);
+                run.unreadable(&place, &error)?;
+                continue;
+            }
+        };
+        let content = parse::parse(&raw).map_err(|why| format!("it would be put in quarantine: {why}"));
+        if let Ok(mail) = &content
+            && !run.seen.insert(mail.email_id.clone())
+        {
+            run.bar.inc(1);
+            run.tally.copies += 1;
+            continue;
+        }
+        run.take(&Case { place, came: None, content, recorded: None }, now)?;
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if fs::metadata(file)?.len() > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
+    }
+    fs::read(file)
+}
+
+/// A file or folder, and why it cannot be read.
+type Unreadable = (PathBuf, io::Error);
+
+/// The mails at or below a path, in the order of their paths. Links to folders are not
+/// followed: they may lead in circles.
+fn files(root: &Path) -> (Vec<PathBuf>, Vec<Unreadable>) {
+    if root.is_file() {
+        return (vec![root.to_owned()], Vec::new());
+    }
+    let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+    let mut folders = vec![(root.to_owned(), false)];
+    while let Some((folder, of_maildir)) = folders.pop() {
+        if let Err(error) = look(&folder, of_maildir, &mut found, &mut folders) {
+            unreadable.push((folder, error));
+        }
+    }
+    found.sort_unstable();
+    (found, unreadable)
+}
+
+fn look(
+    folder: &Path,
+    of_maildir: bool,
+    found: &mut Vec<PathBuf>,
+    folders: &mut Vec<(PathBuf, bool)>,
+) -> io::Result<()> {
+    let is_maildir = ["cur", "new"].iter().all(|part| folder.join(part).is_dir());
+    for entry in fs::read_dir(folder)? {
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if kind.is_dir() {
+            match name.as_str() {
+                "cur" | "new" if is_maildir => folders.push((path, true)),
+                // What is there has not arrived yet.
+                "tmp" if is_maildir => {}
+                _ => folders.push((path, false)),
+            }
+        } else if path.is_file() {
+            let is_eml = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("eml"));
+            if is_eml || (of_maildir && !name.starts_with('.')) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tries every mail that the journal took in since then, each as if it came when it came, or
+/// at `at`.
+pub(super) async fn of_journal(
+    journal: &dyn Journal,
+    since: DateTime<Utc>,
+    at: Option<DateTime<Utc>>,
+    run: &mut Run<'_>,
+) -> Result<(), Failure> {
+    warn_of_archive(journal, since).await?;
+    let count = journal.views().read(move |db| count_since(db, since)).await;
+    let count = count.map_err(|error| Failure::journal(error.to_string()))?;
+    run.bar = progress(usize::try_from(count).unwrap_or(usize::MAX));
+    let mut after = 0;
+    loop {
+        let page = journal.views().read(move |db| mails_since(db, since, after, PAGE)).await;
+        let page = page.map_err(|error| Failure::journal(error.to_string()))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.position;
+        for row in &page {
+            let (mut case, came) = of_row(journal, row).await?;
+            // What was decided then says nothing about another moment.
+            case.recorded = case.recorded.filter(|_| at.is_none());
+            run.take(&case, at.unwrap_or(came))?;
+        }
+    }
+}
+
+async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(Case, DateTime<Utc>), Failure> {
+    let known = kept::known(journal, &row.email_id).await;
+    let known = known.map_err(|error| Failure::journal(error.to_string()))?;
+    let came = known.as_ref().map_or(row.received_at, |known| known.at);
+    let (content, recorded) = match known {
+        Some(known) => (known.content, known.recorded),
+        None => (Err(kept::Gone::Archived), None),
+    };
+    let content = content.map_err(|why| why.to_string());
+    Ok((Case { place: row.email_id.clone(), came: Some(came), content, recorded }, came))
+}
+
+/// What was archived has left the journal, and its lists with it.
+async fn warn_of_archive(journal: &dyn Journal, since: DateTime<Utc>) -> Result<(), Failure> {
+    let archived = journal.read_stream(&archive_stream(), 0).await.map_err(|error| refused(&error))?;
+    let last = archived.last().and_then(|event| ArchiveEvent::from_recorded(event).ok());
+    if let Some(ArchiveEvent::Archived(last)) = last
+        && last.before > since
+    {
+        complain(&format!(
+            "mails that were settled before {} were archived and are not tested",
+            last.before.to_rfc3339()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_are_found_in_folders_and_maildirs() {
+        let root = tempfile::tempdir().unwrap();
+        for file in [
+            "b.eml",
+            "a/c.EML",
+            "a/notes.txt",
+            "a/cur/no-maildir",
+            "Maildir/cur/1.x:2,S",
+            "Maildir/new/2.x",
+            "Maildir/new/.hidden",
+            "Maildir/tmp/3.x",
+            "Maildir/dovecot.index",
+            "Maildir/.Sub/cur/4.x:2,",
+            "Maildir/.Sub/new/5.x",
+            "Maildir/.Sub/tmp/6.x",
+        ] {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        std::os::unix::fs::symlink(root.path(), root.path().join("a/circle")).unwrap();
+        std::os::unix::fs::symlink(root.path().join("b.eml"), root.path().join("a/link.eml")).unwrap();
+        let found = |at: &str| -> Vec<String> {
+            let (files, unreadable) = files(&root.path().join(at));
+            assert!(unreadable.is_empty(), "{unreadable:?}");
+            let name = |file: PathBuf| file.strip_prefix(root.path()).unwrap().display().to_string();
+            files.into_iter().map(name).collect()
+        };
+        let maildir =
+            ["Maildir/.Sub/cur/4.x:2,", "Maildir/.Sub/new/5.x", "Maildir/cur/1.x:2,S", "Maildir/new/2.x"];
+        assert_eq!(found("Maildir"), maildir);
+        assert_eq!(found(""), [&maildir[..], &["a/c.EML", "a/link.eml", "b.eml"]].concat());
+        assert_eq!(found("a/notes.txt"), ["a/notes.txt"], "a file is what it is");
+        let (files, unreadable) = files(&root.path().join("nowhere"));
+        assert_eq!((files.len(), unreadable.len()), (0, 1));
+    }
+}
