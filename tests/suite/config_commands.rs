@@ -477,7 +477,11 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     let mail = place.path("mail.eml");
     std::fs::write(&mail, "From: a@example.org\r\nSubject: s\r\n\r\nhello\r\n").unwrap();
     let explained = place.run(&["explain", mail.to_str().unwrap()]).await;
-    assert_eq!((explained.code, explained.complaints.contains("does not answer")), (0, true), "{explained:?}");
+    assert_eq!(
+        (explained.code, explained.complaints.contains("does not answer")),
+        (0, true),
+        "{explained:?}"
+    );
     let shown = place.run(&["config", "show", "webhook_config"]).await;
     assert!(shown.code == 0 && shown.out.contains("\"webhook_sending_enabled\": true"), "{shown:?}");
     let failed = place.run(&["config", "migrate", "--require-redis", "--only", "processing_prefs"]).await;
