@@ -1,0 +1,149 @@
+//! What the actor does to the world: reading, telling, recording. Each effect is a future of
+//! its own that reports back; none of them keeps anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Message;
+use tokio::sync::watch;
+
+use super::book::GRACE;
+use super::documents::Key;
+use super::store::{Ack, Stamp, StoreError};
+use super::{Batch, ConfigDeps, Loaded, Lost, Recorded, Seen, follow, history, load};
+use crate::kernel::clock::World;
+use crate::kernel::journal::{Loss, lost};
+use crate::kernel::port::Port;
+use crate::mail::policy::Policy;
+use crate::messages::PolicyChanged;
+
+/// The documents are read at least this often, whatever the store's hints say.
+const READ_AGAIN: Duration = Duration::from_secs(5);
+
+/// Pauses before an actor that did not answer is told again.
+const TELL_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Tells one actor until it has heard.
+pub(super) async fn tell(port: Port<PolicyChanged>, world: World, policy: Arc<Policy>) {
+    let mut pause = TELL_AGAIN.0;
+    while let Err(error) = port.ask(PolicyChanged(Arc::clone(&policy))).await {
+        tracing::warn!(%error, version = policy.version, "an actor did not hear of the configuration, telling again");
+        tokio::time::sleep(world.jitter.spread(pause)).await;
+        pause = pause.saturating_mul(2).min(TELL_AGAIN.1);
+    }
+}
+
+/// Asks the actor until it has answered; it may be on its way through a restart.
+async fn until_answered<M>(port: &Port<M>, message: M) -> M::Result
+where
+    M: Message + Clone + Send + 'static,
+    M::Result: Send,
+{
+    loop {
+        match port.ask(message.clone()).await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                tracing::debug!(%error, "the configuration actor did not answer");
+                tokio::time::sleep(TELL_AGAIN.0).await;
+            }
+        }
+    }
+}
+
+/// Reads the documents at the start, at every hint of the store, and on a timer.
+pub(super) async fn watch_store(deps: ConfigDeps, loaded: Port<Loaded>, seen: Port<Seen>) {
+    let book =
+        load::load(deps.store.as_ref(), &deps.env, Some(deps.journal.as_ref()), deps.world.now()).await;
+    let judged = until_answered(&loaded, Loaded(book)).await;
+    acknowledge(&deps, &judged.ack).await;
+    loop {
+        // Whichever comes first: a hint may be lost.
+        drop(tokio::time::timeout(READ_AGAIN, deps.store.changed()).await);
+        loop {
+            let readings = load::read_all(deps.store.as_ref()).await;
+            let reached =
+                !readings.iter().any(|(_, read)| matches!(read, Err(StoreError::Unreadable { .. })));
+            let judged = until_answered(&seen, Seen(readings)).await;
+            put_back(&deps, &judged.lost).await;
+            if reached {
+                acknowledge(&deps, &judged.ack).await;
+            }
+            if !judged.again {
+                break;
+            }
+            tokio::time::sleep(GRACE).await;
+        }
+    }
+}
+
+/// Tells the actor of every loss of commits.
+pub(super) async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<Lost>) {
+    loop {
+        lost(&mut losses).await;
+        until_answered(&told, Lost).await;
+    }
+}
+
+async fn acknowledge(deps: &ConfigDeps, ack: &Ack) {
+    if let Err(error) = deps.store.acknowledge(ack).await {
+        tracing::debug!(%error, "the other workers do not know yet what this one runs");
+    }
+}
+
+/// Gives a store that was emptied the documents in force. All workers try; one succeeds.
+async fn put_back(deps: &ConfigDeps, lost: &[(Key, String)]) {
+    for (key, text) in lost {
+        match deps.store.recover(*key, text).await {
+            Ok(true) => {
+                // render_signal_config_recovered_total{key}: documents put back into a store
+                // that had lost them.
+                metrics::counter!("render_signal_config_recovered_total", "key" => key.as_str()).increment(1);
+                tracing::warn!(%key, "the store had lost this document; the one in force is put back");
+            }
+            Ok(false) => tracing::info!(%key, "the store had lost this document; another worker put it back"),
+            Err(error) => {
+                tracing::error!(%key, %error, "the store has lost this document; the one in force stays");
+            }
+        }
+    }
+}
+
+/// Follows the store's own list, or records what was seen when it keeps none.
+pub(super) async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Recorded>) {
+    let (journal, world) = (deps.journal.as_ref(), &deps.world);
+    let mut failed = Vec::new();
+    let mut followed = batch.followed.clone();
+    let changes = deps.store.changes(batch.followed.as_ref()).await;
+    if let Ok(Some(changes)) = &changes {
+        match follow::follow(journal, world, &deps.env, &changes.listed).await {
+            Ok(()) => followed = changes.listed.last().map(|change| change.id.clone()).or(followed),
+            Err(error) => {
+                tracing::warn!(error, "changes of the configuration are not yet in the journal");
+                failed.extend(changes.listed.iter().map(|change| (change.key, "external")));
+            }
+        }
+    }
+    for (key, origin, in_force) in batch.seen {
+        let stamp = in_force.as_ref().map(|document| Stamp::of(&document.text));
+        let known = stamp.and_then(|stamp| deps.store.origin_of(key, &stamp));
+        match &changes {
+            // The list tells all there is to know of it.
+            Ok(Some(changes)) if changes.held.contains(&key) => continue,
+            // Who made it is in the list, unless that was this process.
+            Err(error) if known.is_none() => {
+                tracing::warn!(%key, %error, "a change of the configuration is in force but not yet in the journal");
+                failed.push((key, origin));
+                continue;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let origin_now = known.as_deref().unwrap_or(origin);
+        let store = (deps.store.as_ref(), deps.env.as_ref());
+        let recorded = history::record((journal, world), store, key, in_force.as_ref(), origin_now).await;
+        if let Err(error) = recorded {
+            tracing::warn!(%key, error, "a change of the configuration is in force but not yet in the journal");
+            failed.push((key, origin));
+        }
+    }
+    until_answered(&report, Recorded { followed, failed }).await;
+}
