@@ -1,102 +1,15 @@
 //! The `config` commands and `/config_api.php`, beside a running server and without one.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::http::Response;
 use crate::support::php::{Php, TOKEN, ask};
-use crate::support::program::BINARY;
+use crate::support::place::{NOWHERE, Place};
 use crate::support::receiver::Receiver;
 use crate::support::until::ensure;
-use crate::support::{PATIENCE, Program, Redis, mails, until};
-
-/// A worker with a Maildir and files of its own.
-struct Place {
-    folder: TempDir,
-    environment: Vec<(String, String)>,
-}
+use crate::support::{PATIENCE, Redis, mails, until};
 
 impl Place {
-    fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("rs-config-").tempdir().expect("a temporary folder");
-        for part in ["Maildir/new", "Maildir/cur", "Maildir/tmp", "debug"] {
-            std::fs::create_dir_all(folder.path().join(part)).expect("a folder");
-        }
-        let environment = [
-            ("FLASK_SECRET_KEY", "a-secret-of-the-tests-0123456789"),
-            ("TRIGGER_PAGE_PASSWORD", "a-password-of-the-tests"),
-            ("PROCESS_API_TOKEN", "a-token-of-the-tests"),
-            ("MAKECOM_API_KEY", "a-key-of-the-tests"),
-            ("MAIL_SOURCE", "maildir:Maildir"),
-            ("POLLING_TIMEZONE", "UTC"),
-            ("POLLING_ACTIVE_DAYS", "0,1,2,3,4,5,6"),
-            ("POLLING_ACTIVE_START_HOUR", "0"),
-            ("POLLING_ACTIVE_END_HOUR", "24"),
-            ("EMAIL_POLLING_INTERVAL_SECONDS", "1"),
-            ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
-            ("WEBHOOK_URL", "http://127.0.0.1:9/a-capability"),
-            ("BIND", "127.0.0.1"),
-        ];
-        let environment =
-            environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-        Self { folder, environment }
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.environment.push((name.to_owned(), value.to_owned()));
-    }
-
-    fn worker(&self, name: &str) -> Program {
-        Program::new(self.folder.path(), name, self.environment.clone())
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        self.folder.path().join(below)
-    }
-
-    fn document(&self, key: &str) -> PathBuf {
-        self.path(&format!("debug/{key}.json"))
-    }
-
-    fn put(&self, key: &str, text: &str) {
-        std::fs::write(self.document(key), text).expect("a document");
-    }
-
-    fn stored(&self, key: &str) -> Value {
-        let text = std::fs::read_to_string(self.document(key)).expect("a document");
-        serde_json::from_str(&text).expect("JSON")
-    }
-
-    fn deliver(&self, mail: &mails::TestMail) {
-        let name = format!("{}.example", mail.mark);
-        std::fs::write(self.path("Maildir/tmp").join(&name), &mail.raw).expect("a mail");
-        std::fs::rename(self.path("Maildir/tmp").join(&name), self.path("Maildir/new").join(&name))
-            .expect("a delivery");
-    }
-
-    /// Runs a command to its end.
-    async fn run(&self, arguments: &[&str]) -> Ran {
-        let (folder, environment) = (self.folder.path().to_owned(), self.environment.clone());
-        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        let done = tokio::task::spawn_blocking(move || run(&folder, &environment, &arguments, None)).await;
-        Ran::of(&done.expect("a command"))
-    }
-
-    /// The same with something on its standard input.
-    async fn feed(&self, arguments: &[&str], input: &str) -> Ran {
-        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        Ran::of(&run(self.folder.path(), &self.environment, &arguments, Some(input)))
-    }
-
-    async fn json(&self, arguments: &[&str]) -> Value {
-        let ran = self.run(arguments).await;
-        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
-        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
-    }
-
     /// Versions and origins of a document, oldest first.
     async fn history(&self, key: &str) -> Vec<String> {
         let versions = self.json(&["config", "history", key, "--json"]).await;
@@ -105,48 +18,9 @@ impl Place {
     }
 }
 
-fn run(folder: &Path, environment: &[(String, String)], arguments: &[String], input: Option<&str>) -> Output {
-    use std::io::Write as _;
-    use std::process::Stdio;
-    let mut child = Command::new(BINARY)
-        .args(arguments)
-        .current_dir(folder)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the compiled program");
-    // A command that does not read it may be gone already.
-    drop(child.stdin.take().expect("a pipe").write_all(input.unwrap_or_default().as_bytes()));
-    child.wait_with_output().expect("its end")
-}
-
-#[derive(Debug)]
-struct Ran {
-    code: i32,
-    out: String,
-    complaints: String,
-}
-
-impl Ran {
-    fn of(output: &Output) -> Self {
-        Self {
-            code: output.status.code().unwrap_or_else(|| panic!("ended with {}", output.status)),
-            out: String::from_utf8(output.stdout.clone()).expect("text"),
-            complaints: String::from_utf8(output.stderr.clone()).expect("text"),
-        }
-    }
-
-    fn lines(&self) -> Vec<&str> {
-        self.out.lines().collect()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_is_changed_compared_and_restored_beside_a_server() {
-    let place = Place::new();
+    let place = Place::new(NOWHERE);
     let receiver = Receiver::start().await;
     place.put("processing_prefs", r#"{"rate_limit_per_hour":0}"#);
     let url = |path: &str| format!("webhook_url={}", receiver.url(path));
@@ -226,7 +100,7 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_is_refused_changes_nothing_anywhere() {
-    let place = Place::new();
+    let place = Place::new(NOWHERE);
     let before = r#"{ "webhook_sending_enabled":false, "mine" : 1 }"#;
     place.put("webhook_config", before);
     let mut worker = place.worker("worker");
@@ -265,7 +139,7 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_opens_something_is_printed() {
-    let place = Place::new();
+    let place = Place::new(NOWHERE);
     place.put("magic_link_tokens", "{}");
     std::fs::write(
         place.path("debug/magic_links.json"),
@@ -314,7 +188,7 @@ const ALL_SKIPPED: [&str; 6] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrating_says_what_the_reference_says() {
-    let place = Place::new();
+    let place = Place::new(NOWHERE);
     assert_eq!(place.run(&["config", "migrate"]).await.lines(), ALL_SKIPPED);
     place.put("magic_link_tokens", "{}");
     place.put("polling_config", "");
@@ -374,7 +248,7 @@ async fn migrating_says_what_the_reference_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_are_migrated_to_a_host_and_checked_there() {
     let php = Php::start().await;
-    let mut place = Place::new();
+    let mut place = Place::new(NOWHERE);
     place.set("EXTERNAL_CONFIG_BASE_URL", &format!("http://127.0.0.1:{}", php.port()));
     place.set("CONFIG_API_TOKEN", TOKEN);
     place.put("polling_config", r#"{"active_days":[0,1],"_updated_at":"2026-01-19T00:36:24+00:00"}"#);
@@ -416,7 +290,7 @@ async fn documents_are_migrated_to_a_host_and_checked_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     let mut redis = Redis::start().await;
-    let mut place = Place::new();
+    let mut place = Place::new(NOWHERE);
     place.put("processing_prefs", r#"{"sender_priority":{},"retry_count":1,"mine":1.0}"#);
     place.put("webhook_config", r#"{"webhook_sending_enabled":true}"#);
     let without = place.run(&["config", "migrate", "--require-redis", "--only", "webhook_config"]).await;
@@ -506,7 +380,7 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_is_shown_and_decided() {
     let mut redis = Redis::start().await;
-    let mut place = Place::new();
+    let mut place = Place::new(NOWHERE);
     place.set("REDIS_URL", &redis.url());
     let mut worker = place.worker("worker");
     worker.start().await;
@@ -559,7 +433,7 @@ const OWN: [&str; 3] = ["php_config_api-012", "php_config_api-017", "php_config_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn config_api_answers_as_the_reference() {
-    let mut place = Place::new();
+    let mut place = Place::new(NOWHERE);
     place.set("CONFIG_API_TOKEN", TOKEN);
     let mut worker = place.worker("worker");
     worker.start().await;
@@ -606,7 +480,7 @@ async fn config_api_answers_as_the_reference() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
-    let mut place = Place::new();
+    let mut place = Place::new(NOWHERE);
     let mut closed = place.worker("closed");
     closed.start().await;
     let answer = get(closed.port(), "webhook_config").await;
@@ -669,7 +543,7 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_instance_is_the_backend_of_another() {
     let receiver = Receiver::start().await;
-    let (mut a, mut b) = (Place::new(), Place::new());
+    let (mut a, mut b) = (Place::new(NOWHERE), Place::new(NOWHERE));
     a.set("CONFIG_API_TOKEN", TOKEN);
     let mut backend = a.worker("backend");
     backend.start().await;

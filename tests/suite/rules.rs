@@ -2,86 +2,29 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::program::BINARY;
+use crate::support::place::Place;
 use crate::support::receiver::Receiver;
 use crate::support::until::ensure;
 use crate::support::{PATIENCE, Program, TestMail, checks, mails, until};
 
-/// A worker's place with a Maildir and documents in files.
-struct Place {
-    folder: TempDir,
-    environment: Vec<(String, String)>,
-}
-
-/// How a command ended, and what it said.
-#[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
 impl Place {
-    fn new(webhook_url: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("rs-rules-").tempdir().expect("a temporary folder");
-        for part in ["Maildir/new", "Maildir/cur", "Maildir/tmp", "debug", "mails"] {
-            fs::create_dir_all(folder.path().join(part)).expect("a folder");
-        }
-        let environment = [
-            ("FLASK_SECRET_KEY", "a-secret-of-the-tests-0123456789"),
-            ("TRIGGER_PAGE_PASSWORD", "a-password-of-the-tests"),
-            ("PROCESS_API_TOKEN", "a-token-of-the-tests"),
-            ("MAKECOM_API_KEY", "a-key-of-the-tests"),
-            ("MAIL_SOURCE", "maildir:Maildir"),
-            ("POLLING_TIMEZONE", "UTC"),
-            ("POLLING_ACTIVE_DAYS", "0,1,2,3,4,5,6"),
-            ("POLLING_ACTIVE_START_HOUR", "0"),
-            ("POLLING_ACTIVE_END_HOUR", "24"),
-            ("EMAIL_POLLING_INTERVAL_SECONDS", "1"),
-            ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
-            ("WEBHOOK_URL", webhook_url),
-            ("BIND", "127.0.0.1"),
-        ];
-        let environment =
-            environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-        Self { folder, environment }
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        self.folder.path().join(below)
-    }
-
     fn write(&self, below: &str, document: &Value) {
         fs::create_dir_all(self.path(below).parent().expect("a folder")).expect("a folder");
         fs::write(self.path(below), document.to_string()).expect("a document");
     }
 
     fn mail(&self, name: &str, mail: &TestMail) {
+        fs::create_dir_all(self.path("mails")).expect("a folder");
         fs::write(self.path("mails").join(name), &mail.raw).expect("a mail");
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ran {
-        let done = Command::new(BINARY)
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(self.environment.iter().cloned())
-            .stdin(Stdio::null())
-            .output()
-            .expect("the compiled program");
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        Ran { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
     }
 
     /// The JSON lines of a run that ended well.
     fn lines(&self, arguments: &[&str]) -> Vec<Value> {
-        let ran = self.run(&[arguments, &["--json"]].concat());
-        assert_eq!(ran.code, Some(0), "{arguments:?}: {ran:?}");
+        let ran = self.run_now(&[arguments, &["--json"]].concat());
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
         ran.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
@@ -128,8 +71,8 @@ fn a_rule_is_tried_on_a_folder_of_mails() {
     place.write("new/routing_rules.json", &rules());
     let before = snapshot(place.folder.path());
 
-    let ran = place.run(&["rules", "test", "--mails", "mails", "--file", "new/routing_rules.json"]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = place.run_now(&["rules", "test", "--mails", "mails", "--file", "new/routing_rules.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
     for said in [
         &mine.mark,
         "amelie.durand@media-solution.fr",
@@ -144,15 +87,15 @@ fn a_rule_is_tried_on_a_folder_of_mails() {
     assert!(!ran.out.contains(&other.mark), "a mail that does not change is printed: {ran:?}");
     assert!(!ran.out.contains("capability"), "an address is not masked: {ran:?}");
 
-    let all = place.run(&["rules", "test", "--mails", "mails", "--config", "new", "--all"]);
+    let all = place.run_now(&["rules", "test", "--mails", "mails", "--config", "new", "--all"]);
     assert!(all.out.contains(&other.mark) && all.out.contains("no change: deliver → default"), "{all:?}");
     assert!(all.out.contains("4.eml was not tested"), "{all:?}");
     assert_eq!(snapshot(place.folder.path()), before, "something was written");
 
     // Once it is in force, it changes nothing.
     place.write("debug/routing_rules.json", &rules());
-    let same = place.run(&["rules", "test", "--mails", "mails", "--config", "new", "--fail-on-change"]);
-    assert_eq!(same.code, Some(0), "{same:?}");
+    let same = place.run_now(&["rules", "test", "--mails", "mails", "--config", "new", "--fail-on-change"]);
+    assert_eq!(same.code, 0, "{same:?}");
     assert!(same.out.contains("routing_rules is as it is in force already"), "{same:?}");
     assert!(same.out.contains("none would change"), "{same:?}");
 }
@@ -189,8 +132,8 @@ fn the_moment_decides_about_windows_and_scripts_get_json() {
     );
 
     let failing = [&test[..], &["--at", "2026-11-22T22:30:00Z", "--fail-on-change"]].concat();
-    let ran = place.run(&failing);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let ran = place.run_now(&failing);
+    assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("~ hold_until: – → 2026-11-23 09:00"), "{ran:?}");
 }
 
@@ -220,9 +163,9 @@ fn a_broken_change_is_refused_and_names_its_field() {
         (&["--file", "list.json", "--key", "nonsense"], 2, "nonsense"),
         (&[], 2, "--file"),
     ] {
-        let ran = place.run(&[&mails[..], arguments].concat());
-        assert_eq!(ran.code, Some(code), "{arguments:?}: {ran:?}");
-        assert!(ran.err.contains(named), "{arguments:?}: {named:?} is missing: {ran:?}");
+        let ran = place.run_now(&[&mails[..], arguments].concat());
+        assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
+        assert!(ran.complaints.contains(named), "{arguments:?}: {named:?} is missing: {ran:?}");
         assert_eq!(ran.out, "", "{arguments:?}");
     }
     for (which, code, named) in [
@@ -231,9 +174,9 @@ fn a_broken_change_is_refused_and_names_its_field() {
         (&["--mails", "empty"], 1, "there is no mail in empty"),
         (&["--mails", "nowhere"], 1, "nowhere"),
     ] {
-        let ran = place.run(&[&["rules", "test", "--config", "good"], which].concat());
-        assert_eq!(ran.code, Some(code), "{which:?}: {ran:?}");
-        assert!(ran.err.contains(named), "{which:?}: {named:?} is missing: {ran:?}");
+        let ran = place.run_now(&[&["rules", "test", "--config", "good"], which].concat());
+        assert_eq!(ran.code, code, "{which:?}: {ran:?}");
+        assert!(ran.complaints.contains(named), "{which:?}: {named:?} is missing: {ran:?}");
     }
     assert!(!place.path("data").exists(), "trying has created something");
 }
@@ -246,9 +189,9 @@ fn a_file_that_cannot_be_read_does_not_end_the_run() {
     let large = fs::File::create(place.path("mails/1.eml")).expect("a file");
     large.set_len(300 << 20).expect("a long file");
     place.write("routing_rules.json", &rules());
-    let ran = place.run(&["rules", "test", "--mails", "mails", "--file", "routing_rules.json"]);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains("mails/1.eml cannot be read"), "{ran:?}");
+    let ran = place.run_now(&["rules", "test", "--mails", "mails", "--file", "routing_rules.json"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.complaints.contains("mails/1.eml cannot be read"), "{ran:?}");
     assert!(ran.out.contains("1 mail tested, 1 would change"), "{ran:?}");
 }
 
@@ -326,7 +269,7 @@ async fn a_change_is_tried_on_the_mails_of_the_journal() {
 
     // History is another matter than the documents: they would decide otherwise now.
     place.write("debug/webhook_config.json", &json!({"webhook_sending_enabled": false}));
-    let ran = place.run(&[&test[..], &["--all"]].concat());
+    let ran = place.run_now(&[&test[..], &["--all"]].concat());
     assert!(
         ran.out.contains(
             "the journal recorded: deliver → default; the documents in force say now: hold (sending disabled)"

@@ -8,6 +8,7 @@
 //!  ├─ Worker        the R2 Worker
 //!  ├─ S3Server      R2 itself, FileHost the services that files come from
 //!  └─ Program       the compiled binary as a child process
+//! Place ── one without servers: a Maildir, documents in files, commands
 //! Redis ── a server that several workers share, with its faults
 //! Php ── the deployment, run by PHP's own web server
 //! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
@@ -26,6 +27,7 @@ pub(crate) mod full_disk;
 pub(crate) mod http;
 pub(crate) mod mails;
 pub(crate) mod php;
+pub(crate) mod place;
 pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod redis;

@@ -11,20 +11,31 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use actix::{Actor, Addr, Handler};
+use arc_swap::ArcSwap;
 use futures::stream::{self, StreamExt as _};
+use render_signal_actors::config::book::Book;
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::config::store::{Change, DocumentStore, Expect, Read};
+use render_signal_actors::config::{ConfigActor, ConfigDeps, WireConfig};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{NewEvent, StreamId};
+use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::{Commit, Expected, Journal, StreamWrite};
+use render_signal_actors::kernel::port::Port;
+use render_signal_actors::messages::PolicyChanged;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 const KEY: Key = Key::WebhookConfig;
 const CLIENTS: usize = 8;
 /// Longer than an answer from memory is used.
 const STALE: Duration = Duration::from_millis(1_200);
+/// Between two changes.
+const SETTLED: Duration = Duration::from_millis(20);
 
 /// Killed at the end.
 struct Server {
@@ -129,38 +140,64 @@ async fn read_all(stores: &[RedisStore]) -> Vec<Duration> {
     times
 }
 
-/// From the moment before the write until every store has been told and has read.
-async fn reload(server: &Server, workers: usize, rounds: usize) {
-    let stores: Vec<Arc<RedisStore>> =
-        (0..workers).map(|number| Arc::new(server.store(&format!("w{number}")))).collect();
-    let writer = server.store("writer");
-    for store in &stores {
-        // The first hint is that there is a subscription now.
-        drop(tokio::time::timeout(Duration::from_secs(2), store.changed()).await);
-        store.read(KEY).await.unwrap();
+/// Hears of policies.
+struct Listener(mpsc::UnboundedSender<Instant>);
+
+impl Actor for Listener {
+    type Context = actix::Context<Self>;
+}
+
+impl Handler<PolicyChanged> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, _: PolicyChanged, _: &mut Self::Context) {
+        self.0.send(Instant::now()).expect("a bench that listens");
     }
+}
+
+/// A worker's configuration actor, and what an actor beside it is told.
+async fn worker(server: &Server, name: &str) -> (Addr<ConfigActor>, mpsc::UnboundedReceiver<Instant>) {
+    let (world, env) = (World::real(), Arc::<EnvDefaults>::default());
+    let deps = ConfigDeps {
+        journal: Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
+        policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1))),
+        worker: name.to_owned(),
+        store: Arc::new(server.store(name)),
+        world,
+        env,
+    };
+    let (heard, told) = mpsc::unbounded_channel();
+    let listener = Listener(heard).start();
+    let actor = ConfigActor::new(deps).start();
+    let port = Port::new("listener", &listener, 4, Duration::from_secs(5));
+    actor.send(WireConfig(vec![port])).await.expect("an actor");
+    (actor, told)
+}
+
+/// From the moment before the write until an actor of every worker was told the new policy.
+async fn reload(server: &Server, workers: usize, rounds: usize) {
+    let mut crew = Vec::new();
+    for number in 0..workers {
+        crew.push(worker(server, &format!("w{number}")).await);
+    }
+    // They read, subscribe, and tell what was there before.
+    tokio::time::sleep(STALE).await;
+    let writer = server.store("writer");
     let mut times = Vec::new();
     for number in 0..rounds / 20 {
+        for (_, told) in &mut crew {
+            while told.try_recv().is_ok() {}
+        }
         let begun = Instant::now();
-        let waiting = stores.iter().map(|store| {
-            let store = Arc::clone(store);
-            tokio::spawn(async move {
-                loop {
-                    drop(tokio::time::timeout(Duration::from_secs(5), store.changed()).await);
-                    if let Ok(Read::Found { text, .. }) = store.read(KEY).await
-                        && text.contains(&format!("\"note\":{}", 1_000_000 + number))
-                    {
-                        return begun.elapsed();
-                    }
-                }
-            })
-        });
-        let waiting: Vec<_> = waiting.collect();
         write(&writer, 1_000_000 + number).await;
-        let told = futures::future::join_all(waiting).await;
-        times.extend(told.into_iter().map(Result::unwrap).max());
+        let mut last = begun;
+        for (_, told) in &mut crew {
+            last = last.max(told.recv().await.expect("a listener"));
+        }
+        times.push(last - begun);
+        tokio::time::sleep(SETTLED).await;
     }
-    say(&format!("document: change to {workers} worker(s) that have read it"), times);
+    say(&format!("document: change until {workers} worker(s) act on it"), times);
 }
 
 async fn appends(server: &Server, rounds: usize) {
@@ -197,12 +234,17 @@ async fn appends(server: &Server, rounds: usize) {
     journal.close().await;
 }
 
-#[tokio::main]
-async fn main() {
+fn main() {
     let rounds = std::env::var("ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000_usize);
-    let server = Server::start().await;
-    documents(&server, rounds).await;
-    reload(&server, 1, rounds).await;
-    reload(&server, 5, rounds).await;
-    appends(&server, rounds * 5).await;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(async {
+        let server = Server::start().await;
+        documents(&server, rounds).await;
+        appends(&server, rounds * 5).await;
+        server
+    });
+    actix::System::new().block_on(async {
+        reload(&server, 1, rounds).await;
+        reload(&server, 5, rounds).await;
+    });
 }

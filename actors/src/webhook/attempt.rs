@@ -28,8 +28,6 @@ use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
 use crate::mail::work::{self, DeliverMeta};
 
-/// Pause before something that could not be read is read again.
-const AGAIN: Duration = Duration::from_millis(500);
 /// How long a lost claim may turn out to have been given to this worker anew.
 const RECLAIM: Duration = Duration::from_secs(1);
 
@@ -227,13 +225,13 @@ async fn store(shared: &Shared, key: &str, mut decision: Decision, mut claim: wa
 async fn reread(shared: &Shared, stream: &StreamId, decision: &mut Decision, belief: &mut Belief) {
     let meta = &decision.meta;
     let mail = mail_stream(&meta.email_id);
-    let events = read(shared, stream).await;
+    let events = effects::read(&shared.deps, stream, 0).await;
     if *stream == mail {
         match life::rehydrate(&events) {
             Ok(read) => belief.mail = Some(read),
             Err(error) => {
                 tracing::error!(%error, %stream, "a mail's events cannot be read");
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(effects::AGAIN).await;
             }
         }
         return;
@@ -248,19 +246,7 @@ async fn reread(shared: &Shared, stream: &StreamId, decision: &mut Decision, bel
         }
         Err(error) => {
             tracing::error!(%error, stream = %delivery_stream(&meta.email_id, &meta.target), "a delivery's events cannot be read");
-            tokio::time::sleep(AGAIN).await;
-        }
-    }
-}
-
-async fn read(shared: &Shared, stream: &StreamId) -> Vec<crate::kernel::event::Recorded> {
-    loop {
-        match shared.deps.journal.read_stream(stream, 0).await {
-            Ok(events) => return events,
-            Err(error) => {
-                tracing::warn!(%error, %stream, "a stream could not be read, trying again");
-                tokio::time::sleep(shared.deps.world.jitter.spread(AGAIN)).await;
-            }
+            tokio::time::sleep(effects::AGAIN).await;
         }
     }
 }

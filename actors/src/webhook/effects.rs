@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::breaker::TargetCommand;
 use super::lanes::{ClaimPlan, Earlier, Row};
-use super::{Report, Shared, target};
+use super::{Report, Shared, WebhookDeps, target};
+use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
 use crate::mail::policy::{Policy, Priority};
@@ -20,7 +21,7 @@ use crate::mail::work::DeliverMeta;
 /// A claim holds this much longer than an attempt may take: time to store its outcome.
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
 /// Pause before something that could not be read is read again.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a claim holds under `policy`.
 pub(super) fn lease(policy: &Policy) -> Duration {
@@ -47,6 +48,19 @@ impl Shared {
                 }
                 // A message whose asker has gone is not handled. The reports bear repetition.
                 Err(PortError::Deadline(_)) => {}
+            }
+        }
+    }
+}
+
+/// The events of a stream after a version, as soon as the journal can tell.
+pub(super) async fn read(deps: &WebhookDeps, stream: &StreamId, after: u64) -> Vec<Recorded> {
+    loop {
+        match deps.journal.read_stream(stream, after).await {
+            Ok(events) => return events,
+            Err(error) => {
+                tracing::warn!(%error, %stream, "a stream could not be read, trying again");
+                tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
             }
         }
     }

@@ -8,21 +8,17 @@
 //! the hour before and of the hour after count, too: the window rolls, and clocks differ.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use tokio::sync::Mutex;
 
-use super::WebhookDeps;
 use super::rate::WINDOW;
 use super::state::{Counted, RateEvent, rate_stream};
+use super::{WebhookDeps, effects};
 use crate::kernel::event::{DomainEvent as _, EventError, StreamId};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, Commit, Expected, StreamWrite};
 use crate::mail::work::DeliverMeta;
-
-/// Pause before something that could not be read is read again.
-const AGAIN: Duration = Duration::from_millis(500);
 
 /// Hours that count, from that of the delivery on.
 const HOURS: [i64; 3] = [-1, 0, 1];
@@ -128,16 +124,7 @@ pub(super) fn whole_millis(at: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Reads what is new of a stream.
 async fn catch_up(deps: &WebhookDeps, stream: &StreamId, hour: &mut Hour) {
-    let events = loop {
-        match deps.journal.read_stream(stream, hour.version).await {
-            Ok(events) => break events,
-            Err(error) => {
-                tracing::warn!(%error, %stream, "a stream could not be read, trying again");
-                tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
-            }
-        }
-    };
-    for event in events {
+    for event in effects::read(deps, stream, hour.version).await {
         hour.version = event.version;
         match RateEvent::from_recorded(&event) {
             Ok(RateEvent::Counted(counted)) => hour.taken.push(counted),

@@ -293,37 +293,3 @@ impl actix::Handler<PolicyChanged> for Listener {
         self.0.lock().unwrap().push((Instant::now(), policy.default_target.url.clone()));
     }
 }
-
-/// From the moment before the write to the moment when an actor of every worker was told.
-#[actix::test]
-#[ignore = "a measurement"]
-async fn publish_to_effect() {
-    for count in [1_usize, 5] {
-        let (server, journal) = (Server::start().await, journal());
-        let mut workers = Vec::new();
-        let mut heard = Vec::new();
-        for number in 0..count {
-            let name = format!("w{number}");
-            let worker = Worker::start(&name, &server, &journal, EnvDefaults::default()).await;
-            heard.push(worker.listen().await);
-            workers.push(worker);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let writer = server.store("writer");
-        let mut waits = Vec::new();
-        for number in 0..200 {
-            heard.iter().for_each(|times| times.lock().unwrap().clear());
-            let (_, expected) = held(&writer, KEY).await;
-            let before = Instant::now();
-            writer.write(&change(json!({"note": number}), expected, "cli")).await.unwrap();
-            while heard.iter().any(|times| times.lock().unwrap().is_empty()) {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
-            let last = heard.iter().map(|times| times.lock().unwrap()[0].0).max().unwrap();
-            waits.push(last - before);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        waits.sort();
-        println!("{count} workers: p50 {:?}, p95 {:?}, worst {:?}", waits[100], waits[190], waits[199]);
-    }
-}
