@@ -17,7 +17,9 @@ use super::source::{Session, SourceError};
 use super::state::MailboxCommand;
 use super::visit::{End, Visit};
 use crate::kernel::clock::World;
-use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle};
+use crate::kernel::journal::{
+    AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle,
+};
 use crate::mail::work::FlagMeta;
 
 /// Mails per command.
@@ -121,28 +123,33 @@ impl Visit<'_> {
                 return Ok(());
             }
             let full = rows.len() == BATCH;
-            let batch = sort(&rows, self.opened.validity);
-            if !batch.ours.is_empty() {
-                match self.ask("marking mails as read", session.mark_seen(&batch.ours)).await {
-                    Ok(()) => {}
-                    Err(End::Failed(SourceError::Declined(why))) => {
-                        tracing::warn!(why, mails = batch.ours.len(), "mails could not be marked as read");
-                        self.give_back(&rows, DECLINED_PAUSE).await;
-                        return Ok(());
-                    }
-                    Err(end) => {
-                        self.give_back(&rows, chrono::Duration::zero()).await;
-                        return Err(end);
-                    }
-                }
+            if let Err(end) = self.store_batch(session, &rows).await {
+                // Whoever may mark next is not to wait until the claims run out.
+                self.give_back(rows, chrono::Duration::zero()).await;
+                return Err(end);
             }
-            self.settle_flags(&rows, batch).await?;
             if !full {
                 return Ok(());
             }
         }
         self.flags.ready_at = Some(Instant::now());
         Ok(())
+    }
+
+    /// Marks one batch and settles it.
+    async fn store_batch(&mut self, session: &mut dyn Session, rows: &[Claimed]) -> Result<(), End> {
+        let batch = sort(rows, self.opened.validity);
+        if !batch.ours.is_empty() {
+            match self.ask("marking mails as read", session.mark_seen(&batch.ours)).await {
+                Err(End::Failed(SourceError::Declined(why))) => {
+                    tracing::warn!(why, mails = batch.ours.len(), "mails could not be marked as read");
+                    self.give_back(rows.to_vec(), DECLINED_PAUSE).await;
+                    return Ok(());
+                }
+                marked => marked?,
+            }
+        }
+        self.settle_flags(rows, batch).await
     }
 
     async fn claim_flags(&self) -> Result<Vec<Claimed>, crate::kernel::journal::JournalError> {
@@ -188,23 +195,32 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// Makes claimed rows due again without waiting for the claim to run out. It runs out
+    /// Makes claimed rows due again without waiting for the claims to run out. They run out
     /// in any case, so a failure is no loss.
-    async fn give_back(&self, rows: &[Claimed], pause: chrono::Duration) {
-        let now = self.deps.world.now();
-        let defer = rows
-            .iter()
-            .map(|row| Defer {
+    ///
+    /// Not fenced: this is what a worker does last when it has lost the lease, and the claim
+    /// shows that a row is its own to give back. Rows that are not any more are left alone.
+    async fn give_back(&self, mut rows: Vec<Claimed>, pause: chrono::Duration) {
+        while !rows.is_empty() {
+            let now = self.deps.world.now();
+            let row = |row: &Claimed| Defer {
                 queue: Queue::Flag,
                 key: row.key.clone(),
                 claim: Some(row.claim),
                 due: Due::At(now + pause),
                 meta: None,
-            })
-            .collect();
-        let commit = Commit { at: now, defer, fence: Some(self.fence.clone()), ..Commit::default() };
-        if let Err(error) = self.deps.journal.append(commit).await {
-            tracing::debug!(%error, "flag rows could not be given back");
+            };
+            let commit = Commit { at: now, defer: rows.iter().map(row).collect(), ..Commit::default() };
+            match self.deps.journal.append(commit).await {
+                Ok(_) => return,
+                Err(AppendError::ClaimLost { key, .. }) if rows.iter().any(|row| row.key == key) => {
+                    rows.retain(|row| row.key != key);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, rows = rows.len(), "mails wait to be marked until their claims run out");
+                    return;
+                }
+            }
         }
     }
 }

@@ -129,6 +129,48 @@ async fn flags_of_a_connection_that_breaks_are_stored_by_the_next() {
     assert_eq!((seen(&rig), rig.flag_rows().await), (1, 0));
 }
 
+#[actix_rt::test]
+async fn flags_of_a_lease_that_was_lost_in_the_midst_of_marking_are_stored_under_the_next() {
+    let rig = Rig::start();
+    rig.mailbox.arrive("one");
+    rig.grant().await;
+    pass(1.0).await;
+    rig.mailbox.server().hangs = true;
+    add_rows(&rig, 7, 1..=1).await;
+    pass(2.0).await;
+    rig.grant().await;
+    rig.mailbox.server().hangs = false;
+    pass(5.0).await;
+    assert_eq!((seen(&rig), rig.flag_rows().await), (1, 0));
+}
+
+/// The journal takes nothing, while on.
+#[derive(Default)]
+struct Full(AtomicBool);
+impl Faults for Full {
+    fn next(&self, point: FaultPoint) -> Fault {
+        let refuses = point == FaultPoint::Append && self.0.load(Ordering::Relaxed);
+        if refuses { Fault::Rejected } else { Fault::Ok }
+    }
+}
+
+#[actix_rt::test]
+async fn flags_of_a_lease_that_was_lost_before_their_settlement_are_stored_under_the_next() {
+    let full = Arc::new(Full::default());
+    let rig = Rig::start_with(full.clone(), |_| ());
+    rig.mailbox.arrive("one");
+    rig.grant().await;
+    pass(1.0).await;
+    add_rows(&rig, 7, 1..=1).await;
+    full.0.store(true, Ordering::Relaxed);
+    pass(2.0).await;
+    assert_eq!((seen(&rig), rig.flag_rows().await), (1, 1), "marked, and the journal does not know yet");
+    full.0.store(false, Ordering::Relaxed);
+    rig.grant().await;
+    pass(5.0).await;
+    assert_eq!((rig.flag_rows().await, rig.count("mailbox.flagged").await), (0, 1));
+}
+
 /// Commits land and are not acknowledged, while on.
 #[derive(Default)]
 struct Unsure(AtomicBool);
