@@ -513,7 +513,9 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
     assert_eq!((large.status, parsed(&large)["message"].clone()), (413, json!("Payload too large")));
     let good = json!({"key": "webhook_config", "config": {"mine": 2}});
     for stale in ["If-Match: \"0123\"\r\n", "If-None-Match: *\r\n"] {
-        assert_eq!(post(port, stale, &good).await.status, 412, "{stale}");
+        let refused = post(port, stale, &good).await;
+        assert_eq!((refused.status, &parsed(&refused)["status"]), (412, &json!("error")), "{stale}");
+        assert_eq!(parsed(&refused)["message"], "Changed by somebody else", "{stale}");
     }
     for token in ["Bearer toK", "Bearer tok2", "Bearer ", "Bearertok", "Basic tok", "tok"] {
         let headers = format!("Authorization: {token}\r\n");

@@ -44,6 +44,17 @@ pub enum Read {
     },
 }
 
+impl Read {
+    /// The version; `None` = absent.
+    #[must_use]
+    pub const fn stamp(&self) -> Option<&Stamp> {
+        match self {
+            Self::Absent => None,
+            Self::Found { stamp, .. } => Some(stamp),
+        }
+    }
+}
+
 /// What a writer believes to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {

@@ -255,8 +255,16 @@ impl DocumentStore for ChainStore {
         self.authority.forget();
     }
 
+    fn forget(&self) {
+        for store in std::iter::once(&self.authority).chain(&self.others) {
+            store.forget();
+        }
+    }
+
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
         let key = change.key;
+        // That it did not answer some seconds ago is no reason to go elsewhere.
+        self.authority.forget();
         let waits = self.note(key)?.pending.is_some();
         let held = match self.ask_authority(key).await {
             Ok(_) | Err(StoreError::Lost(_)) if waits => match self.settle(key).await? {
