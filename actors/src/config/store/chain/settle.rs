@@ -181,7 +181,12 @@ impl ChainStore {
                 continue;
             };
             let settled = match held {
-                Ok(held) => self.confront(key, &noted, (place, pending), held).await,
+                // After the authority was read: if another worker has given it the change since,
+                // one of the two has changed.
+                Ok(held) if self.is_still_noted(key, &noted).await? => {
+                    self.confront(key, &noted, (place, pending), held).await
+                }
+                Ok(_) => Err(StoreError::Conflict(key)),
                 Err(StoreError::Lost(_)) => self.restore(key, pending).await,
                 Err(error) => Err(error),
             };
@@ -200,6 +205,19 @@ impl ChainStore {
         self.view.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
         let held = self.without_authority(key, &noted, why.clone()).await?;
         Ok((held, Some(why)))
+    }
+
+    /// Whether the store that keeps notes has the note that was seen: readers are told what it
+    /// had a moment ago.
+    async fn is_still_noted(&self, key: Key, noted: &Noted) -> Result<bool, StoreError> {
+        let text = noted.shared.as_ref().and_then(|shared| shared.text.clone());
+        let (Some(keeper), Some(text)) = (self.keeper(), text) else { return Ok(true) };
+        let same = PutNote { before: Some(text.clone()), after: Some(text), settled: None };
+        match keeper.put_note(key, &same).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// What waits, and what the authority holds. Answers what it holds then.

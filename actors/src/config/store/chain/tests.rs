@@ -542,6 +542,62 @@ async fn a_note_is_not_given_back_twice_while_its_store_is_away() {
     assert!(!pending(&writer) && !pending(&other) && !conflicts(&other));
 }
 
+/// A reader of a store that remembers notes for a while, as that of Redis does.
+struct Remembering {
+    store: Arc<Scripted>,
+    remembered: Mutex<Option<Kept>>,
+}
+
+#[async_trait]
+impl DocumentStore for Remembering {
+    fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        self.store.read(key).await
+    }
+
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        self.store.write(change).await
+    }
+
+    fn keeps_notes(&self) -> bool {
+        true
+    }
+
+    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+        let now = self.store.note(key).await?;
+        Ok(self.remembered.lock().unwrap().get_or_insert(now).clone())
+    }
+
+    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
+        *self.remembered.lock().unwrap() = None;
+        self.store.put_note(key, note).await
+    }
+}
+
+#[tokio::test]
+async fn a_note_that_another_worker_has_just_settled_is_not_believed() {
+    let bench = Bench::with_keeper();
+    let [writer, deps] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
+    let remembering = Remembering { store: bench.php.clone(), remembered: Mutex::default() };
+    let late = ChainStore::new(bench.redis.clone(), vec![Arc::new(remembering)], deps.deps);
+    read(&writer).await;
+    bench.redis.be(Mood::Down);
+    write(&writer, json!({"a": 2})).await.unwrap();
+    assert_eq!(read(&late).await, Some(json!({"a": 2})));
+    bench.redis.be(Mood::Well);
+    assert_eq!(read(&writer).await, Some(json!({"a": 2})));
+    write(&writer, json!({"a": 1})).await.unwrap();
+    assert_eq!((read(&late).await, bench.redis.document()), (Some(json!({"a": 1})), Some(json!({"a": 1}))));
+    assert!(!pending(&late) && !conflicts(&late));
+}
+
 /// What happens to two workers, each with notes of its own, and their stores.
 #[derive(Debug, Clone)]
 enum Step {

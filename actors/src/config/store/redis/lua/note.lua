@@ -1,9 +1,11 @@
 -- KEYS: pending. ARGV: channel, name, the note that the caller believes in, the new one or
 -- nothing, the id of what has arrived or nothing, how many bytes of such ids are kept.
--- Answers 1 when the note is the new one, 0 when somebody else was faster.
+-- Answers 1 when the note is the new one, 0 when somebody else was faster. Who only wants to
+-- know whether it still is what he believes gives the same twice.
 local channel, name, before, after, settled, keep = unpack(ARGV)
 local present = redis.call('HGET', KEYS[1], name) or ''
 if present ~= before then return present == after and 1 or 0 end
+if after == before and settled == '' then return 1 end
 if after == '' then
   redis.call('HDEL', KEYS[1], name)
 else
