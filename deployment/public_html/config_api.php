@@ -30,7 +30,7 @@ $headers = [
 ];
 try {
     $deployment = dirname(__DIR__);
-    foreach (['Refusal', 'Settings', 'Json', 'Storage', 'ConfigApi'] as $class) {
+    foreach (['Refusal', 'Settings', 'Json', 'Storage', 'Answer', 'ConfigApi'] as $class) {
         require $deployment . "/src/ConfigApi/$class.php";
     }
     $webRoots = [__DIR__, realpath((string) ($_SERVER['DOCUMENT_ROOT'] ?? ''))];
@@ -42,7 +42,9 @@ try {
     }
     $api = new ConfigApi(new Storage($settings->storage));
     $status = 200;
-    $body = $api->answer((string) ($_SERVER['REQUEST_METHOD'] ?? ''));
+    $answer = $api->answer((string) ($_SERVER['REQUEST_METHOD'] ?? ''));
+    $headers += $answer->headers;
+    $body = $answer->body;
 } catch (Refusal $refusal) {
     $status = $refusal->status;
     $headers += $refusal->headers;

@@ -22,8 +22,9 @@ Examples:
   render-signal config migrate --dry-run                 files of CONFIG_DIR into Redis
   render-signal config check --keys processing_prefs --raw
 
-A running server obeys a change within a second; it need not be restarted. A document that
-would not be valid is refused with everything that is wrong, and nothing is changed.";
+A running server obeys a change within a second; it need not be restarted. Only a change
+that somebody makes on a PHP host itself takes up to 20 s. A document that would not be
+valid is refused with everything that is wrong, and nothing is changed.";
 
 const SET_EXAMPLES: &str = "\
 A value is JSON; a text needs no quotes unless it looks like JSON. Fields that are not
@@ -40,7 +41,9 @@ Examples:
 const MIGRATE_EXAMPLES: &str = "\
 Writes the files of CONFIG_DIR (and MAGIC_LINK_TOKENS_FILE) into Redis, or, unless
 --require-redis is given, into the PHP host when Redis does not take them. One line per
-document; why one failed is said on standard error.
+document; why one failed is said on standard error. detectors, which only this program
+knows, is passed over in silence where there is none. --verify reads each back, and fails
+when it is not what was sent, but for _updated_at.
 
 Examples:
   render-signal config migrate --dry-run
@@ -51,12 +54,14 @@ Exit codes: 0 all were written or skipped, 1 a write or a verification failed, 2
 
 const CHECK_EXAMPLES: &str = "\
 Reads from Redis itself when it is configured, else from the PHP host; never from files.
+routing_rules, runtime_flags and detectors may be missing; of a missing detectors nothing
+is said unless --keys names it.
 
 Examples:
   render-signal config check
   render-signal config check --keys processing_prefs webhook_config --raw
 
-Exit codes: 0 every document is there and sound, 1 one is not, 2 usage.";
+Exit codes: 0 every document that must be there is, and all are sound, 1 one is not, 2 usage.";
 
 /// The `config` commands.
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,9 @@ use std::time::Duration;
 use render_signal_actors::config::book::Book;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::load::load;
-use render_signal_actors::egress::{ClientOptions, reach};
+use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::config::store::{DocumentStore, Read};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, reach};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Durability, Journal};
 use render_signal_actors::mail::policy::Policy;
@@ -127,7 +129,7 @@ async fn checks() -> Vec<Check> {
         let defaults = Arc::new(defaults);
         let Ok(store) = wiring::documents(&storage, &defaults, &world, None) else { return checks };
         let book = load(store.as_ref(), &defaults, past, world.now()).await;
-        documents(&book, &storage, &mut checks);
+        documents(&book, &storage, (&defaults, &world), &mut checks).await;
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
         for remark in policy.prefs.remarks() {
@@ -242,24 +244,25 @@ fn list_of_copies(list: &LinksFile) -> Check {
     }
 }
 
-fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
+/// Where documents are, the store that has the last word first.
+async fn documents(
+    book: &Book,
+    storage: &Storage,
+    (defaults, world): (&EnvDefaults, &World),
+    checks: &mut Vec<Check>,
+) {
+    let egress = EgressPolicy::new(defaults.egress_allow.clone());
+    let shared = wiring::remote_documents(storage, &egress, world).unwrap_or_default();
     let absent: Vec<&str> = Key::ALL
         .into_iter()
         .filter(|key| book.in_force(*key).is_none() && !book.is_refused(*key))
         .map(Key::as_str)
         .collect();
     let before = checks.len();
-    for key in Key::ALL {
+    for key in Key::ALL.into_iter().filter(|key| !book.problems(*key).is_empty()) {
+        let advice = mend(key, holder(&shared, key).await, storage);
         for problem in book.problems(key) {
-            checks.push(Check::fail(
-                format!("document {key}"),
-                problem,
-                match &storage.php {
-                    None => format!("edit {}", storage.config_dir.join(format!("{key}.json")).display()),
-                    Some(host) => format!("look at {}, which keeps it", host.host()),
-                },
-                Exit::Found,
-            ));
+            checks.push(Check::fail(format!("document {key}"), problem, advice.clone(), Exit::Found));
         }
     }
     if checks.len() == before {
@@ -268,9 +271,52 @@ fn documents(book: &Book, storage: &Storage, checks: &mut Vec<Check>) {
         } else {
             format!("; absent, so the environment or a built-in default decides: {}", absent.join(", "))
         };
-        let host = storage.php.as_ref().map_or_else(String::new, |host| format!("at {}, then ", host.host()));
-        let folder = storage.config_dir.display();
-        checks.push(Check::ok("documents", format!("{host}in {folder}: valid{note}")));
+        let mut places: Vec<String> = shared.iter().map(|store| place(store.name(), storage)).collect();
+        places.push(place("file", storage));
+        checks.push(Check::ok("documents", format!("{}: valid{note}", places.join(", then "))));
+    }
+}
+
+/// The name of the store whose word about a document holds; `Err` = of the one that does not
+/// answer.
+async fn holder(shared: &[Arc<dyn DocumentStore>], key: Key) -> Result<&'static str, &'static str> {
+    for store in shared {
+        match store.read(key).await {
+            Ok(Read::Absent) => {}
+            Ok(Read::Found { .. }) => return Ok(store.name()),
+            Err(_) => return Err(store.name()),
+        }
+    }
+    Ok("file")
+}
+
+/// A store in plain words.
+fn place(store: &str, storage: &Storage) -> String {
+    match (store, &storage.php, &storage.redis_documents) {
+        ("php", Some(host), _) => format!("at {}", host.host()),
+        ("redis", _, Some(prefix)) => format!("in Redis under {prefix}"),
+        _ => format!("in {}", storage.config_dir.display()),
+    }
+}
+
+/// What to do about a document that is wrong.
+fn mend(key: Key, holder: Result<&'static str, &'static str>, storage: &Storage) -> String {
+    match holder {
+        Ok("file") => {
+            let file = match key {
+                Key::MagicLinkTokens => storage.magic_links_file.clone(),
+                _ => storage.config_dir.join(format!("{key}.json")),
+            };
+            format!("edit {}", file.display())
+        }
+        Ok(store) => format!(
+            "it is kept {}; config show {key} --reveal > FILE, edit it, config set {key} --file FILE",
+            place(store, storage)
+        ),
+        Err(store) => format!(
+            "look {}, which keeps it; see \"A configuration store does not answer\" in docs/RUNBOOK.md",
+            place(store, storage)
+        ),
     }
 }
 

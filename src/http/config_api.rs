@@ -199,13 +199,15 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
 async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option<Seen>, Refusal> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
     let failed = || Refusal::new(StatusCode::PRECONDITION_FAILED, "Changed by somebody else");
-    match (header(IF_MATCH), header(IF_NONE_MATCH)) {
-        (Some(tags), _) => match api.editor.store.read(key).await? {
-            Read::Found { text, stamp } if matches(tags, &text) => Ok(Some(Seen::Stamp(stamp))),
-            Read::Found { .. } | Read::Absent => Err(failed()),
-        },
-        (None, Some("*")) => Ok(Some(Seen::Absent)),
-        (None, _) => Ok(None),
+    let (matching, unless) = (header(IF_MATCH), header(IF_NONE_MATCH));
+    if matching.is_none() && unless != Some("*") {
+        return Ok(None);
+    }
+    api.editor.store.forget();
+    match (api.editor.store.read(key).await?, matching) {
+        (Read::Found { text, stamp }, Some(tags)) if matches(tags, &text) => Ok(Some(Seen::Stamp(stamp))),
+        (Read::Absent, None) => Ok(Some(Seen::Absent)),
+        (Read::Found { .. }, _) | (Read::Absent, Some(_)) => Err(failed()),
     }
 }
 

@@ -388,6 +388,56 @@ async fn emptied(bench: &Bench) {
     assert_eq!(bench.held_by("redis").await, Some(document));
 }
 
+/// What Redis takes while the PHP host is down is noted there: it needs no worker's folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_waits_in_redis_outlives_the_folder_of_its_worker() {
+    let mut bench = Bench::new(Mode::PhpFirst).await;
+    let stores = bench.stores();
+    write(&stores, &json!({"a": 1}), Expect::Absent).await.unwrap();
+    bench.kill();
+    let ours = json!({"a": 2});
+    assert_eq!(write(&stores, &ours, expected(&stores).await).await.unwrap().stored_in, "redis");
+    // A worker that has heard of nothing but the Redis.
+    let notes = bench.folder.path().join("notes");
+    let elsewhere = bench.folder.path().join("elsewhere");
+    fs::rename(&notes, &elsewhere).unwrap();
+    let fresh = bench.stores();
+    assert_eq!((read(&fresh).await, health(&fresh).pending), (Some(ours.clone()), vec![KEY]));
+    bench.restart().await;
+    until_read(&fresh, &ours).await;
+    until("it to arrive", PATIENCE, async || {
+        read(&fresh).await;
+        ensure(health(&fresh).pending.is_empty(), || format!("{:?}", health(&fresh)))
+    })
+    .await;
+    assert_eq!(bench.held_by("php").await, Some(ours));
+    // The worker with its old note comes back after a later change: that stays.
+    drop(fresh);
+    fs::remove_dir_all(&notes).unwrap();
+    fs::rename(&elsewhere, &notes).unwrap();
+    bench.write_into("php", &json!({"a": 1})).await;
+    let late = bench.stores();
+    assert_eq!(read(&late).await, Some(json!({"a": 1})));
+    assert!(health(&late).pending.is_empty() && health(&late).conflicts.is_empty());
+
+    // A conflict is known to all of them, too, and decided on any.
+    bench.kill();
+    write(&late, &json!({"a": 3}), expected(&late).await).await.unwrap();
+    drop(late);
+    fs::remove_dir_all(&notes).unwrap();
+    let bench = restarted_with(bench, &json!({"a": 4})).await;
+    let fresh = bench.stores();
+    until_read(&fresh, &json!({"a": 4})).await;
+    fs::remove_dir_all(&notes).unwrap();
+    let other = bench.stores();
+    assert_eq!(read(&other).await, Some(json!({"a": 4})));
+    assert_eq!(health(&other).conflicts, [KEY]);
+    assert_eq!(other.resolve(KEY, Keep::Pending).await, Ok(true));
+    until_read(&other, &json!({"a": 3})).await;
+    assert_eq!(bench.held_by("php").await, Some(json!({"a": 3})));
+    assert!(health(&other).conflicts.is_empty());
+}
+
 /// Files have nothing behind them: a change that cannot be written is refused.
 async fn without_its_folder(bench: &Bench) {
     let stores = bench.stores();

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::{Edit, Editor};
+use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
+use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
 use render_signal_actors::config::store::{Change, DocumentStore as _, Expect, Read, Stamp, StoreError};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::kernel::clock::World;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::http::{self, Response};
 use crate::support::php::{Php, TOKEN, ask};
+use crate::support::place::{NOWHERE, Place};
 use crate::support::{PATIENCE, Seed, Site, TestMail, mails, until};
 
 const GOLDEN: &str = include_str!("../golden/php_config_api.json");
@@ -487,9 +492,13 @@ async fn a_kill_amid_writes_leaves_the_old_or_the_new_document() {
 }
 
 fn client(php: &Php, token: &str) -> PhpStore {
+    client_at(php.port(), token)
+}
+
+fn client_at(port: u16, token: &str) -> PhpStore {
     let egress = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]);
     let http = GuardedClient::new(&egress, ClientOptions::default()).unwrap();
-    let base = format!("http://127.0.0.1:{}/", php.port());
+    let base = format!("http://127.0.0.1:{port}/");
     PhpStore::new(PhpSettings::new(&base, token.into()).unwrap(), http)
 }
 
@@ -522,6 +531,111 @@ async fn the_client_reads_what_it_wrote_and_refuses_a_stale_write() {
     let gone = write(&store, json!({}), Expect::Stamp(second)).await.unwrap_err();
     assert!(matches!(gone, StoreError::Unreadable { .. }), "{gone}");
     assert!(!gone.to_string().contains(TOKEN) && gone.to_string().contains("127.0.0.1"), "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_writer_that_says_what_it_has_seen_overwrites_nothing_else() {
+    let php = Php::start().await;
+    let post = async |condition: &str, config: &Value| {
+        let headers = format!("Authorization: Bearer {TOKEN}\r\n{condition}");
+        let body = json!({"key": "doc", "config": config}).to_string();
+        ask(php.port(), "POST", "", &headers, &body).await.unwrap()
+    };
+    let stale = "Changed by somebody else";
+    assert_refused(&post("If-Match: *\r\n", &json!({})).await, 412, stale, "there is none");
+    assert_eq!(php.read("doc").await.header("etag"), None);
+    let first = post("If-None-Match: *\r\n", &json!({"a": 1.0, "é": "\u{e9}"})).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let tag = first.header("etag").expect("a tag").to_owned();
+    assert_eq!(php.read("doc").await.header("etag"), Some(tag.as_str()));
+    for condition in ["If-None-Match: *\r\n", "If-Match: \"0123\"\r\n", "If-Match: \r\n"] {
+        assert_refused(&post(condition, &json!({"a": 2})).await, 412, stale, condition);
+    }
+    for condition in [format!("If-None-Match: {tag}\r\n"), format!("If-Match: W/{tag}\r\n")] {
+        assert_refused(&post(&condition, &json!({"a": 2})).await, 412, stale, &condition);
+    }
+    assert_eq!(parsed(&php.read("doc").await)["config"]["a"].to_string(), "1.0");
+    let second = post(&format!("If-Match: \"0123\" , {tag}\r\n"), &json!({"a": 2})).await;
+    assert_eq!((second.status, second.header("etag") == Some(tag.as_str())), (200, false), "{second:?}");
+    let third = post("If-Match: *\r\n", &json!({"a": 3})).await;
+    assert_eq!(third.status, 200, "{third:?}");
+    // Who says nothing replaces whatever is there, damaged or not.
+    fs::write(php.storage().join("doc.json"), "[").unwrap();
+    assert_refused(&post("If-None-Match: *\r\n", &json!({})).await, 412, stale, "something is there");
+    assert_eq!(post("", &json!({"a": 4})).await.status, 200);
+    // Somebody's empty document is there, too: a client that takes it for absent may replace it.
+    fs::write(php.storage().join("webhook_config.json"), "{}").unwrap();
+    write(&client(&php, TOKEN), json!({"a": 5}), Expect::Absent).await.unwrap();
+    assert_eq!(parsed(&php.read("webhook_config").await)["config"]["a"], json!(5));
+}
+
+/// Eight clients that know nothing of each other change one field each, again and again.
+async fn all_changes_survive(connect: impl Fn() -> PhpStore) {
+    const CLIENTS: usize = 8;
+    const CHANGES: usize = 3;
+    let mut tasks = JoinSet::new();
+    for client in 0..CLIENTS {
+        let store = Arc::new(connect());
+        let editor = Editor { store, env: Arc::default(), journal: None, world: World::real() };
+        tasks.spawn(async move {
+            for change in 0..CHANGES {
+                let field = (format!("f{client}"), Some(json!(change)));
+                let saved = editor.apply(&Edit::merge(Key::WebhookConfig, [field], "cli")).await.unwrap();
+                assert_eq!(said(&saved.text)[format!("f{client}")], json!(change), "its own change");
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let Read::Found { text, .. } = connect().read(Key::WebhookConfig).await.unwrap() else {
+        panic!("absent")
+    };
+    for client in 0..CLIENTS {
+        assert_eq!(said(&text)[format!("f{client}")], json!(CHANGES - 1), "of {client} in {text}");
+    }
+}
+
+fn said(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_different_fields_at_once_all_survive_on_a_php_host() {
+    let php = Php::start().await;
+    all_changes_survive(|| client(&php, TOKEN)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_different_fields_at_once_all_survive_on_another_instance() {
+    let mut place = Place::new(NOWHERE);
+    place.set("CONFIG_API_TOKEN", TOKEN);
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    all_changes_survive(|| client_at(worker.port(), TOKEN)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_asks_the_host_whatever_was_heard_before() {
+    let mut php = Php::start().await;
+    let store = Arc::new(client(&php, TOKEN));
+    php.kill();
+    assert!(store.read(Key::WebhookConfig).await.is_err());
+    php.launch().await;
+    assert!(store.read(Key::WebhookConfig).await.is_err(), "readers do not wear it out");
+    let notes = tempfile::tempdir().unwrap();
+    let files = Arc::new(FileStore::new(notes.path().join("files"), None));
+    let deps = ChainDeps {
+        notes: notes.path().to_owned(),
+        world: World::real(),
+        env: Arc::default(),
+        journal: None,
+    };
+    let chain = Arc::new(ChainStore::new(store, vec![files], deps));
+    let editor = Editor { store: chain, env: Arc::default(), journal: None, world: World::real() };
+    let change = Edit::merge(Key::WebhookConfig, [("a".to_owned(), Some(json!(1)))], "cli");
+    let saved = editor.apply(&change).await.unwrap();
+    assert_eq!((saved.stored_in, saved.degraded), ("php", None));
 }
 
 async fn until_all_at(site: &Site, path: &str, mails: &[TestMail]) {

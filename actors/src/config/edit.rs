@@ -214,6 +214,8 @@ impl Editor {
     /// # Errors
     /// The document is as it was, or as somebody else left it.
     pub async fn apply(&self, edit: &Edit) -> Result<Saved, EditError> {
+        // What is changed is what is there now.
+        self.store.forget();
         let mut present = self.read(edit.key).await?;
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {

@@ -7,7 +7,9 @@ namespace RenderSignal\ConfigApi;
 /**
  * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one.
  * An answer has the fields of both generations of clients: `success` and `config`, `status`,
- * `data` and `timestamp`.
+ * `data` and `timestamp`. It carries the document's `ETag`; a writer that sends it back as
+ * `If-Match`, or `If-None-Match: *` where it saw no document, replaces nothing that it has
+ * not seen.
  */
 final class ConfigApi
 {
@@ -18,8 +20,8 @@ final class ConfigApi
     {
     }
 
-    /** The body of the answer to an authorized request. */
-    public function answer(string $method): string
+    /** The answer to an authorized request. */
+    public function answer(string $method): Answer
     {
         return match ($method) {
             'GET' => $this->read(self::key($_GET['key'] ?? null) ?? throw new Refusal(400, 'Invalid key')),
@@ -39,13 +41,13 @@ final class ConfigApi
         ]);
     }
 
-    private function read(string $key): string
+    private function read(string $key): Answer
     {
         $document = $this->storage->read($key) ?? throw new Refusal(404, 'Unknown key');
         return self::success($document, 'Configuration lue avec succès');
     }
 
-    private function write(string $body): string
+    private function write(string $body): Answer
     {
         $json = new Json();
         try {
@@ -61,7 +63,7 @@ final class ConfigApi
         }
         $config->_updated_at = gmdate('Y-m-d\TH:i:s+00:00');
         $document = $json->encode($config);
-        $this->storage->write($key, $document . "\n");
+        $this->storage->write($key, $document . "\n", self::condition());
         error_log(sprintf('config_api: wrote %s (%d bytes)', $key, strlen($document)));
         return self::success($document, 'Configuration mise à jour avec succès');
     }
@@ -88,11 +90,41 @@ final class ConfigApi
     }
 
     /** The document goes into the answer as it is stored: nothing is decoded and encoded again. */
-    private static function success(string $document, string $message): string
+    private static function success(string $document, string $message): Answer
     {
         $document = trim($document);
-        return '{"success":true,"status":"success","config":' . $document . ',"data":' . $document
+        $body = '{"success":true,"status":"success","config":' . $document . ',"data":' . $document
             . ',"timestamp":' . Json::line(self::now()) . ',"message":' . Json::line($message) . '}';
+        return new Answer($body, ['ETag' => self::tag($document)]);
+    }
+
+    /**
+     * What the writer says that it has seen (RFC 9110, section 13.1), as a question to the
+     * text that is stored, or `null`; without a condition everything holds.
+     *
+     * @return \Closure(?string): bool
+     */
+    private static function condition(): \Closure
+    {
+        $match = self::tags('HTTP_IF_MATCH');
+        $noneMatch = self::tags('HTTP_IF_NONE_MATCH');
+        return static function (?string $stored) use ($match, $noneMatch): bool {
+            $names = $stored === null ? [] : ['*', self::tag(trim($stored))];
+            return ($match === null || array_intersect($match, $names) !== [])
+                && ($noneMatch === null || array_intersect($noneMatch, $names) === []);
+        };
+    }
+
+    /** @return list<string>|null what a header names; `null` without it */
+    private static function tags(string $header): ?array
+    {
+        $tags = $_SERVER[$header] ?? null;
+        return $tags === null ? null : array_map(trim(...), explode(',', (string) $tags));
+    }
+
+    private static function tag(string $document): string
+    {
+        return '"' . hash('sha256', $document) . '"';
     }
 
     private static function now(): string

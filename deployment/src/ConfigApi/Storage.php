@@ -29,16 +29,8 @@ final class Storage
      */
     public function read(string $key): ?string
     {
-        $path = $this->path($key);
-        $text = @file_get_contents($path);
-        if ($text === false) {
-            clearstatcache();
-            if (!file_exists($path)) {
-                return null;
-            }
-            throw new Refusal(500, 'Read error');
-        }
-        if (!Json::isObject($text)) {
+        $text = $this->stored($key);
+        if ($text !== null && !Json::isObject($text)) {
             error_log("config_api: the stored document $key is damaged");
             throw new Refusal(500, 'Read error');
         }
@@ -48,12 +40,17 @@ final class Storage
     /**
      * Replaces a document. When this returns, it is on the disk.
      *
-     * @throws Refusal 500 when nothing was changed
+     * @param \Closure(?string): bool $condition whether the stored text, or `null`, is what the
+     *     writer believes; asked while nobody else can write
+     * @throws Refusal 412 when it is not, 500 when it cannot be written; nothing was changed
      */
-    public function write(string $key, string $text): void
+    public function write(string $key, string $text, \Closure $condition): void
     {
         $lock = $this->lock($key);
         try {
+            if (!$condition($this->stored($key))) {
+                throw new Refusal(412, 'Changed by somebody else');
+            }
             $temporary = "{$this->folder}/.$key.tmp";
             if (!self::fill($temporary, $text) || !@rename($temporary, $this->path($key))) {
                 throw new Refusal(500, 'Write error');
@@ -62,6 +59,21 @@ final class Storage
             flock($lock, LOCK_UN);
             fclose($lock);
         }
+    }
+
+    /** What lies there, sound or damaged; `null` when there is nothing. */
+    private function stored(string $key): ?string
+    {
+        $path = $this->path($key);
+        $text = @file_get_contents($path);
+        if ($text === false) {
+            clearstatcache();
+            if (!file_exists($path)) {
+                return null;
+            }
+            throw new Refusal(500, 'Read error');
+        }
+        return $text;
     }
 
     private function path(string $key): string

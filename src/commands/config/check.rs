@@ -7,7 +7,7 @@ use render_signal_actors::config::store::Read;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::SORTED;
+use super::{by_name, is_our_own};
 use crate::cli::config::CheckArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, complain};
@@ -53,9 +53,9 @@ pub(crate) fn check(key: Key, payload: Option<&Value>) -> Checked {
     }
 }
 
-/// The reference system of July made these two, and does not ask for them.
+/// The reference system of July made two of these, and does not ask for them.
 const fn is_optional(key: Key) -> bool {
-    matches!(key, Key::RoutingRules | Key::RuntimeFlags)
+    is_our_own(key) || matches!(key, Key::RoutingRules | Key::RuntimeFlags)
 }
 
 fn empty(key: Key) -> Option<&'static str> {
@@ -94,11 +94,14 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
         None => super::itself(false)?,
     };
     let mut all_valid = true;
-    for key in SORTED.iter().copied().filter(|key| args.keys.is_empty() || args.keys.contains(key)) {
+    for key in by_name().into_iter().filter(|key| args.keys.is_empty() || args.keys.contains(key)) {
         let read = match &store {
             Some(store) => store.read(key).await,
             None => Ok(Read::Absent),
         };
+        if read == Ok(Read::Absent) && is_our_own(key) && args.keys.is_empty() {
+            continue;
+        }
         let payload = match read {
             Ok(Read::Found { text, .. }) => Some(serde_json::from_str(&text).unwrap_or(Value::String(text))),
             Ok(Read::Absent) => None,
@@ -147,6 +150,9 @@ mod tests {
             (Key::RoutingRules, None, "OK", "<vide>"),
             (Key::RoutingRules, Some(json!({"rules": []})), "OK", "list_sizes=rules:0"),
             (Key::RuntimeFlags, Some(json!({})), "OK", "<vide>"),
+            (Key::Detectors, None, "OK", "<vide>"),
+            (Key::Detectors, Some(json!({"detectors": [{}]})), "OK", "list_sizes=detectors:1"),
+            (Key::Detectors, Some(json!([])), "payload is not a dict", "<vide>"),
             (
                 Key::ProcessingPrefs,
                 Some(json!({"z": {}, "l": [1, 2], "a": {"x": 1}, "_updated_at": at})),

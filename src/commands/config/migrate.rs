@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::edit::Edit;
+use render_signal_actors::config::edit::{Edit, UPDATED_AT};
 use render_signal_actors::config::store::Read;
 use serde_json::{Map, Value};
 
-use super::{Documents, SORTED, itself, not_changed};
+use super::{Documents, by_name, is_our_own, itself, not_changed};
 use crate::cli::config::MigrateArgs;
 use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
@@ -23,7 +23,7 @@ const NOT_THERE: &str = "could not read back";
 /// What `--only` asks for; names that are no document are dropped.
 fn selected(only: &[String]) -> Vec<Key> {
     let wanted = |key: &Key| only.is_empty() || only.iter().any(|name| name.trim() == key.as_str());
-    SORTED.into_iter().filter(wanted).collect()
+    by_name().into_iter().filter(wanted).collect()
 }
 
 /// Migrates and prints one line per document, and one more per verification.
@@ -38,6 +38,9 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
     for key in keys {
         let source = source(key, &storage);
         if !source.exists() {
+            if is_our_own(key) && args.only.is_empty() {
+                continue;
+            }
             out.line(format!("{key}: source file not found; skip"))?;
             continue;
         }
@@ -49,12 +52,12 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
             out.line(format!("{key}: DRY (source={})", source.display()))?;
             continue;
         };
-        let written = target.write(key, document).await;
-        let word = if written.is_some() { "OK" } else { "FAILED" };
+        let written = target.write(key, document.clone()).await;
+        let word = if written { "OK" } else { "FAILED" };
         out.line(format!("{key}: {word} (source={})", source.display()))?;
-        all_well &= written.is_some();
-        if let (true, Some(written)) = (args.verify, written) {
-            let wrong = target.differs(key, &written).await?;
+        all_well &= written;
+        if args.verify && written {
+            let wrong = target.differs(key, document).await?;
             all_well &= wrong.is_none();
             out.line(match wrong {
                 None => format!("{key}: VERIFY OK"),
@@ -110,11 +113,11 @@ impl Target {
         Ok(Self { documents: Documents::shared(&args.journal, redis_only).await?, redis_only })
     }
 
-    /// Writes a document as it is. Returns what is stored then; why not goes to standard error.
-    async fn write(&self, key: Key, document: Value) -> Option<Value> {
+    /// Writes a document as it is. Returns whether that was done; why not goes to standard error.
+    async fn write(&self, key: Key, document: Value) -> bool {
         let Some(documents) = &self.documents else {
             complain(&format!("{key}: there is nowhere to write it: set REDIS_URL"));
-            return None;
+            return false;
         };
         let edit = Edit::replace(key, document, ORIGIN).keeping_time();
         match documents.editor().apply(&edit).await {
@@ -122,22 +125,23 @@ impl Target {
                 if let Some(why) = saved.degraded {
                     complain(&format!("{key} is in {} only: {why}", saved.stored_in));
                 }
-                serde_json::from_str(&saved.text).ok()
+                true
             }
             Err(error) => {
                 complain(&not_changed(key.as_str(), error).to_string());
-                None
+                false
             }
         }
     }
 
-    /// What is wrong with what the store itself says, asked anew.
-    async fn differs(&self, key: Key, written: &Value) -> Result<Option<&'static str>, Failure> {
+    /// What is wrong with what the store itself says, asked anew, beside what was sent. When it
+    /// was written is the store's business.
+    async fn differs(&self, key: Key, sent: Value) -> Result<Option<&'static str>, Failure> {
         let Some(store) = itself(self.redis_only)? else { return Ok(Some(NOT_THERE)) };
         Ok(match store.read(key).await {
             Ok(Read::Found { text, .. }) => {
-                let same = serde_json::from_str::<Value>(&text).is_ok_and(|found| found == *written);
-                (!same).then_some("read back something else")
+                let found = serde_json::from_str::<Value>(&text).ok().map(timeless);
+                (found != Some(timeless(sent))).then_some("read back something else")
             }
             Ok(Read::Absent) => Some(NOT_THERE),
             Err(error) => {
@@ -146,4 +150,12 @@ impl Target {
             }
         })
     }
+}
+
+/// A document without the time of its writing.
+fn timeless(mut document: Value) -> Value {
+    if let Value::Object(fields) = &mut document {
+        fields.shift_remove(UPDATED_AT);
+    }
+    document
 }

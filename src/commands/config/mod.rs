@@ -41,15 +41,18 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
     }
 }
 
-/// The documents in the order of the reference system's commands.
-const SORTED: [Key; 6] = [
-    Key::MagicLinkTokens,
-    Key::PollingConfig,
-    Key::ProcessingPrefs,
-    Key::RoutingRules,
-    Key::RuntimeFlags,
-    Key::WebhookConfig,
-];
+/// Every document, in the order of the reference system's commands: by name.
+fn by_name() -> [Key; Key::ALL.len()] {
+    let mut keys = Key::ALL;
+    keys.sort_unstable_by_key(|key| key.as_str());
+    keys
+}
+
+/// Whether the reference system knows nothing of a document, so that nobody misses it who
+/// did not ask for it by name.
+const fn is_our_own(key: Key) -> bool {
+    matches!(key, Key::Detectors)
+}
 
 /// What the commands work on.
 struct Documents {

@@ -28,8 +28,12 @@ struct Overview {
 #[derive(Debug, Serialize)]
 struct Shown {
     key: &'static str,
-    /// `ok`, `absent`, or `invalid`: then the last good one is in force.
+    /// `ok`, `absent`, `invalid`, or `unknown`: it cannot be read now. Of the last two the
+    /// last good one is in force, if there ever was one.
     state: String,
+    /// Whether there is one in force.
+    #[serde(skip)]
+    is_in_force: bool,
     problems: Vec<String>,
     /// Of the history; `None` = not recorded yet.
     version: Option<u64>,
@@ -117,19 +121,24 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
     let mut shown = Vec::new();
     for key in keys.iter().copied() {
         let status = book.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
+        let read = store.read(key).await;
+        let state = match &read {
+            Err(_) if book.is_refused(key) => "unknown".to_owned(),
+            _ => status.state,
+        };
         // What is no JSON is among the problems, and might show a secret.
-        let stored: Option<Value> = match store.read(key).await {
+        let stored: Option<Value> = match read {
             Ok(Read::Found { text, .. }) => serde_json::from_str(&text).ok(),
             _ => None,
         };
         let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
-        let row = recorded
-            .iter()
-            .find(|row| row.key == key.as_str() && row.hash == hash && status.state != "invalid");
+        let row =
+            recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !book.is_refused(key));
         let last_good = book.in_force(key).filter(|_| book.is_refused(key));
         shown.push(Shown {
             key: key.as_str(),
-            state: status.state,
+            state,
+            is_in_force: book.in_force(key).is_some(),
             problems: status.problems,
             version: row.map(|row| row.version),
             origin: row.map(|row: &ConfigRow| row.origin.clone()),
@@ -172,7 +181,9 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
             at.to_rfc3339_opts(SecondsFormat::Secs, true),
             age(shown.age_seconds.unwrap_or_default()),
         )),
-        _ if shown.state != "absent" => about.push("not in the history yet".to_owned()),
+        _ if !matches!(shown.state.as_str(), "absent" | "unknown") => {
+            about.push("not in the history yet".to_owned())
+        }
         _ => {}
     }
     if let Some(workers) = workers_line(shown) {
@@ -183,8 +194,11 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     for problem in &shown.problems {
         out.line(format!("    {}", out.styled(Style::Warn, problem)))?;
     }
-    if shown.state == "invalid" {
-        out.line("    the last good one stays in force")?;
+    if matches!(shown.state.as_str(), "invalid" | "unknown") {
+        out.line(match shown.is_in_force {
+            true => "    the last good one stays in force",
+            false => "    there is no earlier one: the environment or a built-in default decides",
+        })?;
     }
     for refused in &shown.workers.refused {
         out.line(format!("    {} keeps the one before: {}", refused.worker, refused.why))?;

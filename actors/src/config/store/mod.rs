@@ -44,6 +44,17 @@ pub enum Read {
     },
 }
 
+impl Read {
+    /// The version; `None` = absent.
+    #[must_use]
+    pub const fn stamp(&self) -> Option<&Stamp> {
+        match self {
+            Self::Absent => None,
+            Self::Found { stamp, .. } => Some(stamp),
+        }
+    }
+}
+
 /// What a writer believes to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
@@ -158,6 +169,27 @@ pub enum Keep {
     Pending,
 }
 
+/// What a store behind the authority keeps, for every process that reads it, about a change
+/// that waits for the authority.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The note; `None` = nothing waits, as far as this store knows.
+    pub note: Option<String>,
+    /// Ids of the last changes that no longer wait.
+    pub settled: Vec<String>,
+}
+
+/// A note that takes the place of another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PutNote {
+    /// What the writer believes to be noted; `None` = nothing.
+    pub before: Option<String>,
+    /// What is to be noted; `None` = nothing.
+    pub after: Option<String>,
+    /// Id of the change that no longer waits; `None` = it still does.
+    pub settled: Option<String>,
+}
+
 /// How one back end is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoreHealth {
@@ -237,6 +269,37 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// # Errors
     /// The document is as it was, or as somebody else left it.
     async fn write(&self, change: &Change) -> Result<Written, StoreError>;
+
+    /// Whether it keeps notes about changes that wait for the authority, for every process
+    /// that reads it.
+    fn keeps_notes(&self) -> bool {
+        false
+    }
+
+    /// The note about a document.
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    async fn note(&self, _key: Key) -> Result<Kept, StoreError> {
+        Ok(Kept::default())
+    }
+
+    /// Replaces a document and the note about it in one step, when both are what the writer
+    /// believes. A store that keeps no notes leaves that.
+    ///
+    /// # Errors
+    /// Both are as they were, or as somebody else left them.
+    async fn write_noted(&self, change: &Change, _note: &PutNote) -> Result<Written, StoreError> {
+        self.write(change).await
+    }
+
+    /// Replaces the note about a document, when it still is what the writer believes.
+    ///
+    /// # Errors
+    /// It is as it was, or as somebody else left it.
+    async fn put_note(&self, _key: Key, _note: &PutNote) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// The changes after a place of the list that the store keeps, or all of the list when
     /// it is another one by now. `None` = it keeps no list (now): what a reader sees is all

@@ -1,13 +1,20 @@
 //! Documents on a PHP host: the client of `config_api.php` (reference section 2.4). Its own
 //! server is `deployment/public_html/config_api.php`; that of the reference system is understood.
+//!
+//! A host that gives a document an `ETag` compares and sets: the write carries it back as
+//! `If-Match`, or `If-None-Match: *` where there is no document, and 412 is a conflict. One
+//! that gives none cannot: there a write of somebody else between our look and our write is
+//! overwritten.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -58,6 +65,21 @@ impl PhpSettings {
     }
 }
 
+/// What the host holds, and what it calls that version.
+struct Seen {
+    read: Read,
+    /// `None` = it does not tell versions apart.
+    tag: Option<HeaderValue>,
+}
+
+/// What became of a document that was sent.
+enum Sent {
+    /// Which version it is now; `None` = the host does not say.
+    Taken(Option<Stamp>),
+    /// Somebody else was faster.
+    Refused,
+}
+
 /// An answer, and when it came.
 type Known = (Instant, Result<Read, StoreError>);
 
@@ -104,14 +126,13 @@ impl PhpStore {
         ])
     }
 
-    fn headers_to_write(&self, expected: &Expect) -> HeaderMap {
+    /// Those of a write to a host that answered `seen` a moment ago.
+    fn headers_to_write(&self, seen: &Seen) -> HeaderMap {
         let mut headers = self.headers();
-        let (name, tag) = match expected {
-            Expect::Absent => (IF_NONE_MATCH, "*".to_owned()),
-            Expect::Stamp(stamp) => (IF_MATCH, format!("\"{}\"", stamp.0)),
-        };
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            headers.insert(name, tag);
+        match (&seen.tag, &seen.read) {
+            (Some(tag), _) => drop(headers.insert(IF_MATCH, tag.clone())),
+            (None, Read::Absent) => drop(headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"))),
+            (None, Read::Found { .. }) => {}
         }
         headers
     }
@@ -121,30 +142,59 @@ impl PhpStore {
         format!("{key} of {}", self.settings.host())
     }
 
-    async fn ask(&self, key: Key) -> Result<Read, StoreError> {
+    async fn ask(&self, key: Key) -> Result<Seen, StoreError> {
         let unreadable = |why: String| StoreError::Unreadable { what: self.describe(key), why };
         let mut url = self.settings.endpoint.clone();
         url.query_pairs_mut().append_pair("key", key.as_str());
         let asked = async {
             let answer = self.http.get(&url, self.headers(), READ_WITHIN, ANSWER_CAP).await;
-            document(&answer.map_err(|error| error.to_string())?)
+            let answer = answer.map_err(|error| error.to_string())?;
+            Ok(Seen { read: document(&answer)?, tag: tag(&answer.headers) })
         };
-        timed(self.name(), "read", asked).await.map_err(unreadable)
+        let seen = timed(self.name(), "read", asked).await.map_err(unreadable);
+        self.know(key, seen.as_ref().map(|seen| seen.read.clone()).map_err(Clone::clone));
+        seen
     }
 
-    /// Sends a document. Returns whether the host found what the writer believes.
-    async fn send(&self, change: &Change) -> Result<bool, String> {
+    /// Sends a document.
+    async fn send(&self, change: &Change, seen: &Seen) -> Result<Sent, StoreError> {
+        let unwritable = |why: String| StoreError::Unwritable { what: self.describe(change.key), why };
         let body = json!({ "key": change.key.as_str(), "config": change.value }).to_string();
-        let (url, headers) = (&self.settings.endpoint, self.headers_to_write(&change.expected));
+        let (url, headers) = (&self.settings.endpoint, self.headers_to_write(seen));
         let sent = self.http.post(url, headers, Bytes::from(body), WRITE_WITHIN, ANSWER_CAP).await;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&change.key);
-        let answer = sent.map_err(|error| error.to_string())?;
+        // Whatever became of it: the next reader asks.
+        self.known().remove(&change.key);
+        let answer = sent.map_err(|error| unwritable(error.to_string()))?;
         match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
-            (200, Ok(reply)) if reply.is_success() => Ok(true),
-            (412, _) => Ok(false),
-            (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
+            (200, Ok(reply)) if reply.is_success() => {
+                // A host without tags may answer with other blanks than it will read with.
+                let (Some(_), Ok(read @ Read::Found { .. })) = (tag(&answer.headers), document(&answer))
+                else {
+                    return Ok(Sent::Taken(None));
+                };
+                self.know(change.key, Ok(read.clone()));
+                Ok(Sent::Taken(read.stamp().cloned()))
+            }
+            (412, _) => Ok(Sent::Refused),
+            (status, reply) => Err(unwritable(refusal(status, reply.ok().and_then(|reply| reply.message)))),
         }
     }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers an answer of now.
+    fn know(&self, key: Key, read: Result<Read, StoreError>) {
+        self.known().insert(key, (Instant::now(), read));
+    }
+}
+
+/// The document's tag, as `If-Match` wants it: a proxy that compresses weakens it, and a weak
+/// one never matches.
+fn tag(headers: &HeaderMap) -> Option<HeaderValue> {
+    let tag = headers.get(ETAG)?.as_bytes();
+    HeaderValue::from_bytes(tag.strip_prefix(b"W/").unwrap_or(tag)).ok()
 }
 
 /// What an answer to a read says.
@@ -186,7 +236,7 @@ impl DocumentStore for PhpStore {
     }
 
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let known = self.known().get(&key).cloned();
         if let Some((at, read)) = known
             && at.elapsed() < FRESH
         {
@@ -194,9 +244,7 @@ impl DocumentStore for PhpStore {
             return read;
         }
         cached(self.name(), false);
-        let read = self.ask(key).await;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (Instant::now(), read.clone()));
-        read
+        self.ask(key).await.map(|seen| seen.read)
     }
 
     /// The host tells nobody: readers look on their timer, and writers tell those they can.
@@ -209,32 +257,31 @@ impl DocumentStore for PhpStore {
     }
 
     fn forget(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known().clear();
     }
 
-    /// What is believed goes along as `If-Match`. Our own program obeys it; the server in PHP
-    /// cannot compare and set, so there a write of somebody else between the look and the
-    /// write is overwritten.
+    /// The host is asked, whatever is remembered, and then given the document.
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
         let key = change.key;
-        let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
-        // What is believed may come from an old answer: the next reader asks again.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let as_believed = match (self.ask(key).await?, &change.expected) {
-            (Read::Absent, Expect::Absent) => true,
-            (Read::Found { stamp, .. }, Expect::Stamp(believed)) => stamp == *believed,
-            (Read::Absent, Expect::Stamp(_)) | (Read::Found { .. }, Expect::Absent) => false,
+        let seen = self.ask(key).await?;
+        let as_believed = match &change.expected {
+            Expect::Absent => seen.read == Read::Absent,
+            Expect::Stamp(believed) => seen.read.stamp() == Some(believed),
         };
         if !as_believed {
             return Err(StoreError::Conflict(key));
         }
-        if !timed(self.name(), "write", self.send(change)).await.map_err(unwritable)? {
-            return Err(StoreError::Conflict(key));
-        }
-        match self.read(key).await? {
-            Read::Found { stamp, .. } => Ok(Written { stamp, stored_in: self.name(), degraded: None }),
-            Read::Absent => Err(unwritable("it is not there after the write".to_owned())),
-        }
+        let stamp = match timed(self.name(), "write", self.send(change, &seen)).await? {
+            Sent::Refused => return Err(StoreError::Conflict(key)),
+            Sent::Taken(Some(stamp)) => stamp,
+            Sent::Taken(None) => {
+                self.read(key).await?.stamp().cloned().ok_or_else(|| StoreError::Unwritable {
+                    what: self.describe(key),
+                    why: "it is not there after the write".to_owned(),
+                })?
+            }
+        };
+        Ok(Written { stamp, stored_in: self.name(), degraded: None })
     }
 }
 

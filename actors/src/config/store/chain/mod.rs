@@ -15,6 +15,7 @@
 //! authority has none, or cannot be heard by a worker that never heard it.
 
 mod merge;
+mod noted;
 mod notes;
 mod settle;
 mod view;
@@ -26,7 +27,8 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 use futures::future::{join_all, select_all};
 
-use self::notes::{Known, Note, Notes};
+use self::noted::{Noted, Shared};
+use self::notes::{Known, Notes};
 use self::view::View;
 use super::{
     Ack, Change, ChangeId, Changes, DocumentStore, Expect, Keep, Read, Stamp, StoreError, StoreHealth,
@@ -75,11 +77,30 @@ impl ChainStore {
         Self { authority, others, notes, deps, view: View::new(names) }
     }
 
-    /// The note of a document, which is shown from then on.
-    fn note(&self, key: Key) -> Result<Note, StoreError> {
-        let note = self.notes.note(key)?;
-        self.view.noted(key, &note);
-        Ok(note)
+    /// What is noted about a document, which is shown from then on.
+    async fn noted(&self, key: Key) -> Result<Noted, StoreError> {
+        let mut noted = Noted { local: self.notes.note(key)?, shared: None };
+        if let Some(store) = self.keeper() {
+            let said = store.note(key).await.and_then(|kept| {
+                let why = |error| format!("it was not written by this program: {error}");
+                let what = format!("the note about {key} in {}", store.name());
+                Shared::parse(kept).map_err(|error| StoreError::Unreadable { what, why: why(error) })
+            });
+            noted.shared = Some(match said {
+                Ok(shared) => {
+                    self.view.said(key, &shared);
+                    shared
+                }
+                Err(error) => Shared { trouble: Some(error), ..self.view.last_said(key).unwrap_or_default() },
+            });
+        }
+        self.view.noted(key, &noted);
+        Ok(noted)
+    }
+
+    /// The store that keeps notes for all workers: one behind the authority.
+    fn keeper(&self) -> Option<&Arc<dyn DocumentStore>> {
+        self.others.iter().find(|store| store.keeps_notes())
     }
 
     /// Asks one store, and remembers how it is.
@@ -154,8 +175,13 @@ impl ChainStore {
     }
 
     /// What holds while the authority does not answer because of `error`.
-    async fn without_authority(&self, key: Key, note: &Note, error: StoreError) -> Result<Read, StoreError> {
-        if let Some(pending) = &note.pending {
+    async fn without_authority(
+        &self,
+        key: Key,
+        noted: &Noted,
+        error: StoreError,
+    ) -> Result<Read, StoreError> {
+        if let Some(pending) = noted.in_force() {
             let stamp = Stamp::of(&pending.text);
             // It may be another process that made it.
             self.view.wrote(key, &stamp, &pending.origin);
@@ -231,19 +257,19 @@ impl DocumentStore for ChainStore {
     }
 
     async fn read(&self, key: Key) -> Result<Read, StoreError> {
-        let note = self.note(key)?;
+        let noted = self.noted(key).await?;
         match self.ask_authority(key).await {
             Ok(held) => {
                 self.view.stands_alone(key);
-                let held = if note.pending.is_some() { self.settle(key).await?.0 } else { held };
+                let held = if noted.waits() { self.settle(key).await?.0 } else { held };
                 self.record_conflict(key).await;
                 match held {
                     found @ Read::Found { .. } => Ok(found),
                     Read::Absent => self.behind(key).await.map(|(read, _)| read),
                 }
             }
-            Err(StoreError::Lost(_)) if note.pending.is_some() => Ok(self.settle(key).await?.0),
-            Err(error) if is_out_of_reach(&error) => self.without_authority(key, &note, error).await,
+            Err(StoreError::Lost(_)) if noted.waits() => Ok(self.settle(key).await?.0),
+            Err(error) if is_out_of_reach(&error) => self.without_authority(key, &noted, error).await,
             Err(error) => Err(error),
         }
     }
@@ -255,9 +281,17 @@ impl DocumentStore for ChainStore {
         self.authority.forget();
     }
 
+    fn forget(&self) {
+        for store in std::iter::once(&self.authority).chain(&self.others) {
+            store.forget();
+        }
+    }
+
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
         let key = change.key;
-        let waits = self.note(key)?.pending.is_some();
+        // That it did not answer some seconds ago is no reason to go elsewhere.
+        self.authority.forget();
+        let waits = self.noted(key).await?.waits();
         let held = match self.ask_authority(key).await {
             Ok(_) | Err(StoreError::Lost(_)) if waits => match self.settle(key).await? {
                 (held, None) => Ok(held),

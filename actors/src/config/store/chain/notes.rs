@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::noted::Origin;
 use crate::config::documents::Key;
 use crate::config::store::StoreError;
 use crate::config::store::file::{Fingerprint, fingerprint, locked, read_text, replace};
@@ -52,6 +53,9 @@ pub(super) struct Pending {
     pub(super) stored_in: String,
     /// Why the authority did not.
     pub(super) why: String,
+    /// The note of a store that this is a copy of, or came after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) of: Option<Origin>,
 }
 
 /// A change that the authority cannot be given, because it was changed otherwise meanwhile.

@@ -9,20 +9,23 @@
 //! ```
 //!
 //! The note is written first and holds the document, so that a crash at any instant loses
-//! no change that was acknowledged. One process at a time settles or writes notes.
+//! no change that was acknowledged. One process of a folder at a time settles or writes
+//! notes; between workers, the authority and the store that keeps notes compare and set.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::merge::{Verdict, judge};
+use super::noted::{Noted, Origin, Place, SharedNote};
 use super::notes::{Conflict, Note, Pending};
 use super::view::count_fallback;
 use super::{ChainStore, as_believed, is_out_of_reach};
 use crate::config::conflict::{self, Lost};
 use crate::config::documents::{Documents, Key};
-use crate::config::store::{Change, Expect, Keep, Read, Stamp, StoreError, Written};
+use crate::config::store::{Change, DocumentStore, Expect, Keep, PutNote, Read, Stamp, StoreError, Written};
 
 /// How often a change is offered to an authority that others change at the same time.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 8;
 
 /// Who is said to have made a change that waited.
 const RECONCILED: &str = "reconciled";
@@ -40,7 +43,7 @@ impl ChainStore {
     ) -> Result<Written, StoreError> {
         let key = change.key;
         let _lock = self.notes.lock().await?;
-        let before = self.note(key)?;
+        let before = self.noted(key).await?;
         let held = match self.without_authority(key, &before, error.clone()).await {
             Ok(held) => held,
             // Nothing is known of it. What the authority may hold is not hidden by this
@@ -48,58 +51,112 @@ impl ChainStore {
             Err(_) => Read::Absent,
         };
         as_believed(&held, change)?;
-        let base = match (&before.pending, held) {
+        let base = match (before.in_force(), held) {
             (Some(pending), _) => pending.base.clone(),
             (None, Read::Found { text, .. }) => Some(text),
             (None, Read::Absent) => None,
         };
-        let mut pending = Pending {
+        let of = match &before.shared {
+            _ if before.diverges() => before.local.pending.as_ref().and_then(|pending| pending.of.clone()),
+            shared => shared.as_ref().and_then(|shared| shared.origin(true)),
+        };
+        let pending = Pending {
             text: change.value.to_string(),
             base,
             origin: change.origin.clone(),
             at: self.deps.world.now(),
             stored_in: String::new(),
             why: error.to_string(),
+            of,
         };
-        let note =
-            |pending: &Pending| Note { pending: Some(pending.clone()), conflict: before.conflict.clone() };
-        self.notes.put(key, &note(&pending))?;
-        let Some(stored_in) = self.offer_to_others(change).await else {
-            self.notes.put(key, &before)?;
-            return Err(error);
+        let noting = |pending| Note { pending: Some(pending), conflict: before.local.conflict.clone() };
+        self.notes.put(key, &noting(pending.clone()))?;
+        let taken = match self.offer_to_others(change, &before, pending).await {
+            Ok(Some(taken)) => taken,
+            refused => {
+                self.notes.put(key, &before.local)?;
+                return Err(refused.err().unwrap_or(error));
+            }
         };
-        pending.stored_in = stored_in.to_owned();
-        let note = note(&pending);
-        self.notes.put(key, &note)?;
-        self.view.noted(key, &note);
+        self.notes.put(key, &noting(taken.clone()))?;
+        self.noted(key).await?;
         count_fallback(key, "write");
+        let stored_in = self.others.iter().map(|store| store.name()).find(|name| *name == taken.stored_in);
         tracing::warn!(
             %key, %error, stored_in, origin = change.origin,
             "the configuration store does not take a change: another store has it until it does"
         );
-        let stamp = Stamp::of(&pending.text);
+        let stamp = Stamp::of(&taken.text);
         self.view.wrote(key, &stamp, &change.origin);
-        Ok(Written { stamp, stored_in, degraded: Some(pending.why) })
+        Ok(Written { stamp, stored_in: stored_in.unwrap_or_default(), degraded: Some(taken.why) })
     }
 
-    /// The first store behind the authority that takes a change. What lies there is not in
-    /// force, or the writer has seen it; so it is replaced.
-    async fn offer_to_others(&self, change: &Change) -> Option<&'static str> {
+    /// The first store behind the authority that takes a change, with the note as it is to be
+    /// kept here then. What lies there is not in force, or the writer has seen it; so it is
+    /// replaced. `None` = no store takes it.
+    async fn offer_to_others(
+        &self,
+        change: &Change,
+        noted: &Noted,
+        pending: Pending,
+    ) -> Result<Option<Pending>, StoreError> {
         for store in &self.others {
             let expected = match self.ask(store, change.key).await {
                 Ok(Read::Absent) => Expect::Absent,
                 Ok(Read::Found { stamp, .. }) => Expect::Stamp(stamp),
                 Err(_) => continue,
             };
-            match store.write(&Change { expected, ..change.clone() }).await {
-                Ok(written) => return Some(written.stored_in),
+            let change = Change { expected, ..change.clone() };
+            let taken = Pending { stored_in: store.name().to_owned(), ..pending.clone() };
+            let written = if store.keeps_notes() {
+                match self.give_to_keeper(store.as_ref(), &change, noted, taken).await {
+                    // Another worker was faster: it is in force now.
+                    Err(StoreError::Conflict(key)) => return Err(StoreError::Conflict(key)),
+                    written => written,
+                }
+            } else {
+                store.write(&change).await.map(|_| taken)
+            };
+            match written {
+                Ok(taken) => return Ok(Some(taken)),
                 Err(error) => tracing::warn!(
                     key = %change.key, %error, store = store.name(),
                     "the next configuration store does not take the change either"
                 ),
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// Has a change taken by a store that keeps the note about it, too. Answers our copy.
+    async fn give_to_keeper(
+        &self,
+        store: &dyn DocumentStore,
+        change: &Change,
+        noted: &Noted,
+        pending: Pending,
+    ) -> Result<Pending, StoreError> {
+        let unwritable = |why: &str| StoreError::Unwritable {
+            what: format!("{} of {}", change.key, store.name()),
+            why: why.to_owned(),
+        };
+        let shared = noted.shared.clone().unwrap_or_default();
+        if let Some(trouble) = shared.trouble {
+            return Err(trouble);
+        }
+        if noted.diverges() {
+            return Err(unwritable("it has another change that waits, which is not in force here"));
+        }
+        let pending = Pending { of: None, ..pending };
+        let id = match &shared.kept.note.pending {
+            Some(_) => shared.kept.id.clone(),
+            None => Uuid::to_string(&self.deps.world.ids.next()),
+        };
+        let note = Note { pending: Some(pending.clone()), conflict: shared.kept.note.conflict };
+        let after = text(&SharedNote { id: id.clone(), note })?;
+        let put = PutNote { before: shared.text, after: Some(after.clone()), settled: None };
+        store.write_noted(change, &put).await?;
+        Ok(Pending { of: Some(Origin { id, sum: Stamp::of(&after).0, ahead: false }), ..pending })
     }
 
     /// Gives the authority what waits for it. Answers what is in force then, and why the
@@ -109,16 +166,33 @@ impl ChainStore {
         let mut why = StoreError::Conflict(key);
         for _ in 0..ATTEMPTS {
             // Again and again: another process may have settled it.
-            let note = self.note(key)?;
+            let noted = self.noted(key).await?;
             let held = self.ask_authority(key).await;
-            let Some(pending) = &note.pending else { return held.map(|held| (held, None)) };
+            if !noted.waits() {
+                return held.map(|held| (held, None));
+            }
+            if let Some(error) = noted.unsure() {
+                why = error.clone();
+                break;
+            }
+            let Some((place, pending)) = noted.next() else {
+                // The store that keeps notes says that it has arrived.
+                self.notes.put(key, &Note { pending: None, ..noted.local.clone() })?;
+                continue;
+            };
             let settled = match held {
-                Ok(held) => self.confront(key, &note, pending, held).await,
+                // After the authority was read: if another worker has given it the change since,
+                // one of the two has changed.
+                Ok(held) if self.is_still_noted(key, &noted).await? => {
+                    self.confront(key, &noted, (place, pending), held).await
+                }
+                Ok(_) => Err(StoreError::Conflict(key)),
                 Err(StoreError::Lost(_)) => self.restore(key, pending).await,
                 Err(error) => Err(error),
             };
             match settled {
-                Ok(held) => return Ok((held, None)),
+                Ok(held) if !self.noted(key).await?.waits() => return Ok((held, None)),
+                Ok(_) => why = StoreError::Conflict(key),
                 Err(error @ (StoreError::Conflict(_) | StoreError::Lost(_))) => why = error,
                 Err(error) if is_out_of_reach(&error) => {
                     why = error;
@@ -127,18 +201,31 @@ impl ChainStore {
                 Err(error) => return Err(error),
             }
         }
-        let note = self.note(key)?;
+        let noted = self.noted(key).await?;
         self.view.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
-        let held = self.without_authority(key, &note, why.clone()).await?;
+        let held = self.without_authority(key, &noted, why.clone()).await?;
         Ok((held, Some(why)))
+    }
+
+    /// Whether the store that keeps notes has the note that was seen: readers are told what it
+    /// had a moment ago.
+    async fn is_still_noted(&self, key: Key, noted: &Noted) -> Result<bool, StoreError> {
+        let text = noted.shared.as_ref().and_then(|shared| shared.text.clone());
+        let (Some(keeper), Some(text)) = (self.keeper(), text) else { return Ok(true) };
+        let same = PutNote { before: Some(text.clone()), after: Some(text), settled: None };
+        match keeper.put_note(key, &same).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// What waits, and what the authority holds. Answers what it holds then.
     async fn confront(
         &self,
         key: Key,
-        note: &Note,
-        pending: &Pending,
+        noted: &Noted,
+        (place, pending): (Place, &Pending),
         held: Read,
     ) -> Result<Read, StoreError> {
         let (theirs, expected) = match &held {
@@ -148,7 +235,7 @@ impl ChainStore {
         let base = pending.base.as_deref().map(value);
         let fields = match judge(base.as_ref(), &value(&pending.text), theirs.as_ref()) {
             Verdict::Same => {
-                self.done(key, note)?;
+                self.done(key, noted, place).await?;
                 tracing::info!(%key, "the configuration store holds the change that waited for it");
                 return Ok(held);
             }
@@ -158,7 +245,7 @@ impl ChainStore {
                 let change = Change { key, value: document, expected, origin };
                 let written = self.authority.write(&change).await?;
                 self.took(&change, &written).await;
-                self.done(key, note)?;
+                self.done(key, noted, place).await?;
                 tracing::info!(
                     %key, merged, origin = pending.origin, since = pending.at.to_rfc3339(),
                     "the configuration store was given the change that waited for it"
@@ -172,6 +259,7 @@ impl ChainStore {
             Verdict::Conflict(_) if key == Key::MagicLinkTokens => Vec::new(),
             Verdict::Conflict(fields) => fields,
         };
+        let note = noted.note(place);
         if let Some(before) = note.conflict.as_ref().filter(|before| !before.recorded) {
             // There is room for one in the note. Until the history has it, this one waits.
             self.keep(key, before).await?;
@@ -184,9 +272,7 @@ impl ChainStore {
             recorded: false,
         };
         let fields = conflict.fields.join(", ");
-        let note = Note { pending: None, conflict: Some(conflict) };
-        self.notes.put(key, &note)?;
-        self.view.noted(key, &note);
+        self.put(key, noted, place, Note { pending: None, conflict: Some(conflict) }).await?;
         tracing::error!(
             %key, fields, origin = pending.origin, since = pending.at.to_rfc3339(),
             "a document was changed in the configuration store and, while that did not answer, here: \
@@ -203,12 +289,33 @@ impl ChainStore {
         Err(StoreError::Lost(key))
     }
 
-    /// Nothing waits for the authority any more.
-    fn done(&self, key: Key, note: &Note) -> Result<(), StoreError> {
-        let note = Note { pending: None, conflict: note.conflict.clone() };
-        self.notes.put(key, &note)?;
-        self.view.noted(key, &note);
-        Ok(())
+    /// What waited in a place does not any more.
+    async fn done(&self, key: Key, noted: &Noted, place: Place) -> Result<(), StoreError> {
+        let note = Note { pending: None, ..noted.note(place) };
+        self.put(key, noted, place, note).await
+    }
+
+    /// Replaces the note of a place. When that of the file held the change of the store, that
+    /// waits no more, either.
+    async fn put(&self, key: Key, noted: &Noted, place: Place, note: Note) -> Result<(), StoreError> {
+        let both = place == Place::Local && note.pending.is_none() && noted.local_holds_shared();
+        if place == Place::Shared || both {
+            let shared = noted.shared.clone().unwrap_or_default();
+            let (waited, id) = (shared.kept.note.pending.is_some(), shared.kept.id);
+            let kept = if both { Note { pending: None, ..shared.kept.note } } else { note.clone() };
+            let settled = (waited && kept.pending.is_none()).then(|| id.clone());
+            let after = match kept == Note::default() {
+                true => None,
+                false => Some(text(&SharedNote { id, note: kept })?),
+            };
+            if let Some(keeper) = self.keeper() {
+                keeper.put_note(key, &PutNote { before: shared.text, after, settled }).await?;
+            }
+        }
+        if place == Place::Local {
+            self.notes.put(key, &note)?;
+        }
+        self.noted(key).await.map(drop)
     }
 
     fn is_valid(&self, key: Key, document: &Value) -> bool {
@@ -222,14 +329,14 @@ impl ChainStore {
         }
         let recorded = async {
             let _lock = self.notes.lock().await?;
-            let mut note = self.note(key)?;
-            let Some(conflict) = note.conflict.as_mut().filter(|conflict| !conflict.recorded) else {
-                return Ok(());
-            };
-            self.keep(key, conflict).await?;
-            conflict.recorded = true;
-            self.notes.put(key, &note)?;
-            self.view.noted(key, &note);
+            let noted = self.noted(key).await?;
+            for place in noted.unrecorded() {
+                let mut note = noted.note(place);
+                let Some(conflict) = &mut note.conflict else { continue };
+                self.keep(key, conflict).await?;
+                conflict.recorded = true;
+                self.put(key, &noted, place, note).await?;
+            }
             Ok::<(), StoreError>(())
         };
         if let Err(error) = recorded.await {
@@ -248,7 +355,9 @@ impl ChainStore {
     /// Ends a conflict. Answers whether there was one.
     pub(super) async fn decide(&self, key: Key, keep: Keep) -> Result<bool, StoreError> {
         let _lock = self.notes.lock().await?;
-        let note = self.note(key)?;
+        let noted = self.noted(key).await?;
+        let Some(place) = noted.conflicts().next() else { return Ok(false) };
+        let note = noted.note(place);
         let Some(conflict) = &note.conflict else { return Ok(false) };
         if !conflict.recorded {
             self.keep(key, conflict).await?;
@@ -263,12 +372,15 @@ impl ChainStore {
             let written = self.authority.write(&change).await?;
             self.took(&change, &written).await;
         }
-        let note = Note { conflict: None, ..note.clone() };
-        self.notes.put(key, &note)?;
-        self.view.noted(key, &note);
+        self.put(key, &noted, place, Note { conflict: None, ..note.clone() }).await?;
         tracing::info!(%key, ?keep, "the conflict of a document is decided");
         Ok(true)
     }
+}
+
+fn text(note: &SharedNote) -> Result<String, StoreError> {
+    serde_json::to_string(note)
+        .map_err(|error| StoreError::Unwritable { what: "a note".to_owned(), why: error.to_string() })
 }
 
 /// What a text says; one that is no JSON is like no document.

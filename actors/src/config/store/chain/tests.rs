@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::history;
 use crate::config::state::{ConfigEvent, config_stream};
+use crate::config::store::{Kept, PutNote};
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::memory::MemoryJournal;
 
@@ -35,12 +36,20 @@ struct Scripted {
     mood: Mutex<Mood>,
     text: Mutex<Option<String>>,
     origins: Mutex<Vec<String>>,
+    /// `None` = it keeps no notes.
+    kept: Option<Mutex<Kept>>,
 }
 
 impl Scripted {
     fn new(name: &'static str, document: Option<Value>) -> Arc<Self> {
         let text = Mutex::new(document.map(|document| document.to_string()));
-        Arc::new(Self { name, mood: Mutex::new(Mood::Well), text, origins: Mutex::default() })
+        Arc::new(Self { name, mood: Mutex::new(Mood::Well), text, origins: Mutex::default(), kept: None })
+    }
+
+    /// One that keeps notes for everybody.
+    fn keeper(name: &'static str) -> Arc<Self> {
+        let (mood, kept) = (Mutex::new(Mood::Well), Some(Mutex::default()));
+        Arc::new(Self { name, mood, text: Mutex::default(), origins: Mutex::default(), kept })
     }
 
     fn be(&self, mood: Mood) {
@@ -102,6 +111,36 @@ impl DocumentStore for Scripted {
         Ok(Written { stamp, stored_in: self.name, degraded: None })
     }
 
+    fn keeps_notes(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+        match &self.kept {
+            Some(_) if self.mood() == Mood::Down => Err(self.unreadable()),
+            Some(kept) if key == KEY => Ok(kept.lock().unwrap().clone()),
+            _ => Ok(Kept::default()),
+        }
+    }
+
+    async fn write_noted(&self, change: &Change, note: &PutNote) -> Result<Written, StoreError> {
+        if self.note(change.key).await?.note != note.before {
+            return Err(StoreError::Conflict(change.key));
+        }
+        let written = self.write(change).await?;
+        self.put_note(change.key, note).await.map(|()| written)
+    }
+
+    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
+        if self.note(key).await?.note != note.before {
+            return Err(StoreError::Conflict(key));
+        }
+        let mut kept = self.kept.as_ref().unwrap().lock().unwrap();
+        kept.note.clone_from(&note.after);
+        kept.settled.extend(note.settled.clone());
+        Ok(())
+    }
+
     async fn recover(&self, _: Key, text: &str) -> Result<bool, StoreError> {
         let lost = matches!(self.mood(), Mood::Emptied | Mood::Wiped);
         if lost {
@@ -137,6 +176,11 @@ impl Bench {
     /// A process that starts: its stores behind each other, and the notes of the one before.
     fn chain(&self) -> ChainStore {
         self.chain_at(self.dir.path())
+    }
+
+    /// The same, with a next store that keeps notes for every worker.
+    fn with_keeper() -> Self {
+        Self { php: Scripted::keeper("php"), ..Self::new(Some(json!({"a": 1})), None, None) }
     }
 
     fn chain_at(&self, notes: &Path) -> ChainStore {
@@ -418,6 +462,142 @@ async fn a_note_of_another_process_is_noticed() {
     assert_eq!(seen, Some(json!({"a": 2})));
 }
 
+#[tokio::test]
+async fn what_the_next_store_notes_is_known_to_every_worker_and_arrives_once() {
+    let bench = Bench::with_keeper();
+    let folders = ["one", "two", "three"].map(|name| bench.dir.path().join(name));
+    let [writer, other, third] = folders.clone().map(|folder| bench.chain_at(&folder));
+    assert_eq!(read(&writer).await, read(&other).await);
+    bench.redis.be(Mood::Down);
+    assert_eq!(write(&writer, json!({"a": 2})).await.unwrap().stored_in, "php");
+    for chain in [&writer, &other, &third] {
+        assert_eq!(read(chain).await, Some(json!({"a": 2})), "in force for everybody");
+        assert!(pending(chain));
+    }
+    // The next one takes up what is in force, wherever it was made.
+    write(&other, json!({"a": 2, "b": 1})).await.unwrap();
+    assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
+    // The folders of both are gone with their machines: somebody else gives it back.
+    std::fs::remove_dir_all(&folders[1]).unwrap();
+    bench.redis.be(Mood::Well);
+    assert_eq!(read(&third).await, Some(json!({"a": 2, "b": 1})));
+    assert_eq!(bench.redis.document(), Some(json!({"a": 2, "b": 1})));
+    assert_eq!(*bench.redis.origins.lock().unwrap(), ["reconciled"]);
+    // Whoever still has a copy of the note does not bring it back, over an older value either.
+    bench.redis.hold(json!({"a": 1}));
+    assert_eq!(read(&writer).await, Some(json!({"a": 1})));
+    assert!([&writer, &other, &third].iter().all(|chain| !conflicts(chain)));
+    assert!(!folders[0].join("webhook_config.pending.json").exists(), "its copy is of no use");
+}
+
+#[tokio::test]
+async fn a_conflict_of_a_shared_note_is_shown_by_every_worker_and_decided_on_any() {
+    for keep in [Keep::Authority, Keep::Pending] {
+        let bench = Bench::with_keeper();
+        let folders = ["one", "two"].map(|name| bench.dir.path().join(name));
+        let [writer, other] = folders.clone().map(|folder| bench.chain_at(&folder));
+        read(&writer).await;
+        bench.redis.be(Mood::Down);
+        write(&writer, json!({"a": 2})).await.unwrap();
+        drop(writer);
+        std::fs::remove_dir_all(&folders[0]).unwrap();
+        bench.redis.be(Mood::Well);
+        bench.redis.hold(json!({"a": 3}));
+        assert_eq!(read(&other).await, Some(json!({"a": 3})));
+        let fresh = bench.chain_at(&folders[0]);
+        assert_eq!(read(&fresh).await, Some(json!({"a": 3})));
+        assert!(conflicts(&other) && conflicts(&fresh) && !pending(&fresh));
+        assert!(history::versions(bench.journal.as_ref(), KEY).await.unwrap().iter().any(|v| v.lost));
+        assert_eq!(fresh.resolve(KEY, keep).await, Ok(true));
+        let kept = if keep == Keep::Pending { json!({"a": 2}) } else { json!({"a": 3}) };
+        assert_eq!((read(&other).await, bench.redis.document()), (Some(kept.clone()), Some(kept)));
+        assert!(!conflicts(&other) && other.resolve(KEY, keep).await == Ok(false));
+    }
+}
+
+/// Only the store that keeps the note knows whether it has arrived: until it can be asked,
+/// the change stays in force and waits.
+#[tokio::test]
+async fn a_note_is_not_given_back_twice_while_its_store_is_away() {
+    let bench = Bench::with_keeper();
+    let [writer, other] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
+    read(&writer).await;
+    bench.redis.be(Mood::Down);
+    write(&writer, json!({"a": 2})).await.unwrap();
+    assert_eq!(read(&other).await, Some(json!({"a": 2})));
+    bench.php.be(Mood::Down);
+    for chain in [&writer, &other] {
+        assert_eq!(read(chain).await, Some(json!({"a": 2})), "also when nobody answers");
+    }
+    // A change on top of it has only the file.
+    assert_eq!(write(&writer, json!({"a": 2, "b": 1})).await.unwrap().stored_in, "file");
+    bench.redis.be(Mood::Well);
+    assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
+    assert!(pending(&writer) && writer.health()[0].trouble.is_some());
+    bench.php.be(Mood::Well);
+    assert_eq!(read(&writer).await, Some(json!({"a": 2, "b": 1})));
+    assert_eq!(bench.redis.document(), Some(json!({"a": 2, "b": 1})));
+    bench.redis.hold(json!({"a": 1}));
+    assert_eq!(read(&other).await, Some(json!({"a": 1})), "the note of the store went along");
+    assert!(!pending(&writer) && !pending(&other) && !conflicts(&other));
+}
+
+/// A reader of a store that remembers notes for a while, as that of Redis does.
+struct Remembering {
+    store: Arc<Scripted>,
+    remembered: Mutex<Option<Kept>>,
+}
+
+#[async_trait]
+impl DocumentStore for Remembering {
+    fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    async fn read(&self, key: Key) -> Result<Read, StoreError> {
+        self.store.read(key).await
+    }
+
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
+    async fn write(&self, change: &Change) -> Result<Written, StoreError> {
+        self.store.write(change).await
+    }
+
+    fn keeps_notes(&self) -> bool {
+        true
+    }
+
+    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+        let now = self.store.note(key).await?;
+        Ok(self.remembered.lock().unwrap().get_or_insert(now).clone())
+    }
+
+    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
+        *self.remembered.lock().unwrap() = None;
+        self.store.put_note(key, note).await
+    }
+}
+
+#[tokio::test]
+async fn a_note_that_another_worker_has_just_settled_is_not_believed() {
+    let bench = Bench::with_keeper();
+    let [writer, deps] = ["one", "two"].map(|name| bench.chain_at(&bench.dir.path().join(name)));
+    let remembering = Remembering { store: bench.php.clone(), remembered: Mutex::default() };
+    let late = ChainStore::new(bench.redis.clone(), vec![Arc::new(remembering)], deps.deps);
+    read(&writer).await;
+    bench.redis.be(Mood::Down);
+    write(&writer, json!({"a": 2})).await.unwrap();
+    assert_eq!(read(&late).await, Some(json!({"a": 2})));
+    bench.redis.be(Mood::Well);
+    assert_eq!(read(&writer).await, Some(json!({"a": 2})));
+    write(&writer, json!({"a": 1})).await.unwrap();
+    assert_eq!((read(&late).await, bench.redis.document()), (Some(json!({"a": 1})), Some(json!({"a": 1}))));
+    assert!(!pending(&late) && !conflicts(&late));
+}
+
 /// What happens to two workers, each with notes of its own, and their stores.
 #[derive(Debug, Clone)]
 enum Step {
@@ -444,8 +624,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Every acknowledged change adds a field of its own. Answers those that are missing after
 /// the authority has returned.
-async fn missing(steps: Vec<Step>) -> Vec<String> {
-    let bench = Bench::new(Some(json!({"start": 0})), None, None);
+async fn missing(bench: Bench, steps: Vec<Step>, keeps_folders: bool) -> Vec<String> {
+    bench.redis.hold(json!({"start": 0}));
     let folders = [bench.dir.path().join("one"), bench.dir.path().join("two")];
     let mut chains = folders.clone().map(|folder| bench.chain_at(&folder));
     let mut acknowledged = vec!["start".to_owned()];
@@ -454,10 +634,15 @@ async fn missing(steps: Vec<Step>) -> Vec<String> {
         let field = format!("f{index}");
         match step {
             Step::Redis(up) => bench.redis.be(mood(up)),
-            Step::Php(up) => bench.php.be(mood(up)),
+            // Without a folder and without the next store nothing could be kept.
+            Step::Php(up) if keeps_folders => bench.php.be(mood(up)),
+            Step::Php(_) => {}
             Step::Mute => bench.redis.be(Mood::Mute),
             Step::Read(first) => drop(chains[usize::from(first)].read(KEY).await),
             Step::Restart(first) => {
+                if !keeps_folders {
+                    drop(std::fs::remove_dir_all(&folders[usize::from(first)]));
+                }
                 chains[usize::from(first)] = bench.chain_at(&folders[usize::from(first)]);
             }
             Step::External => {
@@ -479,6 +664,7 @@ async fn missing(steps: Vec<Step>) -> Vec<String> {
         }
     }
     bench.redis.be(Mood::Well);
+    bench.php.be(Mood::Well);
     let first = read(&chains[0]).await;
     let last = read(&chains[1]).await.unwrap();
     assert!(chains.iter().all(|chain| !pending(chain) && !conflicts(chain)), "{first:?} {last}");
@@ -492,7 +678,18 @@ proptest! {
     #[test]
     fn no_acknowledged_change_is_lost(steps in prop::collection::vec(step(), 1..25)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        prop_assert_eq!(runtime.block_on(missing(steps)), Vec::<String>::new());
+        let bench = Bench::new(None, None, None);
+        prop_assert_eq!(runtime.block_on(missing(bench, steps, true)), Vec::<String>::new());
+    }
+
+    /// Nor is one that the next store keeps a note about, with the folders or without them.
+    #[test]
+    fn no_change_that_is_noted_for_all_is_lost(
+        steps in prop::collection::vec(step(), 1..25), keeps_folders in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let found = runtime.block_on(missing(Bench::with_keeper(), steps, keeps_folders));
+        prop_assert_eq!(found, Vec::<String>::new());
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::notes::{Known, Note};
+use super::noted::{Noted, Shared};
+use super::notes::Known;
 use crate::config::documents::Key;
 use crate::config::store::{Stamp, StoreError, StoreHealth};
 
@@ -29,6 +30,8 @@ struct Seen {
     unrecorded: HashSet<Key>,
     /// What something else stands in for, so that it is said once.
     standing_in: HashSet<Key>,
+    /// What the store that keeps notes last said.
+    shared: HashMap<Key, Shared>,
     /// The last change of each document through this chain.
     origins: HashMap<Key, (Stamp, String)>,
 }
@@ -142,10 +145,10 @@ impl View {
     }
 
     /// What there is to do about a document.
-    pub(super) fn noted(&self, key: Key, note: &Note) {
+    pub(super) fn noted(&self, key: Key, noted: &Noted) {
         let mut seen = self.seen();
-        let (pending, conflict) = (note.pending.is_some(), note.conflict.is_some());
-        if note.conflict.as_ref().is_some_and(|conflict| !conflict.recorded) {
+        let (pending, conflict) = (noted.in_force().is_some(), noted.conflicts().next().is_some());
+        if noted.unrecorded().next().is_some() {
             seen.unrecorded.insert(key);
         } else {
             seen.unrecorded.remove(&key);
@@ -159,6 +162,16 @@ impl View {
             // render_signal_config_conflict{key}: 1 while two changes wait for a decision.
             metrics::gauge!("render_signal_config_conflict", "key" => key.as_str()).set(number(conflict));
         }
+    }
+
+    /// What the store that keeps notes says.
+    pub(super) fn said(&self, key: Key, shared: &Shared) {
+        self.seen().shared.insert(key, shared.clone());
+    }
+
+    /// What it last said.
+    pub(super) fn last_said(&self, key: Key) -> Option<Shared> {
+        self.seen().shared.get(&key).cloned()
     }
 
     /// Whether a change waits for the authority.

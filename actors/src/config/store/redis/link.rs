@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::RedisSettings;
-use super::scripts::{CAP, CHANGES, EVENTS, KNOWN, Scripts};
+use super::scripts::{CAP, CHANGES, EVENTS, KNOWN, PENDING, Scripts};
 use crate::config::documents::Key;
 use crate::config::store::metrics::{cached, timed};
-use crate::config::store::{Read, Stamp, StoreError};
+use crate::config::store::{Kept, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::redis::{Limits, Server, Trouble};
 
@@ -24,6 +24,10 @@ const LIMITS: Limits =
 
 /// How old an answer from memory may be. The subscription looks more often than that.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long it counts that the server did not answer, for those who only want to know what
+/// waits for another store: they must not be held up by it.
+const SILENT: Duration = Duration::from_secs(5);
 
 /// What metrics call this store.
 pub(super) const NAME: &str = "redis";
@@ -57,6 +61,8 @@ impl Held {
 #[derive(Default)]
 pub(super) struct Seen {
     held: HashMap<Key, Held>,
+    /// The hash of the notes.
+    notes: HashMap<String, String>,
     /// When it ended, how many hints there had been, and why it saw nothing.
     looked: Option<(Instant, u64, Result<(), String>)>,
     /// Why changes by other programs could not be listed.
@@ -124,8 +130,8 @@ pub(super) fn words(trouble: Trouble) -> String {
     }
 }
 
-/// What a look answers: why changes were not listed, and each document.
-type Looked = (String, Vec<(String, String, Vec<u8>)>);
+/// What a look answers: why changes were not listed, each document, and the notes.
+type Looked = (String, Vec<(String, String, Vec<u8>)>, HashMap<String, String>);
 
 /// The server, and what was last seen there.
 pub(super) struct Link {
@@ -167,6 +173,7 @@ impl Link {
         for document in documents {
             call.key(self.key(document.as_str()));
         }
+        call.key(self.key(PENDING));
         let seed = Uuid::to_string(&self.world.ids.next());
         call.arg(self.key(EVENTS)).arg(seed).arg(&self.settings.writer).arg(CAP);
         call
@@ -182,8 +189,10 @@ impl Link {
         }
         let mut differs = false;
         let outcome = match timed(NAME, "read", self.server.run::<Vec<::redis::Value>>(&call)).await {
-            Ok(answer) => parse(answer).map(|(unlisted, documents)| {
+            Ok(answer) => parse(answer).map(|(unlisted, documents, notes)| {
                 seen.unlisted = unlisted;
+                differs |= seen.notes != notes;
+                seen.notes = notes;
                 for (key, (what, sum, text)) in Key::ALL.into_iter().zip(documents) {
                     differs |= match String::from_utf8(text) {
                         Ok(text) => seen.take(key, &what, sum, text),
@@ -232,6 +241,25 @@ impl Link {
         seen.answer(key)
     }
 
+    /// The note about a document: from memory when that is fresh.
+    pub(super) async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+        let mut seen = self.seen.lock().await;
+        let silent = matches!(&seen.looked, Some((at, _, Err(_))) if at.elapsed() < SILENT);
+        if !silent && !seen.is_fresh() {
+            self.look_at_all(&mut seen, false).await;
+        }
+        if let Some((_, _, Err(why))) = &seen.looked {
+            return Err(StoreError::Unreadable { what: describe(key), why: why.clone() });
+        }
+        let of = |name: &str| seen.notes.get(name);
+        Ok(Kept {
+            note: of(key.as_str()).cloned(),
+            settled: of(&format!("settled:{key}"))
+                .map(|ids| ids.split(' ').map(str::to_owned).collect())
+                .unwrap_or_default(),
+        })
+    }
+
     /// Returns when readers would be told something else than they were.
     pub(super) async fn changed(&self) {
         let mut hints = self.hints.subscribe();
@@ -251,12 +279,15 @@ impl Link {
     }
 }
 
-fn parse(answer: Vec<::redis::Value>) -> Result<Looked, String> {
+fn parse(mut answer: Vec<::redis::Value>) -> Result<Looked, String> {
+    let notes = answer.pop().map(::redis::from_redis_value).transpose();
     let mut parts = answer.into_iter();
     let unlisted = parts.next().map(::redis::from_redis_value::<String>).transpose();
     let documents = parts.map(::redis::from_redis_value).collect::<Result<Vec<_>, _>>();
-    match (unlisted, documents) {
-        (Ok(Some(unlisted)), Ok(documents)) if documents.len() == Key::ALL.len() => Ok((unlisted, documents)),
+    match (unlisted, documents, notes) {
+        (Ok(Some(unlisted)), Ok(documents), Ok(Some(notes))) if documents.len() == Key::ALL.len() => {
+            Ok((unlisted, documents, notes))
+        }
         _ => Err("Redis: an answer that cannot be understood".to_owned()),
     }
 }

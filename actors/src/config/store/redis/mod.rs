@@ -19,10 +19,11 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use self::link::{Link, NAME, describe, words};
-use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, WORKERS};
+use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, PENDING, SETTLED, WORKERS};
 use super::metrics::timed;
 use super::{
-    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Listed, Read, Stamp, StoreError, Written,
+    Ack, Change, ChangeId, Changes, DocumentStore, Expect, Kept, Listed, PutNote, Read, Stamp, StoreError,
+    Written,
 };
 use crate::config::documents::Key;
 use crate::kernel::clock::World;
@@ -81,11 +82,20 @@ impl RedisStore {
     }
 
     /// Writes, and asks again when the answer is lost.
-    async fn put(&self, change: &Change, text: &str, believed: Option<&str>) -> Result<bool, Trouble> {
+    async fn put(
+        &self,
+        change: &Change,
+        note: Option<&PutNote>,
+        text: &str,
+        believed: Option<&str>,
+    ) -> Result<bool, Trouble> {
         let link = &self.link;
         let nonce = Uuid::to_string(&link.world.ids.next());
         let mut call = link.listing(&link.scripts.write, &[change.key]);
         call.arg(change.key.as_str()).arg(&change.origin).arg(&nonce).arg(text);
+        let noted = |text: fn(&PutNote) -> &Option<String>| note.and_then(|note| text(note).clone());
+        call.arg(noted(|note| &note.before).unwrap_or_default());
+        call.arg(noted(|note| &note.after).unwrap_or_default());
         if let Some(believed) = believed {
             call.arg(believed);
         }
@@ -99,6 +109,29 @@ impl RedisStore {
                 answer => return answer,
             }
             tokio::time::sleep(link.world.jitter.spread(REPEAT_AFTER)).await;
+        }
+    }
+
+    async fn write_with(&self, change: &Change, note: Option<&PutNote>) -> Result<Written, StoreError> {
+        let key = change.key;
+        let unwritable = |why: String| StoreError::Unwritable { what: describe(key), why };
+        let text = serde_json::to_string(&change.value).map_err(|error| unwritable(error.to_string()))?;
+        let believed = self.believed(key, &change.expected).await;
+        let done = match believed {
+            Ok(believed) => self.put(change, note, &text, believed.as_deref()).await,
+            // What the writer saw is not there any more: the next reader sees what is.
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Readers of this process need no hint.
+        self.link.look().await;
+        match done {
+            Ok(true) => Ok(Written { stamp: Stamp::of(&text), stored_in: NAME, degraded: None }),
+            Ok(false) => Err(StoreError::Conflict(key)),
+            Err(Trouble::NotDone(why)) => Err(unwritable(why)),
+            Err(Trouble::Unknown(why)) => {
+                Err(unwritable(format!("it is not known whether it was written: {why}")))
+            }
         }
     }
 }
@@ -128,24 +161,35 @@ impl DocumentStore for RedisStore {
     }
 
     async fn write(&self, change: &Change) -> Result<Written, StoreError> {
-        let key = change.key;
-        let unwritable = |why: String| StoreError::Unwritable { what: describe(key), why };
-        let text = serde_json::to_string(&change.value).map_err(|error| unwritable(error.to_string()))?;
-        let believed = self.believed(key, &change.expected).await;
-        let done = match believed {
-            Ok(believed) => self.put(change, &text, believed.as_deref()).await,
-            // What the writer saw is not there any more: the next reader sees what is.
-            Err(StoreError::Conflict(_)) => Ok(false),
-            Err(error) => return Err(error),
-        };
-        // Readers of this process need no hint.
+        self.write_with(change, None).await
+    }
+
+    fn keeps_notes(&self) -> bool {
+        true
+    }
+
+    async fn note(&self, key: Key) -> Result<Kept, StoreError> {
+        self.link.note(key).await
+    }
+
+    async fn write_noted(&self, change: &Change, note: &PutNote) -> Result<Written, StoreError> {
+        self.write_with(change, Some(note)).await
+    }
+
+    async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
+        let mut call = self.link.scripts.note.prepare_invoke();
+        let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();
+        call.key(self.link.key(PENDING)).arg(self.link.key(EVENTS)).arg(key.as_str());
+        call.arg(or_nothing(&note.before)).arg(or_nothing(&note.after));
+        call.arg(or_nothing(&note.settled)).arg(SETTLED);
+        let done = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
         self.link.look().await;
         match done {
-            Ok(true) => Ok(Written { stamp: Stamp::of(&text), stored_in: NAME, degraded: None }),
+            Ok(true) => Ok(()),
             Ok(false) => Err(StoreError::Conflict(key)),
-            Err(Trouble::NotDone(why)) => Err(unwritable(why)),
-            Err(Trouble::Unknown(why)) => {
-                Err(unwritable(format!("it is not known whether it was written: {why}")))
+            Err(trouble) => {
+                let what = format!("the note about {}", describe(key));
+                Err(StoreError::Unwritable { what, why: words(trouble) })
             }
         }
     }

@@ -1,6 +1,7 @@
--- KEYS: changes, known, one document each. ARGV: channel, seed, writer, cap, then name and the
+-- KEYS: changes, known, one document each, pending. ARGV: channel, seed, writer, cap, then name and the
 -- sum that the caller holds of each document.
--- Answers why changes could not be listed (or ''), then for each document: what, sum, text.
+-- Answers why changes could not be listed (or ''), then for each document: what, sum, text,
+-- and at last the notes.
 local channel, seed, writer, cap = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local origin = redis.call('HEXISTS', KEYS[2], 'list') == 1 and 'external' or 'startup'
 local answer, unlisted, news = {''}, '', nil
@@ -15,7 +16,7 @@ local function try(name, text, sum)
   end
 end
 
-for i = 3, #KEYS do
+for i = 3, #KEYS - 1 do
   local name, held = ARGV[2 * i - 1], ARGV[2 * i]
   local known = redis.call('HGET', KEYS[2], 'doc:' .. name)
   local text = redis.pcall('GET', KEYS[i])
@@ -36,4 +37,5 @@ for i = 3, #KEYS do
 end
 if news then redis.call('PUBLISH', channel, news) end
 answer[1] = unlisted
+answer[#answer + 1] = redis.call('HGETALL', KEYS[#KEYS])
 return answer

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::book::Book;
 use crate::config::policy::EnvDefaults;
-use crate::config::store::{Ack, AckState, ChangeId};
+use crate::config::store::{Ack, AckState, ChangeId, PutNote};
 
 #[tokio::test]
 async fn documents_of_the_reference_system_are_read_as_they_are() {
@@ -308,4 +308,43 @@ async fn who_waits_is_told_of_a_change_in_another_store() {
         told = told => told.expect("it is told"),
         () = telling => {}
     }
+}
+
+#[tokio::test]
+async fn a_note_goes_with_its_document_and_is_replaced_by_who_knows_it() {
+    let server = Server::start().await;
+    let (one, other) = (server.store("one"), server.store("other"));
+    let note = |before: Option<&str>, after: Option<&str>, settled: Option<&str>| PutNote {
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
+        settled: settled.map(str::to_owned),
+    };
+    let first = note(None, Some("n1"), None);
+    let written = one.write_noted(&change(json!({"a": 1}), Expect::Absent, "api"), &first).await.unwrap();
+    other.changed().await;
+    until("the note", async || other.note(KEY).await.unwrap().note.as_deref() == Some("n1")).await;
+    // Another note, or another document than believed: both stay as they are.
+    let (known, stale) = (Expect::Stamp(written.stamp), Expect::Absent);
+    for (expected, note) in
+        [(known.clone(), note(None, Some("n2"), None)), (stale, note(Some("n1"), Some("n2"), None))]
+    {
+        let refused = other.write_noted(&change(json!({"a": 2}), expected, "api"), &note).await;
+        assert_eq!(refused, Err(StoreError::Conflict(KEY)));
+    }
+    assert_eq!(other.put_note(KEY, &note(Some("n0"), None, Some("x"))).await, Err(StoreError::Conflict(KEY)));
+    let found = one.note(KEY).await.unwrap();
+    assert_eq!((found.note.as_deref(), found.settled.len()), (Some("n1"), 0));
+    assert!(one.note(Key::RoutingRules).await.unwrap().note.is_none());
+    // The document may be there already: the note about it counts all the same.
+    other
+        .write_noted(&change(json!({"a": 1}), known, "api"), &note(Some("n1"), Some("n2"), None))
+        .await
+        .unwrap();
+    other.put_note(KEY, &note(Some("n2"), None, Some("first"))).await.unwrap();
+    for number in 0..200 {
+        other.put_note(KEY, &note(None, None, Some(&format!("id-{number}")))).await.unwrap();
+    }
+    let found = other.note(KEY).await.unwrap();
+    assert_eq!((found.note, found.settled.first().map(String::as_str)), (None, Some("id-199")));
+    assert!((20..200).contains(&found.settled.len()), "the last ones are kept: {}", found.settled.len());
 }
