@@ -35,15 +35,19 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// Stores that a row waits for the rate limit.
-pub(super) async fn limit(
+/// Stores that a row waits until then, because it is over this rate limit.
+pub(super) async fn over_the_limit(
     shared: Arc<Shared>,
     flight: u64,
     row: Row,
-    until: DateTime<Utc>,
+    (until, limit): (DateTime<Utc>, u32),
     claim: watch::Receiver<Uuid>,
 ) {
     let claim = store(&shared, &row.key, delivery::over_the_limit(&row.meta, until), claim).await;
+    // Whoever made the waiting due when the limit changed did not see a row that was claimed.
+    if shared.deps.policy.load().rate_limit_per_hour != limit {
+        effects::hasten(&shared, std::slice::from_ref(&row.key)).await;
+    }
     shared.tell(Report::Ended { key: row.key, flight, claim }).await;
 }
 

@@ -210,11 +210,13 @@ fn priority(row: &OutboxRow) -> Priority {
 pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String, usize>) {
     let deps = &shared.deps;
     let now = deps.world.now();
-    let mut rows = match deps.journal.outbox(Queue::Deliver, usize::MAX).await {
-        Ok(rows) => rows,
-        Err(error) => {
-            tracing::warn!(%error, "deliveries over the old rate limit keep their time");
-            return;
+    let mut rows = loop {
+        match deps.journal.outbox(Queue::Deliver, usize::MAX).await {
+            Ok(rows) => break rows,
+            Err(error) => {
+                tracing::warn!(%error, "the deliveries that wait could not be read, trying again");
+                tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
+            }
         }
     };
     // Only a first attempt waits for the limit, and it waits for nothing else.
@@ -231,11 +233,17 @@ pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String
         true
     };
     let keys: Vec<String> = rows.into_iter().filter(|row| limited(row)).map(|row| row.key).collect();
-    if keys.is_empty() {
-        return;
+    if !keys.is_empty() {
+        hasten(&shared, &keys).await;
     }
-    // Another worker may have been quicker, and be sending some of them.
-    if let Err(error) = deps.journal.hasten(Queue::Deliver, Some(&keys), now).await {
-        tracing::warn!(%error, "deliveries over the old rate limit keep their time");
+}
+
+/// Makes deliveries that wait due now, as soon as the journal can: nobody looks for them again,
+/// and their time may be days away. Those that somebody has claimed meanwhile stay as they are.
+pub(super) async fn hasten(shared: &Shared, keys: &[String]) {
+    let deps = &shared.deps;
+    while let Err(error) = deps.journal.hasten(Queue::Deliver, Some(keys), deps.world.now()).await {
+        tracing::warn!(%error, "deliveries that wait could not be made due, trying again");
+        tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
     }
 }

@@ -58,6 +58,8 @@ pub enum Step {
         row: Row,
         /// Until when.
         until: DateTime<Utc>,
+        /// The limit that it is over.
+        limit: u32,
     },
     /// Give it back.
     Release(Row),
@@ -244,7 +246,7 @@ impl Lanes {
                 if counts
                     && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, at)
                 {
-                    steps.push(Step::Limit { row, until });
+                    steps.push(Step::Limit { row, until, limit: moment.rate_limit });
                     continue;
                 }
                 let counted = (counts && moment.rate_limit > 0).then_some(at);

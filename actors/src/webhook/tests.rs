@@ -2,10 +2,11 @@
 
 mod lanes;
 mod preferences;
+mod waits;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -156,15 +157,21 @@ impl crate::kernel::clock::Clock for Trap {
     }
 }
 
-/// A journal whose disk can be full.
+/// A journal whose disk can be full, or slow.
 #[derive(Default)]
 struct Disk {
     full: AtomicBool,
+    /// Milliseconds until a commit is made.
+    commits_after: AtomicU64,
 }
 impl Faults for Disk {
     fn next(&self, point: FaultPoint) -> Fault {
-        let full = self.full.load(Ordering::SeqCst) && point != FaultPoint::Read;
-        if full { Fault::Rejected } else { Fault::Ok }
+        let after = self.commits_after.load(Ordering::SeqCst);
+        match point {
+            FaultPoint::Append | FaultPoint::Claim if self.full.load(Ordering::SeqCst) => Fault::Rejected,
+            FaultPoint::Append if after > 0 => Fault::Delay(Duration::from_millis(after)),
+            _ => Fault::Ok,
+        }
     }
 }
 
@@ -185,10 +192,15 @@ impl Scene {
 
     /// One more worker on the same journal.
     fn another(&self) -> (actix::Addr<WebhookActor>, AbortOnDropHandle<()>) {
+        self.another_under(&self.policy)
+    }
+
+    /// One more worker, that is told of changes by itself.
+    fn another_under(&self, policy: &PolicyCell) -> (actix::Addr<WebhookActor>, AbortOnDropHandle<()>) {
         let deps = WebhookDeps {
             world: self.world.clone(),
             journal: self.journal.clone(),
-            policy: Arc::clone(&self.policy),
+            policy: Arc::clone(policy),
             receiver: self.receivers.clone(),
             keys: self.keys.clone(),
             limits: Limits::default(),
@@ -208,12 +220,7 @@ impl Scene {
     }
 
     async fn set(&self, change: impl FnOnce(&mut Policy)) {
-        let mut policy = Policy::clone(&self.policy.load());
-        policy.version += 1;
-        change(&mut policy);
-        let policy = Arc::new(policy);
-        self.policy.store(Arc::clone(&policy));
-        self.address().send(PolicyChanged(policy)).await.unwrap();
+        tell(self.address(), &self.policy, change).await;
     }
 
     async fn status(&self) -> WebhookStatus {
@@ -310,6 +317,16 @@ impl Scene {
     async fn marked(&self) -> usize {
         self.journal.outbox(Queue::Flag, usize::MAX).await.unwrap().len()
     }
+}
+
+/// Changes the policy of one worker.
+async fn tell(worker: &actix::Addr<WebhookActor>, cell: &PolicyCell, change: impl FnOnce(&mut Policy)) {
+    let mut policy = Policy::clone(&cell.load());
+    policy.version += 1;
+    change(&mut policy);
+    let policy = Arc::new(policy);
+    cell.store(Arc::clone(&policy));
+    worker.send(PolicyChanged(policy)).await.unwrap();
 }
 
 fn location(item: &str) -> Location {

@@ -61,8 +61,10 @@ impl WebhookActor {
                     attempt::attempt(shared, id, row, counted, claim)
                 });
             }
-            Step::Limit { row, until } => {
-                self.fly(id, row, false, false, |row, claim| attempt::limit(shared, id, row, until, claim));
+            Step::Limit { row, until, limit } => {
+                self.fly(id, row, false, false, |row, claim| {
+                    attempt::over_the_limit(shared, id, row, (until, limit), claim)
+                });
             }
             Step::Release(row) => {
                 self.fly(id, row, false, false, |row, _| effects::release(shared, id, row.key, row.claim));

@@ -61,7 +61,7 @@ fn rows_that_were_not_begun_are_given_out_and_all_that_was_sent_still_counts() {
     }
     let steps = lanes.pump(&moment);
     assert!(
-        matches!(&steps[..], [Step::Start { row, .. }, Step::Limit { row: limited, .. }]
+        matches!(&steps[..], [Step::Start { row, .. }, Step::Limit { row: limited, limit: 3, .. }]
             if row.key == "m2/default" && limited.key == "m3/default"),
         "{steps:?}"
     );
