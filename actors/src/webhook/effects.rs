@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
-use serde::Deserialize as _;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::breaker::TargetCommand;
@@ -16,7 +16,8 @@ use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
 use crate::mail::policy::{Policy, Priority};
-use crate::mail::work::DeliverMeta;
+use crate::mail::windows;
+use crate::mail::work::{DeliverMeta, InWindow};
 
 /// A claim holds this much longer than an attempt may take: time to store its outcome.
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
@@ -156,7 +157,8 @@ pub(super) async fn claim(shared: Arc<Shared>, serial: u64, plan: ClaimPlan) {
     let mut rows = Vec::with_capacity(claimed.len());
     for row in claimed {
         match serde_json::from_value::<DeliverMeta>(row.meta.clone()) {
-            Ok(meta) => {
+            Ok(mut meta) => {
+                meta.window = meta.window.due();
                 rows.push(Row { key: row.key, claim: row.claim, claimed_until, meta, body: row.body })
             }
             Err(error) => park_unreadable(&shared, row, &error).await,
@@ -202,12 +204,14 @@ pub(super) async fn target(shared: Arc<Shared>, id: String, command: Option<Targ
     shared.tell(Report::TargetRead { target: id, state }).await;
 }
 
-fn priority(row: &OutboxRow) -> Priority {
-    row.meta.get("priority").and_then(|named| Priority::deserialize(named).ok()).unwrap_or_default()
+/// A word of a row's meta. Not the whole of it: there may be very many rows.
+fn word<'de, T: Deserialize<'de> + Default>(row: &'de OutboxRow, name: &str) -> T {
+    row.meta.get(name).and_then(|word| T::deserialize(word).ok()).unwrap_or_default()
 }
 
-/// Makes deliveries that wait for the rate limit due: of each target so many, oldest first.
-pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String, usize>) {
+/// Makes deliveries that wait due: for the rate limit, of each target so many, oldest first; for
+/// the window, those that were told a later time than it opens now.
+pub(super) async fn hasten_waiting(shared: Arc<Shared>, mut room: HashMap<String, usize>) {
     let deps = &shared.deps;
     let now = deps.world.now();
     let mut rows = loop {
@@ -219,20 +223,26 @@ pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String
             }
         }
     };
-    // Only a first attempt waits for the limit, and it waits for nothing else.
+    let opens = windows::opens(&deps.policy.load(), now);
+    // Only a first attempt waits for the limit; it waits for nothing else but the window.
     // The most urgent first; the others as they came.
-    rows.sort_by_key(|row| std::cmp::Reverse(priority(row)));
-    let mut limited = |row: &OutboxRow| {
-        let first = row.meta.get("attempts").and_then(serde_json::Value::as_u64).unwrap_or(0) == 0;
-        let waits = matches!(row.due, Due::At(at) if at > now);
-        if !first || !waits || row.claimed {
+    rows.sort_by_key(|row| std::cmp::Reverse(word::<Priority>(row, "priority")));
+    let mut may_go = |row: &OutboxRow| {
+        let Due::At(due) = row.due else { return false };
+        if due <= now || row.claimed {
+            return false;
+        }
+        if word::<InWindow>(row, "window") == InWindow::Waits {
+            return due > opens;
+        }
+        if word::<u32>(row, "attempts") > 0 {
             return false;
         }
         let Some(room) = room.get_mut(&row.partition).filter(|room| **room > 0) else { return false };
         *room -= 1;
         true
     };
-    let keys: Vec<String> = rows.into_iter().filter(|row| limited(row)).map(|row| row.key).collect();
+    let keys: Vec<String> = rows.into_iter().filter(|row| may_go(row)).map(|row| row.key).collect();
     if !keys.is_empty() {
         hasten(&shared, &keys).await;
     }

@@ -7,7 +7,7 @@
 //! A lane whose target answers fast claims a few rows ahead, so that its slots are not idle
 //! while the journal is asked; a slow one claims for free slots only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -61,6 +61,8 @@ pub enum Step {
         /// The limit that it is over.
         limit: u32,
     },
+    /// It waits for the delivery window to open.
+    AwaitWindow(Row),
     /// Give it back.
     Release(Row),
 }
@@ -72,6 +74,8 @@ pub struct Moment {
     pub now: DateTime<Utc>,
     /// Nothing may be sent: switched off, an absence, or a stop.
     pub paused: bool,
+    /// The delivery window is open.
+    pub open: bool,
     /// Deliveries per target and rolling hour; 0 = unlimited.
     pub rate_limit: u32,
     /// A row is started only if its claim holds for this long.
@@ -217,6 +221,12 @@ impl Lanes {
             if paused {
                 steps.extend(lane.ready.drain(..).map(Step::Release));
                 continue;
+            }
+            if !moment.open {
+                let (free, bound) = lane.ready.drain(..).partition(|row| row.meta.window.is_free());
+                lane.ready = free;
+                let bound: VecDeque<Row> = bound;
+                steps.extend(bound.into_iter().map(Step::AwaitWindow));
             }
             while let Some(row) = lane.ready.front() {
                 let gate = lane.gate(now);

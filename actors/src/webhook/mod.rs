@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext as _, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
@@ -52,7 +53,7 @@ use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
-use crate::mail::policy::PolicyCell;
+use crate::mail::policy::{Policy, PolicyCell, Window};
 use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
@@ -134,6 +135,20 @@ struct Flight {
     task: AbortOnDropHandle<()>,
 }
 
+/// What decides how long a row waits, of the policy.
+#[derive(PartialEq, Eq)]
+struct Terms {
+    rate_limit: u32,
+    window: Option<Window>,
+    zone: Tz,
+}
+
+impl Terms {
+    fn of(policy: &Policy) -> Self {
+        Self { rate_limit: policy.rate_limit_per_hour, window: policy.window.clone(), zone: policy.zone }
+    }
+}
+
 /// See the module page.
 pub struct WebhookActor {
     deps: WebhookDeps,
@@ -149,8 +164,8 @@ pub struct WebhookActor {
     wake: Option<SpawnHandle>,
     draining: bool,
     drained: Vec<oneshot::Sender<()>>,
-    /// The rate limit that waiting rows were judged by.
-    rate_limit: u32,
+    /// What waiting rows were judged by.
+    terms: Terms,
     targets: HashMap<String, AbortOnDropHandle<()>>,
     tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -159,7 +174,7 @@ impl WebhookActor {
     /// An actor that has not started yet.
     #[must_use]
     pub fn new(deps: WebhookDeps) -> Self {
-        let rate_limit = deps.policy.load().rate_limit_per_hour;
+        let terms = Terms::of(&deps.policy.load());
         Self {
             deps,
             shared: None,
@@ -171,7 +186,7 @@ impl WebhookActor {
             wake: None,
             draining: false,
             drained: Vec::new(),
-            rate_limit,
+            terms,
             targets: HashMap::new(),
             tasks: Vec::new(),
         }
@@ -228,11 +243,11 @@ impl Handler<Report> for WebhookActor {
                     .values()
                     .filter(|flight| flight.posting)
                     .for_each(|flight| lanes.adopt(&flight.target));
-                // The limit may have been raised while nobody was here.
-                self.rate_limit = policy.rate_limit_per_hour;
-                let room = lanes.free(self.rate_limit, self.deps.world.now());
+                // The limit may have been raised, or the window opened, while nobody was here.
+                self.terms = Terms::of(&policy);
+                let room = lanes.free(self.terms.rate_limit, self.deps.world.now());
                 self.lanes = Some(lanes);
-                self.hasten_limited(room);
+                self.hasten_waiting(room);
             }
             Report::Look => self.look = true,
             Report::Lost => self.lost(),
@@ -264,14 +279,15 @@ impl Handler<PolicyChanged> for WebhookActor {
         if let Some(lanes) = &mut self.lanes {
             lanes.configure(&policy);
         }
-        if self.rate_limit != policy.rate_limit_per_hour {
-            self.rate_limit = policy.rate_limit_per_hour;
-            if let Some(lanes) = &mut self.lanes {
+        let before = std::mem::replace(&mut self.terms, Terms::of(&policy));
+        if let Some(lanes) = self.lanes.as_mut().filter(|_| before != self.terms) {
+            let mut room = HashMap::new();
+            if before.rate_limit != self.terms.rate_limit {
                 lanes.rate_limit_changed();
                 // All of them: those that must go on waiting get a turn under the new limit.
-                let everybody = lanes.targets().map(|target| (target.to_owned(), usize::MAX)).collect();
-                self.hasten_limited(everybody);
+                room = lanes.targets().map(|target| (target.to_owned(), usize::MAX)).collect();
             }
+            self.hasten_waiting(room);
         }
         self.look = true;
         self.turn(ctx);

@@ -29,7 +29,7 @@ use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Body, Commit, Due, Expected, OutboxAdd, Queue, StreamWrite};
 use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, RoutedDelivery, mail_stream};
 use crate::mail::policy::{Ordering as Order, Policy, Priority, RetryPolicy, Schedule, Target};
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::work::{self, DeliverMeta, InWindow};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -182,6 +182,8 @@ struct Scene {
     policy: PolicyCell,
     receivers: Arc<Receivers>,
     keys: Option<SigningKeys>,
+    /// Of the mails that are routed from now on.
+    ties: std::cell::Cell<InWindow>,
     running: Option<(actix::Addr<WebhookActor>, AbortOnDropHandle<()>)>,
 }
 
@@ -280,6 +282,7 @@ impl Scene {
                 delivery_version: 0,
                 priority,
                 notice: false,
+                window: self.ties.get(),
             };
             commit.bodies.push(Body {
                 key: work::delivery_body_key(email_id, id),
@@ -349,6 +352,7 @@ fn play<F: Future<Output = ()>>(script: impl FnOnce(Scene) -> F) {
             policy: Arc::new(ArcSwap::from_pointee(policy())),
             receivers: Arc::default(),
             keys: None,
+            ties: std::cell::Cell::default(),
             running: None,
         };
         scene.start();

@@ -22,8 +22,13 @@ impl WebhookActor {
         let policy = self.deps.policy.load();
         let now = self.deps.world.now();
         let paused = self.draining || windows::sending(&policy, now).is_err();
-        let moment =
-            Moment { now, paused, rate_limit: policy.rate_limit_per_hour, needs: effects::needed(&policy) };
+        let moment = Moment {
+            now,
+            paused,
+            open: windows::is_open(&policy, now),
+            rate_limit: policy.rate_limit_per_hour,
+            needs: effects::needed(&policy),
+        };
         let steps = lanes.pump(&moment);
         for (target, command) in lanes.errands() {
             let task = depend_on(ctx, effects::target(Arc::clone(&shared), target.clone(), command));
@@ -65,6 +70,9 @@ impl WebhookActor {
                 self.fly(id, row, false, false, |row, claim| {
                     attempt::over_the_limit(shared, id, row, (until, limit), claim)
                 });
+            }
+            Step::AwaitWindow(row) => {
+                self.fly(id, row, false, false, |row, claim| attempt::await_window(shared, id, row, claim));
             }
             Step::Release(row) => {
                 self.fly(id, row, false, false, |row, _| effects::release(shared, id, row.key, row.claim));
@@ -215,10 +223,11 @@ impl WebhookActor {
         }
     }
 
-    /// Lets those that wait for the rate limit ask again, of each target so many.
-    pub(super) fn hasten_limited(&mut self, room: HashMap<String, usize>) {
+    /// Lets those that wait for the rate limit ask again, of each target so many, and those that
+    /// wait for a later opening of the window than there is now.
+    pub(super) fn hasten_waiting(&mut self, room: HashMap<String, usize>) {
         let Some(shared) = self.shared.clone() else { return };
         self.tasks.retain(|task| !task.is_finished());
-        self.tasks.push(spawn(effects::hasten_limited(shared, room)));
+        self.tasks.push(spawn(effects::hasten_waiting(shared, room)));
     }
 }
