@@ -37,12 +37,17 @@ pub(super) fn needed(policy: &Policy) -> TimeDelta {
 impl Shared {
     /// Tells the actor, however long it takes: what it is not told it does not know.
     pub(super) async fn tell(&self, report: Report) {
+        // Failed: the report was for the value that made this effect, and that one is gone.
+        drop(self.told(report).await);
+    }
+
+    /// The same; the report comes back when the actor has failed over it.
+    async fn told(&self, report: Report) -> Result<(), Report> {
         let mut pause = Duration::from_millis(10);
         loop {
             match self.port.ask(report.clone()).await {
-                Ok(()) => return,
-                // Restarting: the report is for the value that made this effect, and that one is gone.
-                Err(PortError::Closed(_)) => return,
+                Ok(()) => return Ok(()),
+                Err(PortError::Closed(_)) => return Err(report),
                 Err(PortError::Busy(_)) => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(AGAIN);
@@ -165,7 +170,12 @@ pub(super) async fn claim(shared: Arc<Shared>, serial: u64, plan: ClaimPlan) {
         }
     }
     let next_due = if full { None } else { deps.journal.next_due(Queue::Deliver).await.ok().flatten() };
-    shared.tell(Report::Claimed { serial, plan, rows, next_due }).await;
+    let mut told = shared.told(Report::Claimed { serial, plan, rows, next_due }).await;
+    // What it had begun before it failed goes on; nobody knows of the others.
+    while let Err(Report::Claimed { rows, .. } | Report::Unclaimed(rows)) = told {
+        tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
+        told = shared.told(Report::Unclaimed(rows)).await;
+    }
 }
 
 async fn park_unreadable(shared: &Shared, row: Claimed, error: &serde_json::Error) {

@@ -46,6 +46,7 @@ use actix::{Actor, AsyncContext as _, Context, Handler, Message, ResponseFuture,
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -64,8 +65,10 @@ use sign::SigningKeys;
 
 /// Due rows are looked for at least this often, hint or no hint.
 const TICK: Duration = Duration::from_secs(1);
-/// How long attempts under way may go on after a [`Drain`]; then they are given back.
-const DRAIN_GRACE: Duration = Duration::from_secs(15);
+/// How long attempts under way may go on after a [`Drain`]; then they are given back, for another
+/// worker to make them at once. Whoever stops the whole waits 8 s for an answer: the rest is for
+/// the commits that give them back.
+const DRAIN_GRACE: Duration = Duration::from_secs(6);
 /// Reports under way at a time; more wait.
 const REPORTS: usize = 256;
 /// A report that is not taken within this time is sent again.
@@ -109,6 +112,8 @@ enum Report {
     Tick,
     /// Rows were claimed, perhaps none.
     Claimed { serial: u64, plan: ClaimPlan, rows: Vec<Row>, next_due: Option<DateTime<Utc>> },
+    /// Rows were claimed, and the actor has failed over it.
+    Unclaimed(Vec<Row>),
     /// The journal could not be asked.
     ClaimFailed(u64),
     /// An attempt has ended, its outcome is being stored.
@@ -130,6 +135,7 @@ struct Flight {
     /// The attempt occupies a slot.
     posting: bool,
     claim: watch::Sender<Uuid>,
+    claimed_until: DateTime<Utc>,
     /// The row, claimed again meanwhile.
     again: Option<Row>,
     task: AbortOnDropHandle<()>,
@@ -162,7 +168,8 @@ pub struct WebhookActor {
     /// There may be due rows that no lane knows of.
     look: bool,
     wake: Option<SpawnHandle>,
-    draining: bool,
+    /// It has been told to stop: until when attempts may go on.
+    draining: Option<Instant>,
     drained: Vec<oneshot::Sender<()>>,
     /// What waiting rows were judged by.
     terms: Terms,
@@ -184,7 +191,7 @@ impl WebhookActor {
             claiming: None,
             look: true,
             wake: None,
-            draining: false,
+            draining: None,
             drained: Vec::new(),
             terms,
             targets: HashMap::new(),
@@ -195,6 +202,14 @@ impl WebhookActor {
 
 fn spawn(effect: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(effect))
+}
+
+/// Ends the attempts that are still under way then.
+fn abandon_at(end: Instant, ctx: &mut Context<WebhookActor>) {
+    ctx.run_later(end.saturating_duration_since(Instant::now()), |actor, ctx| {
+        actor.abandon(|flight| flight.posting);
+        actor.turn(ctx);
+    });
 }
 
 impl Actor for WebhookActor {
@@ -208,6 +223,9 @@ impl Actor for WebhookActor {
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
         self.tasks.push(depend_on(ctx, effects::losses(Arc::clone(&shared))));
         self.tasks.push(depend_on(ctx, effects::recover(shared)));
+        if let Some(end) = self.draining {
+            abandon_at(end, ctx);
+        }
     }
 }
 
@@ -220,6 +238,8 @@ impl Supervised for WebhookActor {
         // twice. The effects report to the same mailbox.
         fresh.serial = self.serial;
         fresh.flights = std::mem::take(&mut self.flights);
+        // What it claims nobody else can have until the claim ends.
+        fresh.claiming = self.claiming.take();
         let waiting = self.lanes.take().map_or_else(Vec::new, Lanes::into_waiting);
         let shared = self.shared.take();
         *self = fresh;
@@ -258,7 +278,9 @@ impl Handler<Report> for WebhookActor {
                 self.wake_at(next_due, ctx);
             }
             Report::ClaimFailed(serial) if self.is_claiming(serial) => self.claiming = None,
-            Report::Claimed { .. } | Report::ClaimFailed(_) => {}
+            // Asked for by a value of this actor that is gone.
+            Report::Claimed { rows, .. } | Report::Unclaimed(rows) => self.give_back(rows),
+            Report::ClaimFailed(_) => {}
             Report::Answered { key, flight, signal, took } => self.answered(&key, flight, signal, took),
             Report::Over { row, flight, at, counted } => self.over(flight, row, at, &counted),
             Report::Ended { key, flight, claim } => self.ended(&key, flight, claim),
@@ -298,18 +320,16 @@ impl Handler<Drain> for WebhookActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
-        if !self.draining {
-            self.draining = true;
-            ctx.run_later(DRAIN_GRACE, |actor, ctx| {
-                actor.abandon(|flight| flight.posting);
-                actor.turn(ctx);
-            });
+        if self.draining.is_none() {
+            let end = Instant::now() + DRAIN_GRACE;
+            self.draining = Some(end);
+            abandon_at(end, ctx);
         }
         let (answer, answered) = oneshot::channel();
         self.drained.push(answer);
         if self.lanes.is_none() {
-            // Nothing was begun yet, and nothing will be.
-            self.drained.clear();
+            // Nothing was begun yet, unless by a value of this actor that is gone.
+            self.answer_drained();
         }
         self.turn(ctx);
         Box::pin(async move {
