@@ -320,7 +320,7 @@ pub(crate) enum DeliveryState {
     Retrying,
     /// Over the rate limit
     RateLimited,
-    /// The mail waits for a window, a switch or a day
+    /// The mail waits for a window, a switch or a day, or its webhook for the window
     Held,
     /// Given up after the last retry; kept until you retry it
     Dead,

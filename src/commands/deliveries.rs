@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::HoldReason;
 use render_signal_actors::readmodel::queries::{
     DeliveryFilter, DeliveryRow, MailFilter, MailRow, deliveries, mail_story, mails,
 };
@@ -30,16 +31,19 @@ struct Item {
     subject: String,
 }
 
+/// A delivery that may go only while the window is open, and came due while it was closed.
+const HELD_WINDOW: &str = "held_window";
+
 impl DeliveryState {
     /// The read model's word for it; held mails are not deliveries yet.
-    const fn stored(self) -> Option<&'static str> {
+    const fn stored(self) -> &'static str {
         match self {
-            Self::Waiting => Some("waiting"),
-            Self::Retrying => Some("retrying"),
-            Self::RateLimited => Some("held_rate"),
-            Self::Dead => Some("dead_lettered"),
-            Self::Delivered => Some("delivered"),
-            Self::Held => None,
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+            Self::RateLimited => "held_rate",
+            Self::Dead => "dead_lettered",
+            Self::Delivered => "delivered",
+            Self::Held => HELD_WINDOW,
         }
     }
 
@@ -47,6 +51,7 @@ impl DeliveryState {
         match stored {
             "retrying" => Self::Retrying,
             "held_rate" => Self::RateLimited,
+            HELD_WINDOW => Self::Held,
             "dead_lettered" => Self::Dead,
             "delivered" => Self::Delivered,
             _ => Self::Waiting,
@@ -78,8 +83,12 @@ fn of_delivery(row: DeliveryRow, mail: Option<MailRow>) -> Item {
     let (sender, subject) = mail.map_or_else(Default::default, |mail| (mail.sender, mail.subject));
     Item {
         id: format!("{}/{}", row.email_id, row.target),
+        reason: if row.state == HELD_WINDOW {
+            Some(HoldReason::OutsideWindow.as_str().to_owned())
+        } else {
+            row.last_error
+        },
         state: DeliveryState::of(&row.state),
-        reason: row.last_error,
         attempts: row.attempts,
         last_status: row.last_status,
         next_at: row.next_at,
@@ -139,13 +148,11 @@ async fn items(
                 let filter = MailFilter { stage: Some("held".to_owned()), limit, ..MailFilter::default() };
                 items.extend(mails(db, &filter)?.into_iter().rev().map(of_held));
             }
-            if state != Some(DeliveryState::Held) {
-                let stored = state.and_then(DeliveryState::stored).map(str::to_owned);
-                let filter = DeliveryFilter { state: stored, limit, ..DeliveryFilter::default() };
-                for row in deliveries(db, &filter)? {
-                    let mail = mail_story(db, &row.email_id)?.map(|story| story.mail);
-                    items.push(of_delivery(row, mail));
-                }
+            let stored = state.map(DeliveryState::stored).map(str::to_owned);
+            let filter = DeliveryFilter { state: stored, limit, ..DeliveryFilter::default() };
+            for row in deliveries(db, &filter)? {
+                let mail = mail_story(db, &row.email_id)?.map(|story| story.mail);
+                items.push(of_delivery(row, mail));
             }
             items.truncate(limit);
             Ok(items)
@@ -180,10 +187,9 @@ mod tests {
     use render_signal_actors::kernel::event::{DomainEvent as _, NewEvent};
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
-    use render_signal_actors::mail::HoldReason;
     use render_signal_actors::mail::life::{Held, MailEvent, mail_stream};
     use render_signal_actors::readmodel;
-    use render_signal_actors::webhook::state::{DeadLettered, DeliveryEvent, delivery_stream};
+    use render_signal_actors::webhook::state::{DeadLettered, Deferred, DeliveryEvent, delivery_stream};
 
     use super::*;
     use crate::demo::ledger::tests::{received, routed};
@@ -201,6 +207,12 @@ mod tests {
             attempts: 1,
             notice: None,
         });
+        let closed = DeliveryEvent::Deferred(Deferred {
+            email_id: "d".into(),
+            target: "default".into(),
+            until: world.now(),
+            why: "outside_window".into(),
+        });
         let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 1 });
         let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };
         let commit = Commit {
@@ -210,6 +222,8 @@ mod tests {
                 write(delivery_stream("a", "default"), vec![dead.to_new(world.ids.next()).unwrap()]),
                 write(mail_stream("b"), new(&[received("b", "02"), held])),
                 write(mail_stream("c"), new(&[received("c", "03"), routed("default")])),
+                write(mail_stream("d"), new(&[received("d", "04"), routed("default")])),
+                write(delivery_stream("d", "default"), vec![closed.to_new(world.ids.next()).unwrap()]),
             ],
             ..Commit::default()
         };
@@ -223,9 +237,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_listed_depends_on_the_state_asked_for() {
-        assert_eq!(ids(None, 10).await, ["b", "a/default", "c/default"]);
+        assert_eq!(ids(None, 10).await, ["b", "a/default", "c/default", "d/default"]);
         assert_eq!(ids(Some(DeliveryState::Dead), 10).await, ["a/default"]);
-        assert_eq!(ids(Some(DeliveryState::Held), 10).await, ["b"]);
+        assert_eq!(ids(Some(DeliveryState::Held), 10).await, ["b", "d/default"]);
         assert_eq!(ids(Some(DeliveryState::Waiting), 10).await, ["c/default"]);
         assert_eq!(ids(Some(DeliveryState::Delivered), 10).await, [""; 0]);
         assert_eq!(ids(None, 2).await.len(), 2);
@@ -237,5 +251,12 @@ mod tests {
         assert_eq!(items[0].sender, "production@media-solution.example");
         assert!(items[0].subject.contains("Lot 42"));
         assert_eq!(items[0].target.as_deref(), Some("default"));
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_waits_for_the_window_says_so_as_a_mail_does() {
+        let items = items(&journal().await, Some(DeliveryState::Held), 10).await.unwrap();
+        let reasons: Vec<_> = items.iter().map(|item| item.reason.as_deref()).collect();
+        assert_eq!(reasons, [Some("outside_window"); 2]);
     }
 }

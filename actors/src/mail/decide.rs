@@ -92,21 +92,24 @@ pub(super) fn decide_on(
         Opening::Skipped { seen } => Outcome::Skip { reason: HoldReason::OutsideWindow, seen },
         Opening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
         Opening::Now { start, end } => {
-            Outcome::Deliver { deliveries: deliveries(mail, material.combined(), policy, start, end) }
+            let in_window = outside_window(recognised.as_ref()) != OutsideWindow::Send;
+            let deliveries = deliveries(mail, material.combined(), policy, (start, end), in_window);
+            Outcome::Deliver { deliveries }
         }
     };
     Verdict { detection: recognised.map(|recognised| recognised.detection), links, outcome }
 }
 
 /// Decides on a mail that somebody has released: it is routed now, whatever is said about
-/// mails like it. The sending switch and the days of absence still keep its webhooks back.
+/// mails like it. The sending switch and the days of absence still keep its webhooks back; the
+/// window does not.
 #[must_use]
 pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
     let combined = mail.combined();
     let links = links::extract(&combined);
     let detection = detect::detect(mail, &links, policy, now).map(|recognised| recognised.detection);
-    let (start, end) = policy.window.as_ref().map_or((None, None), |window| texts(window, policy, now));
-    let outcome = Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, start, end) };
+    let texts = policy.window.as_ref().map_or((None, None), |window| texts(window, policy, now));
+    let outcome = Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts, false) };
     Verdict { detection, links, outcome }
 }
 
@@ -184,8 +187,8 @@ fn deliveries(
     mail: &Mail,
     combined: &str,
     policy: &Policy,
-    time_start: Option<String>,
-    time_end: Option<String>,
+    (time_start, time_end): (Option<String>, Option<String>),
+    in_window: bool,
 ) -> Vec<Planned> {
     let rule = rules::first_match(&policy.rules, &Facts::new(mail, combined));
     let ruled = rule.map(|rule| Planned {
@@ -193,6 +196,7 @@ fn deliveries(
         rule: Some(reference(rule)),
         time_start: time_start.clone(),
         time_end: time_end.clone(),
+        in_window,
     });
     let alone = rule.is_some_and(|rule| is_alone(rule, policy));
     let default = (!alone).then(|| Planned {
@@ -200,6 +204,7 @@ fn deliveries(
         rule: None,
         time_start,
         time_end,
+        in_window,
     });
     ruled.into_iter().chain(default).collect()
 }
@@ -292,6 +297,29 @@ mod tests {
         assert_eq!(texts("10h30", "19h00", "2026-01-26T20:00:00Z"), (None, some("19h00")));
         assert_eq!(texts("", "19h00", MORNING), (None, some("19h00")));
         assert_eq!(texts("10h30", "", MORNING), (None, None));
+    }
+
+    #[test]
+    fn what_is_sent_outside_of_the_window_too_or_released_goes_at_any_time() {
+        let mut policy = policy();
+        policy.window = Some(window("10h30", "19h00"));
+        let (plain, sent) = (mail("Lot 3", "https://fromsmash.com/a"), desabo("Dispo"));
+        let noon = at("2026-01-26T11:00:00Z");
+        let bound = |outcome: Outcome| match outcome {
+            Outcome::Deliver { deliveries } => deliveries.iter().map(|planned| planned.in_window).collect(),
+            other => panic!("{other:?}"),
+        };
+        let bound: Vec<Vec<bool>> = [
+            decide(&plain, &policy, noon),
+            decide(&desabo("Dispo URGENT"), &policy, noon),
+            decide(&sent, &policy, noon),
+            decide(&sent, &policy, at(MORNING)),
+            release(&plain, &policy, noon),
+            release(&plain, &policy, at(MORNING)),
+        ]
+        .map(|verdict| bound(verdict.outcome))
+        .to_vec();
+        assert_eq!(bound, [[true], [true], [false], [false], [false], [false]]);
     }
 
     #[test]

@@ -127,6 +127,7 @@ mod tests {
             rule: None,
             time_start: None,
             time_end: None,
+            in_window: false,
         };
         let body = payload::body(&mail, None, &[], &planned);
         for plain_bytes in [0, 1, 3, 99, u64::MAX] {

@@ -177,6 +177,9 @@ pub struct Planned {
     pub time_start: Option<String>,
     /// `webhooks_time_end` of the payload, if any.
     pub time_end: Option<String>,
+    /// It may go only while the delivery window is open, also when it is late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_window: bool,
 }
 
 /// A rule as it appears in the payload.

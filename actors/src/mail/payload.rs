@@ -95,6 +95,7 @@ mod tests {
             rule: Some(RuleRef { id: "r1".to_owned(), name: "R".to_owned(), priority: "high".to_owned() }),
             time_start: Some("maintenant".to_owned()),
             time_end: Some("19h00".to_owned()),
+            in_window: true,
         };
         let body = body(&mail, Some(&detection), &links, &planned);
         let expected = format!(

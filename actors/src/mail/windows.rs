@@ -85,6 +85,23 @@ pub fn next_opening(window: &Window, zone: Tz, now: DateTime<Utc>) -> Option<Dat
     starts.chain(clock_changes(zone, now)).filter(|at| *at >= now && within(window, zone, *at)).min()
 }
 
+/// A window that never opens is asked for again after this long.
+const NEVER: TimeDelta = TimeDelta::hours(24);
+
+/// Whether what goes only while the window is open may go at `now`.
+#[must_use]
+pub fn is_open(policy: &Policy, now: DateTime<Utc>) -> bool {
+    policy.window.as_ref().is_none_or(|window| within(window, policy.zone, now))
+}
+
+/// When what goes only while the window is open may go, from `now` on; when that is never, the
+/// time to ask again.
+#[must_use]
+pub fn opens(policy: &Policy, now: DateTime<Utc>) -> DateTime<Utc> {
+    let Some(window) = &policy.window else { return now };
+    next_opening(window, policy.zone, now).unwrap_or(now + NEVER)
+}
+
 /// Instants in the four days from `now` at which the local clock jumps.
 fn clock_changes(zone: Tz, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
     let offset = move |at: DateTime<Utc>| at.with_timezone(&zone).naive_local() - at.naive_utc();

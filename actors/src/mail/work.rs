@@ -44,6 +44,40 @@ pub struct DeliverMeta {
     /// nobody is told when it fails itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notice: bool,
+    /// Whether it may go while the delivery window is closed.
+    #[serde(default, skip_serializing_if = "InWindow::is_free")]
+    pub window: InWindow,
+}
+
+/// What the delivery window is to a delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InWindow {
+    /// Nothing: it goes at any time. Its detector wants it so, somebody released it, or the row
+    /// was made by a version that asked for the window at routing only.
+    #[default]
+    Free,
+    /// It goes while the window is open.
+    Bound,
+    /// The same, and it waits for the window to open.
+    Waits,
+}
+
+impl InWindow {
+    /// Whether it goes at any time.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        *self == Self::Free
+    }
+
+    /// What it is when its time has come.
+    #[must_use]
+    pub const fn due(self) -> Self {
+        match self {
+            Self::Free => Self::Free,
+            Self::Bound | Self::Waits => Self::Bound,
+        }
+    }
 }
 
 /// Meta of an `offload` or `hold` row. The body is a [`Draft`] as JSON.
@@ -217,6 +251,7 @@ fn deliver_row(
         delivery_version: 0,
         priority,
         notice: false,
+        window: if planned.in_window { InWindow::Bound } else { InWindow::Free },
     };
     OutboxAdd {
         queue: Queue::Deliver,

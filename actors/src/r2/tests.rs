@@ -16,7 +16,7 @@ use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite};
 use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, mail_stream};
 use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
-use crate::mail::work::{DeliverMeta, Draft, DraftMeta, draft_row};
+use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::{Mail, Outcome, Planned, Verdict};
 use crate::messages::{Drain, GetR2Status, PolicyChanged};
 
@@ -193,7 +193,13 @@ impl Bench {
             size: 1,
             flaws: Vec::new(),
         };
-        let planned = Planned { target: "default".to_owned(), rule: None, time_start: None, time_end: None };
+        let planned = Planned {
+            target: "default".to_owned(),
+            rule: None,
+            time_start: None,
+            time_end: None,
+            in_window: true,
+        };
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
         let meta = DraftMeta {
@@ -278,7 +284,7 @@ fn every_link_ends_and_the_webhooks_go_out() {
         assert_eq!(delivers.len(), 1);
         let meta: DeliverMeta = serde_json::from_value(delivers[0].meta.clone()).expect("meta");
         assert_eq!((meta.email_id.as_str(), meta.mail_version, meta.siblings), ("a", 5, 1));
-        assert_eq!(meta.locations, [location("1")]);
+        assert_eq!((meta.locations, meta.window), (vec![location("1")], InWindow::Bound));
         assert!(matches!(delivers[0].due, Due::At(at) if at <= bench.world.now()));
         assert!(bench.journal.body("delivery/a/default").await.expect("read").is_some());
         let status = actor.send(GetR2Status).await.expect("answer");

@@ -35,7 +35,7 @@ impl Projection for Deliveries {
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
-        // state: waiting (never tried), retrying, held_rate, delivered, dead_lettered.
+        // state: waiting (never tried), retrying, held_rate, held_window, delivered, dead_lettered.
         // Almost all rows are delivered; the index holds only the others.
         db.execute_batch(
             "CREATE TABLE deliveries (
@@ -184,7 +184,11 @@ fn deferred(
     email_id: &str,
     target: &str,
 ) -> rusqlite::Result<()> {
-    let state = if text(payload, "why") == Some("rate_limit") { "held_rate" } else { "retrying" };
+    let state = match text(payload, "why") {
+        Some("rate_limit") => "held_rate",
+        Some("outside_window") => "held_window",
+        _ => "retrying",
+    };
     db.prepare_cached(
         "UPDATE deliveries SET state = ?3, next_at = ?4, ended_at = NULL WHERE email_id = ?1 AND target = ?2",
     )?

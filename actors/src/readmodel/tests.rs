@@ -240,6 +240,10 @@ fn deliveries_are_found_by_state() {
         .expect("plan");
     assert!(plan.contains("deliveries_open"), "{plan}");
 
+    let closed = json!({ "until": "2026-02-04T08:00:00Z", "why": "outside_window" });
+    log.of_delivery("e", "default", "delivery.deferred", &closed);
+    assert_eq!(list(&log, Some("held_window")), ["e/default"]);
+
     log.of_delivery("a", "rule-1", "delivery.requeued", &json!({ "by": "cli" }));
     assert_eq!(list(&log, Some("retrying")), ["a/rule-1"]);
     let story = queries::mail_story(&log.db, "a").expect("query").expect("known");

@@ -26,6 +26,7 @@ use crate::kernel::journal::persist::persist;
 use crate::mail::life::{self, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
+use crate::mail::windows;
 use crate::mail::work::{self, DeliverMeta};
 
 /// How long a lost claim may turn out to have been given to this worker anew.
@@ -35,15 +36,31 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
-/// Stores that a row waits for the rate limit.
-pub(super) async fn limit(
+/// Stores that a row waits until then, because it is over this rate limit.
+pub(super) async fn over_the_limit(
     shared: Arc<Shared>,
     flight: u64,
     row: Row,
-    until: DateTime<Utc>,
+    (until, limit): (DateTime<Utc>, u32),
     claim: watch::Receiver<Uuid>,
 ) {
     let claim = store(&shared, &row.key, delivery::over_the_limit(&row.meta, until), claim).await;
+    // Whoever made the waiting due when the limit changed did not see a row that was claimed.
+    if shared.deps.policy.load().rate_limit_per_hour != limit {
+        effects::hasten(&shared, std::slice::from_ref(&row.key)).await;
+    }
+    shared.tell(Report::Ended { key: row.key, flight, claim }).await;
+}
+
+/// Stores that a row waits for the delivery window to open.
+pub(super) async fn await_window(shared: Arc<Shared>, flight: u64, row: Row, claim: watch::Receiver<Uuid>) {
+    let deps = &shared.deps;
+    let until = windows::opens(&deps.policy.load(), deps.world.now());
+    let claim = store(&shared, &row.key, delivery::outside_the_window(&row.meta, until), claim).await;
+    // As with the limit: it may have been opened meanwhile.
+    if windows::opens(&deps.policy.load(), deps.world.now()) < until {
+        effects::hasten(&shared, std::slice::from_ref(&row.key)).await;
+    }
     shared.tell(Report::Ended { key: row.key, flight, claim }).await;
 }
 
@@ -63,8 +80,11 @@ pub(super) async fn attempt(
         {
             return shared.tell(Report::Over { row, flight, at, counted }).await;
         }
-        // A journal that was away may have taken all the time that the claim gave.
-        if row.claimed_until - deps.world.now() < effects::needed(&policy) {
+        // A journal that was away may have taken all the time that the claim gave, or that was
+        // left of the window.
+        let now = deps.world.now();
+        let closed = !row.meta.window.is_free() && !windows::is_open(&policy, now);
+        if closed || row.claimed_until - now < effects::needed(&policy) {
             let claim = *claim.borrow();
             return effects::release(shared, flight, row.key, claim).await;
         }

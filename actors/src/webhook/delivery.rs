@@ -10,9 +10,10 @@ use super::state::{Attempted, DeadLettered, Deferred, DeliveryEvent, Requeued, S
 use crate::kernel::aggregate::Aggregate;
 use crate::kernel::event::{DomainEvent as _, EventError, StreamId};
 use crate::kernel::journal::{Commit, Defer, Due, Expected, Queue, Settle, StreamWrite};
+use crate::mail::HoldReason;
 use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
 use crate::mail::policy::RetryPolicy;
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::work::{self, DeliverMeta, InWindow};
 
 /// What the events of a `delivery-…` stream add up to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -165,6 +166,16 @@ pub fn over_the_limit(meta: &DeliverMeta, until: DateTime<Utc>) -> Decision {
         events: vec![deferred(meta, until, "rate_limit")],
         fate: Fate::Waits(until),
         meta: meta.clone(),
+    }
+}
+
+/// A delivery that may go only while the window is open, which it is not before `until`.
+#[must_use]
+pub fn outside_the_window(meta: &DeliverMeta, until: DateTime<Utc>) -> Decision {
+    Decision {
+        events: vec![deferred(meta, until, HoldReason::OutsideWindow.as_str())],
+        fate: Fate::Waits(until),
+        meta: DeliverMeta { window: InWindow::Waits, ..meta.clone() },
     }
 }
 
@@ -335,6 +346,7 @@ mod tests {
             delivery_version: 0,
             priority: crate::mail::policy::Priority::Medium,
             notice: false,
+            window: InWindow::Bound,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
-use serde::Deserialize as _;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::breaker::TargetCommand;
@@ -16,7 +16,8 @@ use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
 use crate::mail::policy::{Policy, Priority};
-use crate::mail::work::DeliverMeta;
+use crate::mail::windows;
+use crate::mail::work::{DeliverMeta, InWindow};
 
 /// A claim holds this much longer than an attempt may take: time to store its outcome.
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
@@ -36,12 +37,17 @@ pub(super) fn needed(policy: &Policy) -> TimeDelta {
 impl Shared {
     /// Tells the actor, however long it takes: what it is not told it does not know.
     pub(super) async fn tell(&self, report: Report) {
+        // Failed: the report was for the value that made this effect, and that one is gone.
+        drop(self.told(report).await);
+    }
+
+    /// The same; the report comes back when the actor has failed over it.
+    async fn told(&self, report: Report) -> Result<(), Report> {
         let mut pause = Duration::from_millis(10);
         loop {
             match self.port.ask(report.clone()).await {
-                Ok(()) => return,
-                // Restarting: the report is for the value that made this effect, and that one is gone.
-                Err(PortError::Closed(_)) => return,
+                Ok(()) => return Ok(()),
+                Err(PortError::Closed(_)) => return Err(report),
                 Err(PortError::Busy(_)) => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(AGAIN);
@@ -156,14 +162,20 @@ pub(super) async fn claim(shared: Arc<Shared>, serial: u64, plan: ClaimPlan) {
     let mut rows = Vec::with_capacity(claimed.len());
     for row in claimed {
         match serde_json::from_value::<DeliverMeta>(row.meta.clone()) {
-            Ok(meta) => {
+            Ok(mut meta) => {
+                meta.window = meta.window.due();
                 rows.push(Row { key: row.key, claim: row.claim, claimed_until, meta, body: row.body })
             }
             Err(error) => park_unreadable(&shared, row, &error).await,
         }
     }
     let next_due = if full { None } else { deps.journal.next_due(Queue::Deliver).await.ok().flatten() };
-    shared.tell(Report::Claimed { serial, plan, rows, next_due }).await;
+    let mut told = shared.told(Report::Claimed { serial, plan, rows, next_due }).await;
+    // What it had begun before it failed goes on; nobody knows of the others.
+    while let Err(Report::Claimed { rows, .. } | Report::Unclaimed(rows)) = told {
+        tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
+        told = shared.told(Report::Unclaimed(rows)).await;
+    }
 }
 
 async fn park_unreadable(shared: &Shared, row: Claimed, error: &serde_json::Error) {
@@ -202,40 +214,56 @@ pub(super) async fn target(shared: Arc<Shared>, id: String, command: Option<Targ
     shared.tell(Report::TargetRead { target: id, state }).await;
 }
 
-fn priority(row: &OutboxRow) -> Priority {
-    row.meta.get("priority").and_then(|named| Priority::deserialize(named).ok()).unwrap_or_default()
+/// A word of a row's meta. Not the whole of it: there may be very many rows.
+fn word<'de, T: Deserialize<'de> + Default>(row: &'de OutboxRow, name: &str) -> T {
+    row.meta.get(name).and_then(|word| T::deserialize(word).ok()).unwrap_or_default()
 }
 
-/// Makes deliveries that wait for the rate limit due: of each target so many, oldest first.
-pub(super) async fn hasten_limited(shared: Arc<Shared>, mut room: HashMap<String, usize>) {
+/// Makes deliveries that wait due: for the rate limit, of each target so many, oldest first; for
+/// the window, those that were told a later time than it opens now.
+pub(super) async fn hasten_waiting(shared: Arc<Shared>, mut room: HashMap<String, usize>) {
     let deps = &shared.deps;
     let now = deps.world.now();
-    let mut rows = match deps.journal.outbox(Queue::Deliver, usize::MAX).await {
-        Ok(rows) => rows,
-        Err(error) => {
-            tracing::warn!(%error, "deliveries over the old rate limit keep their time");
-            return;
+    let mut rows = loop {
+        match deps.journal.outbox(Queue::Deliver, usize::MAX).await {
+            Ok(rows) => break rows,
+            Err(error) => {
+                tracing::warn!(%error, "the deliveries that wait could not be read, trying again");
+                tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
+            }
         }
     };
-    // Only a first attempt waits for the limit, and it waits for nothing else.
+    let opens = windows::opens(&deps.policy.load(), now);
+    // Only a first attempt waits for the limit; it waits for nothing else but the window.
     // The most urgent first; the others as they came.
-    rows.sort_by_key(|row| std::cmp::Reverse(priority(row)));
-    let mut limited = |row: &OutboxRow| {
-        let first = row.meta.get("attempts").and_then(serde_json::Value::as_u64).unwrap_or(0) == 0;
-        let waits = matches!(row.due, Due::At(at) if at > now);
-        if !first || !waits || row.claimed {
+    rows.sort_by_key(|row| std::cmp::Reverse(word::<Priority>(row, "priority")));
+    let mut may_go = |row: &OutboxRow| {
+        let Due::At(due) = row.due else { return false };
+        if due <= now || row.claimed {
+            return false;
+        }
+        if word::<InWindow>(row, "window") == InWindow::Waits {
+            return due > opens;
+        }
+        if word::<u32>(row, "attempts") > 0 {
             return false;
         }
         let Some(room) = room.get_mut(&row.partition).filter(|room| **room > 0) else { return false };
         *room -= 1;
         true
     };
-    let keys: Vec<String> = rows.into_iter().filter(|row| limited(row)).map(|row| row.key).collect();
-    if keys.is_empty() {
-        return;
+    let keys: Vec<String> = rows.into_iter().filter(|row| may_go(row)).map(|row| row.key).collect();
+    if !keys.is_empty() {
+        hasten(&shared, &keys).await;
     }
-    // Another worker may have been quicker, and be sending some of them.
-    if let Err(error) = deps.journal.hasten(Queue::Deliver, Some(&keys), now).await {
-        tracing::warn!(%error, "deliveries over the old rate limit keep their time");
+}
+
+/// Makes deliveries that wait due now, as soon as the journal can: nobody looks for them again,
+/// and their time may be days away. Those that somebody has claimed meanwhile stay as they are.
+pub(super) async fn hasten(shared: &Shared, keys: &[String]) {
+    let deps = &shared.deps;
+    while let Err(error) = deps.journal.hasten(Queue::Deliver, Some(keys), deps.world.now()).await {
+        tracing::warn!(%error, "deliveries that wait could not be made due, trying again");
+        tokio::time::sleep(deps.world.jitter.spread(AGAIN)).await;
     }
 }

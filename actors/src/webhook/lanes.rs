@@ -7,7 +7,7 @@
 //! A lane whose target answers fast claims a few rows ahead, so that its slots are not idle
 //! while the journal is asked; a slow one claims for free slots only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -58,7 +58,11 @@ pub enum Step {
         row: Row,
         /// Until when.
         until: DateTime<Utc>,
+        /// The limit that it is over.
+        limit: u32,
     },
+    /// It waits for the delivery window to open.
+    AwaitWindow(Row),
     /// Give it back.
     Release(Row),
 }
@@ -70,6 +74,8 @@ pub struct Moment {
     pub now: DateTime<Utc>,
     /// Nothing may be sent: switched off, an absence, or a stop.
     pub paused: bool,
+    /// The delivery window is open.
+    pub open: bool,
     /// Deliveries per target and rolling hour; 0 = unlimited.
     pub rate_limit: u32,
     /// A row is started only if its claim holds for this long.
@@ -216,6 +222,12 @@ impl Lanes {
                 steps.extend(lane.ready.drain(..).map(Step::Release));
                 continue;
             }
+            if !moment.open {
+                let (free, bound) = lane.ready.drain(..).partition(|row| row.meta.window.is_free());
+                lane.ready = free;
+                let bound: VecDeque<Row> = bound;
+                steps.extend(bound.into_iter().map(Step::AwaitWindow));
+            }
             while let Some(row) = lane.ready.front() {
                 let gate = lane.gate(now);
                 if row.claimed_until - now < moment.needs {
@@ -244,7 +256,7 @@ impl Lanes {
                 if counts
                     && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, at)
                 {
-                    steps.push(Step::Limit { row, until });
+                    steps.push(Step::Limit { row, until, limit: moment.rate_limit });
                     continue;
                 }
                 let counted = (counts && moment.rate_limit > 0).then_some(at);

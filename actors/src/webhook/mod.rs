@@ -44,7 +44,9 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext as _, Context, Handler, Message, ResponseFuture, SpawnHandle, Supervised};
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -52,7 +54,7 @@ use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
-use crate::mail::policy::PolicyCell;
+use crate::mail::policy::{Policy, PolicyCell, Window};
 use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
@@ -63,8 +65,10 @@ use sign::SigningKeys;
 
 /// Due rows are looked for at least this often, hint or no hint.
 const TICK: Duration = Duration::from_secs(1);
-/// How long attempts under way may go on after a [`Drain`]; then they are given back.
-const DRAIN_GRACE: Duration = Duration::from_secs(15);
+/// How long attempts under way may go on after a [`Drain`]; then they are given back, for another
+/// worker to make them at once. Whoever stops the whole waits 8 s for an answer: the rest is for
+/// the commits that give them back.
+const DRAIN_GRACE: Duration = Duration::from_secs(6);
 /// Reports under way at a time; more wait.
 const REPORTS: usize = 256;
 /// A report that is not taken within this time is sent again.
@@ -108,6 +112,8 @@ enum Report {
     Tick,
     /// Rows were claimed, perhaps none.
     Claimed { serial: u64, plan: ClaimPlan, rows: Vec<Row>, next_due: Option<DateTime<Utc>> },
+    /// Rows were claimed, and the actor has failed over it.
+    Unclaimed(Vec<Row>),
     /// The journal could not be asked.
     ClaimFailed(u64),
     /// An attempt has ended, its outcome is being stored.
@@ -129,9 +135,24 @@ struct Flight {
     /// The attempt occupies a slot.
     posting: bool,
     claim: watch::Sender<Uuid>,
+    claimed_until: DateTime<Utc>,
     /// The row, claimed again meanwhile.
     again: Option<Row>,
     task: AbortOnDropHandle<()>,
+}
+
+/// What decides how long a row waits, of the policy.
+#[derive(PartialEq, Eq)]
+struct Terms {
+    rate_limit: u32,
+    window: Option<Window>,
+    zone: Tz,
+}
+
+impl Terms {
+    fn of(policy: &Policy) -> Self {
+        Self { rate_limit: policy.rate_limit_per_hour, window: policy.window.clone(), zone: policy.zone }
+    }
 }
 
 /// See the module page.
@@ -147,10 +168,11 @@ pub struct WebhookActor {
     /// There may be due rows that no lane knows of.
     look: bool,
     wake: Option<SpawnHandle>,
-    draining: bool,
+    /// It has been told to stop: until when attempts may go on.
+    draining: Option<Instant>,
     drained: Vec<oneshot::Sender<()>>,
-    /// The rate limit that waiting rows were judged by.
-    rate_limit: u32,
+    /// What waiting rows were judged by.
+    terms: Terms,
     targets: HashMap<String, AbortOnDropHandle<()>>,
     tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -159,7 +181,7 @@ impl WebhookActor {
     /// An actor that has not started yet.
     #[must_use]
     pub fn new(deps: WebhookDeps) -> Self {
-        let rate_limit = deps.policy.load().rate_limit_per_hour;
+        let terms = Terms::of(&deps.policy.load());
         Self {
             deps,
             shared: None,
@@ -169,9 +191,9 @@ impl WebhookActor {
             claiming: None,
             look: true,
             wake: None,
-            draining: false,
+            draining: None,
             drained: Vec::new(),
-            rate_limit,
+            terms,
             targets: HashMap::new(),
             tasks: Vec::new(),
         }
@@ -180,6 +202,14 @@ impl WebhookActor {
 
 fn spawn(effect: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(effect))
+}
+
+/// Ends the attempts that are still under way then.
+fn abandon_at(end: Instant, ctx: &mut Context<WebhookActor>) {
+    ctx.run_later(end.saturating_duration_since(Instant::now()), |actor, ctx| {
+        actor.abandon(|flight| flight.posting);
+        actor.turn(ctx);
+    });
 }
 
 impl Actor for WebhookActor {
@@ -193,6 +223,9 @@ impl Actor for WebhookActor {
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
         self.tasks.push(depend_on(ctx, effects::losses(Arc::clone(&shared))));
         self.tasks.push(depend_on(ctx, effects::recover(shared)));
+        if let Some(end) = self.draining {
+            abandon_at(end, ctx);
+        }
     }
 }
 
@@ -205,6 +238,8 @@ impl Supervised for WebhookActor {
         // twice. The effects report to the same mailbox.
         fresh.serial = self.serial;
         fresh.flights = std::mem::take(&mut self.flights);
+        // What it claims nobody else can have until the claim ends.
+        fresh.claiming = self.claiming.take();
         let waiting = self.lanes.take().map_or_else(Vec::new, Lanes::into_waiting);
         let shared = self.shared.take();
         *self = fresh;
@@ -228,11 +263,11 @@ impl Handler<Report> for WebhookActor {
                     .values()
                     .filter(|flight| flight.posting)
                     .for_each(|flight| lanes.adopt(&flight.target));
-                // The limit may have been raised while nobody was here.
-                self.rate_limit = policy.rate_limit_per_hour;
-                let room = lanes.free(self.rate_limit, self.deps.world.now());
+                // The limit may have been raised, or the window opened, while nobody was here.
+                self.terms = Terms::of(&policy);
+                let room = lanes.free(self.terms.rate_limit, self.deps.world.now());
                 self.lanes = Some(lanes);
-                self.hasten_limited(room);
+                self.hasten_waiting(room);
             }
             Report::Look => self.look = true,
             Report::Lost => self.lost(),
@@ -243,7 +278,9 @@ impl Handler<Report> for WebhookActor {
                 self.wake_at(next_due, ctx);
             }
             Report::ClaimFailed(serial) if self.is_claiming(serial) => self.claiming = None,
-            Report::Claimed { .. } | Report::ClaimFailed(_) => {}
+            // Asked for by a value of this actor that is gone.
+            Report::Claimed { rows, .. } | Report::Unclaimed(rows) => self.give_back(rows),
+            Report::ClaimFailed(_) => {}
             Report::Answered { key, flight, signal, took } => self.answered(&key, flight, signal, took),
             Report::Over { row, flight, at, counted } => self.over(flight, row, at, &counted),
             Report::Ended { key, flight, claim } => self.ended(&key, flight, claim),
@@ -264,14 +301,15 @@ impl Handler<PolicyChanged> for WebhookActor {
         if let Some(lanes) = &mut self.lanes {
             lanes.configure(&policy);
         }
-        if self.rate_limit != policy.rate_limit_per_hour {
-            self.rate_limit = policy.rate_limit_per_hour;
-            if let Some(lanes) = &mut self.lanes {
+        let before = std::mem::replace(&mut self.terms, Terms::of(&policy));
+        if let Some(lanes) = self.lanes.as_mut().filter(|_| before != self.terms) {
+            let mut room = HashMap::new();
+            if before.rate_limit != self.terms.rate_limit {
                 lanes.rate_limit_changed();
                 // All of them: those that must go on waiting get a turn under the new limit.
-                let everybody = lanes.targets().map(|target| (target.to_owned(), usize::MAX)).collect();
-                self.hasten_limited(everybody);
+                room = lanes.targets().map(|target| (target.to_owned(), usize::MAX)).collect();
             }
+            self.hasten_waiting(room);
         }
         self.look = true;
         self.turn(ctx);
@@ -282,18 +320,16 @@ impl Handler<Drain> for WebhookActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> Self::Result {
-        if !self.draining {
-            self.draining = true;
-            ctx.run_later(DRAIN_GRACE, |actor, ctx| {
-                actor.abandon(|flight| flight.posting);
-                actor.turn(ctx);
-            });
+        if self.draining.is_none() {
+            let end = Instant::now() + DRAIN_GRACE;
+            self.draining = Some(end);
+            abandon_at(end, ctx);
         }
         let (answer, answered) = oneshot::channel();
         self.drained.push(answer);
         if self.lanes.is_none() {
-            // Nothing was begun yet, and nothing will be.
-            self.drained.clear();
+            // Nothing was begun yet, unless by a value of this actor that is gone.
+            self.answer_drained();
         }
         self.turn(ctx);
         Box::pin(async move {

@@ -102,6 +102,8 @@ impl Undelivered {
         let meta = DeliverMeta {
             attempts: 0,
             first_attempt_at: None,
+            // Whoever wants it sent wants it sent now.
+            window: work::InWindow::Free,
             delivery_version: loaded.version + u64::try_from(events.len()).unwrap_or_default(),
             ..meta
         };

@@ -49,7 +49,8 @@ pub struct Deferred {
     pub target: String,
     /// When it is due again.
     pub until: DateTime<Utc>,
-    /// `retry`, `retry_after`, `rate_limit`, `target_disabled` (due at once when it is enabled).
+    /// `retry`, `retry_after`, `rate_limit`, `outside_window` (due at once when the configuration
+    /// opens the window), `target_disabled` (due at once when it is enabled).
     pub why: String,
 }
 
@@ -89,7 +90,7 @@ domain_events! {
         Succeeded(Succeeded) = "delivery.succeeded", schema 1, in "delivery", "The receiver took the webhook.", {
             email_id: "the mail", target: "id of the target", status: "HTTP status", attempts: "how many" };
         Deferred(Deferred) = "delivery.deferred", schema 1, in "delivery", "The delivery waits.", {
-            email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after, rate_limit or target_disabled" };
+            email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after, rate_limit, outside_window or target_disabled" };
         DeadLettered(DeadLettered) = "delivery.dead_lettered", schema 1, in "delivery", "The delivery was given up and is kept.", {
             email_id: "the mail", target: "id of the target", why: "in plain words", attempts: "how many",
             notice: "the delivery that tells somebody" };

@@ -15,15 +15,29 @@ use super::{Flight, Shared, TICK, WebhookActor, attempt, effects, spawn};
 use crate::kernel::guardian::depend_on;
 use crate::mail::windows;
 
+impl Flight {
+    /// Its row was claimed again.
+    fn go_on_under(&mut self, row: Row) {
+        self.claim.send_replace(row.claim);
+        self.claimed_until = row.claimed_until;
+        self.again = Some(row);
+    }
+}
+
 impl WebhookActor {
     /// Does whatever can be done now. Called after everything that may have changed something.
     pub(super) fn turn(&mut self, ctx: &mut Context<Self>) {
         let (Some(shared), Some(lanes)) = (self.shared.clone(), self.lanes.as_mut()) else { return };
         let policy = self.deps.policy.load();
         let now = self.deps.world.now();
-        let paused = self.draining || windows::sending(&policy, now).is_err();
-        let moment =
-            Moment { now, paused, rate_limit: policy.rate_limit_per_hour, needs: effects::needed(&policy) };
+        let paused = self.draining.is_some() || windows::sending(&policy, now).is_err();
+        let moment = Moment {
+            now,
+            paused,
+            open: windows::is_open(&policy, now),
+            rate_limit: policy.rate_limit_per_hour,
+            needs: effects::needed(&policy),
+        };
         let steps = lanes.pump(&moment);
         for (target, command) in lanes.errands() {
             let task = depend_on(ctx, effects::target(Arc::clone(&shared), target.clone(), command));
@@ -39,7 +53,12 @@ impl WebhookActor {
             let serial = self.next_serial();
             self.claiming = Some((serial, depend_on(ctx, effects::claim(shared, serial, plan))));
         }
-        if self.draining && self.flights.is_empty() && self.claiming.is_none() {
+        self.answer_drained();
+    }
+
+    /// Tells whoever asked it to stop that nothing is under way any more.
+    pub(super) fn answer_drained(&mut self) {
+        if self.draining.is_some() && self.flights.is_empty() && self.claiming.is_none() {
             // Whoever asked may have given up.
             for answer in self.drained.drain(..) {
                 let _ = answer.send(());
@@ -61,8 +80,13 @@ impl WebhookActor {
                     attempt::attempt(shared, id, row, counted, claim)
                 });
             }
-            Step::Limit { row, until } => {
-                self.fly(id, row, false, false, |row, claim| attempt::limit(shared, id, row, until, claim));
+            Step::Limit { row, until, limit } => {
+                self.fly(id, row, false, false, |row, claim| {
+                    attempt::over_the_limit(shared, id, row, (until, limit), claim)
+                });
+            }
+            Step::AwaitWindow(row) => {
+                self.fly(id, row, false, false, |row, claim| attempt::await_window(shared, id, row, claim));
             }
             Step::Release(row) => {
                 self.fly(id, row, false, false, |row, _| effects::release(shared, id, row.key, row.claim));
@@ -80,13 +104,17 @@ impl WebhookActor {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (key, target) = (row.key.clone(), row.meta.target.clone());
+        let (key, target, claimed_until) = (row.key.clone(), row.meta.target.clone(), row.claimed_until);
         let (claim, held) = watch::channel(row.claim);
         let task = spawn(effect(row, held));
-        self.flights.insert(key, Flight { id, target, probe, posting, claim, again: None, task });
+        let flight = Flight { id, target, probe, posting, claim, claimed_until, again: None, task };
+        self.flights.insert(key, flight);
     }
 
     pub(super) fn claimed(&mut self, plan: &ClaimPlan, rows: Vec<Row>) {
+        if self.lanes.is_none() {
+            return self.give_back(rows);
+        }
         let full = rows.len() >= plan.limit;
         self.look |= full;
         let mut fresh = Vec::with_capacity(rows.len());
@@ -95,15 +123,25 @@ impl WebhookActor {
                 // Either its old claim has run out while it is still under way: then it goes on
                 // under the new one, for a second attempt never begins before the first has ended.
                 // Or it has just been given back: then its end says so.
-                Some(flight) => {
-                    flight.claim.send_replace(row.claim);
-                    flight.again = Some(row);
-                }
+                Some(flight) => flight.go_on_under(row),
                 None => fresh.push(row),
             }
         }
         if let Some(lanes) = &mut self.lanes {
             lanes.claimed(plan, fresh);
+        }
+    }
+
+    /// Gives claimed rows back that no lane will take, but for those that are under way.
+    pub(super) fn give_back(&mut self, rows: Vec<Row>) {
+        let Some(shared) = self.shared.clone() else { return };
+        for row in rows {
+            match self.flights.get_mut(&row.key) {
+                Some(flight) if row.claimed_until > flight.claimed_until => flight.go_on_under(row),
+                // Known, or of an earlier claim.
+                Some(_) => {}
+                None => self.step(&shared, Step::Release(row)),
+            }
         }
     }
 
@@ -122,11 +160,13 @@ impl WebhookActor {
         if self.flights.get(key).is_none_or(|known| known.id != flight) {
             return;
         }
-        let (Some(ended), Some(lanes)) = (self.flights.remove(key), self.lanes.as_mut()) else { return };
+        let Some(ended) = self.flights.remove(key) else { return };
+        let again = ended.again.filter(|again| again.claim != claim);
+        let Some(lanes) = &mut self.lanes else { return self.give_back(again.into_iter().collect()) };
         if ended.posting {
             lanes.abandoned(&ended.target);
         }
-        if let Some(again) = ended.again.filter(|again| again.claim != claim) {
+        if let Some(again) = again {
             lanes.push(again);
         }
     }
@@ -181,6 +221,7 @@ impl WebhookActor {
         self.look = true;
         // An effect that ended without a word has panicked.
         self.abandon(|flight| flight.task.is_finished());
+        self.claiming.take_if(|(_, task)| task.is_finished());
         self.targets.retain(|_, task| !task.is_finished());
         if let Some(lanes) = &mut self.lanes {
             lanes.recheck();
@@ -213,10 +254,11 @@ impl WebhookActor {
         }
     }
 
-    /// Lets those that wait for the rate limit ask again, of each target so many.
-    pub(super) fn hasten_limited(&mut self, room: HashMap<String, usize>) {
+    /// Lets those that wait for the rate limit ask again, of each target so many, and those that
+    /// wait for a later opening of the window than there is now.
+    pub(super) fn hasten_waiting(&mut self, room: HashMap<String, usize>) {
         let Some(shared) = self.shared.clone() else { return };
         self.tasks.retain(|task| !task.is_finished());
-        self.tasks.push(spawn(effects::hasten_limited(shared, room)));
+        self.tasks.push(spawn(effects::hasten_waiting(shared, room)));
     }
 }

@@ -13,7 +13,7 @@ pub struct DeliveryRow {
     pub email_id: String,
     /// Id of the target.
     pub target: String,
-    /// `waiting`, `retrying`, `held_rate`, `delivered`, `dead_lettered`.
+    /// `waiting`, `retrying`, `held_rate`, `held_window`, `delivered`, `dead_lettered`.
     pub state: String,
     /// Attempts made.
     pub attempts: u64,
@@ -124,7 +124,7 @@ pub fn count_deliveries(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>>
 pub fn oldest_open_delivery(db: &Connection) -> rusqlite::Result<Option<DeliveryRow>> {
     db.prepare_cached(
         "SELECT * FROM deliveries
-         WHERE state <> 'delivered' AND state IN ('waiting', 'retrying', 'held_rate')
+         WHERE state <> 'delivered' AND state IN ('waiting', 'retrying', 'held_rate', 'held_window')
          ORDER BY routed_at, email_id, target LIMIT 1",
     )?
     .query_row([], DeliveryRow::read)
