@@ -156,7 +156,7 @@ variables! {
     WEBHOOKS_TIME_END or "WEBHOOK_TIME_END": Time, Default(""), "18h00", "end of the delivery window, unless webhook_config says";
     ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS: Switch(ON_E), Default("false"), "false", "deliver mails without links, too, unless runtime_flags says";
     NOTIFY_WEBHOOK_URL: Url, Default(""), "https://hooks.example.fr/alerts", "where a delivery that was given up is told, when processing_prefs says notify_on_failure";
-    EGRESS_ALLOW_CIDRS: Networks, Default(""), "127.0.0.0/8,10.0.0.0/8", "private or loopback networks that targets may lie in, http:// included";
+    EGRESS_ALLOW_CIDRS: Networks, Default(""), "127.0.0.0/8,10.0.0.0/8", "private or loopback networks that targets may lie in, http:// included; links of mails get there only under a file service's own name, never by a redirection elsewhere";
 
     // Copies of linked files.
     R2_FETCH_ENABLED: Switch(ON_S), Default("false"), "true", "linked files go through the R2 Worker";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use render_signal_actors::r2::{Copied, LinkStore as _};
 
-use crate::file_host::{End, File};
+use crate::file_host::{End, File, FileHost};
 use crate::place::{PART, Place, job};
 
 /// What of a copy goes into the webhook. When it ends is known exactly only from its labels.
@@ -48,13 +48,11 @@ async fn the_same_link_in_many_mails_is_fetched_once() {
 }
 
 #[tokio::test]
-async fn dropbox_is_followed_to_its_content_host() {
+async fn dropbox_is_followed_to_where_its_content_is() {
     let place = Place::start().await;
     let port = place.secure.port();
     let folder = File::honest(2 * 1024 * 1024).starting(b"PK\x03\x04").chunked().without_ranges();
-    place
-        .secure
-        .serve("/scl/fo/x/y", File::redirect(format!("https://uc1.dl.dropboxusercontent.com:{port}/z")));
+    place.secure.serve("/scl/fo/x/y", File::redirect(format!("https://dropbox.com:{port}/z")));
     place.secure.serve("/z", folder.clone());
     let link = format!("https://www.dropbox.com:{port}/scl/fo/x/y?rlkey=k&dl=0");
     let copied = place.store().offload(job(&link, "dropbox")).await.unwrap();
@@ -126,18 +124,29 @@ async fn a_host_that_falls_silent_is_given_up() {
 #[tokio::test]
 async fn a_redirection_into_the_network_is_refused_without_any_contact() {
     let place = Place::start().await;
+    // In a network that the operator has opened for targets, the bucket and the services' names.
     let inside = TcpListener::bind("127.0.0.3:0").unwrap();
     inside.set_nonblocking(true).unwrap();
     let port = inside.local_addr().unwrap().port();
-    place.names.known.lock().unwrap().insert("rebound.example".to_owned(), "127.0.0.3".parse().unwrap());
-    place
-        .names
-        .known
-        .lock()
-        .unwrap()
-        .insert("metadata.example".to_owned(), "169.254.169.254".parse().unwrap());
+    for (name, address) in [
+        ("rebound.example", "127.0.0.3"),
+        ("localhost", "127.0.0.3"),
+        ("corp.dropbox.com", "127.0.0.3"),
+        ("uc1.dl.dropboxusercontent.com", "127.0.0.3"),
+        ("metadata.example", "169.254.169.254"),
+    ] {
+        place.names.known.lock().unwrap().insert(name.to_owned(), address.parse().unwrap());
+    }
     for target in [
         format!("http://127.0.0.3:{port}/"),
+        // The bucket and the host of the link itself, by their addresses.
+        format!("{}livraisons/x", place.s3.url()),
+        format!("http://127.0.0.2:{}/f/b.bin", place.host.port()),
+        format!("http://localhost:{port}/"),
+        format!("http://rebound.example:{port}/"),
+        // Others publish what their names resolve to.
+        format!("http://corp.dropbox.com:{port}/"),
+        format!("https://uc1.dl.dropboxusercontent.com:{port}/"),
         format!("https://127.0.0.3:{port}/"),
         format!("http://2130706435:{port}/"),
         format!("http://0x7f000003:{port}/"),
@@ -155,6 +164,26 @@ async fn a_redirection_into_the_network_is_refused_without_any_contact() {
         assert!(refused.contains("leads where it must not"), "{target}: {refused}");
     }
     assert_eq!(inside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn what_lies_inside_is_never_published() {
+    let place = Place::start().await;
+    let secret = FileHost::start("127.0.0.9", None).await;
+    secret.serve("/internal/admin.json", File::honest(100));
+    let inside = format!("http://127.0.0.9:{}/internal/admin.json", secret.port());
+    // An open redirection at an allowed host, and one more behind it.
+    for (path, target) in [("/f/one", inside), ("/f/two", "/f/one".to_owned())] {
+        place.host.serve(path, File::redirect(target));
+        let refused = place.store().offload(job(&place.link(path), "fromsmash")).await.unwrap_err();
+        assert!(refused.contains("leads where it must not"), "{refused}");
+    }
+    // The name of a service is the operator's to resolve, at each hop.
+    place.host.serve("/f/file.bin", File::honest(100));
+    let moved = format!("http://www.fromsmash.com:{}/f/file.bin", place.host.port());
+    place.offload(File::redirect(moved)).await.unwrap();
+    assert!(secret.asked().is_empty(), "{:?}", secret.asked());
+    assert_eq!(place.s3.keys().len(), 1, "{:?}", place.s3.keys());
 }
 
 #[tokio::test]

@@ -30,9 +30,9 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::normalize::{host_is_allowed, normalize};
+use super::normalize::{ALLOWED_HOSTS, host_is_allowed, normalize};
 use super::{Copied, Job, LinkStore};
-use crate::egress::GuardedClient;
+use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
 use crate::mail::Link;
 use crate::s3::Account;
@@ -93,20 +93,30 @@ fn chrono(time: Duration) -> chrono::Duration {
 pub struct DirectStore {
     settings: DirectSettings,
     bucket: Bucket,
-    http: Arc<GuardedClient>,
+    /// For the hosts of files: they, and whom they redirect to, are named by strangers.
+    hosts: GuardedClient,
     world: World,
     files: Semaphore,
     keys: Keys,
 }
 
 impl DirectStore {
-    /// A store that reaches hosts and bucket through `http`.
-    #[must_use]
-    pub fn new(settings: DirectSettings, http: GuardedClient, world: World) -> Self {
-        let http = Arc::new(http);
-        let bucket = Bucket::new(&settings, Arc::clone(&http));
+    /// A store that reaches the bucket within `egress`. The networks that `egress` allows
+    /// are open to links only under the services' own names: those of redirections, other
+    /// hosts and addresses must be public.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be set up.
+    pub fn new(
+        settings: DirectSettings,
+        egress: &EgressPolicy,
+        options: &ClientOptions,
+        world: World,
+    ) -> Result<Self, EgressError> {
+        let bucket = Bucket::new(&settings, Arc::new(GuardedClient::new(egress, options.clone())?));
+        let hosts = GuardedClient::new(&egress.clone().only_towards(&ALLOWED_HOSTS), options.clone())?;
         let files = Semaphore::new(FILES_AT_ONCE);
-        Self { settings, bucket, http, world, files, keys: Keys::default() }
+        Ok(Self { settings, bucket, hosts, world, files, keys: Keys::default() })
     }
 
     /// Whether the bucket is there and the credentials open it. Nothing is changed.

@@ -1,6 +1,5 @@
 //! The host of the file: asked once, followed where it leads, read piece by piece.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -21,7 +20,7 @@ const AGENT: HeaderValue = HeaderValue::from_static("render-signal-server/r2-tra
 
 /// What the host answers in the end: the headers are there, the body is still to be read.
 pub(super) async fn open(
-    http: &Arc<GuardedClient>,
+    http: &GuardedClient,
     link: &str,
     patience: Duration,
     resume: Option<&Resume>,

@@ -111,7 +111,7 @@ impl<'s> Transfer<'s> {
     }
 
     async fn ask(&self, resume: Option<&Resume>) -> Result<crate::egress::Streamed, Trouble> {
-        source::open(&self.store.http, &self.item.source_url, self.patience(), resume).await
+        source::open(&self.store.hosts, &self.item.source_url, self.patience(), resume).await
     }
 
     fn patience(&self) -> Duration {
