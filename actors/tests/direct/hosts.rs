@@ -3,15 +3,11 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use render_signal_actors::r2::{Copied, LinkStore as _};
+use render_signal_actors::r2::LinkStore as _;
+use render_signal_actors::r2::direct::Pace;
 
 use crate::file_host::{End, File, FileHost};
 use crate::place::{PART, Place, job};
-
-/// What of a copy goes into the webhook. When it ends is known exactly only from its labels.
-fn told(copied: &Copied) -> (&str, &str, Option<&str>) {
-    (&copied.source_url, &copied.r2_url, copied.original_filename.as_deref())
-}
 
 #[tokio::test]
 async fn a_small_file_is_one_request_with_all_its_labels() {
@@ -30,7 +26,7 @@ async fn a_small_file_is_one_request_with_all_its_labels() {
     // The same link again: neither fetched nor uploaded, and the name is known still.
     let asked = place.host.asked().len();
     let again = place.offload(file).await.unwrap();
-    assert_eq!(told(&again), told(&copied));
+    assert_eq!(again, copied);
     assert_eq!(place.host.asked().len(), asked);
 }
 
@@ -42,7 +38,7 @@ async fn the_same_link_in_many_mails_is_fetched_once() {
     let link = place.link("/f/a.bin");
     let ends = futures::future::join_all((0..5).map(|_| store.offload(job(&link, "fromsmash")))).await;
     let first = ends[0].clone().unwrap();
-    assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|copied| told(copied) == told(&first))));
+    assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|copied| *copied == first)));
     assert_eq!(place.host.asked().len(), 1);
     assert_eq!(place.s3.completed().len(), 1);
 }
@@ -119,6 +115,40 @@ async fn a_host_that_falls_silent_is_given_up() {
         assert!(refused.contains("R2_TRANSFER_MAX_SECONDS"), "{refused}");
         place.assert_nothing_unfinished();
     }
+}
+
+#[tokio::test]
+async fn a_host_that_trickles_is_given_up() {
+    let mut place = Place::start().await;
+    let slowly = |file: File| file.trickling(1_000, Duration::from_millis(10));
+    let long = File::honest(3 * PART);
+    let cases = [
+        slowly(File::honest(PART - 1)),
+        slowly(long.clone()),
+        slowly(long.clone().chunked()),
+        slowly(long.ending(End::Endless).chunked()),
+    ];
+    for quick in [Duration::from_millis(20), Duration::from_secs(60)] {
+        // Of its hundred kilobytes in a second, the host is to send a megabyte.
+        place.settings.pace = Pace { quick, run_up: Duration::from_millis(200), least: 1_000_000 };
+        for file in &cases {
+            let refused = place.offload(file.clone()).await.unwrap_err();
+            assert_eq!(refused, "the host sends too slowly");
+        }
+    }
+    // Also the rest of a file: the parts that came quickly are no credit for ever.
+    place.settings.pace = Pace { run_up: Duration::from_secs(1), least: u64::MAX, ..Pace::default() };
+    let refused = place.offload(File::honest(3 * PART).trickling(100_000, Duration::from_millis(10))).await;
+    assert_eq!(refused.unwrap_err(), "the host sends too slowly");
+    place.assert_nothing_unfinished();
+    assert!(place.s3.keys().is_empty(), "{:?}", place.s3.keys());
+
+    // Slower than others, but not too slow.
+    place.settings.pace =
+        Pace { quick: Duration::from_millis(20), run_up: Duration::from_millis(50), least: 1_000 };
+    let file = File::honest(PART + 5).trickling(300_000, Duration::from_millis(10));
+    let copied = place.offload(file.clone()).await.unwrap();
+    assert!(place.s3.object(&Place::key(&copied)).unwrap() == file.bytes());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, Resolver};
 use render_signal_actors::kernel::clock::{FixedClock, World};
 use render_signal_actors::mail::Link;
-use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
+use render_signal_actors::r2::direct::{DirectSettings, DirectStore, Pace};
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::s3::Account;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -59,6 +59,7 @@ impl Place {
             max_bytes: 64 * 1024 * 1024,
             retention: Some(Duration::from_secs(24 * 3600)),
             limit: Duration::from_secs(60),
+            pace: Pace::default(),
         };
         Self {
             s3,
@@ -113,6 +114,15 @@ impl Place {
         let notes: Vec<_> =
             self.s3.keys().into_iter().filter(|key| key.starts_with("render-signal/uploads/")).collect();
         assert_eq!(notes, Vec::<String>::new());
+    }
+}
+
+/// Waits for a condition, also while tokio's clock stands still.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(60), "not in time: {what}");
+        tokio::task::yield_now().await;
     }
 }
 
