@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use chrono_tz::Tz;
+use render_signal_actors::poller::imap::ImapSecurity;
 use secrecy::ExposeSecret as _;
 
 use super::*;

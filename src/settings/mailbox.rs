@@ -1,0 +1,72 @@
+//! Which mailbox is read, and how it is reached.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
+
+use super::MailSource;
+use super::reader::Reader;
+use super::variables as vars;
+
+pub(super) fn mail_source(reader: &mut Reader<'_>) -> MailSource {
+    let source = reader.text(&vars::MAIL_SOURCE);
+    if let Some(path) = source.strip_prefix("maildir:") {
+        if path.trim().is_empty() {
+            reader.wrong(&vars::MAIL_SOURCE, "the path after maildir: is missing");
+        }
+        return MailSource::Maildir(PathBuf::from(path.trim()));
+    }
+    if !source.eq_ignore_ascii_case("imap") {
+        reader.wrong(&vars::MAIL_SOURCE, format!("{source:?} is neither imap nor maildir:PATH"));
+    }
+    let user = reader.required(&vars::EMAIL_ADDRESS);
+    let password = reader.required_secret(&vars::EMAIL_PASSWORD);
+    let host = reader.required(&vars::IMAP_SERVER);
+    let port = reader.int(&vars::IMAP_PORT);
+    let security = imap_security(reader, &host, port);
+    let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let idle_refresh = reader.int(&vars::IMAP_IDLE_REFRESH_SECONDS);
+    MailSource::Imap(ImapSettings {
+        host,
+        port,
+        security,
+        user,
+        password,
+        ca_file,
+        mailbox: "INBOX".to_owned(),
+        idle_refresh: Duration::from_secs(idle_refresh),
+    })
+}
+
+fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity {
+    /// The standard port of IMAP without TLS from the first byte (RFC 8314 section 3.2).
+    const CLEAR: u16 = 143;
+    match reader.choice(&vars::IMAP_SECURITY).as_str() {
+        "tls" => return ImapSecurity::Tls,
+        "starttls" => return ImapSecurity::StartTls,
+        "plain" => {
+            if !host.is_empty() && !is_loopback(host) {
+                reader.wrong(
+                    &vars::IMAP_SECURITY,
+                    format!("plain would send the password unprotected to {host}; use tls or starttls"),
+                );
+            }
+            return ImapSecurity::Plain;
+        }
+        _ => {}
+    }
+    let unset = reader.set(&vars::IMAP_USE_SSL).is_none();
+    let tls = if unset && port == CLEAR { false } else { reader.switch(&vars::IMAP_USE_SSL) };
+    match (tls, is_loopback(host)) {
+        (true, _) => ImapSecurity::Tls,
+        (false, true) => ImapSecurity::Plain,
+        (false, false) => ImapSecurity::StartTls,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,196 @@
+//! Where things are kept: the journal, the documents, the lease, the list of copies.
+
+use std::path::PathBuf;
+
+use render_signal_actors::archive::SHORTEST_DAYS;
+use render_signal_actors::config::store::php::PhpSettings;
+use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::kernel::redis::RedisAddress;
+use render_signal_actors::r2::links::book::Bounds;
+use render_signal_actors::r2::links::file::LinksFile;
+
+use super::ephemeral::ephemeral;
+use super::reader::{Reader, SettingError};
+use super::variables as vars;
+use super::{JournalPlace, StoreOrder, check_url, path_or, place};
+
+/// Where things are kept. Commands that only look into the journal need no more than this.
+#[derive(Debug, Clone)]
+pub(crate) struct Storage {
+    /// `DATA_DIR`.
+    pub(crate) data_dir: PathBuf,
+    /// `CONFIG_DIR`.
+    pub(crate) config_dir: PathBuf,
+    /// `CONFIG_STORE_MODE`.
+    pub(crate) store_order: StoreOrder,
+    /// `REDIS_URL`, with `REDIS_CA_FILE`.
+    pub(crate) redis: Option<RedisAddress>,
+    /// `CONFIG_STORE_REDIS_PREFIX`; `None` = `CONFIG_STORE_DISABLE_REDIS`, documents are not in Redis.
+    pub(crate) redis_documents: Option<String>,
+    /// `EXTERNAL_CONFIG_BASE_URL` and `CONFIG_API_TOKEN`; `None` = not on a PHP host.
+    pub(crate) php: Option<PhpSettings>,
+    /// `MAGIC_LINK_TOKENS_FILE`.
+    pub(crate) magic_links_file: PathBuf,
+    /// `JOURNAL_URL`, or else `REDIS_URL`, or else a file in `DATA_DIR`.
+    pub(crate) journal: JournalPlace,
+    /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
+    pub(crate) journal_retention_days: Option<u32>,
+    /// `JOURNAL_ARCHIVE_DIR`.
+    pub(crate) archive_dir: PathBuf,
+    /// `WEBHOOK_LINKS_FILE`, with its bounds.
+    pub(crate) links: LinksFile,
+    /// `ALLOW_EPHEMERAL_JOURNAL`.
+    pub(crate) allow_ephemeral_journal: bool,
+    /// `RENDER` is set: we run there.
+    pub(crate) render: bool,
+}
+
+impl Storage {
+    /// Reads where things are kept; nothing is required.
+    ///
+    /// # Errors
+    /// Every variable of these that is malformed.
+    pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingError>> {
+        let mut reader = Reader::new(&lookup);
+        let storage = storage(&mut reader);
+        if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
+    }
+
+    /// The server that keeps the polling lease, which all workers must agree on; `None` = a file.
+    pub(crate) fn lease_server(&self) -> Option<&RedisAddress> {
+        self.redis.as_ref().or(self.journal.server())
+    }
+
+    /// Why the journal would be lost with the next deploy, unless that is accepted.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let folder = self.journal.file()?.parent().unwrap_or(&self.data_dir);
+        ephemeral(folder, self.render).filter(|_| !self.allow_ephemeral_journal)
+    }
+}
+
+pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
+    let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
+    let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
+    let redis = redis(reader);
+    let journal = journal(reader)
+        .or_else(|| redis.clone().map(JournalPlace::Redis))
+        .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
+    let mut servers = redis.iter().chain(journal.server());
+    if redis_ca_file(reader).is_some() && !servers.any(RedisAddress::is_encrypted) {
+        reader
+            .warnings
+            .push("REDIS_CA_FILE is set but has no effect: no rediss:// server is named".to_owned());
+    }
+    Storage {
+        redis,
+        store_order: store_order(reader),
+        redis_documents: (!reader.switch(&vars::CONFIG_STORE_DISABLE_REDIS))
+            .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
+        php: php_host(reader),
+        journal_retention_days: retention_days(reader),
+        archive_dir: path_or(reader, &vars::JOURNAL_ARCHIVE_DIR, || data_dir.join("archive")),
+        magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
+            config_dir.join("magic_links.json")
+        }),
+        data_dir,
+        config_dir,
+        journal,
+        links: links(reader),
+        allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
+        render: !reader.text(&vars::RENDER).is_empty(),
+    }
+}
+
+fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
+    let days: u32 = reader.int(&vars::JOURNAL_RETENTION_DAYS);
+    if (1..SHORTEST_DAYS).contains(&days) {
+        reader.wrong(
+            &vars::JOURNAL_RETENTION_DAYS,
+            format!("{days} is too short: {SHORTEST_DAYS} at least, or 0 to keep everything"),
+        );
+    }
+    (days > 0).then_some(days)
+}
+
+/// What is not known is the default, as in the reference system.
+fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
+    match reader.text(&vars::CONFIG_STORE_MODE).to_ascii_lowercase().as_str() {
+        "php_first" => StoreOrder::PhpFirst,
+        "redis_first" => StoreOrder::RedisFirst,
+        other => {
+            reader.warnings.push(format!(
+                "CONFIG_STORE_MODE: {other:?} is neither redis_first nor php_first, redis_first is used"
+            ));
+            StoreOrder::RedisFirst
+        }
+    }
+}
+
+fn links(reader: &mut Reader<'_>) -> LinksFile {
+    let bounds = Bounds {
+        max_entries: reader.int(&vars::R2_LINKS_MAX_ENTRIES),
+        max_bytes: reader.int(&vars::JSON_LOG_MAX_BYTES),
+    };
+    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds)
+}
+
+fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
+    let base = reader.text(&vars::EXTERNAL_CONFIG_BASE_URL);
+    let token = reader.text(&vars::CONFIG_API_TOKEN);
+    // Malformed networks are reported where they are read for good.
+    let allow: Vec<IpNet> =
+        reader.list(&vars::EGRESS_ALLOW_CIDRS).iter().filter_map(|member| member.parse().ok()).collect();
+    check_url(reader, &vars::EXTERNAL_CONFIG_BASE_URL, &base, &allow);
+    if base.is_empty() || token.is_empty() {
+        if !base.is_empty() {
+            reader.warnings.push(
+                "EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used"
+                    .to_owned(),
+            );
+        }
+        return None;
+    }
+    let settings = PhpSettings::new(&base, token.into());
+    if settings.is_none() {
+        reader.wrong(
+            &vars::EXTERNAL_CONFIG_BASE_URL,
+            "is not an address, or the token is not one line of ASCII",
+        );
+    }
+    settings
+}
+
+fn redis_ca_file(reader: &Reader<'_>) -> Option<PathBuf> {
+    Some(reader.text(&vars::REDIS_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
+    let url = reader.text(&vars::REDIS_URL);
+    if url.is_empty() {
+        return None;
+    }
+    match place::redis(&url) {
+        Ok(server) => Some(RedisAddress { ca_file: redis_ca_file(reader), ..server }),
+        Err(problem) => {
+            reader.wrong(&vars::REDIS_URL, problem);
+            None
+        }
+    }
+}
+
+fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {
+    let url = reader.text(&vars::JOURNAL_URL);
+    if url.is_empty() {
+        return None;
+    }
+    match JournalPlace::from_url(&url) {
+        Ok(JournalPlace::Redis(server)) => {
+            Some(JournalPlace::Redis(RedisAddress { ca_file: redis_ca_file(reader), ..server }))
+        }
+        Ok(place) => Some(place),
+        Err(problem) => {
+            reader.wrong(&vars::JOURNAL_URL, problem);
+            None
+        }
+    }
+}
