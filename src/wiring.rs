@@ -211,8 +211,8 @@ pub(crate) fn bucket(
     egress: &EgressPolicy,
     world: &World,
 ) -> Result<DirectStore, Failure> {
-    let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
-    Ok(DirectStore::new(direct.clone(), http, world.clone()))
+    let options = ClientOptions::default();
+    DirectStore::new(direct.clone(), egress, &options, world.clone()).map_err(no_client)
 }
 
 /// Where archived events go.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::r2::direct::DirectSettings;
+use render_signal_actors::r2::direct::{DirectSettings, Pace};
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::s3::Account;
 use url::Url;
@@ -112,6 +112,7 @@ fn direct(reader: &mut Reader<'_>, defaults: &EnvDefaults, limits: &Limits) -> O
         max_bytes: limits.max_bytes,
         retention: (limits.retention_hours > 0).then(|| hours(limits.retention_hours)),
         limit: Duration::from_secs(limits.seconds),
+        pace: Pace::default(),
     }))
 }
 

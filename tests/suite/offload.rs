@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::support::s3::{Behaviour, PUBLIC_BASE_URL};
 use crate::support::until::ensure;
-use crate::support::{File, FileHost, PATIENCE, Program, S3Server, Site, TestMail, checks, mails, until};
+use crate::support::{
+    End, File, FileHost, PATIENCE, Program, S3Server, Site, TestMail, checks, mails, until,
+};
 
 const PART: u64 = 8 * 1024 * 1024;
 
@@ -132,6 +134,58 @@ async fn kill_in_the_middle_of_an_upload_leaves_nothing_unfinished() {
     checks::assert_each_exactly_once(&stage.site.receiver, &mails);
     worker.stop().await;
     worker.assert_journal_verifies().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_does_not_wait_for_the_slow_files_of_others() {
+    let stage = Stage::start().await;
+    let (slow, quick) = (File::honest(2 * PART).ending(End::Held(PART + 100)), File::honest(10_000));
+    let paths = ["/1.bin", "/2.bin", "/3.bin", "/4.bin", "/5.bin"];
+    for path in paths {
+        stage.host.serve(path, slow.clone());
+    }
+    stage.host.serve("/quick.zip", quick.clone());
+    let mut worker = stage.worker("worker");
+    worker.start().await;
+    let waiting = paths.map(|path| stage.mail(path));
+    stage.site.dovecot.deliver(&waiting);
+    until("a part of four files, the fifth one asked for", PATIENCE, async || {
+        let (parts, asked) = (stage.s3.unfinished_parts(), stage.host.asked().len());
+        ensure(parts == 4 && asked == 5, || format!("{parts} parts, {asked} files asked for"))
+    })
+    .await;
+    let mail = stage.mail("/quick.zip");
+    stage.site.dovecot.deliver(std::slice::from_ref(&mail));
+    stage.assert_copied(&stage.link(&mail).await, &quick);
+    assert_eq!(stage.site.receiver.deliveries().len(), 1, "the others are under way still");
+    for path in paths {
+        stage.host.let_go(path);
+    }
+    for mail in &waiting {
+        stage.assert_copied(&stage.link(mail).await, &slow);
+    }
+    assert_eq!(stage.s3.unfinished(), Vec::<String>::new());
+    worker.stop().await;
+    worker.assert_journal_verifies().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_leads_to_no_network_that_is_open_to_targets() {
+    let stage = Stage::start().await;
+    let inside = FileHost::start("127.0.0.9", None).await;
+    inside.serve("/internal/admin.json", File::honest(100));
+    let inner = format!("http://127.0.0.9:{}/internal/admin.json", inside.port());
+    stage.host.serve("/open", File::redirect(inner));
+    let mut worker = stage.worker("worker");
+    worker.start().await;
+    let mail = stage.mail("/open");
+    stage.site.dovecot.deliver(std::slice::from_ref(&mail));
+    let link = stage.link(&mail).await;
+    assert!(link["r2_url"].is_null(), "{link}");
+    assert!(inside.asked().is_empty(), "{:?}", inside.asked());
+    let theirs: Vec<_> = stage.s3.keys().into_iter().filter(|key| key.starts_with("fromsmash/")).collect();
+    assert_eq!(theirs, Vec::<String>::new());
+    worker.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -39,6 +40,8 @@ pub(crate) enum End {
     Short(u64),
     /// Nothing comes from this byte of the file on.
     Silence(u64),
+    /// Nothing comes from this byte of the file on, until [`FileHost::let_go`]; then the rest.
+    Held(u64),
     /// It never ends.
     Endless,
 }
@@ -62,6 +65,8 @@ pub(crate) struct File {
     pub(crate) end: End,
     /// Wait before the answer.
     pub(crate) delay: Duration,
+    /// So many bytes of the body at once, and the pause after them; `None` = as fast as it goes.
+    pub(crate) trickle: Option<(usize, Duration)>,
 }
 
 impl File {
@@ -76,6 +81,7 @@ impl File {
             ranges: true,
             end: End::Whole,
             delay: Duration::ZERO,
+            trickle: None,
         }
     }
 
@@ -95,6 +101,12 @@ impl File {
     /// With another end.
     pub(crate) fn ending(mut self, end: End) -> Self {
         self.end = end;
+        self
+    }
+
+    /// Slowly.
+    pub(crate) fn trickling(mut self, bytes: usize, pause: Duration) -> Self {
+        self.trickle = Some((bytes, pause));
         self
     }
 
@@ -141,6 +153,14 @@ pub(crate) struct Asked {
 struct Shared {
     files: HashMap<String, File>,
     asked: Vec<Asked>,
+    /// By path: whether what is held of it goes on.
+    let_go: HashMap<String, watch::Sender<bool>>,
+}
+
+impl Shared {
+    fn gate(&mut self, path: &str) -> &watch::Sender<bool> {
+        self.let_go.entry(path.to_owned()).or_insert_with(|| watch::Sender::new(false))
+    }
 }
 
 /// The host. Dropping it closes it.
@@ -188,6 +208,11 @@ impl FileHost {
         self.shared.lock().unwrap().files.insert(path.to_owned(), file);
     }
 
+    /// What is held of `path` ([`End::Held`]) goes on, now and in later answers.
+    pub(crate) fn let_go(&self, path: &str) {
+        self.shared.lock().unwrap().gate(path).send_replace(true);
+    }
+
     /// Every request so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.shared.lock().unwrap().asked.clone()
@@ -219,7 +244,7 @@ impl Wire for tokio_rustls::server::TlsStream<TcpStream> {
 
 async fn connection(mut stream: impl Wire, shared: &Mutex<Shared>, block: &Bytes) -> std::io::Result<()> {
     let Some(asked) = read_request(&mut stream).await? else { return Ok(()) };
-    let file = {
+    let (file, mut gate) = {
         let mut shared = shared.lock().unwrap();
         let path = asked.path.split('?').next().unwrap_or_default().to_owned();
         shared.asked.push(asked.clone());
@@ -227,9 +252,11 @@ async fn connection(mut stream: impl Wire, shared: &Mutex<Shared>, block: &Bytes
         if let (End::ResetOnce(_), Some(kept)) = (file.end, shared.files.get_mut(&path)) {
             kept.end = End::Whole;
         }
-        file
+        (file, shared.gate(&path).subscribe())
     };
-    tokio::time::sleep(file.delay).await;
+    if !file.delay.is_zero() {
+        tokio::time::sleep(file.delay).await;
+    }
     let tag = file.headers.iter().find(|(name, _)| *name == "ETag").map(|(_, value)| value.as_str());
     let from = asked.range.as_deref().and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
     let from: Option<u64> = from.and_then(|from| from.parse().ok());
@@ -253,12 +280,19 @@ async fn connection(mut stream: impl Wire, shared: &Mutex<Shared>, block: &Bytes
     let (end, is_reset, is_silent) = match file.end {
         End::Whole => (file.length, false, false),
         End::ResetOnce(end) | End::Reset(end) => (end, true, false),
-        End::Short(end) => (end, false, false),
+        End::Short(end) | End::Held(end) => (end, false, false),
         End::Silence(end) => (end, false, true),
         End::Endless => (u64::MAX, false, false),
     };
     write_body(&mut stream, &file, offset, end, block).await?;
     stream.flush().await?;
+    if let End::Held(end) = file.end {
+        if gate.wait_for(|open| *open).await.is_err() {
+            return Ok(());
+        }
+        write_body(&mut stream, &file, offset.max(end), file.length, block).await?;
+        stream.flush().await?;
+    }
     if is_silent {
         std::future::pending::<()>().await;
     }
@@ -281,15 +315,29 @@ async fn write_body(
 ) -> std::io::Result<()> {
     let start = file.start.get(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
     let start = &start[..start.len().min(usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX))];
-    stream.write_all(start).await?;
+    slowly(stream, start, file.trickle).await?;
     let mut position = offset + start.len() as u64;
     while position < end {
         let phase = usize::try_from(position % PATTERN as u64).expect("small");
         let left = usize::try_from(end - position).unwrap_or(usize::MAX);
         let piece = &block[phase..];
         let piece = &piece[..piece.len().min(left)];
-        stream.write_all(piece).await?;
+        slowly(stream, piece, file.trickle).await?;
         position += piece.len() as u64;
+    }
+    Ok(())
+}
+
+async fn slowly(
+    stream: &mut (impl AsyncWrite + Unpin),
+    bytes: &[u8],
+    trickle: Option<(usize, Duration)>,
+) -> std::io::Result<()> {
+    let Some((at_once, pause)) = trickle else { return stream.write_all(bytes).await };
+    for drop in bytes.chunks(at_once) {
+        stream.write_all(drop).await?;
+        stream.flush().await?;
+        tokio::time::sleep(pause).await;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(crate) mod until;
 pub(crate) mod worker;
 
 pub(crate) use chaos::ChaosProxy;
-pub(crate) use file_host::{File, FileHost};
+pub(crate) use file_host::{End, File, FileHost};
 pub(crate) use full_disk::FullDisk;
 pub(crate) use mails::TestMail;
 pub(crate) use program::Program;

@@ -57,7 +57,8 @@ pub struct EnvDefaults {
     pub time_end: String,
     /// `WEBHOOK_URL`. A capability: masked in `Debug`.
     pub webhook_url: String,
-    /// The R2 Worker is enabled and has an address and a token.
+    /// Linked files are copied into R2: by a Worker that is enabled and has an address and a
+    /// token, or directly.
     pub offload: bool,
     /// `MAIL_RETENTION_DAYS`.
     pub retention: Duration,

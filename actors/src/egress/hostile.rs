@@ -304,7 +304,10 @@ struct Lab {
 
 impl Lab {
     fn new(allow: &[&str], names: &[(&str, &[&[&str]])]) -> Self {
-        let policy = EgressPolicy::new(allow.iter().map(|net| net.parse().unwrap()).collect());
+        Self::with(EgressPolicy::new(allow.iter().map(|net| net.parse().unwrap()).collect()), names)
+    }
+
+    fn with(policy: EgressPolicy, names: &[(&str, &[&[&str]])]) -> Self {
         let parse = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
         let script = names
             .iter()
@@ -494,4 +497,48 @@ async fn an_allowed_network_opens_itself_and_nothing_else() {
     let lab = Lab::new(&allow, &[("inside.example", &[&["10.1.2.3", "8.8.8.8"]])]);
     assert!(matches!(lab.get("http://inside.example/").await, Err(SendError::Refused(_))));
     assert_eq!(lab.dialled(), [] as [IpAddr; 0]);
+}
+
+#[tokio::test]
+async fn networks_for_certain_names_are_dialled_for_those_only() {
+    let inside: &[&str] = &["10.1.2.3"];
+    for (name, open) in [
+        ("files.example", true),
+        ("www.files.example", true),
+        ("WWW.FILES.EXAMPLE", true),
+        ("files.example.", false),
+        ("corp.files.example", false),
+        ("www.www.files.example", false),
+        ("notfiles.example", false),
+        ("files.example.attacker.example", false),
+        ("attacker.example", false),
+        ("localhost", false),
+    ] {
+        for scheme in ["https", "http"] {
+            let policy = EgressPolicy::new(vec!["10.0.0.0/8".parse().unwrap()]);
+            let policy = policy.only_towards(&["files.example"]);
+            // Its next answers lie outside of the allowed network, wherever it was asked from.
+            let key = name.to_lowercase();
+            let lab = Lab::with(policy, &[(&key, &[inside, &["192.168.0.1"]])]);
+            let url = format!("{scheme}://{name}/a");
+            let got = lab.get(&url).await;
+            let reached = reach(&lab.policy, &lab.options, &url.parse().unwrap(), LONG).await;
+            if open {
+                assert_eq!(got.unwrap_err(), SendError::Connect("recorded".to_owned()), "{url}");
+                assert_eq!(lab.dialled(), [IpAddr::from([10, 1, 2, 3])], "{url}");
+            } else {
+                assert!(matches!(got, Err(SendError::Refused(_))), "{url}: {got:?}");
+                assert_eq!(lab.dialled(), [] as [IpAddr; 0], "{url}");
+            }
+            assert!(matches!(reached, Err(SendError::Refused(_))), "{url}: {reached:?}");
+        }
+    }
+    // And no address is, however it is spelled.
+    let policy = EgressPolicy::new(vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()]);
+    let lab = Lab::with(policy.only_towards(&["files.example"]), NAMES);
+    for url in URLS {
+        let got = lab.get(url).await;
+        assert!(matches!(got, Err(SendError::Refused(_) | SendError::Connect(_))), "{url}: {got:?}");
+        assert_eq!(lab.dialled(), [] as [IpAddr; 0], "{url}");
+    }
 }

@@ -275,7 +275,7 @@ async fn vetted(
         addresses.map_err(|error| SendError::Connect(format!("{name} cannot be resolved: {error}")))?;
     for address in &addresses {
         policy
-            .check(*address, reach)
+            .check(Some(name), *address, reach)
             .map_err(|why| SendError::Refused(format!("{name} resolves to {why}")))?;
     }
     if addresses.is_empty() {

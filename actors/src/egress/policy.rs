@@ -9,10 +9,13 @@ use url::{Host, Url};
 ///
 /// The public internet over `https://` is always allowed. Everything else (private,
 /// loopback, link-local, metadata, documentation … and plain `http://`) only towards the
-/// networks named here.
+/// networks named here; if that was narrowed ([`Self::only_towards`]), only when certain
+/// names are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EgressPolicy {
     allow: Vec<IpNet>,
+    /// The names that `allow` is for; `None` = any, and addresses written as such.
+    names: Option<&'static [&'static str]>,
 }
 
 /// What the protocol of an address allows.
@@ -28,19 +31,39 @@ impl EgressPolicy {
     /// A policy that also allows `allow` (`EGRESS_ALLOW_CIDRS`).
     #[must_use]
     pub const fn new(allow: Vec<IpNet>) -> Self {
-        Self { allow }
+        Self { allow, names: None }
     }
 
-    /// Checks an address that a name resolved to, or that was written as such.
-    pub(super) fn check(&self, address: IpAddr, reach: Reach) -> Result<(), String> {
+    /// The same, but the networks may be entered only by these names, `www.` before them or
+    /// not: for addresses that strangers choose. Who names another host there, or writes an
+    /// address, is let out to the public internet only. Sub-domains are other hosts, as
+    /// their owners publish addresses of networks of their own.
+    #[must_use]
+    pub fn only_towards(self, names: &'static [&'static str]) -> Self {
+        Self { names: Some(names), ..self }
+    }
+
+    /// The networks that may be entered when `name` is asked for; `None` = an address is.
+    fn allowed(&self, name: Option<&str>) -> &[IpNet] {
+        let is_meant = |names: &[&str]| {
+            name.is_some_and(|name| names.contains(&name.strip_prefix("www.").unwrap_or(name)))
+        };
+        if self.names.is_none_or(is_meant) { &self.allow } else { &[] }
+    }
+
+    /// Checks an address that `name` resolved to, or that was written as such (no name).
+    pub(super) fn check(&self, name: Option<&str>, address: IpAddr, reach: Reach) -> Result<(), String> {
         let address = address.to_canonical();
-        if self.allow.iter().any(|net| net.contains(&address)) {
+        if self.allowed(name).iter().any(|net| net.contains(&address)) {
             return Ok(());
         }
         if let Some(kind) = special(address) {
-            return Err(format!(
-                "{address} is a {kind} address; name its network in EGRESS_ALLOW_CIDRS to allow it"
-            ));
+            return Err(match self.names {
+                None => format!(
+                    "{address} is a {kind} address; name its network in EGRESS_ALLOW_CIDRS to allow it"
+                ),
+                Some(_) => format!("{address} is a {kind} address"),
+            });
         }
         match reach {
             Reach::Public => Ok(()),
@@ -56,7 +79,7 @@ impl EgressPolicy {
     pub(crate) fn check_url(&self, url: &Url) -> Result<Reach, String> {
         let reach = match url.scheme() {
             "https" => Reach::Public,
-            "http" if self.allow.is_empty() => {
+            "http" if self.allowed(url.domain()).is_empty() => {
                 return Err("the address must start with https:// (http:// only towards EGRESS_ALLOW_CIDRS)"
                     .to_owned());
             }
@@ -66,8 +89,8 @@ impl EgressPolicy {
         match url.host() {
             None => Err("the address has no host".to_owned()),
             Some(Host::Domain(_)) => Ok(reach),
-            Some(Host::Ipv4(address)) => self.check(IpAddr::V4(address), reach).map(|()| reach),
-            Some(Host::Ipv6(address)) => self.check(IpAddr::V6(address), reach).map(|()| reach),
+            Some(Host::Ipv4(address)) => self.check(None, IpAddr::V4(address), reach).map(|()| reach),
+            Some(Host::Ipv6(address)) => self.check(None, IpAddr::V6(address), reach).map(|()| reach),
         }
     }
 }
@@ -198,5 +221,42 @@ mod tests {
         assert_eq!(verdict(&policy, "http://receiver.internal/"), Ok(Reach::AllowedOnly));
         assert!(verdict(&policy, "http://8.8.8.8/").unwrap_err().contains("https://"));
         assert!(verdict(&policy, "https://10.0.0.1/").unwrap_err().contains("EGRESS_ALLOW_CIDRS"));
+    }
+
+    #[test]
+    fn networks_for_certain_names_are_closed_to_every_other_host() {
+        let policy = EgressPolicy::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()])
+            .only_towards(&["files.example"]);
+        for open in ["http://files.example/", "http://WWW.Files.Example:8080/"] {
+            assert_eq!(verdict(&policy, open), Ok(Reach::AllowedOnly), "{open}");
+        }
+        for refused in [
+            "http://10.0.0.1/",
+            "https://10.0.0.1/",
+            "https://167772161/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://[fd00::1]/",
+            "http://8.8.8.8/",
+            "http://other.example/",
+            "http://sub.files.example/",
+            "http://www.www.files.example/",
+            "http://files.example./",
+            "http://files.example.other/",
+            "http://xfiles.example/",
+        ] {
+            assert!(verdict(&policy, refused).is_err(), "{refused}");
+        }
+        assert_eq!(verdict(&policy, "https://other.example/"), Ok(Reach::Public));
+        assert_eq!(verdict(&policy, "https://8.8.8.8/"), Ok(Reach::Public));
+        let (inside, public) = ("10.1.2.3".parse().unwrap(), "8.8.8.8".parse().unwrap());
+        for reach in [Reach::Public, Reach::AllowedOnly] {
+            assert_eq!(policy.check(Some("files.example"), inside, reach), Ok(()));
+            assert_eq!(policy.check(Some("www.files.example"), inside, reach), Ok(()));
+            for name in [None, Some("other.example"), Some("sub.files.example"), Some("files.example.")] {
+                let why = policy.check(name, inside, reach).unwrap_err();
+                assert!(!why.contains("EGRESS_ALLOW_CIDRS"), "it would not help: {why}");
+                assert_eq!(policy.check(name, public, reach).is_ok(), reach == Reach::Public);
+            }
+        }
     }
 }

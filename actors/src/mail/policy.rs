@@ -39,7 +39,7 @@ pub struct Policy {
     pub allow_without_links: bool,
     /// Skip the refusal of an e-mail id that was admitted before.
     pub disable_email_id_dedup: bool,
-    /// Whether links go through the R2 Worker.
+    /// Whether linked files are copied into R2, by the Worker or directly.
     pub offload: bool,
     /// The default target.
     pub default_target: Target,

@@ -14,8 +14,9 @@ use url::Url;
 /// The provider whose links are rewritten; of the others only entities are undone.
 const DROPBOX: &str = "dropbox";
 
-/// Hosts that the Worker may be asked to fetch from, sub-domains included.
-const ALLOWED_HOSTS: [&str; 4] = ["dropbox.com", "fromsmash.com", "swisstransfer.com", "wetransfer.com"];
+/// Hosts that files may be fetched from, sub-domains included.
+pub(super) const ALLOWED_HOSTS: [&str; 4] =
+    ["dropbox.com", "fromsmash.com", "swisstransfer.com", "wetransfer.com"];
 
 /// Time limit of one transfer.
 const FILE_LIMIT: Duration = Duration::from_secs(15);
@@ -152,7 +153,7 @@ fn file_name(normalized: &str) -> String {
     if is_name { name } else { "file".to_owned() }
 }
 
-/// Whether the Worker may be asked to fetch from the host of `normalized`.
+/// Whether files may be fetched from the host of `normalized`.
 ///
 /// Read by the rules of the WHATWG URL standard, as the Worker will read it.
 #[must_use]

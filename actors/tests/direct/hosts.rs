@@ -3,15 +3,11 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use render_signal_actors::r2::{Copied, LinkStore as _};
+use render_signal_actors::r2::LinkStore as _;
+use render_signal_actors::r2::direct::Pace;
 
-use crate::file_host::{End, File};
+use crate::file_host::{End, File, FileHost};
 use crate::place::{PART, Place, job};
-
-/// What of a copy goes into the webhook. When it ends is known exactly only from its labels.
-fn told(copied: &Copied) -> (&str, &str, Option<&str>) {
-    (&copied.source_url, &copied.r2_url, copied.original_filename.as_deref())
-}
 
 #[tokio::test]
 async fn a_small_file_is_one_request_with_all_its_labels() {
@@ -30,7 +26,7 @@ async fn a_small_file_is_one_request_with_all_its_labels() {
     // The same link again: neither fetched nor uploaded, and the name is known still.
     let asked = place.host.asked().len();
     let again = place.offload(file).await.unwrap();
-    assert_eq!(told(&again), told(&copied));
+    assert_eq!(again, copied);
     assert_eq!(place.host.asked().len(), asked);
 }
 
@@ -42,19 +38,17 @@ async fn the_same_link_in_many_mails_is_fetched_once() {
     let link = place.link("/f/a.bin");
     let ends = futures::future::join_all((0..5).map(|_| store.offload(job(&link, "fromsmash")))).await;
     let first = ends[0].clone().unwrap();
-    assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|copied| told(copied) == told(&first))));
+    assert!(ends.iter().all(|end| end.as_ref().is_ok_and(|copied| *copied == first)));
     assert_eq!(place.host.asked().len(), 1);
     assert_eq!(place.s3.completed().len(), 1);
 }
 
 #[tokio::test]
-async fn dropbox_is_followed_to_its_content_host() {
+async fn dropbox_is_followed_to_where_its_content_is() {
     let place = Place::start().await;
     let port = place.secure.port();
     let folder = File::honest(2 * 1024 * 1024).starting(b"PK\x03\x04").chunked().without_ranges();
-    place
-        .secure
-        .serve("/scl/fo/x/y", File::redirect(format!("https://uc1.dl.dropboxusercontent.com:{port}/z")));
+    place.secure.serve("/scl/fo/x/y", File::redirect(format!("https://dropbox.com:{port}/z")));
     place.secure.serve("/z", folder.clone());
     let link = format!("https://www.dropbox.com:{port}/scl/fo/x/y?rlkey=k&dl=0");
     let copied = place.store().offload(job(&link, "dropbox")).await.unwrap();
@@ -124,20 +118,65 @@ async fn a_host_that_falls_silent_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_host_that_trickles_is_given_up() {
+    let mut place = Place::start().await;
+    let slowly = |file: File| file.trickling(1_000, Duration::from_millis(10));
+    let long = File::honest(3 * PART);
+    let cases = [
+        slowly(File::honest(PART - 1)),
+        slowly(long.clone()),
+        slowly(long.clone().chunked()),
+        slowly(long.ending(End::Endless).chunked()),
+    ];
+    for quick in [Duration::from_millis(20), Duration::from_secs(60)] {
+        // Of its hundred kilobytes in a second, the host is to send a megabyte.
+        place.settings.pace = Pace { quick, run_up: Duration::from_millis(200), least: 1_000_000 };
+        for file in &cases {
+            let refused = place.offload(file.clone()).await.unwrap_err();
+            assert_eq!(refused, "the host sends too slowly");
+        }
+    }
+    // Also the rest of a file: the parts that came quickly are no credit for ever.
+    place.settings.pace = Pace { run_up: Duration::from_secs(1), least: u64::MAX, ..Pace::default() };
+    let refused = place.offload(File::honest(3 * PART).trickling(100_000, Duration::from_millis(10))).await;
+    assert_eq!(refused.unwrap_err(), "the host sends too slowly");
+    place.assert_nothing_unfinished();
+    assert!(place.s3.keys().is_empty(), "{:?}", place.s3.keys());
+
+    // Slower than others, but not too slow.
+    place.settings.pace =
+        Pace { quick: Duration::from_millis(20), run_up: Duration::from_millis(50), least: 1_000 };
+    let file = File::honest(PART + 5).trickling(300_000, Duration::from_millis(10));
+    let copied = place.offload(file.clone()).await.unwrap();
+    assert!(place.s3.object(&Place::key(&copied)).unwrap() == file.bytes());
+}
+
+#[tokio::test]
 async fn a_redirection_into_the_network_is_refused_without_any_contact() {
     let place = Place::start().await;
+    // In a network that the operator has opened for targets, the bucket and the services' names.
     let inside = TcpListener::bind("127.0.0.3:0").unwrap();
     inside.set_nonblocking(true).unwrap();
     let port = inside.local_addr().unwrap().port();
-    place.names.known.lock().unwrap().insert("rebound.example".to_owned(), "127.0.0.3".parse().unwrap());
-    place
-        .names
-        .known
-        .lock()
-        .unwrap()
-        .insert("metadata.example".to_owned(), "169.254.169.254".parse().unwrap());
+    for (name, address) in [
+        ("rebound.example", "127.0.0.3"),
+        ("localhost", "127.0.0.3"),
+        ("corp.dropbox.com", "127.0.0.3"),
+        ("uc1.dl.dropboxusercontent.com", "127.0.0.3"),
+        ("metadata.example", "169.254.169.254"),
+    ] {
+        place.names.known.lock().unwrap().insert(name.to_owned(), address.parse().unwrap());
+    }
     for target in [
         format!("http://127.0.0.3:{port}/"),
+        // The bucket and the host of the link itself, by their addresses.
+        format!("{}livraisons/x", place.s3.url()),
+        format!("http://127.0.0.2:{}/f/b.bin", place.host.port()),
+        format!("http://localhost:{port}/"),
+        format!("http://rebound.example:{port}/"),
+        // Others publish what their names resolve to.
+        format!("http://corp.dropbox.com:{port}/"),
+        format!("https://uc1.dl.dropboxusercontent.com:{port}/"),
         format!("https://127.0.0.3:{port}/"),
         format!("http://2130706435:{port}/"),
         format!("http://0x7f000003:{port}/"),
@@ -155,6 +194,26 @@ async fn a_redirection_into_the_network_is_refused_without_any_contact() {
         assert!(refused.contains("leads where it must not"), "{target}: {refused}");
     }
     assert_eq!(inside.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn what_lies_inside_is_never_published() {
+    let place = Place::start().await;
+    let secret = FileHost::start("127.0.0.9", None).await;
+    secret.serve("/internal/admin.json", File::honest(100));
+    let inside = format!("http://127.0.0.9:{}/internal/admin.json", secret.port());
+    // An open redirection at an allowed host, and one more behind it.
+    for (path, target) in [("/f/one", inside), ("/f/two", "/f/one".to_owned())] {
+        place.host.serve(path, File::redirect(target));
+        let refused = place.store().offload(job(&place.link(path), "fromsmash")).await.unwrap_err();
+        assert!(refused.contains("leads where it must not"), "{refused}");
+    }
+    // The name of a service is the operator's to resolve, at each hop.
+    place.host.serve("/f/file.bin", File::honest(100));
+    let moved = format!("http://www.fromsmash.com:{}/f/file.bin", place.host.port());
+    place.offload(File::redirect(moved)).await.unwrap();
+    assert!(secret.asked().is_empty(), "{:?}", secret.asked());
+    assert_eq!(place.s3.keys().len(), 1, "{:?}", place.s3.keys());
 }
 
 #[tokio::test]

@@ -18,5 +18,6 @@ mod place;
 #[path = "../../../tests/support/s3.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod s3;
+mod turns;
 mod upkeep;
 mod uploads;

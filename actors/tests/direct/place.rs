@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient, Resolver};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, Resolver};
 use render_signal_actors::kernel::clock::{FixedClock, World};
 use render_signal_actors::mail::Link;
-use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
+use render_signal_actors::r2::direct::{DirectSettings, DirectStore, Pace};
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::s3::Account;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::file_host::{File, FileHost};
 use crate::s3::{ACCESS_KEY, BUCKET, PUBLIC_BASE_URL, S3Server, SECRET_KEY};
 
-/// The file host has an address of its own, so that loopback itself can stay forbidden.
+/// The file host has an address of its own, as an internal server would be another one.
 pub(crate) const HOST: &str = "127.0.0.2";
 pub(crate) const PART: u64 = 8 * 1024 * 1024;
 
@@ -59,6 +59,7 @@ impl Place {
             max_bytes: 64 * 1024 * 1024,
             retention: Some(Duration::from_secs(24 * 3600)),
             limit: Duration::from_secs(60),
+            pace: Pace::default(),
         };
         Self {
             s3,
@@ -72,24 +73,17 @@ impl Place {
 
     /// A store whose clock stands `ahead` of now.
     pub(crate) fn store_ahead(&self, ahead: chrono::Duration) -> DirectStore {
-        // The bucket's port and the host are allowed, the rest of loopback is not: the
-        // bucket is addressed by a name of its own.
-        let allow = [format!("{HOST}/32"), "127.0.0.1/32".to_owned()];
-        self.store_with(ahead, &allow)
-    }
-
-    pub(crate) fn store_with(&self, ahead: chrono::Duration, allow: &[String]) -> DirectStore {
-        let policy = EgressPolicy::new(allow.iter().map(|net| net.parse().unwrap()).collect());
+        // As an operator would who has a bucket and a mirror inside.
+        let policy = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]);
         let options = ClientOptions {
             extra_roots: vec![self.certificate.clone()],
             resolver: self.names.clone(),
             ..ClientOptions::default()
         };
-        let http = GuardedClient::new(&policy, options).unwrap();
         let world = World::real();
         let now: DateTime<Utc> = world.now() + ahead;
         let world = World { clock: Arc::new(FixedClock(now)), ..world };
-        DirectStore::new(self.settings.clone(), http, world)
+        DirectStore::new(self.settings.clone(), &policy, &options, world).unwrap()
     }
 
     pub(crate) fn store(&self) -> DirectStore {
@@ -123,6 +117,15 @@ impl Place {
     }
 }
 
+/// Waits for a condition, also while tokio's clock stands still.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(60), "not in time: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
 pub(crate) fn account(s3: &S3Server) -> Account {
     Account {
         endpoint: s3.url().parse().unwrap(),
@@ -143,7 +146,8 @@ pub(crate) fn job(raw_url: &str, provider: &str) -> Job {
 }
 
 fn tls() -> (TlsAcceptor, CertificateDer<'static>) {
-    let names = ["www.dropbox.com", "uc1.dl.dropboxusercontent.com"].map(str::to_owned).to_vec();
+    let names =
+        ["www.dropbox.com", "dropbox.com", "uc1.dl.dropboxusercontent.com"].map(str::to_owned).to_vec();
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

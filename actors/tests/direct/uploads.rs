@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use render_signal_actors::r2::LinkStore as _;
+use render_signal_actors::r2::{Copied, LinkStore as _};
+use tokio::task::JoinHandle;
 
 use crate::file_host::{End, File};
-use crate::place::{PART, Place, job};
+use crate::place::{PART, Place, job, until};
 use crate::s3::Behaviour;
 
 #[tokio::test]
@@ -100,11 +101,73 @@ async fn a_source_that_has_changed_is_copied_anew() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_gone_leaves_nothing_unfinished() {
+async fn what_another_worker_has_begun_is_left_to_the_clean_up() {
     let place = Place::start().await;
     cut_off(&place, File::honest(4 * PART + 7), 2).await;
     let refused = place.offload(File::status(404)).await.unwrap_err();
     assert!(refused.contains("404"), "{refused}");
+    // It may be at work on it still.
+    assert_eq!(place.s3.unfinished().len(), 1);
+    place.store_ahead(chrono::Duration::hours(3)).sweep().await.unwrap();
+    place.assert_nothing_unfinished();
+}
+
+/// A worker that has uploaded a part of `/f/a.bin` and waits for the rest, which its host holds back.
+async fn at_work(place: &Place, file: File) -> JoinHandle<Result<Copied, String>> {
+    place.host.serve("/f/a.bin", file.ending(End::Held(PART + 100)));
+    let (store, job) = (place.store(), job(&place.link("/f/a.bin"), "fromsmash"));
+    let worker = tokio::spawn(async move { store.offload(job).await });
+    until("a part", || place.s3.unfinished_parts() == 1).await;
+    worker
+}
+
+#[tokio::test]
+async fn the_failure_of_one_worker_does_not_end_the_upload_of_another() {
+    let file = File::honest(3 * PART + 5);
+    for bad in [File::status(404), File::status(503), file.clone().ending(End::Reset(PART + 10))] {
+        let place = Place::start().await;
+        let worker = at_work(&place, file.clone()).await;
+        place.offload(bad).await.unwrap_err();
+        assert!(!place.s3.done().iter().any(|done| done.starts_with("Abort")), "{:?}", place.s3.done());
+        place.host.let_go("/f/a.bin");
+        let copied = worker.await.unwrap().unwrap();
+        assert!(place.s3.object(&Place::key(&copied)).unwrap() == file.bytes());
+        place.assert_nothing_unfinished();
+    }
+}
+
+#[tokio::test]
+async fn who_began_an_upload_leaves_it_to_who_went_on_with_it() {
+    let place = Place::start().await;
+    let file = File::honest(3 * PART + 5);
+    let first = at_work(&place, file.clone()).await;
+    // The second goes on behind the part that is there, and is held up, too.
+    place.host.serve("/f/a.bin", file.clone().ending(End::Held(PART + 200)));
+    let (store, job) = (place.store(), job(&place.link("/f/a.bin"), "fromsmash"));
+    let second = tokio::spawn(async move { store.offload(job).await });
+    until("the second goes on", || place.host.asked().len() == 2).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let refused = place.offload(File::status(404)).await.unwrap_err();
+    assert!(refused.contains("404"), "{refused}");
+    place.host.let_go("/f/a.bin");
+    second.await.unwrap().unwrap();
+    assert_eq!(place.s3.completed(), [vec![PART, PART, PART, 5]]);
+    place.assert_nothing_unfinished();
+}
+
+#[tokio::test]
+async fn who_is_overtaken_by_one_that_fails_tries_again() {
+    let place = Place::start().await;
+    let worker = at_work(&place, File::honest(3 * PART + 5)).await;
+    // To another worker the host gives another file, and never all of it.
+    let other = File::honest(3 * PART + 9).with("ETag", "\"v2\"");
+    place.offload(other.clone().ending(End::Reset(PART + 100))).await.unwrap_err();
+    assert_eq!(place.s3.unfinished(), Vec::<String>::new(), "the first one's upload is gone");
+    place.host.serve("/f/a.bin", other.clone());
+    place.host.let_go("/f/a.bin");
+    let copied = worker.await.unwrap().unwrap();
+    assert!(place.s3.object(&Place::key(&copied)).unwrap() == other.bytes());
     place.assert_nothing_unfinished();
 }
 

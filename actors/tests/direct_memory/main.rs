@@ -25,6 +25,10 @@ use crate::s3::Behaviour;
 const LENGTH: u64 = 2 * 1024 * 1024 * 1024;
 /// What the resident memory may grow by, file host and S3 server in the same process included.
 const GROWTH: u64 = 32 * 1024 * 1024;
+/// Files at once, more than there are places.
+const MANY: u64 = 8;
+/// For each of the four places two parts, and what both servers hold of them.
+const GROWTH_OF_MANY: u64 = 4 * 3 * PART;
 
 /// Bytes; `VmRSS` now, or `VmHWM` at most so far.
 fn resident(what: &str) -> u64 {
@@ -35,7 +39,7 @@ fn resident(what: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_gibibytes_pass_in_constant_memory() {
+async fn files_pass_in_constant_memory() {
     let mut place = Place::start().await;
     place.settings.max_bytes = 4 * LENGTH;
     place.settings.limit = std::time::Duration::from_secs(1_000);
@@ -54,4 +58,17 @@ async fn two_gibibytes_pass_in_constant_memory() {
     assert_eq!(place.s3.completed().last().unwrap(), &vec![PART; 256]);
     assert!(place.s3.parts_at_once() <= 2);
     assert!(growth < GROWTH, "resident memory grew by {growth} bytes");
+
+    let started = Instant::now();
+    let many = (0..MANY).map(|number| {
+        let path = format!("/f/{number}.bin");
+        place.host.serve(&path, File::honest(LENGTH / MANY));
+        let (store, link) = (&store, place.link(&path));
+        async move { store.offload(job(&link, "fromsmash")).await.unwrap() }
+    });
+    futures::future::join_all(many).await;
+    let growth = resident("VmHWM").saturating_sub(before);
+    eprintln!("2 GiB in {MANY} files in {:.1?}, grew by {} KiB", started.elapsed(), growth / 1024);
+    assert!(place.s3.parts_at_once() <= 8, "{}", place.s3.parts_at_once());
+    assert!(growth < GROWTH + GROWTH_OF_MANY, "resident memory grew by {growth} bytes");
 }

@@ -7,7 +7,8 @@
 //! | [`labels`] | metadata and headers of an object (pure) |
 //! | [`source`] | asks the host, follows redirections, cuts the body into parts |
 //! | [`bucket`] | what is done in the bucket |
-//! | [`transfer`], [`note`] | one file, and how it goes on after an interruption |
+//! | [`rooms`] | how many files are read at once, and how slowly |
+//! | [`transfer`], [`note`] | one file; its upload in parts, and how that goes on after an interruption |
 //! | [`upkeep`] | removes what is unfinished or expired |
 
 mod bucket;
@@ -15,6 +16,7 @@ mod disposition;
 mod labels;
 mod note;
 mod offer;
+mod rooms;
 mod source;
 mod transfer;
 mod upkeep;
@@ -24,21 +26,21 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use url::Url;
 
-use super::normalize::{host_is_allowed, normalize};
+use super::normalize::{ALLOWED_HOSTS, host_is_allowed, normalize};
 use super::{Copied, Job, LinkStore};
-use crate::egress::GuardedClient;
+use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
 use crate::mail::Link;
 use crate::s3::Account;
 use bucket::Bucket;
 use labels::Item;
-use transfer::{CLEAN_UP, Transfer};
+pub use rooms::Pace;
+use rooms::{Rooms, within};
+use transfer::{CLEAN_UP, Copy, Transfer};
 pub use upkeep::Swept;
 
 /// Bytes of a part; R2 wants all parts but the last to have the same size.
@@ -47,8 +49,6 @@ const PART: usize = 8 * 1024 * 1024;
 const MAX_PARTS: u64 = 10_000;
 /// The largest file that [`PART`] and the number of parts allow, in bytes.
 pub const MAX_FILE_BYTES: u64 = MAX_PARTS * PART as u64;
-/// Files under way at once; each takes two parts of memory.
-const FILES_AT_ONCE: usize = 4;
 /// Between the last moment that an upload may be taken over and the first that it may be
 /// ended as abandoned, besides the time that a transfer may take.
 const APART: Duration = Duration::from_secs(600);
@@ -68,20 +68,24 @@ pub struct DirectSettings {
     pub max_bytes: u64,
     /// `R2_RETENTION_HOURS`; `None` = copies are kept.
     pub retention: Option<Duration>,
-    /// `R2_TRANSFER_MAX_SECONDS`: one file takes no longer, or its link is sent as it is.
+    /// `R2_TRANSFER_MAX_SECONDS`: one file takes no longer, and waits no longer for its turn
+    /// before, or its link is sent as it is.
     pub limit: Duration,
+    /// How slow a host may be.
+    pub pace: Pace,
 }
 
 impl DirectSettings {
-    /// An upload that was begun earlier is not gone on with.
+    /// An upload that was begun earlier is not gone on with. A mail whose worker has died
+    /// is claimed for as long as it may have waited and worked.
     fn resumable_for(&self) -> chrono::Duration {
-        chrono(self.limit + APART)
+        chrono(self.limit * 2 + APART)
     }
 
     /// Nobody can be working on an upload that was begun earlier: whoever took it over at
     /// the last moment has reached the time limit.
     fn abandoned_after(&self) -> chrono::Duration {
-        chrono(self.limit * 2 + APART * 2)
+        chrono(self.limit * 3 + APART * 2)
     }
 }
 
@@ -93,20 +97,30 @@ fn chrono(time: Duration) -> chrono::Duration {
 pub struct DirectStore {
     settings: DirectSettings,
     bucket: Bucket,
-    http: Arc<GuardedClient>,
+    /// For the hosts of files: they, and whom they redirect to, are named by strangers.
+    hosts: GuardedClient,
     world: World,
-    files: Semaphore,
+    rooms: Rooms,
     keys: Keys,
 }
 
 impl DirectStore {
-    /// A store that reaches hosts and bucket through `http`.
-    #[must_use]
-    pub fn new(settings: DirectSettings, http: GuardedClient, world: World) -> Self {
-        let http = Arc::new(http);
-        let bucket = Bucket::new(&settings, Arc::clone(&http));
-        let files = Semaphore::new(FILES_AT_ONCE);
-        Self { settings, bucket, http, world, files, keys: Keys::default() }
+    /// A store that reaches the bucket within `egress`. The networks that `egress` allows
+    /// are open to links only under the services' own names: those of redirections, other
+    /// hosts and addresses must be public.
+    ///
+    /// # Errors
+    /// When an HTTP client cannot be set up.
+    pub fn new(
+        settings: DirectSettings,
+        egress: &EgressPolicy,
+        options: &ClientOptions,
+        world: World,
+    ) -> Result<Self, EgressError> {
+        let bucket = Bucket::new(&settings, Arc::new(GuardedClient::new(egress, options.clone())?));
+        let hosts = GuardedClient::new(&egress.clone().only_towards(&ALLOWED_HOSTS), options.clone())?;
+        let (rooms, keys) = (Rooms::default(), Keys::default());
+        Ok(Self { settings, bucket, hosts, world, rooms, keys })
     }
 
     /// Whether the bucket is there and the credentials open it. Nothing is changed.
@@ -125,34 +139,27 @@ impl DirectStore {
         upkeep::sweep(self).await.map_err(|error| error.to_string())
     }
 
-    /// Copies the file unless it is there. Returns its own name, and when the copy may be
-    /// deleted at the earliest.
-    async fn copy(&self, item: &Item) -> Result<(Option<String>, Option<DateTime<Utc>>), String> {
-        let end = Instant::now() + self.settings.limit;
-        let late =
-            || format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs());
+    /// Copies the file unless it is there.
+    async fn copy(&self, item: &Item) -> Result<Copy, String> {
+        let mut patience = self.settings.limit;
         // The same link in two mails is copied once.
-        let _alone = timeout_at(end, self.keys.lock(&item.key)).await.map_err(|_| late())?;
-        let slot = timeout_at(end, self.files.acquire()).await.map_err(|_| late())?;
-        let _slot = slot.map_err(|error| error.to_string())?;
-        let found = timeout_at(end, self.bucket.head(&item.key)).await.map_err(|_| late())?;
+        let alone = within(&mut patience, self.keys.lock(&item.key)).await;
+        let _alone = alone.ok_or("another mail's copy of it was not ready in time")?;
+        let mut left = self.settings.limit;
+        let found = within(&mut left, self.bucket.head(&item.key)).await.ok_or_else(|| self.late())?;
         let replace = match found.map_err(|error| error.to_string())? {
             Some(found) if found.is_fresh(self.world.now(), self.settings.retention) => {
-                return Ok((found.original_filename, found.expires_at));
+                return Ok(found.into());
             }
             Some(_) => true,
             None => false,
         };
-        // An upload that is gone on with was labelled when it was begun.
-        let labelled = self.world.now() - self.settings.resumable_for();
-        let expires_at =
-            self.settings.retention.and_then(|retention| labelled.checked_add_signed(chrono(retention)));
-        let mut transfer = Transfer::new(self, item, replace);
-        if let Ok(copied) = timeout_at(end, transfer.run()).await {
-            return copied.map(|name| (name, expires_at));
-        }
-        transfer.discard().await;
-        Err(late())
+        Transfer::new(self, item, replace).run(patience, left).await
+    }
+
+    /// Why a link whose file took too long is kept.
+    fn late(&self) -> String {
+        format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs())
     }
 
     fn address(&self, key: &str) -> String {
@@ -169,7 +176,7 @@ impl LinkStore for DirectStore {
             return Err("its host is not one of the known file services".to_owned());
         }
         let item = Item::new(source_url, &job.link.provider, job.email_id);
-        let (original_filename, expires_at) = self.copy(&item).await?;
+        let Copy { original_filename, expires_at } = self.copy(&item).await?;
         let r2_url = self.address(&item.key);
         Ok(Copied { r2_url, source_url: item.source_url, original_filename, expires_at })
     }
@@ -179,7 +186,7 @@ impl LinkStore for DirectStore {
     }
 
     fn longest(&self) -> Duration {
-        self.settings.limit + CLEAN_UP
+        self.settings.limit * 2 + CLEAN_UP
     }
 
     async fn look_after(&self) {

@@ -32,10 +32,14 @@ pub(super) struct Note {
     pub(super) name: Option<String>,
     /// When the upload was begun.
     pub(super) begun: DateTime<Utc>,
+    /// Others than its beginner have gone on with it. Whoever fails cannot know then that
+    /// nobody fills it, so only the clean-up ends it.
+    #[serde(default)]
+    pub(super) shared: bool,
 }
 
 impl Note {
-    /// `None` when the source cannot be fetched in parts.
+    /// Of an upload that is begun `now`. `None` when the source cannot be fetched in parts.
     pub(super) fn new(key: &str, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
         Some(Self {
             key: key.to_owned(),
@@ -45,6 +49,7 @@ impl Note {
             part: PART,
             name: offer.name.clone(),
             begun: now,
+            shared: false,
         })
     }
 

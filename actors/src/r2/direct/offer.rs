@@ -1,7 +1,5 @@
 //! What a file host answers, and whether its body is the file that was meant. Pure.
 
-use std::time::Duration;
-
 use chrono::DateTime;
 use reqwest::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE,
@@ -18,10 +16,6 @@ const MIN_FOLDER: u64 = 1024 * 1024;
 const OLD_ENOUGH: chrono::Duration = chrono::Duration::seconds(60);
 /// So much of a body tells whether it is a page.
 const SNIFF: usize = 512;
-/// A source is not judged by its speed before this.
-const RUN_UP: Duration = Duration::from_secs(60);
-/// Slower than this on average, in bytes per second, a source is given up.
-const MIN_SPEED: u64 = 16 * 1024;
 
 /// Why there is nothing to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,11 +159,6 @@ pub(super) fn check_start(
     Ok(())
 }
 
-/// Whether a source that has given `bytes` in `waited` is too slow to be waited for.
-pub(super) fn is_too_slow(bytes: u64, waited: Duration) -> bool {
-    waited > RUN_UP && bytes / waited.as_secs().max(1) < MIN_SPEED
-}
-
 fn is_html(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
@@ -294,12 +283,5 @@ mod tests {
             assert!(!rest(206, lines), "{lines:?}");
         }
         assert!(!rest(200, &[("content-range", "bytes 10-29/30")]));
-    }
-
-    #[test]
-    fn a_trickle_is_given_up_and_a_slow_start_is_not() {
-        assert!(!is_too_slow(1, Duration::from_secs(60)));
-        assert!(is_too_slow(100_000, Duration::from_secs(61)));
-        assert!(!is_too_slow(2_000_000, Duration::from_secs(61)));
     }
 }

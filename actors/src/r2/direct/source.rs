@@ -1,6 +1,5 @@
 //! The host of the file: asked once, followed where it leads, read piece by piece.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,8 +9,9 @@ use reqwest::header::{
 use tokio::time::Instant;
 use url::Url;
 
-use super::PART;
 use super::offer::{self, Resume, Trouble};
+use super::rooms::Pace;
+use super::{DirectSettings, PART};
 use crate::egress::{GuardedClient, SendError, Streamed};
 
 /// Redirections that are followed; the services need two.
@@ -21,7 +21,7 @@ const AGENT: HeaderValue = HeaderValue::from_static("render-signal-server/r2-tra
 
 /// What the host answers in the end: the headers are there, the body is still to be read.
 pub(super) async fn open(
-    http: &Arc<GuardedClient>,
+    http: &GuardedClient,
     link: &str,
     patience: Duration,
     resume: Option<&Resume>,
@@ -77,6 +77,7 @@ pub(super) struct Parts {
     /// How many there must be in the end.
     length: Option<u64>,
     max_bytes: u64,
+    pace: Pace,
     /// Read, and part of the next part.
     rest: Bytes,
     received: u64,
@@ -95,16 +96,28 @@ impl Parts {
         patience: Duration,
         offset: u64,
         length: Option<u64>,
-        max_bytes: u64,
+        settings: &DirectSettings,
     ) -> Self {
-        let (rest, received, waited) = (Bytes::new(), 0, Duration::ZERO);
-        let spare = Vec::new();
-        Self { answer, patience, offset, length, max_bytes, rest, received, start: offset, waited, spare }
+        Self {
+            answer,
+            patience,
+            offset,
+            length,
+            max_bytes: settings.max_bytes,
+            pace: settings.pace,
+            rest: Bytes::new(),
+            received: 0,
+            start: offset,
+            waited: Duration::ZERO,
+            spare: Vec::new(),
+        }
     }
 
     /// The next part: of [`PART`] bytes, or the last one, which is shorter; empty at the end.
     pub(super) async fn next(&mut self) -> Result<Bytes, Trouble> {
-        let mut part = self.spare.pop().unwrap_or_else(|| BytesMut::with_capacity(PART));
+        let left = self.length.map_or(PART as u64, |length| length.saturating_sub(self.offset));
+        let room = usize::try_from(left).map_or(PART, |left| left.min(PART));
+        let mut part = self.spare.pop().unwrap_or_else(|| BytesMut::with_capacity(room));
         loop {
             let taken = self.rest.split_to(self.rest.len().min(PART - part.len()));
             part.extend_from_slice(&taken);
@@ -143,7 +156,7 @@ impl Parts {
         if self.start + self.received > self.max_bytes {
             return Err(offer::too_large(self.start + self.received, self.max_bytes));
         }
-        if offer::is_too_slow(self.received, self.waited) {
+        if self.pace.is_too_slow(self.received, self.waited) {
             return Err(Trouble::Refused("the host sends too slowly".to_owned()));
         }
         Ok(Some(chunk))

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::book::{self, Bounds, Plan};
 use crate::readmodel::queries::LinkRow;
 
+/// Symbolic links that are followed, one behind the other; Linux follows as many.
+const MAX_LINKS: usize = 40;
+
 /// How far the journal has been carried over: the last copy, by position and event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
@@ -138,7 +141,8 @@ impl LinksFile {
             Err(trouble) => return Err(trouble),
         }
         // The folder, or the nearest one above it, in which the missing ones would be created.
-        let nearest = self.folder().ancestors().find(|folder| folder.exists());
+        let list = self.target();
+        let nearest = folder_of(&list).ancestors().find(|folder| folder.exists());
         let nearest =
             nearest.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let probe = nearest.join(format!(".{}.{}.probe", self.name(), std::process::id()));
@@ -208,11 +212,12 @@ impl LinksFile {
             Plan::Replace(text) => self.replace(&text).map(|()| None),
             Plan::Archive(text) => {
                 // A second name for the file, and then a new file: at no time is there none.
+                let list = self.target();
                 let archive = self.unused_name("", change.now, |archive| {
-                    fs::hard_link(&self.path, archive).or_else(|why| match why.kind() {
+                    fs::hard_link(&list, archive).or_else(|why| match why.kind() {
                         ErrorKind::AlreadyExists => Err(why),
                         // A file system without hard links.
-                        _ => copy(&self.path, archive),
+                        _ => copy(&list, archive),
                     })
                 })?;
                 self.replace(&text)?;
@@ -223,8 +228,7 @@ impl LinksFile {
 
     /// Writes beside the file, makes that durable, and renames.
     fn replace(&self, text: &str) -> io::Result<()> {
-        // What a symbolic link leads to is replaced, not the link.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = self.target();
         let folder = folder_of(&path);
         let beside = folder.join(format!(".{}.tmp", self.name()));
         let written = File::create(&beside).and_then(|mut file| {
@@ -247,11 +251,23 @@ impl LinksFile {
     /// Moves what is no list out of the way; it is never emptied or removed.
     fn put_aside(&self, now: DateTime<Utc>) -> io::Result<PathBuf> {
         let aside = self.unused_name("-corrupt", now, |aside| File::create_new(aside).map(drop))?;
-        fs::rename(&self.path, &aside)?;
+        fs::rename(self.target(), &aside)?;
         Ok(aside)
     }
 
-    /// `<stem><kind>-YYYYmmdd-HHMMSS.json`, numbered when there is such a file already.
+    /// The file itself: a symbolic link stays what it is, and what it leads to is kept,
+    /// moved and replaced, even where nothing is yet.
+    fn target(&self) -> PathBuf {
+        let mut target = self.path.clone();
+        for _ in 0..MAX_LINKS {
+            let Ok(next) = fs::read_link(&target) else { break };
+            target = folder_of(&target).join(next);
+        }
+        target
+    }
+
+    /// `<stem><kind>-YYYYmmdd-HHMMSS.json` beside the file itself, on the same disk; numbered
+    /// when there is such a file already.
     fn unused_name(
         &self,
         kind: &str,
@@ -259,10 +275,11 @@ impl LinksFile {
         take: impl Fn(&Path) -> io::Result<()>,
     ) -> io::Result<PathBuf> {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let list = self.target();
         let stamp = now.format("%Y%m%d-%H%M%S");
         for n in 1_u32..=1_000 {
             let number = if n == 1 { String::new() } else { format!("-{n}") };
-            let name = self.folder().join(format!("{stem}{kind}-{stamp}{number}.json"));
+            let name = folder_of(&list).join(format!("{stem}{kind}-{stamp}{number}.json"));
             match take(&name) {
                 Ok(()) => return Ok(name),
                 Err(why) if why.kind() == ErrorKind::AlreadyExists => {}

@@ -378,6 +378,53 @@ async fn a_link_to_the_list_stays_one_and_the_mode_is_kept() {
     assert_eq!(desk.addresses(), numbered(0..1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_link_leads_to_is_archived_and_put_aside_not_the_link() {
+    let desk = Desk::new(Bounds { max_bytes: 700, ..BOUNDS });
+    // As on a server whose disk is elsewhere: nothing lies there yet.
+    let disk = desk.folder.path().join("disk");
+    fs::create_dir(&disk).unwrap();
+    fs::create_dir(desk.folder.path().join("data")).unwrap();
+    std::os::unix::fs::symlink("../disk/middle.json", desk.list.path()).unwrap();
+    std::os::unix::fs::symlink("real.json", disk.join("middle.json")).unwrap();
+    let kept = |kind: &str| {
+        let files = fs::read_dir(&disk).unwrap().map(|file| file.unwrap().path());
+        let mut found: Vec<_> = files
+            .filter(|path| path.to_string_lossy().contains(&format!("webhook_links{kind}-2026")))
+            .collect();
+        found.sort();
+        found
+    };
+    let is_a_link = || {
+        [desk.list.path(), &disk.join("middle.json")]
+            .iter()
+            .all(|path| fs::symlink_metadata(path).unwrap().is_symlink())
+            && !fs::symlink_metadata(disk.join("real.json")).unwrap().is_symlink()
+    };
+    desk.copy(0).await;
+    desk.catch_up().await.unwrap();
+    assert!(is_a_link());
+
+    let old = json!([{"url": "https://m/legacy", "note": "x".repeat(600)}]).to_string();
+    fs::write(disk.join("real.json"), &old).unwrap();
+    desk.copy(1).await;
+    desk.catch_up().await.unwrap();
+    let archives = kept("");
+    assert_eq!(archives.len(), 1, "{archives:?}");
+    assert!(!fs::symlink_metadata(&archives[0]).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&archives[0]).unwrap(), old);
+    assert_eq!(desk.addresses(), numbered(1..2));
+    assert!(is_a_link());
+
+    desk.put("no list");
+    desk.copy(2).await;
+    desk.catch_up().await.unwrap();
+    assert_eq!(fs::read_to_string(&kept("-corrupt")[0]).unwrap(), "no list");
+    assert_eq!(fs::read_to_string(&archives[0]).unwrap(), old);
+    assert_eq!(desk.addresses(), numbered(0..3));
+    assert!(is_a_link());
+}
+
 #[test]
 fn a_slower_worker_does_not_write_what_another_has_written() {
     let folder = tempfile::tempdir().unwrap();
