@@ -101,9 +101,20 @@ async fn a_source_that_has_changed_is_copied_anew() {
 }
 
 #[tokio::test]
-async fn what_another_worker_has_begun_is_left_to_the_clean_up() {
+async fn a_source_that_is_gone_leaves_nothing_unfinished() {
     let place = Place::start().await;
     cut_off(&place, File::honest(4 * PART + 7), 2).await;
+    let refused = place.offload(File::status(404)).await.unwrap_err();
+    assert!(refused.contains("404"), "{refused}");
+    place.assert_nothing_unfinished();
+}
+
+#[tokio::test]
+async fn what_was_begun_for_another_mail_is_left_to_the_clean_up() {
+    let place = Place::start().await;
+    let worker = at_work(&place, File::honest(4 * PART + 7)).await;
+    worker.abort();
+    assert!(worker.await.unwrap_err().is_cancelled());
     let refused = place.offload(File::status(404)).await.unwrap_err();
     assert!(refused.contains("404"), "{refused}");
     // It may be at work on it still.
@@ -115,7 +126,8 @@ async fn what_another_worker_has_begun_is_left_to_the_clean_up() {
 /// A worker that has uploaded a part of `/f/a.bin` and waits for the rest, which its host holds back.
 async fn at_work(place: &Place, file: File) -> JoinHandle<Result<Copied, String>> {
     place.host.serve("/f/a.bin", file.ending(End::Held(PART + 100)));
-    let (store, job) = (place.store(), job(&place.link("/f/a.bin"), "fromsmash"));
+    let (store, mut job) = (place.store(), job(&place.link("/f/a.bin"), "fromsmash"));
+    job.email_id = "of-another-mail".to_owned();
     let worker = tokio::spawn(async move { store.offload(job).await });
     until("a part", || place.s3.unfinished_parts() == 1).await;
     worker

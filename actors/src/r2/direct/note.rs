@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::PART;
 use super::bucket::Bucket;
+use super::labels::Item;
 use super::offer::{Offer, Validator};
 use crate::s3::BucketError;
 
@@ -32,23 +33,28 @@ pub(super) struct Note {
     pub(super) name: Option<String>,
     /// When the upload was begun.
     pub(super) begun: DateTime<Utc>,
-    /// Others than its beginner have gone on with it. Whoever fails cannot know then that
-    /// nobody fills it, so only the clean-up ends it.
+    /// The mail it was begun for. Whoever works on the same mail has its claim, so nobody else
+    /// fills the upload any more.
+    #[serde(default)]
+    pub(super) email_id: String,
+    /// It was gone on with for another mail, too. Whoever fails cannot know then that nobody
+    /// fills it, so only the clean-up ends it.
     #[serde(default)]
     pub(super) shared: bool,
 }
 
 impl Note {
     /// Of an upload that is begun `now`. `None` when the source cannot be fetched in parts.
-    pub(super) fn new(key: &str, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
+    pub(super) fn new(item: &Item, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
         Some(Self {
-            key: key.to_owned(),
+            key: item.key.clone(),
             upload: upload.to_owned(),
             validator: offer.validator.clone()?,
             length: offer.length?,
             part: PART,
             name: offer.name.clone(),
             begun: now,
+            email_id: item.email_id.clone(),
             shared: false,
         })
     }

@@ -40,8 +40,9 @@ impl Transfer<'_> {
         }
         match self.bucket.parts(&note.key, &note.upload).await {
             Ok(parts) => {
-                let was_begun_here = self.upload.as_ref().is_some_and(|upload| upload.id == note.upload);
-                if !was_begun_here && !note.shared {
+                let is_ours = note.email_id == self.item.email_id
+                    || self.upload.as_ref().is_some_and(|upload| upload.id == note.upload);
+                if !is_ours && !note.shared {
                     note.shared = true;
                     note.write(self.bucket).await?;
                 }
@@ -94,7 +95,7 @@ impl Transfer<'_> {
     ) -> Result<String, Stop> {
         let id = self.bucket.begin(&self.item.key, labels).await?;
         self.upload = Some(Upload { id: id.clone(), shared: false });
-        if let Some(note) = Note::new(&self.item.key, &id, offer, now) {
+        if let Some(note) = Note::new(self.item, &id, offer, now) {
             self.noted = true;
             note.write(self.bucket).await?;
         }
