@@ -67,7 +67,7 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     checks.insert("process", process(findings.draining));
     checks.insert("journal", journal(&findings.journal, findings.now));
     checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
-    checks.insert("lease", of_poller(findings.lock.as_ref(), lease));
+    checks.insert("lease", of_poller(findings.lock.as_ref(), |status| lease(status, findings.now)));
     checks.insert("config", answered(&findings.config, config));
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
@@ -172,20 +172,37 @@ fn mailbox(status: &PollerStatus, now: DateTime<Utc>) -> Check {
     )
 }
 
-fn lease(status: &LockStatus) -> Check {
-    let message = match (status.held, &status.holder) {
-        (true, _) => "this worker polls".to_owned(),
-        (false, Some(holder)) => format!("standby: {holder} polls"),
-        (false, None) => "standby: nobody is known to poll yet".to_owned(),
+fn lease(status: &LockStatus, now: DateTime<Utc>) -> Check {
+    let ago = |at: DateTime<Utc>| format!("{} s ago", (now - at).num_seconds().max(0));
+    let mut message = match (status.held, &status.holder, status.seen, &status.trouble) {
+        (true, ..) => "this worker polls".to_owned(),
+        (false, Some(holder), Some(seen), Some(_)) => format!("standby: {holder} polled {}", ago(seen)),
+        (false, Some(holder), ..) => format!("standby: {holder} polls"),
+        (false, None, Some(seen), _) => {
+            format!("standby: nobody is known to poll, a holder was last seen {}", ago(seen))
+        }
+        (false, None, None, _) => "standby: nobody is known to poll yet".to_owned(),
     };
-    let (state, message) = match &status.warning {
-        Some(warning) => (State::Warn, format!("{message}; {warning}")),
-        None => (State::Ok, message),
-    };
+    if let Some(trouble) = &status.trouble {
+        let what = if status.held { "confirmed" } else { "taken" };
+        let since = trouble.since.format("%H:%M:%S");
+        message.push_str(&format!("; the lease cannot be {what} since {since} UTC: {}", trouble.why));
+    }
+    if let Some(warning) = &status.warning {
+        message.push_str(&format!("; {warning}"));
+    }
+    let well = status.trouble.is_none() && status.warning.is_none();
     check(
-        state,
+        if well { State::Ok } else { State::Warn },
         message,
-        json!({"held": status.held, "fence": status.fence, "since": status.since, "holder": status.holder}),
+        json!({
+            "held": status.held,
+            "fence": status.fence,
+            "since": status.since,
+            "holder": status.holder,
+            "seen": status.seen,
+            "trouble": status.trouble,
+        }),
     )
 }
 
@@ -266,7 +283,7 @@ fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
 mod tests {
     use render_signal_actors::config::store::StoreHealth;
     use render_signal_actors::kernel::journal::Loss;
-    use render_signal_actors::messages::{DocumentStatus, TargetStatus};
+    use render_signal_actors::messages::{DocumentStatus, LeaseTrouble, TargetStatus};
 
     use super::*;
 
@@ -289,6 +306,17 @@ mod tests {
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
         }
+    }
+
+    /// Without an answer from the lease store for 30 s; a holder was seen so many seconds ago.
+    fn standby(seen: i64, holder: Option<&str>) -> Option<Result<LockStatus, String>> {
+        let since = now() - chrono::Duration::seconds(30);
+        Some(Ok(LockStatus {
+            holder: holder.map(str::to_owned),
+            seen: Some(now() - chrono::Duration::seconds(seen)),
+            trouble: Some(LeaseTrouble { since, why: "connection refused".into() }),
+            ..LockStatus::default()
+        }))
     }
 
     fn state(findings: &Findings, name: &str) -> (bool, State, String) {
@@ -330,7 +358,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 13] = [
+        let cases: [(&str, Harm, &str); 16] = [
             (
                 "config",
                 |f| {
@@ -405,6 +433,27 @@ mod tests {
                     f.config = Ok(ConfigStatus { stores: vec![store], ..ConfigStatus::default() });
                 },
                 "connection refused; redis must still be given webhook_config",
+            ),
+            (
+                "lease",
+                |f| f.lock = standby(20, Some("one")),
+                "standby: one polled 20 s ago; the lease cannot be taken",
+            ),
+            (
+                "lease",
+                |f| f.lock = standby(45, None),
+                "nobody is known to poll, a holder was last seen 45 s ago; the lease cannot be taken since \
+                 11:59:30 UTC: connection refused",
+            ),
+            (
+                "lease",
+                |f| {
+                    f.lock = standby(20, None);
+                    if let Some(Ok(status)) = &mut f.lock {
+                        status.held = true;
+                    }
+                },
+                "this worker polls; the lease cannot be confirmed since 11:59:30 UTC",
             ),
             (
                 "lease",
