@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::probe::{Findings, JournalFinding};
+use crate::eviction::Found;
+use crate::journal::in_words;
 
 /// A delivery that has been due for longer than this without being sent is remarked on.
 const LATE_SECONDS: i64 = 60;
@@ -69,6 +71,9 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
     checks.insert("lease", of_poller(findings.lock.as_ref(), |status| lease(status, findings.now)));
     checks.insert("config", answered(&findings.config, config));
+    if let Some(found) = &findings.redis {
+        checks.insert("redis", redis(found));
+    }
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
     if !readiness.is_ready() {
@@ -106,20 +111,8 @@ fn process(draining: bool) -> Check {
 
 fn journal(finding: &Result<JournalFinding, String>, now: DateTime<Utc>) -> Check {
     answered(finding, |finding| {
-        let (state, message) = match finding.durability {
-            Durability::OnDisk => (State::Ok, "an acknowledged mail is on the disk"),
-            Durability::UpToTwoSeconds => (
-                State::Warn,
-                "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones",
-            ),
-            Durability::UntilRestart => {
-                (State::Warn, "the server keeps acknowledged mails in memory only: its restart loses them")
-            }
-            Durability::Unknown => {
-                (State::Warn, "the server does not tell whether acknowledged mails are on its disk")
-            }
-            Durability::Memory => (State::Warn, "an acknowledged mail is in memory only: a restart loses it"),
-        };
+        let message = in_words(finding.durability);
+        let state = if finding.durability == Durability::OnDisk { State::Ok } else { State::Warn };
         let detail = json!({
             "position": finding.head,
             "durability": finding.durability,
@@ -249,6 +242,20 @@ fn config(status: &ConfigStatus) -> Check {
     }
 }
 
+fn redis(found: &Found) -> Check {
+    let detail = json!({"remarks": found.remarks, "unknown": found.unknown});
+    if !found.remarks.is_empty() {
+        return check(State::Warn, found.remarks.join("; "), detail);
+    }
+    if found.unknown.is_empty() {
+        return check(State::Ok, "nothing of ours is deleted when the memory of the server is full", detail);
+    }
+    // That a server does not answer is said where it matters: by the lease and the documents.
+    let message =
+        format!("it is not known yet what happens when its memory is full: {}", found.unknown.join("; "));
+    check(State::Ok, message, detail)
+}
+
 fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
     let mut remarks = Vec::new();
     if status.paused {
@@ -305,6 +312,7 @@ mod tests {
             lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
+            redis: None,
         }
     }
 
@@ -358,7 +366,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 16] = [
+        let cases: [(&str, Harm, &str); 17] = [
             (
                 "config",
                 |f| {
@@ -518,6 +526,11 @@ mod tests {
                 "lost acknowledged commits 9 s ago: it was at position 12, it came back at 3",
             ),
             (
+                "redis",
+                |f| f.redis = Some(Found { remarks: vec!["it deletes".into()], unknown: Vec::new() }),
+                "it deletes",
+            ),
+            (
                 "mailbox",
                 |f| {
                     f.poller = Some(Ok(PollerStatus {
@@ -551,6 +564,15 @@ mod tests {
         let (_, _, message) = state(&findings, "mailbox");
         assert!(message.contains("spoke 2 s ago"), "{message}");
         assert!(message.contains("3 mails wait in the mailbox, the oldest for 42 s"), "{message}");
+    }
+
+    #[test]
+    fn a_redis_server_is_well_unless_it_says_otherwise() {
+        let mut findings = well();
+        for unknown in [vec![], vec!["REDIS_URL: no answer".to_owned()]] {
+            findings.redis = Some(Found { remarks: Vec::new(), unknown });
+            assert_eq!(state(&findings, "redis").1, State::Ok);
+        }
     }
 
     #[test]

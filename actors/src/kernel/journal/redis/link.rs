@@ -93,6 +93,11 @@ impl Link {
         })
     }
 
+    /// For questions about the server itself.
+    pub(super) const fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// A key of the journal.
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
