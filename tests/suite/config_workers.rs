@@ -14,6 +14,15 @@ async fn until_agreed(worker: &mut Program, workers: usize) {
     worker.until_answer("/readyz", |answer| answer.body.contains(&wanted)).await;
 }
 
+/// Waits until a worker has put so many changed documents into force since its start.
+async fn until_applied(worker: &Program, times: usize) {
+    until(&format!("{times} changes to be in force"), PATIENCE, async || {
+        let found = worker.log().matches("document applied").count();
+        ensure(found >= times, || format!("{found} are"))
+    })
+    .await;
+}
+
 /// Sends mails, and waits until all of them are at this path.
 async fn until_sent_to(site: &Site, path: &str) {
     let mails = mails::mixed(4);
@@ -51,13 +60,16 @@ async fn a_change_acts_on_every_worker_and_each_says_so() {
 
     write("/second").await;
     for worker in &workers {
-        worker.until_log("document applied").await;
+        until_applied(worker, 1).await;
     }
     until_sent_to(&site, "/second").await;
 
     let url = format!("webhook_url={}", site.receiver.url("/third"));
     let set = workers[2].run(&["config", "set", "webhook_config", &url]).await;
     assert!(set.status.success() && set.text.contains("redis"), "{}", set.text);
+    for worker in &workers {
+        until_applied(worker, 2).await;
+    }
     until_agreed(&mut workers[1], 3).await;
     until_sent_to(&site, "/third").await;
     let history = workers[0].run(&["config", "history", "webhook_config"]).await;

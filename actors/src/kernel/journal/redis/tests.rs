@@ -1,6 +1,5 @@
 //! Against a real server, started for the test.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +25,7 @@ impl Drop for Server {
 
 impl Server {
     fn start(settings: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::loopback::free_port();
         let folder = TempDir::new().unwrap();
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
         let child = Self::spawn(port, &settings, &folder);
@@ -215,14 +214,15 @@ async fn a_server_that_was_frozen_makes_nobody_a_dead_worker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_answer_was_lost_is_given_back() {
     let server = Server::plain();
-    let options = RedisOptions { response: Duration::from_millis(300), ..impatient(&server) };
+    let options = RedisOptions { response: Duration::from_secs(2), ..impatient(&server) };
     let journal = open(options).await;
     journal.append(conformance::add(vec![row("a", Due::At(t(0)))])).await.unwrap();
     let mut other = request(0);
     other.queue = crate::kernel::journal::Queue::Flag;
     assert!(journal.claim(other).await.unwrap().is_empty(), "the server knows the script");
-    server.command(&["CLIENT", "PAUSE", "1000", "WRITE"]);
+    server.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);
     assert!(journal.claim(request(0)).await.is_err());
+    server.command(&["CLIENT", "UNPAUSE"]);
     assert_eq!(until_claimed(&journal).await[0].key, "a");
 }
 
@@ -440,15 +440,15 @@ async fn a_full_or_read_only_server_has_written_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_takes_too_long_is_an_unknown_outcome() {
     let server = Server::plain();
-    let options = RedisOptions { response: Duration::from_millis(300), ..server.options() };
+    let options = RedisOptions { response: Duration::from_secs(2), ..server.options() };
     let journal = open(options).await;
     // The server must know the script: it is not loaded after the time is over.
     journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
-    server.command(&["CLIENT", "PAUSE", "1500", "WRITE"]);
+    server.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);
     let commit = events("a", Expected::NoStream, 1);
     let unknown = journal.append(commit.clone()).await.unwrap_err();
     assert!(matches!(unknown, AppendError::Indeterminate(_)), "{unknown:?}");
-    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    server.command(&["CLIENT", "UNPAUSE"]);
     assert!(journal.append(commit).await.unwrap().already_there, "it was written after all");
 }
 
