@@ -50,7 +50,8 @@ use crate::worker::{ActorRestarted, JournalRegressed, Started, Stopped, WorkerEv
 const ASK: Duration = Duration::from_secs(30);
 /// Mails between the poller and the journal.
 const ADMITS: usize = 256;
-/// How long one actor may take to finish what is under way.
+/// How long one actor may take to finish what is under way. Each gives up on its own before,
+/// so that what it cannot finish is given back by itself. Twice this is what a stop takes.
 const DRAIN: Duration = Duration::from_secs(8);
 
 /// Gives each actor its world, by name.
@@ -342,6 +343,13 @@ async fn watch_over(
     }
 }
 
+/// Has one actor finish what is under way.
+async fn drain((name, port): &(&'static str, Port<Drain>)) {
+    if let Err(error) = port.ask(Drain).await {
+        tracing::warn!(actor = name, %error, "did not finish in time, its claims are given back with the journal");
+    }
+}
+
 impl System {
     /// Waits until an actor has failed too often. The process must stop then: a restart
     /// by the platform is a better cure than a half-dead worker.
@@ -356,14 +364,12 @@ impl System {
     /// Stops in order: no new mail, what is under way finishes or is released, the lease
     /// is given back. The journal is left to the caller, who opened it.
     pub async fn stop(self, reason: &str) {
-        // Last started first: configuration and lease, then the poller, admission,
-        // offload, delivery. The lease goes before the poller's last flags are stored:
-        // the fence of the next holder would refuse them, so the poller comes first.
-        for name in ["poller", "config", "lock", "dedup", "r2", "webhook"] {
-            let Some((_, port)) = self.drains.iter().find(|(drained, _)| *drained == name) else { continue };
-            if let Err(error) = port.ask(Drain).await {
-                tracing::warn!(actor = name, %error, "did not finish in time, its claims run out by themselves");
-            }
+        // The poller first: its last admissions need the others, and its last flags the lease,
+        // for the fence of the next holder would refuse them. Then all others at once; a row
+        // that one of them adds for another comes due elsewhere, or after the next start.
+        let (poller, others): (Vec<_>, Vec<_>) = self.drains.iter().partition(|(name, _)| *name == "poller");
+        for drains in [poller, others] {
+            futures::future::join_all(drains.into_iter().map(drain)).await;
         }
         let stopped = Stopped { worker: self.root.worker.clone(), reason: reason.to_owned() };
         self.root.record(WorkerEvent::Stopped(stopped)).await;

@@ -229,11 +229,13 @@ async fn a_poller_that_leaves_or_dies_is_followed_by_another_one() {
     let first = crew.poller().await;
     crew.workers[first].stop().await;
     let stopped = Instant::now();
-    let second = crew.poller().await;
+    crew.poller().await;
     eprintln!("graceful stop: another worker polls {:.1?} after the end of the first", stopped.elapsed());
     crew.mail(10);
     crew.until_done().await;
 
+    // On a slow machine the lease may have changed hands meanwhile.
+    let second = crew.poller().await;
     crew.workers[second].kill();
     let killed = Instant::now();
     let third = crew.poller().await;

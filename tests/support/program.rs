@@ -129,7 +129,9 @@ impl Program {
 
     /// The answer of one of its pages.
     pub(crate) async fn get(&self, path: &str) -> Response {
-        http::get(self.port, path).await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
+        let request = http::request("GET", path, "Connection: close\r\n", "");
+        let answer = http::exchange_within(self.port, &request, PATIENCE).await;
+        answer.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
     /// The answer of one of its pages, if there is one.

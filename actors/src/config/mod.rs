@@ -62,8 +62,8 @@ const OWN_DEADLINE: Duration = Duration::from_secs(5);
 const OTHERS_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// A change that was seen is recorded after this time: another process of ours that made it
-/// records it itself, with its author.
-const AUTHOR_FIRST: Duration = Duration::from_millis(500);
+/// records it itself, with its author, which takes a slow disk a while. It acts before.
+const AUTHOR_FIRST: Duration = Duration::from_secs(2);
 
 /// Pauses before a change is offered to a failing journal again.
 const RECORD_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

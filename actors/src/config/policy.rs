@@ -10,12 +10,13 @@ use ipnet::IpNet;
 use super::DEFAULT_TARGET;
 use super::documents::Documents;
 use super::documents::prefs::ProcessingPrefs;
+use crate::mail::detect;
+use crate::mail::detectors::{self, Detector};
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
 use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
-use crate::mail::{detect, detectors};
 
 /// What the environment says where the documents say nothing (reference section 1).
 #[derive(Clone, PartialEq, Eq)]
@@ -126,6 +127,9 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
     let webhook = documents.webhook.clone().unwrap_or_default();
     let flags = documents.flags.clone().unwrap_or_default();
     let polling = documents.polling.clone().unwrap_or_default();
+    let detectors =
+        documents.detectors.as_ref().map_or_else(detectors::defaults, |document| document.detectors.clone());
+    let filters = filters(prefs, &detectors);
     Policy {
         version,
         zone: env.zone,
@@ -147,10 +151,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             url: webhook.webhook_url.unwrap_or_else(|| env.webhook_url.clone()),
             ordering: webhook.ordering,
         },
-        detectors: documents
-            .detectors
-            .as_ref()
-            .map_or_else(detectors::defaults, |document| document.detectors.clone()),
+        detectors,
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
         retry: retry(prefs),
@@ -158,7 +159,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
         ssl_verify: webhook.ssl_verify.unwrap_or(env.ssl_verify),
         retention: env.retention,
         prefs: Preferences {
-            filters: filters(prefs),
+            filters,
             sender_priority: prefs.sender_priority.clone(),
             subject_groups: polling
                 .enable_subject_group_dedup
@@ -170,14 +171,21 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
     }
 }
 
-fn filters(prefs: &ProcessingPrefs) -> Filters {
-    let of_detector = [
+/// The preferences have keywords for the kinds of the reference system; each detector may
+/// have its own.
+fn filters(prefs: &ProcessingPrefs, detectors: &[Detector]) -> Filters {
+    let of_reference = [
         (detect::RECADRAGE, &prefs.exclude_keywords_recadrage),
         (detect::DESABO, &prefs.exclude_keywords_autorepondeur),
     ];
+    let of_detectors = detectors.iter().map(|detector| (detector.value.as_str(), &detector.exclude_keywords));
+    let mut by_detector: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, words) in of_reference.into_iter().chain(of_detectors) {
+        by_detector.entry(name.to_owned()).or_default().extend_from_slice(words);
+    }
     Filters {
         everywhere: Keywords::new(&prefs.exclude_keywords),
-        by_detector: BTreeMap::from(of_detector.map(|(name, words)| (name.to_owned(), Keywords::new(words)))),
+        by_detector: by_detector.into_iter().map(|(name, words)| (name, Keywords::new(&words))).collect(),
         require_attachments: prefs.require_attachments,
     }
 }

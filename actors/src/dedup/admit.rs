@@ -1,5 +1,6 @@
 //! The pipeline of admission: parse and decide many mails at once, append in order.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,14 +8,15 @@ use chrono::{DateTime, Utc};
 use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use md5::{Digest as _, Md5};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
+use super::hold;
 use super::turns::{Turns, order_of};
 use super::{DedupDeps, Job};
 use crate::kernel::event::{EventError, StreamId};
-use crate::kernel::journal::{AppendError, Commit, Journal};
+use crate::kernel::journal::{AppendError, Commit, Journal, Queue};
 use crate::mail::groups::{self, KnownGroup, Standing};
 use crate::mail::life::{Location, Received, mail_stream, rehydrate};
 use crate::mail::policy::Policy;
@@ -40,13 +42,19 @@ struct Prepared {
     sender: String,
     commit: Result<Commit, EventError>,
     admit: Admit,
+    /// Version of the configuration it was decided under.
+    under: u64,
 }
 
 /// Runs until the queue is closed and empty.
-pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
+pub(super) async fn pipeline(
+    deps: DedupDeps,
+    thinking: Thinking,
+    look: Arc<Notify>,
+    queue: mpsc::Receiver<Job>,
+) {
     let jobs =
         futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
-    let thinking = Thinking::default();
     // `buffered` keeps the order of arrival: targets that ask for an order get it. Only a
     // mail that takes very long to read is overtaken, by those of other orders: it must not
     // stop all others.
@@ -76,12 +84,12 @@ pub(super) async fn pipeline(deps: DedupDeps, queue: mpsc::Receiver<Job>) {
             Some(()) = appends.next(), if !appends.is_empty() => {}
             next = prepared.next(), if appends.len() < APPENDING => match next {
                 Some((prepared, late, order, answer)) => {
-                    let (deps, thinking) = (deps.clone(), thinking.clone());
+                    let (deps, thinking, look) = (deps.clone(), thinking.clone(), Arc::clone(&look));
                     let mut turn = turns.take(late, order);
                     appends.push(async move {
                         let prepared = prepared.await;
                         turn.comes().await;
-                        let result = append(&deps, &thinking, prepared).await;
+                        let result = append(&deps, &thinking, &look, prepared).await;
                         drop(turn);
                         // Nobody waits any more: the poller will see the mail again, or know it.
                         drop(answer.send(result));
@@ -112,7 +120,7 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Optio
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     for _ in 0..READINGS {
-        let (for_task, under, copy) = (deps.clone(), std::sync::Arc::clone(&policy), admit.clone());
+        let (for_task, under, copy) = (deps.clone(), Arc::clone(&policy), admit.clone());
         let group = group.clone();
         let bytes = match &admit.source {
             Source::Full(raw) => raw.len(),
@@ -172,7 +180,7 @@ fn decided(admit: Admit, mail: Mail, verdict: Verdict, group: Option<&KnownGroup
     let sender = mail.sender.clone();
     let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, group);
     let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
-    Prepared { key, location: admit.location.clone(), sender, commit, admit }
+    Prepared { key, location: admit.location.clone(), sender, commit, admit, under: cx.policy.version }
 }
 
 fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
@@ -189,19 +197,25 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
         admit.fence.clone(),
         cx,
     );
-    Prepared { key, location: admit.location.clone(), sender: String::new(), commit, admit }
+    let location = admit.location.clone();
+    Prepared { key, location, sender: String::new(), commit, admit, under: cx.policy.version }
 }
 
 async fn append(
     deps: &DedupDeps,
     thinking: &Thinking,
+    look: &Notify,
     mut prepared: Prepared,
 ) -> Result<Admitted, AdmitError> {
     for _ in 0..CONFLICTS {
         let commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
+        let held = commit.add.iter().any(|row| row.queue == Queue::Hold);
         match deps.journal.append(commit).await {
             Ok(appended) => {
                 metrics::counter!("render_signal_mails_admitted_total").increment(1);
+                if held {
+                    hold::reconsider_one(deps, look, &prepared.key, prepared.under).await;
+                }
                 return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there });
             }
             // Somebody has its subject group: it is read again, which only such mails are.

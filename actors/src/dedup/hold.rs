@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, watch};
+use tokio::time::MissedTickBehavior;
 
 use super::DedupDeps;
 use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
+use super::turns::{Turn, Turns, order_of};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
@@ -18,14 +20,19 @@ use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
 use crate::mail::work::{Draft, DraftMeta};
 
-/// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk.
-const LEASE: Duration = Duration::from_secs(60);
-/// Held mails claimed at once.
-const BATCH: usize = 64;
+/// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk, or
+/// a hostile set of rules.
+const LEASE: Duration = Duration::from_secs(120);
 /// Decisions under way at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
+/// More are claimed when so few are left.
+const FEW: usize = AT_ONCE / 2;
 /// A lost hint costs at most this.
 const LOOK: Duration = Duration::from_secs(1);
+/// When a mail is tried again that could not be decided because of the journal.
+const AGAIN: Duration = Duration::from_secs(5);
+/// When a mail is tried again whose decision panicked. The configuration may be another then.
+const AFTER_PANIC: Duration = Duration::from_secs(60);
 
 /// Makes every held mail due now, because the configuration changed.
 pub(super) async fn reconsider(deps: &DedupDeps) {
@@ -35,88 +42,161 @@ pub(super) async fn reconsider(deps: &DedupDeps) {
     }
 }
 
-/// Decides due mails again, for ever; stops when draining.
-pub(super) async fn watch(deps: DedupDeps, look: Arc<Notify>, mut draining: watch::Receiver<bool>) {
-    let thinking = Thinking::default();
+/// Makes a held mail due now if the configuration has changed since `under`, the version that
+/// it was decided under: [`reconsider`] may have come before its row.
+pub(super) async fn reconsider_one(deps: &DedupDeps, look: &Notify, key: &str, under: u64) {
+    if deps.policy.load().version == under {
+        return;
+    }
+    if let Err(error) = deps.journal.hasten(Queue::Hold, Some(&[key.to_owned()]), deps.world.now()).await {
+        tracing::warn!(%error, email_id = key, "a held mail could not be made due after a change of configuration");
+    }
+    look.notify_one();
+}
+
+/// Decides due mails again, for ever; when draining, ends those under way and stops.
+pub(super) async fn watch(
+    deps: DedupDeps,
+    thinking: Thinking,
+    look: Arc<Notify>,
+    mut draining: watch::Receiver<bool>,
+) {
     // What was held under the configuration of an earlier run is looked at once.
     reconsider(&deps).await;
-    loop {
-        if *draining.borrow() {
-            return;
-        }
-        let found = round(&deps, &thinking).await;
-        if found == BATCH {
-            continue;
+    let mut under_way = FuturesUnordered::new();
+    let mut timer = tokio::time::interval(LOOK);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut turns = Turns::default();
+    let mut due = true;
+    while !*draining.borrow_and_update() {
+        if due && under_way.len() <= FEW {
+            let room = AT_ONCE - under_way.len();
+            let claimed = claim(&deps, room).await;
+            due = claimed.len() == room;
+            for row in claimed {
+                let opened = open(&row);
+                let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
+                under_way.push(decide_again(&deps, &thinking, &look, row, opened, turn));
+            }
         }
         tokio::select! {
             biased;
             changed = draining.changed() => if changed.is_err() { return },
-            () = look.notified() => {}
-            () = tokio::time::sleep(LOOK) => {}
+            Some(()) = under_way.next() => {}
+            () = look.notified() => due = true,
+            _ = timer.tick() => due = true,
         }
     }
+    while under_way.next().await.is_some() {}
 }
 
-async fn round(deps: &DedupDeps, thinking: &Thinking) -> usize {
+async fn claim(deps: &DedupDeps, room: usize) -> Vec<Claimed> {
     let request = ClaimRequest {
         queue: Queue::Hold,
         now: deps.world.now(),
         lease: LEASE,
-        limit: BATCH,
-        partition_default: BATCH,
+        limit: room,
+        partition_default: room,
         per_partition: HashMap::new(),
     };
-    let claimed = match deps.journal.claim(request).await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            tracing::warn!(%error, "held mails could not be claimed");
-            return 0;
-        }
-    };
-    let found = claimed.len();
-    // `buffered` starts them in the order they were held.
-    stream::iter(claimed)
-        .map(|row| decide_again(deps, thinking, row))
-        .buffered(AT_ONCE)
-        .for_each(|()| std::future::ready(()))
-        .await;
-    found
+    deps.journal.claim(request).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "held mails could not be claimed");
+        Vec::new()
+    })
 }
 
-async fn decide_again(deps: &DedupDeps, thinking: &Thinking, row: Claimed) {
-    let key = row.key.clone();
-    if let Err(why) = try_decide(deps, thinking, row).await {
-        tracing::error!(email_id = key, why, "a held mail could not be decided again, it stays held");
+/// Why a mail was not decided again.
+enum Undecided {
+    /// It never will be.
+    Unreadable(String),
+    /// It may be after this time.
+    Failed(String, Duration),
+}
+
+impl From<String> for Undecided {
+    fn from(why: String) -> Self {
+        Self::Failed(why, AGAIN)
     }
 }
 
-async fn try_decide(deps: &DedupDeps, thinking: &Thinking, row: Claimed) -> Result<(), String> {
-    let meta: DraftMeta = serde_json::from_value(row.meta.clone()).map_err(|error| error.to_string())?;
-    let Some(body) = row.body.clone() else {
-        park(deps, &row).await;
-        return Err("its kept facts are gone; the row was put aside".to_owned());
+/// What was kept of a held mail.
+fn open(row: &Claimed) -> Result<(DraftMeta, Draft), Undecided> {
+    let unreadable = |error: serde_json::Error| Undecided::Unreadable(error.to_string());
+    let meta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
+    let body =
+        row.body.as_ref().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
+    Ok((meta, serde_json::from_slice(body).map_err(unreadable)?))
+}
+
+/// The order that some target wants it to keep.
+fn order(deps: &DedupDeps, (meta, draft): &(DraftMeta, Draft)) -> Option<String> {
+    order_of(&deps.policy.load(), meta.locations.first()?, &draft.mail.sender)
+}
+
+async fn decide_again(
+    deps: &DedupDeps,
+    thinking: &Thinking,
+    look: &Notify,
+    row: Claimed,
+    opened: Result<(DraftMeta, Draft), Undecided>,
+    turn: Turn,
+) {
+    let done = match opened {
+        Ok(kept) => try_decide(deps, thinking, look, &row, kept, turn).await,
+        Err(undecided) => Err(undecided),
     };
-    let draft: Draft = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    let due = match done {
+        Ok(()) => return,
+        Err(Undecided::Unreadable(why)) => {
+            tracing::error!(
+                email_id = row.key,
+                why,
+                "a held mail cannot be decided any more, it was put aside"
+            );
+            Due::Parked
+        }
+        Err(Undecided::Failed(why, pause)) => {
+            tracing::error!(email_id = row.key, why, "a held mail could not be decided again, it stays held");
+            Due::At(deps.world.now() + chrono::Duration::from_std(pause).unwrap_or_default())
+        }
+    };
+    give_back(deps, &row, due).await;
+}
+
+async fn try_decide(
+    deps: &DedupDeps,
+    thinking: &Thinking,
+    look: &Notify,
+    row: &Claimed,
+    (meta, draft): (DraftMeta, Draft),
+    mut turn: Turn,
+) -> Result<(), Undecided> {
     let mut version = meta.mail_version;
     let mut locations = meta.locations.clone();
     let mut group = None;
     loop {
         let draft = draft.clone();
-        let commit =
-            redecide(deps, thinking, &row, &meta, draft, (version, &locations), group.as_ref()).await?;
+        let (under, commit) =
+            redecide(deps, thinking, row, &meta, draft, (version, &locations), group.as_ref()).await?;
+        turn.comes().await;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
-            Ok(_) | Err(AppendError::ClaimLost { .. }) => return Ok(()),
+            Ok(_) => {
+                reconsider_one(deps, look, &row.key, under).await;
+                return Ok(());
+            }
+            Err(AppendError::ClaimLost { .. }) => return Ok(()),
             Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
                 group = Some(known_group(deps.journal.as_ref(), stream).await?);
             }
             Err(AppendError::Conflict { .. }) => {
                 (version, locations) = reload(deps, &meta.email_id).await?;
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error.to_string().into()),
         }
     }
 }
 
+/// The commit that follows, and the version of the configuration it follows from.
 async fn redecide(
     deps: &DedupDeps,
     thinking: &Thinking,
@@ -125,7 +205,7 @@ async fn redecide(
     draft: Draft,
     (version, locations): (u64, &[Location]),
     group: Option<&KnownGroup>,
-) -> Result<Commit, String> {
+) -> Result<(u64, Commit), Undecided> {
     let key = meta.email_id.clone();
     let policy = deps.policy.load_full();
     let now = deps.world.now();
@@ -141,11 +221,12 @@ async fn redecide(
             groups::claim(decide::decide(mail, policy, now), &name, &mail.subject, policy, now, group)
         }
     });
-    let decided = deciding.await.map_err(|error| error.to_string())?;
+    let decided = deciding.await.map_err(|error| Undecided::Failed(error.to_string(), AFTER_PANIC))?;
     let cx = Cx { policy: &policy, now, ids: deps.world.ids.as_ref() };
     let settle = Settle { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim) };
     commit::redecision(&key, version, draft, decided, locations, settle, cx)
-        .map_err(|error| error.to_string())
+        .map(|commit| (policy.version, commit))
+        .map_err(|error| error.to_string().into())
 }
 
 async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {
@@ -154,20 +235,10 @@ async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), Str
     Ok((version, life.locations))
 }
 
-/// A row that can never be decided must not come back every minute.
-async fn park(deps: &DedupDeps, row: &Claimed) {
-    let commit = Commit {
-        at: deps.world.now(),
-        defer: vec![Defer {
-            queue: Queue::Hold,
-            key: row.key.clone(),
-            claim: Some(row.claim),
-            due: Due::Parked,
-            meta: None,
-        }],
-        ..Commit::default()
-    };
-    if let Err(error) = persist(deps.journal.as_ref(), &deps.world, commit).await {
-        tracing::warn!(%error, key = row.key, "a held row without a body could not be put aside");
-    }
+/// Ends our claim without a decision. Repeated until the journal has answered; the only other
+/// answer is that the row is not ours any more.
+async fn give_back(deps: &DedupDeps, row: &Claimed, due: Due) {
+    let row = Defer { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim), due, meta: None };
+    let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
+    drop(persist(deps.journal.as_ref(), &deps.world, commit).await);
 }

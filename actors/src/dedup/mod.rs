@@ -22,9 +22,11 @@ mod turns;
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
+use futures::FutureExt as _;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
+use self::heavy::Thinking;
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
@@ -57,8 +59,8 @@ pub struct DedupActor {
     jobs: Option<mpsc::Sender<Job>>,
     look: Arc<Notify>,
     draining: watch::Sender<bool>,
-    /// Turns true when the pipeline has finished what it had.
-    finished: watch::Sender<bool>,
+    /// How many of the tasks have finished what they had.
+    finished: watch::Sender<usize>,
     tasks: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -71,7 +73,7 @@ impl DedupActor {
             jobs: None,
             look: Arc::new(Notify::new()),
             draining: watch::Sender::new(false),
-            finished: watch::Sender::new(false),
+            finished: watch::Sender::new(0),
             tasks: Vec::new(),
         }
     }
@@ -84,15 +86,18 @@ impl Actor for DedupActor {
         describe_metrics();
         let (jobs, queue) = mpsc::channel(QUEUE);
         self.jobs = Some(jobs);
-        let pipeline = admit::pipeline(self.deps.clone(), queue);
-        let finished = self.finished.clone();
-        let pipeline = async move {
-            pipeline.await;
-            finished.send_replace(true);
-        };
-        self.tasks.push(depend_on(ctx, pipeline));
-        let holds = hold::watch(self.deps.clone(), Arc::clone(&self.look), self.draining.subscribe());
-        self.tasks.push(depend_on(ctx, holds));
+        let thinking = Thinking::default();
+        let pipeline = admit::pipeline(self.deps.clone(), thinking.clone(), Arc::clone(&self.look), queue);
+        let holds =
+            hold::watch(self.deps.clone(), thinking, Arc::clone(&self.look), self.draining.subscribe());
+        for task in [pipeline.boxed(), holds.boxed()] {
+            let finished = self.finished.clone();
+            let task = async move {
+                task.await;
+                finished.send_modify(|finished| *finished += 1);
+            };
+            self.tasks.push(depend_on(ctx, task));
+        }
     }
 }
 
@@ -157,11 +162,12 @@ impl Handler<Drain> for DedupActor {
         self.draining.send_replace(true);
         // Closing the queue lets the pipeline finish what it has, and end.
         let started = self.jobs.take().is_some();
+        let tasks = self.tasks.len();
         let mut finished = self.finished.subscribe();
         Box::pin(async move {
             if started {
-                // An error means that the actor is gone, and the pipeline with it.
-                drop(finished.wait_for(|finished| *finished).await);
+                // An error means that the actor is gone, and its tasks with it.
+                drop(finished.wait_for(|finished| *finished == tasks).await);
             }
         })
     }

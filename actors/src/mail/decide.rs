@@ -146,8 +146,7 @@ fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>)
                 return Opening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
             }
             OutsideWindow::Skip => {
-                // As the reference does (section 5.12).
-                let seen = recognised.is_some_and(|found| found.detection.detector == detect::RECADRAGE);
+                let seen = recognised.is_some_and(|found| found.mark_skipped_read);
                 return Opening::Skipped { seen };
             }
             OutsideWindow::Send => {}

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use serde::Deserialize as _;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::source::{Session, SourceError};
 use super::state::MailboxCommand;
 use super::visit::{End, Visit};
 use crate::kernel::clock::World;
+use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
     AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle,
 };
@@ -32,6 +33,9 @@ const GATHER: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a claim holds; longer than any exchange may take.
 const CLAIM: Duration = Duration::from_secs(120);
+/// A journal that is away may take this long to come back for them; the lease is often lost
+/// because it is.
+const GIVING_BACK: Duration = Duration::from_secs(5);
 /// When a mailbox that declined is asked again.
 const DECLINED_PAUSE: chrono::Duration = chrono::Duration::seconds(60);
 
@@ -211,13 +215,14 @@ impl Visit<'_> {
                 meta: None,
             };
             let commit = Commit { at: now, defer: rows.iter().map(row).collect(), ..Commit::default() };
-            match self.deps.journal.append(commit).await {
-                Ok(_) => return,
-                Err(AppendError::ClaimLost { key, .. }) if rows.iter().any(|row| row.key == key) => {
+            let done = persist(self.deps.journal.as_ref(), &self.deps.world, commit);
+            match timeout(GIVING_BACK, done).await {
+                Ok(Err(AppendError::ClaimLost { key, .. })) if rows.iter().any(|row| row.key == key) => {
                     rows.retain(|row| row.key != key);
                 }
-                Err(error) => {
-                    tracing::warn!(%error, rows = rows.len(), "mails wait to be marked until their claims run out");
+                Ok(_) => return,
+                Err(_) => {
+                    tracing::warn!(rows = rows.len(), "mails wait to be marked until their claims run out");
                     return;
                 }
             }

@@ -27,7 +27,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How often the schedule is looked at while connected, and gauges are exported.
 const TICK: Duration = Duration::from_secs(5);
 /// How long the server may take to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(2);
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why a visit to the mailbox is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

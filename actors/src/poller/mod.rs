@@ -51,8 +51,9 @@ use crate::kernel::port::Port;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Admit, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus};
 
-/// How long [`Drain`] waits for mails that are being admitted and flags that are being set.
-const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+/// How long [`Drain`] waits for mails that are being admitted, flags that are being set and the
+/// server's goodbye, which have limits of their own. Below what the system waits for an actor.
+const DRAIN_LIMIT: Duration = Duration::from_secs(7);
 
 /// What the lease was last said to be. Shared by all lives of the actor, because the lease
 /// does not change when the poller is restarted. The journal checks the fence in any case.
@@ -130,7 +131,9 @@ impl Actor for PollerActor {
 
 impl Supervised for PollerActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
+        let draining = self.control.borrow().draining;
         *self = Self::new(self.deps.clone());
+        self.control.send_modify(|control| control.draining = draining);
     }
 }
 

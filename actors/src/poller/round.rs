@@ -25,7 +25,7 @@ const HARD_LIMIT: u64 = 200 * 1024 * 1024;
 /// When neither a mail nor an answer of the admission came for this long, the fetch hangs.
 const STALLED: Duration = Duration::from_secs(300);
 /// Admissions that are under way at the end of a visit may take this long.
-const LAST_ADMISSIONS: Duration = Duration::from_secs(10);
+const LAST_ADMISSIONS: Duration = Duration::from_secs(3);
 /// After this many failed admissions and not one that went well, the journal is at fault
 /// and not the mails.
 const HOPELESS: usize = 16;

@@ -1,7 +1,7 @@
 //! Claims mails and keeps a bounded number of them under way.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -27,7 +27,9 @@ const GATHER: Duration = Duration::from_millis(2);
 /// Pause between looks when no hint says that there is something.
 const LOOK: Duration = Duration::from_secs(1);
 /// What is under way may still finish for so long after a [`Order::Drain`].
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(4);
+/// What is given back then, or after an engine that failed, may take so long.
+const GIVING_BACK: Duration = Duration::from_secs(3);
 /// Delay of a mail whose work panicked, times the number of its claims.
 const SETBACK: chrono::Duration = chrono::Duration::seconds(10);
 /// Longest such delay.
@@ -52,14 +54,19 @@ pub(super) struct Progress {
 }
 
 /// A claim we hold.
-struct Held {
+#[derive(Debug)]
+pub(super) struct Held {
     key: String,
     claim: Uuid,
     claims: u32,
 }
 
+/// The claims of engines that were dropped. They last for as long as the largest file may
+/// take, so the next engine gives them back.
+pub(super) type Orphans = Arc<Mutex<Vec<Held>>>;
+
 /// The work of the actor, in a task of its own. Dropping its future drops all work under
-/// way; the claims run out by themselves.
+/// way, and leaves its claims to the next engine.
 pub(super) struct Engine {
     deps: R2Deps,
     orders: watch::Receiver<Order>,
@@ -68,11 +75,24 @@ pub(super) struct Engine {
     flights: Flights,
     jobs: JoinSet<Tally>,
     held: HashMap<Id, Held>,
+    orphans: Orphans,
     status: R2Status,
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let held = self.held.drain().map(|(_, held)| held);
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
+    }
+}
+
 impl Engine {
-    pub(super) fn new(deps: R2Deps, orders: watch::Receiver<Order>, report: watch::Sender<Progress>) -> Self {
+    pub(super) fn new(
+        deps: R2Deps,
+        orders: watch::Receiver<Order>,
+        report: watch::Sender<Progress>,
+        orphans: Orphans,
+    ) -> Self {
         Self {
             deps,
             orders,
@@ -81,6 +101,7 @@ impl Engine {
             flights: Flights::default(),
             jobs: JoinSet::new(),
             held: HashMap::new(),
+            orphans,
             status: R2Status::default(),
         }
     }
@@ -93,27 +114,27 @@ impl Engine {
         let mut timer = interval(LOOK);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut worth_a_look = true;
-        loop {
+        while !self.is_to_drain() {
             let free = MAILS.saturating_sub(self.jobs.len());
             if worth_a_look && free > 0 {
                 let gathered = if free < BATCH { self.gather().await } else { free };
                 worth_a_look = self.claim(gathered).await == gathered;
                 self.tell(false);
-                if self.is_to_drain() {
-                    break;
-                }
                 continue;
             }
             tokio::select! {
                 biased;
                 changed = self.orders.changed() => {
-                    if changed.is_err() || self.is_to_drain() {
+                    if changed.is_err() {
                         break;
                     }
                     worth_a_look = true;
                 }
                 // Before what a busy journal could keep ready for ever.
-                _ = timer.tick() => worth_a_look = true,
+                _ = timer.tick() => {
+                    self.give_back_orphans().await;
+                    worth_a_look = true;
+                }
                 Some(ended) = self.jobs.join_next_with_id() => {
                     self.ended(ended).await;
                     self.reap().await;
@@ -216,15 +237,25 @@ impl Engine {
             self.ended(ended).await;
         }
         self.jobs.shutdown().await;
-        let now: DateTime<Utc> = self.deps.world.now();
-        let deps = &self.deps;
-        let mut left: Vec<Held> = self.held.drain().map(|(_, held)| held).collect();
-        // The map has no order of its own, and a simulation must replay.
-        left.sort_by(|one, other| one.key.cmp(&other.key));
-        let rows = left.into_iter().map(|held| give_back(deps, held.key, held.claim, Due::At(now)));
-        // The journal may be out of order; the claims run out in any case.
-        drop(timeout_at(end + DRAIN, futures::future::join_all(rows)).await);
+        let held = self.held.drain().map(|(_, held)| held);
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).extend(held);
+        self.give_back_orphans().await;
         self.tell(true);
+    }
+
+    /// Whatever was claimed and is worked on by nobody comes due at once.
+    async fn give_back_orphans(&self) {
+        let mut orphans: Vec<Held> =
+            std::mem::take(self.orphans.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
+        if orphans.is_empty() {
+            return;
+        }
+        // A map has no order of its own, and a simulation must replay.
+        orphans.sort_by(|one, other| one.key.cmp(&other.key));
+        let now: DateTime<Utc> = self.deps.world.now();
+        let rows = orphans.into_iter().map(|held| give_back(&self.deps, held.key, held.claim, Due::At(now)));
+        // The journal may be out of order; the claims run out in any case.
+        drop(tokio::time::timeout(GIVING_BACK, futures::future::join_all(rows)).await);
     }
 }
 

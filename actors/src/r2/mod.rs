@@ -47,7 +47,7 @@ use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
 use normalize::{FOLDER_LIMIT, time_limit};
 
-use engine::{Engine, Order, Progress};
+use engine::{Engine, Order, Orphans, Progress};
 use links::file::LinksFile;
 use links::follower::{catch_up_at_the_end, follow};
 
@@ -132,6 +132,8 @@ pub struct R2Actor {
     /// Orders to the engine; the engine ends when this is dropped.
     orders: watch::Sender<Order>,
     progress: watch::Receiver<Progress>,
+    /// See [`Orphans`].
+    orphans: Orphans,
     /// `None` until started.
     engine: Option<AbortOnDropHandle<()>>,
     /// Keeps the list of copied files. Nothing depends on it, so it may fail alone.
@@ -146,7 +148,7 @@ impl R2Actor {
     pub fn new(deps: R2Deps) -> Self {
         let (orders, _) = watch::channel(Order::Work);
         let (_, progress) = watch::channel(Progress::default());
-        Self { deps, orders, progress, engine: None, upkeep: None, list: None }
+        Self { deps, orders, progress, orphans: Orphans::default(), engine: None, upkeep: None, list: None }
     }
 }
 
@@ -156,7 +158,8 @@ impl Actor for R2Actor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (report, progress) = watch::channel(Progress::default());
         self.progress = progress;
-        let engine = Engine::new(self.deps.clone(), self.orders.subscribe(), report);
+        let engine =
+            Engine::new(self.deps.clone(), self.orders.subscribe(), report, Arc::clone(&self.orphans));
         self.engine = Some(depend_on(ctx, engine.run()));
         self.list = self.deps.copies.list.clone().map(|list| {
             let (journal, world) = (Arc::clone(&self.deps.journal), self.deps.world.clone());
@@ -169,7 +172,10 @@ impl Actor for R2Actor {
 
 impl Supervised for R2Actor {
     fn restarting(&mut self, _: &mut Self::Context) {
+        let (order, orphans) = (*self.orders.borrow(), Arc::clone(&self.orphans));
         *self = Self::new(self.deps.clone());
+        self.orders.send_replace(order);
+        self.orphans = orphans;
     }
 }
 

@@ -26,15 +26,17 @@ struct FakeStore {
     calls: AtomicUsize,
     now: AtomicUsize,
     most: AtomicUsize,
+    /// Makes the upkeep panic.
+    trouble: tokio::sync::Notify,
 }
 
 #[async_trait]
 impl LinkStore for FakeStore {
     async fn offload(&self, job: Job) -> Result<Copied, String> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
+        let first = self.calls.fetch_add(1, Ordering::SeqCst) == 0;
         self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         let url = job.link.raw_url.as_str();
-        let answer = if url.contains("hang") {
+        let answer = if url.contains("hang") || (first && url.contains("stuck")) {
             std::future::pending::<()>().await;
             Err("never".to_owned())
         } else if url.contains("panic") {
@@ -53,6 +55,11 @@ impl LinkStore for FakeStore {
         };
         self.now.fetch_sub(1, Ordering::SeqCst);
         answer
+    }
+
+    async fn look_after(&self) {
+        self.trouble.notified().await;
+        panic!("injected");
     }
 }
 
@@ -362,6 +369,20 @@ fn a_row_that_cannot_be_read_is_put_aside() {
         let rows = bench.rows(Queue::Offload).await;
         assert!(rows.len() == 2 && rows.iter().all(|row| row.due == Due::Parked), "{rows:?}");
         assert_eq!(actor.send(GetR2Status).await.expect("answer").parked, 2);
+    });
+}
+
+#[test]
+fn a_restart_gives_back_what_was_under_way() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (_actor, _running) = bench.start();
+        bench.mail("one", &["https://stuck"]).await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(bench.rows(Queue::Offload).await[0].claimed);
+        bench.store.trouble.notify_one();
+        // Not the half hour that the largest file may take.
+        bench.until_left(0, SOON).await;
     });
 }
 

@@ -31,8 +31,9 @@ use crate::rules::{Fate, Rules};
 use crate::source::SimSource;
 use crate::trap::Trap;
 
-/// Longer than any claim and any back-off of a mail that failed once.
-const PATIENCE: Duration = Duration::from_secs(1_800);
+/// Longer than the claims on small work and the back-offs of a mail that failed once; shorter
+/// than the claim on a large file, which an actor that restarts must not leave behind.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Site {
     world: World,

@@ -394,6 +394,16 @@ fn preferences_about_single_mails_act() {
     assert_eq!(policy.filters.everywhere, words(&["a"]));
     assert_eq!(policy.filters.by_detector["recadrage"], words(&["b"]));
     assert_eq!(policy.filters.by_detector["desabonnement_journee_tarifs"], words(&["c"]));
+    let mut own = documents.clone();
+    let detectors = json!({"detectors": [
+        {"id": "r", "detector": "recadrage", "conditions": {"field": "subject", "operator": "present"},
+         "exclude_keywords": ["d"]},
+        {"id": "invoice", "conditions": {"field": "subject", "operator": "present"}, "exclude_keywords": ["e"]},
+    ]});
+    own.put(Key::Detectors, Some(&detectors), &env()).unwrap();
+    let filters = policy_of(&own).prefs.filters;
+    assert_eq!(filters.by_detector["recadrage"], words(&["b", "d"]));
+    assert_eq!(filters.by_detector["invoice"], words(&["e"]));
     assert!(policy.filters.require_attachments);
     let levels = ["a@b.fr", "c@d.fr", "e@f.fr"].map(|sender| policy.priority_of(sender));
     assert_eq!(levels, [Priority::High, Priority::Low, Priority::Medium]);

@@ -68,6 +68,34 @@ fn a_hostile_mail_is_overtaken_by_all_others() {
     });
 }
 
+/// Nor do many of them that are not large.
+#[test]
+fn small_mails_do_not_wait_for_hostile_ones_of_any_size() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    actix_rt::System::with_tokio_rt(runtime).block_on(async {
+        let mut policy = policy();
+        policy.rules = hostile_rules().rules;
+        let scene = scene(policy).await;
+        let body = &hostile_body()[..48 * 1_024];
+        let hostile = |n| source(n, "camille@ex.com", "Lot", body);
+        let sources: Vec<Bytes> = (0..12).map(hostile).chain((12..20).map(mail)).collect();
+        let order = Mutex::new(Vec::new());
+        let admissions = sources.iter().enumerate().map(|(item, source)| {
+            let (scene, order) = (&scene, &order);
+            async move {
+                scene.admit(item, source).await.unwrap();
+                order.lock().unwrap().push(item);
+            }
+        });
+        join_all(admissions).await;
+        let order = order.into_inner().unwrap();
+        let last = order.iter().rposition(|item| *item >= 12).unwrap();
+        let before = order[..last].iter().filter(|item| **item < 12).count();
+        assert!(before < 6, "{before} hostile mails before the last small one: {order:?}");
+    });
+}
+
 #[test]
 fn a_hostile_mail_is_not_overtaken_by_those_that_a_target_wants_after_it() {
     let runtime =

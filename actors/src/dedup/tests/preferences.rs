@@ -259,7 +259,7 @@ fn outside_the_window_the_detector_decides() {
                 scene.admit(1, &recadrage(1)).await.unwrap();
                 assert_eq!(scene.last().await.0, kind);
                 assert_eq!(scene.counts().await, counts);
-                // Only a recadrage is marked when it is skipped.
+                // Of the built-in detectors, only a recadrage is marked when it is skipped.
                 let other = desabo(2);
                 scene.admit(2, &other).await.unwrap();
                 assert_eq!(scene.last().await.0, kind);

@@ -153,8 +153,18 @@ pub fn id(value: &Value) -> Option<&str> {
 /// # Errors
 /// The first thing that is wrong.
 pub fn detector(value: &Value) -> Read<Option<Detector>> {
-    const KNOWN: [&str; 8] =
-        ["id", "name", "enabled", "detector", "conditions", "urgent", "extract", "outside_window"];
+    const KNOWN: [&str; 10] = [
+        "id",
+        "name",
+        "enabled",
+        "detector",
+        "conditions",
+        "urgent",
+        "extract",
+        "outside_window",
+        "mark_skipped_read",
+        "exclude_keywords",
+    ];
     let object = Object::of(value, "", &KNOWN)?;
     let id = object.required("id")?;
     if !is_id(&id) {
@@ -181,6 +191,13 @@ pub fn detector(value: &Value) -> Read<Option<Detector>> {
         },
         extract: extract(&object)?,
         outside_window: outside_window(&object)?,
+        mark_skipped_read: object.switch("mark_skipped_read", false)?,
+        exclude_keywords: object
+            .list("exclude_keywords")?
+            .iter()
+            .enumerate()
+            .map(|(index, word)| text(word, &format!("{}[{index}]", object.at("exclude_keywords"))))
+            .collect::<Read<_>>()?,
     }))
 }
 

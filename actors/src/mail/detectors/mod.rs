@@ -68,6 +68,10 @@ pub struct Detector {
     extract: extract::Extract,
     /// Outside of the window, for an urgent mail and for any other.
     pub outside_window: [OutsideWindow; 2],
+    /// A mail that is skipped outside of the window is marked as read.
+    mark_skipped_read: bool,
+    /// Mails of this kind with one of these words are not wanted; as written.
+    pub exclude_keywords: Vec<String>,
 }
 
 /// A detection, and what its detector says of a closed window.
@@ -77,6 +81,8 @@ pub struct Recognised {
     pub detection: Detection,
     /// What becomes of the mail outside of the delivery window.
     pub outside_window: OutsideWindow,
+    /// If it is skipped, it is marked as read.
+    pub mark_skipped_read: bool,
 }
 
 impl Detector {
@@ -110,7 +116,8 @@ impl Detector {
         let delivery_time = self.extract.delivery_time(facts, urgent, zone, now)?;
         let extracted = self.extract.values(facts)?;
         let detection = Detection { detector: self.value.clone(), delivery_time, urgent, extracted };
-        Ok(Recognised { detection, outside_window: self.outside_window(urgent) })
+        let outside_window = self.outside_window(urgent);
+        Ok(Recognised { detection, outside_window, mark_skipped_read: self.mark_skipped_read })
     }
 
     /// Every expression that a whole text may be searched for.

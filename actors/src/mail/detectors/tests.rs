@@ -140,7 +140,7 @@ fn an_invoice_detector_takes_texts_out() {
             "total": {"regex": r"total ttc : ([\d ]+,\d\d)", "form": "normalised"},
             "due": {"regex": r"échéance : (\S+)"},
         }},
-        "outside_window": {"urgent": "send"},
+        "outside_window": {"urgent": "send"}, "mark_skipped_read": true, "exclude_keywords": ["avoir"],
     });
     let found = ask(&stored, &mail("a@b.fr", "Facture n° FR-17 relance", "Total  TTC : 1 200,50 €"))
         .expect("recognised");
@@ -150,7 +150,7 @@ fn an_invoice_detector_takes_texts_out() {
         [("number".to_owned(), "FR-17".to_owned()), ("total".to_owned(), "1 200,50".to_owned())]
     );
     assert!(found.detection.urgent);
-    assert_eq!(found.outside_window, OutsideWindow::Send);
+    assert_eq!((found.outside_window, found.mark_skipped_read), (OutsideWindow::Send, true));
     let miss = ask(&stored, &mail("a@b.fr", "Facture n° 17", "")).expect_err("no number");
     assert_eq!((&*miss.condition, &*miss.words), ("extract.values.number", "no \"number\" was found"));
 }
@@ -206,6 +206,8 @@ fn what_is_wrong_is_named() {
             ".outside_window",
             "outside_window invalide (hold|skip|send)",
         ),
+        (with(json!({"mark_skipped_read": "yes"})), ".mark_skipped_read", "booléen attendu"),
+        (with(json!({"exclude_keywords": ["a", " "]})), ".exclude_keywords[1]", "un texte non vide"),
         (with(json!({"outside_window": {"urgent": 1}})), ".outside_window.urgent", "urgent invalide"),
         (with(json!({"outside_window": {"else": "send"}})), ".outside_window.else", "champ inconnu"),
         (condition(json!({"all": []})), ".conditions.all", "au moins une condition"),

@@ -485,6 +485,20 @@ async fn claims_of_a_dead_process_are_released_when_its_place_is_taken() {
 }
 
 #[tokio::test]
+async fn claims_of_a_process_that_closes_the_journal_are_released_for_the_others() {
+    let (_folder, path) = file();
+    let (one, two) = (open(&path), open(&path));
+    one.append(add(vec![row("a", Due::At(t(0))), ordered("o", row("b", Due::At(t(0))))])).await.unwrap();
+    let claimed = one.claim(request(0)).await.unwrap();
+    assert_eq!(keys(&claimed), ["a", "b"]);
+    assert!(two.claim(request(0)).await.unwrap().is_empty());
+    one.close().await;
+    assert_eq!(keys(&two.claim(request(0)).await.unwrap()), ["a", "b"]);
+    let late = two.append(conformance::settle("a", Some(claimed[0].claim))).await;
+    assert!(matches!(late, Err(AppendError::ClaimLost { .. })), "{late:?}");
+}
+
+#[tokio::test]
 async fn claims_of_a_living_process_are_left_alone() {
     let (_folder, path) = file();
     let (one, two) = (open(&path), open(&path));

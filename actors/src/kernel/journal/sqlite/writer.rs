@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::append::{self, Tx};
@@ -146,6 +146,13 @@ impl Writer {
     }
 }
 
+/// What this process has claimed and not worked on, others may have at once.
+fn release_claims(db: &Connection, slot: &Slot) -> rusqlite::Result<()> {
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    outbox::release(&tx, slot.number)?;
+    tx.commit()
+}
+
 struct Worker {
     path: PathBuf,
     /// `None` after a failure: opened again for the next group.
@@ -185,7 +192,12 @@ impl Worker {
     }
 
     fn finish(mut self, close: Job, queue: &Receiver<Job>) {
-        self.db = None;
+        if let Some(db) = self.db.take()
+            && let Err(error) = release_claims(&db, &self.slot)
+        {
+            // They run out by themselves, or are released by whoever takes the slot.
+            tracing::warn!(%error, path = %self.path.display(), "claims were not given back at the end");
+        }
         drop(close.answer.send(Ok(Done::Number(0))));
         while let Ok(late) = queue.try_recv() {
             drop(late.answer.send(Err(Trouble::NotWritten(CLOSED.to_owned()))));

@@ -105,6 +105,8 @@ impl Dovecot {
     /// As a crash would: the master and all it has started, at once.
     pub(super) fn kill(&mut self) {
         let Some(mut master) = self.master.take() else { return };
+        // Stopped first, so that it starts nobody who would keep its ports.
+        drop(Command::new("kill").args(["-STOP", &master.id().to_string()]).output());
         let children = output("ps", &["-o", "pid=", "--ppid", &master.id().to_string()]);
         master.kill().unwrap();
         for child in children.split_whitespace() {
