@@ -21,7 +21,7 @@ use crate::http::probe::{Draining, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
-use crate::{telemetry, wiring};
+use crate::{eviction, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);
@@ -92,6 +92,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     }
     let place = &settings.storage.journal;
     let journal = journal::open(place, &world).await?;
+    journal::say_what_is_kept(place, journal.durability());
     let parts = parts(&settings, &journal, &world).await?;
     let actors = system::start(&parts);
 
@@ -106,6 +107,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
                 journal: Arc::clone(&journal),
                 actors: actors.probe.clone(),
                 world: world.clone(),
+                eviction: eviction::watch(&settings.storage),
             },
             metrics,
             draining: draining.clone(),
@@ -113,7 +115,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             config_api: wiring::config_api(&settings, &parts, &world),
         },
     )?;
-    tracing::info!(address = %http.address(), journal = %place, durability = ?journal.durability(), "serving");
+    tracing::info!(address = %http.address(), journal = %place, "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
 }
 
@@ -307,7 +309,12 @@ mod tests {
         let http = Http::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
             HttpState {
-                probe: Probe { journal: Arc::clone(&journal), actors: actors.probe.clone(), world },
+                probe: Probe {
+                    journal: Arc::clone(&journal),
+                    actors: actors.probe.clone(),
+                    world,
+                    eviction: None,
+                },
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),
                 pulse: Pulse::new(),

@@ -102,6 +102,32 @@ pub(crate) fn is_missing(place: &JournalPlace) -> bool {
     place.file().is_some_and(|path| !path.exists())
 }
 
+/// What an acknowledgement of the journal means, in plain words.
+pub(crate) const fn in_words(durability: Durability) -> &'static str {
+    match durability {
+        Durability::OnDisk => "an acknowledged mail is on the disk",
+        Durability::UpToTwoSeconds => {
+            "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones"
+        }
+        Durability::UntilRestart => {
+            "the server keeps acknowledged mails in memory only: its restart loses them"
+        }
+        Durability::Unknown => "the server does not tell whether acknowledged mails are on its disk",
+        Durability::Memory => "an acknowledged mail is in memory only: a restart loses it",
+    }
+}
+
+/// Says it in the log.
+pub(crate) fn say_what_is_kept(place: &JournalPlace, durability: Durability) {
+    let kept = in_words(durability);
+    match durability {
+        Durability::OnDisk | Durability::UpToTwoSeconds => tracing::info!(journal = %place, "{kept}"),
+        Durability::UntilRestart | Durability::Unknown | Durability::Memory => {
+            tracing::warn!(journal = %place, "{kept}");
+        }
+    }
+}
+
 /// A journal that cannot be opened or read ends the command with exit code 4.
 pub(crate) fn refused(error: &JournalError) -> Failure {
     Failure::journal(error.to_string())

@@ -27,6 +27,9 @@ pub mod dedup;
 pub mod egress;
 pub mod kernel;
 pub mod lock;
+#[cfg(test)]
+#[path = "../../tests/support/port.rs"]
+mod loopback;
 pub mod mail;
 pub mod messages;
 pub mod poller;

@@ -24,7 +24,7 @@ use crate::cli::DoctorArgs;
 use crate::exit::{Exit, Outcome};
 use crate::output::{Output, Style, spinner};
 use crate::settings::{R2Settings, Settings, Storage, defaults_from_env, describe_variables};
-use crate::{commands, journal, wiring};
+use crate::{commands, eviction, journal, wiring};
 
 /// How long one server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -121,6 +121,9 @@ async fn checks() -> Vec<Check> {
     let settings = environment(&mut checks);
     let Ok(storage) = Storage::from_env(commands::environment) else { return checks };
     let past = look_at_journal(&storage, &world, &mut checks).await;
+    for server in eviction::servers(&storage) {
+        checks.push(redis(&server).await);
+    }
     if settings.as_ref().is_some_and(|settings| settings.defaults.offload) {
         checks.push(list_of_copies(&storage.links));
     }
@@ -226,6 +229,18 @@ fn kept(found: String, durability: Durability) -> Check {
         Durability::Memory => ("it is in memory only", "keep it in a file or in Redis"),
     };
     Check::warn("journal", format!("{found}; {said}"), advice)
+}
+
+/// What a Redis server does with our keys when its memory is full.
+async fn redis(server: &eviction::Server) -> Check {
+    let name = format!("redis {}", server.named);
+    match server.ask().await {
+        Ok(None) => Check::ok(name, "nothing of ours is deleted when its memory is full"),
+        Ok(Some(remark)) => {
+            Check::warn(name, remark, "it is a setting of the server, or of the platform that runs it")
+        }
+        Err(why) => Check::fail(name, why, "check the address, and that the server runs", Exit::Unreachable),
+    }
 }
 
 /// No copy and no webhook depends on the list, so it cannot fail the whole.

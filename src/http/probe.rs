@@ -16,6 +16,7 @@ use render_signal_actors::messages::{
 use render_signal_actors::system;
 use tokio::time::Instant;
 
+use crate::eviction;
 use crate::journal::Watched;
 
 /// How long each part may take to say how it is.
@@ -30,6 +31,8 @@ pub(crate) struct Probe {
     pub(crate) actors: system::Probe,
     /// The clock.
     pub(crate) world: World,
+    /// What the Redis servers do when their memory is full; `None` = there are none.
+    pub(crate) eviction: Option<eviction::Watch>,
 }
 
 /// What the journal says.
@@ -62,6 +65,8 @@ pub(crate) struct Findings {
     pub(crate) webhook: Result<WebhookStatus, String>,
     /// The documents.
     pub(crate) config: Result<ConfigStatus, String>,
+    /// The Redis servers; `None` = there are none.
+    pub(crate) redis: Option<eviction::Found>,
 }
 
 impl Probe {
@@ -75,7 +80,8 @@ impl Probe {
             ask(&actors.webhook, GetWebhookStatus),
             ask(&actors.config, GetConfigStatus),
         );
-        Findings { now: self.world.now(), draining, journal, poller, lock, webhook, config }
+        let redis = self.eviction.as_ref().map(eviction::Watch::found);
+        Findings { now: self.world.now(), draining, journal, poller, lock, webhook, config, redis }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {

@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::probe::{Findings, JournalFinding};
+use crate::eviction::Found;
+use crate::journal::in_words;
 
 /// A delivery that has been due for longer than this without being sent is remarked on.
 const LATE_SECONDS: i64 = 60;
@@ -67,8 +69,11 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     checks.insert("process", process(findings.draining));
     checks.insert("journal", journal(&findings.journal, findings.now));
     checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
-    checks.insert("lease", of_poller(findings.lock.as_ref(), lease));
+    checks.insert("lease", of_poller(findings.lock.as_ref(), |status| lease(status, findings.now)));
     checks.insert("config", answered(&findings.config, config));
+    if let Some(found) = &findings.redis {
+        checks.insert("redis", redis(found));
+    }
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
     if !readiness.is_ready() {
@@ -106,20 +111,8 @@ fn process(draining: bool) -> Check {
 
 fn journal(finding: &Result<JournalFinding, String>, now: DateTime<Utc>) -> Check {
     answered(finding, |finding| {
-        let (state, message) = match finding.durability {
-            Durability::OnDisk => (State::Ok, "an acknowledged mail is on the disk"),
-            Durability::UpToTwoSeconds => (
-                State::Warn,
-                "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones",
-            ),
-            Durability::UntilRestart => {
-                (State::Warn, "the server keeps acknowledged mails in memory only: its restart loses them")
-            }
-            Durability::Unknown => {
-                (State::Warn, "the server does not tell whether acknowledged mails are on its disk")
-            }
-            Durability::Memory => (State::Warn, "an acknowledged mail is in memory only: a restart loses it"),
-        };
+        let message = in_words(finding.durability);
+        let state = if finding.durability == Durability::OnDisk { State::Ok } else { State::Warn };
         let detail = json!({
             "position": finding.head,
             "durability": finding.durability,
@@ -172,20 +165,37 @@ fn mailbox(status: &PollerStatus, now: DateTime<Utc>) -> Check {
     )
 }
 
-fn lease(status: &LockStatus) -> Check {
-    let message = match (status.held, &status.holder) {
-        (true, _) => "this worker polls".to_owned(),
-        (false, Some(holder)) => format!("standby: {holder} polls"),
-        (false, None) => "standby: nobody is known to poll yet".to_owned(),
+fn lease(status: &LockStatus, now: DateTime<Utc>) -> Check {
+    let ago = |at: DateTime<Utc>| format!("{} s ago", (now - at).num_seconds().max(0));
+    let mut message = match (status.held, &status.holder, status.seen, &status.trouble) {
+        (true, ..) => "this worker polls".to_owned(),
+        (false, Some(holder), Some(seen), Some(_)) => format!("standby: {holder} polled {}", ago(seen)),
+        (false, Some(holder), ..) => format!("standby: {holder} polls"),
+        (false, None, Some(seen), _) => {
+            format!("standby: nobody is known to poll, a holder was last seen {}", ago(seen))
+        }
+        (false, None, None, _) => "standby: nobody is known to poll yet".to_owned(),
     };
-    let (state, message) = match &status.warning {
-        Some(warning) => (State::Warn, format!("{message}; {warning}")),
-        None => (State::Ok, message),
-    };
+    if let Some(trouble) = &status.trouble {
+        let what = if status.held { "confirmed" } else { "taken" };
+        let since = trouble.since.format("%H:%M:%S");
+        message.push_str(&format!("; the lease cannot be {what} since {since} UTC: {}", trouble.why));
+    }
+    if let Some(warning) = &status.warning {
+        message.push_str(&format!("; {warning}"));
+    }
+    let well = status.trouble.is_none() && status.warning.is_none();
     check(
-        state,
+        if well { State::Ok } else { State::Warn },
         message,
-        json!({"held": status.held, "fence": status.fence, "since": status.since, "holder": status.holder}),
+        json!({
+            "held": status.held,
+            "fence": status.fence,
+            "since": status.since,
+            "holder": status.holder,
+            "seen": status.seen,
+            "trouble": status.trouble,
+        }),
     )
 }
 
@@ -232,6 +242,20 @@ fn config(status: &ConfigStatus) -> Check {
     }
 }
 
+fn redis(found: &Found) -> Check {
+    let detail = json!({"remarks": found.remarks, "unknown": found.unknown});
+    if !found.remarks.is_empty() {
+        return check(State::Warn, found.remarks.join("; "), detail);
+    }
+    if found.unknown.is_empty() {
+        return check(State::Ok, "nothing of ours is deleted when the memory of the server is full", detail);
+    }
+    // That a server does not answer is said where it matters: by the lease and the documents.
+    let message =
+        format!("it is not known yet what happens when its memory is full: {}", found.unknown.join("; "));
+    check(State::Ok, message, detail)
+}
+
 fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
     let mut remarks = Vec::new();
     if status.paused {
@@ -266,7 +290,7 @@ fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
 mod tests {
     use render_signal_actors::config::store::StoreHealth;
     use render_signal_actors::kernel::journal::Loss;
-    use render_signal_actors::messages::{DocumentStatus, TargetStatus};
+    use render_signal_actors::messages::{DocumentStatus, LeaseTrouble, TargetStatus};
 
     use super::*;
 
@@ -288,7 +312,19 @@ mod tests {
             lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
+            redis: None,
         }
+    }
+
+    /// Without an answer from the lease store for 30 s; a holder was seen so many seconds ago.
+    fn standby(seen: i64, holder: Option<&str>) -> Option<Result<LockStatus, String>> {
+        let since = now() - chrono::Duration::seconds(30);
+        Some(Ok(LockStatus {
+            holder: holder.map(str::to_owned),
+            seen: Some(now() - chrono::Duration::seconds(seen)),
+            trouble: Some(LeaseTrouble { since, why: "connection refused".into() }),
+            ..LockStatus::default()
+        }))
     }
 
     fn state(findings: &Findings, name: &str) -> (bool, State, String) {
@@ -330,7 +366,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 13] = [
+        let cases: [(&str, Harm, &str); 17] = [
             (
                 "config",
                 |f| {
@@ -408,6 +444,27 @@ mod tests {
             ),
             (
                 "lease",
+                |f| f.lock = standby(20, Some("one")),
+                "standby: one polled 20 s ago; the lease cannot be taken",
+            ),
+            (
+                "lease",
+                |f| f.lock = standby(45, None),
+                "nobody is known to poll, a holder was last seen 45 s ago; the lease cannot be taken since \
+                 11:59:30 UTC: connection refused",
+            ),
+            (
+                "lease",
+                |f| {
+                    f.lock = standby(20, None);
+                    if let Some(Ok(status)) = &mut f.lock {
+                        status.held = true;
+                    }
+                },
+                "this worker polls; the lease cannot be confirmed since 11:59:30 UTC",
+            ),
+            (
+                "lease",
                 |f| {
                     f.lock = Some(Ok(LockStatus {
                         warning: Some("file lock: one container only".into()),
@@ -469,6 +526,11 @@ mod tests {
                 "lost acknowledged commits 9 s ago: it was at position 12, it came back at 3",
             ),
             (
+                "redis",
+                |f| f.redis = Some(Found { remarks: vec!["it deletes".into()], unknown: Vec::new() }),
+                "it deletes",
+            ),
+            (
                 "mailbox",
                 |f| {
                     f.poller = Some(Ok(PollerStatus {
@@ -502,6 +564,15 @@ mod tests {
         let (_, _, message) = state(&findings, "mailbox");
         assert!(message.contains("spoke 2 s ago"), "{message}");
         assert!(message.contains("3 mails wait in the mailbox, the oldest for 42 s"), "{message}");
+    }
+
+    #[test]
+    fn a_redis_server_is_well_unless_it_says_otherwise() {
+        let mut findings = well();
+        for unknown in [vec![], vec!["REDIS_URL: no answer".to_owned()]] {
+            findings.redis = Some(Found { remarks: Vec::new(), unknown });
+            assert_eq!(state(&findings, "redis").1, State::Ok);
+        }
     }
 
     #[test]

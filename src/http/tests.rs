@@ -55,6 +55,7 @@ fn state(poller: PollerStatus) -> HttpState {
                 Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
                 world.clone(),
             ),
+            eviction: None,
             actors: system::Probe {
                 poller: Some(Port::new("poller", &says, 1, deadline)),
                 lock: Some(Port::new("lock", &says, 1, deadline)),

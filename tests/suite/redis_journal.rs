@@ -1,5 +1,6 @@
 //! The journal in Redis: the same promises without a file.
 
+use crate::support::until::ensure;
 use crate::support::{PATIENCE, Program, Redis, Site, checks, mails, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,8 +130,11 @@ async fn over_tls_only_a_server_whose_authority_is_known_is_believed() {
     until("the webhooks", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;
     site.until_all_seen(all.len()).await;
     // Journal, documents and lease: each worker listens on two channels.
-    let listeners = redis.command("CLIENT LIST TYPE pubsub").await.expect("an answer");
-    assert_eq!(listeners.matches("cmd=subscribe").count(), 4, "{listeners}");
+    until("four subscriptions", PATIENCE, async || {
+        let listeners = redis.command("CLIENT LIST TYPE pubsub").await.expect("an answer");
+        ensure(listeners.matches("cmd=subscribe").count() == 4, || listeners)
+    })
+    .await;
     let url = format!("webhook_url={}", site.receiver.url("/second"));
     let set = workers[0].run(&["config", "set", "webhook_config", &url]).await;
     assert!(set.status.success(), "{}", set.text);

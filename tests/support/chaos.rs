@@ -38,6 +38,7 @@ pub(crate) struct ChaosProxy {
     port: u16,
     state: watch::Sender<State>,
     opened: Arc<AtomicUsize>,
+    closed: Arc<AtomicUsize>,
     server: JoinHandle<()>,
 }
 
@@ -48,9 +49,9 @@ impl ChaosProxy {
         let port = listener.local_addr().expect("the address of a bound listener").port();
         let (state, watched) =
             watch::channel(State { wire: Wire::Passes(Duration::ZERO), outages: 0, cuts: 0, resets: 0 });
-        let opened = Arc::new(AtomicUsize::new(0));
-        let server = tokio::spawn(serve(listener, target, watched, Arc::clone(&opened)));
-        Self { port, state, opened, server }
+        let (opened, closed): (Arc<AtomicUsize>, Arc<AtomicUsize>) = Default::default();
+        let server = tokio::spawn(serve(listener, target, watched, Arc::clone(&opened), Arc::clone(&closed)));
+        Self { port, state, opened, closed, server }
     }
 
     /// Where to connect.
@@ -61,6 +62,11 @@ impl ChaosProxy {
     /// How many connections were opened so far.
     pub(crate) fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
+    }
+
+    /// How many of them are open.
+    pub(crate) fn live(&self) -> usize {
+        self.opened() - self.closed.load(Ordering::Relaxed)
     }
 
     /// Closes every connection in an orderly way. New ones work.
@@ -98,7 +104,13 @@ impl Drop for ChaosProxy {
     }
 }
 
-async fn serve(listener: TcpListener, target: u16, state: watch::Receiver<State>, opened: Arc<AtomicUsize>) {
+async fn serve(
+    listener: TcpListener,
+    target: u16,
+    state: watch::Receiver<State>,
+    opened: Arc<AtomicUsize>,
+    closed: Arc<AtomicUsize>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -108,7 +120,9 @@ async fn serve(listener: TcpListener, target: u16, state: watch::Receiver<State>
                     connections.spawn(connection(client, target, state.clone()));
                 }
             }
-            Some(_) = connections.join_next() => {}
+            Some(_) = connections.join_next() => {
+                closed.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }

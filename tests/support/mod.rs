@@ -28,6 +28,7 @@ pub(crate) mod http;
 pub(crate) mod mails;
 pub(crate) mod php;
 pub(crate) mod place;
+pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod receiver;
 pub(crate) mod redis;
@@ -43,6 +44,7 @@ pub(crate) use chaos::ChaosProxy;
 pub(crate) use file_host::{End, File, FileHost};
 pub(crate) use full_disk::FullDisk;
 pub(crate) use mails::TestMail;
+pub(crate) use port::free_port;
 pub(crate) use program::Program;
 pub(crate) use receiver::Answer;
 pub(crate) use redis::Redis;
@@ -51,10 +53,3 @@ pub(crate) use seed::Seed;
 pub(crate) use site::Site;
 pub(crate) use until::{PATIENCE, until};
 pub(crate) use worker::Worker;
-
-/// A loopback port that nobody listened on a moment ago. The kernel hands them out in
-/// turn, so that two tests at the same time get different ones.
-pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
-    listener.local_addr().expect("the address of a bound listener").port()
-}

@@ -10,11 +10,13 @@
 //! that one of them was quicker with is a conflict for the others.
 //!
 //! * [`settled`]: which streams nothing will happen to any more; pure.
+//! * [`items`]: where archived mails lie in their mailboxes; pure.
 //! * [`state`]: the event.
 //! * [`store`], [`bucket`]: where the lines go: files, or a bucket of R2.
 //! * [`transfer`]: a whole journal as lines, and back.
 
 pub mod bucket;
+pub mod items;
 pub mod settled;
 pub mod state;
 pub mod store;
@@ -145,14 +147,19 @@ impl Archiver {
         let first = self.read(match candidate.what {
             What::Worker => worker_stream(&candidate.key),
             What::Rate => StreamId::new(RATE, &candidate.key),
-            What::Mail => mail_stream(&candidate.key),
+            What::Mail | What::Remainder => mail_stream(&candidate.key),
         });
         let first = first.await?;
         if !settled::is_old(&first.events, before) {
             return Ok(Vec::new());
         }
-        if candidate.what != What::Mail {
-            return Ok(vec![first]);
+        match candidate.what {
+            What::Worker | What::Rate => return Ok(vec![first]),
+            What::Remainder => {
+                let left = settled::is_remainder(&first.events).map_err(unreadable)?;
+                return Ok(if left { vec![first] } else { Vec::new() });
+            }
+            What::Mail => {}
         }
         let Some(deliveries) = settled::deliveries_of(&candidate.key, &first.events).map_err(unreadable)?
         else {
@@ -183,7 +190,9 @@ impl Archiver {
         events: u64,
     ) -> Result<Commit, String> {
         let streams = leaving.iter().map(|stream| stream.stream.to_string()).collect();
-        let event = ArchiveEvent::Archived(Archived { before, streams, events, place });
+        let items = items::items_of(leaving.iter().flat_map(|stream| &stream.events));
+        let items = items.map_err(|error| error.to_string())?;
+        let event = ArchiveEvent::Archived(Archived { before, streams, events, place, items });
         let event = event.to_new(self.world.ids.next()).map_err(|error| error.to_string())?;
         let trim = leaving.into_iter().filter_map(|stream| {
             let version = stream.events.last()?.version;

@@ -31,6 +31,15 @@ pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<Str
     })
 }
 
+/// Whether nothing is left of a mail but notes of further copies: its own events were archived.
+///
+/// # Errors
+/// When an event cannot be read.
+pub fn is_remainder(mail: &[Recorded]) -> Result<bool, EventError> {
+    let (life, _) = life::rehydrate(mail)?;
+    Ok(life.stage == Stage::Unknown && mail.first().is_some_and(|event| event.version > 1))
+}
+
 /// Whether a delivery has reached its receiver.
 ///
 /// # Errors

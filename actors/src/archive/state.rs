@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::items::Items;
 use crate::domain_events;
 use crate::kernel::event::StreamId;
 
@@ -17,6 +18,9 @@ pub struct Archived {
     pub events: u64,
     /// Where they are now.
     pub place: String,
+    /// Where the mails among them lie in their mailboxes: those are not fetched again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Items>,
 }
 
 domain_events! {
@@ -24,7 +28,7 @@ domain_events! {
     pub enum ArchiveEvent {
         Archived(Archived) = "journal.archived", schema 1, in "archive", "Settled streams were archived and left the log.", {
             before: "nothing of it is as young as this", streams: "their names", events: "how many they had",
-            place: "where they are now" };
+            place: "where they are now", items: "where its mails lie in their mailboxes; these are not fetched again" };
     }
 }
 

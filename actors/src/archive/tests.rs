@@ -300,6 +300,36 @@ fn mails() -> impl Strategy<Value = Vec<MailSteps>> {
     prop::collection::vec((0..200_i64, ends, prop::collection::vec(link, 0..3)), 0..12)
 }
 
+#[tokio::test]
+async fn a_copy_that_is_found_after_the_archiving_leaves_in_its_turn() {
+    let scene = Scene::new();
+    let copy = |item: &str| json!({"location": {"mailbox": "m", "validity": 1, "item": item}});
+    scene.ignored(200, "m1").await;
+    scene.worker(0, "w1", false).await;
+    assert_eq!(scene.archiver().round().await.unwrap(), Round { streams: 1, events: 2 });
+    scene.append(150, "mail-m1", "mail.duplicated", copy("7")).await;
+    scene.append(20, "mail-m1", "mail.duplicated", copy("8")).await;
+    scene.worker(0, "w2", false).await;
+    assert_eq!(scene.archiver().round().await.unwrap(), Round::default(), "one copy is young");
+
+    let later = Archiver {
+        world: World { clock: Arc::new(FixedClock(now() + TimeDelta::days(90))), ..World::real() },
+        ..scene.archiver()
+    };
+    assert_eq!(later.round().await.unwrap(), Round { streams: 1, events: 2 });
+    assert_eq!(later.round().await.unwrap(), Round::default());
+    assert_eq!(scene.streams().await, ["archive-journal", "worker-w1", "worker-w2"]);
+    let views = scene.journal.views();
+    let known = views.read(|db| {
+        let mut ranges = db.prepare("SELECT first, last FROM archived_uids ORDER BY first")?;
+        let rows = ranges.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect::<rusqlite::Result<Vec<(i64, i64)>>>()
+    });
+    assert_eq!(known.await.unwrap(), [(1, 1), (7, 8)]);
+    scene.assert_rebuilt_equals_followed().await;
+    assert_eq!(scene.journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]

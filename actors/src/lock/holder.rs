@@ -16,7 +16,7 @@ use crate::kernel::aggregate::{Aggregate, rehydrate};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Loss, StreamWrite, lost};
-use crate::messages::LockStatus;
+use crate::messages::{LeaseTrouble, LockStatus};
 
 /// Name of the lease.
 pub const POLLER: &str = "poller";
@@ -28,6 +28,15 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a worker looks whether the lease has become free (or every third of the TTL,
 /// when that is sooner): mails wait while nobody holds it.
 const STANDBY: Duration = Duration::from_millis(500);
+
+/// Longest wait after an error, and for an answer, whatever the TTL. The first wait is
+/// [`STANDBY`], and each is twice the one before.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a stopping worker waits for the end of an attempt to take the lease, and for the
+/// store to take the lease back. Together with [`RELEASE_PATIENCE`] less than what the root
+/// gives an actor to finish.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Everything the task needs.
 pub(super) struct Holder {
@@ -48,8 +57,21 @@ pub(super) struct Holder {
     pub(super) stop: CancellationToken,
 }
 
+/// Why there is no answer.
+const SILENT: &str = "the lease store did not answer in time";
+
 /// Tells when the journal has lost commits.
 type Losses = watch::Receiver<Option<Loss>>;
+
+/// How an attempt to take the lease ended.
+enum Outcome {
+    /// It is ours, counted from the moment.
+    Granted(Fence, Moment),
+    /// Somebody else has it.
+    Busy,
+    /// An error. The lease may be ours all the same: an answer can be lost.
+    Failed,
+}
 
 /// An instant on both clocks: the monotonic one stands still while a machine sleeps, the
 /// wall clock may be set. A lease is as old as the older of the two says.
@@ -73,19 +95,57 @@ impl Moment {
 impl Holder {
     /// Runs until told to stop; the lease is released then.
     pub(super) async fn run(self) {
+        let mut failures = 0;
+        // An actor that fell before may have left the lease to us.
+        let mut perhaps_ours = true;
         while !self.stop.is_cancelled() {
             // Before the grant: what is lost later may be the grant.
             let losses = self.journal.losses();
-            match self.acquire().await {
-                Ok((fence, granted)) => self.hold(fence, granted, losses).await,
-                Err(pause) => self.pause(self.world.jitter.spread(pause)).await,
-            }
+            let outcome = self.acquire_until_stopped().await;
+            perhaps_ours = !matches!(outcome, Outcome::Busy);
+            let pause = match outcome {
+                Outcome::Granted(fence, granted) => {
+                    failures = 0;
+                    self.hold(fence, granted, losses).await;
+                    continue;
+                }
+                Outcome::Busy => {
+                    failures = 0;
+                    STANDBY
+                }
+                Outcome::Failed => {
+                    failures += 1;
+                    backoff(failures)
+                }
+            };
+            self.pause(self.world.jitter.spread(pause.min(self.step()))).await;
+        }
+        if perhaps_ours {
+            self.give_back().await;
+        }
+    }
+
+    /// Tries to take the lease. A worker that is told to stop meanwhile does not wait for long.
+    async fn acquire_until_stopped(&self) -> Outcome {
+        let stopped = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(STOP_PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            outcome = self.acquire() => outcome,
+            () = stopped => Outcome::Failed,
         }
     }
 
     /// A third of the TTL: three chances to renew.
     fn step(&self) -> Duration {
         self.ttl / 3
+    }
+
+    /// How long the store may take to answer.
+    fn patience(&self) -> Duration {
+        LONGEST_PAUSE.min(self.step())
     }
 
     /// Sleeps, unless told to stop.
@@ -97,40 +157,59 @@ impl Holder {
         }
     }
 
-    /// Takes the lease when it is free: grant, fence, event, in this order. Otherwise, how
-    /// long to wait before the next try.
-    async fn acquire(&self) -> Result<(Fence, Moment), Duration> {
+    /// Takes the lease when it is free: grant, fence, event, in this order.
+    async fn acquire(&self) -> Outcome {
         // Counted from before the question: the store's TTL cannot have started earlier.
         let asked = Moment::now(&self.world);
-        let attempt = match tokio::time::timeout(self.step(), self.store.try_acquire(self.ttl)).await {
+        let attempt = match tokio::time::timeout(self.patience(), self.store.try_acquire(self.ttl)).await {
             Ok(Ok(attempt)) => attempt,
-            Ok(Err(error)) => return self.not_now(&error.to_string()),
-            Err(_) => return self.not_now("the lease store did not answer in time"),
+            Ok(Err(error)) => return self.not_now(error.to_string()),
+            Err(_) => return self.not_now(SILENT.to_owned()),
         };
         if let Attempt::HeldBy(holder) = attempt {
-            self.status.send_modify(|status| status.holder = Some(holder));
-            return Err(STANDBY.min(self.step()));
+            self.confirmed(Some(holder));
+            return Outcome::Busy;
         }
         let fence = match self.journal.raise_fence(POLLER).await {
             Ok(token) => Fence { lease: POLLER.to_owned(), token },
             Err(error) => {
                 self.give_back().await;
-                return self.not_now(&error.to_string());
+                return self.not_now(error.to_string());
             }
         };
         let command = LeaseCommand::Grant { holder: self.worker.clone(), fence: fence.token };
         if let Err(error) = self.record(&command, &fence, self.ttl / 2).await {
             self.give_back().await;
-            return self.not_now(&error);
+            return self.not_now(error);
         }
-        Ok((fence, asked))
+        Outcome::Granted(fence, asked)
     }
 
-    fn not_now<T>(&self, why: &str) -> Result<T, Duration> {
+    fn not_now(&self, why: String) -> Outcome {
         // render_signal_lease_failures_total: attempts to take the lease that ended in an error.
         metrics::counter!("render_signal_lease_failures_total").increment(1);
         tracing::warn!(why, "the lease could not be taken, trying again");
-        Err(self.step())
+        self.troubled(why);
+        Outcome::Failed
+    }
+
+    /// The store has said who has the lease (`None`: nobody).
+    fn confirmed(&self, holder: Option<String>) {
+        let now = self.world.now();
+        self.status.send_modify(|status| {
+            status.seen = holder.is_some().then_some(now).or(status.seen);
+            status.holder = holder;
+            status.trouble = None;
+        });
+    }
+
+    /// The lease can be neither taken nor confirmed.
+    fn troubled(&self, why: String) {
+        let now = self.world.now();
+        self.status.send_modify(|status| {
+            let since = status.trouble.as_ref().map_or(now, |trouble| trouble.since);
+            status.trouble = Some(LeaseTrouble { since, why });
+        });
     }
 
     /// Holds the lease until it is lost or the task is told to stop.
@@ -145,8 +224,8 @@ impl Holder {
             status.held = true;
             status.fence = Some(fence.token);
             status.since = Some(since);
-            status.holder = Some(self.worker.clone());
         });
+        self.confirmed(Some(self.worker.clone()));
         self.fence.send_replace(Some(fence.clone()));
         let lost = self.keep(&fence, granted, losses).await;
         self.fence.send_replace(None);
@@ -159,7 +238,7 @@ impl Holder {
         });
         match lost {
             Some(why) => tracing::warn!(fence = fence.token, why, "lease lost, this worker stops polling"),
-            None => self.release(&fence).await,
+            None => return self.record_release(&fence).await,
         }
         self.until_heard().await;
     }
@@ -175,8 +254,10 @@ impl Holder {
     async fn keep(&self, fence: &Fence, granted: Moment, mut losses: Losses) -> Option<String> {
         let mut confirmed = granted;
         let mut refused = self.refused.clone();
+        let mut failures = 0;
         loop {
             let left = self.ttl.saturating_sub(confirmed.age(&self.world));
+            let pause = if failures == 0 { self.step() } else { backoff(failures).min(self.step()) };
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return None,
@@ -185,7 +266,7 @@ impl Holder {
                 Ok(_) = refused.wait_for(|refused| refused.as_ref() == Some(fence)) => {
                     return Some("the journal refuses its fence".to_owned());
                 }
-                () = tokio::time::sleep(self.step().min(left)) => {}
+                () = tokio::time::sleep(pause.min(left)) => {}
             }
             // Asleep for longer than the lease lasts (a stopped process, a busy machine):
             // somebody else may have had it, even when it looks free now.
@@ -193,33 +274,58 @@ impl Holder {
                 return Some(format!("it could not be renewed for {} ms", self.ttl.as_millis()));
             }
             let asked = Moment::now(&self.world);
-            match tokio::time::timeout(self.step(), self.store.renew(self.ttl)).await {
-                Ok(Ok(Renewal::Renewed)) => {
+            let why = match self.renew().await? {
+                Ok(Renewal::Renewed) => {
                     confirmed = asked;
+                    failures = 0;
+                    self.confirmed(Some(self.worker.clone()));
                     self.fence.send_replace(Some(fence.clone()));
+                    continue;
                 }
-                Ok(Ok(Renewal::Lost)) => return Some("somebody else has it".to_owned()),
-                Ok(Err(error)) => tracing::warn!(%error, "the lease could not be renewed, trying again"),
-                Err(_) => tracing::warn!("the lease store did not answer in time, trying again"),
-            }
+                Ok(Renewal::Lost) => return Some("somebody else has it".to_owned()),
+                Err(why) => why,
+            };
+            tracing::warn!(why, "the lease could not be renewed, trying again");
+            failures += 1;
+            self.troubled(why);
         }
     }
 
-    async fn release(&self, fence: &Fence) {
-        let command = LeaseCommand::Release { holder: self.worker.clone(), fence: fence.token };
-        if let Err(error) = self.record(&command, fence, RELEASE_PATIENCE.min(self.ttl / 2)).await {
-            tracing::warn!(
-                error,
-                "the release of the lease is not in the journal; the next holder takes it over"
-            );
+    /// Asks the store once, or why there is no answer; `None` = told to stop meanwhile.
+    async fn renew(&self) -> Option<Result<Renewal, String>> {
+        tokio::select! {
+            biased;
+            renewal = tokio::time::timeout(self.patience(), self.store.renew(self.ttl)) => Some(match renewal {
+                Ok(Ok(renewal)) => Ok(renewal),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err(SILENT.to_owned()),
+            }),
+            () = self.stop.cancelled() => None,
         }
-        self.give_back().await;
-        tracing::info!(fence = fence.token, "lease released");
+    }
+
+    /// Says in the journal that the lease is given back, before it is: so the next holder
+    /// takes over from nobody.
+    async fn record_release(&self, fence: &Fence) {
+        let command = LeaseCommand::Release { holder: self.worker.clone(), fence: fence.token };
+        let recorded = self.record(&command, fence, RELEASE_PATIENCE);
+        let error = match tokio::time::timeout(RELEASE_PATIENCE, recorded).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error,
+            Err(_) => "the journal did not answer in time".to_owned(),
+        };
+        tracing::warn!(
+            error,
+            "the release of the lease is not in the journal; the next holder takes it over"
+        );
     }
 
     async fn give_back(&self) {
-        match tokio::time::timeout(self.step(), self.store.release()).await {
-            Ok(Ok(())) => {}
+        match tokio::time::timeout(STOP_PATIENCE.min(self.step()), self.store.release()).await {
+            Ok(Ok(())) => {
+                tracing::info!("lease given back");
+                self.status.send_modify(|status| status.holder = None);
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the lease could not be released, it runs out by itself")
             }
@@ -280,6 +386,11 @@ impl Holder {
             Err(error) => Err(Failure::Again(error.to_string())),
         }
     }
+}
+
+/// How long to wait after so many failures in a row.
+fn backoff(failures: u32) -> Duration {
+    STANDBY.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE)
 }
 
 enum Failure {

@@ -169,7 +169,14 @@ impl Handler<GetLockStatus> for LockActor {
     type Result = actix::MessageResult<GetLockStatus>;
 
     fn handle(&mut self, _: GetLockStatus, _ctx: &mut Self::Context) -> Self::Result {
-        actix::MessageResult(self.status.borrow().clone())
+        let mut status = self.status.borrow().clone();
+        // Without news for a TTL somebody else may have it by now, or nobody.
+        let ttl = chrono::Duration::from_std(self.deps.ttl).unwrap_or(chrono::Duration::MAX);
+        let now = self.deps.world.now();
+        if !status.held && status.seen.is_none_or(|seen| now - seen >= ttl) {
+            status.holder = None;
+        }
+        actix::MessageResult(status)
     }
 }
 

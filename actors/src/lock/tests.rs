@@ -16,7 +16,14 @@ const TTL: Duration = Duration::from_secs(30);
 #[derive(Default)]
 struct Server {
     held: Mutex<Option<(String, Instant)>>,
+    /// Takes questions and does not answer.
     silent: AtomicBool,
+    /// Refuses connections.
+    down: AtomicBool,
+    /// Grants, and the answer gets lost.
+    mute: AtomicBool,
+    /// Attempts to take the lease.
+    asked: AtomicU64,
 }
 
 struct Client {
@@ -29,6 +36,10 @@ impl Client {
         if self.server.silent.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
+        if self.server.down.load(Ordering::SeqCst) {
+            let (what, why) = ("could not be asked".to_owned(), "connection refused".to_owned());
+            return Err(LeaseError { what, why });
+        }
         Ok(())
     }
 }
@@ -36,17 +47,21 @@ impl Client {
 #[async_trait]
 impl LeaseStore for Client {
     async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError> {
+        self.server.asked.fetch_add(1, Ordering::SeqCst);
         self.reach().await?;
-        let mut held = self.server.held.lock().unwrap();
-        match held.as_ref() {
-            Some((holder, until)) if holder != self.name && *until > Instant::now() => {
-                Ok(Attempt::HeldBy(holder.clone()))
-            }
-            _ => {
-                *held = Some((self.name.to_owned(), Instant::now() + ttl));
-                Ok(Attempt::Granted)
+        {
+            let mut held = self.server.held.lock().unwrap();
+            match held.as_ref() {
+                Some((holder, until)) if holder != self.name && *until > Instant::now() => {
+                    return Ok(Attempt::HeldBy(holder.clone()));
+                }
+                _ => *held = Some((self.name.to_owned(), Instant::now() + ttl)),
             }
         }
+        if self.server.mute.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(Attempt::Granted)
     }
 
     async fn renew(&self, ttl: Duration) -> Result<Renewal, LeaseError> {
@@ -93,6 +108,7 @@ struct Poller {
     heard: Arc<Mutex<Vec<Option<u64>>>>,
     /// The journal does not accept this fence from it.
     refuses: Arc<AtomicU64>,
+    told: Arc<tokio::sync::Notify>,
 }
 
 impl Actor for Poller {
@@ -105,6 +121,7 @@ impl Handler<LeaseChanged> for Poller {
     fn handle(&mut self, change: LeaseChanged, _ctx: &mut Self::Context) -> bool {
         let fence = change.fence.map(|fence| fence.token);
         self.heard.lock().unwrap().push(fence);
+        self.told.notify_one();
         fence.is_none_or(|fence| fence != self.refuses.load(Ordering::SeqCst))
     }
 }
@@ -120,6 +137,7 @@ struct Worker {
     lock: Addr<LockActor>,
     heard: Arc<Mutex<Vec<Option<u64>>>>,
     refuses: Arc<AtomicU64>,
+    told: Arc<tokio::sync::Notify>,
 }
 
 impl Bench {
@@ -133,18 +151,24 @@ impl Bench {
     }
 
     async fn worker(&self, name: &'static str) -> Worker {
+        self.worker_with(name, TTL).await
+    }
+
+    async fn worker_with(&self, name: &'static str, ttl: Duration) -> Worker {
         let deps = LockDeps {
             world: self.world.clone(),
             journal: self.journal.clone(),
             store: Arc::new(Client { name, server: Arc::clone(&self.server) }),
             worker: name.to_owned(),
-            ttl: TTL,
+            ttl,
         };
         let lock = LockActor::new(deps).start();
-        let Poller { heard, refuses } = Poller::default();
-        let poller = Poller { heard: Arc::clone(&heard), refuses: Arc::clone(&refuses) }.start();
+        let Poller { heard, refuses, told } = Poller::default();
+        let poller =
+            Poller { heard: Arc::clone(&heard), refuses: Arc::clone(&refuses), told: Arc::clone(&told) }
+                .start();
         lock.send(WireLock(Port::new("poller", &poller, 2, Duration::from_secs(5)))).await.unwrap();
-        Worker { lock, heard, refuses }
+        Worker { lock, heard, refuses, told }
     }
 
     /// `kind fence previous` of every event of the lease.
@@ -162,6 +186,15 @@ impl Bench {
 impl Worker {
     async fn status(&self) -> LockStatus {
         self.lock.send(GetLockStatus).await.unwrap()
+    }
+
+    /// How long until its poller hears that it may poll; to the tick of the virtual clock.
+    async fn until_it_polls(&self) -> Duration {
+        let asked = Instant::now();
+        while self.last_heard().is_none() {
+            self.told.notified().await;
+        }
+        asked.elapsed()
     }
 
     fn last_heard(&self) -> Option<u64> {
@@ -188,31 +221,146 @@ async fn a_free_lease_is_taken_at_once_and_every_renewal_is_told() {
     assert!(heard.iter().filter(|fence| **fence == Some(1)).count() >= 5, "{heard:?}");
 }
 
+/// A standby looks every half second, spread by a fifth.
+const LOOK: Duration = Duration::from_millis(600);
+
 #[actix::test]
-async fn a_stop_gives_the_lease_to_the_next_worker_and_a_death_lets_it_be_taken_over() {
+async fn after_a_stop_the_next_worker_polls_within_a_second() {
+    let bench = Bench::new();
+    let mut holder = bench.worker("one").await;
+    sleep(1).await;
+    for (number, next) in ["two", "three", "four", "five"].into_iter().enumerate() {
+        let standby = bench.worker(next).await;
+        // Some other moment between two looks each time.
+        tokio::time::sleep(Duration::from_millis(7_070 + 130 * number as u64)).await;
+        assert_eq!(standby.last_heard(), None);
+        assert!(standby.status().await.holder.is_some());
+        let (stopped, took) = tokio::join!(holder.lock.send(Drain), standby.until_it_polls());
+        stopped.unwrap();
+        assert!(took <= LOOK && LOOK <= Duration::from_secs(1), "{next} polls {took:?} after the stop");
+        assert_eq!(holder.last_heard(), None);
+        holder = standby;
+    }
+    let events = bench.events().await;
+    assert_eq!(events[..3], ["lease.acquired 1 -", "lease.released 1 -", "lease.acquired 2 -"]);
+    assert_eq!(events.len(), 9, "{events:?}");
+}
+
+#[actix::test]
+async fn after_a_death_the_next_worker_polls_when_the_ttl_ends() {
+    let bench = Bench::new();
+    for (number, next) in ["one", "two", "three", "four"].into_iter().enumerate() {
+        // A holder that renewed a moment ago and is gone: nobody renews any more.
+        *bench.server.held.lock().unwrap() = Some(("gone".to_owned(), Instant::now() + TTL));
+        let standby = bench.worker(next).await;
+        let took = standby.until_it_polls().await;
+        assert!(took >= TTL, "{next} polls while the lease is held");
+        assert!(took <= TTL + LOOK, "{next} polls {took:?} after the last renewal");
+        assert_eq!(standby.last_heard(), Some(number as u64 + 1));
+        standby.lock.send(Drain).await.unwrap();
+    }
+}
+
+#[actix::test]
+async fn a_lease_that_was_given_to_somebody_else_is_noticed() {
     let bench = Bench::new();
     let one = bench.worker("one").await;
     let two = bench.worker("two").await;
     sleep(1).await;
-    assert_eq!(two.last_heard(), None);
-    assert_eq!(two.status().await.holder.as_deref(), Some("one"));
-    one.lock.send(Drain).await.unwrap();
-    sleep(1).await;
-    assert_eq!(one.last_heard(), None);
-    sleep(2).await;
-    assert_eq!(two.last_heard(), Some(2));
-
-    // It vanishes without a word: nobody renews any more.
-    bench.server.held.lock().unwrap().replace(("two".to_owned(), Instant::now() + TTL));
-    let three = bench.worker("three").await;
-    *bench.server.held.lock().unwrap() = Some(("three".to_owned(), Instant::now() + TTL));
+    *bench.server.held.lock().unwrap() = Some(("two".to_owned(), Instant::now() + TTL));
+    assert_eq!(two.until_it_polls().await.as_secs(), 0);
     sleep(TTL.as_secs()).await;
-    assert_eq!(three.last_heard(), Some(3));
-    assert_eq!(two.last_heard(), None, "it noticed that it is not the holder any more");
-    assert_eq!(
-        bench.events().await,
-        ["lease.acquired 1 -", "lease.released 1 -", "lease.acquired 2 -", "lease.taken_over 3 two"]
-    );
+    assert_eq!(one.last_heard(), None, "it noticed that it is not the holder any more");
+    assert_eq!(bench.events().await, ["lease.acquired 1 -", "lease.taken_over 2 one"]);
+}
+
+#[actix::test]
+async fn a_store_that_cannot_be_reached_is_shown_and_tried_again_soon_whatever_the_ttl() {
+    for ttl in [TTL, Duration::from_secs(300)] {
+        for silent in [false, true] {
+            let bench = Bench::new();
+            let harm = |harmed| {
+                let harm = if silent { &bench.server.silent } else { &bench.server.down };
+                harm.store(harmed, Ordering::SeqCst);
+            };
+            *bench.server.held.lock().unwrap() = Some(("gone".to_owned(), Instant::now() + ttl));
+            let one = bench.worker_with("one", ttl).await;
+            sleep(1).await;
+            let status = one.status().await;
+            assert_eq!((status.holder.as_deref(), &status.trouble), (Some("gone"), &None));
+            let harmed = bench.world.now();
+            harm(true);
+            sleep(20).await;
+            let status = one.status().await;
+            let trouble = status.trouble.expect("said");
+            assert!((trouble.since - harmed).num_seconds() <= 6, "since when");
+            let word = if silent { "did not answer" } else { "connection refused" };
+            assert!(trouble.why.contains(word), "{}", trouble.why);
+            assert_eq!(status.holder.as_deref(), Some("gone"), "it may still have it");
+            assert!(status.seen.is_some_and(|seen| seen <= harmed));
+
+            let before = bench.server.asked.load(Ordering::SeqCst);
+            tokio::time::sleep(ttl).await;
+            let status = one.status().await;
+            assert_eq!(status.holder, None, "without news for a TTL nobody is known");
+            assert!(status.seen.is_some_and(|seen| seen <= harmed));
+            assert_eq!(status.trouble.expect("said").since, trouble.since, "still the same trouble");
+            let tried = bench.server.asked.load(Ordering::SeqCst) - before;
+            assert!(tried >= ttl.as_secs() / 12, "tried {tried} times within {ttl:?}");
+
+            harm(false);
+            assert!(one.until_it_polls().await <= Duration::from_secs(12));
+            let status = one.status().await;
+            assert_eq!((status.holder.as_deref(), status.trouble), (Some("one"), None));
+
+            // A holder says, too, that its lease is not confirmed.
+            harm(true);
+            tokio::time::sleep(ttl / 3 + Duration::from_secs(6)).await;
+            let status = one.status().await;
+            assert!(status.held && status.trouble.is_some());
+            harm(false);
+            sleep(6).await;
+            let status = one.status().await;
+            assert!(status.held && status.trouble.is_none(), "confirmed soon after");
+            tokio::time::resume();
+        }
+    }
+}
+
+#[actix::test]
+async fn a_stop_amid_the_taking_of_the_lease_leaves_nothing_behind() {
+    type Harm = fn(&Bench);
+    let harms: [(&str, Harm); 3] = [
+        ("the journal refuses the grant", |bench| bench.refusal.0.store(true, Ordering::SeqCst)),
+        ("the answer got lost", |bench| bench.server.mute.store(true, Ordering::SeqCst)),
+        ("nothing is wrong", |_| {}),
+    ];
+    for (name, harm) in harms {
+        for after in [0, 1, 40, 700, 5_300, 11_000] {
+            let bench = Bench::new();
+            harm(&bench);
+            let one = bench.worker_with("one", Duration::from_secs(300)).await;
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            let asked = Instant::now();
+            one.lock.send(Drain).await.unwrap();
+            let took = asked.elapsed();
+            assert!(took <= Duration::from_secs(6), "{name}, {after} ms: stopping took {took:?}");
+            assert!(bench.server.held.lock().unwrap().is_none(), "{name}, {after} ms: left behind");
+            tokio::time::resume();
+        }
+    }
+}
+
+#[actix::test]
+async fn a_worker_without_a_lease_does_not_wait_for_a_store_that_is_down() {
+    let bench = Bench::new();
+    *bench.server.held.lock().unwrap() = Some(("two".to_owned(), Instant::now() + TTL));
+    let one = bench.worker("one").await;
+    sleep(1).await;
+    bench.server.silent.store(true, Ordering::SeqCst);
+    let asked = Instant::now();
+    one.lock.send(Drain).await.unwrap();
+    assert!(asked.elapsed() <= Duration::from_secs(4), "{:?}", asked.elapsed());
 }
 
 #[actix::test]

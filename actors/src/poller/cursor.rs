@@ -1,13 +1,16 @@
 //! What of a mailbox is in the journal already: the read model `admitted`.
 //!
 //! ```sql
-//! admitted (mailbox TEXT, validity INTEGER, item TEXT, uid INTEGER, email_id TEXT,
+//! admitted (mailbox TEXT, validity INTEGER, item TEXT, uid INTEGER, email_id TEXT, at INTEGER,
 //!           PRIMARY KEY (mailbox, validity, item)) WITHOUT ROWID
+//! archived_uids (mailbox TEXT, validity INTEGER, first INTEGER, last INTEGER,
+//!           PRIMARY KEY (mailbox, validity, first)) WITHOUT ROWID
 //! ```
 
 use std::collections::HashSet;
 
 use super::source::Candidate;
+use crate::archive::items::uid_of;
 use crate::kernel::projection::{ViewError, Views};
 
 /// Mails asked about in one query, so that other readers get their turn in between.
@@ -23,7 +26,9 @@ pub(super) async fn highest(views: &Views, mailbox: &str, validity: u64) -> Resu
     views
         .read(move |db| {
             let mut query = db.prepare_cached(
-                "SELECT coalesce(max(uid), 0) FROM admitted WHERE mailbox = ?1 AND validity = ?2",
+                "SELECT max(
+                     (SELECT coalesce(max(uid), 0) FROM admitted WHERE mailbox = ?1 AND validity = ?2),
+                     (SELECT coalesce(max(last), 0) FROM archived_uids WHERE mailbox = ?1 AND validity = ?2))",
             )?;
             query.query_row((mailbox, validity), |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
         })
@@ -52,9 +57,19 @@ pub(super) async fn unknown(
                 let mut query = db.prepare_cached(
                     "SELECT 1 FROM admitted WHERE mailbox = ?1 AND validity = ?2 AND item = ?3",
                 )?;
+                let mut archived = db.prepare_cached(
+                    "SELECT 1 FROM (SELECT last FROM archived_uids
+                         WHERE mailbox = ?1 AND validity = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1)
+                     WHERE last >= ?3",
+                )?;
                 let mut known = HashSet::new();
                 for name in names {
-                    if query.exists((&mailbox, validity, &name))? {
+                    let is_known = query.exists((&mailbox, validity, &name))?
+                        || match uid_of(&name) {
+                            Some(uid) => archived.exists((&mailbox, validity, uid))?,
+                            None => false,
+                        };
+                    if is_known {
                         known.insert(name);
                     }
                 }

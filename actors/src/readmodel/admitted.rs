@@ -1,8 +1,13 @@
 //! `admitted`: which items of which mailbox are in the journal, so that none is fetched twice.
+//! Those of archived mails stay known: UIDs as few ranges (`archived_uids`), other names as rows
+//! without a mail.
 
 use rusqlite::Connection;
+use serde_json::Value;
 
-use super::{archived_keys, number, payload, text};
+use super::{archived_keys, at, number, payload, text};
+use crate::archive::items::Items;
+use crate::archive::state::ArchiveEvent;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -17,11 +22,11 @@ impl Projection for Admitted {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["admitted"]
+        &["admitted", "archived_uids"]
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
@@ -33,18 +38,23 @@ impl Projection for Admitted {
                  item     TEXT NOT NULL,
                  uid      INTEGER NOT NULL,
                  email_id TEXT NOT NULL,
+                 at       INTEGER NOT NULL,
                  PRIMARY KEY (mailbox, validity, item)
              ) WITHOUT ROWID;
-             CREATE INDEX admitted_uid ON admitted (mailbox, validity, uid);",
+             CREATE INDEX admitted_uid ON admitted (mailbox, validity, uid);
+             CREATE TABLE archived_uids (
+                 mailbox  TEXT NOT NULL,
+                 validity INTEGER NOT NULL,
+                 first    INTEGER NOT NULL,
+                 last     INTEGER NOT NULL,
+                 PRIMARY KEY (mailbox, validity, first)
+             ) WITHOUT ROWID;",
         )
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         if event.kind == "journal.archived" {
-            let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
-            db.prepare_cached("DELETE FROM admitted WHERE email_id IN (SELECT value FROM json_each(?1))")?
-                .execute([mails])?;
-            return Ok(());
+            return archived(db, event);
         }
         if !matches!(event.kind.as_str(), "mail.received" | "mail.duplicated" | "mail.quarantined") {
             return Ok(());
@@ -58,10 +68,50 @@ impl Projection for Admitted {
         };
         let uid: i64 = item.parse().unwrap_or(0);
         db.prepare_cached(
-            "INSERT INTO admitted (mailbox, validity, item, uid, email_id) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT DO NOTHING",
         )?
-        .execute((mailbox, validity, item, uid, event.stream.key()))?;
+        .execute((mailbox, validity, item, uid, event.stream.key(), at(event)))?;
         Ok(())
     }
+}
+
+fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+    db.prepare_cached("DELETE FROM admitted WHERE email_id IN (SELECT value FROM json_each(?1))")?
+        .execute([mails])?;
+    let Some(payload) = payload::<ArchiveEvent>(event) else { return Ok(()) };
+    let items = payload.get("items").cloned().unwrap_or(Value::Array(Vec::new()));
+    let Ok(items) = serde_json::from_value::<Vec<Items>>(items) else { return Ok(()) };
+    for Items { mailbox, validity, uids, names } in items {
+        let validity = i64::try_from(validity).unwrap_or(i64::MAX);
+        for (first, last) in uids {
+            keep_uids(db, &mailbox, validity, first.into(), last.into())?;
+        }
+        for name in names {
+            db.prepare_cached(
+                "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at) VALUES (?1, ?2, ?3, 0, '', 0)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute((&mailbox, validity, name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a range to the known ones, which then are still the fewest that cover what is known: the
+/// table does not depend on the order in which mails are archived.
+fn keep_uids(db: &Connection, mailbox: &str, validity: i64, first: i64, last: i64) -> rusqlite::Result<()> {
+    let touching = "mailbox = ?1 AND validity = ?2 AND first <= ?4 + 1 AND last >= ?3 - 1";
+    let (first, last): (i64, i64) = db
+        .prepare_cached(&format!(
+            "SELECT min(?3, coalesce(min(first), ?3)), max(?4, coalesce(max(last), ?4))
+             FROM archived_uids WHERE {touching}"
+        ))?
+        .query_row((mailbox, validity, first, last), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    db.prepare_cached(&format!("DELETE FROM archived_uids WHERE {touching}"))?
+        .execute((mailbox, validity, first, last))?;
+    db.prepare_cached("INSERT INTO archived_uids (mailbox, validity, first, last) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((mailbox, validity, first, last))?;
+    Ok(())
 }

@@ -117,6 +117,10 @@ fn a_field_that_came_later_may_be_missing() {
             "delivery.dead_lettered",
             json!({"email_id": "a", "target": "default", "why": "HTTP 404", "attempts": 1}),
         ),
+        (
+            "journal.archived",
+            json!({"before": "2026-01-01T00:00:00Z", "streams": ["mail-a"], "events": 2, "place": "elsewhere"}),
+        ),
     ] {
         let read = read(&recorded(kind, 1, payload.clone())).expect(kind);
         assert_eq!(read, payload, "{kind}: the field means nothing when it is not there");

@@ -2,6 +2,7 @@
 //! wrong in two words.
 
 mod address;
+pub mod survey;
 
 use std::time::Duration;
 

@@ -1,6 +1,5 @@
 //! Against a real server, started for the test.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use redis::{Connection, cmd};
@@ -23,7 +22,7 @@ impl Drop for Server {
 
 impl Server {
     fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = crate::loopback::free_port().to_string();
         let child = Command::new("redis-server")
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .stdout(Stdio::null())

@@ -30,7 +30,7 @@ use crate::poller::source::{
     Body, Candidate, Detail, MailSource, Opened, Scope, Session, Sink, SourceError, Wake, Wanted,
 };
 use crate::poller::{PollerActor, PollerDeps};
-use crate::readmodel::admitted::Admitted as AdmittedTable;
+use crate::readmodel;
 
 pub(super) const NAME: &str = "imap.test/me/INBOX";
 
@@ -446,9 +446,7 @@ impl Rig {
         mailbox: FakeMailbox,
         source: Arc<dyn MailSource>,
     ) -> Self {
-        let projections =
-            Arc::new(vec![Box::new(AdmittedTable) as Box<dyn crate::kernel::projection::Projection>]);
-        let journal = Arc::new(MemoryJournal::with_faults(world.clone(), projections, faults));
+        let journal = Arc::new(MemoryJournal::with_faults(world.clone(), readmodel::all(), faults));
         let (answers, asked, most) = (Arc::default(), Arc::default(), Arc::default());
         let (tell, notices) = mpsc::unbounded_channel();
         let admission = FakeAdmission {

@@ -6,6 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::support::{NAME, NoFaults, Rig, epoch, pass};
+use crate::archive::store::FileArchive;
+use crate::archive::{Archiver, Round};
+use crate::kernel::event::DomainEvent as _;
+use crate::kernel::journal::{Commit, Expected, Journal as _, StreamWrite};
+use crate::mail::IgnoreReason;
+use crate::mail::life::{Ignored, MailEvent, mail_stream};
 use crate::messages::Source;
 
 #[actix_rt::test]
@@ -205,4 +211,66 @@ async fn a_mail_that_breaks_the_connection_stops_no_other() {
     pass(1_500.0).await;
     let status = rig.status().await;
     assert_eq!((status.lag_mails, status.reason, status.failures), (0, None, 0));
+}
+
+/// Everything is done with these mails.
+async fn ignore(rig: &Rig, ids: &[String]) {
+    for id in ids {
+        let ignored = MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, policy: 1 });
+        let commit = Commit {
+            at: rig.world.now(),
+            writes: vec![StreamWrite {
+                stream: mail_stream(id),
+                expected: Expected::Any,
+                events: vec![ignored.to_new(rig.world.ids.next()).unwrap()],
+            }],
+            ..Commit::default()
+        };
+        rig.journal.append(commit).await.unwrap();
+    }
+}
+
+#[actix_rt::test]
+async fn mails_that_were_archived_and_lie_in_the_mailbox_are_not_fetched_again() {
+    let rig = Rig::start_with(Arc::new(NoFaults), |mailbox| {
+        mailbox.arrive_with("old and read", |mail| mail.seen = true);
+    });
+    rig.grant().await;
+    pass(1.0).await;
+    for number in 0..250 {
+        rig.mailbox.arrive_with(&format!("mail {number}"), |mail| mail.seen = number % 3 == 0);
+    }
+    pass(5.0).await;
+    let first = rig.received().await;
+    assert_eq!(first.len(), 250);
+    // One of them is not settled yet, so it stays, and there is a gap.
+    ignore(&rig, &first.iter().filter(|id| *id != "mail_77").cloned().collect::<Vec<_>>()).await;
+    // The end of the log stays, whatever it is.
+    rig.mailbox.arrive("last");
+    pass(1.0).await;
+    rig.revoke().await;
+    pass(32.0 * 86_400.0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let archiver = Archiver {
+        world: rig.world.clone(),
+        journal: rig.journal.clone(),
+        store: Arc::new(FileArchive::new(folder.path().to_owned())),
+        days: 31,
+    };
+    rig.mailbox.arrive("new");
+    let round = archiver.round().await.unwrap();
+    assert_eq!((round.streams, round.events), (249, 498));
+    assert_eq!(rig.received().await, ["mail_77", "last"]);
+    let loads = rig.mailbox.server().loads.len();
+
+    // Every connection begins with a sweep of all that lies above the first sight, or is unread.
+    for _ in 0..3 {
+        rig.grant().await;
+        pass(90.0).await;
+        rig.revoke().await;
+    }
+    assert_eq!(rig.mailbox.server().loads.len(), loads + 1, "the new one only");
+    assert_eq!(rig.received().await, ["mail_77", "last", "new"]);
+    assert_eq!(rig.count("mail.duplicated").await, 0);
+    assert_eq!(archiver.round().await.unwrap(), Round::default());
 }

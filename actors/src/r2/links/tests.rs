@@ -70,6 +70,7 @@ impl Desk {
             streams: streams.iter().map(ToString::to_string).collect(),
             events: mails.len() as u64,
             place: "elsewhere".to_owned(),
+            items: Vec::new(),
         };
         let event = ArchiveEvent::Archived(archived).to_new(self.world.ids.next()).unwrap();
         let write = StreamWrite { stream: archive_stream(), expected: Expected::Any, events: vec![event] };

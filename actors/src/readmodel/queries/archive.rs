@@ -25,11 +25,13 @@ pub enum What {
     Worker,
     /// An hour of the rate limit of a target.
     Rate,
+    /// Copies of a mail that were found after it was archived.
+    Remainder,
 }
 
-/// Mails that seem settled, workers that have stopped, and hours of rate limits that are over,
-/// since `before`; those after a place, at most `limit` of each. Workers and hours come first, at
-/// place 0, when `after` is 0.
+/// Mails that seem settled, workers that have stopped, hours of rate limits that are over, and
+/// further copies of archived mails, since `before`; those after a place, at most `limit` of
+/// each. Mails come last; the others at place 0, when `after` is 0.
 ///
 /// # Errors
 /// What SQLite says.
@@ -46,6 +48,12 @@ pub fn page(
         for (what, query) in [
             (What::Worker, "SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2"),
             (What::Rate, "SELECT stream FROM rates WHERE counted_at < ?1 ORDER BY stream LIMIT ?2"),
+            (
+                What::Remainder,
+                "SELECT email_id FROM admitted
+                 WHERE email_id <> '' AND NOT EXISTS (SELECT 1 FROM mails WHERE mails.email_id = admitted.email_id)
+                 GROUP BY email_id HAVING max(at) < ?1 ORDER BY email_id LIMIT ?2",
+            ),
         ] {
             let mut query = db.prepare_cached(query)?;
             let found = query.query_map((before, limit), |row| row.get(0))?;

@@ -19,7 +19,7 @@ use crate::kernel::redis::{Limits, Server, Trouble};
 
 /// Connections and answers take fractions of a millisecond; who waits longer has a server
 /// that is not there, and readers have better things to do than to wait for it.
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { connect: Duration::from_secs(1), response: Duration::from_secs(2), connections: 4 };
 
 /// How old an answer from memory may be. The subscription looks more often than that.

@@ -11,7 +11,7 @@ use super::scripts::{ELSEWHERE, EVENTS};
 
 /// How often the documents are looked at, hints or not: a program that knows nothing of the
 /// hints, such as the reference system, is heard within this time.
-const LOOK: Duration = Duration::from_millis(500);
+pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// First pause before subscribing again; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause.

@@ -9,8 +9,8 @@ use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::RedisOptions;
 use super::scripts::{FORMAT, META, Scripts};
+use super::{MOST, RedisOptions};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
 pub(super) use crate::kernel::redis::Trouble;
@@ -93,6 +93,11 @@ impl Link {
         })
     }
 
+    /// For questions about the server itself.
+    pub(super) const fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// A key of the journal.
     pub(super) fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
@@ -141,11 +146,23 @@ impl Link {
     }
 
     /// Reads where the log ends, notices when it is another one or a shorter one than it was,
-    /// and marks an empty one as new.
+    /// and marks an empty one as new, and a shorter one as another one.
     pub(super) async fn look(&self) -> Result<Mark, JournalError> {
+        let known = self.mark();
+        self.look_knowing(&known).await
+    }
+
+    /// The log of this epoch is known to have been cut, although it is not shorter any more:
+    /// marks it as another one, unless somebody else has.
+    pub(super) async fn cut(&self, epoch: &str) -> Result<Mark, JournalError> {
+        self.look_knowing(&Mark { epoch: epoch.to_owned(), head: MOST }).await
+    }
+
+    async fn look_knowing(&self, known: &Mark) -> Result<Mark, JournalError> {
         let before = self.mark();
         let fresh = Uuid::to_string(&self.world.ids.next());
-        let args = [fresh.into_bytes(), FORMAT.to_string().into_bytes()];
+        let args = [&fresh, &FORMAT.to_string(), &known.epoch, &known.head.to_string()];
+        let args = args.map(|arg| Text::from(arg.as_str()));
         let (epoch, format, head): (String, i64, u64) = self.run(&self.scripts.look, &args).await?;
         if format > FORMAT {
             return Err(JournalError::FromTheFuture {
@@ -189,7 +206,7 @@ impl Link {
     }
 
     /// Tells everybody that the log is not the one that was known.
-    pub(super) fn regressed(&self, known: &Mark, found: &Mark) {
+    fn regressed(&self, known: &Mark, found: &Mark) {
         tracing::error!(
             known_epoch = known.epoch,
             known_position = known.head,

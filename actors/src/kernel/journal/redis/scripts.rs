@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `epoch` (a random id, made with the log), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log) |
+//! | `meta` | hash | `epoch` (a random id, made with the log, and anew by whoever notices that it was cut), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log) |
 //! | `log` | stream | one entry per event, its id is `<position>-0` |
 //! | `ids` | hash | event id → position |
 //! | `stream:<name>` | list | positions of the stream's events |

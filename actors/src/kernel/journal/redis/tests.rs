@@ -1,6 +1,5 @@
 //! Against a real server, started for the test.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,7 +25,7 @@ impl Drop for Server {
 
 impl Server {
     fn start(settings: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::loopback::free_port();
         let folder = TempDir::new().unwrap();
         let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
         let child = Self::spawn(port, &settings, &folder);
@@ -215,14 +214,15 @@ async fn a_server_that_was_frozen_makes_nobody_a_dead_worker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_answer_was_lost_is_given_back() {
     let server = Server::plain();
-    let options = RedisOptions { response: Duration::from_millis(300), ..impatient(&server) };
+    let options = RedisOptions { response: Duration::from_secs(2), ..impatient(&server) };
     let journal = open(options).await;
     journal.append(conformance::add(vec![row("a", Due::At(t(0)))])).await.unwrap();
     let mut other = request(0);
     other.queue = crate::kernel::journal::Queue::Flag;
     assert!(journal.claim(other).await.unwrap().is_empty(), "the server knows the script");
-    server.command(&["CLIENT", "PAUSE", "1000", "WRITE"]);
+    server.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);
     assert!(journal.claim(request(0)).await.is_err());
+    server.command(&["CLIENT", "UNPAUSE"]);
     assert_eq!(until_claimed(&journal).await[0].key, "a");
 }
 
@@ -306,18 +306,96 @@ async fn a_log_that_got_shorter_is_noticed() {
     let kept = server.command(&["DUMP", "{rs:journal}:meta"]);
     journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
     assert_eq!(counted(&journal).await, 3);
-    // As after a restart from a snapshot that lacks the last commit.
-    let ::redis::Value::BulkString(kept) = kept else { panic!() };
-    let mut connection = ::redis::Client::open(server.url()).unwrap().get_connection().unwrap();
-    cmd("RESTORE").arg("{rs:journal}:meta").arg(0).arg(kept).arg("REPLACE").exec(&mut connection).unwrap();
-    server.command(&["XDEL", "{rs:journal}:log", "3-0"]);
-    server.command(&["XSETID", "{rs:journal}:log", "2-0"]);
-    server.command(&["DEL", "{rs:journal}:stream:test-b"]);
+    cut(&server, &kept, 3, 3);
     let refused = journal.append(events("c", Expected::NoStream, 1)).await.unwrap_err();
     assert!(matches!(&refused, AppendError::Rejected(why) if why.contains("has lost")), "{refused}");
     assert_eq!(counted(&journal).await, 2);
     journal.append(events("c", Expected::NoStream, 1)).await.unwrap();
     assert_eq!(counted(&journal).await, 3);
+}
+
+/// As after a restart from a snapshot that lacks the events from `first` on, of stream `b`.
+fn cut(server: &Server, kept: &::redis::Value, first: u64, last: u64) {
+    let ::redis::Value::BulkString(kept) = kept else { panic!() };
+    let mut connection = ::redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    cmd("RESTORE").arg("{rs:journal}:meta").arg(0).arg(kept).arg("REPLACE").exec(&mut connection).unwrap();
+    for position in first..=last {
+        server.command(&["XDEL", "{rs:journal}:log", &format!("{position}-0")]);
+    }
+    server.command(&["XSETID", "{rs:journal}:log", &format!("{}-0", first - 1)]);
+    server.command(&["DEL", "{rs:journal}:stream:test-b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_was_cut_and_has_grown_again_is_noticed_by_every_worker() {
+    // Who notices first: a commit, or a look.
+    for by_commit in [true, false] {
+        let server = Server::plain();
+        let (one, other) = (open(server.options()).await, open(server.options()).await);
+        one.append(events("a", Expected::NoStream, 2)).await.unwrap();
+        let kept = server.command(&["DUMP", "{rs:journal}:meta"]);
+        one.append(events("b", Expected::NoStream, 1)).await.unwrap();
+        assert_eq!(other.head().await.unwrap(), 3);
+        let (mut first, mut second) = (one.losses(), other.losses());
+        cut(&server, &kept, 3, 3);
+        if by_commit {
+            // A timer may be quicker, and then the commit goes through.
+            drop(one.append(events("c", Expected::NoStream, 1)).await);
+        } else {
+            assert_eq!(one.head().await.unwrap(), 2);
+        }
+        first.changed().await.unwrap();
+        for name in ["d", "e", "f"] {
+            one.append(events(name, Expected::NoStream, 1)).await.unwrap();
+        }
+        // It could go on as if nothing had happened: its streams look the same.
+        let refused = other.append(events("a", Expected::Exact(2), 1)).await;
+        if second.has_changed().unwrap() {
+            second.mark_unchanged();
+        } else {
+            panic!("{refused:?}, and no loss is known of");
+        }
+        let (first, second) = (first.borrow().clone().unwrap(), second.borrow().clone().unwrap());
+        assert_eq!((first.number, second.number, second.known_head), (1, 1, 3));
+        assert_eq!(first.found_log, second.found_log, "one new name, by whoever was first");
+        other.head().await.unwrap();
+        one.head().await.unwrap();
+        assert_eq!(other.losses().borrow().clone().unwrap().number, 1, "once is enough");
+        assert_eq!(one.losses().borrow().clone().unwrap().number, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_has_grown_again_before_anybody_looked_is_told_to_all_by_whoever_sees_it() {
+    let server = Server::plain();
+    let (one, other) = (open(server.options()).await, open(server.options()).await);
+    one.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    let kept = server.command(&["DUMP", "{rs:journal}:meta"]);
+    one.append(events("b", Expected::NoStream, 2)).await.unwrap();
+    assert_eq!((counted(&one).await, other.head().await.unwrap()), (4, 4));
+    let (mut first, mut second) = (one.losses(), other.losses());
+    // By somebody who has not known the log before.
+    cut(&server, &kept, 3, 4);
+    let new = open(server.options()).await;
+    new.append(events("c", Expected::NoStream, 3)).await.unwrap();
+    assert_eq!(counted(&one).await, 5);
+    first.changed().await.unwrap();
+    drop(other.append(events("a", Expected::Exact(2), 1)).await);
+    second.changed().await.unwrap();
+    assert_eq!(counted(&other).await, counted(&one).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_last_known_event_that_was_archived_is_no_loss() {
+    let server = Server::plain();
+    let (one, other) = (open(server.options()).await, open(server.options()).await);
+    one.append(events("a", Expected::NoStream, 2)).await.unwrap();
+    assert_eq!(counted(&other).await, 2);
+    one.append(events("b", Expected::NoStream, 1)).await.unwrap();
+    let gone = vec![Trim { stream: stream("a"), version: 2 }];
+    one.append(Commit { trim: gone, ..events("archive", Expected::NoStream, 1) }).await.unwrap();
+    assert_eq!(counted(&other).await, 4, "it saw them all");
+    assert_eq!(other.losses().borrow().clone(), None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -362,15 +440,15 @@ async fn a_full_or_read_only_server_has_written_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_takes_too_long_is_an_unknown_outcome() {
     let server = Server::plain();
-    let options = RedisOptions { response: Duration::from_millis(300), ..server.options() };
+    let options = RedisOptions { response: Duration::from_secs(2), ..server.options() };
     let journal = open(options).await;
     // The server must know the script: it is not loaded after the time is over.
     journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
-    server.command(&["CLIENT", "PAUSE", "1500", "WRITE"]);
+    server.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);
     let commit = events("a", Expected::NoStream, 1);
     let unknown = journal.append(commit.clone()).await.unwrap_err();
     assert!(matches!(unknown, AppendError::Indeterminate(_)), "{unknown:?}");
-    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    server.command(&["CLIENT", "UNPAUSE"]);
     assert!(journal.append(commit).await.unwrap().already_there, "it was written after all");
 }
 

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{Mutex, oneshot};
 use uuid::Uuid;
 
-use super::link::{CLOSED, Link, Mark};
+use super::link::{CLOSED, Link};
 use super::read_log;
 use crate::kernel::event::Recorded;
 use crate::kernel::journal::JournalError;
@@ -69,7 +69,7 @@ impl LogViews {
     /// Feeds what the log has and the tables have not.
     pub(super) async fn catch_up(&self) -> Result<(), JournalError> {
         let mut seen = self.seen.lock().await;
-        let head = self.link.look().await?;
+        let mut head = self.link.look().await?;
         if head.epoch != seen.epoch || head.head < seen.position {
             self.reset(&mut seen, head.epoch.clone()).await?;
         }
@@ -77,14 +77,17 @@ impl LogViews {
             // The last known event comes again, and shows whether this is still the same log.
             let mut page = read_log(&self.link, seen.position.saturating_sub(1), PAGE).await?;
             if let Some(last) = seen.last {
-                if page.first().is_none_or(|event| event.id != last) {
-                    // Cut, and grown again before anybody looked at its end.
-                    let known = Mark { epoch: seen.epoch.clone(), head: seen.position };
-                    self.link.regressed(&known, &head);
-                    self.reset(&mut seen, known.epoch).await?;
-                    continue;
+                match page.first() {
+                    Some(event) if event.id == last => drop(page.remove(0)),
+                    Some(event) if event.position == seen.position => {
+                        // Cut, and grown again before anybody looked at its end.
+                        head = self.link.cut(&seen.epoch).await?;
+                        self.reset(&mut seen, head.epoch.clone()).await?;
+                        continue;
+                    }
+                    // It has left the log, into an archive.
+                    _ => {}
                 }
-                page.remove(0);
             }
             let Some((position, last)) = page.last().map(|event| (event.position, event.id)) else { break };
             self.tell(|answer| Job::Feed(page, answer)).await?;

@@ -1,6 +1,5 @@
 //! A real Dovecot in a temporary folder, on free loopback ports.
 
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use crate::loopback::free_port;
 use crate::poller::imap::connect;
 use crate::poller::imap::{ImapSecurity, ImapSettings};
 
@@ -49,10 +49,6 @@ impl Owner {
         let number = |flag| output("id", &[flag, &name]).parse().expect("package dovecot-imapd");
         Self { uid: number("-u"), gid: number("-g"), name, root }
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Dovecot {

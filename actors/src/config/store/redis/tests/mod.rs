@@ -3,7 +3,6 @@
 mod documents;
 mod workers;
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +29,7 @@ impl Drop for Server {
 
 impl Server {
     async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::loopback::free_port();
         let server = Self { child: Self::spawn(port), port };
         server.until_up().await;
         server

@@ -3,7 +3,12 @@
 local epoch, known, origin = arg(), num(), arg()
 local meta = call('HMGET', KEYS[1], 'epoch', 'head')
 local head = tonumber(meta[2] or '0')
-if meta[1] ~= epoch or head < known then return {'regressed'} end
+if meta[1] ~= epoch then return {'regressed'} end
+if head < known then
+  -- A new epoch tells everybody else, too, who may look only when the log has grown again.
+  call('HSET', KEYS[1], 'epoch', origin .. '.' .. string.format('%.0f', now_ms()))
+  return {'regressed'}
+end
 
 local at, cause = arg(), arg()
 local lease, token = arg(), arg()

@@ -1,7 +1,10 @@
--- new epoch -> {epoch, format, head}. Marks an empty log with a new epoch.
-local fresh, format = arg(), arg()
-local epoch = call('HGET', KEYS[1], 'epoch')
-if not epoch then call('HSET', KEYS[1], 'epoch', fresh, 'format', format, 'head', '0') end
+-- new epoch, format, known epoch and head -> {epoch, format, head}. Marks an empty log with the
+-- new epoch, and one that is shorter than it was: whoever else knows it learns of that by the
+-- epoch, also when the log has grown again by then.
+local fresh, format, known_epoch, known_head = arg(), arg(), arg(), num()
+local meta = call('HMGET', KEYS[1], 'epoch', 'head')
+if not meta[1] then call('HSET', KEYS[1], 'epoch', fresh, 'format', format, 'head', '0')
+elseif meta[1] == known_epoch and tonumber(meta[2]) < known_head then call('HSET', KEYS[1], 'epoch', fresh) end
 -- What an older program wrote is also how this one writes it, until something is trimmed.
 local known = call('HGET', KEYS[1], 'format')
 if tonumber(known) < tonumber(format) then call('HSET', KEYS[1], 'format', format) end

@@ -1,0 +1,185 @@
+//! Whether a Redis server that we use deletes what we keep there when its memory is full
+//! (`maxmemory-policy`).
+//!
+//! A journal there is refused when it would be deleted. Documents and the polling lease are not
+//! worth that: the service goes on, and says so in its log, in `/readyz` and in `doctor`.
+
+use std::time::Duration;
+
+use render_signal_actors::kernel::redis::RedisAddress;
+use render_signal_actors::kernel::redis::survey::maxmemory_policy;
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+
+use crate::settings::Storage;
+
+/// Between two questions: an operator may set it meanwhile.
+const AGAIN: Duration = Duration::from_secs(300);
+/// The same, as long as a server has not answered.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A server, and what of ours is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    /// The variable that names it.
+    pub(crate) named: &'static str,
+    address: RedisAddress,
+    journal: bool,
+    documents: bool,
+    lease: bool,
+}
+
+/// Every Redis server that is used.
+pub(crate) fn servers(storage: &Storage) -> Vec<Server> {
+    let mut servers: Vec<Server> = Vec::new();
+    if let Some(address) = &storage.redis {
+        let documents = storage.redis_documents.is_some();
+        let named = "REDIS_URL";
+        servers.push(Server { named, address: address.clone(), journal: false, documents, lease: true });
+    }
+    if let Some(address) = storage.journal.server() {
+        let same = |server: &&mut Server| server.address.url.expose_secret() == address.url.expose_secret();
+        match servers.iter_mut().find(same) {
+            Some(server) => server.journal = true,
+            None => servers.push(Server {
+                named: "JOURNAL_URL",
+                address: address.clone(),
+                journal: true,
+                documents: false,
+                lease: storage.redis.is_none(),
+            }),
+        }
+    }
+    servers
+}
+
+impl Server {
+    /// Asks it: what there is to remark, if anything.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn ask(&self) -> Result<Option<String>, String> {
+        maxmemory_policy(&self.address).await.map(|policy| self.remark(policy.as_deref()))
+    }
+
+    fn remark(&self, policy: Option<&str>) -> Option<String> {
+        let kept = [
+            (self.journal, "the journal"),
+            (self.documents, "the configuration documents"),
+            (self.lease, "the polling lease"),
+        ];
+        let kept: Vec<&str> = kept.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
+        let kept = kept.join(", ");
+        match policy {
+            None => Some(format!(
+                "the server does not tell its maxmemory-policy: make sure that it is noeviction, or it may delete {kept}"
+            )),
+            Some(policy) if policy.starts_with("allkeys") => Some(format!(
+                "maxmemory-policy is {policy}: when the server's memory is full it deletes {kept}. Set it to noeviction"
+            )),
+            // Of all our keys the lease alone has a time to live.
+            Some(policy) if policy.starts_with("volatile") && self.lease => Some(format!(
+                "maxmemory-policy is {policy}: when the server's memory is full it may delete the polling lease; \
+                 another worker polls then, and nothing is lost. Set it to noeviction"
+            )),
+            Some(_) => None,
+        }
+    }
+}
+
+/// What the servers said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// What there is to remark.
+    pub(crate) remarks: Vec<String>,
+    /// Those that have not answered, and why.
+    pub(crate) unknown: Vec<String>,
+}
+
+/// What is found by asking now and then.
+#[derive(Clone)]
+pub(crate) struct Watch(watch::Receiver<Found>);
+
+impl Watch {
+    /// The last answers.
+    pub(crate) fn found(&self) -> Found {
+        self.0.borrow().clone()
+    }
+}
+
+/// Asks every server now and then, and logs what is to be remarked when it is news; `None` when
+/// there is no server to ask.
+pub(crate) fn watch(storage: &Storage) -> Option<Watch> {
+    let servers = servers(storage);
+    if servers.is_empty() {
+        return None;
+    }
+    let (found, seen) = watch::channel(Found::default());
+    drop(actix_rt::spawn(async move {
+        loop {
+            let now = look(&servers).await;
+            for remark in now.remarks.iter().filter(|remark| !found.borrow().remarks.contains(remark)) {
+                tracing::warn!("{remark}");
+            }
+            let pause = if now.unknown.is_empty() { AGAIN } else { SOON };
+            found.send_replace(now);
+            tokio::time::sleep(pause).await;
+        }
+    }));
+    Some(Watch(seen))
+}
+
+async fn look(servers: &[Server]) -> Found {
+    let mut found = Found::default();
+    for server in servers {
+        match server.ask().await {
+            Ok(remark) => found.remarks.extend(remark.map(|remark| format!("{}: {remark}", server.named))),
+            Err(why) => found.unknown.push(format!("{}: {why}", server.named)),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers_of(variables: &[(&str, &str)]) -> Vec<Server> {
+        let storage = Storage::from_env(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        });
+        servers(&storage.unwrap_or_else(|_| panic!("{variables:?}")))
+    }
+
+    #[test]
+    fn every_server_in_use_is_asked_once() {
+        let redis = ("REDIS_URL", "redis://one/0");
+        let uses = |servers: &[Server]| -> Vec<(&str, bool, bool, bool)> {
+            servers.iter().map(|one| (one.named, one.journal, one.documents, one.lease)).collect()
+        };
+        assert!(servers_of(&[]).is_empty());
+        assert_eq!(uses(&servers_of(&[redis])), [("REDIS_URL", true, true, true)]);
+        let file = ("JOURNAL_URL", "sqlite:journal.db");
+        assert_eq!(uses(&servers_of(&[redis, file])), [("REDIS_URL", false, true, true)]);
+        let off = ("CONFIG_STORE_DISABLE_REDIS", "true");
+        assert_eq!(uses(&servers_of(&[redis, file, off])), [("REDIS_URL", false, false, true)]);
+        let other = ("JOURNAL_URL", "redis://two/0");
+        assert_eq!(
+            uses(&servers_of(&[redis, other])),
+            [("REDIS_URL", false, true, true), ("JOURNAL_URL", true, false, false)]
+        );
+        assert_eq!(uses(&servers_of(&[other])), [("JOURNAL_URL", true, false, true)]);
+    }
+
+    #[test]
+    fn what_may_be_deleted_is_said() {
+        let servers = servers_of(&[("REDIS_URL", "redis://one/0"), ("JOURNAL_URL", "redis://two/0")]);
+        let [shared, journal] = &servers[..] else { panic!("{servers:?}") };
+        let said = |server: &Server, policy| server.remark(policy).unwrap_or_default();
+        assert_eq!(said(shared, Some("noeviction")), "");
+        assert!(said(shared, Some("allkeys-lru")).contains("the configuration documents, the polling lease"));
+        assert!(said(shared, Some("volatile-ttl")).contains("may delete the polling lease"));
+        assert_eq!(said(journal, Some("volatile-ttl")), "", "none of its keys expires");
+        assert!(said(journal, None).contains("or it may delete the journal"));
+    }
+}
