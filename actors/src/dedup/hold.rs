@@ -34,12 +34,13 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// When a mail is tried again whose decision panicked. The configuration may be another then.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
-/// Makes every held mail due now, because the configuration changed.
-pub(super) async fn reconsider(deps: &DedupDeps) {
-    if let Err(error) = deps.journal.hasten(Queue::Hold, None, deps.world.now()).await {
-        // The timer finds them at their own time.
-        tracing::warn!(%error, "held mails could not be made due after a change of configuration");
+/// Makes every held mail due now, because the configuration changed. Answers whether they are.
+async fn reconsider(deps: &DedupDeps) -> bool {
+    let done = deps.journal.hasten(Queue::Hold, None, deps.world.now()).await;
+    if let Err(error) = &done {
+        tracing::warn!(%error, "held mails could not be made due after a change of configuration, trying again");
     }
+    done.is_ok()
 }
 
 /// Makes a held mail due now if the configuration has changed since `under`, the version that
@@ -48,8 +49,10 @@ pub(super) async fn reconsider_one(deps: &DedupDeps, look: &Notify, key: &str, u
     if deps.policy.load().version == under {
         return;
     }
-    if let Err(error) = deps.journal.hasten(Queue::Hold, Some(&[key.to_owned()]), deps.world.now()).await {
-        tracing::warn!(%error, email_id = key, "a held mail could not be made due after a change of configuration");
+    // Nobody else looks for it, and its own time may be a day away.
+    while let Err(error) = deps.journal.hasten(Queue::Hold, Some(&[key.to_owned()]), deps.world.now()).await {
+        tracing::warn!(%error, email_id = key, "a held mail could not be made due after a change of configuration, trying again");
+        tokio::time::sleep(deps.world.jitter.spread(LOOK)).await;
     }
     look.notify_one();
 }
@@ -61,14 +64,19 @@ pub(super) async fn watch(
     look: Arc<Notify>,
     mut draining: watch::Receiver<bool>,
 ) {
-    // What was held under the configuration of an earlier run is looked at once.
-    reconsider(&deps).await;
+    // The configuration for which held mails were made due; that of an earlier run is not known.
+    let mut considered = None;
     let mut under_way = FuturesUnordered::new();
     let mut timer = tokio::time::interval(LOOK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut turns = Turns::default();
     let mut due = true;
     while !*draining.borrow_and_update() {
+        let version = deps.policy.load().version;
+        if considered != Some(version) && reconsider(&deps).await {
+            considered = Some(version);
+            due = true;
+        }
         if due && under_way.len() <= FEW {
             let room = AT_ONCE - under_way.len();
             let claimed = claim(&deps, room).await;

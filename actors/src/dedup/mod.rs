@@ -143,15 +143,11 @@ impl Handler<Admit> for DedupActor {
 }
 
 impl Handler<PolicyChanged> for DedupActor {
-    type Result = ResponseFuture<()>;
+    type Result = ();
 
-    fn handle(&mut self, _: PolicyChanged, _: &mut Self::Context) -> Self::Result {
-        let deps = self.deps.clone();
-        let look = Arc::clone(&self.look);
-        Box::pin(async move {
-            hold::reconsider(&deps).await;
-            look.notify_one();
-        })
+    /// The cell is what counts; the message says that it is worth looking.
+    fn handle(&mut self, _: PolicyChanged, _: &mut Self::Context) {
+        self.look.notify_one();
     }
 }
 

@@ -5,6 +5,7 @@ mod hostile;
 mod preferences;
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -89,12 +90,16 @@ fn place(item: usize) -> Location {
     Location { mailbox: "INBOX".to_owned(), validity: 1, item: item.to_string() }
 }
 
-/// The next append is done after a while, or not at all.
+/// The next append is done after a while, or not at all. While the switch is on, rows can
+/// neither be claimed nor made due.
 #[derive(Default)]
-struct NextAppend(Mutex<Option<Fault>>);
+struct NextAppend(Mutex<Option<Fault>>, AtomicBool);
 
 impl Faults for NextAppend {
     fn next(&self, point: FaultPoint) -> Fault {
+        if point == FaultPoint::Claim && self.1.load(Relaxed) {
+            return Fault::Rejected;
+        }
         let hit = (point == FaultPoint::Append).then(|| self.0.lock().unwrap().take()).flatten();
         hit.unwrap_or(Fault::Ok)
     }

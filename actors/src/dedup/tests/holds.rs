@@ -177,6 +177,24 @@ fn a_held_mail_that_is_being_decided_while_the_switch_is_turned_on_goes_at_once(
 }
 
 #[test]
+fn a_journal_that_is_away_when_the_switch_is_turned_on_is_asked_again() {
+    play(
+        |policy| policy.sending_enabled = false,
+        |scene| async move {
+            scene.admit(1, &mail(1)).await.unwrap();
+            wait(5).await;
+            scene.next_append.1.store(true, Relaxed);
+            scene.set(|policy| policy.sending_enabled = true).await;
+            wait(60).await;
+            assert_eq!(scene.kinds().await, ["mail.received", "mail.held"]);
+            scene.next_append.1.store(false, Relaxed);
+            wait(5).await;
+            assert_eq!(scene.kinds().await, ["mail.received", "mail.held", "mail.routed"]);
+        },
+    );
+}
+
+#[test]
 fn a_held_mail_that_cannot_be_read_any_more_is_put_aside() {
     play(
         |_| {},
