@@ -45,5 +45,6 @@ mod redis_apart;
 mod redis_journal;
 mod rules;
 mod signature;
+mod strangers;
 mod wire;
 mod workers;
