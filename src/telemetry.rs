@@ -8,9 +8,10 @@
 //! | `RUST_LOG` | directives of `tracing-subscriber`, such as `info,render_signal_actors::poller=debug` | – |
 //! | `LOG_FORMAT` | `text`, `json` | `text` |
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use render_signal_actors::kernel::words::visible;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -90,12 +91,29 @@ fn named(target: &str, libraries: &[&str]) -> bool {
     libraries.contains(&root)
 }
 
+/// Standard error, with marks of direction written out: file names, answers of servers and
+/// other words of strangers are part of lines. (Control characters are written out by the
+/// formatter, and our own colours are some.)
+struct Shown(std::io::Stderr);
+
+impl Write for Shown {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.0.write_all(visible(&text, char::is_control).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Starts logging. Called once, by the command that runs.
 pub(crate) fn start_logging(default_level: &str) {
     let wanted = wanted(default_level, |name| std::env::var(name).ok());
     let filter = EnvFilter::builder().parse_lossy(&wanted.directives).and(filter_fn(may_talk));
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Shown(std::io::stderr()))
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     let layer = if wanted.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
     // A second call would be a mistake of ours, and costs nothing but its own logs.

@@ -62,6 +62,7 @@ pub(crate) async fn parts(
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
         copies: copies(settings),
+        links_per_mail: settings.r2_links_per_mail,
         receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),

@@ -84,6 +84,8 @@ pub struct Parts {
     pub links: Arc<dyn LinkStore>,
     /// What is known of the copies.
     pub copies: Copies,
+    /// Links of one mail that are copied.
+    pub links_per_mail: usize,
     /// How webhooks are posted.
     pub receiver: Arc<dyn Receiver>,
     /// Keys to sign them with; `None` = unsigned.
@@ -230,6 +232,7 @@ pub fn start(parts: &Parts) -> System {
             worker: worker.clone(),
             store: Arc::clone(&parts.links),
             copies: parts.copies.clone(),
+            links_per_mail: parts.links_per_mail,
         }),
     );
     let dedup = starter.start(

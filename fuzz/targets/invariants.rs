@@ -1,10 +1,8 @@
 //! What holds for every mail.
 
-use std::hint::black_box;
-
 use chrono::{DateTime, Utc};
 use render_signal_actors::mail::policy::Policy;
-use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, groups, links, parse, payload};
+use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, links, parse, payload};
 
 /// Bytes of HTML that are kept; their text in UTF-8 may be longer.
 const HTML: usize = 1 << 20;
@@ -15,16 +13,9 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_421_600, 0).unwrap_or_default()
 }
 
-/// All that is done with an arriving mail before something is written.
+/// All that is done with a mail until its webhooks are posted.
 pub fn work(raw: &[u8], policy: &Policy) {
-    let Ok(mail) = parse::parse(raw) else { return };
-    let verdict = decide::decide(&mail, policy, now());
-    let (verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now(), None);
-    if let Outcome::Deliver { deliveries } = &verdict.outcome {
-        for planned in deliveries {
-            black_box(payload::body(&mail, verdict.detection.as_ref(), &verdict.links, planned));
-        }
-    }
+    crate::whole::work(raw, policy, now());
 }
 
 /// Reads, decides and explains; a panic is a finding.

@@ -196,6 +196,7 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
         }
         MailEvent::LinkOffloaded(_) => entry.copied += 1,
         MailEvent::LinkKept(_) => entry.kept += 1,
+        MailEvent::LinksKept(kept) => entry.kept += usize::try_from(kept.count).unwrap_or_default(),
         MailEvent::Settled(settled) => {
             if let Fate::Routed(deliveries) = &mut entry.fate {
                 for (target, end) in deliveries {

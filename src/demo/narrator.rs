@@ -149,6 +149,14 @@ impl Narrator {
             MailEvent::LinkKept(kept) => {
                 (Style::Warn, lang.say("lien d'origine gardé", "source link kept", &kept.why))
             }
+            MailEvent::LinksKept(kept) => (
+                Style::Warn,
+                lang.say(
+                    "liens d'origine gardés",
+                    "source links kept",
+                    &format!("{}: {}", kept.count, kept.why),
+                ),
+            ),
             // The delivery's own event says it.
             MailEvent::Settled(_) => return None,
         })

@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
     pub(crate) r2_retention: Option<Duration>,
+    /// `R2_MAX_LINKS_PER_MAIL`; the other links of a mail are sent as they are.
+    pub(crate) r2_links_per_mail: usize,
     /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
     pub(crate) archive_bucket: Option<BucketSettings>,
     /// Where things are kept.
@@ -132,6 +134,7 @@ impl Settings {
             archive_bucket,
             config_api_token: config_api_token(&mut reader),
             r2_retention: retention(&mut reader),
+            r2_links_per_mail: reader.int(&vars::R2_MAX_LINKS_PER_MAIL),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),

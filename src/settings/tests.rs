@@ -117,6 +117,7 @@ fn each_malformed_value_is_one_error() {
         ("R2_MAX_FILE_BYTES", "83886080001"),
         ("R2_TRANSFER_MAX_SECONDS", "1"),
         ("R2_RETENTION_HOURS", "-1"),
+        ("R2_MAX_LINKS_PER_MAIL", "0"),
         ("EXTERNAL_CONFIG_BASE_URL", "http://config.example"),
         ("EXTERNAL_CONFIG_BASE_URL", "https://10.0.0.1"),
         ("EXTERNAL_CONFIG_BASE_URL", "config.example"),

@@ -13,6 +13,7 @@ use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
 use super::turns::{Turn, Turns, order_of};
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
@@ -70,6 +71,7 @@ pub(super) async fn watch(
     let mut timer = tokio::time::interval(LOOK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut turns = Turns::default();
+    let heavy = Heavy::default();
     let mut due = true;
     while !*draining.borrow_and_update() {
         let version = deps.policy.load().version;
@@ -82,7 +84,7 @@ pub(super) async fn watch(
             let claimed = claim(&deps, room).await;
             due = claimed.len() == room;
             for row in claimed {
-                let opened = open(&row);
+                let opened = open(&heavy, &row).await;
                 let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
                 under_way.push(decide_again(&deps, &thinking, &look, row, opened, turn));
             }
@@ -128,12 +130,12 @@ impl From<String> for Undecided {
 }
 
 /// What was kept of a held mail.
-fn open(row: &Claimed) -> Result<(DraftMeta, Draft), Undecided> {
+async fn open(heavy: &Heavy, row: &Claimed) -> Result<(DraftMeta, Draft), Undecided> {
     let unreadable = |error: serde_json::Error| Undecided::Unreadable(error.to_string());
     let meta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
-    let body =
-        row.body.as_ref().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
-    Ok((meta, serde_json::from_slice(body).map_err(unreadable)?))
+    let body = row.body.clone().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
+    let read = heavy.run(body.len(), move || serde_json::from_slice(&body));
+    Ok((meta, read.await.map_err(unreadable)?))
 }
 
 /// The order that some target wants it to keep.

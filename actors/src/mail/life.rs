@@ -182,6 +182,15 @@ pub struct Kept {
     pub why: String,
 }
 
+/// Payload of `links.kept`: many links, one fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptUntried {
+    /// How many of the mail's links; the receiver gets them as they were found.
+    pub count: u64,
+    /// Why none of them was tried.
+    pub why: String,
+}
+
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -233,6 +242,8 @@ domain_events! {
             reused_from: "email_id of the mail that it was copied for, when not for this one" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
+        LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
+            count: "how many links of the mail", why: "why none was tried" };
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
             target: "id of the target", end: "delivered or dead_lettered" };
     }
@@ -299,7 +310,7 @@ impl MailLife {
                 self.stage = Stage::Routed;
                 self.deliveries = routed.deliveries.iter().map(|d| (d.target.clone(), None)).collect();
             }
-            MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) => {}
+            MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) | MailEvent::LinksKept(_) => {}
             MailEvent::Settled(settled) => {
                 if let Some(delivery) =
                     self.deliveries.iter_mut().find(|(target, _)| *target == settled.target)

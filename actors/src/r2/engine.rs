@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::R2Deps;
 use super::flights::Flights;
-use super::transfer::{Tally, claim_lease, give_back, offload_mail};
+use super::transfer::{Shared, Tally, claim_lease, give_back, offload_mail};
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::messages::R2Status;
 
@@ -71,8 +72,7 @@ pub(super) struct Engine {
     deps: R2Deps,
     orders: watch::Receiver<Order>,
     report: watch::Sender<Progress>,
-    slots: Arc<Semaphore>,
-    flights: Flights,
+    shared: Shared,
     jobs: JoinSet<Tally>,
     held: HashMap<Id, Held>,
     orphans: Orphans,
@@ -97,8 +97,11 @@ impl Engine {
             deps,
             orders,
             report,
-            slots: Arc::new(Semaphore::new(TRANSFERS)),
-            flights: Flights::default(),
+            shared: Shared {
+                slots: Arc::new(Semaphore::new(TRANSFERS)),
+                flights: Flights::default(),
+                heavy: Heavy::default(),
+            },
             jobs: JoinSet::new(),
             held: HashMap::new(),
             orphans,
@@ -189,7 +192,7 @@ impl Engine {
 
     fn start(&mut self, row: Claimed) {
         let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims };
-        let job = offload_mail(self.deps.clone(), Arc::clone(&self.slots), self.flights.clone(), row);
+        let job = offload_mail(self.deps.clone(), self.shared.clone(), row);
         let task = self.jobs.spawn(job);
         self.held.insert(task.id(), held);
     }

@@ -17,7 +17,7 @@ use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue,
 use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, mail_stream};
 use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
 use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
-use crate::mail::{Mail, Outcome, Planned, Verdict};
+use crate::mail::{Link, Mail, Outcome, Planned, Verdict};
 use crate::messages::{Drain, GetR2Status, PolicyChanged};
 
 /// Behaves as the link says.
@@ -35,7 +35,7 @@ impl LinkStore for FakeStore {
     async fn offload(&self, job: Job) -> Result<Copied, String> {
         let first = self.calls.fetch_add(1, Ordering::SeqCst) == 0;
         self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let url = job.link.raw_url.as_str();
+        let url = job.source.url.as_str();
         let answer = if url.contains("hang") || (first && url.contains("stuck")) {
             std::future::pending::<()>().await;
             Err("never".to_owned())
@@ -141,6 +141,7 @@ impl Bench {
             store: store.clone(),
             // Nothing is used again.
             copies: Copies { retention: Some(Duration::ZERO), ..Copies::default() },
+            links_per_mail: LINKS_PER_MAIL,
         };
         Self { world, journal, store, deps }
     }
@@ -289,6 +290,37 @@ fn every_link_ends_and_the_webhooks_go_out() {
         assert!(bench.journal.body("delivery/a/default").await.expect("read").is_some());
         let status = actor.send(GetR2Status).await.expect("answer");
         assert_eq!((status.in_flight, status.copied, status.kept, status.parked), (0, 1, 2, 0));
+    });
+}
+
+#[test]
+fn of_many_links_so_many_are_tried_and_the_others_are_one_fact() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (actor, _running) = bench.start();
+        let long = format!("https://www.dropbox.com/s/{}", "a".repeat(plan::LONGEST));
+        let mut urls: Vec<String> = (0..2_000).map(|n| format!("https://ok/{n}")).collect();
+        urls.insert(7, long);
+        bench.mail("a", &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        // Of two mails at once, each has as many.
+        bench.mail("b", &["https://ok/b"]).await;
+        bench.until_left(0, SOON).await;
+
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), LINKS_PER_MAIL + 1);
+        let events = bench.link_events("a").await;
+        assert_eq!(events.len(), LINKS_PER_MAIL);
+        assert!(events.iter().all(|event| event.kind == "link.offloaded"));
+        let all = bench.journal.read_stream(&mail_stream("a"), 2).await.expect("read");
+        let kept: Vec<_> = all.iter().filter(|event| event.kind == "links.kept").collect();
+        assert_eq!(kept.iter().map(|event| &event.payload["count"]).collect::<Vec<_>>(), [1, 1_950]);
+        let body = bench.journal.body("delivery/a/default").await.expect("read").expect("a body");
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let links = body["delivery_links"].as_array().expect("links");
+        assert_eq!(links.len(), 2_001, "none is lost");
+        assert!(links.iter().all(|link| link["direct_url"] == link["raw_url"]));
+        assert_eq!(links.iter().filter(|link| link["r2_url"].is_string()).count(), LINKS_PER_MAIL);
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.copied, status.kept), (51, 1_951));
     });
 }
 

@@ -91,7 +91,7 @@ pub(super) async fn attempt(
     }
     let url = delivery::address_of(&policy, &row.meta).to_owned();
     let started = Instant::now();
-    let (decision, signal) = match request(&shared, &policy, &row, &url) {
+    let (decision, signal) = match request(&shared, &policy, &row, &url).await {
         Err(why) => (delivery::unusable(&row.meta, why), Signal::Nothing),
         Ok(outgoing) => {
             let result = deps.receiver.post(outgoing).await;
@@ -163,7 +163,7 @@ fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
 }
 
 /// The request of a row, or why there cannot be one.
-fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
+async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
     let body = row.body.clone().ok_or("the body is no longer kept, so it cannot be sent")?;
     let url = Url::parse(url).map_err(|error| {
         format!(
@@ -176,9 +176,11 @@ fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Out
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers
         .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
-    if let Some(keys) = &shared.deps.keys {
+    if let Some(keys) = shared.deps.keys.clone() {
         let timestamp = shared.deps.world.now().timestamp();
-        let signature = keys.signature(&id, timestamp, &body);
+        let (signed, signs) = (id.clone(), body.clone());
+        let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
+        let signature = signing.await;
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
         headers.insert(WEBHOOK_SIGNATURE, header(signature)?);
     }

@@ -52,6 +52,7 @@ use uuid::Uuid;
 
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell, Window};
@@ -96,6 +97,8 @@ struct Shared {
     deps: WebhookDeps,
     quota: Quota,
     port: Port<Report>,
+    /// Where large bodies are signed.
+    heavy: Heavy,
 }
 
 /// What effects tell the actor. Each may come twice.
@@ -217,7 +220,12 @@ impl Actor for WebhookActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let port = Port::new("webhook", &ctx.address(), REPORTS, REPORT_DEADLINE);
-        let shared = Arc::new(Shared { deps: self.deps.clone(), quota: Quota::default(), port });
+        let shared = Arc::new(Shared {
+            deps: self.deps.clone(),
+            quota: Quota::default(),
+            port,
+            heavy: Heavy::default(),
+        });
         self.shared = Some(Arc::clone(&shared));
         self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
