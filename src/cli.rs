@@ -410,6 +410,8 @@ pub(crate) enum MailState {
     Ignored,
     /// Could not be read
     Quarantined,
+    /// Two workers ended over it
+    SetAside,
 }
 
 /// Arguments of `mails release`.

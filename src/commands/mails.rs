@@ -16,7 +16,7 @@ use crate::output::{Output, Style, fit_ends, progress};
 const BY: &str = "cli";
 
 impl MailState {
-    const ALL: [Self; 4] = [Self::Held, Self::Skipped, Self::Ignored, Self::Quarantined];
+    const ALL: [Self; 5] = [Self::Held, Self::Skipped, Self::Ignored, Self::Quarantined, Self::SetAside];
 
     /// The read model's word for it.
     const fn stored(self) -> &'static str {
@@ -25,6 +25,7 @@ impl MailState {
             Self::Skipped => "skipped",
             Self::Ignored => "ignored",
             Self::Quarantined => "quarantined",
+            Self::SetAside => "set_aside",
         }
     }
 }
@@ -72,7 +73,7 @@ async fn rows(
 
 fn line(row: &MailRow, out: &Output) -> String {
     let style = match row.stage.as_str() {
-        "quarantined" => Style::Bad,
+        "quarantined" | "set_aside" => Style::Bad,
         "ignored" => Style::Dim,
         _ => Style::Warn,
     };

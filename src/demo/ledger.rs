@@ -206,7 +206,12 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
                 }
             }
         }
-        MailEvent::Received(_) | MailEvent::Quarantined(_) => {}
+        MailEvent::Received(_)
+        | MailEvent::Quarantined(_)
+        | MailEvent::Suspected(_)
+        | MailEvent::Cleared(_)
+        | MailEvent::SetAside(_)
+        | MailEvent::Resumed(_) => {}
     }
 }
 

@@ -157,8 +157,12 @@ impl Narrator {
                     &format!("{}: {}", kept.count, kept.why),
                 ),
             ),
-            // The delivery's own event says it.
-            MailEvent::Settled(_) => return None,
+            MailEvent::SetAside(aside) => (Style::Bad, lang.say("mis de côté", "set aside", &aside.why)),
+            // The delivery's own event says it; nobody kills the demo's worker.
+            MailEvent::Settled(_)
+            | MailEvent::Suspected(_)
+            | MailEvent::Cleared(_)
+            | MailEvent::Resumed(_) => return None,
         })
     }
 

@@ -103,6 +103,7 @@ fn consequences(
         mail_version: version + events,
         locations: locations.to_vec(),
         released: false,
+        returned: 0,
     };
     match verdict.outcome.clone() {
         Outcome::Ignore { reason, detail } => Consequences {

@@ -13,13 +13,14 @@ use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
 use super::turns::{Turn, Turns, order_of};
+use crate::alone::{Alone, NotTried, returned};
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
 use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
-use crate::mail::work::{Draft, DraftMeta};
+use crate::mail::work::{Draft, DraftMeta, to_value};
 
 /// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk, or
 /// a hostile set of rules.
@@ -71,7 +72,7 @@ pub(super) async fn watch(
     let mut timer = tokio::time::interval(LOOK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut turns = Turns::default();
-    let heavy = Heavy::default();
+    let (heavy, alone) = (Heavy::default(), Alone::default());
     let mut due = true;
     while !*draining.borrow_and_update() {
         let version = deps.policy.load().version;
@@ -84,7 +85,7 @@ pub(super) async fn watch(
             let claimed = claim(&deps, room).await;
             due = claimed.len() == room;
             for row in claimed {
-                let opened = open(&heavy, &row).await;
+                let opened = open(&deps, &thinking, (&heavy, &alone), &row).await;
                 let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
                 under_way.push(decide_again(&deps, &thinking, &look, row, opened, turn));
             }
@@ -121,6 +122,8 @@ enum Undecided {
     Unreadable(String),
     /// It may be after this time.
     Failed(String, Duration),
+    /// Two workers died of it; its row is parked already.
+    SetAside,
 }
 
 impl From<String> for Undecided {
@@ -129,13 +132,34 @@ impl From<String> for Undecided {
     }
 }
 
-/// What was kept of a held mail.
-async fn open(heavy: &Heavy, row: &Claimed) -> Result<(DraftMeta, Draft), Undecided> {
+/// What was kept of a held mail. One that a worker may have died of is read alone, and decided
+/// once for nothing: then nothing is computed of it later that has not been computed before.
+async fn open(
+    deps: &DedupDeps,
+    thinking: &Thinking,
+    (heavy, alone): (&Heavy, &Alone),
+    row: &Claimed,
+) -> Result<(DraftMeta, Draft), Undecided> {
     let unreadable = |error: serde_json::Error| Undecided::Unreadable(error.to_string());
-    let meta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
+    let meta: DraftMeta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
     let body = row.body.clone().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
-    let read = heavy.run(body.len(), move || serde_json::from_slice(&body));
-    Ok((meta, read.await.map_err(unreadable)?))
+    let is_first = row.claims <= 1;
+    let read = async {
+        let bytes = body.len();
+        let draft: Draft = heavy.run(bytes, move || serde_json::from_slice(&body)).await?;
+        if !is_first {
+            let (policy, now, mail) = (deps.policy.load_full(), deps.world.now(), draft.mail.clone());
+            let (under, bytes) = (Arc::clone(&policy), mail.plain.len() + mail.html.len());
+            // A panic comes again when it is decided in earnest.
+            drop(thinking.about(&policy, bytes, move || decide::release(&mail, &under, now)).await);
+        }
+        Ok::<_, serde_json::Error>(draft)
+    };
+    match alone.read(deps.journal.as_ref(), &deps.world, (row, &meta), read).await {
+        Ok(draft) => Ok((meta, draft.map_err(unreadable)?)),
+        Err(NotTried::SetAside) => Err(Undecided::SetAside),
+        Err(NotTried::Failed(why)) => Err(why.into()),
+    }
 }
 
 /// The order that some target wants it to keep.
@@ -156,7 +180,7 @@ async fn decide_again(
         Err(undecided) => Err(undecided),
     };
     let due = match done {
-        Ok(()) => return,
+        Ok(()) | Err(Undecided::SetAside) => return,
         Err(Undecided::Unreadable(why)) => {
             tracing::error!(
                 email_id = row.key,
@@ -248,7 +272,9 @@ async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), Str
 /// Ends our claim without a decision. Repeated until the journal has answered; the only other
 /// answer is that the row is not ours any more.
 async fn give_back(deps: &DedupDeps, row: &Claimed, due: Due) {
-    let row = Defer { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim), due, meta: None };
+    let meta = serde_json::from_value(row.meta.clone()).ok();
+    let meta = meta.map(|meta: DraftMeta| to_value(&returned(&meta, row.claims)));
+    let row = Defer { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim), due, meta };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
     drop(persist(deps.journal.as_ref(), &deps.world, commit).await);
 }

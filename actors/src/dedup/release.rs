@@ -4,8 +4,10 @@
 
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError};
-use crate::kernel::journal::{AppendError, Commit, Due, Expected, Journal, JournalError, Queue, StreamWrite};
-use crate::mail::life::{MailEvent, Released, Stage, mail_stream, rehydrate};
+use crate::kernel::journal::{
+    AppendError, Commit, Defer, Due, Expected, Journal, JournalError, Queue, StreamWrite,
+};
+use crate::mail::life::{MailEvent, Released, Resumed, Stage, mail_stream, rehydrate};
 use crate::mail::work::{self, DraftMeta};
 
 /// How often the wish is written anew when the mail's stream moves at the same time.
@@ -57,6 +59,12 @@ pub async fn release(
     let stream = mail_stream(email_id);
     for _ in 0..CONFLICTS {
         let (life, version) = rehydrate(&journal.read_stream(&stream, 0).await?)?;
+        if let Some(queue) = &life.set_aside {
+            match resume(journal, world, (email_id, version), queue, by).await {
+                Err(ReleaseError::Append(AppendError::Conflict { .. })) => continue,
+                done => return done,
+            }
+        }
         match life.stage {
             Stage::Unknown => return Err(ReleaseError::Unknown(named())),
             Stage::Routed => return Err(ReleaseError::Routed(named())),
@@ -72,6 +80,7 @@ pub async fn release(
             mail_version: version + 1,
             locations: life.locations,
             released: true,
+            returned: 0,
         };
         let released = MailEvent::Released(Released { by: by.to_owned() });
         let commit = Commit {
@@ -92,4 +101,37 @@ pub async fn release(
         }
     }
     Err(ReleaseError::Busy(named()))
+}
+
+/// Has a mail that was set aside worked on again, where it stood.
+async fn resume(
+    journal: &dyn Journal,
+    world: &World,
+    (email_id, version): (&str, u64),
+    queue: &str,
+    by: &str,
+) -> Result<(), ReleaseError> {
+    let Some(row) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
+        return Err(ReleaseError::Unknown(email_id.to_owned()));
+    };
+    let now = world.now();
+    let resumed = MailEvent::Resumed(Resumed { queue: queue.to_owned(), by: by.to_owned() });
+    let commit = Commit {
+        at: now,
+        writes: vec![StreamWrite {
+            stream: mail_stream(email_id),
+            expected: Expected::Exact(version),
+            events: vec![resumed.to_new(world.ids.next())?],
+        }],
+        defer: vec![Defer {
+            queue: row,
+            key: email_id.to_owned(),
+            claim: None,
+            due: Due::At(now),
+            meta: None,
+        }],
+        ..Commit::default()
+    };
+    journal.append(commit).await?;
+    Ok(())
 }

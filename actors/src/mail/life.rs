@@ -191,6 +191,40 @@ pub struct KeptUntried {
     pub why: String,
 }
 
+/// Payload of `mail.suspected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspected {
+    /// Queue of the row: `hold` or `offload`.
+    pub queue: String,
+    /// How often the row was claimed, this time included.
+    pub claims: u32,
+}
+
+/// Payload of `mail.cleared`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// Queue of the row.
+    pub queue: String,
+}
+
+/// Payload of `mail.set_aside`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// Queue of the row, which is parked.
+    pub queue: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Payload of `mail.resumed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Queue of the row, which is due again.
+    pub queue: String,
+    /// Who asked, such as `cli`.
+    pub by: String,
+}
+
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -244,6 +278,14 @@ domain_events! {
             raw_url: "as found in the mail", why: "why there is no copy" };
         LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
             count: "how many links of the mail", why: "why none was tried" };
+        Suspected(Suspected) = "mail.suspected", schema 1, in "mail", "A worker ended while it had this mail; from here on it is read alone.", {
+            queue: "hold or offload", claims: "how often the row was claimed" };
+        Cleared(Cleared) = "mail.cleared", schema 1, in "mail", "It was read alone, and the worker lives.", {
+            queue: "hold or offload" };
+        SetAside(SetAside) = "mail.set_aside", schema 1, in "mail", "Two workers ended over this mail; it waits for somebody to look at it.", {
+            queue: "hold or offload", why: "why" };
+        Resumed(Resumed) = "mail.resumed", schema 1, in "mail", "Somebody wants a mail that was set aside worked on again.", {
+            queue: "hold or offload", by: "who asked" };
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
             target: "id of the target", end: "delivered or dead_lettered" };
     }
@@ -264,6 +306,10 @@ pub struct MailLife {
     pub stage: Stage,
     /// Targets routed to, with their end when it has come.
     pub deliveries: Vec<(String, Option<DeliveryEnd>)>,
+    /// It is being read alone, because a worker may have died of it.
+    pub on_trial: bool,
+    /// Queue of its row, when that is parked because two workers died of it.
+    pub set_aside: Option<String>,
 }
 
 /// How far a mail is.
@@ -311,6 +357,13 @@ impl MailLife {
                 self.deliveries = routed.deliveries.iter().map(|d| (d.target.clone(), None)).collect();
             }
             MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) | MailEvent::LinksKept(_) => {}
+            MailEvent::Suspected(_) => self.on_trial = true,
+            MailEvent::Cleared(_) => self.on_trial = false,
+            MailEvent::SetAside(aside) => {
+                self.on_trial = false;
+                self.set_aside = Some(aside.queue.clone());
+            }
+            MailEvent::Resumed(_) => self.set_aside = None,
             MailEvent::Settled(settled) => {
                 if let Some(delivery) =
                     self.deliveries.iter_mut().find(|(target, _)| *target == settled.target)

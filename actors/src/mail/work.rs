@@ -92,6 +92,14 @@ pub struct DraftMeta {
     /// Somebody released it: it is routed, whatever the policy says about it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
+    /// How often the row had been claimed when a worker last gave it back. When it was claimed
+    /// more than once since, a worker ended while it had it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned: u32,
+}
+
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Meta of a `flag` row: it has no body.

@@ -208,6 +208,7 @@ impl Bench {
             mail_version: 2,
             locations: vec![location("1")],
             released: false,
+            returned: 0,
         };
         let now = self.world.now();
         let (row, body) =
@@ -465,6 +466,92 @@ fn what_a_dead_worker_held_comes_back() {
             assert_eq!(bench.kinds(&format!("m{n}")).await, ["link.offloaded", "link.kept"], "m{n}");
         }
         assert_eq!(bench.rows(Queue::Deliver).await.len(), 50);
+    });
+}
+
+impl Bench {
+    /// A worker claims everything and dies.
+    async fn die_with_everything(&self) {
+        let request = crate::kernel::journal::ClaimRequest {
+            queue: Queue::Offload,
+            now: self.world.now(),
+            lease: Duration::from_secs(60),
+            limit: 1_000,
+            partition_default: 1_000,
+            per_partition: std::collections::HashMap::new(),
+        };
+        self.journal.claim(request).await.expect("claimed");
+        tokio::time::sleep(Duration::from_secs(61)).await;
+    }
+
+    /// The events of a mail behind its admission.
+    async fn story(&self, id: &str) -> Vec<String> {
+        let events = self.journal.read_stream(&mail_stream(id), 2).await.expect("read");
+        events.into_iter().map(|event| event.kind).collect()
+    }
+}
+
+#[test]
+fn a_mail_is_set_aside_only_when_a_worker_died_while_it_read_it_alone() {
+    run(|| async {
+        let bench = Bench::new(None);
+        for n in 0..20 {
+            bench.mail(&format!("m{n}"), &["https://ok"]).await;
+        }
+        // However often workers die of other things, with all of them.
+        for _ in 0..3 {
+            bench.die_with_everything().await;
+        }
+        // One of them was being read alone when the last one did.
+        let suspected =
+            MailEvent::Suspected(crate::mail::life::Suspected { queue: "offload".to_owned(), claims: 3 });
+        let suspect = Commit {
+            at: bench.world.now(),
+            writes: vec![StreamWrite {
+                stream: mail_stream("m7"),
+                expected: Expected::Exact(2),
+                events: vec![suspected.to_new(bench.world.ids.next()).expect("encodes")],
+            }],
+            ..Commit::default()
+        };
+        bench.append(suspect).await;
+        let (actor, running) = bench.start();
+        bench.until_left(1, SOON).await;
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 19);
+        assert_eq!(bench.story("m1").await, ["mail.suspected", "mail.cleared", "link.offloaded"]);
+        assert_eq!(bench.story("m7").await, ["mail.suspected", "mail.set_aside"]);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let rows = bench.rows(Queue::Offload).await;
+        assert!(rows.len() == 1 && rows[0].due == Due::Parked, "{rows:?}");
+        assert_eq!(actor.send(GetR2Status).await.expect("answer").parked, 1);
+
+        // An operator wants it tried again; it was innocent.
+        crate::dedup::release::release(bench.journal.as_ref(), &bench.world, "m7", "cli")
+            .await
+            .expect("resumed");
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.story("m7").await[2..], ["mail.resumed", "link.offloaded"]);
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 20);
+        drop(running);
+    });
+}
+
+#[test]
+fn a_mail_that_was_given_back_is_no_suspect() {
+    run(|| async {
+        let bench = Bench::new(None);
+        for round in 0..3 {
+            let (actor, running) = bench.start();
+            if round == 0 {
+                bench.mail("a", &["https://hang"]).await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            actor.send(Drain).await.expect("answer");
+            drop(running);
+        }
+        let (_actor, _running) = bench.start();
+        bench.until_left(0, Duration::from_secs(60)).await;
+        assert_eq!(bench.story("a").await, ["link.kept"]);
     });
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
@@ -15,6 +16,7 @@ use super::normalize::FOLDER_LIMIT;
 use super::outcome::{End, Fate, Obtained, settle_links};
 use super::plan::{Source, Unplanned, plan};
 use super::{Copied, Job, R2Deps, reuse};
+use crate::alone::{Alone, NotTried};
 use crate::kernel::event::{DomainEvent, NewEvent};
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
@@ -31,6 +33,8 @@ const SLOT_WAIT: Duration = FOLDER_LIMIT;
 const OVERRUN: Duration = Duration::from_secs(5);
 /// Time for everything else that a mail needs before its commit.
 const COMMIT: Duration = Duration::from_secs(30);
+/// When a mail is tried again that the journal could not tell about.
+const AGAIN: chrono::Duration = chrono::Duration::seconds(5);
 /// Pause between tries to read a stream.
 const READ_PAUSE: Duration = Duration::from_millis(500);
 
@@ -61,6 +65,8 @@ pub(super) struct Shared {
     pub(super) flights: Flights,
     /// Where drafts are read and bodies are made.
     pub(super) heavy: Heavy,
+    /// Where mails are read that a worker may have died of.
+    pub(super) alone: Alone,
 }
 
 /// A claimed mail, read.
@@ -74,11 +80,18 @@ struct Opened {
 
 /// Copies the links of one mail and commits the outcome. Answers when the row is no longer ours.
 pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed) -> Tally {
-    let opened = match open(&deps, &shared.heavy, &row).await {
-        Ok(opened) => opened,
-        Err(why) => return park(&deps, &row, &why).await,
-    };
     let policy = deps.policy.load_full();
+    let opened = match read_alone(&deps, &shared, &row, &policy).await {
+        Ok(opened) => opened,
+        Err(Unopened::Never(why)) => return park(&deps, &row, &why).await,
+        Err(Unopened::SetAside) => return Tally { parked: 1, ..Tally::default() },
+        Err(Unopened::NotNow(why)) => {
+            tracing::warn!(email_id = row.key, why, "a mail could not be opened, its offload is tried again");
+            let due = Due::At(deps.world.now() + AGAIN);
+            give_back(&deps, row.key, row.claim, due, row.meta).await;
+            return Tally::default();
+        }
+    };
     let (fates, leads) = copy_all(&deps, &shared, &policy, &opened).await;
     let tally = finish(&deps, &shared.heavy, &row, opened, policy, fates).await;
     // From now on the journal knows of the copies.
@@ -86,17 +99,46 @@ pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed) -> 
     tally
 }
 
-async fn open(deps: &R2Deps, heavy: &Heavy, row: &Claimed) -> Result<Opened, String> {
-    let meta = DraftMeta::deserialize(&row.meta).map_err(|error| format!("its meta: {error}"))?;
-    let body = row.body.clone().ok_or_else(|| "its draft is gone".to_owned())?;
-    let (bytes, most) = (body.len(), deps.links_per_mail);
-    let read = heavy.run(bytes, move || {
+/// Why there is nothing to work on.
+enum Unopened {
+    /// It cannot be read.
+    Never(String),
+    /// Two workers died of it.
+    SetAside,
+    /// The journal could not be asked.
+    NotNow(String),
+}
+
+/// Reads the draft, and for once makes of it what will be made of it later: after that, nothing is
+/// computed of the mail that has not been computed before.
+async fn read_alone(
+    deps: &R2Deps,
+    shared: &Shared,
+    row: &Claimed,
+    policy: &Arc<Policy>,
+) -> Result<Opened, Unopened> {
+    let meta = DraftMeta::deserialize(&row.meta);
+    let meta = meta.map_err(|error| Unopened::Never(format!("its meta: {error}")))?;
+    let body = row.body.clone().ok_or_else(|| Unopened::Never("its draft is gone".to_owned()))?;
+    let (bytes, most, now) = (body.len(), deps.links_per_mail, deps.world.now());
+    let (policy, for_rows) = (Arc::clone(policy), meta.clone());
+    let is_first = row.claims <= 1;
+    let read = shared.heavy.run(bytes, move || {
         let draft: Draft = serde_json::from_slice(&body).map_err(|error| format!("its draft: {error}"))?;
         let planned = plan(&draft.verdict.links, most);
+        if !is_first {
+            let Draft { mail, verdict } = &draft;
+            drop(deliver_rows(mail, verdict, &verdict.links, &policy, &for_rows, Due::At(now), now));
+        }
         Ok::<_, String>((draft, planned))
     });
-    let (draft, planned) = read.await?;
-    Ok(Opened { meta, draft, planned, bytes })
+    let read = shared.alone.read(deps.journal.as_ref(), &deps.world, (row, &meta), read).await;
+    match read {
+        Ok(Ok((draft, planned))) => Ok(Opened { meta, draft, planned, bytes }),
+        Ok(Err(why)) => Err(Unopened::Never(why)),
+        Err(NotTried::SetAside) => Err(Unopened::SetAside),
+        Err(NotTried::Failed(why)) => Err(Unopened::NotNow(why)),
+    }
 }
 
 /// All links that are planned to be copied, at once, each within its limits.
@@ -334,7 +376,7 @@ async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), String> {
 
 /// Puts a row aside that cannot be worked on: visible, and nothing is lost.
 async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
-    if !give_back(deps, row.key.clone(), row.claim, Due::Parked).await {
+    if !give_back(deps, row.key.clone(), row.claim, Due::Parked, row.meta.clone()).await {
         tracing::warn!(email_id = row.key, why, "an offload was given up, its row is not ours any more");
         return Tally::default();
     }
@@ -350,8 +392,8 @@ async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
 
 /// Ends our claim on a row without ending the row. False = it is not ours any more: another
 /// worker has it, or the journal has lost it.
-pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due) -> bool {
-    let row = Defer { queue: Queue::Offload, key, claim: Some(claim), due, meta: None };
+pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due, meta: Value) -> bool {
+    let row = Defer { queue: Queue::Offload, key, claim: Some(claim), due, meta: Some(meta) };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
     // The only errors that end the repetition say that the row is not ours any more.
     persist(deps.journal.as_ref(), &deps.world, commit).await.is_ok()
