@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +14,12 @@ use render_signal_actors::archive::{Archiver, Round};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::system::{self, Parts, System};
+use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::http::bearer::{Guesses, Token};
 use crate::http::probe::{Draining, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
@@ -31,6 +34,8 @@ const LAST_STEPS: Duration = Duration::from_secs(4);
 const BEAT: Duration = Duration::from_secs(1);
 /// Between two rounds of dropping old bodies.
 const TIDY: Duration = Duration::from_secs(3_600);
+/// Connections that may wait to be accepted. More are refused by the system.
+const BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
 const UPKEEP: u32 = 5;
 
@@ -84,10 +89,11 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     // First, so that no signal finds the default action.
     let signals = Signals::listen()?;
     let listener = bind(settings.bind, settings.port)?;
+    let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
         return Err(Failure::journal(why));
     }
-    for warning in &settings.warnings {
+    for warning in settings.warnings.iter().chain(&descriptors.warning()) {
         tracing::warn!("{warning}");
     }
     let place = &settings.storage.journal;
@@ -102,6 +108,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world)?);
     let http = Http::on(
         listener,
+        descriptors.connections(),
         HttpState {
             probe: Probe {
                 journal: Arc::clone(&journal),
@@ -112,6 +119,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             metrics,
             draining: draining.clone(),
             pulse,
+            metrics_token: settings.metrics_token.as_ref().map(Token::new),
+            guesses: Guesses::default(),
             config_api: wiring::config_api(&settings, &parts, &world),
         },
     )?;
@@ -158,7 +167,7 @@ async fn until_the_end(
 }
 
 fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
-    TcpListener::bind((address, port)).map_err(|error| {
+    listen(SocketAddr::new(address, port)).map_err(|error| {
         let advice = if error.kind() == io::ErrorKind::AddrInUse {
             "; another program has it: set PORT to a free one"
         } else {
@@ -166,6 +175,14 @@ fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
         };
         Failure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As the standard library does it: the connections of the process before may still be dying.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 /// Beats on the actors' thread, and does the metrics' housekeeping.
@@ -308,6 +325,7 @@ mod tests {
         let draining = Draining::default();
         let http = Http::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
+            16,
             HttpState {
                 probe: Probe {
                     journal: Arc::clone(&journal),
@@ -318,6 +336,8 @@ mod tests {
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),
                 pulse: Pulse::new(),
+                metrics_token: None,
+                guesses: Guesses::default(),
                 config_api: None,
             },
         )?;

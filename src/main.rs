@@ -4,6 +4,7 @@ mod app;
 mod cli;
 mod commands;
 mod demo;
+mod descriptors;
 mod eviction;
 mod exit;
 mod http;

@@ -74,7 +74,14 @@ fn known_level(text: &str) -> String {
 /// Libraries that tell at `info` what nobody wants to know at every start and stop.
 const CHATTY: &[&str] = &["actix_server"];
 
+/// What it calls an error is what one client did: a request that is malformed, a connection
+/// that broke. Strangers would write our log.
+const ONE_CLIENT: &str = "actix_http::h1::dispatcher";
+
 fn may_talk(metadata: &Metadata<'_>) -> bool {
+    if metadata.target() == ONE_CLIENT {
+        return false;
+    }
     let most = if named(metadata.target(), CHATTY) {
         Level::WARN
     } else if named(metadata.target(), PINNED) {

@@ -167,7 +167,7 @@ fn chained(
     Some(Arc::new(ChainStore::new(authority, stores, deps)))
 }
 
-/// What serves the documents to those who have `CONFIG_API_TOKEN`, if there is one.
+/// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.
 pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
     let editor = Editor {
         store: Arc::clone(&parts.documents),
@@ -175,7 +175,7 @@ pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> O
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
     };
-    settings.config_api_token.as_ref().map(|token| ConfigApi::new(token, editor))
+    settings.config_api_serve_token.as_ref().map(|token| ConfigApi::new(token, editor))
 }
 
 /// Where requests may go.

@@ -55,6 +55,8 @@ pub(crate) struct Findings {
     pub(crate) now: DateTime<Utc>,
     /// The program is stopping.
     pub(crate) draining: bool,
+    /// How long ago the actors' thread last beat.
+    pub(crate) pulse: Duration,
     /// The journal.
     pub(crate) journal: Result<JournalFinding, String>,
     /// The mailbox; `None` = switched off.
@@ -71,7 +73,7 @@ pub(crate) struct Findings {
 
 impl Probe {
     /// Asks all of them at once.
-    pub(crate) async fn look(&self, draining: bool) -> Findings {
+    pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Findings {
         let actors = &self.actors;
         let (journal, poller, lock, webhook, config) = futures::join!(
             self.journal(),
@@ -81,7 +83,7 @@ impl Probe {
             ask(&actors.config, GetConfigStatus),
         );
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
-        Findings { now: self.world.now(), draining, journal, poller, lock, webhook, config, redis }
+        Findings { now: self.world.now(), draining, pulse, journal, poller, lock, webhook, config, redis }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {

@@ -14,7 +14,7 @@ use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, Web
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::probe::{Findings, JournalFinding};
+use super::probe::{Findings, JournalFinding, Pulse};
 use crate::eviction::Found;
 use crate::journal::in_words;
 
@@ -57,6 +57,13 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
+    /// What anybody may know of it: no names, no numbers.
+    pub(crate) fn states(&self) -> Value {
+        let checks: BTreeMap<_, _> =
+            self.checks.iter().map(|(name, check)| (name, json!({"state": check.state}))).collect();
+        json!({"status": self.status, "checks": checks})
+    }
+
     /// Whether new work may come here.
     pub(crate) fn is_ready(&self) -> bool {
         self.checks.values().all(|check| check.state != State::Fail)
@@ -66,7 +73,7 @@ impl Readiness {
 /// Puts the findings together.
 pub(crate) fn readiness(findings: &Findings) -> Readiness {
     let mut checks = BTreeMap::new();
-    checks.insert("process", process(findings.draining));
+    checks.insert("process", process(findings));
     checks.insert("journal", journal(&findings.journal, findings.now));
     checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
     checks.insert("lease", of_poller(findings.lock.as_ref(), |status| lease(status, findings.now)));
@@ -101,11 +108,15 @@ fn of_poller<T>(answer: Option<&Result<T, String>>, judge: impl FnOnce(&T) -> Ch
     )
 }
 
-fn process(draining: bool) -> Check {
-    if draining {
+/// Who only answers is not well: parts may still say what they knew while nothing moves.
+fn process(findings: &Findings) -> Check {
+    let (beat, detail) = (findings.pulse.as_secs(), json!({"version": env!("CARGO_PKG_VERSION")}));
+    if findings.pulse >= Pulse::LIMIT {
+        check(State::Fail, format!("nothing moves: the actors' thread has not beaten for {beat} s"), detail)
+    } else if findings.draining {
         check(State::Fail, "stopping: no new work is taken", Value::Null)
     } else {
-        check(State::Ok, "running", json!({"version": env!("CARGO_PKG_VERSION")}))
+        check(State::Ok, "running", detail)
     }
 }
 
@@ -302,6 +313,7 @@ mod tests {
         Findings {
             now: now(),
             draining: false,
+            pulse: std::time::Duration::ZERO,
             journal: Ok(JournalFinding {
                 head: 7,
                 durability: Durability::OnDisk,
@@ -344,8 +356,9 @@ mod tests {
     #[test]
     fn what_takes_the_worker_out() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm); 6] = [
+        let cases: [(&str, Harm); 7] = [
             ("process", |f| f.draining = true),
+            ("process", |f| f.pulse = Pulse::LIMIT),
             ("journal", |f| f.journal = Err("no answer".into())),
             ("mailbox", |f| {
                 f.poller = Some(Ok(PollerStatus { silent: true, ..PollerStatus::default() }));
@@ -549,6 +562,21 @@ mod tests {
             assert_eq!((ready, state), (true, State::Warn), "{name}");
             assert!(message.contains(word), "{name}: {message}");
         }
+    }
+
+    #[test]
+    fn strangers_are_told_states_and_nothing_else() {
+        let mut findings = well();
+        findings.lock = standby(20, Some("one"));
+        findings.journal = Err("no answer".into());
+        let states = readiness(&findings).states();
+        assert_eq!(
+            states,
+            json!({"status": "not_ready", "checks": {
+                "process": {"state": "ok"}, "journal": {"state": "fail"}, "mailbox": {"state": "ok"},
+                "lease": {"state": "warn"}, "config": {"state": "ok"}, "deliveries": {"state": "ok"},
+            }})
+        );
     }
 
     #[test]

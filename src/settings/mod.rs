@@ -12,6 +12,7 @@ mod reader;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub(crate) mod variables;
 
 use std::fmt::Write as _;
@@ -68,8 +69,10 @@ pub(crate) struct Settings {
     pub(crate) archive_bucket: Option<BucketSettings>,
     /// Where things are kept.
     pub(crate) storage: Storage,
-    /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
-    pub(crate) config_api_token: Option<SecretString>,
+    /// `CONFIG_API_SERVE_TOKEN`; `None` = documents are not served at `/config_api.php`.
+    pub(crate) config_api_serve_token: Option<SecretString>,
+    /// `METRICS_TOKEN`; `None` = states are all that is shown over HTTP.
+    pub(crate) metrics_token: Option<SecretString>,
     /// `BIND`.
     pub(crate) bind: IpAddr,
     /// `PORT`.
@@ -130,7 +133,8 @@ impl Settings {
             signing_keys: signing_keys(&mut reader),
             r2,
             archive_bucket,
-            config_api_token: config_api_token(&mut reader),
+            config_api_serve_token: tokens::own(&mut reader, &vars::CONFIG_API_SERVE_TOKEN),
+            metrics_token: tokens::own(&mut reader, &vars::METRICS_TOKEN),
             r2_retention: retention(&mut reader),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
@@ -139,6 +143,7 @@ impl Settings {
             defaults,
             warnings: Vec::new(),
         };
+        tokens::check_apart(&mut reader);
         reader.choice(&vars::LOG_FORMAT);
         for variable in VARIABLES.iter().filter(|variable| variable.need == Need::NoEffect) {
             reader.note_without_effect(variable);
@@ -263,21 +268,6 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
 fn retention(reader: &mut Reader<'_>) -> Option<Duration> {
     let hours: u64 = reader.int(&vars::R2_RETENTION_HOURS);
     (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600)))
-}
-
-/// The token of our own `/config_api.php`.
-fn config_api_token(reader: &mut Reader<'_>) -> Option<SecretString> {
-    /// They stand in published examples: everybody knows them.
-    const KNOWN: [&str; 3] = ["changeme-config-api-token", "votre_jeton_secret_ici", "VOTRE_TOKEN"];
-    let token = reader.text(&vars::CONFIG_API_TOKEN);
-    if KNOWN.contains(&token.as_str()) {
-        reader.warnings.push(
-            "CONFIG_API_TOKEN stands in published examples: documents are not served at /config_api.php"
-                .to_owned(),
-        );
-        return None;
-    }
-    (!token.is_empty()).then(|| token.into())
 }
 
 fn bind(reader: &mut Reader<'_>) -> IpAddr {

@@ -11,6 +11,7 @@ use render_signal_actors::r2::links::file::LinksFile;
 
 use super::ephemeral::ephemeral;
 use super::reader::{Reader, SettingError};
+use super::tokens;
 use super::variables as vars;
 use super::{JournalPlace, StoreOrder, check_url, path_or, place};
 
@@ -136,18 +137,24 @@ fn links(reader: &mut Reader<'_>) -> LinksFile {
 
 fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     let base = reader.text(&vars::EXTERNAL_CONFIG_BASE_URL);
-    let token = reader.text(&vars::CONFIG_API_TOKEN);
+    let token = tokens::token(reader, &vars::CONFIG_API_TOKEN);
     // Malformed networks are reported where they are read for good.
     let allow: Vec<IpNet> =
         reader.list(&vars::EGRESS_ALLOW_CIDRS).iter().filter_map(|member| member.parse().ok()).collect();
     check_url(reader, &vars::EXTERNAL_CONFIG_BASE_URL, &base, &allow);
-    if base.is_empty() || token.is_empty() {
-        if !base.is_empty() {
-            reader.warnings.push(
-                "EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used"
-                    .to_owned(),
-            );
+    let half = match (base.is_empty(), token.is_empty()) {
+        (false, false) => None,
+        (true, true) => return None,
+        (false, true) => {
+            Some("EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used")
         }
+        (true, false) => Some(
+            "CONFIG_API_TOKEN is set but has no effect: it is for the host of EXTERNAL_CONFIG_BASE_URL; what this \
+             program serves at /config_api.php needs CONFIG_API_SERVE_TOKEN",
+        ),
+    };
+    if let Some(half) = half {
+        reader.warnings.push(half.to_owned());
         return None;
     }
     let settings = PhpSettings::new(&base, token.into());

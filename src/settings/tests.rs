@@ -447,24 +447,51 @@ fn places() {
 
 #[test]
 fn a_host_of_documents_needs_its_address_and_its_token() {
-    let both = [("EXTERNAL_CONFIG_BASE_URL", "https://config.example"), ("CONFIG_API_TOKEN", "s3cret")];
+    let both = [
+        ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
+        ("CONFIG_API_TOKEN", "s3cret-s3cret-s3cret-s3cret"),
+    ];
     let settings = good(&both);
     assert_eq!(settings.storage.php.as_ref().unwrap().host(), "config.example");
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
-    assert_eq!(settings.config_api_token.as_ref().unwrap().expose_secret(), "s3cret");
-    for (one, warns) in [(both[0], true), (both[1], false)] {
+    assert!(settings.config_api_serve_token.is_none(), "what is sent to the host opens nothing here");
+    for (one, warning) in [(both[0], "the host is not used"), (both[1], "CONFIG_API_SERVE_TOKEN")] {
         let settings = good(&[one]);
-        assert!(settings.storage.php.is_none());
-        assert_eq!(settings.warnings.iter().any(|warning| warning.contains("is not used")), warns, "{one:?}");
-        assert_eq!(settings.config_api_token.is_some(), !warns);
+        assert!(settings.storage.php.is_none() && settings.config_api_serve_token.is_none());
+        assert!(settings.warnings.iter().any(|said| said.contains(warning)), "{one:?}");
     }
-    let known = good(&[("CONFIG_API_TOKEN", "changeme-config-api-token")]);
-    assert!(known.config_api_token.is_none() && known.warnings.len() == 1, "everybody knows it");
-    let split = [both[0], ("CONFIG_API_TOKEN", "a\nb")];
+    let split = [both[0], ("CONFIG_API_TOKEN", "s3cret-s3cret-s3cret\ns3cret")];
     assert_eq!(read(&split).unwrap_err().len(), 1);
     let local =
         [("EXTERNAL_CONFIG_BASE_URL", "http://10.0.0.1"), both[1], ("EGRESS_ALLOW_CIDRS", "10.0.0.0/8")];
     assert!(good(&local).storage.php.is_some());
+}
+
+#[test]
+fn tokens_that_could_be_guessed_or_open_two_things_are_refused() {
+    let (short, published) = ("s3cret-of-23-characters", "changeme-config-api-token");
+    for name in ["CONFIG_API_TOKEN", "CONFIG_API_SERVE_TOKEN", "METRICS_TOKEN"] {
+        for (token, why) in [(short, "has 23 characters, 24 at least"), (published, "published examples")] {
+            let errors = read(&[(name, token)]).unwrap_err();
+            assert_eq!((errors.len(), errors[0].name), (1, name));
+            let shown = errors[0].to_string();
+            assert!(
+                shown.contains(why) && shown.contains("openssl rand") && !shown.contains(token),
+                "{shown}"
+            );
+        }
+        for other in ["CONFIG_API_TOKEN", "CONFIG_API_SERVE_TOKEN", "METRICS_TOKEN"] {
+            let same = "s3cret-of-24-characters-";
+            let refused = read(&[(name, same), (other, same)]).is_err();
+            assert_eq!(refused, name != other, "{name} {other}");
+        }
+    }
+    let own = good(&[
+        ("CONFIG_API_SERVE_TOKEN", "s3cret-serve-0123456789-a"),
+        ("METRICS_TOKEN", "s3cret-metrics-0123456789"),
+    ]);
+    assert_eq!(own.config_api_serve_token.unwrap().expose_secret(), "s3cret-serve-0123456789-a");
+    assert_eq!(own.metrics_token.unwrap().expose_secret(), "s3cret-metrics-0123456789");
 }
 
 #[test]
@@ -476,7 +503,9 @@ fn secrets_do_not_show() {
         ("R2_FETCH_ENDPOINT", "https://worker.example"),
         ("R2_FETCH_TOKEN", "s3cret-r2"),
         ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
-        ("CONFIG_API_TOKEN", "s3cret-config"),
+        ("CONFIG_API_TOKEN", "s3cret-config-0123456789"),
+        ("CONFIG_API_SERVE_TOKEN", "s3cret-serve-0123456789-a"),
+        ("METRICS_TOKEN", "s3cret-metrics-0123456789"),
         ("R2_ACCOUNT_ID", "a"),
         ("R2_ACCESS_KEY_ID", "id"),
         ("R2_SECRET_ACCESS_KEY", "s3cret-r2-key"),

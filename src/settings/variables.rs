@@ -185,7 +185,8 @@ variables! {
     CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
-    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php, and of the one that this program serves; without it, ours is not served";
+    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php; 24 characters at least";
+    CONFIG_API_SERVE_TOKEN: Secret, Default(""), "another long random text", "token of the config_api.php that this program serves; 24 characters at least, another one than CONFIG_API_TOKEN; unset = it is not served";
     CONFIG_STORE_MODE: Text, Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
@@ -198,6 +199,7 @@ variables! {
     // The process.
     PORT: Int(0, 65_535), Default("8000"), "8000", "port of the HTTP server; 0 = any free one";
     BIND: Text, Default("0.0.0.0"), "127.0.0.1", "address of the HTTP server";
+    METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything; without it, states only; 24 characters at least";
     WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
     LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::Response;
-use crate::support::php::{Php, TOKEN, ask};
+use crate::support::php::{Php, TOKEN, ask, with_token};
 use crate::support::place::{NOWHERE, Place};
 use crate::support::receiver::Receiver;
 use crate::support::until::ensure;
@@ -540,7 +540,7 @@ const OWN: [&str; 3] = ["php_config_api-012", "php_config_api-017", "php_config_
 #[tokio::test(flavor = "multi_thread")]
 async fn config_api_answers_as_the_reference() {
     let mut place = Place::new(NOWHERE);
-    place.set("CONFIG_API_TOKEN", TOKEN);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let mut worker = place.worker("worker");
     worker.start().await;
     let cases: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
@@ -548,8 +548,10 @@ async fn config_api_answers_as_the_reference() {
         let input = &case["input"];
         let query = input["query"]["key"].as_str().map(|key| format!("?key={key}")).unwrap_or_default();
         let headers = input["headers"].as_object().unwrap();
-        let headers: String =
-            headers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.as_str().unwrap())).collect();
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\r\n", with_token(value.as_str().unwrap())))
+            .collect();
         let body = match &input["body"] {
             Value::Null => String::new(),
             Value::String(raw) => raw.clone(),
@@ -592,10 +594,10 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
     let answer = get(closed.port(), "webhook_config").await;
     assert_eq!(answer.status, 404);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    assert!(answer.body.contains("CONFIG_API_TOKEN"), "{answer:?}");
+    assert!(answer.body.contains("CONFIG_API_SERVE_TOKEN"), "{answer:?}");
     closed.stop().await;
 
-    place.set("CONFIG_API_TOKEN", TOKEN);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let before = r#"{ "webhook_sending_enabled":false, "mine" : 1.0 }"#;
     place.put("webhook_config", before);
     let mut worker = place.worker("worker");
@@ -623,7 +625,9 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
         assert_eq!((refused.status, &parsed(&refused)["status"]), (412, &json!("error")), "{stale}");
         assert_eq!(parsed(&refused)["message"], "Changed by somebody else", "{stale}");
     }
-    for token in ["Bearer toK", "Bearer tok2", "Bearer ", "Bearertok", "Basic tok", "tok"] {
+    let (short, long) = (format!("Bearer {}", &TOKEN[1..]), format!("Bearer {TOKEN}2"));
+    let (stuck, basic) = (format!("Bearer{TOKEN}"), format!("Basic {TOKEN}"));
+    for token in [&short, &long, "Bearer ", &stuck, &basic, TOKEN] {
         let headers = format!("Authorization: {token}\r\n");
         let answer = ask(port, "POST", "", &headers, &good.to_string()).await.unwrap();
         assert_eq!((answer.status, answer.header("www-authenticate").is_some()), (401, true), "{token}");
@@ -652,7 +656,7 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
 async fn one_instance_is_the_backend_of_another() {
     let receiver = Receiver::start().await;
     let (mut a, mut b) = (Place::new(NOWHERE), Place::new(NOWHERE));
-    a.set("CONFIG_API_TOKEN", TOKEN);
+    a.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let mut backend = a.worker("backend");
     backend.start().await;
     b.set("CONFIG_API_TOKEN", TOKEN);
