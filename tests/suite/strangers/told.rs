@@ -77,9 +77,10 @@ async fn each_token_opens_its_own_door_and_wrong_ones_wait() {
     assert_eq!(get(worker.port(), path, None).await.status, 401);
 
     // Side by side: some wait for their answer, the others are not even looked at.
+    let port = worker.port();
     let guesses = (0..40).map(|guess| {
         let token = format!("a-guess-of-somebody-{guess:08}");
-        async move { get(worker.port(), path, Some(&token)).await.status }
+        async move { get(port, path, Some(&token)).await.status }
     });
     let mut statuses = futures::future::join_all(guesses).await;
     statuses.sort_unstable();
