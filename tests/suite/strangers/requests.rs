@@ -128,11 +128,6 @@ fn shapes() -> Vec<String> {
             shapes.push(format!("{start} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\nhello"));
         }
     }
-    // Whose token is wrong has no body read.
-    shapes.push(
-        "POST /config_api.php HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer wrong\r\nContent-Length: 5\r\n\r\nhello"
-            .to_owned(),
-    );
     shapes.push("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned());
     shapes.push("GET /health HTTP/1.0\r\n\r\n".to_owned());
     shapes.push("POST /health HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello".to_owned());
@@ -186,7 +181,7 @@ async fn requests_sent_at_once_are_all_answered_in_order_when_nothing_is_hidden(
         let answers = answers_to(worker.port(), &pieces).await;
         assert_eq!(count(&answers), 5, "by {size}: {answers}");
         let at = |what: &str| answers.find(what).unwrap_or_else(|| panic!("no {what} by {size}: {answers}"));
-        let places = [at("/one"), at("\"mine\":1"), at("/two"), at("/three"), at("/last")];
+        let places = [at("/one"), at("\"mine\""), at("/two"), at("/three"), at("/last")];
         assert!(places.is_sorted(), "{answers}");
     }
 }
