@@ -50,8 +50,7 @@ async fn answers_to(port: u16, pieces: &[&[u8]]) -> String {
 
 /// How many answers these are; that a body may come is none.
 fn count(answers: &str) -> usize {
-    let said = |what: &str| answers.matches(what).count();
-    said("HTTP/1.1 ") + said("HTTP/1.0 ") - said("HTTP/1.1 100 Continue")
+    answers.matches("HTTP/1.1 ").count() - answers.matches("HTTP/1.1 100 Continue").count()
 }
 
 /// Requests, each with its body if it has one, of which exactly one answer may come.
@@ -131,21 +130,6 @@ fn shapes() -> Vec<String> {
         }
     }
     shapes.push("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned());
-    shapes.push("GET /health HTTP/1.0\r\n\r\n".to_owned());
-    shapes.push("POST /health HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello".to_owned());
-    shapes.push("GET /health HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned());
-    // No request at all.
-    for nonsense in [
-        "\r\n\r\nGARBAGE\r\n\r\n",
-        "GET\r\n\r\n",
-        "GET / HTTP/9\r\n\r\n",
-        "\u{0}\r\n\r\n",
-        "GET /health\r\n\r\n",
-    ] {
-        shapes.push(nonsense.to_owned());
-    }
-    shapes.push("GET /health HTTP/1.1\r\n\r\n".to_owned());
-    shapes.push("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n".to_owned());
     shapes
 }
 
