@@ -9,6 +9,7 @@ mod exit;
 mod http;
 mod journal;
 mod output;
+mod privacy;
 mod settings;
 mod telemetry;
 mod wiring;
@@ -18,6 +19,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // Before anything can make a file.
+    privacy::for_us_alone();
     // One TLS stack, chosen before anything can open a connection. It can only fail if it was
     // chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());

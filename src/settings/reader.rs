@@ -118,6 +118,20 @@ impl<'l> Reader<'l> {
         }
     }
 
+    /// A file's mode, or nothing: the owner may read and write, nobody may execute.
+    pub(super) fn mode(&mut self, variable: &Variable) -> Option<u32> {
+        let text = self.text(variable);
+        if text.is_empty() {
+            return None;
+        }
+        let mode = u32::from_str_radix(&text, 8).ok();
+        let mode = mode.filter(|mode| mode & 0o600 == 0o600 && mode & !0o666 == 0);
+        if mode.is_none() {
+            self.wrong(variable, format!("{text:?} is none of: {}", variable.kind.describe()));
+        }
+        mode
+    }
+
     /// Members of a list, trimmed, without blank ones.
     pub(super) fn list(&self, variable: &Variable) -> Vec<String> {
         self.text(variable)

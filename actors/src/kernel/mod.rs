@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod clock;
 pub mod event;
+pub mod files;
 pub mod guardian;
 pub mod journal;
 pub mod port;
