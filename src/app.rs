@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::archive::{Archiver, Round};
+use render_signal_actors::config::prune::{Keep, prune};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::system::{self, Parts, System};
@@ -21,7 +22,7 @@ use crate::http::probe::{Draining, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
-use crate::{eviction, telemetry, wiring};
+use crate::{eviction, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);
@@ -90,6 +91,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    privacy::tighten(&settings.storage, &settings.lock_file);
     let place = &settings.storage.journal;
     let journal = journal::open(place, &world).await?;
     journal::say_what_is_kept(place, journal.durability());
@@ -99,7 +101,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
-    keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world)?);
+    let history = settings.storage.config_history;
+    keep_tidy(Arc::clone(&journal), world.clone(), history, archiver(&settings, &journal, &world)?);
     let http = Http::on(
         listener,
         HttpState {
@@ -198,9 +201,10 @@ fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resul
     }))
 }
 
-/// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`) and archives events whose time is
+/// Drops copies of documents (`CONFIG_HISTORY_DAYS`) and bodies whose time is over
+/// (`MAIL_RETENTION_DAYS`), and archives events whose time is
 /// over (`JOURNAL_RETENTION_DAYS`), at the start and every hour.
-fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
+fn keep_tidy(journal: Arc<Watched>, world: World, history: Keep, archiver: Option<Archiver>) {
     metrics::describe_counter!(
         "render_signal_journal_bodies_purged_total",
         "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
@@ -214,6 +218,13 @@ fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
+            match prune(journal.as_ref(), &world, history).await {
+                Ok(0) => {}
+                Ok(copies) => tracing::info!(copies, "dropped copies of documents whose time is over"),
+                Err(error) => {
+                    tracing::warn!(error, "old copies of documents could not be dropped, trying again later");
+                }
+            }
             match journal.purge(world.now()).await {
                 Ok(0) => {}
                 Ok(bodies) => {

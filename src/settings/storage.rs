@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use render_signal_actors::archive::SHORTEST_DAYS;
+use render_signal_actors::config::prune::Keep;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::IpNet;
 use render_signal_actors::kernel::redis::RedisAddress;
@@ -35,6 +36,8 @@ pub(crate) struct Storage {
     pub(crate) journal: JournalPlace,
     /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
     pub(crate) journal_retention_days: Option<u32>,
+    /// `CONFIG_HISTORY_VERSIONS` and `CONFIG_HISTORY_DAYS`.
+    pub(crate) config_history: Keep,
     /// `JOURNAL_ARCHIVE_DIR`.
     pub(crate) archive_dir: PathBuf,
     /// `WEBHOOK_LINKS_FILE`, with its bounds.
@@ -88,6 +91,10 @@ pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
             .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
         php: php_host(reader),
         journal_retention_days: retention_days(reader),
+        config_history: Keep {
+            versions: reader.int(&vars::CONFIG_HISTORY_VERSIONS),
+            days: reader.int(&vars::CONFIG_HISTORY_DAYS),
+        },
         archive_dir: path_or(reader, &vars::JOURNAL_ARCHIVE_DIR, || data_dir.join("archive")),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
@@ -131,7 +138,8 @@ fn links(reader: &mut Reader<'_>) -> LinksFile {
         max_entries: reader.int(&vars::R2_LINKS_MAX_ENTRIES),
         max_bytes: reader.int(&vars::JSON_LOG_MAX_BYTES),
     };
-    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds)
+    let mode = reader.mode(&vars::WEBHOOK_LINKS_FILE_MODE);
+    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds).with_mode(mode)
 }
 
 fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {

@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// A path.
     Path,
+    /// Who may read and write a file, in octal digits.
+    Mode,
     /// An address of a server; a capability, so never shown.
     Url,
     /// The name of a time zone; an unknown one is UTC.
@@ -51,6 +53,7 @@ impl Kind {
             Self::Days => "days 0 to 6, separated by commas, 0 = Monday".to_owned(),
             Self::Choice(words) => words.join("|"),
             Self::Path => "path".to_owned(),
+            Self::Mode => "file mode, octal digits, 0600 to 0666".to_owned(),
             Self::Url => "address".to_owned(),
             Self::Zone => "IANA time zone".to_owned(),
             Self::Time => "time of day, HHhMM or HH:MM".to_owned(),
@@ -107,7 +110,7 @@ macro_rules! variables {
     };
 }
 
-use Kind::{Choice, Days, Int, List, Networks, Path, Secret, Switch, Text, Time, Url, Zone};
+use Kind::{Choice, Days, Int, List, Mode, Networks, Path, Secret, Switch, Text, Time, Url, Zone};
 use Need::{Default, NoEffect, Required, RequiredForImap};
 
 const DAY: i64 = 86_400;
@@ -174,6 +177,7 @@ variables! {
     R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2: directly, it is deleted then; with the Worker, as the Worker does it. A link whose copy stays for two hours more is not copied again. 0 = for ever";
 
     WEBHOOK_LINKS_FILE: Path, Default("deployment/data/webhook_links.json"), "/var/data/webhook_links.json", "list of the copies, shared with the PHP pages; written from the journal";
+    WEBHOOK_LINKS_FILE_MODE: Mode, Default(""), "0644", "who may read and write that list, which holds addresses of files; unset = a new one is for this user alone, and one that is there stays as open as it is";
     R2_LINKS_MAX_ENTRIES: Int(0, 1_000_000), Default("1000"), "1000", "entries in that list, the oldest make room; 0 = any number";
     JSON_LOG_MAX_BYTES: Int(0, 1_073_741_824), Default("5242880"), "5242880", "size of that list in bytes; a longer one is put into an archive beside it; 0 = any size";
 
@@ -193,6 +197,8 @@ variables! {
     JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR or JOURNAL_ARCHIVE_BUCKET; 31 at least, 0 = they stay";
     JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
     JOURNAL_ARCHIVE_BUCKET: Text, Default(""), "render-signal-archive", "private bucket of archived events, instead of that folder; needs R2_ACCOUNT_ID, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, and is never R2_BUCKET_NAME";
+    CONFIG_HISTORY_VERSIONS: Int(1, 100_000), Default("200"), "200", "earlier versions of a document that can be shown and restored, the newest; of sign-in links none";
+    CONFIG_HISTORY_DAYS: Int(1, 36_500), Default("365"), "365", "how long a version can be shown and restored after it was replaced; that it was changed, when and by whom is known for ever";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
     // The process.

@@ -48,9 +48,9 @@ pub struct Version {
     pub lost: bool,
     /// SHA-256 of its canonical JSON; empty when it was removed.
     pub hash: String,
-    /// Key of its copy; empty when it was removed.
+    /// Key of its copy; empty when it was removed, or has none.
     #[serde(skip)]
-    body_key: String,
+    pub(super) body_key: String,
 }
 
 /// The whole history of a document, oldest first.
@@ -106,8 +106,21 @@ pub async fn copy(journal: &dyn Journal, key: Key, version: u64) -> Result<Optio
     }
     match text_of(journal, &found.body_key).await? {
         Some(text) => Ok(Some(text)),
-        None => Err(format!("the copy of version {version} of {key} is gone")),
+        None if !keeps_content(key) => {
+            Err(format!("of {key} the history keeps no content, only when it changed and a hash"))
+        }
+        None => Err(format!(
+            "the copy of version {version} of {key} is gone: CONFIG_HISTORY_VERSIONS and CONFIG_HISTORY_DAYS say how long one stays"
+        )),
     }
+}
+
+/// Whether the copy of a version is still there.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn is_kept(journal: &dyn Journal, version: &Version) -> Result<bool, String> {
+    Ok(text_of(journal, &version.body_key).await?.is_some())
 }
 
 /// The newest copy that is the one in question; `None` when none is.
@@ -129,11 +142,13 @@ pub async fn copy_with(
     Ok(None)
 }
 
-async fn text_of(journal: &dyn Journal, body_key: &str) -> Result<Option<String>, String> {
+pub(super) async fn text_of(journal: &dyn Journal, body_key: &str) -> Result<Option<String>, String> {
     if body_key.is_empty() {
         return Ok(None);
     }
     let copy = journal.body(body_key).await.map_err(|error| error.to_string())?;
+    // An empty one is about to be dropped.
+    let copy = copy.filter(|bytes| !bytes.is_empty());
     Ok(copy.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()))
 }
 
@@ -220,7 +235,7 @@ pub(super) fn commit(
     change: &str,
 ) -> Result<Commit, String> {
     let before = last.map_or(0, |last| last.version);
-    let copy = in_force.map(|document| Body {
+    let copy = in_force.filter(|_| keeps_content(key)).map(|document| Body {
         key: format!("config/{key}/{}", before + 1),
         bytes: document.text.clone().into(),
         keep_until: for_ever(),
@@ -250,7 +265,14 @@ pub(super) fn commit(
     })
 }
 
-/// Any earlier configuration can be shown: its copy is never dropped.
+/// Whether the history has copies of a document. Of sign-in links it has none: whoever finds an
+/// old one could sign in with it, or learn who did.
+#[must_use]
+pub const fn keeps_content(key: Key) -> bool {
+    !matches!(key, Key::MagicLinkTokens)
+}
+
+/// A copy stays until [`super::prune`] says otherwise.
 pub(super) fn for_ever() -> DateTime<Utc> {
     NaiveDate::from_ymd_opt(9999, 12, 31)
         .and_then(|day| day.and_hms_opt(0, 0, 0))

@@ -28,6 +28,7 @@ pub mod follow;
 pub mod history;
 pub mod load;
 pub mod policy;
+pub mod prune;
 pub mod rules;
 pub mod state;
 pub mod store;

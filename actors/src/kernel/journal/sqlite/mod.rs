@@ -11,6 +11,7 @@
 //! not lets its own catch up.
 
 mod append;
+mod erase;
 mod outbox;
 mod reader;
 mod rows;
@@ -105,6 +106,7 @@ impl SqliteJournal {
             db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(explain)?;
         }
         let slot = Slot::take(path)?;
+        erase::once(&db, path);
         let released = slot::release_claims(&db, &slot).map_err(explain)?;
         if released > 0 {
             tracing::info!(released, "claims of a worker that died were released");

@@ -19,9 +19,13 @@ end
 for i = 3, #KEYS - 1 do
   local name, held = ARGV[2 * i - 1], ARGV[2 * i]
   local known = redis.call('HGET', KEYS[2], 'doc:' .. name)
-  local text = redis.pcall('GET', KEYS[i])
+  -- Another type is told by GET.
+  local bytes = redis.pcall('STRLEN', KEYS[i])
+  local text = type(bytes) == 'number' and bytes > largest or redis.pcall('GET', KEYS[i])
   local found
-  if type(text) == 'table' then
+  if text == true then
+    found = {'wrong', '', string.format('%d bytes are more than a document has', bytes)}
+  elseif type(text) == 'table' then
     found = {'wrong', '', text.err}
   elseif text then
     local sum = redis.sha1hex(text)
