@@ -88,8 +88,11 @@ Examples:
 A released mail is routed now, whatever was decided about it: rules choose its targets as
 for any other mail. A running server takes it up within a second; otherwise the next one to
 start does. What is needed for that is kept for MAIL_RETENTION_DAYS; that of a held mail as
-long as it is held. Mails of senders that are not in the list, and those that are too large,
-are not kept.";
+long as it is held. Of mails from senders that are not in the list, the newest are kept so;
+they are also sent as soon as the list has their senders. Those that are too large are not
+kept.
+
+A further copy of a mail (--state duplicate) is sent as a mail of its own.";
 
 const LINKS_EXAMPLES: &str = "\
 Examples:
@@ -357,7 +360,7 @@ pub(crate) struct EnableArgs {
 pub(crate) enum MailsCommand {
     /// Print the mails that nothing is sent for, and why
     List(MailsListArgs),
-    /// Have mails sent that are held, were skipped or were ignored
+    /// Have mails sent that are held, were skipped or were ignored, or further copies of a mail
     Release(ReleaseArgs),
 }
 
@@ -410,6 +413,8 @@ pub(crate) enum MailState {
     Ignored,
     /// Could not be read
     Quarantined,
+    /// A further copy of a mail (only listed when asked for)
+    Duplicate,
 }
 
 /// Arguments of `mails release`.

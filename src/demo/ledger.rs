@@ -252,6 +252,9 @@ pub(crate) mod tests {
             arrived_at: None,
             subject_group: "lot_42".into(),
             flaws: Vec::new(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
         })
     }
 

@@ -13,7 +13,7 @@ use crate::mail::life::{
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Detection, Mail, Outcome, Verdict, kept};
+use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, identity, kept};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
@@ -103,8 +103,20 @@ fn consequences(
         mail_version: version + events,
         locations: locations.to_vec(),
         released: false,
+        stranger: None,
     };
     match verdict.outcome.clone() {
+        Outcome::Ignore { reason: IgnoreReason::SenderNotAllowed, detail } => {
+            let reason = IgnoreReason::SenderNotAllowed;
+            let events = if before == Some(&verdict.outcome) {
+                Vec::new()
+            } else {
+                vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })]
+            };
+            let meta = meta(events.len() as u64);
+            let (row, body) = work::stranger_row(&Draft { mail, verdict }, meta, (cx.now, keep_until));
+            Consequences { events, add: vec![row], bodies: vec![body] }
+        }
         Outcome::Ignore { reason, detail } => Consequences {
             events: vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })],
             add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
@@ -230,7 +242,7 @@ pub(super) fn received(
     mail: &Mail,
     location: Location,
     arrived_at: Option<DateTime<Utc>>,
-    subject_group: String,
+    content: String,
 ) -> Received {
     Received {
         email_id: mail.email_id.clone(),
@@ -239,8 +251,11 @@ pub(super) fn received(
         subject: mail.subject.chars().take(SUBJECT_CHARS).collect(),
         size: mail.size,
         arrived_at,
-        subject_group,
+        subject_group: identity::subject_group(&mail.subject),
         flaws: mail.flaws.clone(),
+        content: Some(content),
+        other_content_of: None,
+        copy_of: None,
     }
 }
 

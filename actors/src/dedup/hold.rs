@@ -12,6 +12,7 @@ use super::DedupDeps;
 use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
+use super::strangers::Strangers;
 use super::turns::{Turn, Turns, order_of};
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
@@ -45,10 +46,17 @@ async fn reconsider(deps: &DedupDeps) -> bool {
 
 /// Makes a held mail due now if the configuration has changed since `under`, the version that
 /// it was decided under: [`reconsider`] may have come before its row.
-pub(super) async fn reconsider_one(deps: &DedupDeps, look: &Notify, key: &str, under: u64) {
+pub(super) async fn reconsider_one(
+    deps: &DedupDeps,
+    strangers: &Strangers,
+    look: &Notify,
+    key: &str,
+    under: u64,
+) {
     if deps.policy.load().version == under {
         return;
     }
+    strangers.look_again();
     // Nobody else looks for it, and its own time may be a day away.
     while let Err(error) = deps.journal.hasten(Queue::Hold, Some(&[key.to_owned()]), deps.world.now()).await {
         tracing::warn!(%error, email_id = key, "a held mail could not be made due after a change of configuration, trying again");
@@ -61,6 +69,7 @@ pub(super) async fn reconsider_one(deps: &DedupDeps, look: &Notify, key: &str, u
 pub(super) async fn watch(
     deps: DedupDeps,
     thinking: Thinking,
+    strangers: Strangers,
     look: Arc<Notify>,
     mut draining: watch::Receiver<bool>,
 ) {
@@ -77,6 +86,7 @@ pub(super) async fn watch(
             considered = Some(version);
             due = true;
         }
+        due |= strangers.sweep(&deps).await;
         if due && under_way.len() <= FEW {
             let room = AT_ONCE - under_way.len();
             let claimed = claim(&deps, room).await;
@@ -84,7 +94,7 @@ pub(super) async fn watch(
             for row in claimed {
                 let opened = open(&row);
                 let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
-                under_way.push(decide_again(&deps, &thinking, &look, row, opened, turn));
+                under_way.push(decide_again(&deps, &thinking, &strangers, &look, row, opened, turn));
             }
         }
         tokio::select! {
@@ -144,13 +154,14 @@ fn order(deps: &DedupDeps, (meta, draft): &(DraftMeta, Draft)) -> Option<String>
 async fn decide_again(
     deps: &DedupDeps,
     thinking: &Thinking,
+    strangers: &Strangers,
     look: &Notify,
     row: Claimed,
     opened: Result<(DraftMeta, Draft), Undecided>,
     turn: Turn,
 ) {
     let done = match opened {
-        Ok(kept) => try_decide(deps, thinking, look, &row, kept, turn).await,
+        Ok(kept) => try_decide(deps, thinking, strangers, look, &row, kept, turn).await,
         Err(undecided) => Err(undecided),
     };
     let due = match done {
@@ -174,6 +185,7 @@ async fn decide_again(
 async fn try_decide(
     deps: &DedupDeps,
     thinking: &Thinking,
+    strangers: &Strangers,
     look: &Notify,
     row: &Claimed,
     (meta, draft): (DraftMeta, Draft),
@@ -189,7 +201,7 @@ async fn try_decide(
         turn.comes().await;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) => {
-                reconsider_one(deps, look, &row.key, under).await;
+                reconsider_one(deps, strangers, look, &meta.email_id, under).await;
                 return Ok(());
             }
             Err(AppendError::ClaimLost { .. }) => return Ok(()),

@@ -1,8 +1,10 @@
 //! The actor on the journal in memory, in virtual time.
 
+mod copies;
 mod holds;
 mod hostile;
 mod preferences;
+mod senders;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

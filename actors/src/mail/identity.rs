@@ -32,7 +32,7 @@ pub fn source_id(raw: &[u8]) -> String {
     hex(&digest.finalize())
 }
 
-fn hex(digest: &[u8]) -> String {
+pub(super) fn hex(digest: &[u8]) -> String {
     digest
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])

@@ -74,6 +74,9 @@ mod tests {
             arrived_at: None,
             subject_group: String::new(),
             flaws: mail.flaws.clone(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
         }
     }
 

@@ -3,10 +3,11 @@
 //! so its language lives here, below all of them.
 
 use chrono::{DateTime, Utc};
+use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 
 use super::policy::Priority;
-use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef};
+use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
 
@@ -21,10 +22,19 @@ pub struct Location {
     pub item: String,
 }
 
+impl Location {
+    /// The first `digits` hex digits of a hash that stands for it in a name.
+    #[must_use]
+    pub fn digest(&self, digits: usize) -> String {
+        let text = format!("{}\n{}\n{}", self.mailbox, self.validity, self.item);
+        identity::hex(&Md5::digest(text)).chars().take(digits).collect()
+    }
+}
+
 /// Payload of `mail.received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
-    /// md5 identity (reference section 5.6).
+    /// md5 identity (reference section 5.6), or what `other_content_of` and `copy_of` say.
     pub email_id: String,
     /// Where it was found.
     pub location: Location,
@@ -41,6 +51,17 @@ pub struct Received {
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaws: Vec<String>,
+    /// Hash of what decides about it ([`super::content`]); `None` = recorded by a version that
+    /// did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The mail that has its md5 identity, and other content. Its own identity is
+    /// [`super::content::other_id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_content_of: Option<String>,
+    /// The mail that it is a copy of; somebody had it sent as a mail of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
 }
 
 /// Payload of `mail.duplicated`.
@@ -205,9 +226,12 @@ domain_events! {
     /// What happens to a mail.
     pub enum MailEvent {
         Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
-            email_id: "md5 of Message-ID, subject and date", location: "mailbox, validity, item", sender: "clean address",
+            email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "clean address",
             subject: "at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
-            subject_group: "without month", flaws: "what could not be read" };
+            subject_group: "without month", flaws: "what could not be read",
+            content: "version and hash of sender, text and attachment",
+            other_content_of: "email_id of the mail that has the same md5, and other content",
+            copy_of: "email_id of the mail that it is a copy of, when somebody had the copy sent" };
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {
@@ -238,6 +262,23 @@ domain_events! {
     }
 }
 
+/// Characters of the hash of a place in the name of a copy.
+const COPY: usize = 16;
+
+/// The identity of a copy of the mail `email_id` that somebody has sent as a mail of its own:
+/// `<email_id>-copy-<16 hex digits>`.
+#[must_use]
+pub fn copy_id(email_id: &str, location: &Location) -> String {
+    format!("{email_id}-copy-{}", location.digest(COPY))
+}
+
+/// The mail that an identity made by [`copy_id`] names; `None` for any other identity.
+#[must_use]
+pub fn copied_from(copy_id: &str) -> Option<&str> {
+    let (email_id, digest) = copy_id.rsplit_once("-copy-")?;
+    (digest.len() == COPY).then_some(email_id)
+}
+
 /// The stream of a mail.
 #[must_use]
 pub fn mail_stream(email_id: &str) -> StreamId {
@@ -247,6 +288,8 @@ pub fn mail_stream(email_id: &str) -> StreamId {
 /// Where a mail stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailLife {
+    /// Hash of what decides about it, where that was recorded.
+    pub content: Option<String>,
     /// Every place a copy was seen.
     pub locations: Vec<Location>,
     /// How far it is.
@@ -284,6 +327,7 @@ impl MailLife {
         match event {
             MailEvent::Received(received) => {
                 self.add_location(&received.location);
+                self.content.clone_from(&received.content);
                 self.stage = Stage::Received;
             }
             MailEvent::Quarantined(quarantined) => {

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod compare;
+pub mod content;
 pub mod decide;
 pub mod detect;
 pub mod detectors;
@@ -45,7 +46,8 @@ use serde::{Deserialize, Serialize};
 /// A mail, read as far as it can be read. Serialisable: this is what a held mail is kept as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
+    /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6); of another
+    /// mail of the same, with a hash of its content ([`content::other_id`]).
     pub email_id: String,
     /// Raw `Message-ID` header, empty when there is none.
     pub message_id: String,
@@ -232,8 +234,9 @@ impl IgnoreReason {
         matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup)
     }
 
-    /// Whether the mail's content is kept for a while, so that it can be released. That of
-    /// a stranger is not ours to keep, and that of a mail too large was never loaded.
+    /// Whether the mail's content is kept for a while, so that it can be released. That of a
+    /// stranger is kept apart, as long as there is room; that of a mail too large was never
+    /// loaded.
     #[must_use]
     pub const fn keeps_content(self) -> bool {
         !matches!(self, Self::SenderNotAllowed | Self::TooLarge)

@@ -92,6 +92,20 @@ pub struct DraftMeta {
     /// Somebody released it: it is routed, whatever the policy says about it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
+    /// Its sender is not in the list: it waits for a change of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stranger: Option<Stranger>,
+}
+
+/// A mail whose sender is not in the list, as its row tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// Clean address.
+    pub sender: String,
+    /// Bytes of its body.
+    pub bytes: u64,
+    /// When its time is over.
+    pub until: DateTime<Utc>,
 }
 
 /// Meta of a `flag` row: it has no body.
@@ -142,6 +156,22 @@ pub fn delivery_body_key(email_id: &str, target: &str) -> String {
 #[must_use]
 pub fn draft_body_key(email_id: &str) -> String {
     format!("draft/{email_id}")
+}
+
+/// What the key of a row and of a body of a stranger's mail begins with.
+const STRANGER: &str = "stranger/";
+
+/// Key of the row, and of the body, of a mail whose sender is not in the list. It differs from
+/// those of a held mail, so that making room among strangers touches no other mail.
+#[must_use]
+pub fn stranger_key(email_id: &str) -> String {
+    format!("{STRANGER}{email_id}")
+}
+
+/// Whether a row of the queue `hold` is that of a stranger's mail.
+#[must_use]
+pub fn is_stranger(row_key: &str) -> bool {
+    row_key.starts_with(STRANGER)
 }
 
 /// Key of a quarantined source.
@@ -296,6 +326,27 @@ pub fn kept_draft_row(queue: Queue, meta: &DraftMeta, due: Due) -> OutboxAdd {
 pub fn draft_body(draft: &Draft, email_id: &str, keep_until: DateTime<Utc>) -> Body {
     let bytes = serde_json::to_vec(draft).unwrap_or_default();
     Body { key: draft_body_key(email_id), bytes: bytes.into(), keep_until }
+}
+
+/// The row of a mail whose sender is not in the list, and its body. Nobody claims it before the
+/// list lets its sender in. The body goes with the row.
+#[must_use]
+pub fn stranger_row(
+    draft: &Draft,
+    meta: DraftMeta,
+    (now, keep_until): (DateTime<Utc>, DateTime<Utc>),
+) -> (OutboxAdd, Body) {
+    let key = stranger_key(&meta.email_id);
+    let bytes = serde_json::to_vec(draft).unwrap_or_default();
+    let stranger =
+        Stranger { sender: draft.mail.sender.clone(), bytes: bytes.len() as u64, until: keep_until };
+    let meta = DraftMeta { stranger: Some(stranger), ..meta };
+    let row = OutboxAdd {
+        key: key.clone(),
+        body_key: Some(key.clone()),
+        ..kept_draft_row(Queue::Hold, &meta, Due::Parked)
+    };
+    (row, Body { key, bytes: bytes.into(), keep_until: now })
 }
 
 /// The `flag` rows for every copy of a mail.

@@ -169,6 +169,9 @@ impl Bench {
             arrived_at: None,
             subject_group: String::new(),
             flaws: Vec::new(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
         });
         let routed = MailEvent::Routed(Routed {
             detection: None,
@@ -203,6 +206,7 @@ impl Bench {
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
         let meta = DraftMeta {
+            stranger: None,
             email_id: id.to_owned(),
             mail_version: 2,
             locations: vec![location("1")],

@@ -272,6 +272,9 @@ impl Scene {
             arrived_at: None,
             subject_group: "g".to_owned(),
             flaws: Vec::new(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
         });
         let deliveries =
             targets.iter().map(|id| RoutedDelivery { target: (*id).to_owned(), rule: None }).collect();

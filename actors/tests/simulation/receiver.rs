@@ -40,6 +40,13 @@ impl Inbox {
         self.0.lock().unwrap().contains_key(id)
     }
 
+    /// Whether a webhook of one of these ids says this.
+    pub(crate) fn says(&self, ids: &[String], words: &str) -> bool {
+        let inbox = self.0.lock().unwrap();
+        let bodies = ids.iter().filter_map(|id| inbox.get(id)).map(|seen| &seen.body);
+        bodies.into_iter().any(|body| String::from_utf8_lossy(body).contains(words))
+    }
+
     pub(crate) fn all(&self) -> BTreeMap<String, Seen> {
         self.0.lock().unwrap().clone()
     }

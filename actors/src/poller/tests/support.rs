@@ -368,6 +368,9 @@ async fn take(
         arrived_at: admit.arrived_at,
         subject_group: String::new(),
         flaws: Vec::new(),
+        content: None,
+        other_content_of: None,
+        copy_of: None,
     });
     let duplicated = MailEvent::Duplicated(Duplicated { location: admit.location.clone() });
     for (duplicate, event, expected) in
