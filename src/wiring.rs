@@ -22,6 +22,7 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
 use render_signal_actors::lock::store::LeaseStore;
+use render_signal_actors::mail::policy::LARGEST;
 use render_signal_actors::poller::imap::ImapSource;
 use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
@@ -186,7 +187,9 @@ pub(crate) fn egress(settings: &Settings) -> EgressPolicy {
 /// The mailbox.
 pub(crate) fn mail_source(mail: &MailSource) -> Arc<dyn source::MailSource> {
     match mail {
-        MailSource::Maildir(path) => Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() })),
+        MailSource::Maildir(path) => {
+            Arc::new(MaildirSource::new(MaildirSettings { path: path.clone(), largest: LARGEST }))
+        }
         MailSource::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
     }
 }

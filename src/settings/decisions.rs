@@ -42,6 +42,7 @@ pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvD
         webhook_url,
         offload: false,
         retention: Duration::from_secs(reader.int::<u64>(&vars::MAIL_RETENTION_DAYS).saturating_mul(86_400)),
+        max_email_bytes: reader.int::<u64>(&vars::MAX_EMAIL_SIZE_MB).saturating_mul(1024 * 1024),
         egress_allow,
     }
 }

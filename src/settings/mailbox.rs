@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use render_signal_actors::mail::policy::LARGEST;
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
 
 use super::MailSource;
@@ -37,6 +38,7 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> MailSource {
         ca_file,
         mailbox: "INBOX".to_owned(),
         idle_refresh: Duration::from_secs(idle_refresh),
+        largest: LARGEST,
     })
 }
 

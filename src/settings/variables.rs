@@ -193,6 +193,7 @@ variables! {
     JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR or JOURNAL_ARCHIVE_BUCKET; 31 at least, 0 = they stay";
     JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
     JOURNAL_ARCHIVE_BUCKET: Text, Default(""), "render-signal-archive", "private bucket of archived events, instead of that folder; needs R2_ACCOUNT_ID, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, and is never R2_BUCKET_NAME";
+    MAX_EMAIL_SIZE_MB: Int(1, 200), Default("25"), "25", "a larger mail is recorded and listed, not loaded, in MiB, where processing_prefs has no max_email_size_mb; at the limit, a mail needs up to ten times its size of memory while it is read";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
     // The process.

@@ -32,6 +32,7 @@ mod delivery;
 mod disk;
 mod isolation;
 mod journal_file;
+mod large;
 mod lease;
 mod links;
 mod mailbox;

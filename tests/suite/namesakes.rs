@@ -30,7 +30,7 @@ fn copy(name: &str, text: &str) -> mails::TestMail {
     mails::TestMail { mark: name.to_owned(), raw: raw.into_bytes() }
 }
 
-async fn nothing_is_lost(place: &Place, receiver: &Receiver, worker: &mut Program) {
+async fn nothing_is_lost(place: &Place, receiver: &Receiver, worker: &Program) {
     let texts =
         ["https://fromsmash.com/un", "https://fromsmash.com/deux", "autre texte https://fromsmash.com/un"];
     let list = async |state: &str| -> Value {
@@ -105,7 +105,7 @@ async fn mails_of_one_identity_are_all_delivered_and_a_copy_is_told_and_released
     place.put("processing_prefs", r#"{"rate_limit_per_hour": 0}"#);
     let mut worker = place.worker("worker");
     worker.start().await;
-    nothing_is_lost(&place, &receiver, &mut worker).await;
+    nothing_is_lost(&place, &receiver, &worker).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,5 +117,5 @@ async fn with_a_journal_in_redis_as_well() {
     let mut worker = place.worker("worker");
     worker.set("JOURNAL_URL", &redis.url());
     worker.start().await;
-    nothing_is_lost(&place, &receiver, &mut worker).await;
+    nothing_is_lost(&place, &receiver, &worker).await;
 }

@@ -62,6 +62,8 @@ pub struct EnvDefaults {
     pub offload: bool,
     /// `MAIL_RETENTION_DAYS`.
     pub retention: Duration,
+    /// `MAX_EMAIL_SIZE_MB` in bytes: larger mails are recorded, not loaded.
+    pub max_email_bytes: u64,
     /// `EGRESS_ALLOW_CIDRS`: private or loopback networks that targets may lie in.
     pub egress_allow: Vec<IpNet>,
 }
@@ -90,6 +92,7 @@ impl Default for EnvDefaults {
             webhook_url: String::new(),
             offload: false,
             retention: Duration::from_secs(7 * 86_400),
+            max_email_bytes: 25 * MIB,
             egress_allow: Vec::new(),
         }
     }
@@ -115,10 +118,14 @@ impl fmt::Debug for EnvDefaults {
             .field("webhook_url", &mask_url(&self.webhook_url))
             .field("offload", &self.offload)
             .field("retention", &self.retention)
+            .field("max_email_bytes", &self.max_email_bytes)
             .field("egress_allow", &self.egress_allow)
             .finish()
     }
 }
+
+/// Bytes of a mebibyte.
+const MIB: u64 = 1024 * 1024;
 
 /// What follows from the documents in force and the environment.
 #[must_use]
@@ -143,7 +150,9 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
         sending_enabled: webhook.sending_enabled.unwrap_or(env.sending_enabled),
         absence_days: if webhook.absence_enabled { webhook.absence_days.clone() } else { Vec::new() },
         window: window(webhook.window_texts(env)),
-        max_email_bytes: prefs.max_email_size_mb.map(|mib| u64::from(mib) * 1024 * 1024),
+        max_email_bytes: Some(
+            prefs.max_email_size_mb.map_or(env.max_email_bytes, |mib| u64::from(mib) * MIB),
+        ),
         allow_without_links: flags.allow_custom_webhook_without_links.unwrap_or(env.allow_without_links),
         disable_email_id_dedup: flags.disable_email_id_dedup.unwrap_or(env.disable_email_id_dedup),
         offload: env.offload,

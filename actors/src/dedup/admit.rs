@@ -174,7 +174,8 @@ fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, kno
         },
         Source::HeaderOnly { header, size } => match parse::parse_header_only(header, *size) {
             Ok(mail) => {
-                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
+                let detail = Some(too_large(*size, policy));
+                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail };
                 let verdict = Verdict { detection: None, links: Vec::new(), outcome };
                 let content = content::of_header(&mail);
                 decided(admit, mail, verdict, content, known, cx)
@@ -182,6 +183,12 @@ fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, kno
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
     }
+}
+
+/// How large, and what to change.
+fn too_large(size: u64, policy: &Policy) -> String {
+    let limit = policy.email_limit();
+    format!("{size} bytes, the limit is {limit} (max_email_size_mb, MAX_EMAIL_SIZE_MB)")
 }
 
 fn decided(

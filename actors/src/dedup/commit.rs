@@ -103,6 +103,7 @@ fn consequences(
         mail_version: version + events,
         locations: locations.to_vec(),
         released: false,
+        told: false,
         stranger: None,
     };
     match verdict.outcome.clone() {
@@ -162,15 +163,18 @@ fn consequences(
                     .collect(),
                 offload,
                 priority: cx.policy.prefs.priority_of(&mail.sender),
-                // With an offload, its draft is kept.
-                text: (!offload).then(|| kept::shape(&mail)),
+                text: Some(kept::shape(&mail)),
                 policy: cx.policy.version,
             })];
-            let meta = meta(1);
+            let meta = DraftMeta { told: true, ..meta(1) };
             if !offload {
                 let due = Due::At(cx.now);
-                let (add, bodies) =
+                let (add, mut bodies) =
                     work::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, due, cx.now);
+                if before.is_some() {
+                    // It was held: its webhooks tell all that its draft did.
+                    bodies.push(work::no_draft(key, cx.now));
+                }
                 return Consequences { events, add, bodies };
             }
             // Targets that keep an order get their place in it now, whenever the copy ends.

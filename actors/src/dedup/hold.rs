@@ -143,7 +143,7 @@ fn open(row: &Claimed) -> Result<(DraftMeta, Draft), Undecided> {
     let meta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
     let body =
         row.body.as_ref().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
-    Ok((meta, serde_json::from_slice(body).map_err(unreadable)?))
+    Ok((meta, Draft::read(body).map_err(unreadable)?))
 }
 
 /// The order that some target wants it to keep.

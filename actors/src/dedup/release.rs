@@ -96,6 +96,7 @@ pub async fn release(
             mail_version: version + 1,
             locations: life.locations,
             released: true,
+            told: false,
             stranger: None,
         };
         let released = MailEvent::Released(Released { by: by.to_owned() });
@@ -187,6 +188,7 @@ fn copy(
         mail_version: 2,
         locations: vec![location],
         released: true,
+        told: false,
         stranger: None,
     };
     // Where to is decided by the worker that carries it out.

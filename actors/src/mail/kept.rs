@@ -18,7 +18,7 @@ pub fn shape(mail: &Mail) -> TextShape {
 /// # Errors
 /// It is none.
 pub fn from_draft(body: &[u8]) -> Result<Mail, serde_json::Error> {
-    serde_json::from_slice::<Draft>(body).map(|draft| draft.mail)
+    Draft::read(body).map(|draft| draft.mail)
 }
 
 /// Of a webhook (see [`super::payload`]), what was taken from the mail as it is.

@@ -154,7 +154,7 @@ pub struct Routed {
     /// How urgent the sender's mails are.
     #[serde(default, skip_serializing_if = "Priority::is_medium")]
     pub priority: Priority,
-    /// Of a mail of which nothing but its webhooks is kept.
+    /// Of a mail of which nothing but its webhooks is kept, once they are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextShape>,
     /// Version of the policy it was decided under.

@@ -11,10 +11,14 @@ use std::borrow::Cow;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{ContentType, HeaderValue};
 
+use super::cut::{self, Rest};
 use super::encoding::{self, Guess};
 
 /// Decoded bytes of HTML that are kept (reference section 5.8).
 const HTML_BUDGET: usize = 1 << 20;
+/// Bytes of plain text that are taken. Every copy that is made of a mail, in memory, in the
+/// journal and in webhooks, is bounded by these two.
+const PLAIN_BUDGET: usize = 1 << 20;
 /// Nested multiparts and messages that are looked into.
 const MAX_DEPTH: usize = 12;
 /// Parts that are looked at.
@@ -232,15 +236,17 @@ fn field<'a>(raw: &'a [u8], line: &'a [u8], start: usize) -> Option<Field<'a>> {
 /// The text of a mail, put together as the reference does.
 #[derive(Default)]
 pub(super) struct Bodies {
-    /// All `text/plain` parts.
+    /// All `text/plain` parts, at most 1 MiB, and then what [`cut`] says of the rest.
     pub(super) plain: String,
-    /// All `text/html` parts, raw, at most 1 MiB.
+    /// All `text/html` parts, raw, at most 1 MiB, and the same.
     pub(super) html: String,
     /// Whether there is a part that is no text of the mail.
     pub(super) has_attachment: bool,
     /// What could not be read.
     pub(super) flaws: Vec<String>,
     html_taken: usize,
+    plain_left_out: Rest,
+    html_left_out: Rest,
     parts: usize,
 }
 
@@ -248,6 +254,8 @@ pub(super) struct Bodies {
 pub(super) fn bodies(message: &Entity<'_>) -> Bodies {
     let mut bodies = Bodies::default();
     bodies.part(message, 0, false);
+    cut::mark(&mut bodies.plain, &bodies.plain_left_out);
+    cut::mark(&mut bodies.html, &bodies.html_left_out);
     bodies
 }
 
@@ -338,10 +346,11 @@ impl Bodies {
     fn leaf(&mut self, part: &Entity<'_>, charset: Option<&str>, html: bool) {
         let bytes = self.transfer(part, charset);
         let left = HTML_BUDGET - self.html_taken;
-        let bytes = match bytes.get(..left) {
-            Some(cut) if html && bytes.len() > left => {
+        let bytes = match bytes.split_at_checked(left) {
+            Some((taken, rest)) if html && !rest.is_empty() => {
                 self.flaw("more than 1 MiB of HTML; the rest was left out".to_owned());
-                cut
+                self.html_left_out.add(&encoding::charset(rest, charset).0);
+                taken
             }
             _ => &bytes,
         };
@@ -355,7 +364,13 @@ impl Bodies {
             self.html_taken += bytes.len();
             self.html.push_str(&text);
         } else {
-            self.plain.push_str(&text);
+            let left = PLAIN_BUDGET.saturating_sub(self.plain.len());
+            let (taken, rest) = text.split_at(text.floor_char_boundary(left));
+            self.plain.push_str(taken);
+            if !rest.is_empty() {
+                self.flaw("more than 1 MiB of plain text; the rest was left out".to_owned());
+                self.plain_left_out.add(rest);
+            }
         }
     }
 

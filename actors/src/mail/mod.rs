@@ -8,6 +8,7 @@
 
 pub mod compare;
 pub mod content;
+mod cut;
 pub mod decide;
 pub mod detect;
 pub mod detectors;
@@ -59,11 +60,13 @@ pub struct Mail {
     pub from: String,
     /// Clean lower-cased address; empty when there is none.
     pub sender: String,
-    /// Text parts.
+    /// Text parts, at most 1 MiB of them and what is said of the rest ([`cut`]).
     pub plain: String,
-    /// Raw HTML parts, at most 1 MiB.
+    /// Raw HTML parts, the same.
     pub html: String,
-    /// Text for detection: the plain part and the HTML rendered to text.
+    /// Text for detection: the plain part and the HTML rendered to text. It follows from these,
+    /// so it is made anew where a mail is read again ([`work::Draft::read`]).
+    #[serde(skip)]
     pub text: String,
     /// Whether it carries an attachment.
     pub has_attachment: bool,

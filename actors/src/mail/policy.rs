@@ -137,7 +137,17 @@ impl Priority {
     }
 }
 
+/// A mail larger than this many bytes is never loaded, whatever is configured: it would not fit
+/// into the memory of a small container.
+pub const LARGEST: u64 = 200 * 1024 * 1024;
+
 impl Policy {
+    /// Bytes of the largest mail that is loaded.
+    #[must_use]
+    pub fn email_limit(&self) -> u64 {
+        self.max_email_bytes.unwrap_or(LARGEST).min(LARGEST)
+    }
+
     /// Work of searching a text of this length for every expression of the rules and the
     /// detectors, in places × bytes (see [`super::pattern`]). An upper bound: most
     /// expressions are far cheaper, and most are never asked.

@@ -92,6 +92,9 @@ pub struct DraftMeta {
     /// Somebody released it: it is routed, whatever the policy says about it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
+    /// It can be read again from its webhooks: once they are made, its draft is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
     /// Its sender is not in the list: it waits for a change of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranger: Option<Stranger>,
@@ -124,6 +127,18 @@ pub struct Draft {
     pub mail: Mail,
     /// The decision; a held mail is decided again.
     pub verdict: Verdict,
+}
+
+impl Draft {
+    /// A draft as the journal keeps it.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut draft: Self = serde_json::from_slice(body)?;
+        draft.mail.text = super::parse::text(&draft.mail.plain, &draft.mail.html);
+        Ok(draft)
+    }
 }
 
 /// How much earlier than it was made a delivery of high priority counts as due: of a burst,
@@ -319,6 +334,12 @@ pub fn kept_draft_row(queue: Queue, meta: &DraftMeta, due: Due) -> OutboxAdd {
         meta: to_value(meta),
         body_key: Some(draft_body_key(&meta.email_id)),
     }
+}
+
+/// Overwrites a draft that is of no more use: its bytes go now, its key with the next purge.
+#[must_use]
+pub fn no_draft(email_id: &str, now: DateTime<Utc>) -> Body {
+    Body { key: draft_body_key(email_id), bytes: bytes::Bytes::new(), keep_until: now }
 }
 
 /// What is kept of a mail that nothing is sent for, so that it can be released.

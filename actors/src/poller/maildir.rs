@@ -29,12 +29,14 @@ const HEADER_LIMIT: u64 = 256 * 1024;
 pub struct MaildirSettings {
     /// The folder that holds `new/`, `cur/` and `tmp/`.
     pub path: PathBuf,
+    /// No mail of more bytes is loaded, whatever its size was said to be.
+    pub largest: u64,
 }
 
 /// A Maildir.
 #[derive(Debug)]
 pub struct MaildirSource {
-    path: PathBuf,
+    settings: MaildirSettings,
     name: String,
 }
 
@@ -43,7 +45,7 @@ impl MaildirSource {
     #[must_use]
     pub fn new(settings: MaildirSettings) -> Self {
         let name = format!("maildir:{}", settings.path.display());
-        Self { path: settings.path, name }
+        Self { settings, name }
     }
 }
 
@@ -54,9 +56,9 @@ impl MailSource for MaildirSource {
     }
 
     async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
-        let path = self.path.clone();
+        let folders = Folders { root: self.settings.path.clone(), largest: self.settings.largest };
+        let of_session = folders.clone();
         let mails = on_disk(move || {
-            let folders = Folders(path);
             for folder in [folders.new_folder(), folders.cur_folder()] {
                 if !folder.is_dir() {
                     return Err(SourceError::Settings(format!(
@@ -69,7 +71,7 @@ impl MailSource for MaildirSource {
         })
         .await?;
         Ok(Box::new(MaildirSession {
-            folders: Folders(self.path.clone()),
+            folders: of_session,
             exists: u64::try_from(mails).unwrap_or_default(),
             listed: None,
             confirm: false,
@@ -224,15 +226,18 @@ fn item_of(file: &str) -> &str {
 
 /// The folder, with the blocking calls.
 #[derive(Debug, Clone)]
-struct Folders(PathBuf);
+struct Folders {
+    root: PathBuf,
+    largest: u64,
+}
 
 impl Folders {
     fn new_folder(&self) -> PathBuf {
-        self.0.join("new")
+        self.root.join("new")
     }
 
     fn cur_folder(&self) -> PathBuf {
-        self.0.join("cur")
+        self.root.join("cur")
     }
 
     fn path_of(&self, place: &Place) -> PathBuf {
@@ -241,7 +246,7 @@ impl Folders {
     }
 
     fn failed(&self, error: &io::Error) -> SourceError {
-        SourceError::Unreachable(format!("the Maildir {} cannot be read: {error}", self.0.display()))
+        SourceError::Unreachable(format!("the Maildir {} cannot be read: {error}", self.root.display()))
     }
 
     fn times(&self) -> Times {
@@ -294,8 +299,16 @@ impl Folders {
         let mut file = std::fs::File::open(self.path_of(place))?;
         match mail.part {
             Part::Full => {
-                let mut bytes = Vec::with_capacity(usize::try_from(mail.size).unwrap_or_default());
-                file.read_to_end(&mut bytes)?;
+                // No more than was listed, though the file may have grown since.
+                let limit = mail.size.min(self.largest);
+                let mut bytes = Vec::with_capacity(usize::try_from(limit).unwrap_or_default());
+                file.by_ref().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+                if bytes.len() as u64 > limit {
+                    return Err(io::Error::new(
+                        io::ErrorKind::FileTooLarge,
+                        format!("it is larger than the {limit} bytes that were listed, or may be loaded"),
+                    ));
+                }
                 Ok(Source::Full(Bytes::from(bytes)))
             }
             Part::Header => {

@@ -15,7 +15,7 @@ fn maildir() -> (TempDir, MaildirSource) {
     for folder in ["new", "cur", "tmp"] {
         fs::create_dir(dir.path().join(folder)).unwrap();
     }
-    let source = MaildirSource::new(MaildirSettings { path: dir.path().to_owned() });
+    let source = MaildirSource::new(MaildirSettings { path: dir.path().to_owned(), largest: 1 << 20 });
     (dir, source)
 }
 
@@ -119,7 +119,7 @@ async fn fetching_survives_renamed_and_removed_files_and_reads_headers_only_when
     assert!(matches!(bodies.remove("c"), Some(Body::Loaded(Source::Full(_)))));
     assert!(matches!(bodies.remove("gone"), Some(Body::Gone)));
 
-    let folders = Folders(dir.path().to_owned());
+    let folders = Folders { root: dir.path().to_owned(), largest: 1 << 20 };
     let stale = Place { cur: true, file: "c:2,".to_owned() };
     assert!(matches!(folders.load(&wanted("c", Part::Full), Some(stale)), Body::Loaded(_)), "renamed");
     let stale = Place { cur: false, file: "z".to_owned() };
@@ -143,7 +143,7 @@ async fn a_wait_ends_when_a_mail_comes_also_within_the_tick_of_the_listing() {
 #[tokio::test]
 async fn a_folder_that_is_no_maildir_is_named() {
     let dir = TempDir::new().unwrap();
-    let source = MaildirSource::new(MaildirSettings { path: dir.path().to_owned() });
+    let source = MaildirSource::new(MaildirSettings { path: dir.path().to_owned(), largest: 1 << 20 });
     let Err(error) = source.connect().await else { panic!("it opened") };
     assert!(matches!(&error, SourceError::Settings(why) if why.contains("new is not a folder")), "{error}");
 }

@@ -206,6 +206,7 @@ impl Bench {
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
         let meta = DraftMeta {
+            told: false,
             stranger: None,
             email_id: id.to_owned(),
             mail_version: 2,

@@ -19,7 +19,7 @@ use crate::kernel::journal::{
     AppendError, Claimed, Commit, Defer, Due, Expected, Queue, Settle, StreamWrite,
 };
 use crate::mail::life::{MailEvent, mail_stream, rehydrate};
-use crate::mail::work::{Draft, DraftMeta, deliver_rows};
+use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft};
 use crate::mail::{Link, policy::Policy};
 
 /// Longest wait for a free slot; after that a link is sent as it is.
@@ -216,7 +216,11 @@ fn commit_of(
 ) -> Commit {
     let now = deps.world.now();
     let after = DraftMeta { mail_version: meta.mail_version + events.len() as u64, ..meta.clone() };
-    let (add, bodies) = deliver_rows(&draft.mail, &draft.verdict, links, policy, &after, Due::At(now), now);
+    let (add, mut bodies) =
+        deliver_rows(&draft.mail, &draft.verdict, links, policy, &after, Due::At(now), now);
+    if meta.told && !bodies.is_empty() {
+        bodies.push(no_draft(&meta.email_id, now));
+    }
     Commit {
         at: now,
         writes: vec![StreamWrite {

@@ -61,6 +61,8 @@ pub struct ImapSettings {
     /// IDLE is renewed this often, which is how a path that dropped without a reset is
     /// noticed. At most [`ImapSettings::MAX_IDLE_REFRESH`] is used.
     pub idle_refresh: Duration,
+    /// No mail of more bytes is loaded, whatever its size was said to be.
+    pub largest: u64,
 }
 
 impl ImapSettings {

@@ -126,6 +126,7 @@ impl Dovecot {
             ImapSecurity::Plain => (self.plain_port, None),
         };
         ImapSettings {
+            largest: 1 << 20,
             host: "localhost".to_owned(),
             port,
             security,
