@@ -60,7 +60,7 @@ pub struct Mail {
     pub from: String,
     /// Clean lower-cased address; empty when there is none.
     pub sender: String,
-    /// Text parts, at most 1 MiB of them and what is said of the rest ([`cut`]).
+    /// Text parts, at most 1 MiB of them and what is said of the rest.
     pub plain: String,
     /// Raw HTML parts, the same.
     pub html: String,

@@ -43,8 +43,8 @@ impl Inbox {
     /// Whether a webhook of one of these ids says this.
     pub(crate) fn says(&self, ids: &[String], words: &str) -> bool {
         let inbox = self.0.lock().unwrap();
-        let bodies = ids.iter().filter_map(|id| inbox.get(id)).map(|seen| &seen.body);
-        bodies.into_iter().any(|body| String::from_utf8_lossy(body).contains(words))
+        let mut told = ids.iter().filter_map(|id| inbox.get(id));
+        told.any(|seen| String::from_utf8_lossy(&seen.body).contains(words))
     }
 
     pub(crate) fn all(&self) -> BTreeMap<String, Seen> {
