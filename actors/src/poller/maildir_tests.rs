@@ -51,7 +51,7 @@ async fn fetched(session: &mut Box<dyn Session>, wanted: Vec<Wanted>) -> BTreeMa
 }
 
 fn wanted(item: &str, part: Part) -> Wanted {
-    Wanted { item: item.to_owned(), uid: 0, size: 1_000, part }
+    Wanted { item: item.to_owned(), uid: 0, size: 1_000, limit: 1_000, part }
 }
 
 #[tokio::test]

@@ -366,7 +366,7 @@ impl Visit<'_> {
 fn wanted(mail: &Candidate, limit: u64) -> Wanted {
     let size = mail.detail.map_or(0, |detail| detail.size);
     let part = if size > limit { Part::Header } else { Part::Full };
-    Wanted { item: mail.item.clone(), uid: mail.uid, size, part }
+    Wanted { item: mail.item.clone(), uid: mail.uid, size, limit, part }
 }
 
 /// No answer, or an answer that is no admission: the mail stays and is tried again.
