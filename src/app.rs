@@ -13,6 +13,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::archive::{Archiver, Round};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::port::Port;
+use render_signal_actors::messages::ReadAgain;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -29,6 +31,8 @@ const STOP: Duration = Duration::from_secs(25);
 const LAST_STEPS: Duration = Duration::from_secs(4);
 /// Between two beats of the actors' thread.
 const BEAT: Duration = Duration::from_secs(1);
+/// Between two looks whether the journal is still there.
+const LOOK: Duration = Duration::from_secs(1);
 /// Between two rounds of dropping old bodies.
 const TIDY: Duration = Duration::from_secs(3_600);
 /// Beats between two rounds of the metrics' housekeeping.
@@ -83,6 +87,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let world = World::real();
     // First, so that no signal finds the default action.
     let signals = Signals::listen()?;
+    let others = OtherSignals::listen()?;
     let listener = bind(settings.bind, settings.port)?;
     if let Some(why) = settings.storage.refusal() {
         return Err(Failure::journal(why));
@@ -99,6 +104,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
+    heed(others, actors.read_again.clone());
     keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world)?);
     let http = Http::on(
         listener,
@@ -133,6 +139,10 @@ async fn until_the_end(
             tracing::info!(signal = name, "stopping");
             ("signal", Exit::Ok)
         }
+        why = gone(journal) => {
+            tracing::error!(why, "the journal was taken away, stopping");
+            ("journal gone", Exit::Journal)
+        }
         why = actors.escalated() => {
             tracing::error!(why, "an actor failed again and again, stopping");
             ("escalation", Exit::Escalated)
@@ -155,6 +165,16 @@ async fn until_the_end(
         name = signals.next() => tracing::warn!(signal = name, "told twice: ending at once; what was under way comes due again"),
     }
     exit
+}
+
+/// Why the journal may not be written any more.
+async fn gone(journal: &dyn Journal) -> String {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(why) = journal.gone() {
+            return why;
+        }
+    }
 }
 
 fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
@@ -234,10 +254,11 @@ fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
     }));
 }
 
-/// SIGTERM and SIGINT.
+/// The signals that stop the program: SIGTERM, SIGINT and SIGQUIT.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
 }
 
 impl Signals {
@@ -246,7 +267,11 @@ impl Signals {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
     }
 
     /// The name of the next one.
@@ -254,8 +279,47 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.quit.recv() => "SIGQUIT",
         }
     }
+}
+
+/// The signals that end nothing, and would if nobody listened.
+struct OtherSignals {
+    hangup: Signal,
+    user_1: Signal,
+    user_2: Signal,
+}
+
+impl OtherSignals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            user_1: signal(SignalKind::user_defined1())?,
+            user_2: signal(SignalKind::user_defined2())?,
+        })
+    }
+}
+
+/// SIGHUP has the documents read again. SIGUSR1 and SIGUSR2 are sent by tools that rotate logs;
+/// ours goes to standard error and has no file to reopen.
+fn heed(mut signals: OtherSignals, read_again: Port<ReadAgain>) {
+    drop(actix_rt::spawn(async move {
+        loop {
+            let ignored = tokio::select! {
+                _ = signals.hangup.recv() => {
+                    tracing::info!(signal = "SIGHUP", "documents are read again; IMAP_CA_FILE is, with each new connection");
+                    if let Err(error) = read_again.ask(ReadAgain).await {
+                        tracing::warn!(%error, "the documents are not read now, but within seconds");
+                    }
+                    continue;
+                }
+                _ = signals.user_1.recv() => "SIGUSR1",
+                _ = signals.user_2.recv() => "SIGUSR2",
+            };
+            tracing::info!(signal = ignored, "nothing to do: the log goes to standard error");
+        }
+    }));
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ fn main() -> ExitCode {
     // One TLS stack, chosen before anything can open a connection. It can only fail if it was
     // chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    match commands::run(cli::Cli::parse().command) {
+    let outcome = commands::run(cli::Cli::parse().command);
+    telemetry::flush_log();
+    match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.message.is_empty() {

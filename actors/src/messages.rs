@@ -204,6 +204,11 @@ pub struct LeaseTrouble {
     pub why: String,
 }
 
+/// Read the documents now, whatever the store's hints say.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ReadAgain;
+
 /// What is configured?
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "ConfigStatus")]

@@ -35,7 +35,7 @@ use crate::lock::store::LeaseStore;
 use crate::lock::{LockActor, LockDeps, WireLock};
 use crate::mail::policy::PolicyCell;
 use crate::messages::{
-    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, PolicyChanged,
+    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, PolicyChanged, ReadAgain,
 };
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
@@ -111,6 +111,8 @@ pub struct Probe {
 pub struct System {
     /// See [`Probe`].
     pub probe: Probe,
+    /// Has the documents read at once.
+    pub read_again: Port<ReadAgain>,
     drains: Vec<(&'static str, Port<Drain>)>,
     root: Root,
     escalation: watch::Receiver<Option<String>>,
@@ -306,7 +308,8 @@ pub fn start(parts: &Parts) -> System {
     let watch = tokio::spawn(watch_over(root.clone(), started, notified, escalate));
     let Starter { guardians, drains, .. } = starter;
     let watch = [watch, losses].map(AbortOnDropHandle::new);
-    System { probe, drains, root, escalation, _watch: watch, _guardians: guardians }
+    let read_again = Port::new("config", &config, 1, ASK);
+    System { probe, read_again, drains, root, escalation, _watch: watch, _guardians: guardians }
 }
 
 /// Hands an actor its ports to others. It keeps them over restarts.

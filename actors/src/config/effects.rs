@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::book::GRACE;
 use super::documents::Key;
@@ -50,15 +50,23 @@ where
     }
 }
 
-/// Reads the documents at the start, at every hint of the store, and on a timer.
-pub(super) async fn watch_store(deps: ConfigDeps, loaded: Port<Loaded>, seen: Port<Seen>) {
+/// Reads the documents at the start, at every hint of the store, when told to, and on a timer.
+pub(super) async fn watch_store(
+    deps: ConfigDeps,
+    read_again: Arc<Notify>,
+    loaded: Port<Loaded>,
+    seen: Port<Seen>,
+) {
     let book =
         load::load(deps.store.as_ref(), &deps.env, Some(deps.journal.as_ref()), deps.world.now()).await;
     let judged = until_answered(&loaded, Loaded(book)).await;
     acknowledge(&deps, &judged.ack).await;
     loop {
         // Whichever comes first: a hint may be lost.
-        drop(tokio::time::timeout(READ_AGAIN, deps.store.changed()).await);
+        tokio::select! {
+            _ = tokio::time::timeout(READ_AGAIN, deps.store.changed()) => {}
+            () = read_again.notified() => {}
+        }
         loop {
             let readings = load::read_all(deps.store.as_ref()).await;
             let reached =

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, Supervised};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::book::{Book, InForce, Taken};
@@ -50,7 +50,7 @@ use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell};
-use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged};
+use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged, ReadAgain};
 
 /// Id of the default target; no rule may have it.
 pub const DEFAULT_TARGET: &str = "default";
@@ -149,6 +149,8 @@ pub struct ConfigActor {
     recording: watch::Sender<bool>,
     record_again: Duration,
     draining: bool,
+    /// Wakes the watcher.
+    read_again: Arc<Notify>,
     watcher: Option<AbortOnDropHandle<()>>,
     loss_watcher: Option<AbortOnDropHandle<()>>,
     recorder: Option<AbortOnDropHandle<()>>,
@@ -169,6 +171,7 @@ impl ConfigActor {
             recording: watch::Sender::new(false),
             record_again: RECORD_AGAIN.0,
             draining: false,
+            read_again: Arc::default(),
             watcher: None,
             loss_watcher: None,
             recorder: None,
@@ -254,7 +257,7 @@ impl Actor for ConfigActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let loaded = Port::new("config loader", &ctx.address(), 1, OWN_DEADLINE);
         let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
-        let task = effects::watch_store(self.deps.clone(), loaded, seen);
+        let task = effects::watch_store(self.deps.clone(), Arc::clone(&self.read_again), loaded, seen);
         self.watcher = Some(depend_on(ctx, task));
         let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
         let task = effects::watch_losses(self.deps.journal.losses(), told);
@@ -367,6 +370,14 @@ impl Handler<Recorded> for ConfigActor {
             self.record_again = self.record_again.saturating_mul(2).min(RECORD_AGAIN.1);
             ctx.run_later(pause, |actor, ctx| actor.record(ctx));
         }
+    }
+}
+
+impl Handler<ReadAgain> for ConfigActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ReadAgain, _ctx: &mut Self::Context) {
+        self.read_again.notify_one();
     }
 }
 

@@ -519,6 +519,12 @@ pub trait Journal: Send + Sync + 'static {
     /// What an acknowledgement means here.
     fn durability(&self) -> Durability;
 
+    /// Why nothing may be written any more: the place was taken away from under the program, so
+    /// that what is written would be lost. For ever; the program is to stop.
+    fn gone(&self) -> Option<String> {
+        None
+    }
+
     /// Reads everything and checks it: gapless positions, versions, checksums, bodies.
     async fn verify(&self) -> Result<VerifyReport, JournalError>;
 

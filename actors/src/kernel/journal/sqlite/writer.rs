@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::append::{self, Tx};
+use super::files::Files;
 use super::slot::Slot;
 use super::{outbox, schema};
 use crate::kernel::clock::World;
@@ -107,7 +108,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread on a checked connection.
     pub(super) fn start(
-        path: PathBuf,
+        (path, files): (PathBuf, Files),
         db: Connection,
         slot: Slot,
         world: World,
@@ -116,7 +117,8 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (jobs, queue) = std::sync::mpsc::channel();
         let noticed = data_version(&db).unwrap_or_default();
-        let worker = Worker { path, db: Some(db), slot, world, projections, hints, noticed, fed: None };
+        let worker =
+            Worker { path, files, db: Some(db), slot, world, projections, hints, noticed, fed: None };
         std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs, permits: Arc::new(Semaphore::new(PERMITS)) })
     }
@@ -155,6 +157,8 @@ fn release_claims(db: &Connection, slot: &Slot) -> rusqlite::Result<()> {
 
 struct Worker {
     path: PathBuf,
+    /// Looked at around each commit: nothing is acknowledged that is written into nowhere.
+    files: Files,
     /// `None` after a failure: opened again for the next group.
     db: Option<Connection>,
     /// Goes into the claims of this process.
@@ -231,11 +235,25 @@ impl Worker {
     }
 
     fn attempt(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
+        if let Some(why) = self.files.gone() {
+            return Err(Trouble::NotWritten(why));
+        }
+        let done = self.attempt_here(group)?;
+        match self.files.gone() {
+            Some(why) => Err(Trouble::Unknown(why)),
+            None => Ok(done),
+        }
+    }
+
+    fn attempt_here(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
         let db = match self.db.take() {
             Some(db) => db,
             None => {
                 self.fed = None;
-                schema::reopen(&self.path).map_err(|error| Trouble::NotWritten(self.text(&error)))?
+                let db =
+                    schema::reopen(&self.path).map_err(|error| Trouble::NotWritten(self.text(&error)))?;
+                self.files.opened_again(&self.path);
+                db
             }
         };
         let (outcome, usable) = self.transact(&db, group);
