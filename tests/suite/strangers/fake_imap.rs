@@ -41,7 +41,6 @@ pub(super) enum Deed {
 /// A deed at a point: `greeting`, or the verb of a command (`FETCH-BODY` for one of contents).
 pub(super) type Trick = Option<(&'static str, Deed)>;
 
-#[derive(Debug)]
 struct Shared {
     security: Security,
     tls: TlsAcceptor,
