@@ -278,6 +278,7 @@ mod tests {
         let at = |name: &str| folder.join(name).display().to_string();
         Settings::from_env(|name| match name {
             "DATA_DIR" | "CONFIG_DIR" => Some(at("data")),
+            "BG_POLLER_LOCK_FILE" => Some(at("poller.lock")),
             "WEBHOOK_LINKS_FILE" => Some(at("links.json")),
             "MAIL_SOURCE" => Some(format!("maildir:{}", at("mail"))),
             "WEBHOOK_URL" => Some("https://hook.example.com/recv".to_owned()),

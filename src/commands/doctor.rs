@@ -276,8 +276,16 @@ async fn documents(
     let before = checks.len();
     for key in Key::ALL.into_iter().filter(|key| !book.problems(*key).is_empty()) {
         let advice = mend(key, holder(&shared, key).await, storage);
+        let stops = book.withholds(key).map_or_else(String::new, |stops| {
+            format!(" ({} until it is mended: there is no good version before it)", stops.in_words())
+        });
         for problem in book.problems(key) {
-            checks.push(Check::fail(format!("document {key}"), problem, advice.clone(), Exit::Found));
+            let message = format!("{problem}{stops}");
+            checks.push(Check::fail(format!("document {key}"), message, advice.clone(), Exit::Found));
+        }
+        if book.is_switched_off(key) {
+            let message = "it is refused, but its switch says off, which is obeyed";
+            checks.push(Check::warn(format!("document {key}"), message, "mend the document"));
         }
     }
     if checks.len() == before {

@@ -333,6 +333,7 @@ fn settings(
         ("MAKECOM_API_KEY", TOKEN.to_owned()),
         ("MAIL_SOURCE", format!("maildir:{}", maildir.root().display())),
         ("DATA_DIR", folder.join("data").display().to_string()),
+        ("BG_POLLER_LOCK_FILE", folder.join("data/poller.lock").display().to_string()),
         ("CONFIG_DIR", documents.folder().display().to_string()),
         ("POLLING_TIMEZONE", ZONE.to_string()),
         ("WEBHOOK_URL", format!("{address}/hooks/default")),

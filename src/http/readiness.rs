@@ -2,13 +2,14 @@
 //!
 //! Not ready (503) is what another instance, a restart or a human can mend by looking at
 //! *this* worker: it is stopping, its journal or one of its actors does not answer, or
-//! its mailbox has gone silent. A receiver that is down, a document that is wrong or a
-//! lease that another worker holds is said, and is no reason to take the worker out.
+//! its mailbox has gone silent; and a document that cannot be used and has no good version
+//! before it, because what it governs stands still until it is mended. A receiver that is down,
+//! a document that is wrong while an older one is in force, or a lease that another worker holds is said, and is no reason to take the worker out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{Governs, Key};
 use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, WebhookStatus};
 use serde::Serialize;
@@ -22,6 +23,9 @@ use crate::journal::in_words;
 const LATE_SECONDS: i64 = 60;
 /// For so long a loss of commits is remarked on.
 const LOSS_IS_NEWS: chrono::Duration = chrono::Duration::hours(1);
+
+/// Of a refused document whose switch is off.
+const OFF_IS_OBEYED: &str = "its switch says off, which is obeyed";
 
 /// How one part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -204,7 +208,8 @@ fn config(status: &ConfigStatus) -> Check {
         .documents
         .iter()
         .flat_map(|document| {
-            let said = document.problems.iter().chain(&document.remarks);
+            let off = document.switched_off.then(|| OFF_IS_OBEYED.to_owned());
+            let said = document.problems.iter().chain(&document.remarks).cloned().chain(off);
             said.map(move |said| format!("{}: {said}", document.key))
         })
         .chain(status.remarks.iter().cloned())
@@ -221,6 +226,8 @@ fn config(status: &ConfigStatus) -> Check {
             remarks.push(format!("two changes wait for a decision: {}", keys(&store.conflicts)));
         }
     }
+    let stops = status.documents.iter().filter_map(|document| document.withholds);
+    let stops: BTreeSet<&str> = stops.map(Governs::in_words).collect();
     let running = status.documents.iter().map(|document| document.running).min().unwrap_or_default();
     let workers = match status.workers {
         0 => String::new(),
@@ -238,6 +245,11 @@ fn config(status: &ConfigStatus) -> Check {
         check(State::Ok, message.join("; "), detail)
     } else {
         remarks.extend(Some(workers).filter(|workers| !workers.is_empty()));
+        if !stops.is_empty() {
+            let stops: Vec<&str> = stops.into_iter().collect();
+            let what = format!("{} until this is mended, since there is no good version before it", stops.join(", "));
+            return check(State::Fail, format!("{what}: {}", remarks.join("; ")), detail);
+        }
         check(State::Warn, remarks.join("; "), detail)
     }
 }
@@ -256,10 +268,20 @@ fn redis(found: &Found) -> Check {
     check(State::Ok, message, detail)
 }
 
+fn withholds_sending(config: &Result<ConfigStatus, String>) -> bool {
+    let withholds = |status: &ConfigStatus| {
+        status.documents.iter().any(|document| document.withholds == Some(Governs::Sending))
+    };
+    config.as_ref().is_ok_and(withholds)
+}
+
 fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
     let mut remarks = Vec::new();
     if status.paused {
-        remarks.push("sending is switched off".to_owned());
+        remarks.push(match withholds_sending(&findings.config) {
+            true => "a configuration document cannot be used, so nothing is sent".to_owned(),
+            false => "sending is switched off".to_owned(),
+        });
     }
     for target in &status.targets {
         match target.breaker.as_str() {
@@ -344,7 +366,17 @@ mod tests {
     #[test]
     fn what_takes_the_worker_out() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm); 6] = [
+        let cases: [(&str, Harm); 7] = [
+            ("config", |f| {
+                let document = DocumentStatus {
+                    key: "webhook_config".into(),
+                    state: "invalid".into(),
+                    problems: vec!["webhook_time_start: Invalid time format.".into()],
+                    withholds: Some(Governs::Sending),
+                    ..DocumentStatus::default()
+                };
+                f.config = Ok(ConfigStatus { documents: vec![document], ..ConfigStatus::default() });
+            }),
             ("process", |f| f.draining = true),
             ("journal", |f| f.journal = Err("no answer".into())),
             ("mailbox", |f| {

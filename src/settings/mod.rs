@@ -118,7 +118,7 @@ impl Settings {
         let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
         let archive_bucket = r2::archive(&mut reader, &defaults);
-        let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
+        let lock_file = PathBuf::from(reader.text(&vars::BG_POLLER_LOCK_FILE));
         let settings = Self {
             secret_key,
             dashboard_password,

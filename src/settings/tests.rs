@@ -50,7 +50,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!((imap.port, imap.security), (993, ImapSecurity::Tls));
     assert_eq!((settings.port, settings.bind.to_string().as_str()), (8000, "0.0.0.0"));
     assert_eq!(settings.lock_ttl.as_secs(), 30);
-    assert_eq!(settings.lock_file, Path::new("data/poller.lock"));
+    assert_eq!(settings.lock_file, Path::new("/tmp/render_signal_server_email_poller.lock"));
     assert_eq!(settings.storage.journal.file(), Some(Path::new("data/render-signal.db")));
     assert_eq!(settings.storage.magic_links_file, Path::new("debug/magic_links.json"));
     assert!(settings.signing_keys.is_none() && settings.r2.is_none() && settings.warnings.is_empty());
@@ -379,7 +379,6 @@ fn places() {
         ("MAIL_RETENTION_DAYS", "2"),
         ("WORKER_NAME", "w"),
     ]);
-    assert_eq!(settings.lock_file, Path::new("/d/poller.lock"));
     let storage = &settings.storage;
     assert_eq!(storage.journal.file(), Some(Path::new("/d/render-signal.db")));
     assert_eq!(storage.magic_links_file, Path::new("/c/magic_links.json"));

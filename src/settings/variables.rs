@@ -143,7 +143,7 @@ variables! {
     EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
     POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";
     POLLER_LOCK_TTL_SECONDS: Int(3, 3_600), Default("30"), "30", "how long the polling lease outlives its last renewal";
-    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis; unset = DATA_DIR/poller.lock";
+    BG_POLLER_LOCK_FILE: Path, Default("/tmp/render_signal_server_email_poller.lock"), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis, by default that of the predecessor, which is thereby kept out; two installations on one host need one each";
     ENABLE_SUBJECT_GROUP_DEDUP: Switch(ON_E), Default("false"), "true", "of the mails with one lot, or one subject, in a month only the first is sent, unless polling_config says";
     SUBJECT_GROUP_TTL_SECONDS: Int(0, 10 * 365 * DAY), Default("0"), "86400", "how long a subject group stays taken, within its month; 0 = to the end of the month";
     DISABLE_EMAIL_ID_DEDUP: Switch(ON_E), Default("false"), "false", "admit a mail again that was admitted before, unless runtime_flags says";

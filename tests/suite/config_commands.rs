@@ -387,7 +387,7 @@ async fn what_never_was_is_not_said_to_stay_and_the_doctor_names_the_store() {
     let shown = place.run(&["config", "show", "detectors"]).await;
     assert!(shown.out.starts_with("detectors          unknown"), "{shown:?}");
     assert!(
-        shown.out.contains("there is no earlier one: the environment or a built-in default decides"),
+        shown.out.contains("there is no good one before it: no webhook is sent, mails wait until it is mended"),
         "{shown:?}"
     );
     assert!(!shown.out.contains("stays in force"), "{shown:?}");

@@ -30,6 +30,7 @@ mod config_workers;
 mod crash;
 mod delivery;
 mod disk;
+mod fail_closed;
 mod isolation;
 mod journal_file;
 mod lease;

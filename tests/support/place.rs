@@ -40,6 +40,8 @@ impl Place {
             ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
             ("WEBHOOK_URL", webhook_url),
             ("BIND", "127.0.0.1"),
+            // By default all programs of a host share one.
+            ("BG_POLLER_LOCK_FILE", "data/poller.lock"),
         ];
         let environment =
             environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();

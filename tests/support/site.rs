@@ -82,6 +82,8 @@ impl Site {
             ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
             ("DATA_DIR", "data"),
             ("CONFIG_DIR", "debug"),
+            // By default all programs of a host share one.
+            ("BG_POLLER_LOCK_FILE", "data/poller.lock"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

@@ -162,6 +162,25 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     Ok(Some(LastRecorded { version: newest.version, hash: changed.hash, text }))
 }
 
+/// The newest recorded copy that is a good document by today's checks; `None` when there is
+/// none since the document was last removed.
+///
+/// # Errors
+/// When the journal cannot be read, in plain words.
+pub async fn last_good(journal: &dyn Journal, key: Key, env: &EnvDefaults) -> Result<Option<String>, String> {
+    let versions = versions(journal, key).await?;
+    let since_removal = versions.iter().rev().filter(|version| !version.lost).take_while(|v| !v.removed);
+    for known in since_removal.take(LOOK_BACK) {
+        if let Some(text) = text_of(journal, &known.body_key).await?
+            && let Ok(value) = serde_json::from_str::<Value>(&text)
+            && Documents::default().put(key, Some(&value), env).is_ok()
+        {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
 /// Records what was seen in a store that keeps no list of changes (`None` = the document was
 /// removed), unless that is what was recorded last, or the store holds something else by now:
 /// who wrote that records it. Returns whether something was written. Safe to repeat.

@@ -10,9 +10,8 @@ use super::store::{DocumentStore, Read, StoreError};
 use crate::kernel::journal::Journal;
 
 /// Reads all documents of `store`. One that is refused is replaced by its last good copy
-/// when a journal is given and has one; otherwise the environment (or a
-/// built-in default) decides, and
-/// [`Book::problems`] says so.
+/// when a journal is given and has one; otherwise what it governs stands still
+/// ([`Book::withholds`]), and [`Book::problems`] says why.
 ///
 /// The initial [`crate::mail::policy::PolicyCell`] is made of the result:
 /// `book.policy(&env, 1)`.
@@ -26,9 +25,9 @@ pub async fn load(
     for (key, read) in read_all(store).await {
         book.insist(key, read, env, now);
         if let (true, Some(journal)) = (book.is_refused(key), journal) {
-            match history::last(journal, key).await {
-                Ok(last) => {
-                    if let Some(text) = last.and_then(|last| last.text) {
+            match history::last_good(journal, key, env).await {
+                Ok(copy) => {
+                    if let Some(text) = copy {
                         book.restore(key, text, env);
                     }
                 }

@@ -177,13 +177,14 @@ impl ConfigActor {
     }
 
     /// Puts the policy that follows from the book in force, here and everywhere.
-    fn publish(&mut self, ctx: &mut Context<Self>) {
+    fn publish(&mut self, changed: &[Key], ctx: &mut Context<Self>) {
         let version = self.deps.policy.load().version + 1;
         let policy = Arc::new(self.book.policy(&self.deps.env, version));
         self.deps.policy.store(Arc::clone(&policy));
         // render_signal_config_version: version of the policy in force in this process.
         metrics::gauge!("render_signal_config_version").set(version as f64);
-        tracing::info!(version, "configuration in force");
+        let documents = changed.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+        tracing::info!(version, documents, "configuration in force");
         self.broadcast(policy, ctx);
     }
 
@@ -215,11 +216,24 @@ impl ConfigActor {
             .increment(1);
         let problems = self.book.problems(key).join("; ");
         match taken {
-            Taken::Refused => {
-                tracing::error!(%key, problems, "document refused, the one before stays in force");
-            }
+            Taken::Refused => self.say_refused(key, &problems),
             _ if problems.is_empty() => tracing::info!(%key, "document applied"),
             _ => tracing::warn!(%key, problems, "document applied in part"),
+        }
+    }
+
+    fn say_refused(&self, key: Key, problems: &str) {
+        match self.book.withholds(key) {
+            None => tracing::error!(%key, problems, "document refused, the one before stays in force"),
+            Some(stops) => tracing::error!(
+                %key,
+                problems,
+                "document refused, and there is no good one before it: {} until it is mended",
+                stops.in_words()
+            ),
+        }
+        if self.book.is_switched_off(key) {
+            tracing::warn!(%key, "the switch of the refused document says off, which is obeyed");
         }
     }
 
@@ -294,7 +308,9 @@ impl Handler<Loaded> for ConfigActor {
                 self.unrecorded.insert(key, "startup");
             }
         }
-        self.publish(ctx);
+        let present: Vec<Key> =
+            Key::ALL.into_iter().filter(|key| self.book.in_force(*key).is_some()).collect();
+        self.publish(&present, ctx);
         self.record(ctx);
         MessageResult(Judged { again: false, lost: Vec::new(), ack: self.ack() })
     }
@@ -306,10 +322,15 @@ impl Handler<Seen> for ConfigActor {
     fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> Self::Result {
         let now = self.deps.world.now();
         let (mut again, mut applied, mut lost) = (false, false, Vec::new());
+        let mut changed = Vec::new();
+        let before = self.book.standstill();
         for (key, read) in readings {
             let taken = self.book.take(key, read, &self.deps.env, now);
             self.note(key, &taken);
             again |= taken == Taken::Wait;
+            if matches!(taken, Taken::Applied | Taken::Refused) {
+                changed.push(key);
+            }
             if taken == Taken::Applied {
                 applied = true;
                 self.unrecorded.insert(key, "external");
@@ -318,8 +339,10 @@ impl Handler<Seen> for ConfigActor {
                 lost.extend(self.book.in_force(key).map(|document| (key, document.text.clone())));
             }
         }
+        if applied || before != self.book.standstill() {
+            self.publish(&changed, ctx);
+        }
         if applied {
-            self.publish(ctx);
             // In force at once; who did it may be about to say so.
             ctx.run_later(AUTHOR_FIRST, Self::record);
         } else {

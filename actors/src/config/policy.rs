@@ -14,7 +14,7 @@ use crate::mail::detect;
 use crate::mail::detectors::{self, Detector};
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
-use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
+use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window, Withheld};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -120,7 +120,8 @@ impl fmt::Debug for EnvDefaults {
     }
 }
 
-/// What follows from the documents in force and the environment.
+/// What follows from the documents in force and the environment. What stands still because of
+/// a document that is not in force is added by [`super::book::Book::policy`].
 #[must_use]
 pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
     let absent = ProcessingPrefs::default();
@@ -169,6 +170,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             notify_on_failure: prefs.notify_on_failure,
             notify_url: env.notify_url.clone(),
         },
+        withheld: Withheld::default(),
     }
 }
 

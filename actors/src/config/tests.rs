@@ -250,6 +250,41 @@ async fn a_restarted_actor_still_knows_whom_to_tell() {
     until(|| bench.heard.lock().unwrap().last() == Some(&bench.version())).await;
 }
 
+#[actix::test]
+async fn a_document_that_appears_broken_stops_what_it_governs_until_it_is_mended() {
+    let bench = Bench::new();
+    let actor = bench.start().await;
+    let withheld = || bench.deps.policy.load().withheld.clone();
+    bench.write(Key::RoutingRules, "{\"rules\": ");
+    until(|| !withheld().sending.is_empty()).await;
+    until(|| bench.heard.lock().unwrap().last() == Some(&bench.version())).await;
+    assert_eq!(bench.state(&actor, Key::RoutingRules).await.0, "invalid");
+    bench.write(Key::RoutingRules, "{\"rules\": []}");
+    until(|| withheld() == Default::default()).await;
+    until(|| bench.heard.lock().unwrap().last() == Some(&bench.version())).await;
+    actor.send(Drain).await.unwrap();
+    assert_eq!(bench.recorded().await, ["external:rules"], "what was refused was never in force");
+}
+
+#[actix::test]
+async fn at_a_start_the_newest_good_version_of_the_history_is_in_force() {
+    let bench = Bench::new();
+    bench.write(KEY, r#"{"webhook_sending_enabled": false}"#);
+    let actor = bench.start().await;
+    actor.send(Drain).await.unwrap();
+    // A version that was good when it was recorded, and is not by today's checks.
+    let bad = serde_json::json!({"webhook_time_start": "25h00"});
+    let in_force = InForce { hash: book::canonical_hash(&bad), text: bad.to_string() };
+    let last = history::last(bench.deps.journal.as_ref(), KEY).await.unwrap();
+    let commit = history::commit(&bench.deps.world, KEY, Some(&in_force), last.as_ref(), "external", "").unwrap();
+    bench.deps.journal.append(commit).await.unwrap();
+    bench.write(KEY, &bad.to_string());
+    let successor = bench.start().await;
+    assert!(!bench.sending());
+    assert_eq!(bench.deps.policy.load().withheld, Default::default());
+    successor.send(Drain).await.unwrap();
+}
+
 /// Makes the actor panic.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -220,6 +220,11 @@ async fn redecide(
     let bytes = draft.mail.plain.len() + draft.mail.html.len();
     let (mail, under, name) = (draft.mail.clone(), Arc::clone(&policy), key.clone());
     let (released, group) = (meta.released, group.cloned());
+    if released && let Some(why) = policy.withheld.why() {
+        // Decided as a held mail it would lose that somebody has released it. Every held mail is
+        // made due when the configuration changes.
+        return Err(Undecided::Failed(format!("a document cannot be used: {why}"), AFTER_PANIC));
+    }
     let deciding = thinking.about(&policy, bytes, move || {
         let (mail, policy, group) = (&mail, under.as_ref(), group.as_ref());
         if released {

@@ -38,6 +38,7 @@ fn policy() -> Policy {
             interval,
             inactive_interval: interval,
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,

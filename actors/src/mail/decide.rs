@@ -16,7 +16,8 @@ use super::{
 
 /// Decides what is to be done with `mail` under `policy` at `now`.
 ///
-/// In this order: the allow-list, replies, keywords, attachments, links, the keywords of the
+/// While a document cannot be used that decisions depend on, every mail waits. Otherwise, in
+/// this order: the allow-list, replies, keywords, attachments, links, the keywords of the
 /// detector, the sending switch and the days of absence, the delivery window, the rules. A
 /// mail that is too large was never loaded and is decided without this; whether another mail
 /// of its subject group was routed is decided after it ([`super::groups::claim`]).
@@ -61,6 +62,10 @@ pub(super) fn decide_on(
     detect: impl FnOnce() -> Option<Recognised>,
 ) -> Verdict {
     let mail = material.mail;
+    if policy.withheld.why().is_some() {
+        // Before everything else: who is accepted may be among what nobody knows.
+        return withheld(material.links().to_vec());
+    }
     let ignore =
         |reason, links| Verdict { detection: None, links, outcome: Outcome::Ignore { reason, detail: None } };
     if !is_accepted(policy, &mail.sender) {
@@ -111,6 +116,11 @@ pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
     let texts = policy.window.as_ref().map_or((None, None), |window| texts(window, policy, now));
     let outcome = Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts, false) };
     Verdict { detection, links, outcome }
+}
+
+fn withheld(links: Vec<Link>) -> Verdict {
+    let outcome = Outcome::Hold { reason: HoldReason::ConfigurationRefused, until: None };
+    Verdict { detection: None, links, outcome }
 }
 
 fn excluded(keyword: &str, detection: Option<Detection>, links: Vec<Link>) -> Verdict {
@@ -252,6 +262,19 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn nobody_is_ignored_or_delivered_while_a_document_cannot_be_used() {
+        let mut policy = policy();
+        policy.allowed_senders = vec!["somebody@else.fr".to_owned()];
+        let because = |policy: &Policy| decide(&mail("Re: Lot 3", ""), policy, at(MORNING)).outcome;
+        assert!(matches!(because(&policy), Outcome::Ignore { .. }));
+        let waits = Outcome::Hold { reason: HoldReason::ConfigurationRefused, until: None };
+        policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
+        assert_eq!(because(&policy), waits);
+        policy.withheld = crate::mail::policy::Withheld { sending: vec!["x".to_owned()], polling: Vec::new() };
+        assert_eq!(because(&policy), waits);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Explanation {
     /// `deliver`, `hold`, `skip`, `ignore`, `quarantine`.
     pub decision: &'static str,
     /// Why it is not delivered now: `outside_window`, `sending_disabled`, `absence`,
-    /// `sender_not_allowed`, `reply`, `excluded_keyword`, `no_attachment`, `no_links`,
+    /// `configuration_refused`, `sender_not_allowed`, `reply`, `excluded_keyword`, `no_attachment`, `no_links`,
     /// `too_large`, `duplicate_group`, `not_a_mail`.
     pub reason: Option<&'static str>,
     /// What exactly: the keyword, the first mail of the group.
@@ -78,7 +78,7 @@ pub struct Delivery {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `readable`, `size`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id
+    /// `readable`, `size`, `configuration`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id
     /// of a detector, `sending`, `window`, `subject_group`, `rule`, `default_target`,
     /// `priority`.
     pub check: Cow<'static, str>,

@@ -203,6 +203,8 @@ pub enum HoldReason {
     SendingDisabled,
     /// A day of "Absence Globale".
     Absence,
+    /// A configuration document cannot be used, and there is no good version before it.
+    ConfigurationRefused,
 }
 
 /// Why nothing is sent for a mail.
@@ -262,6 +264,7 @@ impl HoldReason {
             Self::OutsideWindow => "outside_window",
             Self::SendingDisabled => "sending_disabled",
             Self::Absence => "absence",
+            Self::ConfigurationRefused => "configuration_refused",
         }
     }
 }

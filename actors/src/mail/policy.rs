@@ -59,6 +59,31 @@ pub struct Policy {
     pub retention: Duration,
     /// What the operator prefers about single mails.
     pub prefs: Preferences,
+    /// What stands still because a document cannot be used.
+    pub withheld: Withheld,
+}
+
+/// Stored documents that cannot be used and have no good version before them. Nobody knows what
+/// their author wanted, so what they govern stands still: the environment's defaults would
+/// accept every sender and send to everybody.
+///
+/// Each entry names document, field and fault, such as `webhook_config: webhook_time_start:
+/// Invalid time format`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Withheld {
+    /// Documents without which no mail is fetched.
+    pub polling: Vec<String>,
+    /// Documents without which no webhook is sent.
+    pub sending: Vec<String>,
+}
+
+impl Withheld {
+    /// Why no mail can be decided now; `None` = mails can be. Who is accepted stands in the
+    /// documents that govern polling, so both kinds count.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.sending.first().or(self.polling.first()).map(String::as_str)
+    }
 }
 
 /// What the operator prefers about single mails; the default is "nothing special".

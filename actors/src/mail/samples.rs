@@ -46,6 +46,7 @@ pub(super) fn policy() -> Policy {
             interval: Duration::from_secs(30),
             inactive_interval: Duration::from_secs(600),
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,

@@ -77,6 +77,7 @@ fn policy() -> Policy {
             interval: Duration::from_secs(30),
             inactive_interval: Duration::from_secs(60),
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,

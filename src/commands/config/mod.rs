@@ -179,6 +179,13 @@ fn not_changed(key: &str, error: EditError) -> Failure {
 
 /// Says what an edit came to.
 fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
+    if !saved.still_wrong.is_empty() {
+        let wrong: Vec<String> = saved.still_wrong.iter().map(ToString::to_string).collect();
+        complain(&format!(
+            "{key} is still refused for what was wrong with it before; only a switch that is off acts: {}",
+            wrong.join("; ")
+        ));
+    }
     if saved.stored_in.is_empty() {
         out.line(format!("{key}: it is so already, nothing was written"))?;
         return Ok(Exit::Ok);

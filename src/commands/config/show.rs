@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::config::book::canonical_hash;
 use render_signal_actors::config::diff::masked;
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{Governs, Key};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Ack, Read, StoreHealth};
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
@@ -29,11 +29,12 @@ struct Overview {
 struct Shown {
     key: &'static str,
     /// `ok`, `absent`, `invalid`, or `unknown`: it cannot be read now. Of the last two the
-    /// last good one is in force, if there ever was one.
+    /// last good one is in force, if there ever was one; otherwise see `withholds`.
     state: String,
-    /// Whether there is one in force.
-    #[serde(skip)]
-    is_in_force: bool,
+    /// What stands still, because it is refused and there is no good one before it.
+    withholds: Option<Governs>,
+    /// It is refused, but its switch says off, which is obeyed.
+    switched_off: bool,
     problems: Vec<String>,
     /// Of the history; `None` = not recorded yet.
     version: Option<u64>,
@@ -138,7 +139,8 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
         shown.push(Shown {
             key: key.as_str(),
             state,
-            is_in_force: book.in_force(key).is_some(),
+            withholds: status.withholds,
+            switched_off: status.switched_off,
             problems: status.problems,
             version: row.map(|row| row.version),
             origin: row.map(|row: &ConfigRow| row.origin.clone()),
@@ -195,10 +197,15 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
         out.line(format!("    {}", out.styled(Style::Warn, problem)))?;
     }
     if matches!(shown.state.as_str(), "invalid" | "unknown") {
-        out.line(match shown.is_in_force {
-            true => "    the last good one stays in force",
-            false => "    there is no earlier one: the environment or a built-in default decides",
+        out.line(match shown.withholds {
+            None => "    the last good one stays in force".to_owned(),
+            Some(stops) => {
+                format!("    there is no good one before it: {} until it is mended", stops.in_words())
+            }
         })?;
+        if shown.switched_off {
+            out.line("    its switch says off, which is obeyed")?;
+        }
     }
     for refused in &shown.workers.refused {
         out.line(format!("    {} keeps the one before: {}", refused.worker, refused.why))?;

@@ -81,6 +81,69 @@ impl Key {
     }
 }
 
+/// What a document decides about, and what stands still while nobody knows what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Governs {
+    /// Whether, when and for whom the mailbox is looked at.
+    Polling,
+    /// Which mails are sent, where to, and when.
+    Sending,
+}
+
+impl Governs {
+    /// What stands still, for people.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Polling => "no mail is fetched",
+            Self::Sending => "no webhook is sent, mails wait",
+        }
+    }
+}
+
+impl Key {
+    /// What the document decides about; `None` = nothing that happens to a mail.
+    #[must_use]
+    pub const fn governs(self) -> Option<Governs> {
+        match self {
+            Self::PollingConfig => Some(Governs::Polling),
+            Self::WebhookConfig
+            | Self::ProcessingPrefs
+            | Self::RuntimeFlags
+            | Self::RoutingRules
+            | Self::Detectors => Some(Governs::Sending),
+            Self::MagicLinkTokens => None,
+        }
+    }
+
+    /// The document's main switch, if it has one.
+    const fn switch(self) -> Option<&'static str> {
+        match self {
+            Self::PollingConfig => Some("enable_polling"),
+            Self::WebhookConfig => Some("webhook_sending_enabled"),
+            Self::ProcessingPrefs
+            | Self::RuntimeFlags
+            | Self::RoutingRules
+            | Self::Detectors
+            | Self::MagicLinkTokens => None,
+        }
+    }
+}
+
+/// Whether the main switch of a document says off, as read here or by the reference system
+/// (whose Python takes `[]` and `{}` for false, too). It is asked of documents that are refused
+/// for something else: whoever wrote `off` meant it, whatever became of the rest.
+#[must_use]
+pub fn says_off(key: Key, document: &Value) -> bool {
+    let said = key.switch().and_then(|switch| document.get(switch));
+    said.is_some_and(|said| match said {
+        Value::Array(members) => members.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        said => coerce::boolean(said) == Ok(false),
+    })
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -22,6 +22,10 @@ pub(super) fn checks(
     now: DateTime<Utc>,
     steps: &mut Vec<Step>,
 ) {
+    if let Some(why) = policy.withheld.why() {
+        steps.push(Step::new("configuration", "stop", format!("every mail waits until it is mended: {why}")));
+        return;
+    }
     let listed = match policy.allowed_senders.len() {
         0 => "every sender is accepted".to_owned(),
         count => format!("{count} addresses are accepted"),
