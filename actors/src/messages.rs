@@ -230,7 +230,8 @@ pub struct ConfigStatus {
 pub struct DocumentStatus {
     /// Key, such as `webhook_config`.
     pub key: String,
-    /// `absent`, `ok`, `invalid` (the last good one is in force, if there is one).
+    /// `absent`, `ok`, `missing` (in force, but not stored any more), `invalid` (the last good
+    /// one is in force, if there is one).
     pub state: String,
     /// What is wrong, each naming the field.
     pub problems: Vec<String>,

@@ -281,6 +281,11 @@ async fn documents(
         });
         for problem in book.problems(key) {
             let message = format!("{problem}{stops}");
+            if book.is_missing(key) {
+                let advice = format!("config history {key}, then config restore {key} VERSION, or config remove {key}");
+                checks.push(Check::warn(format!("document {key}"), message, advice));
+                continue;
+            }
             checks.push(Check::fail(format!("document {key}"), message, advice.clone(), Exit::Found));
         }
         if book.is_switched_off(key) {

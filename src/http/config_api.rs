@@ -185,6 +185,9 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
         return Err(bad("Invalid payload"));
     };
     let name = body.get("key").and_then(Value::as_str).and_then(clean);
+    if let (Some(name), Some(Value::Bool(true)), None) = (&name, body.get("remove"), body.get("config")) {
+        return remove(api, known(name)?).await;
+    }
     let (Some(name), Some(config @ Value::Object(_))) = (name, body.remove("config")) else {
         return Err(bad("Invalid payload"));
     };
@@ -193,6 +196,14 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
     let saved = api.editor.apply(&Edit::replace(key, config, ORIGIN).expecting(seen)).await?;
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through config_api.php");
     Ok(Granted { text: saved.text.trim().to_owned(), message: "Configuration mise à jour avec succès" })
+}
+
+/// Another instance whose documents are here has removed one.
+async fn remove(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
+    match api.editor.remove(key, ORIGIN).await? {
+        true => Ok(Granted { text: "{}".to_owned(), message: "Configuration supprimée" }),
+        false => Err(unknown()),
+    }
 }
 
 /// What the writer says that it has seen.

@@ -33,6 +33,16 @@ impl Place {
         }
     }
 
+    /// Another program, or a careless person, deletes a document.
+    fn delete(&self, site: &Site, key: &str) {
+        let path = match self {
+            Self::Files => site.folder().join(format!("debug/{key}.json")),
+            Self::Php(php) => php.storage().join(format!("{key}.json")),
+            Self::Redis(_) => unreachable!("Redis tells a removal from a loss"),
+        };
+        fs::remove_file(path).unwrap();
+    }
+
     fn configure(&self, worker: &mut Program) {
         match self {
             Self::Files => {}
@@ -203,4 +213,59 @@ async fn polling_that_is_switched_off_stays_off_beside_a_bad_address() {
     assert_eq!(scene.site.dovecot.seen().await.unseen, 1);
     scene.put("polling_config", &json!({"enable_polling": true})).await;
     scene.until_sent(&mail).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_vanishes_from_its_folder_stays_in_force() {
+    vanishes(Scene::new(Place::Files).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_vanishes_from_a_php_host_stays_in_force() {
+    let scene = Scene::new(Place::Php(Php::start().await)).await;
+    // What lies behind the host is older, and does not take its place.
+    scene.site.configure("webhook_config", &json!({"webhook_sending_enabled": true}));
+    vanishes(scene).await;
+}
+
+async fn vanishes(mut scene: Scene) {
+    const SAID: &str = "webhook_config: it is not stored any more";
+    let all = mails::mixed(2);
+    scene.put("webhook_config", &json!({"webhook_sending_enabled": false, "note": 1})).await;
+    scene.worker.start().await;
+    scene.site.dovecot.deliver(&all[..1]);
+    scene.until_held(&all[0], "sending_disabled").await;
+    let recorded = || async { scene.worker.run(&["config", "history", "webhook_config"]).await.text };
+    until("the history", PATIENCE, async || ensure(recorded().await.contains("startup"), || "none".to_owned())).await;
+    scene.place.delete(&scene.site, "webhook_config");
+    scene.until_said(200, &[SAID]).await;
+    // The journal knows it in force, whoever starts next.
+    scene.worker.stop().await;
+    scene.worker.start().await;
+    scene.until_said(200, &[SAID]).await;
+    let shown = scene.worker.run(&["config", "show"]).await.text;
+    assert!(shown.contains("webhook_config     missing"), "{shown}");
+    scene.site.dovecot.deliver(&all[1..]);
+    scene.until_held(&all[1], "sending_disabled").await;
+    // A change of one field is a change of what is in force.
+    let set = scene.worker.run(&["config", "set", "webhook_config", "note=2"]).await;
+    assert!(set.status.success(), "{}", set.text);
+    let kept = scene.worker.run(&["config", "show", "webhook_config", "--reveal"]).await.text;
+    assert!(kept.contains("\"webhook_sending_enabled\": false"), "{kept}");
+    scene.worker.until_answer("/readyz", |answer| !answer.body.contains(SAID)).await;
+    scene.place.delete(&scene.site, "webhook_config");
+    scene.until_said(200, &[SAID]).await;
+    assert_eq!(scene.site.receiver.count(), 0);
+
+    let removed = scene.worker.run(&["config", "remove", "webhook_config"]).await;
+    assert!(removed.status.success(), "{}", removed.text);
+    scene.until_sent(&all).await;
+    scene.worker.until_answer("/readyz", |answer| !answer.body.contains(SAID)).await;
+    let again = scene.worker.run(&["config", "remove", "webhook_config"]).await;
+    assert_eq!(again.status.code(), Some(1), "{}", again.text);
+    // It can be had back.
+    let restored = scene.worker.run(&["config", "restore", "webhook_config", "1"]).await;
+    assert!(restored.status.success(), "{}", restored.text);
+    scene.worker.stop().await;
+    scene.worker.assert_journal_verifies().await;
 }

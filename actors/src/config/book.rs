@@ -41,6 +41,9 @@ pub enum Taken {
     Applied,
     /// The store has lost it; what was in force stays.
     Lost,
+    /// It is not stored any more; what was in force stays, unless the journal knows that
+    /// somebody removed it: see [`Book::remove`].
+    Vanished,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -50,6 +53,8 @@ struct Entry {
     refused: Vec<Problem>,
     /// The stored document is refused, and its switch says off: see [`documents::says_off`].
     off: bool,
+    /// It is in force, but not stored any more, and nobody is known to have removed it.
+    vanished: bool,
     /// What disabled itself within the document in force.
     disabled: Vec<Problem>,
     /// Since when the document looks half-written.
@@ -182,7 +187,11 @@ impl Book {
     pub fn problems(&self, key: Key) -> Vec<String> {
         self.entries
             .get(&key)
-            .map(|entry| entry.refused.iter().chain(&entry.disabled).map(ToString::to_string).collect())
+            .map(|entry| {
+                let missing = entry.vanished.then(|| format!("{MISSING}; `config remove {key}` removes it"));
+                let wrong = entry.refused.iter().chain(&entry.disabled).map(ToString::to_string);
+                missing.into_iter().chain(wrong).collect()
+            })
             .unwrap_or_default()
     }
 
@@ -214,6 +223,7 @@ impl Book {
             .map(|key| DocumentStatus {
                 key: key.as_str().to_owned(),
                 state: match (self.is_refused(*key), self.in_force(*key)) {
+                    _ if self.is_missing(*key) => "missing",
                     (true, _) => "invalid",
                     (false, Some(_)) => "ok",
                     (false, None) => "absent",
@@ -239,10 +249,37 @@ impl Book {
         if entry.in_doubt(now) {
             return Taken::Wait;
         }
-        *entry = Entry { loaded_at: Some(now), ..Entry::default() };
+        // What governs nothing is not missed; sign-in links are revoked by removing them.
+        if entry.in_force.is_none() || key.governs().is_none() {
+            self.remove(key, env, now);
+            return Taken::Applied;
+        }
+        entry.is_missed(now);
+        Taken::Vanished
+    }
+
+    /// Removes a document: somebody did that, as the journal knows.
+    pub fn remove(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) {
+        self.entries.insert(key, Entry { loaded_at: Some(now), ..Entry::default() });
         // Removing a document cannot fail.
         drop(self.documents.put(key, None, env));
-        Taken::Applied
+    }
+
+    /// Puts a copy in force of a document that is not stored any more, from the journal, which
+    /// knows of no removal. No effect when the copy is not good.
+    pub fn miss(&mut self, key: Key, text: String, env: &EnvDefaults, now: DateTime<Utc>) {
+        let Ok(value) = serde_json::from_str::<Value>(&text) else { return };
+        let Ok(disabled) = self.documents.put(key, Some(&value), env) else { return };
+        let in_force = Some(InForce { hash: canonical_hash(&value), text });
+        let mut entry = Entry { in_force, disabled, ..Entry::default() };
+        entry.is_missed(now);
+        self.entries.insert(key, entry);
+    }
+
+    /// Whether the document in force is not stored any more.
+    #[must_use]
+    pub fn is_missing(&self, key: Key) -> bool {
+        self.entries.get(&key).is_some_and(|entry| entry.vanished)
     }
 
     /// Something that may mend itself within [`GRACE`].
@@ -280,6 +317,7 @@ impl Book {
         entry.last_text = Some(text_hash);
         entry.loaded_at = Some(now);
         entry.off = off;
+        entry.vanished = false;
         match put {
             Err(problems) => {
                 entry.refused = problems;
@@ -297,7 +335,21 @@ impl Book {
     }
 }
 
+/// Said of a document that is in force and not stored any more.
+const MISSING: &str = "it is not stored any more, and nobody is known to have removed it: the last good one stays in force";
+
 impl Entry {
+    fn is_missed(&mut self, now: DateTime<Utc>) {
+        if !self.vanished {
+            self.loaded_at = Some(now);
+        }
+        self.vanished = true;
+        self.refused.clear();
+        // When it comes back, it is read anew, and others are told that it is not stored.
+        self.last_text = None;
+        self.stored.clear();
+    }
+
     /// Whether it is too early to believe what was read.
     fn in_doubt(&mut self, now: DateTime<Utc>) -> bool {
         let since = *self.suspect_since.get_or_insert(now);

@@ -276,8 +276,30 @@ impl Editor {
         self.next(edit, &present).map(|(next, _)| Value::Object(next))
     }
 
+    /// Removes a document: from now on the environment or a built-in default decides. Answers
+    /// whether there was anything to remove.
+    ///
+    /// # Errors
+    /// It is as it was, or removed and not yet in the history: repeat it.
+    pub async fn remove(&self, key: Key, origin: &str) -> Result<bool, EditError> {
+        self.store.forget();
+        let present = self.read(key).await?;
+        self.record_replaced(key, &present).await;
+        let was_there = self.store.remove(key, origin).await?;
+        let recorded = self.record_removal(key, origin).await.map_err(EditError::Unknown)?;
+        Ok(was_there || recorded)
+    }
+
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
-        Ok(Present::of(self.store.read(key).await?))
+        let mut present = Present::of(self.store.read(key).await?);
+        if present.read == Read::Absent
+            && let Some(journal) = self.journal.as_deref()
+            && let Ok(Some(text)) = history::last_good(journal, key, &self.env).await
+        {
+            // It has vanished and is still in force: a change of one field is a change of that.
+            present.object = serde_json::from_str(&text).ok();
+        }
+        Ok(present)
     }
 
     /// Whether the fields that the edit touches are still what the caller has seen.

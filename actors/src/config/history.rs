@@ -203,7 +203,8 @@ pub async fn record(
         }
         // In this order: who replaces it after this look records that after what was last
         // before it, so that this commit is refused.
-        if is_superseded(store, env, key, hash).await {
+        let removed = last.as_ref().is_some_and(|last| last.hash.is_empty());
+        if is_superseded(store, env, key, hash, removed).await {
             return Ok(false);
         }
         let commit = commit(world, key, in_force, last.as_ref(), origin, "")?;
@@ -217,11 +218,17 @@ pub async fn record(
     Err(refused)
 }
 
-/// Whether the store holds another document. One that is refused, or that cannot be read,
-/// leaves the one before in force.
-async fn is_superseded(store: &dyn DocumentStore, env: &EnvDefaults, key: Key, hash: &str) -> bool {
+/// Whether the store holds another document. One that is refused, or that cannot be read, leaves
+/// the one before in force, and so does one that has vanished, unless somebody `removed` it.
+async fn is_superseded(
+    store: &dyn DocumentStore,
+    env: &EnvDefaults,
+    key: Key,
+    hash: &str,
+    removed: bool,
+) -> bool {
     match store.read(key).await {
-        Ok(Read::Absent) => !hash.is_empty(),
+        Ok(Read::Absent) => removed && !hash.is_empty(),
         Ok(Read::Found { text, .. }) => serde_json::from_str::<Value>(&text).is_ok_and(|value| {
             canonical_hash(&value) != hash && Documents::default().put(key, Some(&value), env).is_ok()
         }),

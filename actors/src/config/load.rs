@@ -23,6 +23,15 @@ pub async fn load(
 ) -> Book {
     let mut book = Book::default();
     for (key, read) in read_all(store).await {
+        let read = match (read, journal) {
+            (Ok(Read::Absent), Some(journal)) if key.governs().is_some() => {
+                absent(journal, key, env, now, &mut book).await
+            }
+            (read, _) => read,
+        };
+        if book.is_missing(key) {
+            continue;
+        }
         book.insist(key, read, env, now);
         if let (true, Some(journal)) = (book.is_refused(key), journal) {
             match history::last_good(journal, key, env).await {
@@ -38,6 +47,30 @@ pub async fn load(
         }
     }
     book
+}
+
+/// A document that is not stored: it may have vanished since the journal knew it in force.
+async fn absent(
+    journal: &dyn Journal,
+    key: Key,
+    env: &EnvDefaults,
+    now: DateTime<Utc>,
+    book: &mut Book,
+) -> Result<Read, StoreError> {
+    let unreadable = |why| Err(StoreError::Unreadable { what: format!("the history of {key}"), why });
+    match history::last(journal, key).await {
+        Ok(None) => Ok(Read::Absent),
+        Ok(Some(last)) if last.hash.is_empty() => Ok(Read::Absent),
+        Ok(Some(_)) => match history::last_good(journal, key, env).await {
+            Ok(Some(text)) => {
+                book.miss(key, text, env, now);
+                Ok(Read::Absent)
+            }
+            Ok(None) => unreadable("it has vanished, and there is no good copy of it".to_owned()),
+            Err(why) => unreadable(why),
+        },
+        Err(why) => unreadable(why),
+    }
 }
 
 /// What the store holds under every key, now.

@@ -104,6 +104,11 @@ struct Loaded(Book);
 #[rtype(result = "Judged")]
 struct Seen(Vec<(Key, Result<Read, StoreError>)>);
 
+/// From the watcher: the journal knows that somebody removed these.
+#[derive(Clone, Message)]
+#[rtype(result = "Ack")]
+struct Removed(Vec<Key>);
+
 /// From the watcher: the journal has lost commits, perhaps the documents' history.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
@@ -114,6 +119,8 @@ struct Judged {
     again: bool,
     /// Put these back: the store has lost them.
     lost: Vec<(Key, String)>,
+    /// Find out whether somebody removed these.
+    vanished: Vec<Key>,
     /// Tell the others.
     ack: Ack,
 }
@@ -207,7 +214,7 @@ impl ConfigActor {
         // render_signal_config_refused{key}: 1 while the stored document is not the one in force.
         metrics::gauge!("render_signal_config_refused", "key" => key.as_str()).set(refused);
         let result = match taken {
-            Taken::Unchanged | Taken::Wait | Taken::Lost => return,
+            Taken::Unchanged | Taken::Wait | Taken::Lost | Taken::Vanished => return,
             Taken::Applied => "applied",
             Taken::Refused => "refused",
         };
@@ -220,6 +227,18 @@ impl ConfigActor {
             _ if problems.is_empty() => tracing::info!(%key, "document applied"),
             _ => tracing::warn!(%key, problems, "document applied in part"),
         }
+    }
+
+    /// Says that a document has vanished, or is back.
+    fn say_missing(&self, key: Key, was_missing: bool) {
+        let is_missing = self.book.is_missing(key);
+        if is_missing && !was_missing {
+            tracing::error!(%key, "the document is not stored any more, and nobody is known to have removed it: the last good one stays in force until `config remove` removes it");
+        } else if was_missing && !is_missing {
+            tracing::info!(%key, "the document that was missing is stored again");
+        }
+        // render_signal_config_missing{key}: 1 while the document in force is not stored any more.
+        metrics::gauge!("render_signal_config_missing", "key" => key.as_str()).set(if is_missing { 1.0 } else { 0.0 });
     }
 
     fn say_refused(&self, key: Key, problems: &str) {
@@ -268,7 +287,8 @@ impl Actor for ConfigActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let loaded = Port::new("config loader", &ctx.address(), 1, OWN_DEADLINE);
         let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
-        let task = effects::watch_store(self.deps.clone(), loaded, seen);
+        let gone = Port::new("config removals", &ctx.address(), 1, OWN_DEADLINE);
+        let task = effects::watch_store(self.deps.clone(), loaded, seen, gone);
         self.watcher = Some(depend_on(ctx, task));
         let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
         let task = effects::watch_losses(self.deps.journal.losses(), told);
@@ -298,9 +318,10 @@ impl Handler<Loaded> for ConfigActor {
     fn handle(&mut self, Loaded(book): Loaded, ctx: &mut Self::Context) -> Self::Result {
         self.book = book;
         for key in Key::ALL {
+            self.say_missing(key, false);
             if self.book.is_refused(key) {
                 self.note(key, &Taken::Refused);
-            } else {
+            } else if !self.book.is_missing(key) {
                 let problems = self.book.problems(key);
                 if !problems.is_empty() {
                     tracing::warn!(%key, problems = problems.join("; "), "document applied in part");
@@ -312,7 +333,7 @@ impl Handler<Loaded> for ConfigActor {
             Key::ALL.into_iter().filter(|key| self.book.in_force(*key).is_some()).collect();
         self.publish(&present, ctx);
         self.record(ctx);
-        MessageResult(Judged { again: false, lost: Vec::new(), ack: self.ack() })
+        MessageResult(Judged { again: false, lost: Vec::new(), vanished: Vec::new(), ack: self.ack() })
     }
 }
 
@@ -322,11 +343,18 @@ impl Handler<Seen> for ConfigActor {
     fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> Self::Result {
         let now = self.deps.world.now();
         let (mut again, mut applied, mut lost) = (false, false, Vec::new());
-        let mut changed = Vec::new();
+        let (mut changed, mut vanished) = (Vec::new(), Vec::new());
         let before = self.book.standstill();
         for (key, read) in readings {
+            let was_missing = self.book.is_missing(key);
             let taken = self.book.take(key, read, &self.deps.env, now);
             self.note(key, &taken);
+            if taken == Taken::Vanished {
+                // Once more soon: who removed it may be about to say so.
+                again |= !was_missing;
+                vanished.push(key);
+            }
+            self.say_missing(key, was_missing);
             again |= taken == Taken::Wait;
             if matches!(taken, Taken::Applied | Taken::Refused) {
                 changed.push(key);
@@ -349,7 +377,25 @@ impl Handler<Seen> for ConfigActor {
             // A store's list may tell of changes that are history already.
             self.record(ctx);
         }
-        MessageResult(Judged { again, lost, ack: self.ack() })
+        MessageResult(Judged { again, lost, vanished, ack: self.ack() })
+    }
+}
+
+impl Handler<Removed> for ConfigActor {
+    type Result = MessageResult<Removed>;
+
+    fn handle(&mut self, Removed(keys): Removed, ctx: &mut Self::Context) -> Self::Result {
+        let now = self.deps.world.now();
+        let keys: Vec<Key> = keys.into_iter().filter(|key| self.book.is_missing(*key)).collect();
+        for key in &keys {
+            tracing::info!(%key, "the document was removed");
+            self.book.remove(*key, &self.deps.env, now);
+            self.unrecorded.remove(key);
+        }
+        if !keys.is_empty() {
+            self.publish(&keys, ctx);
+        }
+        MessageResult(self.ack())
     }
 }
 

@@ -190,13 +190,27 @@ async fn a_refused_document_changes_nothing_and_says_why() {
     assert!(!bench.sending());
     assert_eq!(bench.state(&successor, KEY).await.0, "invalid");
 
+    // That it vanishes changes nothing, now and at the next start; that somebody removes it does.
     std::fs::remove_file(bench.path(KEY)).unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!bench.sending());
+    assert_eq!(bench.state(&successor, KEY).await.0, "missing");
+    successor.send(Drain).await.unwrap();
+    let successor = bench.start().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!bench.sending());
+    assert_eq!(bench.state(&successor, KEY).await.0, "missing");
+    let (store, journal) = (Arc::clone(&bench.deps.store), Some(Arc::clone(&bench.deps.journal)));
+    let (env, world) = (Arc::clone(&bench.deps.env), bench.deps.world.clone());
+    let editor = edit::Editor { store, env, journal, world };
+    assert_eq!(editor.remove(KEY, "cli").await, Ok(true));
+    assert_eq!(editor.remove(KEY, "cli").await, Ok(false));
     until(|| bench.sending()).await;
     assert_eq!(bench.state(&successor, KEY).await.0, "absent");
     successor.send(Drain).await.unwrap();
     assert_eq!(
         bench.recorded().await,
-        ["startup:webhook_sending_enabled", "external:webhook_sending_enabled"]
+        ["startup:webhook_sending_enabled", "cli:webhook_sending_enabled"]
     );
 }
 

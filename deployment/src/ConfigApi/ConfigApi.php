@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace RenderSignal\ConfigApi;
 
 /**
- * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one.
+ * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one,
+ * `POST {"key": …, "remove": true}` removes one.
  * An answer has the fields of both generations of clients: `success` and `config`, `status`,
  * `data` and `timestamp`. It carries the document's `ETag`; a writer that sends it back as
  * `If-Match`, or `If-None-Match: *` where it saw no document, replaces nothing that it has
@@ -56,6 +57,9 @@ final class ConfigApi
             throw new Refusal(400, 'Invalid payload');
         }
         $key = $request instanceof \stdClass ? self::key($request->key ?? null) : null;
+        if ($key !== null && ($request->remove ?? null) === true && !isset($request->config)) {
+            return $this->remove($key);
+        }
         $config = $request->config ?? null;
         // A list has no place for `_updated_at`, and no document is one.
         if ($key === null || !$config instanceof \stdClass) {
@@ -66,6 +70,16 @@ final class ConfigApi
         $this->storage->write($key, $document . "\n", self::condition());
         error_log(sprintf('config_api: wrote %s (%d bytes)', $key, strlen($document)));
         return self::success($document, 'Configuration mise à jour avec succès');
+    }
+
+    /** Removes a document; no client of the reference system asks for it. */
+    private function remove(string $key): Answer
+    {
+        if (!$this->storage->remove($key, self::condition())) {
+            throw new Refusal(404, 'Unknown key');
+        }
+        error_log("config_api: removed $key");
+        return self::success('{}', 'Configuration supprimée');
     }
 
     /** The key as documents are named, or `null` when it cannot be one. */

@@ -2,6 +2,7 @@
 
 mod check;
 mod migrate;
+mod remove;
 mod resolve;
 mod set;
 mod show;
@@ -35,6 +36,7 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
         ConfigCommand::History(args) => versions::history(&args, out).await,
         ConfigCommand::Diff(args) => versions::diff(&args, out).await,
         ConfigCommand::Restore(args) => versions::restore(&args, out).await,
+        ConfigCommand::Remove(args) => remove::run(&args, out).await,
         ConfigCommand::Resolve(args) => resolve::run(&args, out).await,
         ConfigCommand::Migrate(args) => migrate::run(&args, out).await,
         ConfigCommand::Check(args) => check::run(&args, out).await,

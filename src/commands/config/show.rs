@@ -28,7 +28,7 @@ struct Overview {
 #[derive(Debug, Serialize)]
 struct Shown {
     key: &'static str,
-    /// `ok`, `absent`, `invalid`, or `unknown`: it cannot be read now. Of the last two the
+    /// `ok`, `absent`, `missing` (in force, but not stored any more), `invalid`, or `unknown`: it cannot be read now. Of the last two the
     /// last good one is in force, if there ever was one; otherwise see `withholds`.
     state: String,
     /// What stands still, because it is refused and there is no good one before it.
@@ -135,7 +135,7 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
         let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
         let row =
             recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !book.is_refused(key));
-        let last_good = book.in_force(key).filter(|_| book.is_refused(key));
+        let last_good = book.in_force(key).filter(|_| book.is_refused(key) || book.is_missing(key));
         shown.push(Shown {
             key: key.as_str(),
             state,
@@ -172,7 +172,7 @@ fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
 fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     let style = match shown.state.as_str() {
         "ok" if shown.problems.is_empty() => Style::Good,
-        "ok" => Style::Warn,
+        "ok" | "missing" => Style::Warn,
         "absent" => Style::Dim,
         _ => Style::Bad,
     };

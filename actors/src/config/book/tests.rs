@@ -48,7 +48,7 @@ fn a_half_written_or_vanished_document_is_believed_after_the_grace_only() {
     let mut book = Book::default();
     book.take(KEY, found(r#"{"webhook_sending_enabled": false}"#), &env, at(0));
     for (reading, end) in
-        [(found(r#"{"webhook_sen"#), Taken::Refused), (Ok(Read::Absent), Taken::Applied)]
+        [(found(r#"{"webhook_sen"#), Taken::Refused), (Ok(Read::Absent), Taken::Vanished)]
     {
         assert_eq!(book.take(KEY, reading.clone(), &env, at(0)), Taken::Wait);
         assert_eq!(book.take(KEY, reading.clone(), &env, at(300)), Taken::Wait);
@@ -59,6 +59,12 @@ fn a_half_written_or_vanished_document_is_believed_after_the_grace_only() {
         assert_eq!(book.take(KEY, reading.clone(), &env, at(500)), Taken::Wait);
         assert_eq!(book.take(KEY, reading.clone(), &env, at(900)), end);
     }
+    assert!(!sending(&book), "what has vanished is in force");
+    assert_eq!(state(&book), "missing");
+    let back = found(r#"{"webhook_sending_enabled": false}"#);
+    assert_eq!(book.take(KEY, back, &env, at(1_000)), Taken::Unchanged);
+    assert_eq!(state(&book), "ok");
+    book.remove(KEY, &env, at(2_000));
     assert!(sending(&book), "the removal is in force");
     assert_eq!(state(&book), "absent");
 }

@@ -66,6 +66,19 @@ impl Editor {
         }
     }
 
+    /// Puts a removal into the history. Answers whether it was not there already.
+    pub(super) async fn record_removal(&self, key: Key, origin: &str) -> Result<bool, String> {
+        let Some(journal) = self.journal.as_deref() else { return Ok(false) };
+        let before = history::last(journal, key).await?;
+        if let Ok(Some(changes)) = self.store.changes(None).await {
+            let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
+            follow::follow(journal, &self.world, &self.env, &listed).await?;
+        }
+        let store = (self.store.as_ref(), self.env.as_ref());
+        history::record((journal, &self.world), store, key, None, origin).await?;
+        Ok(before.is_some_and(|before| !before.hash.is_empty()))
+    }
+
     /// Follows the store's own list of changes, or records the change where there is none.
     /// Returns its version, unless it is not the newest.
     async fn record_in(

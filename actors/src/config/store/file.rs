@@ -212,6 +212,21 @@ impl DocumentStore for FileStore {
         written.map_err(|error| unwritable(error.to_string()))?;
         Ok(Written { stamp: Stamp::of(&text), stored_in: self.name(), degraded: None })
     }
+
+    async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
+        let path = self.path(key);
+        let unwritable =
+            |error: io::Error| StoreError::Unwritable { what: path.display().to_string(), why: error.to_string() };
+        if !path.exists() {
+            return Ok(false);
+        }
+        let _writing = alone(&path).await.map_err(unwritable)?;
+        match fs::remove_file(&path).and_then(|()| File::open(folder(&path))?.sync_all()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(unwritable(error)),
+        }
+    }
 }
 
 #[cfg(test)]

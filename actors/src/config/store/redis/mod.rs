@@ -226,6 +226,18 @@ impl DocumentStore for RedisStore {
         recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
     }
 
+    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
+        let mut call = self.link.listing(&self.link.scripts.remove, &[key]);
+        call.arg(key.as_str()).arg(origin);
+        let removed = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
+        self.link.look().await;
+        removed.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
+    }
+
+    fn knows_removals(&self) -> bool {
+        true
+    }
+
     async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
         let unwritable =
             |why: String| StoreError::Unwritable { what: "what this worker runs, in Redis".to_owned(), why };
