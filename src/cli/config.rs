@@ -55,6 +55,7 @@ Exit codes: 0 all were written or skipped, 1 a write or a verification failed, 2
 
 const CHECK_EXAMPLES: &str = "\
 Reads from Redis itself when it is configured, else from the PHP host; never from files.
+A document is judged as `serve` and `config set` judge it; _updated_at may be absent.
 routing_rules, runtime_flags and detectors may be missing; of a missing detectors nothing
 is said unless --keys names it.
 

@@ -135,8 +135,8 @@ async fn checks() -> Vec<Check> {
         documents(&book, &storage, (&defaults, &world), &mut checks).await;
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
-        for remark in policy.prefs.remarks() {
-            checks.push(Check::warn("preferences", remark, "set the variable, or switch the preference off"));
+        for remark in policy.remarks() {
+            checks.push(Check::warn("preferences", remark, "change the document or the variable"));
         }
         if let Some(settings) = &settings {
             checks.extend(Box::pin(servers(settings, &policy)).await);
@@ -282,7 +282,9 @@ async fn documents(
         for problem in book.problems(key) {
             let message = format!("{problem}{stops}");
             if book.is_missing(key) {
-                let advice = format!("config history {key}, then config restore {key} VERSION, or config remove {key}");
+                let advice = format!(
+                    "config history {key}, then config restore {key} VERSION, or config remove {key}"
+                );
                 checks.push(Check::warn(format!("document {key}"), message, advice));
                 continue;
             }

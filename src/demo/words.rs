@@ -75,9 +75,8 @@ pub(crate) const fn held(lang: Lang, reason: HoldReason) -> &'static str {
         HoldReason::OutsideWindow => lang.pick("hors de la fenêtre d'envoi", "outside the delivery window"),
         HoldReason::SendingDisabled => lang.pick("l'envoi est désactivé", "sending is switched off"),
         HoldReason::Absence => lang.pick("jour d'absence globale", "a day of absence"),
-        HoldReason::ConfigurationRefused => {
-            lang.pick("un document de configuration est inutilisable", "a configuration document cannot be used")
-        }
+        HoldReason::ConfigurationRefused => lang
+            .pick("un document de configuration est inutilisable", "a configuration document cannot be used"),
     }
 }
 

@@ -247,7 +247,10 @@ fn config(status: &ConfigStatus) -> Check {
         remarks.extend(Some(workers).filter(|workers| !workers.is_empty()));
         if !stops.is_empty() {
             let stops: Vec<&str> = stops.into_iter().collect();
-            let what = format!("{} until this is mended, since there is no good version before it", stops.join(", "));
+            let what = format!(
+                "{} until this is mended, since there is no good version before it",
+                stops.join(", ")
+            );
             return check(State::Fail, format!("{what}: {}", remarks.join("; ")), detail);
         }
         check(State::Warn, remarks.join("; "), detail)

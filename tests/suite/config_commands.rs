@@ -286,6 +286,15 @@ async fn documents_are_migrated_to_a_host_and_checked_there() {
     assert_eq!((check.code, lines.len()), (0, 6));
     let raw = place.run(&["config", "check", "--raw", "--keys", "processing_prefs"]).await;
     assert!(raw.out.contains("\n  \"retry_count\": 1"), "{raw:?}");
+    std::fs::write(php.storage().join("runtime_flags.json"), r#"{"disable_email_id_dedup":"false"}"#)
+        .unwrap();
+    let refused = place.run(&["config", "check", "--keys", "runtime_flags"]).await;
+    assert!(
+        refused.out.contains("runtime_flags: INVALID (disable_email_id_dedup: booléen attendu"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.code, 1);
+    std::fs::remove_file(php.storage().join("runtime_flags.json")).unwrap();
     let all = place.run(&["config", "check"]).await;
     assert_eq!(all.code, 1);
     assert!(all.out.contains("webhook_config: INVALID (payload is empty)\n<vide>\n"), "{all:?}");
@@ -387,7 +396,9 @@ async fn what_never_was_is_not_said_to_stay_and_the_doctor_names_the_store() {
     let shown = place.run(&["config", "show", "detectors"]).await;
     assert!(shown.out.starts_with("detectors          unknown"), "{shown:?}");
     assert!(
-        shown.out.contains("there is no good one before it: no webhook is sent, mails wait until it is mended"),
+        shown
+            .out
+            .contains("there is no good one before it: no webhook is sent, mails wait until it is mended"),
         "{shown:?}"
     );
     assert!(!shown.out.contains("stays in force"), "{shown:?}");

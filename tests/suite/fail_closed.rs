@@ -77,9 +77,7 @@ impl Scene {
     /// `/readyz` answers with this status and says all of this.
     async fn until_said(&mut self, status: u16, said: &[&str]) {
         let wanted = |body: &str| said.iter().all(|said| body.contains(said));
-        self.worker
-            .until_answer("/readyz", |answer| answer.status == status && wanted(&answer.body))
-            .await;
+        self.worker.until_answer("/readyz", |answer| answer.status == status && wanted(&answer.body)).await;
     }
 
     /// The reason for which the only mail in this state is there.
@@ -128,7 +126,12 @@ async fn stands_still_until_mended(mut scene: Scene) {
     scene
         .until_said(
             503,
-            &["no mail is fetched", "polling_config: vacation_start", "webhook_config: Invalid time", "configuration_refused"],
+            &[
+                "no mail is fetched",
+                "polling_config: vacation_start",
+                "webhook_config: Invalid time",
+                "configuration_refused",
+            ],
         )
         .await;
     scene.worker.until_log("there is no good one before it").await;
@@ -236,7 +239,10 @@ async fn vanishes(mut scene: Scene) {
     scene.site.dovecot.deliver(&all[..1]);
     scene.until_held(&all[0], "sending_disabled").await;
     let recorded = || async { scene.worker.run(&["config", "history", "webhook_config"]).await.text };
-    until("the history", PATIENCE, async || ensure(recorded().await.contains("startup"), || "none".to_owned())).await;
+    until("the history", PATIENCE, async || {
+        ensure(recorded().await.contains("startup"), || "none".to_owned())
+    })
+    .await;
     scene.place.delete(&scene.site, "webhook_config");
     scene.until_said(200, &[SAID]).await;
     // The journal knows it in force, whoever starts next.

@@ -700,3 +700,34 @@ async fn a_worker_obeys_the_host_and_keeps_its_documents_when_it_is_gone() {
     worker.stop().await;
     worker.assert_journal_verifies().await;
 }
+
+/// `tests/golden/documents.json` is run against the program's own checks, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_refuses_what_the_program_refuses() {
+    let php = Php::start().await;
+    let table: Vec<Value> = serde_json::from_str(include_str!("../golden/documents.json")).unwrap();
+    for case in table {
+        let key = case["key"].as_str().unwrap();
+        let answer = php.write(key, &case["document"]).await;
+        match case["field"].as_str() {
+            None => assert_eq!(answer.status, 200, "{case}: {answer:?}"),
+            Some(field) => {
+                assert_eq!(answer.status, 400, "{case}: {answer:?}");
+                let message = parsed(&answer)["message"].as_str().unwrap_or_default().to_owned();
+                assert!(message.starts_with(&format!("Invalid payload: {field}")), "{case}: {message}");
+            }
+        }
+    }
+    // A number of JSON that PHP would change is judged by its value, and stored as it was.
+    let text = r#"{"key":"processing_prefs","config":{"retry_count":1.0,"note":1.0}}"#;
+    assert_eq!(php.ask("POST", "", Some(TOKEN), text).await.unwrap().status, 200);
+    assert!(php.read("processing_prefs").await.body.contains("\"retry_count\": 1.0"));
+    // What it does not know is stored as it is.
+    assert_eq!(php.write("some_other", &json!({"retry_count": 99})).await.status, 200);
+
+    // It removes what it is told to remove.
+    let remove = json!({"key": "processing_prefs", "remove": true}).to_string();
+    assert_eq!(php.ask("POST", "", Some(TOKEN), &remove).await.unwrap().status, 200);
+    assert_eq!(php.read("processing_prefs").await.status, 404);
+    assert_eq!(php.ask("POST", "", Some(TOKEN), &remove).await.unwrap().status, 404);
+}

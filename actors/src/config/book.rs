@@ -93,10 +93,15 @@ impl Book {
                     entry.suspect_since = None;
                     return Taken::Unchanged;
                 }
-                match serde_json::from_str::<Value>(&text) {
-                    Err(error) => {
-                        self.suspect(key, Problem::new("document", format!("JSON invalide : {error}")), now)
-                    }
+                match documents::from_json::<Value>(&text) {
+                    Err(error) => self.suspect(
+                        key,
+                        Problem::new(
+                            "document",
+                            format!("JSON invalide (ligne {}, colonne {})", error.line(), error.column()),
+                        ),
+                        now,
+                    ),
                     Ok(value) => self.take_document(key, text, text_hash, &value, env, now),
                 }
             }
@@ -110,7 +115,7 @@ impl Book {
         if entry.refused.is_empty() || entry.in_force.is_some() {
             return;
         }
-        let Ok(value) = serde_json::from_str::<Value>(&text) else { return };
+        let Ok(value) = documents::from_json::<Value>(&text) else { return };
         if let Ok(disabled) = self.documents.put(key, Some(&value), env) {
             entry.disabled = disabled;
             entry.in_force = Some(InForce { hash: canonical_hash(&value), text });
@@ -268,7 +273,7 @@ impl Book {
     /// Puts a copy in force of a document that is not stored any more, from the journal, which
     /// knows of no removal. No effect when the copy is not good.
     pub fn miss(&mut self, key: Key, text: String, env: &EnvDefaults, now: DateTime<Utc>) {
-        let Ok(value) = serde_json::from_str::<Value>(&text) else { return };
+        let Ok(value) = documents::from_json::<Value>(&text) else { return };
         let Ok(disabled) = self.documents.put(key, Some(&value), env) else { return };
         let in_force = Some(InForce { hash: canonical_hash(&value), text });
         let mut entry = Entry { in_force, disabled, ..Entry::default() };
@@ -336,7 +341,8 @@ impl Book {
 }
 
 /// Said of a document that is in force and not stored any more.
-const MISSING: &str = "it is not stored any more, and nobody is known to have removed it: the last good one stays in force";
+const MISSING: &str =
+    "it is not stored any more, and nobody is known to have removed it: the last good one stays in force";
 
 impl Entry {
     fn is_missed(&mut self, now: DateTime<Utc>) {

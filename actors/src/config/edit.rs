@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::diff::is_mask;
-use super::documents::{Documents, Key, Problem};
+use super::documents::{self, Documents, Key, Problem};
 use super::history;
 use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
@@ -194,7 +194,7 @@ impl Present {
     fn of(read: Read) -> Self {
         let object = match &read {
             Read::Absent => None,
-            Read::Found { text, .. } => serde_json::from_str(text).ok(),
+            Read::Found { text, .. } => documents::from_json(text).ok(),
         };
         Self { read, object }
     }
@@ -233,7 +233,8 @@ impl Editor {
                 && fields.is_empty()
             {
                 let (text, stamp) = (text.clone(), stamp.clone());
-                let saved = Saved { text, stamp, fields, stored_in: "", degraded: None, still_wrong, version: None };
+                let saved =
+                    Saved { text, stamp, fields, stored_in: "", degraded: None, still_wrong, version: None };
                 return Ok(saved);
             }
             self.record_replaced(edit.key, &present).await;
@@ -297,7 +298,7 @@ impl Editor {
             && let Ok(Some(text)) = history::last_good(journal, key, &self.env).await
         {
             // It has vanished and is still in force: a change of one field is a change of that.
-            present.object = serde_json::from_str(&text).ok();
+            present.object = documents::from_json(&text).ok();
         }
         Ok(present)
     }
@@ -336,14 +337,14 @@ impl Editor {
             .as_deref()
             .ok_or_else(|| EditError::Unknown("there is no history to compare with".to_owned()))?;
         let copy = history::copy(journal, key, version).await.map_err(EditError::Unknown)?;
-        Ok(copy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(copy.and_then(|text| documents::from_json(&text).ok()).unwrap_or_default())
     }
 
     /// The copy whose version in the store was `stamp`, if the history has it.
     async fn copy_with(&self, key: Key, stamp: &Stamp) -> Option<Map<String, Value>> {
         let journal = self.journal.as_deref()?;
         let text = history::copy_with(journal, key, |text| Stamp::of(text) == *stamp).await.ok()??;
-        serde_json::from_str(&text).ok()
+        documents::from_json(&text).ok()
     }
 
     /// The document that the edit makes of the present one, when it is no worse than that, and
@@ -362,6 +363,11 @@ impl Editor {
             }
             Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
         };
+        let is_written = |name: &str| match &edit.wanted {
+            Wanted::Replace(_) => true,
+            Wanted::Merge(fields) => fields.iter().any(|(written, _)| written == name),
+        };
+        documents::normal::normalise(edit.key, &mut next, is_written);
         if edit.key != Key::MagicLinkTokens && !(edit.keep_time && next.contains_key(UPDATED_AT)) {
             next.insert(UPDATED_AT.to_owned(), instant(self.world.now()).into());
         }

@@ -71,11 +71,8 @@ pub(super) async fn watch_store(
             let judged = until_answered(&seen, Seen(readings)).await;
             put_back(&deps, &judged.lost).await;
             let removed = removed(&deps, &judged.vanished).await;
-            let ack = if removed.is_empty() {
-                judged.ack
-            } else {
-                until_answered(&gone, Removed(removed)).await
-            };
+            let ack =
+                if removed.is_empty() { judged.ack } else { until_answered(&gone, Removed(removed)).await };
             if reached {
                 acknowledge(&deps, &ack).await;
             }

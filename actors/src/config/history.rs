@@ -172,7 +172,7 @@ pub async fn last_good(journal: &dyn Journal, key: Key, env: &EnvDefaults) -> Re
     let since_removal = versions.iter().rev().filter(|version| !version.lost).take_while(|v| !v.removed);
     for known in since_removal.take(LOOK_BACK) {
         if let Some(text) = text_of(journal, &known.body_key).await?
-            && let Ok(value) = serde_json::from_str::<Value>(&text)
+            && let Ok(value) = super::documents::from_json::<Value>(&text)
             && Documents::default().put(key, Some(&value), env).is_ok()
         {
             return Ok(Some(text));
@@ -229,7 +229,7 @@ async fn is_superseded(
 ) -> bool {
     match store.read(key).await {
         Ok(Read::Absent) => removed && !hash.is_empty(),
-        Ok(Read::Found { text, .. }) => serde_json::from_str::<Value>(&text).is_ok_and(|value| {
+        Ok(Read::Found { text, .. }) => super::documents::from_json::<Value>(&text).is_ok_and(|value| {
             canonical_hash(&value) != hash && Documents::default().put(key, Some(&value), env).is_ok()
         }),
         Err(_) => false,
@@ -290,7 +290,7 @@ fn changed_fields(key: Key, before: Option<&str>, after: Option<&str>) -> Vec<St
         return Vec::new();
     }
     let object = |text: Option<&str>| -> Map<String, Value> {
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        text.and_then(|text| super::documents::from_json(text).ok()).unwrap_or_default()
     };
     let (before, after) = (object(before), object(after));
     let mut fields: Vec<String> = before

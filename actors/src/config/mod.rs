@@ -238,7 +238,11 @@ impl ConfigActor {
             tracing::info!(%key, "the document that was missing is stored again");
         }
         // render_signal_config_missing{key}: 1 while the document in force is not stored any more.
-        metrics::gauge!("render_signal_config_missing", "key" => key.as_str()).set(if is_missing { 1.0 } else { 0.0 });
+        metrics::gauge!("render_signal_config_missing", "key" => key.as_str()).set(if is_missing {
+            1.0
+        } else {
+            0.0
+        });
     }
 
     fn say_refused(&self, key: Key, problems: &str) {
@@ -445,7 +449,7 @@ impl Handler<GetConfigStatus> for ConfigActor {
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
         let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
         let policy = self.deps.policy.load();
-        let (version, remarks) = (policy.version, policy.prefs.remarks());
+        let (version, remarks) = (policy.version, policy.remarks());
         Box::pin(async move {
             let mut documents = book.status();
             let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;

@@ -208,10 +208,7 @@ async fn a_refused_document_changes_nothing_and_says_why() {
     until(|| bench.sending()).await;
     assert_eq!(bench.state(&successor, KEY).await.0, "absent");
     successor.send(Drain).await.unwrap();
-    assert_eq!(
-        bench.recorded().await,
-        ["startup:webhook_sending_enabled", "cli:webhook_sending_enabled"]
-    );
+    assert_eq!(bench.recorded().await, ["startup:webhook_sending_enabled", "cli:webhook_sending_enabled"]);
 }
 
 #[actix::test]
@@ -290,7 +287,8 @@ async fn at_a_start_the_newest_good_version_of_the_history_is_in_force() {
     let bad = serde_json::json!({"webhook_time_start": "25h00"});
     let in_force = InForce { hash: book::canonical_hash(&bad), text: bad.to_string() };
     let last = history::last(bench.deps.journal.as_ref(), KEY).await.unwrap();
-    let commit = history::commit(&bench.deps.world, KEY, Some(&in_force), last.as_ref(), "external", "").unwrap();
+    let commit =
+        history::commit(&bench.deps.world, KEY, Some(&in_force), last.as_ref(), "external", "").unwrap();
     bench.deps.journal.append(commit).await.unwrap();
     bench.write(KEY, &bad.to_string());
     let successor = bench.start().await;

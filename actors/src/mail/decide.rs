@@ -273,7 +273,8 @@ mod tests {
         let waits = Outcome::Hold { reason: HoldReason::ConfigurationRefused, until: None };
         policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
         assert_eq!(because(&policy), waits);
-        policy.withheld = crate::mail::policy::Withheld { sending: vec!["x".to_owned()], polling: Vec::new() };
+        policy.withheld =
+            crate::mail::policy::Withheld { sending: vec!["x".to_owned()], polling: Vec::new() };
         assert_eq!(because(&policy), waits);
     }
 

@@ -163,6 +163,19 @@ impl Priority {
 }
 
 impl Policy {
+    /// What the operator wants and cannot have, or hardly can want, in plain words with what to do.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let Schedule { start_hour, end_hour, .. } = self.schedule;
+        let never = (start_hour == end_hour).then(|| {
+            format!(
+                "the active hours begin and end at {start_hour}, which means never: no mail is fetched; \
+                 for the whole day let them be 0 and 24"
+            )
+        });
+        self.prefs.remarks().into_iter().chain(never).collect()
+    }
+
     /// Work of searching a text of this length for every expression of the rules and the
     /// detectors, in places × bytes (see [`super::pattern`]). An upper bound: most
     /// expressions are far cheaper, and most are never asked.

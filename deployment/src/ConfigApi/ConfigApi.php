@@ -65,6 +65,11 @@ final class ConfigApi
         if ($key === null || !$config instanceof \stdClass) {
             throw new Refusal(400, 'Invalid payload');
         }
+        // As it is: `$json` marks some numbers.
+        $problems = Documents::problems($key, json_decode($body)->config);
+        if ($problems !== []) {
+            throw new Refusal(400, 'Invalid payload: ' . implode('; ', $problems));
+        }
         $config->_updated_at = gmdate('Y-m-d\TH:i:s+00:00');
         $document = $json->encode($config);
         $this->storage->write($key, $document . "\n", self::condition());

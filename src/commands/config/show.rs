@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::config::book::canonical_hash;
 use render_signal_actors::config::diff::masked;
-use render_signal_actors::config::documents::{Governs, Key};
+use render_signal_actors::config::documents::{self, Governs, Key};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Ack, Read, StoreHealth};
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
@@ -22,6 +22,8 @@ struct Overview {
     stores: Vec<StoreHealth>,
     /// The documents.
     documents: Vec<Shown>,
+    /// What is wanted and cannot be had, or means more than it seems to.
+    remarks: Vec<String>,
 }
 
 /// What is known of one document.
@@ -85,6 +87,9 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
     for shown in &overview.documents {
         print(shown, out)?;
     }
+    for remark in &overview.remarks {
+        out.line(out.styled(Style::Warn, remark))?;
+    }
     for store in &overview.stores {
         out.line(store_line(store, out))?;
     }
@@ -95,7 +100,7 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
 async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
     match documents.store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
         Read::Found { text, .. } => {
-            match serde_json::from_str::<Value>(&text) {
+            match documents::from_json::<Value>(&text) {
                 Ok(value) => out.json_pretty(&value)?,
                 Err(_) => out.line(text)?,
             }
@@ -129,7 +134,7 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
         };
         // What is no JSON is among the problems, and might show a secret.
         let stored: Option<Value> = match read {
-            Ok(Read::Found { text, .. }) => serde_json::from_str(&text).ok(),
+            Ok(Read::Found { text, .. }) => documents::from_json(&text).ok(),
             _ => None,
         };
         let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
@@ -149,12 +154,13 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
             workers: workers(key, &hash, &acks),
             in_force: last_good
                 .filter(|_| content)
-                .and_then(|last| serde_json::from_str(&last.text).ok())
+                .and_then(|last| documents::from_json(&last.text).ok())
                 .map(|last: Value| masked(key, &last)),
             stored: stored.filter(|_| content).map(|stored| masked(key, &stored)),
         });
     }
-    Ok(Overview { stores: store.health(), documents: shown })
+    let remarks = book.policy(&documents.defaults, 1).remarks();
+    Ok(Overview { stores: store.health(), documents: shown, remarks })
 }
 
 fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {

@@ -47,9 +47,7 @@ fn a_half_written_or_vanished_document_is_believed_after_the_grace_only() {
     let env = EnvDefaults::default();
     let mut book = Book::default();
     book.take(KEY, found(r#"{"webhook_sending_enabled": false}"#), &env, at(0));
-    for (reading, end) in
-        [(found(r#"{"webhook_sen"#), Taken::Refused), (Ok(Read::Absent), Taken::Vanished)]
-    {
+    for (reading, end) in [(found(r#"{"webhook_sen"#), Taken::Refused), (Ok(Read::Absent), Taken::Vanished)] {
         assert_eq!(book.take(KEY, reading.clone(), &env, at(0)), Taken::Wait);
         assert_eq!(book.take(KEY, reading.clone(), &env, at(300)), Taken::Wait);
         assert!(!sending(&book));
@@ -92,6 +90,16 @@ fn the_hash_does_not_depend_on_order_or_blanks() {
     let mut text = String::new();
     write_canonical(&one, &mut text);
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), one);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_error() {
+    let env = EnvDefaults::default();
+    let mut book = Book::default();
+    let marked = "\u{feff}{\"webhook_sending_enabled\": false}";
+    assert_eq!(book.take(KEY, found(marked), &env, at(0)), Taken::Applied);
+    assert!(!sending(&book));
+    assert_eq!(book.take(KEY, found("\u{feff}\u{feff}{}"), &env, at(1)), Taken::Wait);
 }
 
 /// A document of `key` that is refused, and one that is good.

@@ -7,6 +7,7 @@
 pub mod coerce;
 pub mod detectors;
 pub mod flags;
+pub mod normal;
 pub mod polling;
 pub mod prefs;
 pub mod routing;
@@ -140,7 +141,7 @@ pub fn says_off(key: Key, document: &Value) -> bool {
     said.is_some_and(|said| match said {
         Value::Array(members) => members.is_empty(),
         Value::Object(fields) => fields.is_empty(),
-        said => coerce::boolean(said) == Ok(false),
+        said => coerce::word(said) == Ok(false),
     })
 }
 
@@ -176,6 +177,23 @@ impl fmt::Display for Problem {
             write!(f, "{}: {}", self.field, self.message)
         }
     }
+}
+
+/// Reads the text of a document. A byte order mark before it, which some editors write, is none
+/// of its content.
+///
+/// # Errors
+/// It is no JSON, or not of this type.
+pub fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Everything that is wrong with a document, also where only a part of it disables itself: the
+/// one judge. The service, `config check`, `config set` and `/config_api.php` ask it, and the
+/// PHP host agrees with it (`tests/golden/documents.json` is run against both).
+#[must_use]
+pub fn problems(key: Key, document: &Value, env: &EnvDefaults) -> Vec<Problem> {
+    Documents::default().put(key, Some(document), env).unwrap_or_else(|problems| problems)
 }
 
 /// The documents in force, typed. `None` = absent, which is not the same as empty.

@@ -47,7 +47,7 @@ impl Editor {
     pub(super) async fn record(&self, change: &Change, stamp: &Stamp) -> (String, Option<u64>) {
         let (text, document) = match self.store.read(change.key).await {
             Ok(Read::Found { text, stamp: now }) if now == *stamp => {
-                let document = serde_json::from_str::<Value>(&text).ok();
+                let document = crate::config::documents::from_json::<Value>(&text).ok();
                 (text, document)
             }
             // Somebody wrote again: the server that sees it records it.

@@ -215,8 +215,10 @@ impl DocumentStore for FileStore {
 
     async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
         let path = self.path(key);
-        let unwritable =
-            |error: io::Error| StoreError::Unwritable { what: path.display().to_string(), why: error.to_string() };
+        let unwritable = |error: io::Error| StoreError::Unwritable {
+            what: path.display().to_string(),
+            why: error.to_string(),
+        };
         if !path.exists() {
             return Ok(false);
         }

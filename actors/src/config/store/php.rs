@@ -308,7 +308,9 @@ fn was_removed(answer: &Answer) -> Result<bool, String> {
             Ok(false)
         }
         // The server of the reference system does not know of this.
-        (400, _) => Err("the host cannot remove documents: remove the file there, then say this again".to_owned()),
+        (400, _) => {
+            Err("the host cannot remove documents: remove the file there, then say this again".to_owned())
+        }
         (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
     }
 }
