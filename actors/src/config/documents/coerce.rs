@@ -71,7 +71,7 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
 /// the words that mean on. A text that is a word for off is refused: to the reference system
 /// every text but the empty one is on, and two programs that share a document must not read it
 /// differently. What is written through us is made a boolean first: see [`super::normal`].
-pub(in crate::config) fn boolean(value: &Value) -> Result<bool, String> {
+pub(super) fn boolean(value: &Value) -> Result<bool, String> {
     match (value, word(value)?) {
         (Value::String(text), false) if !text.is_empty() => Err(format!(
             "booléen attendu : le texte {text:?} est vrai pour le système de référence, écrivez false sans guillemets"
@@ -80,8 +80,9 @@ pub(in crate::config) fn boolean(value: &Value) -> Result<bool, String> {
     }
 }
 
-/// A switch of which the reference system understands the words, too: `enable_polling`.
-pub(super) fn word(value: &Value) -> Result<bool, String> {
+/// A switch of which the words for off mean off: `enable_polling`, as in the reference system,
+/// and those within a routing rule, which disables itself rather than the document.
+pub(in crate::config) fn word(value: &Value) -> Result<bool, String> {
     match value {
         Value::Bool(on) => Ok(*on),
         Value::Null => Ok(false),
