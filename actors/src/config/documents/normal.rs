@@ -56,7 +56,8 @@ pub fn normalise(key: Key, document: &mut Map<String, Value>, written: impl Fn(&
 
 fn normal(form: Form, value: &Value) -> Option<Value> {
     match (form, value) {
-        (Form::Switch, Value::String(_)) => word(value).ok().map(Value::from),
+        // The empty text is off to everybody.
+        (Form::Switch, Value::String(text)) if !text.is_empty() => word(value).ok().map(Value::from),
         (Form::Whole, Value::String(text)) => python_int(text).map(Value::from),
         (Form::Days, Value::String(_) | Value::Array(_)) => read_days(value).ok().map(|days| json!(days)),
         (Form::Addresses, Value::String(_) | Value::Array(_)) => {
