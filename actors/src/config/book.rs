@@ -200,6 +200,16 @@ impl Book {
             .unwrap_or_default()
     }
 
+    /// What is to be said of documents that are as they should be.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let webhook = self.documents.webhook.iter();
+        webhook
+            .flat_map(|document| &document.stand_ins)
+            .map(|said| format!("webhook_config: {said}"))
+            .collect()
+    }
+
     /// The policy that follows.
     #[must_use]
     pub fn policy(&self, env: &EnvDefaults, version: u64) -> Policy {

@@ -449,7 +449,8 @@ impl Handler<GetConfigStatus> for ConfigActor {
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
         let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
         let policy = self.deps.policy.load();
-        let (version, remarks) = (policy.version, policy.remarks());
+        let (version, mut remarks) = (policy.version, policy.remarks());
+        remarks.extend(book.remarks());
         Box::pin(async move {
             let mut documents = book.status();
             let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;

@@ -62,6 +62,10 @@ final class Documents
     {
         $this->field('webhook_url', self::isTarget(...), self::NOT_HTTPS);
         $this->switches(['webhook_ssl_verify', 'webhook_sending_enabled', 'absence_pause_enabled']);
+        if (!property_exists($this->document, 'webhook_sending_enabled')) {
+            $this->switches(['webhook_enabled']);
+        }
+        $this->seedWindow();
         foreach (['webhook_time_start', 'webhook_time_end'] as $name) {
             $this->field($name, static fn ($value) => self::time($value) !== false, self::BAD_TIME);
         }
@@ -76,6 +80,32 @@ final class Documents
             $this->problems[] = 'absence_pause_days: Au moins un jour doit être sélectionné pour activer la pause absence.';
         }
         $this->field('ordering', self::isOrdering(...), 'ordering invalide (none|sender|mailbox).');
+    }
+
+    /** The window as the seed document writes it. */
+    private function seedWindow(): void
+    {
+        $window = $this->document->time_window ?? null;
+        if ($window === null) {
+            return;
+        }
+        if (!$window instanceof \stdClass) {
+            $this->problems[] = 'time_window: un objet est attendu';
+            return;
+        }
+        foreach (['start_hour' => 23, 'end_hour' => 24] as $name => $last) {
+            $hour = property_exists($window, $name) ? self::number($window->$name) : 0.0;
+            if ($hour === null || $hour < 0 || $hour > $last) {
+                $this->problems[] = "time_window.$name: doit être entre 0 et $last.";
+            }
+        }
+        if (property_exists($window, 'active_days')) {
+            $isDay = static fn ($day) => (self::number($day) ?? 0) >= 1 && self::number($day) <= 7;
+            $days = $window->active_days;
+            if (!is_array($days) || count(array_filter($days, $isDay)) !== count($days)) {
+                $this->problems[] = 'time_window.active_days: une liste de jours de 1 (lundi) à 7 est attendue';
+            }
+        }
     }
 
     private function preferences(): void

@@ -159,7 +159,8 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
             stored: stored.filter(|_| content).map(|stored| masked(key, &stored)),
         });
     }
-    let remarks = book.policy(&documents.defaults, 1).remarks();
+    let mut remarks = book.policy(&documents.defaults, 1).remarks();
+    remarks.extend(book.remarks());
     Ok(Overview { stores: store.health(), documents: shown, remarks })
 }
 

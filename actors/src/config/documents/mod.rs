@@ -11,6 +11,7 @@ pub mod normal;
 pub mod polling;
 pub mod prefs;
 pub mod routing;
+mod seed;
 pub mod time;
 pub mod webhook;
 
@@ -137,7 +138,10 @@ impl Key {
 /// for something else: whoever wrote `off` meant it, whatever became of the rest.
 #[must_use]
 pub fn says_off(key: Key, document: &Value) -> bool {
-    let said = key.switch().and_then(|switch| document.get(switch));
+    let said = key.switch().and_then(|switch| document.get(switch)).or_else(|| match key {
+        Key::WebhookConfig => document.get("webhook_enabled"),
+        _ => None,
+    });
     said.is_some_and(|said| match said {
         Value::Array(members) => members.is_empty(),
         Value::Object(fields) => fields.is_empty(),

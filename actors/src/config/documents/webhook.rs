@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Problem;
 use super::coerce::{Fields, boolean, text};
+use super::seed;
 use super::time::BAD_TIME;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
@@ -31,6 +32,8 @@ pub struct WebhookConfig {
     pub absence_days: Vec<Weekday>,
     /// Whether deliveries to the default target keep their order.
     pub ordering: Ordering,
+    /// Fields that stand for others, each with what it stands for.
+    pub stand_ins: Vec<String>,
 }
 
 impl std::fmt::Debug for WebhookConfig {
@@ -56,7 +59,7 @@ impl WebhookConfig {
     /// Everything that is wrong, each naming its field.
     pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<Problem>> {
         let mut fields = Fields::of(value)?;
-        let document = Self {
+        let mut document = Self {
             webhook_url: fields.read("webhook_url", |v| target_url(v, env)).flatten(),
             ssl_verify: fields.read("webhook_ssl_verify", boolean),
             sending_enabled: fields.read("webhook_sending_enabled", boolean),
@@ -65,7 +68,9 @@ impl WebhookConfig {
             absence_enabled: fields.read("absence_pause_enabled", boolean).unwrap_or(false),
             absence_days: fields.read("absence_pause_days", weekdays).unwrap_or_default(),
             ordering: fields.read("ordering", ordering).unwrap_or_default(),
+            stand_ins: Vec::new(),
         };
+        seed::fill(&mut document, &mut fields);
         if document.absence_enabled
             && document.absence_days.is_empty()
             // A list that could not be read is reported already.
