@@ -53,7 +53,9 @@ fn a_half_written_or_vanished_document_is_believed_after_the_grace_only() {
         assert!(!sending(&book));
         // It was an editor: the doubt is over, and starts anew the next time.
         let whole = found(r#"{"webhook_sending_enabled": false}"#);
-        assert_eq!(book.take(KEY, whole, &env, at(350)), Taken::Unchanged);
+        // In the second round it mends what was refused at the end of the first.
+        let over = if end == Taken::Vanished { Taken::Applied } else { Taken::Unchanged };
+        assert_eq!(book.take(KEY, whole, &env, at(350)), over);
         assert_eq!(book.take(KEY, reading.clone(), &env, at(500)), Taken::Wait);
         assert_eq!(book.take(KEY, reading.clone(), &env, at(900)), end);
     }

@@ -39,7 +39,9 @@ fn every_field_is_checked_and_named() {
     use Key::{PollingConfig as P, ProcessingPrefs as R, RuntimeFlags as F, WebhookConfig as W};
     let bad = [
         (P, "active_days", json!([0, 7]), "active_days: jour invalide 7"),
-        (P, "active_days", json!("lundi"), "active_days: jour invalide"),
+        (P, "active_days", json!("lundi"), "active_days: liste attendue"),
+        (P, "active_days", json!("5,6"), "active_days: liste attendue"),
+        (P, "active_days", json!(["lundi"]), "active_days: jour invalide"),
         (P, "active_days", json!({}), "active_days: liste attendue"),
         (P, "active_start_hour", json!(24), "active_start_hour doit être entre 0 et 23."),
         (P, "active_end_hour", json!("x"), "active_end_hour invalide (entier attendu)."),
