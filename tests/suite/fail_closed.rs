@@ -129,7 +129,7 @@ async fn stands_still_until_mended(mut scene: Scene) {
             &[
                 "no mail is fetched",
                 "polling_config: vacation_start",
-                "webhook_config: Invalid time",
+                "webhook_config: webhook_time",
                 "configuration_refused",
             ],
         )
@@ -144,7 +144,7 @@ async fn stands_still_until_mended(mut scene: Scene) {
     // Mails are fetched once that is mended, and wait for the other document.
     scene.put("polling_config", &json!({"enable_polling": true})).await;
     scene.until_held(&all[0], "configuration_refused").await;
-    scene.until_said(503, &["no webhook is sent", "webhook_config: Invalid time"]).await;
+    scene.until_said(503, &["no webhook is sent", "webhook_config: webhook_time"]).await;
     assert_eq!(scene.site.receiver.count(), 0);
 
     // A switch can be set, and is obeyed, in spite of what is wrong beside it.
