@@ -17,7 +17,7 @@ use render_signal_actors::system::{self, Parts, System};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{Exit, Failure, Outcome};
-use crate::http::probe::{Draining, Probe, Pulse};
+use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
@@ -108,6 +108,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
                 actors: actors.probe.clone(),
                 world: world.clone(),
                 eviction: eviction::watch(&settings.storage),
+                idle: idle(&settings),
             },
             metrics,
             draining: draining.clone(),
@@ -117,6 +118,15 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
+}
+
+/// Why this worker has nothing to poll, if that is so.
+fn idle(settings: &Settings) -> Option<Idle> {
+    match (settings.defaults.background_tasks, &settings.mail) {
+        (false, _) => Some(Idle::SwitchedOff),
+        (true, None) => Some(Idle::NoMailbox),
+        (true, Some(_)) => None,
+    }
 }
 
 /// Serves until a signal comes or an actor is given up; stops everything then. How the
@@ -286,8 +296,7 @@ mod tests {
             | "EMAIL_ADDRESS"
             | "EMAIL_PASSWORD"
             | "IMAP_SERVER"
-            | "PROCESS_API_TOKEN"
-            | "MAKECOM_API_KEY" => Some("set".to_owned()),
+            | "PROCESS_API_TOKEN" => Some("set".to_owned()),
             _ => None,
         })
         .expect("settings")
@@ -314,6 +323,7 @@ mod tests {
                     actors: actors.probe.clone(),
                     world,
                     eviction: None,
+                    idle: None,
                 },
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),

@@ -59,7 +59,7 @@ pub(crate) async fn parts(
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
         lease: lease(settings, &worker)?,
         lease_ttl: settings.lock_ttl,
-        source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
+        source: settings.mail.as_ref().filter(|_| settings.defaults.background_tasks).map(mail_source),
         links: links(settings, &egress, world)?,
         copies: copies(settings),
         receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),

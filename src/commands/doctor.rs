@@ -280,7 +280,17 @@ async fn documents(
             checks.push(Check::fail(format!("document {key}"), problem, advice.clone(), Exit::Found));
         }
     }
-    if checks.len() == before {
+    let sound = checks.len() == before;
+    for key in Key::ALL {
+        checks.extend(book.remarks(key).into_iter().map(|remark| {
+            Check::warn(
+                format!("document {key}"),
+                remark,
+                format!("config set {key} --unset FIELD, if it is not meant"),
+            )
+        }));
+    }
+    if sound {
         let note = if absent.is_empty() {
             String::new()
         } else {
@@ -429,7 +439,14 @@ async fn opened(
 }
 
 async fn mailbox(settings: &Settings) -> Check {
-    let source = wiring::mail_source(&settings.mail);
+    let Some(mail) = &settings.mail else {
+        return Check::warn(
+            "mailbox",
+            "there is none, so nothing is polled",
+            "set EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER, or MAIL_SOURCE",
+        );
+    };
+    let source = wiring::mail_source(mail);
     let name = source.mailbox().to_owned();
     let looked = tokio::time::timeout(PATIENCE, async {
         let session = source.connect().await?;

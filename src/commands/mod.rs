@@ -29,7 +29,7 @@ pub(crate) fn run(command: Command) -> Outcome {
     match command {
         Command::Serve => {
             telemetry::start_logging("info");
-            app::serve(Settings::from_env(environment).map_err(malformed)?)
+            app::serve(Settings::from_env(environment).map_err(not_started)?)
         }
         Command::Demo(args) => {
             // What goes wrong on purpose is told by the narrator.
@@ -127,6 +127,18 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 /// Exit code 3, with everything that is wrong.
 pub(crate) fn malformed(errors: Vec<SettingError>) -> Failure {
     Failure::new(Exit::Config, describe_errors(&errors))
+}
+
+/// The same for a service; whoever has set up no mailbox either is told of it at once.
+fn not_started(errors: Vec<SettingError>) -> Failure {
+    const MAILBOX: [&str; 4] = ["MAIL_SOURCE", "EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER"];
+    let mut failure = malformed(errors);
+    if MAILBOX.iter().all(|name| environment(name).is_none_or(|value| value.trim().is_empty())) {
+        failure.message.push_str(
+            "\n  Not required: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER (or MAIL_SOURCE), without which nothing is polled",
+        );
+    }
+    failure
 }
 
 /// The journal that `serve` would use, unless another one is named.

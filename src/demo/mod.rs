@@ -330,7 +330,6 @@ fn settings(
         ("FLASK_SECRET_KEY", TOKEN.to_owned()),
         ("TRIGGER_PAGE_PASSWORD", TOKEN.to_owned()),
         ("PROCESS_API_TOKEN", TOKEN.to_owned()),
-        ("MAKECOM_API_KEY", TOKEN.to_owned()),
         ("MAIL_SOURCE", format!("maildir:{}", maildir.root().display())),
         ("DATA_DIR", folder.join("data").display().to_string()),
         ("CONFIG_DIR", documents.folder().display().to_string()),

@@ -33,6 +33,17 @@ pub(crate) struct Probe {
     pub(crate) world: World,
     /// What the Redis servers do when their memory is full; `None` = there are none.
     pub(crate) eviction: Option<eviction::Watch>,
+    /// Why nothing is polled here; `None` = this worker may poll.
+    pub(crate) idle: Option<Idle>,
+}
+
+/// Why a worker never polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// `ENABLE_BACKGROUND_TASKS` or `DISABLE_BACKGROUND_TASKS` says so.
+    SwitchedOff,
+    /// No mailbox is named.
+    NoMailbox,
 }
 
 /// What the journal says.
@@ -67,6 +78,8 @@ pub(crate) struct Findings {
     pub(crate) config: Result<ConfigStatus, String>,
     /// The Redis servers; `None` = there are none.
     pub(crate) redis: Option<eviction::Found>,
+    /// Why nothing is polled here.
+    pub(crate) idle: Option<Idle>,
 }
 
 impl Probe {
@@ -81,7 +94,8 @@ impl Probe {
             ask(&actors.config, GetConfigStatus),
         );
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
-        Findings { now: self.world.now(), draining, journal, poller, lock, webhook, config, redis }
+        let (now, idle) = (self.world.now(), self.idle);
+        Findings { now, draining, journal, poller, lock, webhook, config, redis, idle }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {

@@ -14,7 +14,7 @@ use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, Web
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::probe::{Findings, JournalFinding};
+use super::probe::{Findings, Idle, JournalFinding};
 use crate::eviction::Found;
 use crate::journal::in_words;
 
@@ -68,8 +68,9 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     let mut checks = BTreeMap::new();
     checks.insert("process", process(findings.draining));
     checks.insert("journal", journal(&findings.journal, findings.now));
-    checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
-    checks.insert("lease", of_poller(findings.lock.as_ref(), |status| lease(status, findings.now)));
+    let (poller, lock) = (findings.poller.as_ref(), findings.lock.as_ref());
+    checks.insert("mailbox", of_poller(poller, findings.idle, |status| mailbox(status, findings.now)));
+    checks.insert("lease", of_poller(lock, None, |status| lease(status, findings.now)));
     checks.insert("config", answered(&findings.config, config));
     if let Some(found) = &findings.redis {
         checks.insert("redis", redis(found));
@@ -94,11 +95,24 @@ fn answered<T>(answer: &Result<T, String>, judge: impl FnOnce(&T) -> Check) -> C
 }
 
 /// What only a worker that may poll has.
-fn of_poller<T>(answer: Option<&Result<T, String>>, judge: impl FnOnce(&T) -> Check) -> Check {
-    answer.map_or_else(
-        || check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null),
-        |answer| answered(answer, judge),
-    )
+fn of_poller<T>(
+    answer: Option<&Result<T, String>>,
+    idle: Option<Idle>,
+    judge: impl FnOnce(&T) -> Check,
+) -> Check {
+    match (answer, idle) {
+        (Some(answer), _) => answered(answer, judge),
+        (None, Some(Idle::SwitchedOff)) => {
+            check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null)
+        }
+        // Nobody said that it is meant.
+        (None, Some(Idle::NoMailbox)) => check(
+            State::Warn,
+            "there is no mailbox, so nothing is polled: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set",
+            Value::Null,
+        ),
+        (None, None) => check(State::Ok, "this worker does not poll", Value::Null),
+    }
 }
 
 fn process(draining: bool) -> Check {
@@ -313,6 +327,7 @@ mod tests {
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
             redis: None,
+            idle: None,
         }
     }
 
@@ -579,6 +594,11 @@ mod tests {
     fn without_background_tasks_the_worker_is_ready() {
         let mut findings = well();
         (findings.poller, findings.lock) = (None, None);
+        findings.idle = Some(Idle::NoMailbox);
+        let (ready, verdict, message) = state(&findings, "mailbox");
+        assert_eq!((ready, verdict), (true, State::Warn));
+        assert!(message.contains("nothing is polled"), "{message}");
+        findings.idle = Some(Idle::SwitchedOff);
         for part in ["mailbox", "lease"] {
             let (ready, state, message) = state(&findings, part);
             assert_eq!((ready, state), (true, State::Ok), "{part}");

@@ -56,6 +56,7 @@ fn state(poller: PollerStatus) -> HttpState {
                 world.clone(),
             ),
             eviction: None,
+            idle: None,
             actors: system::Probe {
                 poller: Some(Port::new("poller", &says, 1, deadline)),
                 lock: Some(Port::new("lock", &says, 1, deadline)),

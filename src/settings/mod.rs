@@ -7,12 +7,15 @@ mod decisions;
 mod ephemeral;
 mod mailbox;
 mod place;
+mod quotes;
 mod r2;
 mod reader;
 mod storage;
 #[cfg(test)]
 mod tests;
 pub(crate) mod variables;
+mod window_file;
+mod zones;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -49,11 +52,8 @@ pub(crate) struct Settings {
     /// `PROCESS_API_TOKEN`.
     #[expect(dead_code, reason = "has to be set, as in the reference system; for the processing API")]
     pub(crate) process_api_token: SecretString,
-    /// `MAKECOM_API_KEY`.
-    #[expect(dead_code, reason = "has to be set, as in the reference system; for the Make.com switch")]
-    pub(crate) makecom_api_key: SecretString,
-    /// Where mails come from.
-    pub(crate) mail: MailSource,
+    /// Where mails come from; `None` = there is no mailbox, nothing is polled.
+    pub(crate) mail: Option<MailSource>,
     /// `POLLER_LOCK_TTL_SECONDS`.
     pub(crate) lock_ttl: Duration,
     /// `BG_POLLER_LOCK_FILE`.
@@ -112,18 +112,17 @@ impl Settings {
         let mail = mailbox::mail_source(&mut reader);
         let process_api_token = reader.required_secret(&vars::PROCESS_API_TOKEN);
         let webhook_url = reader.required(&vars::WEBHOOK_URL);
-        let makecom_api_key = reader.required_secret(&vars::MAKECOM_API_KEY);
         let mut defaults = decisions::env_defaults(&mut reader, webhook_url);
         let storage = storage::storage(&mut reader);
         let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
         let archive_bucket = r2::archive(&mut reader, &defaults);
-        let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
+        let lock_file =
+            path_or(&mut reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
         let settings = Self {
             secret_key,
             dashboard_password,
             process_api_token,
-            makecom_api_key,
             mail,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
@@ -140,6 +139,7 @@ impl Settings {
             warnings: Vec::new(),
         };
         reader.choice(&vars::LOG_FORMAT);
+        reader.check_quotes();
         for variable in VARIABLES.iter().filter(|variable| variable.need == Need::NoEffect) {
             reader.note_without_effect(variable);
         }
@@ -199,7 +199,7 @@ pub(crate) fn describe_variables() -> String {
     for variable in VARIABLES {
         let need = match variable.need {
             Need::Required => "required".to_owned(),
-            Need::RequiredForImap => "required for IMAP".to_owned(),
+            Need::RequiredForImap => "required for a mailbox".to_owned(),
             Need::Default("") => "optional".to_owned(),
             Need::Default(default) => format!("default {default}"),
             Need::NoEffect => "accepted, no effect".to_owned(),
@@ -288,7 +288,7 @@ fn bind(reader: &mut Reader<'_>) -> IpAddr {
     })
 }
 
-fn path_or(reader: &Reader<'_>, variable: &Variable, default: impl FnOnce() -> PathBuf) -> PathBuf {
+fn path_or(reader: &mut Reader<'_>, variable: &Variable, default: impl FnOnce() -> PathBuf) -> PathBuf {
     let text = reader.text(variable);
     if text.is_empty() { default() } else { PathBuf::from(text) }
 }

@@ -112,17 +112,10 @@ fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
     (days > 0).then_some(days)
 }
 
-/// What is not known is the default, as in the reference system.
 fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
-    match reader.text(&vars::CONFIG_STORE_MODE).to_ascii_lowercase().as_str() {
+    match reader.choice(&vars::CONFIG_STORE_MODE).as_str() {
         "php_first" => StoreOrder::PhpFirst,
-        "redis_first" => StoreOrder::RedisFirst,
-        other => {
-            reader.warnings.push(format!(
-                "CONFIG_STORE_MODE: {other:?} is neither redis_first nor php_first, redis_first is used"
-            ));
-            StoreOrder::RedisFirst
-        }
+        _ => StoreOrder::RedisFirst,
     }
 }
 
@@ -160,7 +153,7 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     settings
 }
 
-fn redis_ca_file(reader: &Reader<'_>) -> Option<PathBuf> {
+fn redis_ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
     Some(reader.text(&vars::REDIS_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 

@@ -44,6 +44,7 @@ mod receiver_failures;
 mod redis_apart;
 mod redis_journal;
 mod rules;
+mod settings;
 mod signature;
 mod strangers;
 mod wire;

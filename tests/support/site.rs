@@ -70,7 +70,6 @@ impl Site {
             ("FLASK_SECRET_KEY", "a-secret-of-the-tests-0123456789"),
             ("TRIGGER_PAGE_PASSWORD", "a-password-of-the-tests"),
             ("PROCESS_API_TOKEN", "a-token-of-the-tests"),
-            ("MAKECOM_API_KEY", "a-key-of-the-tests"),
             ("EMAIL_ADDRESS", dovecot::USER),
             ("EMAIL_PASSWORD", dovecot::PASSWORD),
             ("IMAP_SERVER", "127.0.0.1"),

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::documents::{Documents, Key, Problem};
+use super::documents::{Documents, Key, Problem, effect};
 use super::policy::{self, EnvDefaults};
 use super::store::{AckState, Read, StoreError};
 use crate::mail::policy::Policy;
@@ -163,6 +163,13 @@ impl Book {
             .unwrap_or_default()
     }
 
+    /// What of the document in force changes nothing, in plain words.
+    #[must_use]
+    pub fn remarks(&self, key: Key) -> Vec<String> {
+        let document = self.in_force(key).and_then(|document| serde_json::from_str(&document.text).ok());
+        document.map(|document: Value| effect::remarks(key, &document)).unwrap_or_default()
+    }
+
     /// The policy that follows.
     #[must_use]
     pub fn policy(&self, env: &EnvDefaults, version: u64) -> Policy {
@@ -183,6 +190,7 @@ impl Book {
                 }
                 .to_owned(),
                 problems: self.problems(*key),
+                remarks: self.remarks(*key),
                 loaded_at: self.entries.get(key).and_then(|entry| entry.loaded_at),
                 hash: self.in_force(*key).map(|document| document.hash.clone()).unwrap_or_default(),
                 ..DocumentStatus::default()

@@ -14,7 +14,9 @@ use crate::mail::detect;
 use crate::mail::detectors::{self, Detector};
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
-use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
+use crate::mail::policy::{
+    Announced, DeliveryMode, Policy, Preferences, RetryPolicy, Schedule, Target, Window,
+};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -47,6 +49,8 @@ pub struct EnvDefaults {
     pub subject_group_ttl: Option<Duration>,
     /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked in `Debug`.
     pub notify_url: String,
+    /// `WEBHOOK_DELIVERY_MODE`.
+    pub delivery_mode: DeliveryMode,
     /// `WEBHOOK_SSL_VERIFY`.
     pub ssl_verify: bool,
     /// `WEBHOOK_SENDING_ENABLED`.
@@ -55,6 +59,9 @@ pub struct EnvDefaults {
     pub time_start: String,
     /// `WEBHOOKS_TIME_END` as written; empty = not set.
     pub time_end: String,
+    /// `webhook_time_window.json` of `CONFIG_DIR`: what webhooks say about the window where it
+    /// has no bound of its own.
+    pub announced: Announced,
     /// `WEBHOOK_URL`. A capability: masked in `Debug`.
     pub webhook_url: String,
     /// Linked files are copied into R2: by a Worker that is enabled and has an address and a
@@ -83,10 +90,12 @@ impl Default for EnvDefaults {
             subject_group_dedup: false,
             subject_group_ttl: None,
             notify_url: String::new(),
+            delivery_mode: DeliveryMode::Json,
             ssl_verify: true,
             sending_enabled: true,
             time_start: String::new(),
             time_end: String::new(),
+            announced: Announced::default(),
             webhook_url: String::new(),
             offload: false,
             retention: Duration::from_secs(7 * 86_400),
@@ -109,9 +118,11 @@ impl fmt::Debug for EnvDefaults {
             .field("allow_without_links", &self.allow_without_links)
             .field("subject_groups", &(self.subject_group_dedup, self.subject_group_ttl))
             .field("notify_url", &mask_url(&self.notify_url))
+            .field("delivery_mode", &self.delivery_mode)
             .field("ssl_verify", &self.ssl_verify)
             .field("sending_enabled", &self.sending_enabled)
             .field("window", &(&self.time_start, &self.time_end))
+            .field("announced", &self.announced)
             .field("webhook_url", &mask_url(&self.webhook_url))
             .field("offload", &self.offload)
             .field("retention", &self.retention)
@@ -155,6 +166,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
         detectors,
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
+        delivery_mode: webhook.delivery_mode.unwrap_or(env.delivery_mode),
         retry: retry(prefs),
         webhook_timeout: Duration::from_secs(u64::from(prefs.webhook_timeout_sec)),
         ssl_verify: webhook.ssl_verify.unwrap_or(env.ssl_verify),
@@ -166,6 +178,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
                 .enable_subject_group_dedup
                 .unwrap_or(env.subject_group_dedup)
                 .then_some(GroupRule { ttl: env.subject_group_ttl }),
+            announced: webhook.announced.unwrap_or_else(|| env.announced.clone()),
             notify_on_failure: prefs.notify_on_failure,
             notify_url: env.notify_url.clone(),
         },

@@ -53,6 +53,7 @@ fn policy() -> Policy {
         detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
+        delivery_mode: crate::mail::policy::DeliveryMode::Json,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,

@@ -8,7 +8,7 @@ use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
-use super::windows::{self, Closed};
+use super::windows::{self, Closed, parse_time_hhmm};
 use super::{
     Detection, HoldReason, IgnoreReason, Link, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity,
     links,
@@ -108,8 +108,8 @@ pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
     let combined = mail.combined();
     let links = links::extract(&combined);
     let detection = detect::detect(mail, &links, policy, now).map(|recognised| recognised.detection);
-    let texts = policy.window.as_ref().map_or((None, None), |window| texts(window, policy, now));
-    let outcome = Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts, false) };
+    let outcome =
+        Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts(policy, now), false) };
     Verdict { detection, links, outcome }
 }
 
@@ -141,8 +141,7 @@ fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>)
     if let Err(closed) = windows::sending(policy, now) {
         return Opening::Closed(closed);
     }
-    let Some(window) = &policy.window else { return Opening::Now { start: None, end: None } };
-    if !windows::within(window, policy.zone, now) {
+    if let Some(window) = policy.window.as_ref().filter(|window| !windows::within(window, policy.zone, now)) {
         match outside_window(recognised) {
             OutsideWindow::Hold => {
                 let until = windows::next_opening(window, policy.zone, now);
@@ -155,18 +154,25 @@ fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>)
             OutsideWindow::Send => {}
         }
     }
-    let (start, end) = texts(window, policy, now);
+    let (start, end) = texts(policy, now);
     Opening::Now { start, end }
 }
 
-/// What the payload says about the window.
-fn texts(window: &Window, policy: &Policy, now: DateTime<Utc>) -> (Option<String>, Option<String>) {
-    let end = Some(window.end_text.clone()).filter(|end| !end.is_empty());
-    if !windows::within(window, policy.zone, now) {
-        return (announced_start(window, policy, now), end);
+/// What the payload says about the window: its own bounds, completed by those that are
+/// announced only.
+fn texts(policy: &Policy, now: DateTime<Utc>) -> (Option<String>, Option<String>) {
+    let bound = |own: fn(&Window) -> &String, announced: &String| {
+        let own = policy.window.as_ref().map(own).filter(|text| !text.is_empty());
+        own.unwrap_or(announced).clone()
+    };
+    let start = bound(|window| &window.start_text, &policy.prefs.announced.start);
+    let end = bound(|window| &window.end_text, &policy.prefs.announced.end);
+    let bounded = parse_time_hhmm(&start).is_some() && parse_time_hhmm(&end).is_some();
+    let end = Some(end).filter(|end| !end.is_empty());
+    match policy.window.as_ref().filter(|window| !windows::within(window, policy.zone, now)) {
+        Some(closed) => (announced_start(closed, policy, now), end),
+        None => (bounded.then(|| "maintenant".to_owned()), end),
     }
-    let bounded = window.start.is_some() && window.end.is_some();
-    (bounded.then(|| "maintenant".to_owned()), end)
 }
 
 /// What becomes of a mail outside of the window: a mail that no detector recognises waits.
@@ -297,6 +303,29 @@ mod tests {
         assert_eq!(texts("10h30", "19h00", "2026-01-26T20:00:00Z"), (None, some("19h00")));
         assert_eq!(texts("", "19h00", MORNING), (None, some("19h00")));
         assert_eq!(texts("10h30", "", MORNING), (None, None));
+    }
+
+    #[test]
+    fn an_announced_window_completes_the_texts_and_holds_nothing() {
+        let mut policy = policy();
+        let mut texts = |own: Option<(&str, &str)>, (start, end): (&str, &str)| {
+            policy.window = own.map(|(start, end)| window(start, end));
+            policy.prefs.announced =
+                crate::mail::policy::Announced { start: start.to_owned(), end: end.to_owned() };
+            match decide(&desabo("Dispo"), &policy, at(MORNING)).outcome {
+                Outcome::Deliver { deliveries } => {
+                    (deliveries[0].time_start.clone(), deliveries[0].time_end.clone())
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let some = |text: &str| Some(text.to_owned());
+        // It is 9h00 in Paris, and this "window" has been over for an hour.
+        assert_eq!(texts(None, ("7h00", "8h00")), (some("maintenant"), some("8h00")));
+        assert_eq!(texts(None, ("", "8h00")), (None, some("8h00")));
+        assert_eq!(texts(None, ("7h00", "")), (None, None));
+        assert_eq!(texts(Some(("", "19h00")), ("7h00", "8h00")), (some("maintenant"), some("19h00")));
+        assert_eq!(texts(Some(("8h00", "19h00")), ("1h00", "2h00")), (some("maintenant"), some("19h00")));
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Deliveries per target and rolling hour; 0 = unlimited.
     pub rate_limit_per_hour: u32,
+    /// What the bodies of webhooks are called.
+    pub delivery_mode: DeliveryMode,
     /// How a failed delivery is repeated.
     pub retry: RetryPolicy,
     /// Time limit of one attempt.
@@ -70,6 +72,8 @@ pub struct Preferences {
     pub sender_priority: BTreeMap<String, Priority>,
     /// One mail per subject group; `None` = subject groups decide nothing.
     pub subject_groups: Option<GroupRule>,
+    /// What webhooks say about the delivery window where it has no bound of its own.
+    pub announced: Announced,
     /// `notify_on_failure`: a dead letter is told to [`Self::notify_url`].
     pub notify_on_failure: bool,
     /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked wherever it is shown.
@@ -181,6 +185,16 @@ pub struct Window {
     pub end_text: String,
 }
 
+/// Bounds that go into the payload only, and hold nothing back: the reference system's second
+/// window (its sections 3.7 and 5.12).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// As written; empty = not set.
+    pub start: String,
+    /// As written; empty = not set.
+    pub end: String,
+}
+
 /// Where webhooks go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -203,6 +217,46 @@ pub enum Ordering {
     Sender,
     /// One at a time per mailbox.
     Mailbox,
+}
+
+/// `webhook_delivery_mode`: what the body of a webhook is called. The bytes are the same JSON
+/// text either way, as in the reference system (its section 10.3): `form` is for receivers
+/// behind something that lets nothing pass that calls itself JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+impl DeliveryMode {
+    /// The mode of this name, in any case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.trim().to_lowercase().as_str() {
+            "json" => Some(Self::Json),
+            "form" => Some(Self::Form),
+            _ => None,
+        }
+    }
+
+    /// The media type.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+
+    /// Whether it is the rule; for serde.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        *self == Self::Json
+    }
 }
 
 /// How a failed delivery is repeated.

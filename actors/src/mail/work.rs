@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::life::Location;
-use super::policy::{Ordering, Policy, Priority, Target};
+use super::policy::{DeliveryMode, Ordering, Policy, Priority, Target};
 use super::{Link, Mail, Planned, Verdict};
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 
@@ -44,6 +44,9 @@ pub struct DeliverMeta {
     /// nobody is told when it fails itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notice: bool,
+    /// What the body is called. Fixed with it: every attempt sends the same.
+    #[serde(default, skip_serializing_if = "DeliveryMode::is_json")]
+    pub mode: DeliveryMode,
     /// Whether it may go while the delivery window is closed.
     #[serde(default, skip_serializing_if = "InWindow::is_free")]
     pub window: InWindow,
@@ -222,7 +225,7 @@ pub fn deliver_rows(
             due,
             final_body.then_some(body_key),
             deliveries.len(),
-            priority,
+            (priority, policy.delivery_mode),
         ));
     }
     (rows, bodies)
@@ -237,7 +240,7 @@ fn deliver_row(
     due: Due,
     body_key: Option<String>,
     siblings: usize,
-    priority: Priority,
+    (priority, mode): (Priority, DeliveryMode),
 ) -> OutboxAdd {
     let deliver = DeliverMeta {
         email_id: meta.email_id.clone(),
@@ -251,6 +254,7 @@ fn deliver_row(
         delivery_version: 0,
         priority,
         notice: false,
+        mode,
         window: if planned.in_window { InWindow::Bound } else { InWindow::Free },
     };
     OutboxAdd {

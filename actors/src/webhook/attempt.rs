@@ -173,7 +173,7 @@ fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Out
     })?;
     let id = header_id(&row.meta.email_id, &row.meta.target);
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(row.meta.mode.content_type()));
     headers
         .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
     if let Some(keys) = &shared.deps.keys {

@@ -346,6 +346,7 @@ mod tests {
             delivery_version: 0,
             priority: crate::mail::policy::Priority::Medium,
             notice: false,
+            mode: crate::mail::policy::DeliveryMode::Json,
             window: InWindow::Bound,
         }
     }

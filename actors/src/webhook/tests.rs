@@ -68,6 +68,7 @@ fn policy() -> Policy {
         detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
+        delivery_mode: crate::mail::policy::DeliveryMode::Json,
         retry: RetryPolicy { retries: None, base: seconds(2) },
         webhook_timeout: seconds(30),
         ssl_verify: true,
@@ -303,6 +304,7 @@ impl Scene {
                 delivery_version: 0,
                 priority,
                 notice: false,
+                mode: crate::mail::policy::DeliveryMode::Json,
                 window: self.ties.get(),
             };
             commit.bodies.push(Body {

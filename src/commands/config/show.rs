@@ -35,6 +35,8 @@ struct Shown {
     #[serde(skip)]
     is_in_force: bool,
     problems: Vec<String>,
+    /// What of it changes nothing.
+    remarks: Vec<String>,
     /// Of the history; `None` = not recorded yet.
     version: Option<u64>,
     origin: Option<String>,
@@ -140,6 +142,7 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
             state,
             is_in_force: book.in_force(key).is_some(),
             problems: status.problems,
+            remarks: status.remarks,
             version: row.map(|row| row.version),
             origin: row.map(|row: &ConfigRow| row.origin.clone()),
             changed_at: row.map(|row| row.changed_at),
@@ -169,7 +172,7 @@ fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
 
 fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     let style = match shown.state.as_str() {
-        "ok" if shown.problems.is_empty() => Style::Good,
+        "ok" if shown.problems.is_empty() && shown.remarks.is_empty() => Style::Good,
         "ok" => Style::Warn,
         "absent" => Style::Dim,
         _ => Style::Bad,
@@ -191,7 +194,7 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     }
     let state = out.styled(style, &format!("{:<8}", shown.state));
     out.line(format!("{:<18} {state} {}", shown.key, about.join("; ")).trim_end())?;
-    for problem in &shown.problems {
+    for problem in shown.problems.iter().chain(&shown.remarks) {
         out.line(format!("    {}", out.styled(Style::Warn, problem)))?;
     }
     if matches!(shown.state.as_str(), "invalid" | "unknown") {

@@ -6,6 +6,7 @@
 
 pub mod coerce;
 pub mod detectors;
+pub mod effect;
 pub mod flags;
 pub mod polling;
 pub mod prefs;

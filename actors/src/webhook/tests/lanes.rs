@@ -19,6 +19,7 @@ fn row(n: usize, now: DateTime<Utc>) -> Row {
         delivery_version: 0,
         priority: Priority::Medium,
         notice: false,
+        mode: crate::mail::policy::DeliveryMode::Json,
         window: InWindow::Free,
     };
     let claimed_until = now + chrono::TimeDelta::seconds(60);
