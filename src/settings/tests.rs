@@ -195,7 +195,11 @@ fn what_protects_is_not_switched_off_by_nothing() {
     let settings = good(&[("WEBHOOK_SSL_VERIFY", " "), ("IMAP_USE_SSL", "")]);
     assert!(settings.defaults.ssl_verify);
     assert_eq!(imap(&settings).security, ImapSecurity::Tls);
-    assert_eq!(settings.warnings, ["WEBHOOK_SSL_VERIFY is set to nothing, which counts as unset"]);
+    let said = ["IMAP_USE_SSL", "WEBHOOK_SSL_VERIFY"];
+    assert_eq!(
+        settings.warnings,
+        said.map(|name| format!("{name} is set to nothing, which counts as unset"))
+    );
     let held = good(&[("WEBHOOK_SENDING_ENABLED", "")]);
     assert_eq!(held.warnings, ["WEBHOOK_SENDING_ENABLED is set to nothing, which means off"]);
 }
@@ -218,10 +222,9 @@ fn quotation_marks_are_told_as_such_for_every_variable() {
                         assert!(harmless, "{name}={quoted} is taken");
                         settings.warnings
                     }
-                    Err(errors) => {
-                        assert!(!harmless, "{}", describe_errors(&errors));
-                        errors.iter().map(ToString::to_string).collect()
-                    }
+                    // One that is taken needs others beside it.
+                    Err(_) if harmless => continue,
+                    Err(errors) => errors.iter().map(ToString::to_string).collect(),
                 };
                 let told = said.iter().filter(|said| said.contains("in quotation marks"));
                 let told: Vec<&String> = told.filter(|said| said.starts_with(name)).collect();

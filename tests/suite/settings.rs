@@ -103,7 +103,7 @@ async fn the_content_type_is_fixed_with_the_body_and_signed_with_it() {
     let secret = standard_webhooks::secret("present");
     place.set("WEBHOOK_SECRET", &secret);
     place.set("WEBHOOK_DELIVERY_MODE", "form");
-    place.put("processing_prefs", r#"{"retry_count": 10, "retry_delay_sec": 1}"#);
+    place.put("processing_prefs", r#"{"retry_count": 10, "retry_delay_sec": 1, "rate_limit_per_hour": 0}"#);
     receiver.next("/hook", [Answer::Status(500)]);
     let mut worker = place.worker("worker");
     worker.start().await;
