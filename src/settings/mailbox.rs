@@ -79,7 +79,7 @@ fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity
         }
         _ => {}
     }
-    let unset = reader.text(&vars::IMAP_USE_SSL).is_empty();
+    let unset = reader.set(&vars::IMAP_USE_SSL).is_none_or(|value| value.trim().is_empty());
     let tls = if unset && port == CLEAR { false } else { reader.switch(&vars::IMAP_USE_SSL) };
     match (tls, is_loopback(host)) {
         (true, _) => ImapSecurity::Tls,
