@@ -72,6 +72,7 @@ const DELIVERIES_EXAMPLES: &str = "\
 Examples:
   render-signal deliveries list                        everything that waits
   render-signal deliveries list --state dead --json
+  render-signal deliveries show 0a1b…f9/default        its attempts, and what was answered
   render-signal deliveries retry 0a1b…f9/default       one dead letter, by its id
   render-signal deliveries retry --all-dead
   render-signal deliveries enable default              after a 410, once it is back
@@ -288,6 +289,8 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum DeliveriesCommand {
     /// Print what has not been delivered, and why
     List(ListArgs),
+    /// Print every attempt of one delivery, with what its receiver said
+    Show(DeliveryShowArgs),
     /// Send dead letters again
     Retry(RetryArgs),
     /// Let a target that said it is gone (410), or that is being spared, take deliveries again
@@ -306,6 +309,19 @@ pub(crate) struct ListArgs {
     /// At most this many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `deliveries show`.
+#[derive(Debug, Args)]
+pub(crate) struct DeliveryShowArgs {
+    /// As printed by `deliveries list`: <email_id>/<target>
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }
@@ -480,6 +496,7 @@ mod tests {
             "events export copy.jsonl",
             "events import -",
             "deliveries list --state dead --json",
+            "deliveries show a/default --json",
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
             "deliveries enable default",

@@ -62,7 +62,7 @@ pub(crate) async fn parts(
         source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
         links: links(settings, &egress, world)?,
         copies: copies(settings),
-        receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
+        receiver: Arc::new(receiver(settings, &egress)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),
         restarts: Restarts::default(),
@@ -70,6 +70,12 @@ pub(crate) async fn parts(
         documents,
         worker,
     })
+}
+
+fn receiver(settings: &Settings, egress: &EgressPolicy) -> Result<GuardedReceiver, Failure> {
+    let options =
+        ClientOptions { extra_roots: settings.webhook_authorities.clone(), ..ClientOptions::default() };
+    GuardedReceiver::new(egress, &options).map_err(no_client)
 }
 
 /// Who polls: decided on the Redis server when there is one, else by a file.

@@ -349,13 +349,18 @@ fn senders(policy: &Policy, checks: &mut Vec<Check>) {
 /// Every server at once; the answers in the order of asking.
 async fn servers(settings: &Settings, policy: &Policy) -> Vec<Check> {
     let targets = std::iter::once(&policy.default_target).chain(policy.rules.iter().map(|rule| &rule.target));
-    let mut addresses: Vec<(String, String, bool)> = targets
-        .map(|target| (format!("target {}", target.id), target.url.clone(), policy.ssl_verify))
+    let receivers = ClientOptions {
+        verify_certificates: policy.ssl_verify,
+        extra_roots: settings.webhook_authorities.clone(),
+        ..ClientOptions::default()
+    };
+    let mut addresses: Vec<(String, String, ClientOptions)> = targets
+        .map(|target| (format!("target {}", target.id), target.url.clone(), receivers.clone()))
         .collect();
     if let Some(R2Settings::Worker(r2)) = &settings.r2 {
-        addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), true));
+        addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), ClientOptions::default()));
     }
-    let reached = addresses.into_iter().map(|(name, url, verify)| server(settings, name, url, verify));
+    let reached = addresses.into_iter().map(|(name, url, options)| server(settings, name, url, options));
     let (mailbox, mut checks, bucket, archive) = futures::join!(
         mailbox(settings),
         futures::future::join_all(reached),
@@ -455,12 +460,11 @@ async fn mailbox(settings: &Settings) -> Check {
 }
 
 /// Connects, shakes hands, hangs up: nothing is posted.
-async fn server(settings: &Settings, name: String, url: String, verify_certificates: bool) -> Check {
+async fn server(settings: &Settings, name: String, url: String, options: ClientOptions) -> Check {
     let shown = mask_url(&url);
     let Ok(parsed) = Url::parse(&url) else {
         return Check::fail(name, format!("{shown} is no address"), "correct it", Exit::Config);
     };
-    let options = ClientOptions { verify_certificates, ..ClientOptions::default() };
     match reach(&wiring::egress(settings), &options, &parsed, PATIENCE).await {
         Ok(address) => Check::ok(name, format!("{shown} answers at {address}")),
         Err(error) => Check::fail(

@@ -10,6 +10,7 @@ mod links;
 mod mails;
 mod retry;
 mod rules;
+mod story;
 mod transfer;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
 async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
     match command {
         DeliveriesCommand::List(args) => deliveries::list(look(&args.journal).await?, &args, out).await,
+        DeliveriesCommand::Show(args) => story::show(look(&args.journal).await?, &args, out).await,
         DeliveriesCommand::Retry(args) => {
             let journal = change(&args.journal).await?;
             let outcome = retry::retry(journal.as_ref(), &args, out).await;

@@ -16,12 +16,13 @@ pub(crate) mod variables;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::urls::{IpNet, check_target};
+use render_signal_actors::egress::{CertificateDer, authorities};
 use render_signal_actors::poller::imap::ImapSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::webhook::sign::SigningKeys;
@@ -60,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) lock_file: PathBuf,
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub(crate) signing_keys: Option<SigningKeys>,
+    /// `WEBHOOK_CA_FILE`: authorities that targets may have besides the public ones.
+    pub(crate) webhook_authorities: Vec<CertificateDer<'static>>,
     /// How linked files are copied; `None` = links are delivered as they are.
     pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
@@ -128,6 +131,7 @@ impl Settings {
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
             signing_keys: signing_keys(&mut reader),
+            webhook_authorities: webhook_authorities(&mut reader),
             r2,
             archive_bucket,
             config_api_token: config_api_token(&mut reader),
@@ -231,6 +235,17 @@ fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
         return None;
     }
     SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
+}
+
+fn webhook_authorities(reader: &mut Reader<'_>) -> Vec<CertificateDer<'static>> {
+    let file = reader.text(&vars::WEBHOOK_CA_FILE);
+    if file.is_empty() {
+        return Vec::new();
+    }
+    authorities(Path::new(&file)).unwrap_or_else(|why| {
+        reader.wrong(&vars::WEBHOOK_CA_FILE, why);
+        Vec::new()
+    })
 }
 
 fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSettings> {

@@ -528,3 +528,37 @@ fn an_unknown_order_of_stores_is_the_default_and_said() {
         assert_eq!(!settings.warnings.is_empty(), warns, "{value:?}");
     }
 }
+
+#[test]
+fn authorities_of_ones_own_are_read_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["hook.example".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let own = write("own.pem", &made.cert.pem());
+    assert_eq!(good(&[("WEBHOOK_CA_FILE", &own)]).webhook_authorities.len(), 1);
+    assert!(good(&[("WEBHOOK_CA_FILE", " ")]).webhook_authorities.is_empty());
+    for bad in [
+        write("empty.pem", ""),
+        write("key.pem", &made.signing_key.serialize_pem()),
+        write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        "/nonexistent.pem".to_owned(),
+    ] {
+        let errors = read(&[("WEBHOOK_CA_FILE", &bad)]).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.name).collect::<Vec<_>>(), ["WEBHOOK_CA_FILE"]);
+        assert!(errors[0].problem.contains(&bad), "{}", errors[0].problem);
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_used_is_said_without_its_address() {
+    let settings =
+        good(&[("https_proxy", "http://user:s3cret@proxy.example:3128"), ("ALL_PROXY", "socks5://p")]);
+    let said = settings.warnings.join("\n");
+    assert_eq!(settings.warnings.len(), 2, "{said}");
+    assert!(said.contains("HTTPS_PROXY is set but has no effect") && said.contains("ALL_PROXY"), "{said}");
+    assert!(!said.contains("s3cret") && !said.contains("proxy.example"), "{said}");
+}

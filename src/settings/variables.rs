@@ -150,6 +150,7 @@ variables! {
 
     // What is sent, and when.
     WEBHOOK_SECRET: Secret, Default(""), "whsec_ and 32 random bytes in base64", "signs webhooks (Standard Webhooks); two, separated by a blank or a comma, while rotating: the new one first";
+    WEBHOOK_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "further certificate authorities for targets of webhooks (PEM)";
     WEBHOOK_SENDING_ENABLED: Switch(ON_S), Default("true"), "true", "off = mails are held, unless webhook_config says";
     WEBHOOK_SSL_VERIFY: Switch(ON_E), Default("true"), "true", "certificates of targets are checked, unless webhook_config says";
     WEBHOOKS_TIME_START or "WEBHOOK_TIME_START": Time, Default(""), "9h00", "start of the delivery window, unless webhook_config says";
@@ -204,6 +205,9 @@ variables! {
     RENDER: Text, Default(""), "true", "set by Render: several containers and a disk that a deploy wipes are possible";
 
     // Known, without effect.
+    HTTPS_PROXY or "https_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "every request goes to its server directly: what is let out is decided by the address that is connected to";
+    HTTP_PROXY or "http_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "as HTTPS_PROXY";
+    ALL_PROXY or "all_proxy": Secret, NoEffect, "socks5://proxy.example.fr:1080", "as HTTPS_PROXY";
     TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, NoEffect, "admin", "user name of the dashboard";
     RENDER_API_KEY: Secret, NoEffect, "rnd_…", "deploys through Render";
     RENDER_SERVICE_ID: Text, NoEffect, "srv-…", "deploys through Render";

@@ -41,6 +41,7 @@ mod php_config;
 mod preferences;
 mod rate_limit;
 mod receiver_failures;
+mod receiver_tls;
 mod redis_apart;
 mod redis_journal;
 mod rules;

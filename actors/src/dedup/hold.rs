@@ -246,7 +246,14 @@ async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), Str
 /// Ends our claim without a decision. Repeated until the journal has answered; the only other
 /// answer is that the row is not ours any more.
 async fn give_back(deps: &DedupDeps, row: &Claimed, due: Due) {
-    let row = Defer { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim), due, meta: None };
+    let row = Defer {
+        queue: Queue::Hold,
+        key: row.key.clone(),
+        claim: Some(row.claim),
+        due,
+        meta: None,
+        partition: None,
+    };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
     drop(persist(deps.journal.as_ref(), &deps.world, commit).await);
 }

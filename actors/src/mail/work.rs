@@ -138,6 +138,21 @@ pub fn delivery_body_key(email_id: &str, target: &str) -> String {
     format!("delivery/{email_id}/{target}")
 }
 
+/// The partition of a delivery: those that have failed before (`tried`) have one of their own,
+/// so that no number of them stands before one that was not tried yet. A target of that very
+/// name would share it, and lose nothing but this fairness.
+#[must_use]
+pub fn delivery_partition(target: &str, tried: bool) -> String {
+    if tried { format!("{target}/tried") } else { target.to_owned() }
+}
+
+/// Key of what a receiver said about an attempt that failed. `version`: that of the attempt's
+/// `delivery.attempted` in the delivery's stream.
+#[must_use]
+pub fn answer_body_key(email_id: &str, target: &str, version: u64) -> String {
+    format!("answer/{email_id}/{target}/{version}")
+}
+
 /// Key of a draft.
 #[must_use]
 pub fn draft_body_key(email_id: &str) -> String {

@@ -275,7 +275,7 @@ async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
 /// Ends our claim on a row without ending the row. False = it is not ours any more: another
 /// worker has it, or the journal has lost it.
 pub(super) async fn give_back(deps: &R2Deps, key: String, claim: uuid::Uuid, due: Due) -> bool {
-    let row = Defer { queue: Queue::Offload, key, claim: Some(claim), due, meta: None };
+    let row = Defer { queue: Queue::Offload, key, claim: Some(claim), due, meta: None, partition: None };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
     // The only errors that end the repetition say that the row is not ours any more.
     persist(deps.journal.as_ref(), &deps.world, commit).await.is_ok()

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
-use super::address;
 use super::delivery::{self, Attempt, Belief, Decision, DeliveryState};
 use super::lanes::{Row, Signal};
 use super::notice::Notify;
@@ -19,6 +18,7 @@ use super::quota::Place;
 use super::retry::{self, Class};
 use super::state::delivery_stream;
 use super::{Report, Shared, effects};
+use super::{address, answer};
 use crate::kernel::aggregate;
 use crate::kernel::event::StreamId;
 use crate::kernel::journal::AppendError;
@@ -94,20 +94,25 @@ pub(super) async fn attempt(
     let (decision, signal) = match request(&shared, &policy, &row, &url) {
         Err(why) => (delivery::unusable(&row.meta, why), Signal::Nothing),
         Ok(outgoing) => {
+            let to = outgoing.url.clone();
             let result = deps.receiver.post(outgoing).await;
             let now = deps.world.now();
             let attempt = Attempt {
-                class: retry::classify(&result, now),
+                class: retry::classify(&result, &to, now),
                 url: mask_url(&url),
                 status: result.as_ref().ok().map(|answer| answer.status),
                 took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             };
+            let said = result.as_ref().ok().filter(|_| attempt.class != Class::Delivered);
+            let said = said.and_then(|answer| answer::kept(&answer.body, &url));
             drop(result);
             let signal = signal(&attempt.class, &url);
             // Late, so that a policy changed meanwhile counts.
-            let retry = deps.policy.load().retry.clone();
+            let policy = deps.policy.load_full();
             let chance = deps.world.jitter.fraction();
-            let decision = delivery::after_attempt(&row.meta, &attempt, &retry, now, chance);
+            let mut decision = delivery::after_attempt(&row.meta, &attempt, &policy.retry, now, chance);
+            let keep_until = now + TimeDelta::from_std(policy.retention).unwrap_or_default();
+            decision.said = said.map(|said| (said, keep_until));
             note(&row.meta, &attempt, &decision);
             (decision, signal)
         }
@@ -125,10 +130,10 @@ pub(super) async fn attempt(
 fn signal(class: &Class, url: &str) -> Signal {
     match class {
         Class::Delivered => Signal::Delivered,
-        Class::Retry { .. } => Signal::Failed,
+        Class::Retry { alive: true, .. } => Signal::Alive,
+        Class::Retry { alive: false, .. } => Signal::Failed,
         Class::Gone => Signal::Gone { url_hash: address::url_hash(url) },
-        Class::Permanent { answered: true, .. } => Signal::Alive,
-        Class::Permanent { answered: false, .. } => Signal::Nothing,
+        Class::Unsendable { .. } => Signal::Nothing,
     }
 }
 
@@ -156,7 +161,7 @@ fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
             );
         }
         Class::Gone => tracing::warn!(email_id, target, url, "the target is gone (410), its deliveries wait"),
-        Class::Retry { why, .. } | Class::Permanent { why, .. } => {
+        Class::Retry { why, .. } | Class::Unsendable { why } => {
             tracing::warn!(email_id, target, url, attempt = number, why, outcome, "webhook not delivered");
         }
     }

@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
+//! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address`, `answer` | pure |
 //! | `turn` | the actor between the two |
 //! | `attempt`, `effects`, `quota`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
@@ -19,6 +19,7 @@
 //! `render_signal_target_breaker{target}` (0 closed, 1 half-open, 2 open, 3 disabled).
 
 pub mod address;
+pub mod answer;
 mod attempt;
 pub mod breaker;
 pub mod delivery;
@@ -58,7 +59,7 @@ use crate::mail::policy::{Policy, PolicyCell, Window};
 use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
-use lanes::{ClaimPlan, Earlier, Lanes, Limits, Row, Signal, Step};
+use lanes::{ClaimPlan, Earlier, Lanes, Limits, Row, Signal, Step, Trial};
 pub use port::Receiver;
 use quota::Quota;
 use sign::SigningKeys;
@@ -131,7 +132,7 @@ enum Report {
 struct Flight {
     id: u64,
     target: String,
-    probe: bool,
+    trial: Trial,
     /// The attempt occupies a slot.
     posting: bool,
     claim: watch::Sender<Uuid>,
@@ -262,7 +263,7 @@ impl Handler<Report> for WebhookActor {
                 self.flights
                     .values()
                     .filter(|flight| flight.posting)
-                    .for_each(|flight| lanes.adopt(&flight.target));
+                    .for_each(|flight| lanes.adopt(&flight.target, flight.trial));
                 // The limit may have been raised, or the window opened, while nobody was here.
                 self.terms = Terms::of(&policy);
                 let room = lanes.free(self.terms.rate_limit, self.deps.world.now());

@@ -3,6 +3,7 @@
 mod lanes;
 mod preferences;
 mod restarts;
+mod stubborn;
 mod waits;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -83,6 +84,8 @@ enum Does {
     AnswersAfter(u16, u64),
     Hangs,
     Panics,
+    /// The guard lets nothing go there.
+    Refused,
 }
 
 struct Post {
@@ -96,6 +99,8 @@ struct Post {
 struct Receivers {
     scripts: Mutex<HashMap<String, VecDeque<Does>>>,
     always: Mutex<HashMap<String, Does>>,
+    /// By `webhook-id`: these mails get this whatever the receiver does else.
+    mails: Mutex<HashMap<String, Does>>,
     posts: Mutex<Vec<Post>>,
     now: AtomicUsize,
     most: AtomicUsize,
@@ -114,7 +119,10 @@ impl Receivers {
     fn count(&self) -> usize {
         self.posts.lock().unwrap().len()
     }
-    fn next(&self, host: &str) -> Does {
+    fn next(&self, host: &str, id: &str) -> Does {
+        if let Some(does) = self.mails.lock().unwrap().get(id) {
+            return *does;
+        }
         if let Some(does) = self.scripts.lock().unwrap().get_mut(host).and_then(VecDeque::pop_front) {
             return does;
         }
@@ -127,11 +135,11 @@ impl Receiver for Receivers {
     async fn post(&self, request: Outgoing) -> Result<Answer, SendError> {
         let host = request.url.host_str().unwrap().to_owned();
         let id = request.headers["webhook-id"].to_str().unwrap().to_owned();
-        let timeout = request.timeout;
+        let (timeout, does) = (request.timeout, self.next(&host, &id));
         self.posts.lock().unwrap().push(Post { at: Instant::now(), id, request });
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
-        let done = match self.next(&host) {
+        let done = match does {
             Does::Answers(status) => Ok(status),
             Does::AnswersAfter(status, millis) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -142,6 +150,7 @@ impl Receiver for Receivers {
                 Err(SendError::Timeout)
             }
             Does::Panics => panic!("broken on purpose"),
+            Does::Refused => Err(SendError::Refused("not there".to_owned())),
         };
         self.now.fetch_sub(1, Ordering::SeqCst);
         done.map(|status| Answer { status, headers: HeaderMap::new(), body: Bytes::new(), truncated: false })
@@ -475,7 +484,7 @@ fn a_dead_letter_is_kept_and_can_be_sent_again() {
 #[test]
 fn what_can_never_succeed_is_a_dead_letter_at_once() {
     play(|scene| async move {
-        scene.receivers.script("default.example", [Does::Answers(404)]);
+        scene.receivers.script("default.example", [Does::Refused]);
         scene.mail("m1", &["default"], None).await;
         wait(2).await;
         scene.set(|policy| policy.default_target.url = "nonsense".to_owned()).await;

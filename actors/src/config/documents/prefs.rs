@@ -8,7 +8,7 @@ use super::Problem;
 use super::coerce::{Fields, boolean, integer, words};
 use crate::mail::policy::Priority;
 
-/// The document; absent fields have the reference's defaults.
+/// The document; absent fields have the reference's defaults, but for `rate_limit_per_hour`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessingPrefs {
     /// Words that exclude any mail, trimmed, without blank ones.
@@ -50,7 +50,7 @@ impl Default for ProcessingPrefs {
             retry_count: 0,
             retry_delay_sec: 2,
             webhook_timeout_sec: 30,
-            rate_limit_per_hour: 5,
+            rate_limit_per_hour: 0,
             notify_on_failure: false,
             mirror_media_to_custom: true,
         }

@@ -210,7 +210,7 @@ fn webhook_config_and_flags_act() {
 fn prefs_act_and_absent_is_not_zero() {
     let mut documents = Documents::default();
     let absent = policy_of(&documents);
-    assert_eq!((absent.rate_limit_per_hour, absent.retry.retries), (5, None));
+    assert_eq!((absent.rate_limit_per_hour, absent.retry.retries), (0, None));
     assert_eq!(absent.retry.base.as_secs(), 2);
     let prefs = json!({"retry_count": "3", "retry_delay_sec": 0, "webhook_timeout_sec": 10,
         "rate_limit_per_hour": 0, "max_email_size_mb": 2, "sender_priority": []});

@@ -147,6 +147,9 @@ pub struct Defer {
     pub due: Due,
     /// Replaces the meta when given.
     pub meta: Option<Value>,
+    /// Moves the row to this partition when given. A row with an order key stays where it is:
+    /// its order is one of its partition.
+    pub partition: Option<String>,
 }
 
 /// Content that no event may hold: a request body, the facts of a held mail, a raw source.
