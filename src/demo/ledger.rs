@@ -252,6 +252,7 @@ pub(crate) mod tests {
             arrived_at: None,
             subject_group: "lot_42".into(),
             flaws: Vec::new(),
+            authentication: None,
         })
     }
 

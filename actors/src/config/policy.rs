@@ -14,7 +14,8 @@ use crate::mail::detect;
 use crate::mail::detectors::{self, Detector};
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
-use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
+use crate::mail::policy::{AutomaticRule, Policy, Preferences, RetryPolicy, Schedule, Target, Window};
+use crate::mail::replies::ReplyPrefixes;
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -161,6 +162,12 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
         retention: env.retention,
         prefs: Preferences {
             filters,
+            authentication: prefs.authentication.clone(),
+            replies: ReplyPrefixes::with(prefs.reply_prefixes.as_deref(), prefs.subject_marks.as_deref()),
+            automatic: AutomaticRule {
+                accepted: !prefs.ignore_automatic,
+                accepted_from: prefs.ignore_automatic_except.clone(),
+            },
             sender_priority: prefs.sender_priority.clone(),
             subject_groups: polling
                 .enable_subject_group_dedup

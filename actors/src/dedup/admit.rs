@@ -147,7 +147,9 @@ fn read(
     let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
     match &admit.source {
         Source::Full(raw) => match parse::parse(raw) {
-            Ok(mail) => {
+            Ok(mut mail) => {
+                // The mailbox knows it better than the header, which anybody can write.
+                mail.arrived = admit.arrived_at.or(mail.arrived);
                 let verdict = decide::decide(&mail, policy, now);
                 decided(admit, mail, verdict, group, cx)
             }
@@ -176,6 +178,7 @@ fn decided(admit: Admit, mail: Mail, verdict: Verdict, group: Option<&KnownGroup
         admit.location.clone(),
         admit.arrived_at,
         identity::subject_group(&mail.subject),
+        &cx.policy.prefs.authentication,
     );
     let sender = mail.sender.clone();
     let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, group);

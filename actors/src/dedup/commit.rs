@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::kernel::clock::Ids;
 use crate::kernel::event::{DomainEvent, EventError, NewEvent, StreamId};
 use crate::kernel::journal::{Body, Commit, Due, Expected, Fence, OutboxAdd, Queue, Settle, StreamWrite};
+use crate::mail::authentication::SenderAuthentication;
 use crate::mail::groups::Taking;
 use crate::mail::life::{
     Duplicated, Held, Ignored, Location, MailEvent, Quarantined, Received, Routed, RoutedDelivery, Skipped,
@@ -231,6 +232,7 @@ pub(super) fn received(
     location: Location,
     arrived_at: Option<DateTime<Utc>>,
     subject_group: String,
+    asked: &SenderAuthentication,
 ) -> Received {
     Received {
         email_id: mail.email_id.clone(),
@@ -241,6 +243,7 @@ pub(super) fn received(
         arrived_at,
         subject_group,
         flaws: mail.flaws.clone(),
+        authentication: asked.recorded(mail),
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 
 use chrono::{DateTime, Utc};
 
+use super::authentication::Mode;
 use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
 use super::policy::{Policy, Window};
@@ -16,7 +17,7 @@ use super::{
 
 /// Decides what is to be done with `mail` under `policy` at `now`.
 ///
-/// In this order: the allow-list, replies, keywords, attachments, links, the keywords of the
+/// In this order: the allow-list, the authentication of the sender, automatic answers, replies, keywords, attachments, links, the keywords of the
 /// detector, the sending switch and the days of absence, the delivery window, the rules. A
 /// mail that is too large was never loaded and is decided without this; whether another mail
 /// of its subject group was routed is decided after it ([`super::groups::claim`]).
@@ -66,7 +67,15 @@ pub(super) fn decide_on(
     if !is_accepted(policy, &mail.sender) {
         return ignore(IgnoreReason::SenderNotAllowed, Vec::new());
     }
-    if identity::is_reply(&mail.subject) {
+    if let Some(why) = unauthenticated(mail, policy) {
+        let outcome = Outcome::Ignore { reason: IgnoreReason::SenderNotAuthenticated, detail: Some(why) };
+        return Verdict { detection: None, links: Vec::new(), outcome };
+    }
+    if let Some(evidence) = unwanted_answer(mail, policy) {
+        let outcome = Outcome::Ignore { reason: IgnoreReason::Automatic, detail: Some(evidence.to_owned()) };
+        return Verdict { detection: None, links: Vec::new(), outcome };
+    }
+    if policy.prefs.replies.found_in(&mail.subject).is_some() {
         return ignore(IgnoreReason::Reply, Vec::new());
     }
     let filters = &policy.prefs.filters;
@@ -116,6 +125,17 @@ pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
 fn excluded(keyword: &str, detection: Option<Detection>, links: Vec<Link>) -> Verdict {
     let outcome = Outcome::Ignore { reason: IgnoreReason::ExcludedKeyword, detail: Some(keyword.to_owned()) };
     Verdict { detection, links, outcome }
+}
+
+/// Why the mail's sender is not authenticated, if he has to be.
+pub(super) fn unauthenticated(mail: &Mail, policy: &Policy) -> Option<String> {
+    let asked = &policy.prefs.authentication;
+    if asked.mode == Mode::Require { asked.judge(mail).err() } else { None }
+}
+
+/// What makes the mail an automatic answer, if such answers of its sender are not wanted.
+pub(super) fn unwanted_answer<'m>(mail: &'m Mail, policy: &Policy) -> Option<&'m str> {
+    mail.automatic.as_deref().filter(|_| !policy.prefs.automatic.accepts(&mail.sender))
 }
 
 /// Whether mails of `sender` are accepted.
@@ -223,6 +243,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::mail::authentication::SenderAuthentication;
     use crate::mail::parse::parse;
     use crate::mail::samples::{self, at, policy, window};
 
@@ -251,6 +272,49 @@ mod tests {
                 deliveries.into_iter().map(|planned| (planned.target, planned.rule.is_some())).collect()
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    fn ignored(mail: &Mail, policy: &Policy) -> Option<&'static str> {
+        match decide(mail, policy, at(MORNING)).outcome {
+            Outcome::Ignore { reason, .. } => Some(reason.as_str()),
+            Outcome::Deliver { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_automatic_answer_triggers_only_where_that_is_wanted() {
+        let raw = "From: A@b.fr\nAuto-Submitted: auto-replied\nSubject: Lot 3\n\nhttps://fromsmash.com/a";
+        let answer = parse(raw.as_bytes()).expect("a mail");
+        let mut policy = policy();
+        assert_eq!(ignored(&answer, &policy), Some("automatic"));
+        policy.prefs.automatic.accepted_from = vec!["a@b.fr".to_owned()];
+        assert_eq!(ignored(&answer, &policy), None);
+        policy.prefs.automatic.accepted_from = vec!["x@b.fr".to_owned()];
+        assert_eq!(ignored(&answer, &policy), Some("automatic"));
+        policy.prefs.automatic.accepted = true;
+        assert_eq!(ignored(&answer, &policy), None);
+    }
+
+    #[test]
+    fn a_sender_is_authenticated_only_where_that_is_asked() {
+        let raw = |field: &str| {
+            let raw = format!("{field}From: a@b.fr\nSubject: Lot 3\n\nhttps://fromsmash.com/a");
+            parse(raw.as_bytes()).expect("a mail")
+        };
+        let (forged, real) =
+            (raw(""), raw("Authentication-Results: mx.ours.example; dkim=pass header.d=b.fr\n"));
+        let mut policy = policy();
+        let trusted = vec!["mx.ours.example".to_owned()];
+        for (mode, of_forged) in
+            [(Mode::Off, None), (Mode::Warn, None), (Mode::Require, Some("sender_not_authenticated"))]
+        {
+            policy.prefs.authentication = SenderAuthentication { mode, trusted: trusted.clone() };
+            assert_eq!(ignored(&forged, &policy), of_forged, "{mode:?}");
+            assert_eq!(ignored(&real, &policy), None, "{mode:?}");
+            let recorded = policy.prefs.authentication.recorded(&forged);
+            assert_eq!(recorded.is_some(), mode != Mode::Off, "{mode:?}");
         }
     }
 

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::policy::{Policy, Schedule};
+use super::replies::ReplyPrefixes;
 use super::rules::{Facts, Rule};
 use super::samples::{self, at, policy, window};
 use super::windows::{Polling, next_opening, parse_time_hhmm, polling, sending, within};
@@ -118,7 +119,8 @@ fn ours(case: &Value) -> Value {
         "detect_provider" => json!(links::provider(text(input, "url")).unwrap_or("unknown")),
         "reply_prefix" => {
             let subject = text(input, "subject");
-            json!({"core": identity::strip_reply_prefixes(subject), "reply": identity::is_reply(subject)})
+            let reply = ReplyPrefixes::default().found_in(subject).is_some();
+            json!({"core": identity::strip_reply_prefixes(subject), "reply": reply})
         }
         "normalize" => json!(identity::normalize(text(input, "s"))),
         "subject_group" => json!(identity::subject_group(text(input, "subject"))),

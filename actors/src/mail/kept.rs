@@ -52,6 +52,9 @@ pub fn from_webhook(body: &[u8], shape: TextShape, received: &Received) -> Optio
         has_attachment: shape.attachment,
         size: received.size,
         flaws: received.flaws.clone(),
+        arrived: received.arrived_at,
+        automatic: None,
+        authentication: Vec::new(),
     })
 }
 
@@ -74,6 +77,7 @@ mod tests {
             arrived_at: None,
             subject_group: String::new(),
             flaws: mail.flaws.clone(),
+            authentication: None,
         }
     }
 

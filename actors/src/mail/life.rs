@@ -41,6 +41,9 @@ pub struct Received {
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaws: Vec<String>,
+    /// What trusted servers say of the sender, where that is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<String>,
 }
 
 /// Payload of `mail.duplicated`.
@@ -207,7 +210,8 @@ domain_events! {
         Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
             email_id: "md5 of Message-ID, subject and date", location: "mailbox, validity, item", sender: "clean address",
             subject: "at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
-            subject_group: "without month", flaws: "what could not be read" };
+            subject_group: "without month", flaws: "what could not be read",
+            authentication: "what trusted servers say of the sender, where that is asked" };
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {

@@ -6,6 +6,10 @@
 //! raw bytes ─parse─▶ Mail ─decide(policy, now)─▶ Verdict ─payload─▶ body of each webhook
 //! ```
 
+pub mod authentication;
+mod automatic;
+#[cfg(test)]
+mod cases;
 pub mod compare;
 pub mod decide;
 pub mod detect;
@@ -29,6 +33,7 @@ pub mod payload;
 pub mod policy;
 #[cfg(test)]
 mod properties;
+pub mod replies;
 pub mod rules;
 #[cfg(test)]
 mod samples;
@@ -69,6 +74,16 @@ pub struct Mail {
     pub size: u64,
     /// What could not be read, in plain words; the rest was processed.
     pub flaws: Vec<String>,
+    /// When it arrived, as the server that took it says, or else its Date. `None` when
+    /// neither can be read, and for mails that an earlier version kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<DateTime<Utc>>,
+    /// What says that a program sent it as an answer, such as `Auto-Submitted: auto-replied`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<String>,
+    /// What the servers that took it say of its sender, the topmost report of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authentication: Vec<authentication::Report>,
 }
 
 impl Mail {
@@ -77,6 +92,12 @@ impl Mail {
     #[must_use]
     pub fn combined(&self) -> String {
         format!("{}\n{}", self.plain, self.html)
+    }
+
+    /// When it arrived; `now` where it does not say, or says a time that is still to come.
+    #[must_use]
+    pub fn arrived_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.arrived.map_or(now, |arrived| arrived.min(now))
     }
 }
 
@@ -211,8 +232,12 @@ pub enum HoldReason {
 pub enum IgnoreReason {
     /// The sender is not in the list. Left unread.
     SenderNotAllowed,
+    /// The sender is not authenticated, and only those who are are wanted. Left unread.
+    SenderNotAuthenticated,
     /// A reply or a forward. Marked read.
     Reply,
+    /// An absence, a report, a receipt: a program's answer. Left unread.
+    Automatic,
     /// No delivery link, and mails without links are not wanted. Marked read.
     NoLinks,
     /// Larger than `max_email_size_mb`; recorded, not loaded. Left unread.
@@ -244,7 +269,9 @@ impl IgnoreReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SenderNotAllowed => "sender_not_allowed",
+            Self::SenderNotAuthenticated => "sender_not_authenticated",
             Self::Reply => "reply",
+            Self::Automatic => "automatic",
             Self::NoLinks => "no_links",
             Self::TooLarge => "too_large",
             Self::ExcludedKeyword => "excluded_keyword",

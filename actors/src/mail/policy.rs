@@ -12,8 +12,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::detectors::Detector;
+use super::authentication::SenderAuthentication;
 use super::filters::Filters;
 use super::groups::GroupRule;
+use super::replies::ReplyPrefixes;
 use super::rules::Rule;
 
 /// Everything a decision depends on besides the mail and the time.
@@ -66,6 +68,12 @@ pub struct Policy {
 pub struct Preferences {
     /// Mails that are not wanted.
     pub filters: Filters,
+    /// Whether a sender has to be authenticated.
+    pub authentication: SenderAuthentication,
+    /// What makes a mail a reply.
+    pub replies: ReplyPrefixes,
+    /// Which automatic answers are not wanted.
+    pub automatic: AutomaticRule,
     /// Lower-cased address → priority; a sender that is not named is [`Priority::Medium`].
     pub sender_priority: BTreeMap<String, Priority>,
     /// One mail per subject group; `None` = subject groups decide nothing.
@@ -74,6 +82,23 @@ pub struct Preferences {
     pub notify_on_failure: bool,
     /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked wherever it is shown.
     pub notify_url: String,
+}
+
+/// Whether automatic answers trigger. By default none does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AutomaticRule {
+    /// They are treated as any other mail.
+    pub accepted: bool,
+    /// Senders of which they are, lower-cased.
+    pub accepted_from: Vec<String>,
+}
+
+impl AutomaticRule {
+    /// Whether an automatic answer of `sender` is accepted.
+    #[must_use]
+    pub fn accepts(&self, sender: &str) -> bool {
+        self.accepted || self.accepted_from.iter().any(|accepted| accepted == sender)
+    }
 }
 
 impl Preferences {

@@ -169,6 +169,7 @@ impl Bench {
             arrived_at: None,
             subject_group: String::new(),
             flaws: Vec::new(),
+            authentication: None,
         });
         let routed = MailEvent::Routed(Routed {
             detection: None,
@@ -192,6 +193,9 @@ impl Bench {
             has_attachment: false,
             size: 1,
             flaws: Vec::new(),
+            arrived: None,
+            automatic: None,
+            authentication: Vec::new(),
         };
         let planned = Planned {
             target: "default".to_owned(),

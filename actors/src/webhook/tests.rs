@@ -272,6 +272,7 @@ impl Scene {
             arrived_at: None,
             subject_group: "g".to_owned(),
             flaws: Vec::new(),
+            authentication: None,
         });
         let deliveries =
             targets.iter().map(|id| RoutedDelivery { target: (*id).to_owned(), rule: None }).collect();

@@ -368,6 +368,7 @@ async fn take(
         arrived_at: admit.arrived_at,
         subject_group: String::new(),
         flaws: Vec::new(),
+        authentication: None,
     });
     let duplicated = MailEvent::Duplicated(Duplicated { location: admit.location.clone() });
     for (duplicate, event, expected) in
