@@ -24,7 +24,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends curl \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --create-home --home-dir /var/data signal
+ && groupadd --system --gid 10001 signal \
+ && useradd --system --uid 10001 --gid signal --create-home --home-dir /var/data signal
 COPY --from=build /src/target/release/render-signal /usr/local/bin/render-signal
 COPY --chmod=755 deployment/entrypoint.sh /usr/local/bin/entrypoint
 WORKDIR /var/data
@@ -34,6 +35,6 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
     CMD curl -fsS "http://127.0.0.1:${PORT}/livez" || exit 1
-# Gives the disk to the user `signal` and becomes it; see the script.
+# Gives the disk to the user `signal` (10001) and becomes it, without any privilege; see the script.
 ENTRYPOINT ["entrypoint"]
 CMD ["serve"]

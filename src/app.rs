@@ -4,24 +4,30 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::archive::{Archiver, Round};
+use render_signal_actors::config::prune::{Keep, prune};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::port::Port;
+use render_signal_actors::messages::ReadAgain;
 use render_signal_actors::system::{self, Parts, System};
+use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::http::probe::{Draining, Probe, Pulse};
+use crate::http::bearer::{Guesses, Token};
+use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
-use crate::{eviction, telemetry, wiring};
+use crate::{eviction, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);
@@ -29,8 +35,12 @@ const STOP: Duration = Duration::from_secs(25);
 const LAST_STEPS: Duration = Duration::from_secs(4);
 /// Between two beats of the actors' thread.
 const BEAT: Duration = Duration::from_secs(1);
+/// Between two looks whether the journal is still there.
+const LOOK: Duration = Duration::from_secs(1);
 /// Between two rounds of dropping old bodies.
 const TIDY: Duration = Duration::from_secs(3_600);
+/// Connections that may wait to be accepted. More are refused by the system.
+const BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
 const UPKEEP: u32 = 5;
 
@@ -83,13 +93,16 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let world = World::real();
     // First, so that no signal finds the default action.
     let signals = Signals::listen()?;
+    let others = OtherSignals::listen()?;
     let listener = bind(settings.bind, settings.port)?;
+    let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
         return Err(Failure::journal(why));
     }
-    for warning in &settings.warnings {
+    for warning in settings.warnings.iter().chain(&descriptors.warning()) {
         tracing::warn!("{warning}");
     }
+    privacy::tighten(&settings.storage, &settings.lock_file);
     let place = &settings.storage.journal;
     let journal = journal::open(place, &world).await?;
     journal::say_what_is_kept(place, journal.durability());
@@ -99,24 +112,39 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
-    keep_tidy(Arc::clone(&journal), world.clone(), archiver(&settings, &journal, &world)?);
+    heed(others, actors.read_again.clone());
+    let history = settings.storage.config_history;
+    keep_tidy(Arc::clone(&journal), world.clone(), history, archiver(&settings, &journal, &world)?);
     let http = Http::on(
         listener,
+        descriptors.connections(),
         HttpState {
             probe: Probe {
                 journal: Arc::clone(&journal),
                 actors: actors.probe.clone(),
                 world: world.clone(),
                 eviction: eviction::watch(&settings.storage),
+                idle: idle(&settings),
             },
             metrics,
             draining: draining.clone(),
             pulse,
+            metrics_token: settings.metrics_token.as_ref().map(Token::new),
+            guesses: Guesses::default(),
             config_api: wiring::config_api(&settings, &parts, &world),
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
+}
+
+/// Why this worker has nothing to poll, if that is so.
+fn idle(settings: &Settings) -> Option<Idle> {
+    match (settings.defaults.background_tasks, &settings.mail) {
+        (false, _) => Some(Idle::SwitchedOff),
+        (true, None) => Some(Idle::NoMailbox),
+        (true, Some(_)) => None,
+    }
 }
 
 /// Serves until a signal comes or an actor is given up; stops everything then. How the
@@ -132,6 +160,10 @@ async fn until_the_end(
         name = signals.next() => {
             tracing::info!(signal = name, "stopping");
             ("signal", Exit::Ok)
+        }
+        why = gone(journal) => {
+            tracing::error!(why, "the journal was taken away, stopping");
+            ("journal gone", Exit::Journal)
         }
         why = actors.escalated() => {
             tracing::error!(why, "an actor failed again and again, stopping");
@@ -157,8 +189,18 @@ async fn until_the_end(
     exit
 }
 
+/// Why the journal may not be written any more.
+async fn gone(journal: &dyn Journal) -> String {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(why) = journal.gone() {
+            return why;
+        }
+    }
+}
+
 fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
-    TcpListener::bind((address, port)).map_err(|error| {
+    listen(SocketAddr::new(address, port)).map_err(|error| {
         let advice = if error.kind() == io::ErrorKind::AddrInUse {
             "; another program has it: set PORT to a free one"
         } else {
@@ -166,6 +208,14 @@ fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
         };
         Failure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
     })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As the standard library does it: the connections of the process before may still be dying.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
 }
 
 /// Beats on the actors' thread, and does the metrics' housekeeping.
@@ -198,9 +248,10 @@ fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resul
     }))
 }
 
-/// Drops bodies whose time is over (`MAIL_RETENTION_DAYS`) and archives events whose time is
+/// Drops copies of documents (`CONFIG_HISTORY_DAYS`) and bodies whose time is over
+/// (`MAIL_RETENTION_DAYS`), and archives events whose time is
 /// over (`JOURNAL_RETENTION_DAYS`), at the start and every hour.
-fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
+fn keep_tidy(journal: Arc<Watched>, world: World, history: Keep, archiver: Option<Archiver>) {
     metrics::describe_counter!(
         "render_signal_journal_bodies_purged_total",
         "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
@@ -214,6 +265,13 @@ fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
+            match prune(journal.as_ref(), &world, history).await {
+                Ok(0) => {}
+                Ok(copies) => tracing::info!(copies, "dropped copies of documents whose time is over"),
+                Err(error) => {
+                    tracing::warn!(error, "old copies of documents could not be dropped, trying again later");
+                }
+            }
             match journal.purge(world.now()).await {
                 Ok(0) => {}
                 Ok(bodies) => {
@@ -234,10 +292,11 @@ fn keep_tidy(journal: Arc<Watched>, world: World, archiver: Option<Archiver>) {
     }));
 }
 
-/// SIGTERM and SIGINT.
+/// The signals that stop the program: SIGTERM, SIGINT and SIGQUIT.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
 }
 
 impl Signals {
@@ -246,7 +305,11 @@ impl Signals {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
     }
 
     /// The name of the next one.
@@ -254,8 +317,47 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            _ = self.quit.recv() => "SIGQUIT",
         }
     }
+}
+
+/// The signals that end nothing, and would if nobody listened.
+struct OtherSignals {
+    hangup: Signal,
+    user_1: Signal,
+    user_2: Signal,
+}
+
+impl OtherSignals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            user_1: signal(SignalKind::user_defined1())?,
+            user_2: signal(SignalKind::user_defined2())?,
+        })
+    }
+}
+
+/// SIGHUP has the documents read again. SIGUSR1 and SIGUSR2 are sent by tools that rotate logs;
+/// ours goes to standard error and has no file to reopen.
+fn heed(mut signals: OtherSignals, read_again: Port<ReadAgain>) {
+    drop(actix_rt::spawn(async move {
+        loop {
+            let ignored = tokio::select! {
+                _ = signals.hangup.recv() => {
+                    tracing::info!(signal = "SIGHUP", "documents are read again; IMAP_CA_FILE is, with each new connection");
+                    if let Err(error) = read_again.ask(ReadAgain).await {
+                        tracing::warn!(%error, "the documents are not read now, but within seconds");
+                    }
+                    continue;
+                }
+                _ = signals.user_1.recv() => "SIGUSR1",
+                _ = signals.user_2.recv() => "SIGUSR2",
+            };
+            tracing::info!(signal = ignored, "nothing to do: the log goes to standard error");
+        }
+    }));
 }
 
 #[cfg(test)]
@@ -278,6 +380,7 @@ mod tests {
         let at = |name: &str| folder.join(name).display().to_string();
         Settings::from_env(|name| match name {
             "DATA_DIR" | "CONFIG_DIR" => Some(at("data")),
+            "BG_POLLER_LOCK_FILE" => Some(at("poller.lock")),
             "WEBHOOK_LINKS_FILE" => Some(at("links.json")),
             "MAIL_SOURCE" => Some(format!("maildir:{}", at("mail"))),
             "WEBHOOK_URL" => Some("https://hook.example.com/recv".to_owned()),
@@ -286,8 +389,7 @@ mod tests {
             | "EMAIL_ADDRESS"
             | "EMAIL_PASSWORD"
             | "IMAP_SERVER"
-            | "PROCESS_API_TOKEN"
-            | "MAKECOM_API_KEY" => Some("set".to_owned()),
+            | "PROCESS_API_TOKEN" => Some("set".to_owned()),
             _ => None,
         })
         .expect("settings")
@@ -308,16 +410,20 @@ mod tests {
         let draining = Draining::default();
         let http = Http::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
+            16,
             HttpState {
                 probe: Probe {
                     journal: Arc::clone(&journal),
                     actors: actors.probe.clone(),
                     world,
                     eviction: None,
+                    idle: None,
                 },
                 metrics: PrometheusBuilder::new().build_recorder().handle(),
                 draining: draining.clone(),
                 pulse: Pulse::new(),
+                metrics_token: None,
+                guesses: Guesses::default(),
                 config_api: None,
             },
         )?;

@@ -72,6 +72,7 @@ const DELIVERIES_EXAMPLES: &str = "\
 Examples:
   render-signal deliveries list                        everything that waits
   render-signal deliveries list --state dead --json
+  render-signal deliveries show 0a1b…f9/default        its attempts, and what was answered
   render-signal deliveries retry 0a1b…f9/default       one dead letter, by its id
   render-signal deliveries retry --all-dead
   render-signal deliveries enable default              after a 410, once it is back
@@ -88,8 +89,11 @@ Examples:
 A released mail is routed now, whatever was decided about it: rules choose its targets as
 for any other mail. A running server takes it up within a second; otherwise the next one to
 start does. What is needed for that is kept for MAIL_RETENTION_DAYS; that of a held mail as
-long as it is held. Mails of senders that are not in the list, and those that are too large,
-are not kept.";
+long as it is held. Of mails from senders that are not in the list, the newest are kept so;
+they are also sent as soon as the list has their senders. Those that are too large are not
+kept.
+
+A further copy of a mail (--state duplicate) is sent as a mail of its own.";
 
 const LINKS_EXAMPLES: &str = "\
 Examples:
@@ -288,6 +292,8 @@ pub(crate) struct VerifyArgs {
 pub(crate) enum DeliveriesCommand {
     /// Print what has not been delivered, and why
     List(ListArgs),
+    /// Print every attempt of one delivery, with what its receiver said
+    Show(DeliveryShowArgs),
     /// Send dead letters again
     Retry(RetryArgs),
     /// Let a target that said it is gone (410), or that is being spared, take deliveries again
@@ -306,6 +312,19 @@ pub(crate) struct ListArgs {
     /// At most this many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `deliveries show`.
+#[derive(Debug, Args)]
+pub(crate) struct DeliveryShowArgs {
+    /// As printed by `deliveries list`: <email_id>/<target>
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }
@@ -357,7 +376,7 @@ pub(crate) struct EnableArgs {
 pub(crate) enum MailsCommand {
     /// Print the mails that nothing is sent for, and why
     List(MailsListArgs),
-    /// Have mails sent that are held, were skipped or were ignored
+    /// Have mails sent that are held, were skipped or were ignored, or further copies of a mail
     Release(ReleaseArgs),
 }
 
@@ -410,6 +429,10 @@ pub(crate) enum MailState {
     Ignored,
     /// Could not be read
     Quarantined,
+    /// Workers ended over it, again and again
+    SetAside,
+    /// A further copy of a mail (only listed when asked for)
+    Duplicate,
 }
 
 /// Arguments of `mails release`.
@@ -480,6 +503,7 @@ mod tests {
             "events export copy.jsonl",
             "events import -",
             "deliveries list --state dead --json",
+            "deliveries show a/default --json",
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
             "deliveries enable default",

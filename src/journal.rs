@@ -293,6 +293,10 @@ impl Journal for Watched {
         self.inner.durability()
     }
 
+    fn gone(&self) -> Option<String> {
+        self.inner.gone()
+    }
+
     async fn verify(&self) -> Result<VerifyReport, JournalError> {
         self.inner.verify().await
     }

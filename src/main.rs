@@ -4,11 +4,13 @@ mod app;
 mod cli;
 mod commands;
 mod demo;
+mod descriptors;
 mod eviction;
 mod exit;
 mod http;
 mod journal;
 mod output;
+mod privacy;
 mod settings;
 mod telemetry;
 mod wiring;
@@ -18,10 +20,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    // Before anything can make a file.
+    privacy::for_us_alone();
     // One TLS stack, chosen before anything can open a connection. It can only fail if it was
     // chosen before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    match commands::run(cli::Cli::parse().command) {
+    let outcome = commands::run(cli::Cli::parse().command);
+    telemetry::flush_log();
+    match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if !failure.message.is_empty() {

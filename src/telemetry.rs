@@ -8,7 +8,11 @@
 //! | `RUST_LOG` | directives of `tracing-subscriber`, such as `info,render_signal_actors::poller=debug` | – |
 //! | `LOG_FORMAT` | `text`, `json` | `text` |
 
+mod lines;
+
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::{Level, Metadata};
@@ -16,6 +20,7 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::lines::Lines;
 use crate::exit::Failure;
 
 /// Libraries that see credentials or receivers' addresses on the wire and tell about it
@@ -74,7 +79,14 @@ fn known_level(text: &str) -> String {
 /// Libraries that tell at `info` what nobody wants to know at every start and stop.
 const CHATTY: &[&str] = &["actix_server"];
 
+/// What it calls an error is what one client did: a request that is malformed, a connection
+/// that broke. Strangers would write our log.
+const ONE_CLIENT: &str = "actix_http::h1::dispatcher";
+
 fn may_talk(metadata: &Metadata<'_>) -> bool {
+    if metadata.target() == ONE_CLIENT {
+        return false;
+    }
     let most = if named(metadata.target(), CHATTY) {
         Level::WARN
     } else if named(metadata.target(), PINNED) {
@@ -94,12 +106,32 @@ fn named(target: &str, libraries: &[&str]) -> bool {
 pub(crate) fn start_logging(default_level: &str) {
     let wanted = wanted(default_level, |name| std::env::var(name).ok());
     let filter = EnvFilter::builder().parse_lossy(&wanted.directives).and(filter_fn(may_talk));
+    let Ok(lines) = Lines::start() else {
+        // Without standard error there is nobody to tell.
+        return;
+    };
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(lines.clone())
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     let layer = if wanted.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
     // A second call would be a mistake of ours, and costs nothing but its own logs.
-    drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
+    if tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().is_ok() {
+        drop(LINES.set(lines));
+        // The default hook writes to standard error itself, and waits when nobody reads.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    }
+}
+
+/// Where log lines go, once logging has started.
+static LINES: OnceLock<Lines> = OnceLock::new();
+/// What the last lines may take at the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Waits until the log is written, unless nobody reads it. The last step of the program.
+pub(crate) fn flush_log() {
+    if let Some(lines) = LINES.get() {
+        lines.flush(LAST_LINES);
+    }
 }
 
 /// Starts collecting metrics; what is returned renders them for Prometheus.
@@ -115,6 +147,10 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
         .map_err(failed)?
         .install_recorder()
         .map_err(failed)?;
+    metrics::describe_counter!(
+        "render_signal_log_lines_dropped_total",
+        "Lines of the log that were dropped because nobody read it in time."
+    );
     metrics::describe_gauge!("render_signal_build_info", "Always 1; the label version is the program's.");
     metrics::gauge!("render_signal_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)

@@ -59,10 +59,11 @@ pub(crate) async fn parts(
         policy: Arc::new(ArcSwap::from_pointee(book.policy(&defaults, 1))),
         lease: lease(settings, &worker)?,
         lease_ttl: settings.lock_ttl,
-        source: settings.defaults.background_tasks.then(|| mail_source(&settings.mail)),
+        source: settings.mail.as_ref().filter(|_| settings.defaults.background_tasks).map(mail_source),
         links: links(settings, &egress, world)?,
         copies: copies(settings),
-        receiver: Arc::new(GuardedReceiver::new(&egress, &ClientOptions::default()).map_err(no_client)?),
+        links_per_mail: settings.r2_links_per_mail,
+        receiver: Arc::new(receiver(settings, &egress)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),
         restarts: Restarts::default(),
@@ -70,6 +71,12 @@ pub(crate) async fn parts(
         documents,
         worker,
     })
+}
+
+fn receiver(settings: &Settings, egress: &EgressPolicy) -> Result<GuardedReceiver, Failure> {
+    let options =
+        ClientOptions { extra_roots: settings.webhook_authorities.clone(), ..ClientOptions::default() };
+    GuardedReceiver::new(egress, &options).map_err(no_client)
 }
 
 /// Who polls: decided on the Redis server when there is one, else by a file.
@@ -167,7 +174,7 @@ fn chained(
     Some(Arc::new(ChainStore::new(authority, stores, deps)))
 }
 
-/// What serves the documents to those who have `CONFIG_API_TOKEN`, if there is one.
+/// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.
 pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
     let editor = Editor {
         store: Arc::clone(&parts.documents),
@@ -175,7 +182,7 @@ pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> O
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
     };
-    settings.config_api_token.as_ref().map(|token| ConfigApi::new(token, editor))
+    settings.config_api_serve_token.as_ref().map(|token| ConfigApi::new(token, editor))
 }
 
 /// Where requests may go.

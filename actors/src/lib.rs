@@ -21,6 +21,7 @@
 //! Dependencies point one way: a capability knows `mail`, `kernel`, `egress`, `s3` and `messages`;
 //! `mail` knows `kernel`, `s3` knows `egress`; `kernel` and `egress` know nobody.
 
+mod alone;
 pub mod archive;
 pub mod config;
 pub mod dedup;

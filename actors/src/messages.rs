@@ -20,6 +20,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::config::documents::Governs;
 use crate::config::store::StoreHealth;
 use crate::kernel::journal::Fence;
 use crate::mail::life::Location;
@@ -204,6 +205,11 @@ pub struct LeaseTrouble {
     pub why: String,
 }
 
+/// Read the documents now, whatever the store's hints say.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct ReadAgain;
+
 /// What is configured?
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "ConfigStatus")]
@@ -229,10 +235,15 @@ pub struct ConfigStatus {
 pub struct DocumentStatus {
     /// Key, such as `webhook_config`.
     pub key: String,
-    /// `absent`, `ok`, `invalid` (the last good one is in force).
+    /// `absent`, `ok`, `missing` (in force, but not stored any more), `invalid` (the last good
+    /// one is in force, if there is one).
     pub state: String,
     /// What is wrong, each naming the field.
     pub problems: Vec<String>,
+    /// What stands still because the document is refused and there is no good one before it.
+    pub withholds: Option<Governs>,
+    /// The document is refused, but its switch says off, which is obeyed.
+    pub switched_off: bool,
     /// When it was last read anew.
     pub loaded_at: Option<DateTime<Utc>>,
     /// SHA-256 of the canonical JSON of the one in force here; empty = none.

@@ -35,7 +35,7 @@ use crate::lock::store::LeaseStore;
 use crate::lock::{LockActor, LockDeps, WireLock};
 use crate::mail::policy::PolicyCell;
 use crate::messages::{
-    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, PolicyChanged,
+    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, PolicyChanged, ReadAgain,
 };
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
@@ -84,6 +84,8 @@ pub struct Parts {
     pub links: Arc<dyn LinkStore>,
     /// What is known of the copies.
     pub copies: Copies,
+    /// Links of one mail that are copied.
+    pub links_per_mail: usize,
     /// How webhooks are posted.
     pub receiver: Arc<dyn Receiver>,
     /// Keys to sign them with; `None` = unsigned.
@@ -111,6 +113,8 @@ pub struct Probe {
 pub struct System {
     /// See [`Probe`].
     pub probe: Probe,
+    /// Has the documents read at once.
+    pub read_again: Port<ReadAgain>,
     drains: Vec<(&'static str, Port<Drain>)>,
     root: Root,
     escalation: watch::Receiver<Option<String>>,
@@ -230,6 +234,7 @@ pub fn start(parts: &Parts) -> System {
             worker: worker.clone(),
             store: Arc::clone(&parts.links),
             copies: parts.copies.clone(),
+            links_per_mail: parts.links_per_mail,
         }),
     );
     let dedup = starter.start(
@@ -306,7 +311,8 @@ pub fn start(parts: &Parts) -> System {
     let watch = tokio::spawn(watch_over(root.clone(), started, notified, escalate));
     let Starter { guardians, drains, .. } = starter;
     let watch = [watch, losses].map(AbortOnDropHandle::new);
-    System { probe, drains, root, escalation, _watch: watch, _guardians: guardians }
+    let read_again = Port::new("config", &config, 1, ASK);
+    System { probe, read_again, drains, root, escalation, _watch: watch, _guardians: guardians }
 }
 
 /// Hands an actor its ports to others. It keeps them over restarts.

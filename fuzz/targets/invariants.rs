@@ -1,13 +1,13 @@
 //! What holds for every mail.
 
-use std::hint::black_box;
-
 use chrono::{DateTime, Utc};
 use render_signal_actors::mail::policy::Policy;
-use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, groups, links, parse, payload};
+use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, links, parse, payload};
 
-/// Bytes of HTML that are kept; their text in UTF-8 may be longer.
-const HTML: usize = 1 << 20;
+/// Bytes of HTML, and of plain text, that are kept; their text in UTF-8 may be longer.
+const KEPT: usize = 1 << 20;
+/// What is said of the rest of a text, with its links.
+const REST: usize = 72 << 10;
 /// Most bytes that one byte of a character set becomes.
 const WIDEST: usize = 4;
 
@@ -15,16 +15,9 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_421_600, 0).unwrap_or_default()
 }
 
-/// All that is done with an arriving mail before something is written.
+/// All that is done with a mail until its webhooks are posted.
 pub fn work(raw: &[u8], policy: &Policy) {
-    let Ok(mail) = parse::parse(raw) else { return };
-    let verdict = decide::decide(&mail, policy, now());
-    let (verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now(), None);
-    if let Outcome::Deliver { deliveries } = &verdict.outcome {
-        for planned in deliveries {
-            black_box(payload::body(&mail, verdict.detection.as_ref(), &verdict.links, planned));
-        }
-    }
+    crate::whole::work(raw, policy, now());
 }
 
 /// Reads, decides and explains; a panic is a finding.
@@ -45,8 +38,8 @@ pub fn check(raw: &[u8], policy: &Policy) {
 fn read(raw: &[u8], mail: &Mail) {
     assert_eq!(mail.email_id.len(), 32);
     assert_eq!(mail.size, raw.len() as u64);
-    assert!(mail.html.len() <= WIDEST * HTML, "{} bytes of HTML", mail.html.len());
-    assert!(mail.plain.len() <= WIDEST * raw.len() + WIDEST, "{} bytes of text", mail.plain.len());
+    assert!(mail.html.len() <= WIDEST * KEPT + REST, "{} bytes of HTML", mail.html.len());
+    assert!(mail.plain.len() <= KEPT.min(WIDEST * raw.len() + WIDEST) + REST, "{} bytes of text", mail.plain.len());
     assert_eq!(mail.sender, mail.sender.to_lowercase());
     assert!(!mail.sender.contains(char::is_whitespace) || mail.sender.contains('@'));
     assert!(mail.flaws.len() < 40);

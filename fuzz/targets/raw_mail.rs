@@ -12,6 +12,8 @@ mod hostile;
 mod invariants;
 #[path = "../../actors/benches/mail/policies.rs"]
 mod policies;
+#[path = "../../actors/benches/mail/whole.rs"]
+mod whole;
 
 use std::sync::LazyLock;
 use std::time::Duration;

@@ -18,6 +18,7 @@ Examples:
   render-signal config history webhook_config            who changed what, and when
   render-signal config diff webhook_config 3             version 3 and what is stored now
   render-signal config restore webhook_config 3
+  render-signal config remove detectors                  the built-in ones are in force again
   render-signal config resolve webhook_config --keep authority
   render-signal config migrate --dry-run                 files of CONFIG_DIR into Redis
   render-signal config check --keys processing_prefs --raw
@@ -54,6 +55,7 @@ Exit codes: 0 all were written or skipped, 1 a write or a verification failed, 2
 
 const CHECK_EXAMPLES: &str = "\
 Reads from Redis itself when it is configured, else from the PHP host; never from files.
+A document is judged as `serve` and `config set` judge it; _updated_at may be absent.
 routing_rules, runtime_flags and detectors may be missing; of a missing detectors nothing
 is said unless --keys names it.
 
@@ -77,6 +79,8 @@ pub(crate) enum ConfigCommand {
     Diff(DiffArgs),
     /// Write an earlier version of a document as a new one
     Restore(RestoreArgs),
+    /// Remove a document, so that the environment or a built-in default decides
+    Remove(RemoveArgs),
     /// Decide between two versions that were made while a store did not answer
     Resolve(ResolveArgs),
     /// Write the documents of files into Redis
@@ -167,6 +171,16 @@ pub(crate) struct RestoreArgs {
     /// Which version, as `config history` numbers them
     #[arg(value_name = "VERSION")]
     pub(crate) version: u64,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `config remove`.
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Which document
+    #[arg(value_name = "KEY", value_parser = key())]
+    pub(crate) key: Key,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }

@@ -135,8 +135,8 @@ async fn checks() -> Vec<Check> {
         documents(&book, &storage, (&defaults, &world), &mut checks).await;
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
-        for remark in policy.prefs.remarks() {
-            checks.push(Check::warn("preferences", remark, "set the variable, or switch the preference off"));
+        for remark in policy.remarks() {
+            checks.push(Check::warn("preferences", remark, "change the document or the variable"));
         }
         if let Some(settings) = &settings {
             checks.extend(Box::pin(servers(settings, &policy)).await);
@@ -276,11 +276,36 @@ async fn documents(
     let before = checks.len();
     for key in Key::ALL.into_iter().filter(|key| !book.problems(*key).is_empty()) {
         let advice = mend(key, holder(&shared, key).await, storage);
+        let stops = book.withholds(key).map_or_else(String::new, |stops| {
+            format!(" ({} until it is mended: there is no good version before it)", stops.in_words())
+        });
         for problem in book.problems(key) {
-            checks.push(Check::fail(format!("document {key}"), problem, advice.clone(), Exit::Found));
+            let message = format!("{problem}{stops}");
+            if book.is_missing(key) {
+                let advice = format!(
+                    "config history {key}, then config restore {key} VERSION, or config remove {key}"
+                );
+                checks.push(Check::warn(format!("document {key}"), message, advice));
+                continue;
+            }
+            checks.push(Check::fail(format!("document {key}"), message, advice.clone(), Exit::Found));
+        }
+        if book.is_switched_off(key) {
+            let message = "it is refused, but its switch says off, which is obeyed";
+            checks.push(Check::warn(format!("document {key}"), message, "mend the document"));
         }
     }
-    if checks.len() == before {
+    let sound = checks.len() == before;
+    for key in Key::ALL {
+        checks.extend(book.remarks(key).into_iter().map(|remark| {
+            Check::warn(
+                format!("document {key}"),
+                remark,
+                format!("config set {key} --unset FIELD, if it is not meant"),
+            )
+        }));
+    }
+    if sound {
         let note = if absent.is_empty() {
             String::new()
         } else {
@@ -349,13 +374,18 @@ fn senders(policy: &Policy, checks: &mut Vec<Check>) {
 /// Every server at once; the answers in the order of asking.
 async fn servers(settings: &Settings, policy: &Policy) -> Vec<Check> {
     let targets = std::iter::once(&policy.default_target).chain(policy.rules.iter().map(|rule| &rule.target));
-    let mut addresses: Vec<(String, String, bool)> = targets
-        .map(|target| (format!("target {}", target.id), target.url.clone(), policy.ssl_verify))
+    let receivers = ClientOptions {
+        verify_certificates: policy.ssl_verify,
+        extra_roots: settings.webhook_authorities.clone(),
+        ..ClientOptions::default()
+    };
+    let mut addresses: Vec<(String, String, ClientOptions)> = targets
+        .map(|target| (format!("target {}", target.id), target.url.clone(), receivers.clone()))
         .collect();
     if let Some(R2Settings::Worker(r2)) = &settings.r2 {
-        addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), true));
+        addresses.push(("R2 Worker".to_owned(), r2.endpoint.to_string(), ClientOptions::default()));
     }
-    let reached = addresses.into_iter().map(|(name, url, verify)| server(settings, name, url, verify));
+    let reached = addresses.into_iter().map(|(name, url, options)| server(settings, name, url, options));
     let (mailbox, mut checks, bucket, archive) = futures::join!(
         mailbox(settings),
         futures::future::join_all(reached),
@@ -429,7 +459,14 @@ async fn opened(
 }
 
 async fn mailbox(settings: &Settings) -> Check {
-    let source = wiring::mail_source(&settings.mail);
+    let Some(mail) = &settings.mail else {
+        return Check::warn(
+            "mailbox",
+            "there is none, so nothing is polled",
+            "set EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER, or MAIL_SOURCE",
+        );
+    };
+    let source = wiring::mail_source(mail);
     let name = source.mailbox().to_owned();
     let looked = tokio::time::timeout(PATIENCE, async {
         let session = source.connect().await?;
@@ -455,12 +492,11 @@ async fn mailbox(settings: &Settings) -> Check {
 }
 
 /// Connects, shakes hands, hangs up: nothing is posted.
-async fn server(settings: &Settings, name: String, url: String, verify_certificates: bool) -> Check {
+async fn server(settings: &Settings, name: String, url: String, options: ClientOptions) -> Check {
     let shown = mask_url(&url);
     let Ok(parsed) = Url::parse(&url) else {
         return Check::fail(name, format!("{shown} is no address"), "correct it", Exit::Config);
     };
-    let options = ClientOptions { verify_certificates, ..ClientOptions::default() };
     match reach(&wiring::egress(settings), &options, &parsed, PATIENCE).await {
         Ok(address) => Check::ok(name, format!("{shown} answers at {address}")),
         Err(error) => Check::fail(

@@ -6,7 +6,8 @@ use chrono::SecondsFormat;
 use render_signal_actors::dedup::release::release as release_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::readmodel::queries::{MailFilter, MailRow, mails};
+use render_signal_actors::readmodel::queries::{DuplicateRow, MailFilter, MailRow, duplicates, mails};
+use serde::Serialize;
 
 use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
 use crate::exit::{Exit, Failure, Outcome};
@@ -16,7 +17,8 @@ use crate::output::{Output, Style, fit_ends, progress};
 const BY: &str = "cli";
 
 impl MailState {
-    const ALL: [Self; 4] = [Self::Held, Self::Skipped, Self::Ignored, Self::Quarantined];
+    /// The stages of a mail.
+    const STAGES: [Self; 5] = [Self::Held, Self::Skipped, Self::Ignored, Self::Quarantined, Self::SetAside];
 
     /// The read model's word for it.
     const fn stored(self) -> &'static str {
@@ -25,18 +27,33 @@ impl MailState {
             Self::Skipped => "skipped",
             Self::Ignored => "ignored",
             Self::Quarantined => "quarantined",
+            Self::SetAside => "set_aside",
+            Self::Duplicate => "duplicate",
         }
     }
 }
 
 /// Prints the list.
 pub(crate) async fn list(journal: Arc<dyn Journal>, args: &MailsListArgs, out: &mut Output) -> Outcome {
+    if args.state == Some(MailState::Duplicate) {
+        let rows = copies(journal.as_ref(), args.limit).await?;
+        return print(&rows, copy_line, args, out);
+    }
     let rows = rows(journal.as_ref(), args.state, args.limit).await?;
+    print(&rows, line, args, out)
+}
+
+fn print<T: Serialize>(
+    rows: &[T],
+    line: fn(&T, &Output) -> String,
+    args: &MailsListArgs,
+    out: &mut Output,
+) -> Outcome {
     if args.json {
         out.json_pretty(&rows)?;
         return Ok(Exit::Ok);
     }
-    for row in &rows {
+    for row in rows {
         out.line(line(row, out))?;
     }
     let more = if rows.len() >= args.limit { ", and perhaps more (--limit)" } else { "" };
@@ -57,7 +74,8 @@ async fn rows(
         .views()
         .read(move |db| {
             let mut rows = Vec::new();
-            for wanted in MailState::ALL.into_iter().filter(|one| state.is_none_or(|state| state == *one)) {
+            for wanted in MailState::STAGES.into_iter().filter(|one| state.is_none_or(|state| state == *one))
+            {
                 let stage = Some(wanted.stored().to_owned());
                 rows.extend(mails(db, &MailFilter { stage, limit, ..MailFilter::default() })?);
             }
@@ -70,9 +88,38 @@ async fn rows(
         .map_err(|error| Failure::journal(error.to_string()))
 }
 
+/// The newest further copies of mails, oldest first.
+async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<DuplicateRow>, Failure> {
+    let rows = journal.views().read(move |db| duplicates(db, limit)).await;
+    rows.map(|mut rows| {
+        rows.reverse();
+        rows
+    })
+    .map_err(|error| Failure::journal(error.to_string()))
+}
+
+fn copy_line(row: &DuplicateRow, out: &Output) -> String {
+    let place = &row.location;
+    let about = format!(
+        "copy of {} in {} ({}, {}), seen {}",
+        row.email_id,
+        place.mailbox,
+        place.validity,
+        place.item,
+        row.seen_at.to_rfc3339_opts(SecondsFormat::Secs, true)
+    );
+    format!(
+        "{}  {}  {:<40}  {}",
+        out.styled(Style::Dim, &format!("{:<12}", row.stage)),
+        row.id,
+        fit_ends(&row.subject, 40),
+        out.styled(Style::Dim, &about)
+    )
+}
+
 fn line(row: &MailRow, out: &Output) -> String {
     let style = match row.stage.as_str() {
-        "quarantined" => Style::Bad,
+        "quarantined" | "set_aside" => Style::Bad,
         "ignored" => Style::Dim,
         _ => Style::Warn,
     };

@@ -10,6 +10,7 @@ mod links;
 mod mails;
 mod retry;
 mod rules;
+mod story;
 mod transfer;
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(crate) fn run(command: Command) -> Outcome {
     match command {
         Command::Serve => {
             telemetry::start_logging("info");
-            app::serve(Settings::from_env(environment).map_err(malformed)?)
+            app::serve(Settings::from_env(environment).map_err(not_started)?)
         }
         Command::Demo(args) => {
             // What goes wrong on purpose is told by the narrator.
@@ -69,6 +70,7 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
 async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
     match command {
         DeliveriesCommand::List(args) => deliveries::list(look(&args.journal).await?, &args, out).await,
+        DeliveriesCommand::Show(args) => story::show(look(&args.journal).await?, &args, out).await,
         DeliveriesCommand::Retry(args) => {
             let journal = change(&args.journal).await?;
             let outcome = retry::retry(journal.as_ref(), &args, out).await;
@@ -127,6 +129,18 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 /// Exit code 3, with everything that is wrong.
 pub(crate) fn malformed(errors: Vec<SettingError>) -> Failure {
     Failure::new(Exit::Config, describe_errors(&errors))
+}
+
+/// The same for a service; whoever has set up no mailbox either is told of it at once.
+fn not_started(errors: Vec<SettingError>) -> Failure {
+    const MAILBOX: [&str; 4] = ["MAIL_SOURCE", "EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER"];
+    let mut failure = malformed(errors);
+    if MAILBOX.iter().all(|name| environment(name).is_none_or(|value| value.trim().is_empty())) {
+        failure.message.push_str(
+            "\n  Not required: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER (or MAIL_SOURCE), without which nothing is polled",
+        );
+    }
+    failure
 }
 
 /// The journal that `serve` would use, unless another one is named.

@@ -196,6 +196,7 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
         }
         MailEvent::LinkOffloaded(_) => entry.copied += 1,
         MailEvent::LinkKept(_) => entry.kept += 1,
+        MailEvent::LinksKept(kept) => entry.kept += usize::try_from(kept.count).unwrap_or_default(),
         MailEvent::Settled(settled) => {
             if let Fate::Routed(deliveries) = &mut entry.fate {
                 for (target, end) in deliveries {
@@ -205,7 +206,12 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
                 }
             }
         }
-        MailEvent::Received(_) | MailEvent::Quarantined(_) => {}
+        MailEvent::Received(_)
+        | MailEvent::Quarantined(_)
+        | MailEvent::Suspected(_)
+        | MailEvent::Cleared(_)
+        | MailEvent::SetAside(_)
+        | MailEvent::Resumed(_) => {}
     }
 }
 
@@ -252,6 +258,10 @@ pub(crate) mod tests {
             arrived_at: None,
             subject_group: "lot_42".into(),
             flaws: Vec::new(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
+            authentication: None,
         })
     }
 

@@ -149,8 +149,20 @@ impl Narrator {
             MailEvent::LinkKept(kept) => {
                 (Style::Warn, lang.say("lien d'origine gardé", "source link kept", &kept.why))
             }
-            // The delivery's own event says it.
-            MailEvent::Settled(_) => return None,
+            MailEvent::LinksKept(kept) => (
+                Style::Warn,
+                lang.say(
+                    "liens d'origine gardés",
+                    "source links kept",
+                    &format!("{}: {}", kept.count, kept.why),
+                ),
+            ),
+            MailEvent::SetAside(aside) => (Style::Bad, lang.say("mis de côté", "set aside", &aside.why)),
+            // The delivery's own event says it; nobody kills the demo's worker.
+            MailEvent::Settled(_)
+            | MailEvent::Suspected(_)
+            | MailEvent::Cleared(_)
+            | MailEvent::Resumed(_) => return None,
         })
     }
 

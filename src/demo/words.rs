@@ -53,7 +53,12 @@ pub(crate) const fn ignored(lang: Lang, reason: IgnoreReason) -> &'static str {
         IgnoreReason::SenderNotAllowed => {
             lang.pick("l'expéditeur n'est pas dans la liste", "the sender is not in the list")
         }
+        IgnoreReason::SenderNotAuthenticated => lang.pick(
+            "rien ne prouve que l'expéditeur est bien lui",
+            "nothing proves that the sender is who he says",
+        ),
         IgnoreReason::Reply => lang.pick("c'est une réponse", "it is a reply"),
+        IgnoreReason::Automatic => lang.pick("c'est une réponse automatique", "it is an automatic answer"),
         IgnoreReason::NoLinks => {
             lang.pick("il ne contient aucun lien de livraison", "it has no delivery link")
         }
@@ -75,6 +80,8 @@ pub(crate) const fn held(lang: Lang, reason: HoldReason) -> &'static str {
         HoldReason::OutsideWindow => lang.pick("hors de la fenêtre d'envoi", "outside the delivery window"),
         HoldReason::SendingDisabled => lang.pick("l'envoi est désactivé", "sending is switched off"),
         HoldReason::Absence => lang.pick("jour d'absence globale", "a day of absence"),
+        HoldReason::ConfigurationRefused => lang
+            .pick("un document de configuration est inutilisable", "a configuration document cannot be used"),
     }
 }
 

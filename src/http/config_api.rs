@@ -6,11 +6,14 @@
 //! |---|---|
 //! | 200 | read, or written and kept |
 //! | 400 | `Invalid key`, `Invalid payload`; a document that is refused, with every bad field |
-//! | 401 | no token, or another |
+//! | 401 | no token, or another (after a pause) |
 //! | 404 | `Unknown key`: no such document, which is not the same as an empty one |
 //! | 405 | another method |
+//! | 408 | the payload did not come within 10 s |
+//! | 411 | `Transfer-Encoding`: a payload has a `Content-Length` |
 //! | 412 | `If-Match` or `If-None-Match` does not hold |
 //! | 413 | more than 1 MiB |
+//! | 429 | too many wrong tokens at a time from that address |
 //! | 500 | the stored document is damaged |
 //! | 503 | the store cannot be reached now |
 //!
@@ -19,8 +22,8 @@
 //! nothing that it has not seen.
 
 use actix_web::http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_MATCH, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
+    RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -29,12 +32,11 @@ use futures::StreamExt as _;
 use render_signal_actors::config::documents::{Key, Problem};
 use render_signal_actors::config::edit::{Edit, EditError, Editor, LARGEST, Seen};
 use render_signal_actors::config::store::{Read, Stamp, StoreError};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 use url::form_urlencoded;
 
+use super::bearer::{Guesses, Shown, Token};
 use super::{HttpState, problem};
 
 /// Who changed a document, as the history says.
@@ -46,24 +48,14 @@ const AGAIN: &str = "5";
 /// What the handler needs.
 #[derive(Clone)]
 pub(crate) struct ConfigApi {
-    /// SHA-256 of the token: a comparison does not even give its length away.
-    token: [u8; 32],
+    token: Token,
     editor: Editor,
 }
 
 impl ConfigApi {
     /// Serves the documents of `editor` to those who have the token.
     pub(crate) fn new(token: &SecretString, editor: Editor) -> Self {
-        Self { token: Sha256::digest(token.expose_secret().as_bytes()).into(), editor }
-    }
-
-    /// Takes the same time for every wrong token.
-    fn authorizes(&self, request: &HttpRequest) -> bool {
-        let header = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-        let Some((scheme, token)) = header.trim_ascii().split_at_checked(6) else { return false };
-        let digest: [u8; 32] = Sha256::digest(token.trim_ascii_start()).into();
-        let separated = token.first().is_some_and(u8::is_ascii_whitespace);
-        scheme.eq_ignore_ascii_case(b"bearer") && separated && bool::from(digest.ct_eq(&self.token))
+        Self { token: Token::new(token), editor }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -135,10 +127,10 @@ pub(super) async fn answer(
         return problem::problem(
             &request,
             StatusCode::NOT_FOUND,
-            "configuration documents are not served here: CONFIG_API_TOKEN is not set",
+            "configuration documents are not served here: CONFIG_API_SERVE_TOKEN is not set",
         );
     };
-    let outcome = grant(api, &request, payload).await;
+    let outcome = grant(api, &state.guesses, &request, payload).await;
     let status = outcome.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::OK);
     // render_signal_config_api_requests_total{status}: requests for documents at /config_api.php.
     metrics::counter!("render_signal_config_api_requests_total", "status" => status.as_u16().to_string())
@@ -149,10 +141,22 @@ pub(super) async fn answer(
     }
 }
 
-async fn grant(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) -> Result<Granted, Refusal> {
-    if !api.authorizes(request) {
-        let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
-        return Err(refusal.with(WWW_AUTHENTICATE, "Bearer realm=\"config_api\""));
+async fn grant(
+    api: &ConfigApi,
+    guesses: &Guesses,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Granted, Refusal> {
+    match guesses.look(&api.token, request).await {
+        Shown::Right => {}
+        Shown::Nothing | Shown::Wrong => {
+            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
+            return Err(refusal.with(WWW_AUTHENTICATE, "Bearer realm=\"config_api\""));
+        }
+        Shown::TooMany => {
+            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens");
+            return Err(refusal.with(RETRY_AFTER, "1"));
+        }
     }
     match *request.method() {
         Method::GET => {
@@ -185,6 +189,9 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
         return Err(bad("Invalid payload"));
     };
     let name = body.get("key").and_then(Value::as_str).and_then(clean);
+    if let (Some(name), Some(Value::Bool(true)), None) = (&name, body.get("remove"), body.get("config")) {
+        return remove(api, known(name)?).await;
+    }
     let (Some(name), Some(config @ Value::Object(_))) = (name, body.remove("config")) else {
         return Err(bad("Invalid payload"));
     };
@@ -193,6 +200,14 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
     let saved = api.editor.apply(&Edit::replace(key, config, ORIGIN).expecting(seen)).await?;
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through config_api.php");
     Ok(Granted { text: saved.text.trim().to_owned(), message: "Configuration mise à jour avec succès" })
+}
+
+/// Another instance whose documents are here has removed one.
+async fn remove(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
+    match api.editor.remove(key, ORIGIN).await? {
+        true => Ok(Granted { text: "{}".to_owned(), message: "Configuration supprimée" }),
+        false => Err(unknown()),
+    }
 }
 
 /// What the writer says that it has seen.
@@ -230,7 +245,9 @@ async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8
     }
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| bad("Invalid payload"))?;
+        // Its sender has gone, or was too slow.
+        let chunk = chunk
+            .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "The payload did not come in time"))?;
         if body.len() + chunk.len() > LARGEST {
             return Err(too_large());
         }

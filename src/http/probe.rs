@@ -33,6 +33,17 @@ pub(crate) struct Probe {
     pub(crate) world: World,
     /// What the Redis servers do when their memory is full; `None` = there are none.
     pub(crate) eviction: Option<eviction::Watch>,
+    /// Why nothing is polled here; `None` = this worker may poll.
+    pub(crate) idle: Option<Idle>,
+}
+
+/// Why a worker never polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// `ENABLE_BACKGROUND_TASKS` or `DISABLE_BACKGROUND_TASKS` says so.
+    SwitchedOff,
+    /// No mailbox is named.
+    NoMailbox,
 }
 
 /// What the journal says.
@@ -55,6 +66,8 @@ pub(crate) struct Findings {
     pub(crate) now: DateTime<Utc>,
     /// The program is stopping.
     pub(crate) draining: bool,
+    /// How long ago the actors' thread last beat.
+    pub(crate) pulse: Duration,
     /// The journal.
     pub(crate) journal: Result<JournalFinding, String>,
     /// The mailbox; `None` = switched off.
@@ -67,11 +80,13 @@ pub(crate) struct Findings {
     pub(crate) config: Result<ConfigStatus, String>,
     /// The Redis servers; `None` = there are none.
     pub(crate) redis: Option<eviction::Found>,
+    /// Why nothing is polled here.
+    pub(crate) idle: Option<Idle>,
 }
 
 impl Probe {
     /// Asks all of them at once.
-    pub(crate) async fn look(&self, draining: bool) -> Findings {
+    pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Findings {
         let actors = &self.actors;
         let (journal, poller, lock, webhook, config) = futures::join!(
             self.journal(),
@@ -81,7 +96,8 @@ impl Probe {
             ask(&actors.config, GetConfigStatus),
         );
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
-        Findings { now: self.world.now(), draining, journal, poller, lock, webhook, config, redis }
+        let (now, idle) = (self.world.now(), self.idle);
+        Findings { now, draining, pulse, journal, poller, lock, webhook, config, redis, idle }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {

@@ -2,19 +2,20 @@
 //!
 //! Not ready (503) is what another instance, a restart or a human can mend by looking at
 //! *this* worker: it is stopping, its journal or one of its actors does not answer, or
-//! its mailbox has gone silent. A receiver that is down, a document that is wrong or a
-//! lease that another worker holds is said, and is no reason to take the worker out.
+//! its mailbox has gone silent; and a document that cannot be used and has no good version
+//! before it, because what it governs stands still until it is mended. A receiver that is down,
+//! a document that is wrong while an older one is in force, or a lease that another worker holds is said, and is no reason to take the worker out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{Governs, Key};
 use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, WebhookStatus};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::probe::{Findings, JournalFinding};
+use super::probe::{Findings, Idle, JournalFinding, Pulse};
 use crate::eviction::Found;
 use crate::journal::in_words;
 
@@ -22,6 +23,9 @@ use crate::journal::in_words;
 const LATE_SECONDS: i64 = 60;
 /// For so long a loss of commits is remarked on.
 const LOSS_IS_NEWS: chrono::Duration = chrono::Duration::hours(1);
+
+/// Of a refused document whose switch is off.
+const OFF_IS_OBEYED: &str = "its switch says off, which is obeyed";
 
 /// How one part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -57,6 +61,13 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
+    /// What anybody may know of it: no names, no numbers.
+    pub(crate) fn states(&self) -> Value {
+        let checks: BTreeMap<_, _> =
+            self.checks.iter().map(|(name, check)| (name, json!({"state": check.state}))).collect();
+        json!({"status": self.status, "checks": checks})
+    }
+
     /// Whether new work may come here.
     pub(crate) fn is_ready(&self) -> bool {
         self.checks.values().all(|check| check.state != State::Fail)
@@ -66,10 +77,11 @@ impl Readiness {
 /// Puts the findings together.
 pub(crate) fn readiness(findings: &Findings) -> Readiness {
     let mut checks = BTreeMap::new();
-    checks.insert("process", process(findings.draining));
+    checks.insert("process", process(findings));
     checks.insert("journal", journal(&findings.journal, findings.now));
-    checks.insert("mailbox", of_poller(findings.poller.as_ref(), |status| mailbox(status, findings.now)));
-    checks.insert("lease", of_poller(findings.lock.as_ref(), |status| lease(status, findings.now)));
+    let (poller, lock) = (findings.poller.as_ref(), findings.lock.as_ref());
+    checks.insert("mailbox", of_poller(poller, findings.idle, |status| mailbox(status, findings.now)));
+    checks.insert("lease", of_poller(lock, None, |status| lease(status, findings.now)));
     checks.insert("config", answered(&findings.config, config));
     if let Some(found) = &findings.redis {
         checks.insert("redis", redis(found));
@@ -94,18 +106,35 @@ fn answered<T>(answer: &Result<T, String>, judge: impl FnOnce(&T) -> Check) -> C
 }
 
 /// What only a worker that may poll has.
-fn of_poller<T>(answer: Option<&Result<T, String>>, judge: impl FnOnce(&T) -> Check) -> Check {
-    answer.map_or_else(
-        || check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null),
-        |answer| answered(answer, judge),
-    )
+fn of_poller<T>(
+    answer: Option<&Result<T, String>>,
+    idle: Option<Idle>,
+    judge: impl FnOnce(&T) -> Check,
+) -> Check {
+    match (answer, idle) {
+        (Some(answer), _) => answered(answer, judge),
+        (None, Some(Idle::SwitchedOff)) => {
+            check(State::Ok, "background tasks are switched off: this worker does not poll", Value::Null)
+        }
+        // Nobody said that it is meant.
+        (None, Some(Idle::NoMailbox)) => check(
+            State::Warn,
+            "there is no mailbox, so nothing is polled: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set",
+            Value::Null,
+        ),
+        (None, None) => check(State::Ok, "this worker does not poll", Value::Null),
+    }
 }
 
-fn process(draining: bool) -> Check {
-    if draining {
+/// Who only answers is not well: parts may still say what they knew while nothing moves.
+fn process(findings: &Findings) -> Check {
+    let (beat, detail) = (findings.pulse.as_secs(), json!({"version": env!("CARGO_PKG_VERSION")}));
+    if findings.pulse >= Pulse::LIMIT {
+        check(State::Fail, format!("nothing moves: the actors' thread has not beaten for {beat} s"), detail)
+    } else if findings.draining {
         check(State::Fail, "stopping: no new work is taken", Value::Null)
     } else {
-        check(State::Ok, "running", json!({"version": env!("CARGO_PKG_VERSION")}))
+        check(State::Ok, "running", detail)
     }
 }
 
@@ -204,7 +233,8 @@ fn config(status: &ConfigStatus) -> Check {
         .documents
         .iter()
         .flat_map(|document| {
-            let said = document.problems.iter().chain(&document.remarks);
+            let off = document.switched_off.then(|| OFF_IS_OBEYED.to_owned());
+            let said = document.problems.iter().chain(&document.remarks).cloned().chain(off);
             said.map(move |said| format!("{}: {said}", document.key))
         })
         .chain(status.remarks.iter().cloned())
@@ -221,6 +251,8 @@ fn config(status: &ConfigStatus) -> Check {
             remarks.push(format!("two changes wait for a decision: {}", keys(&store.conflicts)));
         }
     }
+    let stops = status.documents.iter().filter_map(|document| document.withholds);
+    let stops: BTreeSet<&str> = stops.map(Governs::in_words).collect();
     let running = status.documents.iter().map(|document| document.running).min().unwrap_or_default();
     let workers = match status.workers {
         0 => String::new(),
@@ -238,6 +270,14 @@ fn config(status: &ConfigStatus) -> Check {
         check(State::Ok, message.join("; "), detail)
     } else {
         remarks.extend(Some(workers).filter(|workers| !workers.is_empty()));
+        if !stops.is_empty() {
+            let stops: Vec<&str> = stops.into_iter().collect();
+            let what = format!(
+                "{} until this is mended, since there is no good version before it",
+                stops.join(", ")
+            );
+            return check(State::Fail, format!("{what}: {}", remarks.join("; ")), detail);
+        }
         check(State::Warn, remarks.join("; "), detail)
     }
 }
@@ -256,10 +296,20 @@ fn redis(found: &Found) -> Check {
     check(State::Ok, message, detail)
 }
 
+fn withholds_sending(config: &Result<ConfigStatus, String>) -> bool {
+    let withholds = |status: &ConfigStatus| {
+        status.documents.iter().any(|document| document.withholds == Some(Governs::Sending))
+    };
+    config.as_ref().is_ok_and(withholds)
+}
+
 fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
     let mut remarks = Vec::new();
     if status.paused {
-        remarks.push("sending is switched off".to_owned());
+        remarks.push(match withholds_sending(&findings.config) {
+            true => "a configuration document cannot be used, so nothing is sent".to_owned(),
+            false => "sending is switched off".to_owned(),
+        });
     }
     for target in &status.targets {
         match target.breaker.as_str() {
@@ -302,6 +352,7 @@ mod tests {
         Findings {
             now: now(),
             draining: false,
+            pulse: std::time::Duration::ZERO,
             journal: Ok(JournalFinding {
                 head: 7,
                 durability: Durability::OnDisk,
@@ -313,6 +364,7 @@ mod tests {
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
             redis: None,
+            idle: None,
         }
     }
 
@@ -344,8 +396,19 @@ mod tests {
     #[test]
     fn what_takes_the_worker_out() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm); 6] = [
+        let cases: [(&str, Harm); 8] = [
+            ("config", |f| {
+                let document = DocumentStatus {
+                    key: "webhook_config".into(),
+                    state: "invalid".into(),
+                    problems: vec!["webhook_time_start: Invalid time format.".into()],
+                    withholds: Some(Governs::Sending),
+                    ..DocumentStatus::default()
+                };
+                f.config = Ok(ConfigStatus { documents: vec![document], ..ConfigStatus::default() });
+            }),
             ("process", |f| f.draining = true),
+            ("process", |f| f.pulse = Pulse::LIMIT),
             ("journal", |f| f.journal = Err("no answer".into())),
             ("mailbox", |f| {
                 f.poller = Some(Ok(PollerStatus { silent: true, ..PollerStatus::default() }));
@@ -552,6 +615,21 @@ mod tests {
     }
 
     #[test]
+    fn strangers_are_told_states_and_nothing_else() {
+        let mut findings = well();
+        findings.lock = standby(20, Some("one"));
+        findings.journal = Err("no answer".into());
+        let states = readiness(&findings).states();
+        assert_eq!(
+            states,
+            json!({"status": "not_ready", "checks": {
+                "process": {"state": "ok"}, "journal": {"state": "fail"}, "mailbox": {"state": "ok"},
+                "lease": {"state": "warn"}, "config": {"state": "ok"}, "deliveries": {"state": "ok"},
+            }})
+        );
+    }
+
+    #[test]
     fn the_lag_of_the_mailbox_is_told() {
         let mut findings = well();
         findings.poller = Some(Ok(PollerStatus {
@@ -579,6 +657,11 @@ mod tests {
     fn without_background_tasks_the_worker_is_ready() {
         let mut findings = well();
         (findings.poller, findings.lock) = (None, None);
+        findings.idle = Some(Idle::NoMailbox);
+        let (ready, verdict, message) = state(&findings, "mailbox");
+        assert_eq!((ready, verdict), (true, State::Warn));
+        assert!(message.contains("nothing is polled"), "{message}");
+        findings.idle = Some(Idle::SwitchedOff);
         for part in ["mailbox", "lease"] {
             let (ready, state, message) = state(&findings, part);
             assert_eq!((ready, state), (true, State::Ok), "{part}");

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult};
+use actix_web::App;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -56,6 +58,7 @@ fn state(poller: PollerStatus) -> HttpState {
                 world.clone(),
             ),
             eviction: None,
+            idle: None,
             actors: system::Probe {
                 poller: Some(Port::new("poller", &says, 1, deadline)),
                 lock: Some(Port::new("lock", &says, 1, deadline)),
@@ -67,17 +70,35 @@ fn state(poller: PollerStatus) -> HttpState {
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         draining: Draining::default(),
         pulse: Pulse::new(),
+        metrics_token: Some(Token::new(&TOKEN.into())),
+        guesses: Guesses::default(),
         config_api: None,
     }
 }
 
+const TOKEN: &str = "a-token-of-the-tests-0123456789";
+
 async fn ask(state: &HttpState, method: Method, path: &str) -> (StatusCode, String, Value) {
+    let (status, kind, body) = read(state, method, path, Some(TOKEN)).await;
+    (status, kind, serde_json::from_str(&body).unwrap_or_default())
+}
+
+async fn read(
+    state: &HttpState,
+    method: Method,
+    path: &str,
+    token: Option<&str>,
+) -> (StatusCode, String, String) {
     let app = init_service(App::new().app_data(web::Data::new(state.clone())).configure(routes)).await;
-    let response = call_service(&app, TestRequest::with_uri(path).method(method).to_request()).await;
+    let mut request = TestRequest::with_uri(path).method(method);
+    if let Some(token) = token {
+        request = request.insert_header((AUTHORIZATION, format!("Bearer {token}")));
+    }
+    let response = call_service(&app, request.to_request()).await;
     let status = response.status();
     let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
     let body = read_body(response).await;
-    (status, kind, serde_json::from_slice(&body).unwrap_or_default())
+    (status, kind, String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[actix_web::test]
@@ -118,6 +139,39 @@ async fn live_while_the_pulse_beats() {
     assert_eq!((status, &body["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("hung")));
     state.pulse.beat();
     assert_eq!(ask(&state, Method::GET, "/livez").await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn not_ready_while_nothing_moves() {
+    let state = state(PollerStatus::default());
+    tokio::time::pause();
+    tokio::time::advance(Pulse::LIMIT).await;
+    let (status, _, body) = ask(&state, Method::GET, "/readyz").await;
+    assert_eq!(
+        (status, &body["checks"]["process"]["state"]),
+        (StatusCode::SERVICE_UNAVAILABLE, &json!("fail"))
+    );
+    state.pulse.beat();
+    assert_eq!(ask(&state, Method::GET, "/readyz").await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn strangers_see_states_and_those_who_guess_nothing() {
+    let mut state = state(PollerStatus { mailbox: "me@example.org".into(), ..PollerStatus::default() });
+    for path in ["/readyz", "/metrics"] {
+        let (status, _, body) = read(&state, Method::GET, path, None).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.contains("mailbox") && !body.contains("example.org"), "{body}");
+        assert!(!body.contains("message") && !body.contains("detail"), "{body}");
+        let (status, _, body) =
+            read(&state, Method::GET, path, Some("a-token-of-somebody-else-012345")).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        assert!(!body.contains("checks") && !body.contains("render_signal_ready"), "{body}");
+    }
+    assert!(read(&state, Method::GET, "/readyz", Some(TOKEN)).await.2.contains("me@example.org"));
+    state.metrics_token = None;
+    let (status, _, body) = read(&state, Method::GET, "/readyz", Some(TOKEN)).await;
+    assert!(status == StatusCode::OK && !body.contains("me@example.org"), "nobody has the token: {body}");
 }
 
 #[actix_web::test]

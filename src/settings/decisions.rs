@@ -1,14 +1,17 @@
 //! What decisions depend on where no document says otherwise.
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 use render_signal_actors::config::policy::EnvDefaults;
+use render_signal_actors::mail::policy::DeliveryMode;
 use render_signal_actors::mail::windows::parse_time_hhmm;
 
 use super::check_url;
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
+use super::{window_file, zones};
 
 pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
     let egress_allow = reader.parsed_list(&vars::EGRESS_ALLOW_CIDRS);
@@ -16,13 +19,11 @@ pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvD
     let notify_url = reader.text(&vars::NOTIFY_WEBHOOK_URL);
     check_url(reader, &vars::NOTIFY_WEBHOOK_URL, &notify_url, &egress_allow);
     let (time_start, time_end) = window(reader);
+    let (announced, said) = window_file::read(Path::new(&reader.text(&vars::CONFIG_DIR)));
+    said.into_iter().for_each(|said| reader.warn_once(said));
     EnvDefaults {
         zone: zone(reader),
-        senders: reader
-            .list(&vars::SENDER_OF_INTEREST_FOR_POLLING)
-            .into_iter()
-            .map(|sender| sender.to_lowercase())
-            .collect(),
+        senders: senders(reader),
         active_days: days(reader),
         active_start_hour: reader.int(&vars::POLLING_ACTIVE_START_HOUR),
         active_end_hour: reader.int(&vars::POLLING_ACTIVE_END_HOUR),
@@ -35,15 +36,31 @@ pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvD
         subject_group_ttl: Some(Duration::from_secs(reader.int(&vars::SUBJECT_GROUP_TTL_SECONDS)))
             .filter(|ttl| !ttl.is_zero()),
         notify_url,
+        delivery_mode: DeliveryMode::named(&reader.choice(&vars::WEBHOOK_DELIVERY_MODE)).unwrap_or_default(),
         ssl_verify: reader.switch(&vars::WEBHOOK_SSL_VERIFY),
         sending_enabled: reader.switch(&vars::WEBHOOK_SENDING_ENABLED),
         time_start,
         time_end,
+        announced,
         webhook_url,
         offload: false,
         retention: Duration::from_secs(reader.int::<u64>(&vars::MAIL_RETENTION_DAYS).saturating_mul(86_400)),
+        max_email_bytes: reader.int::<u64>(&vars::MAX_EMAIL_SIZE_MB).saturating_mul(1024 * 1024),
         egress_allow,
     }
+}
+
+fn senders(reader: &mut Reader<'_>) -> Vec<String> {
+    let variable = &vars::SENDER_OF_INTEREST_FOR_POLLING;
+    if reader.differ(variable) {
+        reader.warn_once(format!(
+            "{} and {} name different senders: those of {} count",
+            variable.name,
+            variable.aliases.join(", "),
+            variable.name
+        ));
+    }
+    reader.list(variable).into_iter().map(|sender| sender.to_lowercase()).collect()
 }
 
 fn background_tasks(reader: &mut Reader<'_>) -> bool {
@@ -60,11 +77,9 @@ fn background_tasks(reader: &mut Reader<'_>) -> bool {
 
 fn zone(reader: &mut Reader<'_>) -> Tz {
     let name = reader.text(&vars::POLLING_TIMEZONE);
-    if name.eq_ignore_ascii_case("utc") {
-        return Tz::UTC;
-    }
-    name.parse().unwrap_or_else(|_| {
-        reader.warnings.push(format!("POLLING_TIMEZONE: {name:?} is not a known time zone, UTC is used"));
+    zones::named(&name).unwrap_or_else(|| {
+        let near = zones::nearest(&name).map(|near| format!("; {near} is the nearest")).unwrap_or_default();
+        reader.wrong(&vars::POLLING_TIMEZONE, format!("{name:?} is not the name of a time zone{near}"));
         Tz::UTC
     })
 }

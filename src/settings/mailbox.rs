@@ -10,16 +10,38 @@ use super::MailSource;
 use super::reader::Reader;
 use super::variables as vars;
 
-pub(super) fn mail_source(reader: &mut Reader<'_>) -> MailSource {
+/// `None` = there is no mailbox: nothing is polled.
+pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
     let source = reader.text(&vars::MAIL_SOURCE);
     if let Some(path) = source.strip_prefix("maildir:") {
         if path.trim().is_empty() {
             reader.wrong(&vars::MAIL_SOURCE, "the path after maildir: is missing");
         }
-        return MailSource::Maildir(PathBuf::from(path.trim()));
+        return Some(MailSource::Maildir(PathBuf::from(path.trim())));
     }
-    if !source.eq_ignore_ascii_case("imap") {
-        reader.wrong(&vars::MAIL_SOURCE, format!("{source:?} is neither imap nor maildir:PATH"));
+    let login = [&vars::EMAIL_ADDRESS, &vars::EMAIL_PASSWORD, &vars::IMAP_SERVER];
+    let wanted = match source.to_lowercase().as_str() {
+        "imap" => true,
+        "none" => false,
+        "" => login.into_iter().any(|variable| !reader.text(variable).is_empty()),
+        _ => {
+            reader.wrong(&vars::MAIL_SOURCE, format!("{source:?} is neither imap, maildir:PATH nor none"));
+            return None;
+        }
+    };
+    if !wanted {
+        // What is set all the same has to be readable.
+        reader.int::<u16>(&vars::IMAP_PORT);
+        reader.choice(&vars::IMAP_SECURITY);
+        reader.switch(&vars::IMAP_USE_SSL);
+        reader.int::<u64>(&vars::IMAP_IDLE_REFRESH_SECONDS);
+        let why = if source.is_empty() {
+            "EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set"
+        } else {
+            "MAIL_SOURCE says so"
+        };
+        reader.warn_once(format!("there is no mailbox, so nothing is polled: {why}"));
+        return None;
     }
     let user = reader.required(&vars::EMAIL_ADDRESS);
     let password = reader.required_secret(&vars::EMAIL_PASSWORD);
@@ -28,7 +50,7 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> MailSource {
     let security = imap_security(reader, &host, port);
     let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
     let idle_refresh = reader.int(&vars::IMAP_IDLE_REFRESH_SECONDS);
-    MailSource::Imap(ImapSettings {
+    Some(MailSource::Imap(ImapSettings {
         host,
         port,
         security,
@@ -37,7 +59,7 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> MailSource {
         ca_file,
         mailbox: "INBOX".to_owned(),
         idle_refresh: Duration::from_secs(idle_refresh),
-    })
+    }))
 }
 
 fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity {
@@ -57,7 +79,7 @@ fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity
         }
         _ => {}
     }
-    let unset = reader.set(&vars::IMAP_USE_SSL).is_none();
+    let unset = reader.set(&vars::IMAP_USE_SSL).is_none_or(|value| value.trim().is_empty());
     let tls = if unset && port == CLEAR { false } else { reader.switch(&vars::IMAP_USE_SSL) };
     match (tls, is_loopback(host)) {
         (true, _) => ImapSecurity::Tls,

@@ -7,21 +7,26 @@ mod decisions;
 mod ephemeral;
 mod mailbox;
 mod place;
+mod quotes;
 mod r2;
 mod reader;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod tokens;
 pub(crate) mod variables;
+mod window_file;
+mod zones;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::urls::{IpNet, check_target};
+use render_signal_actors::egress::{CertificateDer, authorities};
 use render_signal_actors::poller::imap::ImapSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::webhook::sign::SigningKeys;
@@ -49,27 +54,30 @@ pub(crate) struct Settings {
     /// `PROCESS_API_TOKEN`.
     #[expect(dead_code, reason = "has to be set, as in the reference system; for the processing API")]
     pub(crate) process_api_token: SecretString,
-    /// `MAKECOM_API_KEY`.
-    #[expect(dead_code, reason = "has to be set, as in the reference system; for the Make.com switch")]
-    pub(crate) makecom_api_key: SecretString,
-    /// Where mails come from.
-    pub(crate) mail: MailSource,
+    /// Where mails come from; `None` = there is no mailbox, nothing is polled.
+    pub(crate) mail: Option<MailSource>,
     /// `POLLER_LOCK_TTL_SECONDS`.
     pub(crate) lock_ttl: Duration,
     /// `BG_POLLER_LOCK_FILE`.
     pub(crate) lock_file: PathBuf,
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub(crate) signing_keys: Option<SigningKeys>,
+    /// `WEBHOOK_CA_FILE`: authorities that targets may have besides the public ones.
+    pub(crate) webhook_authorities: Vec<CertificateDer<'static>>,
     /// How linked files are copied; `None` = links are delivered as they are.
     pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
     pub(crate) r2_retention: Option<Duration>,
+    /// `R2_MAX_LINKS_PER_MAIL`; the other links of a mail are sent as they are.
+    pub(crate) r2_links_per_mail: usize,
     /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
     pub(crate) archive_bucket: Option<BucketSettings>,
     /// Where things are kept.
     pub(crate) storage: Storage,
-    /// `CONFIG_API_TOKEN`; `None` = documents are not served at `/config_api.php`.
-    pub(crate) config_api_token: Option<SecretString>,
+    /// `CONFIG_API_SERVE_TOKEN`; `None` = documents are not served at `/config_api.php`.
+    pub(crate) config_api_serve_token: Option<SecretString>,
+    /// `METRICS_TOKEN`; `None` = states are all that is shown over HTTP.
+    pub(crate) metrics_token: Option<SecretString>,
     /// `BIND`.
     pub(crate) bind: IpAddr,
     /// `PORT`.
@@ -112,26 +120,27 @@ impl Settings {
         let mail = mailbox::mail_source(&mut reader);
         let process_api_token = reader.required_secret(&vars::PROCESS_API_TOKEN);
         let webhook_url = reader.required(&vars::WEBHOOK_URL);
-        let makecom_api_key = reader.required_secret(&vars::MAKECOM_API_KEY);
         let mut defaults = decisions::env_defaults(&mut reader, webhook_url);
         let storage = storage::storage(&mut reader);
         let r2 = r2::read(&mut reader, &defaults);
         defaults.offload = r2.is_some();
         let archive_bucket = r2::archive(&mut reader, &defaults);
-        let lock_file = path_or(&reader, &vars::BG_POLLER_LOCK_FILE, || storage.data_dir.join("poller.lock"));
+        let lock_file = PathBuf::from(reader.text(&vars::BG_POLLER_LOCK_FILE));
         let settings = Self {
             secret_key,
             dashboard_password,
             process_api_token,
-            makecom_api_key,
             mail,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
             signing_keys: signing_keys(&mut reader),
+            webhook_authorities: webhook_authorities(&mut reader),
             r2,
             archive_bucket,
-            config_api_token: config_api_token(&mut reader),
+            config_api_serve_token: tokens::own(&mut reader, &vars::CONFIG_API_SERVE_TOKEN),
+            metrics_token: tokens::own(&mut reader, &vars::METRICS_TOKEN),
             r2_retention: retention(&mut reader),
+            r2_links_per_mail: reader.int(&vars::R2_MAX_LINKS_PER_MAIL),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),
@@ -139,7 +148,9 @@ impl Settings {
             defaults,
             warnings: Vec::new(),
         };
+        tokens::check_apart(&mut reader);
         reader.choice(&vars::LOG_FORMAT);
+        reader.check_quotes();
         for variable in VARIABLES.iter().filter(|variable| variable.need == Need::NoEffect) {
             reader.note_without_effect(variable);
         }
@@ -199,7 +210,7 @@ pub(crate) fn describe_variables() -> String {
     for variable in VARIABLES {
         let need = match variable.need {
             Need::Required => "required".to_owned(),
-            Need::RequiredForImap => "required for IMAP".to_owned(),
+            Need::RequiredForImap => "required for a mailbox".to_owned(),
             Need::Default("") => "optional".to_owned(),
             Need::Default(default) => format!("default {default}"),
             Need::NoEffect => "accepted, no effect".to_owned(),
@@ -231,6 +242,17 @@ fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
         return None;
     }
     SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
+}
+
+fn webhook_authorities(reader: &mut Reader<'_>) -> Vec<CertificateDer<'static>> {
+    let file = reader.text(&vars::WEBHOOK_CA_FILE);
+    if file.is_empty() {
+        return Vec::new();
+    }
+    authorities(Path::new(&file)).unwrap_or_else(|why| {
+        reader.wrong(&vars::WEBHOOK_CA_FILE, why);
+        Vec::new()
+    })
 }
 
 fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSettings> {
@@ -265,21 +287,6 @@ fn retention(reader: &mut Reader<'_>) -> Option<Duration> {
     (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600)))
 }
 
-/// The token of our own `/config_api.php`.
-fn config_api_token(reader: &mut Reader<'_>) -> Option<SecretString> {
-    /// They stand in published examples: everybody knows them.
-    const KNOWN: [&str; 3] = ["changeme-config-api-token", "votre_jeton_secret_ici", "VOTRE_TOKEN"];
-    let token = reader.text(&vars::CONFIG_API_TOKEN);
-    if KNOWN.contains(&token.as_str()) {
-        reader.warnings.push(
-            "CONFIG_API_TOKEN stands in published examples: documents are not served at /config_api.php"
-                .to_owned(),
-        );
-        return None;
-    }
-    (!token.is_empty()).then(|| token.into())
-}
-
 fn bind(reader: &mut Reader<'_>) -> IpAddr {
     let text = reader.text(&vars::BIND);
     text.trim_matches(['[', ']']).parse().unwrap_or_else(|_| {
@@ -288,7 +295,7 @@ fn bind(reader: &mut Reader<'_>) -> IpAddr {
     })
 }
 
-fn path_or(reader: &Reader<'_>, variable: &Variable, default: impl FnOnce() -> PathBuf) -> PathBuf {
+fn path_or(reader: &mut Reader<'_>, variable: &Variable, default: impl FnOnce() -> PathBuf) -> PathBuf {
     let text = reader.text(variable);
     if text.is_empty() { default() } else { PathBuf::from(text) }
 }

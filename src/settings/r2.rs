@@ -146,6 +146,6 @@ fn needed(reader: &mut Reader<'_>, variable: &Variable, needs: &str) -> String {
     text
 }
 
-fn is_set(reader: &Reader<'_>, variable: &Variable) -> bool {
+fn is_set(reader: &mut Reader<'_>, variable: &Variable) -> bool {
     !reader.text(variable).is_empty()
 }

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use render_signal_actors::config::documents::coerce::python_int;
 use secrecy::SecretString;
 
-use super::variables::{Kind, Need, Variable};
+use super::quotes;
+use super::variables::{Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
 
 /// One variable that is missing or malformed. Never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,25 +41,86 @@ impl<'l> Reader<'l> {
 
     /// Notes that a variable is malformed.
     pub(super) fn wrong(&mut self, variable: &Variable, problem: impl Into<String>) {
+        self.wrong_as(variable.name, variable, problem);
+    }
+
+    /// The same, under the name that was set.
+    fn wrong_as(&mut self, name: &'static str, variable: &Variable, problem: impl Into<String>) {
         let problem = problem.into();
         // A variable that several parts read is wrong once.
-        if self.errors.iter().any(|known| known.name == variable.name && known.problem == problem) {
+        if self.errors.iter().any(|known| known.name == name && known.problem == problem) {
             return;
         }
-        self.errors.push(SettingError { name: variable.name, problem, example: variable.example });
+        self.errors.push(SettingError { name, problem, example: variable.example });
     }
 
     /// The value as set: the first name that is not blank, otherwise the first that is set.
-    pub(super) fn set(&self, variable: &Variable) -> Option<String> {
-        let values: Vec<String> = std::iter::once(&variable.name)
-            .chain(variable.aliases)
-            .filter_map(|name| (self.lookup)(name))
+    /// One in quotation marks is noted, and read without them.
+    pub(super) fn set(&mut self, variable: &Variable) -> Option<String> {
+        let mut values: Vec<(&'static str, String)> = std::iter::once(variable.name)
+            .chain(variable.aliases.iter().copied())
+            .filter_map(|name| (self.lookup)(name).map(|value| (name, value)))
             .collect();
-        values.iter().find(|value| !value.trim().is_empty()).or_else(|| values.first()).cloned()
+        let first = values.iter().position(|(_, value)| !value.trim().is_empty()).unwrap_or_default();
+        if values.is_empty() {
+            return None;
+        }
+        let (name, value) = values.swap_remove(first);
+        Some(self.without_quotes(variable, name, value))
+    }
+
+    /// Quotation marks that a shell or an editor was meant to take off. A password may
+    /// begin and end with them: it is taken as it is, and that is said.
+    fn without_quotes(&mut self, variable: &Variable, name: &'static str, value: String) -> String {
+        let quoted = match variable.kind {
+            Kind::List | Kind::Days | Kind::Networks => {
+                value.split(',').map(str::trim).any(|member| quotes::around(member).is_some())
+            }
+            _ => false,
+        };
+        let inner = quotes::around(value.trim());
+        if inner.is_none() && !quoted {
+            return value;
+        }
+        let taken_as_it_is = variable.kind == Kind::Secret && variable.name != WEBHOOK_SECRET.name;
+        if taken_as_it_is || variable.need == Need::NoEffect {
+            let said = format!(
+                "{name} is in quotation marks, which count as part of it: leave them out if they are not meant"
+            );
+            self.warn_once(said);
+            return value;
+        }
+        self.wrong_as(
+            name,
+            variable,
+            "it is in quotation marks, which would be part of the value: leave them out (`docker --env-file` and many
+             platforms' editors keep them)",
+        );
+        match inner {
+            Some(inner) if !quoted => inner.to_owned(),
+            _ => value.chars().filter(|letter| !quotes::is_mark(*letter)).collect(),
+        }
+    }
+
+    /// Whether a variable is set under several names to different values, of which only the
+    /// first counts.
+    pub(super) fn differ(&self, variable: &Variable) -> bool {
+        let names = std::iter::once(&variable.name).chain(variable.aliases);
+        let values = names.filter_map(|name| (self.lookup)(name)).map(|value| value.trim().to_lowercase());
+        let mut values: Vec<String> = values.filter(|value| !value.is_empty()).collect();
+        values.dedup();
+        values.len() > 1
+    }
+
+    /// Looks at every variable, those included that nothing reads in this configuration.
+    pub(super) fn check_quotes(&mut self) {
+        for variable in VARIABLES {
+            self.set(variable);
+        }
     }
 
     /// The trimmed value, or the default; empty when there is neither.
-    pub(super) fn text(&self, variable: &Variable) -> String {
+    pub(super) fn text(&mut self, variable: &Variable) -> String {
         let value = self.set(variable).map(|value| value.trim().to_owned()).unwrap_or_default();
         match variable.need {
             Need::Default(default) if value.is_empty() => default.to_owned(),
@@ -80,14 +142,40 @@ impl<'l> Reader<'l> {
         self.required(variable).into()
     }
 
-    /// A switch; see [`Kind::Switch`].
-    pub(super) fn switch(&self, variable: &Variable) -> bool {
-        let Kind::Switch(on) = variable.kind else { return false };
-        let is_on = |text: &str| on.contains(&text.trim().to_lowercase().as_str());
-        match (self.set(variable), variable.need) {
-            (Some(value), _) => is_on(&value),
-            (None, Need::Default(default)) => is_on(default),
-            (None, Need::Required | Need::RequiredForImap | Need::NoEffect) => false,
+    /// A switch; see [`Kind::Switch`] and [`Kind::Protection`]. Its default, after noting a
+    /// word that is neither on nor off.
+    pub(super) fn switch(&mut self, variable: &Variable) -> bool {
+        let (Kind::Switch(on) | Kind::Protection(on)) = variable.kind else { return false };
+        let default = matches!(variable.need, Need::Default(word) if on.contains(&word));
+        let Some(value) = self.set(variable) else { return default };
+        let word = value.trim().to_lowercase();
+        if word.is_empty() {
+            let (means, state) = match variable.kind {
+                Kind::Protection(_) => (default, "counts as unset"),
+                _ => (false, "means off"),
+            };
+            if default {
+                self.warn_once(format!("{} is set to nothing, which {state}", variable.name));
+            }
+            return means;
+        }
+        if on.contains(&word.as_str()) {
+            return true;
+        }
+        if !OFF.contains(&word.as_str()) {
+            self.wrong(
+                variable,
+                format!("{word:?} is neither on ({}) nor off ({})", on.join("|"), OFF.join("|")),
+            );
+            return default;
+        }
+        false
+    }
+
+    /// Notes what is unusual but no error, once.
+    pub(super) fn warn_once(&mut self, said: String) {
+        if !self.warnings.contains(&said) {
+            self.warnings.push(said);
         }
     }
 
@@ -118,8 +206,22 @@ impl<'l> Reader<'l> {
         }
     }
 
+    /// A file's mode, or nothing: the owner may read and write, nobody may execute.
+    pub(super) fn mode(&mut self, variable: &Variable) -> Option<u32> {
+        let text = self.text(variable);
+        if text.is_empty() {
+            return None;
+        }
+        let mode = u32::from_str_radix(&text, 8).ok();
+        let mode = mode.filter(|mode| mode & 0o600 == 0o600 && mode & !0o666 == 0);
+        if mode.is_none() {
+            self.wrong(variable, format!("{text:?} is none of: {}", variable.kind.describe()));
+        }
+        mode
+    }
+
     /// Members of a list, trimmed, without blank ones.
-    pub(super) fn list(&self, variable: &Variable) -> Vec<String> {
+    pub(super) fn list(&mut self, variable: &Variable) -> Vec<String> {
         self.text(variable)
             .split(',')
             .map(str::trim)

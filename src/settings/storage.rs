@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use render_signal_actors::archive::SHORTEST_DAYS;
+use render_signal_actors::config::prune::Keep;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::IpNet;
 use render_signal_actors::kernel::redis::RedisAddress;
@@ -11,6 +12,7 @@ use render_signal_actors::r2::links::file::LinksFile;
 
 use super::ephemeral::ephemeral;
 use super::reader::{Reader, SettingError};
+use super::tokens;
 use super::variables as vars;
 use super::{JournalPlace, StoreOrder, check_url, path_or, place};
 
@@ -35,6 +37,8 @@ pub(crate) struct Storage {
     pub(crate) journal: JournalPlace,
     /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
     pub(crate) journal_retention_days: Option<u32>,
+    /// `CONFIG_HISTORY_VERSIONS` and `CONFIG_HISTORY_DAYS`.
+    pub(crate) config_history: Keep,
     /// `JOURNAL_ARCHIVE_DIR`.
     pub(crate) archive_dir: PathBuf,
     /// `WEBHOOK_LINKS_FILE`, with its bounds.
@@ -88,6 +92,10 @@ pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
             .then(|| reader.text(&vars::CONFIG_STORE_REDIS_PREFIX)),
         php: php_host(reader),
         journal_retention_days: retention_days(reader),
+        config_history: Keep {
+            versions: reader.int(&vars::CONFIG_HISTORY_VERSIONS),
+            days: reader.int(&vars::CONFIG_HISTORY_DAYS),
+        },
         archive_dir: path_or(reader, &vars::JOURNAL_ARCHIVE_DIR, || data_dir.join("archive")),
         magic_links_file: path_or(reader, &vars::MAGIC_LINK_TOKENS_FILE, || {
             config_dir.join("magic_links.json")
@@ -112,17 +120,10 @@ fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
     (days > 0).then_some(days)
 }
 
-/// What is not known is the default, as in the reference system.
 fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
-    match reader.text(&vars::CONFIG_STORE_MODE).to_ascii_lowercase().as_str() {
+    match reader.choice(&vars::CONFIG_STORE_MODE).as_str() {
         "php_first" => StoreOrder::PhpFirst,
-        "redis_first" => StoreOrder::RedisFirst,
-        other => {
-            reader.warnings.push(format!(
-                "CONFIG_STORE_MODE: {other:?} is neither redis_first nor php_first, redis_first is used"
-            ));
-            StoreOrder::RedisFirst
-        }
+        _ => StoreOrder::RedisFirst,
     }
 }
 
@@ -131,23 +132,30 @@ fn links(reader: &mut Reader<'_>) -> LinksFile {
         max_entries: reader.int(&vars::R2_LINKS_MAX_ENTRIES),
         max_bytes: reader.int(&vars::JSON_LOG_MAX_BYTES),
     };
-    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds)
+    let mode = reader.mode(&vars::WEBHOOK_LINKS_FILE_MODE);
+    LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds).with_mode(mode)
 }
 
 fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     let base = reader.text(&vars::EXTERNAL_CONFIG_BASE_URL);
-    let token = reader.text(&vars::CONFIG_API_TOKEN);
+    let token = tokens::token(reader, &vars::CONFIG_API_TOKEN);
     // Malformed networks are reported where they are read for good.
     let allow: Vec<IpNet> =
         reader.list(&vars::EGRESS_ALLOW_CIDRS).iter().filter_map(|member| member.parse().ok()).collect();
     check_url(reader, &vars::EXTERNAL_CONFIG_BASE_URL, &base, &allow);
-    if base.is_empty() || token.is_empty() {
-        if !base.is_empty() {
-            reader.warnings.push(
-                "EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used"
-                    .to_owned(),
-            );
+    let half = match (base.is_empty(), token.is_empty()) {
+        (false, false) => None,
+        (true, true) => return None,
+        (false, true) => {
+            Some("EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used")
         }
+        (true, false) => Some(
+            "CONFIG_API_TOKEN is set but has no effect: it is for the host of EXTERNAL_CONFIG_BASE_URL; what this \
+             program serves at /config_api.php needs CONFIG_API_SERVE_TOKEN",
+        ),
+    };
+    if let Some(half) = half {
+        reader.warnings.push(half.to_owned());
         return None;
     }
     let settings = PhpSettings::new(&base, token.into());
@@ -160,7 +168,7 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     settings
 }
 
-fn redis_ca_file(reader: &Reader<'_>) -> Option<PathBuf> {
+fn redis_ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
     Some(reader.text(&vars::REDIS_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 

@@ -5,9 +5,10 @@ use chrono_tz::Tz;
 use render_signal_actors::poller::imap::ImapSecurity;
 use secrecy::ExposeSecret as _;
 
+use super::variables::{Kind, OFF};
 use super::*;
 
-/// The eight required variables, and these.
+/// The required variables, a mailbox, and these.
 fn env(more: &[(&str, &str)]) -> HashMap<String, String> {
     let required = [
         ("FLASK_SECRET_KEY", "s3cret-key"),
@@ -17,7 +18,6 @@ fn env(more: &[(&str, &str)]) -> HashMap<String, String> {
         ("IMAP_SERVER", "imap.example.fr"),
         ("PROCESS_API_TOKEN", "s3cret-token"),
         ("WEBHOOK_URL", "https://hook.example.com/s3cret-path"),
-        ("MAKECOM_API_KEY", "s3cret-make"),
     ];
     required.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
@@ -33,8 +33,8 @@ fn good(more: &[(&str, &str)]) -> Settings {
 
 fn imap(settings: &Settings) -> &ImapSettings {
     match &settings.mail {
-        MailSource::Imap(imap) => imap,
-        MailSource::Maildir(path) => panic!("a Maildir: {}", path.display()),
+        Some(MailSource::Imap(imap)) => imap,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -50,7 +50,7 @@ fn defaults_are_those_of_the_reference() {
     assert_eq!((imap.port, imap.security), (993, ImapSecurity::Tls));
     assert_eq!((settings.port, settings.bind.to_string().as_str()), (8000, "0.0.0.0"));
     assert_eq!(settings.lock_ttl.as_secs(), 30);
-    assert_eq!(settings.lock_file, Path::new("data/poller.lock"));
+    assert_eq!(settings.lock_file, Path::new("/tmp/render_signal_server_email_poller.lock"));
     assert_eq!(settings.storage.journal.file(), Some(Path::new("data/render-signal.db")));
     assert_eq!(settings.storage.magic_links_file, Path::new("debug/magic_links.json"));
     assert!(settings.signing_keys.is_none() && settings.r2.is_none() && settings.warnings.is_empty());
@@ -60,6 +60,7 @@ fn defaults_are_those_of_the_reference() {
 fn everything_that_is_missing_or_malformed_is_listed_at_once() {
     let errors = Settings::from_env(|name| match name {
         "IMAP_PORT" => Some("many".to_owned()),
+        "EMAIL_ADDRESS" => Some("me@example.fr".to_owned()),
         "EMAIL_PASSWORD" => Some("  ".to_owned()),
         "EGRESS_ALLOW_CIDRS" => Some("10.0.0.0/8, nonsense".to_owned()),
         "JOURNAL_URL" => Some("postgres://u:s3cret@h/db".to_owned()),
@@ -72,13 +73,11 @@ fn everything_that_is_missing_or_malformed_is_listed_at_once() {
         [
             "FLASK_SECRET_KEY",
             "TRIGGER_PAGE_PASSWORD",
-            "EMAIL_ADDRESS",
             "EMAIL_PASSWORD",
             "IMAP_SERVER",
             "IMAP_PORT",
             "PROCESS_API_TOKEN",
             "WEBHOOK_URL",
-            "MAKECOM_API_KEY",
             "EGRESS_ALLOW_CIDRS",
             "JOURNAL_URL",
         ]
@@ -99,6 +98,9 @@ fn each_malformed_value_is_one_error() {
         ("IMAP_PORT", "99.5"),
         ("IMAP_SECURITY", "ssl"),
         ("IMAP_SECURITY", "plain"),
+        ("POLLING_TIMEZONE", "Europe/Pari"),
+        ("CONFIG_STORE_MODE", "file_first"),
+        ("WEBHOOK_DELIVERY_MODE", "xml"),
         ("POLLING_ACTIVE_START_HOUR", "24"),
         ("POLLING_ACTIVE_END_HOUR", "-1"),
         ("EMAIL_POLLING_INTERVAL_SECONDS", "0"),
@@ -117,6 +119,7 @@ fn each_malformed_value_is_one_error() {
         ("R2_MAX_FILE_BYTES", "83886080001"),
         ("R2_TRANSFER_MAX_SECONDS", "1"),
         ("R2_RETENTION_HOURS", "-1"),
+        ("R2_MAX_LINKS_PER_MAIL", "0"),
         ("EXTERNAL_CONFIG_BASE_URL", "http://config.example"),
         ("EXTERNAL_CONFIG_BASE_URL", "https://10.0.0.1"),
         ("EXTERNAL_CONFIG_BASE_URL", "config.example"),
@@ -146,23 +149,162 @@ fn each_malformed_value_is_one_error() {
     assert_eq!(equal[0].name, "WEBHOOKS_TIME_END");
 }
 
+/// Every switch of the table, and whether it is on when it is not set.
+fn switches() -> impl Iterator<Item = (&'static Variable, &'static [&'static str], bool)> {
+    VARIABLES.iter().filter_map(|variable| match (variable.kind, variable.need) {
+        (Kind::Switch(on) | Kind::Protection(on), Need::Default(default)) => {
+            Some((variable, on, on.contains(&default)))
+        }
+        _ => None,
+    })
+}
+
 #[test]
-fn switches_are_read_as_the_reference_reads_them() {
-    for (value, e, s) in [
-        ("1", true, true),
-        (" Yes ", true, true),
-        ("ON", true, true),
-        ("y", true, false),
-        ("", false, false),
-        ("enabled", false, false),
-        ("0", false, false),
-    ] {
+fn a_switch_takes_its_words_and_refuses_every_other() {
+    assert!(switches().count() >= 10);
+    for (variable, on, _) in switches() {
+        for word in on.iter().chain(OFF) {
+            for word in [(*word).to_owned(), format!(" {} ", word.to_uppercase())] {
+                assert!(read(&[(variable.name, &word)]).is_ok(), "{}={word}", variable.name);
+            }
+        }
+        for word in ["enabled", "disabled", "oui", "non", "vrai", "2", "-1", "true;", "t", "\"true", "truee"]
+        {
+            let errors = read(&[(variable.name, word)]).unwrap_err();
+            assert_eq!(errors.len(), 1, "{}={word}", variable.name);
+            assert_eq!(errors[0].name, variable.name);
+            assert!(errors[0].problem.contains("off (0|false|no|n|off)"), "{}", errors[0].problem);
+        }
+        // What the reference system takes for off and a person for on.
+        if !on.contains(&"y") {
+            assert_eq!(read(&[(variable.name, "y")]).unwrap_err().len(), 1, "{}", variable.name);
+        }
+    }
+    for (value, verify, sending) in
+        [("1", true, true), (" Yes ", true, true), ("ON", true, true), ("0", false, false), ("", true, false)]
+    {
         let defaults = good(&[("WEBHOOK_SSL_VERIFY", value), ("WEBHOOK_SENDING_ENABLED", value)]).defaults;
-        assert_eq!((defaults.ssl_verify, defaults.sending_enabled), (e, s), "{value:?}");
+        assert_eq!((defaults.ssl_verify, defaults.sending_enabled), (verify, sending), "{value:?}");
     }
     let flags =
         good(&[("DISABLE_EMAIL_ID_DEDUP", "true"), ("ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS", "on")]).defaults;
     assert!(flags.disable_email_id_dedup && flags.allow_without_links);
+}
+
+#[test]
+fn what_protects_is_not_switched_off_by_nothing() {
+    let settings = good(&[("WEBHOOK_SSL_VERIFY", " "), ("IMAP_USE_SSL", "")]);
+    assert!(settings.defaults.ssl_verify);
+    assert_eq!(imap(&settings).security, ImapSecurity::Tls);
+    let said = ["IMAP_USE_SSL", "WEBHOOK_SSL_VERIFY"];
+    assert_eq!(
+        settings.warnings,
+        said.map(|name| format!("{name} is set to nothing, which counts as unset"))
+    );
+    let held = good(&[("WEBHOOK_SENDING_ENABLED", "")]);
+    assert_eq!(held.warnings, ["WEBHOOK_SENDING_ENABLED is set to nothing, which means off"]);
+}
+
+#[test]
+fn quotation_marks_are_told_as_such_for_every_variable() {
+    for variable in VARIABLES {
+        for name in std::iter::once(&variable.name).chain(variable.aliases) {
+            for quoted in [format!("\"{}\"", variable.example), format!(" '{}' ", variable.example)] {
+                // A password may look like that; and what has no effect does no harm.
+                let harmless = (variable.kind == Kind::Secret && variable.name != "WEBHOOK_SECRET")
+                    || variable.need == Need::NoEffect;
+                let mut env = env(&[]);
+                if *name != variable.name {
+                    env.remove(variable.name);
+                }
+                env.insert((*name).to_owned(), quoted.clone());
+                let said: Vec<String> = match Settings::from_env(|name| env.get(name).cloned()) {
+                    Ok(settings) => {
+                        assert!(harmless, "{name}={quoted} is taken");
+                        settings.warnings
+                    }
+                    // One that is taken needs others beside it.
+                    Err(_) if harmless => continue,
+                    Err(errors) => errors.iter().map(ToString::to_string).collect(),
+                };
+                let told = said.iter().filter(|said| said.contains("in quotation marks"));
+                let told: Vec<&String> = told.filter(|said| said.starts_with(name)).collect();
+                assert_eq!(told.len(), 1, "{name}={quoted}: {said:?}");
+            }
+        }
+    }
+    let list = [("SENDER_OF_INTEREST_FOR_POLLING", "a@b.fr, \"c@d.fr\"")];
+    assert_eq!(read(&list).unwrap_err()[0].name, "SENDER_OF_INTEREST_FOR_POLLING");
+    let secret = [("REDIS_URL", "\"redis://:s3cret@h\"")];
+    let text = describe_errors(&read(&secret).unwrap_err());
+    assert!(text.contains("in quotation marks") && !text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn a_time_zone_that_is_none_is_refused_with_the_nearest() {
+    for (written, near) in
+        [("Paris", "; Europe/Paris is the nearest"), ("over there somewhere", "time zone;")]
+    {
+        let errors = read(&[("POLLING_TIMEZONE", written)]).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.name).collect::<Vec<_>>(), ["POLLING_TIMEZONE"]);
+        assert!(errors[0].to_string().contains(near), "{}", errors[0]);
+    }
+}
+
+/// What the program of July 2026 has to have, and nothing else.
+const JULY: [(&str, &str); 4] = [
+    ("FLASK_SECRET_KEY", "k"),
+    ("TRIGGER_PAGE_PASSWORD", "p"),
+    ("PROCESS_API_TOKEN", "t"),
+    ("WEBHOOK_URL", "https://hook.example.com/x"),
+];
+
+fn july(more: &[(&str, &str)]) -> Result<Settings, Vec<SettingError>> {
+    let set: HashMap<&str, &str> = JULY.iter().chain(more).copied().collect();
+    Settings::from_env(|name| set.get(name).map(|value| (*value).to_owned()))
+}
+
+#[test]
+fn an_installation_without_a_mailbox_starts_and_that_is_said() {
+    for (more, why) in [
+        (&[][..], "IMAP_SERVER are not set"),
+        (&[("EMAIL_ADDRESS", ""), ("IMAP_PORT", "993")], "IMAP_SERVER are not set"),
+        (&[("MAIL_SOURCE", "None"), ("EMAIL_ADDRESS", "me@example.fr")], "MAIL_SOURCE says so"),
+    ] {
+        let settings = july(more).unwrap_or_else(|errors| panic!("{}", describe_errors(&errors)));
+        assert!(settings.mail.is_none() && settings.defaults.background_tasks);
+        assert!(settings.warnings.iter().any(|said| said.contains(why)), "{:?}", settings.warnings);
+    }
+    let names = |more: &[(&str, &str)]| -> Vec<&str> {
+        july(more).unwrap_err().iter().map(|error| error.name).collect()
+    };
+    assert_eq!(names(&[("EMAIL_ADDRESS", "me@example.fr")]), ["EMAIL_PASSWORD", "IMAP_SERVER"]);
+    assert_eq!(names(&[("MAIL_SOURCE", "imap")]), ["EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER"]);
+    assert_eq!(names(&[("IMAP_PORT", "many")]), ["IMAP_PORT"]);
+}
+
+#[test]
+fn the_senders_of_july_count_where_those_of_january_are_not_set() {
+    let list = |more| july(more).unwrap_or_else(|errors| panic!("{}", describe_errors(&errors)));
+    assert_eq!(list(&[("GMAIL_SENDER_ALLOWLIST", "A@b.fr,c@d.fr")]).defaults.senders, ["a@b.fr", "c@d.fr"]);
+    let both = list(&[("GMAIL_SENDER_ALLOWLIST", "a@b.fr"), ("SENDER_OF_INTEREST_FOR_POLLING", "x@y.fr")]);
+    assert_eq!(both.defaults.senders, ["x@y.fr"]);
+    assert!(both.warnings.iter().any(|said| said.contains("name different senders")), "{:?}", both.warnings);
+}
+
+#[test]
+fn what_has_no_effect_is_named_with_what_has() {
+    for (name, word) in [
+        ("IMAP_SSL", "IMAP_SECURITY"),
+        ("REDIS_LOCK_TTL_SECONDS", "POLLER_LOCK_TTL_SECONDS"),
+        ("R2_ALLOWED_DOMAINS", "file services"),
+        ("WEBHOOK_FALLBACK_ON_415", "WEBHOOK_DELIVERY_MODE"),
+        ("MAKECOM_API_KEY", "Make.com"),
+    ] {
+        let said = good(&[(name, "x")]).warnings;
+        let expected = format!("{name} is set but has no effect");
+        assert!(said.iter().any(|said| said.starts_with(&expected) && said.contains(word)), "{said:?}");
+    }
 }
 
 #[test]
@@ -172,7 +314,7 @@ fn the_poller_is_on_unless_it_is_switched_off_and_that_is_said() {
         (&[("ENABLE_BACKGROUND_TASKS", "true")], true),
         (&[("ENABLE_BACKGROUND_TASKS", "false")], false),
         (&[("DISABLE_BACKGROUND_TASKS", "1")], false),
-        (&[("DISABLE_BACKGROUND_TASKS", "on")], true),
+        (&[("DISABLE_BACKGROUND_TASKS", "off")], true),
         (&[("ENABLE_BACKGROUND_TASKS", "true"), ("DISABLE_BACKGROUND_TASKS", "yes")], false),
     ] {
         let settings = good(more);
@@ -210,7 +352,7 @@ fn a_maildir_needs_no_imap() {
         .filter(|(name, _)| !name.starts_with("EMAIL_") && name != "IMAP_SERVER")
         .collect();
     let settings = Settings::from_env(|name| env.get(name).cloned()).unwrap();
-    assert!(matches!(settings.mail, MailSource::Maildir(path) if path == Path::new("/var/mail/me")));
+    assert!(matches!(settings.mail, Some(MailSource::Maildir(path)) if path == Path::new("/var/mail/me")));
 }
 
 #[test]
@@ -246,8 +388,8 @@ fn schedule_senders_and_zone() {
     assert_eq!((defaults.active_start_hour, defaults.active_end_hour), (7, 19));
     assert_eq!((defaults.interval.as_secs(), defaults.inactive_interval.as_secs()), (5, 600));
     assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
-    let unknown = good(&[("POLLING_TIMEZONE", "Paris"), ("POLLING_ACTIVE_DAYS", "9")]);
-    assert_eq!((unknown.defaults.zone, unknown.warnings.len()), (Tz::UTC, 2));
+    let unknown = good(&[("POLLING_ACTIVE_DAYS", "9")]);
+    assert_eq!(unknown.warnings.len(), 1);
     assert_eq!(unknown.defaults.active_days, [0, 1, 2, 3, 4]);
 }
 
@@ -379,7 +521,6 @@ fn places() {
         ("MAIL_RETENTION_DAYS", "2"),
         ("WORKER_NAME", "w"),
     ]);
-    assert_eq!(settings.lock_file, Path::new("/d/poller.lock"));
     let storage = &settings.storage;
     assert_eq!(storage.journal.file(), Some(Path::new("/d/render-signal.db")));
     assert_eq!(storage.magic_links_file, Path::new("/c/magic_links.json"));
@@ -447,24 +588,51 @@ fn places() {
 
 #[test]
 fn a_host_of_documents_needs_its_address_and_its_token() {
-    let both = [("EXTERNAL_CONFIG_BASE_URL", "https://config.example"), ("CONFIG_API_TOKEN", "s3cret")];
+    let both = [
+        ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
+        ("CONFIG_API_TOKEN", "s3cret-s3cret-s3cret-s3cret"),
+    ];
     let settings = good(&both);
     assert_eq!(settings.storage.php.as_ref().unwrap().host(), "config.example");
     assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
-    assert_eq!(settings.config_api_token.as_ref().unwrap().expose_secret(), "s3cret");
-    for (one, warns) in [(both[0], true), (both[1], false)] {
+    assert!(settings.config_api_serve_token.is_none(), "what is sent to the host opens nothing here");
+    for (one, warning) in [(both[0], "the host is not used"), (both[1], "CONFIG_API_SERVE_TOKEN")] {
         let settings = good(&[one]);
-        assert!(settings.storage.php.is_none());
-        assert_eq!(settings.warnings.iter().any(|warning| warning.contains("is not used")), warns, "{one:?}");
-        assert_eq!(settings.config_api_token.is_some(), !warns);
+        assert!(settings.storage.php.is_none() && settings.config_api_serve_token.is_none());
+        assert!(settings.warnings.iter().any(|said| said.contains(warning)), "{one:?}");
     }
-    let known = good(&[("CONFIG_API_TOKEN", "changeme-config-api-token")]);
-    assert!(known.config_api_token.is_none() && known.warnings.len() == 1, "everybody knows it");
-    let split = [both[0], ("CONFIG_API_TOKEN", "a\nb")];
+    let split = [both[0], ("CONFIG_API_TOKEN", "s3cret-s3cret-s3cret\ns3cret")];
     assert_eq!(read(&split).unwrap_err().len(), 1);
     let local =
         [("EXTERNAL_CONFIG_BASE_URL", "http://10.0.0.1"), both[1], ("EGRESS_ALLOW_CIDRS", "10.0.0.0/8")];
     assert!(good(&local).storage.php.is_some());
+}
+
+#[test]
+fn tokens_that_could_be_guessed_or_open_two_things_are_refused() {
+    let (short, published) = ("s3cret-of-23-characters", "changeme-config-api-token");
+    for name in ["CONFIG_API_TOKEN", "CONFIG_API_SERVE_TOKEN", "METRICS_TOKEN"] {
+        for (token, why) in [(short, "has 23 characters, 24 at least"), (published, "published examples")] {
+            let errors = read(&[(name, token)]).unwrap_err();
+            assert_eq!((errors.len(), errors[0].name), (1, name));
+            let shown = errors[0].to_string();
+            assert!(
+                shown.contains(why) && shown.contains("openssl rand") && !shown.contains(token),
+                "{shown}"
+            );
+        }
+        for other in ["CONFIG_API_TOKEN", "CONFIG_API_SERVE_TOKEN", "METRICS_TOKEN"] {
+            let same = "s3cret-of-24-characters-";
+            let refused = read(&[(name, same), (other, same)]).is_err();
+            assert_eq!(refused, name != other, "{name} {other}");
+        }
+    }
+    let own = good(&[
+        ("CONFIG_API_SERVE_TOKEN", "s3cret-serve-0123456789-a"),
+        ("METRICS_TOKEN", "s3cret-metrics-0123456789"),
+    ]);
+    assert_eq!(own.config_api_serve_token.unwrap().expose_secret(), "s3cret-serve-0123456789-a");
+    assert_eq!(own.metrics_token.unwrap().expose_secret(), "s3cret-metrics-0123456789");
 }
 
 #[test]
@@ -476,7 +644,9 @@ fn secrets_do_not_show() {
         ("R2_FETCH_ENDPOINT", "https://worker.example"),
         ("R2_FETCH_TOKEN", "s3cret-r2"),
         ("EXTERNAL_CONFIG_BASE_URL", "https://config.example"),
-        ("CONFIG_API_TOKEN", "s3cret-config"),
+        ("CONFIG_API_TOKEN", "s3cret-config-0123456789"),
+        ("CONFIG_API_SERVE_TOKEN", "s3cret-serve-0123456789-a"),
+        ("METRICS_TOKEN", "s3cret-metrics-0123456789"),
         ("R2_ACCOUNT_ID", "a"),
         ("R2_ACCESS_KEY_ID", "id"),
         ("R2_SECRET_ACCESS_KEY", "s3cret-r2-key"),
@@ -516,15 +686,48 @@ fn the_table_is_complete_and_shown() {
 }
 
 #[test]
-fn an_unknown_order_of_stores_is_the_default_and_said() {
-    for (value, order, warns) in [
-        ("redis_first", StoreOrder::RedisFirst, false),
-        (" PHP_first ", StoreOrder::PhpFirst, false),
-        ("", StoreOrder::RedisFirst, false),
-        ("file_first", StoreOrder::RedisFirst, true),
+fn the_order_of_stores() {
+    for (value, order) in [
+        ("redis_first", StoreOrder::RedisFirst),
+        (" PHP_first ", StoreOrder::PhpFirst),
+        ("", StoreOrder::RedisFirst),
     ] {
         let settings = good(&[("CONFIG_STORE_MODE", value)]);
         assert_eq!(settings.storage.store_order, order, "{value:?}");
-        assert_eq!(!settings.warnings.is_empty(), warns, "{value:?}");
+        assert!(settings.warnings.is_empty(), "{value:?}");
     }
+}
+
+#[test]
+fn authorities_of_ones_own_are_read_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["hook.example".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let own = write("own.pem", &made.cert.pem());
+    assert_eq!(good(&[("WEBHOOK_CA_FILE", &own)]).webhook_authorities.len(), 1);
+    assert!(good(&[("WEBHOOK_CA_FILE", " ")]).webhook_authorities.is_empty());
+    for bad in [
+        write("empty.pem", ""),
+        write("key.pem", &made.signing_key.serialize_pem()),
+        write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+        "/nonexistent.pem".to_owned(),
+    ] {
+        let errors = read(&[("WEBHOOK_CA_FILE", &bad)]).unwrap_err();
+        assert_eq!(errors.iter().map(|error| error.name).collect::<Vec<_>>(), ["WEBHOOK_CA_FILE"]);
+        assert!(errors[0].problem.contains(&bad), "{}", errors[0].problem);
+    }
+}
+
+#[test]
+fn a_proxy_that_is_not_used_is_said_without_its_address() {
+    let settings =
+        good(&[("https_proxy", "http://user:s3cret@proxy.example:3128"), ("ALL_PROXY", "socks5://p")]);
+    let said = settings.warnings.join("\n");
+    assert_eq!(settings.warnings.len(), 2, "{said}");
+    assert!(said.contains("HTTPS_PROXY is set but has no effect") && said.contains("ALL_PROXY"), "{said}");
+    assert!(!said.contains("s3cret") && !said.contains("proxy.example"), "{said}");
 }

@@ -10,6 +10,10 @@ pub(crate) const ON_S: &[&str] = &["1", "true", "yes", "on"];
 /// The words of `DISABLE_BACKGROUND_TASKS`.
 pub(crate) const ON_DISABLE: &[&str] = &["1", "true", "yes"];
 
+/// Words that switch something off, whatever switches it on. An empty text does, too, as in
+/// the reference system; see [`Kind::Protection`] for where it does not.
+pub(crate) const OFF: &[&str] = &["0", "false", "no", "n", "off"];
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -17,8 +21,12 @@ pub(crate) enum Kind {
     Text,
     /// Any text; never shown.
     Secret,
-    /// On for one of these words, off for any other value, the empty one included.
+    /// On for one of these words, off for one of [`OFF`] and for an empty text; anything else
+    /// is malformed.
     Switch(&'static [&'static str]),
+    /// A switch that protects: an empty text counts as unset, so that nothing is switched off
+    /// by accident.
+    Protection(&'static [&'static str]),
     /// A whole number within bounds, both inclusive.
     Int(i64, i64),
     /// Texts separated by commas.
@@ -29,9 +37,11 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// A path.
     Path,
+    /// Who may read and write a file, in octal digits.
+    Mode,
     /// An address of a server; a capability, so never shown.
     Url,
-    /// The name of a time zone; an unknown one is UTC.
+    /// The name of a time zone.
     Zone,
     /// A time of day, `HHhMM` or `HH:MM`.
     Time,
@@ -45,12 +55,14 @@ impl Kind {
         match self {
             Self::Text => "text".to_owned(),
             Self::Secret => "secret".to_owned(),
-            Self::Switch(on) => format!("switch: {} = on, anything else = off", on.join("|")),
+            Self::Switch(on) => format!("switch: {} = on, {} or empty = off", on.join("|"), OFF.join("|")),
+            Self::Protection(on) => format!("switch: {} = on, {} = off", on.join("|"), OFF.join("|")),
             Self::Int(min, max) => format!("number, {min} to {max}"),
             Self::List => "list, separated by commas".to_owned(),
             Self::Days => "days 0 to 6, separated by commas, 0 = Monday".to_owned(),
             Self::Choice(words) => words.join("|"),
             Self::Path => "path".to_owned(),
+            Self::Mode => "file mode, octal digits, 0600 to 0666".to_owned(),
             Self::Url => "address".to_owned(),
             Self::Zone => "IANA time zone".to_owned(),
             Self::Time => "time of day, HHhMM or HH:MM".to_owned(),
@@ -64,7 +76,7 @@ impl Kind {
 pub(crate) enum Need {
     /// The service does not start without it.
     Required,
-    /// Required, unless mails come from a Maildir.
+    /// Required, as soon as one of its kind is set or `MAIL_SOURCE` is `imap`.
     RequiredForImap,
     /// Without it, this holds; empty = nothing. A blank value counts as unset, except for
     /// switches.
@@ -107,7 +119,9 @@ macro_rules! variables {
     };
 }
 
-use Kind::{Choice, Days, Int, List, Networks, Path, Secret, Switch, Text, Time, Url, Zone};
+use Kind::{
+    Choice, Days, Int, List, Mode, Networks, Path, Protection, Secret, Switch, Text, Time, Url, Zone,
+};
 use Need::{Default, NoEffect, Required, RequiredForImap};
 
 const DAY: i64 = 86_400;
@@ -122,12 +136,11 @@ variables! {
     IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
     PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API; has to be set, not used yet";
     WEBHOOK_URL: Url, Required, "https://hook.eu2.make.com/…", "default target of webhooks, unless webhook_config names one";
-    MAKECOM_API_KEY: Secret, Required, "a Make.com API token", "API key of Make.com; has to be set, not used yet";
 
     // Where mails come from.
-    MAIL_SOURCE: Text, Default("imap"), "maildir:/var/mail/me", "imap, or maildir:PATH";
+    MAIL_SOURCE: Text, Default(""), "maildir:/var/mail/me", "imap, maildir:PATH, or none; unset = imap if EMAIL_ADDRESS, EMAIL_PASSWORD or IMAP_SERVER is set, otherwise none: nothing is polled then, and that is said";
     IMAP_PORT: Int(1, 65_535), Default("993"), "993", "port of the IMAP server";
-    IMAP_USE_SSL: Switch(ON_E), Default("true"), "true", "TLS from the first byte; off = STARTTLS, or plain for a loopback host";
+    IMAP_USE_SSL: Protection(ON_E), Default("true"), "true", "TLS from the first byte; off = STARTTLS, or plain for a loopback host";
     IMAP_SECURITY: Choice(&["tls", "starttls", "plain"]), Default(""), "tls", "how the connection is protected; unset = as IMAP_USE_SSL and the port say; plain for loopback hosts only";
     IMAP_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "further certificate authorities for the IMAP server (PEM)";
     IMAP_IDLE_REFRESH_SECONDS: Int(1, 1680), Default("120"), "60", "how long the server may be silent while it watches for new mail (IDLE) before the connection is tested; a dead one is noticed 30 s later at the latest";
@@ -135,7 +148,7 @@ variables! {
     // When it looks, and for whom.
     ENABLE_BACKGROUND_TASKS: Switch(ON_E), Default("true"), "true", "this worker may poll";
     DISABLE_BACKGROUND_TASKS: Switch(ON_DISABLE), Default("false"), "1", "this worker never polls";
-    SENDER_OF_INTEREST_FOR_POLLING: List, Default(""), "a@example.fr,b@example.fr", "senders whose mails count, unless polling_config names some; none = all";
+    SENDER_OF_INTEREST_FOR_POLLING or "GMAIL_SENDER_ALLOWLIST": List, Default(""), "a@example.fr,b@example.fr", "senders whose mails count, unless polling_config names some; none = all";
     POLLING_TIMEZONE: Zone, Default("Europe/Paris"), "Europe/Paris", "zone of schedules, windows and days";
     POLLING_ACTIVE_START_HOUR: Int(0, 23), Default("9"), "9", "first hour of polling, unless polling_config says";
     POLLING_ACTIVE_END_HOUR: Int(0, 24), Default("23"), "23", "first hour without polling, unless polling_config says";
@@ -143,15 +156,17 @@ variables! {
     EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
     POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";
     POLLER_LOCK_TTL_SECONDS: Int(3, 3_600), Default("30"), "30", "how long the polling lease outlives its last renewal";
-    BG_POLLER_LOCK_FILE: Path, Default(""), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis; unset = DATA_DIR/poller.lock";
+    BG_POLLER_LOCK_FILE: Path, Default("/tmp/render_signal_server_email_poller.lock"), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis, by default that of the predecessor, which is thereby kept out; two installations on one host need one each";
     ENABLE_SUBJECT_GROUP_DEDUP: Switch(ON_E), Default("false"), "true", "of the mails with one lot, or one subject, in a month only the first is sent, unless polling_config says";
     SUBJECT_GROUP_TTL_SECONDS: Int(0, 10 * 365 * DAY), Default("0"), "86400", "how long a subject group stays taken, within its month; 0 = to the end of the month";
     DISABLE_EMAIL_ID_DEDUP: Switch(ON_E), Default("false"), "false", "admit a mail again that was admitted before, unless runtime_flags says";
 
     // What is sent, and when.
     WEBHOOK_SECRET: Secret, Default(""), "whsec_ and 32 random bytes in base64", "signs webhooks (Standard Webhooks); two, separated by a blank or a comma, while rotating: the new one first";
+    WEBHOOK_DELIVERY_MODE: Choice(&["json", "form"]), Default("json"), "form", "content type of webhooks, unless webhook_config says: form = the same JSON text, called application/x-www-form-urlencoded, for hosts that refuse JSON";
+    WEBHOOK_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "further certificate authorities for targets of webhooks (PEM)";
     WEBHOOK_SENDING_ENABLED: Switch(ON_S), Default("true"), "true", "off = mails are held, unless webhook_config says";
-    WEBHOOK_SSL_VERIFY: Switch(ON_E), Default("true"), "true", "certificates of targets are checked, unless webhook_config says";
+    WEBHOOK_SSL_VERIFY: Protection(ON_E), Default("true"), "true", "certificates of targets are checked, unless webhook_config says";
     WEBHOOKS_TIME_START or "WEBHOOK_TIME_START": Time, Default(""), "9h00", "start of the delivery window, unless webhook_config says";
     WEBHOOKS_TIME_END or "WEBHOOK_TIME_END": Time, Default(""), "18h00", "end of the delivery window, unless webhook_config says";
     ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS: Switch(ON_E), Default("false"), "false", "deliver mails without links, too, unless runtime_flags says";
@@ -171,39 +186,50 @@ variables! {
     R2_ENDPOINT_URL: Url, Default(""), "https://0123456789abcdef0123456789abcdef.eu.r2.cloudflarestorage.com", "S3 address of R2, for a jurisdiction; unset = https://R2_ACCOUNT_ID.r2.cloudflarestorage.com";
     R2_MAX_FILE_BYTES: Int(1, 83_886_080_000), Default("10737418240"), "2147483648", "directly: a longer file is not copied, its link is sent as it is";
     R2_TRANSFER_MAX_SECONDS: Int(30, 14_400), Default("1800"), "600", "directly: a file that takes longer is not copied, its link is sent as it is; so is that of one that waits longer for its turn: the mail waits twice as long at most";
+    R2_MAX_LINKS_PER_MAIL: Int(1, 1_000), Default("50"), "50", "links of one mail that are copied, the first ones; the others are sent as they are. So is a link of more than 8 KiB";
     R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2: directly, it is deleted then; with the Worker, as the Worker does it. A link whose copy stays for two hours more is not copied again. 0 = for ever";
 
     WEBHOOK_LINKS_FILE: Path, Default("deployment/data/webhook_links.json"), "/var/data/webhook_links.json", "list of the copies, shared with the PHP pages; written from the journal";
+    WEBHOOK_LINKS_FILE_MODE: Mode, Default(""), "0644", "who may read and write that list, which holds addresses of files; unset = a new one is for this user alone, and one that is there stays as open as it is";
     R2_LINKS_MAX_ENTRIES: Int(0, 1_000_000), Default("1000"), "1000", "entries in that list, the oldest make room; 0 = any number";
     JSON_LOG_MAX_BYTES: Int(0, 1_073_741_824), Default("5242880"), "5242880", "size of that list in bytes; a longer one is put into an archive beside it; 0 = any size";
 
     // Where things are kept.
     DATA_DIR: Path, Default("data"), "/var/lib/render-signal", "folder of the journal and the lease";
     CONFIG_DIR: Path, Default("debug"), "debug", "folder of the configuration documents";
-    REDIS_URL: Secret, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS), shared by all workers: keeps the configuration documents, the polling lease, and the journal unless JOURNAL_URL names another place";
+    REDIS_URL: Url, Default(""), "redis://:password@host:6379/0", "Redis or Valkey server (rediss:// = TLS), shared by all workers: keeps the configuration documents, the polling lease, and the journal unless JOURNAL_URL names another place";
     REDIS_CA_FILE: Path, Default(""), "/etc/ssl/my-ca.pem", "the only certificate authorities that are believed for a rediss:// server (PEM); unset = the public ones";
     CONFIG_STORE_REDIS_PREFIX: Text, Default("r:ss:config:"), "r:ss:config:", "before the keys of the configuration in Redis";
     CONFIG_STORE_DISABLE_REDIS: Switch(ON_E), Default("false"), "true", "configuration documents are not in Redis";
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
-    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php, and of the one that this program serves; without it, ours is not served";
-    CONFIG_STORE_MODE: Text, Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
+    CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php; 24 characters at least";
+    CONFIG_API_SERVE_TOKEN: Secret, Default(""), "another long random text", "token of the config_api.php that this program serves; 24 characters at least, another one than CONFIG_API_TOKEN; unset = it is not served";
+    CONFIG_STORE_MODE: Choice(&["redis_first", "php_first"]), Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
     ALLOW_EPHEMERAL_JOURNAL: Switch(ON_E), Default("false"), "1", "accept a journal on a disk that the next deploy wipes";
     JOURNAL_RETENTION_DAYS: Int(0, 36_500), Default("365"), "365", "events of settled mails that are older are moved out of the journal into JOURNAL_ARCHIVE_DIR or JOURNAL_ARCHIVE_BUCKET; 31 at least, 0 = they stay";
     JOURNAL_ARCHIVE_DIR: Path, Default(""), "/var/lib/render-signal/archive", "folder of archived events (JSON Lines); unset = DATA_DIR/archive";
     JOURNAL_ARCHIVE_BUCKET: Text, Default(""), "render-signal-archive", "private bucket of archived events, instead of that folder; needs R2_ACCOUNT_ID, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY, and is never R2_BUCKET_NAME";
+    CONFIG_HISTORY_VERSIONS: Int(1, 100_000), Default("200"), "200", "earlier versions of a document that can be shown and restored, the newest; of sign-in links none";
+    CONFIG_HISTORY_DAYS: Int(1, 36_500), Default("365"), "365", "how long a version can be shown and restored after it was replaced; that it was changed, when and by whom is known for ever";
+    MAX_EMAIL_SIZE_MB: Int(1, 200), Default("25"), "25", "a larger mail is recorded and listed, not loaded, in MiB, where processing_prefs has no max_email_size_mb; at the limit, a mail needs up to ten times its size of memory while it is read";
     MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
 
     // The process.
     PORT: Int(0, 65_535), Default("8000"), "8000", "port of the HTTP server; 0 = any free one";
     BIND: Text, Default("0.0.0.0"), "127.0.0.1", "address of the HTTP server";
+    METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything; without it, states only; 24 characters at least";
     WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
     LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
     RENDER: Text, Default(""), "true", "set by Render: several containers and a disk that a deploy wipes are possible";
 
     // Known, without effect.
+    MAKECOM_API_KEY: Secret, NoEffect, "a Make.com API token", "Make.com scenarios";
+    HTTPS_PROXY or "https_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "every request goes to its server directly: what is let out is decided by the address that is connected to";
+    HTTP_PROXY or "http_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "as HTTPS_PROXY";
+    ALL_PROXY or "all_proxy": Secret, NoEffect, "socks5://proxy.example.fr:1080", "as HTTPS_PROXY";
     TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, NoEffect, "admin", "user name of the dashboard";
     RENDER_API_KEY: Secret, NoEffect, "rnd_…", "deploys through Render";
     RENDER_SERVICE_ID: Text, NoEffect, "srv-…", "deploys through Render";
@@ -224,4 +250,30 @@ variables! {
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";
     CORS_ALLOWED_ORIGINS: List, NoEffect, "https://example.fr", "origins that may call the test API";
     TEST_API_KEY: Secret, NoEffect, "a long random text", "key of the test API";
+    IMAP_SSL: Text, NoEffect, "true", "IMAP_SECURITY and IMAP_USE_SSL say how the connection is protected";
+    IMAP_TIMEOUT_SECONDS: Text, NoEffect, "30", "the mailbox is watched with limits of its own; see IMAP_IDLE_REFRESH_SECONDS";
+    REDIS_LOCK_TTL_SECONDS: Text, NoEffect, "300", "POLLER_LOCK_TTL_SECONDS says how long the polling lease outlives its last renewal";
+    SUBJECT_GROUP_TTL_DAYS: Text, NoEffect, "30", "SUBJECT_GROUP_TTL_SECONDS says how long a subject group stays taken";
+    R2_ALLOWED_DOMAINS: List, NoEffect, "dropbox.com", "links of the known file services are copied, and no others; see EGRESS_ALLOW_CIDRS";
+    R2_FETCH_TIMEOUT_DROPBOX_SCL_FO: Text, NoEffect, "120", "a shared folder always has 120 s with the R2 Worker; directly, see R2_TRANSFER_MAX_SECONDS";
+    WEBHOOK_FALLBACK_ON_415: Text, NoEffect, "true", "every attempt sends the same bytes with the same content type, see WEBHOOK_DELIVERY_MODE";
+    GMAIL_INGRESS_IP_CHECK_ENABLED: Text, NoEffect, "true", "mails pushed by Gmail are not taken";
+    EMAIL_ID_INFLIGHT_LOCK_TTL_SECONDS: Text, NoEffect, "900", "a mail is admitted once by the journal, without a lock that may run out";
+    EMAIL_ID_INFLIGHT_LOCK_PREFIX: Text, NoEffect, "r:ss:email_inflight:", "a mail is admitted once by the journal, without a lock that may run out";
+    MAX_HTML_BYTES: Text, NoEffect, "1048576", "of an HTML text 1 MiB is read, always";
+    MIRROR_MEDIA_TO_CUSTOM: Text, NoEffect, "true", "every mail goes to the default target, with its links";
+    RECADRAGE_MAKE_WEBHOOK_URL: Secret, NoEffect, "https://hook.eu2.make.com/…", "routing_rules say what goes where else than to WEBHOOK_URL";
+    AUTOREPONDEUR_MAKE_WEBHOOK_URL: Secret, NoEffect, "https://hook.eu2.make.com/…", "routing_rules say what goes where else than to WEBHOOK_URL";
+    DEBUG_EMAIL: Text, NoEffect, "false", "LOG_LEVEL says what is logged";
+    DEBUG_WEBHOOK: Text, NoEffect, "false", "LOG_LEVEL says what is logged";
+    RENDER_DISC_PATH: Path, NoEffect, "/var/data", "DATA_DIR says where the journal is";
+    ORCHESTRATOR_ALLOW_LEGACY_DELEGATION: Text, NoEffect, "false", "there is no older code to call";
+    GUNICORN_WORKERS: Text, NoEffect, "1", "one process does everything; start several for several workers";
+    GUNICORN_THREADS: Text, NoEffect, "4", "there is no Gunicorn";
+    GUNICORN_TIMEOUT: Text, NoEffect, "120", "there is no Gunicorn";
+    GUNICORN_GRACEFUL_TIMEOUT: Text, NoEffect, "30", "there is no Gunicorn; a stop takes 25 s at most";
+    GUNICORN_KEEP_ALIVE: Text, NoEffect, "75", "there is no Gunicorn";
+    GUNICORN_MAX_REQUESTS: Text, NoEffect, "15000", "there is no Gunicorn";
+    GUNICORN_MAX_REQUESTS_JITTER: Text, NoEffect, "3000", "there is no Gunicorn";
+    GUNICORN_CMD_ARGS: Text, NoEffect, "--timeout 120", "there is no Gunicorn";
 }

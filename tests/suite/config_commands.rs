@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::http::Response;
-use crate::support::php::{Php, TOKEN, ask};
+use crate::support::php::{Php, TOKEN, ask, with_token};
 use crate::support::place::{NOWHERE, Place};
 use crate::support::receiver::Receiver;
 use crate::support::until::ensure;
@@ -286,6 +286,15 @@ async fn documents_are_migrated_to_a_host_and_checked_there() {
     assert_eq!((check.code, lines.len()), (0, 6));
     let raw = place.run(&["config", "check", "--raw", "--keys", "processing_prefs"]).await;
     assert!(raw.out.contains("\n  \"retry_count\": 1"), "{raw:?}");
+    std::fs::write(php.storage().join("runtime_flags.json"), r#"{"disable_email_id_dedup":"false"}"#)
+        .unwrap();
+    let refused = place.run(&["config", "check", "--keys", "runtime_flags"]).await;
+    assert!(
+        refused.out.contains("runtime_flags: INVALID (disable_email_id_dedup: booléen attendu"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.code, 1);
+    std::fs::remove_file(php.storage().join("runtime_flags.json")).unwrap();
     let all = place.run(&["config", "check"]).await;
     assert_eq!(all.code, 1);
     assert!(all.out.contains("webhook_config: INVALID (payload is empty)\n<vide>\n"), "{all:?}");
@@ -387,7 +396,9 @@ async fn what_never_was_is_not_said_to_stay_and_the_doctor_names_the_store() {
     let shown = place.run(&["config", "show", "detectors"]).await;
     assert!(shown.out.starts_with("detectors          unknown"), "{shown:?}");
     assert!(
-        shown.out.contains("there is no earlier one: the environment or a built-in default decides"),
+        shown
+            .out
+            .contains("there is no good one before it: no webhook is sent, mails wait until it is mended"),
         "{shown:?}"
     );
     assert!(!shown.out.contains("stays in force"), "{shown:?}");
@@ -540,7 +551,7 @@ const OWN: [&str; 3] = ["php_config_api-012", "php_config_api-017", "php_config_
 #[tokio::test(flavor = "multi_thread")]
 async fn config_api_answers_as_the_reference() {
     let mut place = Place::new(NOWHERE);
-    place.set("CONFIG_API_TOKEN", TOKEN);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let mut worker = place.worker("worker");
     worker.start().await;
     let cases: Vec<Value> = serde_json::from_str(GOLDEN).unwrap();
@@ -548,8 +559,10 @@ async fn config_api_answers_as_the_reference() {
         let input = &case["input"];
         let query = input["query"]["key"].as_str().map(|key| format!("?key={key}")).unwrap_or_default();
         let headers = input["headers"].as_object().unwrap();
-        let headers: String =
-            headers.iter().map(|(name, value)| format!("{name}: {}\r\n", value.as_str().unwrap())).collect();
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}\r\n", with_token(value.as_str().unwrap())))
+            .collect();
         let body = match &input["body"] {
             Value::Null => String::new(),
             Value::String(raw) => raw.clone(),
@@ -592,10 +605,10 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
     let answer = get(closed.port(), "webhook_config").await;
     assert_eq!(answer.status, 404);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    assert!(answer.body.contains("CONFIG_API_TOKEN"), "{answer:?}");
+    assert!(answer.body.contains("CONFIG_API_SERVE_TOKEN"), "{answer:?}");
     closed.stop().await;
 
-    place.set("CONFIG_API_TOKEN", TOKEN);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let before = r#"{ "webhook_sending_enabled":false, "mine" : 1.0 }"#;
     place.put("webhook_config", before);
     let mut worker = place.worker("worker");
@@ -623,7 +636,9 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
         assert_eq!((refused.status, &parsed(&refused)["status"]), (412, &json!("error")), "{stale}");
         assert_eq!(parsed(&refused)["message"], "Changed by somebody else", "{stale}");
     }
-    for token in ["Bearer toK", "Bearer tok2", "Bearer ", "Bearertok", "Basic tok", "tok"] {
+    let (short, long) = (format!("Bearer {}", &TOKEN[1..]), format!("Bearer {TOKEN}2"));
+    let (stuck, basic) = (format!("Bearer{TOKEN}"), format!("Basic {TOKEN}"));
+    for token in [&short, &long, "Bearer ", &stuck, &basic, TOKEN] {
         let headers = format!("Authorization: {token}\r\n");
         let answer = ask(port, "POST", "", &headers, &good.to_string()).await.unwrap();
         assert_eq!((answer.status, answer.header("www-authenticate").is_some()), (401, true), "{token}");
@@ -652,7 +667,7 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
 async fn one_instance_is_the_backend_of_another() {
     let receiver = Receiver::start().await;
     let (mut a, mut b) = (Place::new(NOWHERE), Place::new(NOWHERE));
-    a.set("CONFIG_API_TOKEN", TOKEN);
+    a.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let mut backend = a.worker("backend");
     backend.start().await;
     b.set("CONFIG_API_TOKEN", TOKEN);

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::support::place::Place;
+use crate::support::receiver::Receiver;
 use crate::support::{PATIENCE, Site, checks, mails, until};
 
 /// The documented exit code (`render-signal --help`).
@@ -59,6 +61,51 @@ async fn a_damaged_journal_is_refused_and_left_as_it_is() {
     worker.stop().await;
     worker.assert_journal_verifies().await;
     checks::assert_each_exactly_once(&site.receiver, &all);
+}
+
+/// What somebody does to the journal's files while the program runs.
+type Deed = (&'static str, &'static str, fn(&Path));
+
+const DEEDS: [Deed; 3] = [
+    ("removed", "was removed", |journal| fs::remove_file(journal).expect("removing the journal")),
+    ("replaced", "was replaced", |journal| {
+        let copy = journal.with_extension("copy");
+        fs::copy(journal, &copy).expect("a copy");
+        fs::rename(&copy, journal).expect("replacing the journal");
+    }),
+    ("without its log", "was removed", |journal| {
+        fs::remove_file(journal.with_extension("db-wal")).expect("removing the write-ahead log");
+    }),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_taken_away_while_it_runs_stops_the_program_and_takes_no_mail_with_it() {
+    for (name, words, deed) in DEEDS {
+        let receiver = Receiver::start().await;
+        let place = Place::new(&receiver.url("/hook"));
+        let mut worker = place.worker(name);
+        worker.start().await;
+        let before = mails::recadrage();
+        place.deliver(&before);
+        until("the first webhook", PATIENCE, async || {
+            checks::all_accepted(&receiver, std::slice::from_ref(&before))
+        })
+        .await;
+        deed(&place.path("data/render-signal.db"));
+        // It comes after: nothing of it may be acknowledged to a file that is not there.
+        let after = mails::recadrage();
+        place.deliver(&after);
+        let status = worker.until_end().await;
+        assert_eq!(status.code(), Some(JOURNAL_UNUSABLE), "{name}: {status}\n{}", worker.tail());
+        assert!(worker.log().contains(words), "{name}:\n{}", worker.tail());
+        let unread = ["Maildir/new", "Maildir/cur"].iter().any(|part| {
+            let mails = fs::read_dir(place.path(part)).expect("a folder").flatten();
+            mails
+                .map(|mail| mail.file_name().to_string_lossy().into_owned())
+                .any(|name| name.starts_with(&format!("{}.", after.mark)) && !name.ends_with('S'))
+        });
+        assert!(unread, "{name}: the mail that came after is still unread");
+    }
 }
 
 /// The bytes of a journal that nobody has open, with everything of its write-ahead log.

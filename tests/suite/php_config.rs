@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::http::{self, Response};
-use crate::support::php::{Php, TOKEN, ask};
+use crate::support::php::{Php, TOKEN, ask, with_token};
 use crate::support::place::{NOWHERE, Place};
 use crate::support::{PATIENCE, Seed, Site, TestMail, mails, until};
 
@@ -59,7 +59,7 @@ async fn answers_as_the_reference_with_its_type_damage_repaired() {
             .as_object()
             .unwrap()
             .iter()
-            .map(|(name, value)| format!("{name}: {}\r\n", value.as_str().unwrap()))
+            .map(|(name, value)| format!("{name}: {}\r\n", with_token(value.as_str().unwrap())))
             .collect();
         let body = match &input["body"] {
             Value::Null => String::new(),
@@ -111,20 +111,33 @@ async fn nothing_is_open_without_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_could_be_guessed_opens_nothing() {
+    let short = "of-only-23-characters--";
+    for (configured, status) in [(short.to_owned(), 500), (format!("{short}-"), 404)] {
+        let mut php = Php::prepare();
+        php.set("CONFIG_API_TOKEN", &configured);
+        php.launch().await;
+        let answer = php.ask("GET", "?key=a", Some(&configured), "").await.unwrap();
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert_eq!(answer.body.contains("fewer than 24 characters"), status == 500, "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_whole_token_opens() {
     let mut php = Php::prepare();
-    php.set("CONFIG_API_TOKEN", "a-secret-token");
+    php.set("CONFIG_API_TOKEN", "a-secret-token-of-the-tests");
     php.launch().await;
     for (header, opens) in [
-        ("Bearer a-secret-token", true),
-        ("bEaReR   a-secret-token ", true),
-        ("Bearer a-secret-toke", false),
-        ("Bearer a-secret-token2", false),
-        ("Bearer A-SECRET-TOKEN", false),
+        ("Bearer a-secret-token-of-the-tests", true),
+        ("bEaReR   a-secret-token-of-the-tests ", true),
+        ("Bearer a-secret-token-of-the-test", false),
+        ("Bearer a-secret-token-of-the-tests2", false),
+        ("Bearer A-SECRET-TOKEN-OF-THE-TESTS", false),
         ("Bearer ", false),
-        ("Bearera-secret-token", false),
-        ("Basic a-secret-token", false),
-        ("a-secret-token", false),
+        ("Bearera-secret-token-of-the-tests", false),
+        ("Basic a-secret-token-of-the-tests", false),
+        ("a-secret-token-of-the-tests", false),
         ("Bearer 0", false),
     ] {
         let headers = format!("Authorization: {header}\r\n");
@@ -139,12 +152,12 @@ async fn only_the_whole_token_opens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_comes_from_the_environment_then_the_local_file_then_the_settings() {
-    let local = "<?php return ['CONFIG_API_TOKEN' => 'from-local'];";
-    let settings = "<?php define('CONFIG_API_TOKEN', 'from-settings');";
+    let local = "<?php return ['CONFIG_API_TOKEN' => 'from-local-0123456789abcdef'];";
+    let settings = "<?php define('CONFIG_API_TOKEN', 'from-settings-0123456789abcdef');";
     for (environment, local, settings, works) in [
-        (Some("from-env"), Some(local), Some(settings), "from-env"),
-        (None, Some(local), Some(settings), "from-local"),
-        (None, None, Some(settings), "from-settings"),
+        (Some("from-env-0123456789abcdef"), Some(local), Some(settings), "from-env-0123456789abcdef"),
+        (None, Some(local), Some(settings), "from-local-0123456789abcdef"),
+        (None, None, Some(settings), "from-settings-0123456789abcdef"),
     ] {
         let mut php = Php::prepare();
         if let Some(token) = environment {
@@ -157,7 +170,9 @@ async fn the_token_comes_from_the_environment_then_the_local_file_then_the_setti
             fs::write(php.path("config/config_api.php"), text).unwrap();
         }
         php.launch().await;
-        for token in ["from-env", "from-local", "from-settings"] {
+        for token in
+            ["from-env-0123456789abcdef", "from-local-0123456789abcdef", "from-settings-0123456789abcdef"]
+        {
             let answer = php.ask("GET", "?key=a", Some(token), "").await.unwrap();
             assert_eq!(answer.status, if token == works { 404 } else { 401 }, "{token} of {works}");
         }
@@ -609,7 +624,7 @@ async fn changes_of_different_fields_at_once_all_survive_on_a_php_host() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_different_fields_at_once_all_survive_on_another_instance() {
     let mut place = Place::new(NOWHERE);
-    place.set("CONFIG_API_TOKEN", TOKEN);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
     let mut worker = place.worker("worker");
     worker.start().await;
     all_changes_survive(|| client_at(worker.port(), TOKEN)).await;
@@ -699,4 +714,35 @@ async fn a_worker_obeys_the_host_and_keeps_its_documents_when_it_is_gone() {
     until_all_at(&site, "/third", &mails).await;
     worker.stop().await;
     worker.assert_journal_verifies().await;
+}
+
+/// `tests/golden/documents.json` is run against the program's own checks, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_refuses_what_the_program_refuses() {
+    let php = Php::start().await;
+    let table: Vec<Value> = serde_json::from_str(include_str!("../golden/documents.json")).unwrap();
+    for case in table {
+        let key = case["key"].as_str().unwrap();
+        let answer = php.write(key, &case["document"]).await;
+        match case["field"].as_str() {
+            None => assert_eq!(answer.status, 200, "{case}: {answer:?}"),
+            Some(field) => {
+                assert_eq!(answer.status, 400, "{case}: {answer:?}");
+                let message = parsed(&answer)["message"].as_str().unwrap_or_default().to_owned();
+                assert!(message.starts_with(&format!("Invalid payload: {field}")), "{case}: {message}");
+            }
+        }
+    }
+    // A number of JSON that PHP would change is judged by its value, and stored as it was.
+    let text = r#"{"key":"processing_prefs","config":{"retry_count":1.0,"note":1.0}}"#;
+    assert_eq!(php.ask("POST", "", Some(TOKEN), text).await.unwrap().status, 200);
+    assert!(php.read("processing_prefs").await.body.contains("\"retry_count\": 1.0"));
+    // What it does not know is stored as it is.
+    assert_eq!(php.write("some_other", &json!({"retry_count": 99})).await.status, 200);
+
+    // It removes what it is told to remove.
+    let remove = json!({"key": "processing_prefs", "remove": true}).to_string();
+    assert_eq!(php.ask("POST", "", Some(TOKEN), &remove).await.unwrap().status, 200);
+    assert_eq!(php.read("processing_prefs").await.status, 404);
+    assert_eq!(php.ask("POST", "", Some(TOKEN), &remove).await.unwrap().status, 404);
 }

@@ -154,3 +154,66 @@ async fn a_target_that_is_gone_is_left_alone_until_it_has_another_address() {
     assert_eq!(gone.len(), 1, "nothing more is sent to a target that is gone");
     assert_eq!(new.len(), all.len());
 }
+
+/// Ids of what waits, as `deliveries list` prints them.
+async fn waiting(worker: &Program) -> Vec<String> {
+    let listed = worker.run(&["deliveries", "list", "--json"]).await.text;
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).expect("a list of deliveries");
+    listed.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_mails_that_are_never_taken_stop_none_of_45_others() {
+    let site = Site::start().await;
+    let (stubborn, good) = (mails::mixed(6), mails::mixed(45));
+    for mail in &stubborn {
+        site.receiver.for_mail(&mail.mark, Answer::Status(500));
+    }
+    let worker = impatient_worker(&site).await;
+    site.dovecot.deliver(&stubborn);
+    // Some are tried before the others are there: the target has failed, and nothing else is known.
+    until_count(&site, 1).await;
+    site.dovecot.deliver(&good);
+    until("every webhook that is taken", PATIENCE * 3, async || checks::all_accepted(&site.receiver, &good))
+        .await;
+    checks::assert_each_exactly_once(&site.receiver, &good);
+    until("the six to wait", PATIENCE, async || {
+        let waiting = waiting(&worker).await;
+        if waiting.len() == stubborn.len() { Ok(()) } else { Err(format!("{waiting:?}")) }
+    })
+    .await;
+    // Beside them, whatever comes later.
+    let later = mails::mixed(5);
+    site.dovecot.deliver(&later);
+    until("what came later", PATIENCE * 3, async || checks::all_accepted(&site.receiver, &later)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_answered_but_a_success_is_tried_again_and_shown() {
+    let site = Site::start().await;
+    site.receiver.next(HOOK, [Answer::Html(400), Answer::Redirect(302), Answer::Status(404)]);
+    let worker = impatient_worker(&site).await;
+    let mails = mails::mixed(1);
+    site.dovecot.deliver(&mails);
+    until_delivered_once(&site, &mails).await;
+    assert_eq!(site.receiver.count(), 4);
+
+    let listed = worker.run(&["deliveries", "list", "--state", "delivered", "--json"]).await.text;
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("a list of deliveries");
+    let id = listed[0]["id"].as_str().expect("an id");
+    let shown = worker.run(&["deliveries", "show", id]).await.text;
+    for told in [
+        "HTTP 400",
+        "| <!doctype html><h1>Erreur</h1>",
+        "HTTP 302 to https://elsewhere.example/***: redirects are not followed",
+        "HTTP 404",
+        "delivered",
+    ] {
+        assert!(shown.contains(told), "{told} is missing in {shown}");
+    }
+    let events = worker.run(&["events", "tail", "-n", "1000", "--json"]).await.text;
+    assert!(!events.contains("Erreur"), "what was answered is in no event");
+    for text in [shown, events] {
+        assert!(!text.contains("geheim") && !text.contains("very-secret-path"), "{text}");
+    }
+}

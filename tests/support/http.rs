@@ -175,9 +175,12 @@ pub(crate) fn request(method: &str, path: &str, extra: &str, body: &str) -> Vec<
         .into_bytes()
 }
 
-/// One request and its answer on a connection of its own, within two seconds.
+/// How long a question may take that will be asked again.
+pub(crate) const QUICKLY: Duration = Duration::from_secs(2);
+
+/// One request and its answer on a connection of its own, within [`QUICKLY`].
 pub(crate) async fn exchange(port: u16, request: &[u8]) -> io::Result<Response> {
-    exchange_within(port, request, Duration::from_secs(2)).await
+    exchange_within(port, request, QUICKLY).await
 }
 
 /// The same, with another patience.

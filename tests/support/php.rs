@@ -13,8 +13,13 @@ use super::child::{descendants, kill_all, signal, until_stopped};
 use super::http::{self, Response};
 use super::until::{PATIENCE, until};
 
-/// The token that [`Php::start`] configures.
-pub(crate) const TOKEN: &str = "tok";
+/// The token that [`Php::start`] configures; of other tests, that of the program's own documents.
+pub(crate) const TOKEN: &str = "a-token-of-the-tests-for-documents";
+
+/// The value of a header of the reference's cases, whose token would be too short.
+pub(crate) fn with_token(header: &str) -> String {
+    header.strip_suffix(" tok").map_or_else(|| header.to_owned(), |scheme| format!("{scheme} {TOKEN}"))
+}
 
 /// The deployment in a temporary folder, and the server when it runs. Dropping it kills
 /// the server.

@@ -30,7 +30,6 @@ impl Place {
             ("FLASK_SECRET_KEY", "a-secret-of-the-tests-0123456789"),
             ("TRIGGER_PAGE_PASSWORD", "a-password-of-the-tests"),
             ("PROCESS_API_TOKEN", "a-token-of-the-tests"),
-            ("MAKECOM_API_KEY", "a-key-of-the-tests"),
             ("MAIL_SOURCE", "maildir:Maildir"),
             ("POLLING_TIMEZONE", "UTC"),
             ("POLLING_ACTIVE_DAYS", "0,1,2,3,4,5,6"),
@@ -40,6 +39,8 @@ impl Place {
             ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
             ("WEBHOOK_URL", webhook_url),
             ("BIND", "127.0.0.1"),
+            // By default all programs of a host share one.
+            ("BG_POLLER_LOCK_FILE", "data/poller.lock"),
         ];
         let environment =
             environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();

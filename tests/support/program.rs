@@ -1,7 +1,7 @@
 //! The compiled program as a child process.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _};
+use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,8 +10,11 @@ use nix::sys::signal::Signal;
 
 use super::child;
 use super::free_port;
-use super::http::{self, Response};
+use super::http::{self, QUICKLY, Response};
 use super::until::{PATIENCE, ensure, until};
+
+/// Opens what strangers are not told; see [`Program::get`].
+pub(crate) const METRICS_TOKEN: &str = "a-token-of-the-tests-for-metrics";
 
 /// Path of the program under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_render-signal");
@@ -76,6 +79,7 @@ impl Program {
             .current_dir(&self.folder)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("METRICS_TOKEN", METRICS_TOKEN)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("PORT", self.port.to_string())
             .stdin(Stdio::null());
@@ -114,7 +118,7 @@ impl Program {
             {
                 panic!("{} ended with {status} while it was to answer {path}", self.name);
             }
-            let answer = http::get(self.port, path).await.map_err(|error| error.to_string())?;
+            let answer = self.ask(path, QUICKLY).await.map_err(|error| error.to_string())?;
             ensure(wanted(&answer), || format!("{} {}", answer.status, answer.body)).map(|()| answer)
         })
         .await
@@ -127,21 +131,26 @@ impl Program {
             .await;
     }
 
+    /// One of its pages, as one may see it who has [`METRICS_TOKEN`].
+    async fn ask(&self, path: &str, patience: Duration) -> io::Result<Response> {
+        let headers = format!("Connection: close\r\nAuthorization: Bearer {METRICS_TOKEN}\r\n");
+        http::exchange_within(self.port, &http::request("GET", path, &headers, ""), patience).await
+    }
+
     /// The answer of one of its pages.
     pub(crate) async fn get(&self, path: &str) -> Response {
-        let request = http::request("GET", path, "Connection: close\r\n", "");
-        let answer = http::exchange_within(self.port, &request, PATIENCE).await;
+        let answer = self.ask(path, PATIENCE).await;
         answer.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
     /// The answer of one of its pages, if there is one.
     pub(crate) async fn try_get(&self, path: &str) -> Option<Response> {
-        http::get(self.port, path).await.ok()
+        self.ask(path, QUICKLY).await.ok()
     }
 
     /// Whether `/readyz` answers 200 now.
     pub(crate) async fn is_ready(&self) -> bool {
-        http::get(self.port, "/readyz").await.is_ok_and(|answer| answer.status == 200)
+        self.ask("/readyz", QUICKLY).await.is_ok_and(|answer| answer.status == 200)
     }
 
     /// Where it listens.

@@ -32,7 +32,12 @@ pub(crate) enum Answer {
     Hang,
     /// The connection is reset after the request was read.
     Reset,
+    /// This status, and a `Location` with a secret: [`ELSEWHERE`].
+    Redirect(u16),
 }
+
+/// Where [`Answer::Redirect`] leads.
+pub(crate) const ELSEWHERE: &str = "https://elsewhere.example/very-secret-path?token=geheim";
 
 impl Answer {
     /// Whether the sender may take it for a success.
@@ -92,6 +97,8 @@ struct Script {
 #[derive(Debug, Default)]
 struct Shared {
     scripts: Mutex<HashMap<String, Script>>,
+    /// By mark of the mail: its webhook is always answered like this.
+    mails: Mutex<HashMap<String, Answer>>,
     log: Mutex<Vec<Delivery>>,
     released: watch::Sender<u64>,
 }
@@ -104,9 +111,13 @@ impl Shared {
     }
 
     fn record(&self, request: Request) -> Answer {
-        let answer = self.answer_for(&request.path);
         let Request { path, headers, body, .. } = request;
-        self.log.lock().unwrap().push(Delivery { path, headers, body, at: Instant::now(), answer });
+        let mut delivery = Delivery { path, headers, body, at: Instant::now(), answer: Answer::Ok };
+        let mails = self.mails.lock().unwrap();
+        let of_mail = if mails.is_empty() { None } else { mails.get(&delivery.mark()).copied() };
+        let answer = of_mail.unwrap_or_else(|| self.answer_for(&delivery.path));
+        delivery.answer = answer;
+        self.log.lock().unwrap().push(delivery);
         answer
     }
 }
@@ -151,6 +162,12 @@ impl Receiver {
         let script = scripts.entry(path.to_owned()).or_default();
         script.next.clear();
         script.then = Some(answer);
+    }
+
+    /// From now on the webhook of the mail with this mark is answered like this, whatever the
+    /// others are.
+    pub(crate) fn for_mail(&self, mark: &str, answer: Answer) {
+        self.shared.mails.lock().unwrap().insert(mark.to_owned(), answer);
     }
 
     /// Drops the connections of every request that hangs now.
@@ -237,6 +254,9 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             Answer::Html(status) => answer(status, "text/html", "", "<!doctype html><h1>Erreur</h1>"),
             Answer::Refuse => {
                 answer(200, "application/json", "", r#"{"success":false,"message":"Expéditeur refusé"}"#)
+            }
+            Answer::Redirect(status) => {
+                answer(status, "text/plain", &format!("Location: {ELSEWHERE}\r\n"), "")
             }
             Answer::Hang => {
                 let _ = released.changed().await;

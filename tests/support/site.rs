@@ -70,7 +70,6 @@ impl Site {
             ("FLASK_SECRET_KEY", "a-secret-of-the-tests-0123456789"),
             ("TRIGGER_PAGE_PASSWORD", "a-password-of-the-tests"),
             ("PROCESS_API_TOKEN", "a-token-of-the-tests"),
-            ("MAKECOM_API_KEY", "a-key-of-the-tests"),
             ("EMAIL_ADDRESS", dovecot::USER),
             ("EMAIL_PASSWORD", dovecot::PASSWORD),
             ("IMAP_SERVER", "127.0.0.1"),
@@ -82,6 +81,8 @@ impl Site {
             ("EGRESS_ALLOW_CIDRS", "127.0.0.0/8"),
             ("DATA_DIR", "data"),
             ("CONFIG_DIR", "debug"),
+            // By default all programs of a host share one.
+            ("BG_POLLER_LOCK_FILE", "data/poller.lock"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into();

@@ -31,6 +31,8 @@ pub(crate) enum Mode {
 #[derive(Debug)]
 struct Shared {
     mode: Mutex<Mode>,
+    /// What every file is called.
+    name: Mutex<String>,
     requests: Mutex<Vec<Value>>,
 }
 
@@ -47,7 +49,11 @@ impl Worker {
     pub(crate) async fn start(mode: Mode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let port = listener.local_addr().expect("the address of a bound listener").port();
-        let shared = Arc::new(Shared { mode: Mutex::new(mode), requests: Mutex::default() });
+        let shared = Arc::new(Shared {
+            mode: Mutex::new(mode),
+            name: Mutex::new("Lot 42 – été.zip".to_owned()),
+            requests: Mutex::default(),
+        });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self { port, shared, server }
     }
@@ -67,6 +73,11 @@ impl Worker {
     /// From now on.
     pub(crate) fn behave(&self, mode: Mode) {
         *self.shared.mode.lock().unwrap() = mode;
+    }
+
+    /// What every file is called from now on.
+    pub(crate) fn name_files(&self, name: &str) {
+        *self.shared.name.lock().unwrap() = name.to_owned();
     }
 
     /// Every well-formed request so far.
@@ -123,7 +134,7 @@ async fn respond(request: &Request, shared: &Shared) -> (u16, Value) {
         "success": true,
         "r2_url": format!("{PUBLIC_BASE_URL}/{key}"),
         "object_key": key,
-        "original_filename": "Lot 42 – été.zip",
+        "original_filename": *shared.name.lock().unwrap(),
     });
     shared.requests.lock().unwrap().push(asked);
     let mode = *shared.mode.lock().unwrap();

@@ -40,15 +40,25 @@ pub fn grow(head: &[u8], piece: &[u8], tail: &[u8], size: usize) -> Vec<u8> {
 const LOT: &str = "Message-ID: <a@x>\nFrom: Bob <b@ex.com>\nSubject: Média Solution - Missions Recadrage - Lot 42\nDate: d\n";
 const LINK: &str = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0\n";
 
+/// A piece in which `\u{2}` is the number of the repetition.
+fn numbered(piece: &str) -> Vec<u8> {
+    piece.bytes().map(|byte| if byte == 2 { NUMBER } else { byte }).collect()
+}
+
 /// A mail that reaches the search for a delivery time, whose text is the piece.
 fn text(name: &'static str, piece: &str) -> Hostile {
-    Hostile { name, head: format!("{LOT}\n{LINK}").into(), piece: piece.into(), tail: Vec::new() }
+    Hostile { name, head: format!("{LOT}\n{LINK}").into(), piece: numbered(piece), tail: Vec::new() }
+}
+
+/// A mail whose text is one link: its start, and the piece again and again.
+fn link(name: &'static str, start: &str, piece: &str) -> Hostile {
+    Hostile { name, head: format!("{LOT}\n{LINK}{start}").into(), piece: numbered(piece), tail: Vec::new() }
 }
 
 /// The same in HTML.
 fn html(name: &'static str, piece: &str) -> Hostile {
     let head = format!("{LOT}Content-Type: text/html\n\n{LINK}<p>");
-    Hostile { name, head: head.into(), piece: piece.into(), tail: Vec::new() }
+    Hostile { name, head: head.into(), piece: numbered(piece), tail: Vec::new() }
 }
 
 /// The piece within the header.
@@ -172,6 +182,22 @@ pub fn mails() -> Vec<Hostile> {
         text("links to other places", "https://e.fr/x?"),
         text("links in one word", "https://www.dropbox.com/"),
         text("links near the name", "https://www.dropbox.com.evil.fr/ "),
+        text("links with many pairs", "https://www.dropbox.com/s/a?a\u{2}=1&b\u{2}=2&c=&dl=0&"),
+        link("one link of pairs", "https://www.dropbox.com/s/a?", "k\u{2}=v&"),
+        link("one link of equal pairs", "https://www.dropbox.com/s/a?", "k=v&"),
+        link("one link of segments", "https://www.dropbox.com/s", "/a"),
+        link("one link of ports", "https://www.dropbox.com", ":443"),
+        link("one link of entities", "https://www.dropbox.com/s/a?", "&amp;amp%3B"),
+        link("one link of percent signs", "https://www.dropbox.com/s/", "%25"),
+        link("one link of near entities", "https://www.dropbox.com/s/", "&eacut&#x"),
+        link("near links in one word", "https://e.fr/", &format!("https://www.dropbox.com{}", ")".repeat(120))),
+        link("safe links around one link", "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fwww.dropbox.com%2Fs%2Fa%3F", "k\u{2}%3Dv%26"),
+        link("url defense around one link", "https://urldefense.com/v3/__https:/www.dropbox.com/s/a?", "*k\u{2}=v&**z"),
+        text("many short links", "https://fromsmash.com/\u{2} "),
+        text("many links of 200 bytes", &format!("https://www.dropbox.com/s/\u{2}?{} ", "k=v&".repeat(44))),
+        text("many links below the longest", &format!("https://www.dropbox.com/s/\u{2}?{} ", "kk=v&".repeat(1_600))),
+        text("many links of many layers", &format!("https://www.dropbox.com/s/a\u{2}?x=&{}lt;y ", "amp;".repeat(40))),
+        html("many links in HTML", "<a href=\"https://www.dropbox.com/s/\u{2}?a=1&amp;b=2\">x</a> "),
         text("hosts alone", "www.dropbox.com/scl/fX fromsmash.com swisstransfer.com/x "),
         text("schemes", "https://"),
         text("schemes without slashes", "://"),

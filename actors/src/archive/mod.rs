@@ -11,12 +11,14 @@
 //!
 //! * [`settled`]: which streams nothing will happen to any more; pure.
 //! * [`items`]: where archived mails lie in their mailboxes; pure.
+//! * `keys`: what of a link is a capability, and is left out; pure.
 //! * [`state`]: the event.
 //! * [`store`], [`bucket`]: where the lines go: files, or a bucket of R2.
 //! * [`transfer`]: a whole journal as lines, and back.
 
 pub mod bucket;
 pub mod items;
+mod keys;
 pub mod settled;
 pub mod state;
 pub mod store;
@@ -215,7 +217,9 @@ impl Archiver {
 fn lines(leaving: &[Leaving]) -> Result<Bytes, String> {
     let mut text = String::new();
     for event in leaving.iter().flat_map(|stream| &stream.events) {
-        let line = serde_json::to_string(&Line::Event(event.clone())).map_err(|error| error.to_string())?;
+        let mut event = event.clone();
+        keys::leave_out(&mut event.payload);
+        let line = serde_json::to_string(&Line::Event(event)).map_err(|error| error.to_string())?;
         text.push_str(&line);
         text.push('\n');
     }

@@ -1,10 +1,12 @@
 //! Where archived events are kept: one trait, and files.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+
+use crate::kernel::files::{self, PRIVATE, folder_of};
 
 /// Keeps what leaves the journal.
 #[async_trait]
@@ -47,12 +49,6 @@ impl ArchiveStore for FileArchive {
 
 /// Beside it first: a crash leaves all of it under its name, or nothing.
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let unfinished = path.with_extension("tmp");
-    let mut file = std::fs::File::create(&unfinished)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    std::fs::rename(&unfinished, path)?;
-    std::fs::File::open(folder)?.sync_all()
+    files::make_folder(folder_of(path), PRIVATE)?;
+    files::replace(path, content, PRIVATE)
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::documents::{Documents, Key, Problem};
+use super::documents::{self, Documents, Governs, Key, Problem, effect};
 use super::policy::{self, EnvDefaults};
 use super::store::{AckState, Read, StoreError};
 use crate::mail::policy::Policy;
@@ -34,12 +34,16 @@ pub enum Taken {
     Unchanged,
     /// It may be half-written: read it again after [`GRACE`].
     Wait,
-    /// It is refused; what was in force stays.
+    /// It is refused; what was in force stays. See also [`Book::withholds`] and
+    /// [`Book::is_switched_off`].
     Refused,
     /// It is in force now (or its removal is).
     Applied,
     /// The store has lost it; what was in force stays.
     Lost,
+    /// It is not stored any more; what was in force stays, unless the journal knows that
+    /// somebody removed it: see [`Book::remove`].
+    Vanished,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -47,6 +51,10 @@ struct Entry {
     in_force: Option<InForce>,
     /// What is wrong with the stored document as a whole: it is not the one in force.
     refused: Vec<Problem>,
+    /// The stored document is refused, and its switch says off: see [`documents::says_off`].
+    off: bool,
+    /// It is in force, but not stored any more, and nobody is known to have removed it.
+    vanished: bool,
     /// What disabled itself within the document in force.
     disabled: Vec<Problem>,
     /// Since when the document looks half-written.
@@ -85,10 +93,15 @@ impl Book {
                     entry.suspect_since = None;
                     return Taken::Unchanged;
                 }
-                match serde_json::from_str::<Value>(&text) {
-                    Err(error) => {
-                        self.suspect(key, Problem::new("document", format!("JSON invalide : {error}")), now)
-                    }
+                match documents::from_json::<Value>(&text) {
+                    Err(error) => self.suspect(
+                        key,
+                        Problem::new(
+                            "document",
+                            format!("JSON invalide (ligne {}, colonne {})", error.line(), error.column()),
+                        ),
+                        now,
+                    ),
                     Ok(value) => self.take_document(key, text, text_hash, &value, env, now),
                 }
             }
@@ -102,7 +115,7 @@ impl Book {
         if entry.refused.is_empty() || entry.in_force.is_some() {
             return;
         }
-        let Ok(value) = serde_json::from_str::<Value>(&text) else { return };
+        let Ok(value) = documents::from_json::<Value>(&text) else { return };
         if let Ok(disabled) = self.documents.put(key, Some(&value), env) {
             entry.disabled = disabled;
             entry.in_force = Some(InForce { hash: canonical_hash(&value), text });
@@ -138,6 +151,26 @@ impl Book {
         self.entries.get(&key).is_some_and(|entry| !entry.refused.is_empty())
     }
 
+    /// What stands still because nobody knows what the stored document says: it is refused, and
+    /// there is no good version before it.
+    #[must_use]
+    pub fn withholds(&self, key: Key) -> Option<Governs> {
+        let entry = self.entries.get(&key)?;
+        if entry.refused.is_empty() || entry.in_force.is_some() { None } else { key.governs() }
+    }
+
+    /// What refused documents do to the policy: it is built anew when this changes.
+    #[must_use]
+    pub fn standstill(&self) -> Vec<(Option<Governs>, bool)> {
+        Key::ALL.iter().map(|key| (self.withholds(*key), self.is_switched_off(*key))).collect()
+    }
+
+    /// Whether the stored document is refused, but its switch says off, which is obeyed.
+    #[must_use]
+    pub fn is_switched_off(&self, key: Key) -> bool {
+        self.entries.get(&key).is_some_and(|entry| entry.off)
+    }
+
     /// As [`InForce::hash`], of the stored document, which may be refused; empty = absent.
     #[must_use]
     pub fn stored_hash(&self, key: Key) -> Option<&str> {
@@ -159,14 +192,49 @@ impl Book {
     pub fn problems(&self, key: Key) -> Vec<String> {
         self.entries
             .get(&key)
-            .map(|entry| entry.refused.iter().chain(&entry.disabled).map(ToString::to_string).collect())
+            .map(|entry| {
+                let missing = entry.vanished.then(|| format!("{MISSING}; `config remove {key}` removes it"));
+                let wrong = entry.refused.iter().chain(&entry.disabled).map(ToString::to_string);
+                missing.into_iter().chain(wrong).collect()
+            })
             .unwrap_or_default()
+    }
+
+    /// What of the document in force changes nothing, in plain words.
+    #[must_use]
+    pub fn remarks(&self, key: Key) -> Vec<String> {
+        let document = self.in_force(key).and_then(|document| serde_json::from_str(&document.text).ok());
+        document.map(|document: Value| effect::remarks(key, &document)).unwrap_or_default()
+    }
+
+    /// Which fields stand for others that are absent, in plain words.
+    #[must_use]
+    pub fn stand_ins(&self) -> Vec<String> {
+        let webhook = self.documents.webhook.iter();
+        webhook
+            .flat_map(|document| &document.stand_ins)
+            .map(|said| format!("webhook_config: {said}"))
+            .collect()
     }
 
     /// The policy that follows.
     #[must_use]
     pub fn policy(&self, env: &EnvDefaults, version: u64) -> Policy {
-        policy::build(&self.documents, env, version)
+        let mut policy = policy::build(&self.documents, env, version);
+        for key in Key::ALL {
+            let why = || self.problems(key).into_iter().map(|problem| format!("{key}: {problem}"));
+            match self.withholds(key) {
+                Some(Governs::Polling) => policy.withheld.polling.extend(why()),
+                Some(Governs::Sending) => policy.withheld.sending.extend(why()),
+                None => {}
+            }
+            match key.governs().filter(|_| self.is_switched_off(key)) {
+                Some(Governs::Polling) => policy.schedule.enabled = false,
+                Some(Governs::Sending) => policy.sending_enabled = false,
+                None => {}
+            }
+        }
+        policy
     }
 
     /// How the documents are.
@@ -177,12 +245,16 @@ impl Book {
             .map(|key| DocumentStatus {
                 key: key.as_str().to_owned(),
                 state: match (self.is_refused(*key), self.in_force(*key)) {
+                    _ if self.is_missing(*key) => "missing",
                     (true, _) => "invalid",
                     (false, Some(_)) => "ok",
                     (false, None) => "absent",
                 }
                 .to_owned(),
                 problems: self.problems(*key),
+                withholds: self.withholds(*key),
+                switched_off: self.is_switched_off(*key),
+                remarks: self.remarks(*key),
                 loaded_at: self.entries.get(key).and_then(|entry| entry.loaded_at),
                 hash: self.in_force(*key).map(|document| document.hash.clone()).unwrap_or_default(),
                 ..DocumentStatus::default()
@@ -200,10 +272,37 @@ impl Book {
         if entry.in_doubt(now) {
             return Taken::Wait;
         }
-        *entry = Entry { loaded_at: Some(now), ..Entry::default() };
+        // What governs nothing is not missed; sign-in links are revoked by removing them.
+        if entry.in_force.is_none() || key.governs().is_none() {
+            self.remove(key, env, now);
+            return Taken::Applied;
+        }
+        entry.is_missed(now);
+        Taken::Vanished
+    }
+
+    /// Removes a document: somebody did that, as the journal knows.
+    pub fn remove(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) {
+        self.entries.insert(key, Entry { loaded_at: Some(now), ..Entry::default() });
         // Removing a document cannot fail.
         drop(self.documents.put(key, None, env));
-        Taken::Applied
+    }
+
+    /// Puts a copy in force of a document that is not stored any more, from the journal, which
+    /// knows of no removal. No effect when the copy is not good.
+    pub fn miss(&mut self, key: Key, text: String, env: &EnvDefaults, now: DateTime<Utc>) {
+        let Ok(value) = documents::from_json::<Value>(&text) else { return };
+        let Ok(disabled) = self.documents.put(key, Some(&value), env) else { return };
+        let in_force = Some(InForce { hash: canonical_hash(&value), text });
+        let mut entry = Entry { in_force, disabled, ..Entry::default() };
+        entry.is_missed(now);
+        self.entries.insert(key, entry);
+    }
+
+    /// Whether the document in force is not stored any more.
+    #[must_use]
+    pub fn is_missing(&self, key: Key) -> bool {
+        self.entries.get(&key).is_some_and(|entry| entry.vanished)
     }
 
     /// Something that may mend itself within [`GRACE`].
@@ -233,12 +332,15 @@ impl Book {
         now: DateTime<Utc>,
     ) -> Taken {
         let put = self.documents.put(key, Some(value), env);
+        let off = put.is_err() && documents::says_off(key, value);
         let hash = canonical_hash(value);
         let entry = self.entries.entry(key).or_default();
         entry.stored.clone_from(&hash);
         entry.suspect_since = None;
         entry.last_text = Some(text_hash);
         entry.loaded_at = Some(now);
+        entry.off = off;
+        entry.vanished = false;
         match put {
             Err(problems) => {
                 entry.refused = problems;
@@ -246,16 +348,32 @@ impl Book {
             }
             Ok(disabled) => {
                 entry.disabled = disabled;
-                entry.refused.clear();
+                // What stood still, or was switched off, by the refused one before is over.
+                let mended = !std::mem::take(&mut entry.refused).is_empty();
                 let same = entry.in_force.as_ref().is_some_and(|before| before.hash == hash);
                 entry.in_force = Some(InForce { text, hash });
-                if same { Taken::Unchanged } else { Taken::Applied }
+                if same && !mended { Taken::Unchanged } else { Taken::Applied }
             }
         }
     }
 }
 
+/// Said of a document that is in force and not stored any more.
+const MISSING: &str =
+    "it is not stored any more, and nobody is known to have removed it: the last good one stays in force";
+
 impl Entry {
+    fn is_missed(&mut self, now: DateTime<Utc>) {
+        if !self.vanished {
+            self.loaded_at = Some(now);
+        }
+        self.vanished = true;
+        self.refused.clear();
+        // When it comes back, it is read anew, and others are told that it is not stored.
+        self.last_text = None;
+        self.stored.clear();
+    }
+
     /// Whether it is too early to believe what was read.
     fn in_doubt(&mut self, now: DateTime<Utc>) -> bool {
         let since = *self.suspect_since.get_or_insert(now);
@@ -308,94 +426,4 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::config::store::Stamp;
-
-    fn at(millis: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(1_800_000_000_000 + millis).unwrap()
-    }
-
-    fn found(text: &str) -> Result<Read, StoreError> {
-        Ok(Read::Found { text: text.to_owned(), stamp: Stamp(text.to_owned()) })
-    }
-
-    const KEY: Key = Key::WebhookConfig;
-
-    fn sending(book: &Book) -> bool {
-        book.policy(&EnvDefaults::default(), 1).sending_enabled
-    }
-
-    fn state(book: &Book) -> String {
-        book.status().into_iter().find(|status| status.key == KEY.as_str()).unwrap().state
-    }
-
-    #[test]
-    fn a_refused_document_leaves_the_last_good_one_in_force() {
-        let env = EnvDefaults::default();
-        let mut book = Book::default();
-        assert_eq!(book.take(KEY, Ok(Read::Absent), &env, at(0)), Taken::Unchanged);
-        assert_eq!((state(&book).as_str(), sending(&book)), ("absent", true));
-        let good = r#"{"webhook_sending_enabled": false, "mine": 1}"#;
-        assert_eq!(book.take(KEY, found(good), &env, at(1)), Taken::Applied);
-        assert_eq!((state(&book).as_str(), sending(&book)), ("ok", false));
-
-        let bad = r#"{"webhook_sending_enabled": true, "webhook_time_start": "25h00"}"#;
-        assert_eq!(book.take(KEY, found(bad), &env, at(2)), Taken::Refused);
-        assert_eq!((state(&book).as_str(), sending(&book)), ("invalid", false));
-        assert!(book.problems(KEY)[0].starts_with("webhook_time_start: Invalid time format"));
-        assert_eq!(book.in_force(KEY).unwrap().text, good, "unknown fields are kept");
-        assert_eq!(book.take(KEY, found(bad), &env, at(3)), Taken::Unchanged);
-
-        assert_eq!(book.take(KEY, found("{}"), &env, at(4)), Taken::Applied, "empty is not absent");
-        assert_eq!((state(&book).as_str(), sending(&book)), ("ok", true));
-    }
-
-    #[test]
-    fn a_half_written_or_vanished_document_is_believed_after_the_grace_only() {
-        let env = EnvDefaults::default();
-        let mut book = Book::default();
-        book.take(KEY, found(r#"{"webhook_sending_enabled": false}"#), &env, at(0));
-        for (reading, end) in
-            [(found(r#"{"webhook_sen"#), Taken::Refused), (Ok(Read::Absent), Taken::Applied)]
-        {
-            assert_eq!(book.take(KEY, reading.clone(), &env, at(0)), Taken::Wait);
-            assert_eq!(book.take(KEY, reading.clone(), &env, at(300)), Taken::Wait);
-            assert!(!sending(&book));
-            // It was an editor: the doubt is over, and starts anew the next time.
-            let whole = found(r#"{"webhook_sending_enabled": false}"#);
-            assert_eq!(book.take(KEY, whole, &env, at(350)), Taken::Unchanged);
-            assert_eq!(book.take(KEY, reading.clone(), &env, at(500)), Taken::Wait);
-            assert_eq!(book.take(KEY, reading.clone(), &env, at(900)), end);
-        }
-        assert!(sending(&book), "the removal is in force");
-        assert_eq!(state(&book), "absent");
-    }
-
-    #[test]
-    fn at_start_the_journal_supplies_the_last_good_copy() {
-        let env = EnvDefaults::default();
-        let mut book = Book::default();
-        book.insist(KEY, found("{nonsense"), &env, at(0));
-        assert_eq!(state(&book), "invalid");
-        book.restore(KEY, r#"{"webhook_sending_enabled": false}"#.to_owned(), &env);
-        assert_eq!((state(&book).as_str(), sending(&book)), ("invalid", false));
-        let mut sound = Book::default();
-        sound.insist(KEY, found("{}"), &env, at(0));
-        sound.restore(KEY, r#"{"webhook_sending_enabled": false}"#.to_owned(), &env);
-        assert!(sending(&sound), "a good stored document is not replaced by a copy");
-    }
-
-    #[test]
-    fn the_hash_does_not_depend_on_order_or_blanks() {
-        let one: Value = serde_json::from_str(r#"{"b": [1, {"y": null, "x": "é\n"}], "a": 1.0}"#).unwrap();
-        let two: Value = serde_json::from_str(r#"{"a":1.0,"b":[1,{"x":"é\n","y":null}]}"#).unwrap();
-        assert_eq!(canonical_hash(&one), canonical_hash(&two));
-        assert_ne!(canonical_hash(&one), canonical_hash(&json!({"a": 1.0, "b": [1]})));
-        let mut text = String::new();
-        write_canonical(&one, &mut text);
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), one);
-    }
-}
+mod tests;

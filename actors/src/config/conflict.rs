@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::book::canonical_hash;
 use super::documents::Key;
-use super::history::{for_ever, last};
+use super::history::{for_ever, keeps_content, last};
 use super::state::{ConfigEvent, Conflicted, config_stream};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
@@ -36,7 +36,8 @@ pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<
     // The same conflict is the same event, whoever records it.
     let name = format!("config.conflicted/{key}/{hash}/{}", lost.at.to_rfc3339());
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
-    let body_key = format!("config/{key}/conflict/{}", id.simple());
+    let body_key =
+        if keeps_content(key) { format!("config/{key}/conflict/{}", id.simple()) } else { String::new() };
     let event = ConfigEvent::Conflicted(Conflicted {
         key: key.as_str().to_owned(),
         hash,
@@ -46,7 +47,11 @@ pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<
     })
     .to_new(id)
     .map_err(|error| error.to_string())?;
-    let copy = Body { key: body_key, bytes: lost.text.to_owned().into(), keep_until: for_ever() };
+    let copy = keeps_content(key).then(|| Body {
+        key: body_key,
+        bytes: lost.text.to_owned().into(),
+        keep_until: for_ever(),
+    });
     let mut refused = String::new();
     for _ in 0..CONFLICTS {
         let before = last(journal, key).await?.map_or(0, |last| last.version);
@@ -57,7 +62,7 @@ pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<
                 expected: if before == 0 { Expected::NoStream } else { Expected::Exact(before) },
                 events: vec![event.clone()],
             }],
-            bodies: vec![copy.clone()],
+            bodies: copy.iter().cloned().collect(),
             ..Commit::default()
         };
         match journal.append(commit).await {

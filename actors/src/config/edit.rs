@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::diff::is_mask;
-use super::documents::{Documents, Key, Problem};
+use super::documents::{self, Documents, Key, Problem};
 use super::history;
 use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
@@ -120,6 +120,9 @@ pub struct Saved {
     pub stored_in: &'static str,
     /// Why another store than the authority took it, when that is so.
     pub degraded: Option<String>,
+    /// What was wrong with it before and still is: it is refused because of that, so but for a
+    /// switch that is off the change acts only when this is mended, too.
+    pub still_wrong: Vec<Problem>,
     /// Its version in the history; `None` when the journal did not take it now or there is
     /// none (a running server records it then).
     pub version: Option<u64>,
@@ -191,7 +194,7 @@ impl Present {
     fn of(read: Read) -> Self {
         let object = match &read {
             Read::Absent => None,
-            Read::Found { text, .. } => serde_json::from_str(text).ok(),
+            Read::Found { text, .. } => documents::from_json(text).ok(),
         };
         Self { read, object }
     }
@@ -223,14 +226,16 @@ impl Editor {
                 present = self.read(edit.key).await?;
             }
             self.check_expected(edit, &present).await?;
-            let next = self.next(edit, &present)?;
+            let (next, still_wrong) = self.next(edit, &present)?;
             let fields = changed_fields(edit.key, present.object.as_ref(), &next);
             if let Read::Found { text, stamp } = &present.read
                 && present.object.is_some()
                 && fields.is_empty()
             {
                 let (text, stamp) = (text.clone(), stamp.clone());
-                return Ok(Saved { text, stamp, fields, stored_in: "", degraded: None, version: None });
+                let saved =
+                    Saved { text, stamp, fields, stored_in: "", degraded: None, still_wrong, version: None };
+                return Ok(saved);
             }
             self.record_replaced(edit.key, &present).await;
             let change = Change {
@@ -241,10 +246,15 @@ impl Editor {
             };
             match self.store.write(&change).await {
                 Ok(written) => {
-                    let (text, version) = self.record(&change, &written.stamp).await;
+                    let (text, version) = match still_wrong.is_empty() {
+                        true => self.record(&change, &written.stamp).await,
+                        // The history has what was in force, and this is not.
+                        false => (change.value.to_string(), None),
+                    };
                     return Ok(Saved {
                         text,
                         fields,
+                        still_wrong,
                         version,
                         stamp: written.stamp,
                         stored_in: written.stored_in,
@@ -264,11 +274,33 @@ impl Editor {
     /// It would be refused, or the document cannot be read.
     pub async fn preview(&self, edit: &Edit) -> Result<Value, EditError> {
         let present = self.read(edit.key).await?;
-        self.next(edit, &present).map(Value::Object)
+        self.next(edit, &present).map(|(next, _)| Value::Object(next))
+    }
+
+    /// Removes a document: from now on the environment or a built-in default decides. Answers
+    /// whether there was anything to remove.
+    ///
+    /// # Errors
+    /// It is as it was, or removed and not yet in the history: repeat it.
+    pub async fn remove(&self, key: Key, origin: &str) -> Result<bool, EditError> {
+        self.store.forget();
+        let present = self.read(key).await?;
+        self.record_replaced(key, &present).await;
+        let was_there = self.store.remove(key, origin).await?;
+        let recorded = self.record_removal(key, origin).await.map_err(EditError::Unknown)?;
+        Ok(was_there || recorded)
     }
 
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
-        Ok(Present::of(self.store.read(key).await?))
+        let mut present = Present::of(self.store.read(key).await?);
+        if present.read == Read::Absent
+            && let Some(journal) = self.journal.as_deref()
+            && let Ok(Some(text)) = history::last_good(journal, key, &self.env).await
+        {
+            // It has vanished and is still in force: a change of one field is a change of that.
+            present.object = documents::from_json(&text).ok();
+        }
+        Ok(present)
     }
 
     /// Whether the fields that the edit touches are still what the caller has seen.
@@ -305,18 +337,19 @@ impl Editor {
             .as_deref()
             .ok_or_else(|| EditError::Unknown("there is no history to compare with".to_owned()))?;
         let copy = history::copy(journal, key, version).await.map_err(EditError::Unknown)?;
-        Ok(copy.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+        Ok(copy.and_then(|text| documents::from_json(&text).ok()).unwrap_or_default())
     }
 
     /// The copy whose version in the store was `stamp`, if the history has it.
     async fn copy_with(&self, key: Key, stamp: &Stamp) -> Option<Map<String, Value>> {
         let journal = self.journal.as_deref()?;
         let text = history::copy_with(journal, key, |text| Stamp::of(text) == *stamp).await.ok()??;
-        serde_json::from_str(&text).ok()
+        documents::from_json(&text).ok()
     }
 
-    /// The document that the edit makes of the present one, when it is valid.
-    fn next(&self, edit: &Edit, present: &Present) -> Result<Map<String, Value>, EditError> {
+    /// The document that the edit makes of the present one, when it is no worse than that, and
+    /// what is still wrong with it.
+    fn next(&self, edit: &Edit, present: &Present) -> Result<(Map<String, Value>, Vec<Problem>), EditError> {
         let mut wrong = masks(edit, present);
         let mut next = match &edit.wanted {
             Wanted::Replace(Value::Object(document)) => document.clone(),
@@ -330,31 +363,46 @@ impl Editor {
             }
             Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
         };
+        let is_written = |name: &str| match &edit.wanted {
+            Wanted::Replace(_) => true,
+            Wanted::Merge(fields) => fields.iter().any(|(written, _)| written == name),
+        };
+        documents::normal::normalise(edit.key, &mut next, is_written);
         if edit.key != Key::MagicLinkTokens && !(edit.keep_time && next.contains_key(UPDATED_AT)) {
             next.insert(UPDATED_AT.to_owned(), instant(self.world.now()).into());
         }
         let next = Value::Object(next);
-        wrong.extend(self.invalid(edit.key, &next, present));
+        let (refused, still_wrong) = self.invalid(edit, &next, present);
+        wrong.extend(refused);
         let length = next.to_string().len();
         if length > LARGEST {
             wrong.push(Problem::new("document", format!("{length} octets, au plus {LARGEST}")));
         }
         match next {
-            Value::Object(next) if wrong.is_empty() => Ok(next),
+            Value::Object(next) if wrong.is_empty() => Ok((next, still_wrong)),
             _ => Err(EditError::Invalid(wrong)),
         }
     }
 
-    /// What is wrong with a document. A rule that was bad before is no obstacle to a change
-    /// of something else.
-    fn invalid(&self, key: Key, next: &Value, present: &Present) -> Vec<Problem> {
-        let check = |value: &Value| Documents::default().put(key, Some(value), &self.env);
-        match check(next) {
-            Err(problems) => problems,
-            Ok(disabled) if disabled.is_empty() => disabled,
-            Ok(disabled) => {
-                let before = present.value().and_then(|value| check(&value).ok()).unwrap_or_default();
-                disabled.into_iter().filter(|problem| !before.contains(problem)).collect()
+    /// What is wrong with a document: what refuses the edit, and what is no obstacle to it. A
+    /// rule that was bad before is none to a change of something else, nor is a field that was
+    /// bad before and that the edit does not name: who switches sending off must not be told to
+    /// mend a date first.
+    fn invalid(&self, edit: &Edit, next: &Value, present: &Present) -> (Vec<Problem>, Vec<Problem>) {
+        let check = |value: &Value| Documents::default().put(edit.key, Some(value), &self.env);
+        let before = || present.value().map(|value| check(&value));
+        match (check(next), &edit.wanted) {
+            (Ok(disabled), _) if disabled.is_empty() => (disabled, Vec::new()),
+            (Ok(disabled), _) => {
+                let before = before().and_then(Result::ok).unwrap_or_default();
+                (disabled.into_iter().filter(|problem| !before.contains(problem)).collect(), Vec::new())
+            }
+            (Err(problems), Wanted::Replace(_)) => (problems, Vec::new()),
+            (Err(problems), Wanted::Merge(fields)) => {
+                let before = before().and_then(Result::err).unwrap_or_default();
+                problems.into_iter().partition(|problem| {
+                    !before.contains(problem) || fields.iter().any(|(name, _)| *name == problem.field)
+                })
             }
         }
     }

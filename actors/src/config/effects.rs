@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::book::GRACE;
 use super::documents::Key;
 use super::store::{Ack, Stamp, StoreError};
-use super::{Batch, ConfigDeps, Loaded, Lost, Recorded, Seen, follow, history, load};
+use super::{Batch, ConfigDeps, Loaded, Lost, Recorded, Removed, Seen, follow, history, load};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Loss, lost};
 use crate::kernel::port::Port;
@@ -50,23 +50,35 @@ where
     }
 }
 
-/// Reads the documents at the start, at every hint of the store, and on a timer.
-pub(super) async fn watch_store(deps: ConfigDeps, loaded: Port<Loaded>, seen: Port<Seen>) {
+/// Reads the documents at the start, at every hint of the store, when told to, and on a timer.
+pub(super) async fn watch_store(
+    deps: ConfigDeps,
+    read_again: Arc<Notify>,
+    loaded: Port<Loaded>,
+    seen: Port<Seen>,
+    gone: Port<Removed>,
+) {
     let book =
         load::load(deps.store.as_ref(), &deps.env, Some(deps.journal.as_ref()), deps.world.now()).await;
     let judged = until_answered(&loaded, Loaded(book)).await;
     acknowledge(&deps, &judged.ack).await;
     loop {
         // Whichever comes first: a hint may be lost.
-        drop(tokio::time::timeout(READ_AGAIN, deps.store.changed()).await);
+        tokio::select! {
+            _ = tokio::time::timeout(READ_AGAIN, deps.store.changed()) => {}
+            () = read_again.notified() => {}
+        }
         loop {
             let readings = load::read_all(deps.store.as_ref()).await;
             let reached =
                 !readings.iter().any(|(_, read)| matches!(read, Err(StoreError::Unreadable { .. })));
             let judged = until_answered(&seen, Seen(readings)).await;
             put_back(&deps, &judged.lost).await;
+            let removed = removed(&deps, &judged.vanished).await;
+            let ack =
+                if removed.is_empty() { judged.ack } else { until_answered(&gone, Removed(removed)).await };
             if reached {
-                acknowledge(&deps, &judged.ack).await;
+                acknowledge(&deps, &ack).await;
             }
             if !judged.again {
                 break;
@@ -88,6 +100,24 @@ async fn acknowledge(deps: &ConfigDeps, ack: &Ack) {
     if let Err(error) = deps.store.acknowledge(ack).await {
         tracing::debug!(%error, "the other workers do not know yet what this one runs");
     }
+}
+
+/// Those of the documents that are not stored any more that somebody has removed.
+async fn removed(deps: &ConfigDeps, vanished: &[Key]) -> Vec<Key> {
+    let mut removed = Vec::new();
+    for key in vanished {
+        match history::last(deps.journal.as_ref(), *key).await {
+            Ok(Some(last)) if last.hash.is_empty() => {
+                deps.store.removed(*key);
+                removed.push(*key);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%key, error, "it is not known whether somebody removed this document");
+            }
+        }
+    }
+    removed
 }
 
 /// Gives a store that was emptied the documents in force. All workers try; one succeeds.

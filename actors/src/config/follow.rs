@@ -110,7 +110,7 @@ async fn record(
 
 /// A text as a document in force; `None` when it would be refused.
 fn good(key: Key, text: &str, env: &EnvDefaults) -> Option<InForce> {
-    let value: Value = serde_json::from_str(text).ok()?;
+    let value: Value = super::documents::from_json(text).ok()?;
     Documents::default().put(key, Some(&value), env).ok()?;
     Some(InForce { hash: canonical_hash(&value), text: text.to_owned() })
 }

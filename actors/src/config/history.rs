@@ -48,9 +48,9 @@ pub struct Version {
     pub lost: bool,
     /// SHA-256 of its canonical JSON; empty when it was removed.
     pub hash: String,
-    /// Key of its copy; empty when it was removed.
+    /// Key of its copy; empty when it was removed, or has none.
     #[serde(skip)]
-    body_key: String,
+    pub(super) body_key: String,
 }
 
 /// The whole history of a document, oldest first.
@@ -106,8 +106,21 @@ pub async fn copy(journal: &dyn Journal, key: Key, version: u64) -> Result<Optio
     }
     match text_of(journal, &found.body_key).await? {
         Some(text) => Ok(Some(text)),
-        None => Err(format!("the copy of version {version} of {key} is gone")),
+        None if !keeps_content(key) => {
+            Err(format!("of {key} the history keeps no content, only when it changed and a hash"))
+        }
+        None => Err(format!(
+            "the copy of version {version} of {key} is gone: CONFIG_HISTORY_VERSIONS and CONFIG_HISTORY_DAYS say how long one stays"
+        )),
     }
+}
+
+/// Whether the copy of a version is still there.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn is_kept(journal: &dyn Journal, version: &Version) -> Result<bool, String> {
+    Ok(text_of(journal, &version.body_key).await?.is_some())
 }
 
 /// The newest copy that is the one in question; `None` when none is.
@@ -129,11 +142,13 @@ pub async fn copy_with(
     Ok(None)
 }
 
-async fn text_of(journal: &dyn Journal, body_key: &str) -> Result<Option<String>, String> {
+pub(super) async fn text_of(journal: &dyn Journal, body_key: &str) -> Result<Option<String>, String> {
     if body_key.is_empty() {
         return Ok(None);
     }
     let copy = journal.body(body_key).await.map_err(|error| error.to_string())?;
+    // An empty one is about to be dropped.
+    let copy = copy.filter(|bytes| !bytes.is_empty());
     Ok(copy.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()))
 }
 
@@ -162,6 +177,25 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
     Ok(Some(LastRecorded { version: newest.version, hash: changed.hash, text }))
 }
 
+/// The newest recorded copy that is a good document by today's checks; `None` when there is
+/// none since the document was last removed.
+///
+/// # Errors
+/// When the journal cannot be read, in plain words.
+pub async fn last_good(journal: &dyn Journal, key: Key, env: &EnvDefaults) -> Result<Option<String>, String> {
+    let versions = versions(journal, key).await?;
+    let since_removal = versions.iter().rev().filter(|version| !version.lost).take_while(|v| !v.removed);
+    for known in since_removal.take(LOOK_BACK) {
+        if let Some(text) = text_of(journal, &known.body_key).await?
+            && let Ok(value) = super::documents::from_json::<Value>(&text)
+            && Documents::default().put(key, Some(&value), env).is_ok()
+        {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
 /// Records what was seen in a store that keeps no list of changes (`None` = the document was
 /// removed), unless that is what was recorded last, or the store holds something else by now:
 /// who wrote that records it. Returns whether something was written. Safe to repeat.
@@ -184,7 +218,8 @@ pub async fn record(
         }
         // In this order: who replaces it after this look records that after what was last
         // before it, so that this commit is refused.
-        if is_superseded(store, env, key, hash).await {
+        let removed = last.as_ref().is_some_and(|last| last.hash.is_empty());
+        if is_superseded(store, env, key, hash, removed).await {
             return Ok(false);
         }
         let commit = commit(world, key, in_force, last.as_ref(), origin, "")?;
@@ -198,12 +233,18 @@ pub async fn record(
     Err(refused)
 }
 
-/// Whether the store holds another document. One that is refused, or that cannot be read,
-/// leaves the one before in force.
-async fn is_superseded(store: &dyn DocumentStore, env: &EnvDefaults, key: Key, hash: &str) -> bool {
+/// Whether the store holds another document. One that is refused, or that cannot be read, leaves
+/// the one before in force, and so does one that has vanished, unless somebody `removed` it.
+async fn is_superseded(
+    store: &dyn DocumentStore,
+    env: &EnvDefaults,
+    key: Key,
+    hash: &str,
+    removed: bool,
+) -> bool {
     match store.read(key).await {
-        Ok(Read::Absent) => !hash.is_empty(),
-        Ok(Read::Found { text, .. }) => serde_json::from_str::<Value>(&text).is_ok_and(|value| {
+        Ok(Read::Absent) => removed && !hash.is_empty(),
+        Ok(Read::Found { text, .. }) => super::documents::from_json::<Value>(&text).is_ok_and(|value| {
             canonical_hash(&value) != hash && Documents::default().put(key, Some(&value), env).is_ok()
         }),
         Err(_) => false,
@@ -220,7 +261,7 @@ pub(super) fn commit(
     change: &str,
 ) -> Result<Commit, String> {
     let before = last.map_or(0, |last| last.version);
-    let copy = in_force.map(|document| Body {
+    let copy = in_force.filter(|_| keeps_content(key)).map(|document| Body {
         key: format!("config/{key}/{}", before + 1),
         bytes: document.text.clone().into(),
         keep_until: for_ever(),
@@ -250,7 +291,14 @@ pub(super) fn commit(
     })
 }
 
-/// Any earlier configuration can be shown: its copy is never dropped.
+/// Whether the history has copies of a document. Of sign-in links it has none: whoever finds an
+/// old one could sign in with it, or learn who did.
+#[must_use]
+pub const fn keeps_content(key: Key) -> bool {
+    !matches!(key, Key::MagicLinkTokens)
+}
+
+/// A copy stays until [`super::prune`] says otherwise.
 pub(super) fn for_ever() -> DateTime<Utc> {
     NaiveDate::from_ymd_opt(9999, 12, 31)
         .and_then(|day| day.and_hms_opt(0, 0, 0))
@@ -264,7 +312,7 @@ fn changed_fields(key: Key, before: Option<&str>, after: Option<&str>) -> Vec<St
         return Vec::new();
     }
     let object = |text: Option<&str>| -> Map<String, Value> {
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        text.and_then(|text| super::documents::from_json(text).ok()).unwrap_or_default()
     };
     let (before, after) = (object(before), object(after));
     let mut fields: Vec<String> = before

@@ -10,9 +10,8 @@ use super::store::{DocumentStore, Read, StoreError};
 use crate::kernel::journal::Journal;
 
 /// Reads all documents of `store`. One that is refused is replaced by its last good copy
-/// when a journal is given and has one; otherwise the environment (or a
-/// built-in default) decides, and
-/// [`Book::problems`] says so.
+/// when a journal is given and has one; otherwise what it governs stands still
+/// ([`Book::withholds`]), and [`Book::problems`] says why.
 ///
 /// The initial [`crate::mail::policy::PolicyCell`] is made of the result:
 /// `book.policy(&env, 1)`.
@@ -24,11 +23,20 @@ pub async fn load(
 ) -> Book {
     let mut book = Book::default();
     for (key, read) in read_all(store).await {
+        let read = match (read, journal) {
+            (Ok(Read::Absent), Some(journal)) if key.governs().is_some() => {
+                absent(journal, key, env, now, &mut book).await
+            }
+            (read, _) => read,
+        };
+        if book.is_missing(key) {
+            continue;
+        }
         book.insist(key, read, env, now);
         if let (true, Some(journal)) = (book.is_refused(key), journal) {
-            match history::last(journal, key).await {
-                Ok(last) => {
-                    if let Some(text) = last.and_then(|last| last.text) {
+            match history::last_good(journal, key, env).await {
+                Ok(copy) => {
+                    if let Some(text) = copy {
                         book.restore(key, text, env);
                     }
                 }
@@ -39,6 +47,30 @@ pub async fn load(
         }
     }
     book
+}
+
+/// A document that is not stored: it may have vanished since the journal knew it in force.
+async fn absent(
+    journal: &dyn Journal,
+    key: Key,
+    env: &EnvDefaults,
+    now: DateTime<Utc>,
+    book: &mut Book,
+) -> Result<Read, StoreError> {
+    let unreadable = |why| Err(StoreError::Unreadable { what: format!("the history of {key}"), why });
+    match history::last(journal, key).await {
+        Ok(None) => Ok(Read::Absent),
+        Ok(Some(last)) if last.hash.is_empty() => Ok(Read::Absent),
+        Ok(Some(_)) => match history::last_good(journal, key, env).await {
+            Ok(Some(text)) => {
+                book.miss(key, text, env, now);
+                Ok(Read::Absent)
+            }
+            Ok(None) => unreadable("it has vanished, and there is no good copy of it".to_owned()),
+            Err(why) => unreadable(why),
+        },
+        Err(why) => unreadable(why),
+    }
 }
 
 /// What the store holds under every key, now.

@@ -28,6 +28,7 @@ pub mod follow;
 pub mod history;
 pub mod load;
 pub mod policy;
+pub mod prune;
 pub mod rules;
 pub mod state;
 pub mod store;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture, Supervised};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::book::{Book, InForce, Taken};
@@ -50,7 +51,7 @@ use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell};
-use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged};
+use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged, ReadAgain};
 
 /// Id of the default target; no rule may have it.
 pub const DEFAULT_TARGET: &str = "default";
@@ -104,6 +105,11 @@ struct Loaded(Book);
 #[rtype(result = "Judged")]
 struct Seen(Vec<(Key, Result<Read, StoreError>)>);
 
+/// From the watcher: the journal knows that somebody removed these.
+#[derive(Clone, Message)]
+#[rtype(result = "Ack")]
+struct Removed(Vec<Key>);
+
 /// From the watcher: the journal has lost commits, perhaps the documents' history.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
@@ -114,6 +120,8 @@ struct Judged {
     again: bool,
     /// Put these back: the store has lost them.
     lost: Vec<(Key, String)>,
+    /// Find out whether somebody removed these.
+    vanished: Vec<Key>,
     /// Tell the others.
     ack: Ack,
 }
@@ -149,6 +157,8 @@ pub struct ConfigActor {
     recording: watch::Sender<bool>,
     record_again: Duration,
     draining: bool,
+    /// Wakes the watcher.
+    read_again: Arc<Notify>,
     watcher: Option<AbortOnDropHandle<()>>,
     loss_watcher: Option<AbortOnDropHandle<()>>,
     recorder: Option<AbortOnDropHandle<()>>,
@@ -169,6 +179,7 @@ impl ConfigActor {
             recording: watch::Sender::new(false),
             record_again: RECORD_AGAIN.0,
             draining: false,
+            read_again: Arc::default(),
             watcher: None,
             loss_watcher: None,
             recorder: None,
@@ -177,13 +188,14 @@ impl ConfigActor {
     }
 
     /// Puts the policy that follows from the book in force, here and everywhere.
-    fn publish(&mut self, ctx: &mut Context<Self>) {
+    fn publish(&mut self, changed: &[Key], ctx: &mut Context<Self>) {
         let version = self.deps.policy.load().version + 1;
         let policy = Arc::new(self.book.policy(&self.deps.env, version));
         self.deps.policy.store(Arc::clone(&policy));
         // render_signal_config_version: version of the policy in force in this process.
         metrics::gauge!("render_signal_config_version").set(version as f64);
-        tracing::info!(version, "configuration in force");
+        let documents = changed.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
+        tracing::info!(version, documents, "configuration in force");
         self.broadcast(policy, ctx);
     }
 
@@ -206,7 +218,7 @@ impl ConfigActor {
         // render_signal_config_refused{key}: 1 while the stored document is not the one in force.
         metrics::gauge!("render_signal_config_refused", "key" => key.as_str()).set(refused);
         let result = match taken {
-            Taken::Unchanged | Taken::Wait | Taken::Lost => return,
+            Taken::Unchanged | Taken::Wait | Taken::Lost | Taken::Vanished => return,
             Taken::Applied => "applied",
             Taken::Refused => "refused",
         };
@@ -215,11 +227,40 @@ impl ConfigActor {
             .increment(1);
         let problems = self.book.problems(key).join("; ");
         match taken {
-            Taken::Refused => {
-                tracing::error!(%key, problems, "document refused, the one before stays in force");
-            }
+            Taken::Refused => self.say_refused(key, &problems),
             _ if problems.is_empty() => tracing::info!(%key, "document applied"),
             _ => tracing::warn!(%key, problems, "document applied in part"),
+        }
+    }
+
+    /// Says that a document has vanished, or is back.
+    fn say_missing(&self, key: Key, was_missing: bool) {
+        let is_missing = self.book.is_missing(key);
+        if is_missing && !was_missing {
+            tracing::error!(%key, "the document is not stored any more, and nobody is known to have removed it: the last good one stays in force until `config remove` removes it");
+        } else if was_missing && !is_missing {
+            tracing::info!(%key, "the document that was missing is stored again");
+        }
+        // render_signal_config_missing{key}: 1 while the document in force is not stored any more.
+        metrics::gauge!("render_signal_config_missing", "key" => key.as_str()).set(if is_missing {
+            1.0
+        } else {
+            0.0
+        });
+    }
+
+    fn say_refused(&self, key: Key, problems: &str) {
+        match self.book.withholds(key) {
+            None => tracing::error!(%key, problems, "document refused, the one before stays in force"),
+            Some(stops) => tracing::error!(
+                %key,
+                problems,
+                "document refused, and there is no good one before it: {} until it is mended",
+                stops.in_words()
+            ),
+        }
+        if self.book.is_switched_off(key) {
+            tracing::warn!(%key, "the switch of the refused document says off, which is obeyed");
         }
     }
 
@@ -254,7 +295,9 @@ impl Actor for ConfigActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let loaded = Port::new("config loader", &ctx.address(), 1, OWN_DEADLINE);
         let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
-        let task = effects::watch_store(self.deps.clone(), loaded, seen);
+        let gone = Port::new("config removals", &ctx.address(), 1, OWN_DEADLINE);
+        let read_again = Arc::clone(&self.read_again);
+        let task = effects::watch_store(self.deps.clone(), read_again, loaded, seen, gone);
         self.watcher = Some(depend_on(ctx, task));
         let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
         let task = effects::watch_losses(self.deps.journal.losses(), told);
@@ -284,9 +327,10 @@ impl Handler<Loaded> for ConfigActor {
     fn handle(&mut self, Loaded(book): Loaded, ctx: &mut Self::Context) -> Self::Result {
         self.book = book;
         for key in Key::ALL {
+            self.say_missing(key, false);
             if self.book.is_refused(key) {
                 self.note(key, &Taken::Refused);
-            } else {
+            } else if !self.book.is_missing(key) {
                 let problems = self.book.problems(key);
                 if !problems.is_empty() {
                     tracing::warn!(%key, problems = problems.join("; "), "document applied in part");
@@ -294,9 +338,11 @@ impl Handler<Loaded> for ConfigActor {
                 self.unrecorded.insert(key, "startup");
             }
         }
-        self.publish(ctx);
+        let present: Vec<Key> =
+            Key::ALL.into_iter().filter(|key| self.book.in_force(*key).is_some()).collect();
+        self.publish(&present, ctx);
         self.record(ctx);
-        MessageResult(Judged { again: false, lost: Vec::new(), ack: self.ack() })
+        MessageResult(Judged { again: false, lost: Vec::new(), vanished: Vec::new(), ack: self.ack() })
     }
 }
 
@@ -306,10 +352,22 @@ impl Handler<Seen> for ConfigActor {
     fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> Self::Result {
         let now = self.deps.world.now();
         let (mut again, mut applied, mut lost) = (false, false, Vec::new());
+        let (mut changed, mut vanished) = (Vec::new(), Vec::new());
+        let before = self.book.standstill();
         for (key, read) in readings {
+            let was_missing = self.book.is_missing(key);
             let taken = self.book.take(key, read, &self.deps.env, now);
             self.note(key, &taken);
+            if taken == Taken::Vanished {
+                // Once more soon: who removed it may be about to say so.
+                again |= !was_missing;
+                vanished.push(key);
+            }
+            self.say_missing(key, was_missing);
             again |= taken == Taken::Wait;
+            if matches!(taken, Taken::Applied | Taken::Refused) {
+                changed.push(key);
+            }
             if taken == Taken::Applied {
                 applied = true;
                 self.unrecorded.insert(key, "external");
@@ -318,15 +376,35 @@ impl Handler<Seen> for ConfigActor {
                 lost.extend(self.book.in_force(key).map(|document| (key, document.text.clone())));
             }
         }
+        if applied || before != self.book.standstill() {
+            self.publish(&changed, ctx);
+        }
         if applied {
-            self.publish(ctx);
             // In force at once; who did it may be about to say so.
             ctx.run_later(AUTHOR_FIRST, Self::record);
         } else {
             // A store's list may tell of changes that are history already.
             self.record(ctx);
         }
-        MessageResult(Judged { again, lost, ack: self.ack() })
+        MessageResult(Judged { again, lost, vanished, ack: self.ack() })
+    }
+}
+
+impl Handler<Removed> for ConfigActor {
+    type Result = MessageResult<Removed>;
+
+    fn handle(&mut self, Removed(keys): Removed, ctx: &mut Self::Context) -> Self::Result {
+        let now = self.deps.world.now();
+        let keys: Vec<Key> = keys.into_iter().filter(|key| self.book.is_missing(*key)).collect();
+        for key in &keys {
+            tracing::info!(%key, "the document was removed");
+            self.book.remove(*key, &self.deps.env, now);
+            self.unrecorded.remove(key);
+        }
+        if !keys.is_empty() {
+            self.publish(&keys, ctx);
+        }
+        MessageResult(self.ack())
     }
 }
 
@@ -370,13 +448,22 @@ impl Handler<Recorded> for ConfigActor {
     }
 }
 
+impl Handler<ReadAgain> for ConfigActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ReadAgain, _ctx: &mut Self::Context) {
+        self.read_again.notify_one();
+    }
+}
+
 impl Handler<GetConfigStatus> for ConfigActor {
     type Result = ResponseFuture<ConfigStatus>;
 
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
         let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
         let policy = self.deps.policy.load();
-        let (version, remarks) = (policy.version, policy.prefs.remarks());
+        let (version, mut remarks) = (policy.version, policy.remarks());
+        remarks.extend(book.stand_ins());
         Box::pin(async move {
             let mut documents = book.status();
             let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;

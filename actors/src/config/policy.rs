@@ -14,7 +14,11 @@ use crate::mail::detect;
 use crate::mail::detectors::{self, Detector};
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
-use crate::mail::policy::{Policy, Preferences, RetryPolicy, Schedule, Target, Window};
+use crate::mail::policy::{
+    Announced, AutomaticRule, DeliveryMode, Policy, Preferences, RetryPolicy, Schedule, Target, Window,
+    Withheld,
+};
+use crate::mail::replies::ReplyPrefixes;
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -47,6 +51,8 @@ pub struct EnvDefaults {
     pub subject_group_ttl: Option<Duration>,
     /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked in `Debug`.
     pub notify_url: String,
+    /// `WEBHOOK_DELIVERY_MODE`.
+    pub delivery_mode: DeliveryMode,
     /// `WEBHOOK_SSL_VERIFY`.
     pub ssl_verify: bool,
     /// `WEBHOOK_SENDING_ENABLED`.
@@ -55,6 +61,9 @@ pub struct EnvDefaults {
     pub time_start: String,
     /// `WEBHOOKS_TIME_END` as written; empty = not set.
     pub time_end: String,
+    /// `webhook_time_window.json` of `CONFIG_DIR`: what webhooks say about the window where it
+    /// has no bound of its own.
+    pub announced: Announced,
     /// `WEBHOOK_URL`. A capability: masked in `Debug`.
     pub webhook_url: String,
     /// Linked files are copied into R2: by a Worker that is enabled and has an address and a
@@ -62,6 +71,8 @@ pub struct EnvDefaults {
     pub offload: bool,
     /// `MAIL_RETENTION_DAYS`.
     pub retention: Duration,
+    /// `MAX_EMAIL_SIZE_MB` in bytes: larger mails are recorded, not loaded.
+    pub max_email_bytes: u64,
     /// `EGRESS_ALLOW_CIDRS`: private or loopback networks that targets may lie in.
     pub egress_allow: Vec<IpNet>,
 }
@@ -83,13 +94,16 @@ impl Default for EnvDefaults {
             subject_group_dedup: false,
             subject_group_ttl: None,
             notify_url: String::new(),
+            delivery_mode: DeliveryMode::Json,
             ssl_verify: true,
             sending_enabled: true,
             time_start: String::new(),
             time_end: String::new(),
+            announced: Announced::default(),
             webhook_url: String::new(),
             offload: false,
             retention: Duration::from_secs(7 * 86_400),
+            max_email_bytes: 25 * MIB,
             egress_allow: Vec::new(),
         }
     }
@@ -109,18 +123,25 @@ impl fmt::Debug for EnvDefaults {
             .field("allow_without_links", &self.allow_without_links)
             .field("subject_groups", &(self.subject_group_dedup, self.subject_group_ttl))
             .field("notify_url", &mask_url(&self.notify_url))
+            .field("delivery_mode", &self.delivery_mode)
             .field("ssl_verify", &self.ssl_verify)
             .field("sending_enabled", &self.sending_enabled)
             .field("window", &(&self.time_start, &self.time_end))
+            .field("announced", &self.announced)
             .field("webhook_url", &mask_url(&self.webhook_url))
             .field("offload", &self.offload)
             .field("retention", &self.retention)
+            .field("max_email_bytes", &self.max_email_bytes)
             .field("egress_allow", &self.egress_allow)
             .finish()
     }
 }
 
-/// What follows from the documents in force and the environment.
+/// Bytes of a mebibyte.
+const MIB: u64 = 1024 * 1024;
+
+/// What follows from the documents in force and the environment. What stands still because of
+/// a document that is not in force is added by [`super::book::Book::policy`].
 #[must_use]
 pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
     let absent = ProcessingPrefs::default();
@@ -143,7 +164,9 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
         sending_enabled: webhook.sending_enabled.unwrap_or(env.sending_enabled),
         absence_days: if webhook.absence_enabled { webhook.absence_days.clone() } else { Vec::new() },
         window: window(webhook.window_texts(env)),
-        max_email_bytes: prefs.max_email_size_mb.map(|mib| u64::from(mib) * 1024 * 1024),
+        max_email_bytes: Some(
+            prefs.max_email_size_mb.map_or(env.max_email_bytes, |mib| u64::from(mib) * MIB),
+        ),
         allow_without_links: flags.allow_custom_webhook_without_links.unwrap_or(env.allow_without_links),
         disable_email_id_dedup: flags.disable_email_id_dedup.unwrap_or(env.disable_email_id_dedup),
         offload: env.offload,
@@ -155,20 +178,29 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
         detectors,
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
+        delivery_mode: webhook.delivery_mode.unwrap_or(env.delivery_mode),
         retry: retry(prefs),
         webhook_timeout: Duration::from_secs(u64::from(prefs.webhook_timeout_sec)),
         ssl_verify: webhook.ssl_verify.unwrap_or(env.ssl_verify),
         retention: env.retention,
         prefs: Preferences {
             filters,
+            authentication: prefs.authentication.clone(),
+            replies: ReplyPrefixes::with(prefs.reply_prefixes.as_deref(), prefs.subject_marks.as_deref()),
+            automatic: AutomaticRule {
+                accepted: !prefs.ignore_automatic,
+                accepted_from: prefs.ignore_automatic_except.clone(),
+            },
             sender_priority: prefs.sender_priority.clone(),
             subject_groups: polling
                 .enable_subject_group_dedup
                 .unwrap_or(env.subject_group_dedup)
                 .then_some(GroupRule { ttl: env.subject_group_ttl }),
+            announced: webhook.announced.unwrap_or_else(|| env.announced.clone()),
             notify_on_failure: prefs.notify_on_failure,
             notify_url: env.notify_url.clone(),
         },
+        withheld: Withheld::default(),
     }
 }
 

@@ -80,7 +80,7 @@ fn plain_text(value: &Value) -> Option<String> {
 }
 
 fn switch(object: &Map<String, Value>, name: &str) -> Result<bool, String> {
-    object.get(name).map_or(Ok(false), coerce::boolean)
+    object.get(name).map_or(Ok(false), coerce::word)
 }
 
 fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String, String> {

@@ -7,20 +7,21 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use md5::{Digest as _, Md5};
 use tokio::sync::{Notify, mpsc};
 
 use super::commit::{self, Cx};
+use super::copies::{self, Found};
 use super::heavy::Thinking;
 use super::hold;
+use super::strangers::Strangers;
 use super::turns::{Turns, order_of};
 use super::{DedupDeps, Job};
 use crate::kernel::event::{EventError, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Journal, Queue};
 use crate::mail::groups::{self, KnownGroup, Standing};
-use crate::mail::life::{Location, Received, mail_stream, rehydrate};
+use crate::mail::life::Received;
 use crate::mail::policy::Policy;
-use crate::mail::{IgnoreReason, Mail, Outcome, Verdict, decide, identity, parse};
+use crate::mail::{IgnoreReason, Mail, Outcome, Verdict, content, decide, identity, parse};
 use crate::messages::{Admit, AdmitError, Admitted, Source};
 
 /// Mails parsed at the same time.
@@ -31,15 +32,28 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const READINGS: usize = 2;
 /// Appends under way at the same time; the journal merges them into group commits.
 const APPENDING: usize = 256;
-/// How often a duplicate is noted anew when its stream keeps moving.
-const CONFLICTS: usize = 8;
+/// How often a mail is tried anew when the streams that it belongs to keep moving.
+pub(super) const CONFLICTS: usize = 8;
+/// Characters of the hash of a place in the name of a mail where every copy is one.
+const PLACE: usize = 8;
+
+/// What the journal has said about a mail that it did not take at once.
+#[derive(Debug, Clone, Default)]
+struct Hindsight {
+    /// Who has its subject group.
+    group: Option<KnownGroup>,
+    /// Its identity is that of a mail with other content.
+    other: bool,
+}
 
 /// A mail that has been read and decided, ready for the journal.
 struct Prepared {
+    /// The name of its stream.
     key: String,
-    location: Location,
     /// Empty when it has none, or could not be read.
     sender: String,
+    /// Hash of what decides about it; `None` = it could not be read.
+    content: Option<String>,
     commit: Result<Commit, EventError>,
     admit: Admit,
     /// Version of the configuration it was decided under.
@@ -50,6 +64,7 @@ struct Prepared {
 pub(super) async fn pipeline(
     deps: DedupDeps,
     thinking: Thinking,
+    strangers: Strangers,
     look: Arc<Notify>,
     queue: mpsc::Receiver<Job>,
 ) {
@@ -60,37 +75,45 @@ pub(super) async fn pipeline(
     // stop all others.
     let prepared = jobs
         .map(|job| {
-            let mut preparing = prepare(deps.clone(), thinking.clone(), job.admit.clone(), None).boxed();
+            let mut preparing =
+                prepare(deps.clone(), thinking.clone(), job.admit.clone(), Hindsight::default()).boxed();
             let deps = &deps;
             async move {
-                let (prepared, late, sender) = match tokio::time::timeout(PATIENCE, &mut preparing).await {
-                    Ok(prepared) => {
-                        let sender = prepared.sender.clone();
-                        (std::future::ready(prepared).boxed(), false, sender)
-                    }
-                    Err(_) => (preparing, true, sender_of(&job.admit.source).await),
-                };
+                let (prepared, late, (sender, key)) =
+                    match tokio::time::timeout(PATIENCE, &mut preparing).await {
+                        Ok(prepared) => {
+                            let known = (prepared.sender.clone(), prepared.key.clone());
+                            (std::future::ready(prepared).boxed(), false, known)
+                        }
+                        Err(_) => (preparing, true, header_of(&job.admit.source).await),
+                    };
                 let order = order_of(&deps.policy.load(), &job.admit.location, &sender);
-                (prepared, late, order, job.answer)
+                (prepared, late, order, key, job.answer)
             }
         })
         .buffered(PARSING);
     let mut prepared = std::pin::pin!(prepared.fuse());
     let mut turns = Turns::default();
+    // Of two mails of one identity, the first to arrive gets it, so that it gets it again when
+    // they are read again after the journal was lost.
+    let mut namesakes = Turns::default();
     let mut appends = FuturesUnordered::new();
     loop {
         tokio::select! {
             biased;
             Some(()) = appends.next(), if !appends.is_empty() => {}
             next = prepared.next(), if appends.len() < APPENDING => match next {
-                Some((prepared, late, order, answer)) => {
+                Some((prepared, late, order, key, answer)) => {
                     let (deps, thinking, look) = (deps.clone(), thinking.clone(), Arc::clone(&look));
+                    let strangers = strangers.clone();
                     let mut turn = turns.take(late, order);
+                    let mut namesake = namesakes.take(true, Some(key));
                     appends.push(async move {
                         let prepared = prepared.await;
                         turn.comes().await;
-                        let result = append(&deps, &thinking, &look, prepared).await;
-                        drop(turn);
+                        namesake.comes().await;
+                        let result = append(&deps, &thinking, &strangers, &look, prepared).await;
+                        drop((turn, namesake));
                         // Nobody waits any more: the poller will see the mail again, or know it.
                         drop(answer.send(result));
                     });
@@ -102,32 +125,33 @@ pub(super) async fn pipeline(
     }
 }
 
-/// The sender of a mail that is still being read, from its header alone. On another core: a
-/// parser that panics costs this mail its place, not the pipeline its life.
-async fn sender_of(source: &Source) -> String {
+/// The sender and the identity of a mail that is still being read, from its header alone. On
+/// another core: a parser that panics costs this mail its place, not the pipeline its life.
+async fn header_of(source: &Source) -> (String, String) {
     let (header, size) = match source {
         Source::Full(raw) => (raw.clone(), raw.len() as u64),
         Source::HeaderOnly { header, size } => (header.clone(), *size),
     };
     let reading = tokio::spawn(async move { parse::parse_header_only(&header, size) });
-    reading.await.ok().and_then(Result::ok).map(|mail| mail.sender).unwrap_or_default()
+    let mail = reading.await.ok().and_then(Result::ok);
+    mail.map(|mail| (mail.sender, mail.email_id)).unwrap_or_default()
 }
 
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
 /// not the others theirs; but only when it does so twice: a fault that does not repeat is
 /// not the mail's.
-async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Option<KnownGroup>) -> Prepared {
+async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hindsight) -> Prepared {
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     for _ in 0..READINGS {
         let (for_task, under, copy) = (deps.clone(), Arc::clone(&policy), admit.clone());
-        let group = group.clone();
+        let known = known.clone();
         let bytes = match &admit.source {
             Source::Full(raw) => raw.len(),
             // Nothing is decided about its text.
             Source::HeaderOnly { .. } => 0,
         };
-        let read = move || read(&for_task, &under, now, copy, group.as_ref());
+        let read = move || read(&for_task, &under, now, copy, &known);
         match thinking.about(&policy, bytes, read).await {
             Ok(prepared) => return prepared,
             Err(error) => tracing::error!(item = admit.location.item, %error, "reading a mail failed"),
@@ -137,50 +161,66 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, group: Optio
     quarantined(admit, &parse::Unreadable::ParserFailed.to_string(), cx)
 }
 
-fn read(
-    deps: &DedupDeps,
-    policy: &Policy,
-    now: DateTime<Utc>,
-    admit: Admit,
-    group: Option<&KnownGroup>,
-) -> Prepared {
+fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, known: &Hindsight) -> Prepared {
     let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
     match &admit.source {
         Source::Full(raw) => match parse::parse(raw) {
-            Ok(mail) => {
+            Ok(mut mail) => {
+                // The mailbox knows it better than the header, which anybody can write.
+                mail.arrived = admit.arrived_at.or(mail.arrived);
                 let verdict = decide::decide(&mail, policy, now);
-                decided(admit, mail, verdict, group, cx)
+                let content = content::of(&mail);
+                decided(admit, mail, verdict, content, known, cx)
             }
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
         Source::HeaderOnly { header, size } => match parse::parse_header_only(header, *size) {
             Ok(mail) => {
-                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
+                let detail = Some(too_large(*size, policy));
+                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail };
                 let verdict = Verdict { detection: None, links: Vec::new(), outcome };
-                decided(admit, mail, verdict, group, cx)
+                let content = content::of_header(&mail);
+                decided(admit, mail, verdict, content, known, cx)
             }
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
     }
 }
 
-fn decided(admit: Admit, mail: Mail, verdict: Verdict, group: Option<&KnownGroup>, cx: Cx<'_>) -> Prepared {
-    let key = if cx.policy.disable_email_id_dedup {
+/// How large, and what to change.
+fn too_large(size: u64, policy: &Policy) -> String {
+    let limit = policy.email_limit();
+    format!("{size} bytes, the limit is {limit} (max_email_size_mb, MAX_EMAIL_SIZE_MB)")
+}
+
+fn decided(
+    admit: Admit,
+    mut mail: Mail,
+    verdict: Verdict,
+    content: String,
+    known: &Hindsight,
+    cx: Cx<'_>,
+) -> Prepared {
+    let mut key = mail.email_id.clone();
+    if cx.policy.disable_email_id_dedup {
         // Every copy is a mail of its own, so its place becomes part of its name.
-        format!("{}.{}", mail.email_id, short_hash(&admit.location))
-    } else {
-        mail.email_id.clone()
+        key = format!("{key}.{}", admit.location.digest(PLACE));
+    }
+    let mut other_content_of = None;
+    if known.other {
+        // Receivers go by the identity in the payload, so this is its own there, too.
+        mail.email_id = content::other_id(&key, &content);
+        other_content_of = Some(std::mem::replace(&mut key, mail.email_id.clone()));
+    }
+    let received = Received {
+        other_content_of,
+        authentication: cx.policy.prefs.authentication.recorded(&mail),
+        ..commit::received(&mail, admit.location.clone(), admit.arrived_at, content.clone())
     };
-    let received: Received = commit::received(
-        &mail,
-        admit.location.clone(),
-        admit.arrived_at,
-        identity::subject_group(&mail.subject),
-    );
     let sender = mail.sender.clone();
-    let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, group);
+    let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, known.group.as_ref());
     let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
-    Prepared { key, location: admit.location.clone(), sender, commit, admit, under: cx.policy.version }
+    Prepared { key, sender, content: Some(content), commit, admit, under: cx.policy.version }
 }
 
 fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
@@ -197,39 +237,63 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
         admit.fence.clone(),
         cx,
     );
-    let location = admit.location.clone();
-    Prepared { key, location, sender: String::new(), commit, admit, under: cx.policy.version }
+    let sender = String::new();
+    Prepared { key, sender, content: None, commit, admit, under: cx.policy.version }
 }
 
 async fn append(
     deps: &DedupDeps,
     thinking: &Thinking,
+    strangers: &Strangers,
     look: &Notify,
     mut prepared: Prepared,
 ) -> Result<Admitted, AdmitError> {
+    let mut known = Hindsight::default();
     for _ in 0..CONFLICTS {
-        let commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
+        let mut commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
         let held = commit.add.iter().any(|row| row.queue == Queue::Hold);
-        match deps.journal.append(commit).await {
+        let seat = strangers.seat(deps.journal.as_ref(), &mut commit).await;
+        let answer = deps.journal.append(commit).await;
+        if let Some(seat) = seat {
+            strangers.seated(seat, answer.as_ref().err()).await;
+        }
+        match answer {
             Ok(appended) => {
                 metrics::counter!("render_signal_mails_admitted_total").increment(1);
                 if held {
-                    hold::reconsider_one(deps, look, &prepared.key, prepared.under).await;
+                    hold::reconsider_one(deps, strangers, look, &prepared.key, prepared.under).await;
                 }
                 return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there });
             }
             // Somebody has its subject group: it is read again, which only such mails are.
             Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
-                let known = known_group(deps.journal.as_ref(), stream).await.map_err(AdmitError::Journal)?;
-                prepared = prepare(deps.clone(), thinking.clone(), prepared.admit, Some(known)).await;
+                let group = known_group(deps.journal.as_ref(), stream).await.map_err(AdmitError::Journal)?;
+                known.group = Some(group);
+                prepared = prepare(deps.clone(), thinking.clone(), prepared.admit, known.clone()).await;
             }
             Err(AppendError::Conflict { actual, .. }) => {
-                return note_duplicate(deps, &prepared.key, prepared.location, &prepared.admit, actual).await;
+                match copies::compare(
+                    deps,
+                    (&prepared.key, prepared.content.as_deref()),
+                    &prepared.admit,
+                    actual,
+                )
+                .await?
+                {
+                    Found::Copy(admitted) => return Ok(admitted),
+                    Found::Other if known.other => {
+                        let why =
+                            format!("mail {} has the name of another one with other content", prepared.key);
+                        return Err(AdmitError::Journal(why));
+                    }
+                    Found::Other => known.other = true,
+                }
+                prepared = prepare(deps.clone(), thinking.clone(), prepared.admit, known.clone()).await;
             }
             Err(error) => return Err(refused(&error)),
         }
     }
-    Err(AdmitError::Journal(format!("the subject group of mail {} keeps changing hands", prepared.key)))
+    Err(AdmitError::Journal(format!("the streams of mail {} keep changing", prepared.key)))
 }
 
 /// Who has a group now, in words of its own when that cannot be read.
@@ -239,56 +303,9 @@ pub(super) async fn known_group(journal: &dyn Journal, stream: StreamId) -> Resu
     Ok((stream, standing))
 }
 
-/// The journal knows this mail: note the new place, unless it is known, too.
-async fn note_duplicate(
-    deps: &DedupDeps,
-    key: &str,
-    location: Location,
-    admit: &Admit,
-    mut actual: u64,
-) -> Result<Admitted, AdmitError> {
-    let known = Admitted { email_id: key.to_owned(), duplicate: true };
-    for _ in 0..CONFLICTS {
-        let events = deps
-            .journal
-            .read_stream(&mail_stream(key), 0)
-            .await
-            .map_err(|error| AdmitError::Journal(error.to_string()))?;
-        let (life, version) = rehydrate(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
-        // What happened to an archived mail is not here any more, but its version is.
-        let version = if events.is_empty() { actual } else { version };
-        if life.locations.contains(&location) {
-            return Ok(known);
-        }
-        let policy = deps.policy.load();
-        let cx = Cx { policy: &policy, now: deps.world.now(), ids: deps.world.ids.as_ref() };
-        let commit =
-            commit::duplicate(key, version, location.clone(), life.to_be_marked(), admit.fence.clone(), cx)
-                .map_err(|error| AdmitError::Journal(error.to_string()))?;
-        match deps.journal.append(commit).await {
-            Ok(_) => {
-                metrics::counter!("render_signal_mails_duplicate_total").increment(1);
-                return Ok(known);
-            }
-            Err(AppendError::Conflict { actual: now, .. }) => actual = now,
-            Err(error) => return Err(refused(&error)),
-        }
-    }
-    Err(AdmitError::Journal(format!("the stream of mail {key} keeps changing")))
-}
-
-fn refused(error: &AppendError) -> AdmitError {
+pub(super) fn refused(error: &AppendError) -> AdmitError {
     match error {
         AppendError::Fenced { .. } => AdmitError::Fenced(error.to_string()),
         other => AdmitError::Journal(other.to_string()),
     }
-}
-
-fn short_hash(location: &Location) -> String {
-    let text = format!("{}\n{}\n{}", location.mailbox, location.validity, location.item);
-    hex(&Md5::digest(text.as_bytes())).chars().take(8).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,7 +13,7 @@ use crate::mail::life::{
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Detection, Mail, Outcome, Verdict, kept};
+use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, identity, kept};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
@@ -103,8 +103,22 @@ fn consequences(
         mail_version: version + events,
         locations: locations.to_vec(),
         released: false,
+        returned: 0,
+        told: false,
+        stranger: None,
     };
     match verdict.outcome.clone() {
+        Outcome::Ignore { reason: IgnoreReason::SenderNotAllowed, detail } => {
+            let reason = IgnoreReason::SenderNotAllowed;
+            let events = if before == Some(&verdict.outcome) {
+                Vec::new()
+            } else {
+                vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })]
+            };
+            let meta = meta(events.len() as u64);
+            let (row, body) = work::stranger_row(&Draft { mail, verdict }, meta, (cx.now, keep_until));
+            Consequences { events, add: vec![row], bodies: vec![body] }
+        }
         Outcome::Ignore { reason, detail } => Consequences {
             events: vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })],
             add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
@@ -150,15 +164,18 @@ fn consequences(
                     .collect(),
                 offload,
                 priority: cx.policy.prefs.priority_of(&mail.sender),
-                // With an offload, its draft is kept.
-                text: (!offload).then(|| kept::shape(&mail)),
+                text: Some(kept::shape(&mail)),
                 policy: cx.policy.version,
             })];
-            let meta = meta(1);
+            let meta = DraftMeta { told: true, ..meta(1) };
             if !offload {
                 let due = Due::At(cx.now);
-                let (add, bodies) =
+                let (add, mut bodies) =
                     work::deliver_rows(&mail, &verdict, &verdict.links, cx.policy, &meta, due, cx.now);
+                if before.is_some() {
+                    // It was held: its webhooks tell all that its draft did.
+                    bodies.push(work::no_draft(key, cx.now));
+                }
                 return Consequences { events, add, bodies };
             }
             // Targets that keep an order get their place in it now, whenever the copy ends.
@@ -230,7 +247,7 @@ pub(super) fn received(
     mail: &Mail,
     location: Location,
     arrived_at: Option<DateTime<Utc>>,
-    subject_group: String,
+    content: String,
 ) -> Received {
     Received {
         email_id: mail.email_id.clone(),
@@ -239,8 +256,12 @@ pub(super) fn received(
         subject: mail.subject.chars().take(SUBJECT_CHARS).collect(),
         size: mail.size,
         arrived_at,
-        subject_group,
+        subject_group: identity::subject_group(&mail.subject),
         flaws: mail.flaws.clone(),
+        content: Some(content),
+        other_content_of: None,
+        copy_of: None,
+        authentication: None,
     }
 }
 

@@ -12,13 +12,16 @@ use super::DedupDeps;
 use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
+use super::strangers::Strangers;
 use super::turns::{Turn, Turns, order_of};
+use crate::alone::{Alone, NotTried, returned};
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
 use crate::mail::decide;
 use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
-use crate::mail::work::{Draft, DraftMeta};
+use crate::mail::work::{Draft, DraftMeta, to_value};
 
 /// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk, or
 /// a hostile set of rules.
@@ -45,10 +48,17 @@ async fn reconsider(deps: &DedupDeps) -> bool {
 
 /// Makes a held mail due now if the configuration has changed since `under`, the version that
 /// it was decided under: [`reconsider`] may have come before its row.
-pub(super) async fn reconsider_one(deps: &DedupDeps, look: &Notify, key: &str, under: u64) {
+pub(super) async fn reconsider_one(
+    deps: &DedupDeps,
+    strangers: &Strangers,
+    look: &Notify,
+    key: &str,
+    under: u64,
+) {
     if deps.policy.load().version == under {
         return;
     }
+    strangers.look_again();
     // Nobody else looks for it, and its own time may be a day away.
     while let Err(error) = deps.journal.hasten(Queue::Hold, Some(&[key.to_owned()]), deps.world.now()).await {
         tracing::warn!(%error, email_id = key, "a held mail could not be made due after a change of configuration, trying again");
@@ -61,6 +71,7 @@ pub(super) async fn reconsider_one(deps: &DedupDeps, look: &Notify, key: &str, u
 pub(super) async fn watch(
     deps: DedupDeps,
     thinking: Thinking,
+    strangers: Strangers,
     look: Arc<Notify>,
     mut draining: watch::Receiver<bool>,
 ) {
@@ -70,6 +81,7 @@ pub(super) async fn watch(
     let mut timer = tokio::time::interval(LOOK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut turns = Turns::default();
+    let (heavy, alone) = (Heavy::default(), Alone::default());
     let mut due = true;
     while !*draining.borrow_and_update() {
         let version = deps.policy.load().version;
@@ -77,14 +89,15 @@ pub(super) async fn watch(
             considered = Some(version);
             due = true;
         }
+        due |= strangers.sweep(&deps).await;
         if due && under_way.len() <= FEW {
             let room = AT_ONCE - under_way.len();
             let claimed = claim(&deps, room).await;
             due = claimed.len() == room;
             for row in claimed {
-                let opened = open(&row);
+                let opened = open(&deps, &thinking, (&heavy, &alone), &row).await;
                 let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
-                under_way.push(decide_again(&deps, &thinking, &look, row, opened, turn));
+                under_way.push(decide_again(&deps, &thinking, &strangers, &look, row, opened, turn));
             }
         }
         tokio::select! {
@@ -119,6 +132,8 @@ enum Undecided {
     Unreadable(String),
     /// It may be after this time.
     Failed(String, Duration),
+    /// Two workers died of it; its row is parked already.
+    SetAside,
 }
 
 impl From<String> for Undecided {
@@ -127,13 +142,34 @@ impl From<String> for Undecided {
     }
 }
 
-/// What was kept of a held mail.
-fn open(row: &Claimed) -> Result<(DraftMeta, Draft), Undecided> {
+/// What was kept of a held mail. One that a worker may have died of is read alone, and decided
+/// once for nothing: then nothing is computed of it later that has not been computed before.
+async fn open(
+    deps: &DedupDeps,
+    thinking: &Thinking,
+    (heavy, alone): (&Heavy, &Alone),
+    row: &Claimed,
+) -> Result<(DraftMeta, Draft), Undecided> {
     let unreadable = |error: serde_json::Error| Undecided::Unreadable(error.to_string());
-    let meta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
-    let body =
-        row.body.as_ref().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
-    Ok((meta, serde_json::from_slice(body).map_err(unreadable)?))
+    let meta: DraftMeta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
+    let body = row.body.clone().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
+    let is_first = row.claims <= 1;
+    let read = async {
+        let bytes = body.len();
+        let draft = heavy.run(bytes, move || Draft::read(&body)).await?;
+        if !is_first {
+            let (policy, now, mail) = (deps.policy.load_full(), deps.world.now(), draft.mail.clone());
+            let (under, bytes) = (Arc::clone(&policy), mail.plain.len() + mail.html.len());
+            // A panic comes again when it is decided in earnest.
+            drop(thinking.about(&policy, bytes, move || decide::release(&mail, &under, now)).await);
+        }
+        Ok::<_, serde_json::Error>(draft)
+    };
+    match alone.read(deps.journal.as_ref(), &deps.world, (row, &meta), read).await {
+        Ok(draft) => Ok((meta, draft.map_err(unreadable)?)),
+        Err(NotTried::SetAside) => Err(Undecided::SetAside),
+        Err(NotTried::Failed(why)) => Err(why.into()),
+    }
 }
 
 /// The order that some target wants it to keep.
@@ -144,17 +180,18 @@ fn order(deps: &DedupDeps, (meta, draft): &(DraftMeta, Draft)) -> Option<String>
 async fn decide_again(
     deps: &DedupDeps,
     thinking: &Thinking,
+    strangers: &Strangers,
     look: &Notify,
     row: Claimed,
     opened: Result<(DraftMeta, Draft), Undecided>,
     turn: Turn,
 ) {
     let done = match opened {
-        Ok(kept) => try_decide(deps, thinking, look, &row, kept, turn).await,
+        Ok(kept) => try_decide(deps, thinking, strangers, look, &row, kept, turn).await,
         Err(undecided) => Err(undecided),
     };
     let due = match done {
-        Ok(()) => return,
+        Ok(()) | Err(Undecided::SetAside) => return,
         Err(Undecided::Unreadable(why)) => {
             tracing::error!(
                 email_id = row.key,
@@ -174,6 +211,7 @@ async fn decide_again(
 async fn try_decide(
     deps: &DedupDeps,
     thinking: &Thinking,
+    strangers: &Strangers,
     look: &Notify,
     row: &Claimed,
     (meta, draft): (DraftMeta, Draft),
@@ -189,7 +227,7 @@ async fn try_decide(
         turn.comes().await;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) => {
-                reconsider_one(deps, look, &row.key, under).await;
+                reconsider_one(deps, strangers, look, &meta.email_id, under).await;
                 return Ok(());
             }
             Err(AppendError::ClaimLost { .. }) => return Ok(()),
@@ -220,6 +258,11 @@ async fn redecide(
     let bytes = draft.mail.plain.len() + draft.mail.html.len();
     let (mail, under, name) = (draft.mail.clone(), Arc::clone(&policy), key.clone());
     let (released, group) = (meta.released, group.cloned());
+    if released && let Some(why) = policy.withheld.why() {
+        // Decided as a held mail it would lose that somebody has released it. Every held mail is
+        // made due when the configuration changes.
+        return Err(Undecided::Failed(format!("a document cannot be used: {why}"), AFTER_PANIC));
+    }
     let deciding = thinking.about(&policy, bytes, move || {
         let (mail, policy, group) = (&mail, under.as_ref(), group.as_ref());
         if released {
@@ -246,7 +289,16 @@ async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), Str
 /// Ends our claim without a decision. Repeated until the journal has answered; the only other
 /// answer is that the row is not ours any more.
 async fn give_back(deps: &DedupDeps, row: &Claimed, due: Due) {
-    let row = Defer { queue: Queue::Hold, key: row.key.clone(), claim: Some(row.claim), due, meta: None };
+    let meta = serde_json::from_value(row.meta.clone()).ok();
+    let meta = meta.map(|meta: DraftMeta| to_value(&returned(&meta, row.claims)));
+    let row = Defer {
+        queue: Queue::Hold,
+        key: row.key.clone(),
+        claim: Some(row.claim),
+        due,
+        meta,
+        partition: None,
+    };
     let commit = Commit { at: deps.world.now(), defer: vec![row], ..Commit::default() };
     drop(persist(deps.journal.as_ref(), &deps.world, commit).await);
 }

@@ -6,7 +6,7 @@ use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Journal, JournalError};
 use crate::mail::compare::{Recorded, recorded};
 use crate::mail::life::{MailEvent, Received, mail_stream};
-use crate::mail::work::{delivery_body_key, draft_body_key};
+use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
 use crate::mail::{IgnoreReason, Mail, kept};
 
 /// A mail of the journal.
@@ -24,7 +24,9 @@ pub struct Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Gone {
     /// Its sender was not in the list.
-    #[error("the mails of senders that are not in the list are not kept")]
+    #[error(
+        "its sender is not in the list, and its content is no longer kept (MAIL_RETENTION_DAYS, or newer ones needed the room)"
+    )]
     Stranger,
     /// It was larger than the limit.
     #[error("a mail that is too large is not loaded")]
@@ -77,9 +79,11 @@ async fn content(
         let unreadable = matches!(events.first(), Some(MailEvent::Quarantined(_)));
         return Ok(Err(if unreadable { Gone::Unreadable } else { Gone::Archived }));
     };
-    let draft = journal.body(&draft_body_key(key)).await?;
-    if let Some(mail) = draft.and_then(|draft| kept::from_draft(&draft).ok()) {
-        return Ok(Ok(mail));
+    for body in [draft_body_key(key), stranger_key(key)] {
+        let draft = journal.body(&body).await?;
+        if let Some(mail) = draft.and_then(|draft| kept::from_draft(&draft).ok()) {
+            return Ok(Ok(mail));
+        }
     }
     for event in events {
         match event {

@@ -2,19 +2,22 @@
 //!
 //! ```text
 //! Admit ──▶ pipeline: parse and decide (many at once) ──▶ append, in order of arrival
+//! a stranger's mail ──▶ kept apart, until the list of senders has him
 //! hold queue ──▶ decide again ──▶ append
 //! ```
 //!
 //! A duplicate is refused by the journal (`NoStream` on `mail-<email_id>`), not by a set
-//! in memory, so the actor has nothing to lose: a restart costs the mails under way a
+//! in memory; and it is one only if it says the same ([`crate::mail::content`]). So so the actor has nothing to lose: a restart costs the mails under way a
 //! repetition and nothing else.
 
 mod admit;
 mod commit;
+mod copies;
 mod heavy;
 mod hold;
 pub mod kept;
 pub mod release;
+mod strangers;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -27,6 +30,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::heavy::Thinking;
+use self::strangers::Strangers;
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
@@ -86,10 +90,11 @@ impl Actor for DedupActor {
         describe_metrics();
         let (jobs, queue) = mpsc::channel(QUEUE);
         self.jobs = Some(jobs);
-        let thinking = Thinking::default();
-        let pipeline = admit::pipeline(self.deps.clone(), thinking.clone(), Arc::clone(&self.look), queue);
-        let holds =
-            hold::watch(self.deps.clone(), thinking, Arc::clone(&self.look), self.draining.subscribe());
+        let (thinking, strangers) = (Thinking::default(), Strangers::default());
+        let (deps, look) = (self.deps.clone(), Arc::clone(&self.look));
+        let pipeline = admit::pipeline(deps, thinking.clone(), strangers.clone(), look, queue);
+        let (deps, look) = (self.deps.clone(), Arc::clone(&self.look));
+        let holds = hold::watch(deps, thinking, strangers, look, self.draining.subscribe());
         for task in [pipeline.boxed(), holds.boxed()] {
             let finished = self.finished.clone();
             let task = async move {
@@ -106,6 +111,10 @@ fn describe_metrics() {
     metrics::describe_counter!(
         "render_signal_mails_duplicate_total",
         "Further copies of mails that the journal knows."
+    );
+    metrics::describe_counter!(
+        "render_signal_strangers_dropped_total",
+        "Mails of senders that are not in the list whose content was dropped before its time, to make room."
     );
     metrics::describe_counter!(
         "render_signal_mails_heavy_total",

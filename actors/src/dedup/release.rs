@@ -1,15 +1,28 @@
-//! What an operator can do about a mail that is held, was skipped, or was ignored: have it
-//! sent. Works beside a running server, in the same process or in another one: the wish goes
-//! through the journal, and the next worker that looks after held mails carries it out.
+//! What an operator can do about a mail that is held, was skipped, or was ignored, and about a
+//! further copy of a mail: have it sent. Works beside a running server, in the same process or
+//! in another one: the wish goes through the journal, and the next worker that looks after held
+//! mails carries it out.
 
+use chrono::TimeDelta;
+
+use super::commit;
+use super::kept::{self, KeptError};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError};
-use crate::kernel::journal::{AppendError, Commit, Due, Expected, Journal, JournalError, Queue, StreamWrite};
-use crate::mail::life::{MailEvent, Released, Stage, mail_stream, rehydrate};
-use crate::mail::work::{self, DraftMeta};
+use crate::kernel::journal::{
+    AppendError, Body, Commit, Defer, Due, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
+};
+use crate::mail::life::{
+    Location, MailEvent, Received, Released, Resumed, Stage, copied_from, copy_id, mail_stream, rehydrate,
+};
+use crate::mail::work::{self, Draft, DraftMeta};
+use crate::mail::{Outcome, Verdict, content};
 
 /// How often the wish is written anew when the mail's stream moves at the same time.
 const CONFLICTS: usize = 8;
+/// How long the content is kept at the least, from a release on. The worker that carries it
+/// out keeps it for MAIL_RETENTION_DAYS.
+const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// Why a mail was not released.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +38,7 @@ pub enum ReleaseError {
     Unreadable(String),
     /// Its content is not there.
     #[error(
-        "the content of mail {0} is not kept: it was too large, its sender is not in the list, or MAIL_RETENTION_DAYS have passed"
+        "the content of mail {0} is not kept: it was too large, MAIL_RETENTION_DAYS have passed, or its sender is not in the list and newer mails of such senders needed the room"
     )]
     ContentGone(String),
     /// The mail's stream never stood still.
@@ -42,8 +55,19 @@ pub enum ReleaseError {
     Append(#[from] AppendError),
 }
 
+impl From<KeptError> for ReleaseError {
+    fn from(error: KeptError) -> Self {
+        match error {
+            KeptError::Read(error) => Self::Read(error),
+            KeptError::Event(error) => Self::Event(error),
+        }
+    }
+}
+
 /// Has the mail `email_id` routed now, whatever was decided about it. `by` says who asked,
 /// such as `cli`. A running server takes it up within a second.
+///
+/// The id of a copy ([`copy_id`]) has the mail that it is a copy of sent as a mail of its own.
 ///
 /// # Errors
 /// See [`ReleaseError`]; then nothing has changed.
@@ -57,21 +81,30 @@ pub async fn release(
     let stream = mail_stream(email_id);
     for _ in 0..CONFLICTS {
         let (life, version) = rehydrate(&journal.read_stream(&stream, 0).await?)?;
+        if let Some(queue) = &life.set_aside {
+            match resume(journal, world, (email_id, version), queue, by).await {
+                Err(ReleaseError::Append(AppendError::Conflict { .. })) => continue,
+                done => return done,
+            }
+        }
         match life.stage {
-            Stage::Unknown => return Err(ReleaseError::Unknown(named())),
+            Stage::Unknown => return release_copy(journal, world, email_id, by).await,
             Stage::Routed => return Err(ReleaseError::Routed(named())),
             Stage::Quarantined => return Err(ReleaseError::Unreadable(named())),
             Stage::Received | Stage::Held | Stage::Ignored(_) | Stage::Skipped { .. } => {}
         }
-        if journal.body(&work::draft_body_key(email_id)).await?.is_none() {
-            return Err(ReleaseError::ContentGone(named()));
-        }
         let now = world.now();
+        let Some(moved) = content_of(journal, email_id, now + KEPT).await? else {
+            return Err(ReleaseError::ContentGone(named()));
+        };
         let meta = DraftMeta {
             email_id: named(),
             mail_version: version + 1,
             locations: life.locations,
             released: true,
+            returned: 0,
+            told: false,
+            stranger: None,
         };
         let released = MailEvent::Released(Released { by: by.to_owned() });
         let commit = Commit {
@@ -83,6 +116,8 @@ pub async fn release(
                 events: vec![released.to_new(world.ids.next())?],
             }],
             add: vec![work::kept_draft_row(Queue::Hold, &meta, Due::At(now))],
+            settle: moved.settle,
+            bodies: moved.bodies,
             ..Commit::default()
         };
         match journal.append(commit).await {
@@ -92,4 +127,125 @@ pub async fn release(
         }
     }
     Err(ReleaseError::Busy(named()))
+}
+
+/// Has a mail that was set aside worked on again, where it stood.
+async fn resume(
+    journal: &dyn Journal,
+    world: &World,
+    (email_id, version): (&str, u64),
+    queue: &str,
+    by: &str,
+) -> Result<(), ReleaseError> {
+    let Some(row) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
+        return Err(ReleaseError::Unknown(email_id.to_owned()));
+    };
+    let now = world.now();
+    let resumed = MailEvent::Resumed(Resumed { queue: queue.to_owned(), by: by.to_owned() });
+    let commit = Commit {
+        at: now,
+        writes: vec![StreamWrite {
+            stream: mail_stream(email_id),
+            expected: Expected::Exact(version),
+            events: vec![resumed.to_new(world.ids.next())?],
+        }],
+        defer: vec![Defer {
+            queue: row,
+            key: email_id.to_owned(),
+            claim: None,
+            due: Due::At(now),
+            meta: None,
+            partition: None,
+        }],
+        ..Commit::default()
+    };
+    journal.append(commit).await?;
+    Ok(())
+}
+
+/// What brings the content of a mail to where a held mail has it.
+#[derive(Default)]
+struct Moved {
+    settle: Vec<Settle>,
+    bodies: Vec<Body>,
+}
+
+/// `None` = there is none.
+async fn content_of(
+    journal: &dyn Journal,
+    email_id: &str,
+    keep_until: chrono::DateTime<chrono::Utc>,
+) -> Result<Option<Moved>, JournalError> {
+    let key = work::draft_body_key(email_id);
+    if journal.body(&key).await?.is_some_and(|bytes| !bytes.is_empty()) {
+        return Ok(Some(Moved::default()));
+    }
+    let stranger = work::stranger_key(email_id);
+    let Some(bytes) = journal.body(&stranger).await?.filter(|bytes| !bytes.is_empty()) else {
+        return Ok(None);
+    };
+    // Of a key of its own, for that of a stranger is emptied when others need the room.
+    Ok(Some(Moved {
+        settle: vec![Settle { queue: Queue::Hold, key: stranger, claim: None }],
+        bodies: vec![Body { key, bytes, keep_until }],
+    }))
+}
+
+/// Has a further copy of a mail sent, as a mail of its own: receivers take it for a new one.
+async fn release_copy(journal: &dyn Journal, world: &World, id: &str, by: &str) -> Result<(), ReleaseError> {
+    let unknown = || ReleaseError::Unknown(id.to_owned());
+    let original = copied_from(id).ok_or_else(unknown)?;
+    let (life, _) = rehydrate(&journal.read_stream(&mail_stream(original), 0).await?)?;
+    let location = life.locations.into_iter().skip(1).find(|location| copy_id(original, location) == id);
+    let location = location.ok_or_else(unknown)?;
+    let known = kept::known(journal, original).await?.ok_or_else(unknown)?;
+    let Ok(mut mail) = known.content else { return Err(ReleaseError::ContentGone(original.to_owned())) };
+    id.clone_into(&mut mail.email_id);
+    let commit = copy(world, mail, original, location, by)?;
+    match journal.append(commit).await {
+        Ok(_) => Ok(()),
+        // Another operator was quicker.
+        Err(AppendError::Conflict { .. }) => Err(ReleaseError::Routed(id.to_owned())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn copy(
+    world: &World,
+    mail: crate::mail::Mail,
+    original: &str,
+    location: Location,
+    by: &str,
+) -> Result<Commit, EventError> {
+    let now = world.now();
+    let id = mail.email_id.clone();
+    let received = Received {
+        copy_of: Some(original.to_owned()),
+        ..commit::received(&mail, location.clone(), None, content::of(&mail))
+    };
+    let events = [MailEvent::Received(received), MailEvent::Released(Released { by: by.to_owned() })];
+    let meta = DraftMeta {
+        email_id: id.clone(),
+        mail_version: 2,
+        locations: vec![location],
+        released: true,
+        returned: 0,
+        told: false,
+        stranger: None,
+    };
+    // Where to is decided by the worker that carries it out.
+    let outcome = Outcome::Deliver { deliveries: Vec::new() };
+    let draft = Draft { mail, verdict: Verdict { detection: None, links: Vec::new(), outcome } };
+    let (row, body) = work::draft_row(Queue::Hold, &draft, &meta, Due::At(now), now + KEPT);
+    Ok(Commit {
+        at: now,
+        writes: vec![StreamWrite {
+            stream: mail_stream(&id),
+            expected: Expected::NoStream,
+            events: events.iter().map(|event| event.to_new(world.ids.next())).collect::<Result<_, _>>()?,
+        }],
+        add: vec![row],
+        bodies: vec![body],
+        ..Commit::default()
+    })
 }

@@ -1,8 +1,10 @@
 //! The actor on the journal in memory, in virtual time.
 
+mod copies;
 mod holds;
 mod hostile;
 mod preferences;
+mod senders;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -38,6 +40,7 @@ fn policy() -> Policy {
             interval,
             inactive_interval: interval,
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,
@@ -53,6 +56,7 @@ fn policy() -> Policy {
         detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
+        delivery_mode: crate::mail::policy::DeliveryMode::Json,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(2) },
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,
@@ -279,7 +283,8 @@ fn what_is_not_wanted_is_recorded_and_marked_as_the_reason_says() {
                 assert_eq!(scene.admit(1, &source).await, new(id(&source)));
                 assert_eq!(scene.kinds().await, ["mail.received", "mail.ignored"]);
                 assert_eq!(scene.log().await[1].payload["reason"], reason);
-                assert_eq!(scene.counts().await, [0, 0, 0, marked], "{reason}");
+                let kept = usize::from(reason == "sender_not_allowed");
+                assert_eq!(scene.counts().await, [0, 0, kept, marked], "{reason}");
             },
         );
     }
@@ -481,7 +486,11 @@ fn mails_are_admitted_in_their_order_however_long_each_takes_to_read() {
     let runtime =
         || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     actix_rt::System::with_tokio_rt(runtime).block_on(async {
-        let scene = scene(policy()).await;
+        let mut policy = policy();
+        // A target wants it so; otherwise a mail that takes very long, as on a busy machine, is
+        // overtaken.
+        policy.default_target.ordering = Ordering::Mailbox;
+        let scene = scene(policy).await;
         let mails: Vec<_> = (0..120)
             .map(|n| {
                 // Every seventh is large.

@@ -4,39 +4,40 @@
 //! at the address that is really connected to: a name is resolved once, refused if any of
 //! its addresses is not allowed, and the connection goes to just those addresses. No
 //! redirects are followed and no proxy of the environment is used. See [`EgressPolicy`].
+//!
+//! Answers are read as leniently as the HTTP client can be told to.
 
 #[cfg(test)]
 mod hostile;
 mod policy;
+mod pools;
 mod reach;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod untidy;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::Method;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::HeaderMap;
-use rustls_pki_types::CertificateDer;
 use url::{Host, Url};
 
 pub use policy::EgressPolicy;
 use policy::Reach;
+use pools::Pools;
 pub use reach::reach;
+pub use rustls_pki_types::CertificateDer;
 pub use stream::Streamed;
+pub use tls::authorities;
 
-/// Idle connections are closed before the receiver does it: the shortest time-out in
-/// common use is 5 s (Node.js), and a request that meets a closing connection fails.
-const IDLE: Duration = Duration::from_secs(4);
-/// A connection is made within this time or not at all.
-const CONNECT: Duration = Duration::from_secs(10);
 /// Time for an answer that had arrived while the whole process was stopped.
 const GRACE: Duration = Duration::from_millis(100);
 
@@ -128,16 +129,28 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, at most as many bytes as were asked for.
     pub body: Bytes,
-    /// There was more.
+    /// There was more, or there should have been.
     pub truncated: bool,
+}
+
+/// What is wanted of the body of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// All of it, or there is no answer.
+    Whole,
+    /// Whatever of it comes in this time after the headers.
+    Within(Duration),
 }
 
 /// Why there is no answer. Never contains the address's path: it is a capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// The guard does not let it out. Nothing was sent.
+    /// The guard does not let it out. Nothing was sent, and the same address never will be.
     #[error("refused: {0}")]
     Refused(String),
+    /// The name leads at the moment where the guard lets nothing go. Nothing was sent.
+    #[error("refused for now: {0}")]
+    RefusedNow(String),
     /// No complete answer in time. The server may have got the request.
     #[error("no answer in time")]
     Timeout,
@@ -149,15 +162,12 @@ pub enum SendError {
     Transport(String),
 }
 
-/// An HTTP client that only goes where it may. Connections are kept and used again.
+/// An HTTP client that only goes where it may. Connections are kept and used again for a while.
 #[derive(Clone)]
 pub struct GuardedClient {
     policy: EgressPolicy,
     dialer: Arc<dyn Dialer>,
-    /// For `https://`: the public internet, and the allowed networks.
-    secure: reqwest::Client,
-    /// For `http://`: the allowed networks only.
-    plain: reqwest::Client,
+    pools: Arc<Pools>,
 }
 
 impl fmt::Debug for GuardedClient {
@@ -172,24 +182,8 @@ impl GuardedClient {
     /// # Errors
     /// When TLS cannot be set up, for example with an unusable additional root.
     pub fn new(egress: &EgressPolicy, options: ClientOptions) -> Result<Self, EgressError> {
-        let tls = tls::config(&options)?;
-        let build = |reach: Reach| {
-            let guard = Guard { policy: egress.clone(), reach, options: options.clone() };
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .dns_resolver(guard)
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .referer(false)
-                .https_only(reach == Reach::Public)
-                .tcp_nodelay(true)
-                .connect_timeout(CONNECT)
-                .pool_idle_timeout(IDLE)
-                .build()
-                .map_err(|error| EgressError(describe(&error)))
-        };
-        let (secure, plain) = (build(Reach::Public)?, build(Reach::AllowedOnly)?);
-        Ok(Self { policy: egress.clone(), dialer: options.dialer, secure, plain })
+        let dialer = Arc::clone(&options.dialer);
+        Ok(Self { policy: egress.clone(), dialer, pools: Arc::new(Pools::new(egress, options)?) })
     }
 
     /// Posts `body` to `url` and reads at most `cap` bytes of the answer, all within `timeout`.
@@ -207,6 +201,23 @@ impl GuardedClient {
         self.send(Method::POST, url, headers, body, timeout, cap).await
     }
 
+    /// The same for whom the status matters: it must come within `timeout`, and of the body
+    /// that is taken which comes within `patience` after it, whatever goes wrong with the rest.
+    ///
+    /// # Errors
+    /// As of [`Self::post`]; a broken body is none.
+    pub async fn post_for_status(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+        (cap, patience): (usize, Duration),
+    ) -> Result<Answer, SendError> {
+        let request = self.client(url)?.request(Method::POST, url.clone()).headers(headers).body(body);
+        exchange(request, timeout, cap, Wanted::Within(patience)).await
+    }
+
     /// Sends `body` to `url` by `method` and reads at most `cap` bytes of the answer, all
     /// within `timeout`.
     ///
@@ -222,7 +233,7 @@ impl GuardedClient {
         cap: usize,
     ) -> Result<Answer, SendError> {
         let request = self.client(url)?.request(method, url.clone()).headers(headers).body(body);
-        exchange(request, timeout, cap).await
+        exchange(request, timeout, cap, Wanted::Whole).await
     }
 
     /// Gets `url` and reads at most `cap` bytes of the answer, all within `timeout`.
@@ -236,20 +247,17 @@ impl GuardedClient {
         timeout: Duration,
         cap: usize,
     ) -> Result<Answer, SendError> {
-        exchange(self.client(url)?.get(url.clone()).headers(headers), timeout, cap).await
+        exchange(self.client(url)?.get(url.clone()).headers(headers), timeout, cap, Wanted::Whole).await
     }
 
-    fn client(&self, url: &Url) -> Result<&reqwest::Client, SendError> {
+    fn client(&self, url: &Url) -> Result<reqwest::Client, SendError> {
         let reach = self.policy.check_url(url).map_err(SendError::Refused)?;
         // A name is the guard's; an address goes to the connector as it is.
         if let Some(address) = literal(url) {
             let dialled = self.dialer.dial(&address.to_string(), &[address]);
             dialled.map_err(|error| SendError::Connect(error.to_string()))?;
         }
-        match reach {
-            Reach::Public => Ok(&self.secure),
-            Reach::AllowedOnly => Ok(&self.plain),
-        }
+        Ok(self.pools.client(reach))
     }
 }
 
@@ -262,8 +270,9 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-/// Every address of a name, if all of them are allowed: one bad address is enough, the
-/// connector would try it sooner or later.
+/// The addresses of a name that may be connected to. One that is not allowed is enough to refuse
+/// them all: the name is not to be trusted. But a network's own IPv6 address beside a good IPv4
+/// one is common (a VPN, a router that answers for its guests): then IPv4 is used.
 async fn vetted(
     policy: &EgressPolicy,
     options: &ClientOptions,
@@ -273,11 +282,19 @@ async fn vetted(
     let addresses = options.resolver.resolve(name).await;
     let addresses =
         addresses.map_err(|error| SendError::Connect(format!("{name} cannot be resolved: {error}")))?;
-    for address in &addresses {
-        policy
-            .check(Some(name), *address, reach)
-            .map_err(|why| SendError::Refused(format!("{name} resolves to {why}")))?;
-    }
+    let check = |address: &IpAddr| policy.check(Some(name), *address, reach);
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().partition(|address| address.to_canonical().is_ipv4());
+    let addresses = match (v4.iter().try_for_each(check), v6.iter().try_for_each(check)) {
+        (Ok(()), Ok(())) => addresses,
+        (Ok(()), Err(why)) if !v4.is_empty() => {
+            tracing::debug!(name, why, "an IPv6 address is refused, IPv4 is used");
+            v4
+        }
+        (Err(why), _) | (_, Err(why)) => {
+            return Err(SendError::RefusedNow(format!("{name} resolves to {why}")));
+        }
+    };
     if addresses.is_empty() {
         return Err(SendError::Connect(format!("{name} has no address")));
     }
@@ -289,12 +306,25 @@ async fn exchange(
     request: reqwest::RequestBuilder,
     timeout: Duration,
     cap: usize,
+    wanted: Wanted,
 ) -> Result<Answer, SendError> {
-    let exchange = async {
-        let response = request.send().await.map_err(classify)?;
-        read(response, cap).await
+    let Wanted::Within(patience) = wanted else {
+        let exchange = async {
+            let mut answer = head(request.send().await.map_err(classify)?);
+            answer.read(cap).await?;
+            Ok(answer.finish())
+        };
+        return in_time(timeout, exchange).await;
     };
-    in_time(timeout, exchange).await
+    let mut answer = head(in_time(timeout, async { request.send().await.map_err(classify) }).await?);
+    match in_time(patience, answer.read(cap)).await {
+        Ok(()) => {}
+        Err(error) => {
+            tracing::debug!(%error, status = answer.status, "the body of an answer did not come whole");
+            answer.truncated = true;
+        }
+    }
+    Ok(answer.finish())
 }
 
 /// What `answer` says within `timeout`.
@@ -320,53 +350,54 @@ impl GuardedClient {
     }
 }
 
-async fn read(mut response: reqwest::Response, cap: usize) -> Result<Answer, SendError> {
-    let status = response.status().as_u16();
+/// An answer of which the body is being read.
+struct Reading {
+    response: reqwest::Response,
+    status: u16,
+    headers: HeaderMap,
+    first: Bytes,
+    rest: BytesMut,
+    truncated: bool,
+}
+
+fn head(mut response: reqwest::Response) -> Reading {
     let headers = std::mem::take(response.headers_mut());
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut truncated = false;
-    while let Some(mut chunk) = response.chunk().await.map_err(classify)? {
-        let room = cap.saturating_sub(first.len() + rest.len());
-        if chunk.len() > room {
-            chunk.truncate(room);
-            truncated = true;
+    let status = response.status().as_u16();
+    Reading { response, status, headers, first: Bytes::new(), rest: BytesMut::new(), truncated: false }
+}
+
+impl Reading {
+    /// Reads the body up to `cap` bytes. What was read before it is given up or fails stays.
+    async fn read(&mut self, cap: usize) -> Result<(), SendError> {
+        while let Some(mut chunk) = self.response.chunk().await.map_err(classify)? {
+            let room = cap.saturating_sub(self.first.len() + self.rest.len());
+            if chunk.len() > room {
+                chunk.truncate(room);
+                self.truncated = true;
+            }
+            if self.first.is_empty() {
+                self.first = chunk;
+            } else {
+                self.rest.extend_from_slice(&chunk);
+            }
+            if self.truncated {
+                break;
+            }
         }
-        if first.is_empty() {
-            first = chunk;
-        } else {
-            rest.extend_from_slice(&chunk);
-        }
-        if truncated {
-            break;
-        }
+        Ok(())
     }
-    let body = if rest.is_empty() {
-        first
-    } else {
-        let mut whole = BytesMut::with_capacity(first.len() + rest.len());
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&rest);
-        whole.freeze()
-    };
-    Ok(Answer { status, headers, body, truncated })
-}
 
-/// Lets only allowed addresses through to the connector.
-struct Guard {
-    policy: EgressPolicy,
-    reach: Reach,
-    options: ClientOptions,
-}
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (policy, reach, options) = (self.policy.clone(), self.reach, self.options.clone());
-        Box::pin(async move {
-            let addresses = vetted(&policy, &options, name.as_str(), reach).await?;
-            let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
-        })
+    fn finish(self) -> Answer {
+        let Self { status, headers, first, rest, truncated, .. } = self;
+        let body = if rest.is_empty() {
+            first
+        } else {
+            let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+            whole.extend_from_slice(&first);
+            whole.extend_from_slice(&rest);
+            whole.freeze()
+        };
+        Answer { status, headers, body, truncated }
     }
 }
 

@@ -124,6 +124,11 @@ const fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
 
 /// Of IPv6 only the global unicast block is public, without the parts that carry an
 /// IPv4 address inside or that nobody is reachable at.
+///
+/// Addresses that carry an IPv4 address: mapped (`::ffff:a.b.c.d`, judged as that IPv4 address
+/// by the caller), compatible (`::a.b.c.d`), translated (`::ffff:0:a.b.c.d`, RFC 2765), NAT64 with
+/// the well-known and the local prefixes (RFC 6052, RFC 8215), 6to4 (RFC 3056), Teredo
+/// (RFC 4380), ISATAP (RFC 5214). A NAT64 prefix of the network's own looks like any other.
 const fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 0] => Some("\"unspecified\""),
@@ -132,12 +137,19 @@ const fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
         [0x2002, ..] => Some("6to4"),
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Some("documentation"),
         [0x2001, 0..=0x1ff, ..] => Some("special-purpose"),
+        segments if is_isatap(segments) => Some("ISATAP"),
         [0x2000..=0x3fff, ..] => None,
         [0xfc00..=0xfdff, ..] => Some("unique local"),
         [0xfe80..=0xfebf, ..] => Some("link-local"),
         [0xff00..=0xffff, ..] => Some("multicast"),
         _ => Some("reserved"),
     }
+}
+
+/// Whether the interface identifier is that of ISATAP: 000000ug 00000000 5efe, and then an IPv4
+/// address, in any network.
+const fn is_isatap(segments: [u16; 8]) -> bool {
+    matches!(segments, [_, _, _, _, 0 | 0x100 | 0x200 | 0x300, 0x5efe, _, _])
 }
 
 #[cfg(test)]

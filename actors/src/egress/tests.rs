@@ -198,13 +198,22 @@ async fn a_name_is_judged_by_all_its_addresses() {
         (EgressPolicy::default(), &["127.0.0.1"][..], &secure),
         (EgressPolicy::default(), &["8.8.8.8", "169.254.169.254"][..], &secure),
         (EgressPolicy::default(), &["::ffff:10.0.0.1"][..], &secure),
+        (EgressPolicy::default(), &["::1", "fd00::1"][..], &secure),
+        // A refused IPv4 address is not made good by an allowed IPv6 one.
+        (EgressPolicy::default(), &["10.0.0.1", "2606:4700::1"][..], &secure),
         // Plain http to the public internet, even beside an allowed address.
         (loopback(), &["127.0.0.1", "8.8.8.8"][..], &plain),
     ] {
         let error = post(&policy, names("receiver.test", addresses), url, LONG).await.unwrap_err();
-        assert!(matches!(error, SendError::Refused(_)), "{addresses:?}: {error:?}");
+        assert!(matches!(error, SendError::RefusedNow(_)), "{addresses:?}: {error:?}");
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+
+    // A router's own IPv6 address beside a good IPv4 one.
+    for mixed in [&["::1", "127.0.0.1"][..], &["127.0.0.1", "fe80::1"], &["fd00::9", "127.0.0.1", "::1"]] {
+        let answer = post(&loopback(), names("receiver.test", mixed), &plain, LONG).await.unwrap();
+        assert_eq!(answer.status, 200, "{mixed:?}");
+    }
 
     let error = post(&loopback(), names("other.test", &["127.0.0.1"]), &plain, LONG).await.unwrap_err();
     assert!(matches!(error, SendError::Connect(_)), "{error:?}");

@@ -1,13 +1,36 @@
 //! The TLS side of outgoing requests: rustls with ring, Mozilla's roots.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::{ClientOptions, EgressError};
+
+/// The certificates of a PEM file, to be accepted besides the public authorities
+/// ([`ClientOptions::extra_roots`]).
+///
+/// # Errors
+/// The file cannot be read, holds none, or one that cannot be used; in words that follow the name
+/// of what names the file.
+pub fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bad = |why: String| format!("{} cannot be used: {why}", file.display());
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates = read.map_err(|error| bad(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in &certificates {
+        roots.add(certificate.clone()).map_err(|error| bad(error.to_string()))?;
+    }
+    if certificates.is_empty() {
+        Err(bad("it contains no certificate (PEM)".to_owned()))
+    } else {
+        Ok(certificates)
+    }
+}
 
 /// The configuration for `options`; names its crypto provider, so that it does not
 /// depend on what the process has installed.

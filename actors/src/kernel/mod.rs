@@ -3,8 +3,11 @@
 pub mod aggregate;
 pub mod clock;
 pub mod event;
+pub mod files;
 pub mod guardian;
+pub mod heavy;
 pub mod journal;
 pub mod port;
 pub mod projection;
 pub mod redis;
+pub mod words;

@@ -1,7 +1,7 @@
 //! The lease as an OS file lock. The system drops it when the process dies, however it
 //! dies; so there is no TTL to wait for, and a paused process keeps it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
+use crate::kernel::files::{self, PRIVATE, folder_of};
 
 /// See the module page.
 #[derive(Debug)]
@@ -73,10 +74,8 @@ impl FileLease {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    files::make_folder(folder_of(path), PRIVATE)?;
+    files::open_lock(path)
 }
 
 fn write_holder(file: &mut File, holder: &str) -> io::Result<()> {

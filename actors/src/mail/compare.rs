@@ -184,6 +184,9 @@ fn webhook(
         has_attachment: mail.has_attachment,
         size: mail.size,
         flaws: Vec::new(),
+        arrived: mail.arrived,
+        automatic: None,
+        authentication: Vec::new(),
     };
     let body = payload::body(&head, detection, links, planned);
     Webhook {

@@ -4,19 +4,21 @@ use std::cell::OnceCell;
 
 use chrono::{DateTime, Utc};
 
+use super::authentication::Mode;
 use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
-use super::windows::{self, Closed};
+use super::windows::{self, Closed, parse_time_hhmm};
 use super::{
-    Detection, HoldReason, IgnoreReason, Link, Mail, Outcome, Planned, RuleRef, Verdict, detect, identity,
-    links,
+    Detection, HoldReason, IgnoreReason, Link, Mail, Outcome, Planned, RuleRef, Verdict, detect, links,
 };
 
 /// Decides what is to be done with `mail` under `policy` at `now`.
 ///
-/// In this order: the allow-list, replies, keywords, attachments, links, the keywords of the
+/// While a document cannot be used that decisions depend on, every mail waits. Otherwise, in
+/// this order: the allow-list, the authentication of the sender, automatic answers, replies,
+/// keywords, attachments, links, the keywords of the
 /// detector, the sending switch and the days of absence, the delivery window, the rules. A
 /// mail that is too large was never loaded and is decided without this; whether another mail
 /// of its subject group was routed is decided after it ([`super::groups::claim`]).
@@ -61,12 +63,24 @@ pub(super) fn decide_on(
     detect: impl FnOnce() -> Option<Recognised>,
 ) -> Verdict {
     let mail = material.mail;
+    if policy.withheld.why().is_some() {
+        // Before everything else: who is accepted may be among what nobody knows.
+        return withheld(material.links().to_vec());
+    }
     let ignore =
         |reason, links| Verdict { detection: None, links, outcome: Outcome::Ignore { reason, detail: None } };
     if !is_accepted(policy, &mail.sender) {
         return ignore(IgnoreReason::SenderNotAllowed, Vec::new());
     }
-    if identity::is_reply(&mail.subject) {
+    if let Some(why) = unauthenticated(mail, policy) {
+        let outcome = Outcome::Ignore { reason: IgnoreReason::SenderNotAuthenticated, detail: Some(why) };
+        return Verdict { detection: None, links: Vec::new(), outcome };
+    }
+    if let Some(evidence) = unwanted_answer(mail, policy) {
+        let outcome = Outcome::Ignore { reason: IgnoreReason::Automatic, detail: Some(evidence.to_owned()) };
+        return Verdict { detection: None, links: Vec::new(), outcome };
+    }
+    if policy.prefs.replies.found_in(&mail.subject).is_some() {
         return ignore(IgnoreReason::Reply, Vec::new());
     }
     let filters = &policy.prefs.filters;
@@ -108,14 +122,30 @@ pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
     let combined = mail.combined();
     let links = links::extract(&combined);
     let detection = detect::detect(mail, &links, policy, now).map(|recognised| recognised.detection);
-    let texts = policy.window.as_ref().map_or((None, None), |window| texts(window, policy, now));
-    let outcome = Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts, false) };
+    let outcome =
+        Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts(policy, now), false) };
     Verdict { detection, links, outcome }
+}
+
+fn withheld(links: Vec<Link>) -> Verdict {
+    let outcome = Outcome::Hold { reason: HoldReason::ConfigurationRefused, until: None };
+    Verdict { detection: None, links, outcome }
 }
 
 fn excluded(keyword: &str, detection: Option<Detection>, links: Vec<Link>) -> Verdict {
     let outcome = Outcome::Ignore { reason: IgnoreReason::ExcludedKeyword, detail: Some(keyword.to_owned()) };
     Verdict { detection, links, outcome }
+}
+
+/// Why the mail's sender is not authenticated, if he has to be.
+pub(super) fn unauthenticated(mail: &Mail, policy: &Policy) -> Option<String> {
+    let asked = &policy.prefs.authentication;
+    if asked.mode == Mode::Require { asked.judge(mail).err() } else { None }
+}
+
+/// What makes the mail an automatic answer, if such answers of its sender are not wanted.
+pub(super) fn unwanted_answer<'m>(mail: &'m Mail, policy: &Policy) -> Option<&'m str> {
+    mail.automatic.as_deref().filter(|_| !policy.prefs.automatic.accepts(&mail.sender))
 }
 
 /// Whether mails of `sender` are accepted.
@@ -141,8 +171,7 @@ fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>)
     if let Err(closed) = windows::sending(policy, now) {
         return Opening::Closed(closed);
     }
-    let Some(window) = &policy.window else { return Opening::Now { start: None, end: None } };
-    if !windows::within(window, policy.zone, now) {
+    if let Some(window) = policy.window.as_ref().filter(|window| !windows::within(window, policy.zone, now)) {
         match outside_window(recognised) {
             OutsideWindow::Hold => {
                 let until = windows::next_opening(window, policy.zone, now);
@@ -155,18 +184,25 @@ fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>)
             OutsideWindow::Send => {}
         }
     }
-    let (start, end) = texts(window, policy, now);
+    let (start, end) = texts(policy, now);
     Opening::Now { start, end }
 }
 
-/// What the payload says about the window.
-fn texts(window: &Window, policy: &Policy, now: DateTime<Utc>) -> (Option<String>, Option<String>) {
-    let end = Some(window.end_text.clone()).filter(|end| !end.is_empty());
-    if !windows::within(window, policy.zone, now) {
-        return (announced_start(window, policy, now), end);
+/// What the payload says about the window: its own bounds, completed by those that are
+/// announced only.
+fn texts(policy: &Policy, now: DateTime<Utc>) -> (Option<String>, Option<String>) {
+    let bound = |own: fn(&Window) -> &String, announced: &String| {
+        let own = policy.window.as_ref().map(own).filter(|text| !text.is_empty());
+        own.unwrap_or(announced).clone()
+    };
+    let start = bound(|window| &window.start_text, &policy.prefs.announced.start);
+    let end = bound(|window| &window.end_text, &policy.prefs.announced.end);
+    let bounded = parse_time_hhmm(&start).is_some() && parse_time_hhmm(&end).is_some();
+    let end = Some(end).filter(|end| !end.is_empty());
+    match policy.window.as_ref().filter(|window| !windows::within(window, policy.zone, now)) {
+        Some(closed) => (announced_start(closed, policy, now), end),
+        None => (bounded.then(|| "maintenant".to_owned()), end),
     }
-    let bounded = window.start.is_some() && window.end.is_some();
-    (bounded.then(|| "maintenant".to_owned()), end)
 }
 
 /// What becomes of a mail outside of the window: a mail that no detector recognises waits.
@@ -223,6 +259,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::mail::authentication::SenderAuthentication;
     use crate::mail::parse::parse;
     use crate::mail::samples::{self, at, policy, window};
 
@@ -252,6 +289,63 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    fn ignored(mail: &Mail, policy: &Policy) -> Option<&'static str> {
+        match decide(mail, policy, at(MORNING)).outcome {
+            Outcome::Ignore { reason, .. } => Some(reason.as_str()),
+            Outcome::Deliver { .. } => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_automatic_answer_triggers_only_where_that_is_wanted() {
+        let raw = "From: A@b.fr\nAuto-Submitted: auto-replied\nSubject: Lot 3\n\nhttps://fromsmash.com/a";
+        let answer = parse(raw.as_bytes()).expect("a mail");
+        let mut policy = policy();
+        assert_eq!(ignored(&answer, &policy), Some("automatic"));
+        policy.prefs.automatic.accepted_from = vec!["a@b.fr".to_owned()];
+        assert_eq!(ignored(&answer, &policy), None);
+        policy.prefs.automatic.accepted_from = vec!["x@b.fr".to_owned()];
+        assert_eq!(ignored(&answer, &policy), Some("automatic"));
+        policy.prefs.automatic.accepted = true;
+        assert_eq!(ignored(&answer, &policy), None);
+    }
+
+    #[test]
+    fn a_sender_is_authenticated_only_where_that_is_asked() {
+        let raw = |field: &str| {
+            let raw = format!("{field}From: a@b.fr\nSubject: Lot 3\n\nhttps://fromsmash.com/a");
+            parse(raw.as_bytes()).expect("a mail")
+        };
+        let (forged, real) =
+            (raw(""), raw("Authentication-Results: mx.ours.example; dkim=pass header.d=b.fr\n"));
+        let mut policy = policy();
+        let trusted = vec!["mx.ours.example".to_owned()];
+        for (mode, of_forged) in
+            [(Mode::Off, None), (Mode::Warn, None), (Mode::Require, Some("sender_not_authenticated"))]
+        {
+            policy.prefs.authentication = SenderAuthentication { mode, trusted: trusted.clone() };
+            assert_eq!(ignored(&forged, &policy), of_forged, "{mode:?}");
+            assert_eq!(ignored(&real, &policy), None, "{mode:?}");
+            let recorded = policy.prefs.authentication.recorded(&forged);
+            assert_eq!(recorded.is_some(), mode != Mode::Off, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_ignored_or_delivered_while_a_document_cannot_be_used() {
+        let mut policy = policy();
+        policy.allowed_senders = vec!["somebody@else.fr".to_owned()];
+        let because = |policy: &Policy| decide(&mail("Re: Lot 3", ""), policy, at(MORNING)).outcome;
+        assert!(matches!(because(&policy), Outcome::Ignore { .. }));
+        let waits = Outcome::Hold { reason: HoldReason::ConfigurationRefused, until: None };
+        policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
+        assert_eq!(because(&policy), waits);
+        policy.withheld =
+            crate::mail::policy::Withheld { sending: vec!["x".to_owned()], polling: Vec::new() };
+        assert_eq!(because(&policy), waits);
     }
 
     #[test]
@@ -297,6 +391,29 @@ mod tests {
         assert_eq!(texts("10h30", "19h00", "2026-01-26T20:00:00Z"), (None, some("19h00")));
         assert_eq!(texts("", "19h00", MORNING), (None, some("19h00")));
         assert_eq!(texts("10h30", "", MORNING), (None, None));
+    }
+
+    #[test]
+    fn an_announced_window_completes_the_texts_and_holds_nothing() {
+        let mut policy = policy();
+        let mut texts = |own: Option<(&str, &str)>, (start, end): (&str, &str)| {
+            policy.window = own.map(|(start, end)| window(start, end));
+            policy.prefs.announced =
+                crate::mail::policy::Announced { start: start.to_owned(), end: end.to_owned() };
+            match decide(&desabo("Dispo"), &policy, at(MORNING)).outcome {
+                Outcome::Deliver { deliveries } => {
+                    (deliveries[0].time_start.clone(), deliveries[0].time_end.clone())
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let some = |text: &str| Some(text.to_owned());
+        // It is 9h00 in Paris, and this "window" has been over for an hour.
+        assert_eq!(texts(None, ("7h00", "8h00")), (some("maintenant"), some("8h00")));
+        assert_eq!(texts(None, ("", "8h00")), (None, some("8h00")));
+        assert_eq!(texts(None, ("7h00", "")), (None, None));
+        assert_eq!(texts(Some(("", "19h00")), ("7h00", "8h00")), (some("maintenant"), some("19h00")));
+        assert_eq!(texts(Some(("8h00", "19h00")), ("1h00", "2h00")), (some("maintenant"), some("19h00")));
     }
 
     #[test]

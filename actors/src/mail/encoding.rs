@@ -58,6 +58,25 @@ fn flush(group: u32, held: u32, bytes: &mut Vec<u8>) -> bool {
     held != 1
 }
 
+/// Where a text that was appended to base64 begins, such as the notice of a gateway or the
+/// footer of a list: at the first line with a character that base64 has not, if all lines
+/// before it are base64 and there is one. `None` = there is no such text.
+pub(super) fn appended_text(input: &[u8]) -> Option<usize> {
+    let of_base64 = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' ' | b'\t' | b'\r' | b'\n')
+    };
+    let mut position = 0;
+    let mut encoded = false;
+    for line in input.split_inclusive(|byte| *byte == b'\n') {
+        if !line.iter().all(of_base64) {
+            return encoded.then_some(position);
+        }
+        encoded |= !line.trim_ascii().is_empty();
+        position += line.len();
+    }
+    None
+}
+
 /// Decodes quoted-printable (RFC 2045 section 6.7). A broken escape stays as it is.
 pub(super) fn quoted_printable(input: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(input.len());
@@ -68,8 +87,11 @@ pub(super) fn quoted_printable(input: &[u8]) -> Vec<u8> {
             bytes.push(byte);
             continue;
         }
+        if let Some(after) = after_soft_break(tail) {
+            rest = after;
+            continue;
+        }
         match tail {
-            [b'\r', b'\n', after @ ..] | [b'\n', after @ ..] => rest = after,
             [high, low, after @ ..] => match (hex(*high), hex(*low)) {
                 (Some(high), Some(low)) => {
                     bytes.push(high << 4 | low);
@@ -82,6 +104,13 @@ pub(super) fn quoted_printable(input: &[u8]) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// What follows a soft line break, if the text after a `=` begins with the rest of one. Blanks
+/// between the two were added on the way and are deleted (RFC 2045 section 6.7, rule 3).
+fn after_soft_break(tail: &[u8]) -> Option<&[u8]> {
+    let end = tail.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\r'))?;
+    tail.get(end..)?.strip_prefix(b"\n")
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -144,6 +173,40 @@ pub(super) fn header_text(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(windows_1252(bytes)),
     }
+}
+
+/// The value of a header with every raw byte inside an encoded word written as RFC 2047 has
+/// it: it is of that word's character set, not of the header's. In base64 it means nothing.
+pub(super) fn escape_raw_bytes(value: &[u8]) -> Cow<'_, [u8]> {
+    if value.is_ascii() || !value.windows(2).any(|pair| pair == b"=?") {
+        return Cow::Borrowed(value);
+    }
+    let mut out = Vec::with_capacity(value.len() + 16);
+    // Question marks of the word so far; behind the third stands its text.
+    let mut marks = 0_u8;
+    let mut quoted = false;
+    let mut before = 0_u8;
+    for &byte in value {
+        match (marks, before, byte) {
+            (0, b'=', b'?') => marks = 1,
+            (1, _, b'?') => marks = 2,
+            (2, letter, b'?') => {
+                quoted = letter.eq_ignore_ascii_case(&b'q');
+                marks = if quoted || letter.eq_ignore_ascii_case(&b'b') { 3 } else { 0 };
+            }
+            (3, b'?', b'=') => marks = 0,
+            _ => {}
+        }
+        if marks == 3 && !byte.is_ascii() {
+            if quoted {
+                out.extend_from_slice(format!("={byte:02X}").as_bytes());
+            }
+        } else {
+            out.push(byte);
+        }
+        before = byte;
+    }
+    Cow::Owned(out)
 }
 
 /// Decodes the encoded words (RFC 2047) of a header that is already unfolded. Adjacent
@@ -259,6 +322,37 @@ mod tests {
         assert_eq!(quoted_printable(b"=C3=A0 faire=\r\n pour=\n 9=h"), "à faire pour 9=h".as_bytes());
         assert_eq!(quoted_printable(b"a="), b"a");
         assert_eq!(quoted_printable(b"a=4"), b"a=4");
+    }
+
+    #[test]
+    fn blanks_behind_a_soft_break_are_deleted() {
+        for broken in ["a= \r\nb", "a=\t \nb", "a=\r\r\nb", "a=\nb"] {
+            assert_eq!(quoted_printable(broken.as_bytes()), b"ab", "{broken:?}");
+        }
+        assert_eq!(quoted_printable(b"a= b"), b"a= b");
+    }
+
+    #[test]
+    fn a_raw_byte_in_a_word_is_of_the_words_character_set() {
+        let read = |value: &[u8]| words(&header_text(&escape_raw_bytes(value))).0;
+        assert_eq!(read(b"=?iso-8859-1?Q?M\xE9dia_x?= fin"), "Média x fin");
+        assert_eq!(read("=?utf-8?q?Média?= é".as_bytes()), "Média é");
+        assert_eq!(read(b"=?koi8-r?Q?\xED?= =?utf-8?q?=C3=A9?="), "Мé");
+        assert_eq!(read(b"M\xE9dia =? x"), "Média =? x");
+        assert_eq!(read(b"=?utf-8?b?TGll\xE9bg==?="), "Lien");
+    }
+
+    #[test]
+    fn a_text_behind_base64_is_found() {
+        for (body, expected) in [
+            ("TGll\r\nbg==\r\n\r\n--\r\nPied\r\n", Some(14)),
+            ("TGllbg==\n____\nListe\n", Some(9)),
+            ("TGllbg==\n", None),
+            ("dGV4d!GU=", None),
+            ("Lien vers", None),
+        ] {
+            assert_eq!(appended_text(body.as_bytes()), expected, "{body:?}");
+        }
     }
 
     #[test]

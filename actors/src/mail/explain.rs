@@ -42,7 +42,7 @@ pub struct Explanation {
     /// `deliver`, `hold`, `skip`, `ignore`, `quarantine`.
     pub decision: &'static str,
     /// Why it is not delivered now: `outside_window`, `sending_disabled`, `absence`,
-    /// `sender_not_allowed`, `reply`, `excluded_keyword`, `no_attachment`, `no_links`,
+    /// `configuration_refused`, `sender_not_allowed`, `reply`, `excluded_keyword`, `no_attachment`, `no_links`,
     /// `too_large`, `duplicate_group`, `not_a_mail`.
     pub reason: Option<&'static str>,
     /// What exactly: the keyword, the first mail of the group.
@@ -78,7 +78,7 @@ pub struct Delivery {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// `readable`, `size`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id
+    /// `readable`, `size`, `configuration`, `allow_list`, `reply`, `keywords`, `attachments`, `links`, the id
     /// of a detector, `sending`, `window`, `subject_group`, `rule`, `default_target`,
     /// `priority`.
     pub check: Cow<'static, str>,
@@ -127,7 +127,7 @@ pub fn explain_knowing(
     if let Some(limit) = limit {
         steps.push(Step::new("size", "stop", format!("{} bytes; the limit is {limit}", raw.len())));
         let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
-        return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, steps);
+        return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, policy, steps);
     }
     // What the mail says is shown even when an earlier check ends the matter.
     let material = Material::of(&mail);
@@ -137,7 +137,7 @@ pub fn explain_knowing(
     verdict.links = material.links().to_vec();
     steps::checks(&mail, &material, &verdict, &findings, policy, now, &mut steps);
     verdict.detection = steps::counting(&findings).map(|recognised| recognised.detection.clone());
-    assemble(mail, verdict, steps)
+    assemble(mail, verdict, policy, steps)
 }
 
 fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
@@ -162,7 +162,7 @@ fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
     }
 }
 
-fn assemble(mail: Mail, verdict: Verdict, steps: Vec<Step>) -> Explanation {
+fn assemble(mail: Mail, verdict: Verdict, policy: &Policy, steps: Vec<Step>) -> Explanation {
     let Verdict { detection, links, outcome } = verdict;
     let (decision, reason, hold_until) = match &outcome {
         Outcome::Deliver { .. } => ("deliver", None, None),
@@ -187,7 +187,7 @@ fn assemble(mail: Mail, verdict: Verdict, steps: Vec<Step>) -> Explanation {
     };
     Explanation {
         subject_group: Some(identity::subject_group(&mail.subject)),
-        is_reply: Some(identity::is_reply(&mail.subject)),
+        is_reply: Some(policy.prefs.replies.found_in(&mail.subject).is_some()),
         email_id: mail.email_id,
         sender: Some(mail.sender).filter(|sender| !sender.is_empty()),
         subject: Some(mail.subject),

@@ -9,14 +9,15 @@ use chrono_tz::Tz;
 use serde_json::{Value, json};
 
 use super::policy::{Policy, Schedule};
+use super::replies::ReplyPrefixes;
 use super::rules::{Facts, Rule};
 use super::samples::{self, at, policy, window};
 use super::windows::{Polling, next_opening, parse_time_hhmm, polling, sending, within};
 use super::{
     Detection, Link, Mail, Outcome, decide, detect, encoding, groups, identity, links, parse, payload, rules,
 };
-use crate::config::documents::Documents;
 use crate::config::documents::webhook::WebhookConfig;
+use crate::config::documents::{self, Documents};
 use crate::config::policy::{EnvDefaults, build};
 
 const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/mail.json"));
@@ -118,7 +119,8 @@ fn ours(case: &Value) -> Value {
         "detect_provider" => json!(links::provider(text(input, "url")).unwrap_or("unknown")),
         "reply_prefix" => {
             let subject = text(input, "subject");
-            json!({"core": identity::strip_reply_prefixes(subject), "reply": identity::is_reply(subject)})
+            let reply = ReplyPrefixes::default().found_in(subject).is_some();
+            json!({"core": identity::strip_reply_prefixes(subject), "reply": reply})
         }
         "normalize" => json!(identity::normalize(text(input, "s"))),
         "subject_group" => json!(identity::subject_group(text(input, "subject"))),
@@ -139,7 +141,10 @@ fn ours(case: &Value) -> Value {
                 sending_enabled: input["env_WEBHOOK_SENDING_ENABLED"] != json!("false"),
                 ..EnvDefaults::default()
             };
-            let webhook = WebhookConfig::parse(&input["config"], &env).expect("a document");
+            let Ok(webhook) = WebhookConfig::parse(&input["config"], &env) else {
+                // Of a document that is refused, a switch that says off is obeyed.
+                return json!(!documents::says_off(documents::Key::WebhookConfig, &input["config"]));
+            };
             let documents = Documents { webhook: Some(webhook), ..Documents::default() };
             json!(sending(&build(&documents, &env, 1), at(text(input, "now_utc"))).is_ok())
         }

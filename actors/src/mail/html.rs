@@ -14,9 +14,7 @@ pub(super) fn to_text(html: &str) -> String {
             page.text(text);
         }
         if let Some(comment) = tag.strip_prefix("<!--") {
-            let Some((_, after)) = comment.split_once("-->") else {
-                return page.out;
-            };
+            let Some(after) = after_comment(comment) else { return page.out };
             rest = after;
             continue;
         }
@@ -56,15 +54,33 @@ fn tag_name(inner: &str) -> &str {
     inner.get(..end).unwrap_or(inner)
 }
 
-/// Inside which invisible element the text is after this tag. A forgotten `</head>` ends
-/// at `<body>`, as in browsers.
+/// What follows a comment that has begun with `<!--`. Its own dashes may end it at once
+/// (HTML standard, section 13.2.5.43).
+fn after_comment(comment: &str) -> Option<&str> {
+    let at_once = [">", "->"].iter().find_map(|end| comment.strip_prefix(end));
+    at_once.or_else(|| {
+        let (_, after) = comment.split_once("--").filter(|(_, after)| !after.is_empty())?;
+        let mut after = after;
+        loop {
+            match after.strip_prefix('>').or_else(|| after.strip_prefix("!>")) {
+                Some(rest) => return Some(rest),
+                None => match after.strip_prefix('-') {
+                    Some(rest) => after = rest,
+                    None => after = after.split_once("--")?.1,
+                },
+            }
+        }
+    })
+}
+
+/// Inside which invisible element the text is after this tag. `<head>` is none of them: what a
+/// browser hides of it are the elements below, and text in it begins the body.
 fn next_hidden(hidden: Option<&'static str>, name: &str, closing: bool) -> Option<&'static str> {
     match hidden {
         Some(inside) if closing && name.eq_ignore_ascii_case(inside) => None,
-        Some("head") if !closing && name.eq_ignore_ascii_case("body") => None,
         Some(inside) => Some(inside),
         None if closing => None,
-        None => ["style", "script", "head", "template"]
+        None => ["style", "script", "title", "template"]
             .into_iter()
             .find(|element| name.eq_ignore_ascii_case(element)),
     }
@@ -186,7 +202,12 @@ mod tests {
     fn broken_markup_keeps_the_text() {
         assert_eq!(to_text("a < b et c <"), "a < b et c <");
         assert_eq!(to_text("a <b"), "a <b");
-        assert_eq!(to_text("<head>x<body>y"), "y");
+        assert_eq!(to_text("<head>x<body>y"), "x\ny");
+        assert_eq!(to_text("<head/><p>y"), "y");
+        assert_eq!(to_text("<head><title>x</title><meta a><p>y"), "y");
+        for comment in ["<!-->", "<!--->", "<!-- a -- b -->", "<!-- a --!>", "<!------>", "<!-- a --->"] {
+            assert_eq!(to_text(&format!("x{comment}y")), "xy", "{comment}");
+        }
         assert_eq!(to_text("y<!-- z"), "y");
         assert_eq!(to_text("tarifs&nbsp;habituels"), "tarifs\u{a0}habituels");
     }

@@ -1,11 +1,14 @@
 //! Who a mail is from, which mail it is, and which group of mails it belongs to
 //! (reference sections 5.4, 5.6, 5.7, 5.9).
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use md5::{Digest as _, Md5};
 use regex::Regex;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+
+use super::encoding;
 
 /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
 #[must_use]
@@ -32,7 +35,7 @@ pub fn source_id(raw: &[u8]) -> String {
     hex(&digest.finalize())
 }
 
-fn hex(digest: &[u8]) -> String {
+pub(super) fn hex(digest: &[u8]) -> String {
     digest
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
@@ -85,6 +88,9 @@ impl Normal {
     }
 
     fn letter(&mut self, letter: char) {
+        if is_invisible(letter) {
+            return;
+        }
         if is_space(letter) {
             self.blank = true;
             return;
@@ -136,12 +142,30 @@ const fn is_lower(letter: char) -> bool {
         | '\u{fff0}'..='\u{ffff}' | '\u{1f300}'..)
 }
 
+/// Characters that nobody sees, and that copying from a web page or a chat puts between
+/// letters: soft hyphens, zero-width blanks and joiners, direction marks.
+pub(super) const fn is_invisible(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}')
+}
+
+/// The text without the characters that nobody sees.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.contains(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|letter| !is_invisible(*letter)).collect())
+}
+
 /// White space as the reference sees it.
 pub(super) fn is_space(letter: char) -> bool {
     letter.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&letter)
 }
 
-/// The subject without leading reply and forward prefixes, trimmed.
+/// The subject without the reply and forward prefixes that the predecessor knew, trimmed: for
+/// the names of groups, which must not change. What makes a mail a reply is
+/// [`super::replies`].
 #[must_use]
 pub fn strip_reply_prefixes(subject: &str) -> &str {
     let mut core = subject;
@@ -158,12 +182,6 @@ fn without_prefix(subject: &str) -> Option<&str> {
         let rest = start.eq_ignore_ascii_case(prefix).then(|| rest.trim_start())?.strip_prefix(':')?;
         Some(rest.trim_start())
     })
-}
-
-/// Whether the subject is that of a reply or a forward. Blanks at its ends say nothing.
-#[must_use]
-pub fn is_reply(subject: &str) -> bool {
-    without_prefix(subject.trim_start()).is_some()
 }
 
 /// The group of a subject, without month (reference section 5.9).
@@ -189,9 +207,20 @@ pub fn subject_group(subject: &str) -> String {
 /// The clean, lower-cased address of a From header; empty when there is none.
 ///
 /// What stands in quotes or in comments is a name, not an address, and so is what stands
-/// before the last `<…>` of a mailbox; a header of several mailboxes gives the first.
+/// before the last `<…>` of a mailbox; a header of several mailboxes gives the first. Only a
+/// header in which there is no address is looked for one in its encoded words: some programs
+/// encode the whole of it, and in all others an address in an encoded word is a name.
 #[must_use]
 pub fn sender(from: &str) -> String {
+    let from = visible(from);
+    let address = written_sender(&from);
+    if !address.is_empty() || !from.contains("=?") {
+        return address;
+    }
+    written_sender(&visible(&encoding::words(&from).0))
+}
+
+fn written_sender(from: &str) -> String {
     // A header that opens a quote or a comment and never closes it is read without them.
     let angle = [(true, true), (true, false), (false, true), (false, false)]
         .into_iter()
@@ -238,12 +267,35 @@ fn angle_address(from: &str, quotes: bool, comments: bool) -> Result<Option<&str
     if quoted || depth > 0 { Err(LeftOpen) } else { Ok(found) }
 }
 
-fn bare_address(from: &str) -> &str {
-    from.split(is_space).find(|token| token.contains('@')).map_or("", clean)
+fn bare_address(from: &str) -> String {
+    from.split(is_space).find(|token| token.contains('@')).map_or_else(String::new, clean)
 }
 
-fn clean(address: &str) -> &str {
-    address.trim_matches(|letter: char| is_space(letter) || "<>,;\"'()".contains(letter))
+/// Without what may stand around an address or, by old standards, in it: comments, the scheme
+/// `mailto:`, a route of relays (RFC 5322 section 4.4).
+fn clean(written: &str) -> String {
+    let mut address = String::with_capacity(written.len());
+    let mut depth = 0_usize;
+    for letter in written.chars() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => address.push(letter),
+            _ => {}
+        }
+    }
+    if !address.contains('@') {
+        // A bracket that never closes was no comment.
+        written.clone_into(&mut address);
+    }
+    let around = |letter: char| is_space(letter) || "<>,;\"'()".contains(letter);
+    let address = address.trim_matches(around);
+    let address = match address.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("mailto:") => rest,
+        _ => address,
+    };
+    let route = address.starts_with('@').then(|| address.rsplit_once(':')).flatten();
+    route.map_or(address, |(_, mailbox)| mailbox).trim_matches(around).to_owned()
 }
 
 #[cfg(test)]
@@ -265,6 +317,16 @@ mod tests {
             ("Dupont, Élodie <e@ex.com>, f@ex.com", "e@ex.com"),
             ("a@b.fr, c@d.fr", "a@b.fr"),
             ("Bob <>", ""),
+            ("<mailto:Bob@ex.com>", "bob@ex.com"),
+            ("Bob <@relais.example,@deux.example:bob@ex.com>", "bob@ex.com"),
+            ("Bob <bob@ex.com (bureau)>", "bob@ex.com"),
+            ("(le chef) bob@ex.com", "bob@ex.com"),
+            ("Bob <bob@ex.com\u{200b}>", "bob@ex.com"),
+            ("bo\u{ad}b@ex.com", "bob@ex.com"),
+            ("=?utf-8?Q?Bob_<bob=40ex.com>?=", "bob@ex.com"),
+            // An address in an encoded word is a name where there is another one.
+            ("=?utf-8?Q?chef=40ex.com?= <real@evil.com>", "real@evil.com"),
+            ("=?utf-8?Q?<chef=40ex.com>?= real@evil.com", "real@evil.com"),
             ("Bob", ""),
         ] {
             assert_eq!(sender(from), expected, "{from}");
@@ -282,17 +344,8 @@ mod tests {
         for text in ["ΟΔΟΣ Σ É", "İ\u{301}ÉéŸ각Ж٣x", "AbC", "", "ǅ😀ẞ"] {
             assert_eq!(lowercase(text), text.to_lowercase());
         }
+        assert_eq!(normalize("Mis\u{200b}sions re\u{ad}ca\u{200d}drage\u{feff}"), "missions recadrage");
         assert_eq!(normalize("\u{1c}ÀB \t\u{a0}각Éİ\u{301} Σ "), "ab \u{1100}\u{1161}\u{11a8}ei σ");
-    }
-
-    #[test]
-    fn only_a_prefix_makes_a_reply() {
-        for subject in ["Re: x", " RE : x", "TR:x", "fwd:", "Confirmation : x", "Re\u{a0}: x"] {
-            assert!(is_reply(subject), "{subject}");
-        }
-        for subject in ["Lot 3 ", " Lot 3", "Retour : x", "AW: x", "Re[2]: x", "Ré: x", "", "re"] {
-            assert!(!is_reply(subject), "{subject}");
-        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn shape(mail: &Mail) -> TextShape {
 /// # Errors
 /// It is none.
 pub fn from_draft(body: &[u8]) -> Result<Mail, serde_json::Error> {
-    serde_json::from_slice::<Draft>(body).map(|draft| draft.mail)
+    Draft::read(body).map(|draft| draft.mail)
 }
 
 /// Of a webhook (see [`super::payload`]), what was taken from the mail as it is.
@@ -52,6 +52,9 @@ pub fn from_webhook(body: &[u8], shape: TextShape, received: &Received) -> Optio
         has_attachment: shape.attachment,
         size: received.size,
         flaws: received.flaws.clone(),
+        arrived: received.arrived_at,
+        automatic: None,
+        authentication: Vec::new(),
     })
 }
 
@@ -74,6 +77,10 @@ mod tests {
             arrived_at: None,
             subject_group: String::new(),
             flaws: mail.flaws.clone(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
+            authentication: None,
         }
     }
 

@@ -3,10 +3,11 @@
 //! so its language lives here, below all of them.
 
 use chrono::{DateTime, Utc};
+use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 
 use super::policy::Priority;
-use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef};
+use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
 
@@ -21,10 +22,19 @@ pub struct Location {
     pub item: String,
 }
 
+impl Location {
+    /// The first `digits` hex digits of a hash that stands for it in a name.
+    #[must_use]
+    pub fn digest(&self, digits: usize) -> String {
+        let text = format!("{}\n{}\n{}", self.mailbox, self.validity, self.item);
+        identity::hex(&Md5::digest(text)).chars().take(digits).collect()
+    }
+}
+
 /// Payload of `mail.received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
-    /// md5 identity (reference section 5.6).
+    /// md5 identity (reference section 5.6), or what `other_content_of` and `copy_of` say.
     pub email_id: String,
     /// Where it was found.
     pub location: Location,
@@ -41,6 +51,20 @@ pub struct Received {
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaws: Vec<String>,
+    /// Hash of what decides about it ([`super::content`]); `None` = recorded by a version that
+    /// did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// The mail that has its md5 identity, and other content. Its own identity is
+    /// [`super::content::other_id`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_content_of: Option<String>,
+    /// The mail that it is a copy of; somebody had it sent as a mail of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
+    /// What trusted servers say of the sender, where that is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<String>,
 }
 
 /// Payload of `mail.duplicated`.
@@ -133,7 +157,7 @@ pub struct Routed {
     /// How urgent the sender's mails are.
     #[serde(default, skip_serializing_if = "Priority::is_medium")]
     pub priority: Priority,
-    /// Of a mail of which nothing but its webhooks is kept.
+    /// Of a mail of which nothing but its webhooks is kept, once they are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextShape>,
     /// Version of the policy it was decided under.
@@ -182,6 +206,49 @@ pub struct Kept {
     pub why: String,
 }
 
+/// Payload of `links.kept`: many links, one fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptUntried {
+    /// How many of the mail's links; the receiver gets them as they were found.
+    pub count: u64,
+    /// Why none of them was tried.
+    pub why: String,
+}
+
+/// Payload of `mail.suspected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspected {
+    /// Queue of the row: `hold` or `offload`.
+    pub queue: String,
+    /// How often the row was claimed, this time included.
+    pub claims: u32,
+}
+
+/// Payload of `mail.cleared`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// Queue of the row.
+    pub queue: String,
+}
+
+/// Payload of `mail.set_aside`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// Queue of the row, which is parked.
+    pub queue: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Payload of `mail.resumed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Queue of the row, which is due again.
+    pub queue: String,
+    /// Who asked, such as `cli`.
+    pub by: String,
+}
+
 /// How a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,9 +272,13 @@ domain_events! {
     /// What happens to a mail.
     pub enum MailEvent {
         Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
-            email_id: "md5 of Message-ID, subject and date", location: "mailbox, validity, item", sender: "clean address",
+            email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "clean address",
             subject: "at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
-            subject_group: "without month", flaws: "what could not be read" };
+            subject_group: "without month", flaws: "what could not be read",
+            content: "version and hash of sender, text and attachment",
+            other_content_of: "email_id of the mail that has the same md5, and other content",
+            copy_of: "email_id of the mail that it is a copy of, when somebody had the copy sent",
+            authentication: "what trusted servers say of the sender, where that is asked" };
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {
@@ -233,9 +304,36 @@ domain_events! {
             reused_from: "email_id of the mail that it was copied for, when not for this one" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
+        LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
+            count: "how many links of the mail", why: "why none was tried" };
+        Suspected(Suspected) = "mail.suspected", schema 1, in "mail", "A worker ended while it had this mail; from here on it is read alone.", {
+            queue: "hold or offload", claims: "how often the row was claimed" };
+        Cleared(Cleared) = "mail.cleared", schema 1, in "mail", "It was read alone, and the worker lives.", {
+            queue: "hold or offload" };
+        SetAside(SetAside) = "mail.set_aside", schema 1, in "mail", "Workers ended over this mail, again and again; it waits for somebody to look at it.", {
+            queue: "hold or offload", why: "why" };
+        Resumed(Resumed) = "mail.resumed", schema 1, in "mail", "Somebody wants a mail that was set aside worked on again.", {
+            queue: "hold or offload", by: "who asked" };
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
             target: "id of the target", end: "delivered or dead_lettered" };
     }
+}
+
+/// Characters of the hash of a place in the name of a copy.
+const COPY: usize = 16;
+
+/// The identity of a copy of the mail `email_id` that somebody has sent as a mail of its own:
+/// `<email_id>-copy-<16 hex digits>`.
+#[must_use]
+pub fn copy_id(email_id: &str, location: &Location) -> String {
+    format!("{email_id}-copy-{}", location.digest(COPY))
+}
+
+/// The mail that an identity made by [`copy_id`] names; `None` for any other identity.
+#[must_use]
+pub fn copied_from(copy_id: &str) -> Option<&str> {
+    let (email_id, digest) = copy_id.rsplit_once("-copy-")?;
+    (digest.len() == COPY).then_some(email_id)
 }
 
 /// The stream of a mail.
@@ -247,12 +345,19 @@ pub fn mail_stream(email_id: &str) -> StreamId {
 /// Where a mail stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MailLife {
+    /// Hash of what decides about it, where that was recorded.
+    pub content: Option<String>,
     /// Every place a copy was seen.
     pub locations: Vec<Location>,
     /// How far it is.
     pub stage: Stage,
     /// Targets routed to, with their end when it has come.
     pub deliveries: Vec<(String, Option<DeliveryEnd>)>,
+    /// How often it was begun to be read alone, because a worker may have died of it, since that
+    /// last ended well.
+    pub trials: u32,
+    /// Queue of its row, when that is parked because workers died of it.
+    pub set_aside: Option<String>,
 }
 
 /// How far a mail is.
@@ -284,6 +389,7 @@ impl MailLife {
         match event {
             MailEvent::Received(received) => {
                 self.add_location(&received.location);
+                self.content.clone_from(&received.content);
                 self.stage = Stage::Received;
             }
             MailEvent::Quarantined(quarantined) => {
@@ -299,7 +405,14 @@ impl MailLife {
                 self.stage = Stage::Routed;
                 self.deliveries = routed.deliveries.iter().map(|d| (d.target.clone(), None)).collect();
             }
-            MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) => {}
+            MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) | MailEvent::LinksKept(_) => {}
+            MailEvent::Suspected(_) => self.trials += 1,
+            MailEvent::Cleared(_) => self.trials = 0,
+            MailEvent::SetAside(aside) => {
+                self.trials = 0;
+                self.set_aside = Some(aside.queue.clone());
+            }
+            MailEvent::Resumed(_) => self.set_aside = None,
             MailEvent::Settled(settled) => {
                 if let Some(delivery) =
                     self.deliveries.iter_mut().find(|(target, _)| *target == settled.target)

@@ -11,10 +11,15 @@ use std::borrow::Cow;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{ContentType, HeaderValue};
 
+use super::automatic;
+use super::cut::{self, Rest};
 use super::encoding::{self, Guess};
 
 /// Decoded bytes of HTML that are kept (reference section 5.8).
 const HTML_BUDGET: usize = 1 << 20;
+/// Bytes of plain text that are taken. Every copy that is made of a mail, in memory, in the
+/// journal and in webhooks, is bounded by these two.
+const PLAIN_BUDGET: usize = 1 << 20;
 /// Nested multiparts and messages that are looked into.
 const MAX_DEPTH: usize = 12;
 /// Parts that are looked at.
@@ -54,7 +59,17 @@ impl<'a> Entity<'a> {
 
     /// The field as text.
     pub(super) fn text(&self, name: &str) -> String {
-        self.field(name).map_or_else(String::new, |value| encoding::header_text(&value).into_owned())
+        self.field(name).map_or_else(String::new, |value| {
+            encoding::header_text(&encoding::escape_raw_bytes(&value)).into_owned()
+        })
+    }
+
+    /// Every field of that name as text, from the top.
+    pub(super) fn texts(&self, name: &str) -> impl Iterator<Item = String> {
+        self.fields
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|field| encoding::header_text(&unfold(field.value)).into_owned())
     }
 
     /// Whether there is one of the fields that only a mail has.
@@ -232,22 +247,38 @@ fn field<'a>(raw: &'a [u8], line: &'a [u8], start: usize) -> Option<Field<'a>> {
 /// The text of a mail, put together as the reference does.
 #[derive(Default)]
 pub(super) struct Bodies {
-    /// All `text/plain` parts.
+    /// All `text/plain` parts, at most 1 MiB, and then what [`cut`] says of the rest.
     pub(super) plain: String,
-    /// All `text/html` parts, raw, at most 1 MiB.
+    /// All `text/html` parts, raw, at most 1 MiB, and the same.
     pub(super) html: String,
     /// Whether there is a part that is no text of the mail.
     pub(super) has_attachment: bool,
     /// What could not be read.
     pub(super) flaws: Vec<String>,
-    html_taken: usize,
+    plain_left_out: Rest,
+    html_left_out: Rest,
     parts: usize,
+    /// Inside a mail that this one holds: what it says is not said of this one.
+    forwarded: bool,
+    /// What a part says that makes the mail an automatic answer.
+    pub(super) automatic: Option<String>,
+    /// Parts that hold no others.
+    leaves: usize,
+    /// The first text that says it is an attachment, and whether it is HTML.
+    attached: Option<(String, bool)>,
 }
 
 /// Walks the parts of `message`.
 pub(super) fn bodies(message: &Entity<'_>) -> Bodies {
     let mut bodies = Bodies::default();
     bodies.part(message, 0, false);
+    // Some programs mark all that they send as an attachment: the only part is the text.
+    if let (1, Some((text, html))) = (bodies.leaves, bodies.attached.take()) {
+        bodies.has_attachment = false;
+        bodies.take(&text, html);
+    }
+    cut::mark(&mut bodies.plain, &bodies.plain_left_out);
+    cut::mark(&mut bodies.html, &bodies.html_left_out);
     bodies
 }
 
@@ -275,11 +306,12 @@ impl Bodies {
             None if in_digest => ("message", "rfc822"),
             None => ("text", "plain"),
         };
-        let attached = part.field("content-disposition").is_some_and(|value| {
-            value.to_ascii_lowercase().windows(10).any(|window| window == b"attachment")
-        });
+        let attached = token(&part.text("content-disposition")) == "attachment";
         let parameter =
             |name: &str| content_type.as_ref().and_then(|content_type| content_type.attribute(name));
+        if !self.forwarded && self.automatic.is_none() {
+            self.automatic = automatic::part(kind, subkind, parameter("method"));
+        }
         match (kind, subkind) {
             ("multipart", _) => {
                 let boundary = parameter("boundary").unwrap_or_default().trim_end();
@@ -291,12 +323,28 @@ impl Bodies {
             ("message", "rfc822" | "global") => {
                 self.has_attachment |= attached;
                 let source = self.transfer(part, None);
+                let outer = std::mem::replace(&mut self.forwarded, true);
                 self.part(&message(&source), depth + 1, false);
+                self.forwarded = outer;
             }
-            _ if attached && depth > 0 => self.has_attachment = true,
+            ("text", "plain" | "html") if attached && depth > 0 => {
+                self.leaves += 1;
+                self.has_attachment = true;
+                if self.attached.is_none() && part.body.len() <= HTML_BUDGET {
+                    let html = subkind == "html";
+                    self.attached = Some((self.decoded(part, parameter("charset"), html), html));
+                }
+            }
+            _ if attached && depth > 0 => {
+                self.leaves += 1;
+                self.has_attachment = true;
+            }
             ("text", "html") => self.leaf(part, parameter("charset"), true),
             ("text", "plain") => self.leaf(part, parameter("charset"), false),
-            _ => self.has_attachment |= part.field("content-id").is_none(),
+            _ => {
+                self.leaves += 1;
+                self.has_attachment |= part.field("content-id").is_none();
+            }
         }
     }
 
@@ -336,12 +384,19 @@ impl Bodies {
     }
 
     fn leaf(&mut self, part: &Entity<'_>, charset: Option<&str>, html: bool) {
+        self.leaves += 1;
+        let text = self.decoded(part, charset, html);
+        self.take(&text, html);
+    }
+
+    fn decoded(&mut self, part: &Entity<'_>, charset: Option<&str>, html: bool) -> String {
         let bytes = self.transfer(part, charset);
-        let left = HTML_BUDGET - self.html_taken;
-        let bytes = match bytes.get(..left) {
-            Some(cut) if html && bytes.len() > left => {
+        let left = HTML_BUDGET.saturating_sub(self.html.len());
+        let bytes = match bytes.split_at_checked(left) {
+            Some((taken, rest)) if html && !rest.is_empty() => {
                 self.flaw("more than 1 MiB of HTML; the rest was left out".to_owned());
-                cut
+                self.html_left_out.add(&encoding::charset(rest, charset).0);
+                taken
             }
             _ => &bytes,
         };
@@ -351,30 +406,65 @@ impl Bodies {
             Guess::UnknownCharset => self.flaw("a part has an unknown character set".to_owned()),
             Guess::InvalidBytes => self.flaw("a part is not valid in its character set".to_owned()),
         }
+        text
+    }
+
+    fn take(&mut self, text: &str, html: bool) {
         if html {
-            self.html_taken += bytes.len();
-            self.html.push_str(&text);
-        } else {
-            self.plain.push_str(&text);
+            self.html.push_str(text);
+            return;
+        }
+        // The last word of a part and the first of the next are two: a link that runs into the
+        // footer of a list leads nowhere.
+        if !self.plain.is_empty() && !self.plain.ends_with('\n') && !text.is_empty() {
+            self.plain.push('\n');
+        }
+        let left = PLAIN_BUDGET.saturating_sub(self.plain.len());
+        let (taken, rest) = text.split_at(text.floor_char_boundary(left));
+        self.plain.push_str(taken);
+        if !rest.is_empty() {
+            self.flaw("more than 1 MiB of plain text; the rest was left out".to_owned());
+            self.plain_left_out.add(rest);
         }
     }
 
     fn transfer<'a>(&mut self, part: &Entity<'a>, charset: Option<&str>) -> Cow<'a, [u8]> {
-        let encoding = part.field("content-transfer-encoding").unwrap_or_default();
-        let encoding = encoding.trim_ascii();
-        if encoding.eq_ignore_ascii_case(b"quoted-printable") {
-            return Cow::Owned(encoding::quoted_printable(part.body));
+        match token(&part.text("content-transfer-encoding")).as_str() {
+            "quoted-printable" => Cow::Owned(encoding::quoted_printable(part.body)),
+            "base64" => self.base64(part.body, charset),
+            _ => Cow::Borrowed(part.body),
         }
-        if !encoding.eq_ignore_ascii_case(b"base64") {
-            return Cow::Borrowed(part.body);
+    }
+
+    fn base64<'a>(&mut self, body: &'a [u8], charset: Option<&str>) -> Cow<'a, [u8]> {
+        if let Some((encoded, appended)) =
+            encoding::appended_text(body).and_then(|start| body.split_at_checked(start))
+        {
+            let (mut bytes, clean) = encoding::base64(encoded);
+            // A line of words without a blank or a stop is base64 by its letters, too.
+            if clean && looks_like_text(&bytes, charset) {
+                bytes.push(b'\n');
+                bytes.extend_from_slice(appended);
+                return Cow::Owned(bytes);
+            }
         }
-        let (bytes, clean) = encoding::base64(part.body);
+        let (bytes, clean) = encoding::base64(body);
         if clean {
             return Cow::Owned(bytes);
         }
         self.flaw("a part is not valid base64".to_owned());
-        if looks_like_text(&bytes, charset) { Cow::Owned(bytes) } else { Cow::Borrowed(part.body) }
+        if looks_like_text(&bytes, charset) { Cow::Owned(bytes) } else { Cow::Borrowed(body) }
     }
+}
+
+/// The value of a field that is one token, as `Content-Disposition` (RFC 2183) and
+/// `Content-Transfer-Encoding` (RFC 2045 section 6): in lower case, without what some programs
+/// add, which is parameters, comments, quotes, or an encoded word around it.
+fn token(value: &str) -> String {
+    let (decoded, _) = encoding::words(value);
+    let end = decoded.find([';', '(']).unwrap_or(decoded.len());
+    let bare = decoded.get(..end).unwrap_or_default();
+    bare.trim_matches(|letter: char| letter.is_whitespace() || "\"'".contains(letter)).to_ascii_lowercase()
 }
 
 /// Whether `line` is a delimiter of `boundary`, and the last one.

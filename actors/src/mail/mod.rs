@@ -6,7 +6,13 @@
 //! raw bytes ─parse─▶ Mail ─decide(policy, now)─▶ Verdict ─payload─▶ body of each webhook
 //! ```
 
+pub mod authentication;
+mod automatic;
+#[cfg(test)]
+mod cases;
 pub mod compare;
+pub mod content;
+mod cut;
 pub mod decide;
 pub mod detect;
 pub mod detectors;
@@ -29,6 +35,7 @@ pub mod payload;
 pub mod policy;
 #[cfg(test)]
 mod properties;
+pub mod replies;
 pub mod rules;
 #[cfg(test)]
 mod samples;
@@ -45,7 +52,8 @@ use serde::{Deserialize, Serialize};
 /// A mail, read as far as it can be read. Serialisable: this is what a held mail is kept as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
+    /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6); of another
+    /// mail of the same, with a hash of its content ([`content::other_id`]).
     pub email_id: String,
     /// Raw `Message-ID` header, empty when there is none.
     pub message_id: String,
@@ -57,11 +65,13 @@ pub struct Mail {
     pub from: String,
     /// Clean lower-cased address; empty when there is none.
     pub sender: String,
-    /// Text parts.
+    /// Text parts, at most 1 MiB of them and what is said of the rest.
     pub plain: String,
-    /// Raw HTML parts, at most 1 MiB.
+    /// Raw HTML parts, the same.
     pub html: String,
-    /// Text for detection: the plain part and the HTML rendered to text.
+    /// Text for detection: the plain part and the HTML rendered to text. It follows from these,
+    /// so it is made anew where a mail is read again ([`work::Draft::read`]).
+    #[serde(skip)]
     pub text: String,
     /// Whether it carries an attachment.
     pub has_attachment: bool,
@@ -69,6 +79,16 @@ pub struct Mail {
     pub size: u64,
     /// What could not be read, in plain words; the rest was processed.
     pub flaws: Vec<String>,
+    /// When it arrived, as the server that took it says, or else its Date. `None` when
+    /// neither can be read, and for mails that an earlier version kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<DateTime<Utc>>,
+    /// What says that a program sent it as an answer, such as `Auto-Submitted: auto-replied`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<String>,
+    /// What the servers that took it say of its sender, the topmost report of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authentication: Vec<authentication::Report>,
 }
 
 impl Mail {
@@ -77,6 +97,12 @@ impl Mail {
     #[must_use]
     pub fn combined(&self) -> String {
         format!("{}\n{}", self.plain, self.html)
+    }
+
+    /// When it arrived; `now` where it does not say, or says a time that is still to come.
+    #[must_use]
+    pub fn arrived_by(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.arrived.map_or(now, |arrived| arrived.min(now))
     }
 }
 
@@ -203,6 +229,8 @@ pub enum HoldReason {
     SendingDisabled,
     /// A day of "Absence Globale".
     Absence,
+    /// A configuration document cannot be used, and there is no good version before it.
+    ConfigurationRefused,
 }
 
 /// Why nothing is sent for a mail.
@@ -211,8 +239,12 @@ pub enum HoldReason {
 pub enum IgnoreReason {
     /// The sender is not in the list. Left unread.
     SenderNotAllowed,
+    /// The sender is not authenticated, and only those who are are wanted. Left unread.
+    SenderNotAuthenticated,
     /// A reply or a forward. Marked read.
     Reply,
+    /// An absence, a report, a receipt: a program's answer. Left unread.
+    Automatic,
     /// No delivery link, and mails without links are not wanted. Marked read.
     NoLinks,
     /// Larger than `max_email_size_mb`; recorded, not loaded. Left unread.
@@ -232,8 +264,9 @@ impl IgnoreReason {
         matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup)
     }
 
-    /// Whether the mail's content is kept for a while, so that it can be released. That of
-    /// a stranger is not ours to keep, and that of a mail too large was never loaded.
+    /// Whether the mail's content is kept for a while, so that it can be released. That of a
+    /// stranger is kept apart, as long as there is room; that of a mail too large was never
+    /// loaded.
     #[must_use]
     pub const fn keeps_content(self) -> bool {
         !matches!(self, Self::SenderNotAllowed | Self::TooLarge)
@@ -244,7 +277,9 @@ impl IgnoreReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SenderNotAllowed => "sender_not_allowed",
+            Self::SenderNotAuthenticated => "sender_not_authenticated",
             Self::Reply => "reply",
+            Self::Automatic => "automatic",
             Self::NoLinks => "no_links",
             Self::TooLarge => "too_large",
             Self::ExcludedKeyword => "excluded_keyword",
@@ -262,6 +297,7 @@ impl HoldReason {
             Self::OutsideWindow => "outside_window",
             Self::SendingDisabled => "sending_disabled",
             Self::Absence => "absence",
+            Self::ConfigurationRefused => "configuration_refused",
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Raw bytes to [`Mail`]. Tolerant: a flaw in one field never costs the others.
 
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+
 use super::mime::{self, Bodies, Entity};
-use super::{Mail, encoding, html, identity};
+use super::{Mail, authentication, automatic, encoding, html, identity};
 
 /// Why a mail could not be read at all: it goes to quarantine with its raw source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,14 +25,17 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`] when there is nothing to process.
 pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
-    let message = readable(raw)?;
+    let lines = with_line_ends(raw);
+    let message = readable(&lines)?;
     let bodies = mime::bodies(&message);
     let mut mail = headers(&message, raw);
+    let automatic = automatic::evidence(&message, &bodies);
     mail.text = text(&bodies.plain, &bodies.html);
     let Bodies { plain, html, has_attachment, flaws, .. } = bodies;
     mail.plain = plain;
     mail.html = html;
     mail.has_attachment = has_attachment;
+    mail.automatic = automatic;
     mail.flaws.extend(flaws);
     Ok(mail)
 }
@@ -39,10 +46,34 @@ pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
 /// # Errors
 /// [`Unreadable`] when it is not the header of a mail.
 pub fn parse_header_only(header: &[u8], size: u64) -> Result<Mail, Unreadable> {
-    let mut mail = headers(&readable(header)?, header);
+    let lines = with_line_ends(header);
+    let mut mail = headers(&readable(&lines)?, header);
     mail.size = size;
     mail.flaws.push("larger than the limit: the body was not loaded".to_owned());
     Ok(mail)
+}
+
+/// The source with line ends as they are meant: one carriage return before a line feed, not
+/// several, and in a mail that has only carriage returns, line feeds.
+fn with_line_ends(raw: &[u8]) -> Cow<'_, [u8]> {
+    if !raw.contains(&b'\n') && raw.contains(&b'\r') {
+        return Cow::Owned(raw.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect());
+    }
+    if !raw.windows(3).any(|window| window == b"\r\r\n") {
+        return Cow::Borrowed(raw);
+    }
+    let mut lines = Vec::with_capacity(raw.len());
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        let mut text = line.strip_suffix(b"\n").unwrap_or(line);
+        while let Some(shorter) = text.strip_suffix(b"\r\r").and_then(|_| text.strip_suffix(b"\r")) {
+            text = shorter;
+        }
+        lines.extend_from_slice(text);
+        if line.ends_with(b"\n") {
+            lines.push(b'\n');
+        }
+    }
+    Cow::Owned(lines)
 }
 
 fn readable(raw: &[u8]) -> Result<Entity<'_>, Unreadable> {
@@ -87,7 +118,23 @@ fn headers(message: &Entity<'_>, raw: &[u8]) -> Mail {
         has_attachment: false,
         size: raw.len() as u64,
         flaws,
+        arrived: arrived(message),
+        automatic: automatic::header(message),
+        authentication: authentication::reports(message),
     }
+}
+
+/// When the mail arrived: the time that the server which took it last put before all others
+/// (RFC 5321 section 4.4), or else its Date.
+fn arrived(message: &Entity<'_>) -> Option<DateTime<Utc>> {
+    let received = message.text("received");
+    let stamp = received.rsplit_once(';').map(|(_, stamp)| stamp);
+    let date = message.text("date");
+    [stamp, Some(date.as_str())]
+        .into_iter()
+        .flatten()
+        .find_map(|written| DateTime::parse_from_rfc2822(written.trim()).ok())
+        .map(|arrived| arrived.to_utc())
 }
 
 /// The text for detection: what a reader of either part sees.
@@ -97,7 +144,10 @@ pub(super) fn text(plain: &str, html: &str) -> String {
         text.push('\n');
         text.push_str(&html::to_text(html));
     }
-    text
+    match identity::visible(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(visible) => visible,
+    }
 }
 
 #[cfg(test)]
@@ -162,9 +212,9 @@ mod tests {
              <p>=E0 faire</p>\r\n--c--\r\n--b 1\r\nContent-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\n\
              secret\r\n--b 1\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ndedans\r\n--b 1--\r\nepilogue",
         );
-        assert_eq!(mail.plain, "undedans");
+        assert_eq!(mail.plain, "un\ndedans");
         assert_eq!(mail.html, "<p>à faire</p>");
-        assert_eq!(mail.text, "undedans\nà faire\n");
+        assert_eq!(mail.text, "un\ndedans\nà faire\n");
         assert!(mail.has_attachment);
         assert!(mail.flaws.iter().all(|flaw| flaw.contains("Message-ID")), "{:?}", mail.flaws);
     }
@@ -189,7 +239,8 @@ mod tests {
     fn html_has_a_budget() {
         let raw = format!("From: a@b.fr\nContent-Type: text/html\n\n{}", "é".repeat(600 << 10));
         let mail = read(&raw);
-        assert!(mail.html.len() <= 1 << 20);
+        // And what is said of the rest.
+        assert!(mail.html.len() <= (1 << 20) + 64, "{}", mail.html.len());
         assert!(mail.flaws.iter().any(|flaw| flaw.contains("1 MiB")));
     }
 
@@ -199,6 +250,71 @@ mod tests {
             assert_eq!(parse(raw.as_bytes()), Err(Unreadable::NotAMail), "{raw:?}");
         }
         assert!(parse(b"\xef\xbb\xbfFrom MAILER Mon Jan 26\nSubject: x\n\n").is_ok());
+    }
+
+    #[test]
+    fn it_arrived_when_the_last_server_says() {
+        for (header, expected) in [
+            (
+                "Received: from a by b; Mon, 26 Jan 2026 10:59:00 +0100 (CET)\nDate: Mon, 26 Jan 2026 08:00:00 +0000",
+                Some("09:59"),
+            ),
+            ("Received: from a by b; one day\nDate: Mon, 26 Jan 2026 08:00:00 +0000", Some("08:00")),
+            (
+                "Received: x; Mon, 26 Jan 2026 12:00:00 +0000\nReceived: y; Mon, 26 Jan 2026 07:00:00 +0000",
+                Some("12:00"),
+            ),
+            ("Date: soon", None),
+            ("Subject: x", None),
+        ] {
+            let mail = read(&format!("From: a@b.fr\n{header}\n\nx"));
+            let arrived = mail.arrived.map(|arrived| arrived.format("%H:%M").to_string());
+            assert_eq!(arrived.as_deref(), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn odd_line_ends_are_line_ends() {
+        let wanted = read("From: a@b.fr\nSubject: x\n\nun\ndeux\n");
+        for raw in [
+            "From: a@b.fr\rSubject: x\r\run\rdeux\r",
+            "From: a@b.fr\r\r\nSubject: x\r\r\n\r\r\nun\r\r\ndeux\r\r\n",
+        ] {
+            let mail = read(raw);
+            assert_eq!((mail.sender, mail.subject), (wanted.sender.clone(), wanted.subject.clone()));
+            assert_eq!(mail.plain.lines().collect::<Vec<_>>(), ["un", "deux"], "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_no_disposition_and_the_only_part_is_the_text() {
+        let part = |disposition: &str| {
+            read(&format!(
+                "From: a@b.fr\nContent-Type: multipart/mixed; boundary=X\n\n--X\nContent-Type: text/plain\n\
+                 Content-Disposition: {disposition}\n\ntexte\n--X--\n"
+            ))
+        };
+        for disposition in ["inline; filename=attachment.txt", "attachment; filename=a.txt", "inline"] {
+            let mail = part(disposition);
+            assert_eq!((mail.plain.as_str(), mail.has_attachment), ("texte", false), "{disposition}");
+        }
+        let two = read(
+            "From: a@b.fr\nContent-Type: multipart/mixed; boundary=X\n\n--X\n\ntexte\n--X\n\
+             Content-Type: text/plain\nContent-Disposition: Attachment; filename=a.txt\n\nannexe\n--X--\n",
+        );
+        assert_eq!((two.plain.as_str(), two.has_attachment), ("texte", true));
+    }
+
+    #[test]
+    fn a_transfer_encoding_is_read_as_it_is_meant() {
+        for encoding in ["base64;", "\"base64\"", "base64 (RFC 2045)", "=?utf-8?Q?base64?=", "BASE64 ; x=y"] {
+            let mail = read(&format!("From: a@b.fr\nContent-Transfer-Encoding: {encoding}\n\ndGV4dGU=\n"));
+            assert_eq!(mail.plain, "texte", "{encoding}");
+        }
+        let mail = read(
+            "From: a@b.fr\nContent-Transfer-Encoding: base64\n\nTGllbiB2ZXJz\n\n--\nListe de diffusion\n",
+        );
+        assert_eq!(mail.plain, "Lien vers\n--\nListe de diffusion\n");
     }
 
     #[test]

@@ -11,9 +11,11 @@ use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::authentication::SenderAuthentication;
 use super::detectors::Detector;
 use super::filters::Filters;
 use super::groups::GroupRule;
+use super::replies::ReplyPrefixes;
 use super::rules::Rule;
 
 /// Everything a decision depends on besides the mail and the time.
@@ -49,6 +51,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Deliveries per target and rolling hour; 0 = unlimited.
     pub rate_limit_per_hour: u32,
+    /// What the bodies of webhooks are called.
+    pub delivery_mode: DeliveryMode,
     /// How a failed delivery is repeated.
     pub retry: RetryPolicy,
     /// Time limit of one attempt.
@@ -59,6 +63,31 @@ pub struct Policy {
     pub retention: Duration,
     /// What the operator prefers about single mails.
     pub prefs: Preferences,
+    /// What stands still because a document cannot be used.
+    pub withheld: Withheld,
+}
+
+/// Stored documents that cannot be used and have no good version before them. Nobody knows what
+/// their author wanted, so what they govern stands still: the environment's defaults would
+/// accept every sender and send to everybody.
+///
+/// Each entry names document, field and fault, such as `webhook_config: webhook_time_start:
+/// Invalid time format`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Withheld {
+    /// Documents without which no mail is fetched.
+    pub polling: Vec<String>,
+    /// Documents without which no webhook is sent.
+    pub sending: Vec<String>,
+}
+
+impl Withheld {
+    /// Why no mail can be decided now; `None` = mails can be. Who is accepted stands in the
+    /// documents that govern polling, so both kinds count.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.sending.first().or(self.polling.first()).map(String::as_str)
+    }
 }
 
 /// What the operator prefers about single mails; the default is "nothing special".
@@ -66,14 +95,39 @@ pub struct Policy {
 pub struct Preferences {
     /// Mails that are not wanted.
     pub filters: Filters,
+    /// Whether a sender has to be authenticated.
+    pub authentication: SenderAuthentication,
+    /// What makes a mail a reply.
+    pub replies: ReplyPrefixes,
+    /// Which automatic answers are not wanted.
+    pub automatic: AutomaticRule,
     /// Lower-cased address → priority; a sender that is not named is [`Priority::Medium`].
     pub sender_priority: BTreeMap<String, Priority>,
     /// One mail per subject group; `None` = subject groups decide nothing.
     pub subject_groups: Option<GroupRule>,
+    /// What webhooks say about the delivery window where it has no bound of its own.
+    pub announced: Announced,
     /// `notify_on_failure`: a dead letter is told to [`Self::notify_url`].
     pub notify_on_failure: bool,
     /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked wherever it is shown.
     pub notify_url: String,
+}
+
+/// Whether automatic answers trigger. By default none does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AutomaticRule {
+    /// They are treated as any other mail.
+    pub accepted: bool,
+    /// Senders of which they are, lower-cased.
+    pub accepted_from: Vec<String>,
+}
+
+impl AutomaticRule {
+    /// Whether an automatic answer of `sender` is accepted.
+    #[must_use]
+    pub fn accepts(&self, sender: &str) -> bool {
+        self.accepted || self.accepted_from.iter().any(|accepted| accepted == sender)
+    }
 }
 
 impl Preferences {
@@ -137,7 +191,30 @@ impl Priority {
     }
 }
 
+/// A mail larger than this many bytes is never loaded, whatever is configured: it would not fit
+/// into the memory of a small container.
+pub const LARGEST: u64 = 200 * 1024 * 1024;
+
 impl Policy {
+    /// Bytes of the largest mail that is loaded.
+    #[must_use]
+    pub fn email_limit(&self) -> u64 {
+        self.max_email_bytes.unwrap_or(LARGEST).min(LARGEST)
+    }
+
+    /// What the operator wants and cannot have, or hardly can want, in plain words with what to do.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let Schedule { start_hour, end_hour, .. } = self.schedule;
+        let never = (start_hour == end_hour).then(|| {
+            format!(
+                "the active hours begin and end at {start_hour}, which means never: no mail is fetched; \
+                 for the whole day let them be 0 and 24"
+            )
+        });
+        self.prefs.remarks().into_iter().chain(never).collect()
+    }
+
     /// Work of searching a text of this length for every expression of the rules and the
     /// detectors, in places × bytes (see [`super::pattern`]). An upper bound: most
     /// expressions are far cheaper, and most are never asked.
@@ -181,6 +258,16 @@ pub struct Window {
     pub end_text: String,
 }
 
+/// Bounds that go into the payload only, and hold nothing back: the reference system's second
+/// window (its sections 3.7 and 5.12).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// As written; empty = not set.
+    pub start: String,
+    /// As written; empty = not set.
+    pub end: String,
+}
+
 /// Where webhooks go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
@@ -203,6 +290,46 @@ pub enum Ordering {
     Sender,
     /// One at a time per mailbox.
     Mailbox,
+}
+
+/// `webhook_delivery_mode`: what the body of a webhook is called. The bytes are the same JSON
+/// text either way, as in the reference system (its section 10.3): `form` is for receivers
+/// behind something that lets nothing pass that calls itself JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+impl DeliveryMode {
+    /// The mode of this name, in any case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.trim().to_lowercase().as_str() {
+            "json" => Some(Self::Json),
+            "form" => Some(Self::Form),
+            _ => None,
+        }
+    }
+
+    /// The media type.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+
+    /// Whether it is the rule; for serde.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        *self == Self::Json
+    }
 }
 
 /// How a failed delivery is repeated.

@@ -194,7 +194,8 @@ proptest! {
     fn texts_are_compared_by_the_definition(text in "(?:.|[\\sA-ZÀ-ÿΣİǅ가-힣\u{300}-\u{328}\u{1c}-\u{1f}]){0,30}") {
         use unicode_normalization::UnicodeNormalization as _;
         prop_assert_eq!(identity::lowercase(&text), text.to_lowercase());
-        let bare: String = text.nfd().filter(|letter| !unicode_normalization::char::is_combining_mark(*letter)).collect();
+        let hidden = |letter: char| unicode_normalization::char::is_combining_mark(letter) || identity::is_invisible(letter);
+        let bare: String = text.nfd().filter(|letter| !hidden(*letter)).collect();
         let words: Vec<String> = bare
             .split(identity::is_space)
             .filter(|word| !word.is_empty())

@@ -41,6 +41,16 @@ pub fn polling(schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Polling {
     }
 }
 
+/// Whether the poller may look now under this policy: not while a document that governs it
+/// cannot be used, nor outside of the schedule.
+#[must_use]
+pub fn may_poll(policy: &Policy, now: DateTime<Utc>) -> Polling {
+    if !policy.withheld.polling.is_empty() {
+        return Polling::Inactive("configuration_refused");
+    }
+    polling(&policy.schedule, policy.zone, now)
+}
+
 /// Half-open and cyclic; equal bounds = never.
 fn between<T: PartialOrd>(value: &T, start: &T, end: &T) -> bool {
     if start <= end { start <= value && value < end } else { start <= value || value < end }
@@ -128,18 +138,22 @@ fn clock_changes(zone: Tz, now: DateTime<Utc>) -> impl Iterator<Item = DateTime<
 /// Why nothing may be sent at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed {
-    /// [`HoldReason::SendingDisabled`] or [`HoldReason::Absence`].
+    /// [`HoldReason::ConfigurationRefused`], [`HoldReason::SendingDisabled`] or
+    /// [`HoldReason::Absence`].
     pub reason: HoldReason,
     /// When it ends by itself, if it does.
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Whether mails may be sent on at `now`: the switch and the days of absence, which are
-/// days in the zone of the policy.
+/// Whether mails may be sent on at `now`: the documents that govern sending, the switch, and
+/// the days of absence, which are days in the zone of the policy.
 ///
 /// # Errors
 /// [`Closed`] when they may not.
 pub fn sending(policy: &Policy, now: DateTime<Utc>) -> Result<(), Closed> {
+    if !policy.withheld.sending.is_empty() {
+        return Err(Closed { reason: HoldReason::ConfigurationRefused, until: None });
+    }
     if !policy.sending_enabled {
         return Err(Closed { reason: HoldReason::SendingDisabled, until: None });
     }
@@ -212,6 +226,19 @@ mod tests {
         policy.sending_enabled = false;
         let off = Closed { reason: HoldReason::SendingDisabled, until: None };
         assert_eq!(sending(&policy, at("2026-01-26T23:30:00Z")), Err(off));
+    }
+
+    #[test]
+    fn what_a_document_governs_stands_still_while_it_cannot_be_used() {
+        let now = at("2026-01-26T10:00:00Z");
+        let mut policy = policy();
+        policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
+        assert_eq!(may_poll(&policy, now), Polling::Inactive("configuration_refused"));
+        assert_eq!(sending(&policy, now), Ok(()), "what is decided goes out");
+        policy.withheld.sending = vec!["webhook_config: no JSON".to_owned()];
+        policy.sending_enabled = false;
+        let closed = Closed { reason: HoldReason::ConfigurationRefused, until: None };
+        assert_eq!(sending(&policy, now), Err(closed));
     }
 
     #[test]

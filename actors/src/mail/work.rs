@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::life::Location;
-use super::policy::{Ordering, Policy, Priority, Target};
+use super::policy::{DeliveryMode, Ordering, Policy, Priority, Target};
 use super::{Link, Mail, Planned, Verdict};
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
 
@@ -44,6 +44,9 @@ pub struct DeliverMeta {
     /// nobody is told when it fails itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notice: bool,
+    /// What the body is called. Fixed with it: every attempt sends the same.
+    #[serde(default, skip_serializing_if = "DeliveryMode::is_json")]
+    pub mode: DeliveryMode,
     /// Whether it may go while the delivery window is closed.
     #[serde(default, skip_serializing_if = "InWindow::is_free")]
     pub window: InWindow,
@@ -92,6 +95,31 @@ pub struct DraftMeta {
     /// Somebody released it: it is routed, whatever the policy says about it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
+    /// How often the row had been claimed when a worker last gave it back. When it was claimed
+    /// more than once since, a worker ended while it had it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned: u32,
+    /// It can be read again from its webhooks: once they are made, its draft is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
+    /// Its sender is not in the list: it waits for a change of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stranger: Option<Stranger>,
+}
+
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// A mail whose sender is not in the list, as its row tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// Clean address.
+    pub sender: String,
+    /// Bytes of its body.
+    pub bytes: u64,
+    /// When its time is over.
+    pub until: DateTime<Utc>,
 }
 
 /// Meta of a `flag` row: it has no body.
@@ -110,6 +138,18 @@ pub struct Draft {
     pub mail: Mail,
     /// The decision; a held mail is decided again.
     pub verdict: Verdict,
+}
+
+impl Draft {
+    /// A draft as the journal keeps it.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
+        let mut draft: Self = serde_json::from_slice(body)?;
+        draft.mail.text = super::parse::text(&draft.mail.plain, &draft.mail.html);
+        Ok(draft)
+    }
 }
 
 /// How much earlier than it was made a delivery of high priority counts as due: of a burst,
@@ -138,10 +178,41 @@ pub fn delivery_body_key(email_id: &str, target: &str) -> String {
     format!("delivery/{email_id}/{target}")
 }
 
+/// The partition of a delivery: those that have failed before (`tried`) have one of their own,
+/// so that no number of them stands before one that was not tried yet. A target of that very
+/// name would share it, and lose nothing but this fairness.
+#[must_use]
+pub fn delivery_partition(target: &str, tried: bool) -> String {
+    if tried { format!("{target}/tried") } else { target.to_owned() }
+}
+
+/// Key of what a receiver said about an attempt that failed. `version`: that of the attempt's
+/// `delivery.attempted` in the delivery's stream.
+#[must_use]
+pub fn answer_body_key(email_id: &str, target: &str, version: u64) -> String {
+    format!("answer/{email_id}/{target}/{version}")
+}
+
 /// Key of a draft.
 #[must_use]
 pub fn draft_body_key(email_id: &str) -> String {
     format!("draft/{email_id}")
+}
+
+/// What the key of a row and of a body of a stranger's mail begins with.
+const STRANGER: &str = "stranger/";
+
+/// Key of the row, and of the body, of a mail whose sender is not in the list. It differs from
+/// those of a held mail, so that making room among strangers touches no other mail.
+#[must_use]
+pub fn stranger_key(email_id: &str) -> String {
+    format!("{STRANGER}{email_id}")
+}
+
+/// Whether a row of the queue `hold` is that of a stranger's mail.
+#[must_use]
+pub fn is_stranger(row_key: &str) -> bool {
+    row_key.starts_with(STRANGER)
 }
 
 /// Key of a quarantined source.
@@ -222,7 +293,7 @@ pub fn deliver_rows(
             due,
             final_body.then_some(body_key),
             deliveries.len(),
-            priority,
+            (priority, policy.delivery_mode),
         ));
     }
     (rows, bodies)
@@ -237,7 +308,7 @@ fn deliver_row(
     due: Due,
     body_key: Option<String>,
     siblings: usize,
-    priority: Priority,
+    (priority, mode): (Priority, DeliveryMode),
 ) -> OutboxAdd {
     let deliver = DeliverMeta {
         email_id: meta.email_id.clone(),
@@ -251,6 +322,7 @@ fn deliver_row(
         delivery_version: 0,
         priority,
         notice: false,
+        mode,
         window: if planned.in_window { InWindow::Bound } else { InWindow::Free },
     };
     OutboxAdd {
@@ -291,11 +363,38 @@ pub fn kept_draft_row(queue: Queue, meta: &DraftMeta, due: Due) -> OutboxAdd {
     }
 }
 
+/// Overwrites a draft that is of no more use: its bytes go now, its key with the next purge.
+#[must_use]
+pub fn no_draft(email_id: &str, now: DateTime<Utc>) -> Body {
+    Body { key: draft_body_key(email_id), bytes: bytes::Bytes::new(), keep_until: now }
+}
+
 /// What is kept of a mail that nothing is sent for, so that it can be released.
 #[must_use]
 pub fn draft_body(draft: &Draft, email_id: &str, keep_until: DateTime<Utc>) -> Body {
     let bytes = serde_json::to_vec(draft).unwrap_or_default();
     Body { key: draft_body_key(email_id), bytes: bytes.into(), keep_until }
+}
+
+/// The row of a mail whose sender is not in the list, and its body. Nobody claims it before the
+/// list lets its sender in. The body goes with the row.
+#[must_use]
+pub fn stranger_row(
+    draft: &Draft,
+    meta: DraftMeta,
+    (now, keep_until): (DateTime<Utc>, DateTime<Utc>),
+) -> (OutboxAdd, Body) {
+    let key = stranger_key(&meta.email_id);
+    let bytes = serde_json::to_vec(draft).unwrap_or_default();
+    let stranger =
+        Stranger { sender: draft.mail.sender.clone(), bytes: bytes.len() as u64, until: keep_until };
+    let meta = DraftMeta { stranger: Some(stranger), ..meta };
+    let row = OutboxAdd {
+        key: key.clone(),
+        body_key: Some(key.clone()),
+        ..kept_draft_row(Queue::Hold, &meta, Due::Parked)
+    };
+    (row, Body { key, bytes: bytes.into(), keep_until: now })
 }
 
 /// The `flag` rows for every copy of a mail.

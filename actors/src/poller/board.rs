@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 
 use super::source::Candidate;
 use crate::messages::PollerStatus;
@@ -68,7 +69,7 @@ struct Inner {
 
 /// Shared between the actor and its tasks. Locks are held for map operations only.
 #[derive(Debug, Default)]
-pub(super) struct Board(Mutex<Inner>);
+pub(super) struct Board(Mutex<Inner>, Notify);
 
 impl Board {
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -85,8 +86,18 @@ impl Board {
             // Whoever holds the lease now knows better.
             inner.waiting.clear();
         }
+        let differs = inner.phase != phase;
         inner.phase = phase;
         inner.reason = reason;
+        drop(inner);
+        if differs {
+            self.1.notify_one();
+        }
+    }
+
+    /// Returns when the gauges would say something else than at the last look.
+    pub(super) async fn changed(&self) {
+        self.1.notified().await;
     }
 
     /// The server has spoken.
@@ -110,6 +121,8 @@ impl Board {
         inner.uid_next = uid_next;
         inner.cursor = cursor;
         inner.waiting.clear();
+        drop(inner);
+        self.1.notify_one();
     }
 
     /// These mails are not in the journal; adds them, or what is newly known of them.
@@ -163,7 +176,8 @@ impl Board {
     /// `render_signal_mailbox_last_heard_timestamp_seconds` (Unix time, 0 = never),
     /// `render_signal_mailbox_silent` (0 or 1), `render_signal_mailbox_active` (0 or 1),
     /// `render_signal_mailbox_consecutive_failures`, `render_signal_mailbox_uid_next`,
-    /// `render_signal_mailbox_cursor` (highest UID in the journal).
+    /// `render_signal_mailbox_cursor` (highest UID in the journal); the last two once the mailbox
+    /// was opened.
     pub(super) fn export(&self, mailbox: &str, interval: Duration, now: DateTime<Utc>) {
         let status = self.status(mailbox, interval, now);
         let (uid_next, cursor, active) = {
@@ -181,8 +195,11 @@ impl Board {
         gauge("render_signal_mailbox_silent", f64::from(u8::from(status.silent)));
         gauge("render_signal_mailbox_active", f64::from(u8::from(active)));
         gauge("render_signal_mailbox_consecutive_failures", f64::from(status.failures));
-        gauge("render_signal_mailbox_uid_next", as_gauge(uid_next));
-        gauge("render_signal_mailbox_cursor", as_gauge(cursor));
+        // 0 = the mailbox was not opened yet: no UID is known, and 0 would look like a lost cursor.
+        if uid_next > 0 {
+            gauge("render_signal_mailbox_uid_next", as_gauge(uid_next));
+            gauge("render_signal_mailbox_cursor", as_gauge(cursor));
+        }
     }
 }
 

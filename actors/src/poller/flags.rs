@@ -213,6 +213,7 @@ impl Visit<'_> {
                 claim: Some(row.claim),
                 due: Due::At(now + pause),
                 meta: None,
+                partition: None,
             };
             let commit = Commit { at: now, defer: rows.iter().map(row).collect(), ..Commit::default() };
             let done = persist(self.deps.journal.as_ref(), &self.deps.world, commit);

@@ -18,7 +18,7 @@ use super::visit::{End, Visit};
 use super::{Control, LeaseCell, PollerDeps};
 use crate::kernel::guardian::panic_text;
 use crate::kernel::journal::{Fence, Loss, lost};
-use crate::mail::windows::{Polling, polling};
+use crate::mail::windows::{Polling, may_poll};
 
 /// Pause after the first failure; doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -143,7 +143,7 @@ impl Keeper {
             return self.control.changed().await.is_ok();
         };
         let policy = self.deps.policy.load_full();
-        if let Polling::Inactive(why) = polling(&policy.schedule, policy.zone, self.deps.world.now()) {
+        if let Polling::Inactive(why) = may_poll(&policy, self.deps.world.now()) {
             self.board.phase(Phase::Inactive, Some(why.to_owned()), self.deps.world.now());
             return self.rest_until(Instant::now() + policy.schedule.inactive_interval).await;
         }
@@ -272,7 +272,7 @@ fn stopping(
                 return Stop::Lease;
             }
             let policy = deps.policy.load_full();
-            if polling(&policy.schedule, policy.zone, deps.world.now()) != Polling::Active {
+            if may_poll(&policy, deps.world.now()) != Polling::Active {
                 return Stop::Inactive;
             }
             tokio::select! {
@@ -291,6 +291,10 @@ async fn export_gauges(deps: PollerDeps, board: Arc<Board>) {
     loop {
         let interval = deps.policy.load().schedule.interval;
         board.export(deps.source.mailbox(), interval, deps.world.now());
-        sleep(TICK).await;
+        // At once when the mailbox is opened or left; what grows with time, now and then.
+        tokio::select! {
+            () = board.changed() => {}
+            () = sleep(TICK) => {}
+        }
     }
 }

@@ -15,14 +15,13 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::source::{
-    Body, Candidate, Detail, MailSource, Opened, Part, Scope, Session, Sink, SourceError, Wake, Wanted,
+    Body, Candidate, Detail, LONGEST_HEADER, MailSource, Opened, Part, Scope, Session, Sink, SourceError,
+    Wake, Wanted, header_end,
 };
 use crate::messages::Source;
 
 /// How often the folders are looked at while waiting.
 const LOOK: Duration = Duration::from_millis(250);
-/// A header block is cut here.
-const HEADER_LIMIT: u64 = 256 * 1024;
 
 /// Where the mailbox is.
 #[derive(Debug, Clone)]
@@ -34,7 +33,7 @@ pub struct MaildirSettings {
 /// A Maildir.
 #[derive(Debug)]
 pub struct MaildirSource {
-    path: PathBuf,
+    settings: MaildirSettings,
     name: String,
 }
 
@@ -43,7 +42,7 @@ impl MaildirSource {
     #[must_use]
     pub fn new(settings: MaildirSettings) -> Self {
         let name = format!("maildir:{}", settings.path.display());
-        Self { path: settings.path, name }
+        Self { settings, name }
     }
 }
 
@@ -54,9 +53,9 @@ impl MailSource for MaildirSource {
     }
 
     async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
-        let path = self.path.clone();
+        let folders = Folders { root: self.settings.path.clone() };
+        let of_session = folders.clone();
         let mails = on_disk(move || {
-            let folders = Folders(path);
             for folder in [folders.new_folder(), folders.cur_folder()] {
                 if !folder.is_dir() {
                     return Err(SourceError::Settings(format!(
@@ -69,7 +68,7 @@ impl MailSource for MaildirSource {
         })
         .await?;
         Ok(Box::new(MaildirSession {
-            folders: Folders(self.path.clone()),
+            folders: of_session,
             exists: u64::try_from(mails).unwrap_or_default(),
             listed: None,
             confirm: false,
@@ -224,15 +223,17 @@ fn item_of(file: &str) -> &str {
 
 /// The folder, with the blocking calls.
 #[derive(Debug, Clone)]
-struct Folders(PathBuf);
+struct Folders {
+    root: PathBuf,
+}
 
 impl Folders {
     fn new_folder(&self) -> PathBuf {
-        self.0.join("new")
+        self.root.join("new")
     }
 
     fn cur_folder(&self) -> PathBuf {
-        self.0.join("cur")
+        self.root.join("cur")
     }
 
     fn path_of(&self, place: &Place) -> PathBuf {
@@ -241,7 +242,7 @@ impl Folders {
     }
 
     fn failed(&self, error: &io::Error) -> SourceError {
-        SourceError::Unreachable(format!("the Maildir {} cannot be read: {error}", self.0.display()))
+        SourceError::Unreachable(format!("the Maildir {} cannot be read: {error}", self.root.display()))
     }
 
     fn times(&self) -> Times {
@@ -291,16 +292,17 @@ impl Folders {
     }
 
     fn read(&self, place: &Place, mail: &Wanted) -> io::Result<Source> {
-        let mut file = std::fs::File::open(self.path_of(place))?;
+        let file = std::fs::File::open(self.path_of(place))?;
         match mail.part {
             Part::Full => {
-                let mut bytes = Vec::with_capacity(usize::try_from(mail.size).unwrap_or_default());
-                file.read_to_end(&mut bytes)?;
-                Ok(Source::Full(Bytes::from(bytes)))
+                let mut bytes =
+                    Vec::with_capacity(usize::try_from(mail.size.min(mail.limit)).unwrap_or_default());
+                file.take(mail.limit.saturating_add(1)).read_to_end(&mut bytes)?;
+                Ok(mail.loaded(Bytes::from(bytes)))
             }
             Part::Header => {
                 let mut bytes = Vec::new();
-                file.take(HEADER_LIMIT).read_to_end(&mut bytes)?;
+                file.take(LONGEST_HEADER as u64).read_to_end(&mut bytes)?;
                 bytes.truncate(header_end(&bytes));
                 Ok(Source::HeaderOnly { header: Bytes::from(bytes), size: mail.size })
             }
@@ -339,18 +341,6 @@ impl Folders {
 /// Makes renames in a folder durable.
 fn sync(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
-}
-
-/// Length of the header block with its empty line; all of it when there is no such line.
-fn header_end(bytes: &[u8]) -> usize {
-    let mut start = 0;
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        start += line.len();
-        if line == b"\n" || line == b"\r\n" {
-            return start;
-        }
-    }
-    bytes.len()
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ async fn fetched(session: &mut Box<dyn Session>, wanted: Vec<Wanted>) -> BTreeMa
 }
 
 fn wanted(item: &str, part: Part) -> Wanted {
-    Wanted { item: item.to_owned(), uid: 0, size: 1_000, part }
+    Wanted { item: item.to_owned(), uid: 0, size: 1_000, limit: 1_000, part }
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn fetching_survives_renamed_and_removed_files_and_reads_headers_only_when
     assert!(matches!(bodies.remove("c"), Some(Body::Loaded(Source::Full(_)))));
     assert!(matches!(bodies.remove("gone"), Some(Body::Gone)));
 
-    let folders = Folders(dir.path().to_owned());
+    let folders = Folders { root: dir.path().to_owned() };
     let stale = Place { cur: true, file: "c:2,".to_owned() };
     assert!(matches!(folders.load(&wanted("c", Part::Full), Some(stale)), Body::Loaded(_)), "renamed");
     let stale = Place { cur: false, file: "z".to_owned() };

@@ -19,9 +19,6 @@ use crate::messages::{Admit, AdmitError, Admitted};
 const SLICE: usize = 512;
 /// Admissions under way.
 const ADMISSIONS: usize = 128;
-/// A mail larger than this is never loaded, whatever the policy says: it would not fit
-/// into the memory of a small container.
-const HARD_LIMIT: u64 = 200 * 1024 * 1024;
 /// When neither a mail nor an answer of the admission came for this long, the fetch hangs.
 const STALLED: Duration = Duration::from_secs(300);
 /// Admissions that are under way at the end of a visit may take this long.
@@ -195,7 +192,7 @@ impl Visit<'_> {
         for mail in others {
             self.board.done(mail.uid, &mail.item, false);
         }
-        let limit = self.deps.policy.load().max_email_bytes.unwrap_or(HARD_LIMIT).min(HARD_LIMIT);
+        let limit = self.deps.policy.load().email_limit();
         let wanted: Vec<Wanted> = ours.iter().map(|mail| wanted(mail, limit)).collect();
         if wanted.is_empty() {
             return Ok(());
@@ -366,7 +363,7 @@ impl Visit<'_> {
 fn wanted(mail: &Candidate, limit: u64) -> Wanted {
     let size = mail.detail.map_or(0, |detail| detail.size);
     let part = if size > limit { Part::Header } else { Part::Full };
-    Wanted { item: mail.item.clone(), uid: mail.uid, size, part }
+    Wanted { item: mail.item.clone(), uid: mail.uid, size, limit, part }
 }
 
 /// No answer, or an answer that is no admission: the mail stays and is tried again.

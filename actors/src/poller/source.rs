@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -114,8 +115,40 @@ pub struct Wanted {
     pub uid: u64,
     /// Its size in bytes, as the source said.
     pub size: u64,
+    /// The largest mail that is taken whole, in bytes, whatever the source said.
+    pub limit: u64,
     /// How much of it.
     pub part: Part,
+}
+
+impl Wanted {
+    /// What was loaded of it, of which the source gives at most one byte above the limit. A mail
+    /// that is longer after all is as one that was known to be: its header only.
+    pub(super) fn loaded(&self, bytes: Bytes) -> Source {
+        let size = bytes.len() as u64;
+        if size <= self.limit {
+            return Source::Full(bytes);
+        }
+        let begin = bytes.get(..LONGEST_HEADER).unwrap_or(&bytes);
+        let header = begin.get(..header_end(begin)).unwrap_or(begin);
+        // A copy, so that it does not keep all of it in memory.
+        Source::HeaderOnly { header: Bytes::copy_from_slice(header), size: size.max(self.size) }
+    }
+}
+
+/// A header block is cut here, in bytes.
+pub(super) const LONGEST_HEADER: usize = 256 * 1024;
+
+/// Length of the header block with its empty line; all of it when there is no such line.
+pub(super) fn header_end(bytes: &[u8]) -> usize {
+    let mut start = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        start += line.len();
+        if line == b"\n" || line == b"\r\n" {
+            return start;
+        }
+    }
+    bytes.len()
 }
 
 /// What became of a mail that was to be loaded.

@@ -7,6 +7,8 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::kernel::words::is_hidden;
+
 /// Longest address, in bytes: a key of R2 has up to 1024, three times that when encoded.
 const LONGEST: usize = 4096;
 
@@ -19,8 +21,8 @@ pub fn check(text: &str, base: Option<&Url>) -> Result<Url, &'static str> {
     if text.len() > LONGEST {
         return Err("is too long");
     }
-    if text.chars().any(|c| c.is_control() || c == '\\') {
-        return Err("holds a control character or a backslash");
+    if text.chars().any(|c| is_hidden(c) || c == '\\') {
+        return Err("holds a control character, a mark of direction or a backslash");
     }
     let url = Url::parse(text).map_err(|_| "is no URL")?;
     if !matches!(url.scheme(), "http" | "https") {

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize as _;
+use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
@@ -12,8 +14,11 @@ use uuid::Uuid;
 
 use super::R2Deps;
 use super::flights::Flights;
-use super::transfer::{Tally, claim_lease, give_back, offload_mail};
+use super::transfer::{Shared, Tally, claim_lease, give_back, offload_mail};
+use crate::alone::{Alone, returned};
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
+use crate::mail::work::{DraftMeta, to_value};
 use crate::messages::R2Status;
 
 /// Mails under way at once.
@@ -59,6 +64,8 @@ pub(super) struct Held {
     key: String,
     claim: Uuid,
     claims: u32,
+    /// Of the row when it is given back.
+    meta: Value,
 }
 
 /// The claims of engines that were dropped. They last for as long as the largest file may
@@ -71,8 +78,7 @@ pub(super) struct Engine {
     deps: R2Deps,
     orders: watch::Receiver<Order>,
     report: watch::Sender<Progress>,
-    slots: Arc<Semaphore>,
-    flights: Flights,
+    shared: Shared,
     jobs: JoinSet<Tally>,
     held: HashMap<Id, Held>,
     orphans: Orphans,
@@ -97,8 +103,12 @@ impl Engine {
             deps,
             orders,
             report,
-            slots: Arc::new(Semaphore::new(TRANSFERS)),
-            flights: Flights::default(),
+            shared: Shared {
+                slots: Arc::new(Semaphore::new(TRANSFERS)),
+                flights: Flights::default(),
+                heavy: Heavy::default(),
+                alone: Alone::default(),
+            },
             jobs: JoinSet::new(),
             held: HashMap::new(),
             orphans,
@@ -188,8 +198,11 @@ impl Engine {
     }
 
     fn start(&mut self, row: Claimed) {
-        let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims };
-        let job = offload_mail(self.deps.clone(), Arc::clone(&self.slots), self.flights.clone(), row);
+        // A meta that cannot be read is parked; until then it stays as it is.
+        let meta = DraftMeta::deserialize(&row.meta)
+            .map_or_else(|_| row.meta.clone(), |meta| to_value(&returned(&meta, row.claims)));
+        let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims, meta };
+        let job = offload_mail(self.deps.clone(), self.shared.clone(), row);
         let task = self.jobs.spawn(job);
         self.held.insert(task.id(), held);
     }
@@ -218,7 +231,7 @@ impl Engine {
                     "the offload of a mail failed unexpectedly and will be tried again later"
                 );
                 let due = Due::At(self.deps.world.now() + setback(held.claims));
-                give_back(&self.deps, held.key, held.claim, due).await;
+                give_back(&self.deps, held.key, held.claim, due, held.meta).await;
             }
         }
     }
@@ -253,7 +266,9 @@ impl Engine {
         // A map has no order of its own, and a simulation must replay.
         orphans.sort_by(|one, other| one.key.cmp(&other.key));
         let now: DateTime<Utc> = self.deps.world.now();
-        let rows = orphans.into_iter().map(|held| give_back(&self.deps, held.key, held.claim, Due::At(now)));
+        let rows = orphans
+            .into_iter()
+            .map(|held| give_back(&self.deps, held.key, held.claim, Due::At(now), held.meta));
         // The journal may be out of order; the claims run out in any case.
         drop(tokio::time::timeout(GIVING_BACK, futures::future::join_all(rows)).await);
     }

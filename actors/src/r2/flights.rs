@@ -10,12 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::normalize::normalize;
 use super::outcome::{End, Obtained};
-use crate::mail::Link;
-
-/// What is fetched, and from which service.
-type Source = (String, String);
+use super::plan::Source;
 
 /// See the module page.
 #[derive(Debug, Clone, Default)]
@@ -51,15 +47,14 @@ pub(super) struct Follow {
 
 impl Flights {
     /// Joins the flight of a link, or starts it.
-    pub(super) fn join(&self, link: &Link, email_id: &str) -> Part {
-        let source = (normalize(&link.raw_url, &link.provider), link.provider.clone());
+    pub(super) fn join(&self, source: &Source, email_id: &str) -> Part {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(&source) {
+        if let Some(flight) = flights.get(source) {
             return Part::Follow(Follow { flight: flight.clone() });
         }
         let (sender, landed) = watch::channel(None);
         flights.insert(source.clone(), Flight { email_id: email_id.to_owned(), landed });
-        Part::Lead(Lead { flights: self.clone(), source, landed: sender })
+        Part::Lead(Lead { flights: self.clone(), source: source.clone(), landed: sender })
     }
 
     fn end(&self, source: &Source) {

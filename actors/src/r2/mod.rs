@@ -7,6 +7,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | [`plan`] | which links of a mail are copied: so many, and none that is too long (pure) |
 //! | [`normalize`] | the fetched form of a link, the key of its copy (pure) |
 //! | [`outcome`] | what the ends of the links mean for the mail (pure) |
 //! | [`engine`] | claims rows and keeps a bounded number of mails under way |
@@ -14,6 +15,7 @@
 //! | `flights` | links that are being copied now, so that each is fetched once |
 //! | [`reuse`] | links whose copy lies in R2 already |
 //! | [`address`] | whether a copy's address can be believed (pure) |
+//! | [`name`] | names of files, as others give them (pure) |
 //! | [`links`] | the list of copied files, `webhook_links.json` |
 //! | [`worker`] | the HTTP client of the R2 Worker |
 //! | [`direct`] | copies files itself, into the bucket |
@@ -23,8 +25,10 @@ pub mod direct;
 pub mod engine;
 mod flights;
 pub mod links;
+pub mod name;
 pub mod normalize;
 pub mod outcome;
+pub mod plan;
 pub mod reuse;
 pub mod transfer;
 pub mod worker;
@@ -42,7 +46,6 @@ use url::Url;
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
-use crate::mail::Link;
 use crate::mail::policy::PolicyCell;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
 use normalize::{FOLDER_LIMIT, time_limit};
@@ -50,12 +53,13 @@ use normalize::{FOLDER_LIMIT, time_limit};
 use engine::{Engine, Order, Orphans, Progress};
 use links::file::LinksFile;
 use links::follower::{catch_up_at_the_end, follow};
+use plan::Source;
 
 /// One link to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// As found in the mail.
-    pub link: Link,
+    /// What is to be fetched.
+    pub source: Source,
     /// The mail it was found in.
     pub email_id: String,
 }
@@ -84,8 +88,8 @@ pub trait LinkStore: Send + Sync {
     async fn offload(&self, job: Job) -> Result<Copied, String>;
 
     /// How long the copy of this link may take; after that it is given up.
-    fn limit(&self, link: &Link) -> Duration {
-        time_limit(&link.raw_url, &link.provider)
+    fn limit(&self, source: &Source) -> Duration {
+        time_limit(&source.url, &source.provider)
     }
 
     /// The longest of all [`Self::limit`]s: a mail is claimed for at least so long.
@@ -109,6 +113,10 @@ pub struct Copies {
     pub list: Option<Arc<LinksFile>>,
 }
 
+/// Links of one mail that are copied unless `R2_MAX_LINKS_PER_MAIL` says otherwise: ten
+/// times what a studio sends.
+pub const LINKS_PER_MAIL: usize = 50;
+
 /// What the actor works with.
 #[derive(Clone)]
 pub struct R2Deps {
@@ -124,6 +132,9 @@ pub struct R2Deps {
     pub store: Arc<dyn LinkStore>,
     /// What is known of them.
     pub copies: Copies,
+    /// Links of one mail that are copied (`R2_MAX_LINKS_PER_MAIL`); the others are sent as
+    /// they were found.
+    pub links_per_mail: usize,
 }
 
 /// See the module page.

@@ -5,11 +5,14 @@
 //! `%25` in a file name keep their meaning (reference W-48).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest, Sha256};
 use url::Url;
+
+use crate::kernel::words::is_hidden;
 
 /// The provider whose links are rewritten; of the others only entities are undone.
 const DROPBOX: &str = "dropbox";
@@ -36,7 +39,9 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// The form of `raw` that is fetched and that its key is made of.
 ///
-/// Idempotent. Text that is no URL with a host comes back without blanks and entities.
+/// Idempotent. Text that is no URL with a host comes back without blanks and entities. The
+/// work is linear in the length of `raw`, but for the sorting of its query; callers bound
+/// that length all the same (see [`super::plan`]).
 #[must_use]
 pub fn normalize(raw: &str, provider: &str) -> String {
     let mut text = raw.trim().to_owned();
@@ -91,15 +96,16 @@ fn rewrite_authority(authority: &str) -> Option<String> {
         Some((user, host_port)) => (Some(user), host_port),
         None => (None, authority),
     };
-    let mut host_port = host_port.to_lowercase();
+    let lowered = host_port.to_lowercase();
+    let mut host_port = lowered.as_str();
     while let Some(shorter) = [":443", ":80", ":"].iter().find_map(|port| host_port.strip_suffix(port)) {
-        host_port = shorter.to_owned();
+        host_port = shorter;
     }
     let of_a_host = |c: char| c.is_alphanumeric() || ".-_:[]".contains(c);
     if host_port.is_empty() || host_port.starts_with(':') || !host_port.chars().all(of_a_host) {
         return None;
     }
-    Some(user.map_or_else(|| host_port.clone(), |user| format!("{user}@{host_port}")))
+    Some(user.map_or_else(|| host_port.to_owned(), |user| format!("{user}@{host_port}")))
 }
 
 /// Decoded once, byte for byte, and encoded again: `%2F` stays `%2F`.
@@ -111,10 +117,12 @@ fn rewrite_segment(segment: &str) -> String {
 /// Pairs sorted by (lower-case name, value), without empty values and repeats, with one `dl=1`.
 fn rewrite_query(query: &str) -> String {
     let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut seen = HashSet::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let pair = (name.trim().to_owned(), value.trim().to_owned());
         let wanted = !pair.0.is_empty() && (!pair.1.is_empty() || pair.0 == "rlkey");
-        if wanted && !pair.0.eq_ignore_ascii_case("dl") && !pairs.contains(&pair) {
+        // By a table: a link may hold a hundred thousand pairs.
+        if wanted && !pair.0.eq_ignore_ascii_case("dl") && seen.insert(pair.clone()) {
             pairs.push(pair);
         }
     }
@@ -146,9 +154,9 @@ fn file_name(normalized: &str) -> String {
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
     let last = path.split_once('/').map_or("", |(_, path)| path.rsplit('/').next().unwrap_or_default());
     let decoded = percent_decode_str(last).decode_utf8_lossy();
-    // A decoded slash, `..` or a control character would make another key than the one meant.
+    // A decoded slash, `..` or a hidden character would make another key than the one meant.
     let name: String =
-        decoded.chars().filter(|c| !c.is_control()).map(|c| if c == '/' { '_' } else { c }).collect();
+        decoded.chars().filter(|c| !is_hidden(*c)).map(|c| if c == '/' { '_' } else { c }).collect();
     let is_name = name.contains('.') && !name.chars().all(|c| c == '.') && name.len() <= MAX_NAME;
     if is_name { name } else { "file".to_owned() }
 }
@@ -299,6 +307,37 @@ mod tests {
             "not a url",
         ] {
             assert!(!host_is_allowed(bad), "{bad}");
+        }
+    }
+
+    /// Processor time of this thread, in seconds. Generous bounds: what was quadratic took
+    /// minutes.
+    fn cpu_seconds(work: impl FnOnce()) -> u64 {
+        let clock =
+            || nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock");
+        let before = clock();
+        work();
+        (clock() - before).tv_sec().unsigned_abs()
+    }
+
+    #[test]
+    fn the_work_is_linear_in_the_link() {
+        let host = "https://www.dropbox.com";
+        for hostile in [
+            format!("{host}/s/a?{}", (0..200_000).map(|n| format!("k{n}=v&")).collect::<String>()),
+            format!("{host}{}/s/a", ":443".repeat(300_000)),
+            format!("{host}/{}", "a/".repeat(500_000)),
+            format!("{host}/s/a?{}", "amp;".repeat(250_000)),
+            format!("{host}/s/a?{}", "&amp;amp%3B".repeat(100_000)),
+            format!("https{}//www.dropbox.com", "%25".repeat(300_000)),
+            format!("{host}/s/{}", "&eacut&#x".repeat(100_000)),
+        ] {
+            let took = cpu_seconds(|| {
+                let url = normalize(&hostile, DROPBOX);
+                assert_eq!(object_key(&url, DROPBOX).matches('/').count(), 3);
+                assert!(host_is_allowed(&url) || !url.starts_with(host));
+            });
+            assert!(took < 20, "{took} s for {} bytes: {:.60}", hostile.len(), hostile);
         }
     }
 

@@ -1,8 +1,11 @@
 //! What the ends of a mail's links mean for the mail. Pure.
 
+use std::collections::BTreeMap;
+
 use super::Copied;
+use super::plan::Unplanned;
 use crate::mail::Link;
-use crate::mail::life::{Kept, MailEvent, Offloaded};
+use crate::mail::life::{Kept, KeptUntried, MailEvent, Offloaded};
 
 /// A copy that the mail can refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,20 +25,45 @@ impl From<Copied> for Obtained {
 /// How the offload of one link ended.
 pub type End = Result<Obtained, String>;
 
-/// The links as the payload carries them, and the facts to record, in the order of the mail.
-///
-/// `direct_url` is set on every link that went through here, copied or not (reference
-/// section 5.13). A link without an end counts as kept.
-#[must_use]
-pub fn settle_links(links: &[Link], ends: Vec<End>) -> (Vec<Link>, Vec<MailEvent>) {
-    let ends = ends.into_iter().chain(std::iter::repeat(Err("it was not tried".to_owned())));
-    links.iter().zip(ends).map(|(link, end)| settle_link(link, end)).unzip()
+/// What became of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// A copy was tried.
+    Tried(End),
+    /// None was, and none will be.
+    Untried(Unplanned),
 }
 
-fn settle_link(link: &Link, end: End) -> (Link, MailEvent) {
-    let mut link = Link { direct_url: Some(link.raw_url.clone()), ..link.clone() };
+/// The links as the payload carries them, and the facts to record: one for each link that was
+/// tried, in the order of the mail, then one for all others of the same reason.
+///
+/// `direct_url` is set on every link that went through here, copied or not (reference
+/// section 5.13). A link without a fate counts as kept.
+#[must_use]
+pub fn settle_links(links: &[Link], fates: Vec<Fate>) -> (Vec<Link>, Vec<MailEvent>) {
+    let unknown = std::iter::repeat_with(|| Fate::Tried(Err("it was not tried".to_owned())));
+    let mut settled = Vec::with_capacity(links.len());
+    let mut facts = Vec::new();
+    let mut untried: BTreeMap<Unplanned, u64> = BTreeMap::new();
+    for (link, fate) in links.iter().zip(fates.into_iter().chain(unknown)) {
+        let mut link = Link { direct_url: Some(link.raw_url.clone()), ..link.clone() };
+        match fate {
+            Fate::Tried(end) => facts.push(settle_link(&mut link, end)),
+            Fate::Untried(why) => *untried.entry(why).or_default() += 1,
+        }
+        settled.push(link);
+    }
+    facts.extend(
+        untried
+            .into_iter()
+            .map(|(why, count)| MailEvent::LinksKept(KeptUntried { count, why: why.to_string() })),
+    );
+    (settled, facts)
+}
+
+fn settle_link(link: &mut Link, end: End) -> MailEvent {
     let raw_url = link.raw_url.clone();
-    let event = match end {
+    match end {
         Ok(Obtained { copy: Copied { source_url, r2_url, original_filename, expires_at }, reused_from }) => {
             link.r2_url = Some(r2_url.clone());
             link.original_filename.clone_from(&original_filename);
@@ -51,8 +79,7 @@ fn settle_link(link: &Link, end: End) -> (Link, MailEvent) {
             })
         }
         Err(why) => MailEvent::LinkKept(Kept { raw_url, why }),
-    };
-    (link, event)
+    }
 }
 
 #[cfg(test)]
@@ -78,7 +105,8 @@ mod tests {
             expires_at: None,
         };
         let links = [link("https://a"), link("https://b"), link("https://c")];
-        let (settled, events) = settle_links(&links, vec![Ok(copied.into()), Err("refused".to_owned())]);
+        let fates = vec![Fate::Tried(Ok(copied.into())), Fate::Tried(Err("refused".to_owned()))];
+        let (settled, events) = settle_links(&links, fates);
 
         let seen: Vec<_> =
             settled.iter().map(|link| (link.direct_url.as_deref(), link.r2_url.as_deref())).collect();
@@ -91,5 +119,26 @@ mod tests {
             events.as_slice(),
             [MailEvent::LinkOffloaded(_), MailEvent::LinkKept(Kept { why, .. }), MailEvent::LinkKept(_)] if why == "refused"
         ));
+    }
+
+    #[test]
+    fn links_that_were_not_tried_are_one_fact_for_each_reason() {
+        let links: Vec<Link> = (0..300).map(|n| link(&format!("https://{n}"))).collect();
+        let fate = |n: usize| match n {
+            0 => Fate::Tried(Err("refused".to_owned())),
+            n if n % 3 == 0 => Fate::Untried(Unplanned::TooLong),
+            _ => Fate::Untried(Unplanned::TooMany(1)),
+        };
+        let (settled, events) = settle_links(&links, (0..300).map(fate).collect());
+        assert!(settled.iter().zip(&links).all(|(link, raw)| link.direct_url.as_ref() == Some(&raw.raw_url)));
+        let [
+            MailEvent::LinkKept(_),
+            MailEvent::LinksKept(KeptUntried { count: 99, why: long }),
+            MailEvent::LinksKept(KeptUntried { count: 200, why: many }),
+        ] = events.as_slice()
+        else {
+            panic!("{events:?}")
+        };
+        assert!(long.contains("8192 bytes") && many.contains("R2_MAX_LINKS_PER_MAIL"), "{long} {many}");
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::time::timeout;
 
-use super::normalize::normalize;
+use super::name::sanitise;
 use super::outcome::Obtained;
+use super::plan::Source;
 use super::{Copied, Copies, R2Deps, address};
-use crate::mail::Link;
 use crate::readmodel::queries::{LinkRow, copy_of};
 
 /// A copy that is deleted sooner than this is made again: whoever gets the webhook needs
@@ -17,15 +17,14 @@ pub const MARGIN: chrono::Duration = chrono::Duration::hours(2);
 /// A read model that does not answer by then is done without.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// For each link, its copy if there is one that may be used again.
+/// For each source, its copy if there is one that may be used again.
 ///
 /// A read model that cannot be asked costs a copy that was not necessary, nothing else.
-pub(super) async fn known(deps: &R2Deps, links: &[Link]) -> Vec<Option<Obtained>> {
-    let wanted: Vec<(String, String)> =
-        links.iter().map(|link| (normalize(&link.raw_url, &link.provider), link.provider.clone())).collect();
+pub(super) async fn known(deps: &R2Deps, sources: &[Source]) -> Vec<Option<Obtained>> {
+    let wanted = sources.to_vec();
     let views = deps.journal.views();
-    let look =
-        views.read(move |db| wanted.iter().map(|(source, provider)| copy_of(db, source, provider)).collect());
+    let look = views
+        .read(move |db| wanted.iter().map(|Source { url, provider }| copy_of(db, url, provider)).collect());
     let rows: Vec<Option<LinkRow>> = match timeout(PATIENCE, look).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {
@@ -40,7 +39,7 @@ pub(super) async fn known(deps: &R2Deps, links: &[Link]) -> Vec<Option<Obtained>
     let now = deps.world.now();
     let usable = |row: Option<LinkRow>| row.filter(|row| is_usable(row, &deps.copies, now)).map(obtained);
     let mut known: Vec<Option<Obtained>> = rows.into_iter().map(usable).collect();
-    known.resize(links.len(), None);
+    known.resize(sources.len(), None);
     known
 }
 
@@ -59,6 +58,8 @@ fn is_usable(row: &LinkRow, copies: &Copies, now: DateTime<Utc>) -> bool {
 
 fn obtained(row: LinkRow) -> Obtained {
     let LinkRow { source_url, r2_url, original_filename, expires_at, email_id, .. } = row;
+    // Earlier versions recorded names as the Worker gave them.
+    let original_filename = original_filename.as_deref().and_then(sanitise);
     let copy = Copied { source_url, r2_url, original_filename, expires_at };
     Obtained { copy, reused_from: Some(email_id) }
 }

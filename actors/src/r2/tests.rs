@@ -17,7 +17,7 @@ use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue,
 use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, mail_stream};
 use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
 use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
-use crate::mail::{Mail, Outcome, Planned, Verdict};
+use crate::mail::{Link, Mail, Outcome, Planned, Verdict};
 use crate::messages::{Drain, GetR2Status, PolicyChanged};
 
 /// Behaves as the link says.
@@ -35,7 +35,7 @@ impl LinkStore for FakeStore {
     async fn offload(&self, job: Job) -> Result<Copied, String> {
         let first = self.calls.fetch_add(1, Ordering::SeqCst) == 0;
         self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let url = job.link.raw_url.as_str();
+        let url = job.source.url.as_str();
         let answer = if url.contains("hang") || (first && url.contains("stuck")) {
             std::future::pending::<()>().await;
             Err("never".to_owned())
@@ -77,6 +77,7 @@ fn policy() -> Policy {
             interval: Duration::from_secs(30),
             inactive_interval: Duration::from_secs(60),
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,
@@ -92,6 +93,7 @@ fn policy() -> Policy {
         detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
+        delivery_mode: crate::mail::policy::DeliveryMode::Json,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
         webhook_timeout: Duration::from_secs(10),
         ssl_verify: true,
@@ -141,6 +143,7 @@ impl Bench {
             store: store.clone(),
             // Nothing is used again.
             copies: Copies { retention: Some(Duration::ZERO), ..Copies::default() },
+            links_per_mail: LINKS_PER_MAIL,
         };
         Self { world, journal, store, deps }
     }
@@ -169,6 +172,10 @@ impl Bench {
             arrived_at: None,
             subject_group: String::new(),
             flaws: Vec::new(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
+            authentication: None,
         });
         let routed = MailEvent::Routed(Routed {
             detection: None,
@@ -192,6 +199,9 @@ impl Bench {
             has_attachment: false,
             size: 1,
             flaws: Vec::new(),
+            arrived: None,
+            automatic: None,
+            authentication: Vec::new(),
         };
         let planned = Planned {
             target: "default".to_owned(),
@@ -203,10 +213,13 @@ impl Bench {
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
         let meta = DraftMeta {
+            told: false,
+            stranger: None,
             email_id: id.to_owned(),
             mail_version: 2,
             locations: vec![location("1")],
             released: false,
+            returned: 0,
         };
         let now = self.world.now();
         let (row, body) =
@@ -289,6 +302,37 @@ fn every_link_ends_and_the_webhooks_go_out() {
         assert!(bench.journal.body("delivery/a/default").await.expect("read").is_some());
         let status = actor.send(GetR2Status).await.expect("answer");
         assert_eq!((status.in_flight, status.copied, status.kept, status.parked), (0, 1, 2, 0));
+    });
+}
+
+#[test]
+fn of_many_links_so_many_are_tried_and_the_others_are_one_fact() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let (actor, _running) = bench.start();
+        let long = format!("https://www.dropbox.com/s/{}", "a".repeat(plan::LONGEST));
+        let mut urls: Vec<String> = (0..2_000).map(|n| format!("https://ok/{n}")).collect();
+        urls.insert(7, long);
+        bench.mail("a", &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        // Of two mails at once, each has as many.
+        bench.mail("b", &["https://ok/b"]).await;
+        bench.until_left(0, SOON).await;
+
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), LINKS_PER_MAIL + 1);
+        let events = bench.link_events("a").await;
+        assert_eq!(events.len(), LINKS_PER_MAIL);
+        assert!(events.iter().all(|event| event.kind == "link.offloaded"));
+        let all = bench.journal.read_stream(&mail_stream("a"), 2).await.expect("read");
+        let kept: Vec<_> = all.iter().filter(|event| event.kind == "links.kept").collect();
+        assert_eq!(kept.iter().map(|event| &event.payload["count"]).collect::<Vec<_>>(), [1, 1_950]);
+        let body = bench.journal.body("delivery/a/default").await.expect("read").expect("a body");
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let links = body["delivery_links"].as_array().expect("links");
+        assert_eq!(links.len(), 2_001, "none is lost");
+        assert!(links.iter().all(|link| link["direct_url"] == link["raw_url"]));
+        assert_eq!(links.iter().filter(|link| link["r2_url"].is_string()).count(), LINKS_PER_MAIL);
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.copied, status.kept), (51, 1_951));
     });
 }
 
@@ -433,6 +477,97 @@ fn what_a_dead_worker_held_comes_back() {
             assert_eq!(bench.kinds(&format!("m{n}")).await, ["link.offloaded", "link.kept"], "m{n}");
         }
         assert_eq!(bench.rows(Queue::Deliver).await.len(), 50);
+    });
+}
+
+impl Bench {
+    /// A worker claims everything and dies.
+    async fn die_with_everything(&self) {
+        let request = crate::kernel::journal::ClaimRequest {
+            queue: Queue::Offload,
+            now: self.world.now(),
+            lease: Duration::from_secs(60),
+            limit: 1_000,
+            partition_default: 1_000,
+            per_partition: std::collections::HashMap::new(),
+        };
+        self.journal.claim(request).await.expect("claimed");
+        tokio::time::sleep(Duration::from_secs(61)).await;
+    }
+
+    /// The events of a mail behind its admission.
+    async fn story(&self, id: &str) -> Vec<String> {
+        let events = self.journal.read_stream(&mail_stream(id), 2).await.expect("read");
+        events.into_iter().map(|event| event.kind).collect()
+    }
+}
+
+#[test]
+fn a_mail_is_set_aside_only_when_a_worker_died_while_it_read_it_alone() {
+    run(|| async {
+        let bench = Bench::new(None);
+        for n in 0..20 {
+            bench.mail(&format!("m{n}"), &["https://ok"]).await;
+        }
+        // However often workers die of other things, with all of them.
+        for _ in 0..3 {
+            bench.die_with_everything().await;
+        }
+        // One of them was being read alone when three of them did, another by chance twice.
+        for (mail, deaths) in [("m7", 3), ("m8", 2)] {
+            let suspected = |claims| {
+                let fact = crate::mail::life::Suspected { queue: "offload".to_owned(), claims };
+                MailEvent::Suspected(fact).to_new(bench.world.ids.next()).expect("encodes")
+            };
+            let suspect = Commit {
+                at: bench.world.now(),
+                writes: vec![StreamWrite {
+                    stream: mail_stream(mail),
+                    expected: Expected::Exact(2),
+                    events: (0..deaths).map(suspected).collect(),
+                }],
+                ..Commit::default()
+            };
+            bench.append(suspect).await;
+        }
+        let (actor, running) = bench.start();
+        bench.until_left(1, SOON).await;
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 19);
+        assert_eq!(bench.story("m1").await, ["mail.suspected", "mail.cleared", "link.offloaded"]);
+        assert_eq!(bench.story("m7").await[2..], ["mail.suspected", "mail.set_aside"]);
+        assert_eq!(bench.story("m8").await[2..], ["mail.suspected", "mail.cleared", "link.offloaded"]);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let rows = bench.rows(Queue::Offload).await;
+        assert!(rows.len() == 1 && rows[0].due == Due::Parked, "{rows:?}");
+        assert_eq!(actor.send(GetR2Status).await.expect("answer").parked, 1);
+
+        // An operator wants it tried again; it was innocent.
+        crate::dedup::release::release(bench.journal.as_ref(), &bench.world, "m7", "cli")
+            .await
+            .expect("resumed");
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.story("m7").await[4..], ["mail.resumed", "link.offloaded"]);
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 20);
+        drop(running);
+    });
+}
+
+#[test]
+fn a_mail_that_was_given_back_is_no_suspect() {
+    run(|| async {
+        let bench = Bench::new(None);
+        for round in 0..3 {
+            let (actor, running) = bench.start();
+            if round == 0 {
+                bench.mail("a", &["https://hang"]).await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            actor.send(Drain).await.expect("answer");
+            drop(running);
+        }
+        let (_actor, _running) = bench.start();
+        bench.until_left(0, Duration::from_secs(60)).await;
+        assert_eq!(bench.story("a").await, ["link.kept"]);
     });
 }
 

@@ -13,11 +13,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::links::book::plain_name;
-use super::normalize::{host_is_allowed, normalize, object_key, time_limit};
+use super::name::sanitise;
+use super::normalize::{host_is_allowed, object_key, time_limit};
+use super::plan::Source;
 use super::{Copied, Job, LinkStore, address};
 use crate::egress::{Answer, GuardedClient, SendError};
 use crate::kernel::clock::World;
+use crate::kernel::words::is_hidden;
 
 /// Header with the secret shared with the Worker.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-r2-fetch-token");
@@ -178,23 +180,22 @@ impl LinkStore for WorkerClient {
         if self.settings.token.expose_secret().is_empty() {
             return Err("R2_FETCH_TOKEN is empty".to_owned());
         }
-        let provider = &job.link.provider;
-        let source_url = normalize(&job.link.raw_url, provider);
+        let Source { url: source_url, provider } = job.source;
         if !host_is_allowed(&source_url) {
             return Err("its host is not one of the known file services".to_owned());
         }
-        let object_key = object_key(&source_url, provider);
+        let object_key = object_key(&source_url, &provider);
         let request = Request {
             source_url: &source_url,
             object_key: &object_key,
             bucket: &self.settings.bucket,
-            provider,
+            provider: &provider,
             email_id: &job.email_id,
         };
         let body: Bytes = serde_json::to_vec(&request).map_err(|error| error.to_string())?.into();
         let headers = self.headers()?;
 
-        let end = Instant::now() + time_limit(&source_url, provider);
+        let end = Instant::now() + time_limit(&source_url, &provider);
         let mut pause = RETRY_PAUSE;
         let mut tries_left = RETRIES;
         loop {
@@ -232,7 +233,7 @@ fn read_answer(body: &[u8]) -> Result<Found, String> {
     }
     let text = |field: &str| answer.get(field).and_then(Value::as_str).map(str::trim);
     let r2_url = text("r2_url").filter(|url| !url.is_empty());
-    let original_filename = text("original_filename").map(plain_name).filter(|name| !name.is_empty());
+    let original_filename = text("original_filename").and_then(sanitise);
     match r2_url {
         Some(r2_url) => Ok(Found { r2_url: r2_url.to_owned(), original_filename }),
         None => Err("the Worker's answer has no r2_url".to_owned()),
@@ -256,7 +257,7 @@ fn said(body: &[u8]) -> String {
     let answer: Value = serde_json::from_slice(body).unwrap_or_default();
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => {
-            let error: String = error.chars().filter(|c| !c.is_control()).take(QUOTE).collect();
+            let error: String = error.chars().filter(|c| !is_hidden(*c)).take(QUOTE).collect();
             format!(": {error}")
         }
         None => String::new(),

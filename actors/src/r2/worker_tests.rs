@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::*;
 use crate::egress::{ClientOptions, EgressPolicy};
-use crate::mail::Link;
 
 /// Answers from a list and remembers what was posted.
 #[derive(Default)]
@@ -51,14 +50,8 @@ fn reply(status: u16, body: &Value) -> Result<Answer, SendError> {
 }
 
 fn job(raw_url: &str, provider: &str, email_id: &str) -> Job {
-    let link = Link {
-        provider: provider.to_owned(),
-        raw_url: raw_url.to_owned(),
-        direct_url: None,
-        r2_url: None,
-        original_filename: None,
-    };
-    Job { link, email_id: email_id.to_owned() }
+    let source = Source::of(raw_url, provider).expect("a short link");
+    Job { source, email_id: email_id.to_owned() }
 }
 
 fn file() -> Job {

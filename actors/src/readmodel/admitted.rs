@@ -1,6 +1,6 @@
 //! `admitted`: which items of which mailbox are in the journal, so that none is fetched twice.
 //! Those of archived mails stay known: UIDs as few ranges (`archived_uids`), other names as rows
-//! without a mail.
+//! without a mail. Further copies of a mail are marked as such.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -22,7 +22,7 @@ impl Projection for Admitted {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -39,8 +39,10 @@ impl Projection for Admitted {
                  uid      INTEGER NOT NULL,
                  email_id TEXT NOT NULL,
                  at       INTEGER NOT NULL,
+                 copy     INTEGER NOT NULL DEFAULT 0,
                  PRIMARY KEY (mailbox, validity, item)
              ) WITHOUT ROWID;
+             CREATE INDEX admitted_copies ON admitted (at) WHERE copy = 1;
              CREATE INDEX admitted_uid ON admitted (mailbox, validity, uid);
              CREATE TABLE archived_uids (
                  mailbox  TEXT NOT NULL,
@@ -67,11 +69,12 @@ impl Projection for Admitted {
             return Ok(());
         };
         let uid: i64 = item.parse().unwrap_or(0);
+        let is_copy = event.kind == "mail.duplicated";
         db.prepare_cached(
-            "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO admitted (mailbox, validity, item, uid, email_id, at, copy)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
         )?
-        .execute((mailbox, validity, item, uid, event.stream.key(), at(event)))?;
+        .execute((mailbox, validity, item, uid, event.stream.key(), at(event), is_copy))?;
         Ok(())
     }
 }

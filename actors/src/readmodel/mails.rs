@@ -19,7 +19,7 @@ impl Projection for Mails {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -51,7 +51,7 @@ impl Projection for Mails {
                  dead_lettered    INTEGER NOT NULL DEFAULT 0,
                  updated_at       INTEGER NOT NULL
              );
-             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined');",
+             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined', 'set_aside');",
         )
     }
 
@@ -64,6 +64,8 @@ impl Projection for Mails {
             "mail.skipped" => skipped,
             "mail.released" => released,
             "mail.routed" => routed,
+            "mail.set_aside" => set_aside,
+            "mail.resumed" => resumed,
             "mail.settled" => settled,
             "delivery.requeued" => return requeued(db, event),
             "journal.archived" => return archived(db, event),
@@ -136,6 +138,25 @@ fn released(db: &Connection, event: &Recorded, _: &Value) -> rusqlite::Result<()
          WHERE email_id = ?1",
     )?
     .execute((event.stream.key(), at(event)))?;
+    Ok(())
+}
+
+/// Two workers died of it: it waits for an operator.
+fn set_aside(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE mails SET stage = 'set_aside', reason = ?2, detail = ?3, updated_at = ?4 WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), text(payload, "why"), text(payload, "queue"), at(event)))?;
+    Ok(())
+}
+
+/// It goes on where it stood.
+fn resumed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
+    let stage = if text(payload, "queue") == Some("offload") { "routed" } else { "held" };
+    db.prepare_cached(
+        "UPDATE mails SET stage = ?2, reason = NULL, detail = NULL, updated_at = ?3 WHERE email_id = ?1",
+    )?
+    .execute((event.stream.key(), stage, at(event)))?;
     Ok(())
 }
 

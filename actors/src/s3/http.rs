@@ -80,6 +80,7 @@ async fn exchange(client: &GuardedClient, mut request: HttpRequest) -> Result<Ht
 fn classify(error: SendError) -> ConnectorError {
     match error {
         SendError::Refused(_) => ConnectorError::user(error.into()),
+        SendError::RefusedNow(_) => ConnectorError::io(error.into()),
         SendError::Timeout => ConnectorError::timeout(error.into()),
         SendError::Connect(_) | SendError::Transport(_) => ConnectorError::io(error.into()),
     }

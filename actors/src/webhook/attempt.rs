@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 use uuid::Uuid;
 
-use super::address;
 use super::delivery::{self, Attempt, Belief, Decision, DeliveryState};
 use super::lanes::{Row, Signal};
 use super::notice::Notify;
@@ -19,6 +18,7 @@ use super::quota::Place;
 use super::retry::{self, Class};
 use super::state::delivery_stream;
 use super::{Report, Shared, effects};
+use super::{address, answer};
 use crate::kernel::aggregate;
 use crate::kernel::event::StreamId;
 use crate::kernel::journal::AppendError;
@@ -91,23 +91,28 @@ pub(super) async fn attempt(
     }
     let url = delivery::address_of(&policy, &row.meta).to_owned();
     let started = Instant::now();
-    let (decision, signal) = match request(&shared, &policy, &row, &url) {
+    let (decision, signal) = match request(&shared, &policy, &row, &url).await {
         Err(why) => (delivery::unusable(&row.meta, why), Signal::Nothing),
         Ok(outgoing) => {
+            let to = outgoing.url.clone();
             let result = deps.receiver.post(outgoing).await;
             let now = deps.world.now();
             let attempt = Attempt {
-                class: retry::classify(&result, now),
+                class: retry::classify(&result, &to, now),
                 url: mask_url(&url),
                 status: result.as_ref().ok().map(|answer| answer.status),
                 took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             };
+            let said = result.as_ref().ok().filter(|_| attempt.class != Class::Delivered);
+            let said = said.and_then(|answer| answer::kept(&answer.body, &url));
             drop(result);
             let signal = signal(&attempt.class, &url);
             // Late, so that a policy changed meanwhile counts.
-            let retry = deps.policy.load().retry.clone();
+            let policy = deps.policy.load_full();
             let chance = deps.world.jitter.fraction();
-            let decision = delivery::after_attempt(&row.meta, &attempt, &retry, now, chance);
+            let mut decision = delivery::after_attempt(&row.meta, &attempt, &policy.retry, now, chance);
+            let keep_until = now + TimeDelta::from_std(policy.retention).unwrap_or_default();
+            decision.said = said.map(|said| (said, keep_until));
             note(&row.meta, &attempt, &decision);
             (decision, signal)
         }
@@ -125,10 +130,10 @@ pub(super) async fn attempt(
 fn signal(class: &Class, url: &str) -> Signal {
     match class {
         Class::Delivered => Signal::Delivered,
-        Class::Retry { .. } => Signal::Failed,
+        Class::Retry { alive: true, .. } => Signal::Alive,
+        Class::Retry { alive: false, .. } => Signal::Failed,
         Class::Gone => Signal::Gone { url_hash: address::url_hash(url) },
-        Class::Permanent { answered: true, .. } => Signal::Alive,
-        Class::Permanent { answered: false, .. } => Signal::Nothing,
+        Class::Unsendable { .. } => Signal::Nothing,
     }
 }
 
@@ -156,14 +161,14 @@ fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
             );
         }
         Class::Gone => tracing::warn!(email_id, target, url, "the target is gone (410), its deliveries wait"),
-        Class::Retry { why, .. } | Class::Permanent { why, .. } => {
+        Class::Retry { why, .. } | Class::Unsendable { why } => {
             tracing::warn!(email_id, target, url, attempt = number, why, outcome, "webhook not delivered");
         }
     }
 }
 
 /// The request of a row, or why there cannot be one.
-fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
+async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
     let body = row.body.clone().ok_or("the body is no longer kept, so it cannot be sent")?;
     let url = Url::parse(url).map_err(|error| {
         format!(
@@ -173,12 +178,14 @@ fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Out
     })?;
     let id = header_id(&row.meta.email_id, &row.meta.target);
     let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(row.meta.mode.content_type()));
     headers
         .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
-    if let Some(keys) = &shared.deps.keys {
+    if let Some(keys) = shared.deps.keys.clone() {
         let timestamp = shared.deps.world.now().timestamp();
-        let signature = keys.signature(&id, timestamp, &body);
+        let (signed, signs) = (id.clone(), body.clone());
+        let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
+        let signature = signing.await;
         headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
         headers.insert(WEBHOOK_SIGNATURE, header(signature)?);
     }

@@ -6,6 +6,10 @@
 //!   └──────── probe got through ───┼────────────────┤
 //!                                  └─ probe failed ─┘  (the wait doubles, 30 s … 5 min)
 //! ```
+//!
+//! It judges the target, not a delivery: one that has failed while others passed counts for
+//! nothing ([`super::lane`]), the probe is a delivery that was not tried yet where there is one,
+//! and the wait grows only when such a one fails.
 
 use std::convert::Infallible;
 
@@ -35,7 +39,8 @@ pub struct TargetState {
 pub struct Open {
     /// When a probe is allowed.
     pub until: DateTime<Utc>,
-    /// How often it has opened without closing in between.
+    /// How often it has opened without closing in between, as far as deliveries are to blame
+    /// the target for it that had not failed before.
     pub times: u32,
 }
 
@@ -87,6 +92,8 @@ pub enum TargetCommand {
     Failed {
         /// Failures in a row.
         failures: u32,
+        /// It was the first attempt of its delivery.
+        fresh: bool,
     },
     /// A delivery got through.
     Reached,
@@ -127,7 +134,7 @@ impl Aggregate for TargetState {
     fn decide(&self, command: &TargetCommand, cx: &TargetCx) -> Result<Vec<TargetEvent>, Infallible> {
         let target = cx.target.clone();
         let event = match command {
-            TargetCommand::Failed { failures } => self.failed(target, *failures, cx),
+            TargetCommand::Failed { failures, fresh } => self.failed(target, *failures, *fresh, cx),
             TargetCommand::Reached => self.open.map(|_| TargetEvent::BreakerClosed(BreakerClosed { target })),
             TargetCommand::Gone { url_hash } => (self.disabled.as_ref() != Some(url_hash)).then(|| {
                 TargetEvent::Disabled(TargetDisabled {
@@ -152,7 +159,8 @@ impl Aggregate for TargetState {
             TargetEvent::Disabled(disabled) => self.disabled = Some(disabled.url_hash.clone()),
             TargetEvent::Enabled(_) => *self = Self::default(),
             TargetEvent::BreakerOpened(opened) => {
-                let times = self.open.map_or(0, |open| open.times).saturating_add(1);
+                let one_more = self.open.map_or(0, |open| open.times).saturating_add(1);
+                let times = opened.times.unwrap_or(one_more);
                 self.open = Some(Open { until: opened.until, times });
             }
             TargetEvent::BreakerClosed(_) => self.open = None,
@@ -161,14 +169,16 @@ impl Aggregate for TargetState {
 }
 
 impl TargetState {
-    fn failed(&self, target: String, failures: u32, cx: &TargetCx) -> Option<TargetEvent> {
-        let times = match self.open {
+    fn failed(&self, target: String, failures: u32, fresh: bool, cx: &TargetCx) -> Option<TargetEvent> {
+        let before = match self.open {
             // Another worker has opened it already, or a straggler failed.
             Some(open) if cx.now < open.until => return None,
             Some(open) => open.times,
             None => 0,
         };
-        let wait = FIRST_WAIT.saturating_mul(1 << times.min(8)).min(LONGEST_WAIT);
+        let times = if fresh { before.saturating_add(1) } else { before.max(1) };
+        let doubled = times.saturating_sub(1);
+        let wait = FIRST_WAIT.saturating_mul(1 << doubled.min(8)).min(LONGEST_WAIT);
         // Spread by ±20 %, so that many workers do not probe in step.
         #[expect(
             clippy::cast_precision_loss,
@@ -176,7 +186,12 @@ impl TargetState {
             reason = "at most 360,000 ms"
         )]
         let wait = Duration::milliseconds((wait as f64 * 1_000.0 * (0.8 + 0.4 * cx.chance)) as i64);
-        Some(TargetEvent::BreakerOpened(BreakerOpened { target, failures, until: cx.now + wait }))
+        Some(TargetEvent::BreakerOpened(BreakerOpened {
+            target,
+            failures,
+            until: cx.now + wait,
+            times: Some(times),
+        }))
     }
 }
 
@@ -199,25 +214,43 @@ mod tests {
         events.iter().map(|event| event.kind()).collect()
     }
 
+    fn failed(failures: u32) -> TargetCommand {
+        TargetCommand::Failed { failures, fresh: true }
+    }
+
+    #[test]
+    fn what_had_failed_before_does_not_make_the_wait_longer() {
+        let mut state = TargetState::default();
+        let mut now = at(0);
+        for (fresh, wait) in [(false, 30), (false, 30), (true, 60), (false, 60), (true, 120), (false, 120)] {
+            apply(&mut state, TargetCommand::Failed { failures: 5, fresh }, now);
+            now += Duration::seconds(wait);
+            assert_eq!(state.gate(now - Duration::seconds(1)), Gate::Open(now));
+            assert_eq!(state.gate(now), Gate::HalfOpen);
+        }
+        // As an earlier version has recorded it.
+        let until = now + Duration::seconds(1);
+        let old = BreakerOpened { target: "default".to_owned(), failures: 5, until, times: None };
+        state.evolve(&TargetEvent::BreakerOpened(old));
+        assert_eq!(state.open, Some(Open { until, times: 4 }));
+    }
+
     #[test]
     fn the_wait_doubles_up_to_five_minutes_and_starts_anew() {
         let mut state = TargetState::default();
         let mut now = at(0);
         for wait in [30, 60, 120, 240, 300, 300] {
-            assert_eq!(
-                apply(&mut state, TargetCommand::Failed { failures: 5 }, now),
-                ["target.breaker_opened"]
-            );
+            assert_eq!(apply(&mut state, failed(5), now), ["target.breaker_opened"]);
             assert_eq!(state.gate(now), Gate::Open(now + Duration::seconds(wait)));
             // A straggler changes nothing.
-            assert!(apply(&mut state, TargetCommand::Failed { failures: 9 }, now).is_empty());
+            assert!(apply(&mut state, failed(9), now).is_empty());
             now += Duration::seconds(wait);
             assert_eq!(state.gate(now), Gate::HalfOpen);
         }
         assert_eq!(apply(&mut state, TargetCommand::Reached, now), ["target.breaker_closed"]);
         assert_eq!(state.gate(now), Gate::Closed);
         assert!(apply(&mut state, TargetCommand::Reached, now).is_empty());
-        apply(&mut state, TargetCommand::Failed { failures: 5 }, now);
+        apply(&mut state, failed(5), now);
         assert_eq!(state.gate(now), Gate::Open(now + Duration::seconds(30)));
     }
 
@@ -253,7 +286,7 @@ mod tests {
             for (kind, seconds, chance) in steps {
                 now += Duration::seconds(seconds);
                 let command = match kind {
-                    0 | 1 => TargetCommand::Failed { failures: 5 },
+                    0 | 1 => TargetCommand::Failed { failures: 5, fresh: kind == 0 },
                     2 => TargetCommand::Reached,
                     3 => TargetCommand::Gone { url_hash: "a".to_owned() },
                     _ => TargetCommand::Address { url_hash: "b".to_owned() },

@@ -9,7 +9,7 @@ use super::retry::{self, Class, Failed, Next};
 use super::state::{Attempted, DeadLettered, Deferred, DeliveryEvent, Requeued, Succeeded, delivery_stream};
 use crate::kernel::aggregate::Aggregate;
 use crate::kernel::event::{DomainEvent as _, EventError, StreamId};
-use crate::kernel::journal::{Commit, Defer, Due, Expected, Queue, Settle, StreamWrite};
+use crate::kernel::journal::{Body, Commit, Defer, Due, Expected, Queue, Settle, StreamWrite};
 use crate::mail::HoldReason;
 use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
 use crate::mail::policy::RetryPolicy;
@@ -92,6 +92,8 @@ pub struct Decision {
     pub fate: Fate,
     /// The row's new meta, but for the stream's version.
     pub meta: DeliverMeta,
+    /// What the receiver said, to be kept with the attempt until then.
+    pub said: Option<(String, DateTime<Utc>)>,
 }
 
 /// Decides after an attempt. `chance` is in `0.0..1.0`.
@@ -107,7 +109,7 @@ pub fn after_attempt(
     let first = meta.first_attempt_at.unwrap_or(now);
     let error = match &attempt.class {
         Class::Delivered => None,
-        Class::Retry { why, .. } | Class::Permanent { why, .. } => Some(why.clone()),
+        Class::Retry { why, .. } | Class::Unsendable { why } => Some(why.clone()),
         Class::Gone => Some("HTTP 410: the target is gone".to_owned()),
     };
     let attempted = DeliveryEvent::Attempted(Attempted {
@@ -132,8 +134,8 @@ pub fn after_attempt(
         }
         // The target has gone, not the delivery: it waits and no attempt is spent.
         Class::Gone => (deferred(meta, now, "target_disabled"), Fate::Waits(now), meta.clone()),
-        Class::Permanent { why, .. } => (dead(&counted, why.clone()), Fate::Dead, counted),
-        Class::Retry { why, not_before } => {
+        Class::Unsendable { why } => (dead(&counted, why.clone()), Fate::Dead, counted),
+        Class::Retry { why, not_before, .. } => {
             match retry::next(
                 policy,
                 Failed { attempts: number, first, not_before: *not_before },
@@ -150,13 +152,13 @@ pub fn after_attempt(
             }
         }
     };
-    Decision { events: vec![attempted, then], fate, meta }
+    Decision { events: vec![attempted, then], fate, meta, said: None }
 }
 
 /// A delivery that cannot be tried at all.
 #[must_use]
 pub fn unusable(meta: &DeliverMeta, why: String) -> Decision {
-    Decision { events: vec![dead(meta, why)], fate: Fate::Dead, meta: meta.clone() }
+    Decision { events: vec![dead(meta, why)], fate: Fate::Dead, meta: meta.clone(), said: None }
 }
 
 /// A delivery that is over the rate limit until `until`.
@@ -166,6 +168,7 @@ pub fn over_the_limit(meta: &DeliverMeta, until: DateTime<Utc>) -> Decision {
         events: vec![deferred(meta, until, "rate_limit")],
         fate: Fate::Waits(until),
         meta: meta.clone(),
+        said: None,
     }
 }
 
@@ -176,13 +179,14 @@ pub fn outside_the_window(meta: &DeliverMeta, until: DateTime<Utc>) -> Decision 
         events: vec![deferred(meta, until, HoldReason::OutsideWindow.as_str())],
         fate: Fate::Waits(until),
         meta: DeliverMeta { window: InWindow::Waits, ..meta.clone() },
+        said: None,
     }
 }
 
 /// A delivery that turns out to have been delivered: only its row is left.
 #[must_use]
 pub fn done_before(meta: &DeliverMeta) -> Decision {
-    Decision { events: Vec::new(), fate: Fate::Delivered, meta: meta.clone() }
+    Decision { events: Vec::new(), fate: Fate::Delivered, meta: meta.clone(), said: None }
 }
 
 fn deferred(meta: &DeliverMeta, until: DateTime<Utc>, why: &str) -> DeliveryEvent {
@@ -240,12 +244,17 @@ pub fn commit(
     if !events.is_empty() {
         commit.writes.push(write(delivery_stream(&meta.email_id, &meta.target), version, events));
     }
+    if let (Some((said, keep_until)), Some(DeliveryEvent::Attempted(_))) = (&decision.said, facts.first()) {
+        let key = work::answer_body_key(&meta.email_id, &meta.target, version + 1);
+        commit.bodies.push(Body { key, bytes: said.clone().into(), keep_until: *keep_until });
+    }
     let row = |due| Defer {
         queue: Queue::Deliver,
         key: key.to_owned(),
         claim: Some(claim),
         due,
         meta: Some(work::to_value(&DeliverMeta { delivery_version: new_version, ..meta.clone() })),
+        partition: Some(work::delivery_partition(&meta.target, meta.attempts > 0)),
     };
     let end = match decision.fate {
         Fate::Waits(until) => {
@@ -346,6 +355,7 @@ mod tests {
             delivery_version: 0,
             priority: crate::mail::policy::Priority::Medium,
             notice: false,
+            mode: crate::mail::policy::DeliveryMode::Json,
             window: InWindow::Bound,
         }
     }
@@ -358,7 +368,7 @@ mod tests {
     }
 
     fn retry() -> Class {
-        Class::Retry { why: "HTTP 500".to_owned(), not_before: None }
+        Class::Retry { why: "HTTP 500".to_owned(), not_before: None, alive: false }
     }
 
     fn committed(decision: &Decision, belief: &Belief) -> Commit {
@@ -401,13 +411,7 @@ mod tests {
             (retry(), None, "delivery.deferred", Fate::Waits(now() + second * 2), 1),
             (retry(), Some(0), "delivery.dead_lettered", Fate::Dead, 1),
             (Class::Gone, Some(0), "delivery.deferred", Fate::Waits(now()), 0),
-            (
-                Class::Permanent { why: "HTTP 404".to_owned(), answered: true },
-                None,
-                "delivery.dead_lettered",
-                Fate::Dead,
-                1,
-            ),
+            (Class::Unsendable { why: "refused".to_owned() }, None, "delivery.dead_lettered", Fate::Dead, 1),
         ] {
             let decision = decided(class, retries);
             let kinds: Vec<_> = decision.events.iter().map(crate::kernel::event::DomainEvent::kind).collect();
@@ -436,6 +440,20 @@ mod tests {
         let meta: DeliverMeta = serde_json::from_value(commit.defer[0].meta.clone().unwrap()).unwrap();
         assert_eq!((meta.delivery_version, meta.attempts, meta.first_attempt_at), (6, 1, Some(now())));
         assert!(commit.settle.is_empty() && commit.add.is_empty());
+    }
+
+    #[test]
+    fn what_was_said_is_kept_beside_the_attempt_and_not_in_it() {
+        let until = now() + chrono::TimeDelta::days(7);
+        let mut decision = decided(retry(), None);
+        decision.said = Some(("queue full".to_owned(), until));
+        let kept = committed(&decision, &Belief { delivery: Some(4), mail: None });
+        let body = &kept.bodies[0];
+        // The attempt is the fifth event of its stream.
+        assert_eq!((body.key.as_str(), &body.bytes[..]), ("answer/e/default/5", &b"queue full"[..]));
+        assert_eq!((kept.bodies.len(), body.keep_until), (1, until));
+        let events = &kept.writes[0].events;
+        assert!(events.iter().all(|event| !event.payload.to_string().contains("queue")));
     }
 
     #[test]

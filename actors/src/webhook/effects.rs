@@ -147,7 +147,7 @@ pub(super) async fn claim(shared: Arc<Shared>, serial: u64, plan: ClaimPlan) {
         lease,
         limit: plan.limit,
         partition_default: plan.default,
-        per_partition: plan.per_target.clone(),
+        per_partition: plan.per_partition.clone(),
     };
     let claimed = match deps.journal.claim(request).await {
         Ok(claimed) => claimed,
@@ -185,7 +185,14 @@ async fn park_unreadable(shared: &Shared, row: Claimed, error: &serde_json::Erro
 
 /// Gives a row back unchanged. When the journal cannot take that, the claim runs out by itself.
 async fn give_back(shared: &Shared, key: &str, claim: Uuid, due: Due) {
-    let defer = Defer { queue: Queue::Deliver, key: key.to_owned(), claim: Some(claim), due, meta: None };
+    let defer = Defer {
+        queue: Queue::Deliver,
+        key: key.to_owned(),
+        claim: Some(claim),
+        due,
+        meta: None,
+        partition: None,
+    };
     let commit = Commit { at: shared.deps.world.now(), defer: vec![defer], ..Commit::default() };
     if let Err(error) = shared.deps.journal.append(commit).await {
         tracing::debug!(%error, key, "a claimed delivery was not given back");

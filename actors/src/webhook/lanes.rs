@@ -6,19 +6,23 @@
 //!
 //! A lane whose target answers fast claims a few rows ahead, so that its slots are not idle
 //! while the journal is asked; a slow one claims for free slots only.
+//!
+//! Deliveries that have failed before are claimed apart and have a share of the slots: they hold
+//! up nobody, and nobody holds up them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::breaker::{Gate, THRESHOLD, TargetCommand, TargetState};
-use super::lane::Lane;
+use super::lane::{Both, Lane};
 pub use super::lane::{Limits, Row};
 use super::quota::whole_millis;
 use super::rate::{Admission, RateWindow};
-use crate::mail::policy::Policy;
+use crate::mail::policy::{Ordering, Policy};
 use crate::mail::rules::mask_url;
+use crate::mail::work::delivery_partition;
 use crate::messages::TargetStatus;
 
 /// What an attempt says about the health of its target.
@@ -39,6 +43,21 @@ pub enum Signal {
     Nothing,
 }
 
+/// What kind of attempt it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// It probes an open breaker.
+    pub probe: bool,
+    /// Since when its delivery has been failing; `None` = this is its first attempt.
+    pub failing_since: Option<DateTime<Utc>>,
+}
+
+impl Trial {
+    const fn retries(self) -> bool {
+        self.failing_since.is_some()
+    }
+}
+
 /// What is to be done with a claimed row.
 #[derive(Debug)]
 pub enum Step {
@@ -46,8 +65,8 @@ pub enum Step {
     Start {
         /// What.
         row: Row,
-        /// It probes an open breaker.
-        probe: bool,
+        /// What kind of attempt it is.
+        trial: Trial,
         /// The time from which on it counts against the rate limit, when there is one and it
         /// does: it needs a place among those of all workers.
         counted: Option<DateTime<Utc>>,
@@ -87,10 +106,10 @@ pub struct Moment {
 pub struct ClaimPlan {
     /// Rows in all.
     pub limit: usize,
-    /// Rows of a target without a lane.
+    /// Rows of a partition of a target without a lane.
     pub default: usize,
-    /// Rows by target.
-    pub per_target: HashMap<String, usize>,
+    /// Rows by partition, of which a target has two: see [`delivery_partition`].
+    pub per_partition: HashMap<String, usize>,
 }
 
 /// All targets.
@@ -99,6 +118,8 @@ pub struct Lanes {
     limits: Limits,
     lanes: BTreeMap<String, Lane>,
     posting: usize,
+    /// Of these, attempts of deliveries that have failed before.
+    retrying: usize,
     /// What was counted in the last hour in an earlier run, for lanes that do not exist yet.
     restored: HashMap<String, Vec<Earlier>>,
 }
@@ -141,6 +162,7 @@ impl Lanes {
         {
             let lane = self.lane(&target.id);
             lane.configured = true;
+            lane.ordered = target.ordering != Ordering::None;
             if lane.url != target.url {
                 // At the start there is nothing to compare with, and the breaker stands.
                 lane.probe_now = !lane.url.is_empty();
@@ -163,38 +185,39 @@ impl Lanes {
         (limit > 0 && slots > 0).then(|| ClaimPlan {
             limit,
             default: self.limits.per_target,
-            per_target: self
-                .lanes
-                .iter()
-                .map(|(id, lane)| (id.clone(), lane.room(&self.limits, now)))
-                .collect(),
+            per_partition: self.lanes.iter().flat_map(|(id, lane)| self.rooms(id, lane, now)).collect(),
         })
+    }
+
+    fn rooms(&self, id: &str, lane: &Lane, now: DateTime<Utc>) -> [(String, usize); 2] {
+        let room = lane.room(&self.limits, now);
+        [(delivery_partition(id, false), room.fresh), (delivery_partition(id, true), room.tried)]
     }
 
     /// Whether a target has both rows that were left behind and room for them.
     #[must_use]
     pub fn hungry(&self, now: DateTime<Utc>) -> bool {
-        self.lanes.values().any(|lane| lane.more && lane.room(&self.limits, now) > 0)
+        self.lanes.values().any(|lane| lane.hungry(&self.limits, now))
     }
 
     /// Takes claimed rows in.
     pub fn claimed(&mut self, plan: &ClaimPlan, rows: Vec<Row>) {
-        let full = rows.len() >= plan.limit;
-        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let mut counts: HashMap<String, Both<usize>> = HashMap::new();
         for row in &rows {
-            *counts.entry(&row.meta.target).or_default() += 1;
+            let count = counts.entry(row.meta.target.clone()).or_default();
+            *(if row.tried() { &mut count.tried } else { &mut count.fresh }) += 1;
         }
+        for id in counts.keys() {
+            self.lane(id);
+        }
+        let full = rows.len() >= plan.limit;
         for (id, lane) in &mut self.lanes {
-            let asked = plan.per_target.get(id).copied().unwrap_or(plan.default);
-            lane.more = full || counts.get(id.as_str()).copied().unwrap_or(0) >= asked;
-        }
-        let fresh: Vec<(String, bool)> = counts
-            .iter()
-            .filter(|(id, _)| !self.lanes.contains_key(**id))
-            .map(|(id, count)| ((*id).to_owned(), full || *count >= plan.default))
-            .collect();
-        for (id, more) in fresh {
-            self.lane(&id).more = more;
+            let count = counts.get(id).copied().unwrap_or_default();
+            let more = |count: usize, tried: bool| {
+                let asked = plan.per_partition.get(&delivery_partition(id, tried));
+                full || count >= asked.copied().unwrap_or(plan.default)
+            };
+            lane.more = Both { fresh: more(count.fresh, false), tried: more(count.tried, true) };
         }
         rows.into_iter().for_each(|row| self.push(row));
     }
@@ -205,54 +228,42 @@ impl Lanes {
         if !lane.configured {
             lane.url.clone_from(&row.meta.url);
         }
-        // A claim that ran out while the row waited here was claimed anew.
-        lane.ready.retain(|waiting| waiting.key != row.key);
-        // Behind those that are as urgent or more.
-        let ahead = lane.ready.iter().rposition(|waiting| waiting.meta.priority >= row.meta.priority);
-        lane.ready.insert(ahead.map_or(0, |last| last + 1), row);
+        lane.ready.push(row);
     }
 
     /// What is to be done now with the rows at hand.
     pub fn pump(&mut self, moment: &Moment) -> Vec<Step> {
         let mut steps = Vec::new();
-        let Moment { now, paused, .. } = *moment;
-        let at = whole_millis(now);
+        let at = whole_millis(moment.now);
+        let retries_in_all = self.limits.retries_in_all();
         for lane in self.lanes.values_mut() {
-            if paused {
-                steps.extend(lane.ready.drain(..).map(Step::Release));
+            if moment.paused {
+                steps.extend(lane.ready.take_all().into_iter().map(Step::Release));
                 continue;
             }
             if !moment.open {
-                let (free, bound) = lane.ready.drain(..).partition(|row| row.meta.window.is_free());
-                lane.ready = free;
-                let bound: VecDeque<Row> = bound;
+                let bound = lane.ready.take(|row| !row.meta.window.is_free());
                 steps.extend(bound.into_iter().map(Step::AwaitWindow));
             }
-            while let Some(row) = lane.ready.front() {
-                let gate = lane.gate(now);
-                if row.claimed_until - now < moment.needs {
-                    steps.extend(lane.ready.pop_front().map(Step::Release));
-                    continue;
-                }
-                let slots = match gate {
+            let late = lane.ready.take(|row| row.claimed_until - moment.now < moment.needs);
+            steps.extend(late.into_iter().map(Step::Release));
+            while self.posting < self.limits.total {
+                let probe = match lane.gate(moment.now) {
                     None => break,
-                    Some(Gate::Disabled | Gate::Open(_)) => {
-                        steps.extend(lane.ready.drain(..).map(Step::Release));
+                    Some(Gate::HalfOpen) if lane.posting == 0 => true,
+                    Some(Gate::Disabled | Gate::Open(_) | Gate::HalfOpen) => {
+                        steps.extend(lane.ready.take_all().into_iter().map(Step::Release));
                         break;
                     }
-                    Some(Gate::HalfOpen) if lane.posting > 0 => {
-                        steps.extend(lane.ready.drain(..).map(Step::Release));
-                        break;
-                    }
-                    Some(Gate::HalfOpen) => 1,
-                    Some(Gate::Closed) => self.limits.per_target,
+                    Some(Gate::Closed) => false,
                 };
-                if lane.posting >= slots || self.posting >= self.limits.total {
+                if lane.posting >= self.limits.per_target {
                     break;
                 }
-                let Some(row) = lane.ready.pop_front() else { break };
+                let may_retry = lane.retrying < self.limits.retries && self.retrying < retries_in_all;
+                let Some(row) = lane.ready.next(probe, may_retry) else { break };
                 // A repetition has been counted already.
-                let counts = row.meta.attempts == 0 && !lane.has_place(&row, now);
+                let counts = !row.tried() && !lane.has_place(&row, moment.now);
                 if counts
                     && let Admission::Wait(until) = lane.rate.admit(moment.rate_limit, row.meta.priority, at)
                 {
@@ -260,45 +271,59 @@ impl Lanes {
                     continue;
                 }
                 let counted = (counts && moment.rate_limit > 0).then_some(at);
-                let probe = gate == Some(Gate::HalfOpen);
+                let failing_since = row.meta.first_attempt_at.filter(|_| row.tried());
+                let trial = Trial { probe, failing_since };
                 lane.probe_now &= !probe;
                 lane.posting += 1;
                 self.posting += 1;
-                steps.push(Step::Start { row, probe, counted });
+                lane.retrying += usize::from(trial.retries());
+                self.retrying += usize::from(trial.retries());
+                steps.push(Step::Start { row, trial, counted });
             }
         }
         steps
     }
 
     /// An attempt has ended: its slot is free, and its target may be in another health.
-    pub fn answered(&mut self, target: &str, probe: bool, signal: Signal, took: Duration) {
+    pub fn answered(
+        &mut self,
+        target: &str,
+        trial: Trial,
+        signal: Signal,
+        took: Duration,
+        now: DateTime<Utc>,
+    ) {
         self.posting = self.posting.saturating_sub(1);
+        self.retrying = self.retrying.saturating_sub(usize::from(trial.retries()));
         let lane = self.lane(target);
         lane.posting = lane.posting.saturating_sub(1);
+        lane.retrying = lane.retrying.saturating_sub(usize::from(trial.retries()));
         if signal != Signal::Nothing {
             lane.pace = Some(lane.pace.map_or(took, |pace| (pace * 7 + took) / 8));
         }
         match signal {
             Signal::Delivered | Signal::Alive => {
                 lane.failures = 0;
+                lane.reached = Some(now);
                 if lane.state.as_ref().is_some_and(|state| state.open.is_some()) {
                     lane.commands.push_back(TargetCommand::Reached);
                 }
             }
-            Signal::Failed => {
+            Signal::Failed if trial.probe || lane.blames(trial.failing_since) => {
                 lane.failures = lane.failures.saturating_add(1);
-                if probe || lane.failures.is_multiple_of(THRESHOLD) {
-                    lane.commands.push_back(TargetCommand::Failed { failures: lane.failures });
+                if trial.probe || lane.failures.is_multiple_of(THRESHOLD) {
+                    let (failures, fresh) = (lane.failures, !trial.retries());
+                    lane.commands.push_back(TargetCommand::Failed { failures, fresh });
                 }
             }
             Signal::Gone { url_hash } => lane.commands.push_back(TargetCommand::Gone { url_hash }),
-            Signal::Nothing => {}
+            Signal::Failed | Signal::Nothing => {}
         }
     }
 
     /// An attempt was given up from here.
-    pub fn abandoned(&mut self, target: &str) {
-        self.answered(target, false, Signal::Nothing, Duration::ZERO);
+    pub fn abandoned(&mut self, target: &str, trial: Trial) {
+        self.answered(target, trial, Signal::Nothing, Duration::ZERO, DateTime::UNIX_EPOCH);
     }
 
     /// Targets to be read from the journal, or written to with the command. Each must be
@@ -334,7 +359,8 @@ impl Lanes {
     /// An attempt that was to be counted from `at` on was not begun: the places of the hour
     /// are taken, by other workers too, at these times.
     pub fn over(&mut self, target: &str, at: DateTime<Utc>, counted: &[DateTime<Utc>]) {
-        self.abandoned(target);
+        // Only a first attempt is counted, and a probe that was not made tells nothing.
+        self.abandoned(target, Trial::default());
         let rate = &mut self.lane(target).rate;
         rate.take_back(at);
         rate.heard(counted);
@@ -354,8 +380,8 @@ impl Lanes {
         let mut waiting = Vec::new();
         for lane in self.lanes.values_mut() {
             lane.stale = true;
-            lane.more = false;
-            waiting.extend(lane.ready.drain(..));
+            lane.more = Both::default();
+            waiting.extend(lane.ready.take_all());
         }
         waiting
     }
@@ -375,15 +401,18 @@ impl Lanes {
     }
 
     /// An attempt that was begun before these lanes existed is still under way.
-    pub fn adopt(&mut self, target: &str) {
+    pub fn adopt(&mut self, target: &str, trial: Trial) {
         self.posting += 1;
-        self.lane(target).posting += 1;
+        self.retrying += usize::from(trial.retries());
+        let lane = self.lane(target);
+        lane.posting += 1;
+        lane.retrying += usize::from(trial.retries());
     }
 
     /// The rows that were claimed and not begun.
     #[must_use]
     pub fn into_waiting(self) -> Vec<Row> {
-        self.lanes.into_values().flat_map(|lane| lane.ready).collect()
+        self.lanes.into_values().flat_map(|mut lane| lane.ready.take_all()).collect()
     }
 
     /// Targets with a lane.

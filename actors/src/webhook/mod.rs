@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address` | pure |
+//! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address`, `answer` | pure |
 //! | `turn` | the actor between the two |
 //! | `attempt`, `effects`, `quota`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
@@ -19,6 +19,7 @@
 //! `render_signal_target_breaker{target}` (0 closed, 1 half-open, 2 open, 3 disabled).
 
 pub mod address;
+pub mod answer;
 mod attempt;
 pub mod breaker;
 pub mod delivery;
@@ -52,13 +53,14 @@ use uuid::Uuid;
 
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell, Window};
 use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
-use lanes::{ClaimPlan, Earlier, Lanes, Limits, Row, Signal, Step};
+use lanes::{ClaimPlan, Earlier, Lanes, Limits, Row, Signal, Step, Trial};
 pub use port::Receiver;
 use quota::Quota;
 use sign::SigningKeys;
@@ -96,6 +98,8 @@ struct Shared {
     deps: WebhookDeps,
     quota: Quota,
     port: Port<Report>,
+    /// Where large bodies are signed.
+    heavy: Heavy,
 }
 
 /// What effects tell the actor. Each may come twice.
@@ -131,7 +135,7 @@ enum Report {
 struct Flight {
     id: u64,
     target: String,
-    probe: bool,
+    trial: Trial,
     /// The attempt occupies a slot.
     posting: bool,
     claim: watch::Sender<Uuid>,
@@ -217,7 +221,12 @@ impl Actor for WebhookActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let port = Port::new("webhook", &ctx.address(), REPORTS, REPORT_DEADLINE);
-        let shared = Arc::new(Shared { deps: self.deps.clone(), quota: Quota::default(), port });
+        let shared = Arc::new(Shared {
+            deps: self.deps.clone(),
+            quota: Quota::default(),
+            port,
+            heavy: Heavy::default(),
+        });
         self.shared = Some(Arc::clone(&shared));
         self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
         self.tasks.push(depend_on(ctx, effects::hints(Arc::clone(&shared))));
@@ -262,7 +271,7 @@ impl Handler<Report> for WebhookActor {
                 self.flights
                     .values()
                     .filter(|flight| flight.posting)
-                    .for_each(|flight| lanes.adopt(&flight.target));
+                    .for_each(|flight| lanes.adopt(&flight.target, flight.trial));
                 // The limit may have been raised, or the window opened, while nobody was here.
                 self.terms = Terms::of(&policy);
                 let room = lanes.free(self.terms.rate_limit, self.deps.world.now());

@@ -60,6 +60,7 @@ pub fn notice(id: &str, dead: &DeadLettered, notify: &Notify, now: DateTime<Utc>
         delivery_version: 0,
         priority: crate::mail::policy::Priority::Medium,
         notice: true,
+        mode: crate::mail::policy::DeliveryMode::Json,
         window: work::InWindow::Free,
     };
     let body_key = work::delivery_body_key(id, NOTIFY_TARGET);

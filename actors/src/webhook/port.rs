@@ -11,6 +11,9 @@ use crate::egress::{Answer, ClientOptions, EgressError, EgressPolicy, GuardedCli
 
 /// An answer is read up to this many bytes; more is of no interest.
 const ANSWER_CAP: usize = 64 * 1024;
+/// The status says whether it was delivered. For the body, which may say otherwise, there is so
+/// much time after it; a claim holds for longer than an attempt and this.
+const BODY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One request to a receiver.
 #[derive(Debug, Clone)]
@@ -21,7 +24,7 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The exact bytes.
     pub body: Bytes,
-    /// From connecting to the last byte of the answer.
+    /// From connecting to the last header of the answer.
     pub timeout: Duration,
     /// `webhook_ssl_verify`.
     pub verify_certificate: bool,
@@ -33,7 +36,7 @@ pub trait Receiver: Send + Sync + 'static {
     /// Posts once. Never repeats, never follows a redirect.
     ///
     /// # Errors
-    /// When there is no complete answer; see [`SendError`].
+    /// When there is no answer; see [`SendError`]. A body that breaks off is no error.
     async fn post(&self, request: Outgoing) -> Result<Answer, SendError>;
 }
 
@@ -61,6 +64,7 @@ impl GuardedReceiver {
 impl Receiver for GuardedReceiver {
     async fn post(&self, request: Outgoing) -> Result<Answer, SendError> {
         let client = if request.verify_certificate { &self.checked } else { &self.unchecked };
-        client.post(&request.url, request.headers, request.body, request.timeout, ANSWER_CAP).await
+        let body = (ANSWER_CAP, BODY_PATIENCE);
+        client.post_for_status(&request.url, request.headers, request.body, request.timeout, body).await
     }
 }

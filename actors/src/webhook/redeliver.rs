@@ -113,6 +113,7 @@ impl Undelivered {
             claim: None,
             due: Due::At(now),
             meta: Some(work::to_value(&meta)),
+            partition: Some(work::delivery_partition(target, false)),
         };
         // Two operators at once: the second one meets a conflict.
         let write = StreamWrite { stream, expected: Expected::Exact(loaded.version), events };

@@ -162,6 +162,10 @@ pub struct BreakerOpened {
     pub failures: u32,
     /// When the next probe is allowed.
     pub until: DateTime<Utc>,
+    /// How often it has opened without closing in between: the wait doubles with it. Not counted
+    /// are probes by deliveries that had failed before. Absent in old events = one more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
 }
 
 /// Payload of `target.breaker_closed`.
@@ -179,7 +183,7 @@ domain_events! {
         Enabled(TargetEnabled) = "target.enabled", schema 1, in "target", "The target takes deliveries again.", {
             target: "id", why: "new_address, or who asked" };
         BreakerOpened(BreakerOpened) = "target.breaker_opened", schema 1, in "target", "The target failed repeatedly; its deliveries wait.", {
-            target: "id", failures: "in a row", until: "next probe" };
+            target: "id", failures: "in a row", until: "next probe", times: "in a row, by deliveries not tried before" };
         BreakerClosed(BreakerClosed) = "target.breaker_closed", schema 1, in "target", "A probe went through.", {
             target: "id" };
     }

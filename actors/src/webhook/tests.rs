@@ -3,6 +3,7 @@
 mod lanes;
 mod preferences;
 mod restarts;
+mod stubborn;
 mod waits;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -57,6 +58,7 @@ fn policy() -> Policy {
             interval,
             inactive_interval: interval,
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,
@@ -68,6 +70,7 @@ fn policy() -> Policy {
         detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
+        delivery_mode: crate::mail::policy::DeliveryMode::Json,
         retry: RetryPolicy { retries: None, base: seconds(2) },
         webhook_timeout: seconds(30),
         ssl_verify: true,
@@ -83,6 +86,8 @@ enum Does {
     AnswersAfter(u16, u64),
     Hangs,
     Panics,
+    /// The guard lets nothing go there.
+    Refused,
 }
 
 struct Post {
@@ -96,6 +101,8 @@ struct Post {
 struct Receivers {
     scripts: Mutex<HashMap<String, VecDeque<Does>>>,
     always: Mutex<HashMap<String, Does>>,
+    /// By `webhook-id`: these mails get this whatever the receiver does else.
+    mails: Mutex<HashMap<String, Does>>,
     posts: Mutex<Vec<Post>>,
     now: AtomicUsize,
     most: AtomicUsize,
@@ -114,7 +121,10 @@ impl Receivers {
     fn count(&self) -> usize {
         self.posts.lock().unwrap().len()
     }
-    fn next(&self, host: &str) -> Does {
+    fn next(&self, host: &str, id: &str) -> Does {
+        if let Some(does) = self.mails.lock().unwrap().get(id) {
+            return *does;
+        }
         if let Some(does) = self.scripts.lock().unwrap().get_mut(host).and_then(VecDeque::pop_front) {
             return does;
         }
@@ -127,11 +137,11 @@ impl Receiver for Receivers {
     async fn post(&self, request: Outgoing) -> Result<Answer, SendError> {
         let host = request.url.host_str().unwrap().to_owned();
         let id = request.headers["webhook-id"].to_str().unwrap().to_owned();
-        let timeout = request.timeout;
+        let (timeout, does) = (request.timeout, self.next(&host, &id));
         self.posts.lock().unwrap().push(Post { at: Instant::now(), id, request });
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
-        let done = match self.next(&host) {
+        let done = match does {
             Does::Answers(status) => Ok(status),
             Does::AnswersAfter(status, millis) => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -142,6 +152,7 @@ impl Receiver for Receivers {
                 Err(SendError::Timeout)
             }
             Does::Panics => panic!("broken on purpose"),
+            Does::Refused => Err(SendError::Refused("not there".to_owned())),
         };
         self.now.fetch_sub(1, Ordering::SeqCst);
         done.map(|status| Answer { status, headers: HeaderMap::new(), body: Bytes::new(), truncated: false })
@@ -272,6 +283,10 @@ impl Scene {
             arrived_at: None,
             subject_group: "g".to_owned(),
             flaws: Vec::new(),
+            content: None,
+            other_content_of: None,
+            copy_of: None,
+            authentication: None,
         });
         let deliveries =
             targets.iter().map(|id| RoutedDelivery { target: (*id).to_owned(), rule: None }).collect();
@@ -303,6 +318,7 @@ impl Scene {
                 delivery_version: 0,
                 priority,
                 notice: false,
+                mode: crate::mail::policy::DeliveryMode::Json,
                 window: self.ties.get(),
             };
             commit.bodies.push(Body {
@@ -475,7 +491,7 @@ fn a_dead_letter_is_kept_and_can_be_sent_again() {
 #[test]
 fn what_can_never_succeed_is_a_dead_letter_at_once() {
     play(|scene| async move {
-        scene.receivers.script("default.example", [Does::Answers(404)]);
+        scene.receivers.script("default.example", [Does::Refused]);
         scene.mail("m1", &["default"], None).await;
         wait(2).await;
         scene.set(|policy| policy.default_target.url = "nonsense".to_owned()).await;

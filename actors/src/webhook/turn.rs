@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::lanes::{ClaimPlan, Lanes, Moment, Row, Signal, Step};
+use super::lanes::{ClaimPlan, Lanes, Moment, Row, Signal, Step, Trial};
 use super::{Flight, Shared, TICK, WebhookActor, attempt, effects, spawn};
 use crate::kernel::guardian::depend_on;
 use crate::mail::windows;
@@ -75,21 +75,21 @@ impl WebhookActor {
         let id = self.next_serial();
         let shared = Arc::clone(shared);
         match step {
-            Step::Start { row, probe, counted } => {
-                self.fly(id, row, true, probe, |row, claim| {
+            Step::Start { row, trial, counted } => {
+                self.fly(id, row, Some(trial), |row, claim| {
                     attempt::attempt(shared, id, row, counted, claim)
                 });
             }
             Step::Limit { row, until, limit } => {
-                self.fly(id, row, false, false, |row, claim| {
+                self.fly(id, row, None, |row, claim| {
                     attempt::over_the_limit(shared, id, row, (until, limit), claim)
                 });
             }
             Step::AwaitWindow(row) => {
-                self.fly(id, row, false, false, |row, claim| attempt::await_window(shared, id, row, claim));
+                self.fly(id, row, None, |row, claim| attempt::await_window(shared, id, row, claim));
             }
             Step::Release(row) => {
-                self.fly(id, row, false, false, |row, _| effects::release(shared, id, row.key, row.claim));
+                self.fly(id, row, None, |row, _| effects::release(shared, id, row.key, row.claim));
             }
         }
     }
@@ -98,8 +98,7 @@ impl WebhookActor {
         &mut self,
         id: u64,
         row: Row,
-        posting: bool,
-        probe: bool,
+        trial: Option<Trial>,
         effect: impl FnOnce(Row, watch::Receiver<Uuid>) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
@@ -107,7 +106,8 @@ impl WebhookActor {
         let (key, target, claimed_until) = (row.key.clone(), row.meta.target.clone(), row.claimed_until);
         let (claim, held) = watch::channel(row.claim);
         let task = spawn(effect(row, held));
-        let flight = Flight { id, target, probe, posting, claim, claimed_until, again: None, task };
+        let (posting, trial) = (trial.is_some(), trial.unwrap_or_default());
+        let flight = Flight { id, target, trial, posting, claim, claimed_until, again: None, task };
         self.flights.insert(key, flight);
     }
 
@@ -151,8 +151,9 @@ impl WebhookActor {
             return;
         };
         known.posting = false;
+        let now = self.deps.world.now();
         if let Some(lanes) = &mut self.lanes {
-            lanes.answered(&known.target, known.probe, signal, took);
+            lanes.answered(&known.target, known.trial, signal, took, now);
         }
     }
 
@@ -164,7 +165,7 @@ impl WebhookActor {
         let again = ended.again.filter(|again| again.claim != claim);
         let Some(lanes) = &mut self.lanes else { return self.give_back(again.into_iter().collect()) };
         if ended.posting {
-            lanes.abandoned(&ended.target);
+            lanes.abandoned(&ended.target, ended.trial);
         }
         if let Some(again) = again {
             lanes.push(again);
@@ -197,7 +198,7 @@ impl WebhookActor {
             if flight.posting
                 && let Some(lanes) = &mut self.lanes
             {
-                lanes.abandoned(&flight.target);
+                lanes.abandoned(&flight.target, flight.trial);
             }
             flight.posting = false;
             self.serial += 1;

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, Resolver};
 use render_signal_actors::kernel::clock::{FixedClock, World};
-use render_signal_actors::mail::Link;
 use render_signal_actors::r2::direct::{DirectSettings, DirectStore, Pace};
+use render_signal_actors::r2::plan::Source;
 use render_signal_actors::r2::{Copied, Job, LinkStore};
 use render_signal_actors::s3::Account;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -135,14 +135,8 @@ pub(crate) fn account(s3: &S3Server) -> Account {
 }
 
 pub(crate) fn job(raw_url: &str, provider: &str) -> Job {
-    let link = Link {
-        provider: provider.to_owned(),
-        raw_url: raw_url.to_owned(),
-        direct_url: None,
-        r2_url: None,
-        original_filename: None,
-    };
-    Job { link, email_id: "e1".to_owned() }
+    let source = Source::of(raw_url, provider).expect("a short link");
+    Job { source, email_id: "e1".to_owned() }
 }
 
 fn tls() -> (TlsAcceptor, CertificateDer<'static>) {

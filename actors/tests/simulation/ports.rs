@@ -149,7 +149,7 @@ impl LinkStore for SimLinks {
     async fn offload(&self, job: Job) -> Result<Copied, String> {
         self.0
             .through("r2", || Copied {
-                source_url: job.link.raw_url.clone(),
+                source_url: job.source.url.clone(),
                 r2_url: format!("https://r2.example/{}", job.email_id),
                 original_filename: None,
                 expires_at: None,

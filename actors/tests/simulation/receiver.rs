@@ -40,6 +40,14 @@ impl Inbox {
         self.0.lock().unwrap().contains_key(id)
     }
 
+    /// Whether a webhook of one of these ids says this.
+    #[allow(dead_code, reason = "the panic tests share this file and do not ask")]
+    pub(crate) fn says(&self, ids: &[String], words: &str) -> bool {
+        let inbox = self.0.lock().unwrap();
+        let mut told = ids.iter().filter_map(|id| inbox.get(id));
+        told.any(|seen| String::from_utf8_lossy(&seen.body).contains(words))
+    }
+
     pub(crate) fn all(&self) -> BTreeMap<String, Seen> {
         self.0.lock().unwrap().clone()
     }

@@ -10,6 +10,14 @@ use crate::receiver::Inbox;
 pub(crate) enum Fate {
     /// Delivered under these webhook ids.
     Delivered(Vec<String>),
+    /// Two mails of one identity: each says something that the other does not, and both were
+    /// delivered. Which of them has which id depends on what was read first.
+    Namesakes {
+        /// Every id that one of them may have.
+        ids: Vec<String>,
+        /// What one of them alone says.
+        words: [String; 2],
+    },
     /// Nothing is sent and it is marked read.
     IgnoredAndMarked,
     /// Nothing is sent and it is left alone.
@@ -42,6 +50,10 @@ impl Rules {
                     );
                 }
             }
+            Fate::Namesakes { ids, .. } => assert!(
+                ids.iter().any(|id| self.inbox.has(id)),
+                "INVARIANT: mail {label} was marked read before one of {ids:?} was delivered"
+            ),
             Fate::IgnoredAndMarked => {}
             Fate::LeftAlone => panic!("INVARIANT: mail {label} was marked read, and must be left alone"),
         }

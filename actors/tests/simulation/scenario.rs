@@ -15,8 +15,9 @@ use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Due, Journal as _, Queue};
 use render_signal_actors::kernel::projection;
-use render_signal_actors::mail::parse;
-use render_signal_actors::r2::Copies;
+use render_signal_actors::mail::work::is_stranger;
+use render_signal_actors::mail::{content, parse};
+use render_signal_actors::r2::{Copies, LINKS_PER_MAIL};
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::state::{Counted, RateEvent};
 use render_signal_actors::{readmodel, system};
@@ -163,6 +164,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         })),
         links: Arc::new(SimLinks(chaos.clone())),
         copies: Copies::default(),
+        links_per_mail: LINKS_PER_MAIL,
         receiver: Arc::new(SimReceiver { inbox: stage.inbox.clone(), chaos: chaos.clone() }),
         keys: None,
         limits: Limits::default(),
@@ -256,6 +258,8 @@ fn arrive(stage: &Stage, nth: u64) {
         2 => Fate::LeftAlone,
         _ => Fate::Delivered(vec![format!("msg_{}_default", mail.email_id)]),
     };
+    let namesake = matches!(fate, Fate::Delivered(_)) && stage.chaos.below(4) == 0;
+    let (fate, raw, other) = if namesake { namesakes(&raw, nth) } else { (fate, raw, None) };
     stage.chaos.note(format!("mail {label} arrives: {fate:?}"));
     stage.rules.expect(label, fate);
     let message = Message { raw: Bytes::from(raw), seen: false, arrived_at: stage.world.now(), label };
@@ -263,7 +267,29 @@ fn arrive(stage: &Stage, nth: u64) {
         // The same mail twice, as mail servers sometimes do it.
         stage.server.arrive(message.clone());
     }
-    stage.server.arrive(message);
+    let at_once = stage.chaos.below(2) == 0;
+    stage.server.arrive(message.clone());
+    let Some(raw) = other else { return };
+    let other = Message { raw, ..message };
+    if at_once {
+        stage.server.arrive(other);
+    } else {
+        // Away at first, it comes at some time or in the end.
+        stage.server.with(|state| state.elsewhere.push(other));
+    }
+}
+
+/// Two mails of the identity of this one, and what must become of both.
+fn namesakes(raw: &str, nth: u64) -> (Fate, String, Option<Bytes>) {
+    let words = [format!("first-of-{nth}."), format!("other-of-{nth}.")];
+    let raws = words.clone().map(|word| raw.replace("\r\n\r\n", &format!("\r\n\r\n{word}\r\n")));
+    let mails = raws.clone().map(|raw| parse::parse(raw.as_bytes()).expect("a readable mail"));
+    let id = &mails[0].email_id;
+    assert_eq!(*id, mails[1].email_id);
+    let named = mails.iter().map(|mail| content::other_id(id, &content::of(mail)));
+    let ids = std::iter::once(id.clone()).chain(named).map(|id| format!("msg_{id}_default")).collect();
+    let [first, other] = raws;
+    (Fate::Namesakes { ids, words }, first, Some(Bytes::from(other)))
 }
 
 /// What is still missing, if anything.
@@ -281,6 +307,14 @@ async fn unsettled(stage: &Stage) -> Option<String> {
                     return Some(format!("mail {label} was delivered and is not marked read"));
                 }
             }
+            Fate::Namesakes { ids, words } => {
+                if let Some(word) = words.iter().find(|word| !stage.inbox.says(&ids, word)) {
+                    return Some(format!("mail {label}: nobody was told {word}"));
+                }
+                if seen.contains(&false) {
+                    return Some(format!("mail {label} was delivered and is not marked read"));
+                }
+            }
             Fate::IgnoredAndMarked if seen.contains(&false) => {
                 return Some(format!("mail {label} was ignored and is not marked read"));
             }
@@ -292,6 +326,8 @@ async fn unsettled(stage: &Stage) -> Option<String> {
         if let Some(row) = rows.iter().find(|row| row.due != Due::Parked) {
             return Some(format!("a row is left in {queue}: {}", row.key));
         }
+        // Strangers' mails are kept for a while.
+        let rows: Vec<_> = rows.into_iter().filter(|row| !is_stranger(&row.key)).collect();
         assert!(rows.is_empty(), "INVARIANT: no delivery fails for good here, but {queue} holds {rows:?}");
     }
     None
@@ -344,7 +380,10 @@ async fn check_rebuild(stage: &Stage) {
         .rules
         .fates()
         .into_values()
-        .flat_map(|fate| if let Fate::Delivered(ids) = fate { ids } else { Vec::new() })
+        .flat_map(|fate| match fate {
+            Fate::Delivered(ids) | Fate::Namesakes { ids, .. } => ids,
+            Fate::IgnoredAndMarked | Fate::LeftAlone => Vec::new(),
+        })
         .collect();
     let allowed_repeats =
         stage.chaos.crashes() + stage.journal.faults.drawn.load(std::sync::atomic::Ordering::SeqCst);

@@ -5,7 +5,8 @@ declare(strict_types=1);
 namespace RenderSignal\ConfigApi;
 
 /**
- * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one.
+ * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one,
+ * `POST {"key": …, "remove": true}` removes one.
  * An answer has the fields of both generations of clients: `success` and `config`, `status`,
  * `data` and `timestamp`. It carries the document's `ETag`; a writer that sends it back as
  * `If-Match`, or `If-None-Match: *` where it saw no document, replaces nothing that it has
@@ -56,16 +57,34 @@ final class ConfigApi
             throw new Refusal(400, 'Invalid payload');
         }
         $key = $request instanceof \stdClass ? self::key($request->key ?? null) : null;
+        if ($key !== null && ($request->remove ?? null) === true && !isset($request->config)) {
+            return $this->remove($key);
+        }
         $config = $request->config ?? null;
         // A list has no place for `_updated_at`, and no document is one.
         if ($key === null || !$config instanceof \stdClass) {
             throw new Refusal(400, 'Invalid payload');
+        }
+        // As it is: `$json` marks some numbers.
+        $problems = Documents::problems($key, json_decode($body)->config);
+        if ($problems !== []) {
+            throw new Refusal(400, 'Invalid payload: ' . implode('; ', $problems));
         }
         $config->_updated_at = gmdate('Y-m-d\TH:i:s+00:00');
         $document = $json->encode($config);
         $this->storage->write($key, $document . "\n", self::condition());
         error_log(sprintf('config_api: wrote %s (%d bytes)', $key, strlen($document)));
         return self::success($document, 'Configuration mise à jour avec succès');
+    }
+
+    /** Removes a document; no client of the reference system asks for it. */
+    private function remove(string $key): Answer
+    {
+        if (!$this->storage->remove($key, self::condition())) {
+            throw new Refusal(404, 'Unknown key');
+        }
+        error_log("config_api: removed $key");
+        return self::success('{}', 'Configuration supprimée');
     }
 
     /** The key as documents are named, or `null` when it cannot be one. */

@@ -10,6 +10,9 @@ final class Settings
     /** Values that stand in published examples: everybody knows them. */
     private const KNOWN_TOKENS = ['changeme-config-api-token', 'votre_jeton_secret_ici', 'VOTRE_TOKEN'];
 
+    /** Fewer characters could be guessed; render-signal asks for as many. */
+    private const SHORTEST_TOKEN = 24;
+
     private function __construct(
         #[\SensitiveParameter] private readonly string $token,
         public readonly string $storage,
@@ -34,6 +37,9 @@ final class Settings
         $token = self::value('CONFIG_API_TOKEN', $local);
         if ($token === '' || in_array($token, self::KNOWN_TOKENS, true)) {
             throw new Refusal(500, 'CONFIG_API_TOKEN is not configured.');
+        }
+        if (strlen($token) < self::SHORTEST_TOKEN) {
+            throw new Refusal(500, 'CONFIG_API_TOKEN has fewer than ' . self::SHORTEST_TOKEN . ' characters.');
         }
         $storage = self::value('CONFIG_API_STORAGE_DIR', $local);
         $storage = self::resolve($storage === '' ? $deployment . '/data/app_config' : $storage);

@@ -61,6 +61,33 @@ final class Storage
         }
     }
 
+    /**
+     * Removes a document. Returns whether there was one.
+     *
+     * @param \Closure(?string): bool $condition as for `write`
+     * @throws Refusal 412 when the condition does not hold, 500 when it cannot be removed
+     */
+    public function remove(string $key, \Closure $condition): bool
+    {
+        $lock = $this->lock($key);
+        try {
+            $stored = $this->stored($key);
+            if (!$condition($stored)) {
+                throw new Refusal(412, 'Changed by somebody else');
+            }
+            if ($stored === null) {
+                return false;
+            }
+            if (!@unlink($this->path($key))) {
+                throw new Refusal(500, 'Write error');
+            }
+            return true;
+        } finally {
+            flock($lock, LOCK_UN);
+            fclose($lock);
+        }
+    }
+
     /** What lies there, sound or damaged; `null` when there is nothing. */
     private function stored(string $key): ?string
     {

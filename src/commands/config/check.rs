@@ -1,8 +1,10 @@
 //! `config check`: the documents where they belong, with the words and exit codes of the
-//! reference system (its section 2.7).
+//! reference system (its section 2.7), and the checks of the service: what is approved here acts,
+//! and can be set. A document without `_updated_at` is valid: the reference system never writes it.
 
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::UPDATED_AT;
+use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::Read;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,7 +27,7 @@ pub(crate) struct Checked {
     /// `OK` or `INVALID`.
     pub(crate) status: &'static str,
     /// What is wrong; `OK` when nothing is.
-    pub(crate) message: &'static str,
+    pub(crate) message: String,
     /// Its fields in short.
     pub(crate) summary: String,
     /// Whether it has any field.
@@ -35,18 +37,18 @@ pub(crate) struct Checked {
 }
 
 /// Checks a document; `None` = absent.
-pub(crate) fn check(key: Key, payload: Option<&Value>) -> Checked {
+pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults) -> Checked {
     let (object, wrong) = match payload {
         None => (None, empty(key)),
         Some(Value::Object(object)) if object.is_empty() => (None, empty(key)),
-        Some(Value::Object(object)) => (Some(object), untimed(key, object)),
-        Some(_) => (None, Some("payload is not a dict")),
+        Some(document @ Value::Object(object)) => (Some(object), refusal(key, document, env)),
+        Some(_) => (None, Some("payload is not a dict".to_owned())),
     };
     Checked {
         key: key.as_str(),
         valid: wrong.is_none(),
         status: if wrong.is_none() { "OK" } else { "INVALID" },
-        message: wrong.unwrap_or("OK"),
+        message: wrong.unwrap_or_else(|| "OK".to_owned()),
         summary: object.map_or_else(|| "<vide>".to_owned(), summary),
         payload_present: object.is_some(),
         payload: payload.cloned(),
@@ -58,13 +60,15 @@ const fn is_optional(key: Key) -> bool {
     is_our_own(key) || matches!(key, Key::RoutingRules | Key::RuntimeFlags)
 }
 
-fn empty(key: Key) -> Option<&'static str> {
-    (!is_optional(key)).then_some("payload is empty")
+fn empty(key: Key) -> Option<String> {
+    (!is_optional(key)).then(|| "payload is empty".to_owned())
 }
 
-fn untimed(key: Key, object: &Map<String, Value>) -> Option<&'static str> {
-    let needed = key != Key::MagicLinkTokens && !is_optional(key);
-    (needed && !object.contains_key(UPDATED_AT)).then_some("missing _updated_at")
+/// What `serve` refuses, or switches off, and `config set` does not take.
+fn refusal(key: Key, document: &Value, env: &EnvDefaults) -> Option<String> {
+    let problems = documents::problems(key, document, env);
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 fn summary(object: &Map<String, Value>) -> String {
@@ -93,6 +97,7 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
         Some(redis) => Some(redis),
         None => super::itself(false)?,
     };
+    let (_, env) = super::environment()?;
     let mut all_valid = true;
     for key in by_name().into_iter().filter(|key| args.keys.is_empty() || args.keys.contains(key)) {
         let read = match &store {
@@ -103,14 +108,14 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
             continue;
         }
         let payload = match read {
-            Ok(Read::Found { text, .. }) => Some(serde_json::from_str(&text).unwrap_or(Value::String(text))),
+            Ok(Read::Found { text, .. }) => Some(documents::from_json(&text).unwrap_or(Value::String(text))),
             Ok(Read::Absent) => None,
             Err(error) => {
                 complain(&error.to_string());
                 None
             }
         };
-        let checked = check(key, payload.as_ref());
+        let checked = check(key, payload.as_ref(), &env);
         all_valid &= checked.valid;
         print(&checked, args.raw, out)?;
     }
@@ -145,13 +150,19 @@ mod tests {
             (Key::PollingConfig, None, "payload is empty", "<vide>"),
             (Key::PollingConfig, Some(json!({})), "payload is empty", "<vide>"),
             (Key::PollingConfig, Some(json!([1])), "payload is not a dict", "<vide>"),
-            (Key::PollingConfig, Some(json!({"a": 1})), "missing _updated_at", "keys=1"),
+            (Key::PollingConfig, Some(json!({"a": 1})), "OK", "keys=1"),
+            (
+                Key::ProcessingPrefs,
+                Some(json!({"retry_count": 99})),
+                "retry_count hors limites (0..10)",
+                "keys=1",
+            ),
             (Key::MagicLinkTokens, Some(json!({"t": {"a": 1, "b": 2}})), "OK", "dict_sizes=t:2"),
             (Key::RoutingRules, None, "OK", "<vide>"),
             (Key::RoutingRules, Some(json!({"rules": []})), "OK", "list_sizes=rules:0"),
             (Key::RuntimeFlags, Some(json!({})), "OK", "<vide>"),
             (Key::Detectors, None, "OK", "<vide>"),
-            (Key::Detectors, Some(json!({"detectors": [{}]})), "OK", "list_sizes=detectors:1"),
+            (Key::Detectors, Some(json!({"detectors": []})), "OK", "list_sizes=detectors:0"),
             (Key::Detectors, Some(json!([])), "payload is not a dict", "<vide>"),
             (
                 Key::ProcessingPrefs,
@@ -161,8 +172,12 @@ mod tests {
             ),
             (Key::ProcessingPrefs, Some(json!({"a": 1, "_updated_at": 5})), "OK", "keys=2"),
         ] {
-            let checked = check(key, payload.as_ref());
-            assert_eq!((checked.message, checked.summary.as_str()), (message, summary), "{key} {payload:?}");
+            let checked = check(key, payload.as_ref(), &EnvDefaults::default());
+            assert_eq!(
+                (checked.message.as_str(), checked.summary.as_str()),
+                (message, summary),
+                "{key} {payload:?}"
+            );
             assert_eq!(checked.valid, message == "OK");
         }
     }

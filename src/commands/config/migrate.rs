@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::normal::normalise;
 use render_signal_actors::config::edit::{Edit, UPDATED_AT};
 use render_signal_actors::config::store::Read;
 use serde_json::{Map, Value};
@@ -44,10 +45,14 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
             out.line(format!("{key}: source file not found; skip"))?;
             continue;
         }
-        let Some(document) = read(&source) else {
+        let Some(mut document) = read(&source) else {
             out.line(format!("{key}: invalid or missing JSON at {}; skip", source.display()))?;
             continue;
         };
+        if let Value::Object(fields) = &mut document {
+            // As it is stored, so that it is what is read back.
+            normalise(key, fields, |_| true);
+        }
         let Some(target) = &target else {
             out.line(format!("{key}: DRY (source={})", source.display()))?;
             continue;

@@ -2,6 +2,7 @@
 
 mod check;
 mod migrate;
+mod remove;
 mod resolve;
 mod set;
 mod show;
@@ -35,6 +36,7 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
         ConfigCommand::History(args) => versions::history(&args, out).await,
         ConfigCommand::Diff(args) => versions::diff(&args, out).await,
         ConfigCommand::Restore(args) => versions::restore(&args, out).await,
+        ConfigCommand::Remove(args) => remove::run(&args, out).await,
         ConfigCommand::Resolve(args) => resolve::run(&args, out).await,
         ConfigCommand::Migrate(args) => migrate::run(&args, out).await,
         ConfigCommand::Check(args) => check::run(&args, out).await,
@@ -179,6 +181,13 @@ fn not_changed(key: &str, error: EditError) -> Failure {
 
 /// Says what an edit came to.
 fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
+    if !saved.still_wrong.is_empty() {
+        let wrong: Vec<String> = saved.still_wrong.iter().map(ToString::to_string).collect();
+        complain(&format!(
+            "{key} is still refused for what was wrong with it before; only a switch that is off acts: {}",
+            wrong.join("; ")
+        ));
+    }
     if saved.stored_in.is_empty() {
         out.line(format!("{key}: it is so already, nothing was written"))?;
         return Ok(Exit::Ok);

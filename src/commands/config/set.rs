@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, LARGEST, Seen};
 use serde_json::Value;
 
@@ -42,6 +42,6 @@ pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, Failure>
         std::fs::File::open(file).and_then(|file| file.take(limit).read_to_string(&mut text))
     };
     read.map_err(|error| Failure::found(format!("{} cannot be read: {error}", file.display())))?;
-    serde_json::from_str(&text)
+    documents::from_json(&text)
         .map_err(|error| Failure::found(format!("{key}: {} is no JSON: {error}", file.display())))
 }

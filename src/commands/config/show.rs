@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::config::book::canonical_hash;
 use render_signal_actors::config::diff::masked;
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Governs, Key};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Ack, Read, StoreHealth};
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
@@ -22,19 +22,24 @@ struct Overview {
     stores: Vec<StoreHealth>,
     /// The documents.
     documents: Vec<Shown>,
+    /// What is wanted and cannot be had, or means more than it seems to.
+    remarks: Vec<String>,
 }
 
 /// What is known of one document.
 #[derive(Debug, Serialize)]
 struct Shown {
     key: &'static str,
-    /// `ok`, `absent`, `invalid`, or `unknown`: it cannot be read now. Of the last two the
-    /// last good one is in force, if there ever was one.
+    /// `ok`, `absent`, `missing` (in force, but not stored any more), `invalid`, or `unknown`: it cannot be read now. Of the last two the
+    /// last good one is in force, if there ever was one; otherwise see `withholds`.
     state: String,
-    /// Whether there is one in force.
-    #[serde(skip)]
-    is_in_force: bool,
+    /// What stands still, because it is refused and there is no good one before it.
+    withholds: Option<Governs>,
+    /// It is refused, but its switch says off, which is obeyed.
+    switched_off: bool,
     problems: Vec<String>,
+    /// What of it changes nothing.
+    remarks: Vec<String>,
     /// Of the history; `None` = not recorded yet.
     version: Option<u64>,
     origin: Option<String>,
@@ -84,6 +89,9 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
     for shown in &overview.documents {
         print(shown, out)?;
     }
+    for remark in &overview.remarks {
+        out.line(out.styled(Style::Warn, remark))?;
+    }
     for store in &overview.stores {
         out.line(store_line(store, out))?;
     }
@@ -94,7 +102,7 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
 async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
     match documents.store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
         Read::Found { text, .. } => {
-            match serde_json::from_str::<Value>(&text) {
+            match documents::from_json::<Value>(&text) {
                 Ok(value) => out.json_pretty(&value)?,
                 Err(_) => out.line(text)?,
             }
@@ -128,18 +136,20 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
         };
         // What is no JSON is among the problems, and might show a secret.
         let stored: Option<Value> = match read {
-            Ok(Read::Found { text, .. }) => serde_json::from_str(&text).ok(),
+            Ok(Read::Found { text, .. }) => documents::from_json(&text).ok(),
             _ => None,
         };
         let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
         let row =
             recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !book.is_refused(key));
-        let last_good = book.in_force(key).filter(|_| book.is_refused(key));
+        let last_good = book.in_force(key).filter(|_| book.is_refused(key) || book.is_missing(key));
         shown.push(Shown {
             key: key.as_str(),
             state,
-            is_in_force: book.in_force(key).is_some(),
+            withholds: status.withholds,
+            switched_off: status.switched_off,
             problems: status.problems,
+            remarks: status.remarks,
             version: row.map(|row| row.version),
             origin: row.map(|row: &ConfigRow| row.origin.clone()),
             changed_at: row.map(|row| row.changed_at),
@@ -147,12 +157,14 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
             workers: workers(key, &hash, &acks),
             in_force: last_good
                 .filter(|_| content)
-                .and_then(|last| serde_json::from_str(&last.text).ok())
+                .and_then(|last| documents::from_json(&last.text).ok())
                 .map(|last: Value| masked(key, &last)),
             stored: stored.filter(|_| content).map(|stored| masked(key, &stored)),
         });
     }
-    Ok(Overview { stores: store.health(), documents: shown })
+    let mut remarks = book.policy(&documents.defaults, 1).remarks();
+    remarks.extend(book.stand_ins());
+    Ok(Overview { stores: store.health(), documents: shown, remarks })
 }
 
 fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
@@ -169,8 +181,8 @@ fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
 
 fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     let style = match shown.state.as_str() {
-        "ok" if shown.problems.is_empty() => Style::Good,
-        "ok" => Style::Warn,
+        "ok" if shown.problems.is_empty() && shown.remarks.is_empty() => Style::Good,
+        "ok" | "missing" => Style::Warn,
         "absent" => Style::Dim,
         _ => Style::Bad,
     };
@@ -191,14 +203,19 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     }
     let state = out.styled(style, &format!("{:<8}", shown.state));
     out.line(format!("{:<18} {state} {}", shown.key, about.join("; ")).trim_end())?;
-    for problem in &shown.problems {
+    for problem in shown.problems.iter().chain(&shown.remarks) {
         out.line(format!("    {}", out.styled(Style::Warn, problem)))?;
     }
     if matches!(shown.state.as_str(), "invalid" | "unknown") {
-        out.line(match shown.is_in_force {
-            true => "    the last good one stays in force",
-            false => "    there is no earlier one: the environment or a built-in default decides",
+        out.line(match shown.withholds {
+            None => "    the last good one stays in force".to_owned(),
+            Some(stops) => {
+                format!("    there is no good one before it: {} until it is mended", stops.in_words())
+            }
         })?;
+        if shown.switched_off {
+            out.line("    its switch says off, which is obeyed")?;
+        }
     }
     for refused in &shown.workers.refused {
         out.line(format!("    {} keeps the one before: {}", refused.worker, refused.why))?;

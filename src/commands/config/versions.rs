@@ -7,6 +7,7 @@ use render_signal_actors::config::edit::Edit;
 use render_signal_actors::config::history;
 use render_signal_actors::config::store::Read;
 use render_signal_actors::kernel::journal::Journal;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::{Documents, not_changed, tell};
@@ -17,16 +18,34 @@ use crate::output::{Output, Style, fit};
 /// Longest value that is printed, in characters.
 const VALUE: usize = 200;
 
+/// A version, and whether it can be shown and restored.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    version: history::Version,
+    /// `kept`; `gone`: its time is over; `none`: there is nothing to show.
+    content: &'static str,
+}
+
 /// Prints who changed a document, newest last.
 pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
     let documents = Documents::look(&args.journal).await?;
     let journal = documents.history(&args.journal)?;
     let versions = history::versions(journal, args.key).await.map_err(Failure::journal)?;
+    let mut shown = Vec::new();
+    for version in versions {
+        let content = match history::is_kept(journal, &version).await.map_err(Failure::journal)? {
+            true => "kept",
+            false if version.removed || !history::keeps_content(args.key) => "none",
+            false => "gone",
+        };
+        shown.push(Shown { version, content });
+    }
     if args.json {
-        out.json_pretty(&versions)?;
+        out.json_pretty(&shown)?;
         return Ok(Exit::Ok);
     }
-    for version in &versions {
+    for Shown { version, content } in &shown {
         let what = if version.lost {
             out.styled(Style::Warn, &format!("in conflict, never in force: {}", version.fields.join(", ")))
         } else if version.removed {
@@ -36,15 +55,17 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
         } else {
             fit(&version.fields.join(", "), VALUE)
         };
+        let gone =
+            if *content == "gone" { out.styled(Style::Dim, "  (content gone)") } else { String::new() };
         out.line(format!(
-            "{}  {}  {:<10} {}",
+            "{}  {}  {:<10} {}{gone}",
             out.styled(Style::Bold, &format!("{:>5}", version.version)),
             out.styled(Style::Dim, &version.at.to_rfc3339_opts(SecondsFormat::Millis, true)),
             version.origin,
             what,
         ))?;
     }
-    if versions.is_empty() {
+    if shown.is_empty() {
         out.line(format!("{} has no history yet", args.key))?;
     }
     Ok(Exit::Ok)

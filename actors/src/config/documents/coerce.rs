@@ -67,9 +67,22 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// A switch: a JSON boolean, `null` (off), a number, or one of the usual words. Unlike the
-/// reference system, the text `"false"` is off, and a text without meaning is refused.
-pub(in crate::config) fn boolean(value: &Value) -> Result<bool, String> {
+/// A switch as the reference system reads it: a JSON boolean, `null` (off), a number, or one of
+/// the words that mean on. A text that is a word for off is refused: to the reference system
+/// every text but the empty one is on, and two programs that share a document must not read it
+/// differently. What is written through us is made a boolean first: see [`super::normal`].
+pub(super) fn boolean(value: &Value) -> Result<bool, String> {
+    match (value, word(value)?) {
+        (Value::String(text), false) if !text.is_empty() => Err(format!(
+            "booléen attendu : le texte {text:?} est vrai pour le système de référence, écrivez false sans guillemets"
+        )),
+        (_, on) => Ok(on),
+    }
+}
+
+/// A switch of which the words for off mean off: `enable_polling`, as in the reference system,
+/// and those within a routing rule, which disables itself rather than the document.
+pub(in crate::config) fn word(value: &Value) -> Result<bool, String> {
     match value {
         Value::Bool(on) => Ok(*on),
         Value::Null => Ok(false),
@@ -177,7 +190,10 @@ mod tests {
             (json!(0), Some(false)),
             (json!(2), Some(true)),
             (json!(" On "), Some(true)),
-            (json!("false"), Some(false)),
+            (json!("false"), None),
+            (json!("Off"), None),
+            (json!(" "), None),
+            (json!(""), Some(false)),
             (json!("perhaps"), None),
             (json!([true]), None),
         ] {

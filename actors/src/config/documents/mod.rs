@@ -6,10 +6,13 @@
 
 pub mod coerce;
 pub mod detectors;
+pub mod effect;
 pub mod flags;
+pub mod normal;
 pub mod polling;
 pub mod prefs;
 pub mod routing;
+mod seed;
 pub mod time;
 pub mod webhook;
 
@@ -81,6 +84,72 @@ impl Key {
     }
 }
 
+/// What a document decides about, and what stands still while nobody knows what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Governs {
+    /// Whether, when and for whom the mailbox is looked at.
+    Polling,
+    /// Which mails are sent, where to, and when.
+    Sending,
+}
+
+impl Governs {
+    /// What stands still, for people.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Polling => "no mail is fetched",
+            Self::Sending => "no webhook is sent, mails wait",
+        }
+    }
+}
+
+impl Key {
+    /// What the document decides about; `None` = nothing that happens to a mail.
+    #[must_use]
+    pub const fn governs(self) -> Option<Governs> {
+        match self {
+            Self::PollingConfig => Some(Governs::Polling),
+            Self::WebhookConfig
+            | Self::ProcessingPrefs
+            | Self::RuntimeFlags
+            | Self::RoutingRules
+            | Self::Detectors => Some(Governs::Sending),
+            Self::MagicLinkTokens => None,
+        }
+    }
+
+    /// The document's main switch, if it has one.
+    const fn switch(self) -> Option<&'static str> {
+        match self {
+            Self::PollingConfig => Some("enable_polling"),
+            Self::WebhookConfig => Some("webhook_sending_enabled"),
+            Self::ProcessingPrefs
+            | Self::RuntimeFlags
+            | Self::RoutingRules
+            | Self::Detectors
+            | Self::MagicLinkTokens => None,
+        }
+    }
+}
+
+/// Whether the main switch of a document says off, as read here or by the reference system
+/// (whose Python takes `[]` and `{}` for false, too). It is asked of documents that are refused
+/// for something else: whoever wrote `off` meant it, whatever became of the rest.
+#[must_use]
+pub fn says_off(key: Key, document: &Value) -> bool {
+    let said = key.switch().and_then(|switch| document.get(switch)).or_else(|| match key {
+        Key::WebhookConfig => document.get("webhook_enabled"),
+        _ => None,
+    });
+    said.is_some_and(|said| match said {
+        Value::Array(members) => members.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        said => coerce::word(said) == Ok(false),
+    })
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -113,6 +182,23 @@ impl fmt::Display for Problem {
             write!(f, "{}: {}", self.field, self.message)
         }
     }
+}
+
+/// Reads the text of a document. A byte order mark before it, which some editors write, is none
+/// of its content.
+///
+/// # Errors
+/// It is no JSON, or not of this type.
+pub fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Everything that is wrong with a document, also where only a part of it disables itself: the
+/// one judge. The service, `config check`, `config set` and `/config_api.php` ask it, and the
+/// PHP host agrees with it (`tests/golden/documents.json` is run against both).
+#[must_use]
+pub fn problems(key: Key, document: &Value, env: &EnvDefaults) -> Vec<Problem> {
+    Documents::default().put(key, Some(document), env).unwrap_or_else(|problems| problems)
 }
 
 /// The documents in force, typed. `None` = absent, which is not the same as empty.

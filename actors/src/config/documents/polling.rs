@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::Problem;
-use super::coerce::{Fields, boolean, integer, list_or_csv};
+use super::coerce::{Fields, boolean, integer, list_or_csv, word};
 use super::time::parse_date;
 
 /// The document. `None` and empty lists leave the choice to the environment.
@@ -40,13 +40,24 @@ impl PollingConfig {
             enable_subject_group_dedup: fields.read("enable_subject_group_dedup", boolean),
             senders: fields.read("sender_of_interest_for_polling", senders).unwrap_or_default(),
             vacation: vacation(&mut fields),
-            enable_polling: fields.read("enable_polling", boolean),
+            enable_polling: fields.read("enable_polling", word),
         };
         fields.finish(document)
     }
 }
 
+/// A list; the reference system does not read a text here, and takes the environment's days.
 fn days(value: &Value) -> Result<Vec<u8>, String> {
+    if let Value::String(text) = value
+        && !text.is_empty()
+    {
+        return Err(format!("liste attendue, pas le texte {text:?} (écrivez [0,1])"));
+    }
+    read_days(value)
+}
+
+/// The same, also comma-separated.
+pub(super) fn read_days(value: &Value) -> Result<Vec<u8>, String> {
     let mut days = Vec::new();
     for member in list_or_csv(value)? {
         let day = integer(&member)
@@ -62,16 +73,16 @@ fn days(value: &Value) -> Result<Vec<u8>, String> {
 }
 
 /// An hour up to `last`. The end may be 24, the end of the day, which the reference system
-/// does not take (and does not name in its message).
+/// does not take.
 fn hour(value: &Value, name: &str, last: u8) -> Result<u8, String> {
     let hour = integer(value).map_err(|_| format!("{name} invalide (entier attendu)."))?;
     u8::try_from(hour)
         .ok()
         .filter(|hour| *hour <= last)
-        .ok_or_else(|| format!("{name} doit être entre 0 et 23."))
+        .ok_or_else(|| format!("{name} doit être entre 0 et {last}."))
 }
 
-fn senders(value: &Value) -> Result<Vec<String>, String> {
+pub(super) fn senders(value: &Value) -> Result<Vec<String>, String> {
     let mut senders: Vec<String> = Vec::new();
     for member in list_or_csv(value)? {
         let Value::String(text) = &member else {

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::Problem;
 use super::coerce::{Fields, boolean, integer, words};
+use crate::mail::authentication::{Mode, SenderAuthentication};
 use crate::mail::policy::Priority;
 
-/// The document; absent fields have the reference's defaults.
+/// The document; absent fields have the reference's defaults, but for `rate_limit_per_hour`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessingPrefs {
     /// Words that exclude any mail, trimmed, without blank ones.
@@ -33,6 +34,16 @@ pub struct ProcessingPrefs {
     pub rate_limit_per_hour: u32,
     /// Dead letters are told to `NOTIFY_WEBHOOK_URL`.
     pub notify_on_failure: bool,
+    /// `off`, `warn` or `require`, and the hosts whose reports are believed.
+    pub authentication: SenderAuthentication,
+    /// Absences, reports and receipts do not trigger.
+    pub ignore_automatic: bool,
+    /// Senders whose automatic answers trigger all the same, lower-cased.
+    pub ignore_automatic_except: Vec<String>,
+    /// Prefixes of replies and forwards, instead of the built-in ones.
+    pub reply_prefixes: Option<Vec<String>>,
+    /// Words that may stand before such a prefix, instead of the built-in ones.
+    pub subject_marks: Option<Vec<String>>,
     /// Checked and kept. It has nothing to decide, as in the reference system, where no code
     /// reads it: every mail goes to the custom target anyway, with its links.
     pub mirror_media_to_custom: bool,
@@ -50,8 +61,13 @@ impl Default for ProcessingPrefs {
             retry_count: 0,
             retry_delay_sec: 2,
             webhook_timeout_sec: 30,
-            rate_limit_per_hour: 5,
+            rate_limit_per_hour: 0,
             notify_on_failure: false,
+            authentication: SenderAuthentication::default(),
+            ignore_automatic: true,
+            ignore_automatic_except: Vec::new(),
+            reply_prefixes: None,
+            subject_marks: None,
             mirror_media_to_custom: true,
         }
     }
@@ -65,13 +81,15 @@ impl ProcessingPrefs {
     pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
         let default = Self::default();
         let mut fields = Fields::of(value)?;
-        let mut keywords = |name: &str| {
-            let message = format!("{name} doit être une liste de chaînes");
-            fields.read(name, |value| words(value, &message)).unwrap_or_default()
-        };
-        let exclude_keywords = keywords("exclude_keywords");
-        let exclude_keywords_recadrage = keywords("exclude_keywords_recadrage");
-        let exclude_keywords_autorepondeur = keywords("exclude_keywords_autorepondeur");
+        let mut keywords = |name: &str| keywords(&mut fields, name);
+        let exclude_keywords = keywords("exclude_keywords").unwrap_or_default();
+        let exclude_keywords_recadrage = keywords("exclude_keywords_recadrage").unwrap_or_default();
+        let exclude_keywords_autorepondeur = keywords("exclude_keywords_autorepondeur").unwrap_or_default();
+        let except = keywords("ignore_automatic_except").unwrap_or_default();
+        let reply_prefixes = keywords("reply_prefixes");
+        let subject_marks = keywords("subject_marks");
+        let trusted = keywords("trusted_authserv_ids").unwrap_or_default();
+        let authentication = authentication(&mut fields, &trusted);
         let mut number = |name: &str, min: u32, max: u32, default: u32| {
             fields.read(name, |value| within(value, name, min, max)).unwrap_or(default)
         };
@@ -91,10 +109,39 @@ impl ProcessingPrefs {
             webhook_timeout_sec,
             rate_limit_per_hour,
             notify_on_failure: fields.read("notify_on_failure", boolean).unwrap_or(false),
+            authentication,
+            ignore_automatic: fields.read("ignore_automatic", boolean).unwrap_or(true),
+            ignore_automatic_except: except.iter().map(|sender| sender.to_lowercase()).collect(),
+            reply_prefixes,
+            subject_marks,
             mirror_media_to_custom: fields.read("mirror_media_to_custom", boolean).unwrap_or(true),
         };
         fields.finish(document)
     }
+}
+
+/// A list of words; `None` when the field is absent.
+fn keywords(fields: &mut Fields<'_>, name: &str) -> Option<Vec<String>> {
+    let message = format!("{name} doit être une liste de chaînes");
+    fields.read(name, |value| words(value, &message))
+}
+
+/// Asked of nobody in particular, it would stop every mail: a host has to be named.
+fn authentication(fields: &mut Fields<'_>, trusted: &[String]) -> SenderAuthentication {
+    let mode = fields.read("sender_authentication", |value| match value.as_str() {
+        Some("off") => Ok(Mode::Off),
+        Some("warn") => Ok(Mode::Warn),
+        Some("require") => Ok(Mode::Require),
+        _ => Err("sender_authentication invalide (off|warn|require)".to_owned()),
+    });
+    let mode = mode.unwrap_or_default();
+    if mode != Mode::Off && trusted.is_empty() {
+        fields.wrong(
+            "trusted_authserv_ids",
+            "trusted_authserv_ids doit nommer au moins un serveur quand sender_authentication n'est pas off",
+        );
+    }
+    SenderAuthentication { mode, trusted: trusted.iter().map(|host| host.to_lowercase()).collect() }
 }
 
 fn whole(value: &Value) -> Result<i64, String> {

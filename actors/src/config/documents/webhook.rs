@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use super::Problem;
 use super::coerce::{Fields, boolean, text};
+use super::seed;
 use super::time::BAD_TIME;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
-use crate::mail::policy::Ordering;
+use crate::mail::policy::{Announced, DeliveryMode, Ordering};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -17,6 +18,8 @@ use crate::mail::windows::parse_time_hhmm;
 pub struct WebhookConfig {
     /// The default target. A capability: masked in `Debug`.
     pub webhook_url: Option<String>,
+    /// What the bodies of webhooks are called.
+    pub delivery_mode: Option<DeliveryMode>,
     /// Whether certificates of targets are checked.
     pub ssl_verify: Option<bool>,
     /// Master switch of sending.
@@ -25,22 +28,29 @@ pub struct WebhookConfig {
     pub time_start: String,
     /// End of the window as written; empty = not set.
     pub time_end: String,
+    /// `global_time_start` and `global_time_end`, when both are times: they are only told to
+    /// receivers, see [`Announced`].
+    pub announced: Option<Announced>,
     /// "Absence Globale" is on.
     pub absence_enabled: bool,
     /// Its days, each once.
     pub absence_days: Vec<Weekday>,
     /// Whether deliveries to the default target keep their order.
     pub ordering: Ordering,
+    /// Fields that stand for others, each with what it stands for.
+    pub stand_ins: Vec<String>,
 }
 
 impl std::fmt::Debug for WebhookConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WebhookConfig")
             .field("webhook_url", &self.webhook_url.as_deref().map(mask_url))
+            .field("delivery_mode", &self.delivery_mode)
             .field("ssl_verify", &self.ssl_verify)
             .field("sending_enabled", &self.sending_enabled)
             .field("time_start", &self.time_start)
             .field("time_end", &self.time_end)
+            .field("announced", &self.announced)
             .field("absence_enabled", &self.absence_enabled)
             .field("absence_days", &self.absence_days)
             .field("ordering", &self.ordering)
@@ -56,16 +66,20 @@ impl WebhookConfig {
     /// Everything that is wrong, each naming its field.
     pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<Problem>> {
         let mut fields = Fields::of(value)?;
-        let document = Self {
+        let mut document = Self {
             webhook_url: fields.read("webhook_url", |v| target_url(v, env)).flatten(),
+            delivery_mode: fields.read("webhook_delivery_mode", delivery_mode).flatten(),
             ssl_verify: fields.read("webhook_ssl_verify", boolean),
             sending_enabled: fields.read("webhook_sending_enabled", boolean),
             time_start: fields.read("webhook_time_start", time).unwrap_or_default(),
             time_end: fields.read("webhook_time_end", time).unwrap_or_default(),
+            announced: announced(fields.raw("global_time_start"), fields.raw("global_time_end")),
             absence_enabled: fields.read("absence_pause_enabled", boolean).unwrap_or(false),
             absence_days: fields.read("absence_pause_days", weekdays).unwrap_or_default(),
             ordering: fields.read("ordering", ordering).unwrap_or_default(),
+            stand_ins: Vec::new(),
         };
+        seed::fill(&mut document, &mut fields);
         if document.absence_enabled
             && document.absence_days.is_empty()
             // A list that could not be read is reported already.
@@ -122,6 +136,26 @@ fn time(value: &Value) -> Result<String, String> {
         Ok(written)
     } else {
         Err(BAD_TIME.to_owned())
+    }
+}
+
+/// As in the reference system, what is no time says nothing, and is no error.
+fn announced(start: Option<&Value>, end: Option<&Value>) -> Option<Announced> {
+    let bound = |value: Option<&Value>| {
+        let written = value?.as_str()?.trim();
+        parse_time_hhmm(written).map(|_| written.to_owned())
+    };
+    Some(Announced { start: bound(start)?, end: bound(end)? })
+}
+
+/// `json` or `form`; `None` = the environment decides.
+fn delivery_mode(value: &Value) -> Result<Option<DeliveryMode>, String> {
+    const BAD: &str = "webhook_delivery_mode doit être 'json' ou 'form'.";
+    match value {
+        Value::Null => Ok(None),
+        Value::String(name) if name.trim().is_empty() => Ok(None),
+        Value::String(name) => DeliveryMode::named(name).map(Some).ok_or_else(|| BAD.to_owned()),
+        _ => Err(BAD.to_owned()),
     }
 }
 

@@ -47,7 +47,7 @@ impl Editor {
     pub(super) async fn record(&self, change: &Change, stamp: &Stamp) -> (String, Option<u64>) {
         let (text, document) = match self.store.read(change.key).await {
             Ok(Read::Found { text, stamp: now }) if now == *stamp => {
-                let document = serde_json::from_str::<Value>(&text).ok();
+                let document = crate::config::documents::from_json::<Value>(&text).ok();
                 (text, document)
             }
             // Somebody wrote again: the server that sees it records it.
@@ -64,6 +64,19 @@ impl Editor {
                 (text, None)
             }
         }
+    }
+
+    /// Puts a removal into the history. Answers whether it was not there already.
+    pub(super) async fn record_removal(&self, key: Key, origin: &str) -> Result<bool, String> {
+        let Some(journal) = self.journal.as_deref() else { return Ok(false) };
+        let before = history::last(journal, key).await?;
+        if let Ok(Some(changes)) = self.store.changes(None).await {
+            let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
+            follow::follow(journal, &self.world, &self.env, &listed).await?;
+        }
+        let store = (self.store.as_ref(), self.env.as_ref());
+        history::record((journal, &self.world), store, key, None, origin).await?;
+        Ok(before.is_some_and(|before| !before.hash.is_empty()))
     }
 
     /// Follows the store's own list of changes, or records the change where there is none.

@@ -121,6 +121,49 @@ async fn a_damaged_document_can_only_be_replaced() {
 }
 
 #[tokio::test]
+async fn what_is_written_is_stored_as_every_program_reads_it() {
+    let desk = Desk::new();
+    desk.put(KEY, r#"{"webhook_ssl_verify": "yes"}"#);
+    desk.merge(json!({"webhook_sending_enabled": "false"})).await.unwrap();
+    let stored = desk.document(KEY);
+    assert_eq!(stored["webhook_sending_enabled"], json!(false));
+    assert_eq!(stored["webhook_ssl_verify"], json!("yes"), "what was not written is as it was");
+    let edit = Edit::replace(
+        Key::PollingConfig,
+        json!({"active_days": "6,5", "sender_of_interest_for_polling": "A@B.fr", "enable_polling": "on"}),
+        "test",
+    );
+    desk.editor.apply(&edit).await.unwrap();
+    let stored = desk.document(Key::PollingConfig);
+    assert_eq!(
+        (&stored["active_days"], &stored["sender_of_interest_for_polling"], &stored["enable_polling"]),
+        (&json!([5, 6]), &json!(["a@b.fr"]), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn a_field_that_was_bad_before_is_no_obstacle_to_another_one() {
+    let desk = Desk::new();
+    desk.put(Key::WebhookConfig, r#"{"webhook_time_start": "25h00", "webhook_url": "nowhere"}"#);
+    let set =
+        |name: &str, value: Value| Edit::merge(Key::WebhookConfig, [(name.to_owned(), Some(value))], "test");
+    let saved = desk.editor.apply(&set("webhook_sending_enabled", json!(false))).await.unwrap();
+    let wrong: Vec<_> = saved.still_wrong.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(wrong, ["webhook_url", "webhook_time_start"]);
+    assert_eq!(saved.version, None, "it is not in force, so it is not in the history");
+    // What the edit names itself has to be good, however bad it was.
+    let worse = desk.editor.apply(&set("webhook_time_start", json!("26h00"))).await;
+    assert!(
+        matches!(&worse, Err(EditError::Invalid(problems)) if problems[0].field == "webhook_time_start"),
+        "{worse:?}"
+    );
+    let saved = desk.editor.apply(&set("webhook_time_start", json!(""))).await.unwrap();
+    assert_eq!(saved.still_wrong.len(), 1);
+    let saved = desk.editor.apply(&set("webhook_url", json!(null))).await.unwrap();
+    assert!(saved.still_wrong.is_empty() && saved.version.is_some(), "{saved:?}");
+}
+
+#[tokio::test]
 async fn a_new_bad_rule_is_refused_and_an_old_one_is_no_obstacle() {
     let desk = Desk::new();
     let rule = |id: &str, url: &str| {

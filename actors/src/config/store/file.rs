@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -18,12 +18,13 @@ use tokio::time::Instant;
 use super::metrics::timed;
 use super::{Change, DocumentStore, Expect, Read, Stamp, StoreError, Written};
 use crate::config::documents::Key;
+use crate::kernel::files::{self, PRIVATE, folder_of};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// Larger documents are refused: something else lies at the path.
-const LARGEST: u64 = 8 * 1024 * 1024;
+/// Larger documents, in bytes, are refused: something else lies there. In Redis, too.
+pub(super) const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// How long somebody else may have a file locked: two answers of the slowest store.
 const LOCKED_FOR: Duration = Duration::from_secs(20);
@@ -72,10 +73,7 @@ impl FileStore {
     /// Where a document lies.
     #[must_use]
     pub fn path(&self, key: Key) -> PathBuf {
-        match key {
-            Key::MagicLinkTokens => self.magic_links.clone(),
-            other => self.dir.join(format!("{other}.json")),
-        }
+        path_of(key, &self.dir, &self.magic_links)
     }
 
     fn read_now(&self, key: Key) -> Result<Read, StoreError> {
@@ -102,6 +100,15 @@ impl FileStore {
             differs |= seen.insert(key, now) != Some(now);
         }
         differs
+    }
+}
+
+/// Where a document lies, in the folder of documents or at the path of the sign-in links.
+#[must_use]
+pub fn path_of(key: Key, dir: &Path, magic_links: &Path) -> PathBuf {
+    match key {
+        Key::MagicLinkTokens => magic_links.to_owned(),
+        other => dir.join(format!("{other}.json")),
     }
 }
 
@@ -135,8 +142,8 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
 /// One writer of a folder at a time, in this process or another, so that nobody of us
 /// writes between the check and the rename. The folder is made when it is missing.
 async fn alone(path: &Path) -> io::Result<File> {
-    let dir = folder(path);
-    fs::create_dir_all(dir)?;
+    let dir = folder_of(path);
+    files::make_folder(dir, PRIVATE)?;
     locked(File::open(dir)?).await
 }
 
@@ -155,26 +162,10 @@ pub(super) async fn locked(file: File) -> io::Result<File> {
     }
 }
 
-/// Where a file lies.
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
-
-/// Writes beside the file and renames: a reader sees the old document or the new one.
+/// Replaces a document, which is for us alone: a reader sees the old one or the new one.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let dir = folder(path);
-    fs::create_dir_all(dir)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .and_then(|()| File::open(dir)?.sync_all());
-    if written.is_err() {
-        // Best effort: the error that counts is the first one.
-        drop(fs::remove_file(&temporary));
-    }
-    written
+    files::make_folder(folder_of(path), PRIVATE)?;
+    files::replace(path, text.as_bytes(), PRIVATE)
 }
 
 #[async_trait]
@@ -211,6 +202,23 @@ impl DocumentStore for FileStore {
         let written = timed(self.name(), "write", async { replace(&path, &text) }).await;
         written.map_err(|error| unwritable(error.to_string()))?;
         Ok(Written { stamp: Stamp::of(&text), stored_in: self.name(), degraded: None })
+    }
+
+    async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
+        let path = self.path(key);
+        let unwritable = |error: io::Error| StoreError::Unwritable {
+            what: path.display().to_string(),
+            why: error.to_string(),
+        };
+        if !path.exists() {
+            return Ok(false);
+        }
+        let _writing = alone(&path).await.map_err(unwritable)?;
+        match fs::remove_file(&path).and_then(|()| File::open(folder_of(&path))?.sync_all()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(unwritable(error)),
+        }
     }
 }
 

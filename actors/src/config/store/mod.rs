@@ -270,6 +270,23 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// The document is as it was, or as somebody else left it.
     async fn write(&self, change: &Change) -> Result<Written, StoreError>;
 
+    /// Removes a document. Answers whether there was one.
+    ///
+    /// # Errors
+    /// It is as it was, or as somebody else left it.
+    async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
+        let why = "this store cannot remove documents".to_owned();
+        Err(StoreError::Unwritable { what: format!("{key} of {}", self.name()), why })
+    }
+
+    /// Somebody removed a document: whatever is remembered of it is history.
+    fn removed(&self, _key: Key) {}
+
+    /// Whether it can tell a document that somebody removed from one that has vanished.
+    fn knows_removals(&self) -> bool {
+        false
+    }
+
     /// Whether it keeps notes about changes that wait for the authority, for every process
     /// that reads it.
     fn keeps_notes(&self) -> bool {

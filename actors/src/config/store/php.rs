@@ -283,6 +283,36 @@ impl DocumentStore for PhpStore {
         };
         Ok(Written { stamp, stored_in: self.name(), degraded: None })
     }
+
+    async fn remove(&self, key: Key, _origin: &str) -> Result<bool, StoreError> {
+        let unwritable = |why: String| StoreError::Unwritable { what: self.describe(key), why };
+        if self.ask(key).await?.read == Read::Absent {
+            return Ok(false);
+        }
+        let body = json!({ "key": key.as_str(), "remove": true }).to_string();
+        let sent = self
+            .http
+            .post(&self.settings.endpoint, self.headers(), Bytes::from(body), WRITE_WITHIN, ANSWER_CAP)
+            .await;
+        self.known().remove(&key);
+        let answer = sent.map_err(|error| unwritable(error.to_string()))?;
+        was_removed(&answer).map_err(unwritable)
+    }
+}
+
+/// Whether a document that was to be removed was there.
+fn was_removed(answer: &Answer) -> Result<bool, String> {
+    match (answer.status, serde_json::from_slice::<Reply>(&answer.body)) {
+        (200, Ok(reply)) if reply.is_success() => Ok(true),
+        (404, Ok(reply)) if !reply.is_success() && (reply.success.is_some() || reply.status.is_some()) => {
+            Ok(false)
+        }
+        // The server of the reference system does not know of this.
+        (400, _) => {
+            Err("the host cannot remove documents: remove the file there, then say this again".to_owned())
+        }
+        (status, reply) => Err(refusal(status, reply.ok().and_then(|reply| reply.message))),
+    }
 }
 
 #[cfg(test)]

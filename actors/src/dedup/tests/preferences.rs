@@ -14,6 +14,7 @@ use crate::mail::filters::Keywords;
 use crate::mail::groups::GroupRule;
 use crate::mail::policy::{Policy, Priority};
 use crate::mail::work::{self, DeliverMeta};
+use crate::messages::Source;
 
 const LINK: &str = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0";
 
@@ -362,14 +363,16 @@ fn what_cannot_be_released_says_why_and_stays() {
     play(
         |policy| policy.prefs.filters.everywhere = words(&["lot"]),
         |scene| async move {
-            let (stranger, ignored) = (source(1, "eve@evil.example", "x", LINK), mail(2));
+            let (large, ignored) = (source(1, "camille@ex.com", "x", LINK), mail(2));
             let nothing = Bytes::from_static(b"bonjour");
-            for (item, source) in [&stranger, &ignored, &nothing].into_iter().enumerate() {
+            for (item, source) in [&ignored, &nothing].into_iter().enumerate() {
                 scene.admit(item, source).await.unwrap();
             }
+            let header = Source::HeaderOnly { header: large.clone(), size: 1 << 30 };
+            scene.hand_over(2, header).await.unwrap();
             let before = scene.kinds().await;
             assert!(matches!(scene.release(&mail(3)).await, Err(ReleaseError::Unknown(_))));
-            assert!(matches!(scene.release(&stranger).await, Err(ReleaseError::ContentGone(_))));
+            assert!(matches!(scene.release(&large).await, Err(ReleaseError::ContentGone(_))));
             let quarantined = crate::mail::identity::source_id(&nothing);
             let refused = release(scene.journal.as_ref(), &scene.world, &quarantined, "cli").await;
             assert!(matches!(refused, Err(ReleaseError::Unreadable(_))));

@@ -147,6 +147,9 @@ pub struct Defer {
     pub due: Due,
     /// Replaces the meta when given.
     pub meta: Option<Value>,
+    /// Moves the row to this partition when given. A row with an order key stays where it is:
+    /// its order is one of its partition.
+    pub partition: Option<String>,
 }
 
 /// Content that no event may hold: a request body, the facts of a held mail, a raw source.
@@ -518,6 +521,12 @@ pub trait Journal: Send + Sync + 'static {
 
     /// What an acknowledgement means here.
     fn durability(&self) -> Durability;
+
+    /// Why nothing may be written any more: the place was taken away from under the program, so
+    /// that what is written would be lost. For ever; the program is to stop.
+    fn gone(&self) -> Option<String> {
+        None
+    }
 
     /// Reads everything and checks it: gapless positions, versions, checksums, bodies.
     async fn verify(&self) -> Result<VerifyReport, JournalError>;

@@ -39,6 +39,14 @@ pub(super) fn well_formed(commit: &Commit) -> Result<(), AppendError> {
             return Err(AppendError::Rejected(format!("a {} row has no key or no partition", row.queue)));
         }
     }
+    if let Some(row) =
+        commit.defer.iter().find(|row| row.partition.as_ref().is_some_and(|name| name.is_empty()))
+    {
+        return Err(AppendError::Rejected(format!(
+            "{} row {:?} would have no partition",
+            row.queue, row.key
+        )));
+    }
     let mut ended = HashSet::new();
     let settled = commit.settle.iter().map(|row| (row.queue, row.key.as_str()));
     let deferred = commit.defer.iter().map(|row| (row.queue, row.key.as_str()));

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::condition::{Condition, Field, Kind, Operator, Test};
+use super::define::Definitions;
 use super::extract::{DeliveryTime, Extract, Named, Reject, TimePattern};
 use super::facts::Form;
 use super::{Detector, OutsideWindow};
@@ -33,14 +34,14 @@ pub struct Flaw {
     pub message: String,
 }
 
-type Read<T> = Result<T, Flaw>;
+pub(super) type Read<T> = Result<T, Flaw>;
 
-fn flaw<T>(at: &str, message: impl Into<String>) -> Read<T> {
+pub(super) fn flaw<T>(at: &str, message: impl Into<String>) -> Read<T> {
     Err(Flaw { field: at.to_owned(), message: message.into() })
 }
 
 /// A JSON object and where it stands.
-struct Object<'v> {
+pub(super) struct Object<'v> {
     map: &'v Map<String, Value>,
     at: String,
 }
@@ -57,12 +58,12 @@ impl<'v> Object<'v> {
         }
     }
 
-    fn at(&self, name: &str) -> String {
+    pub(super) fn at(&self, name: &str) -> String {
         format!("{}.{name}", self.at)
     }
 
     /// `null` is as good as nothing.
-    fn get(&self, name: &str) -> Option<&'v Value> {
+    pub(super) fn get(&self, name: &str) -> Option<&'v Value> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
@@ -97,17 +98,6 @@ impl<'v> Object<'v> {
         }
     }
 
-    fn pattern(&self, name: &str, case_sensitive: bool) -> Read<Option<Pattern>> {
-        // An expression may be longer than other texts; its own limits hold.
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::String(written)) if !written.is_empty() => {
-                pattern(written, case_sensitive, &self.at(name)).map(Some)
-            }
-            Some(_) => flaw(&self.at(name), "une expression régulière est attendue."),
-        }
-    }
-
     /// One of a few words.
     fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], absent: Option<T>) -> Read<T> {
         let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join("|");
@@ -124,7 +114,7 @@ impl<'v> Object<'v> {
 }
 
 /// A field name as it may be repeated in a message.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     name.chars().filter(|letter| !letter.is_control()).take(40).collect()
 }
 
@@ -137,7 +127,7 @@ fn text(value: &Value, at: &str) -> Read<String> {
     }
 }
 
-fn pattern(written: &str, case_sensitive: bool, at: &str) -> Read<Pattern> {
+pub(super) fn pattern(written: &str, case_sensitive: bool, at: &str) -> Read<Pattern> {
     Pattern::new(written, case_sensitive).or_else(|bad| flaw(at, bad.to_string()))
 }
 
@@ -423,57 +413,73 @@ const READ_FROM: [(&str, Field); 3] =
 
 fn delivery_time(stored: &Value) -> Read<DeliveryTime> {
     const AT: &str = ".extract.delivery_time";
-    let object = Object::of(stored, AT, &["when_urgent", "patterns", "required", "explain"])?;
+    const KNOWN: [&str; 6] = ["when_urgent", "define", "patterns", "reject", "required", "explain"];
+    let object = Object::of(stored, AT, &KNOWN)?;
+    let definitions = Definitions::read(object.get("define"), &object.at("define"))?;
     let when_urgent = object.word("when_urgent", &[("search", false), ("in_an_hour", true)], Some(false))?;
     let patterns = object.list("patterns")?;
     if patterns.is_empty() && !when_urgent {
         return flaw(&object.at("patterns"), "au moins un motif est requis.");
     }
-    let read = |(index, stored): (usize, &Value)| time_pattern(stored, &format!("{AT}.patterns[{index}]"));
+    let read = |(index, stored): (usize, &Value)| {
+        time_pattern(stored, &format!("{AT}.patterns[{index}]"), &definitions)
+    };
     Ok(DeliveryTime {
         in_an_hour_when_urgent: when_urgent,
         patterns: patterns.iter().enumerate().map(read).collect::<Read<Vec<_>>>()?,
+        rejects: rejects(&object, &definitions)?,
         required: object.switch("required", false)?,
         explain: object.text("explain")?,
     })
 }
 
-fn time_pattern(stored: &Value, at: &str) -> Read<TimePattern> {
-    let object = Object::of(stored, at, &["field", "regex", "case_sensitive", "outside_links", "reject"])?;
+fn time_pattern(stored: &Value, at: &str, definitions: &Definitions) -> Read<TimePattern> {
+    const KNOWN: [&str; 6] = ["field", "regex", "case_sensitive", "outside_links", "reject", "shared_reject"];
+    let object = Object::of(stored, at, &KNOWN)?;
     let at = object.at("regex");
-    let Some(pattern) = object.pattern("regex", object.switch("case_sensitive", false)?)? else {
+    let case_sensitive = object.switch("case_sensitive", false)?;
+    let Some(pattern) = definitions.pattern(&object, "regex", case_sensitive)? else {
         return flaw(&at, "regex est requis.");
     };
     let names: Vec<&str> = pattern.group_names().collect();
-    let has = |name: &&str| names.contains(name);
-    let days = ["day", "month", "year"].iter().filter(|name| has(name)).count();
-    if !has(&"hour") || !(days == 0 || days == 3) {
+    let has = |name: &str| names.contains(&name);
+    if !(has("hour") || has("noon"))
+        || has("day") != has("month")
+        || (!has("day") && (has("year") || has("weekday")))
+    {
         return flaw(
             &at,
-            "les groupes (?<hour>…) et, ensemble, (?<day>…), (?<month>…), (?<year>…) sont attendus.",
+            "les groupes (?<hour>…) ou (?<noon>…) et, ensemble, (?<day>…) et (?<month>…) sont attendus ; \
+             (?<year>…) et (?<weekday>…) seulement avec eux.",
         );
     }
     // Many matches may be tried; only with a bound is that linear in the text.
     if pattern.longest().is_none() {
         return flaw(&at, "répétition sans fin (* ou +) : écrivez combien de fois au plus, comme {1,40}.");
     }
-    let read =
-        |(index, stored): (usize, &Value)| reject(stored, &format!("{}[{index}]", object.at("reject")));
     Ok(TimePattern {
         field: object.word("field", &READ_FROM, Some(Field::Body))?,
         outside_links: object.switch("outside_links", false)?,
-        rejects: object.list("reject")?.iter().enumerate().map(read).collect::<Read<Vec<_>>>()?,
+        rejects: rejects(&object, definitions)?,
+        shares_rejects: object.switch("shared_reject", false)?,
         pattern,
     })
 }
 
-fn reject(stored: &Value, at: &str) -> Read<Reject> {
+fn rejects(object: &Object<'_>, definitions: &Definitions) -> Read<Vec<Reject>> {
+    let at = object.at("reject");
+    let read = |(index, stored): (usize, &Value)| reject(stored, &format!("{at}[{index}]"), definitions);
+    object.list("reject")?.iter().enumerate().map(read).collect()
+}
+
+fn reject(stored: &Value, at: &str, definitions: &Definitions) -> Read<Reject> {
     let object = Object::of(stored, at, &["match", "before", "after", "unless_before"])?;
+    let pattern = |name: &str| definitions.pattern(&object, name, false);
     let reject = Reject {
-        matched: object.pattern("match", false)?,
-        before: object.pattern("before", false)?,
-        after: object.pattern("after", false)?,
-        unless_before: object.pattern("unless_before", false)?,
+        matched: pattern("match")?,
+        before: pattern("before")?,
+        after: pattern("after")?,
+        unless_before: pattern("unless_before")?,
     };
     if reject.matched.is_none() && reject.before.is_none() && reject.after.is_none() {
         return flaw(at, "match, before ou after est requis.");

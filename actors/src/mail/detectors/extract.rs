@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use regex::{Captures, Match};
 
@@ -14,7 +14,7 @@ use crate::mail::{digits, times};
 /// Characters of the same line that `before` and `unless_before` see.
 const BEFORE: usize = 64;
 /// Characters that `after` sees.
-const AFTER: usize = 16;
+const AFTER: usize = 64;
 /// Bytes of a text that are searched for a time. Where letters are not ASCII, a word boundary
 /// costs thirty nanoseconds a byte; the time of an order stands on its first page.
 const SEARCHED: usize = 256 << 10;
@@ -32,6 +32,8 @@ pub(super) struct DeliveryTime {
     pub(super) in_an_hour_when_urgent: bool,
     /// The first that finds a possible time counts.
     pub(super) patterns: Vec<TimePattern>,
+    /// What is no time for every pattern that shares them.
+    pub(super) rejects: Vec<Reject>,
     pub(super) required: bool,
     pub(super) explain: Option<String>,
 }
@@ -40,11 +42,13 @@ pub(super) struct DeliveryTime {
 #[derive(Debug, Clone)]
 pub(super) struct TimePattern {
     pub(super) field: Field,
-    /// Has the group `hour`, perhaps `minute`, and perhaps `day`, `month` and `year`.
+    /// Its groups are the parts of [`times::Written`].
     pub(super) pattern: Pattern,
     /// What stands in the address of a link is no time.
     pub(super) outside_links: bool,
     pub(super) rejects: Vec<Reject>,
+    /// The rejects of the delivery time hold for it, too.
+    pub(super) shares_rejects: bool,
 }
 
 /// What looks like a time and is none: everything that is given must match.
@@ -92,7 +96,8 @@ impl Extract {
         let found = if urgent && wanted.in_an_hour_when_urgent {
             Some(times::in_an_hour(zone, now))
         } else {
-            wanted.patterns.iter().find_map(|pattern| pattern.find(facts))
+            let arrived = facts.arrived(now).with_timezone(&zone).naive_local();
+            wanted.patterns.iter().find_map(|pattern| pattern.find(facts, &wanted.rejects, arrived))
         };
         if found.is_none() && wanted.required {
             let words = wanted.explain.clone();
@@ -144,29 +149,35 @@ fn text<'f>(facts: &'f Facts<'_>, field: Field) -> &'f Text<'f> {
 }
 
 impl TimePattern {
-    fn find(&self, facts: &Facts<'_>) -> Option<times::Found> {
+    fn find(&self, facts: &Facts<'_>, shared: &[Reject], arrived: NaiveDateTime) -> Option<times::Found> {
         let text = text(facts, self.field);
         let seen = text.get(Form::Seen);
         let searched = if self.outside_links { text.without_links() } else { seen };
         let searched = searched.get(..searched.floor_char_boundary(SEARCHED)).unwrap_or(searched);
+        let shared = if self.shares_rejects { shared } else { &[] };
         self.pattern.captures_iter(searched).take(CANDIDATES).find_map(|captures| {
-            let time = written(&captures)?;
-            let rejected = captures
-                .get(0)
-                .is_some_and(|found| self.rejects.iter().any(|reject| reject.applies(seen, found)));
+            let time = times::Found::read(&written(&captures), arrived)?;
+            let rejected = captures.get(0).is_some_and(|found| {
+                self.rejects.iter().chain(shared).any(|reject| reject.applies(seen, found))
+            });
             (!rejected).then_some(time)
         })
     }
 }
 
-/// The time of the groups; `None` when there is no such time or no such day.
-fn written(captures: &Captures<'_>) -> Option<times::Found> {
+fn written<'t>(captures: &Captures<'t>) -> times::Written<'t> {
     let group = |name: &str| captures.name(name).map(|group| group.as_str());
-    times::Found::new(
-        group("hour")?,
-        group("minute").unwrap_or_default(),
-        [group("year"), group("month"), group("day")],
-    )
+    times::Written {
+        hour: group("hour"),
+        noon: group("noon"),
+        minute: group("minute"),
+        half: group("half"),
+        day: group("day"),
+        month: group("month"),
+        year: group("year"),
+        weekday: group("weekday"),
+        relative: group("relative"),
+    }
 }
 
 impl Reject {

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::LazyLock;
 
+use chrono::{DateTime, Utc};
 use regex::Regex;
 
-use crate::mail::identity::{lowercase, normalize};
+use crate::mail::identity::{lowercase, normalize, visible};
 use crate::mail::{Link, Mail, links};
 
 /// The form of a text that is compared.
@@ -93,11 +94,16 @@ impl<'a> Facts<'a> {
         Self {
             mail,
             sender: Text::new(Cow::Borrowed(&mail.sender)),
-            subject: Text::new(Cow::Borrowed(&mail.subject)),
+            subject: Text::new(visible(&mail.subject)),
             body: Text::new(without_history(&mail.text)),
             links,
             hosts: OnceCell::new(),
         }
+    }
+
+    /// When the mail arrived, as far as it says so; else `now`.
+    pub(super) fn arrived(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.mail.arrived_by(now)
     }
 
     /// The hosts of every http(s) link, lower-cased.
@@ -113,33 +119,68 @@ impl<'a> Facts<'a> {
 /// The text without quoted lines and without the lines that introduce them or name the
 /// date of an earlier mail.
 fn without_history(text: &str) -> Cow<'_, str> {
-    if !text.lines().any(is_history) {
-        return Cow::Borrowed(text);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut kept: Option<String> = None;
+    let mut start = 0;
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        let next = lines.get(at + 1).copied().unwrap_or_default();
+        let history = history_lines(line, next);
+        if history == 0 {
+            at += 1;
+            continue;
+        }
+        let kept = kept.get_or_insert_with(|| String::with_capacity(text.len()));
+        append(kept, lines.get(start..at).unwrap_or_default());
+        at += history;
+        start = at;
     }
-    let mut kept = String::with_capacity(text.len());
-    for line in text.lines().filter(|line| !is_history(line)) {
-        kept.push_str(line);
-        kept.push('\n');
+    match kept {
+        None => Cow::Borrowed(text),
+        Some(mut kept) => {
+            append(&mut kept, lines.get(start..).unwrap_or_default());
+            Cow::Owned(kept)
+        }
     }
-    Cow::Owned(kept)
 }
 
-fn is_history(line: &str) -> bool {
-    static INTRODUCTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r"(?i)^(?:(?:date|envoyé(?: le)?|sent|reçu(?: le)?|received)\s*:|le\s.{6,120}a écrit\s*:?\s*$|on\s.{6,120}wrote:?\s*$)",
-        )
-        .ok()
-    });
-    let line = line.trim_start();
-    match line.chars().next() {
-        Some('>') => true,
-        Some(first) if "dDeEsSrRlLoO".contains(first) => {
-            INTRODUCTION.as_ref().is_some_and(|pattern| pattern.is_match(line))
-        }
-        _ => false,
+fn append(text: &mut String, lines: &[&str]) {
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
     }
 }
+
+/// How many lines from `line` on are history: none, it alone, or it and the next one, over
+/// which an introduction was wrapped.
+fn history_lines(line: &str, next: &str) -> usize {
+    static HEADER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)^(?:date|envoyé(?: le)?|sent|reçu(?: le)?|received)\s*:").ok());
+    static INTRODUCTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?i)^(?:le\s.{6,160}\sa\s+(?:é|e\x{301})crit|on\s.{6,160}\swrote)\s*:?\s*$").ok()
+    });
+    let line = line.trim();
+    let fits = |pattern: &LazyLock<Option<Regex>>, text: &str| {
+        pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+    };
+    match line.chars().next() {
+        Some('>') => 1,
+        Some(first) if "dDeEsSrR".contains(first) => usize::from(fits(&HEADER, line)),
+        Some(first) if "lLoO".contains(first) && line.len() <= 2 * WRAPPED => {
+            if fits(&INTRODUCTION, line) {
+                1
+            } else if next.len() <= WRAPPED && fits(&INTRODUCTION, &format!("{line} {}", next.trim())) {
+                2
+            } else {
+                0
+            }
+        }
+        _ => 0,
+    }
+}
+
+/// Longest part of a wrapped introduction, in bytes: mailers wrap below 80 characters.
+const WRAPPED: usize = 160;
 
 #[cfg(test)]
 mod tests {

@@ -9,8 +9,11 @@
 
 mod compile;
 mod condition;
+mod define;
 mod extract;
 mod facts;
+#[cfg(test)]
+mod french_times;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Step;
+use crate::mail::authentication::Mode;
 use crate::mail::decide::{self, Material};
 use crate::mail::detectors::{OutsideWindow, Recognised};
 use crate::mail::policy::{Policy, Priority};
@@ -22,6 +23,10 @@ pub(super) fn checks(
     now: DateTime<Utc>,
     steps: &mut Vec<Step>,
 ) {
+    if let Some(why) = policy.withheld.why() {
+        steps.push(Step::new("configuration", "stop", format!("every mail waits until it is mended: {why}")));
+        return;
+    }
     let listed = match policy.allowed_senders.len() {
         0 => "every sender is accepted".to_owned(),
         count => format!("{count} addresses are accepted"),
@@ -39,10 +44,17 @@ pub(super) fn checks(
     if ignored == Some(IgnoreReason::SenderNotAllowed) {
         return;
     }
-    let reply = if identity::is_reply(&mail.subject) {
-        "the subject begins like a reply or a forward"
-    } else {
-        "the subject has no reply prefix"
+    steps.extend(authentication(mail, policy));
+    if ignored == Some(IgnoreReason::SenderNotAuthenticated) {
+        return;
+    }
+    steps.push(Step::new("automatic", stops(IgnoreReason::Automatic), automatic(mail, policy)));
+    if ignored == Some(IgnoreReason::Automatic) {
+        return;
+    }
+    let reply = match policy.prefs.replies.found_in(&mail.subject) {
+        Some(prefix) => format!("the subject begins with \"{prefix}\", like a reply or a forward"),
+        None => "the subject has no reply prefix".to_owned(),
     };
     steps.push(Step::new("reply", stops(IgnoreReason::Reply), reply));
     if ignored == Some(IgnoreReason::Reply) {
@@ -84,6 +96,27 @@ pub(super) fn checks(
         steps.extend(subject_group(mail, policy, now));
         routing(mail, material.combined(), policy, steps);
         steps.extend(priority(mail, policy));
+    }
+}
+
+/// Who sent it, as trusted servers say; nothing where nobody asks.
+fn authentication(mail: &Mail, policy: &Policy) -> Option<Step> {
+    let asked = &policy.prefs.authentication;
+    match (asked.mode, asked.judge(mail)) {
+        (Mode::Off, _) => None,
+        (_, Ok(words)) => Some(Step::new("authentication", "pass", words)),
+        (Mode::Require, Err(why)) => Some(Step::new("authentication", "stop", why)),
+        (Mode::Warn, Err(why)) => {
+            Some(Step::new("authentication", "pass", format!("{why}; it is not required")))
+        }
+    }
+}
+
+fn automatic(mail: &Mail, policy: &Policy) -> String {
+    match (&mail.automatic, decide::unwanted_answer(mail, policy)) {
+        (None, _) => "nothing says that a program answered".to_owned(),
+        (Some(evidence), Some(_)) => format!("a program's answer, by \"{evidence}\""),
+        (Some(evidence), None) => format!("a program's answer, by \"{evidence}\", and such are accepted"),
     }
 }
 

@@ -4,7 +4,8 @@ use async_imap::imap_proto::{AttributeValue, Response, SectionPath};
 use async_imap::imap_proto::{MailboxDatum, MessageSection};
 use chrono::{DateTime, Utc};
 
-use super::super::source::{Candidate, Detail, Part, Scope, Wanted};
+use super::super::source::{Candidate, Detail, LONGEST_HEADER, Part, Scope, Wanted};
+use super::bounds::{ANSWER, Ask, BELIEVED};
 
 /// UIDs in one describing or marking command: keeps the line below 8,000 bytes (RFC 7162
 /// section 4).
@@ -15,8 +16,6 @@ const WINDOW: u64 = 20_000;
 const BATCH_BYTES: u64 = 1024 * 1024;
 /// Mails that one fetching command may ask for.
 const BATCH_MAILS: usize = 64;
-/// A header block is cut here.
-const HEADER_LIMIT: usize = 256 * 1024;
 /// Highest UID there can be. Not `*`, which also means the last mail when that is below
 /// the start of the range.
 const MAX_UID: u32 = u32::MAX;
@@ -47,8 +46,9 @@ pub(super) fn uid_set(uids: &[u64]) -> String {
 
 /// The searches that cover `scope` in a mailbox of `exists` mails. From the top of the
 /// mailbox to its bottom: when a mail is removed meanwhile, those above it move down into
-/// a window that is still to come, so none is missed.
-pub(super) fn searches(scope: &Scope, exists: u64) -> Vec<String> {
+/// a window that is still to come, so none is missed. One by one: a server may claim four
+/// thousand million mails.
+pub(super) fn searches(scope: &Scope, exists: u64) -> impl Iterator<Item = String> + use<> {
     let mut keys = format!("UID {}:{MAX_UID}", scope.above.saturating_add(1).min(u64::from(MAX_UID)));
     if scope.unseen {
         keys = format!("OR UNSEEN {keys}");
@@ -59,20 +59,24 @@ pub(super) fn searches(scope: &Scope, exists: u64) -> Vec<String> {
         keys = format!("OR SINCE {day} {keys}");
     }
     let windows = exists.div_ceil(WINDOW).max(1);
-    if windows == 1 {
-        return vec![format!("UID SEARCH {keys}")];
-    }
-    (0..windows)
-        .rev()
-        .map(|window| {
-            let first = window * WINDOW + 1;
-            if window + 1 == windows {
-                format!("UID SEARCH {first}:* {keys}")
-            } else {
-                format!("UID SEARCH {first}:{} {keys}", first + WINDOW - 1)
-            }
-        })
-        .collect()
+    (0..windows).rev().map(move |window| {
+        let first = window * WINDOW + 1;
+        if windows == 1 {
+            format!("UID SEARCH {keys}")
+        } else if window + 1 == windows {
+            format!("UID SEARCH {first}:* {keys}")
+        } else {
+            format!("UID SEARCH {first}:{} {keys}", first + WINDOW - 1)
+        }
+    })
+}
+
+/// What one of these searches may be answered: a UID has ten digits.
+pub(super) const SEARCHED: Ask = Ask { bytes: WINDOW * 11, literal: 0 };
+
+/// What describing so many mails may be answered.
+pub(super) fn describing(mails: u64) -> Ask {
+    Ask { bytes: ANSWER * mails.min(BELIEVED), literal: 0 }
 }
 
 /// Size, arrival and flags of everything above a UID, in one round trip.
@@ -90,6 +94,7 @@ pub(super) fn describe(uids: &[u64]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     pub(super) command: String,
+    pub(super) ask: Ask,
     pub(super) mails: Vec<Wanted>,
 }
 
@@ -121,19 +126,25 @@ pub(super) fn batches(wanted: &[Wanted]) -> Vec<Batch> {
 
 fn batch(mails: Vec<Wanted>) -> Batch {
     let uids: Vec<u64> = mails.iter().map(|mail| mail.uid).collect();
-    let part = match mails.first().map(|mail| mail.part) {
-        Some(Part::Header) => format!("BODY.PEEK[HEADER]<0.{HEADER_LIMIT}>"),
-        Some(Part::Full) | None => "BODY.PEEK[]".to_owned(),
+    // What the server said of a mail's size may be wrong, so what it may send is limited by what
+    // we accept, and one byte more tells that a mail is longer.
+    let limit = mails.iter().map(|mail| mail.limit).max().unwrap_or_default();
+    let (part, literal) = match mails.first().map(|mail| mail.part) {
+        Some(Part::Header) => ("HEADER", LONGEST_HEADER as u64),
+        Some(Part::Full) | None => ("", limit.saturating_add(1)),
     };
-    Batch { command: format!("UID FETCH {} (UID {part})", uid_set(&uids)), mails }
+    let command = format!("UID FETCH {} (UID BODY.PEEK[{part}]<0.{literal}>)", uid_set(&uids));
+    let bytes = (literal.saturating_add(ANSWER)).saturating_mul(mails.len() as u64);
+    Batch { command, ask: Ask { bytes, literal }, mails }
 }
 
-/// The UIDs of a `SEARCH` answer.
-pub(super) fn found(response: &Response<'_>) -> Vec<u64> {
-    match response {
-        Response::MailboxData(MailboxDatum::Search(uids)) => uids.iter().map(|uid| u64::from(*uid)).collect(),
-        _ => Vec::new(),
-    }
+/// The mails of a `SEARCH` answer.
+pub(super) fn found(response: &Response<'_>) -> impl Iterator<Item = Candidate> {
+    let uids = match response {
+        Response::MailboxData(MailboxDatum::Search(uids)) => uids.as_slice(),
+        _ => &[],
+    };
+    uids.iter().map(|uid| Candidate { item: uid.to_string(), uid: u64::from(*uid), detail: None })
 }
 
 /// A mail's description, when this is one. A notice that flags changed has no UID or no
@@ -222,6 +233,7 @@ mod tests {
     #[test]
     fn searches_cover_the_scope_and_go_from_top_to_bottom() {
         let scope = Scope { above: 41, unseen: true, since: None };
+        let searches = |scope, exists| searches(scope, exists).collect::<Vec<_>>();
         assert_eq!(searches(&scope, 0), ["UID SEARCH OR UNSEEN UID 42:4294967295"]);
         let since = Some("2026-03-05T01:00:00Z".parse().unwrap());
         let scope = Scope { above: 0, unseen: true, since };
@@ -236,7 +248,7 @@ mod tests {
     }
 
     fn mail(uid: u64, size: u64, part: Part) -> Wanted {
-        Wanted { item: uid.to_string(), uid, size, part }
+        Wanted { item: uid.to_string(), uid, size, limit: 1_000_000, part }
     }
 
     #[test]
@@ -251,13 +263,15 @@ mod tests {
         assert_eq!(
             commands,
             [
-                "UID FETCH 1:64 (UID BODY.PEEK[])",
-                "UID FETCH 65:71 (UID BODY.PEEK[])",
-                "UID FETCH 72 (UID BODY.PEEK[])",
+                "UID FETCH 1:64 (UID BODY.PEEK[]<0.1000001>)",
+                "UID FETCH 65:71 (UID BODY.PEEK[]<0.1000001>)",
+                "UID FETCH 72 (UID BODY.PEEK[]<0.1000001>)",
                 "UID FETCH 73 (UID BODY.PEEK[HEADER]<0.262144>)",
-                "UID FETCH 74 (UID BODY.PEEK[])",
+                "UID FETCH 74 (UID BODY.PEEK[]<0.1000001>)",
             ]
         );
+        assert_eq!(batches[2].ask, Ask { bytes: 1_000_001 + ANSWER, literal: 1_000_001 });
+        assert_eq!(batches[3].ask.literal, 262_144);
         let all: Vec<Wanted> = batches.into_iter().flat_map(|batch| batch.mails).collect();
         assert_eq!(all, wanted);
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_imap::Client;
-use async_imap::imap_proto::{Response, Status};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -14,11 +13,15 @@ use secrecy::ExposeSecret as _;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::super::source::{Opened, SourceError};
+use super::bounds::{Ask, Bounds};
+use super::greeting::{greeting, starttls};
+use super::said::Secrets;
 use super::session::ImapSession;
-use super::watched::{Io, Patience, Watched};
-use super::wire::{Wire, explain, explain_io, text};
+use super::watched::{Io, Watched};
+use super::wire::{Voice, Wire};
 use super::{ImapSecurity, ImapSettings, WATCHDOG};
 
 /// One address of several may take this long.
@@ -28,11 +31,12 @@ pub(super) type Connection = async_imap::Session<Watched>;
 
 /// Connects, protects, logs in, selects.
 pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, SourceError> {
-    let patience = Patience::default();
-    let client = within("connecting", settings, open(settings, &patience)).await?;
-    let (mut session, can_idle) = within("logging in", settings, log_in(settings, client)).await?;
+    let voice = voice(settings);
+    let client = within("connecting", settings, open(settings, &voice)).await?;
+    let (mut session, can_idle) = within("logging in", settings, log_in(settings, client, &voice)).await?;
     let selected = within("opening the mailbox", settings, async {
-        session.select(&settings.mailbox).await.map_err(|error| match explain(&error) {
+        let selected = exchange(&voice, session.select(&settings.mailbox)).await;
+        selected.map_err(|error| match voice.explain(&error) {
             SourceError::Declined(why) => {
                 SourceError::Unreachable(format!("mailbox {:?} cannot be opened: {why}", settings.mailbox))
             }
@@ -45,11 +49,25 @@ pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, Sour
     })?;
     let uid_next = match selected.uid_next {
         Some(uid_next) => u64::from(uid_next),
-        None => within("asking for UIDNEXT", settings, uid_next(&mut session, settings)).await?,
+        None => within("asking for UIDNEXT", settings, uid_next(&mut session, settings, &voice)).await?,
     };
     let opened = Opened { validity: u64::from(validity), uid_next, exists: u64::from(selected.exists) };
     let refresh = settings.idle_refresh.min(ImapSettings::MAX_IDLE_REFRESH);
-    Ok(ImapSession { wire: Wire::new(session, patience, selected.exists, can_idle, refresh), opened })
+    Ok(ImapSession { wire: Wire::new(session, voice, selected.exists, can_idle, refresh), opened })
+}
+
+/// How the server's words are heard on one connection.
+fn voice(settings: &ImapSettings) -> Voice {
+    let secrets = Secrets::new(&[&settings.user, settings.password.expose_secret()]);
+    Voice { bounds: Bounds::default(), secrets }
+}
+
+/// A command of the library's own, under the bounds of one that asks for words only.
+async fn exchange<T>(voice: &Voice, answer: impl Future<Output = T>) -> T {
+    voice.bounds.asked(Ask::default(), 0);
+    let answer = answer.await;
+    voice.bounds.answered();
+    answer
 }
 
 /// One exchange under the watchdog.
@@ -69,37 +87,26 @@ async fn within<T>(
 }
 
 /// A protected stream, past the server's greeting.
-async fn open(settings: &ImapSettings, patience: &Patience) -> Result<Client<Watched>, SourceError> {
-    let watched = |io: Box<dyn Io>| Watched::new(io, WATCHDOG, patience.clone());
-    let tcp = dial(settings).await?;
-    match settings.security {
+async fn open(settings: &ImapSettings, voice: &Voice) -> Result<Client<Watched>, SourceError> {
+    let server = format!("{}:{}", settings.host, settings.port);
+    let mut tcp = dial(settings).await?;
+    let stream: Box<dyn Io> = match settings.security {
         ImapSecurity::Tls => {
-            let mut client = Client::new(watched(encrypt(settings, Box::new(tcp)).await?));
-            greeting(&mut client).await?;
-            Ok(client)
+            let mut tls = encrypt(settings, tcp).await?;
+            greeting(&mut tls, &voice.secrets).await?;
+            Box::new(tls)
         }
         ImapSecurity::Plain => {
-            let mut client = Client::new(watched(Box::new(tcp)));
-            greeting(&mut client).await?;
-            Ok(client)
+            greeting(&mut tcp, &voice.secrets).await?;
+            Box::new(tcp)
         }
         ImapSecurity::StartTls => {
-            let mut client = Client::new(watched(Box::new(tcp)));
-            greeting(&mut client).await?;
-            client.run_command_and_check_ok("STARTTLS", None).await.map_err(|error| {
-                match explain(&error) {
-                    SourceError::Declined(why) => SourceError::Settings(format!(
-                        "{}:{} does not do STARTTLS ({why}), and the password is not sent without it",
-                        settings.host, settings.port
-                    )),
-                    other => other,
-                }
-            })?;
-            // Whatever came in plain after the server's OK is dropped with the old client.
-            let tls = encrypt(settings, client.into_inner().into_inner()).await?;
-            Ok(Client::new(watched(tls)))
+            greeting(&mut tcp, &voice.secrets).await?;
+            starttls(&mut tcp, &server, &voice.secrets).await?;
+            Box::new(encrypt(settings, tcp).await?)
         }
-    }
+    };
+    Ok(Client::new(Watched::new(stream, WATCHDOG, voice.bounds.clone())))
 }
 
 async fn dial(settings: &ImapSettings) -> Result<TcpStream, SourceError> {
@@ -133,15 +140,16 @@ async fn dial_one(address: SocketAddr) -> std::io::Result<TcpStream> {
     socket.connect(address).await
 }
 
-async fn encrypt(settings: &ImapSettings, plain: Box<dyn Io>) -> Result<Box<dyn Io>, SourceError> {
+async fn encrypt(settings: &ImapSettings, plain: TcpStream) -> Result<TlsStream<TcpStream>, SourceError> {
     let name = ServerName::try_from(settings.host.clone()).map_err(|_| {
         SourceError::Settings(format!("{:?} is neither a host name nor an address", settings.host))
     })?;
     let connector = TlsConnector::from(Arc::new(tls_config(settings.ca_file.as_deref())?));
-    let stream = connector.connect(name, plain).await.map_err(|error| {
-        SourceError::Unreachable(format!("TLS with {}:{} failed: {error}", settings.host, settings.port))
-    })?;
-    Ok(Box::new(stream))
+    connector.connect(name, plain).await.map_err(|error| {
+        // It quotes names from a certificate that nobody vouches for.
+        let why = Secrets::default().said(error.to_string().as_bytes());
+        SourceError::Unreachable(format!("TLS with {}:{} failed: {why}", settings.host, settings.port))
+    })
 }
 
 fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, SourceError> {
@@ -167,37 +175,24 @@ fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, SourceError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// The server speaks first.
-async fn greeting(client: &mut Client<Watched>) -> Result<(), SourceError> {
-    let response = match client.read_response().await {
-        Ok(Some(response)) => response,
-        Ok(None) => {
-            return Err(SourceError::Unreachable("the server hung up before its greeting".to_owned()));
-        }
-        Err(error) => return Err(explain_io(&error)),
-    };
-    match response.parsed() {
-        Response::Data { status: Status::Ok, .. } => Ok(()),
-        Response::Data { status: Status::Bye, outcome } => {
-            Err(SourceError::Unreachable(format!("the server turned us away: {}", text(outcome))))
-        }
-        _ => Err(SourceError::Protocol("the server's greeting is not one of IMAP before a login".to_owned())),
-    }
-}
-
-async fn log_in(settings: &ImapSettings, client: Client<Watched>) -> Result<(Connection, bool), SourceError> {
-    let login = client.login_with_capabilities(&settings.user, settings.password.expose_secret()).await;
-    let (mut session, capabilities) = login.map_err(|(error, _)| refusal(settings, &error))?;
+async fn log_in(
+    settings: &ImapSettings,
+    client: Client<Watched>,
+    voice: &Voice,
+) -> Result<(Connection, bool), SourceError> {
+    let login = client.login_with_capabilities(&settings.user, settings.password.expose_secret());
+    let login = exchange(voice, login).await;
+    let (mut session, capabilities) = login.map_err(|(error, _)| refusal(settings, voice.explain(&error)))?;
     let capabilities = match capabilities {
         Some(capabilities) => capabilities,
-        None => session.capabilities().await.map_err(|error| explain(&error))?,
+        None => exchange(voice, session.capabilities()).await.map_err(|error| voice.explain(&error))?,
     };
     Ok((session, capabilities.has_str("IDLE")))
 }
 
 /// A login that failed: for good, as far as the server says, or for now.
-fn refusal(settings: &ImapSettings, error: &async_imap::error::Error) -> SourceError {
-    match explain(error) {
+fn refusal(settings: &ImapSettings, error: SourceError) -> SourceError {
+    match error {
         SourceError::Declined(why) => {
             let why = format!("{} did not accept the login of {}: {why}", settings.host, settings.user);
             // RFC 5530: the server cannot tell at the moment.
@@ -212,8 +207,13 @@ fn refusal(settings: &ImapSettings, error: &async_imap::error::Error) -> SourceE
 }
 
 /// For a server that does not say UIDNEXT when the mailbox is opened.
-async fn uid_next(session: &mut Connection, settings: &ImapSettings) -> Result<u64, SourceError> {
-    let status = session.status(&settings.mailbox, "(UIDNEXT)").await.map_err(|error| explain(&error))?;
+async fn uid_next(
+    session: &mut Connection,
+    settings: &ImapSettings,
+    voice: &Voice,
+) -> Result<u64, SourceError> {
+    let status = exchange(voice, session.status(&settings.mailbox, "(UIDNEXT)")).await;
+    let status = status.map_err(|error| voice.explain(&error))?;
     status.uid_next.map(u64::from).ok_or_else(|| {
         SourceError::Protocol(format!("{} gives no UIDNEXT for {}", settings.host, settings.mailbox))
     })
@@ -222,6 +222,7 @@ async fn uid_next(session: &mut Connection, settings: &ImapSettings) -> Result<u
 /// A logged-in connection of its own, for tests that play another mail program.
 #[cfg(test)]
 pub(super) async fn log_in_plain(settings: &ImapSettings) -> Result<Connection, SourceError> {
-    let client = open(settings, &Patience::default()).await?;
-    Ok(log_in(settings, client).await?.0)
+    let voice = voice(settings);
+    let client = open(settings, &voice).await?;
+    Ok(log_in(settings, client, &voice).await?.0)
 }

@@ -2,17 +2,28 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `connect` | TCP, TLS, STARTTLS, LOGIN, SELECT |
+//! | `connect` | TCP, TLS, LOGIN, SELECT |
+//! | `greeting` | the greeting and STARTTLS, read without the parser |
 //! | `watched` | the byte stream, which fails when nothing comes for 30 s |
+//! | `guard`, `items` | what of it the parser may see |
+//! | `bounds` | how much may come, and how long it may take |
+//! | `said` | the server's words, fit to be shown |
 //! | `wire` | commands and answers, IDLE |
 //! | `session` | the port's calls as commands |
 //! | `answers` | answers as the port's values, UID sets |
+//! | `listing` | the mails of a listing, never more than there can be |
 //!
 //! `async-imap` parses; commands are written here, because its own calls allow neither
 //! pipelining nor to be dropped half-way.
 
 mod answers;
+mod bounds;
 mod connect;
+mod greeting;
+mod guard;
+mod items;
+mod listing;
+mod said;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -27,7 +38,8 @@ use secrecy::SecretString;
 
 use super::source::{MailSource, Session, SourceError};
 
-/// No exchange takes longer than this without a byte from the server.
+/// No exchange takes longer than this without a byte from the server; what all the waiting for
+/// one answer may take is in `bounds`.
 pub(super) const WATCHDOG: Duration = Duration::from_secs(30);
 
 /// How the connection is protected.

@@ -1,9 +1,9 @@
 //! The port's calls as IMAP commands.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use async_imap::imap_proto::RequestId;
+use async_imap::imap_proto::{RequestId, Response};
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -11,7 +11,8 @@ use super::super::source::{
     Body, Candidate, Opened, Part, Scope, Session, Sink, SinkClosed, SourceError, Wake, Wanted,
 };
 use super::answers::{self, UIDS};
-use super::wire::{Wire, done};
+use super::listing::Listing;
+use super::wire::Wire;
 use crate::messages::Source;
 
 /// Fetching commands under way: while the mails of one are being admitted, the server
@@ -33,34 +34,46 @@ impl Session for ImapSession {
 
     async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError> {
         self.wire.begin_listing().await?;
+        let exists = self.wire.exists();
+        let mut listing = Listing::new(exists);
         if !scope.unseen && scope.since.is_none() {
-            return self.described(&[answers::describe_above(scope.above)]).await;
+            let newer = answers::describe_above(scope.above);
+            let tag = self.wire.send(&newer, answers::describing(u64::from(exists))).await?;
+            let take = |response: &Response<'_>, exists| listing.add(answers::described(response), exists);
+            self.wire.finish(&tag, take).await?;
+            return Ok(listing.into_mails());
         }
-        let mut found = Vec::new();
         let mut tags = VecDeque::new();
-        for search in answers::searches(scope, u64::from(self.wire.exists())) {
-            tags.push_back(self.wire.send(&search).await?);
+        for search in answers::searches(scope, u64::from(exists)) {
+            tags.push_back(self.wire.send(&search, answers::SEARCHED).await?);
             if tags.len() >= PIPELINE {
-                self.collect(&mut tags, &mut found).await?;
+                self.collect(&mut tags, &mut listing).await?;
             }
         }
         while !tags.is_empty() {
-            self.collect(&mut tags, &mut found).await?;
+            self.collect(&mut tags, &mut listing).await?;
         }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found.into_iter().map(|uid| Candidate { item: uid.to_string(), uid, detail: None }).collect())
+        Ok(listing.into_mails())
     }
 
     async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
-        let commands: Vec<String> = mails
-            .chunks(UIDS)
-            .map(|chunk| answers::describe(&chunk.iter().map(|mail| mail.uid).collect::<Vec<_>>()))
-            .collect();
-        let mut described = self.described(&commands).await?;
-        let asked: HashMap<u64, ()> = mails.iter().map(|mail| (mail.uid, ())).collect();
-        described.retain(|mail| asked.contains_key(&mail.uid));
-        Ok(described)
+        // Only what was asked for finds a place here.
+        let mut asked: BTreeMap<u64, Option<Candidate>> = mails.iter().map(|mail| (mail.uid, None)).collect();
+        for chunk in mails.chunks(UIDS) {
+            let uids: Vec<u64> = chunk.iter().map(|mail| mail.uid).collect();
+            let ask = answers::describing(uids.len() as u64);
+            let tag = self.wire.send(&answers::describe(&uids), ask).await?;
+            let take = |response: &Response<'_>, _| {
+                if let Some(mail) = answers::described(response)
+                    && let Some(place) = asked.get_mut(&mail.uid)
+                {
+                    *place = Some(mail);
+                }
+                Ok(())
+            };
+            self.wire.finish(&tag, take).await?;
+        }
+        Ok(asked.into_values().flatten().collect())
     }
 
     async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
@@ -76,8 +89,10 @@ impl Session for ImapSession {
         let uids: Vec<u64> = items.iter().filter_map(|item| item.parse().ok()).collect();
         for chunk in uids.chunks(UIDS) {
             let set = answers::uid_set(chunk);
-            let tag = self.wire.send(&format!("UID STORE {set} +FLAGS.SILENT (\\Seen)")).await?;
-            self.wire.finish(&tag, |_| ()).await?;
+            let store = format!("UID STORE {set} +FLAGS.SILENT (\\Seen)");
+            // Some servers tell the flags all the same.
+            let tag = self.wire.send(&store, answers::describing(chunk.len() as u64)).await?;
+            self.wire.finish(&tag, |_, _| Ok(())).await?;
         }
         Ok(())
     }
@@ -119,21 +134,12 @@ impl ImapSession {
     async fn collect(
         &mut self,
         tags: &mut VecDeque<RequestId>,
-        found: &mut Vec<u64>,
+        listing: &mut Listing,
     ) -> Result<(), SourceError> {
         let Some(tag) = tags.pop_front() else {
             return Ok(());
         };
-        self.wire.finish(&tag, |response| found.extend(answers::found(response))).await
-    }
-
-    async fn described(&mut self, commands: &[String]) -> Result<Vec<Candidate>, SourceError> {
-        let mut described = Vec::new();
-        for command in commands {
-            let tag = self.wire.send(command).await?;
-            self.wire.finish(&tag, |response| described.extend(answers::described(response))).await?;
-        }
-        Ok(described)
+        self.wire.finish(&tag, |response, exists| listing.add(answers::found(response), exists)).await
     }
 
     async fn fetch_into(&mut self, wanted: &[Wanted], sink: &Sink) -> Result<(), FetchError> {
@@ -142,7 +148,7 @@ impl ImapSession {
         loop {
             while under_way.len() < PIPELINE {
                 let Some(batch) = batches.next() else { break };
-                let tag = self.wire.send(&batch.command).await?;
+                let tag = self.wire.send(&batch.command, batch.ask).await?;
                 let left = batch.mails.into_iter().map(|mail| (mail.uid, mail)).collect();
                 under_way.push_back(UnderWay { tag, left });
             }
@@ -152,7 +158,7 @@ impl ImapSession {
             let tag = &first.tag;
             let (ended, content) = self
                 .wire
-                .next(|response| (done(response, tag), answers::content(response).map(copied)))
+                .next(tag, |response, ended| (ended, answers::content(response).map(copied)))
                 .await?;
             if let Some(ended) = ended {
                 let left = under_way.pop_front().map(|batch| batch.left).unwrap_or_default();
@@ -194,7 +200,7 @@ fn body(mail: &Wanted, data: Option<Bytes>) -> Body {
         return Body::Unloadable("the server has the mail and gives NIL for its content".to_owned());
     };
     Body::Loaded(match mail.part {
-        Part::Full => Source::Full(bytes),
+        Part::Full => mail.loaded(bytes),
         Part::Header => Source::HeaderOnly { header: bytes, size: mail.size },
     })
 }

@@ -10,7 +10,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::source::{SourceError, Wake};
 use super::WATCHDOG;
-use super::watched::{Patience, Watched};
+use super::bounds::{Ask, Bounds};
+use super::guard::Breach;
+use super::said::Secrets;
+use super::watched::Watched;
 
 /// An IDLE that was begun.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ struct Idle {
 #[derive(Debug)]
 pub(super) struct Wire {
     client: Client<Watched>,
-    patience: Patience,
+    voice: Voice,
     /// Mails in the mailbox, as far as the server has said.
     exists: u32,
     /// There may be new mails since the last listing began.
@@ -33,6 +36,8 @@ pub(super) struct Wire {
     /// The server knows IDLE.
     can_idle: bool,
     idle: Option<Idle>,
+    /// Commands that are not answered. A server that ends what was not begun changes no bound.
+    under_way: Vec<RequestId>,
     idle_refresh: Duration,
     /// Why the connection is of no further use.
     broken: Option<SourceError>,
@@ -41,12 +46,22 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(
         client: Client<Watched>,
-        patience: Patience,
+        voice: Voice,
         exists: u32,
         can_idle: bool,
         idle_refresh: Duration,
     ) -> Self {
-        Self { client, patience, exists, changed: false, can_idle, idle: None, idle_refresh, broken: None }
+        Self {
+            client,
+            voice,
+            exists,
+            changed: false,
+            can_idle,
+            idle: None,
+            under_way: Vec::new(),
+            idle_refresh,
+            broken: None,
+        }
     }
 
     /// Mails in the mailbox.
@@ -59,44 +74,61 @@ impl Wire {
         self.end_idle().await?;
         if !self.can_idle {
             // Lets the server tell what has arrived.
-            let tag = self.send("NOOP").await?;
-            self.finish(&tag, |_| ()).await?;
+            let tag = self.send("NOOP", Ask::default()).await?;
+            self.finish(&tag, |_, _| Ok(())).await?;
         }
         self.changed = false;
         Ok(())
     }
 
     /// Sends a command, ending an IDLE first.
-    pub(super) async fn send(&mut self, command: &str) -> Result<RequestId, SourceError> {
+    pub(super) async fn send(&mut self, command: &str, ask: Ask) -> Result<RequestId, SourceError> {
         self.end_idle().await?;
-        self.send_now(command).await
+        self.send_now(command, ask).await
     }
 
-    async fn send_now(&mut self, command: &str) -> Result<RequestId, SourceError> {
+    async fn send_now(&mut self, command: &str, ask: Ask) -> Result<RequestId, SourceError> {
         self.check()?;
+        self.voice.bounds.asked(ask, self.exists);
         // Holds if this future is dropped while half of the line is written.
         self.broken = Some(SourceError::Unreachable("a command was given up half-way".to_owned()));
         let sent = timeout(WATCHDOG, self.client.run_command(command)).await;
         self.broken = None;
         match sent {
-            Ok(Ok(tag)) => Ok(tag),
-            Ok(Err(error)) => Err(self.fail(explain(&error))),
+            Ok(Ok(tag)) => {
+                self.under_way.push(tag.clone());
+                Ok(tag)
+            }
+            Ok(Err(error)) => Err(self.fail(self.voice.explain(&error))),
             Err(_) => Err(self.fail(SourceError::Unreachable(too_slow()))),
         }
     }
 
-    /// Shows the next answer to `take`. Dropping the future loses nothing.
-    pub(super) async fn next<T>(&mut self, take: impl FnOnce(&Response<'_>) -> T) -> Result<T, SourceError> {
+    /// Shows the next answer to `take`, with how the command `tag` ended, if it says so.
+    /// Dropping the future loses nothing.
+    pub(super) async fn next<T>(
+        &mut self,
+        tag: &RequestId,
+        take: impl FnOnce(&Response<'_>, Option<Result<(), SourceError>>) -> T,
+    ) -> Result<T, SourceError> {
         self.check()?;
         let response = match self.client.read_response().await {
             Ok(Some(response)) => response,
             Ok(None) => return Err(self.fail(closed())),
             Err(error) => return Err(self.fail(explain_io(&error))),
         };
-        if let Some(error) = self.note(response.parsed()) {
+        let response = response.parsed();
+        if let Some(error) = self.note(response) {
             return Err(self.fail(error));
         }
-        Ok(take(response.parsed()))
+        let ended = match response {
+            Response::Done { tag: ended, status, outcome } if ended == tag => Some(match status {
+                Status::Ok => Ok(()),
+                _ => Err(SourceError::Declined(format!("the server declined: {}", self.voice.said(outcome)))),
+            }),
+            _ => None,
+        };
+        Ok(take(response, ended))
     }
 
     /// Takes note of what the server says unasked.
@@ -108,31 +140,43 @@ impl Wire {
             }
             Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
             Response::Data { status: Status::Bye, outcome } => {
-                return Some(SourceError::Unreachable(format!("the server hung up: {}", text(outcome))));
+                let why = format!("the server hung up: {}", self.voice.said(outcome));
+                return Some(SourceError::Unreachable(why));
+            }
+            Response::Done { tag, .. } => {
+                if let Some(place) = self.under_way.iter().position(|begun| begun == tag) {
+                    self.under_way.swap_remove(place);
+                    self.voice.bounds.answered();
+                }
             }
             _ => {}
         }
         None
     }
 
-    /// Reads answers until the command is done, each shown to `take`.
+    /// Reads answers until the command is done, each shown to `take` with the number of mails
+    /// in the mailbox. An error of `take` is the end of the connection: what comes is more than
+    /// is wanted.
     ///
     /// # Errors
     /// [`SourceError::Declined`] when the server says NO or BAD.
     pub(super) async fn finish(
         &mut self,
         tag: &RequestId,
-        mut take: impl FnMut(&Response<'_>),
+        mut take: impl FnMut(&Response<'_>, u32) -> Result<(), SourceError>,
     ) -> Result<(), SourceError> {
         loop {
-            let ended = self.next(|response| {
-                let ended = done(response, tag);
-                if ended.is_none() {
-                    take(response);
-                }
-                ended
+            // May only grow by the answer that is about to be read.
+            let before = self.exists;
+            let next = self.next(tag, |response, ended| match ended {
+                Some(ended) => (Some(ended), Ok(())),
+                None => (None, take(response, before)),
             });
-            if let Some(ended) = ended.await? {
+            let (ended, taken) = next.await?;
+            if let Err(error) = taken {
+                return Err(self.fail(error));
+            }
+            if let Some(ended) = ended {
                 return ended;
             }
         }
@@ -164,7 +208,7 @@ impl Wire {
     /// Begins an IDLE, or goes on with the one that was begun, until the server confirms.
     async fn begin_idle(&mut self) -> Result<(), SourceError> {
         if self.idle.is_none() {
-            let tag = self.send_now("IDLE").await?;
+            let tag = self.send_now("IDLE", Ask::default()).await?;
             self.idle = Some(Idle { tag, since: Instant::now(), confirmed: false });
         }
         while self.idle.as_ref().is_some_and(|idle| !idle.confirmed) {
@@ -179,16 +223,16 @@ impl Wire {
             return Ok(());
         };
         let (confirmed, ended) =
-            self.next(|response| (matches!(response, Response::Continue(_)), done(response, &tag))).await?;
+            self.next(&tag, |response, ended| (matches!(response, Response::Continue(_)), ended)).await?;
         if confirmed {
             if let Some(idle) = self.idle.as_mut() {
                 idle.confirmed = true;
             }
-            self.patience.set(true);
+            self.voice.bounds.set_patient(true);
         }
         if let Some(ended) = ended {
             self.idle = None;
-            self.patience.set(false);
+            self.voice.bounds.set_patient(false);
             if let Err(error) = ended {
                 tracing::info!(%error, "the server declines IDLE, polling instead");
                 self.can_idle = false;
@@ -201,10 +245,10 @@ impl Wire {
         if self.idle.is_none() {
             return Ok(());
         }
-        self.patience.set(false);
+        self.voice.bounds.set_patient(false);
         // It may only be ended once it was confirmed, and may have been declined.
         self.begin_idle().await?;
-        self.patience.set(false);
+        self.voice.bounds.set_patient(false);
         // DONE has no tag of its own, so it is sent once: from here on the IDLE is over.
         let Some(idle) = self.idle.take() else {
             return Ok(());
@@ -214,10 +258,10 @@ impl Wire {
         self.broken = None;
         match sent {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(self.fail(explain(&error))),
+            Ok(Err(error)) => return Err(self.fail(self.voice.explain(&error))),
             Err(_) => return Err(self.fail(SourceError::Unreachable(too_slow()))),
         }
-        match self.finish(&idle.tag, |_| ()).await {
+        match self.finish(&idle.tag, |_, _| Ok(())).await {
             // The IDLE is over in any case.
             Err(SourceError::Declined(_)) => Ok(()),
             other => other,
@@ -226,8 +270,8 @@ impl Wire {
 
     /// LOGOUT, as far as the server plays along.
     pub(super) async fn close(mut self) {
-        if let Ok(tag) = self.send("LOGOUT").await {
-            drop(self.finish(&tag, |_| ()).await);
+        if let Ok(tag) = self.send("LOGOUT", Ask::default()).await {
+            drop(self.finish(&tag, |_, _| Ok(())).await);
         }
     }
 
@@ -241,25 +285,40 @@ impl Wire {
     }
 }
 
-/// How the command `tag` ended, if this answer says so.
-pub(super) fn done(response: &Response<'_>, tag: &RequestId) -> Option<Result<(), SourceError>> {
-    match response {
-        Response::Done { tag: ended, status, outcome } if ended == tag => Some(match status {
-            Status::Ok => Ok(()),
-            _ => Err(SourceError::Declined(format!("the server declined: {}", text(outcome)))),
-        }),
-        _ => None,
-    }
+/// How the server is heard: what it may send, and how its words are shown.
+#[derive(Debug)]
+pub(super) struct Voice {
+    pub(super) bounds: Bounds,
+    pub(super) secrets: Secrets,
 }
 
-/// The server's words, cut short. Its words are about commands, not from mails.
-pub(super) fn text(outcome: &Outcome<'_>) -> String {
-    let words = outcome.information.as_deref().unwrap_or("(no text)");
-    let code = match &outcome.code {
-        Some(ResponseCode::Alert) => "[ALERT] ",
-        _ => "",
-    };
-    format!("{code}{}", words.chars().take(200).collect::<String>())
+impl Voice {
+    /// The server's words, which are about commands and not from mails.
+    fn said(&self, outcome: &Outcome<'_>) -> String {
+        let code = match &outcome.code {
+            Some(ResponseCode::Alert) => "[ALERT] ",
+            _ => "",
+        };
+        let words = outcome.information.as_deref().unwrap_or_default();
+        format!("{code}{}", self.secrets.said(words.as_bytes()))
+    }
+
+    /// An error of the client library, without the bytes it was about: they may be a mail's.
+    pub(super) fn explain(&self, error: &async_imap::error::Error) -> SourceError {
+        use async_imap::error::Error;
+        match error {
+            Error::Io(error) => explain_io(error),
+            Error::Bad(_) | Error::No(_) => {
+                let words = self.bounds.refusal().unwrap_or_default();
+                SourceError::Declined(format!("the server declined: {}", self.secrets.said(&words)))
+            }
+            Error::ConnectionLost => closed(),
+            Error::Validate(_) => SourceError::Settings(
+                "a user name, password or mailbox name contains a line break".to_owned(),
+            ),
+            _ => SourceError::Protocol("the server's answer could not be understood".to_owned()),
+        }
+    }
 }
 
 fn closed() -> SourceError {
@@ -270,27 +329,14 @@ fn too_slow() -> String {
     format!("the server did not take a command for {} s", WATCHDOG.as_secs())
 }
 
-/// An error of the client library, without the bytes it was about: they may be a mail's.
-pub(super) fn explain(error: &async_imap::error::Error) -> SourceError {
-    use async_imap::error::Error;
-    match error {
-        Error::Io(error) => explain_io(error),
-        Error::Bad(what) | Error::No(what) => SourceError::Declined(format!("the server declined: {what}")),
-        Error::ConnectionLost => closed(),
-        Error::Validate(_) => {
-            SourceError::Settings("a user name, password or mailbox name contains a line break".to_owned())
-        }
-        _ => SourceError::Protocol("the server's answer could not be understood".to_owned()),
-    }
-}
-
-/// See [`explain`].
+/// See [`Voice::explain`].
 pub(super) fn explain_io(error: &std::io::Error) -> SourceError {
+    if let Some(breach) = error.get_ref().and_then(|cause| cause.downcast_ref::<Breach>()) {
+        return SourceError::Protocol(breach.to_string());
+    }
     match error.kind() {
         // The parser's complaint, which quotes its input.
-        ErrorKind::Other => {
-            SourceError::Protocol("the server's answer could not be understood or is too large".to_owned())
-        }
+        ErrorKind::Other => SourceError::Protocol("the server's answer could not be understood".to_owned()),
         ErrorKind::UnexpectedEof => closed(),
         ErrorKind::TimedOut => SourceError::Unreachable(error.to_string()),
         _ => SourceError::Unreachable(format!("the connection failed: {error}")),

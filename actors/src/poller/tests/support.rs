@@ -368,6 +368,10 @@ async fn take(
         arrived_at: admit.arrived_at,
         subject_group: String::new(),
         flaws: Vec::new(),
+        content: None,
+        other_content_of: None,
+        copy_of: None,
+        authentication: None,
     });
     let duplicated = MailEvent::Duplicated(Duplicated { location: admit.location.clone() });
     for (duplicate, event, expected) in
@@ -554,6 +558,7 @@ pub(super) fn policy() -> Policy {
             interval: Duration::from_secs(30),
             inactive_interval: Duration::from_secs(600),
         },
+        withheld: Default::default(),
         sending_enabled: true,
         absence_days: Vec::new(),
         window: None,
@@ -569,6 +574,7 @@ pub(super) fn policy() -> Policy {
         detectors: crate::mail::detectors::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
+        delivery_mode: crate::mail::policy::DeliveryMode::Json,
         retry: RetryPolicy { retries: None, base: Duration::from_secs(1) },
         webhook_timeout: Duration::from_secs(30),
         ssl_verify: true,

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use super::disposition;
 use super::offer::Offer;
+use crate::r2::name::sanitise;
 use crate::r2::normalize::object_key;
 
 /// Metadata are HTTP headers: what is not printable ASCII is percent-encoded, and so is `%`.
@@ -111,7 +112,7 @@ pub(super) fn read(metadata: &HashMap<String, String>) -> Existing {
     let name = find(ORIGINAL_FILENAME).map(|text| percent_decode_str(text).decode_utf8_lossy());
     Existing {
         expires_at: expires_at.map(|at| at.to_utc()),
-        original_filename: name.and_then(|name| disposition::sanitise(&name)),
+        original_filename: name.and_then(|name| sanitise(&name)),
     }
 }
 

@@ -30,11 +30,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 use url::Url;
 
-use super::normalize::{ALLOWED_HOSTS, host_is_allowed, normalize};
+use super::normalize::{ALLOWED_HOSTS, host_is_allowed};
+use super::plan::Source;
 use super::{Copied, Job, LinkStore};
 use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
-use crate::mail::Link;
 use crate::s3::Account;
 use bucket::Bucket;
 use labels::Item;
@@ -171,17 +171,17 @@ impl DirectStore {
 #[async_trait]
 impl LinkStore for DirectStore {
     async fn offload(&self, job: Job) -> Result<Copied, String> {
-        let source_url = normalize(&job.link.raw_url, &job.link.provider);
+        let Source { url: source_url, provider } = job.source;
         if !host_is_allowed(&source_url) {
             return Err("its host is not one of the known file services".to_owned());
         }
-        let item = Item::new(source_url, &job.link.provider, job.email_id);
+        let item = Item::new(source_url, &provider, job.email_id);
         let Copy { original_filename, expires_at } = self.copy(&item).await?;
         let r2_url = self.address(&item.key);
         Ok(Copied { r2_url, source_url: item.source_url, original_filename, expires_at })
     }
 
-    fn limit(&self, _: &Link) -> Duration {
+    fn limit(&self, _: &Source) -> Duration {
         self.longest()
     }
 

@@ -62,7 +62,9 @@ fn request_headers(resume: Option<&Resume>) -> Result<HeaderMap, Trouble> {
 
 fn trouble(error: SendError) -> Trouble {
     match error {
-        SendError::Refused(why) => Trouble::Refused(format!("it leads where it must not: {why}")),
+        SendError::Refused(why) | SendError::RefusedNow(why) => {
+            Trouble::Refused(format!("it leads where it must not: {why}"))
+        }
         SendError::Timeout => Trouble::Broken("the host kept silent for too long".to_owned()),
         SendError::Connect(_) | SendError::Transport(_) => Trouble::Broken(format!("the host: {error}")),
     }

@@ -5,10 +5,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::r2::name::sanitise;
 use crate::readmodel::queries::LinkRow;
-
-/// Longest file name in the list and in payloads, in bytes (reference section 7).
-const MAX_NAME: usize = 255;
 
 /// How long the list may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,21 +55,11 @@ pub fn entry(copy: &LinkRow) -> Value {
     if !copy.email_id.is_empty() {
         set("email_id", &copy.email_id);
     }
-    if let Some(name) = copy.original_filename.as_deref().map(plain_name).filter(|name| !name.is_empty()) {
+    // Earlier versions recorded names as the Worker gave them.
+    if let Some(name) = copy.original_filename.as_deref().and_then(sanitise) {
         set("original_filename", &name);
     }
     Value::Object(entry)
-}
-
-/// A file name without control characters and outer blanks, at most 255 bytes; a character
-/// is never cut in two (reference W-17).
-#[must_use]
-pub fn plain_name(name: &str) -> String {
-    let mut plain: String = name.chars().filter(|c| !c.is_control()).collect();
-    plain = plain.trim().to_owned();
-    plain.truncate(plain.floor_char_boundary(MAX_NAME));
-    plain.truncate(plain.trim_end().len());
-    plain
 }
 
 /// What makes two entries the same: source, address, provider. `None` for legacy entries.

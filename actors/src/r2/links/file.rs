@@ -5,19 +5,20 @@
 //! replacement, and that of the file itself, which the reference system takes. The `.lock`
 //! file also remembers how far the journal has been carried over.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::book::{self, Bounds, Plan};
+use crate::kernel::files::{self, PRIVATE, folder_of};
 use crate::readmodel::queries::LinkRow;
 
-/// Symbolic links that are followed, one behind the other; Linux follows as many.
-const MAX_LINKS: usize = 40;
+/// Longest note in the `.lock` file that is looked at, in bytes.
+const LONGEST_NOTE: u64 = 4_096;
 
 /// How far the journal has been carried over: the last copy, by position and event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,19 +82,34 @@ pub struct FileTrouble {
 pub struct LinksFile {
     path: PathBuf,
     bounds: Bounds,
+    /// Who may read and write it; `None` = a new one is ours alone, an existing one stays as open
+    /// as it is.
+    mode: Option<u32>,
 }
 
 impl LinksFile {
     /// The list at `path`. Nothing is read or created yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
-        Self { path: path.into(), bounds }
+        Self { path: path.into(), bounds, mode: None }
+    }
+
+    /// The same, with this mode (`0o644` = everybody may read it), whatever it was before.
+    #[must_use]
+    pub fn with_mode(self, mode: Option<u32>) -> Self {
+        Self { mode, ..self }
     }
 
     /// Another list with the same bounds.
     #[must_use]
     pub fn at(&self, path: impl Into<PathBuf>) -> Self {
-        Self::new(path, self.bounds)
+        Self { path: path.into(), ..self.clone() }
+    }
+
+    /// Whether users of this machine whom nobody has named can read it.
+    #[must_use]
+    pub fn is_open_to_all(&self) -> bool {
+        self.mode.is_none() && fs::metadata(&self.path).is_ok_and(|list| list.mode() & 0o007 != 0)
     }
 
     /// Where it is.
@@ -117,7 +133,7 @@ impl LinksFile {
     /// How far it has come, as far as is known.
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
-        serde_json::from_slice(&fs::read(self.lock_path()).ok()?).ok()
+        serde_json::from_slice(&files::read_plain(&self.lock_path(), LONGEST_NOTE).ok()?).ok()
     }
 
     /// How many entries it holds.
@@ -125,7 +141,10 @@ impl LinksFile {
     /// # Errors
     /// Why it cannot be read, or is no list.
     pub fn count(&self) -> Result<usize, FileTrouble> {
-        let content = fs::read(&self.path).map_err(|why| self.trouble("read", why))?;
+        let content = self
+            .target()
+            .and_then(|list| files::read_plain(&list, u64::MAX))
+            .map_err(|why| self.trouble("read", why))?;
         let entries = book::parse(&content).map_err(|why| self.trouble("read", io::Error::other(why)))?;
         Ok(entries.len())
     }
@@ -141,16 +160,11 @@ impl LinksFile {
             Err(trouble) => return Err(trouble),
         }
         // The folder, or the nearest one above it, in which the missing ones would be created.
-        let list = self.target();
+        let list = self.target().map_err(|why| self.trouble("written", why))?;
         let nearest = folder_of(&list).ancestors().find(|folder| folder.exists());
         let nearest =
             nearest.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let probe = nearest.join(format!(".{}.{}.probe", self.name(), std::process::id()));
-        let tried = File::create(&probe).map(drop);
-        if tried.is_ok() {
-            drop(fs::remove_file(&probe));
-        }
-        tried.map_err(|why| self.trouble("written", why))
+        files::try_folder(nearest).map_err(|why| self.trouble("written", why))
     }
 
     /// Carries a change into the file, all of it or nothing. Blocks on the disk, never on a lock.
@@ -158,15 +172,21 @@ impl LinksFile {
     /// # Errors
     /// What the system refuses. The file is then as before.
     pub fn apply(&self, change: &Change) -> Result<Written, FileTrouble> {
-        fs::create_dir_all(self.folder()).map_err(|why| self.trouble("put into its folder", why))?;
-        let lock = open(&self.lock_path()).map_err(|why| self.trouble("locked", why))?;
+        files::make_folder(folder_of(&self.path), self.mode.unwrap_or(PRIVATE))
+            .map_err(|why| self.trouble("put into its folder", why))?;
+        let lock = self.lock_path();
+        let lock = files::open_lock(&lock).map_err(|why| FileTrouble { path: lock, what: "locked", why })?;
+        if let Some(mode) = self.mode {
+            // Those who may write the list take it, too. If it is another user's, he has said.
+            drop(lock.set_permissions(fs::Permissions::from_mode(mode)));
+        }
         if !try_lock(&lock).map_err(|why| self.trouble("locked", why))? {
             return Ok(Written::Busy);
         }
         if self.cursor() != change.from {
             return Ok(Written::Moved);
         }
-        let mut present = match File::open(&self.path) {
+        let mut present = match self.target().and_then(|list| files::open_plain(&list)) {
             Ok(file) => Some(file),
             Err(why) if why.kind() == ErrorKind::NotFound => None,
             Err(why) => return Err(self.trouble("read", why)),
@@ -212,7 +232,7 @@ impl LinksFile {
             Plan::Replace(text) => self.replace(&text).map(|()| None),
             Plan::Archive(text) => {
                 // A second name for the file, and then a new file: at no time is there none.
-                let list = self.target();
+                let list = self.target()?;
                 let archive = self.unused_name("", change.now, |archive| {
                     fs::hard_link(&list, archive).or_else(|why| match why.kind() {
                         ErrorKind::AlreadyExists => Err(why),
@@ -226,44 +246,24 @@ impl LinksFile {
         }
     }
 
-    /// Writes beside the file, makes that durable, and renames.
+    /// Replaces the file. Whoever may read it now may read it then, unless that is configured.
     fn replace(&self, text: &str) -> io::Result<()> {
-        let path = self.target();
-        let folder = folder_of(&path);
-        let beside = folder.join(format!(".{}.tmp", self.name()));
-        let written = File::create(&beside).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            if let Ok(present) = fs::metadata(&path) {
-                // Whoever may read it now may read it then.
-                file.set_permissions(present.permissions())?;
-            }
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            File::open(folder)?.sync_all()
-        });
-        if written.is_err() {
-            // The error that counts is the first one.
-            drop(fs::remove_file(&beside));
-        }
-        written
+        let path = self.target()?;
+        let present = || fs::symlink_metadata(&path).ok().map(|list| list.mode() & 0o777);
+        files::replace(&path, text.as_bytes(), self.mode.or_else(present).unwrap_or(PRIVATE))
     }
 
     /// Moves what is no list out of the way; it is never emptied or removed.
     fn put_aside(&self, now: DateTime<Utc>) -> io::Result<PathBuf> {
-        let aside = self.unused_name("-corrupt", now, |aside| File::create_new(aside).map(drop))?;
-        fs::rename(self.target(), &aside)?;
+        let aside = self.unused_name("-corrupt", now, |aside| files::create_new(aside, PRIVATE).map(drop))?;
+        fs::rename(self.target()?, &aside)?;
         Ok(aside)
     }
 
-    /// The file itself: a symbolic link stays what it is, and what it leads to is kept,
-    /// moved and replaced, even where nothing is yet.
-    fn target(&self) -> PathBuf {
-        let mut target = self.path.clone();
-        for _ in 0..MAX_LINKS {
-            let Ok(next) = fs::read_link(&target) else { break };
-            target = folder_of(&target).join(next);
-        }
-        target
+    /// The file itself: a symbolic link of the operator's stays what it is, and what it leads
+    /// to is kept, moved and replaced, even where nothing is yet.
+    fn target(&self) -> io::Result<PathBuf> {
+        files::resolve(&self.path)
     }
 
     /// `<stem><kind>-YYYYmmdd-HHMMSS.json` beside the file itself, on the same disk; numbered
@@ -275,7 +275,7 @@ impl LinksFile {
         take: impl Fn(&Path) -> io::Result<()>,
     ) -> io::Result<PathBuf> {
         let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
-        let list = self.target();
+        let list = self.target()?;
         let stamp = now.format("%Y%m%d-%H%M%S");
         for n in 1_u32..=1_000 {
             let number = if n == 1 { String::new() } else { format!("-{n}") };
@@ -305,11 +305,7 @@ impl LinksFile {
     }
 
     fn lock_path(&self) -> PathBuf {
-        self.folder().join(format!("{}.lock", self.name()))
-    }
-
-    fn folder(&self) -> &Path {
-        folder_of(&self.path)
+        folder_of(&self.path).join(format!("{}.lock", self.name()))
     }
 
     fn name(&self) -> String {
@@ -319,14 +315,6 @@ impl LinksFile {
     fn trouble(&self, what: &'static str, why: io::Error) -> FileTrouble {
         FileTrouble { path: self.path.clone(), what, why }
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 /// Whether nobody else has it.
@@ -340,7 +328,8 @@ fn try_lock(file: &File) -> io::Result<bool> {
 
 /// A copy under a name that nobody else has taken.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut archive = File::create_new(to)?;
-    io::copy(&mut File::open(from)?, &mut archive)?;
+    let mut list = files::open_plain(from)?;
+    let mut archive = files::create_new(to, list.metadata()?.mode() & 0o777)?;
+    io::copy(&mut list, &mut archive)?;
     archive.sync_all()
 }

@@ -3,6 +3,7 @@
 
 pub mod archive;
 mod deliveries;
+mod duplicates;
 mod links;
 mod mails;
 mod operations;
@@ -10,6 +11,7 @@ mod operations;
 pub use deliveries::{
     DeliveryFilter, DeliveryRow, count_deliveries, deliveries, oldest_open_delivery, sends_since,
 };
+pub use duplicates::{DuplicateRow, duplicates};
 pub use links::{LinkRow, copies_after, copy_at, copy_of};
 pub use mails::{
     MailFilter, MailRow, MailStory, count_mails, count_since, mail_story, mails, mails_since, oldest_held,

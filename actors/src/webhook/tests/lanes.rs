@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::super::breaker::TargetState;
-use super::super::lanes::{ClaimPlan, Lanes, Moment, Row, Signal, Step};
+use super::super::lanes::{ClaimPlan, Lanes, Moment, Row, Signal, Step, Trial};
 use super::*;
 
-fn row(n: usize, now: DateTime<Utc>) -> Row {
+pub(super) fn row(n: usize, now: DateTime<Utc>) -> Row {
     let meta = DeliverMeta {
         email_id: format!("m{n}"),
         target: "default".to_owned(),
@@ -19,6 +19,7 @@ fn row(n: usize, now: DateTime<Utc>) -> Row {
         delivery_version: 0,
         priority: Priority::Medium,
         notice: false,
+        mode: crate::mail::policy::DeliveryMode::Json,
         window: InWindow::Free,
     };
     let claimed_until = now + chrono::TimeDelta::seconds(60);
@@ -42,7 +43,7 @@ fn rows_that_were_not_begun_are_given_out_and_all_that_was_sent_still_counts() {
     let mut lanes = Lanes::new(limits, HashMap::new());
     let moment =
         Moment { now, paused: false, open: true, rate_limit: 3, needs: chrono::TimeDelta::seconds(1) };
-    let plan = ClaimPlan { limit: 4, default: 4, per_target: HashMap::new() };
+    let plan = ClaimPlan { limit: 4, default: 4, per_partition: HashMap::new() };
     lanes.claimed(&plan, (0..4).map(|n| row(n, now)).collect());
     assert_eq!(lanes.errands(), [("default".to_owned(), None)]);
     lanes.target_read("default", TargetState::default());
@@ -59,7 +60,7 @@ fn rows_that_were_not_begun_are_given_out_and_all_that_was_sent_still_counts() {
     lanes.claimed(&plan, (2..4).map(|n| row(n, now)).collect());
     assert!(lanes.pump(&moment).is_empty());
     for _ in 0..2 {
-        lanes.answered("default", false, Signal::Delivered, Duration::from_millis(5));
+        lanes.answered("default", Trial::default(), Signal::Delivered, Duration::from_millis(5), now);
     }
     let steps = lanes.pump(&moment);
     assert!(
@@ -81,7 +82,7 @@ fn while_the_window_is_closed_what_is_bound_to_it_waits_and_the_others_go() {
         row.meta.window = if n % 2 == 0 { InWindow::Bound } else { InWindow::Free };
         row
     });
-    let plan = ClaimPlan { limit: 8, default: 8, per_target: HashMap::new() };
+    let plan = ClaimPlan { limit: 8, default: 8, per_partition: HashMap::new() };
     lanes.claimed(&plan, rows.collect());
     // Even before anything else is known of the target.
     let bound = |steps: &[Step]| -> Vec<String> {
@@ -100,10 +101,10 @@ fn while_the_window_is_closed_what_is_bound_to_it_waits_and_the_others_go() {
     // It is open again. What waited took no place of the hour, and no turn.
     lanes.claimed(&plan, vec![row(0, now), row(2, now)]);
     for _ in 0..2 {
-        lanes.answered("default", false, Signal::Delivered, Duration::from_millis(5));
+        lanes.answered("default", Trial::default(), Signal::Delivered, Duration::from_millis(5), now);
     }
     assert_eq!(started(lanes.pump(&open)), ["m5/default", "m7/default"]);
-    lanes.abandoned("default");
+    lanes.abandoned("default", Trial::default());
     let steps = lanes.pump(&open);
     assert!(matches!(&steps[..], [Step::Limit { .. }, Step::Limit { .. }]), "{steps:?}");
 }

@@ -59,6 +59,7 @@ fn the_most_urgent_goes_first_when_the_limit_is_raised() {
 fn a_dead_letter_is_told_in_the_commit_that_makes_it_one() {
     play(|scene| async move {
         scene.set(notified).await;
+        scene.set(|policy| policy.retry.retries = Some(0)).await;
         scene.receivers.always("default.example", Does::Answers(404));
         scene.mail("m1", &["default"], None).await;
         wait(5).await;
@@ -89,6 +90,7 @@ fn a_dead_letter_is_told_in_the_commit_that_makes_it_one() {
 fn nobody_is_told_that_nobody_could_be_told() {
     play(|scene| async move {
         scene.set(notified).await;
+        scene.set(|policy| policy.retry.retries = Some(0)).await;
         scene.receivers.always("default.example", Does::Answers(404));
         scene.receivers.always("alerts.example", Does::Answers(404));
         scene.mail("m1", &["default"], None).await;
@@ -120,6 +122,7 @@ fn nobody_is_told_who_did_not_ask_or_has_no_address() {
                 .set(|policy| {
                     policy.prefs.notify_on_failure = wanted;
                     policy.prefs.notify_url = url.to_owned();
+                    policy.retry.retries = Some(0);
                 })
                 .await;
             assert_eq!(scene.policy.load().prefs.remarks().len(), usize::from(wanted));

@@ -49,7 +49,7 @@ fn a_claim_that_nobody_has_asked_for_is_given_back() {
             body: row.body,
         };
         let rows: Vec<Row> = claimed.into_iter().map(row).collect();
-        let plan = ClaimPlan { limit: 10, default: 10, per_target: HashMap::new() };
+        let plan = ClaimPlan { limit: 10, default: 10, per_partition: HashMap::new() };
         let report = Report::Claimed { serial: 4_711, plan, rows: rows.clone(), next_due: None };
         scene.address().send(report).await.unwrap();
         wait(1).await;

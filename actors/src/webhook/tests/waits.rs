@@ -227,7 +227,7 @@ fn a_window_that_was_opened_while_nobody_was_there_lets_go_at_the_start() {
 fn what_somebody_wants_sent_again_goes_whatever_the_window_says() {
     play(|scene| async move {
         scene.window("14h00").await;
-        scene.receivers.script("default.example", [Does::Answers(404)]);
+        scene.receivers.script("default.example", [Does::Refused]);
         scene.mail("m1", &["default"], None).await;
         wait(CLOSING).await;
         let undelivered = Undelivered::read(&*scene.journal).await.unwrap();

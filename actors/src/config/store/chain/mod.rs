@@ -5,6 +5,7 @@
 //! |---|---|
 //! | a document | that |
 //! | absent | what the next store says, by the same table: absent is not empty |
+//! | absent, it was heard to have one, and cannot tell a removal from a loss | absent: it has vanished |
 //! | nothing, and a change waits for it | that change |
 //! | nothing, and it was heard before | what it last held, from memory or from our copy |
 //! | nothing, and it was never heard | what the next store has, with a warning |
@@ -116,12 +117,22 @@ impl ChainStore {
         if read == Read::Absent && self.bring_back(key).await {
             read = self.ask(&self.authority, key).await?;
         }
+        if read == Read::Absent && self.has_vanished(key) {
+            // What it held is remembered: nothing old takes its place.
+            return Ok(read);
+        }
         let (text, stamp) = match &read {
             Read::Absent => (None, String::new()),
             Read::Found { text, stamp } => (Some(text.clone()), stamp.0.clone()),
         };
         self.remember(key, text, stamp);
         Ok(read)
+    }
+
+    /// Whether the authority, which has nothing now and cannot say why, is known to have had
+    /// the document.
+    fn has_vanished(&self, key: Key) -> bool {
+        !self.authority.knows_removals() && self.known(key).is_some_and(|known| known.text.is_some())
     }
 
     /// Gives an authority that was emptied while this worker was not there the copy of the
@@ -212,7 +223,11 @@ impl ChainStore {
         let written = match held {
             Read::Found { .. } => self.authority.write(change).await?,
             Read::Absent => {
-                as_believed(&self.behind(change.key).await?.0, change)?;
+                let behind = match self.has_vanished(change.key) {
+                    true => Read::Absent,
+                    false => self.behind(change.key).await?.0,
+                };
+                as_believed(&behind, change)?;
                 self.authority.write(&Change { expected: Expect::Absent, ..change.clone() }).await?
             }
         };
@@ -265,6 +280,7 @@ impl DocumentStore for ChainStore {
                 self.record_conflict(key).await;
                 match held {
                     found @ Read::Found { .. } => Ok(found),
+                    Read::Absent if self.has_vanished(key) => Ok(Read::Absent),
                     Read::Absent => self.behind(key).await.map(|(read, _)| read),
                 }
             }
@@ -323,6 +339,33 @@ impl DocumentStore for ChainStore {
 
     fn origin_of(&self, key: Key, stamp: &Stamp) -> Option<String> {
         self.view.origin_of(key, stamp).or_else(|| self.authority.origin_of(key, stamp))
+    }
+
+    /// From every store, the authority last: what lies behind it would be in force next.
+    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
+        if self.noted(key).await?.waits() {
+            return Err(StoreError::Unwritable {
+                what: format!("{key} of {}", self.authority.name()),
+                why: "a change of it waits for this store".to_owned(),
+            });
+        }
+        self.authority.forget();
+        // It has to answer before anything is removed behind it.
+        self.authority.read(key).await?;
+        let mut was_there = false;
+        for store in self.others.iter().chain([&self.authority]) {
+            was_there |= store.remove(key, origin).await?;
+        }
+        self.removed(key);
+        if !self.authority.tells() {
+            drop(self.notes.announce());
+            join_all(self.others.iter().map(|store| store.announce(key))).await;
+        }
+        Ok(was_there)
+    }
+
+    fn removed(&self, key: Key) {
+        self.remember(key, None, String::new());
     }
 
     async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {

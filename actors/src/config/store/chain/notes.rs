@@ -8,9 +8,8 @@
 //! | `changed` | nothing: replaced when an authority that tells nobody was given a document |
 //! | `lock` | locked by the process that is settling something |
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +22,7 @@ use super::noted::Origin;
 use crate::config::documents::Key;
 use crate::config::store::StoreError;
 use crate::config::store::file::{Fingerprint, fingerprint, locked, read_text, replace};
+use crate::kernel::files::{self, PRIVATE};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -152,8 +152,7 @@ impl Notes {
     pub(super) async fn lock(&self) -> Result<File, StoreError> {
         let path = self.dir.join("lock");
         self.make_dir()?;
-        let file = OpenOptions::new().create(true).append(true).open(&path);
-        let file = file.map_err(|error| unwritable(&path, &error))?;
+        let file = files::open_lock(&path).map_err(|error| unwritable(&path, &error))?;
         locked(file).await.map_err(|error| unwritable(&path, &error))
     }
 
@@ -202,11 +201,7 @@ impl Notes {
 
     /// For us alone: documents may hold addresses that are capabilities.
     fn make_dir(&self) -> Result<(), StoreError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
-            .map_err(|error| unwritable(&self.dir, &error))
+        files::make_folder(&self.dir, PRIVATE).map_err(|error| unwritable(&self.dir, &error))
     }
 
     fn write(&self, path: &Path, content: &impl Serialize) -> Result<(), StoreError> {

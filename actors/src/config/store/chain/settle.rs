@@ -18,7 +18,6 @@ use uuid::Uuid;
 use super::merge::{Verdict, judge};
 use super::noted::{Noted, Origin, Place, SharedNote};
 use super::notes::{Conflict, Note, Pending};
-use super::view::count_fallback;
 use super::{ChainStore, as_believed, is_out_of_reach};
 use crate::config::conflict::{self, Lost};
 use crate::config::documents::{Documents, Key};
@@ -80,7 +79,6 @@ impl ChainStore {
         };
         self.notes.put(key, &noting(taken.clone()))?;
         self.noted(key).await?;
-        count_fallback(key, "write");
         let stored_in = self.others.iter().map(|store| store.name()).find(|name| *name == taken.stored_in);
         tracing::warn!(
             %key, %error, stored_in, origin = change.origin,

@@ -141,6 +141,10 @@ impl DocumentStore for Scripted {
         Ok(())
     }
 
+    fn knows_removals(&self) -> bool {
+        self.name == "redis"
+    }
+
     async fn recover(&self, _: Key, text: &str) -> Result<bool, StoreError> {
         let lost = matches!(self.mood(), Mood::Emptied | Mood::Wiped);
         if lost {

@@ -28,6 +28,8 @@ struct Seen {
     conflicts: BTreeMap<Key, bool>,
     /// Conflicts that the history does not have yet.
     unrecorded: HashSet<Key>,
+    /// The last change of each document that another store took, as it was counted.
+    counted: BTreeMap<Key, (String, DateTime<Utc>)>,
     /// What something else stands in for, so that it is said once.
     standing_in: HashSet<Key>,
     /// What the store that keeps notes last said.
@@ -153,6 +155,14 @@ impl View {
         } else {
             seen.unrecorded.remove(&key);
         }
+        // Also when a command made it: nobody can ask a process that has ended for its counters.
+        if let Some(made) = noted.in_force().filter(|made| !made.stored_in.is_empty()) {
+            let change = (made.text.clone(), made.at);
+            if seen.counted.get(&key) != Some(&change) {
+                count_fallback(key, "write");
+                seen.counted.insert(key, change);
+            }
+        }
         let number = |flag: bool| if flag { 1.0 } else { 0.0 };
         if seen.pending.insert(key, pending) != Some(pending) {
             // render_signal_config_pending{key}: 1 while a change waits for the authority.
@@ -207,7 +217,7 @@ impl View {
 }
 
 /// Something else did what the authority should have done.
-pub(super) fn count_fallback(key: Key, what: &'static str) {
+fn count_fallback(key: Key, what: &'static str) {
     // render_signal_config_fallback_total{key,what}: documents read from, or written to,
     // another place because the authority did not answer.
     metrics::counter!("render_signal_config_fallback_total", "key" => key.as_str(), "what" => what)

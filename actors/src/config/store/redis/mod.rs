@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use self::link::{Link, NAME, describe, words};
 use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, PENDING, SETTLED, WORKERS};
+use super::file::LARGEST;
 use super::metrics::timed;
 use super::{
     Ack, Change, ChangeId, Changes, DocumentStore, Expect, Kept, Listed, PutNote, Read, Stamp, StoreError,
@@ -70,13 +71,14 @@ impl RedisStore {
         if let Some(text) = self.link.seen().await.text_of(key, stamp) {
             return Ok(Some(text));
         }
-        let mut get = cmd("GET");
-        get.arg(self.link.key(key.as_str()));
-        let text = timed(NAME, "read", self.link.server.ask::<Option<Vec<u8>>>(&get))
+        // One that is too large is not the one that the writer believes in.
+        let mut get = cmd("GETRANGE");
+        get.arg(self.link.key(key.as_str())).arg(0).arg(LARGEST);
+        let text = timed(NAME, "read", self.link.server.ask::<Vec<u8>>(&get))
             .await
             .map_err(|trouble| StoreError::Unreadable { what: describe(key), why: words(trouble) })?;
-        match text.map(String::from_utf8) {
-            Some(Ok(text)) if Stamp::of(&text) == *stamp => Ok(Some(text)),
+        match String::from_utf8(text) {
+            Ok(text) if Stamp::of(&text) == *stamp => Ok(Some(text)),
             _ => Err(StoreError::Conflict(key)),
         }
     }
@@ -224,6 +226,18 @@ impl DocumentStore for RedisStore {
         let recovered = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
         self.link.look().await;
         recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
+    }
+
+    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
+        let mut call = self.link.listing(&self.link.scripts.remove, &[key]);
+        call.arg(key.as_str()).arg(origin);
+        let removed = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
+        self.link.look().await;
+        removed.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
+    }
+
+    fn knows_removals(&self) -> bool {
+        true
     }
 
     async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {

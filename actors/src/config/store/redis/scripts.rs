@@ -5,18 +5,21 @@
 //! |---|---|---|
 //! | `<document>` | string | JSON text, as the reference system reads and writes it (its section 2.1) |
 //! | `changes` | stream | the last [`CAP`] changes: `key`, `origin`, `writer`, `nonce`, `text` unless it was removed |
-//! | `known` | hash | `list`: random id of the list; `doc:<document>`: SHA-1 of the text that was listed last, `-` = removed |
+//! | `known` | hash | `list`: random id of the list; `doc:<document>`: SHA-1 of the text that was listed last, `-` = removed; `at:magic_link_tokens`: id of the one entry that holds sign-in links |
 //! | `pending` | hash | document → note about a change that waits for the store that has the last word; `settled:<document>`: ids of those that arrived, newest first |
 //! | `workers` | hash | worker → what it makes of the documents |
 //! | `alive` | sorted set | workers by when they last said so, in milliseconds of the server |
 //! | `events` | channel | a hint: the name of a document that changed, after [`ELSEWHERE`] when not in Redis |
 //!
 //! Whoever looks compares the documents with `known`; a difference is a change by a program
-//! that knows nothing of the list, and is added to it there and then, once. No key expires.
+//! that knows nothing of the list, and is added to it there and then, once. A document larger
+//! than one in a file may be is neither read nor listed. No key expires.
 
 use ::redis::Script;
 
-/// How many changes are kept: enough for a journal that is away for a while.
+use crate::config::store::file::LARGEST;
+
+/// How many changes are kept, for a month at most: enough for a journal that is away for a while.
 pub(super) const CAP: usize = 500;
 
 /// Of the list of changes.
@@ -42,6 +45,7 @@ pub(super) struct Scripts {
     pub(super) write: Script,
     pub(super) note: Script,
     pub(super) recover: Script,
+    pub(super) remove: Script,
     pub(super) changes: Script,
     pub(super) acknowledge: Script,
     pub(super) leave: Script,
@@ -50,7 +54,11 @@ pub(super) struct Scripts {
 
 macro_rules! listing {
     ($file:literal) => {
-        Script::new(concat!(include_str!("lua/common.lua"), include_str!($file)))
+        Script::new(&format!(
+            "local largest = {LARGEST}\n{}{}",
+            include_str!("lua/common.lua"),
+            include_str!($file)
+        ))
     };
 }
 
@@ -61,6 +69,7 @@ impl Scripts {
             write: listing!("lua/write.lua"),
             note: Script::new(include_str!("lua/note.lua")),
             recover: listing!("lua/recover.lua"),
+            remove: listing!("lua/remove.lua"),
             changes: Script::new(include_str!("lua/changes.lua")),
             acknowledge: Script::new(include_str!("lua/acknowledge.lua")),
             leave: Script::new(include_str!("lua/leave.lua")),

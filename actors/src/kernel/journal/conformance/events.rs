@@ -204,10 +204,13 @@ async fn contradictions_are_refused(journal: Arc<dyn Journal>) {
         claim: None,
         due: Due::Parked,
         meta: None,
+        partition: None,
     });
     let nameless = add(vec![row("", Due::At(t(0)))]);
     let homeless = add(vec![in_partition("", row("k", Due::At(t(0))))]);
-    for commit in [twice, ended_twice, nameless, homeless] {
+    let mut moved_nowhere = defer("k", None, Due::Parked);
+    moved_nowhere.defer[0].partition = Some(String::new());
+    for commit in [twice, ended_twice, nameless, homeless, moved_nowhere] {
         let refused = journal.append(commit.clone()).await;
         assert!(matches!(refused, Err(AppendError::Rejected(_))), "{commit:?}: {refused:?}");
     }

@@ -46,6 +46,7 @@ struct End {
     key: &'static str,
     with_claim: bool,
     defer: Option<Option<i64>>,
+    moves: Option<u8>,
 }
 
 fn queue() -> impl Strategy<Value = Queue> {
@@ -79,8 +80,9 @@ fn step() -> impl Strategy<Value = Step> {
         select(&KEYS[..]),
         prop::bool::weighted(0.7),
         prop::option::of(select(vec![Some(0_i64), Some(5), None])),
+        prop::option::of(0..2_u8),
     )
-        .prop_map(|(queue, key, with_claim, defer)| End { queue, key, with_claim, defer });
+        .prop_map(|(queue, key, with_claim, defer, moves)| End { queue, key, with_claim, defer, moves });
     let write = (
         streams,
         prop::option::weighted(0.2, 0..4_u64),
@@ -174,6 +176,7 @@ impl Side {
                         Due::At(commit.at + chrono::Duration::seconds(seconds))
                     }),
                     meta: None,
+                    partition: end.moves.map(partition),
                 }),
             }
         }

@@ -107,7 +107,8 @@ pub(super) fn settle(key: &str, claim: Option<Uuid>) -> Commit {
 }
 
 pub(super) fn defer(key: &str, claim: Option<Uuid>, due: Due) -> Commit {
-    let defer = vec![Defer { queue: Queue::Deliver, key: key.to_owned(), claim, due, meta: None }];
+    let defer =
+        vec![Defer { queue: Queue::Deliver, key: key.to_owned(), claim, due, meta: None, partition: None }];
     Commit { at: t(0), defer, ..Commit::default() }
 }
 

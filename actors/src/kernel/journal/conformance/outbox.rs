@@ -8,6 +8,7 @@ cases![
     a_lost_claim_is_refused,
     an_operator_needs_no_claim,
     a_deferred_row_comes_back,
+    a_deferred_row_moves_to_another_partition,
     adding_again_replaces_and_drops_the_claim,
     settled_and_added_again_is_a_new_row,
     limits_hold_per_partition_and_in_all,
@@ -111,6 +112,39 @@ async fn a_deferred_row_comes_back(journal: Arc<dyn Journal>) {
     assert!(claim_keys(&journal, 1_000).await.is_empty());
     let parked = &journal.outbox(Queue::Deliver, 1).await.unwrap()[0];
     assert_eq!((parked.due, parked.claimed, &parked.meta), (Due::Parked, false, &json!({ "attempts": 1 })));
+}
+
+async fn a_deferred_row_moves_to_another_partition(journal: Arc<dyn Journal>) {
+    let rows = ["k", "l"].map(|key| in_partition("a", row(key, Due::At(t(0)))));
+    let in_order = ["s1", "s2"].map(|key| in_partition("a", ordered("s", row(key, Due::At(t(0))))));
+    journal.append(add(rows.into_iter().chain(in_order).collect())).await.unwrap();
+    let claimed = journal.claim(request(0)).await.unwrap();
+    assert_eq!(keys(&claimed), ["k", "l", "s1"]);
+    for row in &claimed {
+        let mut commit = defer(&row.key, Some(row.claim), Due::At(t(5)));
+        commit.defer[0].partition = Some("b".to_owned());
+        journal.append(commit).await.unwrap();
+    }
+    let listed = journal.outbox(Queue::Deliver, 9).await.unwrap();
+    let places: Vec<_> = listed.iter().map(|row| (row.key.as_str(), row.partition.as_str())).collect();
+    assert_eq!(places, [("k", "b"), ("l", "b"), ("s1", "a"), ("s2", "a")], "an order stays together");
+    let of = |partition: &str| ClaimRequest {
+        partition_default: 0,
+        per_partition: HashMap::from([(partition.to_owned(), 1)]),
+        ..request(5)
+    };
+    assert_eq!(keys(&journal.claim(of("b")).await.unwrap()), ["k"]);
+    assert_eq!(keys(&journal.claim(of("a")).await.unwrap()), ["s1"]);
+    assert!(journal.claim(of("a")).await.unwrap().is_empty(), "s2 waits behind s1");
+    // And back, by an operator; the place in the queue is that of its first addition.
+    let mut commit = defer("l", None, Due::Parked);
+    commit.defer[0].partition = Some("a".to_owned());
+    journal.append(commit).await.unwrap();
+    assert!(journal.claim(of("b")).await.unwrap().is_empty());
+    journal.append(defer("l", None, Due::At(t(5)))).await.unwrap();
+    assert_eq!(keys(&journal.claim(of("a")).await.unwrap()), ["l"]);
+    let problems = journal.verify().await.unwrap().problems;
+    assert!(problems.is_empty(), "{problems:?}");
 }
 
 async fn adding_again_replaces_and_drops_the_claim(journal: Arc<dyn Journal>) {

@@ -217,6 +217,9 @@ impl Model {
                 if let Some(meta) = &defer.meta {
                     row.meta = meta.clone();
                 }
+                if let Some(partition) = defer.partition.as_ref().filter(|_| row.order_key.is_none()) {
+                    row.partition.clone_from(partition);
+                }
                 touch(touched, defer.queue);
             }
         }

@@ -68,6 +68,7 @@ pub(super) fn commit(commit: &Commit, mark: &Mark, origin: &str) -> Vec<Text> {
         args.extend([queue(row.queue), text(&row.key), id(row.claim)]);
         due(&mut args, row.due);
         optional(&mut args, row.meta.as_ref().map(text));
+        optional(&mut args, row.partition.as_ref().map(text));
     }
     args.push(text(commit.trim.len()));
     for trim in &commit.trim {

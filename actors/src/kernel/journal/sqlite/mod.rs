@@ -11,6 +11,8 @@
 //! not lets its own catch up.
 
 mod append;
+mod erase;
+mod files;
 mod outbox;
 mod reader;
 mod rows;
@@ -31,6 +33,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use self::files::Files;
 use self::reader::Reader;
 use self::slot::Slot;
 use self::writer::{Done, Op, Trouble, Writer};
@@ -74,6 +77,8 @@ pub struct SqliteJournal {
     writer: Option<Writer>,
     reader: Arc<Reader>,
     hints: watch::Sender<Hint>,
+    /// As they were at the opening; `None` when it was opened for looking only.
+    files: Option<Files>,
 }
 
 impl std::fmt::Debug for SqliteJournal {
@@ -105,6 +110,7 @@ impl SqliteJournal {
             db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(explain)?;
         }
         let slot = Slot::take(path)?;
+        erase::once(&db, path);
         let released = slot::release_claims(&db, &slot).map_err(explain)?;
         if released > 0 {
             tracing::info!(released, "claims of a worker that died were released");
@@ -112,9 +118,11 @@ impl SqliteJournal {
         let head = prepare(&db, &projections).map_err(explain)?;
         let reading = schema::open_reader(path).map_err(explain)?;
         let hints = watch::Sender::new(Hint { position: head, queues: [0; 4] });
-        let writer = Writer::start(path.to_owned(), db, slot, world.clone(), projections, hints.clone())
+        let files = Files::of(path);
+        let place = (path.to_owned(), files.clone());
+        let writer = Writer::start(place, db, slot, world.clone(), projections, hints.clone())
             .map_err(|error| no_thread(&error))?;
-        Self::with(path, world, Some(writer), reading, hints)
+        Self::with(path, world, Some((writer, files)), reading, hints)
     }
 
     /// Opens an existing journal for looking only, while another process may write it.
@@ -135,12 +143,13 @@ impl SqliteJournal {
     fn with(
         path: &Path,
         world: World,
-        writer: Option<Writer>,
+        writing: Option<(Writer, Files)>,
         reading: Connection,
         hints: watch::Sender<Hint>,
     ) -> Result<Arc<Self>, JournalError> {
-        let reader = Reader::start(path, reading).map_err(|error| no_thread(&error))?;
-        Ok(Arc::new(Self { path: path.to_owned(), world, writer, reader: Arc::new(reader), hints }))
+        let reader = Arc::new(Reader::start(path, reading).map_err(|error| no_thread(&error))?);
+        let (writer, files) = writing.unzip();
+        Ok(Arc::new(Self { path: path.to_owned(), world, writer, reader, hints, files }))
     }
 
     /// Drops every read model and computes it anew from the log. Commits wait meanwhile.
@@ -272,6 +281,10 @@ impl Journal for SqliteJournal {
 
     fn durability(&self) -> Durability {
         Durability::OnDisk
+    }
+
+    fn gone(&self) -> Option<String> {
+        self.files.as_ref()?.gone()
     }
 
     /// Reads through a connection and a thread of its own: commits and views go on.

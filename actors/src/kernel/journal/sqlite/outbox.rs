@@ -94,10 +94,11 @@ pub(super) fn write(tx: &mut Tx<'_>, commit: &Commit, ended: &[Option<Ended>]) -
         tx.db
             .prepare_cached(
                 "UPDATE outbox SET state = ?2, due = ?3, visible = ?4, claim = NULL, claimed_until = NULL,
-                     owner = NULL, meta = coalesce(?5, meta)
+                     owner = NULL, meta = coalesce(?5, meta),
+                     partition = iif(order_key IS NULL, coalesce(?6, partition), partition)
                  WHERE seq = ?1",
             )?
-            .execute((row.seq, state, due, visible, meta))?;
+            .execute((row.seq, state, due, visible, meta, &defer.partition))?;
         if let Some(order) = &row.order {
             refresh(tx.db, order)?;
         }

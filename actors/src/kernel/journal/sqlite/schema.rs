@@ -10,6 +10,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::erase;
+use crate::kernel::files::{self, PRIVATE};
 use crate::kernel::journal::JournalError;
 
 /// Marks the file as a journal of this program ("RSJ1").
@@ -19,7 +21,7 @@ const APPLICATION_ID: i64 = 0x5253_4A31;
 pub(super) const FORMAT: i64 = 2;
 
 /// How long a writer waits for another process's transaction.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Distinct statements kept prepared per connection.
 const STATEMENTS: usize = 96;
@@ -132,6 +134,9 @@ const FROM_1_TO_2: &str = concat!(
     append_only!()
 );
 
+/// What SQLite appends to the name of a file for those beside it.
+const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
+
 /// What every table is called: a file without one of them is damaged.
 const TABLE_NAMES: [&str; 5] = ["stream", "event", "outbox", "body", "fence"];
 
@@ -143,18 +148,21 @@ const TABLE_NAMES: [&str; 5] = ["stream", "event", "outbox", "body", "fence"];
 /// See [`JournalError`]. A refused file has not been changed.
 pub(super) fn open_checked(path: &Path, check_below: u64) -> Result<Connection, JournalError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|error| {
+        files::make_folder(folder, PRIVATE).map_err(|error| {
             JournalError::Unavailable(format!("{}: cannot be created: {error}", folder.display()))
         })?;
     }
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let refuse = |error: rusqlite::Error| explain(path, &error);
+    refuse_links(path)?;
     let size = std::fs::metadata(path).map_or(0, |file| file.len());
     let log_size = std::fs::metadata(beside(path, "-wal")).map_or(0, |file| file.len());
     if size == 0 && log_size > 0 {
         return Err(corrupt(path, "it is empty, but a write-ahead log lies beside it"));
     }
+    // SQLite gives its side files the mode of this one.
+    let _ = path.exists() || files::create_new(path, PRIVATE).is_ok();
     let db = Connection::open_with_flags(path, flags).map_err(refuse)?;
     db.busy_timeout(BUSY).map_err(refuse)?;
     // Until the file is known to be sound, closing must not copy the log into it.
@@ -211,6 +219,7 @@ pub(super) fn open_to_look(path: &Path) -> Result<Connection, JournalError> {
     if !path.exists() {
         return Err(JournalError::Unavailable(format!("there is no journal at {}", path.display())));
     }
+    refuse_links(path)?;
     let shared = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let looked = Connection::open_with_flags(path, shared)
         .and_then(for_reading)
@@ -232,6 +241,22 @@ pub(super) fn open_to_look(path: &Path) -> Result<Connection, JournalError> {
         )));
     }
     Ok(db)
+}
+
+/// A side file is SQLite's own and never a symbolic link, which SQLite would not follow either;
+/// this says so. The journal itself may be one.
+fn refuse_links(path: &Path) -> Result<(), JournalError> {
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    for suffix in SIDE_FILES {
+        let side = beside(&file, suffix);
+        if side.is_symlink() {
+            return Err(JournalError::Unavailable(format!(
+                "{} is a symbolic link; a file of SQLite's belongs there: remove the link",
+                side.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn lying_still(path: &Path) -> rusqlite::Result<(Connection, bool)> {
@@ -260,9 +285,11 @@ fn for_writing(db: &Connection) -> rusqlite::Result<()> {
             "this file system cannot hold a write-ahead log (journal_mode = {mode})"
         )));
     }
-    // 2 MiB of pages; the log is copied into the file every 8 MiB and cut back to that size.
+    // 2 MiB of pages; the log is copied into the file every 8 MiB and cut back to that size. What
+    // is deleted is overwritten; see `erase`.
     db.execute_batch(
-        "PRAGMA synchronous = FULL;
+        "PRAGMA secure_delete = ON;
+         PRAGMA synchronous = FULL;
          PRAGMA cache_size = -2048;
          PRAGMA temp_store = MEMORY;
          PRAGMA recursive_triggers = ON;",
@@ -291,6 +318,7 @@ fn create(db: &Connection) -> rusqlite::Result<()> {
         // Another process may have been quicker.
         if blank {
             db.execute_batch(TABLES)?;
+            db.execute_batch(erase::MARK)?;
             db.pragma_update(None, "application_id", APPLICATION_ID)?;
             db.pragma_update(None, "user_version", FORMAT)?;
         }

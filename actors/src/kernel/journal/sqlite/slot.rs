@@ -7,12 +7,13 @@
 //! dies. Whoever then takes the same number knows that the former owner is gone, and
 //! releases what it held. A worker that is only frozen keeps its lock, and its claims.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::outbox;
+use crate::kernel::files;
 use crate::kernel::journal::JournalError;
 
 /// Processes that may write one journal at the same time.
@@ -42,13 +43,7 @@ impl Slot {
                     Path::new(&name).display()
                 ))
             };
-            let file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .open(&name)
-                .map_err(unusable)?;
+            let file = files::open_lock(Path::new(&name)).map_err(unusable)?;
             match file.try_lock() {
                 Ok(()) => return Ok(Self { number, _lock: file }),
                 Err(TryLockError::WouldBlock) => {}

@@ -13,8 +13,9 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::append::{self, Tx};
+use super::files::Files;
 use super::slot::Slot;
-use super::{outbox, schema};
+use super::{erase, outbox, schema};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Hint, JournalError, Queue,
@@ -32,6 +33,9 @@ const GROUP_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// Pause between looks for the commits of other processes while nothing is asked.
 const LOOK_ABROAD: Duration = Duration::from_millis(250);
+
+/// Pause before the log is tried to be cut again while somebody reads in it.
+const CUT_AGAIN: Duration = Duration::from_secs(5);
 
 /// Said when the writer is gone.
 pub(super) const CLOSED: &str = "the journal is closed";
@@ -107,7 +111,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread on a checked connection.
     pub(super) fn start(
-        path: PathBuf,
+        (path, files): (PathBuf, Files),
         db: Connection,
         slot: Slot,
         world: World,
@@ -116,7 +120,18 @@ impl Writer {
     ) -> std::io::Result<Self> {
         let (jobs, queue) = std::sync::mpsc::channel();
         let noticed = data_version(&db).unwrap_or_default();
-        let worker = Worker { path, db: Some(db), slot, world, projections, hints, noticed, fed: None };
+        let worker = Worker {
+            path,
+            files,
+            db: Some(db),
+            slot,
+            world,
+            projections,
+            hints,
+            noticed,
+            fed: None,
+            uncut: None,
+        };
         std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || worker.run(&queue))?;
         Ok(Self { jobs, permits: Arc::new(Semaphore::new(PERMITS)) })
     }
@@ -155,6 +170,8 @@ fn release_claims(db: &Connection, slot: &Slot) -> rusqlite::Result<()> {
 
 struct Worker {
     path: PathBuf,
+    /// Looked at around each commit: nothing is acknowledged that is written into nowhere.
+    files: Files,
     /// `None` after a failure: opened again for the next group.
     db: Option<Connection>,
     /// Goes into the claims of this process.
@@ -167,6 +184,9 @@ struct Worker {
     noticed: i64,
     /// The same, for when the projections were last known to have seen everything.
     fed: Option<i64>,
+    /// Something was deleted, and the log may still have it: since when it is to be cut, or not
+    /// to be tried again before.
+    uncut: Option<Instant>,
 }
 
 impl Worker {
@@ -176,6 +196,7 @@ impl Worker {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
                     self.look_abroad();
+                    self.cut_log();
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -183,6 +204,7 @@ impl Worker {
             let (group, close) = gather(first, queue);
             if !group.is_empty() {
                 self.serve(group);
+                self.cut_log();
             }
             if let Some(close) = close {
                 self.finish(close, queue);
@@ -231,11 +253,25 @@ impl Worker {
     }
 
     fn attempt(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
+        if let Some(why) = self.files.gone() {
+            return Err(Trouble::NotWritten(why));
+        }
+        let done = self.attempt_here(group)?;
+        match self.files.gone() {
+            Some(why) => Err(Trouble::Unknown(why)),
+            None => Ok(done),
+        }
+    }
+
+    fn attempt_here(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
         let db = match self.db.take() {
             Some(db) => db,
             None => {
                 self.fed = None;
-                schema::reopen(&self.path).map_err(|error| Trouble::NotWritten(self.text(&error)))?
+                let db =
+                    schema::reopen(&self.path).map_err(|error| Trouble::NotWritten(self.text(&error)))?;
+                self.files.opened_again(&self.path);
+                db
             }
         };
         let (outcome, usable) = self.transact(&db, group);
@@ -272,6 +308,9 @@ impl Worker {
                 _ => (Err(Trouble::Unknown(text)), false),
             };
         }
+        if applied.erased {
+            self.uncut.get_or_insert_with(Instant::now);
+        }
         self.fed = Some(applied.version);
         let foreign = u64::from(applied.version != self.noticed);
         self.noticed = applied.version;
@@ -287,16 +326,18 @@ impl Worker {
             append::catch_up(db, &self.projections, tx.head)?;
         }
         let before = tx.head;
-        let mut done = Vec::with_capacity(group.len());
+        let (mut done, mut erased) = (Vec::with_capacity(group.len()), false);
         for job in group {
-            done.push(self.one(&mut tx, &job.op)?);
+            let one = self.one(&mut tx, &job.op)?;
+            erased |= erases(&job.op, &one);
+            done.push(one);
         }
         if tx.head != before {
             for one in self.projections.iter() {
                 projection::advance(db, one.name(), tx.head)?;
             }
         }
-        Ok(Applied { done, head: tx.head, touched: tx.touched, version })
+        Ok(Applied { done, head: tx.head, touched: tx.touched, version, erased })
     }
 
     fn one(&self, tx: &mut Tx<'_>, op: &Op) -> rusqlite::Result<Done> {
@@ -357,6 +398,22 @@ impl Worker {
         }
     }
 
+    /// Cuts the log after something was deleted, as soon as nobody reads there any more.
+    fn cut_log(&mut self) {
+        let (Some(since), Some(db)) = (self.uncut, &self.db) else { return };
+        if since > Instant::now() {
+            return;
+        }
+        self.uncut = match erase::cut_log(db) {
+            Ok(true) => None,
+            Ok(false) => Some(Instant::now() + CUT_AGAIN),
+            Err(error) => {
+                tracing::warn!(%error, path = %self.path.display(), "the journal's write-ahead log could not be cut");
+                Some(Instant::now() + CUT_AGAIN)
+            }
+        };
+    }
+
     fn text(&self, error: &rusqlite::Error) -> String {
         format!("{}: {error}", self.path.display())
     }
@@ -368,6 +425,17 @@ struct Applied {
     head: u64,
     touched: [u64; 4],
     version: i64,
+    /// Something is gone that must not be found any more.
+    erased: bool,
+}
+
+/// Whether something is gone by this that must not be found any more.
+fn erases(op: &Op, done: &Done) -> bool {
+    match (op, done) {
+        (Op::Purge { .. }, Done::Number(bodies)) => *bodies > 0,
+        (Op::Append(commit), Done::Appended(Ok(_))) => !commit.trim.is_empty(),
+        _ => false,
+    }
 }
 
 /// Takes what waits, up to the bounds of a group. A `Close` ends it.

@@ -34,7 +34,7 @@ fn uids(mails: &[Candidate]) -> Vec<u64> {
 }
 
 fn wanted(uid: u64, size: u64, part: Part) -> Wanted {
-    Wanted { item: uid.to_string(), uid, size, part }
+    Wanted { item: uid.to_string(), uid, size, limit: 2_000_000, part }
 }
 
 async fn fetch(session: &mut Box<dyn Session>, wanted: &[Wanted]) -> BTreeMap<u64, Body> {

@@ -2,6 +2,8 @@
 //! one does not do on demand.
 
 mod against_dovecot;
+mod agreement;
 mod dovecot;
+mod hostile;
 mod scripted;
 mod whole;

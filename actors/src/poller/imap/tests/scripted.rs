@@ -8,21 +8,24 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStrea
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::messages::Source;
 use crate::poller::imap::WATCHDOG;
+use crate::poller::imap::bounds::Bounds;
+use crate::poller::imap::said::Secrets;
 use crate::poller::imap::session::ImapSession;
-use crate::poller::imap::watched::{Patience, Watched};
-use crate::poller::imap::wire::Wire;
+use crate::poller::imap::watched::Watched;
+use crate::poller::imap::wire::{Voice, Wire};
 use crate::poller::source::{
     BUDGET, Body, Opened, Part, Scope, Session as _, Sink, SourceError, Wake, Wanted,
 };
 
 /// The server's end. Commands are checked by their text without the tag.
-struct Server {
+pub(super) struct Server {
     stream: BufReader<DuplexStream>,
 }
 
 impl Server {
-    async fn expect(&mut self, command: &str) -> String {
+    pub(super) async fn expect(&mut self, command: &str) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).await.unwrap();
         let line = line.trim_end();
@@ -34,31 +37,35 @@ impl Server {
         tag.to_owned()
     }
 
-    async fn say(&mut self, text: &str) {
+    pub(super) async fn say(&mut self, text: &str) {
         self.stream.get_mut().write_all(text.as_bytes()).await.unwrap();
     }
 }
 
 const REFRESH: Duration = Duration::from_secs(120);
 
-async fn session() -> (ImapSession, Server) {
+pub(super) async fn session() -> (ImapSession, Server) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let mut server = Server { stream: BufReader::new(theirs) };
-    let patience = Patience::default();
-    let client = Client::new(Watched::new(Box::new(ours), WATCHDOG, patience.clone()));
+    let bounds = Bounds::default();
+    let client = Client::new(Watched::new(Box::new(ours), WATCHDOG, bounds.clone()));
     let (client, ()) = tokio::join!(client.login("me", "secret"), async {
         let tag = server.expect("LOGIN \"me\" \"secret\"").await;
         server.say(&format!("{tag} OK in\r\n")).await;
     });
-    let wire = Wire::new(client.unwrap(), patience, 3, true, REFRESH);
+    let voice = Voice { bounds, secrets: Secrets::new(&["me", "secret"]) };
+    let wire = Wire::new(client.unwrap(), voice, 3, true, REFRESH);
     (ImapSession { wire, opened: Opened { validity: 1, uid_next: 4, exists: 3 } }, server)
 }
 
-fn wanted(uid: u64) -> Wanted {
-    Wanted { item: uid.to_string(), uid, size: 10, part: Part::Full }
+pub(super) fn wanted(uid: u64) -> Wanted {
+    Wanted { item: uid.to_string(), uid, size: 10, limit: 99, part: Part::Full }
 }
 
-async fn fetch(session: &mut ImapSession, uids: &[u64]) -> (Result<(), SourceError>, Vec<(String, String)>) {
+pub(super) async fn fetch(
+    session: &mut ImapSession,
+    uids: &[u64],
+) -> (Result<(), SourceError>, Vec<(String, String)>) {
     let (sink, mut mails) = Sink::new(Arc::new(Semaphore::new(BUDGET)));
     let wanted: Vec<Wanted> = uids.iter().map(|uid| wanted(*uid)).collect();
     tokio::join!(session.fetch(&wanted, sink), async {
@@ -66,7 +73,8 @@ async fn fetch(session: &mut ImapSession, uids: &[u64]) -> (Result<(), SourceErr
         while let Some(mail) = mails.recv().await {
             let item = mail.item.clone();
             let what = match mail.into_parts().0 {
-                Body::Loaded(_) => "loaded".to_owned(),
+                Body::Loaded(Source::Full(_)) => "loaded".to_owned(),
+                Body::Loaded(Source::HeaderOnly { size, .. }) => format!("header of {size}"),
                 Body::Gone => "gone".to_owned(),
                 Body::Unloadable(why) => why,
             };
@@ -93,7 +101,7 @@ async fn a_command_without_an_answer_fails_after_thirty_seconds() {
 async fn a_slow_mail_is_waited_for_as_long_as_bytes_come() {
     let (mut session, mut server) = session().await;
     let (fetched, ()) = tokio::join!(fetch(&mut session, &[1]), async {
-        let tag = server.expect("UID FETCH 1 (UID BODY.PEEK[])").await;
+        let tag = server.expect("UID FETCH 1 (UID BODY.PEEK[]<0.100>)").await;
         server.say("* 1 FETCH (UID 1 BODY[] {10}\r\n").await;
         for _ in 0..10 {
             tokio::time::sleep(Duration::from_secs(20)).await;
@@ -144,7 +152,7 @@ async fn a_server_that_declines_idle_is_polled() {
 async fn a_mail_with_nil_for_content_and_one_that_is_gone_are_told_apart() {
     let (mut session, mut server) = session().await;
     let (fetched, ()) = tokio::join!(fetch(&mut session, &[1, 2, 3]), async {
-        let tag = server.expect("UID FETCH 1:3 (UID BODY.PEEK[])").await;
+        let tag = server.expect("UID FETCH 1:3 (UID BODY.PEEK[]<0.100>)").await;
         server.say("* 9 FETCH (FLAGS (\\Seen))\r\n* 1 FETCH (UID 1 BODY[] NIL)\r\n").await;
         server.say(&format!("* 3 FETCH (UID 3 BODY[] {{0}}\r\n)\r\n{tag} OK done\r\n")).await;
     });
@@ -159,7 +167,7 @@ async fn a_mail_with_nil_for_content_and_one_that_is_gone_are_told_apart() {
 async fn a_fetch_that_is_declined_makes_the_rest_unloadable_and_keeps_the_session() {
     let (mut session, mut server) = session().await;
     let (fetched, ()) = tokio::join!(fetch(&mut session, &[1, 2]), async {
-        let tag = server.expect("UID FETCH 1:2 (UID BODY.PEEK[])").await;
+        let tag = server.expect("UID FETCH 1:2 (UID BODY.PEEK[]<0.100>)").await;
         server.say(&format!("* 1 FETCH (UID 1 BODY[] \"x\")\r\n{tag} NO [SERVERBUG] oops\r\n")).await;
     });
     let (done, mails) = fetched;
@@ -177,8 +185,8 @@ async fn a_fetch_that_is_declined_makes_the_rest_unloadable_and_keeps_the_sessio
 async fn an_answer_that_is_none_ends_the_session_and_is_not_quoted() {
     let (mut session, mut server) = session().await;
     let (fetched, ()) = tokio::join!(fetch(&mut session, &[1]), async {
-        server.expect("UID FETCH 1 (UID BODY.PEEK[])").await;
-        server.say("* nonsense, very private\r\n").await;
+        server.expect("UID FETCH 1 (UID BODY.PEEK[]<0.100>)").await;
+        server.say("* 1 FETCH nonsense, very private\r\n").await;
     });
     let error = fetched.0.unwrap_err();
     assert!(matches!(error, SourceError::Protocol(_)), "{error:?}");
@@ -202,12 +210,12 @@ async fn two_commands_are_under_way_at_once() {
     let uids: Vec<u64> = (1..=200).collect();
     let (fetched, ()) = tokio::join!(fetch(&mut session, &uids), async {
         // Both come before either is answered; the third only after the first is done.
-        let first = server.expect("UID FETCH 1:64 (UID BODY.PEEK[])").await;
-        let second = server.expect("UID FETCH 65:128 (UID BODY.PEEK[])").await;
+        let first = server.expect("UID FETCH 1:64 (UID BODY.PEEK[]<0.100>)").await;
+        let second = server.expect("UID FETCH 65:128 (UID BODY.PEEK[]<0.100>)").await;
         server.say(&format!("{first} OK done\r\n")).await;
-        let third = server.expect("UID FETCH 129:192 (UID BODY.PEEK[])").await;
+        let third = server.expect("UID FETCH 129:192 (UID BODY.PEEK[]<0.100>)").await;
         server.say(&format!("{second} OK done\r\n")).await;
-        let fourth = server.expect("UID FETCH 193:200 (UID BODY.PEEK[])").await;
+        let fourth = server.expect("UID FETCH 193:200 (UID BODY.PEEK[]<0.100>)").await;
         server.say(&format!("{third} OK done\r\n{fourth} OK done\r\n")).await;
     });
     assert_eq!((fetched.0, fetched.1.len()), (Ok(()), 200));

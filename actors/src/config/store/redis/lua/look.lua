@@ -3,7 +3,8 @@
 -- Answers why changes could not be listed (or ''), then for each document: what, sum, text,
 -- and at last the notes.
 local channel, seed, writer, cap = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local origin = redis.call('HEXISTS', KEYS[2], 'list') == 1 and 'external' or 'startup'
+local first = redis.call('HEXISTS', KEYS[2], 'list') == 0
+local origin = first and 'startup' or 'external'
 local answer, unlisted, news = {''}, '', nil
 
 -- A server that takes no writes now can still be read.
@@ -19,9 +20,13 @@ end
 for i = 3, #KEYS - 1 do
   local name, held = ARGV[2 * i - 1], ARGV[2 * i]
   local known = redis.call('HGET', KEYS[2], 'doc:' .. name)
-  local text = redis.pcall('GET', KEYS[i])
+  -- Another type is told by GET.
+  local bytes = redis.pcall('STRLEN', KEYS[i])
+  local text = type(bytes) == 'number' and bytes > largest or redis.pcall('GET', KEYS[i])
   local found
-  if type(text) == 'table' then
+  if text == true then
+    found = {'wrong', '', string.format('%d bytes are more than a document has', bytes)}
+  elseif type(text) == 'table' then
     found = {'wrong', '', text.err}
   elseif text then
     local sum = redis.sha1hex(text)
@@ -35,6 +40,8 @@ for i = 3, #KEYS - 1 do
   end
   answer[#answer + 1] = found
 end
+-- From here on, what appears was written by somebody while we looked.
+if first then pcall(redis.call, 'HSETNX', KEYS[2], 'list', seed) end
 if news then redis.call('PUBLISH', channel, news) end
 answer[1] = unlisted
 answer[#answer + 1] = redis.call('HGETALL', KEYS[#KEYS])

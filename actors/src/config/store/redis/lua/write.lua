@@ -19,7 +19,7 @@ if present == text and after == '' then return 1 end
 redis.call('SET', KEYS[3], text)
 if after ~= '' then redis.call('HSET', KEYS[4], name, after) end
 local known = redis.call('HGET', KEYS[2], 'doc:' .. name)
-if present and redis.sha1hex(present) ~= known then
+if present and #present <= largest and redis.sha1hex(present) ~= known then
   list(name, present, redis.sha1hex(present), 'external', '', cap, seed, '')
 end
 list(name, text, redis.sha1hex(text), origin, writer, cap, seed, nonce)

@@ -58,8 +58,8 @@ for i = 1, num() do
   lost = lost or ended(i - 1, unpack(settles[i]))
 end
 for i = 1, num() do
-  -- queue, key, claim, state, due, meta or not, meta
-  defers[i] = { arg(), arg(), arg(), arg(), arg(), arg(), arg() }
+  -- queue, key, claim, state, due, meta or not, meta, partition or not, partition
+  defers[i] = { arg(), arg(), arg(), arg(), arg(), arg(), arg(), arg(), arg() }
   lost = lost or ended(#settles + i - 1, defers[i][1], defers[i][2], defers[i][3])
 end
 if lost then return lost end
@@ -148,7 +148,13 @@ for _, defer in ipairs(defers) do
   local row = call('HMGET', row_at(q, key), 'place', 'partition', 'order')
   if row[1] then
     if defer[6] == '1' then call('HSET', row_at(q, key), 'meta', defer[7]) end
-    set_due(q, key, row[1], row[2], row[3], defer[4], defer[5])
+    local partition = row[2]
+    if defer[8] == '1' and not row[3] and defer[9] ~= partition then
+      show(q, partition, row[1], key, false)
+      partition = defer[9]
+      call('HSET', row_at(q, key), 'partition', partition)
+    end
+    set_due(q, key, row[1], partition, row[3], defer[4], defer[5])
     touch(q)
   end
 end

@@ -1,0 +1,87 @@
+//! Fields that are known and change nothing, or less than their name says.
+//!
+//! Documents of the reference system hold them. They are kept, and whoever looks at the
+//! configuration is told.
+
+use serde_json::Value;
+
+use super::Key;
+
+/// A field, and where what it seems to promise is set.
+struct Field(Key, &'static str, &'static str);
+
+const WITHOUT: [Field; 5] = [
+    Field(Key::WebhookConfig, "polling_enabled", "enable_polling of polling_config switches polling"),
+    Field(Key::WebhookConfig, "recadrage_webhook_url", "a rule of routing_rules names another target"),
+    Field(Key::WebhookConfig, "autorepondeur_webhook_url", "a rule of routing_rules names another target"),
+    Field(
+        Key::WebhookConfig,
+        "webhook_fallback_on_415",
+        "every attempt sends the same bytes with the same content type: webhook_delivery_mode",
+    ),
+    Field(Key::RuntimeFlags, "gmail_ingress_enabled", "mails pushed by Gmail are not taken"),
+];
+
+/// What is to be remarked about a document that is in force.
+#[must_use]
+pub fn remarks(key: Key, document: &Value) -> Vec<String> {
+    let set = |name: &str| document.get(name).filter(|value| says_something(value));
+    let mut remarks: Vec<String> = WITHOUT
+        .iter()
+        .filter(|Field(of, name, _)| *of == key && set(name).is_some())
+        .map(|Field(_, name, instead)| format!("{name} has no effect: {instead}"))
+        .collect();
+    // True is what happens anyway, and stands in every document that the reference has saved.
+    if key == Key::ProcessingPrefs && set("mirror_media_to_custom") == Some(&Value::Bool(false)) {
+        remarks.push(
+            "mirror_media_to_custom has no effect: every mail goes to the default target, with its links"
+                .to_owned(),
+        );
+    }
+    let global = set("global_time_start").or(set("global_time_end")).is_some();
+    if key == Key::WebhookConfig
+        && global
+        && set("webhook_time_start").is_none()
+        && set("webhook_time_end").is_none()
+    {
+        remarks.push(
+            "global_time_start and global_time_end hold no mail back, receivers are only told of them: \
+             webhook_time_start and webhook_time_end are the window"
+                .to_owned(),
+        );
+    }
+    remarks
+}
+
+fn says_something(value: &Value) -> bool {
+    !matches!(value, Value::Null) && value.as_str().is_none_or(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_changes_nothing_is_said_and_what_is_empty_is_not() {
+        for (key, document, words) in [
+            (Key::WebhookConfig, json!({"polling_enabled": false}), &["enable_polling"][..]),
+            (Key::WebhookConfig, json!({"recadrage_webhook_url": "https://a.example"}), &["routing_rules"]),
+            (Key::WebhookConfig, json!({"recadrage_webhook_url": "", "polling_enabled": null}), &[]),
+            (Key::WebhookConfig, json!({"global_time_start": "9h00"}), &["hold no mail back"]),
+            (Key::WebhookConfig, json!({"global_time_start": "9h00", "webhook_time_start": "9h00"}), &[]),
+            (Key::WebhookConfig, json!({"webhook_fallback_on_415": true}), &["webhook_delivery_mode"]),
+            (Key::RuntimeFlags, json!({"gmail_ingress_enabled": true}), &["Gmail"]),
+            (Key::PollingConfig, json!({"polling_enabled": true}), &[]),
+            (Key::ProcessingPrefs, json!({"mirror_media_to_custom": true}), &[]),
+            (Key::ProcessingPrefs, json!({"mirror_media_to_custom": false}), &["no effect"]),
+        ] {
+            let remarks = remarks(key, &document);
+            assert_eq!(remarks.len(), words.len(), "{document}: {remarks:?}");
+            for (remark, word) in remarks.iter().zip(words) {
+                assert!(remark.contains(word), "{remark}");
+            }
+        }
+    }
+}

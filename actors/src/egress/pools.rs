@@ -1,0 +1,115 @@
+//! The kept connections, and the end of their life.
+//!
+//! A kept connection never looks its name up again, and under steady traffic it is never idle:
+//! a receiver that moves would be sought at its old address for ever. So the pools are made anew
+//! after a while. Requests under way end on the connections that they have.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::Instant;
+
+use super::policy::Reach;
+use super::{ClientOptions, EgressError, EgressPolicy, describe, tls, vetted};
+
+/// Idle connections are closed before the receiver does it: the shortest time-out in
+/// common use is 5 s (Node.js), and a request that meets a closing connection fails.
+const IDLE: Duration = Duration::from_secs(4);
+/// A connection is made within this time or not at all.
+const CONNECT: Duration = Duration::from_secs(10);
+/// No request begins on a connection of pools that are older. A new address is found within a
+/// minute with this and what a resolver may remember.
+const LIFE: Duration = Duration::from_secs(30);
+/// Headers of an answer: more is no answer. Some frameworks send a header per cookie.
+const HEADERS: usize = 1_000;
+
+struct Generation {
+    since: Instant,
+    /// For `https://`: the public internet, and the allowed networks.
+    secure: reqwest::Client,
+    /// For `http://`: the allowed networks only.
+    plain: reqwest::Client,
+}
+
+/// See the module page.
+pub(super) struct Pools {
+    policy: EgressPolicy,
+    options: ClientOptions,
+    /// Shared by all generations, with the sessions that a new connection can resume.
+    tls: rustls::ClientConfig,
+    present: Mutex<Generation>,
+}
+
+impl Pools {
+    /// # Errors
+    /// When TLS cannot be set up, for example with an unusable additional root.
+    pub(super) fn new(policy: &EgressPolicy, options: ClientOptions) -> Result<Self, EgressError> {
+        let tls = tls::config(&options)?;
+        let present = Mutex::new(generation(policy, &options, &tls)?);
+        Ok(Self { policy: policy.clone(), options, tls, present })
+    }
+
+    /// The client for what may be reached.
+    pub(super) fn client(&self, reach: Reach) -> reqwest::Client {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.since.elapsed() >= LIFE {
+            match generation(&self.policy, &self.options, &self.tls) {
+                Ok(next) => *present = next,
+                // It could be made before, so this does not happen; the old ones still serve.
+                Err(error) => tracing::warn!(%error, "kept connections could not be renewed"),
+            }
+        }
+        match reach {
+            Reach::Public => present.secure.clone(),
+            Reach::AllowedOnly => present.plain.clone(),
+        }
+    }
+}
+
+fn generation(
+    policy: &EgressPolicy,
+    options: &ClientOptions,
+    tls: &rustls::ClientConfig,
+) -> Result<Generation, EgressError> {
+    let build = |reach: Reach| {
+        let guard = Guard { policy: policy.clone(), reach, options: options.clone() };
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .dns_resolver(guard)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .https_only(reach == Reach::Public)
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
+            // A server that has answered has answered, however untidily.
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(HEADERS)
+            .build()
+            .map_err(|error| EgressError(describe(&error)))
+    };
+    Ok(Generation { since: Instant::now(), secure: build(Reach::Public)?, plain: build(Reach::AllowedOnly)? })
+}
+
+/// Lets only allowed addresses through to the connector.
+struct Guard {
+    policy: EgressPolicy,
+    reach: Reach,
+    options: ClientOptions,
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (policy, reach, options) = (self.policy.clone(), self.reach, self.options.clone());
+        Box::pin(async move {
+            let addresses = vetted(&policy, &options, name.as_str(), reach).await?;
+            let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! File descriptors: how many the process may have open, and who may use them up.
+//!
+//! Every connection is one. Those of strangers at the HTTP port must not take those that
+//! deliveries, transfers, the mailbox and the journal need.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// With fewer than this, the work itself may run out of them.
+const COMFORTABLE: u64 = 4_096;
+/// HTTP connections, whatever the limit.
+const MOST_CONNECTIONS: u64 = 1_024;
+/// And at least so many, or nobody could ask how the worker is.
+const FEWEST_CONNECTIONS: u64 = 16;
+
+/// What the process may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Descriptors {
+    limit: u64,
+}
+
+impl Descriptors {
+    /// Takes as many as may be had without asking anybody: raises the soft limit to the hard one.
+    pub(crate) fn raise() -> Self {
+        let limits = getrlimit(Resource::RLIMIT_NOFILE);
+        let Ok((soft, hard)) = limits else { return Self { limit: COMFORTABLE } };
+        if soft < hard {
+            match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
+                Ok(()) => return Self { limit: hard },
+                Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+            }
+        }
+        Self { limit: soft }
+    }
+
+    /// Connections at the HTTP port: a quarter at most. The others are for the work.
+    pub(crate) fn connections(self) -> usize {
+        let share = (self.limit / 4).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
+        usize::try_from(share).unwrap_or(usize::MAX)
+    }
+
+    /// What the operator should know.
+    pub(crate) fn warning(self) -> Option<String> {
+        (self.limit < COMFORTABLE).then(|| {
+            format!(
+                "only {} files may be open at once: under load, deliveries would wait for one another; raise the \
+                 limit to {COMFORTABLE} or more (ulimit -n, LimitNOFILE=, --ulimit nofile=)",
+                self.limit
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_descriptors_are_kept_for_the_work() {
+        for (limit, connections, warns) in [
+            (64, 16, true),
+            (256, 64, true),
+            (1_024, 256, true),
+            (4_096, 1_024, false),
+            (1_048_576, 1_024, false),
+        ] {
+            let descriptors = Descriptors { limit };
+            assert_eq!(descriptors.connections(), connections, "{limit}");
+            assert_eq!(descriptors.warning().is_some(), warns, "{limit}");
+        }
+    }
+}

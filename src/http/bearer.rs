@@ -1,0 +1,189 @@
+//! Who has a token: `Authorization: Bearer …` (RFC 6750 section 2.1).
+//!
+//! The right token is always believed at once. A wrong one is answered only after a pause, and
+//! of one address only so many wait at a time; while they do, nothing else that it sends is
+//! looked at, or else guessing side by side would be guessing without a pause. An address has
+//! an entry only while a guess of it waits, so there are no more entries than connections.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// How long a wrong guess waits for its answer.
+const PAUSE: Duration = Duration::from_secs(1);
+/// So many wrong guesses of one address wait at a time.
+const AT_A_TIME: usize = 8;
+
+/// A token as it is kept: its SHA-256, so that a comparison does not even give its length away.
+#[derive(Clone)]
+pub(crate) struct Token([u8; 32]);
+
+impl Token {
+    /// Of the text of the token.
+    pub(crate) fn new(text: &SecretString) -> Self {
+        Self(Sha256::digest(text.expose_secret().as_bytes()).into())
+    }
+
+    /// Takes the same time for every wrong one.
+    fn is(&self, header: &HeaderValue) -> bool {
+        let Some((scheme, token)) = header.as_bytes().trim_ascii().split_at_checked(6) else { return false };
+        let digest: [u8; 32] = Sha256::digest(token.trim_ascii_start()).into();
+        let separated = token.first().is_some_and(u8::is_ascii_whitespace);
+        scheme.eq_ignore_ascii_case(b"bearer") && separated && bool::from(digest.ct_eq(&self.0))
+    }
+}
+
+/// What a request has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The right token.
+    Right,
+    /// No token.
+    Nothing,
+    /// Another token; it has waited.
+    Wrong,
+    /// It was not looked at: too many wrong ones of its address wait.
+    TooMany,
+}
+
+/// The wrong guesses that wait, by address. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Guesses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl Guesses {
+    /// Whether the request shows the token.
+    pub(super) async fn look(&self, token: &Token, request: &HttpRequest) -> Shown {
+        let Some(header) = request.headers().get(AUTHORIZATION) else { return Shown::Nothing };
+        let from = network(request.peer_addr().map(|peer| peer.ip()));
+        if self.waiting(from) >= AT_A_TIME {
+            return Shown::TooMany;
+        }
+        if token.is(header) {
+            return Shown::Right;
+        }
+        let _waits = Waits::new(self, from);
+        tokio::time::sleep(PAUSE).await;
+        Shown::Wrong
+    }
+
+    fn waiting(&self, from: IpAddr) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&from).copied().unwrap_or(0)
+    }
+}
+
+/// Who has one IPv6 address has its network.
+fn network(address: Option<IpAddr>) -> IpAddr {
+    match address {
+        Some(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
+        }
+        Some(address) => address.to_canonical(),
+        None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// A guess that waits.
+struct Waits<'g> {
+    guesses: &'g Guesses,
+    from: IpAddr,
+}
+
+impl<'g> Waits<'g> {
+    fn new(guesses: &'g Guesses, from: IpAddr) -> Self {
+        *guesses.0.lock().unwrap_or_else(PoisonError::into_inner).entry(from).or_default() += 1;
+        Self { guesses, from }
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.guesses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = waiting.get(&self.from).copied().unwrap_or(0).saturating_sub(1);
+        if left == 0 {
+            waiting.remove(&self.from);
+        } else {
+            waiting.insert(self.from, left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const RIGHT: &str = "Bearer a-token-of-the-tests-0123456789";
+
+    fn token() -> Token {
+        Token::new(&RIGHT.trim_start_matches("Bearer ").into())
+    }
+
+    fn request(from: &str, shows: Option<&str>) -> HttpRequest {
+        let request = TestRequest::get().peer_addr(format!("{from}:999").parse().expect("an address"));
+        match shows {
+            Some(header) => request.insert_header((AUTHORIZATION, header)).to_http_request(),
+            None => request.to_http_request(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_right_token_is_believed_at_once_and_nothing_else() {
+        let guesses = Guesses::default();
+        for (shows, wanted) in [
+            (Some(RIGHT), Shown::Right),
+            (Some("bEARER   a-token-of-the-tests-0123456789 "), Shown::Right),
+            (None, Shown::Nothing),
+            (Some("Bearer a-token-of-the-tests-012345678"), Shown::Wrong),
+            (Some("Bearera-token-of-the-tests-0123456789"), Shown::Wrong),
+            (Some("Basic a-token-of-the-tests-0123456789"), Shown::Wrong),
+            (Some("Bearer "), Shown::Wrong),
+            (Some(""), Shown::Wrong),
+        ] {
+            let begun = tokio::time::Instant::now();
+            let shown = guesses.look(&token(), &request("192.0.2.1", shows)).await;
+            assert_eq!(shown, wanted, "{shows:?}");
+            let pause = if wanted == Shown::Wrong { PAUSE } else { Duration::ZERO };
+            assert!(
+                begun.elapsed() >= pause && (pause > Duration::ZERO) == (begun.elapsed() > Duration::ZERO)
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn guesses_side_by_side_are_not_looked_at_and_the_right_token_from_elsewhere_is() {
+        let guesses = Guesses::default();
+        for (guesser, neighbour, other) in
+            [("192.0.2.1", "192.0.2.1", "192.0.2.2"), ("[2001:db8::1]", "[2001:db8::2:3]", "[2001:db8:1::1]")]
+        {
+            let waiting: Vec<_> = (0..AT_A_TIME)
+                .map(|_| {
+                    let guesses = guesses.clone();
+                    let request = request(guesser, Some("Bearer wrong"));
+                    async move { guesses.look(&token(), &request).await }
+                })
+                .collect();
+            let waiting = futures::future::join_all(waiting);
+            let meanwhile = async {
+                tokio::time::sleep(PAUSE / 2).await;
+                assert_eq!(guesses.0.lock().expect("a map").len(), 1);
+                for shows in ["Bearer wrong", RIGHT] {
+                    let shown = guesses.look(&token(), &request(neighbour, Some(shows))).await;
+                    assert_eq!(shown, Shown::TooMany, "{shows}");
+                }
+                assert_eq!(guesses.look(&token(), &request(other, Some(RIGHT))).await, Shown::Right);
+            };
+            let (waited, ()) = futures::future::join(waiting, meanwhile).await;
+            assert_eq!(waited, [Shown::Wrong; AT_A_TIME]);
+            assert!(guesses.0.lock().expect("a map").is_empty(), "nothing is kept");
+            assert_eq!(guesses.look(&token(), &request(guesser, Some(RIGHT))).await, Shown::Right);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A connection behind its gate.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::phase::Phase;
+use super::{Crowd, Gate, PATIENCE};
+
+/// So much of what may not be read yet is taken off the wire: to notice that the other side
+/// has gone, no more is needed.
+const HELD: usize = 8 * 1024;
+/// What still comes in after the last answer is thrown away for so long and so many bytes.
+/// Closing at once would reset the connection, and the answer might be lost with it.
+const LINGER: Duration = Duration::from_secs(1);
+/// See [`LINGER`].
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
+
+/// A stream of which is read what its gate lets through.
+#[derive(Debug)]
+pub(in crate::http) struct Gated<S> {
+    io: S,
+    gate: Gate,
+    /// Off the wire, and not read yet.
+    held: BytesMut,
+    /// The other side sends no more.
+    ended: bool,
+    reading: Timer,
+    writing: Timer,
+    leaving: Option<Leaving>,
+    /// Its place among the connections.
+    _place: Rc<()>,
+}
+
+/// The end of a connection.
+#[derive(Debug)]
+struct Leaving {
+    timer: Timer,
+    thrown_away: usize,
+}
+
+/// A timer that is made when it is needed first.
+#[derive(Debug, Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Whether `at` is over; otherwise the task is woken then.
+    fn is_over(&mut self, at: Instant, cx: &mut Context<'_>) -> bool {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx).is_ready()
+    }
+}
+
+fn given_up() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "given up for another connection")
+}
+
+fn count(reason: &'static str) {
+    metrics::counter!("render_signal_http_dropped_total", "reason" => reason).increment(1);
+}
+
+impl<S> Gated<S> {
+    /// A new connection, one of `crowd`.
+    pub(in crate::http) fn new(io: S, crowd: &Crowd) -> Self {
+        let gate = Gate::new();
+        let place = crowd.enter(&gate);
+        Self {
+            io,
+            gate,
+            held: BytesMut::new(),
+            ended: false,
+            reading: Timer::default(),
+            writing: Timer::default(),
+            leaving: None,
+            _place: place,
+        }
+    }
+
+    /// Its gate.
+    pub(in crate::http) fn gate(&self) -> Gate {
+        self.gate.clone()
+    }
+}
+
+/// What comes next for a reader.
+enum Step {
+    /// It has something, or the end.
+    Done,
+    /// More must come off the wire.
+    Fetch,
+    /// Nothing until the gate says so.
+    Wait,
+}
+
+impl<S: AsyncRead + Unpin> Gated<S> {
+    fn step(&mut self, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> io::Result<Step> {
+        let mut state = self.gate.0.borrow_mut();
+        if state.evicted {
+            return Err(given_up());
+        }
+        state.reader = Some(cx.waker().clone());
+        if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            count("slow");
+            (state.phase, state.deadline) = (Phase::Over, None);
+        }
+        let window = self.held.len().min(buf.remaining());
+        let read = state.read(self.held.get(..window).unwrap_or_default());
+        if let Some(bytes) = self.held.get(..read).filter(|bytes| !bytes.is_empty()) {
+            buf.put_slice(bytes);
+            self.held.advance(read);
+            return Ok(Step::Done);
+        }
+        Ok(match state.phase {
+            Phase::Over => Step::Done,
+            // Nothing behind it is wanted, not even to be thrown away.
+            Phase::Last => Step::Wait,
+            Phase::Head(_) | Phase::Body { .. } if self.ended => Step::Done,
+            Phase::Head(_) | Phase::Body { .. } => Step::Fetch,
+            Phase::Asked | Phase::Answering if self.ended && self.held.is_empty() => Step::Done,
+            Phase::Asked | Phase::Answering if self.ended || self.held.len() >= HELD => Step::Wait,
+            Phase::Asked | Phase::Answering => Step::Fetch,
+        })
+    }
+
+    /// Whether what is being read has taken too long; otherwise the task is woken when it has.
+    fn is_too_slow(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.gate.0.borrow().deadline;
+        deadline.is_some_and(|deadline| self.reading.is_over(deadline, cx))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            match this.step(cx, buf)? {
+                Step::Done => return Poll::Ready(Ok(())),
+                Step::Wait => return Poll::Pending,
+                Step::Fetch => {}
+            }
+            this.held.reserve(HELD - this.held.len().min(HELD - 1));
+            match tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.held)? {
+                Poll::Ready(0) => this.ended = true,
+                Poll::Ready(_) => {}
+                Poll::Pending if this.is_too_slow(cx) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.gate.0.borrow().evicted {
+            return Poll::Ready(Err(given_up()));
+        }
+        if let Poll::Ready(written) = Pin::new(&mut this.io).poll_write(cx, bytes) {
+            this.writing = Timer::default();
+            return Poll::Ready(written);
+        }
+        let until =
+            this.writing.0.as_ref().map_or_else(|| Instant::now() + PATIENCE, |timer| timer.deadline());
+        if this.writing.is_over(until, cx) {
+            count("slow");
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    /// Says that no more comes, and waits a little for the other side to have heard it.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.leaving.is_none() {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            let mut timer = Timer::default();
+            timer.is_over(Instant::now() + LINGER, cx);
+            this.leaving = Some(Leaving { timer, thrown_away: 0 });
+        }
+        let Some(leaving) = &mut this.leaving else { return Poll::Ready(Ok(())) };
+        loop {
+            this.held.clear();
+            this.held.reserve(HELD);
+            match tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.held) {
+                Poll::Ready(Ok(1..)) if leaving.thrown_away < LINGER_BYTES => {
+                    leaving.thrown_away += this.held.len();
+                }
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    let over =
+                        leaving.timer.0.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
+                    return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
+                }
+            }
+        }
+    }
+}

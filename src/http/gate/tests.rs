@@ -1,0 +1,141 @@
+//! The gate over a pipe, in virtual time.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::timeout;
+
+use super::*;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn gated(crowd: &Crowd) -> (DuplexStream, Gated<DuplexStream>) {
+    let (client, server) = duplex(64 * 1024);
+    (client, Gated::new(server, crowd))
+}
+
+async fn read(stream: &mut Gated<DuplexStream>) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::with_capacity(64 * 1024);
+    match timeout(Duration::from_millis(1), stream.read_buf(&mut bytes)).await {
+        Ok(read) => read.map(|_| Some(bytes)),
+        Err(_) => Ok(None),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_sent_at_once_are_read_one_after_the_other() {
+    let (mut client, mut stream) = gated(&Crowd::new(1));
+    let gate = stream.gate();
+    client.write_all(&REQUEST.repeat(3)).await.expect("a pipe");
+    for _ in 0..3 {
+        assert_eq!(read(&mut stream).await.expect("open"), Some(REQUEST.to_vec()));
+        assert_eq!(read(&mut stream).await.expect("open"), None, "it is not answered yet");
+        gate.go_on(Follows::Next);
+        gate.answered(false);
+    }
+    assert_eq!(read(&mut stream).await.expect("open"), None);
+    client.shutdown().await.expect("a pipe");
+    assert_eq!(read(&mut stream).await.expect("open"), Some(Vec::new()), "the end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_the_last_request_comes_the_end_and_only_after_the_answer() {
+    let (mut client, mut stream) = gated(&Crowd::new(1));
+    let gate = stream.gate();
+    client.write_all(&REQUEST.repeat(2)).await.expect("a pipe");
+    assert!(read(&mut stream).await.expect("open").is_some());
+    gate.go_on(Follows::Nothing);
+    assert_eq!(read(&mut stream).await.expect("open"), None);
+    gate.answered(true);
+    assert_eq!(read(&mut stream).await.expect("open"), Some(Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_is_noticed_while_the_answer_is_made() {
+    let (mut client, mut stream) = gated(&Crowd::new(1));
+    client.write_all(REQUEST).await.expect("a pipe");
+    assert!(read(&mut stream).await.expect("open").is_some());
+    stream.gate().go_on(Follows::Next);
+    assert_eq!(read(&mut stream).await.expect("open"), None);
+    drop(client);
+    assert_eq!(read(&mut stream).await.expect("open"), Some(Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_trickles_in_ends_after_ten_seconds_whatever_it_is() {
+    for body in [false, true] {
+        let (mut client, mut stream) = gated(&Crowd::new(1));
+        let mut drip: &[u8] = b"GET / HTTP/1.1\r\nA: bbbbbbbbbbbbbbbbbbbbbbbb";
+        if body {
+            client.write_all(REQUEST).await.expect("a pipe");
+            assert!(read(&mut stream).await.expect("open").is_some());
+            stream.gate().go_on(Follows::Body(1_000));
+            drip = b"{\"a\": \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+        }
+        let begun = Instant::now();
+        let mut seconds = 0;
+        for byte in drip {
+            client.write_all(&[*byte]).await.expect("a pipe");
+            if read(&mut stream).await.expect("open") == Some(Vec::new()) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            seconds += 1;
+        }
+        assert_eq!(seconds, 10, "body: {body}, {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    let (client, mut stream) = gated(&Crowd::new(1));
+    let answer = vec![0; 100 * 1024];
+    let begun = Instant::now();
+    let error = stream.write_all(&answer).await.expect_err("nobody takes it");
+    assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+    drop(client);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_in_after_the_last_answer_is_thrown_away_for_a_second() {
+    let (mut client, mut stream) = gated(&Crowd::new(1));
+    client.write_all(&REQUEST.repeat(9)).await.expect("a pipe");
+    let begun = Instant::now();
+    stream.shutdown().await.expect("the end of an open connection");
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+
+    let (client, mut stream) = gated(&Crowd::new(1));
+    drop(client);
+    let begun = Instant::now();
+    stream.shutdown().await.expect("the end of a connection");
+    assert_eq!(begun.elapsed(), Duration::ZERO, "there is nobody to wait for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_crowd_the_one_that_has_kept_us_waiting_for_longest_ends() {
+    let crowd = Crowd::new(3);
+    let (mut served, mut first) = gated(&crowd);
+    served.write_all(REQUEST).await.expect("a pipe");
+    assert!(read(&mut first).await.expect("open").is_some());
+    first.gate().go_on(Follows::Next);
+    let mut clients = vec![served];
+    let mut streams = vec![first];
+    for _ in 0..9 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (mut client, mut stream) = gated(&crowd);
+        client.write_all(b"GET / HTTP/1.1\r\nHost:").await.expect("a pipe");
+        assert!(read(&mut stream).await.expect("open").is_some());
+        clients.push(client);
+        streams.push(stream);
+    }
+    let mut open = Vec::new();
+    for stream in &mut streams {
+        open.push(read(stream).await.is_ok());
+    }
+    let wanted = [true, false, false, false, false, false, false, false, true, true];
+    assert_eq!(open, wanted, "the one that is being answered, and the last two");
+
+    streams.truncate(1);
+    let (_client, mut late) = gated(&crowd);
+    assert!(read(&mut late).await.is_ok() && read(&mut streams[0]).await.is_ok(), "there is room again");
+}

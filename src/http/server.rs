@@ -1,0 +1,86 @@
+//! The HTTP server. Anybody may reach it, so what a stranger can take of the process is
+//! bounded here: connections, and through the [`gate`](super::gate) time and bytes of each.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_server::Server;
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::dev::{AppConfig, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, web};
+use tokio::net::TcpStream;
+
+use super::door::door;
+use super::gate::{Crowd, Gated, PATIENCE};
+use super::{HttpState, routes};
+
+/// How long open requests may take once the server is told to stop, in seconds. Health
+/// checks and metrics are short.
+const STOP_SECONDS: u64 = 2;
+/// A connection that is closed may take so long to hear of it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The server: bound, and not yet running.
+pub(crate) struct Http {
+    server: Server,
+    address: SocketAddr,
+}
+
+impl Http {
+    /// Serves on a listener that is bound already, on `connections` connections at most.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub(crate) fn on(listener: TcpListener, connections: usize, state: HttpState) -> std::io::Result<Self> {
+        let address = listener.local_addr()?;
+        let builder = Server::build()
+            .workers(1)
+            .worker_max_blocking_threads(1)
+            .max_concurrent_connections(connections)
+            .shutdown_timeout(STOP_SECONDS)
+            .disable_signals();
+        let stopping = builder.graceful_shutdown_signal();
+        // Some places are for those that are being closed.
+        let places = connections - connections / 4;
+        let server = builder.listen("http", listener, move || {
+            let (crowd, state, stopping) = (Crowd::new(places), state.clone(), stopping.clone());
+            let app = App::new().app_data(web::Data::new(state)).wrap(from_fn(door)).configure(routes);
+            let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+            let http = HttpService::build()
+                .client_request_timeout(PATIENCE)
+                .client_disconnect_timeout(GOODBYE)
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .on_connect_ext(|stream: &Gated<TcpStream>, data| drop(data.insert(stream.gate())))
+                .h1(map_config(app, |()| AppConfig::default()));
+            fn_service(move |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                let gated = Gated::new(stream, &crowd);
+                async move { Ok::<_, DispatchError>((gated, peer)) }
+            })
+            .and_then(http)
+        })?;
+        Ok(Self { server: server.run(), address })
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts to answer; the handle stops it.
+    pub(crate) fn start(self) -> ServerHandle {
+        let handle = self.server.handle();
+        drop(actix_rt::spawn(async move {
+            if let Err(error) = self.server.await {
+                tracing::error!(%error, "the http server ended");
+            }
+        }));
+        handle
+    }
+}

@@ -1,0 +1,88 @@
+//! `/readyz` and `/metrics`: states for everybody, and the rest for those who have
+//! `METRICS_TOKEN`. Names, hosts, hashes and numbers tell a stranger who the operator is and
+//! when he is not looking.
+
+use std::fmt::Write as _;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::HttpState;
+use super::bearer::Shown;
+use super::problem;
+use super::readiness::{self, Readiness, State};
+
+/// Whether all may be shown, or what is to be answered instead.
+async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, HttpResponse> {
+    let Some(token) = &state.metrics_token else { return Ok(false) };
+    match state.guesses.look(token, request).await {
+        Shown::Right => Ok(true),
+        Shown::Nothing => Ok(false),
+        Shown::Wrong => {
+            let mut answer = problem::problem(request, StatusCode::UNAUTHORIZED, "this is not METRICS_TOKEN");
+            answer
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"render-signal\""));
+            Err(answer)
+        }
+        Shown::TooMany => {
+            let why = "too many wrong tokens at a time came from this address";
+            let mut answer = problem::problem(request, StatusCode::TOO_MANY_REQUESTS, why);
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            Err(answer)
+        }
+    }
+}
+
+async fn readiness(state: &HttpState) -> Readiness {
+    readiness::readiness(&state.probe.look(state.draining.begun(), state.pulse.age()).await)
+}
+
+pub(super) async fn readyz(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
+    let all = match sees_all(&state, &request).await {
+        Ok(all) => all,
+        Err(answer) => return answer,
+    };
+    let readiness = readiness(&state).await;
+    let mut response =
+        if readiness.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if all { response.json(readiness) } else { response.json(readiness.states()) }
+}
+
+pub(super) async fn metrics(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
+    let all = match sees_all(&state, &request).await {
+        Ok(all) => all,
+        Err(answer) => return answer,
+    };
+    let mut text = states(&readiness(&state).await);
+    if all {
+        text.push_str(&state.metrics.render());
+    }
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body(text)
+}
+
+/// The states as metrics.
+fn states(readiness: &Readiness) -> String {
+    let mut text = format!(
+        "# HELP render_signal_ready 1 = /readyz says ready.\n# TYPE render_signal_ready gauge\n\
+         render_signal_ready {}\n\
+         # HELP render_signal_check State of each check of /readyz: 0 = ok, 1 = worth a look, 2 = not ready because of it.\n\
+         # TYPE render_signal_check gauge\n",
+        u8::from(readiness.is_ready())
+    );
+    for (name, check) in &readiness.checks {
+        let level = match check.state {
+            State::Ok => 0,
+            State::Warn => 1,
+            State::Fail => 2,
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "render_signal_check{{check=\"{name}\"}} {level}");
+    }
+    text
+}

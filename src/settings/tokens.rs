@@ -1,0 +1,53 @@
+//! Tokens that open something by themselves: long enough not to be guessed, and each for one
+//! purpose.
+
+use secrecy::SecretString;
+
+use super::reader::Reader;
+use super::variables::{self as vars, Variable};
+
+/// Fewer characters could be guessed.
+const SHORTEST: usize = 24;
+/// They stand in published examples: everybody knows them.
+const PUBLISHED: [&str; 3] = ["changeme-config-api-token", "votre_jeton_secret_ici", "VOTRE_TOKEN"];
+
+/// The token as set; empty when there is none.
+pub(super) fn token(reader: &mut Reader<'_>, variable: &Variable) -> String {
+    let token = reader.text(variable);
+    let advice = "set a long random text, such as `openssl rand -hex 32` makes";
+    if PUBLISHED.contains(&token.as_str()) {
+        reader.wrong(variable, format!("it stands in published examples, so everybody knows it; {advice}"));
+    } else if !token.is_empty() && token.chars().count() < SHORTEST {
+        let length = token.chars().count();
+        reader.wrong(
+            variable,
+            format!(
+                "has {length} characters, {SHORTEST} at least are needed; {advice}, here and where it is used"
+            ),
+        );
+    }
+    token
+}
+
+/// A token of our own doors.
+pub(super) fn own(reader: &mut Reader<'_>, variable: &Variable) -> Option<SecretString> {
+    Some(token(reader, variable)).filter(|token| !token.is_empty()).map(SecretString::from)
+}
+
+/// What opens one thing opens no other.
+pub(super) fn check_apart(reader: &mut Reader<'_>) {
+    for (variable, other, why) in [
+        (
+            vars::CONFIG_API_SERVE_TOKEN,
+            vars::CONFIG_API_TOKEN,
+            "that one is sent to another host, which must not be able to open this one",
+        ),
+        (vars::METRICS_TOKEN, vars::CONFIG_API_TOKEN, "that one is sent to another host"),
+        (vars::METRICS_TOKEN, vars::CONFIG_API_SERVE_TOKEN, "that one may change the configuration"),
+    ] {
+        let token = reader.text(&variable);
+        if !token.is_empty() && token == reader.text(&other) {
+            reader.wrong(&variable, format!("is the same as {}: {why}; set another one", other.name));
+        }
+    }
+}
