@@ -212,6 +212,7 @@ mod tests {
             target: "default".into(),
             until: world.now(),
             why: "outside_window".into(),
+            detail: None,
         });
         let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 1 });
         let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };

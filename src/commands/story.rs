@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::work::answer_body_key;
-use render_signal_actors::webhook::state::{Attempted, DeliveryEvent, delivery_stream};
+use render_signal_actors::webhook::state::{Attempted, Deferred, DeliveryEvent, delivery_stream};
 use serde::Serialize;
 
 use crate::cli::DeliveryShowArgs;
@@ -41,6 +41,8 @@ enum What {
     Deferred {
         until: DateTime<Utc>,
         why: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
     DeadLettered {
         why: String,
@@ -90,9 +92,10 @@ impl What {
                 (style, "attempted", format!("number {attempt} to {url}, {took_ms} ms: {came_to}"))
             }
             Self::Delivered { status } => (Style::Good, "delivered", format!("HTTP {status}")),
-            Self::Deferred { until, why } => {
+            Self::Deferred { until, why, detail } => {
                 let until = until.to_rfc3339_opts(SecondsFormat::Secs, true);
-                (Style::Dim, "waits", format!("until {until} ({why})"))
+                let detail = detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+                (Style::Dim, "waits", format!("until {until} ({why}{detail})"))
             }
             Self::DeadLettered { why } => (Style::Bad, "given up", why.clone()),
             Self::Requeued { by } => (Style::Dim, "sent again", format!("wanted by {by}")),
@@ -115,7 +118,9 @@ async fn steps(journal: &dyn Journal, email_id: &str, target: &str) -> Result<Ve
                 What::Attempted { attempt, url, status, error, took_ms, answer }
             }
             DeliveryEvent::Succeeded(succeeded) => What::Delivered { status: succeeded.status },
-            DeliveryEvent::Deferred(deferred) => What::Deferred { until: deferred.until, why: deferred.why },
+            DeliveryEvent::Deferred(Deferred { until, why, detail, .. }) => {
+                What::Deferred { until, why, detail }
+            }
             DeliveryEvent::DeadLettered(dead) => What::DeadLettered { why: dead.why },
             DeliveryEvent::Requeued(requeued) => What::Requeued { by: requeued.by },
         };

@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod hostile;
+mod local;
 mod policy;
 mod pools;
 mod reach;
@@ -154,6 +155,10 @@ pub enum SendError {
     /// No complete answer in time. The server may have got the request.
     #[error("no answer in time")]
     Timeout,
+    /// This machine could not try: too many open files, no memory, no network. Nothing was sent,
+    /// and it says nothing about the server.
+    #[error("this machine cannot connect: {0}")]
+    Local(String),
     /// No connection could be made. Nothing was sent.
     #[error("no connection: {0}")]
     Connect(String),
@@ -279,9 +284,10 @@ async fn vetted(
     name: &str,
     reach: Reach,
 ) -> Result<Vec<IpAddr>, SendError> {
-    let addresses = options.resolver.resolve(name).await;
-    let addresses =
-        addresses.map_err(|error| SendError::Connect(format!("{name} cannot be resolved: {error}")))?;
+    let addresses = options.resolver.resolve(name).await.map_err(|error| {
+        let (ours, why) = (local::hinders_lookups(&error), format!("{name} cannot be resolved: {error}"));
+        if ours { SendError::Local(why) } else { SendError::Connect(why) }
+    })?;
     let check = |address: &IpAddr| policy.check(Some(name), *address, reach);
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
         addresses.iter().partition(|address| address.to_canonical().is_ipv4());
@@ -411,7 +417,9 @@ fn classify(error: reqwest::Error) -> SendError {
         }
         source = cause.source();
     }
-    if error.is_connect() {
+    if error.is_connect() && local::is_ours(&error) {
+        SendError::Local(describe(&error))
+    } else if error.is_connect() {
         SendError::Connect(describe(&error))
     } else if error.is_timeout() {
         SendError::Timeout

@@ -31,6 +31,8 @@ const ANSWER_CAP: usize = 64 * 1024;
 const RETRIES: u32 = 2;
 /// Pause before the first retry; doubled before the second.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause, while this machine cannot connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest text of the Worker's own that is repeated, in characters.
 const QUOTE: usize = 200;
 
@@ -118,6 +120,8 @@ struct Failure {
     why: String,
     /// The next try may go better.
     again: bool,
+    /// This machine could not try.
+    ours: bool,
 }
 
 impl WorkerClient {
@@ -143,15 +147,17 @@ impl WorkerClient {
         let posted = self.http.post(&self.settings.endpoint, headers, body, limit, ANSWER_CAP);
         match posted.await {
             Ok(answer) if answer.status == 200 => {
-                read_answer(&answer.body).map_err(|why| Failure { why, again: false })
+                read_answer(&answer.body).map_err(|why| Failure { why, again: false, ours: false })
             }
             Ok(answer) => Err(Failure {
                 why: format!("the Worker answered {}{}", answer.status, said(&answer.body)),
                 again: answer.status >= 500,
+                ours: false,
             }),
             Err(error) => Err(Failure {
                 why: format!("the Worker gave no answer: {error}"),
                 again: matches!(error, SendError::Connect(_) | SendError::Transport(_)),
+                ours: matches!(error, SendError::Local(_)),
             }),
         }
     }
@@ -208,13 +214,15 @@ impl LinkStore for WorkerClient {
                 Err(failure) => failure,
             };
             let wait = self.world.jitter.spread(pause);
-            if !failure.again || tries_left == 0 || Instant::now() + wait >= end {
+            // A fault of this machine costs no try, only time.
+            let may = failure.ours || (failure.again && tries_left > 0);
+            if !may || Instant::now() + wait >= end {
                 return Err(failure.why);
             }
             tracing::debug!(email_id = %job.email_id, why = failure.why, "the worker failed, trying again");
             tokio::time::sleep(wait).await;
-            tries_left -= 1;
-            pause *= 2;
+            tries_left -= u32::from(!failure.ours);
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

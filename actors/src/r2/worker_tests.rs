@@ -149,6 +149,13 @@ async fn a_failing_worker_is_asked_again_a_little() {
     assert_eq!(why, "the Worker answered 502: bad gateway");
     assert_eq!(http.posted.lock().expect("lock").len(), 3);
 
+    let ours = || Err(SendError::Local("too many open files".to_owned()));
+    let mut answers: Vec<_> = (0..6).map(|_| ours()).collect();
+    answers.extend([broken(), broken(), good()]);
+    let (worker, http) = client(answers, None);
+    worker.offload(file()).await.expect("a fault of this machine costs no try");
+    assert_eq!(http.posted.lock().expect("lock").len(), 9);
+
     let (worker, http) = client(vec![Err(SendError::Refused("private".to_owned())), good()], None);
     worker.offload(file()).await.expect_err("the guard does not change its mind");
     assert_eq!(http.posted.lock().expect("lock").len(), 1);

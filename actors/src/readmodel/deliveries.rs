@@ -190,9 +190,10 @@ fn deferred(
         _ => "retrying",
     };
     db.prepare_cached(
-        "UPDATE deliveries SET state = ?3, next_at = ?4, ended_at = NULL WHERE email_id = ?1 AND target = ?2",
+        "UPDATE deliveries SET state = ?3, next_at = ?4, ended_at = NULL, last_error = COALESCE(?5, last_error)
+         WHERE email_id = ?1 AND target = ?2",
     )?
-    .execute((email_id, target, state, instant(payload, "until")))?;
+    .execute((email_id, target, state, instant(payload, "until"), text(payload, "detail")))?;
     Ok(())
 }
 

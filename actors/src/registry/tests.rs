@@ -124,6 +124,10 @@ fn a_field_that_came_later_may_be_missing() {
             json!({"email_id": "a", "target": "default", "why": "HTTP 404", "attempts": 1}),
         ),
         (
+            "delivery.deferred",
+            json!({"email_id": "a", "target": "default", "until": "2026-01-01T00:00:00Z", "why": "retry"}),
+        ),
+        (
             "journal.archived",
             json!({"before": "2026-01-01T00:00:00Z", "streams": ["mail-a"], "events": 2, "place": "elsewhere"}),
         ),

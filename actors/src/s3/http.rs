@@ -82,6 +82,8 @@ fn classify(error: SendError) -> ConnectorError {
         SendError::Refused(_) => ConnectorError::user(error.into()),
         SendError::RefusedNow(_) => ConnectorError::io(error.into()),
         SendError::Timeout => ConnectorError::timeout(error.into()),
-        SendError::Connect(_) | SendError::Transport(_) => ConnectorError::io(error.into()),
+        SendError::Local(_) | SendError::Connect(_) | SendError::Transport(_) => {
+            ConnectorError::io(error.into())
+        }
     }
 }

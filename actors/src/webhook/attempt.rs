@@ -18,7 +18,8 @@ use super::quota::Place;
 use super::retry::{self, Class};
 use super::state::delivery_stream;
 use super::{Report, Shared, effects};
-use super::{address, answer};
+use super::{address, answer, local_fault};
+use crate::egress::SendError;
 use crate::kernel::aggregate;
 use crate::kernel::event::StreamId;
 use crate::kernel::journal::AppendError;
@@ -97,6 +98,14 @@ pub(super) async fn attempt(
             let to = outgoing.url.clone();
             let result = deps.receiver.post(outgoing).await;
             let now = deps.world.now();
+            match &result {
+                Err(SendError::Local(why)) => {
+                    return local_fault::put_off(&shared, flight, row, counted, why, claim).await;
+                }
+                // Nothing was tried, so it is not known whether it could have been.
+                Err(SendError::Refused(_) | SendError::RefusedNow(_)) => {}
+                _ => shared.local_faults.over(),
+            }
             let attempt = Attempt {
                 class: retry::classify(&result, &to, now),
                 url: mask_url(&url),
@@ -210,7 +219,12 @@ fn header_id(email_id: &str, target: &str) -> String {
 }
 
 /// Stores a decision about a row, until the journal has it. Returns the claim it last held.
-async fn store(shared: &Shared, key: &str, mut decision: Decision, mut claim: watch::Receiver<Uuid>) -> Uuid {
+pub(super) async fn store(
+    shared: &Shared,
+    key: &str,
+    mut decision: Decision,
+    mut claim: watch::Receiver<Uuid>,
+) -> Uuid {
     let deps = &shared.deps;
     let mut belief = Belief::default();
     loop {

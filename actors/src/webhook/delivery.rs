@@ -195,6 +195,7 @@ fn deferred(meta: &DeliverMeta, until: DateTime<Utc>, why: &str) -> DeliveryEven
         target: meta.target.clone(),
         until,
         why: why.to_owned(),
+        detail: None,
     })
 }
 

@@ -156,7 +156,8 @@ pub(super) struct Lane {
     pub(super) probe_now: bool,
     pub(super) ready: Waiting,
     pub(super) rate: RateWindow,
-    /// Mails whose deliveries were counted before this worker started, and not tried.
+    /// Mails whose deliveries were counted and not tried: before this worker started, or because
+    /// this machine could not.
     pub(super) placed: HashMap<String, DateTime<Utc>>,
     /// Smoothed duration of an attempt.
     pub(super) pace: Option<Duration>,

@@ -19,7 +19,7 @@ use super::breaker::{Gate, THRESHOLD, TargetCommand, TargetState};
 use super::lane::{Both, Lane};
 pub use super::lane::{Limits, Row};
 use super::quota::whole_millis;
-use super::rate::{Admission, RateWindow};
+use super::rate::{Admission, RateWindow, WINDOW};
 use crate::mail::policy::{Ordering, Policy};
 use crate::mail::rules::mask_url;
 use crate::mail::work::delivery_partition;
@@ -41,6 +41,12 @@ pub enum Signal {
     Alive,
     /// Nothing: it was not reached.
     Nothing,
+    /// Nothing: this machine could not try. If the delivery was counted against the rate limit,
+    /// it keeps its place.
+    Ours {
+        /// Id of the mail, and the time from which on its delivery counts.
+        place: Option<(String, DateTime<Utc>)>,
+    },
 }
 
 /// What kind of attempt it is.
@@ -298,7 +304,7 @@ impl Lanes {
         let lane = self.lane(target);
         lane.posting = lane.posting.saturating_sub(1);
         lane.retrying = lane.retrying.saturating_sub(usize::from(trial.retries()));
-        if signal != Signal::Nothing {
+        if !matches!(signal, Signal::Nothing | Signal::Ours { .. }) {
             lane.pace = Some(lane.pace.map_or(took, |pace| (pace * 7 + took) / 8));
         }
         match signal {
@@ -317,7 +323,11 @@ impl Lanes {
                 }
             }
             Signal::Gone { url_hash } => lane.commands.push_back(TargetCommand::Gone { url_hash }),
-            Signal::Failed | Signal::Nothing => {}
+            Signal::Ours { place: Some((email_id, at)) } => {
+                lane.placed.retain(|_, placed| *placed + WINDOW >= at);
+                lane.placed.insert(email_id, at);
+            }
+            Signal::Failed | Signal::Nothing | Signal::Ours { place: None } => {}
         }
     }
 

@@ -10,12 +10,12 @@
 //! |---|---|
 //! | `state`, `delivery`, `notice`, `retry`, `breaker`, `rate`, `lane`, `lanes`, `sign`, `address`, `answer` | pure |
 //! | `turn` | the actor between the two |
-//! | `attempt`, `effects`, `quota`, `target` | the journal and the receivers |
+//! | `attempt`, `local_fault`, `effects`, `quota`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
 //! | `redeliver` | what an operator can do about dead letters and disabled targets |
 //!
 //! Metrics: `render_signal_delivery_attempts_total{outcome}`, `render_signal_delivery_seconds`,
-//! `render_signal_delivery_in_flight`, `render_signal_dead_letters_total{target}`,
+//! `render_signal_delivery_in_flight`, `render_signal_local_faults_total`, `render_signal_dead_letters_total{target}`,
 //! `render_signal_target_breaker{target}` (0 closed, 1 half-open, 2 open, 3 disabled).
 
 pub mod address;
@@ -26,6 +26,7 @@ pub mod delivery;
 mod effects;
 mod lane;
 pub mod lanes;
+mod local_fault;
 pub mod notice;
 pub mod port;
 mod quota;
@@ -61,6 +62,7 @@ use crate::mail::windows;
 use crate::messages::{Drain, GetWebhookStatus, PolicyChanged, WebhookStatus};
 use breaker::TargetState;
 use lanes::{ClaimPlan, Earlier, Lanes, Limits, Row, Signal, Step, Trial};
+use local_fault::LocalFaults;
 pub use port::Receiver;
 use quota::Quota;
 use sign::SigningKeys;
@@ -97,6 +99,7 @@ pub struct WebhookDeps {
 struct Shared {
     deps: WebhookDeps,
     quota: Quota,
+    local_faults: LocalFaults,
     port: Port<Report>,
     /// Where large bodies are signed.
     heavy: Heavy,
@@ -224,6 +227,7 @@ impl Actor for WebhookActor {
         let shared = Arc::new(Shared {
             deps: self.deps.clone(),
             quota: Quota::default(),
+            local_faults: LocalFaults::default(),
             port,
             heavy: Heavy::default(),
         });

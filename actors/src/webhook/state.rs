@@ -50,8 +50,12 @@ pub struct Deferred {
     /// When it is due again.
     pub until: DateTime<Utc>,
     /// `retry`, `retry_after`, `rate_limit`, `outside_window` (due at once when the configuration
-    /// opens the window), `target_disabled` (due at once when it is enabled).
+    /// opens the window), `target_disabled` (due at once when it is enabled), `local_fault` (this
+    /// machine could not try; no attempt was spent).
     pub why: String,
+    /// What the fault was, for `local_fault`. Absent in old events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// Payload of `delivery.dead_lettered`.
@@ -90,7 +94,8 @@ domain_events! {
         Succeeded(Succeeded) = "delivery.succeeded", schema 1, in "delivery", "The receiver took the webhook.", {
             email_id: "the mail", target: "id of the target", status: "HTTP status", attempts: "how many" };
         Deferred(Deferred) = "delivery.deferred", schema 1, in "delivery", "The delivery waits.", {
-            email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after, rate_limit, outside_window or target_disabled" };
+            email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after, rate_limit, outside_window, target_disabled or local_fault",
+            detail: "what the fault of this machine was, for local_fault" };
         DeadLettered(DeadLettered) = "delivery.dead_lettered", schema 1, in "delivery", "The delivery was given up and is kept.", {
             email_id: "the mail", target: "id of the target", why: "in plain words", attempts: "how many",
             notice: "the delivery that tells somebody" };

@@ -1,6 +1,7 @@
 //! The actor on the journal in memory, in virtual time, with receivers that do as told.
 
 mod lanes;
+mod local_faults;
 mod preferences;
 mod restarts;
 mod stubborn;
@@ -88,6 +89,7 @@ enum Does {
     Panics,
     /// The guard lets nothing go there.
     Refused,
+    CannotConnect,
 }
 
 struct Post {
@@ -153,6 +155,7 @@ impl Receiver for Receivers {
             }
             Does::Panics => panic!("broken on purpose"),
             Does::Refused => Err(SendError::Refused("not there".to_owned())),
+            Does::CannotConnect => Err(SendError::Local("too many open files".to_owned())),
         };
         self.now.fetch_sub(1, Ordering::SeqCst);
         done.map(|status| Answer { status, headers: HeaderMap::new(), body: Bytes::new(), truncated: false })

@@ -7,6 +7,7 @@ mod container;
 mod crowds;
 mod erased;
 mod fake_imap;
+mod faults;
 mod files;
 mod imap;
 mod requests;

@@ -66,7 +66,9 @@ fn trouble(error: SendError) -> Trouble {
             Trouble::Refused(format!("it leads where it must not: {why}"))
         }
         SendError::Timeout => Trouble::Broken("the host kept silent for too long".to_owned()),
-        SendError::Connect(_) | SendError::Transport(_) => Trouble::Broken(format!("the host: {error}")),
+        SendError::Local(_) | SendError::Connect(_) | SendError::Transport(_) => {
+            Trouble::Broken(format!("the host: {error}"))
+        }
     }
 }
 

@@ -1,0 +1,111 @@
+//! A delivery that this machine could not even try: too many open files, no memory, no network.
+//!
+//! That says nothing about the receiver, so it is no attempt: nothing is counted towards a dead
+//! letter or the breaker, and the place in the hourly limit stays its own. The delivery waits,
+//! visibly, and longer as long as nothing else gets through.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::delivery::{Decision, Fate};
+use super::lanes::{Row, Signal};
+use super::state::{Deferred, DeliveryEvent};
+use super::{Report, Shared, attempt};
+use crate::mail::work::DeliverMeta;
+
+/// The first wait, in seconds.
+const FIRST_WAIT: i64 = 5;
+/// The longest, in seconds: each wait is an event, a few hundred per delivery and day.
+const LONGEST_WAIT: i64 = 300;
+
+/// How long this machine has been at fault. Restarting it forgets that.
+#[derive(Debug, Default)]
+pub(super) struct LocalFaults(Mutex<Spell>);
+
+#[derive(Debug, Default)]
+struct Spell {
+    times: u32,
+    until: Option<DateTime<Utc>>,
+}
+
+impl LocalFaults {
+    /// One more. When to try again: those that fail side by side wait for the same time, and
+    /// each time it is over without success the next one is twice as long. `chance` is in
+    /// `0.0..1.0`.
+    pub(super) fn again_at(&self, now: DateTime<Utc>, chance: f64) -> DateTime<Utc> {
+        let mut spell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spell.until.is_none_or(|until| now >= until) {
+            let wait = FIRST_WAIT.saturating_mul(1 << spell.times.min(10)).min(LONGEST_WAIT);
+            spell.times = spell.times.saturating_add(1);
+            spell.until = Some(now + TimeDelta::seconds(wait));
+        }
+        // A little apart, or they would take the last descriptors from one another again.
+        let spread = TimeDelta::from_std(Duration::from_secs(1).mul_f64(chance)).unwrap_or_default();
+        spell.until.unwrap_or(now) + spread
+    }
+
+    /// A connection was made, or refused by the other side.
+    pub(super) fn over(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Spell::default();
+    }
+}
+
+/// Ends an attempt that was none: frees its slot, and stores that the delivery waits. `counted`:
+/// the time at which it was counted against the rate limit, if it was.
+pub(super) async fn put_off(
+    shared: &Shared,
+    flight: u64,
+    row: Row,
+    counted: Option<DateTime<Utc>>,
+    why: &str,
+    claim: watch::Receiver<Uuid>,
+) {
+    let world = &shared.deps.world;
+    let until = shared.local_faults.again_at(world.now(), world.jitter.fraction());
+    let (email_id, target) = (&row.meta.email_id, &row.meta.target);
+    metrics::counter!("render_signal_local_faults_total").increment(1);
+    tracing::warn!(email_id, target, why, %until, "this machine cannot post a webhook: it waits, and no attempt is spent");
+    let signal = Signal::Ours { place: counted.map(|at| (email_id.clone(), at)) };
+    shared.tell(Report::Answered { key: row.key.clone(), flight, signal, took: Duration::ZERO }).await;
+    let claim = attempt::store(shared, &row.key, decision(&row.meta, why, until), claim).await;
+    shared.tell(Report::Ended { key: row.key, flight, claim }).await;
+}
+
+/// What becomes of the delivery.
+fn decision(meta: &DeliverMeta, why: &str, until: DateTime<Utc>) -> Decision {
+    let deferred = DeliveryEvent::Deferred(Deferred {
+        email_id: meta.email_id.clone(),
+        target: meta.target.clone(),
+        until,
+        why: "local_fault".to_owned(),
+        detail: Some(why.to_owned()),
+    });
+    Decision { events: vec![deferred], fate: Fate::Waits(until), meta: meta.clone(), said: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone as _;
+
+    use super::*;
+
+    #[test]
+    fn those_that_fail_together_wait_together_and_longer_each_time() {
+        let faults = LocalFaults::default();
+        let mut now = Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).unwrap();
+        for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
+            let until = now + TimeDelta::seconds(seconds);
+            for _ in 0..9 {
+                assert_eq!(faults.again_at(now, 0.0), until);
+                now += TimeDelta::milliseconds(10);
+            }
+            now = until;
+        }
+        faults.over();
+        assert_eq!(faults.again_at(now, 0.5), now + TimeDelta::milliseconds(5_500));
+    }
+}
