@@ -39,7 +39,11 @@ fn read(raw: &[u8], mail: &Mail) {
     assert_eq!(mail.email_id.len(), 32);
     assert_eq!(mail.size, raw.len() as u64);
     assert!(mail.html.len() <= WIDEST * KEPT + REST, "{} bytes of HTML", mail.html.len());
-    assert!(mail.plain.len() <= KEPT.min(WIDEST * raw.len() + WIDEST) + REST, "{} bytes of text", mail.plain.len());
+    assert!(
+        mail.plain.len() <= KEPT.min(WIDEST * raw.len() + WIDEST) + REST,
+        "{} bytes of text",
+        mail.plain.len()
+    );
     assert_eq!(mail.sender, mail.sender.to_lowercase());
     assert!(!mail.sender.contains(char::is_whitespace) || mail.sender.contains('@'));
     assert!(mail.flaws.len() < 40);

@@ -41,8 +41,10 @@ const KNOWN_FACTOR: u32 = 2;
 const CANDIDATES: usize = 16;
 /// CPU time from which on a mail of [`SMALL`] bytes is suspicious.
 const SUSPICIOUS: Duration = Duration::from_micros(LIMIT.as_micros() as u64 * SMALL as u64 / LARGE as u64);
-/// Times its own size that a mail may occupy, beside [`MEMORY`].
-const MEMORY_FACTOR: usize = 24;
+/// Times its own size that a mail may occupy, beside [`MEMORY`]: its parts, and what is made of
+/// them until its webhooks are posted, which is a draft and a body for each target, in which JSON
+/// writes a character in up to six.
+const MEMORY_FACTOR: usize = 96;
 /// Bytes that any mail may occupy: caches of expressions fill up.
 const MEMORY: usize = 16 << 20;
 

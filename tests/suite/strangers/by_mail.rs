@@ -10,7 +10,7 @@ use crate::support::{PATIENCE, Program, Site, TestMail, Worker, checks, child, m
 
 /// A service as a small machine has it: two cores and 512 MiB. What is counted is the memory
 /// that a process has asked for; what it has shared with others, or only reserved, is not.
-const SMALL: [&str; 4] = ["prlimit", "--data=536870912", "taskset", "-c0,1"];
+const SMALL: [&str; 5] = ["prlimit", "--data=536870912", "taskset", "-c", "0,1"];
 /// In KiB, the same for what is resident.
 const SMALL_KIB: u64 = 512 * 1024;
 
