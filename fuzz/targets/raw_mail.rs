@@ -52,6 +52,8 @@ const MEMORY: usize = 16 << 20;
 static HEAP: PeakAlloc = PeakAlloc;
 
 static POLICIES: LazyLock<[Policy; 2]> = LazyLock::new(|| [policies::plain(), policies::rich()]);
+/// What the slowest known mail takes under each of them, measured once: it takes seconds.
+static KNOWN: LazyLock<[Duration; 2]> = LazyLock::new(|| POLICIES.each_ref().map(slowest_known));
 
 fuzz_target!(init: write_seeds(), |input: &[u8]| {
     match input.strip_prefix(&[GROWN]) {
@@ -81,10 +83,14 @@ fn whole(raw: &[u8]) {
         let limit = MEMORY + MEMORY_FACTOR * raw.len();
         assert!(occupied <= limit, "a mail of {} bytes occupies {occupied} bytes", raw.len());
     }
-    for policy in POLICIES.iter() {
+    for (number, policy) in POLICIES.iter().enumerate() {
         let took = fastest(raw, policy, LIMIT);
         if took > LIMIT {
-            let known = slowest_known(policy);
+            let mut known = KNOWN.get(number).copied().unwrap_or_default();
+            if took > known * KNOWN_FACTOR {
+                // The machine may have become slower since.
+                known = slowest_known(policy);
+            }
             assert!(
                 took <= known * KNOWN_FACTOR,
                 "a mail of {} bytes takes {took:?} of CPU time, the slowest known one {known:?}",
