@@ -59,9 +59,8 @@ impl Http {
                 .on_connect_ext(|stream: &Gated<TcpStream>, data| drop(data.insert(stream.gate())))
                 .h1(map_config(app, |()| AppConfig::default()));
             fn_service(move |stream: TcpStream| {
-                let peer = stream.peer_addr().ok();
-                let gated = Gated::new(stream, &crowd);
-                async move { Ok::<_, DispatchError>((gated, peer)) }
+                let (peer, crowd) = (stream.peer_addr().ok(), crowd.clone());
+                async move { Ok::<_, DispatchError>((Gated::new(stream, &crowd).await, peer)) }
             })
             .and_then(http)
         })?;

@@ -2,15 +2,28 @@
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::Gate;
 use super::phase::Phase;
+
+/// Nobody loses a place before so much time to be read, and answered, in it. Without it, a
+/// crowd that comes back as soon as it is turned out takes the place of a question that has
+/// come in and was not looked at yet.
+pub(super) const GRACE: Duration = Duration::from_millis(200);
+/// While no place may be taken, it is looked so often whether one was left.
+const TICK: Duration = Duration::from_millis(10);
 
 /// The connections. Clones share them.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct Crowd {
     bound: usize,
     members: Rc<RefCell<Vec<Member>>>,
+    /// Who waits for a place gets it in the order of coming.
+    queue: Rc<Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -23,36 +36,51 @@ struct Member {
 impl Crowd {
     /// At most so many.
     pub(in crate::http) fn new(bound: usize) -> Self {
-        Self { bound, members: Rc::default() }
+        Self { bound: bound.max(1), members: Rc::default(), queue: Rc::default() }
     }
 
     /// One more connection. If there are too many, the one that has kept us waiting for
     /// longest ends: whoever has a question sends it at once, and is answered even while a
-    /// crowd that sends half a request holds every place. Dropping what is returned leaves.
-    pub(super) fn enter(&self, gate: &Gate) -> Rc<()> {
-        let mut members = self.members.borrow_mut();
-        members.retain(|member| member.alive.strong_count() > 0);
-        while members.len() >= self.bound.max(1) {
-            let Some(at) = longest(&members) else { break };
-            members.swap_remove(at).gate.evict();
-            // render_signal_http_dropped_total{reason}: connections that were given up.
-            metrics::counter!("render_signal_http_dropped_total", "reason" => "crowd").increment(1);
+    /// crowd that sends half a request holds every place. None ends within its [`GRACE`];
+    /// until then the new one waits. Dropping what is returned leaves.
+    pub(super) async fn enter(&self) -> (Gate, Rc<()>) {
+        let _turn = self.queue.lock().await;
+        while let Err(at) = self.make_room() {
+            tokio::time::sleep_until(at.min(Instant::now() + TICK)).await;
         }
-        let alive = Rc::new(());
+        let (gate, alive) = (Gate::new(), Rc::new(()));
+        let mut members = self.members.borrow_mut();
         members.push(Member { alive: Rc::downgrade(&alive), gate: gate.clone() });
         // render_signal_http_connections: open connections, seen when one comes.
         #[expect(clippy::cast_precision_loss, reason = "at most a few thousand")]
         metrics::gauge!("render_signal_http_connections").set(members.len() as f64);
-        alive
+        (gate, alive)
+    }
+
+    /// Leaves a place free, or says when one can be taken at the latest.
+    fn make_room(&self) -> Result<(), Instant> {
+        let mut members = self.members.borrow_mut();
+        members.retain(|member| member.alive.strong_count() > 0);
+        while members.len() >= self.bound {
+            let Some((at, since)) = longest(&members) else { break };
+            if since.elapsed() < GRACE {
+                return Err(since + GRACE);
+            }
+            members.swap_remove(at).gate.evict();
+            // render_signal_http_dropped_total{reason}: connections that were given up.
+            metrics::counter!("render_signal_http_dropped_total", "reason" => "crowd").increment(1);
+        }
+        Ok(())
     }
 }
 
-/// Those for which an answer is being made come last.
-fn longest(members: &[Member]) -> Option<usize> {
+/// The one that has kept us waiting for longest, and since when. Those for which an answer is
+/// being made come last.
+fn longest(members: &[Member]) -> Option<(usize, Instant)> {
     let rank = |member: &Member| {
         let state = member.gate.0.borrow();
         (matches!(state.phase, Phase::Asked | Phase::Answering | Phase::Last), state.since)
     };
     let places = members.iter().map(rank).enumerate();
-    places.min_by_key(|(_, rank)| *rank).map(|(at, _)| at)
+    places.min_by_key(|(_, rank)| *rank).map(|(at, (_, since))| (at, since))
 }

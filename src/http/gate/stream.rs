@@ -69,10 +69,9 @@ fn count(reason: &'static str) {
 }
 
 impl<S> Gated<S> {
-    /// A new connection, one of `crowd`.
-    pub(in crate::http) fn new(io: S, crowd: &Crowd) -> Self {
-        let gate = Gate::new();
-        let place = crowd.enter(&gate);
+    /// A new connection, once it has a place in `crowd`.
+    pub(in crate::http) async fn new(io: S, crowd: &Crowd) -> Self {
+        let (gate, place) = crowd.enter().await;
         Self {
             io,
             gate,

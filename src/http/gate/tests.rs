@@ -9,9 +9,9 @@ use super::*;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-fn gated(crowd: &Crowd) -> (DuplexStream, Gated<DuplexStream>) {
+async fn gated(crowd: &Crowd) -> (DuplexStream, Gated<DuplexStream>) {
     let (client, server) = duplex(64 * 1024);
-    (client, Gated::new(server, crowd))
+    (client, Gated::new(server, crowd).await)
 }
 
 async fn read(stream: &mut Gated<DuplexStream>) -> io::Result<Option<Vec<u8>>> {
@@ -24,7 +24,7 @@ async fn read(stream: &mut Gated<DuplexStream>) -> io::Result<Option<Vec<u8>>> {
 
 #[tokio::test(start_paused = true)]
 async fn requests_sent_at_once_are_read_one_after_the_other() {
-    let (mut client, mut stream) = gated(&Crowd::new(1));
+    let (mut client, mut stream) = gated(&Crowd::new(1)).await;
     let gate = stream.gate();
     client.write_all(&REQUEST.repeat(3)).await.expect("a pipe");
     for _ in 0..3 {
@@ -40,7 +40,7 @@ async fn requests_sent_at_once_are_read_one_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn behind_the_last_request_comes_the_end_and_only_after_the_answer() {
-    let (mut client, mut stream) = gated(&Crowd::new(1));
+    let (mut client, mut stream) = gated(&Crowd::new(1)).await;
     let gate = stream.gate();
     client.write_all(&REQUEST.repeat(2)).await.expect("a pipe");
     assert!(read(&mut stream).await.expect("open").is_some());
@@ -52,7 +52,7 @@ async fn behind_the_last_request_comes_the_end_and_only_after_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_goes_away_is_noticed_while_the_answer_is_made() {
-    let (mut client, mut stream) = gated(&Crowd::new(1));
+    let (mut client, mut stream) = gated(&Crowd::new(1)).await;
     client.write_all(REQUEST).await.expect("a pipe");
     assert!(read(&mut stream).await.expect("open").is_some());
     stream.gate().go_on(Follows::Next);
@@ -64,7 +64,7 @@ async fn a_client_that_goes_away_is_noticed_while_the_answer_is_made() {
 #[tokio::test(start_paused = true)]
 async fn what_trickles_in_ends_after_ten_seconds_whatever_it_is() {
     for body in [false, true] {
-        let (mut client, mut stream) = gated(&Crowd::new(1));
+        let (mut client, mut stream) = gated(&Crowd::new(1)).await;
         let mut drip: &[u8] = b"GET / HTTP/1.1\r\nA: bbbbbbbbbbbbbbbbbbbbbbbb";
         if body {
             client.write_all(REQUEST).await.expect("a pipe");
@@ -88,7 +88,7 @@ async fn what_trickles_in_ends_after_ten_seconds_whatever_it_is() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_nobody_takes_is_given_up() {
-    let (client, mut stream) = gated(&Crowd::new(1));
+    let (client, mut stream) = gated(&Crowd::new(1)).await;
     let answer = vec![0; 100 * 1024];
     let begun = Instant::now();
     let error = stream.write_all(&answer).await.expect_err("nobody takes it");
@@ -98,13 +98,13 @@ async fn an_answer_that_nobody_takes_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn what_comes_in_after_the_last_answer_is_thrown_away_for_a_second() {
-    let (mut client, mut stream) = gated(&Crowd::new(1));
+    let (mut client, mut stream) = gated(&Crowd::new(1)).await;
     client.write_all(&REQUEST.repeat(9)).await.expect("a pipe");
     let begun = Instant::now();
     stream.shutdown().await.expect("the end of an open connection");
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
 
-    let (client, mut stream) = gated(&Crowd::new(1));
+    let (client, mut stream) = gated(&Crowd::new(1)).await;
     drop(client);
     let begun = Instant::now();
     stream.shutdown().await.expect("the end of a connection");
@@ -114,7 +114,7 @@ async fn what_comes_in_after_the_last_answer_is_thrown_away_for_a_second() {
 #[tokio::test(start_paused = true)]
 async fn of_a_crowd_the_one_that_has_kept_us_waiting_for_longest_ends() {
     let crowd = Crowd::new(3);
-    let (mut served, mut first) = gated(&crowd);
+    let (mut served, mut first) = gated(&crowd).await;
     served.write_all(REQUEST).await.expect("a pipe");
     assert!(read(&mut first).await.expect("open").is_some());
     first.gate().go_on(Follows::Next);
@@ -122,7 +122,7 @@ async fn of_a_crowd_the_one_that_has_kept_us_waiting_for_longest_ends() {
     let mut streams = vec![first];
     for _ in 0..9 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let (mut client, mut stream) = gated(&crowd);
+        let (mut client, mut stream) = gated(&crowd).await;
         client.write_all(b"GET / HTTP/1.1\r\nHost:").await.expect("a pipe");
         assert!(read(&mut stream).await.expect("open").is_some());
         clients.push(client);
@@ -136,6 +136,31 @@ async fn of_a_crowd_the_one_that_has_kept_us_waiting_for_longest_ends() {
     assert_eq!(open, wanted, "the one that is being answered, and the last two");
 
     streams.truncate(1);
-    let (_client, mut late) = gated(&crowd);
+    let (_client, mut late) = gated(&crowd).await;
     assert!(read(&mut late).await.is_ok() && read(&mut streams[0]).await.is_ok(), "there is room again");
+}
+
+/// Connections that come faster than they can be looked at, the question among them.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_was_not_looked_at_yet_keeps_its_place() {
+    let crowd = Crowd::new(3);
+    let (mut client, mut stream) = gated(&crowd).await;
+    client.write_all(REQUEST).await.expect("a pipe");
+    let begun = Instant::now();
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        others.push(gated(&crowd).await);
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO, "there is room");
+    let crowding = async {
+        for _ in 0..9 {
+            others.push(gated(&crowd).await);
+        }
+    };
+    let ((), asked) = tokio::join!(crowding, read(&mut stream));
+    assert_eq!(asked.expect("open"), Some(REQUEST.to_vec()));
+    assert!(read(&mut stream).await.is_ok(), "asked, and not answered yet: it is the last to go");
+    // Two places are left to nine others.
+    let turns = begun.elapsed().as_millis() / crowd::GRACE.as_millis();
+    assert_eq!(turns, 5, "each had its time, and no more");
 }
