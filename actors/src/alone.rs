@@ -24,7 +24,7 @@ use crate::mail::work::{DraftMeta, to_value};
 const PAUSE: Duration = Duration::from_millis(500);
 /// Workers that may die while they read a mail alone before it is set aside. One or two of them
 /// can be killed by chance in that moment, when a machine is in trouble and kills many.
-const DEATHS: u32 = 3;
+pub(crate) const DEATHS: u32 = 3;
 /// Why such a mail is set aside, for whoever reads the list.
 const WHY: &str = "workers ended while they worked on it, three of them on it alone";
 

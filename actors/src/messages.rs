@@ -50,6 +50,8 @@ pub struct Admit {
     pub arrived_at: Option<DateTime<Utc>>,
     /// What it says.
     pub source: Source,
+    /// Workers died when they read it alone: it is not to be looked into.
+    pub deadly: bool,
     /// Proof that the sender still is the poller.
     pub fence: Fence,
 }

@@ -34,6 +34,8 @@ const READINGS: usize = 2;
 const APPENDING: usize = 256;
 /// How often a mail is tried anew when the streams that it belongs to keep moving.
 pub(super) const CONFLICTS: usize = 8;
+/// Why a mail is in quarantine that was not read, for whoever reads the list.
+const DEADLY: &str = "three workers ended while they read it for the first time, alone";
 /// Characters of the hash of a place in the name of a mail where every copy is one.
 const PLACE: usize = 8;
 
@@ -85,7 +87,7 @@ pub(super) async fn pipeline(
                             let known = (prepared.sender.clone(), prepared.key.clone());
                             (std::future::ready(prepared).boxed(), false, known)
                         }
-                        Err(_) => (preparing, true, header_of(&job.admit.source).await),
+                        Err(_) => (preparing, true, header_of(&job.admit).await),
                     };
                 let order = order_of(&deps.policy.load(), &job.admit.location, &sender);
                 (prepared, late, order, key, job.answer)
@@ -127,8 +129,11 @@ pub(super) async fn pipeline(
 
 /// The sender and the identity of a mail that is still being read, from its header alone. On
 /// another core: a parser that panics costs this mail its place, not the pipeline its life.
-async fn header_of(source: &Source) -> (String, String) {
-    let (header, size) = match source {
+async fn header_of(admit: &Admit) -> (String, String) {
+    if admit.deadly {
+        return Default::default();
+    }
+    let (header, size) = match &admit.source {
         Source::Full(raw) => (raw.clone(), raw.len() as u64),
         Source::HeaderOnly { header, size } => (header.clone(), *size),
     };
@@ -163,6 +168,12 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hinds
 
 fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, known: &Hindsight) -> Prepared {
     let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
+    if admit.deadly {
+        // A mail that workers died of before it was in the journal; it needs an operator.
+        metrics::counter!("render_signal_mails_set_aside_total").increment(1);
+        tracing::error!(item = admit.location.item, "a mail goes into quarantine unread: {DEADLY}");
+        return quarantined(admit, DEADLY, cx);
+    }
     match &admit.source {
         Source::Full(raw) => match parse::parse(raw) {
             Ok(mut mail) => {

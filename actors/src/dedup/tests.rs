@@ -126,10 +126,15 @@ impl Scene {
     }
 
     async fn hand_over(&self, item: usize, source: Source) -> Answer {
+        self.hand_over_as(item, source, false).await
+    }
+
+    async fn hand_over_as(&self, item: usize, source: Source, deadly: bool) -> Answer {
         let admit = Admit {
             location: place(item),
             arrived_at: Some(self.world.now()),
             source,
+            deadly,
             fence: self.fence.clone(),
         };
         self.actor.send(admit).await.unwrap()
@@ -387,6 +392,21 @@ fn what_cannot_be_read_is_kept_for_somebody_to_look_at() {
             },
         );
     }
+}
+
+/// It could be read; whoever says that it is deadly knows better.
+#[test]
+fn a_mail_that_workers_died_of_is_not_looked_into() {
+    play(
+        |_| {},
+        |scene| async move {
+            scene.hand_over_as(1, Source::Full(mail(1)), true).await.unwrap();
+            let log = scene.log().await;
+            let [quarantined] = log.as_slice() else { panic!("{log:?}") };
+            assert_eq!(quarantined.kind, "mail.quarantined");
+            assert!(quarantined.payload.to_string().contains("three workers ended"), "{quarantined:?}");
+        },
+    );
 }
 
 #[test]

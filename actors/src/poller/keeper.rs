@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::board::{Board, Phase};
+use super::first::FirstReadings;
 use super::log::MailboxLog;
 use super::source::{BUDGET, SourceError};
 use super::trouble::Troubles;
@@ -66,6 +67,8 @@ pub(super) struct Keeper {
     losses: watch::Receiver<Option<Loss>>,
     /// The admission failed in the visit before.
     cautious: bool,
+    /// What the poller before may have died of.
+    first: FirstReadings,
 }
 
 impl Keeper {
@@ -92,6 +95,7 @@ impl Keeper {
             refused,
             losses,
             cautious: false,
+            first: FirstReadings::default(),
         }
     }
 
@@ -203,6 +207,7 @@ impl Keeper {
             self.control.clone(),
             session.opened(),
             self.cautious,
+            &mut self.first,
         );
         let end = visit.run(session.as_mut()).await;
         self.cautious = matches!(end, End::Journal(_)) || (self.cautious && !visit.went_well());

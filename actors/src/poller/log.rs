@@ -49,6 +49,11 @@ impl MailboxLog {
         self.loaded.state.known
     }
 
+    /// What the journal says of it.
+    pub(super) const fn state(&self) -> &Mailbox {
+        &self.loaded.state
+    }
+
     /// Reads what was added since the last look.
     pub(super) async fn refresh(&mut self, journal: &dyn Journal) -> Result<(), LogError> {
         for recorded in journal.read_stream(&self.stream, self.loaded.version).await? {

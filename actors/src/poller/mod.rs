@@ -20,6 +20,7 @@
 
 mod board;
 mod cursor;
+mod first;
 mod flags;
 pub mod imap;
 mod keeper;

@@ -18,7 +18,7 @@ use crate::messages::{Admit, AdmitError, Admitted};
 /// Mails described and loaded in one go; flags get their turn in between.
 const SLICE: usize = 512;
 /// Admissions under way.
-const ADMISSIONS: usize = 128;
+pub(super) const ADMISSIONS: usize = 128;
 /// When neither a mail nor an answer of the admission came for this long, the fetch hangs.
 const STALLED: Duration = Duration::from_secs(300);
 /// Admissions that are under way at the end of a visit may take this long.
@@ -82,6 +82,7 @@ impl Visit<'_> {
             self.board.trouble(self.troubles.shown());
             done?;
         }
+        self.all_read().await?;
         // Mails that could not be taken in and are tried again.
         metrics::gauge!("render_signal_mailbox_troubled_mails")
             .set(f64::from(u32::try_from(self.troubles.len()).unwrap_or(u32::MAX)));
@@ -169,7 +170,8 @@ impl Visit<'_> {
 
     /// How many admissions may be under way.
     fn admissions(&self, tally: &Tally) -> usize {
-        if self.cautious && tally.admitted < WELL_AGAIN { 1 } else { ADMISSIONS }
+        let feeling_the_way = self.cautious && tally.admitted < WELL_AGAIN;
+        if feeling_the_way || self.first.are_on_trial() { 1 } else { ADMISSIONS }
     }
 
     /// Whether the journal must be at fault.
@@ -283,7 +285,7 @@ impl Visit<'_> {
                     Some(mail) => {
                         self.board.heard(self.deps.world.now());
                         if let Some(candidate) = left.remove(&mail.item) {
-                            self.fetched(mail, candidate, admissions);
+                            self.fetched(mail, candidate, admissions).await?;
                         }
                     }
                     None => open = false,
@@ -300,16 +302,25 @@ impl Visit<'_> {
     }
 
     /// Counts `render_signal_mailbox_fetched_total{part}`.
-    fn fetched(&mut self, fetched: Fetched, mail: Candidate, admissions: &mut JoinSet<Settled>) {
+    async fn fetched(
+        &mut self,
+        fetched: Fetched,
+        mail: Candidate,
+        admissions: &mut JoinSet<Settled>,
+    ) -> Result<(), End> {
         let (body, share) = fetched.into_parts();
         let source = match body {
             Body::Loaded(source) => source,
-            Body::Gone => return self.gone(&mail),
+            Body::Gone => {
+                self.gone(&mail);
+                return Ok(());
+            }
             Body::Unloadable(why) => {
                 self.troubles.failed(&mail.item, &why, Instant::now());
-                return;
+                return Ok(());
             }
         };
+        let deadly = self.suspect(&mail).await?;
         let part = match &source {
             crate::messages::Source::Full(_) => "full",
             crate::messages::Source::HeaderOnly { .. } => "header",
@@ -321,13 +332,14 @@ impl Visit<'_> {
             item: mail.item.clone(),
         };
         let arrived_at = mail.detail.and_then(|detail| detail.arrived_at);
-        let admit = Admit { location, arrived_at, source, fence: self.fence.clone() };
+        let admit = Admit { location, arrived_at, source, deadly, fence: self.fence.clone() };
         let port = self.deps.admit.clone();
         admissions.spawn(async move {
             let answer = ask(&port, admit).await;
             drop(share);
             Settled { mail, answer }
         });
+        Ok(())
     }
 
     /// Counts `render_signal_mailbox_admitted_total{result}`: `new`, `duplicate`, `failed`.

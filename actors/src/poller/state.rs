@@ -1,5 +1,6 @@
 //! The pure state of a mailbox.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use chrono::{DateTime, Utc};
@@ -46,6 +47,31 @@ pub struct Flagged {
     pub items: Vec<String>,
 }
 
+/// Payload of `mailbox.suspected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspected {
+    /// Name of the mailbox.
+    pub mailbox: String,
+    /// UIDVALIDITY.
+    pub validity: u64,
+    /// The mail that is read alone now.
+    pub item: String,
+    /// Under which grant of the lease. A note that stands under a later one tells that a
+    /// worker died while it read this mail.
+    pub fence: u64,
+}
+
+/// Payload of `mailbox.cleared`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// Name of the mailbox.
+    pub mailbox: String,
+    /// UIDVALIDITY.
+    pub validity: u64,
+    /// The mail that was read alone last.
+    pub item: String,
+}
+
 domain_events! {
     /// What happens to a mailbox.
     pub enum MailboxEvent {
@@ -55,6 +81,10 @@ domain_events! {
             mailbox: "name", before: "UIDVALIDITY before", after: "UIDVALIDITY now" };
         Flagged(Flagged) = "mailbox.flagged", schema 1, in "mailbox", "Mails were marked as read.", {
             mailbox: "name", validity: "UIDVALIDITY", items: "UIDs" };
+        Suspected(Suspected) = "mailbox.suspected", schema 1, in "mailbox", "A mail is read for the first time, alone, since a poller before has died.", {
+            mailbox: "name", validity: "UIDVALIDITY", item: "UID", fence: "of this poller" };
+        Cleared(Cleared) = "mailbox.cleared", schema 1, in "mailbox", "The mail that was read alone last has been read.", {
+            mailbox: "name", validity: "UIDVALIDITY", item: "UID" };
     }
 }
 
@@ -69,6 +99,11 @@ pub fn mailbox_stream(mailbox: &str) -> StreamId {
 pub struct Mailbox {
     /// `None` until it was opened for the first time.
     pub known: Option<Known>,
+    /// The mail that is read alone, or was when the worker died.
+    reading: Option<Suspected>,
+    /// How many workers died while they read a mail alone, of those that were read by nobody
+    /// since: UIDVALIDITY and name. One entry costs the life of a worker.
+    deaths: BTreeMap<(u64, String), u32>,
 }
 
 /// What is known of a mailbox that was opened before.
@@ -106,6 +141,10 @@ pub enum MailboxCommand {
         /// The items.
         items: Vec<String>,
     },
+    /// This mail is about to be read alone.
+    Suspect(Suspected),
+    /// The mail that was read alone last has been read, whatever became of it.
+    Clear,
 }
 
 impl Aggregate for Mailbox {
@@ -127,6 +166,8 @@ impl Aggregate for Mailbox {
                 validity: *validity,
                 items: items.clone(),
             })],
+            MailboxCommand::Suspect(suspected) => vec![MailboxEvent::Suspected(suspected.clone())],
+            MailboxCommand::Clear => self.reading.iter().map(cleared).collect(),
         })
     }
 
@@ -148,11 +189,46 @@ impl Aggregate for Mailbox {
                 }
             }
             MailboxEvent::Flagged(_) => {}
+            MailboxEvent::Suspected(suspected) => {
+                if let Some(before) = self.reading.replace(suspected.clone()) {
+                    let mail = (before.validity, before.item);
+                    if before.fence == suspected.fence {
+                        // The same worker went on to the next one.
+                        self.deaths.remove(&mail);
+                    } else {
+                        let deaths = self.deaths.entry(mail).or_default();
+                        *deaths = deaths.saturating_add(1);
+                    }
+                }
+            }
+            MailboxEvent::Cleared(cleared) => {
+                self.reading = None;
+                self.deaths.remove(&(cleared.validity, cleared.item.clone()));
+            }
         }
     }
 }
 
+fn cleared(reading: &Suspected) -> MailboxEvent {
+    let Suspected { mailbox, validity, item, .. } = reading.clone();
+    MailboxEvent::Cleared(Cleared { mailbox, validity, item })
+}
+
 impl Mailbox {
+    /// How many workers died while they read this mail alone, as the holder of `fence` sees it.
+    pub fn deaths(&self, validity: u64, item: &str, fence: u64) -> u32 {
+        let before = self.deaths.get(&(validity, item.to_owned())).copied().unwrap_or(0);
+        let last = self.reading.as_ref().is_some_and(|reading| {
+            reading.validity == validity && reading.item == item && reading.fence != fence
+        });
+        before.saturating_add(u32::from(last))
+    }
+
+    /// Whether a worker died while it read a mail alone, as the holder of `fence` sees it.
+    pub fn is_suspicious(&self, fence: u64) -> bool {
+        self.reading.as_ref().is_some_and(|reading| reading.fence != fence)
+    }
+
     fn open(&self, mailbox: &str, validity: u64, uid_next: u64, now: DateTime<Utc>) -> Vec<MailboxEvent> {
         let opened = |since| {
             MailboxEvent::Opened(Opened {
@@ -228,6 +304,36 @@ mod tests {
         assert_eq!(run(&mut state, &flag(vec!["1".to_owned()]), at(0)), ["mailbox.flagged"]);
     }
 
+    fn suspect(item: &str, fence: u64) -> MailboxCommand {
+        let (mailbox, item) = ("box".to_owned(), item.to_owned());
+        MailboxCommand::Suspect(Suspected { mailbox, validity: 7, item, fence })
+    }
+
+    #[test]
+    fn a_mail_is_charged_with_the_workers_that_died_while_they_read_it_alone() {
+        let mut state = Mailbox::default();
+        run(&mut state, &suspect("1", 1), at(0));
+        run(&mut state, &suspect("2", 1), at(0));
+        assert!(!state.is_suspicious(1), "it is being read");
+        assert_eq!((state.deaths(7, "1", 1), state.deaths(7, "2", 1)), (0, 0));
+        // The first worker died over it, and so did the second.
+        assert!(state.is_suspicious(2));
+        assert_eq!((state.deaths(7, "1", 2), state.deaths(7, "2", 2)), (0, 1));
+        run(&mut state, &suspect("2", 2), at(1));
+        assert_eq!(state.deaths(7, "2", 3), 2);
+        // The third begins with another one, and stops in order.
+        run(&mut state, &suspect("3", 3), at(2));
+        assert_eq!((state.deaths(7, "2", 3), state.deaths(7, "3", 3)), (2, 0));
+        assert_eq!(state.deaths(8, "2", 3), 0, "of another numbering");
+        assert_eq!(run(&mut state, &MailboxCommand::Clear, at(3)), ["mailbox.cleared"]);
+        assert_eq!(run(&mut state, &MailboxCommand::Clear, at(3)), [""; 0]);
+        assert_eq!((state.deaths(7, "2", 4), state.deaths(7, "3", 4)), (2, 0));
+        // Read at last.
+        run(&mut state, &suspect("2", 4), at(4));
+        run(&mut state, &MailboxCommand::Clear, at(4));
+        assert_eq!((state.deaths(7, "2", 5), state.is_suspicious(5)), (0, false));
+    }
+
     proptest! {
         /// Whatever the order of openings: the first sight never moves, the numbering is
         /// the last one seen, and it counts as renumbered as soon as it changed once.
@@ -246,14 +352,19 @@ mod tests {
 
         /// `evolve` is total.
         #[test]
-        fn events_in_any_order_are_borne(kinds in proptest::collection::vec((0_u8..3, 0_u64..5), 0..20)) {
+        fn events_in_any_order_are_borne(kinds in proptest::collection::vec((0_u8..5, 0_u64..5), 0..20)) {
             let mut state = Mailbox::default();
             for (kind, number) in kinds {
                 let mailbox = "box".to_owned();
                 state.evolve(&match kind {
                     0 => MailboxEvent::Opened(Opened { mailbox, validity: number, cursor: number, since: at(0) }),
                     1 => MailboxEvent::Reset(Reset { mailbox, before: 0, after: number }),
-                    _ => MailboxEvent::Flagged(Flagged { mailbox, validity: number, items: Vec::new() }),
+                    2 => MailboxEvent::Flagged(Flagged { mailbox, validity: number, items: Vec::new() }),
+                    3 => {
+                        let (validity, item) = (number % 2, (number % 3).to_string());
+                        MailboxEvent::Suspected(Suspected { mailbox, validity, item, fence: number })
+                    }
+                    _ => MailboxEvent::Cleared(Cleared { mailbox, validity: 0, item: number.to_string() }),
                 });
             }
         }

@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::board::{Board, Phase};
+use super::first::FirstReadings;
 use super::flags::Flags;
 use super::keeper::{Stop, Stopping};
 use super::log::{LogError, MailboxLog};
@@ -88,6 +89,8 @@ pub(super) struct Visit<'a> {
     pub(super) flags: Flags,
     /// The admission failed the time before: feel the way before running.
     pub(super) cautious: bool,
+    /// What the poller before may have died of.
+    pub(super) first: &'a mut FirstReadings,
     /// Highest UID that was listed: all at or below it are in the journal, or wait on the
     /// board, or are not ours.
     high: u64,
@@ -107,6 +110,7 @@ impl<'a> Visit<'a> {
         control: watch::Receiver<Control>,
         opened: Opened,
         cautious: bool,
+        first: &'a mut FirstReadings,
     ) -> Self {
         let flags = Flags::new(deps.journal.as_ref());
         Self {
@@ -121,6 +125,7 @@ impl<'a> Visit<'a> {
             opened,
             flags,
             cautious,
+            first,
             high: 0,
             went_well: false,
         }
@@ -137,9 +142,15 @@ impl<'a> Visit<'a> {
             Ok(never) => match never {},
             Err(end) => end,
         };
+        // Whatever is done on the way out is done quickly or not at all.
+        self.stopping = futures::future::pending().boxed().shared();
+        if !matches!(end, End::Fenced(_) | End::Stopped(Stop::Lease))
+            && !matches!(timeout(LAST_FLAGS, self.read_alone_no_more()).await, Ok(Ok(())))
+        {
+            tracing::warn!("it could not be noted that the mail that was read alone has been read");
+        }
         if matches!(end, End::Stopped(Stop::Drain)) {
-            // Quick or not at all: rows that are not settled come due again.
-            self.stopping = futures::future::pending().boxed().shared();
+            // Rows that are not settled come due again.
             match timeout(LAST_FLAGS, self.store_flags(session)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(?error, "flags could not be stored on the way out"),
@@ -223,6 +234,7 @@ impl<'a> Visit<'a> {
         let journal = Arc::clone(&self.deps.journal);
         let mailbox = self.deps.source.mailbox().to_owned();
         self.log.refresh(journal.as_ref()).await?;
+        self.look_back().await?;
         let before = self.log.known();
         let open = [MailboxCommand::Open {
             mailbox: mailbox.clone(),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent as _, Recorded};
+use crate::kernel::event::{DomainEvent as _, NewEvent, Recorded, StreamId};
 use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::{Faults, MemoryJournal};
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Queue, StreamWrite};
@@ -289,6 +289,8 @@ pub(in crate::poller) struct Answers {
     pub(super) refuses: Option<String>,
     /// Panics over mails with this in their source.
     pub(super) panics: Option<String>,
+    /// Never answers about mails with this in their source, when it is to read them.
+    pub(super) hangs: Option<String>,
     /// Says that the fence is old.
     pub(super) fenced: bool,
     /// Takes this long.
@@ -329,6 +331,7 @@ impl Handler<Admit> for FakeAdmission {
             drop(answers);
             panic!("a mail that nobody foresaw");
         }
+        let hangs = has(&answers.hangs) && !admit.deadly;
         let failing = has(&answers.refuses) || answers.journal_fails > 0;
         answers.journal_fails = answers.journal_fails.saturating_sub(1);
         let (fenced, takes, flags) = (answers.fenced, answers.takes, answers.flags);
@@ -339,6 +342,9 @@ impl Handler<Admit> for FakeAdmission {
         let under_way = Arc::clone(&self.under_way);
         Box::pin(async move {
             sleep(takes).await;
+            if hangs {
+                std::future::pending::<()>().await;
+            }
             under_way.fetch_sub(1, Ordering::Relaxed);
             if fenced {
                 return Err(AdmitError::Fenced("an older fence".to_owned()));
@@ -484,6 +490,23 @@ impl Rig {
         let fence = Fence { lease: "poller".to_owned(), token };
         self.poller.send(LeaseChanged { fence: Some(fence.clone()) }).await.unwrap();
         fence
+    }
+
+    /// Grants the lease anew, as to a worker that took it over from one that has died. All that
+    /// the poller has under way ends with that.
+    pub(super) async fn take_over(&self) {
+        let token = self.journal.raise_fence("poller").await.unwrap();
+        let fence = Fence { lease: "poller".to_owned(), token };
+        let payload = serde_json::json!({ "holder": "two", "fence": token, "previous": "one" });
+        let event = NewEvent { id: fence.grant(), kind: "lease.taken_over", schema: 1, payload };
+        let write = StreamWrite {
+            stream: StreamId::new("lease", "poller"),
+            expected: Expected::Any,
+            events: vec![event],
+        };
+        let commit = Commit { at: self.world.now(), writes: vec![write], ..Commit::default() };
+        self.journal.append(commit).await.unwrap();
+        self.poller.send(LeaseChanged { fence: Some(fence) }).await.unwrap();
     }
 
     pub(super) async fn revoke(&self) {
