@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
-use render_signal_actors::archive::{Archiver, Round};
-use render_signal_actors::config::prune::{Keep, prune};
+use render_signal_actors::archive::Archiver;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::ReadAgain;
+use render_signal_actors::retention::Retention;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,8 +37,6 @@ const LAST_STEPS: Duration = Duration::from_secs(4);
 const BEAT: Duration = Duration::from_secs(1);
 /// Between two looks whether the journal is still there.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two rounds of dropping old bodies.
-const TIDY: Duration = Duration::from_secs(3_600);
 /// Connections that may wait to be accepted. More are refused by the system.
 const BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
@@ -106,15 +104,16 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let place = &settings.storage.journal;
     let journal = journal::open(place, &world).await?;
     journal::say_what_is_kept(place, journal.durability());
-    let parts = parts(&settings, &journal, &world).await?;
+    let mut parts = parts(&settings, &journal, &world).await?;
+    let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
+    let (look, eviction) = eviction::watch(&settings.storage).unzip();
+    parts.chores = std::iter::once(retention).chain(look).collect();
     let actors = system::start(&parts);
 
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone());
-    let history = settings.storage.config_history;
-    keep_tidy(Arc::clone(&journal), world.clone(), history, archiver(&settings, &journal, &world)?);
     let http = Http::on(
         listener,
         descriptors.connections(),
@@ -123,7 +122,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
                 journal: Arc::clone(&journal),
                 actors: actors.probe.clone(),
                 world: world.clone(),
-                eviction: eviction::watch(&settings.storage),
+                eviction,
+                retention: Some(rounds),
                 idle: idle(&settings),
             },
             metrics,
@@ -233,6 +233,16 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
     }));
 }
 
+/// What drops what is kept no longer.
+fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Retention, Failure> {
+    Ok(Retention {
+        world: world.clone(),
+        journal: Arc::clone(journal) as Arc<dyn Journal>,
+        history: settings.storage.config_history,
+        archiver: archiver(settings, journal, world)?,
+    })
+}
+
 /// What moves old events out of the journal, if anything does.
 fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
     let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
@@ -246,50 +256,6 @@ fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resul
         store: wiring::archive(settings)?,
         days,
     }))
-}
-
-/// Drops copies of documents (`CONFIG_HISTORY_DAYS`) and bodies whose time is over
-/// (`MAIL_RETENTION_DAYS`), and archives events whose time is
-/// over (`JOURNAL_RETENTION_DAYS`), at the start and every hour.
-fn keep_tidy(journal: Arc<Watched>, world: World, history: Keep, archiver: Option<Archiver>) {
-    metrics::describe_counter!(
-        "render_signal_journal_bodies_purged_total",
-        "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
-    );
-    metrics::describe_counter!(
-        "render_signal_journal_archived_events_total",
-        "Events moved out of the journal because JOURNAL_RETENTION_DAYS were over."
-    );
-    drop(actix_rt::spawn(async move {
-        let mut rounds = tokio::time::interval(TIDY);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            rounds.tick().await;
-            match prune(journal.as_ref(), &world, history).await {
-                Ok(0) => {}
-                Ok(copies) => tracing::info!(copies, "dropped copies of documents whose time is over"),
-                Err(error) => {
-                    tracing::warn!(error, "old copies of documents could not be dropped, trying again later");
-                }
-            }
-            match journal.purge(world.now()).await {
-                Ok(0) => {}
-                Ok(bodies) => {
-                    metrics::counter!("render_signal_journal_bodies_purged_total").increment(bodies);
-                    tracing::info!(bodies, "dropped bodies whose retention is over");
-                }
-                Err(error) => tracing::warn!(%error, "old bodies could not be dropped, trying again later"),
-            }
-            let Some(archiver) = &archiver else { continue };
-            match archiver.round().await {
-                Ok(Round { events: 0, .. }) => {}
-                Ok(Round { streams, events }) => {
-                    tracing::info!(streams, events, "archived what is settled for long")
-                }
-                Err(error) => tracing::warn!(error, "old events could not be archived, trying again later"),
-            }
-        }
-    }));
 }
 
 /// The signals that stop the program: SIGTERM, SIGINT and SIGQUIT.
@@ -417,6 +383,7 @@ mod tests {
                     actors: actors.probe.clone(),
                     world,
                     eviction: None,
+                    retention: None,
                     idle: None,
                 },
                 metrics: PrometheusBuilder::new().build_recorder().handle(),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use render_signal_actors::chore::Chore;
 use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::kernel::redis::survey::maxmemory_policy;
 use secrecy::ExposeSecret as _;
@@ -107,26 +108,28 @@ impl Watch {
     }
 }
 
-/// Asks every server now and then, and logs what is to be remarked when it is news; `None` when
-/// there is no server to ask.
-pub(crate) fn watch(storage: &Storage) -> Option<Watch> {
+/// A chore that asks every server now and then, and logs what is to be remarked when it is news;
+/// `None` when there is no server to ask.
+pub(crate) fn watch(storage: &Storage) -> Option<(Chore, Watch)> {
     let servers = servers(storage);
     if servers.is_empty() {
         return None;
     }
     let (found, seen) = watch::channel(Found::default());
-    drop(actix_rt::spawn(async move {
-        loop {
-            let now = look(&servers).await;
-            for remark in now.remarks.iter().filter(|remark| !found.borrow().remarks.contains(remark)) {
-                tracing::warn!("{remark}");
-            }
-            let pause = if now.unknown.is_empty() { AGAIN } else { SOON };
-            found.send_replace(now);
-            tokio::time::sleep(pause).await;
+    let chore = Chore::new("redis_watch", move || ask_for_ever(servers.clone(), found.clone()));
+    Some((chore, Watch(seen)))
+}
+
+async fn ask_for_ever(servers: Vec<Server>, found: watch::Sender<Found>) {
+    loop {
+        let now = look(&servers).await;
+        for remark in now.remarks.iter().filter(|remark| !found.borrow().remarks.contains(remark)) {
+            tracing::warn!("{remark}");
         }
-    }));
-    Some(Watch(seen))
+        let pause = if now.unknown.is_empty() { AGAIN } else { SOON };
+        found.send_replace(now);
+        tokio::time::sleep(pause).await;
+    }
 }
 
 async fn look(servers: &[Server]) -> Found {

@@ -66,6 +66,7 @@ pub(crate) async fn parts(
         receiver: Arc::new(receiver(settings, &egress)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),
+        chores: Vec::new(),
         restarts: Restarts::default(),
         defaults,
         documents,

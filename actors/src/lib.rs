@@ -23,6 +23,7 @@
 
 mod alone;
 pub mod archive;
+pub mod chore;
 pub mod config;
 pub mod dedup;
 pub mod egress;
@@ -37,6 +38,7 @@ pub mod poller;
 pub mod r2;
 pub mod readmodel;
 pub mod registry;
+pub mod retention;
 pub mod s3;
 pub mod system;
 pub mod webhook;

@@ -7,7 +7,8 @@
 //!  ├─ PollerActor   mailbox ─▶ Admit    ┘ that may poll
 //!  ├─ DedupActor    Admit ─▶ journal
 //!  ├─ R2Actor       offload queue
-//!  └─ WebhookActor  deliver queue
+//!  ├─ WebhookActor  deliver queue
+//!  └─ ChoreActor…   what must be done now and then: retention, a look at Redis' settings
 //! ```
 //!
 //! Every actor is started by a [`Guardian`] and receives its world through a `Deps`
@@ -21,6 +22,7 @@ use actix::{Actor, Addr, Context, Handler, Message, Supervised};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::chore::{Chore, ChoreActor};
 use crate::config::policy::EnvDefaults;
 use crate::config::store::DocumentStore;
 use crate::config::{ConfigActor, ConfigDeps, WireConfig};
@@ -92,6 +94,8 @@ pub struct Parts {
     pub keys: Option<SigningKeys>,
     /// How many webhooks at a time.
     pub limits: Limits,
+    /// What must be done now and then.
+    pub chores: Vec<Chore>,
     /// How often an actor may be restarted.
     pub restarts: Restarts,
 }
@@ -292,6 +296,10 @@ pub fn start(parts: &Parts) -> System {
         }),
     );
     wire(Port::new("config", &config, 1, ASK), WireConfig(followers));
+
+    for chore in &parts.chores {
+        starter.start(chore.name, ChoreActor::new(chore.clone()));
+    }
 
     let probe = Probe {
         poller: poller_probe,

@@ -13,7 +13,9 @@ use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
     PollerStatus, WebhookStatus,
 };
+use render_signal_actors::retention::Rounds;
 use render_signal_actors::system;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::eviction;
@@ -33,6 +35,8 @@ pub(crate) struct Probe {
     pub(crate) world: World,
     /// What the Redis servers do when their memory is full; `None` = there are none.
     pub(crate) eviction: Option<eviction::Watch>,
+    /// When what is kept no longer was dropped last; `None` = nobody does it here.
+    pub(crate) retention: Option<watch::Receiver<Rounds>>,
     /// Why nothing is polled here; `None` = this worker may poll.
     pub(crate) idle: Option<Idle>,
 }
@@ -80,6 +84,8 @@ pub(crate) struct Findings {
     pub(crate) config: Result<ConfigStatus, String>,
     /// The Redis servers; `None` = there are none.
     pub(crate) redis: Option<eviction::Found>,
+    /// When what is kept no longer was dropped last; `None` = nobody does it here.
+    pub(crate) retention: Option<Rounds>,
     /// Why nothing is polled here.
     pub(crate) idle: Option<Idle>,
 }
@@ -96,8 +102,9 @@ impl Probe {
             ask(&actors.config, GetConfigStatus),
         );
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
+        let retention = self.retention.as_ref().map(|rounds| rounds.borrow().clone());
         let (now, idle) = (self.world.now(), self.idle);
-        Findings { now, draining, pulse, journal, poller, lock, webhook, config, redis, idle }
+        Findings { now, draining, pulse, journal, poller, lock, webhook, config, redis, retention, idle }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::{Governs, Key};
 use render_signal_actors::kernel::journal::Durability;
 use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, WebhookStatus};
+use render_signal_actors::retention::Rounds;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -23,6 +24,9 @@ use crate::journal::in_words;
 const LATE_SECONDS: i64 = 60;
 /// For so long a loss of commits is remarked on.
 const LOSS_IS_NEWS: chrono::Duration = chrono::Duration::hours(1);
+
+/// Rounds come every hour; two that were missed are worth a look.
+const RETENTION_IS_LATE: chrono::Duration = chrono::Duration::minutes(150);
 
 /// Of a refused document whose switch is off.
 const OFF_IS_OBEYED: &str = "its switch says off, which is obeyed";
@@ -85,6 +89,9 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     checks.insert("config", answered(&findings.config, config));
     if let Some(found) = &findings.redis {
         checks.insert("redis", redis(found));
+    }
+    if let Some(rounds) = &findings.retention {
+        checks.insert("retention", retention(rounds, findings.now));
     }
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
@@ -296,6 +303,23 @@ fn redis(found: &Found) -> Check {
     check(State::Ok, message, detail)
 }
 
+fn retention(rounds: &Rounds, now: DateTime<Utc>) -> Check {
+    let since = rounds.finished_at.or(rounds.since);
+    let late = since.is_some_and(|since| now - since > RETENTION_IS_LATE);
+    let mut message = match rounds.finished_at {
+        Some(at) => {
+            let minutes = (now - at).num_minutes().max(0);
+            format!("what is kept no longer was dropped {minutes} min ago")
+        }
+        None => "what is kept no longer was not dropped yet since the start".to_owned(),
+    };
+    for trouble in &rounds.trouble {
+        message.push_str(&format!("; {trouble}"));
+    }
+    let well = !late && rounds.trouble.is_empty();
+    check(if well { State::Ok } else { State::Warn }, message, json!({"finished_at": rounds.finished_at}))
+}
+
 fn withholds_sending(config: &Result<ConfigStatus, String>) -> bool {
     let withholds = |status: &ConfigStatus| {
         status.documents.iter().any(|document| document.withholds == Some(Governs::Sending))
@@ -364,6 +388,7 @@ mod tests {
             webhook: Ok(WebhookStatus::default()),
             config: Ok(ConfigStatus::default()),
             redis: None,
+            retention: None,
             idle: None,
         }
     }
@@ -391,6 +416,36 @@ mod tests {
         assert_eq!(readiness.status, "ready");
         assert!(readiness.checks.values().all(|check| check.state == State::Ok));
         assert_eq!(readiness.checks.len(), 6);
+    }
+
+    #[test]
+    fn a_retention_that_is_late_or_in_trouble_is_said() {
+        let ago = |minutes| Some(now() - chrono::Duration::minutes(minutes));
+        let cases: [(Rounds, State, &str); 5] = [
+            (Rounds { since: ago(0), ..Rounds::default() }, State::Ok, "not dropped yet"),
+            (Rounds { since: ago(151), ..Rounds::default() }, State::Warn, "not dropped yet"),
+            (Rounds { since: ago(900), finished_at: ago(61), ..Rounds::default() }, State::Ok, "61 min ago"),
+            (
+                Rounds { since: ago(900), finished_at: ago(151), ..Rounds::default() },
+                State::Warn,
+                "151 min ago",
+            ),
+            (
+                Rounds {
+                    since: ago(900),
+                    finished_at: ago(61),
+                    trouble: vec!["disk full".into()],
+                    ..Rounds::default()
+                },
+                State::Warn,
+                "disk full",
+            ),
+        ];
+        for (rounds, wanted, words) in cases {
+            let (ready, found, message) = state(&Findings { retention: Some(rounds), ..well() }, "retention");
+            assert_eq!((ready, found), (true, wanted), "{message}");
+            assert!(message.contains(words), "{message}");
+        }
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn state(poller: PollerStatus) -> HttpState {
                 world.clone(),
             ),
             eviction: None,
+            retention: None,
             idle: None,
             actors: system::Probe {
                 poller: Some(Port::new("poller", &says, 1, deadline)),

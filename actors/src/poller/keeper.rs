@@ -1,8 +1,8 @@
 //! Keeps the mailbox watched for as long as this worker may: waits for the lease, obeys
 //! the schedule, connects, and after any failure tries again, for ever.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -17,12 +17,14 @@ use super::source::{BUDGET, SourceError};
 use super::trouble::Troubles;
 use super::visit::{End, Visit};
 use super::{Control, LeaseCell, PollerDeps};
-use crate::kernel::guardian::panic_text;
+use crate::kernel::clock::World;
 use crate::kernel::journal::{Fence, Loss, lost};
 use crate::mail::windows::{Polling, may_poll};
 
 /// Pause after the first failure; doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Pause after the first panic; doubles with each further one.
+const AFTER_PANIC: Duration = Duration::from_secs(4);
 /// The pause never grows beyond this.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// How often the schedule is looked at while connected, and gauges are exported.
@@ -57,6 +59,8 @@ pub(super) struct Keeper {
     bytes: Arc<Semaphore>,
     /// Failures in a row.
     failures: u32,
+    /// Lives of the actor in a row that ended by a panic.
+    panics: Arc<AtomicU32>,
     /// No new try before this.
     pause_until: Option<Instant>,
     /// What failed last.
@@ -78,11 +82,11 @@ impl Keeper {
         refused: LeaseCell,
         control: watch::Receiver<Control>,
         drained: watch::Sender<bool>,
+        panics: Arc<AtomicU32>,
     ) -> Self {
         let log = MailboxLog::new(deps.source.mailbox());
         let losses = deps.journal.losses();
         Self {
-            deps,
             board,
             control,
             drained,
@@ -90,38 +94,21 @@ impl Keeper {
             troubles: Troubles::default(),
             bytes: Arc::new(Semaphore::new(BUDGET)),
             failures: 0,
-            pause_until: None,
+            pause_until: after_panics(panics.load(Ordering::Relaxed), &deps.world),
             reason: None,
+            panics,
             refused,
             losses,
             cautious: false,
             first: FirstReadings::default(),
+            deps,
         }
     }
 
     /// Runs until drained, or aborted.
     pub(super) async fn run(mut self) {
         let gauges = export_gauges(self.deps.clone(), Arc::clone(&self.board));
-        let keeping = async {
-            loop {
-                match AssertUnwindSafe(self.cycle()).catch_unwind().await {
-                    Ok(true) => {}
-                    Ok(false) => return,
-                    Err(panic) => {
-                        // What the panic left behind is not to be trusted.
-                        self.log = MailboxLog::new(self.deps.source.mailbox());
-                        let what = format!("a fault in the poller: {}", panic_text(panic.as_ref()));
-                        self.failed("panic", what);
-                        // Here, too: the next cycle may fail before it looks at the pause.
-                        if let Some(until) = self.pause_until
-                            && !self.rest_until(until).await
-                        {
-                            return;
-                        }
-                    }
-                }
-            }
-        };
+        let keeping = async { while self.cycle().await {} };
         tokio::select! {
             biased;
             () = keeping => {}
@@ -208,6 +195,7 @@ impl Keeper {
             session.opened(),
             self.cautious,
             &mut self.first,
+            &self.panics,
         );
         let end = visit.run(session.as_mut()).await;
         self.cautious = matches!(end, End::Journal(_)) || (self.cautious && !visit.went_well());
@@ -258,6 +246,15 @@ impl Keeper {
         self.reason = Some(why);
         self.board.failures(self.failures);
     }
+}
+
+/// A poller that panics is started anew by its guardian, which counts how often. What a mailbox
+/// can make it do again and again must not end the process, so the next life waits longer each
+/// time before it looks at the mailbox: the guardian never counts too many in its window.
+fn after_panics(panics: u32, world: &World) -> Option<Instant> {
+    let doublings = panics.checked_sub(1)?.min(16);
+    let pause = AFTER_PANIC.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_PAUSE);
+    Some(Instant::now() + world.jitter.spread(pause))
 }
 
 /// Resolves when a visit under `fence` is to end.

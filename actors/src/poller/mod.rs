@@ -16,7 +16,7 @@
 //! server, on memory, or on a clean end of the connection before.
 //!
 //! The actor holds no state that matters: the keeper rebuilds everything from the journal
-//! and the mailbox. A panic in it is a failure like any other.
+//! and the mailbox. A panic in it is one of the actor, which its guardian starts anew.
 
 mod board;
 mod cursor;
@@ -35,6 +35,7 @@ mod trouble;
 mod visit;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, ResponseFuture, Supervised};
@@ -97,6 +98,8 @@ pub struct PollerActor {
     control: watch::Sender<Control>,
     /// Becomes true when the keeper has drained.
     drained: watch::Receiver<bool>,
+    /// Lives in a row that ended by a panic.
+    panics: Arc<AtomicU32>,
     /// `None` until started.
     keeper: Option<AbortOnDropHandle<()>>,
 }
@@ -109,7 +112,15 @@ impl PollerActor {
         let policy = deps.policy.load().version;
         let (control, _) = watch::channel(Control { fence, policy, draining: false });
         let (_, drained) = watch::channel(false);
-        Self { deps, board: Arc::default(), refused: LeaseCell::default(), control, drained, keeper: None }
+        Self {
+            deps,
+            board: Arc::default(),
+            refused: LeaseCell::default(),
+            control,
+            drained,
+            panics: Arc::default(),
+            keeper: None,
+        }
     }
 }
 
@@ -125,6 +136,7 @@ impl Actor for PollerActor {
             Arc::clone(&self.refused),
             self.control.subscribe(),
             drained,
+            Arc::clone(&self.panics),
         );
         self.keeper = Some(depend_on(ctx, keeper.run()));
     }
@@ -133,7 +145,9 @@ impl Actor for PollerActor {
 impl Supervised for PollerActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
         let draining = self.control.borrow().draining;
-        *self = Self::new(self.deps.clone());
+        let panics = Arc::clone(&self.panics);
+        panics.fetch_add(1, Ordering::Relaxed);
+        *self = Self { panics, ..Self::new(self.deps.clone()) };
         self.control.send_modify(|control| control.draining = draining);
     }
 }

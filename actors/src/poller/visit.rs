@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -91,6 +92,8 @@ pub(super) struct Visit<'a> {
     pub(super) cautious: bool,
     /// What the poller before may have died of.
     pub(super) first: &'a mut FirstReadings,
+    /// Lives of the actor in a row that ended by a panic; a whole sweep ends the row.
+    panics: &'a AtomicU32,
     /// Highest UID that was listed: all at or below it are in the journal, or wait on the
     /// board, or are not ours.
     high: u64,
@@ -111,6 +114,7 @@ impl<'a> Visit<'a> {
         opened: Opened,
         cautious: bool,
         first: &'a mut FirstReadings,
+        panics: &'a AtomicU32,
     ) -> Self {
         let flags = Flags::new(deps.journal.as_ref());
         Self {
@@ -126,6 +130,7 @@ impl<'a> Visit<'a> {
             flags,
             cautious,
             first,
+            panics,
             high: 0,
             went_well: false,
         }
@@ -170,6 +175,7 @@ impl<'a> Visit<'a> {
         self.high = known.cursor;
         self.sweep(session, &first).await?;
         self.went_well = true;
+        self.panics.store(0, Ordering::Relaxed);
         self.board.failures(0);
         let mut swept_at = Instant::now();
         loop {

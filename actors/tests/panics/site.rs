@@ -108,6 +108,7 @@ impl Site {
             receiver: Arc::new(SimReceiver { inbox: self.inbox.clone(), chaos: self.chaos.clone() }),
             keys: None,
             limits: Limits::default(),
+            chores: Vec::new(),
             restarts: Restarts::default(),
         })
     }

@@ -168,6 +168,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         receiver: Arc::new(SimReceiver { inbox: stage.inbox.clone(), chaos: chaos.clone() }),
         keys: None,
         limits: Limits::default(),
+        chores: Vec::new(),
         restarts: Restarts::default(),
     })
 }

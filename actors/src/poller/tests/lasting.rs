@@ -261,9 +261,37 @@ async fn a_restarted_actor_goes_on_under_the_same_lease_and_alone() {
     pass(1.0).await;
     assert!(rig.poller.send(Bomb).await.is_err());
     rig.mailbox.arrive("two");
-    pass(2.0).await;
+    pass(6.0).await;
     assert_eq!(rig.received().await, ["one", "two"]);
     assert_eq!(rig.mailbox.server().loads, [1, 2], "the old keeper is gone");
+}
+
+#[actix_rt::test]
+async fn a_mailbox_that_makes_the_poller_panic_is_tried_for_ever_and_each_restart_is_told() {
+    let mut rig = Rig::start();
+    rig.mailbox.server().explodes = true;
+    rig.grant().await;
+    pass(3_600.0).await;
+    let mut restarts = 0;
+    while let Ok(notice) = rig.notices.try_recv() {
+        let GuardianNotice::Restarting { actor, reason, .. } = notice else { panic!("{notice:?}") };
+        assert_eq!((actor, reason.as_str()), ("poller", "an adapter that nobody foresaw"));
+        restarts += 1;
+    }
+    assert_eq!(restarts, rig.mailbox.server().connects.len());
+    assert!((50..=80).contains(&restarts), "about one a minute: {restarts}");
+    rig.mailbox.server().explodes = false;
+    rig.mailbox.arrive("at last");
+    pass(75.0).await;
+    assert_eq!(rig.received().await, ["at_last"]);
+    // What went well ends the count.
+    rig.mailbox.server().explodes = true;
+    assert!(rig.poller.send(Bomb).await.is_err());
+    pass(6.0).await;
+    rig.mailbox.server().explodes = false;
+    rig.mailbox.arrive("soon");
+    pass(10.0).await;
+    assert_eq!(rig.received().await, ["at_last", "soon"]);
 }
 
 #[actix_rt::test]

@@ -62,6 +62,8 @@ pub(super) struct Server {
     pub(super) down: bool,
     /// Never answers and never fails.
     pub(super) hangs: bool,
+    /// Makes whoever connects panic.
+    pub(super) explodes: bool,
     /// Says no to marking.
     pub(super) read_only: bool,
     /// Mails arrive without a word.
@@ -143,6 +145,8 @@ impl MailSource for FakeMailbox {
 
     async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
         self.server().connects.push(Instant::now());
+        let explodes = self.server().explodes;
+        assert!(!explodes, "an adapter that nobody foresaw");
         sleep(Duration::from_millis(1)).await;
         while self.server().hangs {
             sleep(Duration::from_secs(1)).await;
