@@ -84,6 +84,7 @@ const MAILS_EXAMPLES: &str = "\
 Examples:
   render-signal mails list                             what nothing is sent for, and why
   render-signal mails list --state skipped --json
+  render-signal mails show 0a1b2c3d4e5f60718293a4b5c6d7e8f9
   render-signal mails release 0a1b2c3d4e5f60718293a4b5c6d7e8f9
 
 A released mail is routed now, whatever was decided about it: rules choose its targets as
@@ -376,6 +377,8 @@ pub(crate) struct EnableArgs {
 pub(crate) enum MailsCommand {
     /// Print the mails that nothing is sent for, and why
     List(MailsListArgs),
+    /// Print what has happened to a mail, and which configuration decided
+    Show(MailShowArgs),
     /// Have mails sent that are held, were skipped or were ignored, or further copies of a mail
     Release(ReleaseArgs),
 }
@@ -392,6 +395,19 @@ pub(crate) struct MailsListArgs {
     /// At most this many, the newest
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `mails show`.
+#[derive(Debug, Args)]
+pub(crate) struct MailShowArgs {
+    /// Which mail: its email_id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }

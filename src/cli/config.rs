@@ -103,6 +103,9 @@ pub(crate) struct ShowArgs {
     /// Print nothing but the stored document, with its addresses and tokens
     #[arg(long, requires = "key", conflicts_with = "json")]
     pub(crate) reveal: bool,
+    /// Print this version of its history instead, as `mails show` and `config history` number them
+    #[arg(long, value_name = "N", requires = "key")]
+    pub(crate) version: Option<u64>,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }

@@ -214,7 +214,8 @@ mod tests {
             why: "outside_window".into(),
             detail: None,
         });
-        let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 1 });
+        let held =
+            MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None });
         let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };
         let commit = Commit {
             at: world.now(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::history::{DecidedUnder, versions_of};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::file::FileStore;
@@ -14,7 +15,9 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::explain::{Explanation, explain, explain_knowing};
 use render_signal_actors::mail::groups::{self, KnownGroup};
 use render_signal_actors::mail::policy::Policy;
+use serde::Serialize;
 
+use super::mail_story::in_words;
 use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style, complain, fit};
@@ -26,19 +29,44 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
     let raw = read(&args.file)?;
     let world = World::real();
     let (policy, past) = policy(args, &world).await?;
+    let configuration = decided_under(&policy, past.as_deref()).await?;
     let now = args.at.unwrap_or_else(|| world.now());
     let mut explanation = explain(&raw, &policy, now);
     if let Some(known) = group(&explanation, &policy, now, past.as_deref()).await? {
         explanation = explain_knowing(&raw, &policy, now, Some(&known));
     }
+    let explained = Explained { explanation, configuration };
     if args.json {
-        out.json_pretty(&explanation)?;
-    } else {
-        for line in lines(&explanation, out) {
-            out.line(line)?;
-        }
+        out.json_pretty(&explained)?;
+        return Ok(Exit::Ok);
     }
+    for line in lines(&explained.explanation, out) {
+        out.line(line)?;
+    }
+    out.line(format!("{}  {}", out.styled(Style::Dim, "under"), in_words(&explained.configuration)))?;
     Ok(Exit::Ok)
+}
+
+/// What is explained, and the documents that decide.
+#[derive(Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    explanation: Explanation,
+    configuration: Vec<DecidedUnder>,
+}
+
+/// The documents in force with their versions, which only a journal tells.
+async fn decided_under(policy: &Policy, past: Option<&dyn Journal>) -> Result<Vec<DecidedUnder>, Failure> {
+    if let Some(past) = past {
+        return versions_of(past, &policy.configuration).await.map_err(Failure::journal);
+    }
+    let documents = policy.configuration.0.iter();
+    let unversioned = |(document, hash): (&String, &String)| DecidedUnder {
+        document: document.clone(),
+        version: None,
+        hash: hash.clone(),
+    };
+    Ok(documents.map(unversioned).collect())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

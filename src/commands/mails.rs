@@ -175,11 +175,18 @@ mod tests {
         let journal = MemoryJournal::new(world.clone(), readmodel::all());
         let reason = HoldReason::OutsideWindow;
         let detail = Some("facture".to_owned());
-        let ignored =
-            MailEvent::Ignored(Ignored { reason: IgnoreReason::ExcludedKeyword, detail, policy: 1 });
-        let skipped =
-            MailEvent::Skipped(Skipped { reason, detector: "recadrage".into(), seen: true, policy: 1 });
-        let held = MailEvent::Held(Held { reason, until: None, policy: 1 });
+        let ignored = MailEvent::Ignored(Ignored {
+            reason: IgnoreReason::ExcludedKeyword,
+            detail,
+            configuration: None,
+        });
+        let skipped = MailEvent::Skipped(Skipped {
+            reason,
+            detector: "recadrage".into(),
+            seen: true,
+            configuration: None,
+        });
+        let held = MailEvent::Held(Held { reason, until: None, configuration: None });
         let mails = [("a", ignored), ("b", routed("default")), ("c", skipped), ("d", held)];
         let new = |event: &MailEvent| -> NewEvent { event.to_new(world.ids.next()).unwrap() };
         let writes = mails.iter().map(|(id, event)| StreamWrite {

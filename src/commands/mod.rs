@@ -7,6 +7,7 @@ mod doctor;
 mod events;
 mod explain;
 mod links;
+mod mail_story;
 mod mails;
 mod retry;
 mod rules;
@@ -89,6 +90,7 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
 async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
     match command {
         MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, out).await,
+        MailsCommand::Show(args) => mail_story::show(look(&args.journal).await?, &args, out).await,
         MailsCommand::Release(args) => {
             let journal = change(&args.journal).await?;
             let outcome = mails::release(journal.as_ref(), &args, out).await;

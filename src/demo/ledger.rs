@@ -273,7 +273,7 @@ pub(crate) mod tests {
             offload: false,
             priority: render_signal_actors::mail::policy::Priority::Medium,
             text: None,
-            policy: 1,
+            configuration: None,
         })
     }
 
@@ -316,10 +316,20 @@ pub(crate) mod tests {
     fn ignored_held_duplicate_and_never_seen() {
         let ledger = ledger(&[
             ("a", received("a", "06")),
-            ("a", MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, detail: None, policy: 1 })),
+            (
+                "a",
+                MailEvent::Ignored(Ignored {
+                    reason: IgnoreReason::Reply,
+                    detail: None,
+                    configuration: None,
+                }),
+            ),
             ("a", MailEvent::Duplicated(Duplicated { location: location("15") })),
             ("b", received("b", "14")),
-            ("b", MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, policy: 2 })),
+            (
+                "b",
+                MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None }),
+            ),
         ]);
         assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::Reply)), Some(true));
         assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::NoLinks)), Some(false));

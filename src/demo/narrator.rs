@@ -400,12 +400,16 @@ mod tests {
             recorded(
                 mail_stream("a"),
                 2,
-                &MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until, policy: 1 }),
+                &MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until, configuration: None }),
             ),
             recorded(
                 mail_stream("a"),
                 3,
-                &MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, detail: None, policy: 1 }),
+                &MailEvent::Ignored(Ignored {
+                    reason: IgnoreReason::Reply,
+                    detail: None,
+                    configuration: None,
+                }),
             ),
         ];
         let lines = story(Lang::En, &events);

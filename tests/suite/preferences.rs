@@ -36,6 +36,11 @@ async fn an_excluded_mail_is_listed_with_its_keyword_and_goes_when_it_is_release
     assert_eq!(site.receiver.count(), 3);
 
     let id = listed["email_id"].as_str().expect("an id");
+    let story = worker.run(&["mails", "show", id]).await;
+    assert!(story.text.contains("excluded keyword: DESABONNER  pour"), "{}", story.text);
+    assert!(story.text.contains("under processing_prefs version 1\n"), "{}", story.text);
+    let decided = worker.run(&["config", "show", "processing_prefs", "--version", "1"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&decided.text).expect("the document"), prefs);
     let released = worker.run(&["mails", "release", id]).await;
     assert!(released.status.success(), "{}", released.text);
     until("its webhook", PATIENCE, async || checks::all_accepted(&site.receiver, &all)).await;

@@ -221,6 +221,11 @@ impl Book {
     #[must_use]
     pub fn policy(&self, env: &EnvDefaults, version: u64) -> Policy {
         let mut policy = policy::build(&self.documents, env, version);
+        for key in Key::ALL.into_iter().filter(|key| key.governs().is_some()) {
+            if let Some(document) = self.in_force(key) {
+                policy.configuration.add(key.as_str(), &document.hash);
+            }
+        }
         for key in Key::ALL {
             let why = || self.problems(key).into_iter().map(|problem| format!("{key}: {problem}"));
             match self.withholds(key) {

@@ -12,6 +12,7 @@ use super::store::{DocumentStore, Read};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, StreamWrite};
+use crate::mail::policy::Configuration;
 
 /// How often a change is decided again when somebody else recorded one first.
 const CONFLICTS: usize = 5;
@@ -51,6 +52,17 @@ pub struct Version {
     /// Key of its copy; empty when it was removed, or has none.
     #[serde(skip)]
     pub(super) body_key: String,
+}
+
+/// A document that a decision was made under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DecidedUnder {
+    /// Its key.
+    pub document: String,
+    /// Its version in the history; see [`versions_of`].
+    pub version: Option<u64>,
+    /// The first digits of its hash.
+    pub hash: String,
 }
 
 /// The whole history of a document, oldest first.
@@ -113,6 +125,29 @@ pub async fn copy(journal: &dyn Journal, key: Key, version: u64) -> Result<Optio
             "the copy of version {version} of {key} is gone: CONFIG_HISTORY_VERSIONS and CONFIG_HISTORY_DAYS say how long one stays"
         )),
     }
+}
+
+/// The versions of the documents that a decision was made under, in order of their keys; a
+/// version is `None` when the history does not know it: it was in force before it was recorded,
+/// or the journal has lost it.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn versions_of(
+    journal: &dyn Journal,
+    configuration: &Configuration,
+) -> Result<Vec<DecidedUnder>, String> {
+    let mut found = Vec::with_capacity(configuration.0.len());
+    for (document, hash) in &configuration.0 {
+        let history = match Key::named(document) {
+            Some(key) => versions(journal, key).await?,
+            None => Vec::new(),
+        };
+        let version = history.iter().rfind(|known| !known.lost && known.hash.starts_with(hash.as_str()));
+        let version = version.map(|known| known.version);
+        found.push(DecidedUnder { document: document.clone(), version, hash: hash.clone() });
+    }
+    Ok(found)
 }
 
 /// Whether the copy of a version is still there.

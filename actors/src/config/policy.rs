@@ -15,8 +15,8 @@ use crate::mail::detectors::{self, Detector};
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
 use crate::mail::policy::{
-    Announced, AutomaticRule, DeliveryMode, Policy, Preferences, RetryPolicy, Schedule, Target, Window,
-    Withheld,
+    Announced, AutomaticRule, Configuration, DeliveryMode, Policy, Preferences, RetryPolicy, Schedule,
+    Target, Window, Withheld,
 };
 use crate::mail::replies::ReplyPrefixes;
 use crate::mail::rules::mask_url;
@@ -154,6 +154,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
     let filters = filters(prefs, &detectors);
     Policy {
         version,
+        configuration: Configuration::default(),
         zone: env.zone,
         allowed_senders: if polling.senders.is_empty() {
             env.senders.clone()

@@ -113,14 +113,22 @@ fn consequences(
             let events = if before == Some(&verdict.outcome) {
                 Vec::new()
             } else {
-                vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })]
+                vec![MailEvent::Ignored(Ignored {
+                    reason,
+                    detail,
+                    configuration: Some(cx.policy.configuration.clone()),
+                })]
             };
             let meta = meta(events.len() as u64);
             let (row, body) = work::stranger_row(&Draft { mail, verdict }, meta, (cx.now, keep_until));
             Consequences { events, add: vec![row], bodies: vec![body] }
         }
         Outcome::Ignore { reason, detail } => Consequences {
-            events: vec![MailEvent::Ignored(Ignored { reason, detail, policy: cx.policy.version })],
+            events: vec![MailEvent::Ignored(Ignored {
+                reason,
+                detail,
+                configuration: Some(cx.policy.configuration.clone()),
+            })],
             add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
             bodies: if reason.keeps_content() {
                 vec![work::draft_body(&Draft { mail, verdict }, key, keep_until)]
@@ -130,7 +138,8 @@ fn consequences(
         },
         Outcome::Skip { reason, seen } => {
             let detector = verdict.detection.as_ref().map(|found| found.detector.clone()).unwrap_or_default();
-            let skipped = Skipped { reason, detector, seen, policy: cx.policy.version };
+            let skipped =
+                Skipped { reason, detector, seen, configuration: Some(cx.policy.configuration.clone()) };
             Consequences {
                 events: vec![MailEvent::Skipped(skipped)],
                 add: if seen { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
@@ -142,7 +151,11 @@ fn consequences(
             let events = if unchanged {
                 Vec::new()
             } else {
-                vec![MailEvent::Held(Held { reason, until, policy: cx.policy.version })]
+                vec![MailEvent::Held(Held {
+                    reason,
+                    until,
+                    configuration: Some(cx.policy.configuration.clone()),
+                })]
             };
             let due = until.unwrap_or(cx.now + chrono::Duration::hours(RECHECK_HOURS));
             let meta = meta(events.len() as u64);
@@ -165,7 +178,7 @@ fn consequences(
                 offload,
                 priority: cx.policy.prefs.priority_of(&mail.sender),
                 text: Some(kept::shape(&mail)),
-                policy: cx.policy.version,
+                configuration: Some(cx.policy.configuration.clone()),
             })];
             let meta = DraftMeta { told: true, ..meta(1) };
             if !offload {

@@ -29,6 +29,7 @@ fn policy() -> Policy {
     let interval = Duration::from_secs(60);
     Policy {
         version: 1,
+        configuration: Default::default(),
         zone: chrono_tz::Europe::Paris,
         allowed_senders: vec!["camille@ex.com".to_owned()],
         schedule: Schedule {

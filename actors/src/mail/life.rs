@@ -5,8 +5,9 @@
 use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::policy::Priority;
+use super::policy::{Configuration, Priority};
 use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
@@ -82,8 +83,8 @@ pub struct Ignored {
     /// What exactly: the keyword, the first mail of the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Version of the policy it was decided under.
-    pub policy: u64,
+    /// What it was decided under; `None` = unknown.
+    pub configuration: Option<Configuration>,
 }
 
 /// Payload of `mail.skipped`.
@@ -95,8 +96,8 @@ pub struct Skipped {
     pub detector: String,
     /// Its copies are marked `\Seen`.
     pub seen: bool,
-    /// Version of the policy it was decided under.
-    pub policy: u64,
+    /// What it was decided under; `None` = unknown.
+    pub configuration: Option<Configuration>,
 }
 
 /// Payload of `mail.released`.
@@ -128,8 +129,8 @@ pub struct Held {
     pub reason: HoldReason,
     /// When it is decided again at the latest.
     pub until: Option<DateTime<Utc>>,
-    /// Version of the policy it was decided under.
-    pub policy: u64,
+    /// What it was decided under; `None` = unknown.
+    pub configuration: Option<Configuration>,
 }
 
 /// A delivery as routed.
@@ -160,8 +161,8 @@ pub struct Routed {
     /// Of a mail of which nothing but its webhooks is kept, once they are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextShape>,
-    /// Version of the policy it was decided under.
-    pub policy: u64,
+    /// What it was decided under; `None` = unknown.
+    pub configuration: Option<Configuration>,
 }
 
 /// What a webhook does not say of the mail that it was made of: with it, the mail can be
@@ -281,22 +282,26 @@ domain_events! {
             authentication: "what trusted servers say of the sender, where that is asked" };
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
-        Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {
-            reason: "why", detail: "the keyword, or the first mail of the group", policy: "version of the policy" };
-        Skipped(Skipped) = "mail.skipped", schema 1, in "mail", "The mail is not sent unless somebody releases it.", {
-            reason: "why", detector: "which asked for it", seen: "its copies are marked read", policy: "version of the policy" };
+        Ignored(Ignored) = "mail.ignored", schema 2, in "mail", "Nothing is sent for this mail.", {
+            reason: "why", detail: "the keyword, or the first mail of the group", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
+            upcasts [without_configuration];
+        Skipped(Skipped) = "mail.skipped", schema 2, in "mail", "The mail is not sent unless somebody releases it.", {
+            reason: "why", detector: "which asked for it", seen: "its copies are marked read", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
+            upcasts [without_configuration];
         Released(Released) = "mail.released", schema 1, in "mail", "Somebody wants the mail sent, whatever was decided.", {
             by: "who asked" };
         Quarantined(Quarantined) = "mail.quarantined", schema 1, in "mail", "A mail could not be read at all; its source is kept.", {
             email_id: "md5 of the source", location: "mailbox, validity, item", why: "why", size: "bytes",
             body_key: "key of the kept source" };
-        Held(Held) = "mail.held", schema 1, in "mail", "The mail waits.", {
-            reason: "why", until: "when it is decided again at the latest", policy: "version of the policy" };
-        Routed(Routed) = "mail.routed", schema 1, in "mail", "It was decided which webhooks are sent.", {
+        Held(Held) = "mail.held", schema 2, in "mail", "The mail waits.", {
+            reason: "why", until: "when it is decided again at the latest", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
+            upcasts [without_configuration];
+        Routed(Routed) = "mail.routed", schema 2, in "mail", "It was decided which webhooks are sent.", {
             detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
             offload: "links are copied first", priority: "of the sender",
             text: "of a mail whose webhooks alone are kept: bytes of plain text in email_content, and whether there is an attachment",
-            policy: "version of the policy" };
+            configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
+            upcasts [without_configuration];
         LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
             provider: "file service", original_filename: "the file's own name",
@@ -317,6 +322,15 @@ domain_events! {
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
             target: "id of the target", end: "delivered or dead_lettered" };
     }
+}
+
+/// Schema 1 had a counter that began at 1 in every process, and told nothing.
+fn without_configuration(mut old: Value) -> Value {
+    if let Some(fields) = old.as_object_mut() {
+        fields.remove("policy");
+        fields.insert("configuration".to_owned(), Value::Null);
+    }
+    old
 }
 
 /// Characters of the hash of a place in the name of a copy.

@@ -23,6 +23,8 @@ use super::rules::Rule;
 pub struct Policy {
     /// Grows with every change within a process; 0 is never used.
     pub version: u64,
+    /// The documents that it was made of.
+    pub configuration: Configuration,
     /// Zone of windows, schedules, days and months.
     pub zone: Tz,
     /// Lower-cased addresses; empty = every sender is accepted.
@@ -340,6 +342,24 @@ pub struct RetryPolicy {
     pub retries: Option<u32>,
     /// Base of the exponential back-off.
     pub base: Duration,
+}
+
+/// Digits of a hash in a [`Configuration`]: enough to tell every version of a document from all others.
+const DIGITS: usize = 16;
+
+/// The documents that were in force when something was decided: the key of each, and the first
+/// 16 hexadecimal digits of the SHA-256 of its canonical JSON, by which the history of the
+/// document knows the version. A document that is missing here was not there: the environment or
+/// a built-in default decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Configuration(pub BTreeMap<String, String>);
+
+impl Configuration {
+    /// Adds a document by its whole hash.
+    pub fn add(&mut self, key: &str, hash: &str) {
+        self.0.insert(key.to_owned(), hash.chars().take(DIGITS).collect());
+    }
 }
 
 /// The policy in force. Written by the configuration room only; an actor that is

@@ -35,6 +35,7 @@ pub(super) fn rules(stored: &Value) -> Vec<Rule> {
 pub(super) fn policy() -> Policy {
     Policy {
         version: 1,
+        configuration: Default::default(),
         zone: chrono_tz::Europe::Paris,
         allowed_senders: Vec::new(),
         schedule: Schedule {

@@ -66,6 +66,7 @@ impl LinkStore for FakeStore {
 fn policy() -> Policy {
     Policy {
         version: 1,
+        configuration: Default::default(),
         zone: chrono_tz::Europe::Paris,
         allowed_senders: Vec::new(),
         schedule: Schedule {
@@ -184,7 +185,7 @@ impl Bench {
             offload: true,
             priority: crate::mail::policy::Priority::Medium,
             text: None,
-            policy: 1,
+            configuration: None,
         });
         let mail = Mail {
             email_id: id.to_owned(),

@@ -117,8 +117,8 @@ fn a_field_that_came_later_may_be_missing() {
             json!({"email_id": "a", "location": location, "sender": "a@b.fr", "subject": "s", "size": 1,
                    "arrived_at": null, "subject_group": "s"}),
         ),
-        ("mail.ignored", json!({"reason": "no_links", "policy": 7})),
-        ("mail.routed", json!({"links": [], "deliveries": [], "offload": false, "policy": 7})),
+        ("mail.ignored", json!({"reason": "no_links", "configuration": null})),
+        ("mail.routed", json!({"links": [], "deliveries": [], "offload": false, "configuration": {}})),
         (
             "delivery.dead_lettered",
             json!({"email_id": "a", "target": "default", "why": "HTTP 404", "attempts": 1}),
@@ -132,9 +132,17 @@ fn a_field_that_came_later_may_be_missing() {
             json!({"before": "2026-01-01T00:00:00Z", "streams": ["mail-a"], "events": 2, "place": "elsewhere"}),
         ),
     ] {
-        let read = read(&recorded(kind, 1, payload.clone())).expect(kind);
+        let schema = if payload.get("configuration").is_some() { 2 } else { 1 };
+        let read = read(&recorded(kind, schema, payload.clone())).expect(kind);
         assert_eq!(read, payload, "{kind}: the field means nothing when it is not there");
     }
+}
+
+#[test]
+fn of_an_old_decision_the_configuration_is_unknown() {
+    let before = json!({"reason": "no_links", "policy": 7});
+    let after = json!({"reason": "no_links", "configuration": null});
+    assert_eq!(read(&recorded("mail.ignored", 1, before)).expect("readable"), after);
 }
 
 #[test]

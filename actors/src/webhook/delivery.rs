@@ -476,7 +476,7 @@ mod tests {
             offload: false,
             priority: crate::mail::policy::Priority::Medium,
             text: None,
-            policy: 1,
+            configuration: None,
         }));
         let mut decision = decided(Class::Delivered, None);
         decision.meta.siblings = 2;

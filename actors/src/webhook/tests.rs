@@ -48,6 +48,7 @@ fn policy() -> Policy {
     let interval = seconds(60);
     Policy {
         version: 1,
+        configuration: Default::default(),
         zone: chrono_tz::Europe::Paris,
         allowed_senders: Vec::new(),
         schedule: Schedule {
@@ -300,7 +301,7 @@ impl Scene {
             offload: false,
             priority,
             text: None,
-            policy: 1,
+            configuration: None,
         });
         let mut commit = Commit { at: now, ..Commit::default() };
         commit.writes.push(StreamWrite {

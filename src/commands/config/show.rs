@@ -4,6 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::config::book::canonical_hash;
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::{self, Governs, Key};
+use render_signal_actors::config::history;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Ack, Read, StoreHealth};
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
@@ -74,6 +75,9 @@ struct Refused {
 /// Prints the overview, or one document.
 pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
     let documents = Documents::look(&args.journal).await?;
+    if let (Some(key), Some(version)) = (args.key, args.version) {
+        return earlier(&documents, key, version, args, out).await;
+    }
     if let (Some(key), true) = (args.key, args.reveal) {
         return reveal(&documents, key, out).await;
     }
@@ -110,6 +114,24 @@ async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
         }
         Read::Absent => Err(Failure::found(format!("there is no {key}"))),
     }
+}
+
+/// Prints a version of the history.
+async fn earlier(
+    documents: &Documents,
+    key: Key,
+    version: u64,
+    args: &ShowArgs,
+    out: &mut Output,
+) -> Outcome {
+    let journal = documents.history(&args.journal)?;
+    let Some(text) = history::copy(journal, key, version).await.map_err(Failure::found)? else {
+        return Err(Failure::found(format!("by version {version}, {key} was removed")));
+    };
+    let value = documents::from_json::<Value>(&text)
+        .map_err(|error| Failure::found(format!("version {version} of {key}: {error}")))?;
+    out.json_pretty(&if args.reveal { value } else { masked(key, &value) })?;
+    Ok(Exit::Ok)
 }
 
 async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<Overview, Failure> {

@@ -574,6 +574,7 @@ pub(super) async fn pass(seconds: f64) {
 pub(super) fn policy() -> Policy {
     Policy {
         version: 1,
+        configuration: Default::default(),
         zone: Tz::Europe__Paris,
         allowed_senders: Vec::new(),
         schedule: Schedule {

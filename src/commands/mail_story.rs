@@ -1,0 +1,240 @@
+//! `mails show`: what has happened to one mail, and which configuration decided.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use render_signal_actors::config::history::{DecidedUnder, versions_of};
+use render_signal_actors::kernel::event::DomainEvent as _;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::life::{Held, Ignored, MailEvent, Routed, Skipped, mail_stream};
+use render_signal_actors::mail::policy::Configuration;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::MailShowArgs;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::journal::refused;
+use crate::output::{Output, Style};
+
+/// Something that happened to it.
+#[derive(Debug, Serialize)]
+struct Step {
+    at: DateTime<Utc>,
+    event: String,
+    /// As in the journal.
+    payload: Value,
+    /// Of a decision: the documents that were in force; `None` = unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_under: Option<Decided>,
+    #[serde(skip)]
+    told: (Style, String),
+}
+
+/// What a decision was made under.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Decided {
+    /// It was made by a version that did not record it.
+    Unknown(&'static str),
+    /// These; none = the environment and the built-in defaults.
+    Documents(Vec<DecidedUnder>),
+}
+
+/// Prints the story of a mail.
+pub(crate) async fn show(journal: Arc<dyn Journal>, args: &MailShowArgs, out: &mut Output) -> Outcome {
+    let steps = steps(journal.as_ref(), &args.id).await?;
+    if steps.is_empty() {
+        return Err(Failure::found(format!(
+            "there is no mail {}; `mails list` and `deliveries list` show the ids of some",
+            args.id
+        )));
+    }
+    if args.json {
+        out.json_pretty(&steps)?;
+        return Ok(Exit::Ok);
+    }
+    for step in &steps {
+        let at = out.styled(Style::Dim, &step.at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let (style, text) = &step.told;
+        let word = step.event.rsplit('.').next().unwrap_or_default().replace('_', " ");
+        let word = out.styled(*style, &format!("{word:<12}"));
+        out.line(format!("{at}  {word}  {text}"))?;
+        if let Some(decided) = &step.decided_under {
+            out.line(format!("    {} {}", out.styled(Style::Dim, "under"), decided.told()))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+impl Decided {
+    fn told(&self) -> String {
+        match self {
+            Self::Unknown(unknown) => (*unknown).to_owned(),
+            Self::Documents(documents) => in_words(documents),
+        }
+    }
+}
+
+/// The documents that decide, in one line.
+pub(super) fn in_words(documents: &[DecidedUnder]) -> String {
+    if documents.is_empty() {
+        return "the environment and the built-in defaults: no document was in force".to_owned();
+    }
+    documents.iter().map(document).collect::<Vec<_>>().join(", ")
+}
+
+/// One document, and how to see it.
+fn document(decided: &DecidedUnder) -> String {
+    match decided.version {
+        Some(version) => format!("{} version {version}", decided.document),
+        None => format!("{} {} (not in the history)", decided.document, decided.hash),
+    }
+}
+
+async fn steps(journal: &dyn Journal, id: &str) -> Result<Vec<Step>, Failure> {
+    let events = journal.read_stream(&mail_stream(id), 0).await.map_err(|error| refused(&error))?;
+    let mut steps = Vec::with_capacity(events.len());
+    for recorded in events {
+        let known =
+            MailEvent::from_recorded(&recorded).map_err(|error| Failure::journal(error.to_string()))?;
+        let decided_under = match configuration(&known) {
+            None => None,
+            Some(None) => Some(Decided::Unknown("unknown")),
+            Some(Some(configuration)) => {
+                let found = versions_of(journal, configuration).await.map_err(Failure::journal)?;
+                Some(Decided::Documents(found))
+            }
+        };
+        let told = told(&known);
+        let payload = known.to_new(recorded.id).map_err(|error| Failure::journal(error.to_string()))?.payload;
+        steps.push(Step { at: recorded.at, event: recorded.kind, payload, decided_under, told });
+    }
+    Ok(steps)
+}
+
+/// What a decision was made under; `None` = it is no decision.
+const fn configuration(event: &MailEvent) -> Option<Option<&Configuration>> {
+    match event {
+        MailEvent::Ignored(Ignored { configuration, .. })
+        | MailEvent::Skipped(Skipped { configuration, .. })
+        | MailEvent::Held(Held { configuration, .. })
+        | MailEvent::Routed(Routed { configuration, .. }) => Some(configuration.as_ref()),
+        _ => None,
+    }
+}
+
+/// The word for a value that is one word on the wire.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word.replace('_', " "),
+        _ => String::new(),
+    }
+}
+
+fn told(event: &MailEvent) -> (Style, String) {
+    match event {
+        MailEvent::Received(mail) => {
+            let place =
+                format!("{} ({}, {})", mail.location.mailbox, mail.location.validity, mail.location.item);
+            (Style::Bold, format!("{:?} from {}, in {place}", mail.subject, mail.sender))
+        }
+        MailEvent::Duplicated(copy) => (
+            Style::Dim,
+            format!(
+                "a further copy in {} ({}, {})",
+                copy.location.mailbox, copy.location.validity, copy.location.item
+            ),
+        ),
+        MailEvent::Ignored(ignored) => {
+            let detail = ignored.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+            (Style::Dim, format!("{}{detail}", word(&ignored.reason)))
+        }
+        MailEvent::Skipped(skipped) => {
+            (Style::Warn, format!("{}, as the detector {} wants it", word(&skipped.reason), skipped.detector))
+        }
+        MailEvent::Released(released) => (Style::Good, format!("wanted by {}", released.by)),
+        MailEvent::Quarantined(mail) => (Style::Bad, mail.why.clone()),
+        MailEvent::Held(held) => {
+            let until = held.until.map_or_else(String::new, |until| {
+                format!(", until {} at the latest", until.to_rfc3339_opts(SecondsFormat::Secs, true))
+            });
+            (Style::Warn, format!("{}{until}", word(&held.reason)))
+        }
+        MailEvent::Routed(routed) => {
+            let targets: Vec<&str> = routed.deliveries.iter().map(|one| one.target.as_str()).collect();
+            (Style::Good, format!("to {}, {} links", targets.join(", "), routed.links.len()))
+        }
+        MailEvent::LinkOffloaded(link) => (Style::Good, format!("{} lies at {}", link.raw_url, link.r2_url)),
+        MailEvent::LinkKept(link) => (Style::Warn, format!("{}: {}", link.raw_url, link.why)),
+        MailEvent::LinksKept(links) => (Style::Warn, format!("{} links: {}", links.count, links.why)),
+        MailEvent::Suspected(_) => {
+            (Style::Warn, "read alone, since a worker ended while it had this mail".to_owned())
+        }
+        MailEvent::Cleared(_) => (Style::Good, "it was read alone, and the worker lives".to_owned()),
+        MailEvent::SetAside(aside) => (Style::Bad, aside.why.clone()),
+        MailEvent::Resumed(resumed) => (Style::Good, format!("wanted by {}", resumed.by)),
+        MailEvent::Settled(settled) => (Style::Good, format!("{}: {}", settled.target, word(&settled.end))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use render_signal_actors::config::documents::Key;
+    use render_signal_actors::config::state::{Changed, ConfigEvent, config_stream};
+    use render_signal_actors::kernel::clock::World;
+    use render_signal_actors::kernel::journal::memory::MemoryJournal;
+    use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
+    use render_signal_actors::mail::IgnoreReason;
+    use render_signal_actors::readmodel;
+
+    use super::*;
+    use crate::demo::ledger::tests::received;
+
+    #[tokio::test]
+    async fn a_decision_names_the_versions_that_were_in_force() {
+        let world = World::real();
+        let journal = MemoryJournal::new(world.clone(), readmodel::all());
+        let hashes = ["aa".repeat(32), "bb".repeat(32), "aa".repeat(32)];
+        let changes = hashes.iter().map(|hash| {
+            let changed = Changed {
+                key: "webhook_config".to_owned(),
+                hash: hash.clone(),
+                origin: "cli".to_owned(),
+                fields: Vec::new(),
+                body_key: String::new(),
+                change: String::new(),
+            };
+            ConfigEvent::Changed(changed).to_new(world.ids.next()).unwrap()
+        });
+        let mut configuration = Configuration::default();
+        configuration.add("webhook_config", &"bb".repeat(32));
+        configuration.add("routing_rules", &"cc".repeat(32));
+        let ignored = |configuration| {
+            let ignored = Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration };
+            MailEvent::Ignored(ignored).to_new(world.ids.next()).unwrap()
+        };
+        let decisions = [None, Some(Configuration::default()), Some(configuration)];
+        let mut events = vec![received("a", "a").to_new(world.ids.next()).unwrap()];
+        events.extend(decisions.map(ignored));
+        let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };
+        let writes = vec![
+            write(config_stream(Key::WebhookConfig.as_str()), changes.collect()),
+            write(mail_stream("a"), events),
+        ];
+        journal.append(Commit { at: world.now(), writes, ..Commit::default() }).await.unwrap();
+        let steps = steps(&journal, "a").await.unwrap();
+        let told: Vec<String> = steps
+            .iter()
+            .map(|step| step.decided_under.as_ref().map_or_else(String::new, Decided::told))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "",
+                "unknown",
+                "the environment and the built-in defaults: no document was in force",
+                "routing_rules cccccccccccccccc (not in the history), webhook_config version 2",
+            ]
+        );
+    }
+}
