@@ -27,7 +27,7 @@ use render_signal_actors::poller::maildir::{MaildirSettings, MaildirSource};
 use render_signal_actors::poller::source;
 use render_signal_actors::r2::direct::{DirectSettings, DirectStore};
 use render_signal_actors::r2::worker::WorkerClient;
-use render_signal_actors::r2::{Copied, Copies, Job, LinkStore};
+use render_signal_actors::r2::{Copied, Copies, Job, LinkStore, NoCopy};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
@@ -63,6 +63,7 @@ pub(crate) async fn parts(
         links: links(settings, &egress, world)?,
         copies: copies(settings),
         links_per_mail: settings.r2_links_per_mail,
+        copies_patience: settings.r2_patience,
         receiver: Arc::new(receiver(settings, &egress)?),
         keys: settings.signing_keys.clone(),
         limits: Limits::default(),
@@ -268,8 +269,8 @@ struct NoR2;
 
 #[async_trait]
 impl LinkStore for NoR2 {
-    async fn offload(&self, _: Job) -> Result<Copied, String> {
-        Err("R2 is not configured".to_owned())
+    async fn offload(&self, _: Job) -> Result<Copied, NoCopy> {
+        Err(NoCopy::lasting("R2 is not configured"))
     }
 }
 

@@ -160,7 +160,7 @@ pub struct TargetStatus {
 pub struct GetR2Status;
 
 /// How the offload is. Counts start anew with the actor.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct R2Status {
     /// Mails whose links are being copied.
     pub in_flight: usize,
@@ -172,6 +172,10 @@ pub struct R2Status {
     pub kept: u64,
     /// Mails put aside because their draft could not be read.
     pub parked: u64,
+    /// Mails that wait for copies that cannot be made at the moment.
+    pub put_off: usize,
+    /// What the last of them waits for.
+    pub trouble: Option<String>,
 }
 
 /// Who polls?

@@ -37,7 +37,8 @@ use crate::lock::store::LeaseStore;
 use crate::lock::{LockActor, LockDeps, WireLock};
 use crate::mail::policy::PolicyCell;
 use crate::messages::{
-    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, PolicyChanged, ReadAgain,
+    Drain, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, PolicyChanged,
+    ReadAgain,
 };
 use crate::poller::source::MailSource;
 use crate::poller::{LeaseCell, PollerActor, PollerDeps};
@@ -88,6 +89,8 @@ pub struct Parts {
     pub copies: Copies,
     /// Links of one mail that are copied.
     pub links_per_mail: usize,
+    /// How long a mail waits for copies that cannot be made at the moment.
+    pub copies_patience: Duration,
     /// How webhooks are posted.
     pub receiver: Arc<dyn Receiver>,
     /// Keys to sign them with; `None` = unsigned.
@@ -107,6 +110,8 @@ pub struct Probe {
     pub poller: Option<Port<GetPollerStatus>>,
     /// The delivery.
     pub webhook: Port<GetWebhookStatus>,
+    /// The copies.
+    pub r2: Port<GetR2Status>,
     /// The lease; `None` when this worker never polls.
     pub lock: Option<Port<GetLockStatus>>,
     /// The configuration.
@@ -239,6 +244,7 @@ pub fn start(parts: &Parts) -> System {
             store: Arc::clone(&parts.links),
             copies: parts.copies.clone(),
             links_per_mail: parts.links_per_mail,
+            patience: parts.copies_patience,
         }),
     );
     let dedup = starter.start(
@@ -304,6 +310,7 @@ pub fn start(parts: &Parts) -> System {
     let probe = Probe {
         poller: poller_probe,
         webhook: Port::new("webhook", &webhook, 8, ASK),
+        r2: Port::new("r2", &r2, 8, ASK),
         lock: lock_probe,
         config: Port::new("config", &config, 8, ASK),
     };

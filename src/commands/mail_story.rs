@@ -167,6 +167,15 @@ fn told(event: &MailEvent) -> (Style, String) {
         MailEvent::LinkOffloaded(link) => (Style::Good, format!("{} lies at {}", link.raw_url, link.r2_url)),
         MailEvent::LinkKept(link) => (Style::Warn, format!("{}: {}", link.raw_url, link.why)),
         MailEvent::LinksKept(links) => (Style::Warn, format!("{} links: {}", links.count, links.why)),
+        MailEvent::LinksDeferred(links) => (
+            Style::Warn,
+            format!(
+                "{} links cannot be copied now ({}); they are sent at {} at the latest",
+                links.count,
+                links.why,
+                links.until.to_rfc3339_opts(SecondsFormat::Secs, true)
+            ),
+        ),
         MailEvent::Suspected(_) => {
             (Style::Warn, "read alone, since a worker ended while it had this mail".to_owned())
         }

@@ -211,6 +211,7 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
         | MailEvent::Suspected(_)
         | MailEvent::Cleared(_)
         | MailEvent::SetAside(_)
+        | MailEvent::LinksDeferred(_)
         | MailEvent::Resumed(_) => {}
     }
 }

@@ -157,6 +157,9 @@ impl Narrator {
                     &format!("{}: {}", kept.count, kept.why),
                 ),
             ),
+            MailEvent::LinksDeferred(waiting) => {
+                (Style::Warn, lang.say("attend les copies", "waits for copies", &waiting.why))
+            }
             MailEvent::SetAside(aside) => (Style::Bad, lang.say("mis de côté", "set aside", &aside.why)),
             // The delivery's own event says it; nobody kills the demo's worker.
             MailEvent::Settled(_)

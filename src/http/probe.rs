@@ -10,8 +10,8 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Loss, Queue};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{
-    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
-    PollerStatus, WebhookStatus,
+    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
+    PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::retention::Rounds;
 use render_signal_actors::system;
@@ -80,6 +80,8 @@ pub(crate) struct Findings {
     pub(crate) lock: Option<Result<LockStatus, String>>,
     /// The deliveries.
     pub(crate) webhook: Result<WebhookStatus, String>,
+    /// The copies of linked files.
+    pub(crate) r2: Result<R2Status, String>,
     /// The documents.
     pub(crate) config: Result<ConfigStatus, String>,
     /// The Redis servers; `None` = there are none.
@@ -94,17 +96,18 @@ impl Probe {
     /// Asks all of them at once.
     pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Findings {
         let actors = &self.actors;
-        let (journal, poller, lock, webhook, config) = futures::join!(
+        let (journal, poller, lock, webhook, r2, config) = futures::join!(
             self.journal(),
             ask_if_any(actors.poller.as_ref(), GetPollerStatus),
             ask_if_any(actors.lock.as_ref(), GetLockStatus),
             ask(&actors.webhook, GetWebhookStatus),
+            ask(&actors.r2, GetR2Status),
             ask(&actors.config, GetConfigStatus),
         );
         let redis = self.eviction.as_ref().map(eviction::Watch::found);
         let retention = self.retention.as_ref().map(|rounds| rounds.borrow().clone());
         let (now, idle) = (self.world.now(), self.idle);
-        Findings { now, draining, pulse, journal, poller, lock, webhook, config, redis, retention, idle }
+        Findings { now, draining, pulse, journal, poller, lock, webhook, r2, config, redis, retention, idle }
     }
 
     async fn journal(&self) -> Result<JournalFinding, String> {

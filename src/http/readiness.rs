@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::{Governs, Key};
 use render_signal_actors::kernel::journal::Durability;
-use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, WebhookStatus};
+use render_signal_actors::messages::{ConfigStatus, LockStatus, PollerStatus, R2Status, WebhookStatus};
 use render_signal_actors::retention::Rounds;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -93,6 +93,7 @@ pub(crate) fn readiness(findings: &Findings) -> Readiness {
     if let Some(rounds) = &findings.retention {
         checks.insert("retention", retention(rounds, findings.now));
     }
+    checks.insert("copies", answered(&findings.r2, copies));
     checks.insert("deliveries", answered(&findings.webhook, |status| deliveries(status, findings)));
     let mut readiness = Readiness { status: "ready", checks };
     if !readiness.is_ready() {
@@ -303,6 +304,18 @@ fn redis(found: &Found) -> Check {
     check(State::Ok, message, detail)
 }
 
+fn copies(status: &R2Status) -> Check {
+    let detail = json!(status);
+    match &status.trouble {
+        Some(why) => check(
+            State::Warn,
+            format!("{} mails wait for copies of their links (R2_RETRY_SECONDS): {why}", status.put_off),
+            detail,
+        ),
+        None => check(State::Ok, "no mail waits for a copy that cannot be made", detail),
+    }
+}
+
 fn retention(rounds: &Rounds, now: DateTime<Utc>) -> Check {
     let since = rounds.finished_at.or(rounds.since);
     let late = since.is_some_and(|since| now - since > RETENTION_IS_LATE);
@@ -386,6 +399,7 @@ mod tests {
             poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
             lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
             webhook: Ok(WebhookStatus::default()),
+            r2: Ok(R2Status::default()),
             config: Ok(ConfigStatus::default()),
             redis: None,
             retention: None,
@@ -415,7 +429,19 @@ mod tests {
         let readiness = readiness(&well());
         assert_eq!(readiness.status, "ready");
         assert!(readiness.checks.values().all(|check| check.state == State::Ok));
-        assert_eq!(readiness.checks.len(), 6);
+        assert_eq!(readiness.checks.len(), 7);
+    }
+
+    #[test]
+    fn mails_that_wait_for_copies_are_said() {
+        let status =
+            R2Status { put_off: 3, trouble: Some("the Worker answered 503".into()), ..R2Status::default() };
+        let (ready, found, message) = state(&Findings { r2: Ok(status), ..well() }, "copies");
+        assert_eq!((ready, found), (true, State::Warn));
+        assert!(
+            message.starts_with("3 mails wait") && message.ends_with("the Worker answered 503"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -679,7 +705,8 @@ mod tests {
             states,
             json!({"status": "not_ready", "checks": {
                 "process": {"state": "ok"}, "journal": {"state": "fail"}, "mailbox": {"state": "ok"},
-                "lease": {"state": "warn"}, "config": {"state": "ok"}, "deliveries": {"state": "ok"},
+                "lease": {"state": "warn"}, "config": {"state": "ok"}, "copies": {"state": "ok"},
+                "deliveries": {"state": "ok"},
             }})
         );
     }

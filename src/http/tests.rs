@@ -14,8 +14,8 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{
-    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus, LockStatus,
-    PollerStatus, WebhookStatus,
+    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
+    PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::system;
 use serde_json::Value;
@@ -45,6 +45,7 @@ macro_rules! says {
 says!(GetPollerStatus, |says: &Says| says.poller.clone());
 says!(GetLockStatus, |_: &Says| LockStatus { held: true, ..LockStatus::default() });
 says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
+says!(GetR2Status, |_: &Says| R2Status::default());
 says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
 
 fn state(poller: PollerStatus) -> HttpState {
@@ -64,6 +65,7 @@ fn state(poller: PollerStatus) -> HttpState {
                 poller: Some(Port::new("poller", &says, 1, deadline)),
                 lock: Some(Port::new("lock", &says, 1, deadline)),
                 webhook: Port::new("webhook", &says, 1, deadline),
+                r2: Port::new("r2", &says, 1, deadline),
                 config: Port::new("config", &says, 1, deadline),
             },
             world,

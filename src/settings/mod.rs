@@ -70,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) r2_retention: Option<Duration>,
     /// `R2_MAX_LINKS_PER_MAIL`; the other links of a mail are sent as they are.
     pub(crate) r2_links_per_mail: usize,
+    /// `R2_RETRY_SECONDS`: so long a mail waits for copies that cannot be made at the moment.
+    pub(crate) r2_patience: Duration,
     /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
     pub(crate) archive_bucket: Option<BucketSettings>,
     /// Where things are kept.
@@ -141,6 +143,7 @@ impl Settings {
             metrics_token: tokens::own(&mut reader, &vars::METRICS_TOKEN),
             r2_retention: retention(&mut reader),
             r2_links_per_mail: reader.int(&vars::R2_MAX_LINKS_PER_MAIL),
+            r2_patience: Duration::from_secs(reader.int(&vars::R2_RETRY_SECONDS)),
             bind: bind(&mut reader),
             port: reader.int(&vars::PORT),
             worker_name: Some(reader.text(&vars::WORKER_NAME)).filter(|name| !name.is_empty()),

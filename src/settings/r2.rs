@@ -128,14 +128,25 @@ fn account(reader: &mut Reader<'_>, defaults: &EnvDefaults, needs: &str) -> Opti
     let endpoint = Some(reader.text(&vars::R2_ENDPOINT_URL)).filter(|url| !url.is_empty());
     let endpoint = endpoint.unwrap_or_else(|| format!("https://{account}.r2.cloudflarestorage.com"));
     check_url(reader, &vars::R2_ENDPOINT_URL, &endpoint, &defaults.egress_allow);
+    let endpoint = Url::parse(&endpoint).map(|url| without_bucket(reader, url));
     if reader.errors.len() > before {
         return None;
     }
-    Some(Account {
-        endpoint: Url::parse(&endpoint).ok()?,
-        access_key_id,
-        secret_access_key: secret_access_key.into(),
-    })
+    Some(Account { endpoint: endpoint.ok()?, access_key_id, secret_access_key: secret_access_key.into() })
+}
+
+/// The address of the account. R2's own page shows that of a bucket, whose name is its path; with
+/// it the bucket would be asked for twice in every request. Any other path is an error.
+fn without_bucket(reader: &mut Reader<'_>, mut endpoint: Url) -> Url {
+    let path = endpoint.path().trim_matches('/').to_owned();
+    let buckets = [&vars::R2_BUCKET_NAME, &vars::JOURNAL_ARCHIVE_BUCKET];
+    if path.is_empty() || buckets.into_iter().any(|bucket| reader.text(bucket) == path) {
+        endpoint.set_path("");
+    } else {
+        let what = "it has a path that is neither R2_BUCKET_NAME nor JOURNAL_ARCHIVE_BUCKET; only the host is needed";
+        reader.wrong(&vars::R2_ENDPOINT_URL, what);
+    }
+    endpoint
 }
 
 fn needed(reader: &mut Reader<'_>, variable: &Variable, needs: &str) -> String {

@@ -458,6 +458,17 @@ fn direct_access_to_r2_needs_all_of_it() {
     assert_eq!(read(&[("R2_MODE", "direct")]).unwrap_err().len(), 5);
     let with = |more: &[(&'static str, &'static str)]| [&all[..], more].concat();
     assert_eq!(read(&with(&[("R2_ENDPOINT_URL", "http://r2.example")])).unwrap_err().len(), 1);
+    // R2's page shows the bucket in the path.
+    for path in ["/b", "/b/", "/", ""] {
+        let endpoint: &'static str = format!("https://0123abc.eu.r2.cloudflarestorage.com{path}").leak();
+        let Some(R2Settings::Direct(direct)) = good(&with(&[("R2_ENDPOINT_URL", endpoint)])).r2 else {
+            panic!("not direct")
+        };
+        assert_eq!(direct.account.endpoint.as_str(), "https://0123abc.eu.r2.cloudflarestorage.com/");
+    }
+    let errors = read(&with(&[("R2_ENDPOINT_URL", "https://r2.example/other")])).unwrap_err();
+    assert!(describe_errors(&errors).contains("neither R2_BUCKET_NAME nor JOURNAL_ARCHIVE_BUCKET"));
+    assert_eq!(good(&with(&[("R2_RETRY_SECONDS", "0")])).r2_patience, Duration::ZERO);
     let kept = good(&with(&[("R2_RETENTION_HOURS", "0"), ("R2_ENDPOINT_URL", "https://a.eu.r2.example")]));
     assert!(matches!(kept.r2, Some(R2Settings::Direct(direct)) if direct.retention.is_none()));
 

@@ -187,6 +187,7 @@ variables! {
     R2_MAX_FILE_BYTES: Int(1, 83_886_080_000), Default("10737418240"), "2147483648", "directly: a longer file is not copied, its link is sent as it is";
     R2_TRANSFER_MAX_SECONDS: Int(30, 14_400), Default("1800"), "600", "directly: a file that takes longer is not copied, its link is sent as it is; so is that of one that waits longer for its turn: the mail waits twice as long at most";
     R2_MAX_LINKS_PER_MAIL: Int(1, 1_000), Default("50"), "50", "links of one mail that are copied, the first ones; the others are sent as they are. So is a link of more than 8 KiB";
+    R2_RETRY_SECONDS: Int(0, 86_400), Default("600"), "600", "so long a mail waits for copies while the Worker, R2 or a file's host is away or has too much to do; then its links are sent as they are. 0 = not at all";
     R2_RETENTION_HOURS: Int(0, 87_600), Default("24"), "24", "how long a copy lies in R2: directly, it is deleted then; with the Worker, as the Worker does it. A link whose copy stays for two hours more is not copied again. 0 = for ever";
 
     WEBHOOK_LINKS_FILE: Path, Default("deployment/data/webhook_links.json"), "/var/data/webhook_links.json", "list of the copies, shared with the PHP pages; written from the journal";

@@ -15,7 +15,7 @@ use render_signal_actors::r2::links::book::{self, Bounds};
 use render_signal_actors::r2::normalize::{host_is_allowed, object_key, time_limit};
 use render_signal_actors::r2::outcome::{Fate, Obtained, settle_links};
 use render_signal_actors::r2::plan::{LONGEST, Source, Unplanned, plan};
-use render_signal_actors::r2::{Copied, LINKS_PER_MAIL, address, name};
+use render_signal_actors::r2::{Copied, LINKS_PER_MAIL, NoCopy, address, name};
 use render_signal_actors::readmodel::queries::LinkRow;
 use render_signal_actors::webhook::sign::SigningKeys;
 
@@ -60,7 +60,7 @@ fn fate(planned: Result<Source, Unplanned>, email_id: &str) -> Fate {
     // Each byte of a link is encoded as three, and five bytes of an entity as eighteen.
     assert!(source.url.len() <= 4 * LONGEST + 64, "{} bytes of {:.80}", source.url.len(), source.url);
     if !host_is_allowed(&source.url) {
-        return Fate::Tried(Err("its host is not one of the known file services".to_owned()));
+        return Fate::Tried(Err(NoCopy::lasting("its host is not one of the known file services")));
     }
     black_box(time_limit(&source.url, &source.provider));
     let key = object_key(&source.url, &source.provider);
@@ -73,7 +73,7 @@ fn fate(planned: Result<Source, Unplanned>, email_id: &str) -> Fate {
             let copy = Copied { source_url: source.url, r2_url, original_filename, expires_at: None };
             Fate::Tried(Ok(Obtained { copy, reused_from: Some(email_id.to_owned()) }))
         }
-        Err(why) => Fate::Tried(Err(why.to_owned())),
+        Err(why) => Fate::Tried(Err(NoCopy::lasting(why))),
     }
 }
 
@@ -109,6 +109,7 @@ fn deliver(mail: &Mail, verdict: &Verdict, links: &[Link], policy: &Policy, now:
         released: false,
         told: false,
         stranger: None,
+        waiting: None,
         returned: 0,
     };
     let keys = SigningKeys::parse("whsec_c2VjcmV0IG9mIHRoZSBmdXp6IHRhcmdldCE=").expect("a secret");

@@ -106,6 +106,7 @@ fn consequences(
         returned: 0,
         told: false,
         stranger: None,
+        waiting: None,
     };
     match verdict.outcome.clone() {
         Outcome::Ignore { reason: IgnoreReason::SenderNotAllowed, detail } => {

@@ -105,6 +105,7 @@ pub async fn release(
             returned: 0,
             told: false,
             stranger: None,
+            waiting: None,
         };
         let released = MailEvent::Released(Released { by: by.to_owned() });
         let commit = Commit {
@@ -232,6 +233,7 @@ fn copy(
         returned: 0,
         told: false,
         stranger: None,
+        waiting: None,
     };
     // Where to is decided by the worker that carries it out.
     let outcome = Outcome::Deliver { deliveries: Vec::new() };

@@ -13,6 +13,7 @@ mod local;
 mod policy;
 mod pools;
 mod reach;
+mod retry_after;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use policy::EgressPolicy;
 use policy::Reach;
 use pools::Pools;
 pub use reach::reach;
+pub use retry_after::retry_after;
 pub use rustls_pki_types::CertificateDer;
 pub use stream::Streamed;
 pub use tls::authorities;

@@ -207,6 +207,17 @@ pub struct Kept {
     pub why: String,
 }
 
+/// Payload of `links.deferred`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinksDeferred {
+    /// How many links of the mail cannot be copied at the moment.
+    pub count: u64,
+    /// What the first of them waits for.
+    pub why: String,
+    /// At the latest then they are sent, copied or not.
+    pub until: DateTime<Utc>,
+}
+
 /// Payload of `links.kept`: many links, one fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptUntried {
@@ -311,6 +322,8 @@ domain_events! {
             raw_url: "as found in the mail", why: "why there is no copy" };
         LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
             count: "how many links of the mail", why: "why none was tried" };
+        LinksDeferred(LinksDeferred) = "links.deferred", schema 1, in "mail", "Links cannot be copied at the moment; the mail waits for that.", {
+            count: "how many links", why: "what the first of them waits for", until: "at the latest then they are sent, copied or not" };
         Suspected(Suspected) = "mail.suspected", schema 1, in "mail", "A worker ended while it had this mail; from here on it is read alone.", {
             queue: "hold or offload", claims: "how often the row was claimed" };
         Cleared(Cleared) = "mail.cleared", schema 1, in "mail", "It was read alone, and the worker lives.", {
@@ -419,7 +432,10 @@ impl MailLife {
                 self.stage = Stage::Routed;
                 self.deliveries = routed.deliveries.iter().map(|d| (d.target.clone(), None)).collect();
             }
-            MailEvent::LinkOffloaded(_) | MailEvent::LinkKept(_) | MailEvent::LinksKept(_) => {}
+            MailEvent::LinkOffloaded(_)
+            | MailEvent::LinkKept(_)
+            | MailEvent::LinksKept(_)
+            | MailEvent::LinksDeferred(_) => {}
             MailEvent::Suspected(_) => self.trials += 1,
             MailEvent::Cleared(_) => self.trials = 0,
             MailEvent::SetAside(aside) => {

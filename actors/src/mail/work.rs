@@ -105,6 +105,18 @@ pub struct DraftMeta {
     /// Its sender is not in the list: it waits for a change of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stranger: Option<Stranger>,
+    /// Its links cannot be copied at the moment, and it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+}
+
+/// How long a mail has been waiting for copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Tries so far.
+    pub tries: u32,
 }
 
 const fn is_zero(count: &u32) -> bool {

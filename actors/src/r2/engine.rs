@@ -40,6 +40,9 @@ const SETBACK: chrono::Duration = chrono::Duration::seconds(10);
 /// Longest such delay.
 const MAX_SETBACK: chrono::Duration = chrono::Duration::minutes(10);
 
+/// A mail that was put off so long ago is tried elsewhere, or was: waits are shorter.
+const STALE: Duration = Duration::from_secs(120);
+
 /// What the engine is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -50,7 +53,7 @@ pub(super) enum Order {
 }
 
 /// What the engine has done.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Progress {
     /// For readers.
     pub(super) status: R2Status,
@@ -83,6 +86,8 @@ pub(super) struct Engine {
     held: HashMap<Id, Held>,
     orphans: Orphans,
     status: R2Status,
+    /// Mails that were put off here, with when and why.
+    put_off: HashMap<String, (Instant, String)>,
 }
 
 impl Drop for Engine {
@@ -113,6 +118,7 @@ impl Engine {
             held: HashMap::new(),
             orphans,
             status: R2Status::default(),
+            put_off: HashMap::new(),
         }
     }
 
@@ -143,6 +149,7 @@ impl Engine {
                 // Before what a busy journal could keep ready for ever.
                 _ = timer.tick() => {
                     self.give_back_orphans().await;
+                    self.tell(false);
                     worth_a_look = true;
                 }
                 Some(ended) = self.jobs.join_next_with_id() => {
@@ -217,7 +224,8 @@ impl Engine {
     async fn ended(&mut self, ended: Result<(Id, Tally), JoinError>) {
         match ended {
             Ok((id, tally)) => {
-                self.held.remove(&id);
+                let held = self.held.remove(&id);
+                self.note_put_off(held, tally.put_off);
                 self.status.copied += tally.copied;
                 self.status.reused += tally.reused;
                 self.status.kept += tally.kept;
@@ -236,11 +244,24 @@ impl Engine {
         }
     }
 
+    /// What waits for copies, as far as it was put off here: another worker may have gone on.
+    fn note_put_off(&mut self, held: Option<Held>, why: Option<String>) {
+        let Some(Held { key, .. }) = held else { return };
+        match why {
+            Some(why) => drop(self.put_off.insert(key, (Instant::now(), why))),
+            None => drop(self.put_off.remove(&key)),
+        }
+    }
+
     fn tell(&mut self, drained: bool) {
+        self.put_off.retain(|_, (at, _)| at.elapsed() < STALE);
+        self.status.put_off = self.put_off.len();
+        self.status.trouble = self.put_off.values().max_by_key(|(at, _)| *at).map(|(_, why)| why.clone());
+        metrics::gauge!("render_signal_r2_mails_put_off").set(self.status.put_off as f64);
         self.status.in_flight = self.jobs.len();
         // Mails whose links are being copied now.
         metrics::gauge!("render_signal_r2_mails_in_flight").set(self.status.in_flight as f64);
-        self.report.send_replace(Progress { status: self.status, drained });
+        self.report.send_replace(Progress { status: self.status.clone(), drained });
     }
 
     /// Lets what is under way finish for a while, gives the rest back at once, and says so.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::NoCopy;
 use super::outcome::{End, Obtained};
 use super::plan::Source;
 
@@ -93,7 +94,7 @@ impl Follow {
                 Ok(Obtained { copy, reused_from: Some(made_for).filter(|made_for| made_for != email_id) })
             }
             Ok(Some(Err(why))) => Err(why),
-            Ok(None) | Err(_) => Err("the copy that another mail waited for was broken off".to_owned()),
+            Ok(None) | Err(_) => Err(NoCopy::lasting("the copy that another mail waited for was broken off")),
         }
     }
 }

@@ -3,13 +3,15 @@
 //! It claims rows of [`Queue::Offload`](crate::kernel::journal::Queue::Offload), asks the
 //! [`LinkStore`] for a copy of every link, and in one commit records how each link ended,
 //! makes the mail's deliveries due and settles the row. A link that cannot be copied, for
-//! whatever reason, is sent as it was found: the offload delays a mail, it never stops one.
+//! whatever reason, is sent as it was found: the offload delays a mail, it never stops one. While
+//! the Worker, R2 or a file's host is away for a while, the mail waits, for a bounded time.
 //!
 //! | file | what it knows |
 //! |---|---|
 //! | [`plan`] | which links of a mail are copied: so many, and none that is too long (pure) |
 //! | [`normalize`] | the fetched form of a link, the key of its copy (pure) |
 //! | [`outcome`] | what the ends of the links mean for the mail (pure) |
+//! | `patience` | how long a mail waits for those who are away (pure) |
 //! | [`engine`] | claims rows and keeps a bounded number of mails under way |
 //! | [`transfer`] | one mail, from its claimed row to the commit |
 //! | `flights` | links that are being copied now, so that each is fetched once |
@@ -28,6 +30,7 @@ pub mod links;
 pub mod name;
 pub mod normalize;
 pub mod outcome;
+mod patience;
 pub mod plan;
 pub mod reuse;
 pub mod transfer;
@@ -78,14 +81,37 @@ pub struct Copied {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// Why there is no copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoCopy {
+    /// In plain words, and without secrets.
+    pub why: String,
+    /// It may go better in a while: who was asked is away, or has too much to do.
+    pub passing: bool,
+    /// When the one who was asked wants to be asked again.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+impl NoCopy {
+    /// It will not go better the next time.
+    pub fn lasting(why: impl Into<String>) -> Self {
+        Self { why: why.into(), passing: false, not_before: None }
+    }
+
+    /// It may go better in a while, and not before the given instant.
+    pub fn passing(why: impl Into<String>, not_before: Option<DateTime<Utc>>) -> Self {
+        Self { why: why.into(), passing: true, not_before }
+    }
+}
+
 /// Makes copies of linked files.
 #[async_trait]
 pub trait LinkStore: Send + Sync {
     /// Copies the file behind a link. Repeating it is safe: the same link gets the same key.
     ///
     /// # Errors
-    /// Why there is no copy, in plain words and without secrets.
-    async fn offload(&self, job: Job) -> Result<Copied, String>;
+    /// Why there is no copy.
+    async fn offload(&self, job: Job) -> Result<Copied, NoCopy>;
 
     /// How long the copy of this link may take; after that it is given up.
     fn limit(&self, source: &Source) -> Duration {
@@ -113,6 +139,9 @@ pub struct Copies {
     pub list: Option<Arc<LinksFile>>,
 }
 
+/// How long a mail waits for copies unless `R2_RETRY_SECONDS` says otherwise.
+pub const COPIES_PATIENCE: Duration = Duration::from_secs(600);
+
 /// Links of one mail that are copied unless `R2_MAX_LINKS_PER_MAIL` says otherwise: ten
 /// times what a studio sends.
 pub const LINKS_PER_MAIL: usize = 50;
@@ -135,6 +164,9 @@ pub struct R2Deps {
     /// Links of one mail that are copied (`R2_MAX_LINKS_PER_MAIL`); the others are sent as
     /// they were found.
     pub links_per_mail: usize,
+    /// So long a mail waits for copies that cannot be made at the moment (`R2_RETRY_SECONDS`);
+    /// then its links are sent as they were found.
+    pub patience: Duration,
 }
 
 /// See the module page.
@@ -220,7 +252,7 @@ impl Handler<GetR2Status> for R2Actor {
     type Result = MessageResult<GetR2Status>;
 
     fn handle(&mut self, _: GetR2Status, _: &mut Self::Context) -> Self::Result {
-        let status: R2Status = self.progress.borrow().status;
+        let status: R2Status = self.progress.borrow().status.clone();
         MessageResult(status)
     }
 }

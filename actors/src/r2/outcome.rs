@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Copied;
 use super::plan::Unplanned;
+use super::{Copied, NoCopy};
 use crate::mail::Link;
 use crate::mail::life::{Kept, KeptUntried, MailEvent, Offloaded};
 
@@ -23,7 +23,7 @@ impl From<Copied> for Obtained {
 }
 
 /// How the offload of one link ended.
-pub type End = Result<Obtained, String>;
+pub type End = Result<Obtained, NoCopy>;
 
 /// What became of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,16 @@ pub enum Fate {
     Untried(Unplanned),
 }
 
+impl Fate {
+    /// Why there is no copy, when there may be one in a while.
+    pub(super) fn passing(&self) -> Option<&NoCopy> {
+        match self {
+            Self::Tried(Err(failure)) if failure.passing => Some(failure),
+            Self::Tried(_) | Self::Untried(_) => None,
+        }
+    }
+}
+
 /// The links as the payload carries them, and the facts to record: one for each link that was
 /// tried, in the order of the mail, then one for all others of the same reason.
 ///
@@ -41,7 +51,7 @@ pub enum Fate {
 /// section 5.13). A link without a fate counts as kept.
 #[must_use]
 pub fn settle_links(links: &[Link], fates: Vec<Fate>) -> (Vec<Link>, Vec<MailEvent>) {
-    let unknown = std::iter::repeat_with(|| Fate::Tried(Err("it was not tried".to_owned())));
+    let unknown = std::iter::repeat_with(|| Fate::Tried(Err(NoCopy::lasting("it was not tried"))));
     let mut settled = Vec::with_capacity(links.len());
     let mut facts = Vec::new();
     let mut untried: BTreeMap<Unplanned, u64> = BTreeMap::new();
@@ -78,7 +88,7 @@ fn settle_link(link: &mut Link, end: End) -> MailEvent {
                 reused_from,
             })
         }
-        Err(why) => MailEvent::LinkKept(Kept { raw_url, why }),
+        Err(NoCopy { why, .. }) => MailEvent::LinkKept(Kept { raw_url, why }),
     }
 }
 
@@ -105,7 +115,7 @@ mod tests {
             expires_at: None,
         };
         let links = [link("https://a"), link("https://b"), link("https://c")];
-        let fates = vec![Fate::Tried(Ok(copied.into())), Fate::Tried(Err("refused".to_owned()))];
+        let fates = vec![Fate::Tried(Ok(copied.into())), Fate::Tried(Err(NoCopy::lasting("refused")))];
         let (settled, events) = settle_links(&links, fates);
 
         let seen: Vec<_> =
@@ -125,7 +135,7 @@ mod tests {
     fn links_that_were_not_tried_are_one_fact_for_each_reason() {
         let links: Vec<Link> = (0..300).map(|n| link(&format!("https://{n}"))).collect();
         let fate = |n: usize| match n {
-            0 => Fate::Tried(Err("refused".to_owned())),
+            0 => Fate::Tried(Err(NoCopy::lasting("refused"))),
             n if n % 3 == 0 => Fate::Untried(Unplanned::TooLong),
             _ => Fate::Untried(Unplanned::TooMany(1)),
         };

@@ -26,23 +26,28 @@ struct FakeStore {
     calls: AtomicUsize,
     now: AtomicUsize,
     most: AtomicUsize,
+    /// So many tries at a link that says so fail for a reason that passes.
+    away: AtomicUsize,
     /// Makes the upkeep panic.
     trouble: tokio::sync::Notify,
 }
 
 #[async_trait]
 impl LinkStore for FakeStore {
-    async fn offload(&self, job: Job) -> Result<Copied, String> {
+    async fn offload(&self, job: Job) -> Result<Copied, NoCopy> {
         let first = self.calls.fetch_add(1, Ordering::SeqCst) == 0;
         self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         let url = job.source.url.as_str();
         let answer = if url.contains("hang") || (first && url.contains("stuck")) {
             std::future::pending::<()>().await;
-            Err("never".to_owned())
+            Err(NoCopy::lasting("never"))
         } else if url.contains("panic") {
             panic!("injected")
+        } else if url.contains("away") && self.away.load(Ordering::SeqCst) > 0 {
+            self.away.fetch_sub(1, Ordering::SeqCst);
+            Err(NoCopy::passing("the Worker answered 503", None))
         } else if url.contains("bad") {
-            Err("refused".to_owned())
+            Err(NoCopy::lasting("refused"))
         } else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let r2_url = format!("https://media.example.com/{}", job.email_id);
@@ -145,6 +150,7 @@ impl Bench {
             // Nothing is used again.
             copies: Copies { retention: Some(Duration::ZERO), ..Copies::default() },
             links_per_mail: LINKS_PER_MAIL,
+            patience: COPIES_PATIENCE,
         };
         Self { world, journal, store, deps }
     }
@@ -216,6 +222,7 @@ impl Bench {
         let meta = DraftMeta {
             told: false,
             stranger: None,
+            waiting: None,
             email_id: id.to_owned(),
             mail_version: 2,
             locations: vec![location("1")],
@@ -252,7 +259,10 @@ impl Bench {
     async fn link_events(&self, id: &str) -> Vec<Recorded> {
         loop {
             if let Ok(events) = self.journal.read_stream(&mail_stream(id), 2).await {
-                return events.into_iter().filter(|event| event.kind.starts_with("link.")).collect();
+                return events
+                    .into_iter()
+                    .filter(|event| event.kind.starts_with("link.") || event.kind == "links.deferred")
+                    .collect();
             }
         }
     }
@@ -334,6 +344,43 @@ fn of_many_links_so_many_are_tried_and_the_others_are_one_fact() {
         assert_eq!(links.iter().filter(|link| link["r2_url"].is_string()).count(), LINKS_PER_MAIL);
         let status = actor.send(GetR2Status).await.expect("answer");
         assert_eq!((status.copied, status.kept), (51, 1_951));
+    });
+}
+
+#[test]
+fn a_mail_waits_for_a_worker_that_is_away_for_a_while() {
+    run(|| async {
+        let bench = Bench::new(None);
+        bench.store.away.store(3, Ordering::SeqCst);
+        let (actor, _running) = bench.start();
+        bench.mail("a", &["https://away", "https://ok"]).await;
+        bench.mail("b", &["https://ok"]).await;
+        bench.until_left(1, SOON).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.put_off, status.trouble.as_deref()), (1, Some("the Worker answered 503")));
+        // About 5 + 10 + 20 seconds later.
+        bench.until_left(0, Duration::from_secs(50)).await;
+        assert_eq!(bench.kinds("a").await, ["links.deferred", "link.offloaded", "link.offloaded"]);
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 2);
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.put_off, status.trouble, status.kept), (0, None, 0));
+    });
+}
+
+#[test]
+fn a_worker_that_stays_away_costs_the_copies_and_not_the_mail() {
+    run(|| async {
+        let bench = Bench::new(None);
+        bench.store.away.store(usize::MAX, Ordering::SeqCst);
+        let (_actor, _running) = bench.start();
+        bench.mail("a", &["https://away"]).await;
+        tokio::time::sleep(COPIES_PATIENCE - Duration::from_secs(30)).await;
+        assert_eq!(bench.kinds("a").await, ["links.deferred"]);
+        bench.until_left(0, Duration::from_secs(60)).await;
+        assert_eq!(bench.kinds("a").await, ["links.deferred", "link.kept"]);
+        let calls = bench.store.calls.load(Ordering::SeqCst);
+        assert!((12..=16).contains(&calls), "{calls} tries in ten minutes");
     });
 }
 

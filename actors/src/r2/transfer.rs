@@ -14,17 +14,18 @@ use tokio::time::{Instant, timeout};
 use super::flights::{Flights, Lead, Part};
 use super::normalize::FOLDER_LIMIT;
 use super::outcome::{End, Fate, Obtained, settle_links};
+use super::patience::{PutOff, put_off};
 use super::plan::{Source, Unplanned, plan};
-use super::{Copied, Job, R2Deps, reuse};
-use crate::alone::{Alone, NotTried};
+use super::{Copied, Job, NoCopy, R2Deps, reuse};
+use crate::alone::{Alone, NotTried, returned};
 use crate::kernel::event::{DomainEvent, NewEvent};
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
     AppendError, Body, Claimed, Commit, Defer, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
 };
-use crate::mail::life::{MailEvent, mail_stream, rehydrate};
-use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft};
+use crate::mail::life::{LinksDeferred, MailEvent, mail_stream, rehydrate};
+use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft, to_value};
 use crate::mail::{Link, policy::Policy};
 
 /// Longest wait for a free slot; after that a link is sent as it is.
@@ -44,7 +45,7 @@ pub(super) fn claim_lease(deps: &R2Deps) -> Duration {
 }
 
 /// How a mail ended, as far as this actor is concerned.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Links copied.
     pub(super) copied: u64,
@@ -54,6 +55,8 @@ pub(super) struct Tally {
     pub(super) kept: u64,
     /// 1 when the row was put aside.
     pub(super) parked: u64,
+    /// What the mail waits for, when it was put off.
+    pub(super) put_off: Option<String>,
 }
 
 /// What the mails under way have in common.
@@ -93,6 +96,11 @@ pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed) -> 
         }
     };
     let (fates, leads) = copy_all(&deps, &shared, &policy, &opened).await;
+    let (now, chance) = (deps.world.now(), deps.world.jitter.fraction());
+    if let Some(later) = put_off(&fates, opened.meta.waiting, deps.patience, now, chance) {
+        drop(leads);
+        return wait(&deps, &row, opened.meta, later).await;
+    }
     let tally = finish(&deps, &shared.heavy, &row, opened, policy, fates).await;
     // From now on the journal knows of the copies.
     drop(leads);
@@ -154,12 +162,13 @@ async fn copy_all(
     let (ends, leads) = if policy.offload {
         copy_planned(deps, shared, &sources, email_id).await
     } else {
-        (sources.iter().map(|_| Err("the offload is switched off".to_owned())).collect(), Vec::new())
+        let off = || Err(NoCopy::lasting("the offload is switched off"));
+        (sources.iter().map(|_| off()).collect(), Vec::new())
     };
     tell_untried(&opened.planned, email_id);
     let mut ends = ends.into_iter();
     let fate = |planned: &Result<Source, Unplanned>| match planned {
-        Ok(_) => Fate::Tried(ends.next().unwrap_or_else(|| Err("it was not tried".to_owned()))),
+        Ok(_) => Fate::Tried(ends.next().unwrap_or_else(|| Err(NoCopy::lasting("it was not tried")))),
         Err(why) => Fate::Untried(*why),
     };
     (opened.planned.iter().map(fate).collect(), leads)
@@ -213,15 +222,9 @@ async fn copy_planned(
 fn followed(source: &Source, email_id: &str, end: End) -> End {
     match end {
         Ok(obtained) => use_again(source, email_id, obtained),
-        Err(why) => {
-            metrics::counter!("render_signal_r2_links_total", "outcome" => "kept").increment(1);
-            tracing::warn!(
-                email_id,
-                provider = source.provider,
-                why,
-                "a link that another mail was copying was not copied and is sent as it is"
-            );
-            Err(why)
+        Err(failure) => {
+            tell_failed(source, email_id, &failure);
+            Err(failure)
         }
     }
 }
@@ -238,9 +241,9 @@ async fn copy_one(
     slots: &Semaphore,
     source: &Source,
     email_id: &str,
-) -> Result<Copied, String> {
+) -> Result<Copied, NoCopy> {
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
-        return Err("too many transfers were under way".to_owned());
+        return Err(NoCopy::lasting("too many transfers were under way"));
     };
     let started = Instant::now();
     let limit = deps.store.limit(source) + OVERRUN;
@@ -249,23 +252,80 @@ async fn copy_one(
     let copying = AssertUnwindSafe(deps.store.offload(job)).catch_unwind();
     let end = match timeout(limit, copying).await {
         Ok(Ok(end)) => end,
-        Ok(Err(_)) => Err("the transfer failed unexpectedly".to_owned()),
-        Err(_) => Err("the transfer did not end in time".to_owned()),
+        Ok(Err(_)) => Err(NoCopy::lasting("the transfer failed unexpectedly")),
+        Err(_) => Err(NoCopy::lasting("the transfer did not end in time")),
     };
     let outcome = if end.is_ok() { "copied" } else { "kept" };
-    // Links that ended, by outcome (copied, kept, reused); and how long the store took for each.
-    metrics::counter!("render_signal_r2_links_total", "outcome" => outcome).increment(1);
+    // How long the store took for each link.
     metrics::histogram!("render_signal_r2_transfer_seconds", "outcome" => outcome)
         .record(started.elapsed().as_secs_f64());
-    if let Err(why) = &end {
-        tracing::warn!(
-            email_id,
-            provider = source.provider,
-            why,
-            "a link was not copied and is sent as it is"
-        );
+    match &end {
+        // Links that ended, by outcome: copied, kept, put_off, reused.
+        Ok(_) => metrics::counter!("render_signal_r2_links_total", "outcome" => "copied").increment(1),
+        Err(failure) => tell_failed(source, email_id, failure),
     }
     end
+}
+
+/// A line, and a count, for a link that has no copy yet, or will have none.
+fn tell_failed(source: &Source, email_id: &str, failure: &NoCopy) {
+    let (provider, why) = (source.provider.as_str(), failure.why.as_str());
+    let outcome = if failure.passing { "put_off" } else { "kept" };
+    metrics::counter!("render_signal_r2_links_total", "outcome" => outcome).increment(1);
+    if failure.passing {
+        tracing::warn!(email_id, provider, why, "a link cannot be copied at the moment");
+    } else {
+        tracing::warn!(email_id, provider, why, "a link was not copied and is sent as it is");
+    }
+}
+
+/// Gives the row back until the copies can be tried again. That it waits is a fact of the mail,
+/// once; copies that were made are found again.
+async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) -> Tally {
+    let PutOff { due, waiting, at_the_latest, why, links } = later;
+    let deferred = LinksDeferred { count: links, why: why.clone(), until: at_the_latest };
+    let event = match MailEvent::LinksDeferred(deferred).to_new(deps.world.ids.next()) {
+        Ok(event) => event,
+        Err(error) => return park(deps, row, &error.to_string()).await,
+    };
+    let is_news = meta.waiting.is_none();
+    tracing::warn!(email_id = meta.email_id, why, %due, %at_the_latest, "a mail waits for copies of its links");
+    loop {
+        let told = u64::from(is_news);
+        let next = DraftMeta {
+            mail_version: meta.mail_version + told,
+            waiting: Some(waiting),
+            ..returned(&meta, row.claims)
+        };
+        let write = StreamWrite {
+            stream: mail_stream(&meta.email_id),
+            expected: Expected::Exact(meta.mail_version),
+            events: vec![event.clone()],
+        };
+        let row = Defer {
+            queue: Queue::Offload,
+            key: row.key.clone(),
+            claim: Some(row.claim),
+            due: Due::At(due),
+            meta: Some(to_value(&next)),
+            partition: None,
+        };
+        let writes = if is_news { vec![write] } else { Vec::new() };
+        let commit = Commit { at: deps.world.now(), writes, defer: vec![row], ..Commit::default() };
+        match persist(deps.journal.as_ref(), &deps.world, commit).await {
+            Ok(_) => return Tally { put_off: Some(why), ..Tally::default() },
+            Err(AppendError::Conflict { .. }) => {
+                if let Err(error) = refresh(deps, &mut meta).await {
+                    tracing::error!(email_id = meta.email_id, error, "a mail that waits for copies is lost");
+                    return Tally::default();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(email_id = meta.email_id, %error, "another worker has taken the offload over");
+                return Tally::default();
+            }
+        }
+    }
 }
 
 /// Commits the fates of the links, the deliveries and the end of the row, all or nothing.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -16,8 +17,8 @@ use url::{Host, Url};
 use super::name::sanitise;
 use super::normalize::{host_is_allowed, object_key, time_limit};
 use super::plan::Source;
-use super::{Copied, Job, LinkStore, address};
-use crate::egress::{Answer, GuardedClient, SendError};
+use super::{Copied, Job, LinkStore, NoCopy, address};
+use crate::egress::{Answer, GuardedClient, SendError, retry_after};
 use crate::kernel::clock::World;
 use crate::kernel::words::is_hidden;
 
@@ -118,10 +119,25 @@ struct Request<'a> {
 /// Why one try failed.
 struct Failure {
     why: String,
-    /// The next try may go better.
+    /// The next try may go better, at once.
     again: bool,
     /// This machine could not try.
     ours: bool,
+    /// It may go better in a while, not before an instant if the Worker named one.
+    passing: Option<Option<DateTime<Utc>>>,
+}
+
+impl Failure {
+    const fn lasting(why: String) -> Self {
+        Self { why, again: false, ours: false, passing: None }
+    }
+
+    fn no_copy(self) -> NoCopy {
+        match self.passing {
+            Some(not_before) => NoCopy::passing(self.why, not_before),
+            None => NoCopy::lasting(self.why),
+        }
+    }
 }
 
 impl WorkerClient {
@@ -146,19 +162,25 @@ impl WorkerClient {
     async fn ask(&self, headers: HeaderMap, body: Bytes, limit: Duration) -> Result<Found, Failure> {
         let posted = self.http.post(&self.settings.endpoint, headers, body, limit, ANSWER_CAP);
         match posted.await {
-            Ok(answer) if answer.status == 200 => {
-                read_answer(&answer.body).map_err(|why| Failure { why, again: false, ours: false })
+            Ok(answer) if answer.status == 200 => read_answer(&answer.body).map_err(Failure::lasting),
+            Ok(answer) => {
+                let not_before = retry_after(&answer.headers, self.world.now());
+                let busy = matches!(answer.status, 408 | 425 | 429);
+                Err(Failure {
+                    why: format!("the Worker answered {}{}", answer.status, said(&answer.body)),
+                    // Whoever names a time is not asked again before.
+                    again: answer.status >= 500 && not_before.is_none(),
+                    ours: false,
+                    passing: (answer.status >= 500 || busy).then_some(not_before),
+                })
             }
-            Ok(answer) => Err(Failure {
-                why: format!("the Worker answered {}{}", answer.status, said(&answer.body)),
-                again: answer.status >= 500,
-                ours: false,
-            }),
-            Err(error) => Err(Failure {
-                why: format!("the Worker gave no answer: {error}"),
-                again: matches!(error, SendError::Connect(_) | SendError::Transport(_)),
-                ours: matches!(error, SendError::Local(_)),
-            }),
+            Err(error) => {
+                let unreached = matches!(error, SendError::Connect(_) | SendError::Transport(_));
+                let ours = matches!(error, SendError::Local(_));
+                let passes = unreached || ours || matches!(error, SendError::RefusedNow(_));
+                let why = format!("the Worker gave no answer: {error}");
+                Err(Failure { why, again: unreached, ours, passing: passes.then_some(None) })
+            }
         }
     }
 
@@ -182,13 +204,13 @@ impl WorkerClient {
 
 #[async_trait]
 impl LinkStore for WorkerClient {
-    async fn offload(&self, job: Job) -> Result<Copied, String> {
+    async fn offload(&self, job: Job) -> Result<Copied, NoCopy> {
         if self.settings.token.expose_secret().is_empty() {
-            return Err("R2_FETCH_TOKEN is empty".to_owned());
+            return Err(NoCopy::lasting("R2_FETCH_TOKEN is empty"));
         }
         let Source { url: source_url, provider } = job.source;
         if !host_is_allowed(&source_url) {
-            return Err("its host is not one of the known file services".to_owned());
+            return Err(NoCopy::lasting("its host is not one of the known file services"));
         }
         let object_key = object_key(&source_url, &provider);
         let request = Request {
@@ -198,8 +220,9 @@ impl LinkStore for WorkerClient {
             provider: &provider,
             email_id: &job.email_id,
         };
-        let body: Bytes = serde_json::to_vec(&request).map_err(|error| error.to_string())?.into();
-        let headers = self.headers()?;
+        let body = serde_json::to_vec(&request).map_err(|error| NoCopy::lasting(error.to_string()))?;
+        let body = Bytes::from(body);
+        let headers = self.headers().map_err(NoCopy::lasting)?;
 
         let end = Instant::now() + time_limit(&source_url, &provider);
         let mut pause = RETRY_PAUSE;
@@ -208,7 +231,7 @@ impl LinkStore for WorkerClient {
             let limit = end.saturating_duration_since(Instant::now());
             let failure = match self.ask(headers.clone(), body.clone(), limit).await {
                 Ok(Found { r2_url, original_filename }) => {
-                    self.check_address(&r2_url)?;
+                    self.check_address(&r2_url).map_err(NoCopy::lasting)?;
                     return Ok(Copied { source_url, r2_url, original_filename, expires_at: None });
                 }
                 Err(failure) => failure,
@@ -217,7 +240,7 @@ impl LinkStore for WorkerClient {
             // A fault of this machine costs no try, only time.
             let may = failure.ours || (failure.again && tries_left > 0);
             if !may || Instant::now() + wait >= end {
-                return Err(failure.why);
+                return Err(failure.no_copy());
             }
             tracing::debug!(email_id = %job.email_id, why = failure.why, "the worker failed, trying again");
             tokio::time::sleep(wait).await;

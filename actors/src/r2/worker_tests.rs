@@ -146,7 +146,7 @@ async fn a_failing_worker_is_asked_again_a_little() {
 
     let (worker, http) = client(vec![broken(), broken(), broken(), good()], None);
     let why = worker.offload(file()).await.expect_err("three tries are enough");
-    assert_eq!(why, "the Worker answered 502: bad gateway");
+    assert_eq!(why, NoCopy::passing("the Worker answered 502: bad gateway", None));
     assert_eq!(http.posted.lock().expect("lock").len(), 3);
 
     let ours = || Err(SendError::Local("too many open files".to_owned()));
@@ -162,8 +162,28 @@ async fn a_failing_worker_is_asked_again_a_little() {
 
     let (worker, http) = client(vec![reply(401, &json!({"error": "Unauthorized"})), good()], None);
     let why = worker.offload(file()).await.expect_err("a refusal is an answer");
-    assert_eq!(why, "the Worker answered 401: Unauthorized");
+    assert_eq!(why, NoCopy::lasting("the Worker answered 401: Unauthorized"));
     assert_eq!(http.posted.lock().expect("lock").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_has_too_much_to_do_is_not_pressed() {
+    for (status, asked, tries) in
+        [(429, Some("120"), 1), (429, None, 1), (503, Some("120"), 1), (503, None, 3)]
+    {
+        let busy = || {
+            let mut answer = reply(status, &json!({"error": "slow down"})).expect("an answer");
+            if let Some(seconds) = asked {
+                answer.headers.insert(reqwest::header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            }
+            Ok(answer)
+        };
+        let (worker, http) = client((0..tries + 1).map(|_| busy()).collect(), None);
+        let failure = worker.offload(file()).await.expect_err("not now");
+        let wait = failure.not_before.map(|at| (at - worker.world.now()).num_seconds());
+        assert_eq!((failure.passing, wait), (true, asked.map(|_| 120)), "{status} {asked:?}");
+        assert_eq!(http.posted.lock().expect("lock").len(), tries, "{status} {asked:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +281,7 @@ async fn a_bad_answer_is_no_copy() {
         (Bad::Endless("HTTP/1.1 404 Not Found\r\n\r\n", b'x'), "404"),
     ] {
         let (worker, server) = bad_worker(bad).await;
-        let why = worker.offload(file()).await.expect_err("no copy");
+        let why = worker.offload(file()).await.expect_err("no copy").why;
         assert!(why.contains(want) && why.len() < 400, "{want}: {why}");
         assert!(server.await.expect("the Worker ends") < 64 * 1024 * 1024, "{want}: it was read for long");
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
-use crate::egress::{Answer, SendError};
+use crate::egress::{Answer, SendError, retry_after};
 use crate::mail::policy::RetryPolicy;
 use crate::mail::rules::mask_url;
 
@@ -14,8 +14,6 @@ use crate::mail::rules::mask_url;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3_600);
 /// A base of zero must not make a busy loop.
 const SHORTEST_BACKOFF: Duration = Duration::from_millis(100);
-/// A receiver that asks for more gets this.
-const LONGEST_RETRY_AFTER: TimeDelta = TimeDelta::hours(24);
 /// Of a redirect's host so many characters are told; no name is longer (RFC 1035).
 const LONGEST_PLACE: usize = 270;
 /// How long the built-in schedule goes on after the first attempt.
@@ -71,7 +69,7 @@ pub fn classify(result: &Result<Answer, SendError>, url: &Url, now: DateTime<Utc
         status => format!("HTTP {status}"),
     };
     let unwell = matches!(answer.status, 200..=299 | 408 | 429 | 500..=599);
-    Class::Retry { why, not_before: not_before(&answer.headers, now), alive: !unwell }
+    Class::Retry { why, not_before: retry_after(&answer.headers, now), alive: !unwell }
 }
 
 /// Where a redirect leads, masked like any address: its path is a capability.
@@ -93,27 +91,6 @@ fn says_no(body: &[u8]) -> bool {
     }
     serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body)
         .is_ok_and(|object| object.get("success") == Some(&serde_json::Value::Bool(false)))
-}
-
-/// `Retry-After` (RFC 9110 section 10.2.3): seconds or a date, at most 24 hours ahead.
-fn not_before(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let at = if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        // More digits than fit are certainly more than a day.
-        let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
-        now + TimeDelta::seconds(i64::from(seconds))
-    } else {
-        http_date(text)?
-    };
-    (at > now).then(|| at.min(now + LONGEST_RETRY_AFTER))
-}
-
-/// The three forms of RFC 9110 section 5.6.7.
-fn http_date(text: &str) -> Option<DateTime<Utc>> {
-    ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
-        .iter()
-        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
-        .map(|at| at.and_utc())
 }
 
 /// What follows a failed attempt.
@@ -176,7 +153,7 @@ mod tests {
     use bytes::Bytes;
     use chrono::TimeZone as _;
     use proptest::prelude::*;
-    use reqwest::header::HeaderValue;
+    use reqwest::header::{HeaderValue, RETRY_AFTER};
 
     use super::*;
 
@@ -287,32 +264,6 @@ mod tests {
         for answer in [bytes, endless] {
             let Class::Retry { why, .. } = classify(&Ok(answer), &url(), now()) else { panic!() };
             assert!(why.starts_with("HTTP 301") && why.len() < 500, "{why}");
-        }
-    }
-
-    #[test]
-    fn retry_after() {
-        for (text, seconds) in [
-            ("0", None),
-            ("120", Some(120)),
-            (" 120 ", Some(120)),
-            ("86400", Some(86_400)),
-            ("999999", Some(86_400)),
-            ("99999999999999999999999", Some(86_400)),
-            ("Sun, 01 Mar 2026 12:01:00 GMT", Some(60)),
-            ("Sunday, 01-Mar-26 12:01:00 GMT", Some(60)),
-            ("Sun Mar  1 12:01:00 2026", Some(60)),
-            ("Tue, 01 Mar 2050 12:01:00 GMT", Some(86_400)),
-            ("Sun, 01 Mar 2026 11:59:00 GMT", None),
-            ("-5", None),
-            ("1.5", None),
-            ("soon", None),
-            ("", None),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            let wanted = seconds.map(|seconds| now() + TimeDelta::seconds(seconds));
-            assert_eq!(not_before(&headers, now()), wanted, "{text:?}");
         }
     }
 

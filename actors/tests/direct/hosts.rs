@@ -63,7 +63,7 @@ async fn dropbox_is_followed_to_where_its_content_is() {
     ] {
         place.secure.serve("/scl/fo/x/other", file);
         let link = format!("https://www.dropbox.com:{port}/scl/fo/x/other");
-        let refused = place.store().offload(job(&link, "dropbox")).await.unwrap_err();
+        let refused = place.store().offload(job(&link, "dropbox")).await.unwrap_err().why;
         assert!(refused.contains(why), "{refused}");
     }
 }
@@ -93,7 +93,7 @@ async fn what_is_no_file_is_refused_and_nothing_is_left() {
         let (path, store) = (format!("/f/{at}.bin"), &store);
         place.host.serve(&path, file.clone());
         let link = place.link(&path);
-        async move { (why, store.offload(job(&link, "fromsmash")).await.unwrap_err()) }
+        async move { (why, store.offload(job(&link, "fromsmash")).await.unwrap_err().why) }
     });
     for (why, refused) in futures::future::join_all(ends).await {
         assert!(refused.contains(why), "{why}: {refused}");
@@ -205,7 +205,7 @@ async fn what_lies_inside_is_never_published() {
     // An open redirection at an allowed host, and one more behind it.
     for (path, target) in [("/f/one", inside), ("/f/two", "/f/one".to_owned())] {
         place.host.serve(path, File::redirect(target));
-        let refused = place.store().offload(job(&place.link(path), "fromsmash")).await.unwrap_err();
+        let refused = place.store().offload(job(&place.link(path), "fromsmash")).await.unwrap_err().why;
         assert!(refused.contains("leads where it must not"), "{refused}");
     }
     // The name of a service is the operator's to resolve, at each hop.
@@ -220,7 +220,7 @@ async fn what_lies_inside_is_never_published() {
 async fn only_links_to_known_services_are_fetched() {
     let place = Place::start().await;
     for link in ["https://files.example/a.zip", "https://fromsmash.com.example/a", "not a link"] {
-        let refused = place.store().offload(job(link, "fromsmash")).await.unwrap_err();
+        let refused = place.store().offload(job(link, "fromsmash")).await.unwrap_err().why;
         assert!(refused.contains("known file services"), "{link}: {refused}");
     }
     assert!(place.names.asked.lock().unwrap().is_empty());

@@ -98,7 +98,8 @@ impl Place {
     /// Offloads a fresh file at `/f/a.bin`.
     pub(crate) async fn offload(&self, file: File) -> Result<Copied, String> {
         self.host.serve("/f/a.bin", file);
-        self.store().offload(job(&self.link("/f/a.bin"), "fromsmash")).await
+        let copied = self.store().offload(job(&self.link("/f/a.bin"), "fromsmash")).await;
+        copied.map_err(|failure| failure.why)
     }
 
     /// The key of a copy.

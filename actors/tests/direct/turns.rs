@@ -32,7 +32,7 @@ impl Crowd {
     fn offload(&self, path: &str, file: File) -> JoinHandle<Result<Copied, String>> {
         self.place.host.serve(path, file);
         let (store, job) = (Arc::clone(&self.store), job(&self.place.link(path), "fromsmash"));
-        tokio::spawn(async move { store.offload(job).await })
+        tokio::spawn(async move { store.offload(job).await.map_err(|failure| failure.why) })
     }
 
     /// Files that stop at a byte until they are let go.

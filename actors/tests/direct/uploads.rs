@@ -124,11 +124,22 @@ async fn what_was_begun_for_another_mail_is_left_to_the_clean_up() {
 }
 
 /// A worker that has uploaded a part of `/f/a.bin` and waits for the rest, which its host holds back.
+#[tokio::test]
+async fn who_is_away_for_a_while_is_told_from_who_refuses() {
+    let place = Place::start().await;
+    for (status, passing) in [(404, false), (403, false), (410, false), (503, true), (500, true), (429, true)]
+    {
+        place.host.serve("/f/a.bin", File::status(status));
+        let failure = place.store().offload(job(&place.link("/f/a.bin"), "fromsmash")).await.unwrap_err();
+        assert_eq!(failure.passing, passing, "{status}: {failure:?}");
+    }
+}
+
 async fn at_work(place: &Place, file: File) -> JoinHandle<Result<Copied, String>> {
     place.host.serve("/f/a.bin", file.ending(End::Held(PART + 100)));
     let (store, mut job) = (place.store(), job(&place.link("/f/a.bin"), "fromsmash"));
     job.email_id = "of-another-mail".to_owned();
-    let worker = tokio::spawn(async move { store.offload(job).await });
+    let worker = tokio::spawn(async move { store.offload(job).await.map_err(|failure| failure.why) });
     until("a part", || place.s3.unfinished_parts() == 1).await;
     worker
 }
@@ -156,7 +167,7 @@ async fn who_began_an_upload_leaves_it_to_who_went_on_with_it() {
     // The second goes on behind the part that is there, and is held up, too.
     place.host.serve("/f/a.bin", file.clone().ending(End::Held(PART + 200)));
     let (store, job) = (place.store(), job(&place.link("/f/a.bin"), "fromsmash"));
-    let second = tokio::spawn(async move { store.offload(job).await });
+    let second = tokio::spawn(async move { store.offload(job).await.map_err(|failure| failure.why) });
     until("the second goes on", || place.host.asked().len() == 2).await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());

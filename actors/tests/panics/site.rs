@@ -17,7 +17,7 @@ use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::journal::{Due, Journal as _, Queue};
 use render_signal_actors::mail::parse;
 use render_signal_actors::messages::{GetConfigStatus, GetLockStatus, GetPollerStatus, GetWebhookStatus};
-use render_signal_actors::r2::{Copies, LINKS_PER_MAIL};
+use render_signal_actors::r2::{COPIES_PATIENCE, Copies, LINKS_PER_MAIL};
 use render_signal_actors::readmodel;
 use render_signal_actors::system::{self, Parts, System};
 use render_signal_actors::webhook::lanes::Limits;
@@ -105,6 +105,7 @@ impl Site {
             links: Arc::new(SimLinks(self.chaos.clone())),
             copies: Copies::default(),
             links_per_mail: LINKS_PER_MAIL,
+            copies_patience: COPIES_PATIENCE,
             receiver: Arc::new(SimReceiver { inbox: self.inbox.clone(), chaos: self.chaos.clone() }),
             keys: None,
             limits: Limits::default(),

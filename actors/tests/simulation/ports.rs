@@ -9,7 +9,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::{Change, DocumentStore, Read, Stamp, StoreError, Written};
 use render_signal_actors::egress::{Answer, SendError};
 use render_signal_actors::lock::store::{Attempt, LeaseError, LeaseStore, Renewal};
-use render_signal_actors::r2::{Copied, Job, LinkStore};
+use render_signal_actors::r2::{Copied, Job, LinkStore, NoCopy};
 use render_signal_actors::webhook::port::{Outgoing, Receiver};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -146,7 +146,7 @@ pub(crate) struct SimLinks(pub Chaos);
 
 #[async_trait]
 impl LinkStore for SimLinks {
-    async fn offload(&self, job: Job) -> Result<Copied, String> {
+    async fn offload(&self, job: Job) -> Result<Copied, NoCopy> {
         self.0
             .through("r2", || Copied {
                 source_url: job.source.url.clone(),
@@ -155,7 +155,7 @@ impl LinkStore for SimLinks {
                 expires_at: None,
             })
             .await
-            .map_err(|_| "the worker did not answer".to_owned())
+            .map_err(|_| NoCopy::passing("the worker did not answer", None))
     }
 }
 

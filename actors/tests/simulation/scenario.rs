@@ -17,7 +17,7 @@ use render_signal_actors::kernel::journal::{Due, Journal as _, Queue};
 use render_signal_actors::kernel::projection;
 use render_signal_actors::mail::work::is_stranger;
 use render_signal_actors::mail::{content, parse};
-use render_signal_actors::r2::{Copies, LINKS_PER_MAIL};
+use render_signal_actors::r2::{COPIES_PATIENCE, Copies, LINKS_PER_MAIL};
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::state::{Counted, RateEvent};
 use render_signal_actors::{readmodel, system};
@@ -165,6 +165,7 @@ async fn start_worker(stage: &Stage, chaos: &Chaos, number: u64, life: u64) -> s
         links: Arc::new(SimLinks(chaos.clone())),
         copies: Copies::default(),
         links_per_mail: LINKS_PER_MAIL,
+        copies_patience: COPIES_PATIENCE,
         receiver: Arc::new(SimReceiver { inbox: stage.inbox.clone(), chaos: chaos.clone() }),
         keys: None,
         limits: Limits::default(),

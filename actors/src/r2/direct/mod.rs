@@ -32,10 +32,10 @@ use url::Url;
 
 use super::normalize::{ALLOWED_HOSTS, host_is_allowed};
 use super::plan::Source;
-use super::{Copied, Job, LinkStore};
+use super::{Copied, Job, LinkStore, NoCopy};
 use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
-use crate::s3::Account;
+use crate::s3::{Account, BucketError};
 use bucket::Bucket;
 use labels::Item;
 pub use rooms::Pace;
@@ -86,6 +86,16 @@ impl DirectSettings {
     /// the last moment has reached the time limit.
     fn abandoned_after(&self) -> chrono::Duration {
         chrono(self.limit * 3 + APART * 2)
+    }
+}
+
+/// What the bucket's answer means for the copy.
+fn no_copy(error: BucketError) -> NoCopy {
+    match error {
+        BucketError::Failed(_) => NoCopy::passing(error.to_string(), None),
+        BucketError::Gone | BucketError::Exists | BucketError::Refused(_) => {
+            NoCopy::lasting(error.to_string())
+        }
     }
 }
 
@@ -140,14 +150,15 @@ impl DirectStore {
     }
 
     /// Copies the file unless it is there.
-    async fn copy(&self, item: &Item) -> Result<Copy, String> {
+    async fn copy(&self, item: &Item) -> Result<Copy, NoCopy> {
         let mut patience = self.settings.limit;
         // The same link in two mails is copied once.
         let alone = within(&mut patience, self.keys.lock(&item.key)).await;
-        let _alone = alone.ok_or("another mail's copy of it was not ready in time")?;
+        let late = || NoCopy::lasting("another mail's copy of it was not ready in time");
+        let _alone = alone.ok_or_else(late)?;
         let mut left = self.settings.limit;
         let found = within(&mut left, self.bucket.head(&item.key)).await.ok_or_else(|| self.late())?;
-        let replace = match found.map_err(|error| error.to_string())? {
+        let replace = match found.map_err(no_copy)? {
             Some(found) if found.is_fresh(self.world.now(), self.settings.retention) => {
                 return Ok(found.into());
             }
@@ -158,8 +169,11 @@ impl DirectStore {
     }
 
     /// Why a link whose file took too long is kept.
-    fn late(&self) -> String {
-        format!("it took longer than R2_TRANSFER_MAX_SECONDS ({})", self.settings.limit.as_secs())
+    fn late(&self) -> NoCopy {
+        NoCopy::lasting(format!(
+            "it took longer than R2_TRANSFER_MAX_SECONDS ({})",
+            self.settings.limit.as_secs()
+        ))
     }
 
     fn address(&self, key: &str) -> String {
@@ -170,10 +184,10 @@ impl DirectStore {
 
 #[async_trait]
 impl LinkStore for DirectStore {
-    async fn offload(&self, job: Job) -> Result<Copied, String> {
+    async fn offload(&self, job: Job) -> Result<Copied, NoCopy> {
         let Source { url: source_url, provider } = job.source;
         if !host_is_allowed(&source_url) {
-            return Err("its host is not one of the known file services".to_owned());
+            return Err(NoCopy::lasting("its host is not one of the known file services"));
         }
         let item = Item::new(source_url, &provider, job.email_id);
         let Copy { original_filename, expires_at } = self.copy(&item).await?;

@@ -21,7 +21,8 @@ use super::offer::{self, Offer, Resume, Trouble};
 use super::rooms::within;
 use super::source::{self, Parts};
 use super::{DirectStore, PART};
-use crate::egress::Streamed;
+use crate::egress::{Streamed, retry_after};
+use crate::r2::NoCopy;
 use crate::r2::normalize::time_limit;
 use crate::s3::BucketError;
 pub(super) use upload::CLEAN_UP;
@@ -97,23 +98,36 @@ pub(super) struct Transfer<'s> {
     noted: bool,
     /// Most parts that were ever finished: a measure of progress.
     finished: usize,
+    /// When the host wants to be asked again.
+    not_before: Option<DateTime<Utc>>,
 }
 
 impl<'s> Transfer<'s> {
     pub(super) fn new(store: &'s DirectStore, item: &'s Item, replace: bool) -> Self {
         let (bucket, needs_place, place, upload) = (&store.bucket, false, None, None);
-        Self { store, bucket, item, replace, needs_place, place, upload, noted: false, finished: 0 }
+        Self {
+            store,
+            bucket,
+            item,
+            replace,
+            needs_place,
+            place,
+            upload,
+            noted: false,
+            finished: 0,
+            not_before: None,
+        }
     }
 
     /// Copies the file: waits for its turns no longer than `patience` in all, and takes no
     /// longer than `left` besides. Leaves an upload open only when it is dropped, or when
     /// others may be filling it: then somebody goes on with it, or the clean-up ends it.
-    pub(super) async fn run(mut self, mut patience: Duration, mut left: Duration) -> Result<Copy, String> {
+    pub(super) async fn run(mut self, mut patience: Duration, mut left: Duration) -> Result<Copy, NoCopy> {
         let mut tries = 0;
         let end = loop {
             let lane = match self.enter(&mut patience).await {
                 Ok(lane) => lane,
-                Err(why) => break why,
+                Err(why) => break NoCopy::lasting(why),
             };
             let before = self.finished;
             let why = match within(&mut left, Box::pin(self.attempt(lane))).await {
@@ -128,13 +142,13 @@ impl<'s> Transfer<'s> {
                     Some(Err(error)) => error.to_string(),
                     None => break self.store.late(),
                 },
-                Some(Err(Stop::Trouble(Trouble::Refused(why)))) => break why,
+                Some(Err(Stop::Trouble(Trouble::Refused(why)))) => break NoCopy::lasting(why),
                 Some(Err(Stop::Trouble(Trouble::Broken(why)))) => why,
                 None => break self.store.late(),
             };
             tries = if self.finished > before { 1 } else { tries + 1 };
-            if tries >= TRIES {
-                break why;
+            if tries >= TRIES || self.not_before.is_some() {
+                break NoCopy::passing(why, self.not_before);
             }
             tracing::debug!(email_id = self.item.email_id, why, "a transfer broke off, trying again");
             let pause = self.store.world.jitter.spread(PAUSE * tries);
@@ -212,7 +226,7 @@ impl<'s> Transfer<'s> {
     }
 
     /// Opens the source and reads its first part, unless there is more than that for sure.
-    async fn begin_reading(&self) -> Result<Beginning, Trouble> {
+    async fn begin_reading(&mut self) -> Result<Beginning, Trouble> {
         let answer = self.ask(None).await?;
         let mut beginning = self.accept(answer)?;
         if beginning.offer.length.is_none_or(|length| length < PART as u64) {
@@ -228,8 +242,13 @@ impl<'s> Transfer<'s> {
         Ok(Beginning { offer, parts, first: None })
     }
 
-    async fn ask(&self, resume: Option<&Resume>) -> Result<Streamed, Trouble> {
-        source::open(&self.store.hosts, &self.item.source_url, self.patience(), resume).await
+    async fn ask(&mut self, resume: Option<&Resume>) -> Result<Streamed, Trouble> {
+        let patience = self.patience();
+        let answer = source::open(&self.store.hosts, &self.item.source_url, patience, resume).await?;
+        if answer.status >= 400 {
+            self.not_before = retry_after(&answer.headers, self.store.world.now());
+        }
+        Ok(answer)
     }
 
     fn patience(&self) -> Duration {
