@@ -44,6 +44,7 @@ async fn links_go_through_the_worker_and_fall_back_to_the_source() {
     for (name, value) in r2.environment() {
         worker.set(&name, &value);
     }
+    worker.set("R2_RETRY_SECONDS", "12");
     worker.start().await;
 
     let copied = vec![mails::recadrage()];
@@ -54,6 +55,13 @@ async fn links_go_through_the_worker_and_fall_back_to_the_source() {
     let kept = vec![mails::recadrage()];
     site.dovecot.deliver(&kept);
     until("the webhook without a copy", PATIENCE, async || checks::all_accepted(&site.receiver, &kept)).await;
+    // Away for a moment only.
+    let waiting = vec![mails::recadrage()];
+    site.dovecot.deliver(&waiting);
+    let says = worker.until_answer("/readyz", |answer| answer.body.contains("1 mails wait for copies")).await;
+    assert_eq!(says.status, 200, "nothing that takes the worker out: {}", says.body);
+    r2.behave(Mode::Copies);
+    until("the late webhook", PATIENCE, async || checks::all_accepted(&site.receiver, &waiting)).await;
 
     let deliveries = site.receiver.deliveries();
     let link = |mark: &str| {
@@ -61,13 +69,14 @@ async fn links_go_through_the_worker_and_fall_back_to_the_source() {
         delivery.json()["delivery_links"][0].clone()
     };
     let (with_copy, without) = (link(&copied[0].mark), link(&kept[0].mark));
+    assert!(link(&waiting[0].mark)["r2_url"].is_string(), "{}", link(&waiting[0].mark));
     assert!(with_copy["r2_url"].as_str().is_some_and(|url| url.starts_with(PUBLIC_BASE_URL)), "{with_copy}");
     assert_eq!(with_copy["original_filename"], "Lot 42 – été.zip");
     assert!(without["r2_url"].is_null(), "{without}");
     assert_eq!(without["direct_url"], without["raw_url"]);
     assert!(without["raw_url"].as_str().is_some_and(|url| url.contains(&kept[0].mark)), "{without}");
     assert_eq!(r2.requests()[0]["provider"], "dropbox");
-    site.until_all_seen(2).await;
+    site.until_all_seen(3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
