@@ -30,7 +30,7 @@ $headers = [
 ];
 try {
     $deployment = dirname(__DIR__);
-    foreach (['Refusal', 'Settings', 'Json', 'Storage', 'Answer', 'Documents', 'ConfigApi'] as $class) {
+    foreach (['Refusal', 'Settings', 'Json', 'Storage', 'Answer', 'Documents', 'Names', 'ConfigApi'] as $class) {
         require $deployment . "/src/ConfigApi/$class.php";
     }
     $webRoots = [__DIR__, realpath((string) ($_SERVER['DOCUMENT_ROOT'] ?? ''))];

@@ -20,6 +20,9 @@
 //! Unlike there, a key has to be that of a document, and a document has to be valid. An
 //! answer has the document's `ETag`; a writer that sends it back as `If-Match` overwrites
 //! nothing that it has not seen.
+//!
+//! A field that nobody knows is refused, unless it is stored already, so that programs which
+//! write back what they have read go on working, or the payload says `"allow_unknown": true`.
 
 use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
@@ -29,7 +32,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
-use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::documents::{self, Key, Problem};
 use render_signal_actors::config::edit::{Edit, EditError, Editor, LARGEST, Seen};
 use render_signal_actors::config::store::{Read, Stamp, StoreError};
 use secrecy::SecretString;
@@ -174,11 +177,11 @@ async fn read(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
     match api.editor.store.read(key).await? {
         Read::Absent => Err(unknown()),
         Read::Found { text, .. } => {
-            if serde_json::from_str::<Map<String, Value>>(&text).is_err() {
+            if documents::from_json::<Map<String, Value>>(&text).is_err() {
                 tracing::error!(%key, "the stored document is damaged");
                 return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Read error"));
             }
-            Ok(Granted { text: text.trim().to_owned(), message: "Configuration lue avec succès" })
+            Ok(Granted { text: bare(&text), message: "Configuration lue avec succès" })
         }
     }
 }
@@ -197,9 +200,11 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
     };
     let key = known(&name)?;
     let seen = seen(api, request, key).await?;
-    let saved = api.editor.apply(&Edit::replace(key, config, ORIGIN).expecting(seen)).await?;
+    let mut edit = Edit::replace(key, config, ORIGIN).expecting(seen);
+    edit.allow_unknown = body.get("allow_unknown") == Some(&Value::Bool(true));
+    let saved = api.editor.apply(&edit).await?;
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through config_api.php");
-    Ok(Granted { text: saved.text.trim().to_owned(), message: "Configuration mise à jour avec succès" })
+    Ok(Granted { text: bare(&saved.text), message: "Configuration mise à jour avec succès" })
 }
 
 /// Another instance whose documents are here has removed one.
@@ -228,8 +233,13 @@ async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option
 
 /// Whether an `If-Match` names the text as it was answered (RFC 9110 section 13.1.1).
 fn matches(tags: &str, text: &str) -> bool {
-    let tag = etag(text.trim());
+    let tag = etag(&bare(text));
     tags.split(',').map(str::trim).any(|wanted| wanted == "*" || wanted == tag)
+}
+
+/// A stored text without what some editors put around it: blanks, a byte order mark.
+fn bare(text: &str) -> String {
+    text.trim().trim_start_matches('\u{feff}').trim_start().to_owned()
 }
 
 fn etag(text: &str) -> String {

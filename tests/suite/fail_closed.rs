@@ -234,7 +234,7 @@ async fn what_vanishes_from_a_php_host_stays_in_force() {
 async fn vanishes(mut scene: Scene) {
     const SAID: &str = "webhook_config: it is not stored any more";
     let all = mails::mixed(2);
-    scene.put("webhook_config", &json!({"webhook_sending_enabled": false, "note": 1})).await;
+    scene.put("webhook_config", &json!({"webhook_sending_enabled": false, "_note": 1})).await;
     scene.worker.start().await;
     scene.site.dovecot.deliver(&all[..1]);
     scene.until_held(&all[0], "sending_disabled").await;
@@ -254,7 +254,7 @@ async fn vanishes(mut scene: Scene) {
     scene.site.dovecot.deliver(&all[1..]);
     scene.until_held(&all[1], "sending_disabled").await;
     // A change of one field is a change of what is in force.
-    let set = scene.worker.run(&["config", "set", "webhook_config", "note=2"]).await;
+    let set = scene.worker.run(&["config", "set", "webhook_config", "_note=2"]).await;
     assert!(set.status.success(), "{}", set.text);
     let kept = scene.worker.run(&["config", "show", "webhook_config", "--reveal"]).await.text;
     assert!(kept.contains("\"webhook_sending_enabled\": false"), "{kept}");

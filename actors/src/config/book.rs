@@ -203,7 +203,7 @@ impl Book {
     /// What of the document in force changes nothing, in plain words.
     #[must_use]
     pub fn remarks(&self, key: Key) -> Vec<String> {
-        let document = self.in_force(key).and_then(|document| serde_json::from_str(&document.text).ok());
+        let document = self.in_force(key).and_then(|document| documents::from_json(&document.text).ok());
         document.map(|document: Value| effect::remarks(key, &document)).unwrap_or_default()
     }
 

@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::diff::is_mask;
+use super::documents::known::{self, Unknown};
 use super::documents::{self, Documents, Key, Problem};
 use super::history;
 use super::policy::EnvDefaults;
@@ -53,6 +54,9 @@ pub struct Edit {
     pub origin: String,
     /// Keep the time that the document says it was written at, if it does.
     pub keep_time: bool,
+    /// Fields that nobody knows are written, too. Those that are stored already are no obstacle
+    /// in any case.
+    pub allow_unknown: bool,
 }
 
 /// What is to become of a document.
@@ -89,13 +93,27 @@ impl Edit {
     }
 
     fn new(key: Key, wanted: Wanted, origin: &str) -> Self {
-        Self { key, wanted, expected: None, origin: origin.to_owned(), keep_time: false }
+        Self {
+            key,
+            wanted,
+            expected: None,
+            origin: origin.to_owned(),
+            keep_time: false,
+            allow_unknown: false,
+        }
     }
 
     /// The same, with the time that the document says it was written at, if it does.
     #[must_use]
     pub fn keeping_time(mut self) -> Self {
         self.keep_time = true;
+        self
+    }
+
+    /// The same, with fields that nobody knows: they are kept and change nothing.
+    #[must_use]
+    pub fn allowing_unknown(mut self) -> Self {
+        self.allow_unknown = true;
         self
     }
 
@@ -372,6 +390,10 @@ impl Editor {
             next.insert(UPDATED_AT.to_owned(), instant(self.world.now()).into());
         }
         let next = Value::Object(next);
+        if !edit.allow_unknown {
+            let before = present.value();
+            wrong.extend(known::added(edit.key, before.as_ref(), &next).iter().map(Unknown::problem));
+        }
         let (refused, still_wrong) = self.invalid(edit, &next, present);
         wrong.extend(refused);
         let length = next.to_string().len();

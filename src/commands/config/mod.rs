@@ -10,13 +10,15 @@ mod versions;
 
 use std::sync::Arc;
 
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Key, effect};
 use render_signal_actors::config::edit::{EditError, Editor, Saved};
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+
+use serde_json::Value;
 
 use crate::cli::JournalArgs;
 use crate::cli::config::ConfigCommand;
@@ -179,6 +181,13 @@ fn not_changed(key: &str, error: EditError) -> Failure {
     })
 }
 
+/// Names the fields of a document that nobody knows.
+fn say_unknown(key: Key, document: &Value) {
+    for remark in effect::unknown(key, document) {
+        complain(&format!("{key}: {remark}"));
+    }
+}
+
 /// Says what an edit came to.
 fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
     if !saved.still_wrong.is_empty() {
@@ -187,6 +196,9 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
             "{key} is still refused for what was wrong with it before; only a switch that is off acts: {}",
             wrong.join("; ")
         ));
+    }
+    if let (Some(key), Ok(document)) = (Key::named(key), documents::from_json(&saved.text)) {
+        say_unknown(key, &document);
     }
     if saved.stored_in.is_empty() {
         out.line(format!("{key}: it is so already, nothing was written"))?;

@@ -8,6 +8,7 @@ pub mod coerce;
 pub mod detectors;
 pub mod effect;
 pub mod flags;
+pub mod known;
 pub mod normal;
 pub mod polling;
 pub mod prefs;

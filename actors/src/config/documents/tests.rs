@@ -113,8 +113,9 @@ fn the_table_of_documents_is_judged_as_it_says() {
         serde_json::from_str(include_str!("../../../../tests/golden/documents.json")).unwrap();
     for case in table {
         let key = Key::named(case["key"].as_str().unwrap()).unwrap();
-        let problems = super::problems(key, &case["document"], &env());
-        let found = problems.first().map(|problem| problem.field.as_str());
+        let mut problems = super::problems(key, &case["document"], &env());
+        problems.extend(known::unknown(key, &case["document"]).iter().map(known::Unknown::problem));
+        let found = problems.first().map(ToString::to_string);
         match case["field"].as_str() {
             None => assert_eq!(found, None, "{case}: {problems:?}"),
             Some(field) => {
