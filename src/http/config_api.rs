@@ -103,7 +103,7 @@ impl From<EditError> for Refusal {
     fn from(error: EditError) -> Self {
         match error {
             EditError::Invalid(problems) => Self {
-                message: format!("Invalid payload: {}", EditError::Invalid(problems.clone())),
+                message: format!("Invalid payload: {}", in_french(&problems)),
                 problems,
                 ..Self::new(StatusCode::BAD_REQUEST, "")
             },
@@ -112,6 +112,11 @@ impl From<EditError> for Refusal {
             EditError::Unknown(why) => Self::new(StatusCode::PRECONDITION_FAILED, why),
         }
     }
+}
+
+/// Everything that is wrong, as the reference's clients read it.
+fn in_french(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::in_french).collect::<Vec<_>>().join("; ")
 }
 
 /// A document as it is answered.
@@ -312,7 +317,7 @@ fn refusal_answer(api: &ConfigApi, refusal: &Refusal) -> HttpResponse {
         response.insert_header((name.clone(), *value));
     }
     let errors: Vec<Value> =
-        refusal.problems.iter().map(|p| json!({"field": p.field, "message": p.message})).collect();
+        refusal.problems.iter().map(|p| json!({"field": p.field, "message": p.message.french})).collect();
     let body = json!({
         "success": false,
         "status": "error",

@@ -105,7 +105,7 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_is_refused_changes_nothing_anywhere() {
-    let place = Place::new(NOWHERE);
+    let mut place = Place::new(NOWHERE);
     let before = r#"{ "webhook_sending_enabled":false, "_mine" : 1 }"#;
     place.put("webhook_config", before);
     let mut worker = place.worker("worker");
@@ -121,7 +121,7 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
             &["webhook_url", "webhook_time_start", "absence_pause_enabled"][..],
         ),
         (&["webhook_url=https://hook.example.com/***"], &["webhook_url"]),
-        (&["webhook_enabledd=false"], &["webhook_enabledd", "webhook_enabled ?"]),
+        (&["webhook_enabledd=false"], &["webhook_enabledd: no such field: webhook_enabled may be meant"]),
     ] {
         let arguments = [&["config", "set", "webhook_config"][..], fields].concat();
         let refused = place.run(&arguments).await;
@@ -136,6 +136,21 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
     }
     assert_eq!(std::fs::read_to_string(place.document("webhook_config")).unwrap(), before);
     assert_eq!(place.history("webhook_config").await, ["1 startup"]);
+    // A message is in one language: the user's.
+    for (locale, said) in [
+        (
+            "fr_FR.UTF-8",
+            "webhook_config est refusé, rien n'a été changé :\n  webhook_enabledd: champ inconnu : vouliez",
+        ),
+        (
+            "C.UTF-8",
+            "webhook_config is refused, nothing was changed:\n  webhook_enabledd: no such field: webhook_en",
+        ),
+    ] {
+        place.set("LC_ALL", locale);
+        let refused = place.run(&["config", "set", "webhook_config", "webhook_enabledd=false"]).await;
+        assert!(refused.complaints.contains(said), "{locale}: {refused:?}");
+    }
     // The whole document from standard input, as it was shown.
     let shown = place.run(&["config", "show", "webhook_config", "--reveal"]).await;
     let edited = shown.out.replace("\"_mine\": 1", "\"_mine\": 2");
@@ -291,7 +306,7 @@ async fn documents_are_migrated_to_a_host_and_checked_there() {
         .unwrap();
     let refused = place.run(&["config", "check", "--keys", "runtime_flags"]).await;
     assert!(
-        refused.out.contains("runtime_flags: INVALID (disable_email_id_dedup: booléen attendu"),
+        refused.out.contains("runtime_flags: INVALID (disable_email_id_dedup: a switch is expected"),
         "{refused:?}"
     );
     assert_eq!(refused.code, 1);

@@ -27,6 +27,7 @@ use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
+use crate::kernel::said::said;
 
 /// When a document was written last; information only (reference section 2.5).
 pub const UPDATED_AT: &str = "_updated_at";
@@ -376,7 +377,10 @@ impl Editor {
                 return Err(EditError::Invalid(refused.err().unwrap_or_default()));
             }
             Wanted::Merge(_) if present.object.is_none() && present.read != Read::Absent => {
-                let why = "le document enregistré n'est pas un objet JSON : remplacez-le en entier";
+                let why = said!(
+                    "le document enregistré n'est pas un objet JSON : remplacez-le en entier",
+                    "the stored document is no JSON object: replace the whole of it"
+                );
                 return Err(EditError::Invalid(vec![Problem::new("document", why)]));
             }
             Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
@@ -398,7 +402,10 @@ impl Editor {
         wrong.extend(refused);
         let length = next.to_string().len();
         if length > LARGEST {
-            wrong.push(Problem::new("document", format!("{length} octets, au plus {LARGEST}")));
+            wrong.push(Problem::new(
+                "document",
+                said!("{length} octets, au plus {LARGEST}", "{length} bytes, at most {LARGEST}"),
+            ));
         }
         match next {
             Value::Object(next) if wrong.is_empty() => Ok((next, still_wrong)),
@@ -477,7 +484,13 @@ fn masks(edit: &Edit, present: &Present) -> Vec<Problem> {
     for (name, value) in fields {
         let stored = present.object.as_ref().and_then(|object| object.get(name));
         if stored != Some(value) && has_mask(value) {
-            found.push(Problem::new(name, "la valeur masquée (***) n'est pas la vraie"));
+            found.push(Problem::new(
+                name,
+                said!(
+                    "la valeur masquée (***) n'est pas la vraie",
+                    "the masked value (***) is not the real one"
+                ),
+            ));
         }
     }
     found

@@ -157,7 +157,7 @@ mod tests {
             (
                 Key::ProcessingPrefs,
                 Some(json!({"retry_count": 99})),
-                "retry_count hors limites (0..10)",
+                "retry_count is out of bounds (0..10)",
                 "keys=1",
             ),
             (Key::MagicLinkTokens, Some(json!({"t": {"a": 1, "b": 2}})), "OK", "dict_sizes=t:2"),

@@ -117,8 +117,10 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
 fn refused(key: Key, error: EditError) -> Failure {
     Failure::found(match error {
         EditError::Invalid(problems) => {
-            let problems: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-            format!("{key} is refused, nothing was tested:{}", problems.concat())
+            let lang = commands::lang();
+            let head = lang.pick("est refusé, rien n'a été essayé", "is refused, nothing was tested");
+            let problems = problems.iter().map(|problem| format!("\n  {}", lang.problem(problem)));
+            format!("{key} {head}{}{}", lang.pick(" :", ":"), problems.collect::<String>())
         }
         other => format!("{key}: {other}"),
     })

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{Key, Problem};
+use crate::kernel::said::said;
 
 /// What may stand at a place.
 #[derive(Clone, Copy)]
@@ -119,12 +120,19 @@ impl Unknown {
     /// That it is refused, for whoever writes it.
     #[must_use]
     pub fn problem(&self) -> Problem {
-        let hint = match (self.elsewhere, self.nearest) {
-            (Some(key), _) => format!(" : il appartient à {key}"),
-            (None, Some(nearest)) => format!(" : vouliez-vous dire {nearest} ?"),
-            (None, None) => String::new(),
+        let message = match (self.elsewhere, self.nearest) {
+            (Some(key), _) => {
+                said!("champ inconnu : il appartient à {key}", "no such field: it belongs to {key}")
+            }
+            (None, Some(nearest)) => {
+                said!(
+                    "champ inconnu : vouliez-vous dire {nearest} ?",
+                    "no such field: {nearest} may be meant"
+                )
+            }
+            (None, None) => said!("champ inconnu", "no such field"),
         };
-        Problem::new(self.field.clone(), format!("champ inconnu{hint}"))
+        Problem::new(self.field.clone(), message)
     }
 
     /// That it changes nothing, for whoever looks at the document.

@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::Problem;
 use super::coerce::{Fields, boolean, text};
 use super::seed;
-use super::time::BAD_TIME;
+use super::time::bad_time;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
+use crate::kernel::said::{Said, said};
 use crate::mail::policy::{Announced, DeliveryMode, Ordering};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
@@ -87,7 +88,10 @@ impl WebhookConfig {
         {
             fields.wrong(
                 "absence_pause_days",
-                "Au moins un jour doit être sélectionné pour activer la pause absence.",
+                said!(
+                    "Au moins un jour doit être sélectionné pour activer la pause absence.",
+                    "At least one day must be selected while the pause of absence is on."
+                ),
             );
         }
         let (start, end) = document.window_texts(env);
@@ -96,9 +100,9 @@ impl WebhookConfig {
         {
             fields.wrong(
                 "webhook_time_end",
-                format!(
-                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques : \
-                     aucun webhook ne partirait jamais"
+                said!(
+                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques : aucun webhook ne partirait jamais",
+                    "webhook_time_start ({start}) and webhook_time_end ({end}) are the same: no webhook would ever go out"
                 ),
             );
         }
@@ -114,11 +118,11 @@ impl WebhookConfig {
     }
 }
 
-fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String> {
+fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, Said> {
     let Value::String(url) = value else {
         return match value {
             Value::Null => Ok(None),
-            _ => Err(urls::NOT_HTTPS.to_owned()),
+            _ => Err(urls::not_https()),
         };
     };
     let url = url.trim();
@@ -130,13 +134,9 @@ fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String
 }
 
 /// A bound as written, trimmed; empty = not set.
-fn time(value: &Value) -> Result<String, String> {
-    let written = text(value).map_err(|_| BAD_TIME.to_owned())?.trim().to_owned();
-    if written.is_empty() || parse_time_hhmm(&written).is_some() {
-        Ok(written)
-    } else {
-        Err(BAD_TIME.to_owned())
-    }
+fn time(value: &Value) -> Result<String, Said> {
+    let written = text(value).map_err(|_| bad_time())?.trim().to_owned();
+    if written.is_empty() || parse_time_hhmm(&written).is_some() { Ok(written) } else { Err(bad_time()) }
 }
 
 /// As in the reference system, what is no time says nothing, and is no error.
@@ -149,21 +149,31 @@ fn announced(start: Option<&Value>, end: Option<&Value>) -> Option<Announced> {
 }
 
 /// `json` or `form`; `None` = the environment decides.
-fn delivery_mode(value: &Value) -> Result<Option<DeliveryMode>, String> {
-    const BAD: &str = "webhook_delivery_mode doit être 'json' ou 'form'.";
+fn delivery_mode(value: &Value) -> Result<Option<DeliveryMode>, Said> {
+    let bad = || {
+        said!(
+            "webhook_delivery_mode doit être 'json' ou 'form'.",
+            "webhook_delivery_mode must be 'json' or 'form'."
+        )
+    };
     match value {
         Value::Null => Ok(None),
         Value::String(name) if name.trim().is_empty() => Ok(None),
-        Value::String(name) => DeliveryMode::named(name).map(Some).ok_or_else(|| BAD.to_owned()),
-        _ => Err(BAD.to_owned()),
+        Value::String(name) => DeliveryMode::named(name).map(Some).ok_or_else(bad),
+        _ => Err(bad()),
     }
 }
 
-fn weekdays(value: &Value) -> Result<Vec<Weekday>, String> {
+fn weekdays(value: &Value) -> Result<Vec<Weekday>, Said> {
     let members = match value {
         Value::Array(members) => members,
         Value::Null => return Ok(Vec::new()),
-        _ => return Err("absence_pause_days doit être une liste.".to_owned()),
+        _ => {
+            return Err(said!(
+                "absence_pause_days doit être une liste.",
+                "absence_pause_days must be a list."
+            ));
+        }
     };
     let mut days = Vec::new();
     let mut unknown = Vec::new();
@@ -175,7 +185,11 @@ fn weekdays(value: &Value) -> Result<Vec<Weekday>, String> {
             None => unknown.push(name),
         }
     }
-    if unknown.is_empty() { Ok(days) } else { Err(format!("Jours invalides: {}", unknown.join(", "))) }
+    if unknown.is_empty() { Ok(days) } else { Err(no_days(&unknown.join(", "))) }
+}
+
+fn no_days(unknown: &str) -> Said {
+    said!("Jours invalides: {unknown}", "these are no days: {unknown}")
 }
 
 fn weekday(name: &str) -> Option<Weekday> {
@@ -192,12 +206,15 @@ fn weekday(name: &str) -> Option<Weekday> {
 }
 
 /// `none`, `sender` or `mailbox`; used by rules, too.
-pub(in crate::config) fn ordering(value: &Value) -> Result<Ordering, String> {
+pub(in crate::config) fn ordering(value: &Value) -> Result<Ordering, Said> {
     let written = text(value)?;
     match written.trim().to_lowercase().as_str() {
         "" | "none" => Ok(Ordering::None),
         "sender" => Ok(Ordering::Sender),
         "mailbox" => Ok(Ordering::Mailbox),
-        _ => Err("ordering invalide (none|sender|mailbox).".to_owned()),
+        _ => Err(said!(
+            "ordering invalide (none|sender|mailbox).",
+            "ordering must be none, sender or mailbox."
+        )),
     }
 }
