@@ -101,6 +101,7 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
 async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
     match command {
         LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, out).await,
+        LinksCommand::Stats(args) => links::stats(&args, out),
         LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, out).await,
     }
 }

@@ -7,6 +7,7 @@
 //! | 200 | read, or written and kept |
 //! | 400 | `Invalid key`, `Invalid payload`; a document that is refused, with every bad field |
 //! | 401 | no token, or another (after a pause) |
+//! | 403 | the address of whoever asks lies in no network of `CONFIG_API_ALLOW_CIDRS` |
 //! | 404 | `Unknown key`: no such document, which is not the same as an empty one |
 //! | 405 | another method |
 //! | 408 | the payload did not come within 10 s |
@@ -24,6 +25,8 @@
 //! A field that nobody knows is refused, unless it is stored already, so that programs which
 //! write back what they have read go on working, or the payload says `"allow_unknown": true`.
 
+use std::net::IpAddr;
+
 use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
     RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -35,11 +38,13 @@ use futures::StreamExt as _;
 use render_signal_actors::config::documents::{self, Key, Problem};
 use render_signal_actors::config::edit::{Edit, EditError, Editor, LARGEST, Seen};
 use render_signal_actors::config::store::{Read, Stamp, StoreError};
+use render_signal_actors::config::urls::IpNet;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use super::bearer::{Guesses, Shown, Token};
+use super::client::is_in;
 use super::{HttpState, problem};
 
 /// Who changed a document, as the history says.
@@ -53,12 +58,20 @@ const AGAIN: &str = "5";
 pub(crate) struct ConfigApi {
     token: Token,
     editor: Editor,
+    /// Networks that may ask; empty = all.
+    allow: Vec<IpNet>,
 }
 
 impl ConfigApi {
-    /// Serves the documents of `editor` to those who have the token.
-    pub(crate) fn new(token: &SecretString, editor: Editor) -> Self {
-        Self { token: Token::new(token), editor }
+    /// Serves the documents of `editor` to those who have the token and ask from one of the
+    /// networks, if there are any.
+    pub(crate) fn new(token: &SecretString, editor: Editor, allow: Vec<IpNet>) -> Self {
+        Self { token: Token::new(token), editor, allow }
+    }
+
+    /// Whether somebody may ask from there; `None` = nobody knows from where.
+    fn admits(&self, client: Option<IpAddr>) -> bool {
+        self.allow.is_empty() || client.is_some_and(|client| is_in(&self.allow, client))
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -155,6 +168,11 @@ async fn grant(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Granted, Refusal> {
+    let client = guesses.client(request);
+    if !api.admits(client) {
+        tracing::debug!(?client, "an address outside of CONFIG_API_ALLOW_CIDRS asked for documents");
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "Forbidden"));
+    }
     match guesses.look(&api.token, request).await {
         Shown::Right => {}
         Shown::Nothing | Shown::Wrong => {

@@ -694,6 +694,32 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn config_api_is_for_the_networks_that_are_named() {
+    let mut place = Place::new(NOWHERE);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
+    place.set("CONFIG_API_ALLOW_CIDRS", "192.0.2.0/24");
+    place.set("TRUSTED_PROXIES", "127.0.0.0/8");
+    place.put("webhook_config", r#"{"webhook_sending_enabled":false}"#);
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    for (forwarded, status) in [
+        ("", 403),
+        ("X-Forwarded-For: 198.51.100.1\r\n", 403),
+        ("X-Forwarded-For: 192.0.2.9, 198.51.100.1\r\n", 403),
+        ("X-Forwarded-For: 198.51.100.1, 192.0.2.9\r\n", 200),
+    ] {
+        let headers = format!("Authorization: Bearer {TOKEN}\r\n{forwarded}");
+        let answer = ask(worker.port(), "GET", "?key=webhook_config", &headers, "").await.unwrap();
+        assert_eq!(answer.status, status, "{forwarded:?} {answer:?}");
+    }
+    let metrics =
+        worker.until_answer("/metrics", |answer| answer.body.contains("data_disk_free_bytes")).await;
+    for name in ["data_disk_total_bytes", "data_disk_used_bytes", "data_dir_bytes"] {
+        assert!(metrics.body.contains(&format!("\nrender_signal_{name} ")), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_instance_is_the_backend_of_another() {
     let receiver = Receiver::start().await;
     let (mut a, mut b) = (Place::new(NOWHERE), Place::new(NOWHERE));

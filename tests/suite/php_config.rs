@@ -726,6 +726,43 @@ async fn a_worker_obeys_the_host_and_keeps_its_documents_when_it_is_gone() {
     worker.assert_journal_verifies().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_is_for_the_networks_that_are_named() {
+    let mut php = Php::prepare();
+    php.set("CONFIG_API_TOKEN", TOKEN);
+    php.set("CONFIG_API_ALLOW_CIDRS", "192.0.2.128/25, 2001:db8:8000::/33");
+    php.set("TRUSTED_PROXIES", "127.0.0.0/8");
+    php.launch().await;
+    for (forwarded, status) in [
+        ("", 403),
+        ("192.0.2.127", 403),
+        ("192.0.2.128", 404),
+        ("192.0.2.200:4711", 404),
+        ("192.0.2.200, 198.51.100.1", 403),
+        ("198.51.100.1, 192.0.2.200", 404),
+        ("[2001:db8:8000::1]:443", 404),
+        ("2001:db8:7fff::1", 403),
+        ("::ffff:192.0.2.200", 404),
+        ("unknown", 403),
+    ] {
+        let mut headers = format!("Authorization: Bearer {TOKEN}\r\n");
+        if !forwarded.is_empty() {
+            headers.push_str(&format!("X-Forwarded-For: {forwarded}\r\n"));
+        }
+        let answer = ask(php.port(), "GET", "?key=webhook_config", &headers, "").await.unwrap();
+        assert_eq!(answer.status, status, "{forwarded}: {answer:?}");
+    }
+    php.kill();
+    php.set("CONFIG_API_ALLOW_CIDRS", "192.0.2.7");
+    php.launch().await;
+    assert_refused(
+        &php.read("a").await,
+        500,
+        "CONFIG_API_ALLOW_CIDRS is not a list of networks (CIDR).",
+        "no network",
+    );
+}
+
 /// `tests/golden/documents.json` is run against the program's own checks, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_host_refuses_what_the_program_refuses() {

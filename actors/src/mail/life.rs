@@ -192,7 +192,8 @@ pub struct Offloaded {
     /// When the copy may be deleted at the earliest, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`).
+    /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`), or one that
+    /// only `webhook_links.json` knows (its name).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,
 }
@@ -301,7 +302,7 @@ domain_events! {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
             provider: "file service", original_filename: "the file's own name",
             expires_at: "when the copy may be deleted at the earliest",
-            reused_from: "email_id of the mail that it was copied for, when not for this one" };
+            reused_from: "email_id of the mail that it was copied for, when not for this one; webhook_links.json, when only that list knows it" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
         LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
