@@ -269,7 +269,11 @@ pub(crate) mod tests {
         MailEvent::Routed(Routed {
             detection: None,
             links: Vec::new(),
-            deliveries: vec![RoutedDelivery { target: target.into(), rule: None }],
+            deliveries: vec![RoutedDelivery {
+                target: target.into(),
+                rule: None,
+                share: render_signal_actors::mail::policy::Share::All,
+            }],
             offload: false,
             priority: render_signal_actors::mail::policy::Priority::Medium,
             text: None,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::documents::webhook::ordering;
+use super::documents::webhook::{ordering, share};
 use super::documents::{Problem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
@@ -66,7 +66,9 @@ pub fn compile(
     let ordering = actions.get("ordering").map(ordering).transpose();
     let ordering =
         ordering.map_err(|message| Problem::new(at(".actions.ordering"), message))?.unwrap_or_default();
-    let target = Target { id: target_id(&id), url, ordering };
+    let share = actions.get("body").map(share).transpose();
+    let share = share.map_err(|message| Problem::new(at(".actions.body"), message))?.unwrap_or_default();
+    let target = Target { id: target_id(&id), url, ordering, share };
     Ok(Rule { id, name, priority, target, stop_processing, conditions })
 }
 
@@ -277,6 +279,11 @@ mod tests {
                 "ordering invalide",
             ),
             (
+                with("/actions", json!({"webhook_url": "https://h", "body": "half"})),
+                "rules[1].actions.body",
+                "body invalide (all|text|none).",
+            ),
+            (
                 with("/conditions/0", json!({"field": "body", "operator": "regex", "value": "(?=x)"})),
                 "rules[1].conditions[0].value",
                 "Expression régulière invalide.",
@@ -304,7 +311,7 @@ mod tests {
     fn ids_are_unique_and_targets_never_pose_as_the_default() {
         let rule = |id: &str| {
             json!({"id": id, "conditions": [{"field": "sender", "operator": "regex", "value": "^(a|b)$"}],
-                   "actions": {"webhook_url": "https://h", "ordering": "sender"}})
+                   "actions": {"webhook_url": "https://h", "ordering": "sender", "body": "Text"}})
         };
         let document =
             parse(&json!([rule("default"), rule("a"), rule("a"), rule("été / 1"), rule("a-3")])).unwrap();
@@ -315,5 +322,6 @@ mod tests {
         assert!(
             document.rules.iter().all(|rule| rule.target.ordering == crate::mail::policy::Ordering::Sender)
         );
+        assert!(document.rules.iter().all(|rule| rule.target.share == crate::mail::policy::Share::Text));
     }
 }

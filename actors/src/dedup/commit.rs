@@ -160,6 +160,7 @@ fn consequences(
                     .map(|planned| RoutedDelivery {
                         target: planned.target.clone(),
                         rule: planned.rule.clone(),
+                        share: planned.share,
                     })
                     .collect(),
                 offload,

@@ -43,6 +43,9 @@ pub enum Gone {
     /// Only its webhook is kept, and what it takes to read it again was not recorded.
     #[error("it was routed by an earlier version, which kept nothing but its webhooks")]
     Unrecorded,
+    /// Only its webhooks are kept, and none has the whole text.
+    #[error("its receivers are given a part of the text only (webhook_body), and nothing else of it is kept")]
+    Reduced,
 }
 
 /// Why the journal did not tell.
@@ -91,10 +94,13 @@ async fn content(
                 let Some(shape) = routed.text else {
                     return Ok(Err(if routed.offload { Gone::Expired } else { Gone::Unrecorded }));
                 };
-                for delivery in &routed.deliveries {
+                for delivery in routed.deliveries.iter().filter(|delivery| delivery.share.is_all()) {
                     if let Some(mail) = from_webhook(journal, key, &delivery.target, shape, received).await? {
                         return Ok(Ok(mail));
                     }
+                }
+                if !routed.deliveries.iter().any(|delivery| delivery.share.is_all()) {
+                    return Ok(Err(Gone::Reduced));
                 }
             }
             MailEvent::Ignored(ignored) if ignored.reason == IgnoreReason::SenderNotAllowed => {

@@ -49,6 +49,7 @@ fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: false,
         default_target: Target {
+            share: crate::mail::policy::Share::All,
             id: "default".to_owned(),
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,

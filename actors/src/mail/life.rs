@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 
-use super::policy::Priority;
+use super::policy::{Priority, Share};
 use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
@@ -140,6 +140,9 @@ pub struct RoutedDelivery {
     /// The rule that chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleRef>,
+    /// How much of the text the target is given.
+    #[serde(default, skip_serializing_if = "Share::is_all")]
+    pub share: Share,
 }
 
 /// Payload of `mail.routed`.
@@ -294,7 +297,7 @@ domain_events! {
         Held(Held) = "mail.held", schema 1, in "mail", "The mail waits.", {
             reason: "why", until: "when it is decided again at the latest", policy: "version of the policy" };
         Routed(Routed) = "mail.routed", schema 1, in "mail", "It was decided which webhooks are sent.", {
-            detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
+            detection: "what the detectors found", links: "delivery links", deliveries: "targets, rules, and how much of the text each is given",
             offload: "links are copied first", priority: "of the sender",
             text: "of a mail whose webhooks alone are kept: bytes of plain text in email_content, and whether there is an attachment",
             policy: "version of the policy" };

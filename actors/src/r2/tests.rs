@@ -86,6 +86,7 @@ fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: true,
         default_target: Target {
+            share: crate::mail::policy::Share::All,
             id: "default".to_owned(),
             url: "https://hook.example.com".to_owned(),
             ordering: policy::Ordering::None,
@@ -209,6 +210,7 @@ impl Bench {
             time_start: None,
             time_end: None,
             in_window: true,
+            share: crate::mail::policy::Share::All,
         };
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };

@@ -13,7 +13,7 @@ namespace RenderSignal\ConfigApi;
 final class Names
 {
     private const CONDITION = ['field' => null, 'operator' => null, 'value' => null, 'case_sensitive' => null];
-    private const ACTIONS = ['webhook_url' => null, 'priority' => null, 'stop_processing' => null, 'ordering' => null];
+    private const ACTIONS = ['webhook_url' => null, 'priority' => null, 'stop_processing' => null, 'ordering' => null, 'body' => null];
     private const RULE = ['id' => null, 'name' => null, 'conditions' => ['*' => self::CONDITION], 'actions' => self::ACTIONS];
     private const WINDOW = ['start_hour' => null, 'end_hour' => null, 'active_days' => null];
 
@@ -28,7 +28,7 @@ final class Names
             'webhook_url' => null, 'webhook_ssl_verify' => null, 'webhook_sending_enabled' => null,
             'webhook_time_start' => null, 'webhook_time_end' => null, 'absence_pause_enabled' => null,
             'absence_pause_days' => null, 'global_time_start' => null, 'global_time_end' => null,
-            'webhook_delivery_mode' => null, 'ordering' => null, 'webhook_enabled' => null,
+            'webhook_delivery_mode' => null, 'ordering' => null, 'webhook_body' => null, 'webhook_enabled' => null,
             'time_window' => self::WINDOW, 'polling_enabled' => null, 'recadrage_webhook_url' => null,
             'autorepondeur_webhook_url' => null, 'webhook_fallback_on_415' => null,
         ],

@@ -47,6 +47,7 @@ const WEBHOOK: Names = &[
     ("global_time_end", V),
     ("webhook_delivery_mode", V),
     ("ordering", V),
+    ("webhook_body", V),
     ("webhook_enabled", V),
     ("time_window", Object(&[("start_hour", V), ("end_hour", V), ("active_days", V)])),
     // Of the reference system; what they do not do is said by `effect`.
@@ -86,7 +87,8 @@ const RULE: Names = &[("id", V), ("name", V), ("conditions", List(CONDITION)), (
 
 const CONDITION: Names = &[("field", V), ("operator", V), ("value", V), ("case_sensitive", V)];
 
-const ACTIONS: Names = &[("webhook_url", V), ("priority", V), ("stop_processing", V), ("ordering", V)];
+const ACTIONS: Names =
+    &[("webhook_url", V), ("priority", V), ("stop_processing", V), ("ordering", V), ("body", V)];
 
 const DETECTORS: Names = &[("detectors", V)];
 

@@ -397,6 +397,30 @@ fn one_bad_detector_disables_itself_only() {
 }
 
 #[test]
+fn each_target_is_given_as_much_of_the_text_as_its_document_says() {
+    let raw = "Message-ID: <a@x>\nFrom: b@ex.com\nSubject: s\nDate: d\nContent-Type: text/html\n\n\
+               <p>rich https://www.dropbox.com/s/a</p>";
+    let now = "2026-02-03T09:00:00Z".parse().unwrap();
+    let contents = |default: Value, rule: Value| -> Vec<String> {
+        let mut documents = Documents::default();
+        let webhook = json!({"webhook_url": "https://hook.example.com/default", "webhook_body": default});
+        documents.put(Key::WebhookConfig, Some(&webhook), &env()).unwrap();
+        let actions = json!({"webhook_url": "https://hook.example.com/rule", "body": rule});
+        let rules = json!({"rules": [{"id": "r", "actions": actions,
+            "conditions": [{"field": "subject", "operator": "contains", "value": "s"}]}]});
+        assert_eq!(documents.put(Key::RoutingRules, Some(&rules), &env()), Ok(Vec::new()));
+        let explained = crate::mail::explain::explain(raw.as_bytes(), &policy_of(&documents), now);
+        let content = |payload: &Value| payload["email_content"].as_str().unwrap().trim().to_owned();
+        explained.deliveries.iter().map(|delivery| content(&delivery.payload)).collect()
+    };
+    let (all, text) =
+        ("<p>rich https://www.dropbox.com/s/a</p>".to_owned(), "rich https://www.dropbox.com/s/a".to_owned());
+    assert_eq!(contents(json!(null), json!("")), [all.clone(), all.clone()], "the default");
+    assert_eq!(contents(json!("all"), json!("TEXT")), [text.clone(), all]);
+    assert_eq!(contents(json!("text"), json!("none")), [String::new(), text]);
+}
+
+#[test]
 fn preferences_about_single_mails_act() {
     use crate::mail::filters::Keywords;
     use crate::mail::policy::Priority;

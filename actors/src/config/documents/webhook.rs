@@ -10,7 +10,7 @@ use super::time::bad_time;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
 use crate::kernel::said::{Said, said};
-use crate::mail::policy::{Announced, DeliveryMode, Ordering};
+use crate::mail::policy::{Announced, DeliveryMode, Ordering, Share};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -38,6 +38,8 @@ pub struct WebhookConfig {
     pub absence_days: Vec<Weekday>,
     /// Whether deliveries to the default target keep their order.
     pub ordering: Ordering,
+    /// How much of a mail's text the default target is given.
+    pub share: Share,
     /// Fields that stand for others, each with what it stands for.
     pub stand_ins: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl std::fmt::Debug for WebhookConfig {
             .field("absence_enabled", &self.absence_enabled)
             .field("absence_days", &self.absence_days)
             .field("ordering", &self.ordering)
+            .field("share", &self.share)
             .finish()
     }
 }
@@ -78,6 +81,7 @@ impl WebhookConfig {
             absence_enabled: fields.read("absence_pause_enabled", boolean).unwrap_or(false),
             absence_days: fields.read("absence_pause_days", weekdays).unwrap_or_default(),
             ordering: fields.read("ordering", ordering).unwrap_or_default(),
+            share: fields.read("webhook_body", share).unwrap_or_default(),
             stand_ins: Vec::new(),
         };
         seed::fill(&mut document, &mut fields);
@@ -203,6 +207,16 @@ fn weekday(name: &str) -> Option<Weekday> {
         "sunday" => Weekday::Sun,
         _ => return None,
     })
+}
+
+/// `all`, `text` or `none`; used by rules, too.
+pub(in crate::config) fn share(value: &Value) -> Result<Share, Said> {
+    let written = text(value)?;
+    if written.trim().is_empty() {
+        return Ok(Share::default());
+    }
+    Share::named(&written)
+        .ok_or_else(|| said!("body invalide (all|text|none).", "the body is all, text or none."))
 }
 
 /// `none`, `sender` or `mailbox`; used by rules, too.
