@@ -105,6 +105,13 @@ impl Ledger {
         }
     }
 
+    /// Says what a mail is called.
+    pub(crate) fn call(&mut self, email_id: &str, subject: String) {
+        if let Some(entry) = self.mails.get_mut(email_id) {
+            entry.subject = subject;
+        }
+    }
+
     fn take_mail(&mut self, email_id: &str, event: MailEvent) {
         match event {
             MailEvent::Received(received) => {

@@ -215,7 +215,7 @@ variables! {
     CONFIG_HISTORY_VERSIONS: Int(1, 100_000), Default("200"), "200", "earlier versions of a document that can be shown and restored, the newest; of sign-in links none";
     CONFIG_HISTORY_DAYS: Int(1, 36_500), Default("365"), "365", "how long a version can be shown and restored after it was replaced; that it was changed, when and by whom is known for ever";
     MAX_EMAIL_SIZE_MB: Int(1, 200), Default("25"), "25", "a larger mail is recorded and listed, not loaded, in MiB, where processing_prefs has no max_email_size_mb; at the limit, a mail needs up to ten times its size of memory while it is read";
-    MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
+    MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies of mails are kept for redelivery, and senders and subjects for lists";
 
     // The process.
     PORT: Int(0, 65_535), Default("8000"), "8000", "port of the HTTP server; 0 = any free one";

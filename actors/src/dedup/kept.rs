@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Journal, JournalError};
 use crate::mail::compare::{Recorded, recorded};
+use crate::mail::heading::{Heading, heading_key};
 use crate::mail::life::{MailEvent, Received, mail_stream};
 use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
 use crate::mail::{IgnoreReason, Mail, kept};
@@ -70,6 +71,28 @@ pub async fn known(journal: &dyn Journal, key: &str) -> Result<Option<Known>, Ke
         stream.iter().map(MailEvent::from_recorded).collect::<Result<_, EventError>>()?;
     let content = content(journal, key, &events).await?;
     Ok(Some(Known { at, recorded: recorded(&events), content }))
+}
+
+/// Who sent the mail whose stream is called `key`, and what it is called; `None` = that is erased
+/// (`MAIL_RETENTION_DAYS`), or there is no such mail. While the mail waits, its content knows it;
+/// events of earlier versions name it until they are archived.
+///
+/// # Errors
+/// See [`KeptError`].
+pub async fn heading(journal: &dyn Journal, key: &str) -> Result<Option<Heading>, KeptError> {
+    let kept = journal.body(&heading_key(key)).await?;
+    if let Some(heading) = kept.and_then(|bytes| Heading::read(&bytes)) {
+        return Ok(Some(heading));
+    }
+    let stream = journal.read_stream(&mail_stream(key), 0).await?;
+    let events: Vec<MailEvent> =
+        stream.iter().map(MailEvent::from_recorded).collect::<Result<_, EventError>>()?;
+    if let Some(MailEvent::Received(Received { sender, subject, .. })) = events.first()
+        && !(sender.is_empty() && subject.is_empty())
+    {
+        return Ok(Some(Heading { sender: sender.clone(), subject: subject.clone() }));
+    }
+    Ok(content(journal, key, &events).await?.ok().map(|mail| Heading::of(&mail)))
 }
 
 async fn content(

@@ -38,15 +38,18 @@ pub struct Received {
     pub email_id: String,
     /// Where it was found.
     pub location: Location,
-    /// Clean address of the sender.
+    /// Clean address of the sender, in events of earlier versions; empty since: see
+    /// [`super::heading`].
+    #[serde(default)]
     pub sender: String,
-    /// Decoded subject, at most 200 characters.
+    /// Decoded subject, at most 200 characters; the same.
+    #[serde(default)]
     pub subject: String,
     /// Size of the source in bytes.
     pub size: u64,
     /// When the server took it in, if it says so.
     pub arrived_at: Option<DateTime<Utc>>,
-    /// Subject group (reference section 5.9), without month.
+    /// Subject group (reference section 5.9), without month, in events of earlier versions.
     pub subject_group: String,
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -276,9 +279,9 @@ domain_events! {
     /// What happens to a mail.
     pub enum MailEvent {
         Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
-            email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "clean address",
-            subject: "at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
-            subject_group: "without month", flaws: "what could not be read",
+            email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "in events of earlier versions: clean address",
+            subject: "the same: at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
+            subject_group: "the same: without month", flaws: "what could not be read",
             content: "version and hash of sender, text and attachment",
             other_content_of: "email_id of the mail that has the same md5, and other content",
             copy_of: "email_id of the mail that it is a copy of, when somebody had the copy sent",

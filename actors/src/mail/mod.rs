@@ -23,6 +23,7 @@ pub mod filters;
 #[cfg(test)]
 mod golden;
 pub mod groups;
+pub mod heading;
 mod html;
 pub mod identity;
 pub mod kept;
