@@ -23,11 +23,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::http::bearer::{Guesses, Token};
+use crate::http::client::Proxies;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::{Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
-use crate::{eviction, privacy, telemetry, wiring};
+use crate::{disk, eviction, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
 const STOP: Duration = Duration::from_secs(25);
@@ -107,7 +108,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let mut parts = parts(&settings, &journal, &world).await?;
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
-    parts.chores = std::iter::once(retention).chain(look).collect();
+    let disk = disk::watch(settings.storage.data_dir.clone());
+    parts.chores = [retention, disk].into_iter().chain(look).collect();
     let actors = system::start(&parts);
 
     let draining = Draining::default();
@@ -130,7 +132,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             draining: draining.clone(),
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
-            guesses: Guesses::default(),
+            guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
             config_api: wiring::config_api(&settings, &parts, &world),
         },
     )?;

@@ -419,6 +419,8 @@ pub(crate) enum LinksCommand {
     List(LinksListArgs),
     /// Write webhook_links.json anew from the journal
     Rebuild(LinksRebuildArgs),
+    /// Count what webhook_links.json holds, by format and provider
+    Stats(LinksStatsArgs),
 }
 
 /// Arguments of `links list`.
@@ -469,6 +471,17 @@ pub(crate) struct LinksRebuildArgs {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `links stats`.
+#[derive(Debug, Args)]
+pub(crate) struct LinksStatsArgs {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The list; by default that of WEBHOOK_LINKS_FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// Arguments of `doctor`.

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod demo;
 mod descriptors;
+mod disk;
 mod eviction;
 mod exit;
 mod http;

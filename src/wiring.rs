@@ -184,7 +184,8 @@ pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> O
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
     };
-    settings.config_api_serve_token.as_ref().map(|token| ConfigApi::new(token, editor))
+    let allow = settings.config_api_allow.clone();
+    settings.config_api_serve_token.as_ref().map(|token| ConfigApi::new(token, editor, allow))
 }
 
 /// Where requests may go.

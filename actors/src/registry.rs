@@ -70,7 +70,8 @@ fails when it is stale, and `UPDATE_EVENTS=1 cargo test -p render-signal-actors 
 
 A kind is for ever. When the shape of a payload changes, its schema number grows, an upcaster brings
 older payloads up to date when they are read, and a recorded payload of every schema stays in
-`tests/golden/events/`. No event holds a mail body or a secret.
+`tests/golden/events/`. No event holds a mail body or a
+secret; since ADR 0040 none names a mail's sender or subject.
 
 Every event also has a `position` (global, from 1, without gaps), an `id`, its `stream`, a `version`
 within the stream, `at` (UTC) and, where something led to it, a `cause`.

@@ -7,7 +7,9 @@
  *   1. the environment variable CONFIG_API_TOKEN;
  *   2. the entry 'CONFIG_API_TOKEN' of the array that data/env.local.php returns, if there is one;
  *   3. the constant below.
- * CONFIG_API_STORAGE_DIR is looked up likewise (default: data/app_config).
+ * CONFIG_API_STORAGE_DIR is looked up likewise (default: data/app_config). So are
+ * CONFIG_API_ALLOW_CIDRS, the networks that may ask (default: all), and TRUSTED_PROXIES, those of
+ * the proxies whose X-Forwarded-For is believed (default: none); commas separate networks.
  *
  * En français : le jeton est cherché dans l'environnement, puis dans data/env.local.php, puis
  * ici. Sans jeton, le service refuse toute requête : il n'y a pas de valeur par défaut.
@@ -20,3 +22,6 @@ declare(strict_types=1);
 
 // An absolute path outside the web root.
 // define('CONFIG_API_STORAGE_DIR', '/…');
+
+// The networks that may ask, such as the outbound addresses of the instance at Render.
+// define('CONFIG_API_ALLOW_CIDRS', '192.0.2.7/32, 2001:db8::/32');

@@ -30,11 +30,14 @@ $headers = [
 ];
 try {
     $deployment = dirname(__DIR__);
-    foreach (['Refusal', 'Settings', 'Json', 'Storage', 'Answer', 'Documents', 'ConfigApi'] as $class) {
+    foreach (['Refusal', 'Client', 'Settings', 'Json', 'Storage', 'Answer', 'Documents', 'Names', 'ConfigApi'] as $class) {
         require $deployment . "/src/ConfigApi/$class.php";
     }
     $webRoots = [__DIR__, realpath((string) ($_SERVER['DOCUMENT_ROOT'] ?? ''))];
     $settings = Settings::load($deployment, array_values(array_filter($webRoots)));
+    if (!$settings->client->mayAsk($_SERVER)) {
+        throw new Refusal(403, 'Forbidden');
+    }
     // Under CGI, Apache hands the header on under the second name.
     $authorization = $_SERVER['HTTP_AUTHORIZATION'] ?? $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ?? '';
     if (!$settings->authorizes($authorization)) {

@@ -29,7 +29,9 @@ valid is refused with everything that is wrong, and nothing is changed.";
 
 const SET_EXAMPLES: &str = "\
 A value is JSON; a text needs no quotes unless it looks like JSON. Fields that are not
-named stay as they are, and so do those that somebody else changes at the same time.
+named stay as they are, and so do those that somebody else changes at the same time. A
+field that no program reads is refused, with the nearest that one does read; a name that
+begins with _ is a note, and --allow-unknown stores any.
 
 Examples:
   render-signal config set webhook_config webhook_time_start=9h00 webhook_time_end=18h00
@@ -126,6 +128,9 @@ pub(crate) struct SetArgs {
     /// Replace the whole document by this file; "-" is standard input
     #[arg(long, value_name = "FILE", group = "what", conflicts_with_all = ["fields", "unset"])]
     pub(crate) file: Option<PathBuf>,
+    /// Store fields that are not known, too; they have no effect
+    #[arg(long)]
+    pub(crate) allow_unknown: bool,
     /// Refuse when somebody has changed these fields since this version
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_version: Option<u64>,

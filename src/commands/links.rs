@@ -1,14 +1,18 @@
 //! `links`: the copies of linked files, and the list that is kept of them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::r2::links::book::Counts;
+use render_signal_actors::r2::links::file::{FileTrouble, LinksFile};
 use render_signal_actors::r2::links::follower;
 use render_signal_actors::readmodel::queries::{LinkRow, copies_after};
+use serde::Serialize;
 
-use crate::cli::{LinksListArgs, LinksRebuildArgs};
+use crate::cli::{LinksListArgs, LinksRebuildArgs, LinksStatsArgs};
 use crate::commands::{environment, malformed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style};
@@ -41,13 +45,53 @@ fn line(copy: &LinkRow, out: &Output) -> String {
     format!("{}  {} → {}{name}", out.styled(Style::Dim, &at), copy.source_url, copy.r2_url)
 }
 
+/// The list of this path, or the configured one.
+fn list_at(path: Option<&Path>) -> Result<LinksFile, Failure> {
+    let configured = Storage::from_env(environment).map_err(malformed)?.links;
+    Ok(path.map_or_else(|| configured.clone(), |path| configured.at(path)))
+}
+
+/// What a list holds, and what lies beside it.
+#[derive(Serialize)]
+struct Stats {
+    file: String,
+    #[serde(flatten)]
+    counts: Counts,
+    /// Files into which the list was put when it had become too long, or was damaged.
+    archives: usize,
+}
+
+/// Counts what the list holds.
+pub(crate) fn stats(args: &LinksStatsArgs, out: &mut Output) -> Outcome {
+    let list = list_at(args.file.as_deref())?;
+    if !list.exists() {
+        return Err(Failure::found(format!("there is no list {}", list.path().display())));
+    }
+    let trouble = |trouble: FileTrouble| Failure::found(trouble.to_string());
+    let stats = Stats {
+        file: list.path().display().to_string(),
+        counts: list.counts().map_err(trouble)?,
+        archives: list.archives().map_err(trouble)?.len(),
+    };
+    if args.json {
+        out.json_pretty(&stats)?;
+        return Ok(Exit::Ok);
+    }
+    let Counts { entries, r2, legacy, other, providers } = &stats.counts;
+    out.line(out.styled(Style::Bold, &format!("{}: {entries} entries", stats.file)))?;
+    out.line(format!("  by format:   r2 {r2}, legacy {legacy}, other {other}"))?;
+    let providers: Vec<String> = providers.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    out.line(format!(
+        "  by provider: {}",
+        if providers.is_empty() { "–".to_owned() } else { providers.join(", ") }
+    ))?;
+    out.line(format!("  archives beside it: {}", stats.archives))?;
+    Ok(Exit::Ok)
+}
+
 /// Writes the list anew.
 pub(crate) async fn rebuild(journal: Arc<dyn Journal>, args: &LinksRebuildArgs, out: &mut Output) -> Outcome {
-    let configured = Storage::from_env(environment).map_err(malformed)?.links;
-    let list = Arc::new(match &args.file {
-        Some(path) => configured.at(path),
-        None => configured,
-    });
+    let list = Arc::new(list_at(args.file.as_deref())?);
     follower::rebuild(journal.as_ref(), &World::real(), &list)
         .await
         .map_err(|error| Failure::found(error.to_string()))?;

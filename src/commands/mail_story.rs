@@ -6,11 +6,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::config::history::{DecidedUnder, versions_of};
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::life::{Held, Ignored, MailEvent, Routed, Skipped, mail_stream};
+use render_signal_actors::mail::life::{Held, Ignored, Location, MailEvent, Routed, Skipped, mail_stream};
 use render_signal_actors::mail::policy::Configuration;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::mails::{ERASED, heading};
 use crate::cli::MailShowArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::refused;
@@ -105,7 +106,16 @@ async fn steps(journal: &dyn Journal, id: &str) -> Result<Vec<Step>, Failure> {
                 Some(Decided::Documents(found))
             }
         };
-        let told = told(&known);
+        let told = match &known {
+            MailEvent::Received(mail) => {
+                let (subject, sender) = match heading(journal, id).await? {
+                    Some(heading) => (format!("{:?}", heading.subject), heading.sender),
+                    None => (ERASED.to_owned(), ERASED.to_owned()),
+                };
+                (Style::Bold, format!("{subject} from {sender}, in {}", place(&mail.location)))
+            }
+            known => told(known),
+        };
         let payload = known.to_new(recorded.id).map_err(|error| Failure::journal(error.to_string()))?.payload;
         steps.push(Step { at: recorded.at, event: recorded.kind, payload, decided_under, told });
     }
@@ -123,6 +133,10 @@ const fn configuration(event: &MailEvent) -> Option<Option<&Configuration>> {
     }
 }
 
+fn place(location: &Location) -> String {
+    format!("{} ({}, {})", location.mailbox, location.validity, location.item)
+}
+
 /// The word for a value that is one word on the wire.
 fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
@@ -133,18 +147,8 @@ fn word(value: &impl Serialize) -> String {
 
 fn told(event: &MailEvent) -> (Style, String) {
     match event {
-        MailEvent::Received(mail) => {
-            let place =
-                format!("{} ({}, {})", mail.location.mailbox, mail.location.validity, mail.location.item);
-            (Style::Bold, format!("{:?} from {}, in {place}", mail.subject, mail.sender))
-        }
-        MailEvent::Duplicated(copy) => (
-            Style::Dim,
-            format!(
-                "a further copy in {} ({}, {})",
-                copy.location.mailbox, copy.location.validity, copy.location.item
-            ),
-        ),
+        MailEvent::Received(mail) => (Style::Bold, format!("in {}", place(&mail.location))),
+        MailEvent::Duplicated(copy) => (Style::Dim, format!("a further copy in {}", place(&copy.location))),
         MailEvent::Ignored(ignored) => {
             let detail = ignored.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
             (Style::Dim, format!("{}{detail}", word(&ignored.reason)))

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
+use render_signal_actors::dedup::kept;
 use render_signal_actors::dedup::release::release as release_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::heading::Heading;
 use render_signal_actors::readmodel::queries::{DuplicateRow, MailFilter, MailRow, duplicates, mails};
 use serde::Serialize;
 
@@ -37,15 +39,64 @@ impl MailState {
 pub(crate) async fn list(journal: Arc<dyn Journal>, args: &MailsListArgs, out: &mut Output) -> Outcome {
     if args.state == Some(MailState::Duplicate) {
         let rows = copies(journal.as_ref(), args.limit).await?;
+        let rows = named(journal.as_ref(), rows, |row| &row.email_id).await?;
         return print(&rows, copy_line, args, out);
     }
     let rows = rows(journal.as_ref(), args.state, args.limit).await?;
+    let rows = named(journal.as_ref(), rows, |row| &row.email_id).await?;
     print(&rows, line, args, out)
 }
 
+/// A row, and what is kept of who sent the mail and what it is called.
+#[derive(Serialize)]
+struct Named<T> {
+    #[serde(flatten)]
+    row: T,
+    /// Clean address; `None` = erased.
+    sender: Option<String>,
+    /// Decoded subject; `None` = erased.
+    subject: Option<String>,
+}
+
+impl<T> Named<T> {
+    /// The subject as it is shown, in so many characters.
+    fn shown(&self, out: &Output) -> String {
+        match &self.subject {
+            Some(subject) => fit_ends(subject, SUBJECT),
+            None => out.styled(Style::Dim, &format!("{ERASED:<SUBJECT$}")),
+        }
+    }
+}
+
+/// Characters of a subject in a line.
+const SUBJECT: usize = 40;
+
+/// Asks for each mail.
+async fn named<T>(
+    journal: &dyn Journal,
+    rows: Vec<T>,
+    id: impl Fn(&T) -> &String,
+) -> Result<Vec<Named<T>>, Failure> {
+    let mut named = Vec::with_capacity(rows.len());
+    for row in rows {
+        let heading = heading(journal, id(&row)).await?;
+        let (sender, subject) = heading.map(|heading| (heading.sender, heading.subject)).unzip();
+        named.push(Named { row, sender, subject });
+    }
+    Ok(named)
+}
+
+/// Shown where `MAIL_RETENTION_DAYS` are over.
+pub(super) const ERASED: &str = "(erased)";
+
+/// What is kept of who sent a mail and what it is called.
+pub(super) async fn heading(journal: &dyn Journal, email_id: &str) -> Result<Option<Heading>, Failure> {
+    kept::heading(journal, email_id).await.map_err(|error| Failure::journal(error.to_string()))
+}
+
 fn print<T: Serialize>(
-    rows: &[T],
-    line: fn(&T, &Output) -> String,
+    rows: &[Named<T>],
+    line: fn(&Named<T>, &Output) -> String,
     args: &MailsListArgs,
     out: &mut Output,
 ) -> Outcome {
@@ -98,7 +149,8 @@ async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<DuplicateRow>
     .map_err(|error| Failure::journal(error.to_string()))
 }
 
-fn copy_line(row: &DuplicateRow, out: &Output) -> String {
+fn copy_line(named: &Named<DuplicateRow>, out: &Output) -> String {
+    let row = &named.row;
     let place = &row.location;
     let about = format!(
         "copy of {} in {} ({}, {}), seen {}",
@@ -112,12 +164,13 @@ fn copy_line(row: &DuplicateRow, out: &Output) -> String {
         "{}  {}  {:<40}  {}",
         out.styled(Style::Dim, &format!("{:<12}", row.stage)),
         row.id,
-        fit_ends(&row.subject, 40),
+        named.shown(out),
         out.styled(Style::Dim, &about)
     )
 }
 
-fn line(row: &MailRow, out: &Output) -> String {
+fn line(named: &Named<MailRow>, out: &Output) -> String {
+    let row = &named.row;
     let style = match row.stage.as_str() {
         "quarantined" | "set_aside" => Style::Bad,
         "ignored" => Style::Dim,
@@ -132,7 +185,7 @@ fn line(row: &MailRow, out: &Output) -> String {
         "{}  {}  {:<40}  {}",
         out.styled(style, &format!("{:<12}", row.stage)),
         row.email_id,
-        fit_ends(&row.subject, 40),
+        named.shown(out),
         out.styled(Style::Dim, &about.join("; "))
     )
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, Lang, LinksCommand, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{Found, Purpose};
 use crate::output::{Output, complain};
@@ -103,6 +103,7 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
 async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
     match command {
         LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, out).await,
+        LinksCommand::Stats(args) => links::stats(&args, out),
         LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, out).await,
     }
 }
@@ -126,6 +127,11 @@ where
 /// A variable of the process's environment; one that is not Unicode counts as malformed text.
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// The language of whoever runs the command, for what is said in two.
+pub(crate) fn lang() -> Lang {
+    Lang::of_locale(environment)
 }
 
 /// Exit code 3, with everything that is wrong.

@@ -105,6 +105,13 @@ impl Ledger {
         }
     }
 
+    /// Says what a mail is called.
+    pub(crate) fn call(&mut self, email_id: &str, subject: String) {
+        if let Some(entry) = self.mails.get_mut(email_id) {
+            entry.subject = subject;
+        }
+    }
+
     fn take_mail(&mut self, email_id: &str, event: MailEvent) {
         match event {
             MailEvent::Received(received) => {
@@ -270,7 +277,11 @@ pub(crate) mod tests {
         MailEvent::Routed(Routed {
             detection: None,
             links: Vec::new(),
-            deliveries: vec![RoutedDelivery { target: target.into(), rule: None }],
+            deliveries: vec![RoutedDelivery {
+                target: target.into(),
+                rule: None,
+                share: render_signal_actors::mail::policy::Share::All,
+            }],
             offload: false,
             priority: render_signal_actors::mail::policy::Priority::Medium,
             text: None,

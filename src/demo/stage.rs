@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use render_signal_actors::dedup::kept;
 use render_signal_actors::kernel::journal::{Due, Hint, Journal, JournalError, Queue};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -75,6 +76,15 @@ impl Stage {
         }
     }
 
+    /// What a mail is called is beside its events.
+    async fn call_by_name(&mut self, email_id: &str) -> Result<(), Failure> {
+        let heading = kept::heading(self.journal.as_ref(), email_id).await;
+        if let Some(heading) = heading.map_err(|error| Failure::journal(error.to_string()))? {
+            self.ledger.call(email_id, heading.subject);
+        }
+        Ok(())
+    }
+
     /// Takes in and tells everything there is; returns `(kind, stream)` of each event.
     async fn read(&mut self) -> Result<Vec<(String, String)>, Failure> {
         let mut news = Vec::new();
@@ -88,6 +98,9 @@ impl Stage {
             self.position = newest.position;
             for event in &page {
                 self.ledger.take(event);
+                if event.kind == "mail.received" {
+                    self.call_by_name(event.stream.key()).await?;
+                }
                 if let Some(line) = self.narrator.tell(event, &self.ledger) {
                     self.say(&line)?;
                 }

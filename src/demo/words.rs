@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use render_signal_actors::config::documents::Problem;
 use render_signal_actors::mail::parse::Unreadable;
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 
@@ -13,6 +14,14 @@ impl Lang {
         match self {
             Self::Fr => french,
             Self::En => english,
+        }
+    }
+
+    /// What is wrong with a document.
+    pub(crate) fn problem(self, problem: &Problem) -> String {
+        match self {
+            Self::Fr => problem.in_french(),
+            Self::En => problem.to_string(),
         }
     }
 

@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::client::Proxies;
+
 /// How long a wrong guess waits for its answer.
 const PAUSE: Duration = Duration::from_secs(1);
 /// So many wrong guesses of one address wait at a time.
@@ -55,13 +57,24 @@ pub(super) enum Shown {
 
 /// The wrong guesses that wait, by address. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Guesses(Arc<Mutex<HashMap<IpAddr, usize>>>);
+pub(crate) struct Guesses(Arc<Mutex<HashMap<IpAddr, usize>>>, Proxies);
 
 impl Guesses {
+    /// Of those who ask through these proxies, too.
+    pub(crate) fn behind(proxies: Proxies) -> Self {
+        Self(Arc::default(), proxies)
+    }
+
+    /// Who asks; see [`Proxies::client`].
+    pub(super) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        self.1.client(request)
+    }
+
     /// Whether the request shows the token.
     pub(super) async fn look(&self, token: &Token, request: &HttpRequest) -> Shown {
         let Some(header) = request.headers().get(AUTHORIZATION) else { return Shown::Nothing };
-        let from = network(request.peer_addr().map(|peer| peer.ip()));
+        let peer = || request.peer_addr().map(|peer| peer.ip());
+        let from = network(self.client(request).or_else(peer));
         if self.waiting(from) >= AT_A_TIME {
             return Shown::TooMany;
         }

@@ -7,6 +7,7 @@
 //! | 200 | read, or written and kept |
 //! | 400 | `Invalid key`, `Invalid payload`; a document that is refused, with every bad field |
 //! | 401 | no token, or another (after a pause) |
+//! | 403 | the address of whoever asks lies in no network of `CONFIG_API_ALLOW_CIDRS` |
 //! | 404 | `Unknown key`: no such document, which is not the same as an empty one |
 //! | 405 | another method |
 //! | 408 | the payload did not come within 10 s |
@@ -20,6 +21,11 @@
 //! Unlike there, a key has to be that of a document, and a document has to be valid. An
 //! answer has the document's `ETag`; a writer that sends it back as `If-Match` overwrites
 //! nothing that it has not seen.
+//!
+//! A field that nobody knows is refused, unless it is stored already, so that programs which
+//! write back what they have read go on working, or the payload says `"allow_unknown": true`.
+
+use std::net::IpAddr;
 
 use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
@@ -29,14 +35,16 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
-use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::documents::{self, Key, Problem};
 use render_signal_actors::config::edit::{Edit, EditError, Editor, LARGEST, Seen};
 use render_signal_actors::config::store::{Read, Stamp, StoreError};
+use render_signal_actors::config::urls::IpNet;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use super::bearer::{Guesses, Shown, Token};
+use super::client::is_in;
 use super::{HttpState, problem};
 
 /// Who changed a document, as the history says.
@@ -50,12 +58,20 @@ const AGAIN: &str = "5";
 pub(crate) struct ConfigApi {
     token: Token,
     editor: Editor,
+    /// Networks that may ask; empty = all.
+    allow: Vec<IpNet>,
 }
 
 impl ConfigApi {
-    /// Serves the documents of `editor` to those who have the token.
-    pub(crate) fn new(token: &SecretString, editor: Editor) -> Self {
-        Self { token: Token::new(token), editor }
+    /// Serves the documents of `editor` to those who have the token and ask from one of the
+    /// networks, if there are any.
+    pub(crate) fn new(token: &SecretString, editor: Editor, allow: Vec<IpNet>) -> Self {
+        Self { token: Token::new(token), editor, allow }
+    }
+
+    /// Whether somebody may ask from there; `None` = nobody knows from where.
+    fn admits(&self, client: Option<IpAddr>) -> bool {
+        self.allow.is_empty() || client.is_some_and(|client| is_in(&self.allow, client))
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -100,7 +116,7 @@ impl From<EditError> for Refusal {
     fn from(error: EditError) -> Self {
         match error {
             EditError::Invalid(problems) => Self {
-                message: format!("Invalid payload: {}", EditError::Invalid(problems.clone())),
+                message: format!("Invalid payload: {}", in_french(&problems)),
                 problems,
                 ..Self::new(StatusCode::BAD_REQUEST, "")
             },
@@ -109,6 +125,11 @@ impl From<EditError> for Refusal {
             EditError::Unknown(why) => Self::new(StatusCode::PRECONDITION_FAILED, why),
         }
     }
+}
+
+/// Everything that is wrong, as the reference's clients read it.
+fn in_french(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::in_french).collect::<Vec<_>>().join("; ")
 }
 
 /// A document as it is answered.
@@ -147,6 +168,11 @@ async fn grant(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<Granted, Refusal> {
+    let client = guesses.client(request);
+    if !api.admits(client) {
+        tracing::debug!(?client, "an address outside of CONFIG_API_ALLOW_CIDRS asked for documents");
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "Forbidden"));
+    }
     match guesses.look(&api.token, request).await {
         Shown::Right => {}
         Shown::Nothing | Shown::Wrong => {
@@ -174,11 +200,11 @@ async fn read(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
     match api.editor.store.read(key).await? {
         Read::Absent => Err(unknown()),
         Read::Found { text, .. } => {
-            if serde_json::from_str::<Map<String, Value>>(&text).is_err() {
+            if documents::from_json::<Map<String, Value>>(&text).is_err() {
                 tracing::error!(%key, "the stored document is damaged");
                 return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Read error"));
             }
-            Ok(Granted { text: text.trim().to_owned(), message: "Configuration lue avec succès" })
+            Ok(Granted { text: bare(&text), message: "Configuration lue avec succès" })
         }
     }
 }
@@ -197,9 +223,11 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
     };
     let key = known(&name)?;
     let seen = seen(api, request, key).await?;
-    let saved = api.editor.apply(&Edit::replace(key, config, ORIGIN).expecting(seen)).await?;
+    let mut edit = Edit::replace(key, config, ORIGIN).expecting(seen);
+    edit.allow_unknown = body.get("allow_unknown") == Some(&Value::Bool(true));
+    let saved = api.editor.apply(&edit).await?;
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through config_api.php");
-    Ok(Granted { text: saved.text.trim().to_owned(), message: "Configuration mise à jour avec succès" })
+    Ok(Granted { text: bare(&saved.text), message: "Configuration mise à jour avec succès" })
 }
 
 /// Another instance whose documents are here has removed one.
@@ -228,8 +256,13 @@ async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option
 
 /// Whether an `If-Match` names the text as it was answered (RFC 9110 section 13.1.1).
 fn matches(tags: &str, text: &str) -> bool {
-    let tag = etag(text.trim());
+    let tag = etag(&bare(text));
     tags.split(',').map(str::trim).any(|wanted| wanted == "*" || wanted == tag)
+}
+
+/// A stored text without what some editors put around it: blanks, a byte order mark.
+fn bare(text: &str) -> String {
+    text.trim().trim_start_matches('\u{feff}').trim_start().to_owned()
 }
 
 fn etag(text: &str) -> String {
@@ -302,7 +335,7 @@ fn refusal_answer(api: &ConfigApi, refusal: &Refusal) -> HttpResponse {
         response.insert_header((name.clone(), *value));
     }
     let errors: Vec<Value> =
-        refusal.problems.iter().map(|p| json!({"field": p.field, "message": p.message})).collect();
+        refusal.problems.iter().map(|p| json!({"field": p.field, "message": p.message.french})).collect();
     let body = json!({
         "success": false,
         "status": "error",

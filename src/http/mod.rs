@@ -11,6 +11,7 @@
 //! Anybody may reach the port: see [`server`], [`gate`] and [`bearer`].
 
 pub(crate) mod bearer;
+pub(crate) mod client;
 pub(crate) mod config_api;
 mod door;
 mod gate;

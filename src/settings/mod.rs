@@ -78,6 +78,10 @@ pub(crate) struct Settings {
     pub(crate) storage: Storage,
     /// `CONFIG_API_SERVE_TOKEN`; `None` = documents are not served at `/config_api.php`.
     pub(crate) config_api_serve_token: Option<SecretString>,
+    /// `CONFIG_API_ALLOW_CIDRS`; empty = everybody who has the token.
+    pub(crate) config_api_allow: Vec<IpNet>,
+    /// `TRUSTED_PROXIES`; empty = who asks is the peer of the connection.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// `METRICS_TOKEN`; `None` = states are all that is shown over HTTP.
     pub(crate) metrics_token: Option<SecretString>,
     /// `BIND`.
@@ -140,6 +144,8 @@ impl Settings {
             r2,
             archive_bucket,
             config_api_serve_token: tokens::own(&mut reader, &vars::CONFIG_API_SERVE_TOKEN),
+            config_api_allow: tokens::allow(&mut reader),
+            trusted_proxies: reader.parsed_list(&vars::TRUSTED_PROXIES),
             metrics_token: tokens::own(&mut reader, &vars::METRICS_TOKEN),
             r2_retention: retention(&mut reader),
             r2_links_per_mail: reader.int(&vars::R2_MAX_LINKS_PER_MAIL),

@@ -83,7 +83,7 @@ pub(super) fn archive(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option
     if bucket == reader.text(&vars::R2_BUCKET_NAME) {
         reader.wrong(
             &vars::JOURNAL_ARCHIVE_BUCKET,
-            "it is R2_BUCKET_NAME, which everybody can read; events hold subjects and senders: name a private bucket",
+            "it is R2_BUCKET_NAME, which everybody can read; events hold links of mails, and older ones subjects and senders: name a private bucket",
         );
     }
     if is_set(reader, &vars::JOURNAL_ARCHIVE_DIR) {

@@ -1,6 +1,7 @@
 //! Tokens that open something by themselves: long enough not to be guessed, and each for one
 //! purpose.
 
+use render_signal_actors::config::urls::IpNet;
 use secrecy::SecretString;
 
 use super::reader::Reader;
@@ -32,6 +33,19 @@ pub(super) fn token(reader: &mut Reader<'_>, variable: &Variable) -> String {
 /// A token of our own doors.
 pub(super) fn own(reader: &mut Reader<'_>, variable: &Variable) -> Option<SecretString> {
     Some(token(reader, variable)).filter(|token| !token.is_empty()).map(SecretString::from)
+}
+
+/// The networks that may use `CONFIG_API_SERVE_TOKEN`.
+pub(super) fn allow(reader: &mut Reader<'_>) -> Vec<IpNet> {
+    let networks: Vec<IpNet> = reader.parsed_list(&vars::CONFIG_API_ALLOW_CIDRS);
+    if !networks.is_empty() && reader.text(&vars::CONFIG_API_SERVE_TOKEN).is_empty() {
+        reader.warn_once(
+            "CONFIG_API_ALLOW_CIDRS is set and CONFIG_API_SERVE_TOKEN is not: no document is served, so the \
+             networks change nothing"
+                .to_owned(),
+        );
+    }
+    networks
 }
 
 /// What opens one thing opens no other.

@@ -192,7 +192,7 @@ variables! {
 
     WEBHOOK_LINKS_FILE: Path, Default("deployment/data/webhook_links.json"), "/var/data/webhook_links.json", "list of the copies, shared with the PHP pages; written from the journal";
     WEBHOOK_LINKS_FILE_MODE: Mode, Default(""), "0644", "who may read and write that list, which holds addresses of files; unset = a new one is for this user alone, and one that is there stays as open as it is";
-    R2_LINKS_MAX_ENTRIES: Int(0, 1_000_000), Default("1000"), "1000", "entries in that list, the oldest make room; 0 = any number";
+    R2_LINKS_MAX_ENTRIES: Int(0, 1_000_000), Default("1000"), "1000", "entries in that list; the oldest make room, and are put into an archive beside it first; 0 = any number";
     JSON_LOG_MAX_BYTES: Int(0, 1_073_741_824), Default("5242880"), "5242880", "size of that list in bytes; a longer one is put into an archive beside it; 0 = any size";
 
     // Where things are kept.
@@ -205,6 +205,7 @@ variables! {
     EXTERNAL_CONFIG_BASE_URL: Url, Default(""), "https://config.example.fr", "host whose config_api.php keeps the configuration documents; CONFIG_DIR has what it does not";
     CONFIG_API_TOKEN: Secret, Default(""), "a long random text", "token of that config_api.php; 24 characters at least";
     CONFIG_API_SERVE_TOKEN: Secret, Default(""), "another long random text", "token of the config_api.php that this program serves; 24 characters at least, another one than CONFIG_API_TOKEN; unset = it is not served";
+    CONFIG_API_ALLOW_CIDRS: Networks, Default(""), "192.0.2.7/32,2001:db8::/32", "networks from which the config_api.php that this program serves may be asked, besides the token; behind a proxy set TRUSTED_PROXIES, too; unset = from everywhere";
     CONFIG_STORE_MODE: Choice(&["redis_first", "php_first"]), Default("redis_first"), "php_first", "which store of configuration documents has the last word: redis_first (Redis, then the PHP host) or php_first; files come last";
     MAGIC_LINK_TOKENS_FILE: Path, Default(""), "debug/magic_links.json", "file of the sign-in links; unset = CONFIG_DIR/magic_links.json";
     JOURNAL_URL: Text, Default(""), "sqlite:data/render-signal.db", "the journal: sqlite:PATH, redis://… or rediss://…; unset = REDIS_URL, or without that sqlite:DATA_DIR/render-signal.db";
@@ -215,11 +216,12 @@ variables! {
     CONFIG_HISTORY_VERSIONS: Int(1, 100_000), Default("200"), "200", "earlier versions of a document that can be shown and restored, the newest; of sign-in links none";
     CONFIG_HISTORY_DAYS: Int(1, 36_500), Default("365"), "365", "how long a version can be shown and restored after it was replaced; that it was changed, when and by whom is known for ever";
     MAX_EMAIL_SIZE_MB: Int(1, 200), Default("25"), "25", "a larger mail is recorded and listed, not loaded, in MiB, where processing_prefs has no max_email_size_mb; at the limit, a mail needs up to ten times its size of memory while it is read";
-    MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies are kept for redelivery";
+    MAIL_RETENTION_DAYS: Int(1, 3_650), Default("7"), "7", "how long bodies of mails are kept for redelivery, and senders and subjects for lists";
 
     // The process.
     PORT: Int(0, 65_535), Default("8000"), "8000", "port of the HTTP server; 0 = any free one";
     BIND: Text, Default("0.0.0.0"), "127.0.0.1", "address of the HTTP server";
+    TRUSTED_PROXIES: Networks, Default(""), "10.0.0.0/8", "networks of the proxies in front of the HTTP server, whose X-Forwarded-For is believed; unset = who asks is the peer of the connection";
     METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything; without it, states only; 24 characters at least";
     WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
     LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";

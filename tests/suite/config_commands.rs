@@ -28,9 +28,9 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
     // Before a server ever ran there is no history, and a change works all the same.
     assert_eq!(place.run(&["config", "history", "webhook_config"]).await.code, 4);
     let first =
-        place.run(&["config", "set", "webhook_config", &url("/first"), "mine={\"f\":1.0,\"o\":{}}"]).await;
+        place.run(&["config", "set", "webhook_config", &url("/first"), "_mine={\"f\":1.0,\"o\":{}}"]).await;
     assert_eq!(first.code, 0, "{first:?}");
-    assert_eq!(first.out, "webhook_config stored in file: webhook_url, mine\n");
+    assert_eq!(first.out, "webhook_config stored in file: webhook_url, _mine\n");
     worker.start().await;
     until("the first version in the history", PATIENCE, async || {
         let history = place.history("webhook_config").await;
@@ -38,8 +38,8 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
     })
     .await;
 
-    let second = place.run(&["config", "set", "webhook_config", &url("/second"), "note=x"]).await;
-    assert_eq!(second.out, "webhook_config version 2 stored in file: webhook_url, note\n", "{second:?}");
+    let second = place.run(&["config", "set", "webhook_config", &url("/second"), "_note=x"]).await;
+    assert_eq!(second.out, "webhook_config version 2 stored in file: webhook_url, _note\n", "{second:?}");
     worker.until_log("document applied").await;
     let mail = mails::recadrage();
     place.deliver(&mail);
@@ -48,12 +48,12 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
         ensure(there, || worker.tail())
     })
     .await;
-    assert_eq!(place.stored("webhook_config")["mine"].to_string(), r#"{"f":1.0,"o":{}}"#);
+    assert_eq!(place.stored("webhook_config")["_mine"].to_string(), r#"{"f":1.0,"o":{}}"#);
     assert_eq!(place.history("webhook_config").await, ["1 startup", "2 cli"]);
 
     let diff = place.run(&["config", "diff", "webhook_config"]).await;
     assert!(diff.out.starts_with("webhook_config: version 1 → version 2\n"), "{diff:?}");
-    assert!(diff.out.contains("\n+ note: \"x\"\n"), "{diff:?}");
+    assert!(diff.out.contains("\n+ _note: \"x\"\n"), "{diff:?}");
     assert!(diff.out.contains("\n~ webhook_url: \"http://127.0.0.1:"), "{diff:?}");
     assert!(diff.out.contains("/***\" (differs in what is not shown)\n"), "{diff:?}");
     assert!(!diff.out.contains("/second") && !diff.out.contains("/first"), "{diff:?}");
@@ -61,17 +61,17 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
     assert_eq!(now, json!([]));
 
     // What somebody else changed meanwhile is not overwritten; something else may be changed.
-    let stale = place.run(&["config", "set", "webhook_config", "note=y", "--if-version", "1"]).await;
+    let stale = place.run(&["config", "set", "webhook_config", "_note=y", "--if-version", "1"]).await;
     assert_eq!(stale.code, 1, "{stale:?}");
-    assert!(stale.complaints.contains("was changed by somebody else in the meantime (note)"), "{stale:?}");
-    let other = place.run(&["config", "set", "webhook_config", "other=1", "--if-version", "1"]).await;
+    assert!(stale.complaints.contains("was changed by somebody else in the meantime (_note)"), "{stale:?}");
+    let other = place.run(&["config", "set", "webhook_config", "_other=1", "--if-version", "1"]).await;
     assert_eq!(other.code, 0, "{other:?}");
-    let same = place.run(&["config", "set", "webhook_config", "other=1"]).await;
+    let same = place.run(&["config", "set", "webhook_config", "_other=1"]).await;
     assert_eq!(same.out, "webhook_config: it is so already, nothing was written\n");
 
     let restored = place.run(&["config", "restore", "webhook_config", "1"]).await;
     assert!(restored.out.starts_with("webhook_config version 4 stored in file"), "{restored:?}");
-    assert!(place.stored("webhook_config").get("note").is_none());
+    assert!(place.stored("webhook_config").get("_note").is_none());
     assert_eq!(place.history("webhook_config").await, ["1 startup", "2 cli", "3 cli", "4 restore"]);
     // A mail that comes before the server has looked still goes to the other one.
     until("a webhook at the old address", PATIENCE, async || {
@@ -105,8 +105,8 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_is_refused_changes_nothing_anywhere() {
-    let place = Place::new(NOWHERE);
-    let before = r#"{ "webhook_sending_enabled":false, "mine" : 1 }"#;
+    let mut place = Place::new(NOWHERE);
+    let before = r#"{ "webhook_sending_enabled":false, "_mine" : 1 }"#;
     place.put("webhook_config", before);
     let mut worker = place.worker("worker");
     worker.start().await;
@@ -121,6 +121,7 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
             &["webhook_url", "webhook_time_start", "absence_pause_enabled"][..],
         ),
         (&["webhook_url=https://hook.example.com/***"], &["webhook_url"]),
+        (&["webhook_enabledd=false"], &["webhook_enabledd: no such field: webhook_enabled may be meant"]),
     ] {
         let arguments = [&["config", "set", "webhook_config"][..], fields].concat();
         let refused = place.run(&arguments).await;
@@ -135,11 +136,26 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
     }
     assert_eq!(std::fs::read_to_string(place.document("webhook_config")).unwrap(), before);
     assert_eq!(place.history("webhook_config").await, ["1 startup"]);
+    // A message is in one language: the user's.
+    for (locale, said) in [
+        (
+            "fr_FR.UTF-8",
+            "webhook_config est refusé, rien n'a été changé :\n  webhook_enabledd: champ inconnu : vouliez",
+        ),
+        (
+            "C.UTF-8",
+            "webhook_config is refused, nothing was changed:\n  webhook_enabledd: no such field: webhook_en",
+        ),
+    ] {
+        place.set("LC_ALL", locale);
+        let refused = place.run(&["config", "set", "webhook_config", "webhook_enabledd=false"]).await;
+        assert!(refused.complaints.contains(said), "{locale}: {refused:?}");
+    }
     // The whole document from standard input, as it was shown.
     let shown = place.run(&["config", "show", "webhook_config", "--reveal"]).await;
-    let edited = shown.out.replace("\"mine\": 1", "\"mine\": 2");
+    let edited = shown.out.replace("\"_mine\": 1", "\"_mine\": 2");
     let taken = place.feed(&["config", "set", "webhook_config", "--file", "-"], &edited).await;
-    assert_eq!(taken.out, "webhook_config version 2 stored in file: mine\n", "{taken:?}");
+    assert_eq!(taken.out, "webhook_config version 2 stored in file: _mine\n", "{taken:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,7 +306,7 @@ async fn documents_are_migrated_to_a_host_and_checked_there() {
         .unwrap();
     let refused = place.run(&["config", "check", "--keys", "runtime_flags"]).await;
     assert!(
-        refused.out.contains("runtime_flags: INVALID (disable_email_id_dedup: booléen attendu"),
+        refused.out.contains("runtime_flags: INVALID (disable_email_id_dedup: a switch is expected"),
         "{refused:?}"
     );
     assert_eq!(refused.code, 1);
@@ -408,7 +424,7 @@ async fn what_never_was_is_not_said_to_stay_and_the_doctor_names_the_store() {
 async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     let mut redis = Redis::start().await;
     let mut place = Place::new(NOWHERE);
-    place.put("processing_prefs", r#"{"sender_priority":{},"retry_count":1,"mine":1.0}"#);
+    place.put("processing_prefs", r#"{"sender_priority":{},"retry_count":1,"_mine":1.0}"#);
     place.put("webhook_config", r#"{"webhook_sending_enabled":true}"#);
     let without = place.run(&["config", "migrate", "--require-redis", "--only", "webhook_config"]).await;
     assert_eq!((without.code, without.out.contains("FAILED")), (1, true), "{without:?}");
@@ -432,7 +448,7 @@ async fn documents_are_migrated_to_redis_and_changed_there_for_all_workers() {
     );
     assert_eq!(place.run(&migrate).await.code, 0, "once more");
     let raw = redis.command("GET r:ss:config:processing_prefs").await.unwrap();
-    assert!(raw.contains("\"mine\":1.0") && raw.contains("\"sender_priority\":{}"), "{raw}");
+    assert!(raw.contains("\"_mine\":1.0") && raw.contains("\"sender_priority\":{}"), "{raw}");
     let check = place.run(&["config", "check", "--keys", "processing_prefs", "webhook_config"]).await;
     assert_eq!(check.code, 0, "{check:?}");
 
@@ -501,29 +517,29 @@ async fn a_conflict_is_shown_and_decided() {
     place.set("REDIS_URL", &redis.url());
     let mut worker = place.worker("worker");
     worker.start().await;
-    let set = place.run(&["config", "set", "webhook_config", "note=1"]).await;
+    let set = place.run(&["config", "set", "webhook_config", "_note=1"]).await;
     assert!(set.out.contains("stored in redis"), "{set:?}");
     redis.kill();
-    let set = place.run(&["config", "set", "webhook_config", "note=2"]).await;
+    let set = place.run(&["config", "set", "webhook_config", "_note=2"]).await;
     assert!(set.out.contains("stored in file"), "{set:?}");
     redis.restart().await;
-    redis.command(r#"SET r:ss:config:webhook_config '{"note":3}'"#).await.unwrap();
+    redis.command(r#"SET r:ss:config:webhook_config '{"_note":3}'"#).await.unwrap();
     until("the conflict", PATIENCE, async || {
         let shown = place.run(&["config", "show"]).await;
         ensure(shown.out.contains("in conflict: webhook_config"), || format!("{shown:?}"))
     })
     .await;
     let shown = place.run(&["config", "show", "webhook_config"]).await;
-    assert!(shown.out.contains("\"note\": 3"), "{shown:?}");
+    assert!(shown.out.contains("\"_note\": 3"), "{shown:?}");
     let decided = place.run(&["config", "resolve", "webhook_config", "--keep", "pending"]).await;
     assert_eq!(decided.code, 0, "{decided:?}");
     let shown = place.run(&["config", "show", "webhook_config"]).await;
-    assert!(shown.out.contains("\"note\": 2") && !shown.out.contains("in conflict"), "{shown:?}");
+    assert!(shown.out.contains("\"_note\": 2") && !shown.out.contains("in conflict"), "{shown:?}");
     let again = place.run(&["config", "resolve", "webhook_config", "--keep", "authority"]).await;
     assert_eq!(again.code, 1, "{again:?}");
     assert!(again.complaints.contains("is not in conflict"), "{again:?}");
     let history = place.run(&["config", "history", "webhook_config"]).await;
-    assert!(history.out.contains("in conflict, never in force: note"), "{history:?}");
+    assert!(history.out.contains("in conflict, never in force: _note"), "{history:?}");
     worker.stop().await;
     worker.assert_journal_verifies().await;
 }
@@ -566,7 +582,8 @@ async fn config_api_answers_as_the_reference() {
         let body = match &input["body"] {
             Value::Null => String::new(),
             Value::String(raw) => raw.clone(),
-            json => json.to_string(),
+            // The reference stores any field; the cases are about something else.
+            json => super::php_config::allowing_unknown(json).to_string(),
         };
         let method = input["method"].as_str().unwrap();
         let answer = ask(worker.port(), method, &query, &headers, &body).await.unwrap();
@@ -609,7 +626,7 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
     closed.stop().await;
 
     place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
-    let before = r#"{ "webhook_sending_enabled":false, "mine" : 1.0 }"#;
+    let before = r#"{ "webhook_sending_enabled":false, "_mine" : 1.0 }"#;
     place.put("webhook_config", before);
     let mut worker = place.worker("worker");
     worker.start().await;
@@ -623,14 +640,18 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
     assert_eq!(fields, ["webhook_url", "webhook_time_start"]);
     assert!(parsed(&refused)["message"].as_str().unwrap().contains("webhook_time_start"), "{refused:?}");
 
+    let unknown = json!({"key": "webhook_config", "config": {"webhook_enabledd": false}});
+    let refused = post(port, "", &unknown).await;
+    assert_eq!((refused.status, &parsed(&refused)["errors"][0]["field"]), (400, &json!("webhook_enabledd")));
+
     let fill = |length: usize| {
-        let frame = r#"{"key":"webhook_config","config":{"x":""}}"#;
+        let frame = r#"{"key":"webhook_config","config":{"_x":""}}"#;
         frame.replace(r#""""#, &format!("\"{}\"", "x".repeat(length - frame.len())))
     };
     let headers = format!("Authorization: Bearer {TOKEN}\r\n");
     let large = ask(port, "POST", "", &headers, &fill(1024 * 1024 + 1)).await.unwrap();
     assert_eq!((large.status, parsed(&large)["message"].clone()), (413, json!("Payload too large")));
-    let good = json!({"key": "webhook_config", "config": {"mine": 2}});
+    let good = json!({"key": "webhook_config", "config": {"_mine": 2}});
     for stale in ["If-Match: \"0123\"\r\n", "If-None-Match: *\r\n"] {
         let refused = post(port, stale, &good).await;
         assert_eq!((refused.status, &parsed(&refused)["status"]), (412, &json!("error")), "{stale}");
@@ -656,11 +677,46 @@ async fn config_api_refuses_what_is_not_right_and_changes_nothing() {
         (again.header("etag"), &parsed(&again)["config"])
     );
     assert_eq!(post(port, &format!("If-Match: {tag}\r\n"), &good).await.status, 412);
+    let allowed =
+        json!({"key": "webhook_config", "config": {"webhook_enabledd": false}, "allow_unknown": true});
+    assert_eq!(post(port, "", &allowed).await.status, 200);
+    // A program that writes back what it has read goes on working; and so it is said.
+    assert_eq!(post(port, "", &unknown).await.status, 200);
+    worker.until_answer("/readyz", |answer| answer.body.contains("webhook_enabled may be meant")).await;
+    // A byte order mark is none of a document's content.
+    place.put("webhook_config", "\u{feff}{\"_bom\": 1}");
+    assert_eq!(parsed(&get(port, "webhook_config").await)["config"], json!({"_bom": 1}));
 
     place.put("webhook_config", "{half");
     let damaged = get(port, "webhook_config").await;
     assert_eq!((damaged.status, parsed(&damaged)["message"].clone()), (500, json!("Read error")));
     assert!(!worker.log().contains(TOKEN), "{}", worker.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn config_api_is_for_the_networks_that_are_named() {
+    let mut place = Place::new(NOWHERE);
+    place.set("CONFIG_API_SERVE_TOKEN", TOKEN);
+    place.set("CONFIG_API_ALLOW_CIDRS", "192.0.2.0/24");
+    place.set("TRUSTED_PROXIES", "127.0.0.0/8");
+    place.put("webhook_config", r#"{"webhook_sending_enabled":false}"#);
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    for (forwarded, status) in [
+        ("", 403),
+        ("X-Forwarded-For: 198.51.100.1\r\n", 403),
+        ("X-Forwarded-For: 192.0.2.9, 198.51.100.1\r\n", 403),
+        ("X-Forwarded-For: 198.51.100.1, 192.0.2.9\r\n", 200),
+    ] {
+        let headers = format!("Authorization: Bearer {TOKEN}\r\n{forwarded}");
+        let answer = ask(worker.port(), "GET", "?key=webhook_config", &headers, "").await.unwrap();
+        assert_eq!(answer.status, status, "{forwarded:?} {answer:?}");
+    }
+    let metrics =
+        worker.until_answer("/metrics", |answer| answer.body.contains("data_disk_free_bytes")).await;
+    for name in ["data_disk_total_bytes", "data_disk_used_bytes", "data_dir_bytes"] {
+        assert!(metrics.body.contains(&format!("\nrender_signal_{name} ")), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -676,9 +732,11 @@ async fn one_instance_is_the_backend_of_another() {
     front.start().await;
 
     let url = format!("webhook_url={}", receiver.url("/moved"));
-    let set = b.run(&["config", "set", "webhook_config", &url, "mine={\"f\":1.0}"]).await;
+    let words = ["config", "set", "webhook_config", &url, "mine={\"f\":1.0}", "--allow-unknown"];
+    let set = b.run(&words).await;
     assert_eq!(set.code, 0, "{set:?}");
     assert!(set.out.contains("stored in php: webhook_url, mine"), "{set:?}");
+    assert!(set.complaints.contains("mine is no known field and has no effect"), "{set:?}");
     assert_eq!(a.stored("webhook_config")["mine"].to_string(), r#"{"f":1.0}"#, "it landed in the other one");
     assert!(!b.document("webhook_config").exists());
     for (place, worker) in [(&a, &backend), (&b, &front)] {
@@ -695,13 +753,13 @@ async fn one_instance_is_the_backend_of_another() {
     assert_eq!(refused.code, 1, "{refused:?}");
     // Each through its own door, at once: both survive.
     let (one, other) = tokio::join!(
-        a.run(&["config", "set", "webhook_config", "from_a=1"]),
-        b.run(&["config", "set", "webhook_config", "from_b=1"])
+        a.run(&["config", "set", "webhook_config", "_from_a=1"]),
+        b.run(&["config", "set", "webhook_config", "_from_b=1"])
     );
     assert_eq!((one.code, other.code), (0, 0), "{one:?} {other:?}");
     let stored = a.stored("webhook_config");
     assert_eq!(
-        (&stored["from_a"], &stored["from_b"], &stored["mine"]),
+        (&stored["_from_a"], &stored["_from_b"], &stored["mine"]),
         (&json!(1), &json!(1), &json!({"f": 1.0}))
     );
 }

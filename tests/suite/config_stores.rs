@@ -109,7 +109,10 @@ impl Bench {
                 let answer = self.redis.command(&format!("SET {PREFIX}{KEY} '{document}'")).await.unwrap();
                 assert!(answer.starts_with("+OK"), "{answer}");
             }
-            "php" => assert_eq!(self.php.write(KEY.as_str(), document).await.status, 200),
+            "php" => {
+                let body = json!({"key": KEY, "config": document, "allow_unknown": true}).to_string();
+                assert_eq!(self.php.ask("POST", "", Some(TOKEN), &body).await.unwrap().status, 200);
+            }
             _ => fs::write(self.file(), document.to_string()).unwrap(),
         }
     }

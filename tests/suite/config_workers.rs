@@ -43,7 +43,7 @@ async fn a_change_acts_on_every_worker_and_each_says_so() {
     let (site, redis) = (Site::start().await, Redis::start().await);
     // As the reference system writes it, before anybody runs, and later beside them.
     let write = async |path: &str| {
-        let document = format!(r#"{{"webhook_url": "{}", "note": "rien"}}"#, site.receiver.url(path));
+        let document = format!(r#"{{"webhook_url": "{}", "_note": "rien"}}"#, site.receiver.url(path));
         let answer = redis.command(&format!("SET r:ss:config:webhook_config '{document}'")).await;
         assert_eq!(answer.unwrap(), "+OK\r\n");
     };

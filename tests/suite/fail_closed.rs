@@ -175,7 +175,7 @@ async fn stands_still_until_mended(mut scene: Scene) {
 
     // A document that appears broken stops what it governs, whatever the document.
     scene.put("routing_rules", &json!({"rules": "none"})).await;
-    scene.until_said(503, &["routing_rules: rules doit"]).await;
+    scene.until_said(503, &["routing_rules: rules must be a list"]).await;
     scene.site.dovecot.deliver(&all[2..]);
     scene.until_held(&all[2], "configuration_refused").await;
     scene.put("routing_rules", &json!({"rules": []})).await;
@@ -193,7 +193,7 @@ async fn a_half_written_file_at_a_first_start_sends_nothing_until_it_is_whole() 
     scene.place.put(&scene.site, "webhook_config", r#"{"webhook_sending_en"#).await;
     scene.worker.launch();
     scene.until_held(&mail[0], "configuration_refused").await;
-    scene.until_said(503, &["webhook_config: document: JSON invalide"]).await;
+    scene.until_said(503, &["webhook_config: document: it is no JSON (line 1, column"]).await;
     let set = ["config", "set", "webhook_config", "webhook_sending_enabled=false"];
     let refused = scene.worker.run(&set).await;
     assert_eq!(refused.status.code(), Some(1), "there is nothing to set it in: {}", refused.text);
@@ -234,7 +234,7 @@ async fn what_vanishes_from_a_php_host_stays_in_force() {
 async fn vanishes(mut scene: Scene) {
     const SAID: &str = "webhook_config: it is not stored any more";
     let all = mails::mixed(2);
-    scene.put("webhook_config", &json!({"webhook_sending_enabled": false, "note": 1})).await;
+    scene.put("webhook_config", &json!({"webhook_sending_enabled": false, "_note": 1})).await;
     scene.worker.start().await;
     scene.site.dovecot.deliver(&all[..1]);
     scene.until_held(&all[0], "sending_disabled").await;
@@ -254,7 +254,7 @@ async fn vanishes(mut scene: Scene) {
     scene.site.dovecot.deliver(&all[1..]);
     scene.until_held(&all[1], "sending_disabled").await;
     // A change of one field is a change of what is in force.
-    let set = scene.worker.run(&["config", "set", "webhook_config", "note=2"]).await;
+    let set = scene.worker.run(&["config", "set", "webhook_config", "_note=2"]).await;
     assert!(set.status.success(), "{}", set.text);
     let kept = scene.worker.run(&["config", "show", "webhook_config", "--reveal"]).await.text;
     assert!(kept.contains("\"webhook_sending_enabled\": false"), "{kept}");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::worker::{Mode, PUBLIC_BASE_URL};
 use crate::support::{PATIENCE, Program, Site, TestMail, Worker, checks, mails, until};
@@ -95,6 +95,20 @@ async fn a_link_is_copied_once_listed_and_listed_again_after_every_mishap() {
     let listed: Vec<Value> = serde_json::from_str(&listed.text).expect("JSON");
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0]["r2_url"], restored[2]["r2_url"], "newest first");
+
+    let stats = worker.run(&["links", "stats", "--json"]).await;
+    let stats: Value = serde_json::from_str(&stats.text).expect("JSON");
+    assert_eq!(
+        (&stats["r2"], &stats["legacy"], &stats["archives"]),
+        (&json!(3), &json!(0), &json!(1)),
+        "{stats}"
+    );
+    assert_eq!(stats["providers"], json!({"dropbox": 3}));
+    let stats = worker.run(&["links", "stats"]).await.text;
+    assert!(
+        stats.contains("3 entries") && stats.contains("r2 3, legacy 0") && stats.contains("dropbox 3"),
+        "{stats}"
+    );
 
     let status = worker.stop().await;
     assert!(status.success(), "{status}");

@@ -51,6 +51,15 @@ pub(crate) fn linking_to(link: &str) -> TestMail {
     TestMail { mark, raw: raw.into_bytes() }
 }
 
+/// A mail with this subject, and its mark behind it, from this address.
+pub(crate) fn named(subject: &str, from: &str) -> TestMail {
+    let mark = fresh_mark();
+    let head = head(&mark, &format!("{subject} [{mark}]"), from);
+    let raw =
+        format!("{head}Content-Type: text/plain; charset=utf-8\r\n\r\nLe fichier : {}\r\n", dropbox(&mark));
+    TestMail { mark, raw: raw.into_bytes() }
+}
+
 /// "Média Solution": encoded subject, plain text and HTML, quoted-printable, Dropbox.
 pub(crate) fn recadrage() -> TestMail {
     let mark = fresh_mark();

@@ -98,7 +98,7 @@ fn record(facts: &[MailEvent], now: DateTime<Utc>) {
             });
         }
     }
-    black_box(book::append(Vec::new(), &copies, LIST));
+    black_box(book::append(Vec::new(), &copies, LIST, None));
 }
 
 fn deliver(mail: &Mail, verdict: &Verdict, links: &[Link], policy: &Policy, now: DateTime<Utc>) {

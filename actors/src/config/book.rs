@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::documents::{self, Documents, Governs, Key, Problem, effect};
 use super::policy::{self, EnvDefaults};
 use super::store::{AckState, Read, StoreError};
+use crate::kernel::said::{Said, said};
 use crate::mail::policy::Policy;
 use crate::messages::DocumentStatus;
 
@@ -84,7 +85,7 @@ impl Book {
     ) -> Taken {
         match read {
             Err(StoreError::Lost(_)) if self.in_force(key).is_some() => Taken::Lost,
-            Err(error) => self.suspect(key, Problem::new("document", error.to_string()), now),
+            Err(error) => self.suspect(key, Problem::new("document", Said::alike(error.to_string())), now),
             Ok(Read::Absent) => self.take_absence(key, env, now),
             Ok(Read::Found { text, .. }) => {
                 let text_hash = sha256(text.as_bytes());
@@ -96,10 +97,7 @@ impl Book {
                 match documents::from_json::<Value>(&text) {
                     Err(error) => self.suspect(
                         key,
-                        Problem::new(
-                            "document",
-                            format!("JSON invalide (ligne {}, colonne {})", error.line(), error.column()),
-                        ),
+                        Problem::new("document", no_json(error.line(), error.column())),
                         now,
                     ),
                     Ok(value) => self.take_document(key, text, text_hash, &value, env, now),
@@ -203,7 +201,7 @@ impl Book {
     /// What of the document in force changes nothing, in plain words.
     #[must_use]
     pub fn remarks(&self, key: Key) -> Vec<String> {
-        let document = self.in_force(key).and_then(|document| serde_json::from_str(&document.text).ok());
+        let document = self.in_force(key).and_then(|document| documents::from_json(&document.text).ok());
         document.map(|document: Value| effect::remarks(key, &document)).unwrap_or_default()
     }
 
@@ -361,6 +359,11 @@ impl Book {
             }
         }
     }
+}
+
+/// That a document is no JSON, and where. What the parser says would show a part of it.
+fn no_json(line: usize, column: usize) -> Said {
+    said!("JSON invalide (ligne {line}, colonne {column})", "it is no JSON (line {line}, column {column})")
 }
 
 /// Said of a document that is in force and not stored any more.

@@ -32,7 +32,7 @@ pub struct Lost<'a> {
 /// # Errors
 /// The journal did not take it now, in plain words: try again later.
 pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<'_>) -> Result<(), String> {
-    let hash = serde_json::from_str(lost.text).map(|value| canonical_hash(&value)).unwrap_or_default();
+    let hash = super::documents::from_json(lost.text).map(|value| canonical_hash(&value)).unwrap_or_default();
     // The same conflict is the same event, whoever records it.
     let name = format!("config.conflicted/{key}/{hash}/{}", lost.at.to_rfc3339());
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());

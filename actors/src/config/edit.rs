@@ -20,12 +20,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::diff::is_mask;
+use super::documents::known::{self, Unknown};
 use super::documents::{self, Documents, Key, Problem};
 use super::history;
 use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
+use crate::kernel::said::said;
 
 /// When a document was written last; information only (reference section 2.5).
 pub const UPDATED_AT: &str = "_updated_at";
@@ -53,6 +55,9 @@ pub struct Edit {
     pub origin: String,
     /// Keep the time that the document says it was written at, if it does.
     pub keep_time: bool,
+    /// Fields that nobody knows are written, too. Those that are stored already are no obstacle
+    /// in any case.
+    pub allow_unknown: bool,
 }
 
 /// What is to become of a document.
@@ -89,13 +94,27 @@ impl Edit {
     }
 
     fn new(key: Key, wanted: Wanted, origin: &str) -> Self {
-        Self { key, wanted, expected: None, origin: origin.to_owned(), keep_time: false }
+        Self {
+            key,
+            wanted,
+            expected: None,
+            origin: origin.to_owned(),
+            keep_time: false,
+            allow_unknown: false,
+        }
     }
 
     /// The same, with the time that the document says it was written at, if it does.
     #[must_use]
     pub fn keeping_time(mut self) -> Self {
         self.keep_time = true;
+        self
+    }
+
+    /// The same, with fields that nobody knows: they are kept and change nothing.
+    #[must_use]
+    pub fn allowing_unknown(mut self) -> Self {
+        self.allow_unknown = true;
         self
     }
 
@@ -358,7 +377,10 @@ impl Editor {
                 return Err(EditError::Invalid(refused.err().unwrap_or_default()));
             }
             Wanted::Merge(_) if present.object.is_none() && present.read != Read::Absent => {
-                let why = "le document enregistré n'est pas un objet JSON : remplacez-le en entier";
+                let why = said!(
+                    "le document enregistré n'est pas un objet JSON : remplacez-le en entier",
+                    "the stored document is no JSON object: replace the whole of it"
+                );
                 return Err(EditError::Invalid(vec![Problem::new("document", why)]));
             }
             Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
@@ -372,11 +394,18 @@ impl Editor {
             next.insert(UPDATED_AT.to_owned(), instant(self.world.now()).into());
         }
         let next = Value::Object(next);
+        if !edit.allow_unknown {
+            let before = present.value();
+            wrong.extend(known::added(edit.key, before.as_ref(), &next).iter().map(Unknown::problem));
+        }
         let (refused, still_wrong) = self.invalid(edit, &next, present);
         wrong.extend(refused);
         let length = next.to_string().len();
         if length > LARGEST {
-            wrong.push(Problem::new("document", format!("{length} octets, au plus {LARGEST}")));
+            wrong.push(Problem::new(
+                "document",
+                said!("{length} octets, au plus {LARGEST}", "{length} bytes, at most {LARGEST}"),
+            ));
         }
         match next {
             Value::Object(next) if wrong.is_empty() => Ok((next, still_wrong)),
@@ -455,7 +484,13 @@ fn masks(edit: &Edit, present: &Present) -> Vec<Problem> {
     for (name, value) in fields {
         let stored = present.object.as_ref().and_then(|object| object.get(name));
         if stored != Some(value) && has_mask(value) {
-            found.push(Problem::new(name, "la valeur masquée (***) n'est pas la vraie"));
+            found.push(Problem::new(
+                name,
+                said!(
+                    "la valeur masquée (***) n'est pas la vraie",
+                    "the masked value (***) is not the real one"
+                ),
+            ));
         }
     }
     found

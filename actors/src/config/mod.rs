@@ -231,6 +231,17 @@ impl ConfigActor {
             _ if problems.is_empty() => tracing::info!(%key, "document applied"),
             _ => tracing::warn!(%key, problems, "document applied in part"),
         }
+        if *taken == Taken::Applied {
+            self.say_what_is_idle(key);
+        }
+    }
+
+    /// Says what of a document in force changes nothing.
+    fn say_what_is_idle(&self, key: Key) {
+        let remarks = self.book.remarks(key);
+        if !remarks.is_empty() {
+            tracing::warn!(%key, remarks = remarks.join("; "), "fields of the document have no effect");
+        }
     }
 
     /// Says that a document has vanished, or is back.
@@ -335,6 +346,7 @@ impl Handler<Loaded> for ConfigActor {
                 if !problems.is_empty() {
                     tracing::warn!(%key, problems = problems.join("; "), "document applied in part");
                 }
+                self.say_what_is_idle(key);
                 self.unrecorded.insert(key, "startup");
             }
         }

@@ -175,6 +175,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             id: DEFAULT_TARGET.to_owned(),
             url: webhook.webhook_url.unwrap_or_else(|| env.webhook_url.clone()),
             ordering: webhook.ordering,
+            share: webhook.share,
         },
         detectors,
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),

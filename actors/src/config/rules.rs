@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::documents::webhook::ordering;
+use super::documents::webhook::{ordering, share};
 use super::documents::{Problem, coerce};
 use super::policy::EnvDefaults;
 use super::urls;
+use crate::kernel::said::{Said, said};
 use crate::mail::pattern::Pattern;
 use crate::mail::policy::Target;
 use crate::mail::rules::{Condition, Field, Rule, Test, normalize_make_webhook_url, target_id};
@@ -22,10 +23,10 @@ pub fn compile(
     env: &EnvDefaults,
 ) -> Result<Rule, Problem> {
     let at = |field: &str| format!("rules[{}]{field}", index - 1);
-    let wrong = |field: &str, message: &str| Problem::new(at(field), message);
+    let wrong = |field: &str, message: Said| Problem::new(at(field), message);
     let Value::Object(rule) = rule else {
         taken.push(format!("rule-{index}"));
-        return Err(wrong("", "Chaque règle doit être un objet."));
+        return Err(wrong("", said!("Chaque règle doit être un objet.", "A rule must be an object.")));
     };
     let id = unique_id(rule, index, taken);
     taken.push(id.clone());
@@ -33,12 +34,20 @@ pub fn compile(
         None | Some(Value::Null) => format!("Rule {index}"),
         Some(name) => match plain_text(name) {
             Some(name) if !name.is_empty() => name,
-            _ => return Err(wrong(".name", "Chaque règle doit avoir un nom.")),
+            _ => {
+                return Err(wrong(
+                    ".name",
+                    said!("Chaque règle doit avoir un nom.", "A rule must have a name."),
+                ));
+            }
         },
     };
     let conditions = conditions(rule, &at)?;
     let Some(Value::Object(actions)) = rule.get("actions") else {
-        return Err(wrong(".actions", "Actions invalides (objet attendu)."));
+        return Err(wrong(
+            ".actions",
+            said!("Actions invalides (objet attendu).", "actions must be an object."),
+        ));
     };
     let url =
         target_url(actions, env).map_err(|message| Problem::new(at(".actions.webhook_url"), message))?;
@@ -47,14 +56,19 @@ pub fn compile(
         Some(priority) => plain_text(priority).unwrap_or_default().to_lowercase(),
     };
     if !matches!(priority.as_str(), "normal" | "high") {
-        return Err(wrong(".actions.priority", "priority invalide (normal|high)."));
+        return Err(wrong(
+            ".actions.priority",
+            said!("priority invalide (normal|high).", "priority must be normal or high."),
+        ));
     }
     let stop_processing = switch(actions, "stop_processing")
         .map_err(|message| Problem::new(at(".actions.stop_processing"), message))?;
     let ordering = actions.get("ordering").map(ordering).transpose();
     let ordering =
         ordering.map_err(|message| Problem::new(at(".actions.ordering"), message))?.unwrap_or_default();
-    let target = Target { id: target_id(&id), url, ordering };
+    let share = actions.get("body").map(share).transpose();
+    let share = share.map_err(|message| Problem::new(at(".actions.body"), message))?.unwrap_or_default();
+    let target = Target { id: target_id(&id), url, ordering, share };
     Ok(Rule { id, name, priority, target, stop_processing, conditions })
 }
 
@@ -79,17 +93,18 @@ fn plain_text(value: &Value) -> Option<String> {
     }
 }
 
-fn switch(object: &Map<String, Value>, name: &str) -> Result<bool, String> {
+fn switch(object: &Map<String, Value>, name: &str) -> Result<bool, Said> {
     object.get(name).map_or(Ok(false), coerce::word)
 }
 
-fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String, String> {
-    const REQUIRED: &str = "webhook_url est requis pour chaque règle.";
+fn target_url(actions: &Map<String, Value>, env: &EnvDefaults) -> Result<String, Said> {
+    let required =
+        || said!("webhook_url est requis pour chaque règle.", "webhook_url is required in every rule.");
     let written = match actions.get("webhook_url") {
         Some(Value::String(written)) if !written.trim().is_empty() => written,
-        _ => return Err(REQUIRED.to_owned()),
+        _ => return Err(required()),
     };
-    let url = normalize_make_webhook_url(written).ok_or_else(|| urls::NOT_HTTPS.to_owned())?;
+    let url = normalize_make_webhook_url(written).ok_or_else(urls::not_https)?;
     urls::check_target(&url, &env.egress_allow).map_err(|why| urls::refusal(&why))?;
     Ok(url)
 }
@@ -100,7 +115,10 @@ fn conditions(rule: &Map<String, Value>, at: &impl Fn(&str) -> String) -> Result
         _ => {
             return Err(Problem::new(
                 at(".conditions"),
-                "Chaque règle doit contenir au moins une condition.",
+                said!(
+                    "Chaque règle doit contenir au moins une condition.",
+                    "A rule must have at least one condition."
+                ),
             ));
         }
     };
@@ -114,32 +132,42 @@ fn conditions(rule: &Map<String, Value>, at: &impl Fn(&str) -> String) -> Result
         .collect()
 }
 
-fn condition(value: &Value) -> Result<Condition, (&'static str, String)> {
+fn condition(value: &Value) -> Result<Condition, (&'static str, Said)> {
     let Value::Object(object) = value else {
-        return Err(("", "Condition invalide (objet attendu).".to_owned()));
+        return Err(("", said!("Condition invalide (objet attendu).", "A condition must be an object.")));
     };
     let word = |name: &str| object.get(name).and_then(plain_text).unwrap_or_default().to_lowercase();
     let field = match word("field").as_str() {
         "sender" => Field::Sender,
         "subject" => Field::Subject,
         "body" => Field::Body,
-        _ => return Err((".field", "Champ de condition invalide.".to_owned())),
+        _ => {
+            return Err((
+                ".field",
+                said!("Champ de condition invalide.", "The field of a condition is sender, subject or body."),
+            ));
+        }
     };
     let operator = word("operator");
     if !matches!(operator.as_str(), "contains" | "equals" | "regex") {
-        return Err((".operator", "Opérateur de condition invalide.".to_owned()));
+        return Err((
+            ".operator",
+            said!(
+                "Opérateur de condition invalide.",
+                "The operator of a condition is contains, equals or regex."
+            ),
+        ));
     }
-    let text = object
-        .get("value")
-        .and_then(plain_text)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| (".value", "Valeur de condition requise.".to_owned()))?;
+    let text =
+        object.get("value").and_then(plain_text).filter(|text| !text.is_empty()).ok_or_else(|| {
+            (".value", said!("Valeur de condition requise.", "A condition must have a value."))
+        })?;
     let case_sensitive = switch(object, "case_sensitive").map_err(|message| (".case_sensitive", message))?;
     let folded = if case_sensitive { text.clone() } else { text.to_lowercase() };
     let test = match operator.as_str() {
         "contains" => Test::Contains { value: folded, case_sensitive },
         "equals" => Test::Equals { value: folded, case_sensitive },
-        _ => Test::Regex(Pattern::new(&text, case_sensitive).map_err(|bad| (".value", bad.to_string()))?),
+        _ => Test::Regex(Pattern::new(&text, case_sensitive).map_err(|bad| (".value", bad.said()))?),
     };
     Ok(Condition { field, test })
 }
@@ -184,7 +212,7 @@ mod tests {
                 Ok(document) => {
                     json!([true, "ok", document.rules.iter().map(describe).collect::<Vec<_>>()])
                 }
-                Err(problems) => json!([false, problems[0].message, []]),
+                Err(problems) => json!([false, problems[0].message.french, []]),
             };
             assert_eq!(actual, expected, "{case}");
         }
@@ -251,6 +279,11 @@ mod tests {
                 "ordering invalide",
             ),
             (
+                with("/actions", json!({"webhook_url": "https://h", "body": "half"})),
+                "rules[1].actions.body",
+                "body invalide (all|text|none).",
+            ),
+            (
                 with("/conditions/0", json!({"field": "body", "operator": "regex", "value": "(?=x)"})),
                 "rules[1].conditions[0].value",
                 "Expression régulière invalide.",
@@ -270,7 +303,7 @@ mod tests {
             assert_eq!(ids, ["rule-1", "rule-3"], "{bad}");
             assert_eq!(document.disabled.len(), 1, "{bad}");
             assert_eq!(document.disabled[0].field, field);
-            assert!(document.disabled[0].message.starts_with(message), "{:?}", document.disabled);
+            assert!(document.disabled[0].message.french.starts_with(message), "{:?}", document.disabled);
         }
     }
 
@@ -278,7 +311,7 @@ mod tests {
     fn ids_are_unique_and_targets_never_pose_as_the_default() {
         let rule = |id: &str| {
             json!({"id": id, "conditions": [{"field": "sender", "operator": "regex", "value": "^(a|b)$"}],
-                   "actions": {"webhook_url": "https://h", "ordering": "sender"}})
+                   "actions": {"webhook_url": "https://h", "ordering": "sender", "body": "Text"}})
         };
         let document =
             parse(&json!([rule("default"), rule("a"), rule("a"), rule("été / 1"), rule("a-3")])).unwrap();
@@ -289,5 +322,6 @@ mod tests {
         assert!(
             document.rules.iter().all(|rule| rule.target.ordering == crate::mail::policy::Ordering::Sender)
         );
+        assert!(document.rules.iter().all(|rule| rule.target.share == crate::mail::policy::Share::Text));
     }
 }

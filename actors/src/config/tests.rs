@@ -164,7 +164,7 @@ async fn a_refused_document_changes_nothing_and_says_why() {
     let actor = bench.start().await;
     for (bad, why) in [
         (r#"{"webhook_sending_enabled": true, "webhook_time_start": "25h00"}"#, "webhook_time_start"),
-        (r#"{"webhook_sending_enabled": tr"#, "JSON invalide"),
+        (r#"{"webhook_sending_enabled": tr"#, "it is no JSON"),
     ] {
         let before = bench.version();
         bench.write(KEY, bad);
@@ -220,7 +220,7 @@ async fn one_bad_rule_is_shown_and_the_others_act() {
     assert_eq!(bench.deps.policy.load().rules.len(), 1);
     let (state, problems) = bench.state(&actor, Key::RoutingRules).await;
     assert_eq!(state, "ok");
-    assert_eq!(problems, ["rules[1].conditions: Chaque règle doit contenir au moins une condition."]);
+    assert_eq!(problems, ["rules[1].conditions: A rule must have at least one condition."]);
 }
 
 #[actix::test]

@@ -7,9 +7,13 @@ pub use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::egress::EgressPolicy;
+use crate::kernel::said::{Said, said};
 
-/// The reference's message for a `webhook_url` it does not take.
-pub const NOT_HTTPS: &str = "webhook_url doit être une URL HTTPS valide.";
+/// That a `webhook_url` is none. The French words are the reference's.
+#[must_use]
+pub fn not_https() -> Said {
+    said!("webhook_url doit être une URL HTTPS valide.", "webhook_url must be a valid HTTPS address.")
+}
 
 /// Whether requests may go to `url`. `allow` names the private or loopback networks that
 /// they may go to, `http://` included (`EGRESS_ALLOW_CIDRS`).
@@ -36,9 +40,13 @@ pub fn check_target(url: &str, allow: &[IpNet]) -> Result<(), String> {
     at(Ipv6Addr::LOCALHOST.into()).or_else(|_| at(Ipv4Addr::LOCALHOST.into()))
 }
 
-/// The message for the `webhook_url` of a document: the reference's, and why.
-pub(super) fn refusal(why: &str) -> String {
-    format!("{NOT_HTTPS} ({why})")
+/// The message for the `webhook_url` of a document: the reference's, and why. What the guard says
+/// is English; in French there is the rule that it stands for.
+pub(super) fn refusal(why: &str) -> Said {
+    said!(
+        "webhook_url doit être une URL HTTPS valide. (https://, un hôte public ; http:// et les réseaux privés seulement dans EGRESS_ALLOW_CIDRS)",
+        "webhook_url must be a valid HTTPS address. ({why})"
+    )
 }
 
 #[cfg(test)]

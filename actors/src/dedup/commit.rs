@@ -7,20 +7,19 @@ use crate::kernel::clock::Ids;
 use crate::kernel::event::{DomainEvent, EventError, NewEvent, StreamId};
 use crate::kernel::journal::{Body, Commit, Due, Expected, Fence, OutboxAdd, Queue, Settle, StreamWrite};
 use crate::mail::groups::Taking;
+use crate::mail::heading::Heading;
 use crate::mail::life::{
     Duplicated, Held, Ignored, Location, MailEvent, Quarantined, Received, Routed, RoutedDelivery, Skipped,
     mail_stream,
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, identity, kept};
+use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, kept};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
 /// A held mail without a known end is decided again at least this often.
 const RECHECK_HOURS: i64 = 24;
-/// Longest subject in an event, in characters.
-const SUBJECT_CHARS: usize = 200;
 
 /// What decides about a mail besides itself.
 #[derive(Clone, Copy)]
@@ -108,7 +107,11 @@ fn consequences(
         stranger: None,
         waiting: None,
     };
-    match verdict.outcome.clone() {
+    // A stranger's mail is kept within bounds, with all that it says.
+    let is_strangers =
+        matches!(&verdict.outcome, Outcome::Ignore { reason: IgnoreReason::SenderNotAllowed, .. });
+    let heading = (!is_strangers).then(|| Heading::of(&mail).body(key, keep_until));
+    let mut consequences = match verdict.outcome.clone() {
         Outcome::Ignore { reason: IgnoreReason::SenderNotAllowed, detail } => {
             let reason = IgnoreReason::SenderNotAllowed;
             let events = if before == Some(&verdict.outcome) {
@@ -174,6 +177,7 @@ fn consequences(
                     .map(|planned| RoutedDelivery {
                         target: planned.target.clone(),
                         rule: planned.rule.clone(),
+                        share: planned.share,
                     })
                     .collect(),
                 offload,
@@ -201,7 +205,9 @@ fn consequences(
             bodies.push(body);
             Consequences { events, add, bodies }
         }
-    }
+    };
+    consequences.bodies.extend(heading);
+    consequences
 }
 
 /// A further copy of a known mail. `mark` = its fate is settled, so the copy is marked too.
@@ -256,7 +262,7 @@ pub(super) fn quarantine(
     })
 }
 
-/// `mail.received` of a mail.
+/// `mail.received` of a mail. Who sent it and what it is called is not in it: an event stays.
 pub(super) fn received(
     mail: &Mail,
     location: Location,
@@ -266,11 +272,11 @@ pub(super) fn received(
     Received {
         email_id: mail.email_id.clone(),
         location,
-        sender: mail.sender.clone(),
-        subject: mail.subject.chars().take(SUBJECT_CHARS).collect(),
+        sender: String::new(),
+        subject: String::new(),
         size: mail.size,
         arrived_at,
-        subject_group: identity::subject_group(&mail.subject),
+        subject_group: String::new(),
         flaws: mail.flaws.clone(),
         content: Some(content),
         other_content_of: None,

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Journal, JournalError};
 use crate::mail::compare::{Recorded, recorded};
+use crate::mail::heading::{Heading, heading_key};
 use crate::mail::life::{MailEvent, Received, mail_stream};
 use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
 use crate::mail::{IgnoreReason, Mail, kept};
@@ -43,6 +44,9 @@ pub enum Gone {
     /// Only its webhook is kept, and what it takes to read it again was not recorded.
     #[error("it was routed by an earlier version, which kept nothing but its webhooks")]
     Unrecorded,
+    /// Only its webhooks are kept, and none has the whole text.
+    #[error("its receivers are given a part of the text only (webhook_body), and nothing else of it is kept")]
+    Reduced,
 }
 
 /// Why the journal did not tell.
@@ -69,6 +73,28 @@ pub async fn known(journal: &dyn Journal, key: &str) -> Result<Option<Known>, Ke
     Ok(Some(Known { at, recorded: recorded(&events), content }))
 }
 
+/// Who sent the mail whose stream is called `key`, and what it is called; `None` = that is erased
+/// (`MAIL_RETENTION_DAYS`), or there is no such mail. While the mail waits, its content knows it;
+/// events of earlier versions name it until they are archived.
+///
+/// # Errors
+/// See [`KeptError`].
+pub async fn heading(journal: &dyn Journal, key: &str) -> Result<Option<Heading>, KeptError> {
+    let kept = journal.body(&heading_key(key)).await?;
+    if let Some(heading) = kept.and_then(|bytes| Heading::read(&bytes)) {
+        return Ok(Some(heading));
+    }
+    let stream = journal.read_stream(&mail_stream(key), 0).await?;
+    let events: Vec<MailEvent> =
+        stream.iter().map(MailEvent::from_recorded).collect::<Result<_, EventError>>()?;
+    if let Some(MailEvent::Received(Received { sender, subject, .. })) = events.first()
+        && !(sender.is_empty() && subject.is_empty())
+    {
+        return Ok(Some(Heading { sender: sender.clone(), subject: subject.clone() }));
+    }
+    Ok(content(journal, key, &events).await?.ok().map(|mail| Heading::of(&mail)))
+}
+
 async fn content(
     journal: &dyn Journal,
     key: &str,
@@ -91,10 +117,13 @@ async fn content(
                 let Some(shape) = routed.text else {
                     return Ok(Err(if routed.offload { Gone::Expired } else { Gone::Unrecorded }));
                 };
-                for delivery in &routed.deliveries {
+                for delivery in routed.deliveries.iter().filter(|delivery| delivery.share.is_all()) {
                     if let Some(mail) = from_webhook(journal, key, &delivery.target, shape, received).await? {
                         return Ok(Ok(mail));
                     }
+                }
+                if !routed.deliveries.iter().any(|delivery| delivery.share.is_all()) {
+                    return Ok(Err(Gone::Reduced));
                 }
             }
             MailEvent::Ignored(ignored) if ignored.reason == IgnoreReason::SenderNotAllowed => {

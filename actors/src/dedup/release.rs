@@ -12,6 +12,7 @@ use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{
     AppendError, Body, Commit, Defer, Due, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
 };
+use crate::mail::heading::Heading;
 use crate::mail::life::{
     Location, MailEvent, Received, Released, Resumed, Stage, copied_from, copy_id, mail_stream, rehydrate,
 };
@@ -238,6 +239,7 @@ fn copy(
     // Where to is decided by the worker that carries it out.
     let outcome = Outcome::Deliver { deliveries: Vec::new() };
     let draft = Draft { mail, verdict: Verdict { detection: None, links: Vec::new(), outcome } };
+    let heading = Heading::of(&draft.mail).body(&id, now + KEPT);
     let (row, body) = work::draft_row(Queue::Hold, &draft, &meta, Due::At(now), now + KEPT);
     Ok(Commit {
         at: now,
@@ -247,7 +249,7 @@ fn copy(
             events: events.iter().map(|event| event.to_new(world.ids.next())).collect::<Result<_, _>>()?,
         }],
         add: vec![row],
-        bodies: vec![body],
+        bodies: vec![body, heading],
         ..Commit::default()
     })
 }

@@ -50,6 +50,7 @@ fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: false,
         default_target: Target {
+            share: crate::mail::policy::Share::All,
             id: "default".to_owned(),
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
@@ -294,6 +295,41 @@ fn what_is_not_wanted_is_recorded_and_marked_as_the_reason_says() {
             },
         );
     }
+}
+
+/// What is in events is in every journal, its tables and its archives, for as long as they stay.
+#[test]
+fn events_do_not_name_who_wrote_and_what_about() {
+    play(
+        |policy| policy.prefs.subject_groups = Some(crate::mail::groups::GroupRule::default()),
+        |scene| async move {
+            let subjects = ["Arret maladie", "Re: Arret maladie", "Arret maladie d'un autre"];
+            let senders = ["camille@ex.com", "camille@ex.com", "eve@evil.example"];
+            let mut ids = Vec::new();
+            for (n, (subject, from)) in subjects.into_iter().zip(senders).enumerate() {
+                let source = source(n, from, subject, "https://fromsmash.com/abc");
+                scene.admit(n, &source).await.unwrap();
+                ids.push(id(&source));
+                let heading = kept::heading(scene.journal.as_ref(), &ids[n]).await.unwrap().unwrap();
+                assert_eq!((&*heading.subject, &*heading.sender), (subject, from));
+            }
+            for event in scene.log().await {
+                let said = event.payload.to_string();
+                assert!(
+                    !said.contains("maladie") && !said.contains("@ex") && !said.contains("@evil"),
+                    "{said}"
+                );
+            }
+            // What waits is known by its content; of what nothing is sent for, the time is over.
+            scene.journal.purge(epoch() + chrono::TimeDelta::days(365)).await.unwrap();
+            let mut known = Vec::new();
+            for id in &ids {
+                known.push(kept::heading(scene.journal.as_ref(), id).await.unwrap().is_some());
+            }
+            assert_eq!(known, [true, false, true]);
+            assert_eq!(kept::heading(scene.journal.as_ref(), "no-such-mail").await.unwrap(), None);
+        },
+    );
 }
 
 #[test]

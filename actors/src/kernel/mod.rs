@@ -10,4 +10,5 @@ pub mod journal;
 pub mod port;
 pub mod projection;
 pub mod redis;
+pub mod said;
 pub mod words;

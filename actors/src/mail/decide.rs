@@ -233,6 +233,7 @@ fn deliveries(
         time_start: time_start.clone(),
         time_end: time_end.clone(),
         in_window,
+        share: rule.target.share,
     });
     let alone = rule.is_some_and(|rule| is_alone(rule, policy));
     let default = (!alone).then(|| Planned {
@@ -241,6 +242,7 @@ fn deliveries(
         time_start,
         time_end,
         in_window,
+        share: policy.default_target.share,
     });
     ruled.into_iter().chain(default).collect()
 }

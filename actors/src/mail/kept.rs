@@ -135,6 +135,7 @@ mod tests {
             time_start: None,
             time_end: None,
             in_window: false,
+            share: crate::mail::policy::Share::All,
         };
         let body = payload::body(&mail, None, &[], &planned);
         for plain_bytes in [0, 1, 3, 99, u64::MAX] {

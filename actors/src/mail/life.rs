@@ -7,7 +7,7 @@ use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::policy::{Configuration, Priority};
+use super::policy::{Configuration, Priority, Share};
 use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
@@ -39,15 +39,18 @@ pub struct Received {
     pub email_id: String,
     /// Where it was found.
     pub location: Location,
-    /// Clean address of the sender.
+    /// Clean address of the sender, in events of earlier versions; empty since: see
+    /// [`super::heading`].
+    #[serde(default)]
     pub sender: String,
-    /// Decoded subject, at most 200 characters.
+    /// Decoded subject, at most 200 characters; the same.
+    #[serde(default)]
     pub subject: String,
     /// Size of the source in bytes.
     pub size: u64,
     /// When the server took it in, if it says so.
     pub arrived_at: Option<DateTime<Utc>>,
-    /// Subject group (reference section 5.9), without month.
+    /// Subject group (reference section 5.9), without month, in events of earlier versions.
     pub subject_group: String,
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -141,6 +144,9 @@ pub struct RoutedDelivery {
     /// The rule that chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleRef>,
+    /// How much of the text the target is given.
+    #[serde(default, skip_serializing_if = "Share::is_all")]
+    pub share: Share,
 }
 
 /// Payload of `mail.routed`.
@@ -193,7 +199,8 @@ pub struct Offloaded {
     /// When the copy may be deleted at the earliest, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`).
+    /// Nothing was copied now: `r2_url` is the copy made for this mail (its `email_id`), or one that
+    /// only `webhook_links.json` knows (its name).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reused_from: Option<String>,
 }
@@ -284,9 +291,9 @@ domain_events! {
     /// What happens to a mail.
     pub enum MailEvent {
         Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
-            email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "clean address",
-            subject: "at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
-            subject_group: "without month", flaws: "what could not be read",
+            email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "in events of earlier versions: clean address",
+            subject: "the same: at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
+            subject_group: "the same: without month", flaws: "what could not be read",
             content: "version and hash of sender, text and attachment",
             other_content_of: "email_id of the mail that has the same md5, and other content",
             copy_of: "email_id of the mail that it is a copy of, when somebody had the copy sent",
@@ -308,7 +315,7 @@ domain_events! {
             reason: "why", until: "when it is decided again at the latest", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
             upcasts [without_configuration];
         Routed(Routed) = "mail.routed", schema 2, in "mail", "It was decided which webhooks are sent.", {
-            detection: "what the detectors found", links: "delivery links", deliveries: "targets and rules",
+            detection: "what the detectors found", links: "delivery links", deliveries: "targets, rules, and how much of the text each is given",
             offload: "links are copied first", priority: "of the sender",
             text: "of a mail whose webhooks alone are kept: bytes of plain text in email_content, and whether there is an attachment",
             configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
@@ -317,7 +324,7 @@ domain_events! {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
             provider: "file service", original_filename: "the file's own name",
             expires_at: "when the copy may be deleted at the earliest",
-            reused_from: "email_id of the mail that it was copied for, when not for this one" };
+            reused_from: "email_id of the mail that it was copied for, when not for this one; webhook_links.json, when only that list knows it" };
         LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
         LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {

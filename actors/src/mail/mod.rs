@@ -23,6 +23,7 @@ pub mod filters;
 #[cfg(test)]
 mod golden;
 pub mod groups;
+pub mod heading;
 mod html;
 pub mod identity;
 pub mod kept;
@@ -97,6 +98,17 @@ impl Mail {
     #[must_use]
     pub fn combined(&self) -> String {
         format!("{}\n{}", self.plain, self.html)
+    }
+
+    /// What a target is given of the text.
+    #[must_use]
+    pub fn shared(&self, share: policy::Share) -> String {
+        match share {
+            policy::Share::All => self.combined(),
+            policy::Share::Text if self.plain.trim().is_empty() => html::to_text(&self.html),
+            policy::Share::Text => self.plain.clone(),
+            policy::Share::None => String::new(),
+        }
     }
 
     /// When it arrived; `now` where it does not say, or says a time that is still to come.
@@ -206,6 +218,9 @@ pub struct Planned {
     /// It may go only while the delivery window is open, also when it is late.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_window: bool,
+    /// How much of the text the target is given.
+    #[serde(default, skip_serializing_if = "policy::Share::is_all")]
+    pub share: policy::Share,
 }
 
 /// A rule as it appears in the payload.

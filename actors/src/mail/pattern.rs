@@ -14,6 +14,8 @@ use regex::{Captures, Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
+use crate::kernel::said::{Said, said};
+
 /// Bytes that a compiled expression may take.
 const COMPILED: usize = 1 << 20;
 /// Places that an expression may have, counted repetitions multiplied out.
@@ -37,11 +39,23 @@ pub struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {
     /// It takes too much memory, or too much time on a long text.
-    #[error("Expression régulière trop longue.")]
+    #[error("The regular expression is too long.")]
     TooLarge,
     /// It is no expression of this engine.
-    #[error("Expression régulière invalide. {0}")]
+    #[error("The regular expression is invalid: {0}.")]
     Invalid(String),
+}
+
+impl BadPattern {
+    /// In both languages. What the engine says is English; in French there is that it is so.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        let english = self.to_string();
+        match self {
+            Self::TooLarge => said!("Expression régulière trop longue.", "{english}"),
+            Self::Invalid(_) => said!("Expression régulière invalide.", "{english}"),
+        }
+    }
 }
 
 impl Pattern {

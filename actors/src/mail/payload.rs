@@ -43,16 +43,16 @@ struct Payload<'a> {
 /// the same input gives the same bytes.
 #[must_use]
 pub fn body(mail: &Mail, detection: Option<&Detection>, links: &[Link], planned: &Planned) -> Vec<u8> {
-    let combined = mail.combined();
+    let content = mail.shared(planned.share);
     let preview =
-        combined.char_indices().nth(PREVIEW).and_then(|(end, _)| combined.get(..end)).unwrap_or(&combined);
+        content.char_indices().nth(PREVIEW).and_then(|(end, _)| content.get(..end)).unwrap_or(&content);
     let payload = Payload {
         microsoft_graph_email_id: &mail.email_id,
         subject: &mail.subject,
         received: &mail.date,
         sender_address: &mail.from,
         preview,
-        email_content: &combined,
+        email_content: &content,
         webhooks_time_start: planned.time_start.as_deref(),
         webhooks_time_end: planned.time_end.as_deref(),
         detector: detection.map(|found| found.detector.as_str()),
@@ -69,6 +69,40 @@ pub fn body(mail: &Mail, detection: Option<&Detection>, links: &[Link], planned:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::policy::Share;
+
+    #[test]
+    fn a_target_is_given_as_much_of_the_text_as_it_is_to_have() {
+        let mail = |content: &str| {
+            let head = "Message-ID: <a@x>\nFrom: b@ex.com\nSubject: s\nDate: d\nMIME-Version: 1.0\n";
+            super::super::parse::parse(format!("{head}{content}").as_bytes()).expect("a mail")
+        };
+        let both = mail(
+            "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/plain\n\nplain\n\
+             --b\nContent-Type: text/html\n\n<p>rich</p>\n--b--\n",
+        );
+        let rich = mail("Content-Type: text/html\n\n<p>only &amp; rich</p>");
+        for (mail, share, expected) in [
+            (&both, Share::All, "plain\n<p>rich</p>"),
+            (&both, Share::Text, "plain"),
+            (&both, Share::None, ""),
+            (&rich, Share::Text, "only & rich"),
+        ] {
+            let planned = Planned {
+                target: "default".to_owned(),
+                rule: None,
+                time_start: None,
+                time_end: None,
+                in_window: false,
+                share,
+            };
+            let body: serde_json::Value =
+                serde_json::from_slice(&body(mail, None, &[], &planned)).expect("JSON");
+            assert_eq!(body["email_content"].as_str().map(str::trim), Some(expected), "{share:?}");
+            assert_eq!(body["bodyPreview"].as_str().map(str::trim), Some(expected), "{share:?}");
+            assert_eq!((&body["subject"], &body["sender_email"]), (&"s".into(), &"b@ex.com".into()));
+        }
+    }
 
     #[test]
     fn fields_come_in_the_order_of_the_reference() {
@@ -96,6 +130,7 @@ mod tests {
             time_start: Some("maintenant".to_owned()),
             time_end: Some("19h00".to_owned()),
             in_window: true,
+            share: Share::All,
         };
         let body = body(&mail, Some(&detection), &links, &planned);
         let expected = format!(

@@ -279,6 +279,8 @@ pub struct Target {
     pub url: String,
     /// Whether deliveries keep their order.
     pub ordering: Ordering,
+    /// How much of a mail's text it is given.
+    pub share: Share,
 }
 
 /// Whether a target wants its deliveries in order.
@@ -292,6 +294,39 @@ pub enum Ordering {
     Sender,
     /// One at a time per mailbox.
     Mailbox,
+}
+
+/// How much of a mail's text a target is given: `webhook_body` of `webhook_config`, `body` of a
+/// rule's actions. What the other fields say, such as subject, sender and links, is always sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Share {
+    /// Plain text and HTML, as the reference system sends it.
+    #[default]
+    All,
+    /// The plain text; where a mail has none, what its HTML shows.
+    Text,
+    /// Nothing: `email_content` and `bodyPreview` are empty.
+    None,
+}
+
+impl Share {
+    /// The share of this name, in any case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.trim().to_lowercase().as_str() {
+            "all" => Some(Self::All),
+            "text" => Some(Self::Text),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+
+    /// Whether it is everything; for serde.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        *self == Self::All
+    }
 }
 
 /// `webhook_delivery_mode`: what the body of a webhook is called. The bytes are the same JSON

@@ -59,6 +59,7 @@ pub(super) fn policy() -> Policy {
             id: "default".to_owned(),
             url: "https://hook.example.com/recv".to_owned(),
             ordering: Ordering::None,
+            share: crate::mail::policy::Share::All,
         },
         detectors: super::detectors::defaults(),
         rules: Vec::new(),

@@ -1,4 +1,5 @@
-//! Links whose copy lies in R2 already, and will for a while: they are not copied again.
+//! Links whose copy lies in R2 already, and will for a while: they are not copied again. The journal
+//! knows them, or only the list of copied files does: those that the reference system made.
 
 use std::time::Duration;
 
@@ -38,9 +39,42 @@ pub(super) async fn known(deps: &R2Deps, sources: &[Source]) -> Vec<Option<Obtai
     };
     let now = deps.world.now();
     let usable = |row: Option<LinkRow>| row.filter(|row| is_usable(row, &deps.copies, now)).map(obtained);
-    let mut known: Vec<Option<Obtained>> = rows.into_iter().map(usable).collect();
-    known.resize(sources.len(), None);
+    let mut rows = rows;
+    rows.resize(sources.len(), None);
+    let mut known: Vec<Option<Obtained>> = rows.iter().cloned().map(usable).collect();
+    if known.iter().any(Option::is_none) {
+        let listed = listed(&deps.copies, sources).await;
+        for ((known, row), listed) in known.iter_mut().zip(rows).zip(listed) {
+            // Of a copy that the journal knows, it knows more: when it may be deleted.
+            let is_news = |listed: &LinkRow| row.is_none_or(|row| row.r2_url != listed.r2_url);
+            if known.is_none() {
+                *known = usable(listed.filter(is_news).filter(|row| is_vouched_for(row, &deps.copies)));
+            }
+        }
+    }
     known
+}
+
+/// What the list of copied files says of each source. One that cannot be read costs a copy that
+/// was not necessary, nothing else; its follower says what is wrong with it.
+async fn listed(copies: &Copies, sources: &[Source]) -> Vec<Option<LinkRow>> {
+    let Some(list) = copies.list.clone() else { return Vec::new() };
+    let links: Vec<String> = sources.iter().map(|source| source.url.clone()).collect();
+    let look = tokio::task::spawn_blocking(move || list.find(&links));
+    match timeout(PATIENCE, look).await {
+        Ok(Ok(Ok(rows))) => rows,
+        Ok(Ok(Err(trouble))) => {
+            tracing::debug!(%trouble, "the list of copied files could not be looked through");
+            Vec::new()
+        }
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    }
+}
+
+/// Others write the list, too: where nobody has said where copies lie, an address of theirs has at
+/// least to be one that nobody on the way can change.
+fn is_vouched_for(row: &LinkRow, copies: &Copies) -> bool {
+    copies.public_base_url.is_some() || row.r2_url.starts_with("https://")
 }
 
 /// Whether a mail that is sent at `now` may refer to the copy. Pure.

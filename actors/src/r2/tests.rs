@@ -92,6 +92,7 @@ fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: true,
         default_target: Target {
+            share: crate::mail::policy::Share::All,
             id: "default".to_owned(),
             url: "https://hook.example.com".to_owned(),
             ordering: policy::Ordering::None,
@@ -216,6 +217,7 @@ impl Bench {
             time_start: None,
             time_end: None,
             in_window: true,
+            share: crate::mail::policy::Share::All,
         };
         let outcome = Outcome::Deliver { deliveries: vec![planned] };
         let draft = Draft { mail, verdict: Verdict { detection: None, links, outcome } };
@@ -720,6 +722,41 @@ fn a_link_that_was_copied_is_not_copied_again_while_its_copy_lasts() {
         bench.mail("d", &[SHARED]).await;
         bench.until_left(0, SOON).await;
         assert_eq!(bench.sources("d").await, [Some("c".to_owned())]);
+    });
+}
+
+/// What the reference system has copied before is in the list only.
+#[test]
+fn a_copy_that_only_the_list_knows_is_used_while_it_lasts() {
+    run(|| async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let list = folder.path().join("links.json");
+        let bench = Bench::keeping(&list);
+        let now = bench.deps.world.now();
+        let entry = |source: &str, copy: &str, hours: i64| {
+            serde_json::json!({"source_url": source, "r2_url": copy, "provider": "dropbox",
+                "created_at": (now - chrono::Duration::hours(hours)).to_rfc3339()})
+        };
+        let text = serde_json::json!([
+            entry("https://www.dropbox.com/scl/fo/a?dl=0&rlkey=k", "https://media.example.com/theirs", 1),
+            entry("https://ok/old", "https://media.example.com/gone", 23),
+            entry("https://ok/plain", "http://media.example.com/plain", 1),
+            {"url": "https://ok/legacy", "timestamp": "2025-10-17T10:30:00+02:00", "source": "webhook"},
+        ]);
+        std::fs::write(&list, text.to_string()).expect("written");
+        let (actor, _running) = bench.start();
+        bench.mail("a", &[SHARED, "https://ok/old", "https://ok/plain", "https://ok/legacy"]).await;
+        bench.until_left(0, SOON).await;
+        let listed = Some(links::lookup::LISTED.to_owned());
+        assert_eq!(bench.sources("a").await, [listed.clone(), None, None, None]);
+        assert_eq!(bench.link_events("a").await[0].payload["r2_url"], "https://media.example.com/theirs");
+        assert_eq!(bench.store.calls.load(Ordering::SeqCst), 3, "the one that lies there was not fetched");
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.copied, status.reused), (3, 1));
+        // The others are the journal's by now.
+        bench.mail("b", &[SHARED, "https://ok/old"]).await;
+        bench.until_left(0, SOON).await;
+        assert_eq!(bench.sources("b").await, [listed, Some("a".to_owned())]);
     });
 }
 

@@ -1,4 +1,5 @@
-//! `mails`: one row per mail, with where it stands.
+//! `mails`: one row per mail, with where it stands. Who sent it and what it is called is no part of
+//! the log, so it is none of this table (ADR 0040).
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -19,7 +20,7 @@ impl Projection for Mails {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -33,8 +34,6 @@ impl Projection for Mails {
             "CREATE TABLE mails (
                  position         INTEGER PRIMARY KEY,
                  email_id         TEXT NOT NULL UNIQUE,
-                 sender           TEXT NOT NULL DEFAULT '',
-                 subject          TEXT NOT NULL DEFAULT '',
                  size             INTEGER NOT NULL DEFAULT 0,
                  received_at      INTEGER NOT NULL,
                  arrived_at       INTEGER,
@@ -82,14 +81,12 @@ type Change = fn(&Connection, &Recorded, &Value) -> rusqlite::Result<()>;
 
 fn received(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO mails (position, email_id, sender, subject, size, received_at, arrived_at, stage, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'received', ?6) ON CONFLICT DO NOTHING",
+        "INSERT INTO mails (position, email_id, size, received_at, arrived_at, stage, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'received', ?4) ON CONFLICT DO NOTHING",
     )?
     .execute((
         integer(event.position),
         event.stream.key(),
-        text(payload, "sender").unwrap_or_default(),
-        text(payload, "subject").unwrap_or_default(),
         number(payload, "size").unwrap_or_default(),
         at(event),
         instant(payload, "arrived_at"),

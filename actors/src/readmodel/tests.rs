@@ -206,9 +206,7 @@ fn a_list_of_mails_is_cut_into_pages_and_filtered() {
     let first = queries::mails(&log.db, &MailFilter { limit: 2, ..all.clone() }).expect("mails");
     let before = first.last().map(|mail| mail.position);
     assert_eq!(ids(MailFilter { before, ..all.clone() }), "dcba");
-    assert_eq!(ids(MailFilter { stage: Some("routed".to_owned()), ..all.clone() }), "fea");
-    assert_eq!(ids(MailFilter { search: Some("lOT 3".to_owned()), ..all.clone() }), "c");
-    assert_eq!(ids(MailFilter { search: Some("%".to_owned()), ..all }), "");
+    assert_eq!(ids(MailFilter { stage: Some("routed".to_owned()), ..all }), "fea");
 }
 
 #[test]

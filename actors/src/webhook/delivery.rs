@@ -467,7 +467,11 @@ mod tests {
 
     #[test]
     fn the_mail_is_marked_with_its_last_delivery_at_every_place() {
-        let routed = |target: &str| RoutedDelivery { target: target.to_owned(), rule: None };
+        let routed = |target: &str| RoutedDelivery {
+            target: target.to_owned(),
+            rule: None,
+            share: crate::mail::policy::Share::All,
+        };
         let mut life = MailLife { locations: vec![location("1"), location("2")], ..MailLife::default() };
         life.evolve(&MailEvent::Routed(Routed {
             detection: None,

@@ -41,7 +41,12 @@ fn seconds(n: u64) -> Duration {
 }
 
 fn target(id: &str) -> Target {
-    Target { id: id.to_owned(), url: format!("https://{id}.example/secret"), ordering: Order::None }
+    Target {
+        id: id.to_owned(),
+        url: format!("https://{id}.example/secret"),
+        ordering: Order::None,
+        share: crate::mail::policy::Share::All,
+    }
 }
 
 fn policy() -> Policy {
@@ -292,8 +297,14 @@ impl Scene {
             copy_of: None,
             authentication: None,
         });
-        let deliveries =
-            targets.iter().map(|id| RoutedDelivery { target: (*id).to_owned(), rule: None }).collect();
+        let deliveries = targets
+            .iter()
+            .map(|id| RoutedDelivery {
+                target: (*id).to_owned(),
+                rule: None,
+                share: crate::mail::policy::Share::All,
+            })
+            .collect();
         let routed = MailEvent::Routed(Routed {
             detection: None,
             links: Vec::new(),

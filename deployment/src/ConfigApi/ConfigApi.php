@@ -6,7 +6,8 @@ namespace RenderSignal\ConfigApi;
 
 /**
  * The protocol: `GET ?key=…` reads a document, `POST {"key": …, "config": {…}}` replaces one,
- * `POST {"key": …, "remove": true}` removes one.
+ * `POST {"key": …, "remove": true}` removes one. A field that nobody knows is refused, unless
+ * it is stored already or the body says `"allow_unknown": true`.
  * An answer has the fields of both generations of clients: `success` and `config`, `status`,
  * `data` and `timestamp`. It carries the document's `ETag`; a writer that sends it back as
  * `If-Match`, or `If-None-Match: *` where it saw no document, replaces nothing that it has
@@ -66,7 +67,13 @@ final class ConfigApi
             throw new Refusal(400, 'Invalid payload');
         }
         // As it is: `$json` marks some numbers.
-        $problems = Documents::problems($key, json_decode($body)->config);
+        $plain = json_decode($body)->config;
+        $problems = Documents::problems($key, $plain);
+        if (($request->allow_unknown ?? null) !== true) {
+            $stored = json_decode($this->storage->peek($key) ?? '');
+            $before = $stored instanceof \stdClass ? $stored : null;
+            array_push($problems, ...Names::problems($key, $before, $plain));
+        }
         if ($problems !== []) {
             throw new Refusal(400, 'Invalid payload: ' . implode('; ', $problems));
         }
@@ -105,7 +112,7 @@ final class ConfigApi
         if ($body === null || strlen((string) $body) > self::MAX_BODY) {
             throw new Refusal(413, 'Payload too large');
         }
-        return (string) $body;
+        return Json::text((string) $body);
     }
 
     /** The document goes into the answer as it is stored: nothing is decoded and encoded again. */

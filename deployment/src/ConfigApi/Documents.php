@@ -80,6 +80,7 @@ final class Documents
             $this->problems[] = 'absence_pause_days: Au moins un jour doit être sélectionné pour activer la pause absence.';
         }
         $this->field('ordering', self::isOrdering(...), 'ordering invalide (none|sender|mailbox).');
+        $this->field('webhook_body', self::isShare(...), 'body invalide (all|text|none).');
     }
 
     /** The window as the seed document writes it. */
@@ -298,6 +299,11 @@ final class Documents
     private static function isOrdering(mixed $value): bool
     {
         return $value === null || (is_string($value) && in_array(self::lower($value), ['', 'none', 'sender', 'mailbox'], true));
+    }
+
+    private static function isShare(mixed $value): bool
+    {
+        return $value === null || (is_string($value) && in_array(self::lower($value), ['', 'all', 'text', 'none'], true));
     }
 
     private static function arePriorities(mixed $value): bool

@@ -21,6 +21,12 @@ final class Json
         $this->mark = 'n' . bin2hex(random_bytes(16)) . ':';
     }
 
+    /** A text without the byte order mark that some editors write before it. */
+    public static function text(string $text): string
+    {
+        return str_starts_with($text, "\xEF\xBB\xBF") ? substr($text, 3) : $text;
+    }
+
     /** Whether a text is one JSON object. */
     public static function isObject(string $text): bool
     {

@@ -16,6 +16,7 @@ final class Settings
     private function __construct(
         #[\SensitiveParameter] private readonly string $token,
         public readonly string $storage,
+        public readonly Client $client,
     ) {
     }
 
@@ -48,7 +49,11 @@ final class Settings
                 throw new Refusal(403, 'Storage directory is inside the document root.');
             }
         }
-        return new self($token, $storage);
+        $client = new Client(
+            self::members(self::value('CONFIG_API_ALLOW_CIDRS', $local)),
+            self::members(self::value('TRUSTED_PROXIES', $local)),
+        );
+        return new self($token, $storage, $client);
     }
 
     /** Whether an `Authorization` header carries the token. Takes the same time for every wrong one. */
@@ -81,6 +86,12 @@ final class Settings
             }
         }
         return '';
+    }
+
+    /** @return list<string> what commas separate */
+    private static function members(string $list): array
+    {
+        return array_values(array_filter(array_map(trim(...), explode(',', $list)), static fn ($one) => $one !== ''));
     }
 
     /** The real path of a folder that need not exist yet. */

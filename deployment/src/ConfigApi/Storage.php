@@ -37,6 +37,16 @@ final class Storage
         return $text;
     }
 
+    /** The same, but `null` also where it is damaged or cannot be read. */
+    public function peek(string $key): ?string
+    {
+        try {
+            return $this->read($key);
+        } catch (Refusal) {
+            return null;
+        }
+    }
+
     /**
      * Replaces a document. When this returns, it is on the disk.
      *
@@ -100,7 +110,7 @@ final class Storage
             }
             throw new Refusal(500, 'Read error');
         }
-        return $text;
+        return Json::text($text);
     }
 
     private function path(string $key): string

@@ -9,7 +9,7 @@ use render_signal_actors::config::store::Read;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{by_name, is_our_own};
+use super::{by_name, is_our_own, say_unknown};
 use crate::cli::config::CheckArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, complain};
@@ -115,6 +115,9 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
                 None
             }
         };
+        if let Some(document) = &payload {
+            say_unknown(key, document);
+        }
         let checked = check(key, payload.as_ref(), &env);
         all_valid &= checked.valid;
         print(&checked, args.raw, out)?;
@@ -154,7 +157,7 @@ mod tests {
             (
                 Key::ProcessingPrefs,
                 Some(json!({"retry_count": 99})),
-                "retry_count hors limites (0..10)",
+                "retry_count is out of bounds (0..10)",
                 "keys=1",
             ),
             (Key::MagicLinkTokens, Some(json!({"t": {"a": 1, "b": 2}})), "OK", "dict_sizes=t:2"),

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::normal::normalise;
+use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, UPDATED_AT};
 use render_signal_actors::config::store::Read;
 use serde_json::{Map, Value};
 
-use super::{Documents, by_name, is_our_own, itself, not_changed};
+use super::{Documents, by_name, is_our_own, itself, not_changed, say_unknown};
 use crate::cli::config::MigrateArgs;
 use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
@@ -93,7 +93,7 @@ fn source(key: Key, storage: &Storage) -> PathBuf {
 /// The object of a file. What Python takes for false is an empty one.
 fn read(path: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(path).ok()?;
-    let value: Value = serde_json::from_str(&text).ok()?;
+    let value: Value = documents::from_json(&text).ok()?;
     let is_nothing = match &value {
         Value::Null | Value::Bool(false) => true,
         Value::Number(number) => number.as_f64() == Some(0.0),
@@ -124,7 +124,9 @@ impl Target {
             complain(&format!("{key}: there is nowhere to write it: set REDIS_URL"));
             return false;
         };
-        let edit = Edit::replace(key, document, ORIGIN).keeping_time();
+        // What another program has left is moved as it is, and said.
+        say_unknown(key, &document);
+        let edit = Edit::replace(key, document, ORIGIN).keeping_time().allowing_unknown();
         match documents.editor().apply(&edit).await {
             Ok(saved) => {
                 if let Some(why) = saved.degraded {
@@ -145,7 +147,7 @@ impl Target {
         let Some(store) = itself(self.redis_only)? else { return Ok(Some(NOT_THERE)) };
         Ok(match store.read(key).await {
             Ok(Read::Found { text, .. }) => {
-                let found = serde_json::from_str::<Value>(&text).ok().map(timeless);
+                let found = documents::from_json::<Value>(&text).ok().map(timeless);
                 (found != Some(timeless(sent))).then_some("read back something else")
             }
             Ok(Read::Absent) => Some(NOT_THERE),

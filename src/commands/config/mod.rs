@@ -10,13 +10,15 @@ mod versions;
 
 use std::sync::Arc;
 
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Key, effect};
 use render_signal_actors::config::edit::{EditError, Editor, Saved};
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+
+use serde_json::Value;
 
 use crate::cli::JournalArgs;
 use crate::cli::config::ConfigCommand;
@@ -167,11 +169,10 @@ fn itself(redis_only: bool) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
 fn not_changed(key: &str, error: EditError) -> Failure {
     Failure::found(match error {
         EditError::Invalid(problems) => {
-            let mut text = format!("{key} is refused, nothing was changed:");
-            for problem in problems {
-                text.push_str(&format!("\n  {problem}"));
-            }
-            text
+            let lang = commands::lang();
+            let head = lang.pick("est refusé, rien n'a été changé", "is refused, nothing was changed");
+            let problems = problems.iter().map(|problem| format!("\n  {}", lang.problem(problem)));
+            format!("{key} {head}{}{}", lang.pick(" :", ":"), problems.collect::<String>())
         }
         EditError::Conflict(conflict) => conflict.to_string(),
         EditError::Unknown(why) => format!("{key}: {why}; nothing was changed"),
@@ -179,14 +180,27 @@ fn not_changed(key: &str, error: EditError) -> Failure {
     })
 }
 
+/// Names the fields of a document that nobody knows.
+fn say_unknown(key: Key, document: &Value) {
+    for remark in effect::unknown(key, document) {
+        complain(&format!("{key}: {remark}"));
+    }
+}
+
 /// Says what an edit came to.
 fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
     if !saved.still_wrong.is_empty() {
-        let wrong: Vec<String> = saved.still_wrong.iter().map(ToString::to_string).collect();
-        complain(&format!(
-            "{key} is still refused for what was wrong with it before; only a switch that is off acts: {}",
-            wrong.join("; ")
-        ));
+        let lang = commands::lang();
+        let wrong: Vec<String> = saved.still_wrong.iter().map(|problem| lang.problem(problem)).collect();
+        let what = lang.say(
+            "est encore refusé pour ce qui n'y allait pas avant ; seul un interrupteur sur « non » agit",
+            "is still refused for what was wrong with it before; only a switch that is off acts",
+            &wrong.join("; "),
+        );
+        complain(&format!("{key} {what}"));
+    }
+    if let (Some(key), Ok(document)) = (Key::named(key), documents::from_json(&saved.text)) {
+        say_unknown(key, &document);
     }
     if saved.stored_in.is_empty() {
         out.line(format!("{key}: it is so already, nothing was written"))?;

@@ -25,6 +25,7 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
             Edit::merge(args.key, set.chain(unset), ORIGIN)
         }
     };
+    let edit = if args.allow_unknown { edit.allowing_unknown() } else { edit };
     let documents = Documents::change(&args.journal).await?;
     let saved = documents.editor().apply(&edit.expecting(args.if_version.map(Seen::Version))).await;
     documents.close().await;

@@ -2,7 +2,7 @@
 
 use chrono::SecondsFormat;
 use render_signal_actors::config::diff::{Difference, differences};
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::Edit;
 use render_signal_actors::config::history;
 use render_signal_actors::config::store::Read;
@@ -122,7 +122,7 @@ async fn stored(documents: &Documents, key: Key) -> Result<Option<Value>, Failur
 }
 
 fn parsed(key: Key, text: &str) -> Result<Value, Failure> {
-    serde_json::from_str(text).map_err(|error| Failure::found(format!("{key} is no JSON: {error}")))
+    documents::from_json(text).map_err(|error| Failure::found(format!("{key} is no JSON: {error}")))
 }
 
 fn line(difference: &Difference, out: &Output) -> String {
@@ -156,6 +156,6 @@ async fn restored(documents: &Documents, args: &RestoreArgs, out: &mut Output) -
             args.version
         )));
     };
-    let saved = documents.editor().apply(&Edit::replace(key, copy, "restore")).await;
+    let saved = documents.editor().apply(&Edit::replace(key, copy, "restore").allowing_unknown()).await;
     tell(key.as_str(), &saved.map_err(|error| not_changed(key.as_str(), error))?, out)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use render_signal_actors::config::diff::differences;
-use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, EditError, Editor};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::file::FileStore;
@@ -52,7 +52,7 @@ pub(super) async fn read(
     let mut changed = Vec::new();
     let mut book = in_force.clone();
     for (key, document) in proposed {
-        let next = editor.preview(&Edit::replace(key, document, "rules test")).await;
+        let next = editor.preview(&Edit::replace(key, document, "rules test").allowing_unknown()).await;
         let text = next.map_err(|error| refused(key, error))?.to_string();
         let read = Read::Found { stamp: Stamp::of(&text), text: text.clone() };
         book.insist(key, Ok(read), &env, now);
@@ -63,7 +63,7 @@ pub(super) async fn read(
         changed.push(Changed { key: key.as_str(), differences: count(key, before, &text) });
     }
     for key in Key::ALL {
-        for problem in book.problems(key) {
+        for problem in book.problems(key).into_iter().chain(book.remarks(key)) {
             complain(&format!("{key}: {problem}"));
         }
     }
@@ -72,7 +72,7 @@ pub(super) async fn read(
 
 /// Differences besides the time of writing, which is always another one.
 fn count(key: Key, before: Option<&str>, after: &str) -> usize {
-    let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
+    let parsed = |text: &str| documents::from_json::<Value>(text).ok();
     let found = differences(key, before.and_then(parsed).as_ref(), parsed(after).as_ref());
     found.iter().filter(|found| found.path != render_signal_actors::config::edit::UPDATED_AT).count()
 }
@@ -96,7 +96,7 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
         match store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
             Read::Absent => {}
             Read::Found { text, .. } => {
-                let document = serde_json::from_str(&text).map_err(|error| {
+                let document = documents::from_json(&text).map_err(|error| {
                     Failure::found(format!("{key}: {} is no JSON: {error}", store.path(key).display()))
                 })?;
                 found.push((key, document));
@@ -117,8 +117,10 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
 fn refused(key: Key, error: EditError) -> Failure {
     Failure::found(match error {
         EditError::Invalid(problems) => {
-            let problems: Vec<String> = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-            format!("{key} is refused, nothing was tested:{}", problems.concat())
+            let lang = commands::lang();
+            let head = lang.pick("est refusé, rien n'a été essayé", "is refused, nothing was tested");
+            let problems = problems.iter().map(|problem| format!("\n  {}", lang.problem(problem)));
+            format!("{key} {head}{}{}", lang.pick(" :", ":"), problems.collect::<String>())
         }
         other => format!("{key}: {other}"),
     })

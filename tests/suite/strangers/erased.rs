@@ -63,7 +63,7 @@ async fn a_body_past_its_time_is_in_no_file_of_the_journal() {
     let place = Place::new(&receiver.url(HOOK));
     let mut worker = place.worker("worker");
     let mark = delivered(&place, &receiver, &mut worker).await;
-    // The subject is an event and stays; of the body, a text that is nowhere else.
+    // A text that is nowhere else.
     let unique = "kept-for-a-while-and-then-erased";
     assert!(!mark.is_empty());
     change(
@@ -81,6 +81,50 @@ async fn a_body_past_its_time_is_in_no_file_of_the_journal() {
     until_erased(&place, unique).await;
     worker.stop().await;
     assert!(!is_found(&place, unique));
+    worker.assert_journal_verifies().await;
+}
+
+/// Who sent a mail and what it is called leaves the journal with its body: the log, the tables
+/// for readers and the files; before that it is listed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_and_a_subject_past_their_time_are_in_no_file_of_the_journal() {
+    let receiver = Receiver::start().await;
+    let place = Place::new(&receiver.url(HOOK));
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let (sent, ignored) = (
+        mails::named("subject-of-the-one", "who-1@example.fr"),
+        mails::named("TR: subject-of-the-other", "who-2@example.fr"),
+    );
+    place.deliver(&sent);
+    place.deliver(&ignored);
+    until("the webhook", PATIENCE, async || checks::all_accepted(&receiver, std::slice::from_ref(&sent)))
+        .await;
+    let listed = until("the other one to be listed", PATIENCE, async || {
+        let listed = place.json(&["mails", "list", "--json"]).await;
+        let subject = listed[0]["subject"].as_str().unwrap_or_default();
+        ensure(subject.starts_with("TR: subject-of-the-other"), || listed.to_string()).map(|()| listed)
+    })
+    .await;
+    assert_eq!(listed[0]["sender"], "who-2@example.fr");
+    let delivered = place.json(&["deliveries", "list", "--state", "delivered", "--json"]).await;
+    let subject = delivered[0]["subject"].as_str().unwrap_or_default();
+    assert!(subject.starts_with("subject-of-the-one"), "{delivered}");
+    assert!(worker.stop().await.success());
+    let words = ["subject-of-the-one", "subject-of-the-other", "who-1@example", "who-2@example"];
+    assert!(words.iter().all(|word| is_found(&place, word)));
+
+    change(&place.path(JOURNAL), "UPDATE body SET keep_until = 0;");
+    worker.start().await;
+    worker.until_log("dropped bodies whose retention is over").await;
+    for word in words {
+        until_erased(&place, word).await;
+    }
+    let listed = place.json(&["mails", "list", "--json"]).await;
+    assert_eq!((&listed[0]["subject"], &listed[0]["sender"]), (&Value::Null, &Value::Null), "{listed}");
+    assert!(place.run(&["mails", "list"]).await.out.contains("(erased)"));
+    worker.stop().await;
+    assert!(words.iter().all(|word| !is_found(&place, word)));
     worker.assert_journal_verifies().await;
 }
 

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::Problem;
+use crate::kernel::said::{Said, said};
 
 /// Reads the fields of one document and collects everything that is wrong.
 pub(super) struct Fields<'v> {
@@ -17,10 +18,7 @@ impl<'v> Fields<'v> {
     pub(super) fn of(value: &'v Value) -> Result<Self, Vec<Problem>> {
         match value {
             Value::Object(object) => Ok(Self { object, problems: Vec::new() }),
-            other => Err(vec![Problem::new(
-                "document",
-                format!("un objet JSON est attendu, pas {}", kind_of(other)),
-            )]),
+            other => Err(vec![Problem::new("document", no_object(other))]),
         }
     }
 
@@ -33,7 +31,7 @@ impl<'v> Fields<'v> {
     pub(super) fn read<T>(
         &mut self,
         name: &str,
-        parse: impl FnOnce(&'v Value) -> Result<T, String>,
+        parse: impl FnOnce(&'v Value) -> Result<T, Said>,
     ) -> Option<T> {
         match parse(self.raw(name)?) {
             Ok(value) => Some(value),
@@ -45,7 +43,7 @@ impl<'v> Fields<'v> {
     }
 
     /// Notes that `field` is wrong.
-    pub(super) fn wrong(&mut self, field: &str, message: impl Into<String>) {
+    pub(super) fn wrong(&mut self, field: &str, message: Said) {
         self.problems.push(Problem::new(field, message));
     }
 
@@ -55,26 +53,33 @@ impl<'v> Fields<'v> {
     }
 }
 
-/// What a value is, in the words of an error message.
-pub(super) fn kind_of(value: &Value) -> &'static str {
+/// What a value is, in the words of an error message: French, English.
+pub(super) const fn kind_of(value: &Value) -> (&'static str, &'static str) {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "un booléen",
-        Value::Number(_) => "un nombre",
-        Value::String(_) => "un texte",
-        Value::Array(_) => "une liste",
-        Value::Object(_) => "un objet",
+        Value::Null => ("null", "null"),
+        Value::Bool(_) => ("un booléen", "a switch"),
+        Value::Number(_) => ("un nombre", "a number"),
+        Value::String(_) => ("un texte", "a text"),
+        Value::Array(_) => ("une liste", "a list"),
+        Value::Object(_) => ("un objet", "an object"),
     }
+}
+
+/// That a document is none.
+pub(super) fn no_object(value: &Value) -> Said {
+    let (est, is) = kind_of(value);
+    said!("un objet JSON est attendu, pas {est}", "a JSON object is expected, not {is}")
 }
 
 /// A switch as the reference system reads it: a JSON boolean, `null` (off), a number, or one of
 /// the words that mean on. A text that is a word for off is refused: to the reference system
 /// every text but the empty one is on, and two programs that share a document must not read it
 /// differently. What is written through us is made a boolean first: see [`super::normal`].
-pub(super) fn boolean(value: &Value) -> Result<bool, String> {
+pub(super) fn boolean(value: &Value) -> Result<bool, Said> {
     match (value, word(value)?) {
-        (Value::String(text), false) if !text.is_empty() => Err(format!(
-            "booléen attendu : le texte {text:?} est vrai pour le système de référence, écrivez false sans guillemets"
+        (Value::String(text), false) if !text.is_empty() => Err(said!(
+            "booléen attendu : le texte {text:?} est vrai pour le système de référence, écrivez false sans guillemets",
+            "a switch is expected: the text {text:?} is on for the reference system, write false without quotation marks"
         )),
         (_, on) => Ok(on),
     }
@@ -82,7 +87,7 @@ pub(super) fn boolean(value: &Value) -> Result<bool, String> {
 
 /// A switch of which the words for off mean off: `enable_polling`, as in the reference system,
 /// and those within a routing rule, which disables itself rather than the document.
-pub(in crate::config) fn word(value: &Value) -> Result<bool, String> {
+pub(in crate::config) fn word(value: &Value) -> Result<bool, Said> {
     match value {
         Value::Bool(on) => Ok(*on),
         Value::Null => Ok(false),
@@ -90,17 +95,25 @@ pub(in crate::config) fn word(value: &Value) -> Result<bool, String> {
         Value::String(text) => match text.trim().to_lowercase().as_str() {
             "1" | "true" | "yes" | "y" | "on" => Ok(true),
             "" | "0" | "false" | "no" | "n" | "off" => Ok(false),
-            _ => Err("booléen attendu (true ou false)".to_owned()),
+            _ => Err(said!("booléen attendu (true ou false)", "a switch is expected (true or false)")),
         },
-        other => Err(format!("booléen attendu (true ou false), pas {}", kind_of(other))),
+        other => {
+            let (est, is) = kind_of(other);
+            Err(said!(
+                "booléen attendu (true ou false), pas {est}",
+                "a switch is expected (true or false), not {is}"
+            ))
+        }
     }
 }
 
 /// A whole number as Python's `int()` reads it: numbers lose their fraction, `true` is 1,
 /// text is trimmed. The messages are Python's.
-pub(super) fn integer(value: &Value) -> Result<i64, String> {
+pub(super) fn integer(value: &Value) -> Result<i64, Said> {
     let not_a_number = |what: &str| {
-        Err(format!("int() argument must be a string, a bytes-like object or a real number, not '{what}'"))
+        let words =
+            format!("int() argument must be a string, a bytes-like object or a real number, not '{what}'");
+        Err(Said::alike(words))
     };
     match value {
         Value::Bool(on) => Ok(i64::from(*on)),
@@ -109,7 +122,8 @@ pub(super) fn integer(value: &Value) -> Result<i64, String> {
             // Saturates; every field has a range that refuses the extremes.
             .unwrap_or_else(|| number.as_f64().map_or(i64::MAX, |n| n.trunc() as i64))),
         Value::String(text) => python_int(text)
-            .ok_or_else(|| format!("invalid literal for int() with base 10: '{}'", text.escape_debug())),
+            .ok_or_else(|| format!("invalid literal for int() with base 10: '{}'", text.escape_debug()))
+            .map_err(Said::alike),
         Value::Null => not_a_number("NoneType"),
         Value::Array(_) => not_a_number("list"),
         Value::Object(_) => not_a_number("dict"),
@@ -139,16 +153,19 @@ pub fn python_int(text: &str) -> Option<i64> {
 }
 
 /// A text; `null` is the empty text.
-pub(super) fn text(value: &Value) -> Result<String, String> {
+pub(super) fn text(value: &Value) -> Result<String, Said> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Null => Ok(String::new()),
-        other => Err(format!("texte attendu, pas {}", kind_of(other))),
+        other => {
+            let (est, is) = kind_of(other);
+            Err(said!("texte attendu, pas {est}", "a text is expected, not {is}"))
+        }
     }
 }
 
 /// A list of values, or comma-separated text. Blank members of a text are dropped.
-pub(super) fn list_or_csv(value: &Value) -> Result<Vec<Value>, String> {
+pub(super) fn list_or_csv(value: &Value) -> Result<Vec<Value>, Said> {
     match value {
         Value::Array(members) => Ok(members.clone()),
         Value::String(text) => Ok(text
@@ -158,16 +175,19 @@ pub(super) fn list_or_csv(value: &Value) -> Result<Vec<Value>, String> {
             .map(|member| Value::String(member.to_owned()))
             .collect()),
         Value::Null => Ok(Vec::new()),
-        other => Err(format!("liste attendue, pas {}", kind_of(other))),
+        other => {
+            let (est, is) = kind_of(other);
+            Err(said!("liste attendue, pas {est}", "a list is expected, not {is}"))
+        }
     }
 }
 
 /// A list of non-blank words, each trimmed.
-pub(super) fn words(value: &Value, message: &str) -> Result<Vec<String>, String> {
-    let Value::Array(members) = value else { return Err(message.to_owned()) };
+pub(super) fn words(value: &Value, message: &Said) -> Result<Vec<String>, Said> {
+    let Value::Array(members) = value else { return Err(message.clone()) };
     let mut words = Vec::with_capacity(members.len());
     for member in members {
-        let Value::String(word) = member else { return Err(message.to_owned()) };
+        let Value::String(word) = member else { return Err(message.clone()) };
         let word = word.trim();
         if !word.is_empty() {
             words.push(word.to_owned());

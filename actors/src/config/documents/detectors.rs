@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::Problem;
-use super::coerce::kind_of;
+use super::coerce::no_object;
+use crate::kernel::said::{Said, said};
 use crate::mail::detectors::{self, Detector};
 
 /// Detectors of one document.
@@ -26,15 +27,25 @@ impl Detectors {
     /// When there is no list of detectors, or a far too long one. A bad detector is no
     /// error: it is in `disabled`.
     pub fn parse(value: &Value) -> Result<Self, Vec<Problem>> {
-        let refused = |field, message: String| Err(vec![Problem::new(field, message)]);
+        let refused = |field, message: Said| Err(vec![Problem::new(field, message)]);
         let Value::Object(object) = value else {
-            return refused("document", format!("un objet JSON est attendu, pas {}", kind_of(value)));
+            return refused("document", no_object(value));
         };
         let list = match object.get("detectors") {
             Some(Value::Array(list)) if list.len() <= MOST => list,
-            Some(Value::Array(_)) => return refused("detectors", format!("au plus {MOST} détecteurs.")),
+            Some(Value::Array(_)) => {
+                return refused(
+                    "detectors",
+                    said!("au plus {MOST} détecteurs.", "at most {MOST} detectors."),
+                );
+            }
             // A document without the list says nothing, and must not switch detectors off.
-            _ => return refused("detectors", "detectors doit être une liste.".to_owned()),
+            _ => {
+                return refused(
+                    "detectors",
+                    said!("detectors doit être une liste.", "detectors must be a list."),
+                );
+            }
         };
         let mut document = Self::default();
         let mut taken = Vec::new();
@@ -42,7 +53,10 @@ impl Detectors {
             let at = |field: &str| format!("detectors[{index}]{field}");
             let id = detectors::id(stored);
             if id.is_some_and(|id| taken.contains(&id)) {
-                document.disabled.push(Problem::new(at(".id"), "cet id est déjà pris."));
+                document.disabled.push(Problem::new(
+                    at(".id"),
+                    said!("cet id est déjà pris.", "this id is taken already."),
+                ));
                 continue;
             }
             taken.extend(id);

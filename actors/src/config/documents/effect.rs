@@ -1,11 +1,11 @@
-//! Fields that are known and change nothing, or less than their name says.
-//!
-//! Documents of the reference system hold them. They are kept, and whoever looks at the
+//! Fields that change nothing, or less than their name says: known ones that documents of the
+//! reference system hold, and those that nobody knows. They are kept, and whoever looks at the
 //! configuration is told.
 
 use serde_json::Value;
 
 use super::Key;
+use super::known::{self, Unknown};
 
 /// A field, and where what it seems to promise is set.
 struct Field(Key, &'static str, &'static str);
@@ -21,6 +21,18 @@ const WITHOUT: [Field; 5] = [
     ),
     Field(Key::RuntimeFlags, "gmail_ingress_enabled", "mails pushed by Gmail are not taken"),
 ];
+
+/// Unknown fields that are named one by one.
+const NAMED: usize = 10;
+
+/// What is to be said of the fields of a document that nobody knows.
+#[must_use]
+pub fn unknown(key: Key, document: &Value) -> Vec<String> {
+    let found = known::unknown(key, document);
+    let more = found.len().saturating_sub(NAMED);
+    let named = found.iter().take(NAMED).map(Unknown::remark);
+    named.chain((more > 0).then(|| format!("{more} more fields are not known and have no effect"))).collect()
+}
 
 /// What is to be remarked about a document that is in force.
 #[must_use]
@@ -38,6 +50,7 @@ pub fn remarks(key: Key, document: &Value) -> Vec<String> {
                 .to_owned(),
         );
     }
+    remarks.extend(unknown(key, document));
     let global = set("global_time_start").or(set("global_time_end")).is_some();
     if key == Key::WebhookConfig
         && global
@@ -73,7 +86,8 @@ mod tests {
             (Key::WebhookConfig, json!({"global_time_start": "9h00", "webhook_time_start": "9h00"}), &[]),
             (Key::WebhookConfig, json!({"webhook_fallback_on_415": true}), &["webhook_delivery_mode"]),
             (Key::RuntimeFlags, json!({"gmail_ingress_enabled": true}), &["Gmail"]),
-            (Key::PollingConfig, json!({"polling_enabled": true}), &[]),
+            (Key::PollingConfig, json!({"polling_enabled": true}), &["it belongs to webhook_config"]),
+            (Key::PollingConfig, json!({"enable_poling": true}), &["enable_polling may be meant"]),
             (Key::ProcessingPrefs, json!({"mirror_media_to_custom": true}), &[]),
             (Key::ProcessingPrefs, json!({"mirror_media_to_custom": false}), &["no effect"]),
         ] {

@@ -8,6 +8,7 @@ pub mod coerce;
 pub mod detectors;
 pub mod effect;
 pub mod flags;
+pub mod known;
 pub mod normal;
 pub mod polling;
 pub mod prefs;
@@ -28,6 +29,7 @@ use self::prefs::ProcessingPrefs;
 use self::routing::RoutingRules;
 use self::webhook::WebhookConfig;
 use super::policy::EnvDefaults;
+use crate::kernel::said::Said;
 
 /// Which document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -161,26 +163,36 @@ impl fmt::Display for Key {
 pub struct Problem {
     /// The field, such as `retry_count`, or the rule, such as `rules[2]`.
     pub field: String,
-    /// What is wrong; the reference's message where it has one.
-    pub message: String,
+    /// What is wrong; in French the reference's message where it has one.
+    pub message: Said,
 }
 
 impl Problem {
     /// `field` is wrong.
     #[must_use]
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+    pub fn new(field: impl Into<String>, message: Said) -> Self {
+        Self { field: field.into(), message }
+    }
+
+    /// For the clients of the reference system; shown as it is, a problem is English.
+    #[must_use]
+    pub fn in_french(&self) -> String {
+        self.with(&self.message.french)
+    }
+
+    /// Many messages name the field already.
+    fn with(&self, message: &str) -> String {
+        if message.starts_with(&self.field) {
+            message.to_owned()
+        } else {
+            format!("{}: {message}", self.field)
+        }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Many of the reference's messages name the field already.
-        if self.message.starts_with(&self.field) {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.field, self.message)
-        }
+        f.write_str(&self.with(&self.message.english))
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Problem;
 use super::coerce::{Fields, boolean, integer, list_or_csv, word};
 use super::time::parse_date;
+use crate::kernel::said::{Said, said};
 
 /// The document. `None` and empty lists leave the choice to the environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,24 +48,31 @@ impl PollingConfig {
 }
 
 /// A list; the reference system does not read a text here, and takes the environment's days.
-fn days(value: &Value) -> Result<Vec<u8>, String> {
+fn days(value: &Value) -> Result<Vec<u8>, Said> {
     if let Value::String(text) = value
         && !text.is_empty()
     {
-        return Err(format!("liste attendue, pas le texte {text:?} (écrivez [0,1])"));
+        return Err(said!(
+            "liste attendue, pas le texte {text:?} (écrivez [0,1])",
+            "a list is expected, not the text {text:?} (write [0,1])"
+        ));
     }
     read_days(value)
 }
 
 /// The same, also comma-separated.
-pub(super) fn read_days(value: &Value) -> Result<Vec<u8>, String> {
+pub(super) fn read_days(value: &Value) -> Result<Vec<u8>, Said> {
     let mut days = Vec::new();
     for member in list_or_csv(value)? {
-        let day = integer(&member)
-            .ok()
-            .and_then(|day| u8::try_from(day).ok())
-            .filter(|day| *day <= 6)
-            .ok_or_else(|| format!("jour invalide {member} (0 = lundi … 6 = dimanche)"))?;
+        let day =
+            integer(&member).ok().and_then(|day| u8::try_from(day).ok()).filter(|day| *day <= 6).ok_or_else(
+                || {
+                    said!(
+                        "jour invalide {member} (0 = lundi … 6 = dimanche)",
+                        "{member} is no day (0 = Monday … 6 = Sunday)"
+                    )
+                },
+            )?;
         days.push(day);
     }
     days.sort_unstable();
@@ -74,26 +82,33 @@ pub(super) fn read_days(value: &Value) -> Result<Vec<u8>, String> {
 
 /// An hour up to `last`. The end may be 24, the end of the day, which the reference system
 /// does not take.
-fn hour(value: &Value, name: &str, last: u8) -> Result<u8, String> {
-    let hour = integer(value).map_err(|_| format!("{name} invalide (entier attendu)."))?;
+fn hour(value: &Value, name: &str, last: u8) -> Result<u8, Said> {
+    let hour = integer(value)
+        .map_err(|_| said!("{name} invalide (entier attendu).", "{name} must be a whole number."))?;
     u8::try_from(hour)
         .ok()
         .filter(|hour| *hour <= last)
-        .ok_or_else(|| format!("{name} doit être entre 0 et {last}."))
+        .ok_or_else(|| said!("{name} doit être entre 0 et {last}.", "{name} must be between 0 and {last}."))
 }
 
-pub(super) fn senders(value: &Value) -> Result<Vec<String>, String> {
+pub(super) fn senders(value: &Value) -> Result<Vec<String>, Said> {
     let mut senders: Vec<String> = Vec::new();
     for member in list_or_csv(value)? {
         let Value::String(text) = &member else {
-            return Err(format!("adresse invalide {member} (texte attendu)"));
+            return Err(said!(
+                "adresse invalide {member} (texte attendu)",
+                "{member} is no address (a text is expected)"
+            ));
         };
         let address = text.trim().to_lowercase();
         if address.is_empty() {
             continue;
         }
         if !is_address(&address) {
-            return Err(format!("adresse invalide {address:?} (attendu : nom@domaine.tld)"));
+            return Err(said!(
+                "adresse invalide {address:?} (attendu : nom@domaine.tld)",
+                "{address:?} is no address (expected: name@domain.tld)"
+            ));
         }
         if !senders.contains(&address) {
             senders.push(address);
@@ -117,14 +132,17 @@ fn vacation(fields: &mut Fields<'_>) -> Option<(NaiveDate, NaiveDate)> {
     let (start, end) = (day("vacation_start"), day("vacation_end"));
     let (start, end) = (start?, end?);
     if start > end {
-        fields.wrong("vacation_start", "vacation_start doit être <= vacation_end.");
+        fields.wrong(
+            "vacation_start",
+            said!("vacation_start doit être <= vacation_end.", "vacation_start must be <= vacation_end."),
+        );
         return None;
     }
     Some((start, end))
 }
 
-fn date(value: &Value, name: &str) -> Result<Option<NaiveDate>, String> {
-    let bad = || format!("{name} invalide (format YYYY-MM-DD).");
+fn date(value: &Value, name: &str) -> Result<Option<NaiveDate>, Said> {
+    let bad = || said!("{name} invalide (format YYYY-MM-DD).", "{name} is no date (YYYY-MM-DD).");
     match value {
         Value::Null => Ok(None),
         Value::String(text) if text.trim().is_empty() => Ok(None),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Problem;
 use super::coerce::{Fields, boolean, integer, words};
+use crate::kernel::said::{Said, said};
 use crate::mail::authentication::{Mode, SenderAuthentication};
 use crate::mail::policy::Priority;
 
@@ -122,7 +123,7 @@ impl ProcessingPrefs {
 
 /// A list of words; `None` when the field is absent.
 fn keywords(fields: &mut Fields<'_>, name: &str) -> Option<Vec<String>> {
-    let message = format!("{name} doit être une liste de chaînes");
+    let message = said!("{name} doit être une liste de chaînes", "{name} must be a list of texts");
     fields.read(name, |value| words(value, &message))
 }
 
@@ -132,58 +133,75 @@ fn authentication(fields: &mut Fields<'_>, trusted: &[String]) -> SenderAuthenti
         Some("off") => Ok(Mode::Off),
         Some("warn") => Ok(Mode::Warn),
         Some("require") => Ok(Mode::Require),
-        _ => Err("sender_authentication invalide (off|warn|require)".to_owned()),
+        _ => Err(said!(
+            "sender_authentication invalide (off|warn|require)",
+            "sender_authentication must be off, warn or require"
+        )),
     });
     let mode = mode.unwrap_or_default();
     if mode != Mode::Off && trusted.is_empty() {
         fields.wrong(
             "trusted_authserv_ids",
-            "trusted_authserv_ids doit nommer au moins un serveur quand sender_authentication n'est pas off",
+            said!("trusted_authserv_ids doit nommer au moins un serveur quand sender_authentication n'est pas off", "trusted_authserv_ids must name at least one server while sender_authentication is not off"),
         );
     }
     SenderAuthentication { mode, trusted: trusted.iter().map(|host| host.to_lowercase()).collect() }
 }
 
-fn whole(value: &Value) -> Result<i64, String> {
-    integer(value).map_err(|message| format!("Validation error: {message}"))
+fn whole(value: &Value) -> Result<i64, Said> {
+    integer(value).map_err(|message| Said::alike(format!("Validation error: {message}")))
 }
 
-fn within(value: &Value, name: &str, min: u32, max: u32) -> Result<u32, String> {
+fn within(value: &Value, name: &str, min: u32, max: u32) -> Result<u32, Said> {
     u32::try_from(whole(value)?)
         .ok()
         .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("{name} hors limites ({min}..{max})"))
+        .ok_or_else(|| said!("{name} hors limites ({min}..{max})", "{name} is out of bounds ({min}..{max})"))
 }
 
-fn size(value: &Value) -> Result<Option<u32>, String> {
+fn size(value: &Value) -> Result<Option<u32>, Said> {
     if value.is_null() {
         return Ok(None);
     }
     // Beyond four million MiB there is no mail: the same as no limit.
     let size = whole(value)?;
     if size <= 0 {
-        return Err("max_email_size_mb doit être > 0 ou null".to_owned());
+        return Err(said!(
+            "max_email_size_mb doit être > 0 ou null",
+            "max_email_size_mb must be > 0 or null"
+        ));
     }
     Ok(u32::try_from(size).ok())
 }
 
-fn priorities(value: &Value) -> Result<BTreeMap<String, Priority>, String> {
+fn priorities(value: &Value) -> Result<BTreeMap<String, Priority>, Said> {
     let members = match value {
         Value::Object(members) => members,
         // The PHP back end writes an empty object as an empty list.
         Value::Array(members) if members.is_empty() => return Ok(BTreeMap::new()),
-        _ => return Err("sender_priority doit être un objet {email: niveau}".to_owned()),
+        _ => {
+            return Err(said!(
+                "sender_priority doit être un objet {{email: niveau}}",
+                "sender_priority must be an object {{email: level}}"
+            ));
+        }
     };
     let mut priorities = BTreeMap::new();
     for (address, level) in members {
         let Value::String(level) = level else {
-            return Err("sender_priority: clés et valeurs doivent être des chaînes".to_owned());
+            return Err(said!(
+                "sender_priority: clés et valeurs doivent être des chaînes",
+                "sender_priority: names and values must be texts"
+            ));
         };
         let level = level.trim().to_lowercase();
-        let level = Priority::ALL
-            .into_iter()
-            .find(|priority| priority.as_str() == level)
-            .ok_or("sender_priority: niveau invalide (high|medium|low)")?;
+        let level =
+            Priority::ALL.into_iter().find(|priority| priority.as_str() == level).ok_or_else(|| {
+                said!(
+                    "sender_priority: niveau invalide (high|medium|low)",
+                    "sender_priority: a level is high, medium or low"
+                )
+            })?;
         priorities.insert(address.trim().to_lowercase(), level);
     }
     Ok(priorities)

@@ -4,9 +4,10 @@
 use serde_json::Value;
 
 use super::Problem;
-use super::coerce::kind_of;
+use super::coerce::no_object;
 use crate::config::policy::EnvDefaults;
 use crate::config::rules;
+use crate::kernel::said::said;
 use crate::mail::rules::Rule;
 
 /// The document.
@@ -25,15 +26,17 @@ impl RoutingRules {
     /// When there is no list of rules at all. A bad rule is no error: it is in `disabled`.
     pub fn parse(value: &Value, env: &EnvDefaults) -> Result<Self, Vec<Problem>> {
         let Value::Object(object) = value else {
-            return Err(vec![Problem::new(
-                "document",
-                format!("un objet JSON est attendu, pas {}", kind_of(value)),
-            )]);
+            return Err(vec![Problem::new("document", no_object(value))]);
         };
         let list = match object.get("rules") {
             None | Some(Value::Null) => return Ok(Self::default()),
             Some(Value::Array(list)) => list,
-            Some(_) => return Err(vec![Problem::new("rules", "rules doit être une liste.")]),
+            Some(_) => {
+                return Err(vec![Problem::new(
+                    "rules",
+                    said!("rules doit être une liste.", "rules must be a list."),
+                )]);
+            }
         };
         let mut document = Self::default();
         let mut taken = vec![crate::config::DEFAULT_TARGET.to_owned()];

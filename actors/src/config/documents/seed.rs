@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::coerce::{Fields, boolean, integer, kind_of};
 use super::webhook::WebhookConfig;
+use crate::kernel::said::{Said, said};
 
 /// Adds what these fields say to a document.
 pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
@@ -29,7 +30,10 @@ pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
         match integer(value).ok().and_then(|hour| u8::try_from(hour).ok()).filter(|hour| *hour <= last) {
             Some(hour) => Some(hour),
             None => {
-                fields.wrong(&format!("time_window.{name}"), format!("doit être entre 0 et {last}."));
+                fields.wrong(
+                    &format!("time_window.{name}"),
+                    said!("doit être entre 0 et {last}.", "must be between 0 and {last}."),
+                );
                 None
             }
         }
@@ -65,22 +69,30 @@ pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
 const WEEK: [Weekday; 7] =
     [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
 
-fn window(value: &Value) -> Result<Option<Map<String, Value>>, String> {
+fn window(value: &Value) -> Result<Option<Map<String, Value>>, Said> {
     match value {
         Value::Object(window) => Ok(Some(window.clone())),
         Value::Null => Ok(None),
-        other => Err(format!("un objet est attendu, pas {}", kind_of(other))),
+        other => {
+            let (est, is) = kind_of(other);
+            Err(said!("un objet est attendu, pas {est}", "an object is expected, not {is}"))
+        }
     }
 }
 
-fn open_days(value: &Value) -> Result<Vec<Weekday>, String> {
-    const WRONG: &str = "une liste de jours de 1 (lundi) à 7 est attendue";
-    let Value::Array(members) = value else { return Err(WRONG.to_owned()) };
+fn open_days(value: &Value) -> Result<Vec<Weekday>, Said> {
+    let wrong = || {
+        said!(
+            "une liste de jours de 1 (lundi) à 7 est attendue",
+            "a list of days from 1 (Monday) to 7 is expected"
+        )
+    };
+    let Value::Array(members) = value else { return Err(wrong()) };
     members
         .iter()
         .map(|member| {
             let day = integer(member).ok().and_then(|day| usize::try_from(day).ok());
-            day.and_then(|day| WEEK.get(day.checked_sub(1)?).copied()).ok_or_else(|| WRONG.to_owned())
+            day.and_then(|day| WEEK.get(day.checked_sub(1)?).copied()).ok_or_else(wrong)
         })
         .collect()
 }

@@ -28,7 +28,7 @@ fn golden_prefs_validation() {
                     assert_eq!(&actual[field], value, "{case}");
                 }
             }
-            Err(problems) => assert_eq!(json!([false, problems[0].message, {}]), *expected, "{case}"),
+            Err(problems) => assert_eq!(json!([false, problems[0].message.french, {}]), *expected, "{case}"),
         }
     }
 }
@@ -98,11 +98,11 @@ fn every_field_is_checked_and_named() {
         let document = json!({ field: value, "unknown": {"kept": true} });
         let problems = Documents::default().put(key, Some(&document), &env()).unwrap_err();
         assert_eq!(problems.len(), 1, "{key} {document}: {problems:?}");
-        assert!(problems[0].to_string().starts_with(message), "{key} {document}: {}", problems[0]);
+        assert!(problems[0].in_french().starts_with(message), "{key} {document}: {}", problems[0]);
     }
     for key in Key::ALL {
         let problems = Documents::default().put(key, Some(&json!([])), &env()).unwrap_err();
-        assert!(problems[0].to_string().starts_with("document: un objet JSON est attendu"), "{key}");
+        assert!(problems[0].in_french().starts_with("document: un objet JSON est attendu"), "{key}");
     }
 }
 
@@ -113,8 +113,9 @@ fn the_table_of_documents_is_judged_as_it_says() {
         serde_json::from_str(include_str!("../../../../tests/golden/documents.json")).unwrap();
     for case in table {
         let key = Key::named(case["key"].as_str().unwrap()).unwrap();
-        let problems = super::problems(key, &case["document"], &env());
-        let found = problems.first().map(|problem| problem.field.as_str());
+        let mut problems = super::problems(key, &case["document"], &env());
+        problems.extend(known::unknown(key, &case["document"]).iter().map(known::Unknown::problem));
+        let found = problems.first().map(Problem::in_french);
         match case["field"].as_str() {
             None => assert_eq!(found, None, "{case}: {problems:?}"),
             Some(field) => {
@@ -159,7 +160,7 @@ fn polling_config_as_the_reference_writes_it_and_as_people_do() {
 
     let reversed = json!({"vacation_start": "2026-08-15", "vacation_end": "2026-08-01"});
     let problems = documents.put(Key::PollingConfig, Some(&reversed), &env()).unwrap_err();
-    assert_eq!(problems[0].to_string(), "vacation_start doit être <= vacation_end.");
+    assert_eq!(problems[0].in_french(), "vacation_start doit être <= vacation_end.");
 }
 
 fn policy_of(documents: &Documents) -> crate::mail::policy::Policy {
@@ -188,7 +189,7 @@ fn the_window_is_completed_from_the_environment_and_never_always_shut() {
         json!({"webhook_time_start": "9h00", "webhook_time_end": "09:00"}),
         json!({"webhook_time_start": "18:00"}),
     ] {
-        assert!(window(equal).unwrap_err()[0].message.contains("identiques"));
+        assert!(window(equal).unwrap_err()[0].message.french.contains("identiques"));
     }
     assert!(policy_of(&Documents::default()).window.is_none());
 }
@@ -369,7 +370,8 @@ fn absent_detectors_are_the_built_in_ones_and_an_empty_list_is_none() {
     assert_eq!(ids(&documents), "");
     for refused in [json!({}), json!({"detectors": null}), json!({"detectors": {}})] {
         let problems = documents.put(Key::Detectors, Some(&refused), &env()).unwrap_err();
-        assert_eq!(problems[0].to_string(), "detectors doit être une liste.");
+        assert_eq!(problems[0].in_french(), "detectors doit être une liste.");
+        assert_eq!(problems[0].to_string(), "detectors must be a list.");
     }
     let built_in: Value = serde_json::from_str(crate::mail::detectors::DEFAULT_DOCUMENT).unwrap();
     assert_eq!(documents.put(Key::Detectors, Some(&built_in), &env()), Ok(Vec::new()));
@@ -392,6 +394,30 @@ fn one_bad_detector_disables_itself_only() {
     assert_eq!(fields, ["detectors[1].conditions.operator", "detectors[2].id", "detectors[5]"]);
     let ids: Vec<String> = policy_of(&documents).detectors.into_iter().map(|detector| detector.id).collect();
     assert_eq!(ids, ["a", "b"]);
+}
+
+#[test]
+fn each_target_is_given_as_much_of_the_text_as_its_document_says() {
+    let raw = "Message-ID: <a@x>\nFrom: b@ex.com\nSubject: s\nDate: d\nContent-Type: text/html\n\n\
+               <p>rich https://www.dropbox.com/s/a</p>";
+    let now = "2026-02-03T09:00:00Z".parse().unwrap();
+    let contents = |default: Value, rule: Value| -> Vec<String> {
+        let mut documents = Documents::default();
+        let webhook = json!({"webhook_url": "https://hook.example.com/default", "webhook_body": default});
+        documents.put(Key::WebhookConfig, Some(&webhook), &env()).unwrap();
+        let actions = json!({"webhook_url": "https://hook.example.com/rule", "body": rule});
+        let rules = json!({"rules": [{"id": "r", "actions": actions,
+            "conditions": [{"field": "subject", "operator": "contains", "value": "s"}]}]});
+        assert_eq!(documents.put(Key::RoutingRules, Some(&rules), &env()), Ok(Vec::new()));
+        let explained = crate::mail::explain::explain(raw.as_bytes(), &policy_of(&documents), now);
+        let content = |payload: &Value| payload["email_content"].as_str().unwrap().trim().to_owned();
+        explained.deliveries.iter().map(|delivery| content(&delivery.payload)).collect()
+    };
+    let (all, text) =
+        ("<p>rich https://www.dropbox.com/s/a</p>".to_owned(), "rich https://www.dropbox.com/s/a".to_owned());
+    assert_eq!(contents(json!(null), json!("")), [all.clone(), all.clone()], "the default");
+    assert_eq!(contents(json!("all"), json!("TEXT")), [text.clone(), all]);
+    assert_eq!(contents(json!("text"), json!("none")), [String::new(), text]);
 }
 
 #[test]

@@ -2,8 +2,16 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
+use crate::kernel::said::Said;
+
 /// What the reference system answers to a time it cannot read.
-pub const BAD_TIME: &str = "Invalid time format. Use HHhMM or HH:MM (e.g., 11h30, 17:45).";
+const BAD_TIME: &str = "Invalid time format. Use HHhMM or HH:MM (e.g., 11h30, 17:45).";
+
+/// That a time cannot be read. The reference's own words are English.
+#[must_use]
+pub fn bad_time() -> Said {
+    Said::alike(BAD_TIME)
+}
 
 /// `2026-03-02`, `20260302`, or a date with a time, whose time is dropped. ISO week dates,
 /// which the reference system takes, are refused: nobody means them.

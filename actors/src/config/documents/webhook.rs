@@ -6,10 +6,11 @@ use serde_json::Value;
 use super::Problem;
 use super::coerce::{Fields, boolean, text};
 use super::seed;
-use super::time::BAD_TIME;
+use super::time::bad_time;
 use crate::config::policy::EnvDefaults;
 use crate::config::urls;
-use crate::mail::policy::{Announced, DeliveryMode, Ordering};
+use crate::kernel::said::{Said, said};
+use crate::mail::policy::{Announced, DeliveryMode, Ordering, Share};
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
 
@@ -37,6 +38,8 @@ pub struct WebhookConfig {
     pub absence_days: Vec<Weekday>,
     /// Whether deliveries to the default target keep their order.
     pub ordering: Ordering,
+    /// How much of a mail's text the default target is given.
+    pub share: Share,
     /// Fields that stand for others, each with what it stands for.
     pub stand_ins: Vec<String>,
 }
@@ -54,6 +57,7 @@ impl std::fmt::Debug for WebhookConfig {
             .field("absence_enabled", &self.absence_enabled)
             .field("absence_days", &self.absence_days)
             .field("ordering", &self.ordering)
+            .field("share", &self.share)
             .finish()
     }
 }
@@ -77,6 +81,7 @@ impl WebhookConfig {
             absence_enabled: fields.read("absence_pause_enabled", boolean).unwrap_or(false),
             absence_days: fields.read("absence_pause_days", weekdays).unwrap_or_default(),
             ordering: fields.read("ordering", ordering).unwrap_or_default(),
+            share: fields.read("webhook_body", share).unwrap_or_default(),
             stand_ins: Vec::new(),
         };
         seed::fill(&mut document, &mut fields);
@@ -87,7 +92,10 @@ impl WebhookConfig {
         {
             fields.wrong(
                 "absence_pause_days",
-                "Au moins un jour doit être sélectionné pour activer la pause absence.",
+                said!(
+                    "Au moins un jour doit être sélectionné pour activer la pause absence.",
+                    "At least one day must be selected while the pause of absence is on."
+                ),
             );
         }
         let (start, end) = document.window_texts(env);
@@ -96,9 +104,9 @@ impl WebhookConfig {
         {
             fields.wrong(
                 "webhook_time_end",
-                format!(
-                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques : \
-                     aucun webhook ne partirait jamais"
+                said!(
+                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques : aucun webhook ne partirait jamais",
+                    "webhook_time_start ({start}) and webhook_time_end ({end}) are the same: no webhook would ever go out"
                 ),
             );
         }
@@ -114,11 +122,11 @@ impl WebhookConfig {
     }
 }
 
-fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String> {
+fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, Said> {
     let Value::String(url) = value else {
         return match value {
             Value::Null => Ok(None),
-            _ => Err(urls::NOT_HTTPS.to_owned()),
+            _ => Err(urls::not_https()),
         };
     };
     let url = url.trim();
@@ -130,13 +138,9 @@ fn target_url(value: &Value, env: &EnvDefaults) -> Result<Option<String>, String
 }
 
 /// A bound as written, trimmed; empty = not set.
-fn time(value: &Value) -> Result<String, String> {
-    let written = text(value).map_err(|_| BAD_TIME.to_owned())?.trim().to_owned();
-    if written.is_empty() || parse_time_hhmm(&written).is_some() {
-        Ok(written)
-    } else {
-        Err(BAD_TIME.to_owned())
-    }
+fn time(value: &Value) -> Result<String, Said> {
+    let written = text(value).map_err(|_| bad_time())?.trim().to_owned();
+    if written.is_empty() || parse_time_hhmm(&written).is_some() { Ok(written) } else { Err(bad_time()) }
 }
 
 /// As in the reference system, what is no time says nothing, and is no error.
@@ -149,21 +153,31 @@ fn announced(start: Option<&Value>, end: Option<&Value>) -> Option<Announced> {
 }
 
 /// `json` or `form`; `None` = the environment decides.
-fn delivery_mode(value: &Value) -> Result<Option<DeliveryMode>, String> {
-    const BAD: &str = "webhook_delivery_mode doit être 'json' ou 'form'.";
+fn delivery_mode(value: &Value) -> Result<Option<DeliveryMode>, Said> {
+    let bad = || {
+        said!(
+            "webhook_delivery_mode doit être 'json' ou 'form'.",
+            "webhook_delivery_mode must be 'json' or 'form'."
+        )
+    };
     match value {
         Value::Null => Ok(None),
         Value::String(name) if name.trim().is_empty() => Ok(None),
-        Value::String(name) => DeliveryMode::named(name).map(Some).ok_or_else(|| BAD.to_owned()),
-        _ => Err(BAD.to_owned()),
+        Value::String(name) => DeliveryMode::named(name).map(Some).ok_or_else(bad),
+        _ => Err(bad()),
     }
 }
 
-fn weekdays(value: &Value) -> Result<Vec<Weekday>, String> {
+fn weekdays(value: &Value) -> Result<Vec<Weekday>, Said> {
     let members = match value {
         Value::Array(members) => members,
         Value::Null => return Ok(Vec::new()),
-        _ => return Err("absence_pause_days doit être une liste.".to_owned()),
+        _ => {
+            return Err(said!(
+                "absence_pause_days doit être une liste.",
+                "absence_pause_days must be a list."
+            ));
+        }
     };
     let mut days = Vec::new();
     let mut unknown = Vec::new();
@@ -175,7 +189,11 @@ fn weekdays(value: &Value) -> Result<Vec<Weekday>, String> {
             None => unknown.push(name),
         }
     }
-    if unknown.is_empty() { Ok(days) } else { Err(format!("Jours invalides: {}", unknown.join(", "))) }
+    if unknown.is_empty() { Ok(days) } else { Err(no_days(&unknown.join(", "))) }
+}
+
+fn no_days(unknown: &str) -> Said {
+    said!("Jours invalides: {unknown}", "these are no days: {unknown}")
 }
 
 fn weekday(name: &str) -> Option<Weekday> {
@@ -191,13 +209,26 @@ fn weekday(name: &str) -> Option<Weekday> {
     })
 }
 
+/// `all`, `text` or `none`; used by rules, too.
+pub(in crate::config) fn share(value: &Value) -> Result<Share, Said> {
+    let written = text(value)?;
+    if written.trim().is_empty() {
+        return Ok(Share::default());
+    }
+    Share::named(&written)
+        .ok_or_else(|| said!("body invalide (all|text|none).", "the body is all, text or none."))
+}
+
 /// `none`, `sender` or `mailbox`; used by rules, too.
-pub(in crate::config) fn ordering(value: &Value) -> Result<Ordering, String> {
+pub(in crate::config) fn ordering(value: &Value) -> Result<Ordering, Said> {
     let written = text(value)?;
     match written.trim().to_lowercase().as_str() {
         "" | "none" => Ok(Ordering::None),
         "sender" => Ok(Ordering::Sender),
         "mailbox" => Ok(Ordering::Mailbox),
-        _ => Err("ordering invalide (none|sender|mailbox).".to_owned()),
+        _ => Err(said!(
+            "ordering invalide (none|sender|mailbox).",
+            "ordering must be none, sender or mailbox."
+        )),
     }
 }

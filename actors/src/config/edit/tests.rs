@@ -55,7 +55,7 @@ impl Desk {
 
 fn merge(fields: Value) -> Edit {
     let Value::Object(fields) = fields else { panic!("fields") };
-    Edit::merge(KEY, fields.into_iter().map(|(name, value)| (name, Some(value))), "test")
+    Edit::merge(KEY, fields.into_iter().map(|(name, value)| (name, Some(value))), "test").allowing_unknown()
 }
 
 fn invalid(outcome: Result<Saved, EditError>) -> Vec<String> {
@@ -111,12 +111,40 @@ async fn everything_that_is_wrong_is_named_and_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn a_field_that_nobody_knows_is_refused_with_the_one_that_was_meant() {
+    let desk = Desk::new();
+    desk.put(KEY, r#"{"mine":1,"webhook_sending_enabled":true}"#);
+    let before = desk.text(KEY);
+    let set = |name: &str, value: Value| Edit::merge(KEY, [(name.to_owned(), Some(value))], "test");
+    let refused = desk.editor.apply(&set("webhook_enabledd", json!(false))).await;
+    let Err(EditError::Invalid(problems)) = refused else { panic!("{refused:?}") };
+    assert!(problems[0].to_string().contains("webhook_enabled"), "{problems:?}");
+    let whole = json!({"mine": 2, "webhook_sending_enabled": false, "time_window": {"hours": 1}});
+    let replace = Edit::replace(KEY, whole, "test");
+    assert_eq!(invalid(desk.editor.apply(&replace).await), ["time_window.hours"]);
+    assert!(desk.editor.preview(&replace).await.is_err());
+    assert_eq!(desk.text(KEY), before);
+    // What is stored already is no obstacle, changed or not; nor is a note, nor what is removed.
+    let kept = json!({"mine": 2, "webhook_sending_enabled": false, "_why": "holidays"});
+    desk.editor.apply(&Edit::replace(KEY, kept, "test")).await.unwrap();
+    desk.editor.apply(&set("mine", json!(3))).await.unwrap();
+    desk.editor.apply(&set("webhook_enabledd", json!(1)).allowing_unknown()).await.unwrap();
+    assert_eq!(
+        (&desk.document(KEY)["mine"], &desk.document(KEY)["webhook_enabledd"]),
+        (&json!(3), &json!(1))
+    );
+    desk.editor.apply(&Edit::merge(KEY, [("mine".to_owned(), None)], "test")).await.unwrap();
+    assert_eq!(invalid(desk.editor.apply(&set("mine", json!(3))).await), ["mine"], "it is new again");
+}
+
+#[tokio::test]
 async fn a_damaged_document_can_only_be_replaced() {
     let desk = Desk::new();
     desk.put(KEY, "{half");
     assert_eq!(invalid(desk.merge(json!({"a": 1})).await), ["document"]);
     assert_eq!(desk.text(KEY).as_deref(), Some("{half"));
-    let saved = desk.editor.apply(&Edit::replace(KEY, json!({"a": 1}), "test")).await.unwrap();
+    let saved =
+        desk.editor.apply(&Edit::replace(KEY, json!({"a": 1}), "test").allowing_unknown()).await.unwrap();
     assert_eq!((saved.fields, desk.document(KEY)["a"].clone()), (vec!["a".to_owned()], json!(1)));
 }
 
@@ -175,7 +203,7 @@ async fn a_new_bad_rule_is_refused_and_an_old_one_is_no_obstacle() {
     assert_eq!(invalid(desk.editor.apply(&edit).await).len(), 1);
     assert!(desk.text(Key::RoutingRules).is_none());
     desk.put(Key::RoutingRules, &bad.to_string());
-    let edit = Edit::merge(Key::RoutingRules, [("note".to_owned(), Some(json!(1)))], "test");
+    let edit = Edit::merge(Key::RoutingRules, [("_note".to_owned(), Some(json!(1)))], "test");
     desk.editor.apply(&edit).await.unwrap();
 }
 
@@ -215,7 +243,8 @@ async fn a_field_that_somebody_else_changed_is_a_conflict_and_another_is_not() {
         assert_eq!(conflict.fields, ["a"]);
         assert_eq!(conflict.present.as_ref().unwrap()["a"], 2, "it shows what is there now");
         assert!(conflict.to_string().contains("webhook_config was changed by somebody else"));
-        let replace = Edit::replace(KEY, json!({"c": 1}), "t").expecting(Some(seen.clone()));
+        let replace =
+            Edit::replace(KEY, json!({"c": 1}), "t").allowing_unknown().expecting(Some(seen.clone()));
         assert!(matches!(desk.editor.apply(&replace).await, Err(EditError::Conflict(_))));
         // What is wanted is there already.
         let same = merge(json!({"a": 2})).expecting(Some(seen.clone()));
@@ -356,7 +385,7 @@ proptest! {
             desk.put(KEY, &json!(start).to_string());
             for merge in merges {
                 let (before, had) = (desk.text(KEY).unwrap(), desk.document(KEY));
-                let outcome = desk.editor.apply(&Edit::merge(KEY, merge.clone(), "test")).await;
+                let outcome = desk.editor.apply(&Edit::merge(KEY, merge.clone(), "test").allowing_unknown()).await;
                 let after = desk.document(KEY);
                 match outcome {
                     Err(EditError::Invalid(problems)) => {

@@ -159,7 +159,9 @@ impl PhpStore {
     /// Sends a document.
     async fn send(&self, change: &Change, seen: &Seen) -> Result<Sent, StoreError> {
         let unwritable = |why: String| StoreError::Unwritable { what: self.describe(change.key), why };
-        let body = json!({ "key": change.key.as_str(), "config": change.value }).to_string();
+        // It has been judged here, and may be one that was migrated or restored.
+        let body = json!({ "key": change.key.as_str(), "config": change.value, "allow_unknown": true });
+        let body = body.to_string();
         let (url, headers) = (&self.settings.endpoint, self.headers_to_write(seen));
         let sent = self.http.post(url, headers, Bytes::from(body), WRITE_WITHIN, ANSWER_CAP).await;
         // Whatever became of it: the next reader asks.

@@ -147,7 +147,11 @@ fn a_copy_is_listed_with_its_place_and_is_sent_when_somebody_wants_it() {
             assert_eq!(listed.len(), 1);
             assert_eq!((&listed[0].id, &listed[0].location), (&id, &place(2)));
             assert_eq!(listed[0].seen_at, epoch() + chrono::TimeDelta::seconds(60));
-            assert_eq!((&*listed[0].subject, &*listed[0].sender), ("Livraison", "camille@ex.com"));
+            let heading = crate::dedup::kept::heading(scene.journal.as_ref(), &listed[0].email_id)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!((&*heading.subject, &*heading.sender), ("Livraison", "camille@ex.com"));
 
             release(scene.journal.as_ref(), &scene.world, &id, "cli").await.unwrap();
             wait(2).await;

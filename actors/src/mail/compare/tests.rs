@@ -169,7 +169,11 @@ fn what_was_recorded_is_the_first_decision() {
     let routed = MailEvent::Routed(Routed {
         detection: None,
         links: Vec::new(),
-        deliveries: vec![RoutedDelivery { target: "default".to_owned(), rule: None }],
+        deliveries: vec![RoutedDelivery {
+            target: "default".to_owned(),
+            rule: None,
+            share: crate::mail::policy::Share::All,
+        }],
         offload: false,
         priority: Priority::Medium,
         text: None,

@@ -11,6 +11,7 @@ use super::define::Definitions;
 use super::extract::{DeliveryTime, Extract, Named, Reject, TimePattern};
 use super::facts::Form;
 use super::{Detector, OutsideWindow};
+use crate::kernel::said::{Said, said};
 use crate::mail::identity::normalize;
 use crate::mail::pattern::Pattern;
 
@@ -31,13 +32,13 @@ pub struct Flaw {
     /// Where, such as `.conditions.all[0].value`; empty = the detector itself.
     pub field: String,
     /// In plain words.
-    pub message: String,
+    pub message: Said,
 }
 
 pub(super) type Read<T> = Result<T, Flaw>;
 
-pub(super) fn flaw<T>(at: &str, message: impl Into<String>) -> Read<T> {
-    Err(Flaw { field: at.to_owned(), message: message.into() })
+pub(super) fn flaw<T>(at: &str, message: Said) -> Read<T> {
+    Err(Flaw { field: at.to_owned(), message })
 }
 
 /// A JSON object and where it stands.
@@ -48,12 +49,16 @@ pub(super) struct Object<'v> {
 
 impl<'v> Object<'v> {
     fn of(value: &'v Value, at: &str, known: &[&str]) -> Read<Self> {
-        let Value::Object(map) = value else { return flaw(at, "un objet JSON est attendu.") };
+        let Value::Object(map) = value else {
+            return flaw(at, said!("un objet JSON est attendu.", "a JSON object is expected."));
+        };
         match map.keys().find(|name| !name.starts_with('_') && !known.contains(&name.as_str())) {
-            Some(name) => flaw(
-                &format!("{at}.{}", shown(name)),
-                format!("champ inconnu (attendus : {}).", known.join(", ")),
-            ),
+            Some(name) => {
+                let known = known.join(", ");
+                let message =
+                    said!("champ inconnu (attendus : {known}).", "no such field (there are: {known}).");
+                flaw(&format!("{at}.{}", shown(name)), message)
+            }
             None => Ok(Self { map, at: at.to_owned() }),
         }
     }
@@ -71,7 +76,10 @@ impl<'v> Object<'v> {
         match self.get(name) {
             None => Ok(absent),
             Some(Value::Bool(on)) => Ok(*on),
-            Some(_) => flaw(&self.at(name), "booléen attendu (true ou false)."),
+            Some(_) => flaw(
+                &self.at(name),
+                said!("booléen attendu (true ou false).", "a switch is expected (true or false)."),
+            ),
         }
     }
 
@@ -85,7 +93,7 @@ impl<'v> Object<'v> {
     fn required(&self, name: &str) -> Read<String> {
         match self.text(name)? {
             Some(text) => Ok(text),
-            None => flaw(&self.at(name), format!("{name} est requis.")),
+            None => flaw(&self.at(name), said!("{name} est requis.", "{name} is required.")),
         }
     }
 
@@ -93,22 +101,27 @@ impl<'v> Object<'v> {
         match self.get(name) {
             None => Ok(&[]),
             Some(Value::Array(list)) if list.len() <= LIST => Ok(list),
-            Some(Value::Array(_)) => flaw(&self.at(name), format!("au plus {LIST} éléments.")),
-            Some(_) => flaw(&self.at(name), "une liste est attendue."),
+            Some(Value::Array(_)) => {
+                flaw(&self.at(name), said!("au plus {LIST} éléments.", "at most {LIST} elements."))
+            }
+            Some(_) => flaw(&self.at(name), said!("une liste est attendue.", "a list is expected.")),
         }
     }
 
     /// One of a few words.
     fn word<T: Copy>(&self, name: &str, words: &[(&str, T)], absent: Option<T>) -> Read<T> {
-        let all = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join("|");
+        let all = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join("|");
+        let wrong = || said!("{name} invalide ({all}).", "{name} must be one of {all}.");
         match (self.get(name), absent) {
             (None, Some(absent)) => Ok(absent),
-            (None, None) => flaw(&self.at(name), format!("{name} est requis ({}).", all())),
+            (None, None) => {
+                flaw(&self.at(name), said!("{name} est requis ({all}).", "{name} is required ({all})."))
+            }
             (Some(Value::String(text)), _) => match words.iter().find(|(word, _)| word == text) {
                 Some((_, meaning)) => Ok(*meaning),
-                None => flaw(&self.at(name), format!("{name} invalide ({}).", all())),
+                None => flaw(&self.at(name), wrong()),
             },
-            (Some(_), _) => flaw(&self.at(name), format!("{name} invalide ({}).", all())),
+            (Some(_), _) => flaw(&self.at(name), wrong()),
         }
     }
 }
@@ -120,15 +133,19 @@ pub(super) fn shown(name: &str) -> String {
 
 fn text(value: &Value, at: &str) -> Read<String> {
     match value {
-        Value::String(text) if text.trim().is_empty() => flaw(at, "un texte non vide est attendu."),
-        Value::String(text) if text.chars().count() > TEXT => flaw(at, format!("au plus {TEXT} caractères.")),
+        Value::String(text) if text.trim().is_empty() => {
+            flaw(at, said!("un texte non vide est attendu.", "a text that is not empty is expected."))
+        }
+        Value::String(text) if text.chars().count() > TEXT => {
+            flaw(at, said!("au plus {TEXT} caractères.", "at most {TEXT} characters."))
+        }
         Value::String(text) => Ok(text.clone()),
-        _ => flaw(at, "un texte est attendu."),
+        _ => flaw(at, said!("un texte est attendu.", "a text is expected.")),
     }
 }
 
 pub(super) fn pattern(written: &str, case_sensitive: bool, at: &str) -> Read<Pattern> {
-    Pattern::new(written, case_sensitive).or_else(|bad| flaw(at, bad.to_string()))
+    Pattern::new(written, case_sensitive).or_else(|bad| flaw(at, bad.said()))
 }
 
 /// The id of a stored detector, usable or not; `None` when it has none.
@@ -160,7 +177,10 @@ pub fn detector(value: &Value) -> Read<Option<Detector>> {
     if !is_id(&id) {
         return flaw(
             ".id",
-            format!("lettres ASCII, chiffres, « . », « _ » et « - » seulement, au plus {ID}."),
+            said!(
+                "lettres ASCII, chiffres, « . », « _ » et « - » seulement, au plus {ID}.",
+                "ASCII letters, digits, \".\", \"_\" and \"-\" only, at most {ID}."
+            ),
         );
     }
     if !object.switch("enabled", true)? {
@@ -168,7 +188,7 @@ pub fn detector(value: &Value) -> Read<Option<Detector>> {
     }
     let mut conditions = Conditions { left: CONDITIONS };
     let Some(stored) = object.get("conditions") else {
-        return flaw(".conditions", "conditions est requis.");
+        return flaw(".conditions", said!("conditions est requis.", "conditions is required."));
     };
     Ok(Some(Detector {
         name: object.text("name")?.unwrap_or_else(|| id.clone()),
@@ -219,7 +239,15 @@ impl Conditions {
         const GROUPS: [&str; 3] = ["all", "any", "none"];
         self.left = match self.left.checked_sub(1) {
             Some(left) => left,
-            None => return flaw(at, format!("au plus {CONDITIONS} conditions par détecteur.")),
+            None => {
+                return flaw(
+                    at,
+                    said!(
+                        "au plus {CONDITIONS} conditions par détecteur.",
+                        "at most {CONDITIONS} conditions per detector."
+                    ),
+                );
+            }
         };
         let group = value.as_object().and_then(|map| GROUPS.into_iter().find(|name| map.contains_key(*name)));
         let Some(name) = group else { return test(value, at) };
@@ -227,10 +255,19 @@ impl Conditions {
         let list = object.list(name)?;
         let at = object.at(name);
         if list.is_empty() {
-            return flaw(&at, "au moins une condition est requise.");
+            return flaw(
+                &at,
+                said!("au moins une condition est requise.", "at least one condition is required."),
+            );
         }
         if depth == DEPTH {
-            return flaw(&at, format!("au plus {DEPTH} groupes l'un dans l'autre."));
+            return flaw(
+                &at,
+                said!(
+                    "au plus {DEPTH} groupes l'un dans l'autre.",
+                    "at most {DEPTH} groups within one another."
+                ),
+            );
         }
         let parts = list
             .iter()
@@ -267,7 +304,10 @@ fn test(value: &Value, at: &str) -> Read<Condition> {
     let operator = object.word("operator", &OPERATORS, None)?;
     let of_links = matches!(operator, Operator::Provider | Operator::Host);
     if of_links && field != Field::Links {
-        return flaw(&object.at("operator"), "cet opérateur ne vaut que pour links.");
+        return flaw(
+            &object.at("operator"),
+            said!("cet opérateur ne vaut que pour links.", "this operator is for links only."),
+        );
     }
     let (form, case_sensitive) = form(&object, field, Form::Normalised)?;
     let mut test = Test { field, operator, form, values: Vec::new(), patterns: Vec::new() };
@@ -276,7 +316,7 @@ fn test(value: &Value, at: &str) -> Read<Condition> {
         // Emptiness is the same in every form, and this one costs nothing.
         test.form = Form::Seen;
         if object.get("value").is_some() {
-            return flaw(&object.at("value"), "present n'a pas de valeur.");
+            return flaw(&object.at("value"), said!("present n'a pas de valeur.", "present has no value."));
         }
     } else {
         let written = values(&object)?;
@@ -293,10 +333,10 @@ fn values(object: &Object<'_>) -> Read<Vec<(String, String)>> {
     let list = match object.get("value") {
         Some(Value::Array(_)) => object.list("value")?,
         Some(one) => return Ok(vec![(at.clone(), any_text(one, &at)?)]),
-        None => return flaw(&at, "value est requis."),
+        None => return flaw(&at, said!("value est requis.", "value is required.")),
     };
     if list.is_empty() {
-        return flaw(&at, "au moins une valeur est requise.");
+        return flaw(&at, said!("au moins une valeur est requise.", "at least one value is required."));
     }
     list.iter()
         .enumerate()
@@ -311,7 +351,7 @@ fn values(object: &Object<'_>) -> Read<Vec<(String, String)>> {
 fn any_text(value: &Value, at: &str) -> Read<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Ok(text.clone()),
-        _ => flaw(at, "un texte non vide est attendu."),
+        _ => flaw(at, said!("un texte non vide est attendu.", "a text that is not empty is expected.")),
     }
 }
 
@@ -320,11 +360,23 @@ fn form(object: &Object<'_>, field: Field, absent: Form) -> Read<(Form, bool)> {
     let absent = if field == Field::Links { Form::Seen } else { absent };
     let form = object.word("form", &FORMS, Some(absent))?;
     if field == Field::Links && form == Form::Normalised {
-        return flaw(&object.at("form"), "une adresse n'est comparée que telle quelle (seen).");
+        return flaw(
+            &object.at("form"),
+            said!(
+                "une adresse n'est comparée que telle quelle (seen).",
+                "an address is compared as it is only (seen)."
+            ),
+        );
     }
     let case_sensitive = object.switch("case_sensitive", false)?;
     if case_sensitive && form == Form::Normalised {
-        return flaw(&object.at("case_sensitive"), "la forme normalised n'a pas de majuscules : form: seen.");
+        return flaw(
+            &object.at("case_sensitive"),
+            said!(
+                "la forme normalised n'a pas de majuscules : form: seen.",
+                "the form normalised has no capitals: form: seen."
+            ),
+        );
     }
     Ok((form, case_sensitive))
 }
@@ -336,7 +388,7 @@ fn read_value(test: &mut Test, written: &str, case_sensitive: bool, at: &str) ->
         return Ok(());
     }
     if written.chars().count() > TEXT {
-        return flaw(at, format!("au plus {TEXT} caractères."));
+        return flaw(at, said!("au plus {TEXT} caractères.", "at most {TEXT} characters."));
     }
     let value = match (test.form, case_sensitive) {
         (Form::Normalised, _) => normalize(written),
@@ -344,7 +396,7 @@ fn read_value(test: &mut Test, written: &str, case_sensitive: bool, at: &str) ->
         (_, false) => written.to_lowercase(),
     };
     if value.is_empty() {
-        return flaw(at, "un texte non vide est attendu.");
+        return flaw(at, said!("un texte non vide est attendu.", "a text that is not empty is expected."));
     }
     match test.operator {
         Operator::Word => {
@@ -355,7 +407,13 @@ fn read_value(test: &mut Test, written: &str, case_sensitive: bool, at: &str) ->
             let name = value.strip_prefix("*.").unwrap_or(&value);
             let plain = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
             if !name.split('.').all(|label| !label.is_empty() && label.chars().all(plain)) {
-                return flaw(at, "un nom d'hôte est attendu, comme « exemple.fr » ou « *.exemple.fr ».");
+                return flaw(
+                    at,
+                    said!(
+                        "un nom d'hôte est attendu, comme « exemple.fr » ou « *.exemple.fr ».",
+                        "the name of a host is expected, such as example.fr or *.example.fr."
+                    ),
+                );
             }
         }
         _ if test.form == Form::Seen && !case_sensitive => test.form = Form::Lower,
@@ -376,8 +434,9 @@ fn expression(written: &str, form: Form, case_sensitive: bool, at: &str) -> Read
     {
         return flaw(
             at,
-            format!(
-                "« {letter} » n'existe pas dans la forme normalised : écrivez sans accents, ou form: seen."
+            said!(
+                "« {letter} » n'existe pas dans la forme normalised : écrivez sans accents, ou form: seen.",
+                "\"{letter}\" does not exist in the form normalised: write it without accents, or form: seen."
             ),
         );
     }
@@ -403,7 +462,15 @@ fn extract(detector: &Object<'_>) -> Read<Extract> {
         Some(Value::Object(map)) if map.len() <= LIST => {
             map.iter().map(|(name, stored)| named(name, stored)).collect::<Read<Vec<_>>>()?
         }
-        Some(_) => return flaw(".extract.values", format!("un objet d'au plus {LIST} textes est attendu.")),
+        Some(_) => {
+            return flaw(
+                ".extract.values",
+                said!(
+                    "un objet d'au plus {LIST} textes est attendu.",
+                    "an object of at most {LIST} texts is expected."
+                ),
+            );
+        }
     };
     Ok(Extract { delivery_time, values })
 }
@@ -419,7 +486,10 @@ fn delivery_time(stored: &Value) -> Read<DeliveryTime> {
     let when_urgent = object.word("when_urgent", &[("search", false), ("in_an_hour", true)], Some(false))?;
     let patterns = object.list("patterns")?;
     if patterns.is_empty() && !when_urgent {
-        return flaw(&object.at("patterns"), "au moins un motif est requis.");
+        return flaw(
+            &object.at("patterns"),
+            said!("au moins un motif est requis.", "at least one pattern is required."),
+        );
     }
     let read = |(index, stored): (usize, &Value)| {
         time_pattern(stored, &format!("{AT}.patterns[{index}]"), &definitions)
@@ -439,7 +509,7 @@ fn time_pattern(stored: &Value, at: &str, definitions: &Definitions) -> Read<Tim
     let at = object.at("regex");
     let case_sensitive = object.switch("case_sensitive", false)?;
     let Some(pattern) = definitions.pattern(&object, "regex", case_sensitive)? else {
-        return flaw(&at, "regex est requis.");
+        return flaw(&at, said!("regex est requis.", "regex is required."));
     };
     let names: Vec<&str> = pattern.group_names().collect();
     let has = |name: &str| names.contains(&name);
@@ -449,13 +519,23 @@ fn time_pattern(stored: &Value, at: &str, definitions: &Definitions) -> Read<Tim
     {
         return flaw(
             &at,
-            "les groupes (?<hour>…) ou (?<noon>…) et, ensemble, (?<day>…) et (?<month>…) sont attendus ; \
-             (?<year>…) et (?<weekday>…) seulement avec eux.",
+            said!(
+                "les groupes (?<hour>…) ou (?<noon>…) et, ensemble, (?<day>…) et (?<month>…) sont attendus ; \
+                 (?<year>…) et (?<weekday>…) seulement avec eux.",
+                "the groups (?<hour>…) or (?<noon>…) and, together, (?<day>…) and (?<month>…) are expected; \
+                 (?<year>…) and (?<weekday>…) only with them."
+            ),
         );
     }
     // Many matches may be tried; only with a bound is that linear in the text.
     if pattern.longest().is_none() {
-        return flaw(&at, "répétition sans fin (* ou +) : écrivez combien de fois au plus, comme {1,40}.");
+        return flaw(
+            &at,
+            said!(
+                "répétition sans fin (* ou +) : écrivez combien de fois au plus, comme {{1,40}}.",
+                "repetition without an end (* or +): write how often at most, such as {{1,40}}."
+            ),
+        );
     }
     Ok(TimePattern {
         field: object.word("field", &READ_FROM, Some(Field::Body))?,
@@ -482,7 +562,7 @@ fn reject(stored: &Value, at: &str, definitions: &Definitions) -> Read<Reject> {
         unless_before: pattern("unless_before")?,
     };
     if reject.matched.is_none() && reject.before.is_none() && reject.after.is_none() {
-        return flaw(at, "match, before ou after est requis.");
+        return flaw(at, said!("match, before ou after est requis.", "match, before or after is required."));
     }
     Ok(reject)
 }
@@ -492,7 +572,10 @@ fn named(name: &str, stored: &Value) -> Read<Named> {
     if name.is_empty() || !is_id(name) {
         return flaw(
             &at,
-            format!("nom invalide : lettres ASCII, chiffres, « . », « _ », « - », au plus {ID}."),
+            said!(
+                "nom invalide : lettres ASCII, chiffres, « . », « _ », « - », au plus {ID}.",
+                "a name has ASCII letters, digits, \".\", \"_\" and \"-\" only, at most {ID}."
+            ),
         );
     }
     let object =
@@ -502,11 +585,17 @@ fn named(name: &str, stored: &Value) -> Read<Named> {
     let at = object.at("regex");
     let written = match object.get("regex") {
         Some(value) => any_text(value, &at)?,
-        None => return flaw(&at, "regex est requis."),
+        None => return flaw(&at, said!("regex est requis.", "regex is required.")),
     };
     let pattern = expression(&written, form, case_sensitive, &at)?;
     if pattern.groups() != 1 {
-        return flaw(&at, "exactement un groupe (…) est attendu : le texte à extraire.");
+        return flaw(
+            &at,
+            said!(
+                "exactement un groupe (…) est attendu : le texte à extraire.",
+                "exactly one group (…) is expected: the text to take out."
+            ),
+        );
     }
     Ok(Named {
         name: name.to_owned(),

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::compile::{Flaw, Object, Read, flaw, pattern, shown};
+use crate::kernel::said::said;
 use crate::mail::pattern::Pattern;
 
 /// Definitions of one delivery time.
@@ -30,17 +31,34 @@ impl Definitions {
             None => return Ok(definitions),
             Some(Value::Array(list)) if list.is_empty() => return Ok(definitions),
             Some(Value::Object(map)) if map.len() <= MOST => map,
-            Some(_) => return flaw(at, format!("un objet d'au plus {MOST} expressions est attendu.")),
+            Some(_) => {
+                return flaw(
+                    at,
+                    said!(
+                        "un objet d'au plus {MOST} expressions est attendu.",
+                        "an object of at most {MOST} expressions is expected."
+                    ),
+                );
+            }
         };
         for (name, stored) in map {
             let at = format!("{at}.{}", shown(name));
             let letters =
                 |name: &str| name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
             if name.is_empty() || !letters(name) {
-                return flaw(&at, "nom invalide : lettres ASCII minuscules et « _ ».");
+                return flaw(
+                    &at,
+                    said!(
+                        "nom invalide : lettres ASCII minuscules et « _ ».",
+                        "a name has small ASCII letters and \"_\" only."
+                    ),
+                );
             }
             let Value::String(written) = stored else {
-                return flaw(&at, "une expression régulière est attendue.");
+                return flaw(
+                    &at,
+                    said!("une expression régulière est attendue.", "a regular expression is expected."),
+                );
             };
             definitions.0.push((name.clone(), written.clone()));
         }
@@ -66,7 +84,10 @@ impl Definitions {
             Some(Value::String(written)) if !written.is_empty() => {
                 pattern(&self.write_out(written, &at)?, case_sensitive, &at).map(Some)
             }
-            Some(_) => flaw(&at, "une expression régulière est attendue."),
+            Some(_) => flaw(
+                &at,
+                said!("une expression régulière est attendue.", "a regular expression is expected."),
+            ),
         }
     }
 
@@ -80,16 +101,23 @@ impl Definitions {
 
     fn append(&self, written: &str, at: &str, depth: usize, out: &mut String) -> Result<(), Flaw> {
         if depth > DEPTH {
-            return flaw(at, format!("définitions imbriquées plus de {DEPTH} fois, ou en cercle."));
+            return flaw(
+                at,
+                said!(
+                    "définitions imbriquées plus de {DEPTH} fois, ou en cercle.",
+                    "definitions are nested more than {DEPTH} times, or in a circle."
+                ),
+            );
         }
         let mut rest = written;
         while let Some((before, from_name)) = rest.split_once("(?&") {
             out.push_str(before);
             let Some((name, after)) = from_name.split_once(')') else {
-                return flaw(at, "« (?& » sans « ) ».");
+                return flaw(at, said!("« (?& » sans « ) ».", "\"(?&\" without \")\"."));
             };
             let Some((_, meaning)) = self.0.iter().find(|(known, _)| known == name) else {
-                return flaw(at, format!("« {} » n'est pas défini.", shown(name)));
+                let name = shown(name);
+                return flaw(at, said!("« {name} » n'est pas défini.", "\"{name}\" is not defined."));
             };
             out.push_str("(?:");
             self.append(meaning, at, depth + 1, out)?;
@@ -99,7 +127,13 @@ impl Definitions {
         out.push_str(rest);
         // Looked at in each step: definitions of definitions grow quickly.
         if out.len() > WRITTEN_OUT {
-            return flaw(at, format!("au plus {WRITTEN_OUT} octets, définitions comprises."));
+            return flaw(
+                at,
+                said!(
+                    "au plus {WRITTEN_OUT} octets, définitions comprises.",
+                    "at most {WRITTEN_OUT} bytes, definitions included."
+                ),
+            );
         }
         Ok(())
     }

@@ -304,11 +304,11 @@ fn what_is_wrong_is_named() {
             if exact { flaw.field == field } else { flaw.field.starts_with(field) },
             "{stored}: {flaw:?}"
         );
-        assert!(flaw.message.starts_with(message), "{stored}: {flaw:?}");
+        assert!(flaw.message.french.starts_with(message), "{stored}: {flaw:?}");
     }
     let hundred = json!({"all": vec![good.clone(); 100]});
     let flaw = detector(&condition(json!({"all": [hundred, hundred]}))).expect_err("too many");
-    assert!(flaw.message.starts_with("au plus 200 conditions"), "{flaw:?}");
+    assert!(flaw.message.french.starts_with("au plus 200 conditions"), "{flaw:?}");
     assert_eq!(
         detector(&json!({"id": "d", "enabled": false, "conditions": 1})).map(|on| on.is_none()),
         Ok(true)
@@ -439,7 +439,7 @@ proptest! {
                             "outside_window": outside});
         if let Err(flaw) = detector(&stored) {
             prop_assert!(flaw.field.starts_with('.'), "{flaw:?}");
-            prop_assert!(!flaw.message.is_empty());
+            prop_assert!(!flaw.message.french.is_empty() && !flaw.message.english.is_empty());
         }
         drop(detector(&conditions));
     }

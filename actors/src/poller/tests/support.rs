@@ -595,6 +595,7 @@ pub(super) fn policy() -> Policy {
         disable_email_id_dedup: false,
         offload: false,
         default_target: Target {
+            share: crate::mail::policy::Share::All,
             id: "default".to_owned(),
             url: "https://example.invalid/".to_owned(),
             ordering: Order::None,

@@ -1,17 +1,21 @@
 //! What the list holds, and what becomes of it. Pure.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::Serialize;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
+use crate::mail::links::provider;
 use crate::r2::name::sanitise;
 use crate::readmodel::queries::LinkRow;
 
 /// How long the list may get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Entries (`R2_LINKS_MAX_ENTRIES`); the oldest make room. 0 = any number.
+    /// Entries (`R2_LINKS_MAX_ENTRIES`); the oldest make room, and are in an archive before they do.
+    /// 0 = any number.
     pub max_entries: usize,
     /// Bytes (`JSON_LOG_MAX_BYTES`); a list that would get longer is archived. 0 = any number.
     pub max_bytes: usize,
@@ -24,7 +28,7 @@ pub enum Plan {
     Leave,
     /// This is its new content.
     Replace(String),
-    /// It is put into the archive, and this is the beginning of the next one.
+    /// It is put into an archive as it is, and this is what comes in its place.
     Archive(String),
 }
 
@@ -62,6 +66,19 @@ pub fn entry(copy: &LinkRow) -> Value {
     Value::Object(entry)
 }
 
+/// What tells an entry from the others, for notes of where an archive ends.
+#[must_use]
+pub fn mark(entry: &Value) -> String {
+    let text = identity(entry).map_or_else(|| entry.to_string(), |identity| identity.join("\n"));
+    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many of the first entries are in an archive that ends with the entry of this mark.
+fn archived(entries: &[Value], last: Option<&str>) -> usize {
+    let end = last.and_then(|last| entries.iter().rposition(|entry| mark(entry) == last));
+    end.map_or(0, |end| end + 1)
+}
+
 /// What makes two entries the same: source, address, provider. `None` for legacy entries.
 fn identity(entry: &Value) -> Option<[String; 3]> {
     let text = |name: &str| entry.get(name).and_then(Value::as_str);
@@ -69,9 +86,11 @@ fn identity(entry: &Value) -> Option<[String; 3]> {
     Some([source.to_owned(), address.to_owned(), text("provider").unwrap_or_default().to_owned()])
 }
 
-/// The list with the new copies at its end; a copy that it names already changes nothing.
+/// The list with the new copies at its end; a copy that it names already changes nothing. `last`
+/// is the [`mark`] of the last entry that is in an archive: the oldest make room only for that
+/// reason, since those that are not from here are nowhere else.
 #[must_use]
-pub fn append(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan {
+pub fn append(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds, last: Option<&str>) -> Plan {
     let mut known: HashSet<_> = entries.iter().filter_map(identity).collect();
     let fresh: Vec<Value> = copies
         .iter()
@@ -82,20 +101,24 @@ pub fn append(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan {
         return Plan::Leave;
     }
     let had_some = !entries.is_empty();
+    let make_room = bounds.too_many(entries.len() + fresh.len()).min(entries.len());
+    let is_kept = make_room <= archived(&entries, last);
     let whole = newest([entries, fresh.clone()].concat(), bounds.max_entries);
     let text = write(&whole);
     if !bounds.is_too_long(&text) {
-        return Plan::Replace(text);
+        return if is_kept { Plan::Replace(text) } else { Plan::Archive(text) };
     }
     let begun = fitting(newest(fresh, bounds.max_entries), bounds);
     if had_some { Plan::Archive(begun) } else { Plan::Replace(begun) }
 }
 
 /// The list written anew: every copy, and what the old list holds besides, by age; as much
-/// of the newest as fits. What does not fit for its bytes stays in the archive.
+/// of the newest as fits. What does not fit stays in the archive.
 #[must_use]
-pub fn rebuild(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan {
+pub fn rebuild(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds, last: Option<&str>) -> Plan {
     let had_some = !entries.is_empty();
+    let is_archived = archived(&entries, last);
+    let not_archived: Vec<String> = entries.iter().skip(is_archived).map(mark).collect();
     let ours: Vec<Value> = copies.iter().map(entry).collect();
     let known: HashSet<_> = ours.iter().filter_map(identity).collect();
     let is_foreign = |entry: &Value| identity(entry).is_none_or(|identity| !known.contains(&identity));
@@ -107,7 +130,9 @@ pub fn rebuild(entries: Vec<Value>, copies: &[LinkRow], bounds: Bounds) -> Plan 
     let whole = newest(whole.into_iter().map(|(_, entry)| entry).collect(), bounds.max_entries);
     let text = write(&whole);
     if !bounds.is_too_long(&text) {
-        return Plan::Replace(text);
+        let stay: HashSet<String> = whole.iter().map(mark).collect();
+        let are_kept = not_archived.iter().all(|mark| stay.contains(mark));
+        return if are_kept { Plan::Replace(text) } else { Plan::Archive(text) };
     }
     // One entry is more than may be, and stays all the same.
     let dropped = whole.len() > 1;
@@ -125,7 +150,8 @@ fn dated(entries: Vec<Value>) -> Vec<(DateTime<Utc>, Value)> {
     entries.into_iter().map(with_time).collect()
 }
 
-fn time(entry: &Value) -> Option<DateTime<Utc>> {
+/// When an entry was made, if it says.
+pub(super) fn time(entry: &Value) -> Option<DateTime<Utc>> {
     let text = entry.get("created_at").or_else(|| entry.get("timestamp"))?.as_str()?;
     let with_zone = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
@@ -141,6 +167,50 @@ fn newest(mut entries: Vec<Value>, max: usize) -> Vec<Value> {
     entries
 }
 
+/// What a list holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Entries in all.
+    pub entries: usize,
+    /// Of these, copies: a source and its address in R2.
+    pub r2: usize,
+    /// Of these, links alone, as the PHP pages wrote them.
+    pub legacy: usize,
+    /// Neither.
+    pub other: usize,
+    /// Entries by provider; of a legacy entry by the host of its link.
+    pub providers: BTreeMap<String, usize>,
+}
+
+/// Counts the entries of a list by format and provider.
+#[must_use]
+pub fn count(entries: &[Value]) -> Counts {
+    let mut counts = Counts { entries: entries.len(), ..Counts::default() };
+    for entry in entries {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (named, link) = match (text("source_url"), text("r2_url"), text("url")) {
+            (Some(source), Some(_), _) => {
+                counts.r2 += 1;
+                (text("provider"), source)
+            }
+            (_, _, Some(url)) => {
+                counts.legacy += 1;
+                (None, url)
+            }
+            _ => {
+                counts.other += 1;
+                continue;
+            }
+        };
+        let known = named.filter(|name| *name != UNKNOWN).or_else(|| provider(link)).unwrap_or(UNKNOWN);
+        *counts.providers.entry(known.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// The provider of a link whose host is none of the known ones.
+const UNKNOWN: &str = "unknown";
+
 /// As many of the newest as fit, at least one.
 fn fitting(mut entries: Vec<Value>, bounds: Bounds) -> String {
     loop {
@@ -155,6 +225,11 @@ fn fitting(mut entries: Vec<Value>, bounds: Bounds) -> String {
 }
 
 impl Bounds {
+    /// How many of so many entries have to make room.
+    const fn too_many(self, entries: usize) -> usize {
+        if self.max_entries == 0 { 0 } else { entries.saturating_sub(self.max_entries) }
+    }
+
     const fn is_too_long(self, text: &str) -> bool {
         self.max_bytes > 0 && text.len() > self.max_bytes
     }

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::book::{self, Bounds, Plan};
+use super::book::{self, Bounds, Counts, Plan};
+use super::lookup::Lookup;
 use crate::kernel::files::{self, PRIVATE, folder_of};
 use crate::readmodel::queries::LinkRow;
 
@@ -27,6 +28,17 @@ pub struct Cursor {
     pub position: u64,
     /// Id of its event: another journal has another one there.
     pub event_id: String,
+}
+
+/// What the `.lock` file says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Note {
+    /// How far the journal has been carried over.
+    #[serde(flatten)]
+    cursor: Option<Cursor>,
+    /// [`book::mark`] of the last entry that is in an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    archived: Option<String>,
 }
 
 /// What is to be written.
@@ -85,13 +97,15 @@ pub struct LinksFile {
     /// Who may read and write it; `None` = a new one is ours alone, an existing one stays as open
     /// as it is.
     mode: Option<u32>,
+    /// What was read of it last.
+    lookup: Lookup,
 }
 
 impl LinksFile {
     /// The list at `path`. Nothing is read or created yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, bounds: Bounds) -> Self {
-        Self { path: path.into(), bounds, mode: None }
+        Self { path: path.into(), bounds, mode: None, lookup: Lookup::default() }
     }
 
     /// The same, with this mode (`0o644` = everybody may read it), whatever it was before.
@@ -103,7 +117,7 @@ impl LinksFile {
     /// Another list with the same bounds.
     #[must_use]
     pub fn at(&self, path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), ..self.clone() }
+        Self { path: path.into(), lookup: Lookup::default(), ..self.clone() }
     }
 
     /// Whether users of this machine whom nobody has named can read it.
@@ -133,7 +147,12 @@ impl LinksFile {
     /// How far it has come, as far as is known.
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
-        serde_json::from_slice(&files::read_plain(&self.lock_path(), LONGEST_NOTE).ok()?).ok()
+        self.note().cursor
+    }
+
+    fn note(&self) -> Note {
+        let text = files::read_plain(&self.lock_path(), LONGEST_NOTE).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
     }
 
     /// How many entries it holds.
@@ -141,12 +160,55 @@ impl LinksFile {
     /// # Errors
     /// Why it cannot be read, or is no list.
     pub fn count(&self) -> Result<usize, FileTrouble> {
+        self.entries().map(|entries| entries.len())
+    }
+
+    /// What it holds, by format and provider.
+    ///
+    /// # Errors
+    /// Why it cannot be read, or is no list.
+    pub fn counts(&self) -> Result<Counts, FileTrouble> {
+        self.entries().map(|entries| book::count(&entries))
+    }
+
+    fn entries(&self) -> Result<Vec<serde_json::Value>, FileTrouble> {
         let content = self
             .target()
             .and_then(|list| files::read_plain(&list, u64::MAX))
             .map_err(|why| self.trouble("read", why))?;
-        let entries = book::parse(&content).map_err(|why| self.trouble("read", io::Error::other(why)))?;
-        Ok(entries.len())
+        book::parse(&content).map_err(|why| self.trouble("read", io::Error::other(why)))
+    }
+
+    /// The archives beside it, of this list and of what was none; by name, so by age.
+    ///
+    /// # Errors
+    /// Why its folder cannot be read.
+    pub fn archives(&self) -> Result<Vec<PathBuf>, FileTrouble> {
+        let look = || {
+            let list = self.target()?;
+            let stem = format!("{}-", self.path.file_stem().unwrap_or_default().to_string_lossy());
+            let mut found = Vec::new();
+            for file in fs::read_dir(folder_of(&list))? {
+                let file = file?;
+                let name = file.file_name().to_string_lossy().into_owned();
+                if name.starts_with(&stem) && name.ends_with(".json") {
+                    found.push(file.path());
+                }
+            }
+            found.sort();
+            Ok(found)
+        };
+        look().map_err(|why| self.trouble("looked beside", why))
+    }
+
+    /// The newest copy of each of these links, in their normalised form, as far as the list names
+    /// one. Blocks on the disk, but only when the list has changed.
+    ///
+    /// # Errors
+    /// Why it cannot be read, or is no list.
+    pub fn find(&self, links: &[String]) -> Result<Vec<Option<LinkRow>>, FileTrouble> {
+        let find = || self.lookup.find(&self.target()?, links);
+        find().map_err(|why| self.trouble("read", why))
     }
 
     /// Whether it could be written, without changing anything that lasts.
@@ -183,7 +245,8 @@ impl LinksFile {
         if !try_lock(&lock).map_err(|why| self.trouble("locked", why))? {
             return Ok(Written::Busy);
         }
-        if self.cursor() != change.from {
+        let mut note = self.note();
+        if note.cursor != change.from {
             return Ok(Written::Moved);
         }
         let mut present = match self.target().and_then(|list| files::open_plain(&list)) {
@@ -209,9 +272,15 @@ impl LinksFile {
                 return Ok(Written::PutAside { path, why });
             }
         };
-        let archived =
-            self.carry_out(entries, &content, change).map_err(|why| self.trouble("written", why))?;
-        self.remember(lock, change).map_err(|why| self.trouble("written", why))?;
+        let last = entries.last().map(book::mark);
+        let archived = self
+            .carry_out(entries, &content, change, note.archived.as_deref())
+            .map_err(|why| self.trouble("written", why))?;
+        if archived.is_some() {
+            note.archived = last;
+        }
+        note.cursor = change.copies.last().map(Cursor::of).or(note.cursor);
+        remember(lock, &note).map_err(|why| self.trouble("written", why))?;
         Ok(Written::Done { archived })
     }
 
@@ -220,11 +289,12 @@ impl LinksFile {
         entries: Vec<serde_json::Value>,
         content: &[u8],
         change: &Change,
+        last: Option<&str>,
     ) -> io::Result<Option<PathBuf>> {
         let plan = if change.anew {
-            book::rebuild(entries, &change.copies, self.bounds)
+            book::rebuild(entries, &change.copies, self.bounds, last)
         } else {
-            book::append(entries, &change.copies, self.bounds)
+            book::append(entries, &change.copies, self.bounds, last)
         };
         match plan {
             Plan::Leave => Ok(None),
@@ -289,15 +359,6 @@ impl LinksFile {
         Err(io::Error::new(ErrorKind::AlreadyExists, "every name for this second is taken"))
     }
 
-    fn remember(&self, mut lock: File, change: &Change) -> io::Result<()> {
-        let Some(last) = change.copies.last() else { return Ok(()) };
-        let cursor = Cursor { position: last.position, event_id: last.event_id.clone() };
-        // Half of it would not be read as a cursor, and the list be written anew: no harm.
-        lock.set_len(0)?;
-        lock.rewind()?;
-        lock.write_all(serde_json::to_string(&cursor)?.as_bytes())
-    }
-
     fn is_at_the_path(&self, file: &File) -> bool {
         let place = |data: fs::Metadata| (data.dev(), data.ino());
         let (ours, there) = (file.metadata().map(place), fs::metadata(&self.path).map(place));
@@ -315,6 +376,23 @@ impl LinksFile {
     fn trouble(&self, what: &'static str, why: io::Error) -> FileTrouble {
         FileTrouble { path: self.path.clone(), what, why }
     }
+}
+
+impl Cursor {
+    /// Behind this copy.
+    fn of(last: &LinkRow) -> Self {
+        Self { position: last.position, event_id: last.event_id.clone() }
+    }
+}
+
+/// Half of it would not be read as a note, and the list be written anew: no harm.
+fn remember(mut lock: File, note: &Note) -> io::Result<()> {
+    if note.cursor.is_none() && note.archived.is_none() {
+        return Ok(());
+    }
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(serde_json::to_string(note)?.as_bytes())
 }
 
 /// Whether nobody else has it.

@@ -9,11 +9,13 @@
 //! |---|---|
 //! | [`book`] | entries, which of them stay, and when a new list is begun (pure) |
 //! | [`file`](mod@file) | locks, reads, replaces and archives the file |
+//! | [`lookup`] | finds copies that only the list knows |
 //! | [`follower`] | carries what is new in the journal into the file |
 
 pub mod book;
 pub mod file;
 pub mod follower;
+pub mod lookup;
 
 #[cfg(test)]
 mod tests;

@@ -121,6 +121,23 @@ fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("https://m/{n}")).collect()
 }
 
+#[test]
+fn a_list_is_counted_by_format_and_provider() {
+    let entries = json!([
+        {"url": "https://www.dropbox.com/s/l?dl=0", "timestamp": "2025-10-17T10:30:00+02:00", "source": "webhook"},
+        {"url": "https://elsewhere.example/x", "timestamp": "2025-10-17T10:30:00+02:00", "source": "webhook"},
+        {"source_url": "https://fromsmash.com/a", "r2_url": "https://m/a", "provider": "fromsmash"},
+        {"source_url": "https://www.swisstransfer.com/d/a", "r2_url": "https://m/b", "provider": "unknown"},
+        {"source_url": "https://fromsmash.com/a"},
+        7,
+    ]);
+    let counts = super::book::count(entries.as_array().unwrap());
+    assert_eq!((counts.entries, counts.r2, counts.legacy, counts.other), (6, 2, 2, 2));
+    let providers: Vec<String> =
+        counts.providers.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    assert_eq!(providers, ["dropbox 1", "fromsmash 1", "swisstransfer 1", "unknown 1"]);
+}
+
 fn golden(id: &str) -> Value {
     let cases: Vec<Value> =
         serde_json::from_str(include_str!("../../../../tests/golden/r2.json")).expect("golden file");
@@ -202,14 +219,27 @@ async fn entries_of_others_stay_as_they_are() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_oldest_make_room_legacy_ones_included() {
+async fn the_oldest_make_room_legacy_ones_included_and_are_in_an_archive() {
     let desk = Desk::new(Bounds { max_entries: 3, ..BOUNDS });
     desk.put(r#"[{"url": "https://l", "timestamp": "2020-01-01T00:00:00Z", "source": "webhook"}]"#);
-    for n in 0..5 {
+    for n in 0..8 {
         desk.copy(n).await;
         desk.catch_up().await.unwrap();
     }
-    assert_eq!(desk.addresses(), numbered(2..5));
+    assert_eq!(desk.addresses(), numbered(5..8), "the newest ones stay in the list");
+    let archives = desk.beside("webhook_links-");
+    let of = |path: &PathBuf| addresses(&parse(&fs::read(path).unwrap()).unwrap());
+    let mut held: Vec<Vec<String>> = archives.iter().map(of).collect();
+    held.sort();
+    let first = [vec!["https://l".to_owned()], numbered(0..2)].concat();
+    assert_eq!(held, [first, numbered(2..5)], "an archive when one is needed, not with each entry");
+
+    // Another program begins the list anew: what it writes is in no archive yet.
+    let legacy = |n: usize| json!({"url": format!("https://new/{n}"), "timestamp": "2020-01-01T00:00:00Z"});
+    desk.put(&json!([legacy(1), legacy(2), legacy(3)]).to_string());
+    desk.rebuild().await.unwrap();
+    assert_eq!(desk.addresses(), numbered(5..8));
+    assert_eq!(desk.beside("webhook_links-").len(), 3, "they are older than ours, and archived");
     let unlimited = Desk::new(Bounds { max_entries: 0, max_bytes: 0 });
     for n in 0..1_100 {
         unlimited.copy(n).await;

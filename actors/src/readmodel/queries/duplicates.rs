@@ -20,10 +20,6 @@ pub struct DuplicateRow {
     pub location: Location,
     /// When it was found.
     pub seen_at: DateTime<Utc>,
-    /// Subject of the mail; empty when that was archived.
-    pub subject: String,
-    /// Clean address of its sender; the same.
-    pub sender: String,
 }
 
 /// Further copies of mails, newest first, at most `max`.
@@ -32,9 +28,7 @@ pub struct DuplicateRow {
 /// What SQLite says.
 pub fn duplicates(db: &Connection, max: usize) -> rusqlite::Result<Vec<DuplicateRow>> {
     db.prepare_cached(
-        "SELECT a.*, coalesce(m.subject, '') AS subject, coalesce(m.sender, '') AS sender
-         FROM admitted a LEFT JOIN mails m ON m.email_id = a.email_id
-         WHERE a.copy = 1 ORDER BY a.at DESC, a.mailbox, a.validity, a.uid DESC, a.item LIMIT ?1",
+        "SELECT a.* FROM admitted a WHERE a.copy = 1 ORDER BY a.at DESC, a.mailbox, a.validity, a.uid DESC, a.item LIMIT ?1",
     )?
     .query_map([limit(max)], |row| {
         let location = Location {
@@ -49,8 +43,6 @@ pub fn duplicates(db: &Connection, max: usize) -> rusqlite::Result<Vec<Duplicate
             email_id,
             location,
             seen_at: time_or_epoch(row, "at")?,
-            subject: row.get("subject")?,
-            sender: row.get("sender")?,
         })
     })?
     .collect()

@@ -14,10 +14,6 @@ pub struct MailRow {
     pub position: u64,
     /// Identity.
     pub email_id: String,
-    /// Clean address.
-    pub sender: String,
-    /// Decoded subject.
-    pub subject: String,
     /// Bytes.
     pub size: u64,
     /// When it came into the journal.
@@ -55,8 +51,6 @@ impl MailRow {
         Ok(Self {
             position: count(row, "position")?,
             email_id: row.get("email_id")?,
-            sender: row.get("sender")?,
-            subject: row.get("subject")?,
             size: count(row, "size")?,
             received_at: time_or_epoch(row, "received_at")?,
             arrived_at: time(row, "arrived_at")?,
@@ -81,8 +75,6 @@ impl MailRow {
 pub struct MailFilter {
     /// One of the stages.
     pub stage: Option<String>,
-    /// Part of the sender, the subject or the id, whatever its (ASCII) case.
-    pub search: Option<String>,
     /// Only mails with a smaller position: the `position` of the last row of the page before.
     pub before: Option<u64>,
     /// At most this many.
@@ -91,7 +83,7 @@ pub struct MailFilter {
 
 impl Default for MailFilter {
     fn default() -> Self {
-        Self { stage: None, search: None, before: None, limit: 100 }
+        Self { stage: None, before: None, limit: 100 }
     }
 }
 
@@ -104,17 +96,13 @@ pub fn mails(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<MailR
         "SELECT * FROM mails
          WHERE position < :before
            AND (:stage IS NULL OR stage = :stage)
-           AND (:search IS NULL OR instr(lower(sender), :search) OR instr(lower(subject), :search)
-                OR instr(email_id, :search))
          ORDER BY position DESC LIMIT :limit",
     )?;
-    let search = filter.search.as_ref().map(|text| text.to_ascii_lowercase());
     query
         .query_map(
             named_params! {
                 ":before": filter.before.map_or(i64::MAX, integer),
                 ":stage": filter.stage,
-                ":search": search,
                 ":limit": limit(filter.limit),
             },
             MailRow::read,

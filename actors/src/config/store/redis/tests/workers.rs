@@ -113,7 +113,7 @@ async fn a_change_acts_on_every_worker_and_is_recorded_once_with_its_origin() {
         worker.until_agreed(3).await;
     }
     // The reference system says nothing to anybody.
-    server.set(KEY, "{\"webhook_sending_enabled\": true, \"note\": \"é\"}").await;
+    server.set(KEY, "{\"webhook_sending_enabled\": true, \"_note\": \"é\"}").await;
     for worker in &workers {
         until("it acts", async || worker.sending()).await;
     }
@@ -132,7 +132,7 @@ async fn a_writer_that_dies_before_the_history_knows_loses_nothing() {
     let (server, journal) = (Server::start().await, journal());
     let writer = server.store("writer");
     for (number, origin) in ["cli", "api", "restore"].into_iter().enumerate() {
-        set_field(&writer, "note", json!(number), origin).await;
+        set_field(&writer, "_note", json!(number), origin).await;
     }
     drop(writer);
     let workers = Worker::three(&server, &journal).await;
@@ -140,7 +140,7 @@ async fn a_writer_that_dies_before_the_history_knows_loses_nothing() {
     workers[0].until_agreed(3).await;
     assert_eq!(recorded_origins(&journal).await, ["cli", "api", "restore"]);
     let first = journal.body("config/webhook_config/1").await.unwrap().unwrap();
-    assert_eq!(first, "{\"note\":0}", "with the text of each");
+    assert_eq!(first, "{\"_note\":0}", "with the text of each");
 }
 
 #[actix::test]

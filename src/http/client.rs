@@ -1,0 +1,95 @@
+//! Who asks. Behind a proxy, the peer of a connection is the proxy; what it says about the one
+//! before it is believed as far as `TRUSTED_PROXIES` reaches, and no step farther: everybody can
+//! write an `X-Forwarded-For`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::X_FORWARDED_FOR;
+use render_signal_actors::config::urls::IpNet;
+
+/// Proxies in a row; there is no reason for more.
+const MOST: usize = 32;
+
+/// The networks of `TRUSTED_PROXIES`. Clones share them; the default trusts nobody.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proxies(Arc<[IpNet]>);
+
+impl Proxies {
+    /// Those of these networks.
+    pub(crate) fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks.into())
+    }
+
+    /// The address of whoever asks; `None` when a trusted proxy hands on what is no address, so
+    /// that it is not known.
+    pub(super) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let mut client = request.peer_addr()?.ip().to_canonical();
+        let headers = request.headers().get_all(X_FORWARDED_FOR).rev();
+        // Each proxy adds the address that it saw at the end.
+        let said = headers.flat_map(|header| header.as_bytes().rsplit(|byte| *byte == b',')).take(MOST);
+        for said in said {
+            if !is_in(&self.0, client) {
+                break;
+            }
+            client = address(said)?;
+        }
+        Some(client)
+    }
+}
+
+/// Whether an address lies in one of the networks.
+pub(super) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// An address as proxies write it, with or without a port.
+fn address(said: &[u8]) -> Option<IpAddr> {
+    let said = std::str::from_utf8(said).ok()?.trim();
+    let bare = said.strip_prefix('[').and_then(|said| said.strip_suffix(']')).unwrap_or(said);
+    let address = bare.parse().or_else(|_| said.parse::<SocketAddr>().map(|address| address.ip()));
+    address.ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_believed_as_far_as_the_proxies_are_trusted() {
+        let proxies =
+            Proxies::new(["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().expect("a network")).into());
+        let nobody = Proxies::default();
+        for (peer, headers, behind, expected) in [
+            ("192.0.2.1:9", &[][..], &proxies, Some("192.0.2.1")),
+            // A stranger says what he likes.
+            ("192.0.2.1:9", &["198.51.100.7"], &proxies, Some("192.0.2.1")),
+            ("10.0.0.1:9", &["198.51.100.7"], &nobody, Some("10.0.0.1")),
+            ("10.0.0.1:9", &["198.51.100.7"], &proxies, Some("198.51.100.7")),
+            ("[::ffff:10.0.0.1]:9", &["198.51.100.7"], &proxies, Some("198.51.100.7")),
+            // What stands before the last one that is no proxy was written by that one.
+            ("10.0.0.1:9", &["127.0.0.1, 198.51.100.7, 10.0.0.2"], &proxies, Some("198.51.100.7")),
+            ("10.0.0.1:9", &["127.0.0.1", "198.51.100.7", "10.0.0.2"], &proxies, Some("198.51.100.7")),
+            // The request is the proxy's own.
+            ("10.0.0.1:9", &[], &proxies, Some("10.0.0.1")),
+            ("10.0.0.1:9", &["10.0.0.3, 10.0.0.2"], &proxies, Some("10.0.0.3")),
+            ("[fd00::1]:9", &["[2001:db8::1]:443"], &proxies, Some("2001:db8::1")),
+            ("[fd00::1]:9", &["[2001:db8::1]"], &proxies, Some("2001:db8::1")),
+            ("[fd00::1]:9", &["198.51.100.7:443"], &proxies, Some("198.51.100.7")),
+            // It cannot be known.
+            ("10.0.0.1:9", &["unknown"], &proxies, None),
+            ("10.0.0.1:9", &["198.51.100.7, "], &proxies, None),
+        ] {
+            let mut request = TestRequest::get().peer_addr(peer.parse().expect("an address"));
+            for header in headers {
+                request = request.append_header((X_FORWARDED_FOR, *header));
+            }
+            let found = behind.client(&request.to_http_request()).map(|address| address.to_string());
+            assert_eq!(found.as_deref(), expected, "{peer} {headers:?}");
+        }
+    }
+}
