@@ -223,6 +223,9 @@ pub(crate) enum EventsCommand {
     Export(ExportArgs),
     /// Fill an empty journal from such a file, and compare
     Import(ImportArgs),
+    /// Say that the journal in Redis is that of this installation, after its mailbox or its
+    /// CONFIG_STORE_REDIS_PREFIX got another name
+    Adopt,
 }
 
 /// Arguments of `events export`.

@@ -8,20 +8,73 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
+use render_signal_actors::kernel::journal::redis::{Installation, RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
     KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
-use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::readmodel;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exit::Failure;
-use crate::settings::JournalPlace;
+use crate::settings::{JournalPlace, RedisPlace, Settings};
+
+/// Between two lines of the log that say what a start waits for.
+const SAID_AGAIN: Duration = Duration::from_secs(15);
+/// Between two tries to open a journal whose server is not ready.
+const TRIED_AGAIN: Duration = Duration::from_millis(500);
+
+/// Opens the journal of a worker of this installation. A server that loads its data, cannot
+/// write them or has lost its replicas is waited for: that passes, and a start that gave up
+/// would only be repeated by whatever supervises it.
+///
+/// # Errors
+/// Exit code 4 with what is wrong and what to do.
+pub(crate) async fn open_for_work(settings: &Settings, world: &World) -> Result<Arc<Watched>, Failure> {
+    let place = &settings.storage.journal;
+    let JournalPlace::Redis(redis) = place else { return open(place, world).await };
+    let mut said: Option<Instant> = None;
+    loop {
+        match in_redis(redis, world, Some(settings.installation())).await {
+            Ok(journal) => {
+                if said.is_some() {
+                    tracing::info!(journal = %place, "the journal is there now");
+                }
+                return Ok(Watched::over(journal, world.clone()));
+            }
+            Err(JournalError::NotYet(why)) => {
+                if said.is_none_or(|said| said.elapsed() >= SAID_AGAIN) {
+                    tracing::warn!(journal = %place, why, "not started yet: waiting for the server of the journal");
+                    said = Some(Instant::now());
+                }
+                tokio::time::sleep(world.jitter.spread(TRIED_AGAIN)).await;
+            }
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+}
+
+/// Says that the journal in Redis is that of this installation, whosever it was. Returns what
+/// differed before, in plain words.
+///
+/// # Errors
+/// Exit code 4 with what is wrong and what to do; one in a file belongs to whoever has it.
+pub(crate) async fn adopt(
+    place: &JournalPlace,
+    installation: &Installation,
+    world: &World,
+) -> Result<Option<String>, Failure> {
+    let JournalPlace::Redis(redis) = place else {
+        return Err(Failure::journal(format!("{place} is a file: it belongs to whoever has its folder")));
+    };
+    let journal = in_redis(redis, world, None).await.map_err(|error| refused(&error))?;
+    let outcome = journal.adopt(installation).await.map_err(|error| refused(&error));
+    journal.close().await;
+    outcome
+}
 
 /// Opens the journal for writing, and creates it when there is none.
 ///
@@ -33,14 +86,22 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
         }
-        JournalPlace::Redis(server) => in_redis(server, world).await.map_err(|error| refused(&error))?,
+        JournalPlace::Redis(redis) => in_redis(redis, world, None).await.map_err(|error| refused(&error))?,
     };
     Ok(Watched::over(journal, world.clone()))
 }
 
-async fn in_redis(server: &RedisAddress, world: &World) -> Result<Arc<dyn Journal>, JournalError> {
-    let options = RedisOptions::new(server.clone());
-    Ok(RedisJournal::open(options, world.clone(), readmodel::all()).await?)
+async fn in_redis(
+    place: &RedisPlace,
+    world: &World,
+    installation: Option<Installation>,
+) -> Result<Arc<RedisJournal>, JournalError> {
+    let options = RedisOptions {
+        prefix: place.prefix.clone(),
+        installation,
+        ..RedisOptions::new(place.server.clone())
+    };
+    RedisJournal::open(options, world.clone(), readmodel::all()).await
 }
 
 /// Opens an existing journal for looking only; a server may be writing it. One in Redis that
@@ -55,7 +116,10 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
                 SqliteJournal::open_read_only(path, world.clone()).map_err(|error| refused(&error))?;
             Ok(journal)
         }
-        JournalPlace::Redis(server) => in_redis(server, world).await.map_err(|error| refused(&error)),
+        JournalPlace::Redis(redis) => {
+            let journal = in_redis(redis, world, None).await.map_err(|error| refused(&error))?;
+            Ok(journal)
+        }
     }
 }
 
@@ -78,9 +142,9 @@ pub(crate) async fn find(place: &JournalPlace, purpose: Purpose, world: &World) 
         return Ok(Found::Missing);
     }
     match (place, purpose) {
-        (JournalPlace::Redis(server), _) => match in_redis(server, world).await {
+        (JournalPlace::Redis(redis), _) => match in_redis(redis, world, None).await {
             Ok(journal) => Ok(Found::Here(journal)),
-            Err(JournalError::Unavailable(why)) => Ok(Found::Away(why)),
+            Err(JournalError::Unavailable(why) | JournalError::NotYet(why)) => Ok(Found::Away(why)),
             Err(error) => Err(refused(&error)),
         },
         (JournalPlace::File(_), Purpose::Look) => Ok(Found::Here(open_to_look(place, world).await?)),

@@ -19,6 +19,7 @@ use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::lock;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
 use render_signal_actors::lock::store::LeaseStore;
@@ -84,7 +85,8 @@ fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failu
     let Some(server) = settings.storage.lease_server() else {
         return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
     };
-    let lease = RedisLease::new(server, worker, settings.lock_ttl)
+    let key = lock::redis::key_of(&settings.storage.journal_prefix);
+    let lease = RedisLease::new(server, key, worker, settings.lock_ttl)
         .map_err(|error| Failure::found(error.to_string()))?;
     Ok(Arc::new(lease))
 }

@@ -46,6 +46,7 @@ mod rate_limit;
 mod receiver_failures;
 mod receiver_tls;
 mod redis_apart;
+mod redis_installations;
 mod redis_journal;
 mod rules;
 mod senders;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::{Client, Cmd, FromRedisValue, Script};
+use ::redis::{Client, Cmd, FromRedisValue};
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::{MOST, RedisOptions};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
 pub(super) use crate::kernel::redis::Trouble;
-use crate::kernel::redis::{Limits, Server};
+use crate::kernel::redis::{Limits, Script, Server};
 
 /// Said when the journal is used after it was closed.
 pub(super) const CLOSED: &str = "the journal is closed";
@@ -27,7 +27,7 @@ pub(super) type Line = Vec<Option<Text>>;
 impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::NotDone(why) => Self::Rejected(why),
+            Trouble::NotDone(why) | Trouble::NotYet(why) => Self::Rejected(why),
             Trouble::Unknown(why) => Self::Indeterminate(why),
         }
     }
@@ -36,6 +36,7 @@ impl From<Trouble> for AppendError {
 impl From<Trouble> for JournalError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            Trouble::NotYet(why) => Self::NotYet(why),
             Trouble::NotDone(why) | Trouble::Unknown(why) => Self::Unavailable(why),
         }
     }
@@ -127,7 +128,7 @@ impl Link {
 
     /// Runs a script with its arguments.
     pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Text]) -> Result<T, Trouble> {
-        let mut call = script.prepare_invoke();
+        let mut call = script.prepare();
         call.key(&self.meta);
         for arg in args {
             call.arg(arg);

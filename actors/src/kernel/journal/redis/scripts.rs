@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `epoch` (a random id, made with the log, and anew by whoever notices that it was cut), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log) |
+//! | `meta` | hash | `epoch` (a random id, made with the log, and anew by whoever notices that it was cut), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log), `mailbox` and `documents` (whose journal it is, see `installation`) |
 //! | `log` | stream | one entry per event, its id is `<position>-0` |
 //! | `ids` | hash | event id → position |
 //! | `stream:<name>` | list | positions of the stream's events |
@@ -28,7 +28,7 @@
 //! `<queue>` is its number in `Queue::ALL`, `<order>` is `<queue>:<length of the partition's
 //! name>:<partition>:<order key>`. Instants are microseconds since 1970, UTC. No key expires.
 
-use ::redis::Script;
+use crate::kernel::redis::Script;
 
 /// The layout that these scripts read and write (`format` in `meta`).
 pub(super) const FORMAT: i64 = 2;
@@ -55,6 +55,7 @@ pub(super) const HINT: &str = "hint";
 /// All scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) look: Script,
+    pub(super) belongs: Script,
     pub(super) append: Script,
     pub(super) claim: Script,
     pub(super) hasten: Script,
@@ -75,6 +76,7 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             look: script!("lua/look.lua"),
+            belongs: script!("lua/installation.lua"),
             append: script!("lua/append.lua"),
             claim: script!("lua/claim.lua"),
             hasten: script!("lua/hasten.lua"),
