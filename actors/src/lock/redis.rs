@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue};
 use tokio::sync::Mutex;
 
 use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
 use crate::kernel::journal::redis::DEFAULT_PREFIX;
-use crate::kernel::redis::{RedisAddress, Script, explain, judge};
+use crate::kernel::redis::{Dialer, RedisAddress, Script, explain, judge};
 
 /// The key of an installation that has its Redis for itself, and of the reference system.
 pub const KEY: &str = "render_signal:poller_lock";
@@ -48,8 +48,8 @@ return redis.call('DEL', KEYS[1])";
 /// See the module page. Has one connection of its own, so that no work of the journal
 /// stands before a renewal.
 pub struct RedisLease {
-    client: Client,
-    config: AsyncConnectionConfig,
+    dialer: Dialer,
+    patience: Duration,
     key: String,
     token: String,
     connection: Mutex<Option<MultiplexedConnection>>,
@@ -77,14 +77,11 @@ impl RedisLease {
         token: impl Into<String>,
         ttl: Duration,
     ) -> Result<Self, LeaseError> {
-        let client = address.client().map_err(|why| failed("cannot be kept in Redis", why))?;
+        let dialer = address.dialer().map_err(|why| failed("cannot be kept in Redis", why))?;
         let patience = PATIENCE.min(ttl / 8);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(patience))
-            .set_response_timeout(Some(patience));
         Ok(Self {
-            client,
-            config,
+            dialer,
+            patience,
             key: key.into(),
             token: token.into(),
             connection: Mutex::new(None),
@@ -106,8 +103,8 @@ impl RedisLease {
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => self
-                .client
-                .get_multiplexed_async_connection_with_config(&self.config)
+                .dialer
+                .connect(self.patience, self.patience)
                 .await
                 .map_err(|error| failed(what, explain(&error)))?,
         };

@@ -2,17 +2,21 @@
 //! wrong in two words.
 
 mod address;
+mod dial;
 mod script;
 pub mod survey;
+mod trust;
 
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind};
-use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime};
+use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
+use deadpool::Runtime;
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
 
 pub use self::address::RedisAddress;
 pub(crate) use self::address::explain;
+pub(crate) use self::dial::Dialer;
 pub(crate) use self::script::{Call, Script};
 
 /// Why there is no answer.
@@ -83,10 +87,34 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
 }
 
+/// Makes the connections of a pool, and looks whether one that was used still answers.
+struct Connections {
+    dialer: Dialer,
+    limits: Limits,
+}
+
+impl Manager for Connections {
+    type Type = MultiplexedConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
+        self.dialer.connect(self.limits.connect, self.limits.response).await
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut MultiplexedConnection,
+        _: &Metrics,
+    ) -> RecycleResult<RedisError> {
+        let answer: String = cmd("PING").query_async(connection).await?;
+        if answer == "PONG" { Ok(()) } else { Err(RecycleError::message("it answers something else")) }
+    }
+}
+
 /// A server, seen through a pool.
 pub(crate) struct Server {
-    client: Client,
-    pool: Pool,
+    dialer: Dialer,
+    pool: Pool<Connections>,
     response: Duration,
 }
 
@@ -97,12 +125,8 @@ impl Server {
     /// The address cannot be used; in plain words, without the address.
     pub(crate) fn new(address: &RedisAddress, limits: Limits) -> Result<Self, String> {
         let wrong = |error: &dyn std::fmt::Display| format!("the Redis URL cannot be used: {error}");
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(limits.connect))
-            .set_response_timeout(Some(limits.response));
-        let client = address.client()?;
-        let server = client.get_connection_info().clone();
-        let manager = Manager::new_with_config(server, config).map_err(|error| wrong(&error))?;
+        let dialer = address.dialer()?;
+        let manager = Connections { dialer: dialer.clone(), limits };
         let pool = Pool::builder(manager)
             .max_size(limits.connections)
             .wait_timeout(Some(limits.response))
@@ -111,12 +135,12 @@ impl Server {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| wrong(&error))?;
-        Ok(Self { client, pool, response: limits.response })
+        Ok(Self { dialer, pool, response: limits.response })
     }
 
     /// For a connection of one's own.
-    pub(crate) const fn client(&self) -> &Client {
-        &self.client
+    pub(crate) const fn dialer(&self) -> &Dialer {
+        &self.dialer
     }
 
     /// How long an answer may take.
@@ -129,7 +153,7 @@ impl Server {
         self.pool.close();
     }
 
-    async fn connection(&self) -> Result<Connection, Trouble> {
+    async fn connection(&self) -> Result<Object<Connections>, Trouble> {
         self.pool.get().await.map_err(|error| match &error {
             PoolError::Backend(refused) if matches!(judge(refused), Trouble::NotYet(_)) => judge(refused),
             _ => Trouble::NotDone(format!("there is no connection to Redis: {}", explain(&error))),

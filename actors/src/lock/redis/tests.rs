@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use redis::{Connection, cmd};
+use redis::{Client, Connection, cmd};
 
 use super::*;
 

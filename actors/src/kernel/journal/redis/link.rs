@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::{Client, Cmd, FromRedisValue};
+use ::redis::{Cmd, FromRedisValue};
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::{MOST, RedisOptions};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
 pub(super) use crate::kernel::redis::Trouble;
-use crate::kernel::redis::{Limits, Script, Server};
+use crate::kernel::redis::{Dialer, Limits, Script, Server};
 
 /// Said when the journal is used after it was closed.
 pub(super) const CLOSED: &str = "the journal is closed";
@@ -105,8 +105,8 @@ impl Link {
     }
 
     /// For a connection of one's own.
-    pub(super) fn client(&self) -> &Client {
-        self.server.client()
+    pub(super) const fn dialer(&self) -> &Dialer {
+        self.server.dialer()
     }
 
     /// Lets an operation in; closing waits until the guard is dropped.
