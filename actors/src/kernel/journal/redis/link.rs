@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue};
+use chrono::DateTime;
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -147,7 +148,8 @@ impl Link {
     }
 
     /// Reads where the log ends, notices when it is another one or a shorter one than it was,
-    /// and marks an empty one as new, and a shorter one as another one.
+    /// and marks an empty one as new, and a shorter one as another one. From then on the clock of
+    /// this process is that of the server.
     pub(super) async fn look(&self) -> Result<Mark, JournalError> {
         let known = self.mark();
         self.look_knowing(&known).await
@@ -164,7 +166,13 @@ impl Link {
         let fresh = Uuid::to_string(&self.world.ids.next());
         let args = [&fresh, &FORMAT.to_string(), &known.epoch, &known.head.to_string()];
         let args = args.map(|arg| Text::from(arg.as_str()));
-        let (epoch, format, head): (String, i64, u64) = self.run(&self.scripts.look, &args).await?;
+        let clock = &self.world.clock;
+        let asked = clock.counted();
+        let (epoch, format, head, seconds, micros): (String, i64, u64, i64, u32) =
+            self.run(&self.scripts.look, &args).await?;
+        if let Some(server) = DateTime::from_timestamp(seconds, micros.saturating_mul(1_000)) {
+            clock.follow(server, asked);
+        }
         if format > FORMAT {
             return Err(JournalError::FromTheFuture {
                 path: self.prefix.clone(),
