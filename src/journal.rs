@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::redis::{Installation, RedisJournal, RedisOptions};
+use render_signal_actors::kernel::journal::redis::{Installation, Profile, RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
@@ -38,7 +38,8 @@ pub(crate) async fn open_for_work(settings: &Settings, world: &World) -> Result<
     let JournalPlace::Redis(redis) = place else { return open(place, world).await };
     let mut said: Option<Instant> = None;
     loop {
-        match in_redis(redis, world, Some(settings.installation())).await {
+        let who = Who { installation: Some(settings.installation()), profile: Some(settings.profile()) };
+        match in_redis(redis, world, who).await {
             Ok(journal) => {
                 if said.is_some() {
                     tracing::info!(journal = %place, "the journal is there now");
@@ -70,7 +71,7 @@ pub(crate) async fn adopt(
     let JournalPlace::Redis(redis) = place else {
         return Err(Failure::journal(format!("{place} is a file: it belongs to whoever has its folder")));
     };
-    let journal = in_redis(redis, world, None).await.map_err(|error| refused(&error))?;
+    let journal = in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?;
     let outcome = journal.adopt(installation).await.map_err(|error| refused(&error));
     journal.close().await;
     outcome
@@ -86,19 +87,27 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
         }
-        JournalPlace::Redis(redis) => in_redis(redis, world, None).await.map_err(|error| refused(&error))?,
+        JournalPlace::Redis(redis) => {
+            in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?
+        }
     };
     Ok(Watched::over(journal, world.clone()))
 }
 
-async fn in_redis(
-    place: &RedisPlace,
-    world: &World,
+/// Who opens a journal in Redis.
+#[derive(Default)]
+struct Who {
+    /// It has to be that of this installation.
     installation: Option<Installation>,
-) -> Result<Arc<RedisJournal>, JournalError> {
+    /// The workers are compared with this.
+    profile: Option<Profile>,
+}
+
+async fn in_redis(place: &RedisPlace, world: &World, who: Who) -> Result<Arc<RedisJournal>, JournalError> {
     let options = RedisOptions {
         prefix: place.prefix.clone(),
-        installation,
+        installation: who.installation,
+        profile: who.profile,
         ..RedisOptions::new(place.server.clone())
     };
     RedisJournal::open(options, world.clone(), readmodel::all()).await
@@ -117,10 +126,25 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
             Ok(journal)
         }
         JournalPlace::Redis(redis) => {
-            let journal = in_redis(redis, world, None).await.map_err(|error| refused(&error))?;
+            let journal = in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?;
             Ok(journal)
         }
     }
+}
+
+/// The same for a command that compares the workers with the settings it has itself, if they are sound.
+///
+/// # Errors
+/// Exit code 4 with what is wrong and what to do.
+pub(crate) async fn open_to_compare(
+    place: &JournalPlace,
+    profile: Option<Profile>,
+    world: &World,
+) -> Result<Arc<dyn Journal>, Failure> {
+    let JournalPlace::Redis(redis) = place else { return open_to_look(place, world).await };
+    let who = Who { profile, ..Who::default() };
+    let journal = in_redis(redis, world, who).await.map_err(|error| refused(&error))?;
+    Ok(journal)
 }
 
 /// What a command finds that can do its work without a journal, too.
@@ -142,7 +166,7 @@ pub(crate) async fn find(place: &JournalPlace, purpose: Purpose, world: &World) 
         return Ok(Found::Missing);
     }
     match (place, purpose) {
-        (JournalPlace::Redis(redis), _) => match in_redis(redis, world, None).await {
+        (JournalPlace::Redis(redis), _) => match in_redis(redis, world, Who::default()).await {
             Ok(journal) => Ok(Found::Here(journal)),
             Err(JournalError::Unavailable(why) | JournalError::NotYet(why)) => Ok(Found::Away(why)),
             Err(error) => Err(refused(&error)),
@@ -359,6 +383,10 @@ impl Journal for Watched {
 
     fn gone(&self) -> Option<String> {
         self.inner.gone()
+    }
+
+    async fn others(&self) -> Result<Vec<String>, JournalError> {
+        self.inner.others().await
     }
 
     async fn verify(&self) -> Result<VerifyReport, JournalError> {

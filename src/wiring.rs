@@ -35,7 +35,7 @@ use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
 use crate::http::config_api::ConfigApi;
-use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder};
+use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
 
 /// Everything a system is made of.
 ///
@@ -281,12 +281,4 @@ fn worker_name(settings: &Settings, world: &World) -> String {
     // The last digits of a version 7 id are its random part.
     let start = start.get(start.len().saturating_sub(8)..).unwrap_or_default();
     format!("{host}/{}/{start}", std::process::id())
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "worker".to_owned())
 }

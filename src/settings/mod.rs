@@ -27,7 +27,7 @@ use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::egress::{CertificateDer, authorities};
-use render_signal_actors::kernel::journal::redis::Installation;
+use render_signal_actors::kernel::journal::redis::{Installation, Profile};
 use render_signal_actors::poller::imap::ImapSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::webhook::sign::SigningKeys;
@@ -168,6 +168,21 @@ impl Settings {
         installation(self.mail.as_ref(), &self.storage)
     }
 
+    /// What the workers of one journal are to have in common.
+    pub(crate) fn profile(&self) -> Profile {
+        let worker = self.worker_name.clone().unwrap_or_else(host_name);
+        let profile = Profile::of(format!("{worker}/{}", std::process::id()))
+            .with("WEBHOOK_URL", &self.defaults.webhook_url)
+            .with("CONFIG_STORE_REDIS_PREFIX", self.storage.redis_documents.as_deref().unwrap_or_default());
+        match &self.mail {
+            None => profile,
+            Some(mail @ MailSource::Maildir(_)) => profile.with("MAIL_SOURCE", &mailbox::name(mail)),
+            Some(mail @ MailSource::Imap(imap)) => profile
+                .with("EMAIL_ADDRESS", &mailbox::name(mail).to_lowercase())
+                .with("IMAP_SERVER", &imap.host.to_lowercase()),
+        }
+    }
+
     /// Why nothing can be archived: what leaves the journal must not be lost with the next
     /// deploy, unless the journal itself is.
     pub(crate) fn no_archive(&self) -> Option<String> {
@@ -184,6 +199,15 @@ impl Settings {
             )
         })
     }
+}
+
+/// The name of this machine.
+pub(crate) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "worker".to_owned())
 }
 
 fn installation(mail: Option<&MailSource>, storage: &Storage) -> Installation {

@@ -74,3 +74,31 @@ async fn a_server_that_cannot_write_yet_is_waited_for_and_the_wait_can_be_stoppe
     worker.until_ready().await;
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_with_different_receivers_are_told_everywhere() {
+    let (site, redis) = (Site::start().await, Redis::start().await);
+    let [mut one, mut two] = ["one", "two"].map(|name| {
+        let mut worker = site.worker(name);
+        worker.set("WORKER_NAME", name);
+        worker.set("REDIS_URL", &redis.url());
+        worker
+    });
+    two.set("WEBHOOK_URL", &site.receiver.url("/s3cret-path"));
+    one.start().await;
+    two.start().await;
+    for (worker, other) in [(&mut one, "two"), (&mut two, "one")] {
+        let named =
+            |body: &str| body.contains(&format!("{other}/")) && body.contains("has another WEBHOOK_URL");
+        let ready =
+            worker.until_answer("/readyz", |answer| answer.status == 200 && named(&answer.body)).await;
+        assert!(!ready.body.contains("s3cret-path"), "{}", ready.body);
+        worker.until_log("has another WEBHOOK_URL than this worker").await;
+        assert!(!worker.log().contains("s3cret-path"), "{}", worker.log());
+    }
+    let doctor = one.run(&["doctor"]).await;
+    assert!(doctor.text.contains("has another WEBHOOK_URL than this environment"), "{}", doctor.text);
+    two.stop().await;
+    one.until_answer("/readyz", |answer| !answer.body.contains("has another")).await;
+    one.stop().await;
+}

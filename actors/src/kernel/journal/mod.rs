@@ -543,6 +543,12 @@ pub trait Journal: Send + Sync + 'static {
         None
     }
 
+    /// In what other workers of this journal have another environment than this process, in plain
+    /// words; nothing where they cannot be.
+    async fn others(&self) -> Result<Vec<String>, JournalError> {
+        Ok(Vec::new())
+    }
+
     /// Reads everything and checks it: gapless positions, versions, checksums, bodies.
     async fn verify(&self) -> Result<VerifyReport, JournalError>;
 

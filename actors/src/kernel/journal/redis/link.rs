@@ -10,6 +10,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::profile::Profile;
 use super::scripts::{FORMAT, META, Scripts};
 use super::{MOST, RedisOptions};
 use crate::kernel::clock::World;
@@ -62,6 +63,8 @@ pub(super) struct Link {
     pub(super) hints: watch::Sender<Hint>,
     /// Tells its own hints from those of others.
     pub(super) origin: String,
+    /// What this process says to the others of its environment.
+    pub(super) profile: Option<Profile>,
     pub(super) losses: watch::Sender<Option<Loss>>,
     mark: Mutex<Mark>,
     /// Claims whose answer was lost: what tokens begin with, and until when such a claim may
@@ -85,6 +88,7 @@ impl Link {
             prefix,
             scripts: Scripts::new(),
             origin: world.ids.next().to_string(),
+            profile: options.profile.clone(),
             world,
             hints: watch::Sender::new(Hint::default()),
             losses: watch::Sender::new(None),

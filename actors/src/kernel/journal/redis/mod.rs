@@ -7,6 +7,7 @@
 
 mod installation;
 mod link;
+mod profile;
 mod pulse;
 mod scripts;
 mod server;
@@ -29,6 +30,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use self::installation::Installation;
 use self::link::{Line, Link, Text, Trouble};
+pub use self::profile::Profile;
 use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
 use self::wire::{Answer, Entry};
@@ -67,6 +69,8 @@ pub struct RedisOptions {
     pub silence: Duration,
     /// Whose journal it has to be; `None` (the default) = anybody's.
     pub installation: Option<Installation>,
+    /// What the other workers of the journal are compared with; `None` (the default) = with nothing.
+    pub profile: Option<Profile>,
 }
 
 impl RedisOptions {
@@ -81,6 +85,7 @@ impl RedisOptions {
             connections: 8,
             silence: Duration::from_secs(20),
             installation: None,
+            profile: None,
         }
     }
 }
@@ -96,6 +101,7 @@ pub struct RedisJournal {
     link: Arc<Link>,
     views: Arc<LogViews>,
     durability: Durability,
+    silence: Duration,
     tail: AbortOnDropHandle<()>,
     pulse: AbortOnDropHandle<()>,
 }
@@ -132,7 +138,8 @@ impl RedisJournal {
         views.catch_up().await?;
         let tail = AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&link))));
         let pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(Arc::clone(&link), options.silence)));
-        Ok(Arc::new(Self { link, views, durability, tail, pulse }))
+        let silence = options.silence;
+        Ok(Arc::new(Self { link, views, durability, silence, tail, pulse }))
     }
 
     /// Says that the journal is that of this installation, whosever it was: the operator knows
@@ -354,6 +361,11 @@ impl Journal for RedisJournal {
 
     fn durability(&self) -> Durability {
         self.durability
+    }
+
+    async fn others(&self) -> Result<Vec<String>, JournalError> {
+        let _open = self.link.enter().await?;
+        Ok(pulse::others(&self.link, self.silence).await?)
     }
 
     async fn verify(&self) -> Result<VerifyReport, JournalError> {

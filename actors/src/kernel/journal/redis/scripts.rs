@@ -19,6 +19,7 @@
 //! | `claimants:<queue>` | hash | key of a claimed row → token of the claim and `<writer>` |
 //! | `workers` | sorted set | workers with claims, or that had some, by when they were last heard of (ms) |
 //! | `steady` | hash | worker → since when it has been heard of without a gap (ms) |
+//! | `profiles` | hash | worker → what it says of its environment, by hashes |
 //! | `body:<key>` | hash | `bytes` and `sum` |
 //! | `bodies` | sorted set | keys of the bodies by `keep_until` |
 //! | `refs` | hash | body key → how many rows refer to it |
@@ -62,6 +63,7 @@ pub(super) struct Scripts {
     pub(super) purge: Script,
     pub(super) fence: Script,
     pub(super) beat: Script,
+    pub(super) others: Script,
     pub(super) stream: Script,
     pub(super) list: Script,
 }
@@ -83,6 +85,7 @@ impl Scripts {
             purge: script!("lua/purge.lua"),
             fence: script!("lua/fence.lua"),
             beat: script!("lua/beat.lua"),
+            others: script!("lua/others.lua"),
             stream: script!("lua/stream.lua"),
             list: script!("lua/list.lua"),
         }

@@ -607,3 +607,28 @@ async fn a_server_that_loads_or_lost_its_replicas_is_not_ready_yet() {
     assert!(said.iter().any(loading), "{said:?}");
     assert_eq!(journal.head().await.unwrap(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_that_differ_hear_of_each_other_while_they_live() {
+    let server = Server::plain();
+    let of = |name: &str, receiver: &str| RedisOptions {
+        profile: Some(Profile::of(name).with("WEBHOOK_URL", receiver)),
+        ..impatient(&server)
+    };
+    let (one, two) = (open(of("one", "https://a")).await, open(of("two", "https://b")).await);
+    let doctor = open(of("doctor", "https://a")).await;
+    assert!(one.others().await.unwrap().is_empty(), "nobody has asked for work");
+    for journal in [&one, &two] {
+        journal.claim(request(1)).await.unwrap();
+    }
+    let until = async |journal: &RedisJournal, wanted: &[&str]| {
+        while journal.others().await.unwrap() != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    until(&one, &["two has another WEBHOOK_URL than this worker"]).await;
+    until(&two, &["one has another WEBHOOK_URL than this worker"]).await;
+    until(&doctor, &["two has another WEBHOOK_URL than this worker"]).await;
+    two.close().await;
+    until(&one, &[]).await;
+}
