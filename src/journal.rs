@@ -8,7 +8,9 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::redis::{Installation, Profile, RedisJournal, RedisOptions};
+use render_signal_actors::kernel::journal::redis::{
+    Installation, Owner, Profile, RedisJournal, RedisOptions,
+};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
@@ -38,7 +40,7 @@ pub(crate) async fn open_for_work(settings: &Settings, world: &World) -> Result<
     let JournalPlace::Redis(redis) = place else { return open(place, world).await };
     let mut said: Option<Instant> = None;
     loop {
-        let who = Who { installation: Some(settings.installation()), profile: Some(settings.profile()) };
+        let who = Who { owner: Owner::Noted(settings.installation()), profile: Some(settings.profile()) };
         match in_redis(redis, world, who).await {
             Ok(journal) => {
                 if said.is_some() {
@@ -97,8 +99,8 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
 /// Who opens a journal in Redis.
 #[derive(Default)]
 struct Who {
-    /// It has to be that of this installation.
-    installation: Option<Installation>,
+    /// Whose it has to be.
+    owner: Owner,
     /// The workers are compared with this.
     profile: Option<Profile>,
 }
@@ -106,7 +108,7 @@ struct Who {
 async fn in_redis(place: &RedisPlace, world: &World, who: Who) -> Result<Arc<RedisJournal>, JournalError> {
     let options = RedisOptions {
         prefix: place.prefix.clone(),
-        installation: who.installation,
+        owner: who.owner,
         profile: who.profile,
         ..RedisOptions::new(place.server.clone())
     };
@@ -132,17 +134,15 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
     }
 }
 
-/// The same for a command that compares the workers with the settings it has itself, if they are sound.
+/// The same for a command that compares the journal and its workers with the settings it has itself:
+/// as a worker with these settings would be, it is refused a journal of another installation.
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) async fn open_to_compare(
-    place: &JournalPlace,
-    profile: Option<Profile>,
-    world: &World,
-) -> Result<Arc<dyn Journal>, Failure> {
+pub(crate) async fn open_to_compare(settings: &Settings, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+    let place = &settings.storage.journal;
     let JournalPlace::Redis(redis) = place else { return open_to_look(place, world).await };
-    let who = Who { profile, ..Who::default() };
+    let who = Who { owner: Owner::Compared(settings.installation()), profile: Some(settings.profile()) };
     let journal = in_redis(redis, world, who).await.map_err(|error| refused(&error))?;
     Ok(journal)
 }

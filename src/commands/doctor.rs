@@ -190,7 +190,10 @@ async fn look_at_journal(
         checks.push(Check::ok("journal", format!("{place} does not exist yet; the first start creates it")));
         return None;
     }
-    let opened = journal::open_to_compare(place, settings.map(Settings::profile), world).await;
+    let opened = match settings {
+        Some(settings) => journal::open_to_compare(settings, world).await,
+        None => journal::open_to_look(place, world).await,
+    };
     let head = match &opened {
         Ok(journal) => journal.head().await.map_err(|error| error.to_string()),
         Err(failure) => Err(failure.message.clone()),

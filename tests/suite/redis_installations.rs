@@ -25,6 +25,10 @@ async fn two_installations_on_one_redis_send_their_own_mails_only() {
     two.until_log("belongs to another installation: its documents have CONFIG_STORE_REDIS_PREFIX=r:one:")
         .await;
 
+    let doctor = two.run(&["doctor"]).await;
+    assert_eq!(doctor.status.code(), Some(4), "{}", doctor.text);
+    assert!(doctor.text.contains("belongs to another installation"), "{}", doctor.text);
+
     two.set("JOURNAL_REDIS_PREFIX", "rs:two");
     two.start().await;
     let all = [mails::mixed(6), mails::mixed(6)];

@@ -110,3 +110,9 @@ async fn a_server_that_went_away_is_an_error_and_its_return_is_noticed() {
     assert!(!error.contains("s3cret"), "{error}");
     assert!(RedisLease::new(&"no address".into(), KEY, "one", TTL).is_err());
 }
+
+#[test]
+fn an_installation_with_a_prefix_has_a_key_of_its_own_and_any_other_that_of_the_reference_system() {
+    assert_eq!(key_of(DEFAULT_PREFIX), KEY);
+    assert_eq!(key_of("rs:shop"), "rs:shop:poller_lock");
+}

@@ -49,12 +49,29 @@ fn hash(name: &str) -> String {
     Sha256::digest(name.to_lowercase()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Refuses a journal of another installation; notes whose it is when nobody has yet.
+/// Whose journal one has to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// Anybody's: an operator looks into it.
+    #[default]
+    Anybody,
+    /// That of this installation; it is as it was afterwards.
+    Compared(Installation),
+    /// That of this installation, or nobody's yet: then it is noted.
+    Noted(Installation),
+}
+
+/// Refuses a journal of another installation.
 ///
 /// # Errors
 /// [`JournalError::Foreign`]; the journal is then as it was.
-pub(super) async fn check(link: &Link, prefix: &str, mine: &Installation) -> Result<(), JournalError> {
-    let known = note(link, mine, false).await?;
+pub(super) async fn check(link: &Link, prefix: &str, owner: &Owner) -> Result<(), JournalError> {
+    let (mine, what) = match owner {
+        Owner::Anybody => return Ok(()),
+        Owner::Compared(mine) => (mine, "look"),
+        Owner::Noted(mine) => (mine, "note"),
+    };
+    let known = note(link, mine, what).await?;
     match mine.differs(&known) {
         Some(what) => Err(JournalError::Foreign { prefix: prefix.to_owned(), what }),
         None => Ok(()),
@@ -67,13 +84,12 @@ pub(super) async fn check(link: &Link, prefix: &str, mine: &Installation) -> Res
 /// # Errors
 /// When the server cannot be asked.
 pub(super) async fn adopt(link: &Link, mine: &Installation) -> Result<Option<String>, JournalError> {
-    let known = note(link, mine, true).await?;
+    let known = note(link, mine, "adopt").await?;
     Ok(mine.differs(&known))
 }
 
-async fn note(link: &Link, mine: &Installation, adopt: bool) -> Result<Installation, JournalError> {
-    let args =
-        [mine.mailbox.as_str(), mine.documents.as_str(), if adopt { "1" } else { "0" }].map(Text::from);
+async fn note(link: &Link, mine: &Installation, what: &str) -> Result<Installation, JournalError> {
+    let args = [mine.mailbox.as_str(), mine.documents.as_str(), what].map(Text::from);
     let (mailbox, documents): (String, String) = link.run(&link.scripts.belongs, &args).await?;
     Ok(Installation { mailbox, documents })
 }

@@ -28,7 +28,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use self::installation::Installation;
+pub use self::installation::{Installation, Owner};
 use self::link::{Line, Link, Text, Trouble};
 pub use self::profile::Profile;
 use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
@@ -67,8 +67,8 @@ pub struct RedisOptions {
     /// The claims of a worker that was not heard of for so long are released. 20 seconds by
     /// default.
     pub silence: Duration,
-    /// Whose journal it has to be; `None` (the default) = anybody's.
-    pub installation: Option<Installation>,
+    /// Whose journal it has to be. Anybody's by default.
+    pub owner: Owner,
     /// What the other workers of the journal are compared with; `None` (the default) = with nothing.
     pub profile: Option<Profile>,
 }
@@ -84,7 +84,7 @@ impl RedisOptions {
             response: Duration::from_secs(5),
             connections: 8,
             silence: Duration::from_secs(20),
-            installation: None,
+            owner: Owner::Anybody,
             profile: None,
         }
     }
@@ -131,9 +131,7 @@ impl RedisJournal {
         let link = Arc::new(Link::new(&options, world)?);
         let durability = server::check(&link).await?;
         link.look().await?;
-        if let Some(mine) = &options.installation {
-            installation::check(&link, &options.prefix, mine).await?;
-        }
+        installation::check(&link, &options.prefix, &options.owner).await?;
         let views = Arc::new(LogViews::start(Arc::clone(&link), projections)?);
         views.catch_up().await?;
         let tail = AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&link))));

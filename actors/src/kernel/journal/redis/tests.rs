@@ -509,10 +509,8 @@ async fn a_log_of_a_newer_program_is_refused() {
 #[tokio::test]
 async fn a_journal_of_another_installation_is_refused_until_somebody_says_that_it_is_the_same() {
     let server = Server::plain();
-    let of = |mailbox, documents| RedisOptions {
-        installation: Some(Installation::new(mailbox, documents)),
-        ..server.options()
-    };
+    let with = |owner| RedisOptions { owner, ..server.options() };
+    let of = |mailbox, documents| with(Owner::Noted(Installation::new(mailbox, documents)));
     let refusal = async |options| match RedisJournal::open(options, world(), projections()).await {
         Ok(_) => String::new(),
         Err(refused) => {
@@ -523,6 +521,8 @@ async fn a_journal_of_another_installation_is_refused_until_somebody_says_that_i
     // One that an older program made, and a worker that knows no mailbox: nobody's yet.
     drop(open(server.options()).await);
     assert_eq!(refusal(of(None, None)).await, "");
+    let look = |mailbox| with(Owner::Compared(Installation::new(Some(mailbox), None)));
+    assert_eq!(refusal(look("two@example.fr")).await, "", "a look notes nothing");
     assert_eq!(refusal(of(Some("one@example.fr"), None)).await, "");
     assert_eq!(refusal(of(None, Some("r:one:"))).await, "", "what is not known yet is noted");
     assert_eq!(refusal(of(Some("One@Example.FR"), Some("r:one:"))).await, "");
@@ -537,8 +537,10 @@ async fn a_journal_of_another_installation_is_refused_until_somebody_says_that_i
     assert_eq!(refusal(of(Some("one@example.fr"), Some("r:one:"))).await, "", "a refusal notes nothing");
     assert_eq!(refusal(RedisOptions { prefix: "rs:two".to_owned(), ..other.clone() }).await, "");
 
+    assert!(refusal(look("two@example.fr")).await.contains("another mailbox"));
+
     let journal = open(server.options()).await;
-    let adopted = other.installation.as_ref().unwrap();
+    let adopted = &Installation::new(Some("two@example.fr"), Some("r:one:"));
     assert!(journal.adopt(adopted).await.unwrap().unwrap().contains("another mailbox"));
     assert_eq!(journal.adopt(adopted).await.unwrap(), None);
     assert_eq!(refusal(other).await, "");
