@@ -91,7 +91,7 @@ pub(crate) fn serve(settings: Settings) -> Outcome {
 async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let world = World::real();
     // First, so that no signal finds the default action.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let others = OtherSignals::listen()?;
     let listener = bind(settings.bind, settings.port)?;
     let descriptors = Descriptors::raise();
@@ -103,7 +103,13 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     }
     privacy::tighten(&settings.storage, &settings.lock_file);
     let place = &settings.storage.journal;
-    let journal = journal::open(place, &world).await?;
+    let journal = tokio::select! {
+        opened = journal::open_for_work(&settings, &world) => opened?,
+        name = signals.next() => {
+            tracing::info!(signal = name, "told to stop before the journal could be opened");
+            return Ok(Exit::Ok);
+        }
+    };
     journal::say_what_is_kept(place, journal.durability());
     let mut parts = parts(&settings, &journal, &world).await?;
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();

@@ -18,8 +18,8 @@ Exit codes:
       somebody else in the meantime
   2   wrong usage
   3   configuration: variables are missing or malformed (all of them are listed)
-  4   the journal cannot be used: damaged, written by a newer version, or on a disk that
-      does not survive a deploy
+  4   the journal cannot be used: damaged, written by a newer version, that of another
+      installation, or on a disk that does not survive a deploy
   5   doctor could not reach a configured server
   70  an actor failed again and again; the supervisor gave up (start the program again)";
 
@@ -66,7 +66,11 @@ To move a journal to another place, stop every worker, then:
   render-signal events export copy.jsonl                       from where it is
   REDIS_URL=redis://… render-signal events import copy.jsonl   to where it shall be
 The copy is read back and compared with the file; exit code 1 when it differs. The file
-holds the bodies of mails that are still kept: guard it as you guard the mailbox.";
+holds the bodies of mails that are still kept: guard it as you guard the mailbox.
+
+A journal in Redis belongs to one installation: one mailbox, one CONFIG_STORE_REDIS_PREFIX. When
+one of them got another name and it is the same installation, stop every worker, then:
+  render-signal events adopt             with the new settings, once";
 
 const DELIVERIES_EXAMPLES: &str = "\
 Examples:
@@ -224,6 +228,9 @@ pub(crate) enum EventsCommand {
     Export(ExportArgs),
     /// Fill an empty journal from such a file, and compare
     Import(ImportArgs),
+    /// Say that the journal in Redis is that of this installation, after its mailbox or its
+    /// CONFIG_STORE_REDIS_PREFIX got another name
+    Adopt,
 }
 
 /// Arguments of `events export`.

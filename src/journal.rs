@@ -8,20 +8,76 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
+use render_signal_actors::kernel::journal::redis::{
+    Installation, Owner, Profile, RedisJournal, RedisOptions,
+};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
     KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
-use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::readmodel;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exit::Failure;
-use crate::settings::JournalPlace;
+use crate::settings::{JournalPlace, RedisPlace, Settings};
+
+/// Between two lines of the log that say what a start waits for.
+const SAID_AGAIN: Duration = Duration::from_secs(15);
+/// Between two tries to open a journal whose server is not ready.
+const TRIED_AGAIN: Duration = Duration::from_millis(500);
+
+/// Opens the journal of a worker of this installation. A server that loads its data, cannot
+/// write them or has lost its replicas is waited for: that passes, and a start that gave up
+/// would only be repeated by whatever supervises it.
+///
+/// # Errors
+/// Exit code 4 with what is wrong and what to do.
+pub(crate) async fn open_for_work(settings: &Settings, world: &World) -> Result<Arc<Watched>, Failure> {
+    let place = &settings.storage.journal;
+    let JournalPlace::Redis(redis) = place else { return open(place, world).await };
+    let mut said: Option<Instant> = None;
+    loop {
+        let who = Who { owner: Owner::Noted(settings.installation()), profile: Some(settings.profile()) };
+        match in_redis(redis, world, who).await {
+            Ok(journal) => {
+                if said.is_some() {
+                    tracing::info!(journal = %place, "the journal is there now");
+                }
+                return Ok(Watched::over(journal, world.clone()));
+            }
+            Err(JournalError::NotYet(why)) => {
+                if said.is_none_or(|said| said.elapsed() >= SAID_AGAIN) {
+                    tracing::warn!(journal = %place, why, "not started yet: waiting for the server of the journal");
+                    said = Some(Instant::now());
+                }
+                tokio::time::sleep(world.jitter.spread(TRIED_AGAIN)).await;
+            }
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+}
+
+/// Says that the journal in Redis is that of this installation, whosever it was. Returns what
+/// differed before, in plain words.
+///
+/// # Errors
+/// Exit code 4 with what is wrong and what to do; one in a file belongs to whoever has it.
+pub(crate) async fn adopt(
+    place: &JournalPlace,
+    installation: &Installation,
+    world: &World,
+) -> Result<Option<String>, Failure> {
+    let JournalPlace::Redis(redis) = place else {
+        return Err(Failure::journal(format!("{place} is a file: it belongs to whoever has its folder")));
+    };
+    let journal = in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?;
+    let outcome = journal.adopt(installation).await.map_err(|error| refused(&error));
+    journal.close().await;
+    outcome
+}
 
 /// Opens the journal for writing, and creates it when there is none.
 ///
@@ -33,14 +89,30 @@ pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watc
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
         }
-        JournalPlace::Redis(server) => in_redis(server, world).await.map_err(|error| refused(&error))?,
+        JournalPlace::Redis(redis) => {
+            in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?
+        }
     };
     Ok(Watched::over(journal, world.clone()))
 }
 
-async fn in_redis(server: &RedisAddress, world: &World) -> Result<Arc<dyn Journal>, JournalError> {
-    let options = RedisOptions::new(server.clone());
-    Ok(RedisJournal::open(options, world.clone(), readmodel::all()).await?)
+/// Who opens a journal in Redis.
+#[derive(Default)]
+struct Who {
+    /// Whose it has to be.
+    owner: Owner,
+    /// The workers are compared with this.
+    profile: Option<Profile>,
+}
+
+async fn in_redis(place: &RedisPlace, world: &World, who: Who) -> Result<Arc<RedisJournal>, JournalError> {
+    let options = RedisOptions {
+        prefix: place.prefix.clone(),
+        owner: who.owner,
+        profile: who.profile,
+        ..RedisOptions::new(place.server.clone())
+    };
+    RedisJournal::open(options, world.clone(), readmodel::all()).await
 }
 
 /// Opens an existing journal for looking only; a server may be writing it. One in Redis that
@@ -55,8 +127,24 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
                 SqliteJournal::open_read_only(path, world.clone()).map_err(|error| refused(&error))?;
             Ok(journal)
         }
-        JournalPlace::Redis(server) => in_redis(server, world).await.map_err(|error| refused(&error)),
+        JournalPlace::Redis(redis) => {
+            let journal = in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?;
+            Ok(journal)
+        }
     }
+}
+
+/// The same for a command that compares the journal and its workers with the settings it has itself:
+/// as a worker with these settings would be, it is refused a journal of another installation.
+///
+/// # Errors
+/// Exit code 4 with what is wrong and what to do.
+pub(crate) async fn open_to_compare(settings: &Settings, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+    let place = &settings.storage.journal;
+    let JournalPlace::Redis(redis) = place else { return open_to_look(place, world).await };
+    let who = Who { owner: Owner::Compared(settings.installation()), profile: Some(settings.profile()) };
+    let journal = in_redis(redis, world, who).await.map_err(|error| refused(&error))?;
+    Ok(journal)
 }
 
 /// What a command finds that can do its work without a journal, too.
@@ -78,9 +166,9 @@ pub(crate) async fn find(place: &JournalPlace, purpose: Purpose, world: &World) 
         return Ok(Found::Missing);
     }
     match (place, purpose) {
-        (JournalPlace::Redis(server), _) => match in_redis(server, world).await {
+        (JournalPlace::Redis(redis), _) => match in_redis(redis, world, Who::default()).await {
             Ok(journal) => Ok(Found::Here(journal)),
-            Err(JournalError::Unavailable(why)) => Ok(Found::Away(why)),
+            Err(JournalError::Unavailable(why) | JournalError::NotYet(why)) => Ok(Found::Away(why)),
             Err(error) => Err(refused(&error)),
         },
         (JournalPlace::File(_), Purpose::Look) => Ok(Found::Here(open_to_look(place, world).await?)),
@@ -295,6 +383,10 @@ impl Journal for Watched {
 
     fn gone(&self) -> Option<String> {
         self.inner.gone()
+    }
+
+    async fn others(&self) -> Result<Vec<String>, JournalError> {
+        self.inner.others().await
     }
 
     async fn verify(&self) -> Result<VerifyReport, JournalError> {

@@ -19,6 +19,7 @@ use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::lock;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
 use render_signal_actors::lock::store::LeaseStore;
@@ -34,7 +35,7 @@ use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
 use crate::http::config_api::ConfigApi;
-use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder};
+use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
 
 /// Everything a system is made of.
 ///
@@ -86,7 +87,8 @@ fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failu
     let Some(server) = settings.storage.lease_server() else {
         return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
     };
-    let lease = RedisLease::new(server, worker, settings.lock_ttl)
+    let key = lock::redis::key_of(&settings.storage.journal_prefix);
+    let lease = RedisLease::new(server, key, worker, settings.lock_ttl)
         .map_err(|error| Failure::found(error.to_string()))?;
     Ok(Arc::new(lease))
 }
@@ -282,12 +284,4 @@ fn worker_name(settings: &Settings, world: &World) -> String {
     // The last digits of a version 7 id are its random part.
     let start = start.get(start.len().saturating_sub(8)..).unwrap_or_default();
     format!("{host}/{}/{start}", std::process::id())
-}
-
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| "worker".to_owned())
 }

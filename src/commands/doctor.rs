@@ -120,7 +120,7 @@ async fn checks() -> Vec<Check> {
     let mut checks = Vec::new();
     let settings = environment(&mut checks);
     let Ok(storage) = Storage::from_env(commands::environment) else { return checks };
-    let past = look_at_journal(&storage, &world, &mut checks).await;
+    let past = look_at_journal(&storage, settings.as_ref(), &world, &mut checks).await;
     for server in eviction::servers(&storage) {
         checks.push(redis(&server).await);
     }
@@ -178,6 +178,7 @@ fn environment(checks: &mut Vec<Check>) -> Option<Settings> {
 /// The journal, if it can be looked into.
 async fn look_at_journal(
     storage: &Storage,
+    settings: Option<&Settings>,
     world: &World,
     checks: &mut Vec<Check>,
 ) -> Option<Arc<dyn Journal>> {
@@ -189,7 +190,10 @@ async fn look_at_journal(
         checks.push(Check::ok("journal", format!("{place} does not exist yet; the first start creates it")));
         return None;
     }
-    let opened = journal::open_to_look(place, world).await;
+    let opened = match settings {
+        Some(settings) => journal::open_to_compare(settings, world).await,
+        None => journal::open_to_look(place, world).await,
+    };
     let head = match &opened {
         Ok(journal) => journal.head().await.map_err(|error| error.to_string()),
         Err(failure) => Err(failure.message.clone()),
@@ -198,6 +202,10 @@ async fn look_at_journal(
         Ok(head) => {
             let journal = opened.ok()?;
             checks.push(kept(format!("{place} holds {head} events"), journal.durability()));
+            checks.extend(journal.others().await.unwrap_or_default().into_iter().map(|difference| {
+                let difference = difference.replace("than this worker", "than this environment");
+                Check::warn("workers", difference, "give all workers of a journal the same environment")
+            }));
             Some(journal)
         }
         Err(why) => {

@@ -23,7 +23,9 @@ use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, Lang, L
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{Found, Purpose};
 use crate::output::{Output, complain};
-use crate::settings::{JournalPlace, SettingError, Settings, Storage, describe_errors};
+use crate::settings::{
+    JournalPlace, SettingError, Settings, Storage, describe_errors, installation_from_env,
+};
 use crate::{app, demo, journal, telemetry};
 
 /// Runs a command to its end.
@@ -65,7 +67,21 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
             journal.close().await;
             outcome
         }
+        EventsCommand::Adopt => adopt(out).await,
     }
+}
+
+/// The operator says that it is the same installation.
+async fn adopt(out: &mut Output) -> Outcome {
+    let installation = installation_from_env(environment).map_err(malformed)?;
+    let place = place(&JournalArgs { journal: None })?;
+    match journal::adopt(&place, &installation, &World::real()).await? {
+        Some(what) => {
+            out.line(format!("{place} is that of this installation from now on; before, {what}"))?
+        }
+        None => out.line(format!("{place} is that of this installation; nothing differed"))?,
+    }
+    Ok(Exit::Ok)
 }
 
 async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {

@@ -61,6 +61,8 @@ pub(crate) struct JournalFinding {
     pub(crate) next_delivery: Option<DateTime<Utc>>,
     /// The last loss of commits that this worker has noticed.
     pub(crate) loss: Option<Loss>,
+    /// In what other workers of the journal have another environment.
+    pub(crate) others: Vec<String>,
 }
 
 /// Everything that was answered; an error is why there was no answer.
@@ -120,6 +122,7 @@ impl Probe {
                 durability: self.journal.durability(),
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,
                 loss: self.journal.losses().borrow().clone(),
+                others: self.journal.others().await?,
             })
         };
         match tokio::time::timeout(DEADLINE, look).await {

@@ -153,10 +153,15 @@ fn journal(finding: &Result<JournalFinding, String>, now: DateTime<Utc>) -> Chec
         let detail = json!({
             "position": finding.head,
             "durability": finding.durability,
+            "differing_workers": finding.others,
             "last_loss": finding.loss.as_ref().map(|loss| {
                 json!({"at": loss.at, "known_position": loss.known_head, "found_position": loss.found_head})
             }),
         });
+        let (state, message) = match &finding.others[..] {
+            [] => (state, message.to_owned()),
+            others => (State::Warn, format!("{message}; {}", others.join("; "))),
+        };
         let recent = finding.loss.as_ref().filter(|loss| now - loss.at < LOSS_IS_NEWS);
         let Some(loss) = recent else { return check(state, message, detail) };
         let ago = (now - loss.at).num_seconds().max(0);
@@ -395,6 +400,7 @@ mod tests {
                 durability: Durability::OnDisk,
                 next_delivery: None,
                 loss: None,
+                others: Vec::new(),
             }),
             poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
             lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
@@ -510,7 +516,7 @@ mod tests {
     #[test]
     fn what_is_only_said() {
         type Harm = fn(&mut Findings);
-        let cases: [(&str, Harm, &str); 17] = [
+        let cases: [(&str, Harm, &str); 18] = [
             (
                 "config",
                 |f| {
@@ -668,6 +674,15 @@ mod tests {
                     }
                 },
                 "lost acknowledged commits 9 s ago: it was at position 12, it came back at 3",
+            ),
+            (
+                "journal",
+                |f| {
+                    if let Ok(journal) = &mut f.journal {
+                        journal.others = vec!["two/7 has another WEBHOOK_URL than this worker".into()];
+                    }
+                },
+                "is on the disk; two/7 has another WEBHOOK_URL",
             ),
             (
                 "redis",

@@ -62,6 +62,16 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
     }))
 }
 
+/// What a mailbox is called, whichever way it is reached: an address names it alone, since a
+/// server has many names; any other login needs its server.
+pub(super) fn name(mail: &MailSource) -> String {
+    match mail {
+        MailSource::Imap(imap) if imap.user.contains('@') => imap.user.clone(),
+        MailSource::Imap(imap) => format!("{}@{}", imap.user, imap.host),
+        MailSource::Maildir(path) => format!("maildir:{}", path.display()),
+    }
+}
+
 fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity {
     /// The standard port of IMAP without TLS from the first byte (RFC 8314 section 3.2).
     const CLEAR: u16 = 143;

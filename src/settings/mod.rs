@@ -27,6 +27,7 @@ use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::urls::{IpNet, check_target};
 use render_signal_actors::egress::{CertificateDer, authorities};
+use render_signal_actors::kernel::journal::redis::{Installation, Profile};
 use render_signal_actors::poller::imap::ImapSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::webhook::sign::SigningKeys;
@@ -34,7 +35,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use self::ephemeral::ephemeral;
-pub(crate) use self::place::JournalPlace;
+pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
 use self::reader::Reader;
 pub(crate) use self::reader::SettingError;
@@ -170,6 +171,27 @@ impl Settings {
         }
     }
 
+    /// What makes this installation that one, for the journal that it shares with its other
+    /// workers.
+    pub(crate) fn installation(&self) -> Installation {
+        installation(self.mail.as_ref(), &self.storage)
+    }
+
+    /// What the workers of one journal are to have in common.
+    pub(crate) fn profile(&self) -> Profile {
+        let worker = self.worker_name.clone().unwrap_or_else(host_name);
+        let profile = Profile::of(format!("{worker}/{}", std::process::id()))
+            .with("WEBHOOK_URL", &self.defaults.webhook_url)
+            .with("CONFIG_STORE_REDIS_PREFIX", self.storage.redis_documents.as_deref().unwrap_or_default());
+        match &self.mail {
+            None => profile,
+            Some(mail @ MailSource::Maildir(_)) => profile.with("MAIL_SOURCE", &mailbox::name(mail)),
+            Some(mail @ MailSource::Imap(imap)) => profile
+                .with("EMAIL_ADDRESS", &mailbox::name(mail).to_lowercase())
+                .with("IMAP_SERVER", &imap.host.to_lowercase()),
+        }
+    }
+
     /// Why nothing can be archived: what leaves the journal must not be lost with the next
     /// deploy, unless the journal itself is.
     pub(crate) fn no_archive(&self) -> Option<String> {
@@ -186,6 +208,33 @@ impl Settings {
             )
         })
     }
+}
+
+/// The name of this machine.
+pub(crate) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "worker".to_owned())
+}
+
+fn installation(mail: Option<&MailSource>, storage: &Storage) -> Installation {
+    let mailbox = mail.map(mailbox::name);
+    Installation::new(mailbox.as_deref(), storage.redis_documents.as_deref())
+}
+
+/// Reads which installation this is, for a command that neither fetches nor sends.
+///
+/// # Errors
+/// Every variable of those that say so that is missing or malformed.
+pub(crate) fn installation_from_env(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<Installation, Vec<SettingError>> {
+    let mut reader = Reader::new(&lookup);
+    let mail = mailbox::mail_source(&mut reader);
+    let storage = storage::storage(&mut reader);
+    if reader.errors.is_empty() { Ok(installation(mail.as_ref(), &storage)) } else { Err(reader.errors) }
 }
 
 /// Reads what decisions depend on, for commands that neither fetch nor send; nothing is

@@ -6,6 +6,7 @@ use render_signal_actors::archive::SHORTEST_DAYS;
 use render_signal_actors::config::prune::Keep;
 use render_signal_actors::config::store::php::PhpSettings;
 use render_signal_actors::config::urls::IpNet;
+use render_signal_actors::kernel::journal::redis::DEFAULT_PREFIX;
 use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::r2::links::book::Bounds;
 use render_signal_actors::r2::links::file::LinksFile;
@@ -14,7 +15,7 @@ use super::ephemeral::ephemeral;
 use super::reader::{Reader, SettingError};
 use super::tokens;
 use super::variables as vars;
-use super::{JournalPlace, StoreOrder, check_url, path_or, place};
+use super::{JournalPlace, RedisPlace, StoreOrder, check_url, path_or, place};
 
 /// Where things are kept. Commands that only look into the journal need no more than this.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub(crate) struct Storage {
     pub(crate) magic_links_file: PathBuf,
     /// `JOURNAL_URL`, or else `REDIS_URL`, or else a file in `DATA_DIR`.
     pub(crate) journal: JournalPlace,
+    /// `JOURNAL_REDIS_PREFIX`: before the keys of a journal in Redis; the lease's key follows it.
+    pub(crate) journal_prefix: String,
     /// `JOURNAL_RETENTION_DAYS`; `None` = nothing is archived.
     pub(crate) journal_retention_days: Option<u32>,
     /// `CONFIG_HISTORY_VERSIONS` and `CONFIG_HISTORY_DAYS`.
@@ -76,8 +79,10 @@ pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
     let redis = redis(reader);
-    let journal = journal(reader)
-        .or_else(|| redis.clone().map(JournalPlace::Redis))
+    let journal_prefix = journal_prefix(reader);
+    let in_redis = |server| JournalPlace::Redis(RedisPlace { server, prefix: journal_prefix.clone() });
+    let journal = journal(reader, &journal_prefix)
+        .or_else(|| redis.clone().map(in_redis))
         .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     let mut servers = redis.iter().chain(journal.server());
     if redis_ca_file(reader).is_some() && !servers.any(RedisAddress::is_encrypted) {
@@ -103,6 +108,7 @@ pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
         data_dir,
         config_dir,
         journal,
+        journal_prefix,
         links: links(reader),
         allow_ephemeral_journal: reader.switch(&vars::ALLOW_EPHEMERAL_JOURNAL),
         render: !reader.text(&vars::RENDER).is_empty(),
@@ -186,14 +192,22 @@ fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
     }
 }
 
-fn journal(reader: &mut Reader<'_>) -> Option<JournalPlace> {
+fn journal_prefix(reader: &mut Reader<'_>) -> String {
+    place::prefix(&reader.text(&vars::JOURNAL_REDIS_PREFIX)).unwrap_or_else(|problem| {
+        reader.wrong(&vars::JOURNAL_REDIS_PREFIX, problem);
+        DEFAULT_PREFIX.to_owned()
+    })
+}
+
+fn journal(reader: &mut Reader<'_>, prefix: &str) -> Option<JournalPlace> {
     let url = reader.text(&vars::JOURNAL_URL);
     if url.is_empty() {
         return None;
     }
-    match JournalPlace::from_url(&url) {
-        Ok(JournalPlace::Redis(server)) => {
-            Some(JournalPlace::Redis(RedisAddress { ca_file: redis_ca_file(reader), ..server }))
+    match JournalPlace::from_url(&url, prefix) {
+        Ok(JournalPlace::Redis(RedisPlace { server, prefix })) => {
+            let server = RedisAddress { ca_file: redis_ca_file(reader), ..server };
+            Some(JournalPlace::Redis(RedisPlace { server, prefix }))
         }
         Ok(place) => Some(place),
         Err(problem) => {

@@ -566,6 +566,24 @@ fn places() {
     assert!(!format!("{:?}", with(None)).contains("s3cret"));
     assert_eq!(with(Some("sqlite:x.db")).journal.file(), Some(Path::new("x.db")), "JOURNAL_URL overrides");
     assert_eq!(with(Some(url)).journal.to_string(), "rediss://db.example:6380/2");
+    let prefixed = |prefix: &str| {
+        let prefix = prefix.to_owned();
+        Storage::from_env(move |name| match name {
+            "REDIS_URL" => Some("redis://cache.example/1".to_owned()),
+            "JOURNAL_REDIS_PREFIX" => Some(prefix.clone()),
+            _ => None,
+        })
+    };
+    for (prefix, place) in [
+        ("", "redis://cache.example/1"),
+        ("rs:journal:", "redis://cache.example/1"),
+        ("rs:shop:", "redis://cache.example/1 (rs:shop)"),
+    ] {
+        assert_eq!(prefixed(prefix).unwrap().journal.to_string(), place);
+    }
+    for wrong in ["::", "a{b}", "a b", &"x".repeat(101)] {
+        assert_eq!(prefixed(wrong).unwrap_err()[0].name, "JOURNAL_REDIS_PREFIX", "{wrong}");
+    }
     for journal in [None, Some("sqlite:x.db"), Some(url)] {
         let lease = with(journal).lease_server().map(|server| server.url.expose_secret().to_owned());
         assert_eq!(lease.as_deref(), Some("redis://:s3cret@cache.example/1"));

@@ -1,7 +1,8 @@
 //! The program against real servers: Dovecot, HTTP receivers, a Worker and a faulty
 //! wire, all on loopback and started by the tests themselves. One module per capability.
 //!
-//! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `signature`
+//! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `clocks`
+//! libfaketime (`faketime`), for `signature`
 //! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`), for `offload` root
 //! or user namespaces (`unshare`). Nothing is skipped when one of them is missing.
 //!
@@ -23,6 +24,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clocks;
 mod commands;
 mod config_commands;
 mod config_stores;
@@ -46,6 +48,7 @@ mod rate_limit;
 mod receiver_failures;
 mod receiver_tls;
 mod redis_apart;
+mod redis_installations;
 mod redis_journal;
 mod rules;
 mod senders;

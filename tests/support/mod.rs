@@ -13,6 +13,7 @@
 //! Php ── the deployment, run by PHP's own web server
 //! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
 //! FullDisk   ── a disk without space
+//! WallClock  ── the clock of one program, set while it runs
 //! mails      ── realistic mails, good and bad
 //! ```
 
@@ -38,6 +39,7 @@ pub(crate) mod seed;
 pub(crate) mod site;
 pub(crate) mod standard_webhooks;
 pub(crate) mod until;
+pub(crate) mod wall_clock;
 pub(crate) mod worker;
 
 pub(crate) use chaos::ChaosProxy;
@@ -52,4 +54,5 @@ pub(crate) use s3::S3Server;
 pub(crate) use seed::Seed;
 pub(crate) use site::Site;
 pub(crate) use until::{PATIENCE, until};
+pub(crate) use wall_clock::WallClock;
 pub(crate) use worker::Worker;

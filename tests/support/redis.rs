@@ -149,6 +149,11 @@ impl Redis {
         format!("rediss://127.0.0.1:{port}/0")
     }
 
+    /// The certificate that it shows.
+    pub(crate) fn certificate_file(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+
     /// The certificate of its authority.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")

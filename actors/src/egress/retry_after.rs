@@ -1,7 +1,7 @@
 //! When a server wants to be asked again. Pure.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// A server that asks for more gets this.
 const LONGEST: TimeDelta = TimeDelta::hours(24);
@@ -15,7 +15,12 @@ pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<U
         let seconds = text.parse::<u32>().unwrap_or(u32::MAX);
         now + TimeDelta::seconds(i64::from(seconds))
     } else {
-        http_date(text)?
+        let (at, theirs) = (http_date(text)?, headers.get(DATE).and_then(|date| date.to_str().ok()));
+        // A date is of the server's clock, which it mostly tells: what it asks for is the time between.
+        theirs
+            .and_then(|date| http_date(date.trim()))
+            .and_then(|theirs| now.checked_add_signed(at - theirs))
+            .unwrap_or(at)
     };
     (at > now).then(|| at.min(now + LONGEST))
 }
@@ -61,6 +66,24 @@ mod tests {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
             let wanted = seconds.map(|seconds| now() + TimeDelta::seconds(seconds));
             assert_eq!(retry_after(&headers, now()), wanted, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_to_wait_for_is_read_by_the_clock_of_the_server() {
+        for (date, seconds) in [
+            // Its clock is three hours ahead, and four days behind; a date that is none says nothing.
+            ("Sun, 01 Mar 2026 14:59:00 GMT", 120),
+            ("Wed, 25 Feb 2026 15:00:30 GMT", 30),
+            ("yesterday", 10_860),
+        ] {
+            let until =
+                if seconds == 30 { "Wed, 25 Feb 2026 15:01:00 GMT" } else { "Sun, 01 Mar 2026 15:01:00 GMT" };
+            let headers = [(RETRY_AFTER, until), (DATE, date)];
+            let headers =
+                headers.map(|(name, text)| (name, HeaderValue::from_static(text))).into_iter().collect();
+            let wanted = Some(now() + TimeDelta::seconds(seconds));
+            assert_eq!(retry_after(&headers, now()), wanted, "{date}");
         }
     }
 }

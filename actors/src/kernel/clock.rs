@@ -1,20 +1,40 @@
 //! Time, identity and chance, injected.
 //!
-//! This is the only file that may read the wall clock, make a random id or
+//! This is the only module that may read the wall clock (`steady`), make a random id or
 //! draw a random number. Everything else receives a [`World`], so that a
 //! simulation can replay a run to the letter from one seed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod steady;
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 
+use self::steady::{SteadyClock, System};
+
 /// What time it is.
 pub trait Clock: Send + Sync {
-    /// The current instant, UTC.
+    /// The current instant, UTC: for everything that is waited for, kept or shared. It does not
+    /// jump with the wall clock of the machine.
     fn now(&self) -> DateTime<Utc>;
+
+    /// The current instant as whoever is told of it will judge it: for signatures. Never to be
+    /// compared with [`Self::now`].
+    fn stamp(&self) -> DateTime<Utc> {
+        self.now()
+    }
+
+    /// Time since some moment, on a clock that nobody can set: to be handed to [`Self::follow`].
+    fn counted(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// A server whose clock is everybody's said that it is `server`, after it was asked at
+    /// `asked` (of [`Self::counted`]) and before this call. A clock that is not the system's goes its own way.
+    fn follow(&self, _server: DateTime<Utc>, _asked: Duration) {}
 }
 
 /// Names for new things.
@@ -52,10 +72,11 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    /// The real world: system clock, UUID v7, thread-local randomness.
+    /// The real world: one clock for the whole process, UUID v7, thread-local randomness.
     #[must_use]
     pub fn real() -> Self {
-        Self { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds), jitter: Arc::new(SystemJitter) }
+        static CLOCK: LazyLock<Arc<SteadyClock>> = LazyLock::new(|| Arc::new(SteadyClock::new(System)));
+        Self { clock: CLOCK.clone(), ids: Arc::new(SystemIds), jitter: Arc::new(SystemJitter) }
     }
 
     /// A world that follows tokio's clock (so it obeys `tokio::time::pause`),
@@ -76,14 +97,6 @@ impl World {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
-    }
-}
-
-struct SystemClock;
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-    fn now(&self) -> DateTime<Utc> {
-        Utc::now()
     }
 }
 

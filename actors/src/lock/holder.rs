@@ -73,22 +73,22 @@ enum Outcome {
     Failed,
 }
 
-/// An instant on both clocks: the monotonic one stands still while a machine sleeps, the
-/// wall clock may be set. A lease is as old as the older of the two says.
+/// An instant on both clocks: that of the runtime stands still while a machine sleeps, that of
+/// the world may follow a server whose clock is set. A lease is as old as the older of the two says.
 #[derive(Clone, Copy)]
 struct Moment {
     monotonic: Instant,
-    wall: DateTime<Utc>,
+    world: DateTime<Utc>,
 }
 
 impl Moment {
     fn now(world: &World) -> Self {
-        Self { monotonic: Instant::now(), wall: world.now() }
+        Self { monotonic: Instant::now(), world: world.now() }
     }
 
     fn age(self, world: &World) -> Duration {
-        let wall = (world.now() - self.wall).to_std().unwrap_or_default();
-        self.monotonic.elapsed().max(wall)
+        let age = (world.now() - self.world).to_std().unwrap_or_default();
+        self.monotonic.elapsed().max(age)
     }
 }
 

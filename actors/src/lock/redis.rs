@@ -2,20 +2,28 @@
 //! by whoever has its token.
 //!
 //! The key is that of the reference system (its section 3), whose value `pid=<n>` counts as
-//! held until its TTL ends. Our value is the worker's name, which differs at every start.
+//! held until its TTL ends; an installation that shares its Redis with another one has a key of its
+//! own (`key_of`), and knows nothing of that lock. Our value is the worker's name, which differs at every start.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, RedisError, Script};
 use tokio::sync::Mutex;
 
 use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
-use crate::kernel::redis::{RedisAddress, explain};
+use crate::kernel::journal::redis::DEFAULT_PREFIX;
+use crate::kernel::redis::{Dialer, RedisAddress, Script, explain, judge};
 
-/// The key.
+/// The key of an installation that has its Redis for itself, and of the reference system.
 pub const KEY: &str = "render_signal:poller_lock";
+
+/// The key of the installation whose keys of the journal begin with this (`JOURNAL_REDIS_PREFIX`).
+#[must_use]
+pub fn key_of(prefix: &str) -> String {
+    if prefix == DEFAULT_PREFIX { KEY.to_owned() } else { format!("{prefix}:poller_lock") }
+}
 
 /// Longest wait for a connection, and for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -40,8 +48,9 @@ return redis.call('DEL', KEYS[1])";
 /// See the module page. Has one connection of its own, so that no work of the journal
 /// stands before a renewal.
 pub struct RedisLease {
-    client: Client,
-    config: AsyncConnectionConfig,
+    dialer: Dialer,
+    patience: Duration,
+    key: String,
     token: String,
     connection: Mutex<Option<MultiplexedConnection>>,
     acquire: Script,
@@ -56,21 +65,24 @@ impl std::fmt::Debug for RedisLease {
 }
 
 impl RedisLease {
-    /// The lease on the server for a holder of this name, which must be another one at every start of
+    /// The lease with this key on the server for a holder of this name (`token`), which must be another one at every start of
     /// a process. Connects to nothing yet. `ttl`: connecting and asking together take less
     /// than a third of it.
     ///
     /// # Errors
     /// The address cannot be used.
-    pub fn new(address: &RedisAddress, token: impl Into<String>, ttl: Duration) -> Result<Self, LeaseError> {
-        let client = address.client().map_err(|why| failed("cannot be kept in Redis", why))?;
+    pub fn new(
+        address: &RedisAddress,
+        key: impl Into<String>,
+        token: impl Into<String>,
+        ttl: Duration,
+    ) -> Result<Self, LeaseError> {
+        let dialer = address.dialer().map_err(|why| failed("cannot be kept in Redis", why))?;
         let patience = PATIENCE.min(ttl / 8);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(patience))
-            .set_response_timeout(Some(patience));
         Ok(Self {
-            client,
-            config,
+            dialer,
+            patience,
+            key: key.into(),
             token: token.into(),
             connection: Mutex::new(None),
             acquire: Script::new(ACQUIRE),
@@ -91,15 +103,15 @@ impl RedisLease {
         let mut connection = match kept.take() {
             Some(connection) => connection,
             None => self
-                .client
-                .get_multiplexed_async_connection_with_config(&self.config)
+                .dialer
+                .connect(self.patience, self.patience)
                 .await
                 .map_err(|error| failed(what, explain(&error)))?,
         };
         let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        let mut call = script.key(KEY);
-        let answer = call.arg(&self.token).arg(ttl).invoke_async(&mut connection).await;
-        let answer = answer.map_err(|error: RedisError| failed(what, error.to_string()))?;
+        let mut call = script.prepare();
+        call.key(&self.key).arg(&self.token).arg(ttl);
+        let answer = call.run(&mut connection).await.map_err(|error| failed(what, judge(&error).words()))?;
         *kept = Some(connection);
         Ok(answer)
     }

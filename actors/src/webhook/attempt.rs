@@ -191,7 +191,7 @@ async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Resu
     headers
         .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
     if let Some(keys) = shared.deps.keys.clone() {
-        let timestamp = shared.deps.world.now().timestamp();
+        let timestamp = shared.deps.world.clock.stamp().timestamp();
         let (signed, signs) = (id.clone(), body.clone());
         let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
         let signature = signing.await;

@@ -331,6 +331,21 @@ pub enum JournalError {
         /// Why not, and what to change.
         what: String,
     },
+    /// It is that of another installation.
+    #[error(
+        "the journal with JOURNAL_REDIS_PREFIX={prefix} belongs to another installation: {what}. Give each installation \
+         a prefix of its own; if it is the same one, run `render-signal events adopt` once with the new settings"
+    )]
+    Foreign {
+        /// The prefix of its keys.
+        prefix: String,
+        /// What differs, in plain words.
+        what: String,
+    },
+    /// The server is there and does not serve it now; that passes by itself, or when somebody
+    /// looks after the server.
+    #[error("the journal could not be read: {0}")]
+    NotYet(String),
     /// It could not be reached or read now.
     #[error("the journal could not be read: {0}")]
     Unavailable(String),
@@ -526,6 +541,12 @@ pub trait Journal: Send + Sync + 'static {
     /// that what is written would be lost. For ever; the program is to stop.
     fn gone(&self) -> Option<String> {
         None
+    }
+
+    /// In what other workers of this journal have another environment than this process, in plain
+    /// words; nothing where they cannot be.
+    async fn others(&self) -> Result<Vec<String>, JournalError> {
+        Ok(Vec::new())
     }
 
     /// Reads everything and checks it: gapless positions, versions, checksums, bodies.

@@ -3,18 +3,22 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ::redis::{Client, TlsCertificates};
+use ::redis::Client;
+use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
+
+use super::dial::Dialer;
+use super::trust;
 
 /// The address of a Redis or Valkey server. Never shown: it may hold a password.
 #[derive(Debug, Clone)]
 pub struct RedisAddress {
     /// `redis://…` or `rediss://…` (TLS).
     pub url: SecretString,
-    /// `REDIS_CA_FILE`: for `rediss://`, only authorities of this file (PEM) are believed;
-    /// `None` = those of Mozilla's list.
+    /// `REDIS_CA_FILE`: for `rediss://`, only authorities of this file (PEM) are believed, and a
+    /// server whose certificate is in it; `None` = those of Mozilla's list.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -32,31 +36,29 @@ impl RedisAddress {
         scheme.eq_ignore_ascii_case("rediss")
     }
 
-    /// A client; connects to nothing yet.
+    /// The way to it; connects to nothing yet.
     ///
     /// # Errors
     /// The address or the file cannot be used; in plain words, without the address.
-    pub(crate) fn client(&self) -> Result<Client, String> {
-        let url = self.url.expose_secret();
-        let client = match self.ca_file.as_deref().filter(|_| self.is_encrypted()) {
-            None => Client::open(url),
-            Some(path) => {
-                let root_cert = Some(authorities(path)?);
-                Client::build_with_tls(url, TlsCertificates { client_tls: None, root_cert })
-            }
+    pub(crate) fn dialer(&self) -> Result<Dialer, String> {
+        let client = Client::open(self.url.expose_secret())
+            .map_err(|error| format!("the Redis URL cannot be used: {error}"))?;
+        let tls = match self.ca_file.as_deref().filter(|_| self.is_encrypted()) {
+            Some(path) => Some(trusting(path)?),
+            None => None,
         };
-        client.map_err(|error| format!("the Redis URL cannot be used: {error}"))
+        Ok(Dialer::new(client, tls))
     }
 }
 
-/// The file's content, when there is at least one certificate in it and all can be read.
-fn authorities(path: &Path) -> Result<Vec<u8>, String> {
+/// TLS that believes the certificates of a file, when there is at least one and all can be read.
+fn trusting(path: &Path) -> Result<ClientConfig, String> {
     let bad = |why: &dyn fmt::Display| format!("REDIS_CA_FILE {} cannot be used: {why}", path.display());
     let content = std::fs::read(path).map_err(|error| bad(&error))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
     match read {
         Ok(certificates) if certificates.is_empty() => Err(bad(&"it contains no certificate")),
-        Ok(_) => Ok(content),
+        Ok(certificates) => trust::config(certificates).map_err(|error| bad(&error)),
         Err(error) => Err(bad(&error)),
     }
 }
@@ -89,7 +91,7 @@ mod tests {
             (
                 "wrong.pem",
                 Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-                "trust anchors",
+                "cannot be used",
             ),
         ] {
             let path = folder.path().join(name);
@@ -97,9 +99,9 @@ mod tests {
                 std::fs::write(&path, content).unwrap();
             }
             let address = |url: &str| RedisAddress { ca_file: Some(path.clone()), ..url.into() };
-            let error = address("rediss://:s3cret@h").client().unwrap_err();
+            let error = address("rediss://:s3cret@h").dialer().map(|_| ()).unwrap_err();
             assert!(error.contains(why) && !error.contains("s3cret"), "{error}");
-            assert!(address("redis://h").client().is_ok(), "nobody is asked for a certificate");
+            assert!(address("redis://h").dialer().is_ok(), "nobody is asked for a certificate");
         }
         assert!(!format!("{:?}", RedisAddress::from("redis://:s3cret@h")).contains("s3cret"));
     }

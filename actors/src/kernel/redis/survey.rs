@@ -24,9 +24,12 @@ pub async fn maxmemory_policy(address: &RedisAddress) -> Result<Option<String>, 
         Err(trouble) => Err(trouble),
     };
     server.close();
-    policy.map_err(|trouble| match trouble {
-        Trouble::NotDone(why) | Trouble::Unknown(why) => why,
-    })
+    policy.map_err(Trouble::words)
+}
+
+/// Whether the server runs in cluster mode; no, where it does not tell.
+pub(crate) async fn is_cluster(server: &Server) -> bool {
+    info(server, "cluster").await.get("cluster_enabled").is_some_and(|enabled| enabled == "1")
 }
 
 /// The `maxmemory-policy`; `None` where the server does not tell.

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use redis::{Connection, cmd};
+use redis::{Client, Connection, cmd};
 
 use super::*;
 
@@ -39,7 +39,7 @@ impl Server {
     }
 
     fn lease(&self, name: &str) -> RedisLease {
-        RedisLease::new(&self.url.as_str().into(), name, TTL).unwrap()
+        RedisLease::new(&self.url.as_str().into(), KEY, name, TTL).unwrap()
     }
 
     fn connection(&self) -> Connection {
@@ -105,8 +105,14 @@ async fn a_server_that_went_away_is_an_error_and_its_return_is_noticed() {
     let error = one.renew(TTL).await.unwrap_err();
     assert!(error.to_string().starts_with("the lease in Redis could not be renewed: "), "{error}");
     assert_eq!(one.renew(TTL).await, Ok(Renewal::Renewed), "over a new connection");
-    let nobody = RedisLease::new(&"redis://user:s3cret@127.0.0.1:1/".into(), "one", TTL).unwrap();
+    let nobody = RedisLease::new(&"redis://user:s3cret@127.0.0.1:1/".into(), KEY, "one", TTL).unwrap();
     let error = nobody.try_acquire(TTL).await.unwrap_err().to_string();
     assert!(!error.contains("s3cret"), "{error}");
-    assert!(RedisLease::new(&"no address".into(), "one", TTL).is_err());
+    assert!(RedisLease::new(&"no address".into(), KEY, "one", TTL).is_err());
+}
+
+#[test]
+fn an_installation_with_a_prefix_has_a_key_of_its_own_and_any_other_that_of_the_reference_system() {
+    assert_eq!(key_of(DEFAULT_PREFIX), KEY);
+    assert_eq!(key_of("rs:shop"), "rs:shop:poller_lock");
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::redis::{Script, ScriptInvocation};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use crate::config::documents::Key;
 use crate::config::store::metrics::{cached, timed};
 use crate::config::store::{Kept, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
-use crate::kernel::redis::{Limits, Server, Trouble};
+use crate::kernel::redis::{Call, Limits, Script, Server, Trouble};
 
 /// Connections and answers take fractions of a millisecond; who waits longer has a server
 /// that is not there, and readers have better things to do than to wait for it.
@@ -125,9 +124,7 @@ pub(super) fn describe(key: Key) -> String {
 
 /// In plain words.
 pub(super) fn words(trouble: Trouble) -> String {
-    match trouble {
-        Trouble::NotDone(why) | Trouble::Unknown(why) => why,
-    }
+    trouble.words()
 }
 
 /// What a look answers: why changes were not listed, each document, and the notes.
@@ -167,8 +164,8 @@ impl Link {
     }
 
     /// A call of a script that lists changes, with the arguments common to all.
-    pub(super) fn listing<'a>(&self, script: &'a Script, documents: &[Key]) -> ScriptInvocation<'a> {
-        let mut call = script.prepare_invoke();
+    pub(super) fn listing<'a>(&self, script: &'a Script, documents: &[Key]) -> Call<'a> {
+        let mut call = script.prepare();
         call.key(self.key(CHANGES)).key(self.key(KNOWN));
         for document in documents {
             call.key(self.key(document.as_str()));

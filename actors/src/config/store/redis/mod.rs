@@ -106,8 +106,12 @@ impl RedisStore {
             match timed(NAME, "write", link.server.run::<bool>(&call)).await {
                 Err(Trouble::Unknown(_)) if repeats < REPEATS => repeats += 1,
                 // A repeat that did not get through says nothing of the first attempt.
-                Err(Trouble::NotDone(_)) if (1..REPEATS).contains(&repeats) => repeats += 1,
-                Err(Trouble::NotDone(why)) if repeats > 0 => return Err(Trouble::Unknown(why)),
+                Err(Trouble::NotDone(_) | Trouble::NotYet(_)) if (1..REPEATS).contains(&repeats) => {
+                    repeats += 1
+                }
+                Err(Trouble::NotDone(why) | Trouble::NotYet(why)) if repeats > 0 => {
+                    return Err(Trouble::Unknown(why));
+                }
                 answer => return answer,
             }
             tokio::time::sleep(link.world.jitter.spread(REPEAT_AFTER)).await;
@@ -130,7 +134,7 @@ impl RedisStore {
         match done {
             Ok(true) => Ok(Written { stamp: Stamp::of(&text), stored_in: NAME, degraded: None }),
             Ok(false) => Err(StoreError::Conflict(key)),
-            Err(Trouble::NotDone(why)) => Err(unwritable(why)),
+            Err(Trouble::NotDone(why) | Trouble::NotYet(why)) => Err(unwritable(why)),
             Err(Trouble::Unknown(why)) => {
                 Err(unwritable(format!("it is not known whether it was written: {why}")))
             }
@@ -179,7 +183,7 @@ impl DocumentStore for RedisStore {
     }
 
     async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {
-        let mut call = self.link.scripts.note.prepare_invoke();
+        let mut call = self.link.scripts.note.prepare();
         let or_nothing = |text: &Option<String>| text.clone().unwrap_or_default();
         call.key(self.link.key(PENDING)).arg(self.link.key(EVENTS)).arg(key.as_str());
         call.arg(or_nothing(&note.before)).arg(or_nothing(&note.after));
@@ -206,7 +210,7 @@ impl DocumentStore for RedisStore {
             let (major, minor) = after.place;
             (after.list.clone(), format!("{major}-{}", minor.saturating_add(1)))
         });
-        let mut call = self.link.scripts.changes.prepare_invoke();
+        let mut call = self.link.scripts.changes.prepare();
         call.key(self.link.key(CHANGES)).key(self.link.key(KNOWN)).arg(list).arg(from);
         let (known, entries): (HashMap<String, String>, Vec<(String, HashMap<String, Vec<u8>>)>) =
             timed(NAME, "changes", self.link.server.run(&call))
@@ -244,7 +248,7 @@ impl DocumentStore for RedisStore {
         let unwritable =
             |why: String| StoreError::Unwritable { what: "what this worker runs, in Redis".to_owned(), why };
         let said = serde_json::to_string(ack).map_err(|error| unwritable(error.to_string()))?;
-        let mut call = self.link.scripts.acknowledge.prepare_invoke();
+        let mut call = self.link.scripts.acknowledge.prepare();
         call.key(self.link.key(WORKERS)).key(self.link.key(ALIVE));
         call.arg(&ack.worker).arg(said).arg(FORGOTTEN.as_millis() as u64);
         let done = timed(NAME, "acknowledge", self.link.server.run::<()>(&call)).await;
@@ -252,7 +256,7 @@ impl DocumentStore for RedisStore {
     }
 
     async fn leave(&self, worker: &str) {
-        let mut call = self.link.scripts.leave.prepare_invoke();
+        let mut call = self.link.scripts.leave.prepare();
         call.key(self.link.key(WORKERS)).key(self.link.key(ALIVE)).arg(worker);
         if let Err(trouble) = timed(NAME, "acknowledge", self.link.server.run::<()>(&call)).await {
             // It is forgotten soon in any case.
@@ -261,7 +265,7 @@ impl DocumentStore for RedisStore {
     }
 
     async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
-        let mut call = self.link.scripts.workers.prepare_invoke();
+        let mut call = self.link.scripts.workers.prepare();
         call.key(self.link.key(WORKERS)).key(self.link.key(ALIVE)).arg(FORGOTTEN.as_millis() as u64);
         let said: Vec<String> =
             timed(NAME, "workers", self.link.server.run(&call)).await.map_err(|trouble| {

@@ -15,7 +15,7 @@
 //! that knows nothing of the list, and is added to it there and then, once. A document larger
 //! than one in a file may be is neither read nor listed. No key expires.
 
-use ::redis::Script;
+use crate::kernel::redis::Script;
 
 use crate::config::store::file::LARGEST;
 

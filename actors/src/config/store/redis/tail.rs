@@ -46,7 +46,7 @@ async fn listen_again_and_again(link: &Link) {
 async fn listen(link: &Link, pause: &mut Duration) -> Result<(), RedisError> {
     let slow = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let subscribe = async {
-        let mut hints = link.server.client().get_async_pubsub().await?;
+        let mut hints = link.server.dialer().subscriber().await?;
         hints.subscribe(link.key(EVENTS)).await?;
         Ok::<_, RedisError>(hints)
     };

@@ -4,17 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::{Client, Cmd, FromRedisValue, Script};
+use ::redis::{Cmd, FromRedisValue};
+use chrono::DateTime;
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::profile::Profile;
 use super::scripts::{FORMAT, META, Scripts};
 use super::{MOST, RedisOptions};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
 pub(super) use crate::kernel::redis::Trouble;
-use crate::kernel::redis::{Limits, Server};
+use crate::kernel::redis::{Dialer, Limits, Script, Server};
 
 /// Said when the journal is used after it was closed.
 pub(super) const CLOSED: &str = "the journal is closed";
@@ -27,7 +29,7 @@ pub(super) type Line = Vec<Option<Text>>;
 impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::NotDone(why) => Self::Rejected(why),
+            Trouble::NotDone(why) | Trouble::NotYet(why) => Self::Rejected(why),
             Trouble::Unknown(why) => Self::Indeterminate(why),
         }
     }
@@ -36,6 +38,7 @@ impl From<Trouble> for AppendError {
 impl From<Trouble> for JournalError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            Trouble::NotYet(why) => Self::NotYet(why),
             Trouble::NotDone(why) | Trouble::Unknown(why) => Self::Unavailable(why),
         }
     }
@@ -60,6 +63,8 @@ pub(super) struct Link {
     pub(super) hints: watch::Sender<Hint>,
     /// Tells its own hints from those of others.
     pub(super) origin: String,
+    /// What this process says to the others of its environment.
+    pub(super) profile: Option<Profile>,
     pub(super) losses: watch::Sender<Option<Loss>>,
     mark: Mutex<Mark>,
     /// Claims whose answer was lost: what tokens begin with, and until when such a claim may
@@ -83,6 +88,7 @@ impl Link {
             prefix,
             scripts: Scripts::new(),
             origin: world.ids.next().to_string(),
+            profile: options.profile.clone(),
             world,
             hints: watch::Sender::new(Hint::default()),
             losses: watch::Sender::new(None),
@@ -104,8 +110,8 @@ impl Link {
     }
 
     /// For a connection of one's own.
-    pub(super) fn client(&self) -> &Client {
-        self.server.client()
+    pub(super) const fn dialer(&self) -> &Dialer {
+        self.server.dialer()
     }
 
     /// Lets an operation in; closing waits until the guard is dropped.
@@ -127,7 +133,7 @@ impl Link {
 
     /// Runs a script with its arguments.
     pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Text]) -> Result<T, Trouble> {
-        let mut call = script.prepare_invoke();
+        let mut call = script.prepare();
         call.key(&self.meta);
         for arg in args {
             call.arg(arg);
@@ -146,7 +152,8 @@ impl Link {
     }
 
     /// Reads where the log ends, notices when it is another one or a shorter one than it was,
-    /// and marks an empty one as new, and a shorter one as another one.
+    /// and marks an empty one as new, and a shorter one as another one. From then on the clock of
+    /// this process is that of the server.
     pub(super) async fn look(&self) -> Result<Mark, JournalError> {
         let known = self.mark();
         self.look_knowing(&known).await
@@ -163,7 +170,13 @@ impl Link {
         let fresh = Uuid::to_string(&self.world.ids.next());
         let args = [&fresh, &FORMAT.to_string(), &known.epoch, &known.head.to_string()];
         let args = args.map(|arg| Text::from(arg.as_str()));
-        let (epoch, format, head): (String, i64, u64) = self.run(&self.scripts.look, &args).await?;
+        let clock = &self.world.clock;
+        let asked = clock.counted();
+        let (epoch, format, head, seconds, micros): (String, i64, u64, i64, u32) =
+            self.run(&self.scripts.look, &args).await?;
+        if let Some(server) = DateTime::from_timestamp(seconds, micros.saturating_mul(1_000)) {
+            clock.follow(server, asked);
+        }
         if format > FORMAT {
             return Err(JournalError::FromTheFuture {
                 path: self.prefix.clone(),

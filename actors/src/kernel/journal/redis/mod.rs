@@ -5,7 +5,9 @@
 //! a worker that is not heard of any more are released (see `pulse`). Every worker remembers which log it knows and how
 //! far; a server that lost acknowledged commits is noticed at the next look or commit.
 
+mod installation;
 mod link;
+mod profile;
 mod pulse;
 mod scripts;
 mod server;
@@ -26,7 +28,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
+pub use self::installation::{Installation, Owner};
 use self::link::{Line, Link, Text, Trouble};
+pub use self::profile::Profile;
 use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
 use self::wire::{Answer, Entry};
@@ -44,12 +48,15 @@ const PAGE: usize = 500;
 /// The largest number that Lua and Redis both take for a count; no log gets that far.
 const MOST: u64 = 1 << 53;
 
+/// Before every key, unless [`RedisOptions::prefix`] says otherwise.
+pub const DEFAULT_PREFIX: &str = "rs:journal";
+
 /// How a journal is opened.
 #[derive(Clone)]
 pub struct RedisOptions {
     /// The server.
     pub address: RedisAddress,
-    /// Before every key. `rs:journal` by default.
+    /// Before every key. [`DEFAULT_PREFIX`] by default.
     pub prefix: String,
     /// How long a connection may take to come about. 2 seconds by default.
     pub connect: Duration,
@@ -60,6 +67,10 @@ pub struct RedisOptions {
     /// The claims of a worker that was not heard of for so long are released. 20 seconds by
     /// default.
     pub silence: Duration,
+    /// Whose journal it has to be. Anybody's by default.
+    pub owner: Owner,
+    /// What the other workers of the journal are compared with; `None` (the default) = with nothing.
+    pub profile: Option<Profile>,
 }
 
 impl RedisOptions {
@@ -68,11 +79,13 @@ impl RedisOptions {
     pub fn new(address: impl Into<RedisAddress>) -> Self {
         Self {
             address: address.into(),
-            prefix: "rs:journal".to_owned(),
+            prefix: DEFAULT_PREFIX.to_owned(),
             connect: Duration::from_secs(2),
             response: Duration::from_secs(5),
             connections: 8,
             silence: Duration::from_secs(20),
+            owner: Owner::Anybody,
+            profile: None,
         }
     }
 }
@@ -88,6 +101,7 @@ pub struct RedisJournal {
     link: Arc<Link>,
     views: Arc<LogViews>,
     durability: Durability,
+    silence: Duration,
     tail: AbortOnDropHandle<()>,
     pulse: AbortOnDropHandle<()>,
 }
@@ -102,8 +116,9 @@ impl RedisJournal {
     /// Connects, checks the server, marks an empty log as new and computes the read models.
     ///
     /// # Errors
-    /// [`JournalError::Unsuitable`] when the server may delete the journal,
-    /// [`JournalError::FromTheFuture`], [`JournalError::Unavailable`].
+    /// [`JournalError::Unsuitable`] when the server may delete the journal or spreads it,
+    /// [`JournalError::Foreign`], [`JournalError::FromTheFuture`], [`JournalError::NotYet`],
+    /// [`JournalError::Unavailable`].
     pub async fn open(
         options: RedisOptions,
         world: World,
@@ -116,11 +131,23 @@ impl RedisJournal {
         let link = Arc::new(Link::new(&options, world)?);
         let durability = server::check(&link).await?;
         link.look().await?;
+        installation::check(&link, &options.prefix, &options.owner).await?;
         let views = Arc::new(LogViews::start(Arc::clone(&link), projections)?);
         views.catch_up().await?;
         let tail = AbortOnDropHandle::new(tokio::spawn(tail::follow(Arc::clone(&link))));
         let pulse = AbortOnDropHandle::new(tokio::spawn(pulse::beat(Arc::clone(&link), options.silence)));
-        Ok(Arc::new(Self { link, views, durability, tail, pulse }))
+        let silence = options.silence;
+        Ok(Arc::new(Self { link, views, durability, silence, tail, pulse }))
+    }
+
+    /// Says that the journal is that of this installation, whosever it was: the operator knows
+    /// that it is the same one. Returns what differed, in plain words.
+    ///
+    /// # Errors
+    /// [`JournalError::NotYet`], [`JournalError::Unavailable`].
+    pub async fn adopt(&self, installation: &Installation) -> Result<Option<String>, JournalError> {
+        let _open = self.link.enter().await?;
+        installation::adopt(&self.link, installation).await
     }
 }
 
@@ -332,6 +359,11 @@ impl Journal for RedisJournal {
 
     fn durability(&self) -> Durability {
         self.durability
+    }
+
+    async fn others(&self) -> Result<Vec<String>, JournalError> {
+        let _open = self.link.enter().await?;
+        Ok(pulse::others(&self.link, self.silence).await?)
     }
 
     async fn verify(&self) -> Result<VerifyReport, JournalError> {

@@ -1,10 +1,11 @@
-//! Tells the others that this worker lives, and releases claims that nobody works on: those
-//! of workers that do not live, and those whose answer was lost on its way.
+//! Tells the others that this worker lives and what its environment is, and releases claims that
+//! nobody works on: those of workers that do not live, and those whose answer was lost on its way.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::link::{Link, Text, Trouble};
+use super::profile::Profile;
 
 /// A worker is heard of so many times before it counts as silent.
 const BEATS: u32 = 5;
@@ -14,6 +15,7 @@ type Released = (u64, u64, u64, u64, u64);
 
 /// Beats until it is aborted. A process that never asks for work is no worker.
 pub(super) async fn beat(link: Arc<Link>, silence: Duration) {
+    let mut said = Vec::new();
     loop {
         tokio::time::sleep(link.world.jitter.spread(silence / BEATS)).await;
         if !link.is_worker() {
@@ -32,9 +34,39 @@ pub(super) async fn beat(link: Arc<Link>, silence: Duration) {
                 // In the order of `Queue::ALL`, as the script counts them.
                 link.noted(None, 0, [hold, offload, deliver, flag].map(|claims| u64::from(claims > 0)));
             }
-            Err(trouble) => tracing::warn!(?trouble, "the others could not be told that this worker lives"),
+            Err(trouble) => {
+                tracing::warn!(?trouble, "the others could not be told that this worker lives");
+                continue;
+            }
         }
+        remark(&link, silence, &mut said).await;
     }
+}
+
+/// Says in the log which worker has another environment, when that is news.
+async fn remark(link: &Link, silence: Duration, said: &mut Vec<String>) {
+    let Ok(differences) = others(link, silence).await else { return };
+    for news in differences.iter().filter(|one| !said.contains(one)) {
+        tracing::warn!(
+            "{news}: they share one journal, and each sends what it takes from it by its own environment"
+        );
+    }
+    *said = differences;
+}
+
+/// In what the other workers that live differ from this process, in plain words.
+pub(super) async fn others(link: &Link, silence: Duration) -> Result<Vec<String>, Trouble> {
+    let Some(profile) = &link.profile else { return Ok(Vec::new()) };
+    let silence = Text::from(silence.as_millis().to_string());
+    let said: Vec<(String, String)> = link.run(&link.scripts.others, &[silence]).await?;
+    // One of another version may say it in other words.
+    let known = said.iter().filter(|(origin, _)| *origin != link.origin);
+    let mut differences: Vec<String> = known
+        .filter_map(|(_, text)| serde_json::from_str::<Profile>(text).ok())
+        .filter_map(|other| profile.against(&other))
+        .collect();
+    differences.sort_unstable();
+    Ok(differences)
 }
 
 /// Takes leave: what is still claimed is due again at once.
@@ -50,10 +82,12 @@ pub(super) async fn leave(link: &Link) {
 async fn run(link: &Link, silence: Duration, leaves: bool) -> Result<Released, Trouble> {
     let silence = silence.as_millis().min(u128::from(u32::MAX));
     let astray = link.stems_astray();
+    let profile = link.profile.as_ref().and_then(|profile| serde_json::to_string(profile).ok());
     let mut args = vec![
         Text::from(link.origin.as_str()),
         Text::from(silence.to_string()),
         Text::from(if leaves { "1" } else { "0" }),
+        profile.map(Text::from).unwrap_or_default(),
         Text::from(astray.len().to_string()),
     ];
     args.extend(astray);

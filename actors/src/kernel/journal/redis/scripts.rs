@@ -5,7 +5,7 @@
 //!
 //! | key | type | holds |
 //! |---|---|---|
-//! | `meta` | hash | `epoch` (a random id, made with the log, and anew by whoever notices that it was cut), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log) |
+//! | `meta` | hash | `epoch` (a random id, made with the log, and anew by whoever notices that it was cut), `format`, `head`, `place` (rows ever added), `gaps` (events that have left the log), `mailbox` and `documents` (whose journal it is, see `installation`) |
 //! | `log` | stream | one entry per event, its id is `<position>-0` |
 //! | `ids` | hash | event id → position |
 //! | `stream:<name>` | list | positions of the stream's events |
@@ -19,6 +19,7 @@
 //! | `claimants:<queue>` | hash | key of a claimed row → token of the claim and `<writer>` |
 //! | `workers` | sorted set | workers with claims, or that had some, by when they were last heard of (ms) |
 //! | `steady` | hash | worker → since when it has been heard of without a gap (ms) |
+//! | `profiles` | hash | worker → what it says of its environment, by hashes |
 //! | `body:<key>` | hash | `bytes` and `sum` |
 //! | `bodies` | sorted set | keys of the bodies by `keep_until` |
 //! | `refs` | hash | body key → how many rows refer to it |
@@ -28,7 +29,7 @@
 //! `<queue>` is its number in `Queue::ALL`, `<order>` is `<queue>:<length of the partition's
 //! name>:<partition>:<order key>`. Instants are microseconds since 1970, UTC. No key expires.
 
-use ::redis::Script;
+use crate::kernel::redis::Script;
 
 /// The layout that these scripts read and write (`format` in `meta`).
 pub(super) const FORMAT: i64 = 2;
@@ -55,12 +56,14 @@ pub(super) const HINT: &str = "hint";
 /// All scripts, hashed once.
 pub(super) struct Scripts {
     pub(super) look: Script,
+    pub(super) belongs: Script,
     pub(super) append: Script,
     pub(super) claim: Script,
     pub(super) hasten: Script,
     pub(super) purge: Script,
     pub(super) fence: Script,
     pub(super) beat: Script,
+    pub(super) others: Script,
     pub(super) stream: Script,
     pub(super) list: Script,
 }
@@ -75,12 +78,14 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             look: script!("lua/look.lua"),
+            belongs: script!("lua/installation.lua"),
             append: script!("lua/append.lua"),
             claim: script!("lua/claim.lua"),
             hasten: script!("lua/hasten.lua"),
             purge: script!("lua/purge.lua"),
             fence: script!("lua/fence.lua"),
             beat: script!("lua/beat.lua"),
+            others: script!("lua/others.lua"),
             stream: script!("lua/stream.lua"),
             list: script!("lua/list.lua"),
         }

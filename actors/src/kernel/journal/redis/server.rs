@@ -4,16 +4,20 @@ use ::redis::cmd;
 
 use super::link::Link;
 use crate::kernel::journal::{Durability, JournalError};
-use crate::kernel::redis::survey::{info, policy, setting};
+use crate::kernel::redis::NO_CLUSTER;
+use crate::kernel::redis::survey::{info, is_cluster, policy, setting};
 
-/// Refuses a server that may delete the journal, and finds out what it keeps.
+/// Refuses a server that may delete the journal or spreads it, and finds out what it keeps.
 ///
 /// # Errors
-/// [`JournalError::Unsuitable`], [`JournalError::Unavailable`].
+/// [`JournalError::Unsuitable`], [`JournalError::NotYet`], [`JournalError::Unavailable`].
 pub(super) async fn check(link: &Link) -> Result<Durability, JournalError> {
     // What is forbidden is unknown below; a server that is not there is not.
     link.ask::<String>(&cmd("PING")).await?;
     let server = link.server();
+    if is_cluster(server).await {
+        return Err(JournalError::Unsuitable { place: "in Redis".to_owned(), what: NO_CLUSTER.to_owned() });
+    }
     // No key of the journal expires, so `volatile-…` never takes one of them.
     if let Some(policy) = policy(server).await?
         && policy.starts_with("allkeys")

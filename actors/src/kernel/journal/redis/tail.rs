@@ -35,7 +35,7 @@ pub(super) async fn follow(link: Arc<Link>) {
 async fn listen(link: &Link, before: &mut bool, pause: &mut Duration) -> Result<(), RedisError> {
     let slow = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let subscribe = async {
-        let mut hints = link.client().get_async_pubsub().await?;
+        let mut hints = link.dialer().subscriber().await?;
         hints.subscribe(link.key(HINT)).await?;
         Ok::<_, RedisError>(hints)
     };

@@ -505,3 +505,132 @@ async fn a_log_of_a_newer_program_is_refused() {
     let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
     assert!(matches!(refused, JournalError::FromTheFuture { found: 9, .. }), "{refused}");
 }
+
+#[tokio::test]
+async fn a_journal_of_another_installation_is_refused_until_somebody_says_that_it_is_the_same() {
+    let server = Server::plain();
+    let with = |owner| RedisOptions { owner, ..server.options() };
+    let of = |mailbox, documents| with(Owner::Noted(Installation::new(mailbox, documents)));
+    let refusal = async |options| match RedisJournal::open(options, world(), projections()).await {
+        Ok(_) => String::new(),
+        Err(refused) => {
+            assert!(matches!(refused, JournalError::Foreign { .. }), "{refused}");
+            refused.to_string()
+        }
+    };
+    // One that an older program made, and a worker that knows no mailbox: nobody's yet.
+    drop(open(server.options()).await);
+    assert_eq!(refusal(of(None, None)).await, "");
+    let look = |mailbox| with(Owner::Compared(Installation::new(Some(mailbox), None)));
+    assert_eq!(refusal(look("two@example.fr")).await, "", "a look notes nothing");
+    assert_eq!(refusal(of(Some("one@example.fr"), None)).await, "");
+    assert_eq!(refusal(of(None, Some("r:one:"))).await, "", "what is not known yet is noted");
+    assert_eq!(refusal(of(Some("One@Example.FR"), Some("r:one:"))).await, "");
+
+    let refused = refusal(of(Some("one@example.fr"), Some("r:two:"))).await;
+    assert!(refused.contains("CONFIG_STORE_REDIS_PREFIX=r:one:, here it is r:two:"), "{refused}");
+    assert!(refused.contains("JOURNAL_REDIS_PREFIX") && refused.contains("events adopt"), "{refused}");
+    let other = of(Some("two@example.fr"), Some("r:one:"));
+    let refused = refusal(other.clone()).await;
+    assert!(refused.contains("another mailbox"), "{refused}");
+    assert!(!refused.contains("example.fr"), "{refused}");
+    assert_eq!(refusal(of(Some("one@example.fr"), Some("r:one:"))).await, "", "a refusal notes nothing");
+    assert_eq!(refusal(RedisOptions { prefix: "rs:two".to_owned(), ..other.clone() }).await, "");
+
+    assert!(refusal(look("two@example.fr")).await.contains("another mailbox"));
+
+    let journal = open(server.options()).await;
+    let adopted = &Installation::new(Some("two@example.fr"), Some("r:one:"));
+    assert!(journal.adopt(adopted).await.unwrap().unwrap().contains("another mailbox"));
+    assert_eq!(journal.adopt(adopted).await.unwrap(), None);
+    assert_eq!(refusal(other).await, "");
+    assert!(refusal(of(Some("one@example.fr"), Some("r:one:"))).await.contains("another mailbox"));
+}
+
+#[tokio::test]
+async fn scripts_run_where_the_acl_forbids_to_load_them() {
+    let server = Server::plain();
+    for (user, forbidden) in [("unloaded", &["-script"][..]), ("unhashed", &["-script", "-evalsha"][..])] {
+        let rights = ["ACL", "SETUSER", user, "on", ">secret", "~*", "&*", "+@all"];
+        server.command(&rights.into_iter().chain(forbidden.iter().copied()).collect::<Vec<_>>());
+        // No script is known to the server.
+        server.command(&["SCRIPT", "FLUSH"]);
+        let url = format!("redis://{user}:secret@127.0.0.1:{}/", server.port);
+        let options = RedisOptions { prefix: user.to_owned(), ..RedisOptions::new(url) };
+        let journal = open(options).await;
+        let mut commit = events("a", Expected::NoStream, 2);
+        commit.add.push(row("r", Due::At(t(0))));
+        journal.append(commit).await.unwrap();
+        assert_eq!(journal.claim(request(1)).await.unwrap().len(), 1, "{user}");
+        assert_eq!(counted(&journal).await, 2, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_in_cluster_mode_is_refused_with_a_word_that_helps() {
+    let server = Server::start(&["--save", "", "--cluster-enabled", "yes"]);
+    let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
+    assert!(matches!(refused, JournalError::Unsuitable { .. }), "{refused}");
+    assert!(refused.to_string().contains("without cluster mode"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_server_that_loads_or_lost_its_replicas_is_not_ready_yet() {
+    let mut server = Server::start(&["--appendonly", "no", "--min-replicas-to-write", "1"]);
+    let open_now = async |server: &Server| RedisJournal::open(server.options(), world(), projections()).await;
+    let early = open_now(&server).await.unwrap_err();
+    assert!(matches!(&early, JournalError::NotYet(why) if why.contains("NOREPLICAS")), "{early}");
+    server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    open_now(&server).await.unwrap().append(events("a", Expected::NoStream, 1)).await.unwrap();
+
+    // Requests are answered between blocks of what is read, so there has to be something.
+    server.command(&["CONFIG", "SET", "rdbcompression", "no"]);
+    for number in 0..100 {
+        server.command(&["SET", &format!("ballast{number}"), &"x".repeat(4_096)]);
+    }
+    server.command(&["SAVE"]);
+    server.settings = ["--key-load-delay", "30000", "--loading-process-events-interval-bytes", "1024"]
+        .map(str::to_owned)
+        .into();
+    server.kill();
+    server.child = Server::spawn(server.port, &server.settings, &server.folder);
+    let mut said = Vec::new();
+    let journal = loop {
+        match open_now(&server).await {
+            Ok(journal) => break journal,
+            // It may not even be there.
+            Err(error @ (JournalError::NotYet(_) | JournalError::Unavailable(_))) => said.push(error),
+            Err(error) => panic!("{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let loading =
+        |error: &JournalError| matches!(error, JournalError::NotYet(why) if why.contains("loading"));
+    assert!(said.iter().any(loading), "{said:?}");
+    assert_eq!(journal.head().await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_that_differ_hear_of_each_other_while_they_live() {
+    let server = Server::plain();
+    let of = |name: &str, receiver: &str| RedisOptions {
+        profile: Some(Profile::of(name).with("WEBHOOK_URL", receiver)),
+        ..impatient(&server)
+    };
+    let (one, two) = (open(of("one", "https://a")).await, open(of("two", "https://b")).await);
+    let doctor = open(of("doctor", "https://a")).await;
+    assert!(one.others().await.unwrap().is_empty(), "nobody has asked for work");
+    for journal in [&one, &two] {
+        journal.claim(request(1)).await.unwrap();
+    }
+    let until = async |journal: &RedisJournal, wanted: &[&str]| {
+        while journal.others().await.unwrap() != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    until(&one, &["two has another WEBHOOK_URL than this worker"]).await;
+    until(&two, &["one has another WEBHOOK_URL than this worker"]).await;
+    until(&doctor, &["two has another WEBHOOK_URL than this worker"]).await;
+    two.close().await;
+    until(&one, &[]).await;
+}

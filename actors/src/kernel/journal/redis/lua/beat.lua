@@ -1,9 +1,9 @@
--- worker, silence (ms), leaves or not, stems of its claims that went astray -> released claims
--- per queue, number of vanished workers.
+-- worker, silence (ms), leaves or not, what it says of itself ('' = nothing), stems of its claims
+-- that went astray -> released claims per queue, number of vanished workers.
 -- Notes that this worker lives, and releases claims: those of workers that have been silent
 -- for too long, and those of which this one never heard that it had got them. Only a worker whose own beats have come without a gap for as long may judge:
 -- after the server was frozen or away, everybody has been silent.
-local worker, silence, leaves = arg(), num(), arg() == '1'
+local worker, silence, leaves, profile = arg(), num(), arg() == '1', arg()
 local now = now_ms()
 local workers, steady = p .. 'workers', p .. 'steady'
 local gone, vanished, astray = {}, 0, {}
@@ -12,6 +12,7 @@ for _ = 1, num() do astray[arg()] = true end
 local function forget(name)
   call('ZREM', workers, name)
   call('HDEL', steady, name)
+  call('HDEL', p .. 'profiles', name)
   gone[name] = true
 end
 
@@ -25,6 +26,7 @@ else
     call('HSET', steady, worker, since)
   end
   call('ZADD', workers, now, worker)
+  if profile ~= '' then call('HSET', p .. 'profiles', worker, profile) end
   if now - tonumber(since) >= silence then
     for _, name in ipairs(call('ZRANGEBYSCORE', workers, '-inf', '(' .. (now - silence))) do
       forget(name)
