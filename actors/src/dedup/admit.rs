@@ -164,7 +164,7 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hinds
 fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, known: &Hindsight) -> Prepared {
     let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
     match &admit.source {
-        Source::Full(raw) => match parse::parse(raw) {
+        Source::Full(raw) => match parse::parse_for(raw, &policy.providers) {
             Ok(mut mail) => {
                 // The mailbox knows it better than the header, which anybody can write.
                 mail.arrived = admit.arrived_at.or(mail.arrived);

@@ -282,7 +282,7 @@ domain_events! {
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 1, in "mail", "Nothing is sent for this mail.", {
-            reason: "why", detail: "the keyword, or the first mail of the group", policy: "version of the policy" };
+            reason: "why", detail: "the keyword, the first mail of the group, or the host that hides where a link leads", policy: "version of the policy" };
         Skipped(Skipped) = "mail.skipped", schema 1, in "mail", "The mail is not sent unless somebody releases it.", {
             reason: "why", detector: "which asked for it", seen: "its copies are marked read", policy: "version of the policy" };
         Released(Released) = "mail.released", schema 1, in "mail", "Somebody wants the mail sent, whatever was decided.", {

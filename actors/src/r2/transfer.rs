@@ -24,6 +24,7 @@ use crate::kernel::journal::{
     AppendError, Body, Claimed, Commit, Defer, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
 };
 use crate::mail::life::{MailEvent, mail_stream, rehydrate};
+use crate::mail::providers::Providers;
 use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft};
 use crate::mail::{Link, policy::Policy};
 
@@ -152,7 +153,7 @@ async fn copy_all(
     let sources: Vec<Source> =
         opened.planned.iter().filter_map(|planned| planned.as_ref().ok()).cloned().collect();
     let (ends, leads) = if policy.offload {
-        copy_planned(deps, shared, &sources, email_id).await
+        copy_planned(deps, shared, &sources, email_id, &policy.providers).await
     } else {
         (sources.iter().map(|_| Err("the offload is switched off".to_owned())).collect(), Vec::new())
     };
@@ -189,6 +190,7 @@ async fn copy_planned(
     shared: &Shared,
     sources: &[Source],
     email_id: &str,
+    providers: &Providers,
 ) -> (Vec<End>, Vec<Lead>) {
     // Before the look at earlier copies: what another mail has landed since is among them.
     let parts: Vec<Part> = sources.iter().map(|source| shared.flights.join(source, email_id)).collect();
@@ -197,7 +199,11 @@ async fn copy_planned(
         Part::Lead(lead) => {
             let end = match known {
                 Some(obtained) => use_again(source, email_id, obtained),
-                None => copy_one(deps, &shared.slots, source, email_id).await.map(Obtained::from),
+                None => {
+                    let reach = providers.named(&source.provider).map(|provider| Arc::clone(&provider.reach));
+                    let job = Job { source: source.clone(), email_id: email_id.to_owned(), reach };
+                    copy_one(deps, &shared.slots, job).await.map(Obtained::from)
+                }
             };
             lead.land(&end);
             (end, Some(lead))
@@ -233,18 +239,13 @@ fn use_again(source: &Source, email_id: &str, obtained: Obtained) -> End {
     Ok(obtained)
 }
 
-async fn copy_one(
-    deps: &R2Deps,
-    slots: &Semaphore,
-    source: &Source,
-    email_id: &str,
-) -> Result<Copied, String> {
+async fn copy_one(deps: &R2Deps, slots: &Semaphore, job: Job) -> Result<Copied, String> {
+    let (source, email_id) = (job.source.clone(), job.email_id.clone());
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
         return Err("too many transfers were under way".to_owned());
     };
     let started = Instant::now();
-    let limit = deps.store.limit(source) + OVERRUN;
-    let job = Job { source: source.clone(), email_id: email_id.to_owned() };
+    let limit = deps.store.limit(&source) + OVERRUN;
     // A panic of the store fails this link only.
     let copying = AssertUnwindSafe(deps.store.offload(job)).catch_unwind();
     let end = match timeout(limit, copying).await {

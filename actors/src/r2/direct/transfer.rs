@@ -229,7 +229,7 @@ impl<'s> Transfer<'s> {
     }
 
     async fn ask(&self, resume: Option<&Resume>) -> Result<Streamed, Trouble> {
-        source::open(&self.store.hosts, &self.item.source_url, self.patience(), resume).await
+        source::open(&self.store.hosts, self.item, self.patience(), resume).await
     }
 
     fn patience(&self) -> Duration {
