@@ -82,9 +82,11 @@ pub(super) fn scan(text: &str, kind: Kind, providers: &Providers, mut take: impl
 }
 
 /// What ends an address wherever it stands. A bar ends the cell of a table, a backtick a piece
-/// of code; neither occurs in an address as written.
+/// of code; neither occurs in an address as written, nor do quotation marks and wide punctuation.
 fn ends_address(letter: char) -> bool {
-    is_space(letter) || matches!(letter, '<' | '>' | '"' | '|' | '`')
+    is_space(letter)
+        || matches!(letter, '<' | '>' | '"' | '|' | '`' | '«' | '»' | '“' | '”' | '\u{3001}'..='\u{3011}')
+        || matches!(letter, '（' | '）' | '，' | '：' | '；' | '！' | '？' | '．')
 }
 
 /// Whether an address ends `before` another one, which is no part of it. In the paths of a file
@@ -128,6 +130,7 @@ fn finish(before: &str, run: &str, kind: Kind, is_file_host: bool) -> Option<Spo
     {
         return None;
     }
+    let (whole, is_marked) = unmarked(whole);
     let one = if is_file_host { listed(whole) } else { whole };
     let mut url = trim_punctuation(one);
     for mark in ['_', '~'] {
@@ -137,7 +140,14 @@ fn finish(before: &str, run: &str, kind: Kind, is_file_host: bool) -> Option<Spo
         }
     }
     let tail = one.get(url.len()..).unwrap_or_default();
-    Some(Spotted { cut: tail.contains('…') || tail.contains("..."), url: unescaped(url) })
+    let cut = is_marked || tail.contains('…') || tail.contains("...");
+    Some(Spotted { url: unescaped(url), cut })
+}
+
+/// Without a mark at the end that says that something is left out: `[...]`.
+fn unmarked(whole: &str) -> (&str, bool) {
+    let marks = ["[...]", "(...)", "[…]", "(…)"];
+    marks.iter().find_map(|mark| whole.strip_suffix(mark)).map_or((whole, false), |rest| (rest, true))
 }
 
 /// Without the backslashes that makers of Markdown put before punctuation: `Ab\_C`.

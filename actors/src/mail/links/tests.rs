@@ -29,6 +29,10 @@ fn addresses_end_where_a_person_sees_their_end() {
         ("(https://fromsmash.com/abc)puis", "https://fromsmash.com/abc"),
         ("https://fromsmash.com/abc&nbsp;", "https://fromsmash.com/abc"),
         ("https://fromsmash.com/abc-", "https://fromsmash.com/abc-"),
+        (
+            "（https://fromsmash.com/a），https://fromsmash.com/b。",
+            "https://fromsmash.com/a https://fromsmash.com/b",
+        ),
         ("https://fromsmash.com/abc_", "https://fromsmash.com/abc_"),
         // Brackets of their own.
         ("<https://fromsmash.com/abc>", "https://fromsmash.com/abc"),
@@ -115,6 +119,7 @@ fn addresses_end_where_a_person_sees_their_end() {
         ("https://fromsmash.com/abc…", "https://fromsmash.com/abc"),
         ("https://fromsmash.com/abc... <https://fromsmash.com/abcdef>", "https://fromsmash.com/abcdef"),
         ("https://www.dropbox.com/scl/fo/…/AAdef?rlkey=k", ""),
+        ("https://fromsmash.com/abc[...] https://fromsmash.com/abcdef", "https://fromsmash.com/abcdef"),
         // What nobody sees.
         ("https://fromsmash.com/ab\u{200b}c", "https://fromsmash.com/abc"),
         ("https://from\u{ad}smash.com/abc\u{feff}", "https://fromsmash.com/abc"),
@@ -299,7 +304,7 @@ fn dropbox_pictures_are_no_deliveries() {
     }
 }
 
-/// What is quadratic takes minutes at this size.
+/// What is quadratic takes far longer at this size.
 #[test]
 fn the_work_is_linear_in_the_text() {
     let clock = || nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock");
@@ -325,18 +330,18 @@ fn the_work_is_linear_in_the_text() {
         "_",
         "\\_",
     ] {
-        let middle = "a".repeat(1 << 19);
+        let middle = "a".repeat(1 << 17);
         for start in [
             "",
             "https://e.example/?u=",
             "https://fromsmash.com/",
             &format!("https://fromsmash.com/{middle}?"),
         ] {
-            let text = format!("{start}{}.", piece.repeat((1 << 20) / piece.len()));
+            let text = format!("{start}{}.", piece.repeat((1 << 18) / piece.len()));
             let before = clock();
             find(&text, &text, &defaults());
             let took = clock() - before;
-            assert!(took.tv_sec() < 20, "{took:?} for {start:.30}{piece}");
+            assert!(took.tv_sec() < 5, "{took:?} for {start:.30}{piece}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod compile;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
@@ -111,16 +112,29 @@ pub struct Provider {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Providers {
     list: Vec<Provider>,
-    /// Which of them a host belongs to.
-    by_host: HashMap<Host, usize>,
+    /// Whose a host is, by its very name.
+    by_name: HashMap<String, usize>,
+    /// Whose the hosts below a name are.
+    below: HashMap<String, usize>,
+    /// Labels of the longest of those names: no more of a host is looked at.
+    labels: usize,
 }
 
 impl Providers {
     fn of_list(list: Vec<Provider>) -> Self {
-        let hosts = list.iter().enumerate();
-        let by_host =
-            hosts.flat_map(|(at, one)| one.hosts.iter().map(move |host| (host.clone(), at))).collect();
-        Self { list, by_host }
+        let mut read = Self { list, ..Self::default() };
+        for (at, provider) in read.list.iter().enumerate() {
+            for host in &provider.hosts {
+                match host {
+                    Host::Exact(name) => read.by_name.insert(name.clone(), at),
+                    Host::Below(name) => {
+                        read.labels = read.labels.max(name.split('.').count());
+                        read.below.insert(name.clone(), at)
+                    }
+                };
+            }
+        }
+        read
     }
 
     /// The provider whose file this is a link to; `None` for any other address: another host, a
@@ -138,12 +152,16 @@ impl Providers {
     /// The provider that has files at this host.
     #[must_use]
     pub fn of_host(&self, host: &str) -> Option<&Provider> {
-        let host = host.to_ascii_lowercase();
-        let exact = self.by_host.get(&Host::Exact(host.clone()));
-        let dots = host.match_indices('.').filter(|(dot, _)| *dot > 0);
-        let mut above = dots.filter_map(|(dot, _)| host.get(dot + 1..));
-        let at =
-            exact.or_else(|| above.find_map(|parent| self.by_host.get(&Host::Below(parent.to_owned()))))?;
+        let host = match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(host.to_ascii_lowercase()),
+            false => Cow::Borrowed(host),
+        };
+        let above = || {
+            let dots = host.rmatch_indices('.').take(self.labels).filter(|(dot, _)| *dot > 0);
+            // The longest name that fits counts.
+            dots.filter_map(|(dot, _)| self.below.get(host.get(dot + 1..)?)).last()
+        };
+        let at = self.by_name.get(host.as_ref()).or_else(above)?;
         self.list.get(*at).filter(|provider| !provider.except_hosts.iter().any(|except| except.fits(&host)))
     }
 
