@@ -82,9 +82,10 @@ pub(super) fn host(url: &str, providers: &Providers) -> Option<String> {
         host.strip_suffix(service).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     });
     let parts = after.split(['/', '?', '&', '=', '#']).take(PARTS);
-    // Some say whose page it is, and no more: `?domain=dropbox.com`.
+    // Some say whose page it is, and no more: `?domain=dropbox.com`, `?u=www.dropbox.com%2Fs`.
     let names_a_provider = || {
-        parts.clone().any(|part| part.contains('.') && part.len() < 254 && providers.of_host(part).is_some())
+        let mut names = parts.clone().map(|part| part.split('%').next().unwrap_or_default());
+        names.any(|name| name.contains('.') && name.len() < 254 && providers.of_host(name).is_some())
     };
     let is_word = |part: &str| WORDS.iter().any(|word| part.eq_ignore_ascii_case(word));
     let says_so = || {

@@ -67,18 +67,25 @@ pub(super) fn scan(text: &str, kind: Kind, providers: &Providers, mut take: impl
             let between = text.get(from..next.start).unwrap_or_default();
             in_path &= !between.contains(['?', '#']);
             from = next.start;
-            is_glued(between, in_path)
+            is_glued(between, in_path, is_file_host)
         });
         taken = glued.map_or(run_end, |next| next.start);
         let (Some(before), Some(run)) = (text.get(..scheme.start), text.get(scheme.start..taken)) else {
             continue;
         };
+        // What stands between two is of neither.
+        let run = if is_file_host && glued.is_some() { unjoined(run) } else { run };
         if !is_picture(before)
             && let Some(spotted) = finish(before, run, kind, is_file_host)
         {
             take(spotted);
         }
     }
+}
+
+/// Without the one letter that joins an address to the next: `address+address`.
+fn unjoined(run: &str) -> &str {
+    run.strip_suffix(['+', '-', '~', '@', '%', '_', '&']).unwrap_or(run)
 }
 
 /// What ends an address wherever it stands. A bar ends the cell of a table, a backtick a piece
@@ -90,10 +97,11 @@ fn ends_address(letter: char) -> bool {
 }
 
 /// Whether an address ends `before` another one, which is no part of it. In the paths of a file
-/// service (`in_path`) there is no other address.
-fn is_glued(before: &str, in_path: bool) -> bool {
+/// service (`in_path`) there is no other address, and none in its queries without a name.
+fn is_glued(before: &str, in_path: bool, is_file_host: bool) -> bool {
     match before.chars().next_back() {
-        Some('=' | '?' | '#' | '&' | '/' | '_' | ':' | '@' | '!' | '~' | '+' | '%' | '-') => in_path,
+        Some('&') => is_file_host,
+        Some('=' | '?' | '#' | '/' | '_' | ':' | '@' | '!' | '~' | '+' | '%' | '-') => in_path,
         _ => true,
     }
 }

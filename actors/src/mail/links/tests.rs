@@ -96,6 +96,14 @@ fn addresses_end_where_a_person_sees_their_end() {
             "https://fromsmash.com/a<br https://fromsmash.com/b",
         ),
         ("https://https://fromsmash.com/a", "https://fromsmash.com/a"),
+        (
+            "https://fromsmash.com/a+https://fromsmash.com/b",
+            "https://fromsmash.com/a https://fromsmash.com/b",
+        ),
+        (
+            "https://fromsmash.com/a?k=1&https://fromsmash.com/b",
+            "https://fromsmash.com/a?k=1 https://fromsmash.com/b",
+        ),
         ("Lot 42;https://fromsmash.com/a;11h51", "https://fromsmash.com/a"),
         ("Lot 42,https://fromsmash.com/a,11h51,fin", "https://fromsmash.com/a"),
         (
@@ -249,6 +257,7 @@ fn who_hides_where_a_link_leads_is_named() {
     for (text, host) in [
         ("https://protect-eu.mimecast.com/s/AbCdEfGhIj?domain=dropbox.com", "protect-eu.mimecast.com"),
         ("https://unknown.example/s/AbCd?domain=dropbox.com", "unknown.example"),
+        ("https://unknown.example/s/?u=www.dropbox.com%2Fs%2Fa", "unknown.example"),
         ("https://u1.ct.sendgrid.net/ls/click?upn=u001.AbCdEf-2BgHiJkL", "u1.ct.sendgrid.net"),
         ("https://click.studio.example/?qs=0123456789abcdef", "click.studio.example"),
         ("https://bit.ly/3AbC", "bit.ly"),
