@@ -44,8 +44,8 @@ Examples:
 const MIGRATE_EXAMPLES: &str = "\
 Writes the files of CONFIG_DIR (and MAGIC_LINK_TOKENS_FILE) into Redis, or, unless
 --require-redis is given, into the PHP host when Redis does not take them. One line per
-document; why one failed is said on standard error. detectors, which only this program
-knows, is passed over in silence where there is none. --verify reads each back, and fails
+document; why one failed is said on standard error. detectors and providers, which only
+this program knows, are passed over in silence where there are none. --verify reads each back, and fails
 when it is not what was sent, but for _updated_at.
 
 Examples:
@@ -58,8 +58,8 @@ Exit codes: 0 all were written or skipped, 1 a write or a verification failed, 2
 const CHECK_EXAMPLES: &str = "\
 Reads from Redis itself when it is configured, else from the PHP host; never from files.
 A document is judged as `serve` and `config set` judge it; _updated_at may be absent.
-routing_rules, runtime_flags and detectors may be missing; of a missing detectors nothing
-is said unless --keys names it.
+routing_rules, runtime_flags, detectors and providers may be missing; of the last two
+nothing is said then unless --keys names them.
 
 Examples:
   render-signal config check

@@ -258,7 +258,7 @@ variables! {
     IMAP_TIMEOUT_SECONDS: Text, NoEffect, "30", "the mailbox is watched with limits of its own; see IMAP_IDLE_REFRESH_SECONDS";
     REDIS_LOCK_TTL_SECONDS: Text, NoEffect, "300", "POLLER_LOCK_TTL_SECONDS says how long the polling lease outlives its last renewal";
     SUBJECT_GROUP_TTL_DAYS: Text, NoEffect, "30", "SUBJECT_GROUP_TTL_SECONDS says how long a subject group stays taken";
-    R2_ALLOWED_DOMAINS: List, NoEffect, "dropbox.com", "links of the known file services are copied, and no others; see EGRESS_ALLOW_CIDRS";
+    R2_ALLOWED_DOMAINS: List, NoEffect, "dropbox.com", "links of the known file services (document providers) are copied, and no others; see EGRESS_ALLOW_CIDRS";
     R2_FETCH_TIMEOUT_DROPBOX_SCL_FO: Text, NoEffect, "120", "a shared folder always has 120 s with the R2 Worker; directly, see R2_TRANSFER_MAX_SECONDS";
     WEBHOOK_FALLBACK_ON_415: Text, NoEffect, "true", "every attempt sends the same bytes with the same content type, see WEBHOOK_DELIVERY_MODE";
     GMAIL_INGRESS_IP_CHECK_ENABLED: Text, NoEffect, "true", "mails pushed by Gmail are not taken";

@@ -93,7 +93,7 @@ async fn a_document_is_changed_compared_and_restored_beside_a_server() {
     );
     assert!(shown["stored"]["webhook_url"].as_str().unwrap().ends_with("/***"), "{shown}");
     let all = place.run(&["config", "show"]).await;
-    assert_eq!(all.out.lines().filter(|line| line.contains(" absent")).count(), 5, "{all:?}");
+    assert_eq!(all.out.lines().filter(|line| line.contains(" absent")).count(), 6, "{all:?}");
     assert!(all.out.contains("version 4, ") && all.out.contains("by restore"), "{all:?}");
     for wrong in ["0", "99"] {
         let refused = place.run(&["config", "restore", "webhook_config", wrong]).await;

@@ -88,3 +88,40 @@ async fn a_group_is_switched_on_and_off_in_the_document() {
     .await;
     worker.assert_journal_verifies().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_service_is_added_without_a_restart() {
+    let site = Site::start().await;
+    let mut worker = site.worker("worker");
+    worker.start().await;
+    // One that a gateway has rewritten, and one that another gateway hides.
+    let wrapped = "https://gate.example/url?a=https%3A%2F%2Fwe.tl%2Ft-AbC123&c=1";
+    let hidden = "https://protect-eu.mimecast.com/s/AbCdEfGhIj?domain=we.tl";
+    site.dovecot.deliver(&[mails::linking_to(&format!("{wrapped} {hidden}"))]);
+    until("the mail without a known link", PATIENCE, async || {
+        let list = worker.run(&["mails", "list", "--state", "ignored"]).await;
+        ensure(list.text.contains("protect-eu.mimecast.com hides where its link leads"), || list.text)
+    })
+    .await;
+    assert_eq!(site.receiver.count(), 0);
+
+    let provider = json!({"name": "wetransfer", "hosts": ["we.tl"], "paths": ["/t-*"]});
+    site.configure("providers", &json!({ "providers": [provider] }));
+    until("the document to act", PATIENCE, async || {
+        let history = worker.run(&["events", "show", "config-providers"]).await;
+        ensure(history.text.contains("config.changed"), || history.text)
+    })
+    .await;
+    let mail = mails::linking_to(wrapped);
+    site.dovecot.deliver(std::slice::from_ref(&mail));
+    until("the webhook", PATIENCE, async || {
+        checks::all_accepted(&site.receiver, std::slice::from_ref(&mail))
+    })
+    .await;
+    let links = site.receiver.deliveries()[0].json()["delivery_links"].clone();
+    assert_eq!(
+        (&links[0]["provider"], &links[0]["raw_url"]),
+        (&json!("wetransfer"), &json!("https://we.tl/t-AbC123"))
+    );
+    worker.assert_journal_verifies().await;
+}

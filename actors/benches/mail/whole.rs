@@ -9,10 +9,11 @@ use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Due;
 use render_signal_actors::mail::life::MailEvent;
 use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::mail::providers;
 use render_signal_actors::mail::work::{Draft, DraftMeta, deliver_rows};
 use render_signal_actors::mail::{Link, Mail, Outcome, Verdict, decide, groups, parse};
 use render_signal_actors::r2::links::book::{self, Bounds};
-use render_signal_actors::r2::normalize::{host_is_allowed, object_key, time_limit};
+use render_signal_actors::r2::normalize::{object_key, time_limit};
 use render_signal_actors::r2::outcome::{Fate, Obtained, settle_links};
 use render_signal_actors::r2::plan::{LONGEST, Source, Unplanned, plan};
 use render_signal_actors::r2::{Copied, LINKS_PER_MAIL, NoCopy, address, name};
@@ -59,7 +60,8 @@ fn fate(planned: Result<Source, Unplanned>, email_id: &str) -> Fate {
     };
     // Each byte of a link is encoded as three, and five bytes of an entity as eighteen.
     assert!(source.url.len() <= 4 * LONGEST + 64, "{} bytes of {:.80}", source.url.len(), source.url);
-    if !host_is_allowed(&source.url) {
+    let known = providers::defaults();
+    if !known.named(&source.provider).is_some_and(|provider| provider.reach.allows(&source.url)) {
         return Fate::Tried(Err(NoCopy::lasting("its host is not one of the known file services")));
     }
     black_box(time_limit(&source.url, &source.provider));

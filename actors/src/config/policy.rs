@@ -18,6 +18,7 @@ use crate::mail::policy::{
     Announced, AutomaticRule, Configuration, DeliveryMode, Policy, Preferences, RetryPolicy, Schedule,
     Target, Window, Withheld,
 };
+use crate::mail::providers;
 use crate::mail::replies::ReplyPrefixes;
 use crate::mail::rules::mask_url;
 use crate::mail::windows::parse_time_hhmm;
@@ -178,6 +179,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             share: webhook.share,
         },
         detectors,
+        providers: documents.providers.clone().unwrap_or_else(providers::defaults),
         rules: documents.routing.as_ref().map(|routing| routing.rules.clone()).unwrap_or_default(),
         rate_limit_per_hour: prefs.rate_limit_per_hour,
         delivery_mode: webhook.delivery_mode.unwrap_or(env.delivery_mode),

@@ -175,7 +175,7 @@ fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, kno
         return quarantined(admit, DEADLY, cx);
     }
     match &admit.source {
-        Source::Full(raw) => match parse::parse(raw) {
+        Source::Full(raw) => match parse::parse_for(raw, &policy.providers) {
             Ok(mut mail) => {
                 // The mailbox knows it better than the header, which anybody can write.
                 mail.arrived = admit.arrived_at.or(mail.arrived);

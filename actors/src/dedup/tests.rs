@@ -56,6 +56,7 @@ fn policy() -> Policy {
             ordering: Ordering::None,
         },
         detectors: crate::mail::detectors::defaults(),
+        providers: crate::mail::providers::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         delivery_mode: crate::mail::policy::DeliveryMode::Json,

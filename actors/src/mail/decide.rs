@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::authentication::Mode;
 use super::detectors::{OutsideWindow, Recognised};
 use super::filters::Content;
+use super::links::Found;
 use super::policy::{Policy, Window};
 use super::rules::{self, Facts, Rule};
 use super::windows::{self, Closed, parse_time_hhmm};
@@ -24,21 +25,22 @@ use super::{
 /// of its subject group was routed is decided after it ([`super::groups::claim`]).
 #[must_use]
 pub fn decide(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
-    let material = Material::of(mail);
+    let material = Material::of(mail, policy);
     decide_on(&material, policy, now, || detect::detect(mail, material.links(), policy, now))
 }
 
 /// What is made of a mail on the way to its decision: each once, and only when needed.
 pub(super) struct Material<'m> {
     mail: &'m Mail,
+    policy: &'m Policy,
     combined: OnceCell<String>,
-    links: OnceCell<Vec<Link>>,
+    found: OnceCell<Found>,
     content: OnceCell<Content>,
 }
 
 impl<'m> Material<'m> {
-    pub(super) const fn of(mail: &'m Mail) -> Self {
-        Self { mail, combined: OnceCell::new(), links: OnceCell::new(), content: OnceCell::new() }
+    pub(super) const fn of(mail: &'m Mail, policy: &'m Policy) -> Self {
+        Self { mail, policy, combined: OnceCell::new(), found: OnceCell::new(), content: OnceCell::new() }
     }
 
     pub(super) fn combined(&self) -> &str {
@@ -46,7 +48,12 @@ impl<'m> Material<'m> {
     }
 
     pub(super) fn links(&self) -> &[Link] {
-        self.links.get_or_init(|| links::extract(self.combined()))
+        &self.found().links
+    }
+
+    /// The links, and why there may be more.
+    pub(super) fn found(&self) -> &Found {
+        self.found.get_or_init(|| links::of_mail(self.mail, &self.policy.providers))
     }
 
     pub(super) fn content(&self) -> &Content {
@@ -95,7 +102,8 @@ pub(super) fn decide_on(
     }
     let links = material.links().to_vec();
     if links.is_empty() && !policy.allow_without_links {
-        return ignore(IgnoreReason::NoLinks, links);
+        let outcome = Outcome::Ignore { reason: IgnoreReason::NoLinks, detail: material.found().doubt() };
+        return Verdict { detection: None, links, outcome };
     }
     let recognised = detect();
     let detector = recognised.as_ref().map(|recognised| recognised.detection.detector.as_str());
@@ -120,7 +128,7 @@ pub(super) fn decide_on(
 #[must_use]
 pub fn release(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Verdict {
     let combined = mail.combined();
-    let links = links::extract(&combined);
+    let links = links::of_mail(mail, &policy.providers).links;
     let detection = detect::detect(mail, &links, policy, now).map(|recognised| recognised.detection);
     let outcome =
         Outcome::Deliver { deliveries: deliveries(mail, &combined, policy, texts(policy, now), false) };

@@ -64,7 +64,7 @@ mod tests {
     fn ask(subject: &str, kind: &str, body: &str) -> Findings {
         let raw = format!("From: a@b.fr\nSubject: {subject}\nContent-Type: {kind}\n\n{body}");
         let mail = crate::mail::parse::parse(raw.as_bytes()).expect("a mail");
-        let links = crate::mail::links::extract(&mail.combined());
+        let links = crate::mail::links::of_mail(&mail, &crate::mail::providers::defaults()).links;
         let found = findings(&mail, &links, &policy(), at("2026-01-26T22:30:00Z"));
         let quick = detect(&mail, &links, &policy(), at("2026-01-26T22:30:00Z"));
         assert_eq!(found.iter().find_map(|finding| finding.result.clone().ok()), quick);

@@ -45,7 +45,7 @@ pub struct Explanation {
     /// `configuration_refused`, `sender_not_allowed`, `reply`, `excluded_keyword`, `no_attachment`, `no_links`,
     /// `too_large`, `duplicate_group`, `not_a_mail`.
     pub reason: Option<&'static str>,
-    /// What exactly: the keyword, the first mail of the group.
+    /// What exactly: the keyword, the first mail of the group, the host that hides where a link leads.
     pub detail: Option<String>,
     /// RFC 3339, UTC.
     pub hold_until: Option<DateTime<Utc>>,
@@ -117,8 +117,11 @@ pub fn explain_knowing(
     group: Option<&KnownGroup>,
 ) -> Explanation {
     let limit = policy.max_email_bytes.filter(|limit| raw.len() as u64 > *limit);
-    let read =
-        if limit.is_some() { parse::parse_header_only(raw, raw.len() as u64) } else { parse::parse(raw) };
+    let read = if limit.is_some() {
+        parse::parse_header_only(raw, raw.len() as u64)
+    } else {
+        parse::parse_for(raw, &policy.providers)
+    };
     let mail = match read {
         Ok(mail) => mail,
         Err(unreadable) => return unreadable_mail(raw, &unreadable),
@@ -130,7 +133,7 @@ pub fn explain_knowing(
         return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, policy, steps);
     }
     // What the mail says is shown even when an earlier check ends the matter.
-    let material = Material::of(&mail);
+    let material = Material::of(&mail, policy);
     let findings = detect::findings(&mail, material.links(), policy, now);
     let verdict = decide::decide_on(&material, policy, now, || steps::counting(&findings).cloned());
     let (mut verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now, group);

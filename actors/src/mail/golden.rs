@@ -14,7 +14,8 @@ use super::rules::{Facts, Rule};
 use super::samples::{self, at, policy, window};
 use super::windows::{Polling, next_opening, parse_time_hhmm, polling, sending, within};
 use super::{
-    Detection, Link, Mail, Outcome, decide, detect, encoding, groups, identity, links, parse, payload, rules,
+    Detection, Link, Mail, Outcome, decide, detect, encoding, groups, identity, links, parse, payload,
+    providers, rules,
 };
 use crate::config::documents::webhook::WebhookConfig;
 use crate::config::documents::{self, Documents};
@@ -105,18 +106,20 @@ fn ours(case: &Value) -> Value {
     match text(case, "area") {
         "media_solution" => {
             let mail = mail(text(input, "subject"), text(input, "body"));
-            let links = links::extract(&mail.combined());
+            let links = links::of_mail(&mail, &providers::defaults()).links;
             let found = asked(&mail, &links, zone(input), at(text(input, "now_utc")), "recadrage");
             json!({"matches": found.is_some(), "delivery_time": found.and_then(|found| found.delivery_time)})
         }
         "desabo" => {
             let mail = mail(text(input, "subject"), text(input, "body"));
-            let links = links::extract(&mail.combined());
+            let links = links::of_mail(&mail, &providers::defaults()).links;
             let found = asked(&mail, &links, Tz::UTC, DateTime::UNIX_EPOCH, "desabo");
             json!({"matches": found.is_some(), "is_urgent": found.is_some_and(|found| found.urgent)})
         }
-        "link_extraction" => json!(links::extract(text(input, "text"))),
-        "detect_provider" => json!(links::provider(text(input, "url")).unwrap_or("unknown")),
+        "link_extraction" => json!(links::find(text(input, "text"), "", &providers::defaults()).links),
+        "detect_provider" => {
+            json!(providers::defaults().of(text(input, "url")).map_or("unknown", |provider| &provider.name))
+        }
         "reply_prefix" => {
             let subject = text(input, "subject");
             let reply = ReplyPrefixes::default().found_in(subject).is_some();

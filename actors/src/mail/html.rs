@@ -1,89 +1,21 @@
 //! HTML to the text a reader sees, for the detectors. One pass, no look-ahead: the cost is
 //! linear whatever the markup.
 
+use super::markup::{Token, Tokens};
+
 /// Renders HTML: tags, comments, style and script dropped, entities decoded, blocks on
 /// lines of their own, and `<blockquote>` (the history of a reply) marked with `> ` as in
 /// plain text.
 pub(super) fn to_text(html: &str) -> String {
     let mut page = Page { out: String::with_capacity(html.len() / 2), quotes: 0, blank: Blank::Line };
-    let mut hidden: Option<&'static str> = None;
-    let mut rest = html;
-    while let Some(open) = rest.find('<') {
-        let (text, tag) = rest.split_at(open);
-        if hidden.is_none() {
-            page.text(text);
-        }
-        if let Some(comment) = tag.strip_prefix("<!--") {
-            let Some(after) = after_comment(comment) else { return page.out };
-            rest = after;
-            continue;
-        }
-        let body = tag.get(1..).unwrap_or_default();
-        if !body.starts_with(|first: char| first.is_ascii_alphabetic() || "/!?".contains(first)) {
-            if hidden.is_none() {
-                page.text("<");
-            }
-            rest = body;
-            continue;
-        }
-        let Some((inner, after)) = body.split_once('>') else {
+    for token in Tokens::of(html) {
+        match token {
             // A tag that never ends: what is left is shown as it is.
-            if hidden.is_none() {
-                page.text(tag);
-            }
-            return page.out;
-        };
-        rest = after;
-        let (closing, name) = match inner.strip_prefix('/') {
-            Some(name) => (true, tag_name(name)),
-            None => (false, tag_name(inner)),
-        };
-        hidden = next_hidden(hidden, name, closing);
-        if hidden.is_none() {
-            page.tag(name, closing);
+            Token::Text(text) | Token::Unfinished(text) => page.text(text),
+            Token::Tag(tag) => page.tag(tag.name, tag.closing),
         }
-    }
-    if hidden.is_none() {
-        page.text(rest);
     }
     page.out
-}
-
-fn tag_name(inner: &str) -> &str {
-    let end = inner.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(inner.len());
-    inner.get(..end).unwrap_or(inner)
-}
-
-/// What follows a comment that has begun with `<!--`. Its own dashes may end it at once
-/// (HTML standard, section 13.2.5.43).
-fn after_comment(comment: &str) -> Option<&str> {
-    let at_once = [">", "->"].iter().find_map(|end| comment.strip_prefix(end));
-    at_once.or_else(|| {
-        let (_, after) = comment.split_once("--").filter(|(_, after)| !after.is_empty())?;
-        let mut after = after;
-        loop {
-            match after.strip_prefix('>').or_else(|| after.strip_prefix("!>")) {
-                Some(rest) => return Some(rest),
-                None => match after.strip_prefix('-') {
-                    Some(rest) => after = rest,
-                    None => after = after.split_once("--")?.1,
-                },
-            }
-        }
-    })
-}
-
-/// Inside which invisible element the text is after this tag. `<head>` is none of them: what a
-/// browser hides of it are the elements below, and text in it begins the body.
-fn next_hidden(hidden: Option<&'static str>, name: &str, closing: bool) -> Option<&'static str> {
-    match hidden {
-        Some(inside) if closing && name.eq_ignore_ascii_case(inside) => None,
-        Some(inside) => Some(inside),
-        None if closing => None,
-        None => ["style", "script", "title", "template"]
-            .into_iter()
-            .find(|element| name.eq_ignore_ascii_case(element)),
-    }
 }
 
 /// What the output ends with.

@@ -301,7 +301,7 @@ domain_events! {
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 2, in "mail", "Nothing is sent for this mail.", {
-            reason: "why", detail: "the keyword, or the first mail of the group", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
+            reason: "why", detail: "the keyword, the first mail of the group, or the host that hides where a link leads", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
             upcasts [without_configuration];
         Skipped(Skipped) = "mail.skipped", schema 2, in "mail", "The mail is not sent unless somebody releases it.", {
             reason: "why", detector: "which asked for it", seen: "its copies are marked read", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },

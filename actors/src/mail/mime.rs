@@ -7,6 +7,7 @@
 //! have to be dropped recursively.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use mail_parser::parsers::MessageStream;
 use mail_parser::{ContentType, HeaderValue};
@@ -14,6 +15,8 @@ use mail_parser::{ContentType, HeaderValue};
 use super::automatic;
 use super::cut::{self, Rest};
 use super::encoding::{self, Guess};
+use super::flowed;
+use super::providers::Providers;
 
 /// Decoded bytes of HTML that are kept (reference section 5.8).
 const HTML_BUDGET: usize = 1 << 20;
@@ -255,6 +258,8 @@ pub(super) struct Bodies {
     pub(super) has_attachment: bool,
     /// What could not be read.
     pub(super) flaws: Vec<String>,
+    /// Whose links are kept of what is left out.
+    providers: Arc<Providers>,
     plain_left_out: Rest,
     html_left_out: Rest,
     parts: usize,
@@ -269,8 +274,8 @@ pub(super) struct Bodies {
 }
 
 /// Walks the parts of `message`.
-pub(super) fn bodies(message: &Entity<'_>) -> Bodies {
-    let mut bodies = Bodies::default();
+pub(super) fn bodies(message: &Entity<'_>, providers: &Arc<Providers>) -> Bodies {
+    let mut bodies = Bodies { providers: Arc::clone(providers), ..Bodies::default() };
     bodies.part(message, 0, false);
     // Some programs mark all that they send as an attachment: the only part is the text.
     if let (1, Some((text, html))) = (bodies.leaves, bodies.attached.take()) {
@@ -332,15 +337,15 @@ impl Bodies {
                 self.has_attachment = true;
                 if self.attached.is_none() && part.body.len() <= HTML_BUDGET {
                     let html = subkind == "html";
-                    self.attached = Some((self.decoded(part, parameter("charset"), html), html));
+                    self.attached = Some((self.text(part, content_type.as_ref(), html), html));
                 }
             }
             _ if attached && depth > 0 => {
                 self.leaves += 1;
                 self.has_attachment = true;
             }
-            ("text", "html") => self.leaf(part, parameter("charset"), true),
-            ("text", "plain") => self.leaf(part, parameter("charset"), false),
+            ("text", "html") => self.leaf(part, content_type.as_ref(), true),
+            ("text", "plain") => self.leaf(part, content_type.as_ref(), false),
             _ => {
                 self.leaves += 1;
                 self.has_attachment |= part.field("content-id").is_none();
@@ -383,19 +388,29 @@ impl Bodies {
         }
     }
 
-    fn leaf(&mut self, part: &Entity<'_>, charset: Option<&str>, html: bool) {
+    fn leaf(&mut self, part: &Entity<'_>, content_type: Option<&ContentType<'_>>, html: bool) {
         self.leaves += 1;
-        let text = self.decoded(part, charset, html);
+        let text = self.text(part, content_type, html);
         self.take(&text, html);
+    }
+
+    /// The text of a part, its paragraphs put together again (RFC 3676).
+    fn text(&mut self, part: &Entity<'_>, content_type: Option<&ContentType<'_>>, html: bool) -> String {
+        let parameter = |name: &str| content_type.and_then(|content_type| content_type.attribute(name));
+        let is = |name: &str, value: &str| {
+            parameter(name).is_some_and(|said| said.trim().eq_ignore_ascii_case(value))
+        };
+        let text = self.decoded(part, parameter("charset"), html);
+        if !html && is("format", "flowed") { flowed::unwrap(&text, is("delsp", "yes")) } else { text }
     }
 
     fn decoded(&mut self, part: &Entity<'_>, charset: Option<&str>, html: bool) -> String {
         let bytes = self.transfer(part, charset);
         let left = HTML_BUDGET.saturating_sub(self.html.len());
-        let bytes = match bytes.split_at_checked(left) {
+        let bytes = match bytes.split_at_checked(cut::place(&bytes, left, true, charset)) {
             Some((taken, rest)) if html && !rest.is_empty() => {
                 self.flaw("more than 1 MiB of HTML; the rest was left out".to_owned());
-                self.html_left_out.add(&encoding::charset(rest, charset).0);
+                self.html_left_out.add(&encoding::charset(rest, charset).0, true, &self.providers);
                 taken
             }
             _ => &bytes,
@@ -420,11 +435,12 @@ impl Bodies {
             self.plain.push('\n');
         }
         let left = PLAIN_BUDGET.saturating_sub(self.plain.len());
-        let (taken, rest) = text.split_at(text.floor_char_boundary(left));
+        let (taken, rest) =
+            text.split_at(text.floor_char_boundary(cut::place(text.as_bytes(), left, false, None)));
         self.plain.push_str(taken);
         if !rest.is_empty() {
             self.flaw("more than 1 MiB of plain text; the rest was left out".to_owned());
-            self.plain_left_out.add(rest);
+            self.plain_left_out.add(rest, false, &self.providers);
         }
     }
 

@@ -18,8 +18,10 @@ pub mod detect;
 pub mod detectors;
 mod digits;
 mod encoding;
+mod entities;
 pub mod explain;
 pub mod filters;
+mod flowed;
 #[cfg(test)]
 mod golden;
 pub mod groups;
@@ -29,6 +31,7 @@ pub mod identity;
 pub mod kept;
 pub mod life;
 pub mod links;
+mod markup;
 mod mime;
 pub mod parse;
 pub mod pattern;
@@ -36,6 +39,7 @@ pub mod payload;
 pub mod policy;
 #[cfg(test)]
 mod properties;
+pub mod providers;
 pub mod replies;
 pub mod rules;
 #[cfg(test)]
@@ -93,8 +97,7 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// `plain + "\n" + html`: what the payload, the rules and the link extraction use
-    /// (reference section 5.8).
+    /// `plain + "\n" + html`: what the payload and the rules use (reference section 5.8).
     #[must_use]
     pub fn combined(&self) -> String {
         format!("{}\n{}", self.plain, self.html)
@@ -121,7 +124,7 @@ impl Mail {
 /// A link to files, as in `delivery_links` of the payload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Link {
-    /// `dropbox`, `fromsmash`, `swisstransfer`.
+    /// File service, as the document `providers` calls it: `dropbox`, for example.
     pub provider: String,
     /// As found in the mail.
     pub raw_url: String,
@@ -134,6 +137,20 @@ pub struct Link {
     /// The file's own name, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_filename: Option<String>,
+}
+
+impl Link {
+    /// A link as it is found.
+    #[must_use]
+    pub fn found(provider: &str, raw_url: &str) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            raw_url: raw_url.to_owned(),
+            direct_url: None,
+            r2_url: None,
+            original_filename: None,
+        }
+    }
 }
 
 /// What a detector found.
@@ -198,7 +215,7 @@ pub enum Outcome {
     Ignore {
         /// Why.
         reason: IgnoreReason,
-        /// What exactly: the keyword, the first mail of the group.
+        /// What exactly: the keyword, the first mail of the group, who hides where a link leads.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<String>,
     },

@@ -1,10 +1,12 @@
 //! Raw bytes to [`Mail`]. Tolerant: a flaw in one field never costs the others.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::mime::{self, Bodies, Entity};
+use super::providers::{self, Providers};
 use super::{Mail, authentication, automatic, encoding, html, identity};
 
 /// Why a mail could not be read at all: it goes to quarantine with its raw source.
@@ -20,14 +22,22 @@ pub enum Unreadable {
     ParserFailed,
 }
 
-/// Reads a mail.
+/// Reads a mail, with the built-in providers: see [`parse_for`].
 ///
 /// # Errors
 /// [`Unreadable`] when there is nothing to process.
 pub fn parse(raw: &[u8]) -> Result<Mail, Unreadable> {
+    parse_for(raw, &providers::defaults())
+}
+
+/// Reads a mail. Of a text that is too long the links of `providers` are kept.
+///
+/// # Errors
+/// [`Unreadable`] when there is nothing to process.
+pub fn parse_for(raw: &[u8], providers: &Arc<Providers>) -> Result<Mail, Unreadable> {
     let lines = with_line_ends(raw);
     let message = readable(&lines)?;
-    let bodies = mime::bodies(&message);
+    let bodies = mime::bodies(&message, providers);
     let mut mail = headers(&message, raw);
     let automatic = automatic::evidence(&message, &bodies);
     mail.text = text(&bodies.plain, &bodies.html);

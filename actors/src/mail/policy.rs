@@ -5,6 +5,7 @@
 //! higher `version`. Every decision names the version it was taken under.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
@@ -15,6 +16,7 @@ use super::authentication::SenderAuthentication;
 use super::detectors::Detector;
 use super::filters::Filters;
 use super::groups::GroupRule;
+use super::providers::Providers;
 use super::replies::ReplyPrefixes;
 use super::rules::Rule;
 
@@ -49,6 +51,8 @@ pub struct Policy {
     pub default_target: Target,
     /// Detectors in order, without the unusable ones; the first that recognises a mail counts.
     pub detectors: Vec<Detector>,
+    /// Whose links are deliveries.
+    pub providers: Arc<Providers>,
     /// Routing rules in order, without the unusable ones.
     pub rules: Vec<Rule>,
     /// Deliveries per target and rolling hour; 0 = unlimited.

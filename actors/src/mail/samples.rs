@@ -62,6 +62,7 @@ pub(super) fn policy() -> Policy {
             share: crate::mail::policy::Share::All,
         },
         detectors: super::detectors::defaults(),
+        providers: super::providers::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         delivery_mode: crate::mail::policy::DeliveryMode::Json,

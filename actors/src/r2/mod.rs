@@ -50,6 +50,7 @@ use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::mail::policy::PolicyCell;
+use crate::mail::providers::Reach;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
 use normalize::{FOLDER_LIMIT, time_limit};
 
@@ -65,6 +66,21 @@ pub struct Job {
     pub source: Source,
     /// The mail it was found in.
     pub email_id: String,
+    /// Where its provider's files may be fetched; `None` = the provider is no longer known.
+    pub reach: Option<Arc<Reach>>,
+}
+
+impl Job {
+    /// Where its file may be fetched, if its host is one of the provider's.
+    ///
+    /// # Errors
+    /// It is not: in plain words.
+    pub(crate) fn reach(&self) -> Result<Arc<Reach>, String> {
+        let reach = self.reach.as_ref().filter(|reach| reach.allows(&self.source.url));
+        reach.cloned().ok_or_else(|| {
+            format!("its host is not one that files of \"{}\" are fetched from", self.source.provider)
+        })
+    }
 }
 
 /// A copy that was made.

@@ -25,6 +25,7 @@ use crate::kernel::journal::{
     AppendError, Body, Claimed, Commit, Defer, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
 };
 use crate::mail::life::{LinksDeferred, MailEvent, mail_stream, rehydrate};
+use crate::mail::providers::Providers;
 use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft, to_value};
 use crate::mail::{Link, policy::Policy};
 
@@ -160,7 +161,7 @@ async fn copy_all(
     let sources: Vec<Source> =
         opened.planned.iter().filter_map(|planned| planned.as_ref().ok()).cloned().collect();
     let (ends, leads) = if policy.offload {
-        copy_planned(deps, shared, &sources, email_id).await
+        copy_planned(deps, shared, &sources, email_id, &policy.providers).await
     } else {
         let off = || Err(NoCopy::lasting("the offload is switched off"));
         (sources.iter().map(|_| off()).collect(), Vec::new())
@@ -198,6 +199,7 @@ async fn copy_planned(
     shared: &Shared,
     sources: &[Source],
     email_id: &str,
+    providers: &Providers,
 ) -> (Vec<End>, Vec<Lead>) {
     // Before the look at earlier copies: what another mail has landed since is among them.
     let parts: Vec<Part> = sources.iter().map(|source| shared.flights.join(source, email_id)).collect();
@@ -206,7 +208,11 @@ async fn copy_planned(
         Part::Lead(lead) => {
             let end = match known {
                 Some(obtained) => use_again(source, email_id, obtained),
-                None => copy_one(deps, &shared.slots, source, email_id).await.map(Obtained::from),
+                None => {
+                    let reach = providers.named(&source.provider).map(|provider| Arc::clone(&provider.reach));
+                    let job = Job { source: source.clone(), email_id: email_id.to_owned(), reach };
+                    copy_one(deps, &shared.slots, job).await.map(Obtained::from)
+                }
             };
             lead.land(&end);
             (end, Some(lead))
@@ -236,18 +242,13 @@ fn use_again(source: &Source, email_id: &str, obtained: Obtained) -> End {
     Ok(obtained)
 }
 
-async fn copy_one(
-    deps: &R2Deps,
-    slots: &Semaphore,
-    source: &Source,
-    email_id: &str,
-) -> Result<Copied, NoCopy> {
+async fn copy_one(deps: &R2Deps, slots: &Semaphore, job: Job) -> Result<Copied, NoCopy> {
+    let (source, email_id) = (job.source.clone(), job.email_id.clone());
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
         return Err(NoCopy::lasting("too many transfers were under way"));
     };
     let started = Instant::now();
-    let limit = deps.store.limit(source) + OVERRUN;
-    let job = Job { source: source.clone(), email_id: email_id.to_owned() };
+    let limit = deps.store.limit(&source) + OVERRUN;
     // A panic of the store fails this link only.
     let copying = AssertUnwindSafe(deps.store.offload(job)).catch_unwind();
     let end = match timeout(limit, copying).await {
@@ -262,7 +263,7 @@ async fn copy_one(
     match &end {
         // Links that ended, by outcome: copied, kept, put_off, reused.
         Ok(_) => metrics::counter!("render_signal_r2_links_total", "outcome" => "copied").increment(1),
-        Err(failure) => tell_failed(source, email_id, failure),
+        Err(failure) => tell_failed(&source, &email_id, failure),
     }
     end
 }

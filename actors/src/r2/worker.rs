@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::name::sanitise;
-use super::normalize::{host_is_allowed, object_key, time_limit};
+use super::normalize::{object_key, time_limit};
 use super::plan::Source;
 use super::{Copied, Job, LinkStore, NoCopy, address};
 use crate::egress::{Answer, GuardedClient, SendError, retry_after};
@@ -208,10 +208,8 @@ impl LinkStore for WorkerClient {
         if self.settings.token.expose_secret().is_empty() {
             return Err(NoCopy::lasting("R2_FETCH_TOKEN is empty"));
         }
+        job.reach().map_err(NoCopy::lasting)?;
         let Source { url: source_url, provider } = job.source;
-        if !host_is_allowed(&source_url) {
-            return Err(NoCopy::lasting("its host is not one of the known file services"));
-        }
         let object_key = object_key(&source_url, &provider);
         let request = Request {
             source_url: &source_url,

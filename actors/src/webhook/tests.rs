@@ -75,6 +75,7 @@ fn policy() -> Policy {
         offload: false,
         default_target: target("default"),
         detectors: crate::mail::detectors::defaults(),
+        providers: crate::mail::providers::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         delivery_mode: crate::mail::policy::DeliveryMode::Json,

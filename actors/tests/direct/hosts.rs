@@ -3,11 +3,13 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use serde_json::json;
+
 use render_signal_actors::r2::LinkStore as _;
 use render_signal_actors::r2::direct::Pace;
 
 use crate::file_host::{End, File, FileHost};
-use crate::place::{PART, Place, job};
+use crate::place::{PART, Place, job, job_under};
 
 #[tokio::test]
 async fn a_small_file_is_one_request_with_all_its_labels() {
@@ -221,7 +223,42 @@ async fn only_links_to_known_services_are_fetched() {
     let place = Place::start().await;
     for link in ["https://files.example/a.zip", "https://fromsmash.com.example/a", "not a link"] {
         let refused = place.store().offload(job(link, "fromsmash")).await.unwrap_err().why;
-        assert!(refused.contains("known file services"), "{link}: {refused}");
+        assert!(refused.contains("its host is not one"), "{link}: {refused}");
     }
     assert!(place.names.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_document_opens_no_network() {
+    let place = Place::start().await;
+    place.host.serve("/f/a.bin", File::honest(100));
+    let document = json!({"providers": [{
+        "name": "studio", "hosts": ["files.studio.example"], "paths": ["/"],
+        "fetch_from": ["files.studio.example", "*.studio.example"], "redirect_to": ["*.studio.example"],
+    }]});
+    for host in ["files.studio.example", "a.studio.example"] {
+        let link = format!("http://{host}:{}/f/a.bin", place.host.port());
+        let refused = place.store().offload(job_under(&document, &link, "studio")).await.unwrap_err().why;
+        assert!(refused.contains("leads where it must not"), "{link}: {refused}");
+    }
+    assert!(place.host.asked().is_empty(), "{:?}", place.host.asked());
+}
+
+#[tokio::test]
+async fn a_file_is_redirected_only_where_its_provider_says() {
+    let place = Place::start().await;
+    let (port, secure) = (place.host.port(), place.secure.port());
+    place.host.serve("/f/good.bin", File::honest(100));
+    place.host.serve("/f/here.bin", File::redirect(format!("http://www.fromsmash.com:{port}/f/good.bin")));
+    place.secure.serve("/x", File::honest(100));
+    place.host.serve("/f/away.bin", File::redirect(format!("https://www.dropbox.com:{secure}/x")));
+    let document = json!({"providers": [{
+        "name": "fromsmash", "hosts": ["fromsmash.com"], "paths": ["/"], "redirect_to": ["*.fromsmash.com"],
+    }]});
+    let store = place.store();
+    let offload = |path: &str| store.offload(job_under(&document, &place.link(path), "fromsmash"));
+    offload("/f/here.bin").await.unwrap();
+    let refused = offload("/f/away.bin").await.unwrap_err().why;
+    assert!(refused.contains("redirected to www.dropbox.com"), "{refused}");
+    assert!(place.secure.asked().is_empty(), "{:?}", place.secure.asked());
 }

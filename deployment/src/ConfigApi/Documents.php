@@ -34,6 +34,7 @@ final class Documents
             'runtime_flags' => $check->switches(['disable_email_id_dedup', 'allow_custom_webhook_without_links']),
             'routing_rules' => $check->rules(),
             'detectors' => $check->detectors(),
+            'providers' => $check->providers(),
             default => null,
         };
         return $check->problems;
@@ -168,6 +169,76 @@ final class Documents
         if (!is_array($list) || count($list) > 50) {
             $this->problems[] = 'detectors doit être une liste de 50 détecteurs au plus.';
         }
+    }
+
+    private function providers(): void
+    {
+        $list = $this->document->providers ?? null;
+        if (!is_array($list) || count($list) > 50) {
+            $this->problems[] = 'providers doit être une liste de 50 fournisseurs au plus.';
+            return;
+        }
+        $names = [];
+        $hosts = [];
+        foreach ($list as $index => $provider) {
+            if (!$provider instanceof \stdClass) {
+                $this->problems[] = "providers[$index]: un objet JSON est attendu.";
+                continue;
+            }
+            $this->provider("providers[$index]", $provider, $names, $hosts);
+        }
+    }
+
+    /**
+     * @param list<string> $names those that are taken
+     * @param list<string> $hosts
+     */
+    private function provider(string $at, \stdClass $provider, array &$names, array &$hosts): void
+    {
+        $lists = ['hosts', 'except_hosts', 'fetch_from', 'redirect_to', 'paths', 'except_paths'];
+        foreach (array_keys(get_object_vars($provider)) as $name) {
+            if (!str_starts_with((string) $name, '_') && !in_array($name, ['name', ...$lists], true)) {
+                $this->problems[] = "$at: champ inconnu.";
+            }
+        }
+        $name = $provider->name ?? null;
+        if (!is_string($name) || preg_match('/^[a-z0-9._-]{1,64}$/D', $name) !== 1 || in_array($name, $names, true)) {
+            $this->problems[] = "$at.name: nom invalide ou déjà pris.";
+        }
+        $names[] = $name;
+        foreach ($lists as $field) {
+            $values = $provider->$field ?? [];
+            if (!is_array($values) || count($values) > 100) {
+                $this->problems[] = "$at.$field: une liste d'au plus 100 textes est attendue.";
+                continue;
+            }
+            if ($values === [] && in_array($field, ['hosts', 'paths'], true)) {
+                $this->problems[] = "$at.$field: au moins une valeur est requise.";
+            }
+            $isGood = str_ends_with($field, 'paths') ? self::isPath(...) : self::isHost(...);
+            foreach ($values as $number => $value) {
+                $isTaken = $field === 'hosts' && is_string($value) && in_array(strtolower($value), $hosts, true);
+                if ($isTaken || !$isGood($value)) {
+                    $this->problems[] = "$at.{$field}[$number]: valeur invalide ou déjà prise.";
+                }
+            }
+        }
+        $own = is_array($provider->hosts ?? null) ? array_filter($provider->hosts, is_string(...)) : [];
+        $hosts = [...$hosts, ...array_map(strtolower(...), array_values($own))];
+    }
+
+    /** A name, or `*.` and a name; no address. */
+    private static function isHost(mixed $value): bool
+    {
+        $label = '[a-z0-9_-]{1,63}';
+        return is_string($value) && strlen($value) <= 253
+            && preg_match("/^(?:\*\.)?(?:$label\.)+(?!0x)(?!\d+$)$label$/Di", $value) === 1;
+    }
+
+    private static function isPath(mixed $value): bool
+    {
+        return is_string($value) && strlen($value) <= 253
+            && preg_match('~^/[!-"$-)+->@-\[\]-\~]*\*?$~D', $value) === 1;
     }
 
     /** @param \Closure(mixed): bool $isGood */

@@ -47,6 +47,7 @@ final class Names
         ],
         'routing_rules' => ['rules' => ['*' => self::RULE]],
         'detectors' => ['detectors' => null],
+        'providers' => ['providers' => null],
     ];
 
     /** Longest name that is compared or repeated, in bytes; more is too much for `levenshtein`. */

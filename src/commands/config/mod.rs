@@ -55,7 +55,7 @@ fn by_name() -> [Key; Key::ALL.len()] {
 /// Whether the reference system knows nothing of a document, so that nobody misses it who
 /// did not ask for it by name.
 const fn is_our_own(key: Key) -> bool {
-    matches!(key, Key::Detectors)
+    matches!(key, Key::Detectors | Key::Providers)
 }
 
 /// What the commands work on.

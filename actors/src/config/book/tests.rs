@@ -113,6 +113,7 @@ fn bad_and_good(key: Key) -> (&'static str, &'static str) {
         Key::RuntimeFlags => (r#"{"disable_email_id_dedup": [1]}"#, r#"{"disable_email_id_dedup": true}"#),
         Key::RoutingRules => (r#"{"rules": "none"}"#, r#"{"rules": []}"#),
         Key::Detectors => (r#"{"detectors": "none"}"#, r#"{"detectors": []}"#),
+        Key::Providers => (r#"{"providers": "none"}"#, r#"{"providers": []}"#),
         Key::MagicLinkTokens => ("[]", "{}"),
     }
 }

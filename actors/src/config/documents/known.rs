@@ -92,6 +92,9 @@ const ACTIONS: Names =
 
 const DETECTORS: Names = &[("detectors", V)];
 
+// Each refuses unknown names itself: with one it would mean something else.
+const PROVIDERS: Names = &[("providers", V)];
+
 /// The names of a document; `None` = any: those of sign-in links are the links' own ids.
 const fn names(key: Key) -> Option<Names> {
     match key {
@@ -101,6 +104,7 @@ const fn names(key: Key) -> Option<Names> {
         Key::RuntimeFlags => Some(FLAGS),
         Key::RoutingRules => Some(ROUTING),
         Key::Detectors => Some(DETECTORS),
+        Key::Providers => Some(PROVIDERS),
         Key::MagicLinkTokens => None,
     }
 }

@@ -12,12 +12,14 @@ pub mod known;
 pub mod normal;
 pub mod polling;
 pub mod prefs;
+pub mod providers;
 pub mod routing;
 mod seed;
 pub mod time;
 pub mod webhook;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,6 +32,7 @@ use self::routing::RoutingRules;
 use self::webhook::WebhookConfig;
 use super::policy::EnvDefaults;
 use crate::kernel::said::Said;
+use crate::mail::providers::Providers;
 
 /// Which document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,19 +50,22 @@ pub enum Key {
     RoutingRules,
     /// What kinds of mail there are. Unknown to the reference system.
     Detectors,
+    /// Whose links are deliveries. Unknown to the reference system.
+    Providers,
     /// Sign-in links that were handed out; opaque here.
     MagicLinkTokens,
 }
 
 impl Key {
     /// Every document.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PollingConfig,
         Self::WebhookConfig,
         Self::ProcessingPrefs,
         Self::RuntimeFlags,
         Self::RoutingRules,
         Self::Detectors,
+        Self::Providers,
         Self::MagicLinkTokens,
     ];
 
@@ -73,6 +79,7 @@ impl Key {
             Self::RuntimeFlags => "runtime_flags",
             Self::RoutingRules => "routing_rules",
             Self::Detectors => "detectors",
+            Self::Providers => "providers",
             Self::MagicLinkTokens => "magic_link_tokens",
         }
     }
@@ -117,7 +124,8 @@ impl Key {
             | Self::ProcessingPrefs
             | Self::RuntimeFlags
             | Self::RoutingRules
-            | Self::Detectors => Some(Governs::Sending),
+            | Self::Detectors
+            | Self::Providers => Some(Governs::Sending),
             Self::MagicLinkTokens => None,
         }
     }
@@ -131,6 +139,7 @@ impl Key {
             | Self::RuntimeFlags
             | Self::RoutingRules
             | Self::Detectors
+            | Self::Providers
             | Self::MagicLinkTokens => None,
         }
     }
@@ -228,6 +237,8 @@ pub struct Documents {
     pub routing: Option<RoutingRules>,
     /// See [`Detectors`].
     pub detectors: Option<Detectors>,
+    /// See [`Providers`](crate::mail::providers::Providers).
+    pub providers: Option<Arc<Providers>>,
 }
 
 impl Documents {
@@ -261,6 +272,7 @@ impl Documents {
                 self.detectors = detectors;
                 return Ok(disabled);
             }
+            Key::Providers => self.providers = value.map(providers::parse).transpose()?,
             Key::MagicLinkTokens => {
                 if let Some(value) = value {
                     coerce::Fields::of(value)?;

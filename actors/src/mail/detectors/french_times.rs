@@ -2,7 +2,7 @@
 //! `tests/cases/french_times.tsv`.
 
 use crate::mail::samples::{at, policy};
-use crate::mail::{detect, links, parse};
+use crate::mail::{detect, links, parse, providers};
 
 const TABLE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/french_times.tsv"));
 
@@ -14,7 +14,7 @@ fn delivery_time(text: &str) -> Option<String> {
          Subject: Media Solution - Missions Recadrage - Lot 42\n\nhttps://fromsmash.com/AbC12\n\n{text}\n"
     );
     let mail = parse::parse(raw.as_bytes()).expect("a mail");
-    let links = links::extract(&mail.combined());
+    let links = links::of_mail(&mail, &providers::defaults()).links;
     let found = detect::detect(&mail, &links, &policy(), at("2026-01-27T08:00:00Z"))?;
     found.detection.delivery_time
 }
@@ -59,7 +59,7 @@ fn days_are_those_of_the_configured_zone() {
     let raw = "From: a@b.fr\nDate: Mon, 26 Jan 2026 23:30:00 +0000\nSubject: Media Solution missions recadrage lot\n\n\
                https://fromsmash.com/a\na faire pour demain 9h30\n";
     let mail = parse::parse(raw.as_bytes()).expect("a mail");
-    let links = links::extract(&mail.combined());
+    let links = links::of_mail(&mail, &providers::defaults()).links;
     let found = detect::detect(&mail, &links, &policy(), at("2026-01-28T08:00:00Z")).expect("a mission");
     assert_eq!(found.detection.delivery_time.as_deref(), Some("le 28/01/2026 à 09h30"));
 }

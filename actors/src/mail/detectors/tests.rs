@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::mail::samples::at;
-use crate::mail::{Mail, links, parse};
+use crate::mail::{Mail, links, parse, providers};
 
 fn mail(from: &str, subject: &str, body: &str) -> Mail {
     parse::parse(format!("From: {from}\nSubject: {subject}\n\n{body}").as_bytes()).expect("a mail")
@@ -16,7 +16,7 @@ fn compiled(stored: &Value) -> Detector {
 }
 
 fn ask(stored: &Value, mail: &Mail) -> Result<Recognised, Miss> {
-    let links = links::extract(&mail.combined());
+    let links = links::of_mail(mail, &providers::defaults()).links;
     let facts = Facts::new(mail, &links);
     let detector = compiled(stored);
     let now = at("2026-01-26T08:00:00Z");
@@ -453,7 +453,7 @@ proptest! {
     ) {
         if let Ok(Some(detector)) = detector(&json!({"id": "d", "conditions": condition})) {
             let mail = mail("a@b.fr", &subject, &body);
-            let links = links::extract(&mail.combined());
+            let links = links::of_mail(&mail, &providers::defaults()).links;
             let facts = Facts::new(&mail, &links);
             let held = detector.conditions.holds(&facts);
             let miss = detector.conditions.why_not(&facts, "conditions");

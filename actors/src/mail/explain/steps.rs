@@ -64,7 +64,9 @@ pub(super) fn checks(
         return;
     }
     let wanted = if policy.allow_without_links { "; mails without links are delivered, too" } else { "" };
-    let found = format!("{} delivery links{wanted}", verdict.links.len());
+    let doubt = material.found().doubt().filter(|_| verdict.links.is_empty());
+    let doubt = doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
+    let found = format!("{} delivery links{wanted}{doubt}", verdict.links.len());
     steps.push(Step::new("links", stops(IgnoreReason::NoLinks), found));
     if ignored == Some(IgnoreReason::NoLinks) {
         return;

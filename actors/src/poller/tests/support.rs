@@ -601,6 +601,7 @@ pub(super) fn policy() -> Policy {
             ordering: Order::None,
         },
         detectors: crate::mail::detectors::defaults(),
+        providers: crate::mail::providers::defaults(),
         rules: Vec::new(),
         rate_limit_per_hour: 0,
         delivery_mode: crate::mail::policy::DeliveryMode::Json,

@@ -1,6 +1,7 @@
 //! What is written on an object: its metadata and headers. Pure.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -8,6 +9,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use super::disposition;
 use super::offer::Offer;
+use crate::mail::providers::Reach;
 use crate::r2::name::sanitise;
 use crate::r2::normalize::object_key;
 
@@ -37,14 +39,16 @@ pub(super) struct Item {
     pub(super) email_id: String,
     /// Where the copy will lie in the bucket.
     pub(super) key: String,
+    /// Where it may be fetched.
+    pub(super) reach: Arc<Reach>,
 }
 
 impl Item {
     /// The item of a normalised link.
-    pub(super) fn new(source_url: String, provider: &str, email_id: String) -> Self {
+    pub(super) fn new(source_url: String, provider: &str, email_id: String, reach: Arc<Reach>) -> Self {
         let provider = if FOLDERS.contains(&provider) { provider } else { "unknown" };
         let key = object_key(&source_url, provider);
-        Self { key, provider: provider.to_owned(), source_url, email_id }
+        Self { key, provider: provider.to_owned(), source_url, email_id, reach }
     }
 
     /// It is a Dropbox folder, which comes as a ZIP file made on the fly.
@@ -133,8 +137,13 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
+    fn reach() -> Arc<Reach> {
+        let providers = crate::mail::providers::defaults();
+        Arc::clone(&providers.named("dropbox").expect("a built-in provider").reach)
+    }
+
     fn item() -> Item {
-        Item::new("https://www.dropbox.com/s/a/b.zip?dl=1".to_owned(), "dropbox", "e1".to_owned())
+        Item::new("https://www.dropbox.com/s/a/b.zip?dl=1".to_owned(), "dropbox", "e1".to_owned(), reach())
     }
 
     fn offer(name: Option<&str>) -> Offer {
@@ -172,7 +181,7 @@ mod tests {
     #[test]
     fn a_strange_provider_gets_no_folder_of_its_own() {
         for provider in ["", "../x", "Dropbox/", "box"] {
-            let item = Item::new("https://a/b".to_owned(), provider, String::new());
+            let item = Item::new("https://a/b".to_owned(), provider, String::new(), reach());
             assert!(item.key.starts_with("unknown/"), "{}", item.key);
         }
     }

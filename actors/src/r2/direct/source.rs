@@ -9,6 +9,7 @@ use reqwest::header::{
 use tokio::time::Instant;
 use url::Url;
 
+use super::labels::Item;
 use super::offer::{self, Resume, Trouble};
 use super::rooms::Pace;
 use super::{DirectSettings, PART};
@@ -22,12 +23,12 @@ const AGENT: HeaderValue = HeaderValue::from_static("render-signal-server/r2-tra
 /// What the host answers in the end: the headers are there, the body is still to be read.
 pub(super) async fn open(
     http: &GuardedClient,
-    link: &str,
+    item: &Item,
     patience: Duration,
     resume: Option<&Resume>,
 ) -> Result<Streamed, Trouble> {
-    let mut url =
-        Url::parse(link).map_err(|error| Trouble::Refused(format!("the link is no URL: {error}")))?;
+    let mut url = Url::parse(&item.source_url)
+        .map_err(|error| Trouble::Refused(format!("the link is no URL: {error}")))?;
     let headers = request_headers(resume)?;
     for _ in 0..=MAX_REDIRECTS {
         let answer = http.open(&url, headers.clone(), patience).await.map_err(trouble)?;
@@ -39,6 +40,12 @@ pub(super) async fn open(
         url = url
             .join(location)
             .map_err(|error| Trouble::Refused(format!("a redirection leads to no URL: {error}")))?;
+        if !item.reach.may_lead_to(&url) {
+            let host = url.host_str().unwrap_or_default();
+            return Err(Trouble::Refused(format!(
+                "it is redirected to {host}, which redirect_to of its provider does not name"
+            )));
+        }
     }
     Err(Trouble::Refused(format!("there are more than {MAX_REDIRECTS} redirections")))
 }

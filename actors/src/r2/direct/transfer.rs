@@ -244,7 +244,7 @@ impl<'s> Transfer<'s> {
 
     async fn ask(&mut self, resume: Option<&Resume>) -> Result<Streamed, Trouble> {
         let patience = self.patience();
-        let answer = source::open(&self.store.hosts, &self.item.source_url, patience, resume).await?;
+        let answer = source::open(&self.store.hosts, self.item, patience, resume).await?;
         if answer.status >= 400 {
             self.not_before = retry_after(&answer.headers, self.store.world.now());
         }

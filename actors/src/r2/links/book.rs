@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::mail::links::provider;
+use crate::mail::providers;
 use crate::r2::name::sanitise;
 use crate::readmodel::queries::LinkRow;
 
@@ -185,6 +185,7 @@ pub struct Counts {
 /// Counts the entries of a list by format and provider.
 #[must_use]
 pub fn count(entries: &[Value]) -> Counts {
+    let built_in = providers::defaults();
     let mut counts = Counts { entries: entries.len(), ..Counts::default() };
     for entry in entries {
         let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -202,7 +203,10 @@ pub fn count(entries: &[Value]) -> Counts {
                 continue;
             }
         };
-        let known = named.filter(|name| *name != UNKNOWN).or_else(|| provider(link)).unwrap_or(UNKNOWN);
+        let known = named
+            .filter(|name| *name != UNKNOWN)
+            .or_else(|| built_in.of(link).map(|one| one.name.as_str()))
+            .unwrap_or(UNKNOWN);
         *counts.providers.entry(known.to_owned()).or_default() += 1;
     }
     counts

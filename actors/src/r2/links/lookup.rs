@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::book;
 use crate::kernel::files;
+use crate::mail::providers;
 use crate::r2::normalize::normalize;
 use crate::readmodel::queries::LinkRow;
 
@@ -67,7 +68,8 @@ fn copies(entries: &[Value]) -> HashMap<String, LinkRow> {
     let mut copies = HashMap::new();
     for copy in entries.iter().filter_map(copy) {
         // The PHP pages call a provider unknown that they do not know.
-        let provider = crate::mail::links::provider(&copy.source_url).unwrap_or(&copy.provider);
+        let built_in = providers::defaults();
+        let provider = built_in.of(&copy.source_url).map_or(copy.provider.as_str(), |one| one.name.as_str());
         copies.insert(normalize(&copy.source_url, provider), copy);
     }
     copies

@@ -1,0 +1,94 @@
+//! Links to files in a mail (reference section 5.11).
+//!
+//! Unlike the reference, hosts are compared exactly (a look-alike is no delivery), an address
+//! ends where a person would see its end, and what mail filters put around it is undone: it is
+//! part of the address, nobody is asked.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`scan`] | addresses in a text: where they begin and end |
+//! | [`anchors`] | addresses in a page: what is a link there, and what it says |
+//! | [`gather`] | which of them are the mail's links |
+//! | [`hidden`] | addresses that hide where they lead |
+//! | [`super::wrappers`] | addresses within addresses |
+//! | [`super::providers`] | whose addresses lead to files |
+
+pub(super) mod address;
+mod anchors;
+mod gather;
+mod hidden;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use super::cut;
+use super::identity::is_space;
+use super::providers::Providers;
+use super::{Link, Mail};
+use address::{MAX_AUTHORITY, host, schemes, trim_punctuation};
+use gather::{Gather, Place};
+use scan::{Kind, scan};
+
+/// What is found in a mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The links, each once, in order of first appearance: those of the plain text first.
+    pub links: Vec<Link>,
+    /// Hosts of addresses that hide where they lead, at most three.
+    pub hidden: Vec<String>,
+    /// There were more addresses within addresses than are looked into.
+    pub exhausted: bool,
+}
+
+impl Found {
+    /// Why there may be links that were not found, in words; `None` when nothing suggests it.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let hidden = match self.hidden.as_slice() {
+            [] => None,
+            [one] => Some(format!("{one} hides where its link leads")),
+            several => Some(format!("{} hide where their links lead", several.join(", "))),
+        };
+        let exhausted =
+            self.exhausted.then(|| "more addresses lie within others than are looked into".to_owned());
+        let doubts: Vec<String> = hidden.into_iter().chain(exhausted).collect();
+        (!doubts.is_empty()).then(|| doubts.join("; "))
+    }
+}
+
+/// The links of a mail.
+#[must_use]
+pub fn of_mail(mail: &Mail, providers: &Providers) -> Found {
+    find(&mail.plain, &mail.html, providers)
+}
+
+/// The links of a plain text and of a page.
+pub(super) fn find(plain: &str, html: &str, providers: &Providers) -> Found {
+    let mut gather = Gather::new(providers, !html.trim().is_empty());
+    let (page, left_out) = cut::split(html);
+    scan(plain, Kind::Plain, providers, |spotted| {
+        gather.take(&spotted.url, Place::Plain, spotted.cut);
+    });
+    anchors::gather(page, &mut gather);
+    scan(left_out, Kind::Seen, providers, |spotted| {
+        gather.take(&spotted.url, Place::Target, false);
+    });
+    gather.finish()
+}
+
+/// The host of every http(s) link of a text, lower-cased. No redirection is undone, and a
+/// link with a user name has no host.
+pub(super) fn hosts(text: &str) -> Vec<String> {
+    let ends_link = |letter: char| is_space(letter) || matches!(letter, '<' | '>' | '"' | '\\' | '\'');
+    schemes(text)
+        .filter_map(|scheme| {
+            let rest = text.get(scheme.end..)?;
+            // One byte more than is looked at, so that a longer authority is seen to be one.
+            let near = rest.get(..rest.floor_char_boundary(MAX_AUTHORITY + 1))?;
+            let end = near.find(ends_link);
+            let found = host(trim_punctuation(near.get(..end.unwrap_or(near.len()))?))?;
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte) || byte >= 0x80;
+            (!found.is_empty() && found.bytes().all(plain)).then(|| found.to_lowercase())
+        })
+        .collect()
+}
