@@ -44,6 +44,8 @@ pub mod replies;
 pub mod rules;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod second_opinion;
 mod times;
 pub mod windows;
 pub mod work;

@@ -168,7 +168,7 @@ mod tests {
             (Key::Detectors, Some(json!({"detectors": []})), "OK", "list_sizes=detectors:0"),
             (Key::Detectors, Some(json!([])), "payload is not a dict", "<vide>"),
             (Key::Providers, None, "OK", "<vide>"),
-            (Key::Providers, Some(json!({"providers": 1})), "providers doit être une liste.", "keys=1"),
+            (Key::Providers, Some(json!({"providers": 1})), "providers must be a list.", "keys=1"),
             (
                 Key::ProcessingPrefs,
                 Some(json!({"z": {}, "l": [1, 2], "a": {"x": 1}, "_updated_at": at})),
