@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::archive::Archiver;
+use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::port::Port;
@@ -121,7 +122,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
-    heed(others, actors.read_again.clone());
+    heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
     let http = Http::on(
         listener,
         descriptors.connections(),
@@ -313,14 +314,20 @@ impl OtherSignals {
     }
 }
 
-/// SIGHUP has the documents read again. SIGUSR1 and SIGUSR2 are sent by tools that rotate logs;
+/// SIGHUP has the documents and certificates read again. SIGUSR1 and SIGUSR2 are sent by tools that rotate logs;
 /// ours goes to standard error and has no file to reopen.
-fn heed(mut signals: OtherSignals, read_again: Port<ReadAgain>) {
+fn heed(mut signals: OtherSignals, read_again: Port<ReadAgain>, authorities: Roots) {
     drop(actix_rt::spawn(async move {
         loop {
             let ignored = tokio::select! {
                 _ = signals.hangup.recv() => {
-                    tracing::info!(signal = "SIGHUP", "documents are read again; IMAP_CA_FILE is, with each new connection");
+                    tracing::info!(
+                        signal = "SIGHUP",
+                        "documents are read again, and WEBHOOK_CA_FILE; IMAP_CA_FILE and REDIS_CA_FILE are with each new connection"
+                    );
+                    if let Err(why) = authorities.read_again() {
+                        tracing::error!(why, "WEBHOOK_CA_FILE is not used, the authorities from before stay");
+                    }
                     if let Err(error) = read_again.ask(ReadAgain).await {
                         tracing::warn!(%error, "the documents are not read now, but within seconds");
                     }

@@ -20,13 +20,13 @@ mod zones;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use render_signal_actors::archive::bucket::BucketSettings;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::urls::{IpNet, check_target};
-use render_signal_actors::egress::{CertificateDer, authorities};
+use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::journal::redis::{Installation, Profile};
 use render_signal_actors::poller::imap::ImapSettings;
 use render_signal_actors::r2::worker::WorkerSettings;
@@ -64,7 +64,7 @@ pub(crate) struct Settings {
     /// `WEBHOOK_SECRET`; `None` = webhooks are not signed.
     pub(crate) signing_keys: Option<SigningKeys>,
     /// `WEBHOOK_CA_FILE`: authorities that targets may have besides the public ones.
-    pub(crate) webhook_authorities: Vec<CertificateDer<'static>>,
+    pub(crate) webhook_authorities: Roots,
     /// How linked files are copied; `None` = links are delivered as they are.
     pub(crate) r2: Option<R2Settings>,
     /// `R2_RETENTION_HOURS`; `None` = copies lie there for ever.
@@ -302,14 +302,14 @@ fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
     SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
 }
 
-fn webhook_authorities(reader: &mut Reader<'_>) -> Vec<CertificateDer<'static>> {
+fn webhook_authorities(reader: &mut Reader<'_>) -> Roots {
     let file = reader.text(&vars::WEBHOOK_CA_FILE);
     if file.is_empty() {
-        return Vec::new();
+        return Roots::default();
     }
-    authorities(Path::new(&file)).unwrap_or_else(|why| {
+    Roots::of(PathBuf::from(file)).unwrap_or_else(|why| {
         reader.wrong(&vars::WEBHOOK_CA_FILE, why);
-        Vec::new()
+        Roots::default()
     })
 }
 

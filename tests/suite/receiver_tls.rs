@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::sys::signal::Signal;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -10,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::site::HOOK;
-use crate::support::{PATIENCE, Site, certificates, checks, mails, until};
+use crate::support::{PATIENCE, Site, certificates, checks, child, mails, until};
 
 /// The same server, behind TLS. Returns the port.
 async fn tls_in_front_of(port: u16, folder: &Path) -> u16 {
@@ -63,8 +64,13 @@ async fn its_authority_is_named_once_and_believed_for_targets() {
     assert_eq!(worker.until_end().await.code(), Some(3));
     assert!(worker.log().contains("WEBHOOK_CA_FILE: nowhere.pem cannot be used"), "{}", worker.log());
 
-    worker.set("WEBHOOK_CA_FILE", "ca.pem");
+    // Of another authority; then the right one comes into the same file.
+    let other = rcgen::generate_simple_self_signed(vec!["other.example".to_owned()]).expect("a certificate");
+    std::fs::write(site.folder().join("mine.pem"), other.cert.pem()).expect("a file");
+    worker.set("WEBHOOK_CA_FILE", "mine.pem");
     worker.start().await;
+    std::fs::copy(site.folder().join("ca.pem"), site.folder().join("mine.pem")).expect("a file");
+    child::signal(worker.pid(), Signal::SIGHUP);
     until("the webhook", PATIENCE, async || checks::all_accepted(&site.receiver, &mails)).await;
     checks::assert_each_exactly_once(&site.receiver, &mails);
 }

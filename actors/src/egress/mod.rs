@@ -14,6 +14,7 @@ mod policy;
 mod pools;
 mod reach;
 mod retry_after;
+mod roots;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use policy::Reach;
 use pools::Pools;
 pub use reach::reach;
 pub use retry_after::retry_after;
+pub use roots::Roots;
 pub use rustls_pki_types::CertificateDer;
 pub use stream::Streamed;
 pub use tls::authorities;
@@ -91,7 +93,7 @@ pub struct ClientOptions {
     /// Refuse a server whose certificate is not valid for its name.
     pub verify_certificates: bool,
     /// Accepted besides Mozilla's root certificates (a private authority).
-    pub extra_roots: Vec<CertificateDer<'static>>,
+    pub extra_roots: Roots,
     /// Finds addresses.
     pub resolver: Arc<dyn Resolver>,
     /// Is told which of them are connected to.
@@ -102,7 +104,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             verify_certificates: true,
-            extra_roots: Vec::new(),
+            extra_roots: Roots::default(),
             resolver: Arc::new(SystemResolver),
             dialer: Arc::new(FreeDialer),
         }

@@ -5,10 +5,11 @@
 //! after a while. Requests under way end on the connections that they have.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
 use super::policy::Reach;
@@ -27,6 +28,10 @@ const HEADERS: usize = 1_000;
 
 struct Generation {
     since: Instant,
+    /// Whom its new connections believe, besides the public authorities.
+    roots: Arc<Vec<CertificateDer<'static>>>,
+    /// Shared by generations of the same roots, with the sessions that a new connection can resume.
+    tls: rustls::ClientConfig,
     /// For `https://`: the public internet, and the allowed networks.
     secure: reqwest::Client,
     /// For `http://`: the allowed networks only.
@@ -37,8 +42,6 @@ struct Generation {
 pub(super) struct Pools {
     policy: EgressPolicy,
     options: ClientOptions,
-    /// Shared by all generations, with the sessions that a new connection can resume.
-    tls: rustls::ClientConfig,
     present: Mutex<Generation>,
 }
 
@@ -46,16 +49,17 @@ impl Pools {
     /// # Errors
     /// When TLS cannot be set up, for example with an unusable additional root.
     pub(super) fn new(policy: &EgressPolicy, options: ClientOptions) -> Result<Self, EgressError> {
-        let tls = tls::config(&options)?;
-        let present = Mutex::new(generation(policy, &options, &tls)?);
-        Ok(Self { policy: policy.clone(), options, tls, present })
+        let present = Mutex::new(generation(policy, &options, None)?);
+        Ok(Self { policy: policy.clone(), options, present })
     }
 
     /// The client for what may be reached.
     pub(super) fn client(&self, reach: Reach) -> reqwest::Client {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        if present.since.elapsed() >= LIFE {
-            match generation(&self.policy, &self.options, &self.tls) {
+        let is_current = Arc::ptr_eq(&present.roots, &self.options.extra_roots.load());
+        if present.since.elapsed() >= LIFE || !is_current {
+            let tls = is_current.then(|| present.tls.clone());
+            match generation(&self.policy, &self.options, tls) {
                 Ok(next) => *present = next,
                 // It could be made before, so this does not happen; the old ones still serve.
                 Err(error) => tracing::warn!(%error, "kept connections could not be renewed"),
@@ -68,11 +72,17 @@ impl Pools {
     }
 }
 
+/// `None` = TLS is to be set up anew.
 fn generation(
     policy: &EgressPolicy,
     options: &ClientOptions,
-    tls: &rustls::ClientConfig,
+    tls: Option<rustls::ClientConfig>,
 ) -> Result<Generation, EgressError> {
+    let roots = options.extra_roots.load();
+    let tls = match tls {
+        Some(tls) => tls,
+        None => tls::config(options, &roots)?,
+    };
     let build = |reach: Reach| {
         let guard = Guard { policy: policy.clone(), reach, options: options.clone() };
         reqwest::Client::builder()
@@ -93,7 +103,8 @@ fn generation(
             .build()
             .map_err(|error| EgressError(describe(&error)))
     };
-    Ok(Generation { since: Instant::now(), secure: build(Reach::Public)?, plain: build(Reach::AllowedOnly)? })
+    let (secure, plain) = (build(Reach::Public)?, build(Reach::AllowedOnly)?);
+    Ok(Generation { since: Instant::now(), roots, tls, secure, plain })
 }
 
 /// Lets only allowed addresses through to the connector.

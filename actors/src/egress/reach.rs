@@ -66,7 +66,7 @@ async fn addresses(
 
 async fn shake_hands(options: &ClientOptions, url: &Url, stream: TcpStream) -> Result<(), SendError> {
     let failed = |error: &dyn std::fmt::Display| SendError::Connect(format!("TLS: {error}"));
-    let config = tls::config(options).map_err(|error| failed(&error))?;
+    let config = tls::config(options, &options.extra_roots.load()).map_err(|error| failed(&error))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host).map_err(|error| failed(&error))?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| failed(&error))?;

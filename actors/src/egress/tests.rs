@@ -255,8 +255,9 @@ async fn certificates_are_checked_unless_switched_off() {
     assert!(matches!(error, SendError::Connect(_)), "{error:?}");
     let unchecked = ClientOptions { verify_certificates: false, ..resolving() };
     assert_eq!(post(&loopback(), unchecked, &url, LONG).await.unwrap().status, 204);
-    let known = ClientOptions { extra_roots: vec![certificate], ..resolving() };
+    let known = ClientOptions { extra_roots: vec![certificate].into(), ..resolving() };
     assert_eq!(post(&loopback(), known, &url, LONG).await.unwrap().status, 204);
-    let broken = ClientOptions { extra_roots: vec![CertificateDer::from(vec![1, 2, 3])], ..resolving() };
+    let broken =
+        ClientOptions { extra_roots: vec![CertificateDer::from(vec![1, 2, 3])].into(), ..resolving() };
     assert!(GuardedClient::new(&loopback(), broken).is_err());
 }

@@ -34,14 +34,17 @@ pub fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> 
 
 /// The configuration for `options`; names its crypto provider, so that it does not
 /// depend on what the process has installed.
-pub(super) fn config(options: &ClientOptions) -> Result<ClientConfig, EgressError> {
+pub(super) fn config(
+    options: &ClientOptions,
+    extra: &[CertificateDer<'static>],
+) -> Result<ClientConfig, EgressError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| EgressError(format!("TLS cannot be set up: {error}")))?;
     let mut config = if options.verify_certificates {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        for extra in &options.extra_roots {
+        for extra in extra {
             roots.add(extra.clone()).map_err(|error| {
                 EgressError(format!("an additional root certificate cannot be used: {error}"))
             })?;

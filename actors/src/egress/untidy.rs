@@ -181,7 +181,7 @@ async fn a_server_that_hangs_up_without_a_word_of_tls_has_answered() {
     let policy = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
     let roots = vec![made.cert.der().clone()];
     let client =
-        GuardedClient::new(&policy, ClientOptions { extra_roots: roots, ..ClientOptions::default() })
+        GuardedClient::new(&policy, ClientOptions { extra_roots: roots.into(), ..ClientOptions::default() })
             .unwrap();
     for _ in 0..2 {
         let body = Bytes::from_static(b"{}");

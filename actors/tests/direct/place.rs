@@ -78,7 +78,7 @@ impl Place {
         // As an operator would who has a bucket and a mirror inside.
         let policy = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]);
         let options = ClientOptions {
-            extra_roots: vec![self.certificate.clone()],
+            extra_roots: vec![self.certificate.clone()].into(),
             resolver: self.names.clone(),
             ..ClientOptions::default()
         };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::redis::Client;
 use rustls::ClientConfig;
@@ -44,22 +45,63 @@ impl RedisAddress {
         let client = Client::open(self.url.expose_secret())
             .map_err(|error| format!("the Redis URL cannot be used: {error}"))?;
         let tls = match self.ca_file.as_deref().filter(|_| self.is_encrypted()) {
-            Some(path) => Some(trusting(path)?),
+            Some(path) => Some(Trusted::of(path.to_owned())?),
             None => None,
         };
         Ok(Dialer::new(client, tls))
     }
 }
 
-/// TLS that believes the certificates of a file, when there is at least one and all can be read.
-fn trusting(path: &Path) -> Result<ClientConfig, String> {
-    let bad = |why: &dyn fmt::Display| format!("REDIS_CA_FILE {} cannot be used: {why}", path.display());
-    let content = std::fs::read(path).map_err(|error| bad(&error))?;
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
+/// TLS that believes the certificates of a file. It is read anew for each connection, since the
+/// program lives longer than certificates do.
+pub(super) struct Trusted {
+    path: PathBuf,
+    /// What it held last that could be used, and TLS with that.
+    last: Mutex<(Vec<u8>, Arc<ClientConfig>)>,
+}
+
+impl Trusted {
+    fn of(path: PathBuf) -> Result<Self, String> {
+        let content = read(&path)?;
+        let config = Arc::new(trusting(&path, &content)?);
+        Ok(Self { path, last: Mutex::new((content, config)) })
+    }
+
+    /// TLS for a new connection. A file that cannot be used any more is said, and what it held
+    /// before is believed.
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = read(&self.path).and_then(|content| {
+            if content == last.0 {
+                return Ok(None);
+            }
+            let config = trusting(&self.path, &content)?;
+            Ok(Some((content, Arc::new(config))))
+        });
+        match fresh {
+            Ok(None) => {}
+            Ok(Some(next)) => *last = next,
+            Err(why) => tracing::warn!(why, "the certificates from before are believed"),
+        }
+        Arc::clone(&last.1)
+    }
+}
+
+fn bad(path: &Path, why: &dyn fmt::Display) -> String {
+    format!("REDIS_CA_FILE {} cannot be used: {why}", path.display())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| bad(path, &error))
+}
+
+/// TLS that believes these certificates, when there is at least one and all can be read.
+fn trusting(path: &Path, content: &[u8]) -> Result<ClientConfig, String> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
     match read {
-        Ok(certificates) if certificates.is_empty() => Err(bad(&"it contains no certificate")),
-        Ok(certificates) => trust::config(certificates).map_err(|error| bad(&error)),
-        Err(error) => Err(bad(&error)),
+        Ok(certificates) if certificates.is_empty() => Err(bad(path, &"it contains no certificate")),
+        Ok(certificates) => trust::config(certificates).map_err(|error| bad(path, &error)),
+        Err(error) => Err(bad(path, &error)),
     }
 }
 
@@ -79,6 +121,22 @@ pub(crate) fn explain(error: &dyn fmt::Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_that_were_replaced_are_believed_with_the_next_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        let made =
+            || rcgen::generate_simple_self_signed(vec!["redis.example".to_owned()]).unwrap().cert.pem();
+        std::fs::write(&path, made()).unwrap();
+        let trusted = Trusted::of(path.clone()).unwrap();
+        let first = trusted.config();
+        assert!(Arc::ptr_eq(&first, &trusted.config()), "nothing has changed");
+        std::fs::write(&path, "half a certificate").unwrap();
+        assert!(Arc::ptr_eq(&first, &trusted.config()), "the last that could be used");
+        std::fs::write(&path, made()).unwrap();
+        assert!(!Arc::ptr_eq(&first, &trusted.config()));
+    }
 
     #[test]
     fn a_file_that_is_no_list_of_authorities_is_refused_by_name() {

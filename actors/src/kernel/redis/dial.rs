@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use ::redis::aio::{MultiplexedConnection, PubSub};
 use ::redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisError};
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::Limits;
+use super::address::Trusted;
 
 /// Makes connections to one server.
 #[derive(Clone)]
 pub(crate) struct Dialer {
     client: Client,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Arc<Trusted>>,
 }
 
 impl Dialer {
     /// With authorities of one's own, or those of the library.
-    pub(super) fn new(client: Client, tls: Option<ClientConfig>) -> Self {
+    pub(super) fn new(client: Client, tls: Option<Trusted>) -> Self {
         Self { client, tls: tls.map(Arc::new) }
     }
 
@@ -83,7 +83,7 @@ impl Dialer {
         self.client.get_connection_info().redis_settings()
     }
 
-    async fn stream(&self, tls: &Arc<ClientConfig>) -> io::Result<TlsStream<TcpStream>> {
+    async fn stream(&self, tls: &Trusted) -> io::Result<TlsStream<TcpStream>> {
         let ConnectionAddr::TcpTls { host, port, .. } = self.client.get_connection_info().addr() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the server is not reached over TLS"));
         };
@@ -91,7 +91,7 @@ impl Dialer {
         let stream = TcpStream::connect((host.as_str(), *port)).await?;
         // Commands are short, and each is waited for.
         stream.set_nodelay(true)?;
-        TlsConnector::from(Arc::clone(tls)).connect(name, stream).await
+        TlsConnector::from(tls.config()).connect(name, stream).await
     }
 }
 
