@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use render_signal_actors::mail::policy::Policy;
-use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, parse, payload};
+use render_signal_actors::mail::{Mail, Outcome, Verdict, decide, explain, identity, parse, payload};
 
 /// Bytes of HTML, and of plain text, that are kept; their text in UTF-8 may be longer.
 const KEPT: usize = 1 << 20;
+/// Links that are taken.
+const LINKS: usize = 10_000;
 /// What is said of the rest of a text, with its links.
 const REST: usize = 72 << 10;
 /// Most bytes that one byte of a character set becomes.
@@ -47,9 +49,20 @@ fn read(raw: &[u8], mail: &Mail) {
     assert_eq!(mail.sender, mail.sender.to_lowercase());
     assert!(!mail.sender.contains(char::is_whitespace) || mail.sender.contains('@'));
     assert!(mail.flaws.len() < 40);
+    for (what, text, most) in [
+        ("subject", &mail.subject, 4 << 10),
+        ("From", &mail.from, 2 << 10),
+        ("sender", &mail.sender, 320),
+        ("Date", &mail.date, 1 << 10),
+        ("Message-ID", &mail.message_id, 1 << 10),
+    ] {
+        assert!(text.len() <= most, "{} bytes of {what}", text.len());
+    }
+    assert!(identity::subject_group(&mail.subject).len() < 100);
 }
 
 fn decided(mail: &Mail, verdict: &Verdict, policy: &Policy) {
+    assert!(verdict.links.len() <= LINKS, "{} links", verdict.links.len());
     for link in &verdict.links {
         let provider = policy.providers.of(&link.raw_url).map(|provider| &*provider.name);
         assert_eq!(provider, Some(&*link.provider), "{}", link.raw_url);

@@ -21,6 +21,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use nix::time::{ClockId, clock_gettime};
 use peak_alloc::PeakAlloc;
+use render_signal_actors::mail::parse;
 use render_signal_actors::mail::policy::Policy;
 
 /// No byte of UTF-8 text, and no beginning of a mail.
@@ -41,12 +42,17 @@ const KNOWN_FACTOR: u32 = 2;
 const CANDIDATES: usize = 16;
 /// CPU time from which on a mail of [`SMALL`] bytes is suspicious.
 const SUSPICIOUS: Duration = Duration::from_micros(LIMIT.as_micros() as u64 * SMALL as u64 / LARGE as u64);
-/// Times its own size that a mail may occupy, beside [`MEMORY`]: its parts, and what is made of
-/// them until its webhooks are posted, which is a draft and a body for each target, in which JSON
-/// writes a character in up to six.
-const MEMORY_FACTOR: usize = 96;
+/// Times its own size that a mail may occupy while it is read, beside [`MEMORY`] and its source:
+/// its source with other line ends, the messages within it, a part.
+const READING_FACTOR: usize = 4;
+/// Times the size of its text, which is that of the mail up to [`LARGE`] and does not grow
+/// beyond, that all else may occupy: a draft and a body for each target, in which JSON
+/// writes a character in up to six, and here what was explained of it.
+const TEXT_FACTOR: usize = 64;
 /// Bytes that any mail may occupy: caches of expressions fill up.
 const MEMORY: usize = 16 << 20;
+/// The known mails are read once at this size: what is bounded only beyond a limit shows there.
+const HUGE: usize = 4 << 20;
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
@@ -55,12 +61,19 @@ static POLICIES: LazyLock<[Policy; 2]> = LazyLock::new(|| [policies::plain(), po
 /// What the slowest known mail takes under each of them, measured once: it takes seconds.
 static KNOWN: LazyLock<[Duration; 2]> = LazyLock::new(|| POLICIES.each_ref().map(slowest_known));
 
-fuzz_target!(init: write_seeds(), |input: &[u8]| {
+fuzz_target!(init: begin(), |input: &[u8]| {
     match input.strip_prefix(&[GROWN]) {
         None => whole(input),
         Some(recipe) => grown(recipe),
     }
 });
+
+fn begin() {
+    for mail in hostile::mails() {
+        reading(&hostile::grow(&mail.head, &mail.piece, &mail.tail, HUGE));
+    }
+    write_seeds();
+}
 
 /// Small hostile mails, as recipes, into the directory that `fuzz/run` names.
 fn write_seeds() {
@@ -73,14 +86,27 @@ fn write_seeds() {
     }
 }
 
+/// Most bytes that were occupied at once meanwhile, beside those that were before.
+fn occupied(meanwhile: impl FnOnce()) -> usize {
+    let held = HEAP.current_usage();
+    HEAP.reset_peak_usage();
+    meanwhile();
+    HEAP.peak_usage().saturating_sub(held)
+}
+
+/// Reads a mail, and no more.
+fn reading(raw: &[u8]) {
+    let occupied = occupied(|| drop(parse::parse(raw)));
+    let limit = MEMORY + READING_FACTOR * raw.len();
+    assert!(occupied <= limit, "a mail of {} bytes occupies {occupied} bytes while it is read", raw.len());
+}
+
 /// A mail as it is.
 fn whole(raw: &[u8]) {
+    reading(raw);
     for policy in POLICIES.iter() {
-        let held = HEAP.current_usage();
-        HEAP.reset_peak_usage();
-        invariants::check(raw, policy);
-        let occupied = HEAP.peak_usage().saturating_sub(held);
-        let limit = MEMORY + MEMORY_FACTOR * raw.len();
+        let occupied = occupied(|| invariants::check(raw, policy));
+        let limit = MEMORY + READING_FACTOR * raw.len() + TEXT_FACTOR * raw.len().min(LARGE);
         assert!(occupied <= limit, "a mail of {} bytes occupies {occupied} bytes", raw.len());
     }
     for (number, policy) in POLICIES.iter().enumerate() {

@@ -92,9 +92,11 @@ pub fn mails() -> Vec<Hostile> {
         nested("messages in messages, decoded each time", message, "a b "),
         nested("messages in messages, escapes", message, "=3D"),
         nested("messages in messages, headers", message, "X-A: b\n"),
+        nested("messages in messages, shortest header fields", message, "a:\n"),
         part("multiparts without end", "X: y", b"Content-Type: multipart/mixed; boundary=b\xfe\n\n--b\xfe\n"),
         part("parts", parts, b"--b\n\n"),
         part("parts with headers", parts, b"--b\nContent-Type: text/html; charset=utf-16\nContent-Disposition: attachment; filename=a\n\nx\n"),
+        part("parts with headers without end", parts, format!("--b\n{}\nx\n", "a:\n".repeat(1_200)).as_bytes()),
         part("parts with long parameters", parts, format!("--b\nContent-Type: text/plain; {}\n\nx\n", "a*0*=utf-8''%41;".repeat(60)).as_bytes()),
         part("near delimiters", parts, b"--b-\n--\n---b\n--b x\n"),
         part("delimiters with blanks", parts, format!("--b{}\n", " ".repeat(2_000)).as_bytes()),
@@ -125,6 +127,13 @@ pub fn mails() -> Vec<Hostile> {
         header("a content type", "Content-Type: text/plain; ", "a=\"\\b\"; a*1*=utf-8'en'%41;"),
         header("content dispositions", "", "Content-Disposition: inline; attachmen\n"),
         header("a message id", "Message-ID: ", "a"),
+        header("a date", "Date: ", "1 "),
+        header("a subject of control characters", "Subject: Lot 3 ", "\u{1}"),
+        header("a lot without end", "Subject: media solution missions recadrage lot ", "7"),
+        header("a sender with comments", "From: a@b.fr ", "(x)"),
+        header("an address without end", "From: a@", "b."),
+        header("results of one domain", "Authentication-Results: a; dkim=pass header.d=", "b."),
+        header("results of many checks", "", "Authentication-Results: a; dkim=pass header.d=b.fr\n"),
         // Transfer encodings and character sets.
         part("quoted-printable", "Content-Transfer-Encoding: quoted-printable", b"=C3=A9=\n=3D"),
         part("quoted-printable, broken", "Content-Transfer-Encoding: quoted-printable", b"=X"),
@@ -168,6 +177,7 @@ pub fn mails() -> Vec<Hostile> {
         text("composed letters", "ệǘ"),
         text("hangul", "각힣"),
         text("letters that grow", "İ\u{fdfa}ŉ"),
+        text("control characters", "\u{1}"),
         text("signs of four bytes", "😀𝟙"),
         text("near times after accents", "é1h234 "),
         text("near times, accents and h", "éh"),
@@ -194,6 +204,7 @@ pub fn mails() -> Vec<Hostile> {
         link("safe links around one link", "https://a.safelinks.protection.outlook.com/?url=https%3A%2F%2Fwww.dropbox.com%2Fs%2Fa%3F", "k\u{2}%3Dv%26"),
         link("url defense around one link", "https://urldefense.com/v3/__https:/www.dropbox.com/s/a?", "*k\u{2}=v&**z"),
         text("many short links", "https://fromsmash.com/\u{2} "),
+        text("many links, shortest", "http://dropbox.com/\u{2}\n"),
         text("many links of 200 bytes", &format!("https://www.dropbox.com/s/\u{2}?{} ", "k=v&".repeat(44))),
         text("many links below the longest", &format!("https://www.dropbox.com/s/\u{2}?{} ", "kk=v&".repeat(1_600))),
         text("many links of many layers", &format!("https://www.dropbox.com/s/a\u{2}?x=&{}lt;y ", "amp;".repeat(40))),
@@ -251,5 +262,8 @@ pub fn mails() -> Vec<Hostile> {
         let fields = format!("Content-Type: text/plain; charset={name}");
         mails.push(part(name, &fields, sets));
     }
+    // Each byte becomes three.
+    let wide = "Content-Type: text/plain; charset=windows-1252; format=flowed";
+    mails.push(part("windows-1252, its widest letters, flowed", wide, b"\x80\x80 \n"));
     mails
 }

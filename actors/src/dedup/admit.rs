@@ -17,11 +17,12 @@ use super::strangers::Strangers;
 use super::turns::{Turns, order_of};
 use super::{DedupDeps, Job};
 use crate::kernel::event::{EventError, StreamId};
+use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::{AppendError, Commit, Journal, Queue};
 use crate::mail::groups::{self, KnownGroup, Standing};
 use crate::mail::life::Received;
 use crate::mail::policy::Policy;
-use crate::mail::{IgnoreReason, Mail, Outcome, Verdict, content, decide, identity, parse};
+use crate::mail::{IgnoreReason, LONGEST_HEADER, Mail, Outcome, Verdict, content, decide, identity, parse};
 use crate::messages::{Admit, AdmitError, Admitted, Source};
 
 /// Mails parsed at the same time.
@@ -72,6 +73,7 @@ pub(super) async fn pipeline(
 ) {
     let jobs =
         futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
+    let headers = Heavy::default();
     // `buffered` keeps the order of arrival: targets that ask for an order get it. Only a
     // mail that takes very long to read is overtaken, by those of other orders: it must not
     // stop all others.
@@ -79,7 +81,7 @@ pub(super) async fn pipeline(
         .map(|job| {
             let mut preparing =
                 prepare(deps.clone(), thinking.clone(), job.admit.clone(), Hindsight::default()).boxed();
-            let deps = &deps;
+            let (deps, headers) = (&deps, &headers);
             async move {
                 let (prepared, late, (sender, key)) =
                     match tokio::time::timeout(PATIENCE, &mut preparing).await {
@@ -87,7 +89,7 @@ pub(super) async fn pipeline(
                             let known = (prepared.sender.clone(), prepared.key.clone());
                             (std::future::ready(prepared).boxed(), false, known)
                         }
-                        Err(_) => (preparing, true, header_of(&job.admit).await),
+                        Err(_) => (preparing, true, header_of(&job.admit, headers).await),
                     };
                 let order = order_of(&deps.policy.load(), &job.admit.location, &sender);
                 (prepared, late, order, key, job.answer)
@@ -127,19 +129,28 @@ pub(super) async fn pipeline(
     }
 }
 
-/// The sender and the identity of a mail that is still being read, from its header alone. On
-/// another core: a parser that panics costs this mail its place, not the pipeline its life.
-async fn header_of(admit: &Admit) -> (String, String) {
+/// The sender and the identity of a mail that is still being read, from its header alone: of the
+/// mail no more is looked at, since all of it is in memory in several forms already. On another
+/// core: a parser that panics costs this mail its place, not the pipeline its life.
+async fn header_of(admit: &Admit, headers: &Heavy) -> (String, String) {
     if admit.deadly {
         return Default::default();
     }
-    let (header, size) = match &admit.source {
-        Source::Full(raw) => (raw.clone(), raw.len() as u64),
-        Source::HeaderOnly { header, size } => (header.clone(), *size),
-    };
-    let reading = tokio::spawn(async move { parse::parse_header_only(&header, size) });
+    let (header, size) = beginning(&admit.source);
+    let headers = headers.clone();
+    let reading = tokio::spawn(async move {
+        headers.run(header.len(), move || parse::parse_header_only(&header, size)).await
+    });
     let mail = reading.await.ok().and_then(Result::ok);
     mail.map(|mail| (mail.sender, mail.email_id)).unwrap_or_default()
+}
+
+/// What of a mail can be its header, and the size of the whole in bytes.
+fn beginning(source: &Source) -> (Bytes, u64) {
+    match source {
+        Source::Full(raw) => (raw.slice(..raw.len().min(LONGEST_HEADER)), raw.len() as u64),
+        Source::HeaderOnly { header, size } => (header.clone(), *size),
+    }
 }
 
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
@@ -318,5 +329,28 @@ pub(super) fn refused(error: &AppendError) -> AdmitError {
     match error {
         AppendError::Fenced { .. } => AdmitError::Fenced(error.to_string()),
         other => AdmitError::Journal(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_mail_says_who_sent_it_and_which_it_is() {
+        let fields = "Message-ID: <a@x>\nFrom: Camille <c@b.fr>\nSubject: Lot 3\nDate: d\n";
+        let text = "x ".repeat(LONGEST_HEADER);
+        for raw in [
+            format!("{fields}\n{text}"),
+            format!("{fields}{}\n{text}", "X-A: b\n".repeat(LONGEST_HEADER / 4)),
+            format!("{fields}X-A: {text}{text}\n\n{text}"),
+            format!("{fields}\ncourt"),
+        ] {
+            let whole = parse::parse(raw.as_bytes()).expect("a mail");
+            let (header, size) = beginning(&Source::Full(Bytes::from(raw)));
+            assert!(header.len() <= LONGEST_HEADER && size == whole.size);
+            let read = parse::parse_header_only(&header, size).expect("a header");
+            assert_eq!((read.sender, read.email_id), (whole.sender, whole.email_id));
+        }
     }
 }

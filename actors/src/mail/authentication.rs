@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Mail;
-use super::mime::Entity;
+use super::header::Entity;
 
 /// Hosts whose reports are kept.
 const HOSTS: usize = 10;
@@ -16,6 +16,9 @@ const HOSTS: usize = 10;
 const RESULTS: usize = 30;
 /// Bytes of a field that are read.
 const READ: usize = 8 << 10;
+/// Bytes of the name of a host or a domain (RFC 1035 section 2.3.4). What is longer is none, and
+/// is neither kept with the mail nor recorded.
+const NAME: usize = 255;
 
 /// What one server found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +98,7 @@ impl SenderAuthentication {
     /// No trusted host has reported, or nothing passed for the sender's domain.
     pub fn judge(&self, mail: &Mail) -> Result<String, String> {
         let domain = mail.sender.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let domain = if domain.len() <= NAME { domain } else { "" };
         let mut seen = None;
         for report in mail.authentication.iter().filter(|report| self.trusted.contains(&report.host)) {
             if let Some(passed) = report.passed.iter().find(|passed| aligned(&passed.domain, domain)) {
@@ -143,7 +147,7 @@ fn report(value: &str) -> Option<Report> {
     let mut parts = bare.split(';');
     let host = parts.next()?.split_whitespace().next()?.trim_matches('"').to_owned();
     let passed = parts.take(RESULTS).filter_map(passed).collect();
-    (!host.is_empty() && !host.contains('=')).then_some(Report { host, passed })
+    (!host.is_empty() && host.len() <= NAME && !host.contains('=')).then_some(Report { host, passed })
 }
 
 /// `dkim=pass header.d=example.fr`; `None` when it did not pass or is another check.
@@ -163,7 +167,7 @@ fn passed(part: &str) -> Option<Passed> {
         Method::Dmarc | Method::Spf => property(method.property()),
     }?;
     let domain = value.trim_matches('"').rsplit('@').next()?.trim_end_matches('.');
-    (!domain.is_empty()).then(|| Passed { method, domain: domain.to_owned() })
+    (!domain.is_empty() && domain.len() <= NAME).then(|| Passed { method, domain: domain.to_owned() })
 }
 
 /// The pairs `name=value` of a part; blanks around the sign do not count.
@@ -263,6 +267,23 @@ mod tests {
         let foreign = "Authentication-Results: evil.example; dmarc=fail header.from=client.example";
         let ours = field("dmarc=pass header.from=client.example");
         assert!(judge(&format!("{foreign}\n{ours}\n{foreign}")).is_ok());
+    }
+
+    #[test]
+    fn a_domain_without_end_is_none() {
+        let long = format!("{}client.example", "a.".repeat(NAME / 2));
+        let told = judge(&field(&format!("dkim=pass header.d={long}")));
+        assert_eq!(told, Err("nothing passed for \"client.example\" at mx.atelier.example".to_owned()));
+        let raw = format!(
+            "{}\nFrom: c@{}\nSubject: x\n\nx",
+            field("spf=pass smtp.mailfrom=x.fr"),
+            "a.".repeat(150)
+        );
+        let mail = parse(raw.as_bytes()).expect("a mail");
+        let asked = SenderAuthentication { mode: Mode::Warn, trusted: vec!["mx.atelier.example".to_owned()] };
+        assert_eq!(asked.recorded(&mail).as_deref(), Some("nothing passed for \"\" at mx.atelier.example"));
+        let raw = format!("Authentication-Results: {long}; dkim=pass header.d=b.fr\nFrom: a@b.fr\n\nx");
+        assert_eq!(parse(raw.as_bytes()).expect("a mail").authentication, Vec::new());
     }
 
     #[test]

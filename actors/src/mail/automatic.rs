@@ -4,7 +4,8 @@
 //! Not what a program sends on its own account (`Auto-Submitted: auto-generated`), not lists,
 //! not bulk: the missions themselves may be sent by a machine.
 
-use super::mime::{Bodies, Entity};
+use super::header::Entity;
+use super::mime::Bodies;
 
 /// Characters of a field's value that are told.
 const TOLD: usize = 60;

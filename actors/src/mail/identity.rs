@@ -184,17 +184,24 @@ fn without_prefix(subject: &str) -> Option<&str> {
     })
 }
 
-/// The group of a subject, without month (reference section 5.9).
+/// Digits of a lot that are part of the name of its group: all that a number of 64 bits has. A
+/// name is kept in events for ever, and a subject may be nothing but digits.
+const LOT_DIGITS: usize = 18;
+
+/// The group of a subject, without month (reference section 5.9). A number of more than 18
+/// digits is there by its md5, so a name has less than 100 bytes.
 #[must_use]
 pub fn subject_group(subject: &str) -> String {
     static LOT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\blot\s+(\d+)\b").ok());
     let normalized = normalize(subject);
     let core = strip_reply_prefixes(&normalized);
-    let number = LOT
-        .as_ref()
-        .and_then(|lot| lot.captures(core))
-        .and_then(|captures| captures.get(1))
-        .map(|number| number.as_str());
+    let number =
+        LOT.as_ref().and_then(|lot| lot.captures(core)).and_then(|captures| captures.get(1)).map(|number| {
+            match number.as_str() {
+                long if long.chars().nth(LOT_DIGITS).is_some() => Cow::Owned(hex(&Md5::digest(long))),
+                number => Cow::Borrowed(number),
+            }
+        });
     match number {
         Some(number) if core.contains("media solution") && core.contains("missions recadrage") => {
             format!("media_solution_missions_recadrage_lot_{number}")
@@ -346,6 +353,17 @@ mod tests {
         }
         assert_eq!(normalize("Mis\u{200b}sions re\u{ad}ca\u{200d}drage\u{feff}"), "missions recadrage");
         assert_eq!(normalize("\u{1c}ÀB \t\u{a0}각Éİ\u{301} Σ "), "ab \u{1100}\u{1161}\u{11a8}ei σ");
+    }
+
+    #[test]
+    fn the_name_of_a_group_is_short_whatever_the_number() {
+        let digits = "1".repeat(LOT_DIGITS);
+        assert_eq!(subject_group(&format!("Lot {digits}")), format!("lot_{digits}"));
+        let of = |digits: &str| subject_group(&format!("Média Solution Missions Recadrage Lot {digits}"));
+        let long = of(&"1".repeat(1 << 20));
+        assert!(long.len() < 100 && long.starts_with("media_solution_missions_recadrage_lot_"), "{long}");
+        assert_ne!(of(&"1".repeat(LOT_DIGITS + 1)), of(&"1".repeat(LOT_DIGITS + 2)));
+        assert!(of(&"٣".repeat(LOT_DIGITS)).len() < 100);
     }
 
     #[test]

@@ -1,21 +1,22 @@
-//! Headers and MIME parts (RFC 5322, RFC 2045, RFC 2046), read from mails as they are
-//! rather than as they should be.
+//! MIME parts (RFC 2045, RFC 2046), read from mails as they are rather than as they should be.
 //!
 //! This is not `mail_parser::MessageParser`: we need the raw text of some headers and the
 //! concatenation rules of the reference (section 5.8), and above all bounds. Nesting is
 //! limited, every level reads its bytes once, and nothing is built per level that would
-//! have to be dropped recursively.
+//! have to be dropped recursively. What is decoded of messages within messages is kept while
+//! they are read, so it is bounded in all; of a text no more is decoded at once than
+//! [`cut::PIECE`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use mail_parser::parsers::MessageStream;
-use mail_parser::{ContentType, HeaderValue};
+use mail_parser::ContentType;
 
 use super::automatic;
 use super::cut::{self, Rest};
 use super::encoding::{self, Guess};
 use super::flowed;
+use super::header::{Entity, entity, message, trim_line_end};
 use super::providers::Providers;
 
 /// Decoded bytes of HTML that are kept (reference section 5.8).
@@ -27,225 +28,11 @@ const PLAIN_BUDGET: usize = 1 << 20;
 const MAX_DEPTH: usize = 12;
 /// Parts that are looked at.
 const MAX_PARTS: usize = 1000;
-/// Length of a Content-Type that is looked at.
-const MAX_PARAMETERS: usize = 8 << 10;
-/// A field name that is longer is text.
-const MAX_NAME: usize = 76;
-
-/// A header block and what follows it.
-pub(super) struct Entity<'a> {
-    fields: Vec<Field<'a>>,
-    /// The body, untouched.
-    pub(super) body: &'a [u8],
-    /// The header block was not as it should be: lines that are no fields, or no empty
-    /// line at its end.
-    pub(super) flawed: bool,
-}
-
-struct Field<'a> {
-    name: &'a [u8],
-    /// Where its first line starts.
-    line: usize,
-    /// Where its value starts.
-    start: usize,
-    value: &'a [u8],
-    known: bool,
-}
-
-impl<'a> Entity<'a> {
-    /// The value of the first field of that name, unfolded (each fold becomes one blank),
-    /// without the blanks before it.
-    pub(super) fn field(&self, name: &str) -> Option<Cow<'a, [u8]>> {
-        let field = self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))?;
-        Some(unfold(field.value))
-    }
-
-    /// The field as text.
-    pub(super) fn text(&self, name: &str) -> String {
-        self.field(name).map_or_else(String::new, |value| {
-            encoding::header_text(&encoding::escape_raw_bytes(&value)).into_owned()
-        })
-    }
-
-    /// Every field of that name as text, from the top.
-    pub(super) fn texts(&self, name: &str) -> impl Iterator<Item = String> {
-        self.fields
-            .iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|field| encoding::header_text(&unfold(field.value)).into_owned())
-    }
-
-    /// Whether there is one of the fields that only a mail has.
-    pub(super) fn is_mail(&self) -> bool {
-        const TELLING: [&str; 11] = [
-            "from",
-            "to",
-            "cc",
-            "sender",
-            "reply-to",
-            "subject",
-            "date",
-            "message-id",
-            "received",
-            "return-path",
-            "delivered-to",
-        ];
-        self.fields.iter().any(|field| is_one_of(field.name, &TELLING))
-    }
-
-    fn content_type(&self) -> Option<ContentType<'static>> {
-        let value = self.field("content-type")?;
-        let bounded = value.get(..MAX_PARAMETERS.min(value.len()))?;
-        let line = [bounded, b"\n"].concat();
-        match MessageStream::new(&line).parse_content_type().into_owned() {
-            HeaderValue::ContentType(content_type) => Some(content_type),
-            _ => None,
-        }
-    }
-}
-
-fn is_one_of(name: &[u8], names: &[&str]) -> bool {
-    names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-}
-
-/// A field that software writes. Used only where the text of a mail could be taken for a
-/// header, because the line between them is missing.
-fn is_known(name: &[u8]) -> bool {
-    const NAMES: [&str; 27] = [
-        "from",
-        "to",
-        "cc",
-        "bcc",
-        "sender",
-        "reply-to",
-        "subject",
-        "date",
-        "message-id",
-        "received",
-        "return-path",
-        "delivered-to",
-        "in-reply-to",
-        "references",
-        "mime-version",
-        "dkim-signature",
-        "authentication-results",
-        "user-agent",
-        "importance",
-        "priority",
-        "precedence",
-        "auto-submitted",
-        "organization",
-        "envelope-to",
-        "feedback-id",
-        "autocrypt",
-        "errors-to",
-    ];
-    const PREFIXES: [&[u8]; 6] = [b"x-", b"content-", b"list-", b"arc-", b"resent-", b"thread-"];
-    is_one_of(name, &NAMES)
-        || PREFIXES
-            .iter()
-            .any(|prefix| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
-}
-
-fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    let value = value.trim_ascii_start();
-    if !value.contains(&b'\n') {
-        return Cow::Borrowed(value);
-    }
-    let mut out = Vec::with_capacity(value.len());
-    for (index, line) in value.split(|byte| *byte == b'\n').enumerate() {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if index > 0 {
-            out.push(b' ');
-            out.extend_from_slice(line.trim_ascii_start());
-        } else {
-            out.extend_from_slice(line);
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Reads the header block of a whole message: a byte order mark, empty lines and the
-/// `From ` line of an mbox before it are skipped.
-pub(super) fn message(raw: &[u8]) -> Entity<'_> {
-    let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
-    let mut raw = raw.trim_ascii_start();
-    if raw.starts_with(b"From ") || raw.starts_with(b">From ") {
-        let end = raw.iter().position(|byte| *byte == b'\n').map_or(raw.len(), |at| at + 1);
-        raw = raw.get(end..).unwrap_or_default();
-    }
-    entity(raw)
-}
-
-/// Reads a header block. Lines that are no fields end it, unless fields that software
-/// writes follow before the next empty line.
-fn entity(raw: &[u8]) -> Entity<'_> {
-    let mut fields: Vec<Field<'_>> = Vec::with_capacity(24);
-    let mut position = 0;
-    // Where the text starts if no further known field comes.
-    let mut stray: Option<usize> = None;
-    let mut flawed = false;
-    let mut separated = false;
-    for line in raw.split_inclusive(|byte| *byte == b'\n') {
-        let start = position;
-        position += line.len();
-        let line = trim_line_end(line);
-        if line.is_empty() {
-            separated = true;
-            break;
-        }
-        if matches!(line.first(), Some(b' ' | b'\t')) {
-            match fields.last_mut() {
-                Some(field) if stray.is_none() => {
-                    field.value = raw.get(field.start..start + line.len()).unwrap_or(field.value);
-                }
-                _ => stray = stray.or(Some(start)),
-            }
-            continue;
-        }
-        match field(raw, line, start) {
-            Some(field) if stray.is_none() || field.known => {
-                flawed |= stray.take().is_some();
-                fields.push(field);
-            }
-            _ => stray = stray.or(Some(start)),
-        }
-    }
-    if !separated && stray.is_none() {
-        // The block runs to the end: fields that no software writes are the text.
-        let known = fields.iter().rposition(|field| field.known).map_or(0, |last| last + 1);
-        stray = fields.get(known).map(|field| field.line);
-        fields.truncate(known);
-    }
-    flawed |= stray.is_some();
-    Entity { fields, body: raw.get(stray.unwrap_or(position)..).unwrap_or_default(), flawed }
-}
-
-fn trim_line_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// The field that `line`, which lies at `start` in `raw`, begins.
-fn field<'a>(raw: &'a [u8], line: &'a [u8], start: usize) -> Option<Field<'a>> {
-    let colon = line.iter().take(MAX_NAME + 1).position(|byte| *byte == b':')?;
-    let (written, _) = line.split_at_checked(colon)?;
-    let name = written.trim_ascii_end();
-    let known = is_known(name);
-    let valid =
-        !name.is_empty() && name.iter().all(u8::is_ascii_graphic) && (known || name.len() == written.len());
-    if !valid {
-        return None;
-    }
-    let value_start = start + colon + 1;
-    Some(Field {
-        name,
-        line: start,
-        start: value_start,
-        value: raw.get(value_start..start + line.len())?,
-        known,
-    })
-}
+/// Bytes that may be decoded of messages within messages, where the mail itself is smaller: each
+/// level is held while those within it are read, and twelve levels would be twelve mails.
+const ENCLOSED: usize = 4 << 20;
+/// Bytes that are looked at to tell a text from noise.
+const TELLING: usize = 64 << 10;
 
 /// The text of a mail, put together as the reference does.
 #[derive(Default)]
@@ -271,15 +58,21 @@ pub(super) struct Bodies {
     leaves: usize,
     /// The first text that says it is an attachment, and whether it is HTML.
     attached: Option<(String, bool)>,
+    /// Bytes that may still be decoded of messages within this one.
+    enclosed: usize,
+    /// The plain text needs a line end before more of it.
+    is_joint: bool,
 }
 
 /// Walks the parts of `message`.
 pub(super) fn bodies(message: &Entity<'_>, providers: &Arc<Providers>) -> Bodies {
-    let mut bodies = Bodies { providers: Arc::clone(providers), ..Bodies::default() };
+    let enclosed = message.body.len().max(ENCLOSED);
+    let mut bodies = Bodies { providers: Arc::clone(providers), enclosed, ..Bodies::default() };
     bodies.part(message, 0, false);
     // Some programs mark all that they send as an attachment: the only part is the text.
     if let (1, Some((text, html))) = (bodies.leaves, bodies.attached.take()) {
         bodies.has_attachment = false;
+        bodies.join(html);
         bodies.take(&text, html);
     }
     cut::mark(&mut bodies.plain, &bodies.plain_left_out);
@@ -299,6 +92,9 @@ impl Bodies {
         if depth > MAX_DEPTH || self.parts > MAX_PARTS {
             self.flaw("more parts than are looked into; the others were left out".to_owned());
             return;
+        }
+        if part.is_cut && depth > 0 {
+            self.flaw("the header of a part is longer than is read; the rest was left out".to_owned());
         }
         let content_type = part.content_type();
         let (kind, subkind) = match &content_type {
@@ -327,7 +123,7 @@ impl Bodies {
             }
             ("message", "rfc822" | "global") => {
                 self.has_attachment |= attached;
-                let source = self.transfer(part, None);
+                let source = self.enclosed(part);
                 let outer = std::mem::replace(&mut self.forwarded, true);
                 self.part(&message(&source), depth + 1, false);
                 self.forwarded = outer;
@@ -337,7 +133,9 @@ impl Bodies {
                 self.has_attachment = true;
                 if self.attached.is_none() && part.body.len() <= HTML_BUDGET {
                     let html = subkind == "html";
-                    self.attached = Some((self.text(part, content_type.as_ref(), html), html));
+                    let text = Text::of(content_type.as_ref(), html);
+                    let bytes = self.transfer(part, part.body, text.charset);
+                    self.attached = Some((self.decoded(&bytes, &text), html));
                 }
             }
             _ if attached && depth > 0 => {
@@ -390,38 +188,49 @@ impl Bodies {
 
     fn leaf(&mut self, part: &Entity<'_>, content_type: Option<&ContentType<'_>>, html: bool) {
         self.leaves += 1;
-        let text = self.text(part, content_type, html);
-        self.take(&text, html);
-    }
-
-    /// The text of a part, its paragraphs put together again (RFC 3676).
-    fn text(&mut self, part: &Entity<'_>, content_type: Option<&ContentType<'_>>, html: bool) -> String {
-        let parameter = |name: &str| content_type.and_then(|content_type| content_type.attribute(name));
-        let is = |name: &str, value: &str| {
-            parameter(name).is_some_and(|said| said.trim().eq_ignore_ascii_case(value))
-        };
-        let text = self.decoded(part, parameter("charset"), html);
-        if !html && is("format", "flowed") { flowed::unwrap(&text, is("delsp", "yes")) } else { text }
-    }
-
-    fn decoded(&mut self, part: &Entity<'_>, charset: Option<&str>, html: bool) -> String {
-        let bytes = self.transfer(part, charset);
-        let left = HTML_BUDGET.saturating_sub(self.html.len());
-        let bytes = match bytes.split_at_checked(cut::place(&bytes, left, true, charset)) {
-            Some((taken, rest)) if html && !rest.is_empty() => {
-                self.flaw("more than 1 MiB of HTML; the rest was left out".to_owned());
-                self.html_left_out.add(&encoding::charset(rest, charset).0, true, &self.providers);
-                taken
+        let text = Text::of(content_type, html);
+        let bytes = self.transfer(part, part.body, text.charset);
+        self.join(html);
+        let mut rest = &*bytes;
+        if html {
+            // Of HTML the bytes count that it has before its character set is decoded.
+            let left = HTML_BUDGET.saturating_sub(self.html.len());
+            let (taken, behind) = rest.split_at(cut::piece(rest, left, true, text.charset));
+            let taken = self.decoded(taken, &text);
+            self.html.push_str(&taken);
+            rest = behind;
+        }
+        // Piece by piece: in another character set a text may be several times as large.
+        let order = cut::byte_order(&bytes, text.charset);
+        let mut missing = if html { order } else { &[] };
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(cut::piece(rest, cut::PIECE, html, text.charset));
+            let piece = if missing.is_empty() { piece.into() } else { Cow::Owned([missing, piece].concat()) };
+            let decoded = self.decoded(&piece, &text);
+            if html {
+                self.leave_out(&decoded, true);
+            } else {
+                self.take(&decoded, false);
             }
-            _ => &bytes,
-        };
-        let (text, guess) = encoding::charset(bytes, charset);
+            (rest, missing) = (behind, order);
+        }
+    }
+
+    /// The text of a part or of a piece of it, its paragraphs put together again (RFC 3676).
+    fn decoded(&mut self, bytes: &[u8], text: &Text<'_>) -> String {
+        let (decoded, guess) = encoding::charset(bytes, text.charset);
         match guess {
             Guess::None => {}
             Guess::UnknownCharset => self.flaw("a part has an unknown character set".to_owned()),
             Guess::InvalidBytes => self.flaw("a part is not valid in its character set".to_owned()),
         }
-        text
+        if text.flowed { flowed::unwrap(&decoded, text.delsp) } else { decoded }
+    }
+
+    /// The last word of a part and the first of the next are two: a link that runs into the
+    /// footer of a list leads nowhere.
+    fn join(&mut self, html: bool) {
+        self.is_joint = !html && !self.plain.is_empty() && !self.plain.ends_with('\n');
     }
 
     fn take(&mut self, text: &str, html: bool) {
@@ -429,26 +238,47 @@ impl Bodies {
             self.html.push_str(text);
             return;
         }
-        // The last word of a part and the first of the next are two: a link that runs into the
-        // footer of a list leads nowhere.
-        if !self.plain.is_empty() && !self.plain.ends_with('\n') && !text.is_empty() {
+        if !text.is_empty() && std::mem::take(&mut self.is_joint) {
             self.plain.push('\n');
         }
         let left = PLAIN_BUDGET.saturating_sub(self.plain.len());
         let (taken, rest) =
             text.split_at(text.floor_char_boundary(cut::place(text.as_bytes(), left, false, None)));
         self.plain.push_str(taken);
-        if !rest.is_empty() {
-            self.flaw("more than 1 MiB of plain text; the rest was left out".to_owned());
-            self.plain_left_out.add(rest, false, &self.providers);
+        self.leave_out(rest, false);
+    }
+
+    fn leave_out(&mut self, rest: &str, html: bool) {
+        if rest.is_empty() {
+            return;
+        }
+        let kind = if html { "HTML" } else { "plain text" };
+        self.flaw(format!("more than 1 MiB of {kind}; the rest was left out"));
+        let left_out = if html { &mut self.html_left_out } else { &mut self.plain_left_out };
+        left_out.add(rest, html, &self.providers);
+    }
+
+    /// The source of a message within this one, as much of it as may be decoded.
+    fn enclosed<'a>(&mut self, part: &Entity<'a>) -> Cow<'a, [u8]> {
+        let within = part.body.get(..self.enclosed).unwrap_or(part.body);
+        match self.transfer(part, within, None) {
+            Cow::Borrowed(_) => Cow::Borrowed(part.body),
+            source @ Cow::Owned(_) => {
+                self.enclosed = self.enclosed.saturating_sub(within.len());
+                if within.len() < part.body.len() {
+                    self.flaw("more encoded messages within messages than are decoded".to_owned());
+                }
+                source
+            }
         }
     }
 
-    fn transfer<'a>(&mut self, part: &Entity<'a>, charset: Option<&str>) -> Cow<'a, [u8]> {
+    /// `body`, which is that of `part` or its beginning, without its transfer encoding.
+    fn transfer<'a>(&mut self, part: &Entity<'_>, body: &'a [u8], charset: Option<&str>) -> Cow<'a, [u8]> {
         match token(&part.text("content-transfer-encoding")).as_str() {
-            "quoted-printable" => Cow::Owned(encoding::quoted_printable(part.body)),
-            "base64" => self.base64(part.body, charset),
-            _ => Cow::Borrowed(part.body),
+            "quoted-printable" => Cow::Owned(encoding::quoted_printable(body)),
+            "base64" => self.base64(body, charset),
+            _ => Cow::Borrowed(body),
         }
     }
 
@@ -470,6 +300,28 @@ impl Bodies {
         }
         self.flaw("a part is not valid base64".to_owned());
         if looks_like_text(&bytes, charset) { Cow::Owned(bytes) } else { Cow::Borrowed(body) }
+    }
+}
+
+/// What the type of a text says about it.
+struct Text<'c> {
+    charset: Option<&'c str>,
+    /// RFC 3676.
+    flowed: bool,
+    delsp: bool,
+}
+
+impl<'c> Text<'c> {
+    fn of(content_type: Option<&'c ContentType<'_>>, html: bool) -> Self {
+        let parameter = |name: &str| content_type.and_then(|content_type| content_type.attribute(name));
+        let is = |name: &str, value: &str| {
+            parameter(name).is_some_and(|said| said.trim().eq_ignore_ascii_case(value))
+        };
+        Self {
+            charset: parameter("charset"),
+            flowed: !html && is("format", "flowed"),
+            delsp: is("delsp", "yes"),
+        }
     }
 }
 
@@ -496,6 +348,7 @@ fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
 /// Tells decoded base64 from the noise that plain text gives when it is wrongly declared
 /// as base64.
 fn looks_like_text(bytes: &[u8], charset: Option<&str>) -> bool {
+    let bytes = bytes.get(..cut::piece(bytes, TELLING, false, charset)).unwrap_or(bytes);
     let (text, guess) = encoding::charset(bytes, charset);
     guess != Guess::InvalidBytes
         && !text.is_empty()

@@ -25,6 +25,7 @@ mod flowed;
 #[cfg(test)]
 mod golden;
 pub mod groups;
+mod header;
 pub mod heading;
 mod html;
 pub mod identity;
@@ -54,6 +55,7 @@ mod wrappers;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+pub use header::LONGEST_HEADER;
 use serde::{Deserialize, Serialize};
 
 /// A mail, read as far as it can be read. Serialisable: this is what a held mail is kept as.
@@ -62,15 +64,16 @@ pub struct Mail {
     /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6); of another
     /// mail of the same, with a hash of its content ([`content::other_id`]).
     pub email_id: String,
-    /// Raw `Message-ID` header, empty when there is none.
+    /// Raw `Message-ID` header, at most 1 KiB, empty when there is none.
     pub message_id: String,
-    /// Decoded, unfolded.
+    /// Decoded, unfolded, at most 4 KiB.
     pub subject: String,
-    /// Raw `Date` header text.
+    /// Raw `Date` header text, at most 1 KiB.
     pub date: String,
-    /// Raw `From` header, made valid UTF-8.
+    /// Raw `From` header, made valid UTF-8, at most 2 KiB.
     pub from: String,
-    /// Clean lower-cased address; empty when there is none.
+    /// Clean lower-cased address; empty when there is none, or what stands there is longer than
+    /// any address (320 bytes).
     pub sender: String,
     /// Text parts, at most 1 MiB of them and what is said of the rest.
     pub plain: String,

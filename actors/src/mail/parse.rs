@@ -5,9 +5,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::mime::{self, Bodies, Entity};
+use super::header::{self, Entity};
+use super::mime::{self, Bodies};
 use super::providers::{self, Providers};
 use super::{Mail, authentication, automatic, encoding, html, identity};
+
+/// Bytes of a subject that are kept. What is made of one is compared, listed, sent and kept in the
+/// journal, in JSON at up to six times its size.
+const SUBJECT: usize = 4 << 10;
+/// Bytes of `From` that are kept: names and addresses of several senders.
+const FROM: usize = 2 << 10;
+/// Bytes of an address: 64 before the `@` and 255 behind it (RFC 5321 section 4.5.3.1).
+const SENDER: usize = 64 + 1 + 255;
+/// Bytes of `Date` and of `Message-ID` that are kept: a line has 998 (RFC 5322 section 2.1.1).
+const LINE: usize = 1 << 10;
 
 /// Why a mail could not be read at all: it goes to quarantine with its raw source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +98,7 @@ fn with_line_ends(raw: &[u8]) -> Cow<'_, [u8]> {
 }
 
 fn readable(raw: &[u8]) -> Result<Entity<'_>, Unreadable> {
-    let message = mime::message(raw);
+    let message = header::message(raw);
     if message.is_mail() { Ok(message) } else { Err(Unreadable::NotAMail) }
 }
 
@@ -95,6 +106,9 @@ fn headers(message: &Entity<'_>, raw: &[u8]) -> Mail {
     let mut flaws = Vec::new();
     if message.flawed {
         flaws.push("the header block is malformed".to_owned());
+    }
+    if message.is_cut {
+        flaws.push("the header is longer than is read; the rest of it was left out".to_owned());
     }
     let (subject, clean) = encoding::words(&message.text("subject"));
     if !clean {
@@ -106,15 +120,26 @@ fn headers(message: &Entity<'_>, raw: &[u8]) -> Mail {
     }
     let date = message.text("date").trim_end().to_owned();
     let from = message.text("from").trim_end().to_owned();
-    let sender = identity::sender(&from);
-    if sender.is_empty() {
+    let mut sender = identity::sender(&from);
+    if sender.len() > SENDER {
+        // Not the beginning of it: that would be the address of somebody else.
+        flaws.push(format!("the sender address is longer than {SENDER} bytes, so it is none"));
+        sender.clear();
+        sender.shrink_to_fit();
+    } else if sender.is_empty() {
         flaws.push("there is no sender address".to_owned());
     }
+    // Of the whole of each: the identity is that of the reference.
     let email_id = if message_id.is_empty() && subject.is_empty() && date.is_empty() {
         identity::source_id(raw)
     } else {
         identity::email_id(&message_id, &subject, &date)
     };
+    let mut bounded = |text, most, what| bounded(text, most, what, &mut flaws);
+    let message_id = bounded(message_id, LINE, "Message-ID");
+    let subject = bounded(subject, SUBJECT, "subject");
+    let date = bounded(date, LINE, "Date");
+    let from = bounded(from, FROM, "From");
     Mail {
         email_id,
         message_id,
@@ -132,6 +157,16 @@ fn headers(message: &Entity<'_>, raw: &[u8]) -> Mail {
         automatic: automatic::header(message),
         authentication: authentication::reports(message),
     }
+}
+
+/// The beginning of a field that is too long, and a flaw that says so.
+fn bounded(text: String, most: usize, what: &str, flaws: &mut Vec<String>) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    flaws.push(format!("the {what} is longer than {most} bytes; the rest was left out"));
+    // A copy, so that the whole does not stay in memory.
+    text.get(..text.floor_char_boundary(most)).unwrap_or_default().to_owned()
 }
 
 /// When the mail arrived: the time that the server which took it last put before all others
@@ -325,6 +360,69 @@ mod tests {
             "From: a@b.fr\nContent-Transfer-Encoding: base64\n\nTGllbiB2ZXJz\n\n--\nListe de diffusion\n",
         );
         assert_eq!(mail.plain, "Lien vers\n--\nListe de diffusion\n");
+    }
+
+    #[test]
+    fn no_field_is_without_end_and_the_identity_is_of_the_whole() {
+        let long = "é".repeat(20_000);
+        let raw = format!("Message-ID: <{long}>\nDate: {long}\nSubject: {long}\nFrom: {long} <a@b.fr>\n\nx");
+        let mail = read(&raw);
+        let lengths = [&mail.message_id, &mail.date, &mail.subject, &mail.from].map(String::len);
+        assert_eq!(lengths, [LINE - 1, LINE, SUBJECT, FROM]);
+        assert_eq!(mail.email_id, identity::email_id(&format!("<{long}>"), &long, &long));
+        // The address is looked for in all of it.
+        assert_eq!(mail.sender, "a@b.fr");
+        assert_eq!(
+            mail.flaws.iter().filter(|flaw| flaw.contains("longer than")).count(),
+            4,
+            "{:?}",
+            mail.flaws
+        );
+        let mail = read(&format!("From: {}@b.fr\nSubject: x\n\nx", "a".repeat(SENDER - 5)));
+        assert_eq!((mail.sender.len(), mail.flaws.len()), (SENDER, 1), "{:?}", mail.flaws);
+        let mail = read(&format!("From: {}@b.fr\nSubject: x\n\nx", "a".repeat(SENDER - 4)));
+        assert_eq!(mail.sender, "");
+        assert!(mail.flaws.iter().any(|flaw| flaw.contains("sender address is longer")), "{:?}", mail.flaws);
+    }
+
+    #[test]
+    fn a_header_without_end_costs_what_one_of_its_longest_costs() {
+        for field in
+            ["a:\n", "X-A: b\n", "Received: x\n", "Authentication-Results: a; dkim=pass header.d=b.fr\n"]
+        {
+            let filling = field.repeat((2 << 20) / field.len());
+            let mail = read(&format!("From: a@b.fr\nSubject: x\n{filling}\nhttps://fromsmash.com/a"));
+            assert_eq!(
+                (mail.subject.as_str(), mail.plain.as_str()),
+                ("x", "https://fromsmash.com/a"),
+                "{field}"
+            );
+            assert!(mail.flaws.iter().any(|flaw| flaw.contains("header is longer")), "{:?}", mail.flaws);
+        }
+        let head = "From: a@b.fr\nSubject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n";
+        let mail = read(&format!("{head}{}\ntexte\n--b--\n", "a:\n".repeat(2_000)));
+        assert_eq!(mail.plain, "texte");
+        assert!(mail.flaws.iter().any(|flaw| flaw.contains("header of a part")), "{:?}", mail.flaws);
+    }
+
+    #[test]
+    fn messages_within_messages_are_decoded_up_to_the_size_of_the_mail() {
+        let level =
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\nFrom: a@b.fr\n";
+        let nested = |levels: usize, bytes: usize| {
+            let filler = "abcdefghi ".repeat(bytes / 10);
+            read(&format!("From: a@b.fr\nSubject: x\n{}\ndedans {filler}", level.repeat(levels)))
+        };
+        let is_left_out =
+            |mail: &Mail| mail.flaws.iter().any(|flaw| flaw.contains("messages within messages"));
+        // As people forward them: all of it.
+        let mail = nested(3, 1 << 10);
+        assert!(mail.plain.starts_with("dedans") && !is_left_out(&mail), "{:?}", mail.flaws);
+        // Of more, the beginning; and of what is too much, nothing.
+        let mail = nested(2, 3 << 20);
+        assert!(mail.plain.starts_with("dedans") && is_left_out(&mail), "{:?}", mail.flaws);
+        let mail = nested(12, 5 << 20);
+        assert!(mail.plain.is_empty() && is_left_out(&mail), "{:?}", mail.flaws);
     }
 
     #[test]

@@ -136,8 +136,8 @@ impl Wanted {
     }
 }
 
-/// A header block is cut here, in bytes.
-pub(super) const LONGEST_HEADER: usize = 256 * 1024;
+/// A header block is cut where the parser stops reading it.
+pub(super) use crate::mail::LONGEST_HEADER;
 
 /// Length of the header block with its empty line; all of it when there is no such line.
 pub(super) fn header_end(bytes: &[u8]) -> usize {

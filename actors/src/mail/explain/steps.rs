@@ -66,7 +66,11 @@ pub(super) fn checks(
     let wanted = if policy.allow_without_links { "; mails without links are delivered, too" } else { "" };
     let doubt = material.found().doubt().filter(|_| verdict.links.is_empty());
     let doubt = doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
-    let found = format!("{} delivery links{wanted}{doubt}", verdict.links.len());
+    let left_out = match material.found().left_out {
+        0 => String::new(),
+        further => format!("; further ones stand there {further} times, and are left out"),
+    };
+    let found = format!("{} delivery links{left_out}{wanted}{doubt}", verdict.links.len());
     steps.push(Step::new("links", stops(IgnoreReason::NoLinks), found));
     if ignored == Some(IgnoreReason::NoLinks) {
         return;

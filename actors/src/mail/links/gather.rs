@@ -11,6 +11,9 @@ use crate::mail::wrappers::{self, Budget};
 
 /// Hosts that are named at most of those that hide where a link leads.
 const NAMED: usize = 3;
+/// Links of a mail. No mail that a person wrote has a hundredth of it, and each costs many times
+/// its length: in events, in rows, in webhooks. Further ones are counted.
+pub(super) const LINKS: usize = 10_000;
 /// Longer links that a link is compared with, to see whether it is the beginning of one.
 const LONGER: usize = 8;
 
@@ -42,6 +45,7 @@ pub(super) struct Gather<'p> {
     /// What pictures are shown from.
     pictures: HashSet<String>,
     hidden: Vec<String>,
+    left_out: usize,
     /// There is an HTML part, which has whole what is cut in the plain part made of it.
     has_page: bool,
 }
@@ -55,6 +59,7 @@ impl<'p> Gather<'p> {
             by_url: HashMap::new(),
             pictures: HashSet::new(),
             hidden: Vec::new(),
+            left_out: 0,
             has_page,
         }
     }
@@ -90,6 +95,8 @@ impl<'p> Gather<'p> {
         if let Some(known) = self.by_url.get(&*url).and_then(|at| self.taken.get_mut(*at)) {
             known.is_target |= is_target;
             known.is_cut &= cut;
+        } else if self.taken.len() >= LINKS {
+            self.left_out += 1;
         } else {
             self.by_url.insert(url.clone().into_owned(), self.taken.len());
             let link = Link::found(&provider.name, &url);
@@ -100,14 +107,14 @@ impl<'p> Gather<'p> {
 
     /// Notes what a picture is shown from: a plain part made of the page names it, too.
     pub(super) fn picture(&mut self, url: &str) {
-        if self.providers.of(url).is_some() {
+        if self.pictures.len() < LINKS && self.providers.of(url).is_some() {
             self.pictures.insert(url.to_owned());
         }
     }
 
     /// What there is in the end.
     pub(super) fn finish(self) -> Found {
-        let Self { taken, pictures, hidden, budget, .. } = self;
+        let Self { taken, pictures, hidden, left_out, budget, .. } = self;
         let urls = |wanted: fn(&Taken) -> bool| -> BTreeSet<&str> {
             taken.iter().filter(|one| wanted(one)).map(|one| one.link.raw_url.as_str()).collect()
         };
@@ -121,7 +128,7 @@ impl<'p> Gather<'p> {
         };
         let keep: Vec<bool> = taken.iter().map(counts).collect();
         let links = taken.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(one, _)| one.link).collect();
-        Found { links, hidden, exhausted: budget.is_exhausted() }
+        Found { links, left_out, hidden, exhausted: budget.is_exhausted() }
     }
 }
 

@@ -32,8 +32,11 @@ use scan::{Kind, scan};
 /// What is found in a mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The links, each once, in order of first appearance: those of the plain text first.
+    /// The links, each once, in order of first appearance: those of the plain text first. At most
+    /// 10,000.
     pub links: Vec<Link>,
+    /// How often there was a further one.
+    pub left_out: usize,
     /// Hosts of addresses that hide where they lead, at most three.
     pub hidden: Vec<String>,
     /// There were more addresses within addresses than are looked into.

@@ -354,3 +354,16 @@ fn the_work_is_linear_in_the_text() {
         }
     }
 }
+
+#[test]
+fn of_links_without_end_so_many_are_taken_and_the_others_counted() {
+    let link = |n: usize| format!("https://www.dropbox.com/s/{n}");
+    let text: String = (0..gather::LINKS + 500).map(|n| format!("{} ", link(n))).collect();
+    let page: String = (0..gather::LINKS + 500).map(|n| format!("<a href=\"{}\">x</a>", link(n))).collect();
+    for (plain, html, left_out) in [(&*text, "", 500), ("", &*page, 500), (&*text, &*page, 1_000)] {
+        let found = find(plain, html, &providers::defaults());
+        assert_eq!((found.links.len(), found.left_out), (gather::LINKS, left_out));
+        assert_eq!(found.links.last().map(|last| last.raw_url.clone()), Some(link(gather::LINKS - 1)));
+    }
+    assert_eq!(find(&link(1), "", &providers::defaults()).left_out, 0);
+}
