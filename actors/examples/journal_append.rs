@@ -16,7 +16,8 @@ use render_signal_actors::kernel::event::{NewEvent, StreamId};
 use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
-    Body, ClaimRequest, Claimed, Commit, Due, Expected, Journal, OutboxAdd, Queue, Settle, StreamWrite,
+    Body, BodyBudget, ClaimRequest, Claimed, Commit, Due, Expected, Journal, OutboxAdd, Queue, Settle,
+    StreamWrite,
 };
 use serde_json::json;
 
@@ -68,6 +69,7 @@ impl Bench {
             limit,
             partition_default: limit,
             per_partition: HashMap::new(),
+            bodies: BodyBudget::default(),
         };
         Ok(self.journal.claim(request).await?)
     }

@@ -11,12 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use serde::Deserialize as _;
 use tokio::sync::Semaphore;
 
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::persist::persist;
-use crate::kernel::journal::{AppendError, Claimed, Commit, Defer, Due, Expected, Journal, StreamWrite};
+use crate::kernel::journal::{
+    AppendError, Claimed, Commit, Defer, Due, Expected, Journal, LIGHT, StreamWrite,
+};
+use crate::kernel::load::Load;
 use crate::mail::life::{Cleared, MailEvent, SetAside, Suspected, mail_stream, rehydrate};
 use crate::mail::work::{DraftMeta, to_value};
 
@@ -168,6 +172,12 @@ async fn set_aside(
         "a mail was set aside: {WHY}; `mails list --state set-aside` shows it, `mails release` tries it again"
     );
     Ok(())
+}
+
+/// Tells what a claim has brought. The bodies must be there still.
+pub(crate) fn heed(load: &Load, rows: &[Claimed]) {
+    let heavy = rows.iter().filter(|row| row.body.as_ref().is_some_and(|body| body.len() > LIGHT));
+    load.met(heavy.map(|row| DraftMeta::deserialize(&row.meta).is_ok_and(|meta| is_suspect(row, &meta))));
 }
 
 /// The meta of a row that its worker gives back: no claim was lost so far.

@@ -51,6 +51,21 @@ pub(crate) fn linking_to(link: &str) -> TestMail {
     TestMail { mark, raw: raw.into_bytes() }
 }
 
+/// A mail of two mebibytes whose draft, and whose webhook, have twelve: JSON writes a control
+/// character with six.
+pub(crate) fn swelling(link: &str) -> TestMail {
+    let mark = fresh_mark();
+    let head = head(&mark, &format!("Un fichier [{mark}]"), "Marc <marc@example.fr>");
+    let filler = format!("{}\r\n", "\u{1}".repeat(900)).repeat((1 << 20) / 902);
+    let raw = format!(
+        "{head}Content-Type: multipart/alternative; boundary=\"=_{mark}\"\r\n\r\n\
+         --=_{mark}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{link}\r\n{filler}\
+         --=_{mark}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>{link}</p>\r\n{filler}\
+         --=_{mark}--\r\n"
+    );
+    TestMail { mark, raw: raw.into_bytes() }
+}
+
 /// A mail with this subject, and its mark behind it, from this address.
 pub(crate) fn named(subject: &str, from: &str) -> TestMail {
     let mark = fresh_mark();

@@ -34,6 +34,8 @@ struct Shared {
     /// What every file is called.
     name: Mutex<String>,
     requests: Mutex<Vec<Value>>,
+    /// Links with this in them are never answered.
+    silent: Mutex<Option<String>>,
 }
 
 /// The Worker. Dropping it closes it.
@@ -53,6 +55,7 @@ impl Worker {
             mode: Mutex::new(mode),
             name: Mutex::new("Lot 42 – été.zip".to_owned()),
             requests: Mutex::default(),
+            silent: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self { port, shared, server }
@@ -78,6 +81,11 @@ impl Worker {
     /// What every file is called from now on.
     pub(crate) fn name_files(&self, name: &str) {
         *self.shared.name.lock().unwrap() = name.to_owned();
+    }
+
+    /// From now on no link with this in it gets an answer.
+    pub(crate) fn hang_at(&self, part: &str) {
+        *self.shared.silent.lock().unwrap() = Some(part.to_owned());
     }
 
     /// Every well-formed request so far.
@@ -127,9 +135,10 @@ async fn respond(request: &Request, shared: &Shared) -> (u16, Value) {
         return failure(401, "Unauthorized");
     }
     let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let (Some(_), Some(key)) = (asked["source_url"].as_str(), asked["object_key"].as_str()) else {
+    let (Some(source), Some(key)) = (asked["source_url"].as_str(), asked["object_key"].as_str()) else {
         return failure(400, "Missing source_url or object_key");
     };
+    let is_silent = shared.silent.lock().unwrap().as_deref().is_some_and(|part| source.contains(part));
     let done = json!({
         "success": true,
         "r2_url": format!("{PUBLIC_BASE_URL}/{key}"),
@@ -137,6 +146,9 @@ async fn respond(request: &Request, shared: &Shared) -> (u16, Value) {
         "original_filename": *shared.name.lock().unwrap(),
     });
     shared.requests.lock().unwrap().push(asked);
+    if is_silent {
+        std::future::pending::<()>().await;
+    }
     let mode = *shared.mode.lock().unwrap();
     match mode {
         Mode::Copies => (200, done),

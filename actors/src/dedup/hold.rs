@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
@@ -13,11 +15,14 @@ use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
 use super::strangers::Strangers;
-use super::turns::{Turn, Turns, order_of};
-use crate::alone::{Alone, NotTried, returned};
+use super::turns::{Turn, Turns, order_of, wants_order};
+use crate::alone::{Alone, NotTried, heed, returned};
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
-use crate::kernel::journal::{AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle};
+use crate::kernel::journal::{
+    AppendError, BodyBudget, ClaimRequest, Claimed, Commit, Defer, Due, Queue, Settle,
+};
+use crate::kernel::load::Load;
 use crate::mail::decide;
 use crate::mail::groups::{self, KnownGroup};
 use crate::mail::life::{Location, mail_stream, rehydrate};
@@ -28,6 +33,9 @@ use crate::mail::work::{Draft, DraftMeta, to_value};
 const LEASE: Duration = Duration::from_secs(120);
 /// Decisions under way at once.
 const AT_ONCE: usize = 64;
+/// Bytes of drafts under way at once, but for the last one. What is made of a draft is a few
+/// times as large for a moment.
+const DRAFTS: usize = 16 << 20;
 /// More are claimed when so few are left.
 const FEW: usize = AT_ONCE / 2;
 /// A lost hint costs at most this.
@@ -81,7 +89,7 @@ pub(super) async fn watch(
     let mut timer = tokio::time::interval(LOOK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut turns = Turns::default();
-    let (heavy, alone) = (Heavy::default(), Alone::default());
+    let (heavy, alone, load) = (Heavy::default(), Alone::default(), Load::new(DRAFTS, DRAFTS));
     let mut due = true;
     while !*draining.borrow_and_update() {
         let version = deps.policy.load().version;
@@ -89,15 +97,20 @@ pub(super) async fn watch(
             considered = Some(version);
             due = true;
         }
-        due |= strangers.sweep(&deps).await;
+        due |= strangers.sweep(&deps).await | load.was_freed();
         if due && under_way.len() <= FEW {
             let room = AT_ONCE - under_way.len();
-            let claimed = claim(&deps, room).await;
+            let claimed = claim(&deps, &load, room).await;
             due = claimed.len() == room;
-            for row in claimed {
-                let opened = open(&deps, &thinking, (&heavy, &alone), &row).await;
+            heed(&load, &claimed);
+            for mut row in claimed {
+                let body = row.body.take();
+                // Nothing is claimed before all of them are under way.
+                let held = load.hold("", body.as_ref().map_or(0, Bytes::len));
+                let opened = open(&deps, &thinking, (&heavy, &alone), &row, body).await;
                 let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
-                under_way.push(decide_again(&deps, &thinking, &strangers, &look, row, opened, turn));
+                let deciding = decide_again(&deps, &thinking, &strangers, &look, row, opened, turn);
+                under_way.push(deciding.map(move |()| drop(held)));
             }
         }
         tokio::select! {
@@ -111,7 +124,7 @@ pub(super) async fn watch(
     while under_way.next().await.is_some() {}
 }
 
-async fn claim(deps: &DedupDeps, room: usize) -> Vec<Claimed> {
+async fn claim(deps: &DedupDeps, load: &Load, room: usize) -> Vec<Claimed> {
     let request = ClaimRequest {
         queue: Queue::Hold,
         now: deps.world.now(),
@@ -119,6 +132,8 @@ async fn claim(deps: &DedupDeps, room: usize) -> Vec<Claimed> {
         limit: room,
         partition_default: room,
         per_partition: HashMap::new(),
+        // The order of the claims is that of the commits, where a target wants one.
+        bodies: BodyBudget { in_order: wants_order(&deps.policy.load()), ..load.allows_with_care() },
     };
     deps.journal.claim(request).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "held mails could not be claimed");
@@ -149,10 +164,11 @@ async fn open(
     thinking: &Thinking,
     (heavy, alone): (&Heavy, &Alone),
     row: &Claimed,
+    body: Option<Bytes>,
 ) -> Result<(DraftMeta, Draft), Undecided> {
     let unreadable = |error: serde_json::Error| Undecided::Unreadable(error.to_string());
     let meta: DraftMeta = serde_json::from_value(row.meta.clone()).map_err(unreadable)?;
-    let body = row.body.clone().ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
+    let body = body.ok_or_else(|| Undecided::Unreadable("its kept facts are gone".to_owned()))?;
     let is_first = row.claims <= 1;
     let read = async {
         let bytes = body.len();

@@ -24,6 +24,12 @@ pub(super) fn order_of(policy: &Policy, location: &Location, sender: &str) -> Op
     }
 }
 
+/// Whether some target wants an order.
+pub(super) fn wants_order(policy: &Policy) -> bool {
+    let targets = policy.rules.iter().map(|rule| &rule.target).chain([&policy.default_target]);
+    targets.into_iter().any(|target| target.ordering != Ordering::None)
+}
+
 /// The orders in which somebody waits or is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Turns {

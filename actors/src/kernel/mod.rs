@@ -7,6 +7,7 @@ pub mod files;
 pub mod guardian;
 pub mod heavy;
 pub mod journal;
+pub mod load;
 pub mod port;
 pub mod projection;
 pub mod redis;

@@ -19,7 +19,7 @@ use super::visit::{End, Visit};
 use crate::kernel::clock::World;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
-    AppendError, ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle,
+    AppendError, BodyBudget, ClaimRequest, Claimed, Commit, Defer, Due, Hint, Journal, Queue, Settle,
 };
 use crate::mail::work::FlagMeta;
 
@@ -167,6 +167,7 @@ impl Visit<'_> {
                 limit: BATCH,
                 partition_default: 0,
                 per_partition: HashMap::from([(mailbox, BATCH)]),
+                bodies: BodyBudget::default(),
             })
             .await
     }

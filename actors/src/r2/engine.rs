@@ -4,27 +4,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Deserialize as _;
 use serde_json::Value;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use uuid::Uuid;
 
 use super::R2Deps;
-use super::flights::Flights;
 use super::transfer::{Shared, Tally, claim_lease, give_back, offload_mail};
-use crate::alone::{Alone, returned};
-use crate::kernel::heavy::Heavy;
+use crate::alone::{heed, returned};
 use crate::kernel::journal::{ClaimRequest, Claimed, Due, Hint, Queue};
 use crate::mail::work::{DraftMeta, to_value};
 use crate::messages::R2Status;
 
 /// Mails under way at once.
 const MAILS: usize = 64;
-/// Transfers under way at once, over all mails.
-const TRANSFERS: usize = 64;
 /// Fewer free places than this are left to gather for [`GATHER`], so that rows are claimed in batches.
 const BATCH: usize = MAILS / 4;
 /// See [`BATCH`].
@@ -108,12 +105,7 @@ impl Engine {
             deps,
             orders,
             report,
-            shared: Shared {
-                slots: Arc::new(Semaphore::new(TRANSFERS)),
-                flights: Flights::default(),
-                heavy: Heavy::default(),
-                alone: Alone::default(),
-            },
+            shared: Shared::default(),
             jobs: JoinSet::new(),
             held: HashMap::new(),
             orphans,
@@ -163,6 +155,8 @@ impl Engine {
                     worth_a_look |= offload_count(&hint) != offload_count(&seen);
                     seen = hint;
                 }
+                // Heavy mails may have been left behind.
+                () = self.shared.load.freed() => worth_a_look = true,
             }
         }
         self.drain().await;
@@ -188,10 +182,12 @@ impl Engine {
             limit,
             partition_default: limit,
             per_partition: HashMap::new(),
+            bodies: self.shared.load.allows_with_care(),
         };
         match self.deps.journal.claim(request).await {
             Ok(rows) => {
                 let count = rows.len();
+                heed(&self.shared.load, &rows);
                 for row in rows {
                     self.start(row);
                 }
@@ -209,7 +205,8 @@ impl Engine {
         let meta = DraftMeta::deserialize(&row.meta)
             .map_or_else(|_| row.meta.clone(), |meta| to_value(&returned(&meta, row.claims)));
         let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims, meta };
-        let job = offload_mail(self.deps.clone(), self.shared.clone(), row);
+        let draft = self.shared.load.hold("", row.body.as_ref().map_or(0, Bytes::len));
+        let job = offload_mail(self.deps.clone(), self.shared.clone(), row, draft);
         let task = self.jobs.spawn(job);
         self.held.insert(task.id(), held);
     }

@@ -25,6 +25,7 @@
 pub mod address;
 pub mod direct;
 pub mod engine;
+mod finish;
 mod flights;
 pub mod links;
 pub mod name;

@@ -34,14 +34,9 @@ pub enum Fate {
     Untried(Unplanned),
 }
 
-impl Fate {
-    /// Why there is no copy, when there may be one in a while.
-    pub(super) fn passing(&self) -> Option<&NoCopy> {
-        match self {
-            Self::Tried(Err(failure)) if failure.passing => Some(failure),
-            Self::Tried(_) | Self::Untried(_) => None,
-        }
-    }
+/// Why there is no copy, when there may be one in a while.
+pub(super) fn passing(end: &End) -> Option<&NoCopy> {
+    end.as_ref().err().filter(|failure| failure.passing)
 }
 
 /// The links as the payload carries them, and the facts to record: one for each link that was

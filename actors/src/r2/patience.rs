@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::outcome::Fate;
+use super::outcome::{End, passing};
 use crate::mail::work::Waiting;
 
 /// Wait after the first try; doubles with each further one.
@@ -34,13 +34,13 @@ pub(super) struct PutOff {
 /// Whether a mail whose links ended like this is tried again: one of them failed for a reason
 /// that passes, and there is time left. `chance` in `0.0..1.0` spreads the waits by ±20 %.
 pub(super) fn put_off(
-    fates: &[Fate],
+    ends: &[End],
     before: Option<Waiting>,
     patience: Duration,
     now: DateTime<Utc>,
     chance: f64,
 ) -> Option<PutOff> {
-    let passing: Vec<_> = fates.iter().filter_map(Fate::passing).collect();
+    let passing: Vec<_> = ends.iter().filter_map(passing).collect();
     let why = passing.first()?.why.clone();
     let Waiting { since, tries } = before.unwrap_or(Waiting { since: now, tries: 0 });
     let at_the_latest = since + TimeDelta::from_std(patience).unwrap_or(TimeDelta::MAX);
@@ -65,8 +65,8 @@ mod tests {
         DateTime::from_timestamp(1_770_000_000 + second, 0).unwrap()
     }
 
-    fn away(not_before: Option<i64>) -> Fate {
-        Fate::Tried(Err(NoCopy::passing("503", not_before.map(at))))
+    fn away(not_before: Option<i64>) -> End {
+        Err(NoCopy::passing("503", not_before.map(at)))
     }
 
     /// Seconds at which a mail is tried, if it never goes better.
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn only_what_passes_is_waited_for() {
         let patience = Duration::from_secs(600);
-        let lasting = Fate::Tried(Err(NoCopy::lasting("404")));
+        let lasting: End = Err(NoCopy::lasting("404"));
         assert_eq!(put_off(std::slice::from_ref(&lasting), None, patience, at(0), 0.5), None);
         assert_eq!(put_off(&[], None, patience, at(0), 0.5), None);
         let mixed = put_off(&[lasting, away(None), away(Some(9))], None, patience, at(0), 0.5).unwrap();

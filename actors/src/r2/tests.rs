@@ -171,6 +171,11 @@ impl Bench {
 
     /// A mail with these links, routed to the default target, waits for its offload.
     async fn mail(&self, id: &str, urls: &[&str]) {
+        self.mail_saying(id, urls, String::new()).await;
+    }
+
+    /// The same, with this text.
+    async fn mail_saying(&self, id: &str, urls: &[&str], plain: String) {
         let links: Vec<Link> = urls.iter().map(|url| link(url)).collect();
         let received = MailEvent::Received(Received {
             email_id: id.to_owned(),
@@ -202,7 +207,7 @@ impl Bench {
             date: String::new(),
             from: String::new(),
             sender: "studio@example.fr".to_owned(),
-            plain: String::new(),
+            plain,
             html: String::new(),
             text: String::new(),
             has_attachment: false,
@@ -541,6 +546,7 @@ impl Bench {
             limit: 1_000,
             partition_default: 1_000,
             per_partition: std::collections::HashMap::new(),
+            bodies: crate::kernel::journal::BodyBudget::default(),
         };
         self.journal.claim(request).await.expect("claimed");
         tokio::time::sleep(Duration::from_secs(61)).await;
@@ -600,6 +606,64 @@ fn a_mail_is_set_aside_only_when_a_worker_died_while_it_read_it_alone() {
         assert_eq!(bench.story("m7").await[4..], ["mail.resumed", "link.offloaded"]);
         assert_eq!(bench.rows(Queue::Deliver).await.len(), 20);
         drop(running);
+    });
+}
+
+#[test]
+fn drafts_that_wait_for_their_files_are_not_in_memory_and_are_sent_whole() {
+    run(|| async {
+        let bench = Bench::new(None);
+        let text = "0123456789abcdef".repeat(1 << 16);
+        // Six times what may wait to be read; a transfer of it may take hours.
+        for n in 0..24 {
+            let url = if n % 4 == 0 { format!("https://ok/{n}") } else { format!("https://hang/{n}") };
+            bench.mail_saying(&format!("m{n}"), &[&url], text.repeat(4)).await;
+        }
+        bench.mail("light", &["https://ok"]).await;
+        let (_actor, _running) = bench.start();
+        bench.until_left(18, Duration::from_secs(20)).await;
+        assert_eq!(bench.store.now.load(Ordering::SeqCst), 18, "the others are all under way");
+        assert_eq!(bench.rows(Queue::Deliver).await.len(), 7);
+        let body = bench.journal.body("delivery/m8/default").await.expect("read").expect("a body");
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(body["delivery_links"][0]["r2_url"], "https://media.example.com/m8");
+        assert!(body["email_content"].as_str().is_some_and(|content| content.contains(&text.repeat(4))));
+    });
+}
+
+/// Commits take their time.
+struct SlowCommits(std::sync::atomic::AtomicBool);
+
+impl Faults for SlowCommits {
+    fn next(&self, point: FaultPoint) -> Fault {
+        match point {
+            FaultPoint::Append if self.0.load(Ordering::SeqCst) => Fault::Delay(Duration::from_secs(5)),
+            _ => Fault::Ok,
+        }
+    }
+}
+
+#[test]
+fn after_a_death_heavy_mails_are_claimed_one_at_a_time() {
+    run(|| async {
+        let slow = Arc::new(SlowCommits(false.into()));
+        let bench = Bench::new(Some(slow.clone()));
+        let text = "word ".repeat(40_000);
+        for n in 0..5 {
+            bench.mail_saying(&format!("m{n}"), &[&format!("https://hang/{n}")], text.clone()).await;
+        }
+        bench.die_with_everything().await;
+        slow.0.store(true, Ordering::SeqCst);
+        let (_actor, _running) = bench.start();
+        let mut claimed = Vec::new();
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            claimed.push(bench.rows(Queue::Offload).await.iter().filter(|row| row.claimed).count());
+        }
+        // Each is noted, read and noted again before the next one is claimed.
+        assert_eq!(claimed.first(), Some(&1));
+        assert!(claimed.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{claimed:?}");
+        assert!(claimed.iter().max() >= Some(&3), "{claimed:?}");
     });
 }
 

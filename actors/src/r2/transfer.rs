@@ -4,41 +4,46 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use bytes::Bytes;
 use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
+use super::finish::{finish, refresh};
 use super::flights::{Flights, Lead, Part};
 use super::normalize::FOLDER_LIMIT;
-use super::outcome::{End, Fate, Obtained, settle_links};
+use super::outcome::{End, Obtained};
 use super::patience::{PutOff, put_off};
 use super::plan::{Source, Unplanned, plan};
 use super::{Copied, Job, NoCopy, R2Deps, reuse};
 use crate::alone::{Alone, NotTried, returned};
-use crate::kernel::event::{DomainEvent, NewEvent};
+use crate::kernel::event::DomainEvent;
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
-use crate::kernel::journal::{
-    AppendError, Body, Claimed, Commit, Defer, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
-};
-use crate::mail::life::{LinksDeferred, MailEvent, mail_stream, rehydrate};
+use crate::kernel::journal::{AppendError, Claimed, Commit, Defer, Due, Expected, LIGHT, Queue, StreamWrite};
+use crate::kernel::load::{Held, Load};
+use crate::mail::life::{LinksDeferred, MailEvent, mail_stream};
+use crate::mail::policy::Policy;
 use crate::mail::providers::Providers;
-use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft, to_value};
-use crate::mail::{Link, policy::Policy};
+use crate::mail::work::{Draft, DraftMeta, deliver_rows, to_value};
 
+/// Transfers under way at once, over all mails.
+const TRANSFERS: usize = 64;
 /// Longest wait for a free slot; after that a link is sent as it is.
 const SLOT_WAIT: Duration = FOLDER_LIMIT;
 /// A store that overruns its own limit by this much is given up on.
 const OVERRUN: Duration = Duration::from_secs(5);
-/// Time for everything else that a mail needs before its commit.
-const COMMIT: Duration = Duration::from_secs(30);
+/// Time for everything else that a mail needs before its commit: heavy ones make theirs one after
+/// the other.
+const COMMIT: Duration = Duration::from_secs(120);
 /// When a mail is tried again that the journal could not tell about.
 const AGAIN: chrono::Duration = chrono::Duration::seconds(5);
-/// Pause between tries to read a stream.
-const READ_PAUSE: Duration = Duration::from_millis(500);
+/// Bytes of drafts that wait to be read, but for the last one. They are read one after the
+/// other, some tens of megabytes a second, so a larger budget would bring nothing. Control
+/// characters are written sixfold in JSON: the draft of a mail of two mebibytes has twelve.
+const UNREAD: usize = 16 << 20;
 
 /// How long a claim holds: longer than a mail can take before its commit.
 pub(super) fn claim_lease(deps: &R2Deps) -> Duration {
@@ -71,21 +76,60 @@ pub(super) struct Shared {
     pub(super) heavy: Heavy,
     /// Where mails are read that a worker may have died of.
     pub(super) alone: Alone,
+    /// Drafts that wait to be read.
+    pub(super) load: Load,
+    /// A place for one mail whose draft is read again for its commit.
+    pub(super) finishing: Arc<Semaphore>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(TRANSFERS)),
+            flights: Flights::default(),
+            heavy: Heavy::default(),
+            alone: Alone::default(),
+            load: Load::new(UNREAD, UNREAD),
+            finishing: Arc::new(Semaphore::new(1)),
+        }
+    }
 }
 
 /// A claimed mail, read.
-struct Opened {
-    meta: DraftMeta,
-    draft: Draft,
-    planned: Vec<Result<Source, Unplanned>>,
+pub(super) struct Opened {
+    pub(super) meta: DraftMeta,
+    /// What is copied.
+    sources: Vec<Source>,
+    /// `None` = it is heavy. A transfer may take hours, and 64 such drafts would fill a small
+    /// machine; so it is read again for the commit. It lies in the journal as long as the row does.
+    pub(super) read: Option<Read>,
     /// Bytes of the draft: what the work with it costs.
-    bytes: usize,
+    pub(super) bytes: usize,
+}
+
+/// A draft, with what is made of each of its links.
+pub(super) struct Read {
+    pub(super) draft: Draft,
+    pub(super) planned: Vec<Result<Source, Unplanned>>,
+}
+
+impl Read {
+    /// `most`: links of one mail that are copied.
+    pub(super) fn of(body: &[u8], most: usize) -> Result<Self, String> {
+        let draft: Draft = serde_json::from_slice(body).map_err(|error| format!("its draft: {error}"))?;
+        let planned = plan(&draft.verdict.links, most);
+        Ok(Self { draft, planned })
+    }
 }
 
 /// Copies the links of one mail and commits the outcome. Answers when the row is no longer ours.
-pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed) -> Tally {
+/// `held`: its draft, until that is read.
+pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, mut row: Claimed, held: Held) -> Tally {
     let policy = deps.policy.load_full();
-    let opened = match read_alone(&deps, &shared, &row, &policy).await {
+    let body = row.body.take();
+    let opened = read_alone(&deps, &shared, &row, body, &policy).await;
+    drop(held);
+    let opened = match opened {
         Ok(opened) => opened,
         Err(Unopened::Never(why)) => return park(&deps, &row, &why).await,
         Err(Unopened::SetAside) => return Tally { parked: 1, ..Tally::default() },
@@ -96,13 +140,13 @@ pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed) -> 
             return Tally::default();
         }
     };
-    let (fates, leads) = copy_all(&deps, &shared, &policy, &opened).await;
+    let (ends, leads) = copy_all(&deps, &shared, &policy, &opened).await;
     let (now, chance) = (deps.world.now(), deps.world.jitter.fraction());
-    if let Some(later) = put_off(&fates, opened.meta.waiting, deps.patience, now, chance) {
+    if let Some(later) = put_off(&ends, opened.meta.waiting, deps.patience, now, chance) {
         drop(leads);
         return wait(&deps, &row, opened.meta, later).await;
     }
-    let tally = finish(&deps, &shared.heavy, &row, opened, policy, fates).await;
+    let tally = finish(&deps, &shared, &row, opened, policy, ends).await;
     // From now on the journal knows of the copies.
     drop(leads);
     tally
@@ -124,26 +168,29 @@ async fn read_alone(
     deps: &R2Deps,
     shared: &Shared,
     row: &Claimed,
+    body: Option<Bytes>,
     policy: &Arc<Policy>,
 ) -> Result<Opened, Unopened> {
     let meta = DraftMeta::deserialize(&row.meta);
     let meta = meta.map_err(|error| Unopened::Never(format!("its meta: {error}")))?;
-    let body = row.body.clone().ok_or_else(|| Unopened::Never("its draft is gone".to_owned()))?;
+    let body = body.ok_or_else(|| Unopened::Never("its draft is gone".to_owned()))?;
     let (bytes, most, now) = (body.len(), deps.links_per_mail, deps.world.now());
     let (policy, for_rows) = (Arc::clone(policy), meta.clone());
     let is_first = row.claims <= 1;
     let read = shared.heavy.run(bytes, move || {
-        let draft: Draft = serde_json::from_slice(&body).map_err(|error| format!("its draft: {error}"))?;
-        let planned = plan(&draft.verdict.links, most);
+        let read = Read::of(&body, most)?;
+        drop(body);
         if !is_first {
-            let Draft { mail, verdict } = &draft;
+            let Draft { mail, verdict } = &read.draft;
             drop(deliver_rows(mail, verdict, &verdict.links, &policy, &for_rows, Due::At(now), now));
         }
-        Ok::<_, String>((draft, planned))
+        let sources = read.planned.iter().filter_map(|planned| planned.as_ref().ok()).cloned().collect();
+        tell_untried(&read.planned, &for_rows.email_id);
+        Ok::<_, String>((sources, (bytes <= LIGHT).then_some(read)))
     });
     let read = shared.alone.read(deps.journal.as_ref(), &deps.world, (row, &meta), read).await;
     match read {
-        Ok(Ok((draft, planned))) => Ok(Opened { meta, draft, planned, bytes }),
+        Ok(Ok((sources, read))) => Ok(Opened { meta, sources, read, bytes }),
         Ok(Err(why)) => Err(Unopened::Never(why)),
         Err(NotTried::SetAside) => Err(Unopened::SetAside),
         Err(NotTried::Failed(why)) => Err(Unopened::NotNow(why)),
@@ -151,28 +198,13 @@ async fn read_alone(
 }
 
 /// All links that are planned to be copied, at once, each within its limits.
-async fn copy_all(
-    deps: &R2Deps,
-    shared: &Shared,
-    policy: &Policy,
-    opened: &Opened,
-) -> (Vec<Fate>, Vec<Lead>) {
-    let email_id = opened.meta.email_id.as_str();
-    let sources: Vec<Source> =
-        opened.planned.iter().filter_map(|planned| planned.as_ref().ok()).cloned().collect();
-    let (ends, leads) = if policy.offload {
-        copy_planned(deps, shared, &sources, email_id, &policy.providers).await
+async fn copy_all(deps: &R2Deps, shared: &Shared, policy: &Policy, opened: &Opened) -> (Vec<End>, Vec<Lead>) {
+    if policy.offload {
+        copy_planned(deps, shared, &opened.sources, &opened.meta.email_id, &policy.providers).await
     } else {
-        let off = || Err(NoCopy::lasting("the offload is switched off"));
-        (sources.iter().map(|_| off()).collect(), Vec::new())
-    };
-    tell_untried(&opened.planned, email_id);
-    let mut ends = ends.into_iter();
-    let fate = |planned: &Result<Source, Unplanned>| match planned {
-        Ok(_) => Fate::Tried(ends.next().unwrap_or_else(|| Err(NoCopy::lasting("it was not tried")))),
-        Err(why) => Fate::Untried(*why),
-    };
-    (opened.planned.iter().map(fate).collect(), leads)
+        let off = |_| Err(NoCopy::lasting("the offload is switched off"));
+        (opened.sources.iter().map(off).collect(), Vec::new())
+    }
 }
 
 /// One line for any number of links.
@@ -329,119 +361,8 @@ async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) 
     }
 }
 
-/// Commits the fates of the links, the deliveries and the end of the row, all or nothing.
-async fn finish(
-    deps: &R2Deps,
-    heavy: &Heavy,
-    row: &Claimed,
-    opened: Opened,
-    policy: Arc<Policy>,
-    fates: Vec<Fate>,
-) -> Tally {
-    let tally = count(&fates);
-    let Opened { mut meta, draft, bytes, .. } = opened;
-    let (links, facts) = settle_links(&draft.verdict.links, fates);
-    let events: Result<Vec<NewEvent>, _> =
-        facts.iter().map(|fact: &MailEvent| fact.to_new(deps.world.ids.next())).collect();
-    let events = match events {
-        Ok(events) => events,
-        Err(error) => return park(deps, row, &error.to_string()).await,
-    };
-    let routed = Arc::new(Routed { draft, links, policy });
-    loop {
-        let (now, routed, after) = (deps.world.now(), Arc::clone(&routed), after(&meta, events.len()));
-        let (add, bodies) = heavy.run(bytes, move || routed.deliveries(&after, now)).await;
-        let commit = Commit {
-            at: now,
-            writes: vec![StreamWrite {
-                stream: mail_stream(&meta.email_id),
-                expected: Expected::Exact(meta.mail_version),
-                events: events.clone(),
-            }],
-            add,
-            bodies,
-            settle: vec![Settle { queue: Queue::Offload, key: row.key.clone(), claim: Some(row.claim) }],
-            ..Commit::default()
-        };
-        match persist(deps.journal.as_ref(), &deps.world, commit).await {
-            Ok(_) => return tally,
-            Err(AppendError::Conflict { .. }) => {
-                // Somebody noted a further copy of the mail: its deliveries must know it.
-                if let Err(why) = refresh(deps, &mut meta).await {
-                    return park(deps, row, &why).await;
-                }
-            }
-            Err(error) => {
-                tracing::warn!(email_id = meta.email_id, %error, "another worker has taken the offload over");
-                return Tally::default();
-            }
-        }
-    }
-}
-
-fn count(fates: &[Fate]) -> Tally {
-    let mut tally = Tally::default();
-    for fate in fates {
-        match fate {
-            Fate::Tried(Ok(Obtained { reused_from: None, .. })) => tally.copied += 1,
-            Fate::Tried(Ok(Obtained { reused_from: Some(_), .. })) => tally.reused += 1,
-            Fate::Tried(Err(_)) | Fate::Untried(_) => tally.kept += 1,
-        }
-    }
-    tally
-}
-
-/// What the deliveries are told: the mail as it is after so many more events.
-fn after(meta: &DraftMeta, events: usize) -> DraftMeta {
-    DraftMeta { mail_version: meta.mail_version + events as u64, ..meta.clone() }
-}
-
-/// A mail whose links have ended.
-struct Routed {
-    draft: Draft,
-    links: Vec<Link>,
-    policy: Arc<Policy>,
-}
-
-impl Routed {
-    fn deliveries(&self, meta: &DraftMeta, now: DateTime<Utc>) -> (Vec<OutboxAdd>, Vec<Body>) {
-        let Draft { mail, verdict } = &self.draft;
-        let (add, mut bodies) =
-            deliver_rows(mail, verdict, &self.links, &self.policy, meta, Due::At(now), now);
-        if meta.told && !bodies.is_empty() {
-            bodies.push(no_draft(&meta.email_id, now));
-        }
-        (add, bodies)
-    }
-}
-
-/// Brings version and locations up to what the stream says now.
-async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), String> {
-    let stream = mail_stream(&meta.email_id);
-    let events = loop {
-        match deps.journal.read_stream(&stream, 0).await {
-            Ok(events) => break events,
-            Err(error) => {
-                tracing::warn!(email_id = meta.email_id, %error, "a mail's stream could not be read, trying again");
-                tokio::time::sleep(deps.world.jitter.spread(READ_PAUSE)).await;
-            }
-        }
-    };
-    let (life, version) = rehydrate(&events).map_err(|error| error.to_string())?;
-    if version == 0 {
-        return Err("its stream does not exist".to_owned());
-    }
-    meta.mail_version = version;
-    for location in life.locations {
-        if !meta.locations.contains(&location) {
-            meta.locations.push(location);
-        }
-    }
-    Ok(())
-}
-
 /// Puts a row aside that cannot be worked on: visible, and nothing is lost.
-async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
+pub(super) async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
     if !give_back(deps, row.key.clone(), row.claim, Due::Parked, row.meta.clone()).await {
         tracing::warn!(email_id = row.key, why, "an offload was given up, its row is not ours any more");
         return Tally::default();

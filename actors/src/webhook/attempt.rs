@@ -70,7 +70,7 @@ pub(super) async fn await_window(shared: Arc<Shared>, flight: u64, row: Row, cla
 pub(super) async fn attempt(
     shared: Arc<Shared>,
     flight: u64,
-    row: Row,
+    mut row: Row,
     counted: Option<DateTime<Utc>>,
     claim: watch::Receiver<Uuid>,
 ) {
@@ -97,6 +97,8 @@ pub(super) async fn attempt(
         Ok(outgoing) => {
             let to = outgoing.url.clone();
             let result = deps.receiver.post(outgoing).await;
+            // Its outcome may have to wait for the journal.
+            row.drop_body();
             let now = deps.world.now();
             match &result {
                 Err(SendError::Local(why)) => {

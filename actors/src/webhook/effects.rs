@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRo
 use crate::kernel::port::PortError;
 use crate::mail::policy::{Policy, Priority};
 use crate::mail::windows;
-use crate::mail::work::{DeliverMeta, InWindow};
+use crate::mail::work::{DeliverMeta, InWindow, delivery_partition};
 
 /// A claim holds this much longer than an attempt may take: time to store its outcome.
 const CLAIM_MARGIN: Duration = Duration::from_secs(30);
@@ -148,6 +149,7 @@ pub(super) async fn claim(shared: Arc<Shared>, serial: u64, plan: ClaimPlan) {
         limit: plan.limit,
         partition_default: plan.default,
         per_partition: plan.per_partition.clone(),
+        bodies: shared.load.allows(|target| [false, true].map(|tried| delivery_partition(target, tried))),
     };
     let claimed = match deps.journal.claim(request).await {
         Ok(claimed) => claimed,
@@ -164,7 +166,8 @@ pub(super) async fn claim(shared: Arc<Shared>, serial: u64, plan: ClaimPlan) {
         match serde_json::from_value::<DeliverMeta>(row.meta.clone()) {
             Ok(mut meta) => {
                 meta.window = meta.window.due();
-                rows.push(Row { key: row.key, claim: row.claim, claimed_until, meta, body: row.body })
+                let held = shared.load.hold(&meta.target, row.body.as_ref().map_or(0, Bytes::len));
+                rows.push(Row { key: row.key, claim: row.claim, claimed_until, meta, body: row.body, held });
             }
             Err(error) => park_unreadable(&shared, row, &error).await,
         }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::address;
 use super::breaker::{Gate, TargetCommand, TargetState};
 use super::rate::{RateWindow, WINDOW};
+use crate::kernel::load::Held;
 use crate::mail::work::DeliverMeta;
 
 /// A target that answers within this is fast.
@@ -66,9 +67,17 @@ pub struct Row {
     pub meta: DeliverMeta,
     /// The webhook's exact bytes; `None` when they are no longer kept.
     pub body: Option<Bytes>,
+    /// Counts the body while it is in memory.
+    pub held: Held,
 }
 
 impl Row {
+    /// Lets the body go, which is not sent any more.
+    pub(super) fn drop_body(&mut self) {
+        self.body = None;
+        self.held = Held::default();
+    }
+
     /// Whether it has failed before.
     #[must_use]
     pub const fn tried(&self) -> bool {

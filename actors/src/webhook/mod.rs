@@ -56,6 +56,7 @@ use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::Journal;
+use crate::kernel::load::Load;
 use crate::kernel::port::Port;
 use crate::mail::policy::{Policy, PolicyCell, Window};
 use crate::mail::windows;
@@ -73,6 +74,12 @@ const TICK: Duration = Duration::from_secs(1);
 /// worker to make them at once. Whoever stops the whole waits 8 s for an answer: the rest is for
 /// the commits that give them back.
 const DRAIN_GRACE: Duration = Duration::from_secs(6);
+/// Bytes of bodies that wait or are posted, but for the last one: an eighth of the memory of
+/// a small machine (512 MiB). A body that is posted is held once more in part by its connection.
+const BODIES: usize = 64 << 20;
+/// A target that has as much gets no more. A slow one holds its bodies for as long as an attempt
+/// may take, and leaves the rest to others; its light deliveries, and those of others, go on.
+const BODIES_OF_A_TARGET: usize = 16 << 20;
 /// Reports under way at a time; more wait.
 const REPORTS: usize = 256;
 /// A report that is not taken within this time is sent again.
@@ -103,6 +110,8 @@ struct Shared {
     port: Port<Report>,
     /// Where large bodies are signed.
     heavy: Heavy,
+    /// Bodies that wait or are posted.
+    load: Load,
 }
 
 /// What effects tell the actor. Each may come twice.
@@ -181,6 +190,8 @@ pub struct WebhookActor {
     /// What waiting rows were judged by.
     terms: Terms,
     targets: HashMap<String, AbortOnDropHandle<()>>,
+    /// Bodies that wait or are posted, those of flights of an earlier value included.
+    load: Load,
     tasks: Vec<AbortOnDropHandle<()>>,
 }
 
@@ -202,6 +213,7 @@ impl WebhookActor {
             drained: Vec::new(),
             terms,
             targets: HashMap::new(),
+            load: Load::new(BODIES, BODIES_OF_A_TARGET),
             tasks: Vec::new(),
         }
     }
@@ -230,6 +242,7 @@ impl Actor for WebhookActor {
             local_faults: LocalFaults::default(),
             port,
             heavy: Heavy::default(),
+            load: self.load.clone(),
         });
         self.shared = Some(Arc::clone(&shared));
         self.tasks.push(depend_on(ctx, effects::ticks(Arc::clone(&shared), TICK)));
@@ -251,6 +264,7 @@ impl Supervised for WebhookActor {
         // twice. The effects report to the same mailbox.
         fresh.serial = self.serial;
         fresh.flights = std::mem::take(&mut self.flights);
+        fresh.load = self.load.clone();
         // What it claims nobody else can have until the claim ends.
         fresh.claiming = self.claiming.take();
         let waiting = self.lanes.take().map_or_else(Vec::new, Lanes::into_waiting);

@@ -6,6 +6,7 @@ mod preferences;
 mod restarts;
 mod stubborn;
 mod waits;
+mod weights;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;

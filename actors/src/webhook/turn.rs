@@ -43,6 +43,8 @@ impl WebhookActor {
             let task = depend_on(ctx, effects::target(Arc::clone(&shared), target.clone(), command));
             self.targets.insert(target, task);
         }
+        // Heavy deliveries may have been left behind.
+        self.look |= shared.load.was_freed();
         let wanted = !paused && self.claiming.is_none() && (self.look || lanes.hungry(now));
         let plan = if wanted { lanes.plan(now, self.flights.len() + steps.len()) } else { None };
         for step in steps {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::site::HOOK;
 use crate::support::until::ensure;
 use crate::support::worker::{Mode, PUBLIC_BASE_URL};
-use crate::support::{PATIENCE, Program, Site, TestMail, Worker, checks, child, mails, until};
+use crate::support::{Answer, PATIENCE, Program, Site, TestMail, Worker, checks, child, mails, until};
 
 /// A service as a small machine has it: two cores and 512 MiB. What is counted is the memory
 /// that a process has asked for; what it has shared with others, or only reserved, is not.
@@ -105,6 +106,54 @@ async fn by_mail_nobody_stops_a_small_machine() {
     let status = worker.stop().await;
     assert!(status.success(), "{status}");
     worker.assert_journal_verifies().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_mail_what_waits_for_slow_servers_does_not_fill_a_small_machine() {
+    let (site, r2, mut worker) = site().await;
+    worker.wrap(&SMALL);
+    r2.hang_at("/never");
+    site.receiver.always(HOOK, Answer::Slow(Duration::from_secs(1)));
+    let swelling = |part: &str, count: usize| -> Vec<TestMail> {
+        let link = |n: usize| format!("https://www.dropbox.com/scl/fo/{part}{n}/h?rlkey=k&dl=0");
+        (0..count).map(|n| mails::swelling(&link(n))).collect()
+    };
+    // The drafts of those that wait are together as large as the machine.
+    let (never, sent) = (swelling("never", 36), swelling("sent", 5));
+    let ordinary = mails::mixed(1);
+    for mails in [&never[..18], &ordinary, &sent, &never[18..]] {
+        site.dovecot.deliver(mails);
+    }
+    worker.start().await;
+
+    let transfers = never.len() + sent.len() + ordinary.len();
+    until("every transfer to begin, and what can be sent", PATIENCE * 5, async || {
+        let (begun, arrived) = (r2.requests().len(), site.receiver.count());
+        assert!(worker.is_alive(), "{}", worker.tail());
+        let all = begun == transfers && arrived == sent.len() + ordinary.len();
+        ensure(all, || format!("{begun} transfers, {arrived} webhooks"))
+    })
+    .await;
+    let once = |mail: &TestMail| (mail.mark.clone(), 1);
+    assert_eq!(site.receiver.accepted(), sent.iter().chain(&ordinary).map(once).collect());
+    assert_eq!(worker.get("/livez").await.status, 200);
+    let peak = child::peak_rss_kib(worker.pid());
+    assert!(peak > 0 && peak < SMALL_KIB, "{peak} KiB");
+
+    // What it had comes due at once. Its successor must not die of claiming it.
+    worker.kill();
+    worker.start().await;
+    let later = mails::mixed(1);
+    site.dovecot.deliver(&later);
+    until("a transfer that was cut off to begin again, and an ordinary mail", PATIENCE, async || {
+        assert!(worker.is_alive(), "{}", worker.tail());
+        let (begun, arrived) = (r2.requests().len(), site.receiver.count());
+        let all = begun > transfers + later.len() && arrived == sent.len() + ordinary.len() + later.len();
+        ensure(all, || format!("{begun} transfers, {arrived} webhooks"))
+    })
+    .await;
+    let status = worker.stop().await;
+    assert!(status.success(), "{status}");
 }
 
 /// The events of one kind in the journal.

@@ -8,6 +8,7 @@
 //! * [`sqlite`]: the embedded journal, one file.
 //! * [`redis`]: a server that several workers share.
 
+mod budget;
 #[cfg(test)]
 mod conformance;
 pub mod memory;
@@ -29,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::budget::{BodyBudget, LIGHT};
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::projection::Views;
 
@@ -366,6 +368,8 @@ pub struct ClaimRequest {
     pub partition_default: usize,
     /// At most this many of these partitions; 0 = none.
     pub per_partition: HashMap<String, usize>,
+    /// At most so many bytes of bodies.
+    pub bodies: BodyBudget,
 }
 
 /// A row that this worker may work on until the claim runs out.
@@ -484,7 +488,8 @@ pub trait Journal: Send + Sync + 'static {
     /// Position of the last event; 0 when there is none.
     async fn head(&self) -> Result<u64, JournalError>;
 
-    /// Claims due rows: oldest due first within a partition, ordered rows one at a time.
+    /// Claims due rows: oldest due first within a partition, ordered rows one at a time. Heavy
+    /// rows for which no budget is left are passed over.
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError>;
 
     /// Makes every unclaimed, waiting row (not parked, not reserved) of a queue due at

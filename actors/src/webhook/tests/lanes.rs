@@ -23,7 +23,14 @@ pub(super) fn row(n: usize, now: DateTime<Utc>) -> Row {
         window: InWindow::Free,
     };
     let claimed_until = now + chrono::TimeDelta::seconds(60);
-    Row { key: format!("m{n}/default"), claim: Uuid::nil(), claimed_until, meta, body: None }
+    Row {
+        key: format!("m{n}/default"),
+        claim: Uuid::nil(),
+        claimed_until,
+        meta,
+        body: None,
+        held: crate::kernel::load::Held::default(),
+    }
 }
 
 fn started(steps: Vec<Step>) -> Vec<String> {

@@ -39,6 +39,7 @@ fn a_claim_that_nobody_has_asked_for_is_given_back() {
             limit: 10,
             partition_default: 10,
             per_partition: HashMap::new(),
+            bodies: crate::kernel::journal::BodyBudget::default(),
         };
         let claimed = scene.journal.claim(request).await.unwrap();
         let row = |row: Claimed| Row {
@@ -47,6 +48,7 @@ fn a_claim_that_nobody_has_asked_for_is_given_back() {
             claimed_until: scene.world.now() + chrono::TimeDelta::seconds(60),
             meta: serde_json::from_value(row.meta).unwrap(),
             body: row.body,
+            held: crate::kernel::load::Held::default(),
         };
         let rows: Vec<Row> = claimed.into_iter().map(row).collect();
         let plan = ClaimPlan { limit: 10, default: 10, per_partition: HashMap::new() };

@@ -14,13 +14,16 @@ const ORDERS: [Option<&str>; 3] = [None, Some("s"), Some("z")];
 enum Step {
     Write { streams: Vec<(u8, Belief, u8)>, fence: Option<u64>, rows: Vec<Row>, ends: Vec<End> },
     Repeat,
-    Claim { limit: usize, partition_default: usize, only: Option<(u8, usize)>, lease: u64 },
+    Claim { limit: usize, partition_default: usize, only: Option<(u8, usize)>, lease: u64, bodies: Bodies },
     Hasten { only: Option<Vec<&'static str>> },
     RaiseFence,
     Purge,
     Trim { stream: u8, off_by: u64 },
     Pass { seconds: i64 },
 }
+
+/// Bytes, the largest light body, a partition of which only light ones come, whether in order.
+type Bodies = (Option<u64>, u64, Option<u8>, bool);
 
 #[derive(Debug, Clone)]
 enum Belief {
@@ -90,13 +93,18 @@ fn step() -> impl Strategy<Value = Step> {
         prop::collection::vec(end, 0..3),
     )
         .prop_map(|(streams, fence, rows, ends)| Step::Write { streams, fence, rows, ends });
-    let claim = (0..6_usize, 0..4_usize, prop::option::of((0..2_u8, 0..3_usize)), select(vec![0_u64, 3, 60]))
-        .prop_map(|(limit, partition_default, only, lease)| Step::Claim {
+    // Bodies have four or five bytes.
+    let bodies = (prop::option::of(0..15_u64), 0..6_u64, prop::option::of(0..2_u8), any::<bool>());
+    let only = prop::option::of((0..2_u8, 0..3_usize));
+    let claim = (0..6_usize, 0..4_usize, only, select(vec![0_u64, 3, 60]), bodies).prop_map(
+        |(limit, partition_default, only, lease, bodies)| Step::Claim {
             limit,
             partition_default,
             only,
             lease,
-        });
+            bodies,
+        },
+    );
     prop_oneof![
         8 => write,
         1 => Just(Step::Repeat),
@@ -317,7 +325,13 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 let Some((commit, ends)) = &last else { continue };
                 (model.append(commit, ends).await, subject.append(commit, ends).await)
             }
-            Step::Claim { limit, partition_default, only, lease } => {
+            Step::Claim {
+                limit,
+                partition_default,
+                only,
+                lease,
+                bodies: (bytes, light, light_only, in_order),
+            } => {
                 let request = ClaimRequest {
                     queue: Queue::Deliver,
                     now,
@@ -325,6 +339,12 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                     limit: *limit,
                     partition_default: *partition_default,
                     per_partition: only.iter().map(|(number, cap)| (partition(*number), *cap)).collect(),
+                    bodies: BodyBudget {
+                        bytes: *bytes,
+                        light: *light,
+                        light_only: light_only.iter().map(|number| partition(*number)).collect(),
+                        in_order: *in_order,
+                    },
                 };
                 (model.claim(&request).await, subject.claim(&request).await)
             }

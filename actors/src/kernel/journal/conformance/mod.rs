@@ -121,6 +121,7 @@ pub(super) fn request(seconds: i64) -> ClaimRequest {
         limit: 100,
         partition_default: 100,
         per_partition: HashMap::new(),
+        bodies: BodyBudget::default(),
     }
 }
 

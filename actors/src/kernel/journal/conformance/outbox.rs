@@ -13,6 +13,12 @@ cases![
     settled_and_added_again_is_a_new_row,
     limits_hold_per_partition_and_in_all,
     a_long_backlog_hides_nobody,
+    heavy_rows_share_a_budget_in_their_order,
+    a_row_heavier_than_the_budget_comes_as_the_only_heavy_one,
+    light_rows_pass_a_backlog_of_heavy_ones,
+    a_partition_may_be_limited_to_light_rows,
+    heavy_rows_of_an_order_keep_it,
+    where_order_counts_nothing_passes_a_heavy_row,
     ordered_rows_go_one_at_a_time,
     a_deferred_first_row_blocks_its_order,
     a_reserved_row_keeps_its_place,
@@ -211,6 +217,107 @@ async fn a_long_backlog_hides_nobody(journal: Arc<dyn Journal>) {
     let claimed = journal.claim(ask).await.unwrap();
     assert_eq!(claimed.len(), 11);
     assert_eq!(claimed[10].key, "q");
+}
+
+/// Rows that are due at once, in partition `a` unless the key begins with another one's name and
+/// `/`; each with a body of so many bytes.
+async fn weighty(journal: &Arc<dyn Journal>, rows: &[(&str, usize)]) {
+    let mut commit = add(Vec::new());
+    for (key, bytes) in rows {
+        let partition = key.split_once('/').map_or("a", |(partition, _)| partition);
+        let body_key = (*bytes > 0).then(|| format!("body {key}"));
+        commit.bodies.extend(body_key.iter().map(|body_key| Body {
+            key: body_key.clone(),
+            bytes: vec![b'x'; *bytes].into(),
+            keep_until: t(9),
+        }));
+        commit.add.push(OutboxAdd { body_key, ..in_partition(partition, row(key, Due::At(t(0)))) });
+    }
+    journal.append(commit).await.unwrap();
+}
+
+/// At most so many bytes of bodies above ten.
+fn within(bytes: u64) -> ClaimRequest {
+    let bodies = BodyBudget { bytes: Some(bytes), light: 10, ..BodyBudget::default() };
+    ClaimRequest { bodies, ..request(0) }
+}
+
+async fn claimed_within(journal: &Arc<dyn Journal>, request: ClaimRequest) -> Vec<String> {
+    let claimed = journal.claim(request).await.unwrap();
+    assert!(claimed.iter().all(|row| row.body.is_some() == row.body_key.is_some()), "with their bodies");
+    claimed.into_iter().map(|row| row.key).collect()
+}
+
+async fn heavy_rows_share_a_budget_in_their_order(journal: Arc<dyn Journal>) {
+    weighty(&journal, &[("h40", 40), ("none", 0), ("h60", 60), ("h50", 50), ("l", 10), ("h11", 11)]).await;
+    // h11 would fit, but nothing heavy passes h50.
+    assert_eq!(claimed_within(&journal, within(120)).await, ["h40", "none", "h60", "l"]);
+    assert_eq!(claimed_within(&journal, within(61)).await, ["h50", "h11"]);
+    assert!(claimed_within(&journal, within(1_000)).await.is_empty(), "nothing is left");
+}
+
+async fn a_row_heavier_than_the_budget_comes_as_the_only_heavy_one(journal: Arc<dyn Journal>) {
+    weighty(&journal, &[("h500", 500), ("h11", 11), ("b/h12", 12), ("l", 10)]).await;
+    assert_eq!(claimed_within(&journal, within(0)).await, ["l"], "nothing is left of the budget");
+    assert_eq!(claimed_within(&journal, within(1)).await, ["h500"]);
+    assert_eq!(claimed_within(&journal, within(1)).await, ["h11"]);
+    assert_eq!(claimed_within(&journal, within(1)).await, ["b/h12"]);
+    // A look at what is too heavy takes nothing away.
+    assert!(journal.outbox(Queue::Deliver, 9).await.unwrap().iter().all(|row| row.claims == 1));
+}
+
+async fn light_rows_pass_a_backlog_of_heavy_ones(journal: Arc<dyn Journal>) {
+    let heavy: Vec<String> = (0..100).map(|n| format!("h{n}")).collect();
+    let mut rows: Vec<(&str, usize)> = heavy.iter().map(|key| (key.as_str(), 20)).collect();
+    rows.extend([("l1", 1), ("b/l", 1), ("l2", 1), ("l3", 1)]);
+    weighty(&journal, &rows).await;
+    let ask = ClaimRequest { partition_default: 3, limit: 4, ..within(1) };
+    assert_eq!(
+        claimed_within(&journal, ask.clone()).await,
+        ["h0", "b/l", "l1", "l2"],
+        "three of each at most"
+    );
+    let ask = ClaimRequest { bodies: within(0).bodies, ..ask };
+    assert_eq!(claimed_within(&journal, ask).await, ["l3"]);
+}
+
+async fn a_partition_may_be_limited_to_light_rows(journal: Arc<dyn Journal>) {
+    weighty(&journal, &[("h", 11), ("b/h", 12), ("l", 1), ("b/l", 1), ("b/h2", 11)]).await;
+    let mut ask = within(30);
+    ask.bodies.light_only.insert("a".to_owned());
+    assert_eq!(claimed_within(&journal, ask.clone()).await, ["b/h", "l", "b/l", "b/h2"]);
+    ask.bodies.bytes = None;
+    assert!(claimed_within(&journal, ask).await.is_empty());
+    assert_eq!(claimed_within(&journal, request(0)).await, ["h"]);
+}
+
+async fn where_order_counts_nothing_passes_a_heavy_row(journal: Arc<dyn Journal>) {
+    weighty(&journal, &[("l1", 1), ("h1", 20), ("l2", 1), ("h2", 20), ("b/l", 1), ("l3", 1)]).await;
+    let ask = |bytes| {
+        let mut ask = within(bytes);
+        ask.bodies.in_order = true;
+        ask
+    };
+    assert_eq!(claimed_within(&journal, ask(0)).await, ["l1"]);
+    assert!(claimed_within(&journal, ask(0)).await.is_empty());
+    assert_eq!(claimed_within(&journal, ask(1)).await, ["h1", "l2"]);
+    assert_eq!(claimed_within(&journal, ask(20)).await, ["h2", "b/l", "l3"]);
+}
+
+async fn heavy_rows_of_an_order_keep_it(journal: Arc<dyn Journal>) {
+    weighty(&journal, &[("h", 20)]).await;
+    let mut commit = add(Vec::new());
+    for (key, bytes) in [("s1", 20), ("s2", 1)] {
+        let body_key = format!("body {key}");
+        commit.bodies.push(Body { key: body_key.clone(), bytes: vec![b'x'; bytes].into(), keep_until: t(9) });
+        let body_key = Some(body_key);
+        commit.add.push(OutboxAdd { body_key, ..ordered("s", row(key, Due::At(t(0)))) });
+    }
+    journal.append(commit).await.unwrap();
+    assert_eq!(claimed_within(&journal, within(20)).await, ["h"], "s2 is light, and waits behind s1");
+    assert_eq!(claimed_within(&journal, within(20)).await, ["s1"]);
+    journal.append(settle("s1", None)).await.unwrap();
+    assert_eq!(claimed_within(&journal, within(0)).await, ["s2"]);
 }
 
 async fn ordered_rows_go_one_at_a_time(journal: Arc<dyn Journal>) {

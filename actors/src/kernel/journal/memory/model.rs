@@ -11,6 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::kernel::event::{Recorded, StreamId};
+use crate::kernel::journal::budget::{BEYOND, Picker};
 use crate::kernel::journal::rules;
 use crate::kernel::journal::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Due, KeptBody, OutboxAdd, OutboxRow, Queue, Trim,
@@ -280,23 +281,44 @@ impl Model {
         ready
     }
 
+    /// The keys of the rows that a claim takes, in this order.
+    fn pick(&self, request: &ClaimRequest, now: i64) -> Vec<String> {
+        let due = self.ready(request.queue).into_iter().take_while(|(at, ..)| *at <= now);
+        let due: Vec<_> = due.map(|(_, _, key)| (request.queue, key)).collect();
+        let mut picker = Picker::new(request);
+        let (mut picked, mut beyond) = (Vec::new(), Vec::new());
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for name in &due {
+            let Some(row) = self.rows.get(name) else { continue };
+            let body = row.body_key.as_ref().and_then(|body| self.bodies.get(body));
+            let bytes = body.map_or(0, |(bytes, _)| bytes.len() as u64);
+            let partition = row.partition.as_str();
+            let place = places.entry(partition).or_default();
+            let most = Picker::most(request, partition);
+            if *place < most {
+                if picker.takes(partition, bytes) {
+                    picked.push(name.1.clone());
+                }
+            } else if most > 0 && *place < most + BEYOND {
+                beyond.push((partition, bytes, name));
+            }
+            *place += 1;
+        }
+        for (partition, bytes, name) in beyond {
+            if picker.looks_beyond(partition) && picker.takes(partition, bytes) {
+                picked.push(name.1.clone());
+            }
+        }
+        picked
+    }
+
     /// Claims rows; `token` makes the claim of each.
     pub(super) fn claim(&mut self, request: &ClaimRequest, mut token: impl FnMut() -> Uuid) -> Vec<Claimed> {
         let now = rules::micros(request.now);
         let until = rules::after(request.now, request.lease);
-        let mut taken: HashMap<String, usize> = HashMap::new();
         let mut claimed = Vec::new();
-        for (at, _, key) in self.ready(request.queue) {
-            if at > now || claimed.len() >= request.limit {
-                break;
-            }
+        for key in self.pick(request, now) {
             let Some(row) = self.rows.get_mut(&(request.queue, key.clone())) else { continue };
-            let cap = request.per_partition.get(&row.partition).unwrap_or(&request.partition_default);
-            let count = taken.entry(row.partition.clone()).or_default();
-            if *count >= *cap {
-                continue;
-            }
-            *count += 1;
             let claim = token();
             row.claim = Some((claim, until));
             row.claims = row.claims.saturating_add(1);

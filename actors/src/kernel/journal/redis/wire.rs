@@ -4,8 +4,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::MOST;
 use super::link::{Line, Mark, Text, Trouble};
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
+use crate::kernel::journal::budget::BEYOND;
 use crate::kernel::journal::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Due, Expected, OutboxRow, Queue, StreamWrite, rules,
 };
@@ -210,6 +212,11 @@ pub(super) fn claim(request: &ClaimRequest, origin: &str, stem: Text) -> Vec<Tex
     for (partition, cap) in &request.per_partition {
         args.extend([text(partition), bounded(*cap)]);
     }
+    args.push(request.bodies.bytes.map_or_else(Vec::new, |bytes| text(bytes.min(MOST))));
+    args.push(text(request.bodies.light_only.len()));
+    args.extend(request.bodies.light_only.iter().map(text));
+    let in_order = u8::from(request.bodies.in_order);
+    args.extend([text(request.bodies.light.min(MOST)), text(in_order), text(BEYOND)]);
     args
 }
 

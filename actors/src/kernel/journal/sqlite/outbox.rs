@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::append::Tx;
 use super::rows::{self, due_columns, queue_number, signed};
 use crate::kernel::clock::Ids;
+use crate::kernel::journal::budget::{BEYOND, Picker};
 use crate::kernel::journal::{
     AppendError, ClaimRequest, Claimed, Commit, KeptBody, OutboxAdd, OutboxRow, Queue, rules,
 };
@@ -193,9 +194,7 @@ pub(super) fn claim(
     owner: i64,
     ids: &dyn Ids,
 ) -> rusqlite::Result<Vec<Claimed>> {
-    let mut candidates = candidates(db, request)?;
-    candidates.sort_unstable();
-    candidates.truncate(request.limit);
+    let candidates = pick(db, request)?;
     let until = rules::after(request.now, request.lease);
     let mut take = db.prepare_cached(
         "UPDATE outbox SET claim = ?2, claimed_until = ?3, visible = ?3, owner = ?4, claims = claims + 1
@@ -203,7 +202,7 @@ pub(super) fn claim(
          RETURNING key, partition, order_key, claims, added_at, meta, body_key",
     )?;
     let mut claimed = Vec::with_capacity(candidates.len());
-    for (_, seq) in candidates {
+    for seq in candidates {
         let claim = ids.next();
         let row = take.query_row((seq, claim.as_bytes(), until, owner), |row| {
             Ok(Claimed {
@@ -257,26 +256,81 @@ pub(super) fn release(db: &Connection, owner: i64) -> rusqlite::Result<usize> {
     Ok(released)
 }
 
-/// `(visible, seq)` of the rows that may be claimed, each partition cut to its own limit.
-fn candidates(db: &Connection, request: &ClaimRequest) -> rusqlite::Result<Vec<(i64, i64)>> {
+/// When a row can be claimed, its number, its partition.
+type Candidate<'p> = (i64, i64, &'p str);
+
+/// The rows that are claimed, in this order.
+fn pick(db: &Connection, request: &ClaimRequest) -> rusqlite::Result<Vec<i64>> {
+    let partitions = waiting_partitions(db, request.queue)?;
+    let names = || partitions.keys().map(String::as_str);
+    let mut picker = Picker::new(request);
+    let mut picked = Vec::new();
+    let first = candidates(db, request, names(), |most| (0, most))?;
+    offer(db, &first, &mut picker, &mut picked)?;
+    let heavy: Vec<&str> = names().filter(|name| picker.looks_beyond(name)).collect();
+    if !picker.is_full() && !heavy.is_empty() {
+        let beyond = candidates(db, request, heavy.into_iter(), |most| (most, BEYOND))?;
+        offer(db, &beyond, &mut picker, &mut picked)?;
+    }
+    Ok(picked)
+}
+
+fn offer<'a>(
+    db: &Connection,
+    candidates: &[Candidate<'a>],
+    picker: &mut Picker<'a>,
+    picked: &mut Vec<i64>,
+) -> rusqlite::Result<()> {
+    // Of a BLOB the length stands in front: the pages of its content are not read.
+    let mut length = db.prepare_cached(
+        "SELECT length(body.bytes) FROM outbox JOIN body ON body.key = outbox.body_key WHERE outbox.seq = ?1",
+    )?;
+    for (_, seq, partition) in candidates {
+        if picker.is_full() {
+            break;
+        }
+        let bytes = if picker.weighs() {
+            length.query_row([seq], |row| row.get::<_, i64>(0)).optional()?.map_or(0, rows::unsigned)
+        } else {
+            0
+        };
+        if picker.takes(partition, bytes) {
+            picked.push(*seq);
+        }
+    }
+    Ok(())
+}
+
+/// Rows of these partitions that are due, in order. `part` makes of the number of rows that a
+/// partition may have how many to leave out and how many to take.
+fn candidates<'p>(
+    db: &Connection,
+    request: &ClaimRequest,
+    partitions: impl Iterator<Item = &'p str>,
+    part: impl Fn(usize) -> (usize, usize),
+) -> rusqlite::Result<Vec<Candidate<'p>>> {
     let queue = queue_number(request.queue);
     let now = rules::micros(request.now);
     let mut due = db.prepare_cached(
         "SELECT visible, seq FROM outbox INDEXED BY outbox_due
-         WHERE queue = ?1 AND partition = ?2 AND visible <= ?3 ORDER BY visible, seq LIMIT ?4",
+         WHERE queue = ?1 AND partition = ?2 AND visible <= ?3 ORDER BY visible, seq LIMIT ?5 OFFSET ?4",
     )?;
     let mut found = Vec::new();
-    for partition in waiting_partitions(db, request.queue)?.keys() {
-        let cap = request.per_partition.get(partition).unwrap_or(&request.partition_default);
-        let cap = signed((*cap).min(request.limit) as u64);
-        if cap == 0 {
+    for partition in partitions {
+        let most = Picker::most(request, partition);
+        if most == 0 {
             continue;
         }
-        let rows = due.query_map((queue, partition, now, cap), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (out, count) = part(most);
+        let (out, count) = (signed(out as u64), signed(count as u64));
+        let rows = due.query_map((queue, partition, now, out, count), |row| {
+            Ok((row.get(0)?, row.get(1)?, partition))
+        })?;
         for row in rows {
             found.push(row?);
         }
     }
+    found.sort_unstable();
     Ok(found)
 }
 
