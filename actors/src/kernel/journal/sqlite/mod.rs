@@ -14,6 +14,7 @@ mod append;
 mod erase;
 mod files;
 mod outbox;
+mod pick;
 mod reader;
 mod rows;
 mod schema;
