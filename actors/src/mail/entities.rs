@@ -7,6 +7,20 @@ use super::encoding;
 /// Longest name of a reference.
 const NAME: usize = 32;
 
+/// Of old these have no semicolon.
+const OLD: [(&str, &str); 10] = [
+    ("amp", "&"),
+    ("AMP", "&"),
+    ("lt", "<"),
+    ("LT", "<"),
+    ("gt", ">"),
+    ("GT", ">"),
+    ("quot", "\""),
+    ("QUOT", "\""),
+    ("nbsp", "\u{a0}"),
+    ("NBSP", "\u{a0}"),
+];
+
 /// The text with its references replaced. `in_attribute`: an `&` that begins a pair of a query
 /// (`&copy=2`) is none there.
 pub(super) fn decode(text: &str, in_attribute: bool) -> Cow<'_, str> {
@@ -39,6 +53,8 @@ fn reference(text: &str, in_attribute: bool) -> Option<(Cow<'_, str>, usize)> {
         return numeric(number).map(|(letter, length)| (letter, length + 2));
     }
     let after = text.get(1..)?;
+    // A page of nothing but `&` is gone through quickly.
+    after.bytes().next().filter(u8::is_ascii_alphabetic)?;
     let length = after.bytes().take(NAME).take_while(u8::is_ascii_alphanumeric).count();
     if after.as_bytes().get(length) == Some(&b';') {
         let whole = text.get(..length + 2)?;
@@ -47,15 +63,10 @@ fn reference(text: &str, in_attribute: bool) -> Option<(Cow<'_, str>, usize)> {
             return Some((decoded, whole.len()));
         }
     }
-    // Of old these have no semicolon.
-    let (name, letter) = [("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("nbsp", "\u{a0}")]
-        .into_iter()
-        .find(|(name, _)| {
-            after.get(..name.len()).is_some_and(|start| start == *name || start == name.to_uppercase())
-        })?;
+    let (name, letter) = OLD.iter().find(|(name, _)| after.starts_with(name))?;
     let next = after.as_bytes().get(name.len()).copied().unwrap_or_default();
     let in_a_query = in_attribute && (next == b'=' || next.is_ascii_alphanumeric());
-    (!in_a_query).then_some((Cow::Borrowed(letter), name.len() + 1))
+    (!in_a_query).then_some((Cow::Borrowed(*letter), name.len() + 1))
 }
 
 fn numeric(number: &str) -> Option<(Cow<'static, str>, usize)> {
