@@ -37,8 +37,8 @@ const SETBACK: chrono::Duration = chrono::Duration::seconds(10);
 /// Longest such delay.
 const MAX_SETBACK: chrono::Duration = chrono::Duration::minutes(10);
 
-/// A mail that was put off so long ago is tried elsewhere, or was: waits are shorter.
-const STALE: Duration = Duration::from_secs(120);
+/// A mail that was put off until so long ago was taken up by another worker.
+const OVERDUE: chrono::Duration = chrono::Duration::seconds(120);
 
 /// What the engine is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,8 @@ pub(super) struct Engine {
     held: HashMap<Id, Held>,
     orphans: Orphans,
     status: R2Status,
-    /// Mails that were put off here, with when and why.
-    put_off: HashMap<String, (Instant, String)>,
+    /// Mails that were put off here, with until when and why.
+    put_off: HashMap<String, (DateTime<Utc>, String)>,
 }
 
 impl Drop for Engine {
@@ -242,18 +242,19 @@ impl Engine {
     }
 
     /// What waits for copies, as far as it was put off here: another worker may have gone on.
-    fn note_put_off(&mut self, held: Option<Held>, why: Option<String>) {
+    fn note_put_off(&mut self, held: Option<Held>, put_off: Option<(DateTime<Utc>, String)>) {
         let Some(Held { key, .. }) = held else { return };
-        match why {
-            Some(why) => drop(self.put_off.insert(key, (Instant::now(), why))),
+        match put_off {
+            Some(put_off) => drop(self.put_off.insert(key, put_off)),
             None => drop(self.put_off.remove(&key)),
         }
     }
 
     fn tell(&mut self, drained: bool) {
-        self.put_off.retain(|_, (at, _)| at.elapsed() < STALE);
+        let now = self.deps.world.now();
+        self.put_off.retain(|_, (due, _)| now < *due + OVERDUE);
         self.status.put_off = self.put_off.len();
-        self.status.trouble = self.put_off.values().max_by_key(|(at, _)| *at).map(|(_, why)| why.clone());
+        self.status.trouble = self.put_off.values().max_by_key(|(due, _)| *due).map(|(_, why)| why.clone());
         metrics::gauge!("render_signal_r2_mails_put_off").set(self.status.put_off as f64);
         self.status.in_flight = self.jobs.len();
         // Mails whose links are being copied now.

@@ -45,7 +45,9 @@ impl LinkStore for FakeStore {
             panic!("injected")
         } else if url.contains("away") && self.away.load(Ordering::SeqCst) > 0 {
             self.away.fetch_sub(1, Ordering::SeqCst);
-            Err(NoCopy::passing("the Worker answered 503", None))
+            // It may ask for more time than there is.
+            let asked = url.contains("long").then_some(chrono::DateTime::<chrono::Utc>::MAX_UTC);
+            Err(NoCopy::passing("the Worker answered 503", asked))
         } else if url.contains("bad") {
             Err(NoCopy::lasting("refused"))
         } else {
@@ -389,6 +391,23 @@ fn a_worker_that_stays_away_costs_the_copies_and_not_the_mail() {
         assert_eq!(bench.kinds("a").await, ["links.deferred", "link.kept"]);
         let calls = bench.store.calls.load(Ordering::SeqCst);
         assert!((12..=16).contains(&calls), "{calls} tries in ten minutes");
+    });
+}
+
+#[test]
+fn a_mail_that_is_put_off_for_long_is_told_for_as_long_as_it_waits() {
+    run(|| async {
+        let bench = Bench::new(None);
+        bench.store.away.store(1, Ordering::SeqCst);
+        let (actor, _running) = bench.start();
+        bench.mail("a", &["https://away/long"]).await;
+        tokio::time::sleep(COPIES_PATIENCE - Duration::from_secs(30)).await;
+        let status = actor.send(GetR2Status).await.expect("answer");
+        assert_eq!((status.put_off, status.trouble.as_deref()), (1, Some("the Worker answered 503")));
+        bench.until_left(0, Duration::from_secs(60)).await;
+        assert_eq!(bench.kinds("a").await, ["links.deferred", "link.offloaded"]);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(actor.send(GetR2Status).await.expect("answer").put_off, 0);
     });
 }
 

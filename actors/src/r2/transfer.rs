@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use serde::Deserialize;
 use serde_json::Value;
@@ -61,8 +62,8 @@ pub(super) struct Tally {
     pub(super) kept: u64,
     /// 1 when the row was put aside.
     pub(super) parked: u64,
-    /// What the mail waits for, when it was put off.
-    pub(super) put_off: Option<String>,
+    /// Until when the mail was put off, and what it waits for.
+    pub(super) put_off: Option<(DateTime<Utc>, String)>,
 }
 
 /// What the mails under way have in common.
@@ -316,26 +317,26 @@ fn tell_failed(source: &Source, email_id: &str, failure: &NoCopy) {
 /// once; copies that were made are found again.
 async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) -> Tally {
     let PutOff { due, waiting, at_the_latest, why, links } = later;
-    let deferred = LinksDeferred { count: links, why: why.clone(), until: at_the_latest };
-    let event = match MailEvent::LinksDeferred(deferred).to_new(deps.world.ids.next()) {
-        Ok(event) => event,
+    let deferred =
+        MailEvent::LinksDeferred(LinksDeferred { count: links, why: why.clone(), until: at_the_latest });
+    let is_news = meta.waiting.is_none();
+    let events = match is_news.then(|| deferred.to_new(deps.world.ids.next())).transpose() {
+        Ok(news) => Vec::from_iter(news),
         Err(error) => return park(deps, row, &error.to_string()).await,
     };
-    let is_news = meta.waiting.is_none();
     tracing::warn!(email_id = meta.email_id, why, %due, %at_the_latest, "a mail waits for copies of its links");
     loop {
-        let told = u64::from(is_news);
         let next = DraftMeta {
-            mail_version: meta.mail_version + told,
+            mail_version: meta.mail_version + u64::from(is_news),
             waiting: Some(waiting),
             ..returned(&meta, row.claims)
         };
         let write = StreamWrite {
             stream: mail_stream(&meta.email_id),
             expected: Expected::Exact(meta.mail_version),
-            events: vec![event.clone()],
+            events: events.clone(),
         };
-        let row = Defer {
+        let given_back = Defer {
             queue: Queue::Offload,
             key: row.key.clone(),
             claim: Some(row.claim),
@@ -344,13 +345,12 @@ async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) 
             partition: None,
         };
         let writes = if is_news { vec![write] } else { Vec::new() };
-        let commit = Commit { at: deps.world.now(), writes, defer: vec![row], ..Commit::default() };
+        let commit = Commit { at: deps.world.now(), writes, defer: vec![given_back], ..Commit::default() };
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
-            Ok(_) => return Tally { put_off: Some(why), ..Tally::default() },
+            Ok(_) => return Tally { put_off: Some((due, why)), ..Tally::default() },
             Err(AppendError::Conflict { .. }) => {
-                if let Err(error) = refresh(deps, &mut meta).await {
-                    tracing::error!(email_id = meta.email_id, error, "a mail that waits for copies is lost");
-                    return Tally::default();
+                if let Err(why) = refresh(deps, &mut meta).await {
+                    return park(deps, row, &why).await;
                 }
             }
             Err(error) => {
