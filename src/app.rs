@@ -97,10 +97,10 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let listener = bind(settings.bind, settings.port)?;
     let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
-        return Err(Failure::journal(why));
+        return Err(Failure::journal(why.said().english));
     }
     for warning in settings.warnings.iter().chain(&descriptors.warning()) {
-        tracing::warn!("{warning}");
+        tracing::warn!(code = warning.code(), "{}", warning.said());
     }
     privacy::tighten(&settings.storage, &settings.lock_file);
     let place = &settings.storage.journal;
@@ -256,7 +256,7 @@ fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resu
 fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
     let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
     if let Some(why) = settings.no_archive() {
-        tracing::warn!(why, "old events stay in the journal");
+        tracing::warn!(code = why.code(), why = %why.said(), "old events stay in the journal");
         return Ok(None);
     }
     Ok(Some(Archiver {
