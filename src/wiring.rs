@@ -34,7 +34,7 @@ use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
-use crate::http::config_api::ConfigApi;
+use crate::http::compat::config_api::ConfigApi;
 use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
 
 /// Everything a system is made of.
@@ -180,14 +180,19 @@ fn chained(
 
 /// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.
 pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
-    let editor = Editor {
+    let allow = settings.config_api_allow.clone();
+    let token = settings.config_api_serve_token.as_ref()?;
+    Some(ConfigApi::new(token, editor(parts, world), allow))
+}
+
+/// What changes the documents, whoever asks.
+pub(crate) fn editor(parts: &Parts, world: &World) -> Editor {
+    Editor {
         store: Arc::clone(&parts.documents),
         env: Arc::clone(&parts.defaults),
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
-    };
-    let allow = settings.config_api_allow.clone();
-    settings.config_api_serve_token.as_ref().map(|token| ConfigApi::new(token, editor, allow))
+    }
 }
 
 /// Where requests may go.
