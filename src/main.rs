@@ -15,6 +15,7 @@ mod journal;
 mod lang;
 mod output;
 mod privacy;
+mod services;
 mod settings;
 mod telemetry;
 mod wiring;

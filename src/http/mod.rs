@@ -21,7 +21,7 @@ mod openapi;
 pub(crate) mod probe;
 mod problem;
 mod public;
-mod readiness;
+pub(crate) mod readiness;
 mod routes;
 mod server;
 pub(crate) mod streams;

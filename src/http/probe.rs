@@ -121,12 +121,13 @@ impl Probe {
         if let Some(trouble) = self.journal.check().await {
             return Err(Finding::JournalRefuses { trouble });
         }
+        let loss = self.journal.losses().borrow().clone();
         let look = async {
             Ok::<_, JournalError>(JournalFinding {
                 head: self.journal.head().await?,
                 durability: self.journal.durability(),
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,
-                loss: self.journal.losses().borrow().clone(),
+                loss,
                 others: self.journal.others().await?,
             })
         };

@@ -87,6 +87,15 @@ impl Readiness {
         json!({"status": self.status, "checks": checks})
     }
 
+    /// What was found, by check: codes and values.
+    pub(crate) fn findings(&self) -> Value {
+        let coded = |check: &Check| {
+            let findings: Vec<Value> = check.findings.iter().map(Finding::coded).collect();
+            json!({"state": check.state(), "findings": findings})
+        };
+        self.checks.iter().map(|(name, check)| ((*name).to_owned(), coded(check))).collect()
+    }
+
     /// Whether new work may come here.
     pub(crate) fn is_ready(&self) -> bool {
         self.checks.values().all(|check| check.state() != State::Fail)
