@@ -27,6 +27,7 @@ use crate::http::access::Access;
 use crate::http::access::bearer::{Guesses, Token};
 use crate::http::client::Proxies;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
+use crate::http::idempotency::Idempotency;
 use crate::http::streams::Streams;
 use crate::http::{EventHub, Http, HttpState};
 use crate::journal::{self, Watched};
@@ -125,6 +126,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
+    let shared = wiring::shared_facts(&settings, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
@@ -146,6 +148,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             journal: Arc::clone(&parts.journal),
             editor: wiring::editor(&parts, &world),
             world: world.clone(),
+            idempotency: Idempotency::new(Arc::clone(&shared)),
+            shared,
             hub: EventHub::new(Arc::clone(&parts.journal)),
             streams: Streams::new(descriptors.connections() / 2),
         },
@@ -427,6 +431,8 @@ mod tests {
                 journal: Arc::clone(&parts.journal),
                 editor: wiring::editor(&parts, &world),
                 world: world.clone(),
+                idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
+                shared: wiring::shared_facts(&settings, &world)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 streams: Streams::new(1),
             },

@@ -17,6 +17,7 @@ pub(crate) mod client;
 pub(crate) mod compat;
 mod door;
 mod gate;
+pub(crate) mod idempotency;
 mod openapi;
 pub(crate) mod probe;
 mod problem;
@@ -34,11 +35,13 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::journal::Journal;
 
 use access::Access;
 use access::bearer::Token;
 use compat::config_api::ConfigApi;
+use idempotency::Idempotency;
 use probe::{Draining, Probe, Pulse};
 pub(crate) use server::Http;
 use streams::Streams;
@@ -67,6 +70,10 @@ pub(crate) struct HttpState {
     pub(crate) editor: Editor,
     /// Time, ids and chance.
     pub(crate) world: World,
+    /// What workers tell each other for a while.
+    pub(crate) shared: Arc<dyn Ephemeral>,
+    /// Requests with an `Idempotency-Key`.
+    pub(crate) idempotency: Idempotency,
     /// The log as it grows.
     pub(crate) hub: EventHub,
     /// The streams that are open.

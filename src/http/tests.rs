@@ -12,6 +12,7 @@ use actix_web::{App, web};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{
@@ -82,6 +83,8 @@ fn state(poller: PollerStatus) -> HttpState {
             journal: Some(Arc::clone(&memory)),
             world: world.clone(),
         },
+        idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
+        shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
         streams: Streams::new(8),
         journal: memory,

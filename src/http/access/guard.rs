@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 
-use crate::http::HttpState;
+use crate::http::{HttpState, idempotency};
 use crate::http::problem::{Kind, Problem, Voice};
 use crate::http::routes::Route;
 
@@ -20,18 +20,19 @@ pub(in crate::http) async fn guard(
     let Some(route) = entry(routes, request.method()) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let caller = match request.app_data::<web::Data<HttpState>>() {
+    let seen = match request.app_data::<web::Data<HttpState>>() {
         Some(state) => state.access.caller(route.who, request.request()).await,
         None => Err(Problem::new(Kind::Internal, "the server has no state")),
     };
-    match caller {
-        Ok(caller) => drop(request.extensions_mut().insert(caller)),
+    let caller = match seen {
+        Ok(caller) => caller,
         Err(problem) => {
             let answer = problem.answer_as(route.voice, request.request());
             return Ok(request.into_response(answer));
         }
-    }
-    let response = next.call(request).await?.map_into_boxed_body();
+    };
+    request.extensions_mut().insert(caller.clone());
+    let response = idempotency::once(route, &caller, request, next).await?;
     Ok(in_voice(route.voice, response))
 }
 
