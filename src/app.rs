@@ -20,14 +20,15 @@ use render_signal_actors::retention::Retention;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::http::access::Access;
 use crate::http::access::bearer::{Guesses, Token};
 use crate::http::client::Proxies;
-use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::idempotency::Idempotency;
+use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::streams::Streams;
 use crate::http::{EventHub, Http, HttpState};
 use crate::journal::{self, Watched};
@@ -119,26 +120,33 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
     let disk = disk::watch(settings.storage.data_dir.clone());
-    parts.chores = [retention, disk].into_iter().chain(look).collect();
-    let actors = system::start(&parts);
-
     let draining = Draining::default();
     let pulse = Pulse::new();
+    let shared = wiring::shared_facts(&settings, &world)?;
+    let services = wiring::services(&settings, &parts, &shared, &world);
+    let (probe, probed) = watch::channel(None);
+    let board = services.board.clone();
+    let says = board.clone().chore(probed, draining.clone(), pulse.clone());
+    parts.chores = [retention, disk, says].into_iter().chain(look).collect();
+    let actors = system::start(&parts);
+    let asked = Probe {
+        journal: Arc::clone(&journal),
+        actors: actors.probe.clone(),
+        world: world.clone(),
+        eviction,
+        retention: Some(rounds),
+        idle: idle(&settings),
+    };
+    probe.send_replace(Some(asked.clone()));
+
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
-    let shared = wiring::shared_facts(&settings, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
         HttpState {
-            probe: Probe {
-                journal: Arc::clone(&journal),
-                actors: actors.probe.clone(),
-                world: world.clone(),
-                eviction,
-                retention: Some(rounds),
-                idle: idle(&settings),
-            },
+            probe: asked,
+            services,
             metrics,
             draining: draining.clone(),
             pulse,
@@ -155,7 +163,9 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
-    Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
+    let exit = until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await;
+    board.leave().await;
+    Ok(exit)
 }
 
 /// The doors and their keys.
@@ -430,6 +440,12 @@ mod tests {
                 config_api: None,
                 journal: Arc::clone(&parts.journal),
                 editor: wiring::editor(&parts, &world),
+                services: wiring::services(
+                    &settings,
+                    &parts,
+                    &wiring::shared_facts(&settings, &world)?,
+                    &world,
+                ),
                 world: world.clone(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,

@@ -38,6 +38,7 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::journal::Journal;
 
+use crate::services::Services;
 use access::Access;
 use access::bearer::Token;
 use compat::config_api::ConfigApi;
@@ -74,6 +75,8 @@ pub(crate) struct HttpState {
     pub(crate) shared: Arc<dyn Ephemeral>,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
+    /// What can be done.
+    pub(crate) services: Services,
     /// The log as it grows.
     pub(crate) hub: EventHub,
     /// The streams that are open.

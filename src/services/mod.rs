@@ -26,4 +26,29 @@ pub(crate) mod queue;
 mod refused;
 pub(crate) mod trial;
 
+use std::sync::Arc;
+
+use render_signal_actors::mail::policy::PolicyCell;
+use render_signal_actors::r2::links::file::LinksFile;
+
 pub(crate) use self::refused::Refused;
+use crate::settings::Storage;
+
+/// What a running service offers.
+#[derive(Clone)]
+pub(crate) struct Services {
+    /// The documents.
+    pub(crate) configuration: config::Configuration,
+    /// The policy in force.
+    pub(crate) policy: PolicyCell,
+    /// Rule tests.
+    pub(crate) jobs: jobs::Jobs,
+    /// Copies of the journal.
+    pub(crate) backups: backup::Backups,
+    /// What the workers say of themselves.
+    pub(crate) board: board::Board,
+    /// The list of copies.
+    pub(crate) links: Arc<LinksFile>,
+    /// Where things are kept.
+    pub(crate) storage: Arc<Storage>,
+}
