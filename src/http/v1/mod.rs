@@ -2,9 +2,14 @@
 //!
 //! Each answer is one struct, filled from a query of the read models or from a message.
 
+pub(in crate::http) mod config;
 pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
+pub(in crate::http) mod operations;
 pub(in crate::http) mod page;
+pub(in crate::http) mod refused;
+#[cfg(test)]
+mod tests;
 
 use super::routes::Route;
 
@@ -12,5 +17,5 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [events::routes()].concat()
+    [events::routes(), config::routes(), operations::routes()].concat()
 }

@@ -12,7 +12,7 @@ pub use deliveries::{
     DeliveryFilter, DeliveryRow, count_deliveries, deliveries, oldest_open_delivery, sends_since,
 };
 pub use duplicates::{DuplicateRow, duplicates};
-pub use links::{LinkRow, copies_after, copy_at, copy_of};
+pub use links::{LinkRow, copies_after, copies_before, copy_at, copy_of};
 pub use mails::{
     MailFilter, MailRow, MailStory, count_mails, count_since, mail_story, mails, mails_since, oldest_held,
 };
