@@ -26,10 +26,10 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::http::access::Access;
 use crate::http::access::bearer::{Guesses, Token};
 use crate::http::client::Proxies;
-use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::idempotency::Idempotency;
+use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::streams::Streams;
-use crate::http::{EventHub, Http, HttpState};
+use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
@@ -151,6 +151,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             idempotency: Idempotency::new(Arc::clone(&shared)),
             shared,
             hub: EventHub::new(Arc::clone(&parts.journal)),
+            live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
         },
     )?;
@@ -434,6 +435,7 @@ mod tests {
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
+                live: LiveHub::default(),
                 streams: Streams::new(1),
             },
         )?;

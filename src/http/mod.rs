@@ -46,6 +46,7 @@ use probe::{Draining, Probe, Pulse};
 pub(crate) use server::Http;
 use streams::Streams;
 pub(crate) use v1::events::EventHub;
+pub(crate) use v1::live::LiveHub;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -76,6 +77,8 @@ pub(crate) struct HttpState {
     pub(crate) idempotency: Idempotency,
     /// The log as it grows.
     pub(crate) hub: EventHub,
+    /// How everything is, as it changes.
+    pub(crate) live: LiveHub,
     /// The streams that are open.
     pub(crate) streams: Streams,
 }

@@ -43,6 +43,17 @@ pub(crate) enum State {
     Fail,
 }
 
+impl State {
+    /// As it is written.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 /// One part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Check {

@@ -86,6 +86,7 @@ fn state(poller: PollerStatus) -> HttpState {
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
+        live: LiveHub::default(),
         streams: Streams::new(8),
         journal: memory,
         world,

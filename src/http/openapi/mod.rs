@@ -38,10 +38,13 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         v1::events::list,
         v1::events::one,
         v1::events::stream::events,
+        v1::live::overview,
+        v1::live::live,
     ),
     components(schemas(refusals::ProblemDocument)),
     modifiers(&Security),
     tags(
+        (name = "operations", description = "How the program is, and what its operator does"),
         (name = "events", description = "What has happened, as pages and as a stream"),
     ),
 )]
