@@ -10,7 +10,7 @@ use super::known::{self, Unknown};
 /// A field, and where what it seems to promise is set.
 struct Field(Key, &'static str, &'static str);
 
-const WITHOUT: [Field; 5] = [
+const WITHOUT: [Field; 4] = [
     Field(Key::WebhookConfig, "polling_enabled", "enable_polling of polling_config switches polling"),
     Field(Key::WebhookConfig, "recadrage_webhook_url", "a rule of routing_rules names another target"),
     Field(Key::WebhookConfig, "autorepondeur_webhook_url", "a rule of routing_rules names another target"),
@@ -19,7 +19,6 @@ const WITHOUT: [Field; 5] = [
         "webhook_fallback_on_415",
         "every attempt sends the same bytes with the same content type: webhook_delivery_mode",
     ),
-    Field(Key::RuntimeFlags, "gmail_ingress_enabled", "mails pushed by Gmail are not taken"),
 ];
 
 /// Unknown fields that are named one by one.
@@ -85,7 +84,7 @@ mod tests {
             (Key::WebhookConfig, json!({"global_time_start": "9h00"}), &["hold no mail back"]),
             (Key::WebhookConfig, json!({"global_time_start": "9h00", "webhook_time_start": "9h00"}), &[]),
             (Key::WebhookConfig, json!({"webhook_fallback_on_415": true}), &["webhook_delivery_mode"]),
-            (Key::RuntimeFlags, json!({"gmail_ingress_enabled": true}), &["Gmail"]),
+            (Key::RuntimeFlags, json!({"gmail_ingress_enabled": false}), &[]),
             (Key::PollingConfig, json!({"polling_enabled": true}), &["it belongs to webhook_config"]),
             (Key::PollingConfig, json!({"enable_poling": true}), &["enable_polling may be meant"]),
             (Key::ProcessingPrefs, json!({"mirror_media_to_custom": true}), &[]),
