@@ -125,7 +125,8 @@ impl Deployer {
 
     async fn by_api(&self, key: &str, service: &str) -> Result<Deployed, DeployError> {
         let wrong = |why: &str| DeployError::Api(why.to_owned());
-        let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let is_id =
+            |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         if !is_id(service) {
             return Err(wrong("RENDER_SERVICE_ID is no id of a service"));
         }
@@ -140,8 +141,11 @@ impl Deployer {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let clear = if self.settings.clear_cache { "clear" } else { "do_not_clear" };
         let body = Bytes::from(json!({ "clearCache": clear }).to_string());
-        let answer =
-            self.http.post(&url, headers, body, API, CAP).await.map_err(|error| DeployError::Api(told(&error)))?;
+        let answer = self
+            .http
+            .post(&url, headers, body, API, CAP)
+            .await
+            .map_err(|error| DeployError::Api(told(&error)))?;
         let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
         if !matches!(answer.status, 200..=202) {
@@ -236,7 +240,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_wrong_is_told_without_secrets() {
-        let (base, _served) = server(vec![(500, ""), (401, "{\"message\":\"Unauthorized\"}"), (403, "<html>")]).await;
+        let (base, _served) =
+            server(vec![(500, ""), (401, "{\"message\":\"Unauthorized\"}"), (403, "<html>")]).await;
         let hook = format!("{base}/deploy/srv-1?key=secret");
         let refused = deployer(&base, Some(hook), false).deploy().await;
         assert_eq!(refused, Err(DeployError::Hook("HTTP 500".to_owned())));

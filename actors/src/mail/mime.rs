@@ -96,7 +96,11 @@ pub(super) fn text(text: &str, html: bool, providers: &Arc<Providers>) -> Bodies
     }
     while !rest.is_empty() {
         let (piece, behind) = rest.split_at_checked(split(rest, cut::PIECE)).unwrap_or((rest, ""));
-        if html { bodies.leave_out(piece, true) } else { bodies.take(piece, false) }
+        if html {
+            bodies.leave_out(piece, true)
+        } else {
+            bodies.take(piece, false)
+        }
         rest = behind;
     }
     cut::mark(&mut bodies.plain, &bodies.plain_left_out);

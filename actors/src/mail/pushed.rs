@@ -134,7 +134,8 @@ impl Pushed {
     fn header_block(&self) -> Vec<u8> {
         let mut block = String::new();
         for (name, value) in &self.headers {
-            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+            let is_name =
+                !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
             if is_name {
                 block.push_str(name);
                 block.push_str(": ");
@@ -223,12 +224,25 @@ mod tests {
 
     #[test]
     fn what_its_header_says_counts() {
-        let headers = [("Auto-Submitted", "auto-replied\r\nX-Other: a"), ("bad name:", "x"), ("", "y")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let mail = Pushed { headers, ..pushed("x") }.read(&providers::defaults());
-        assert!(mail.automatic.is_some_and(|evidence| evidence.starts_with("Auto-Submitted: auto-replied")));
-        let headers =
-            vec![("Authentication-Results".to_owned(), "mx.google.com; dkim=pass header.d=ex.com".to_owned())];
+        let automatic = |name: &str, value: &str| {
+            let headers = vec![(name.to_owned(), value.to_owned()), (String::new(), "y".to_owned())];
+            Pushed { headers, ..pushed("x") }.read(&providers::defaults()).automatic
+        };
+        assert_eq!(
+            automatic("Auto-Submitted", "auto-replied").as_deref(),
+            Some("Auto-Submitted: auto-replied")
+        );
+        for (name, value) in [
+            ("X-A", "b\r\nAuto-Submitted: auto-replied"),
+            ("X-A: b\r\nAuto-Submitted", "auto-replied"),
+            ("Auto-Submitted: auto-replied\r\nX-A", "b"),
+        ] {
+            assert_eq!(automatic(name, value), None, "no field hides in another: {name}");
+        }
+        let headers = vec![(
+            "Authentication-Results".to_owned(),
+            "mx.google.com; dkim=pass header.d=ex.com".to_owned(),
+        )];
         let mail = Pushed { headers, ..pushed("x") }.read(&providers::defaults());
         assert_eq!(mail.authentication.len(), 1);
         assert_eq!(read("x").automatic, None);

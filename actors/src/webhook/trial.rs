@@ -303,11 +303,18 @@ mod tests {
         let keys = tester.keys.clone().expect("keys");
         let at: i64 = at.parse().expect("a time");
         assert!(keys.verify(&id, at, trial.body(), &header(&trial, "webhook-signature")));
-        assert_eq!((header(&trial, "webhook-test"), header(&trial, "content-type")), ("1".into(), "application/json".into()));
+        assert_eq!(
+            (header(&trial, "webhook-test"), header(&trial, "content-type")),
+            ("1".into(), "application/json".into())
+        );
         let (shown, bytes) = (trial.headers(), trial.body().to_vec());
         tester.send(trial).await;
         let sent = fake.0.lock().unwrap().pop().expect("a request");
-        let headers: Vec<_> = sent.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+        let headers: Vec<_> = sent
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
         assert_eq!(sent.body, bytes);
         assert_eq!(headers.len(), shown.len());
         assert!(headers.iter().all(|header| shown.contains(header)));
@@ -341,7 +348,10 @@ mod tests {
         let to = |to: To| tester.prepare(&Wish { to, ..Wish::default() }).map(|trial| trial.masked_url());
         assert_eq!(to(To::Target("default".to_owned())), Ok("https://hook.example/***".to_owned()));
         assert_eq!(to(To::Target("x".to_owned())), Err(TrialError::UnknownTarget("x".to_owned())));
-        assert_eq!(to(To::Url("https://other.example/a".to_owned())), Ok("https://other.example/***".to_owned()));
+        assert_eq!(
+            to(To::Url("https://other.example/a".to_owned())),
+            Ok("https://other.example/***".to_owned())
+        );
         for refused in ["http://other.example/a", "https://127.0.0.1/a", "https://localhost/", "text", ""] {
             let answer = to(To::Url(refused.to_owned()));
             assert!(matches!(answer, Err(TrialError::Address(_))), "{refused}: {answer:?}");
