@@ -135,7 +135,8 @@ pub(super) async fn once(
         Ok(None) => {}
         Ok(Some(kept)) if kept.request == asked => return Ok(request.into_response(kept.replay())),
         Ok(Some(_)) => {
-            let why = "this Idempotency-Key came before, with another request; send a new key with a new request";
+            let why =
+                "this Idempotency-Key came before, with another request; send a new key with a new request";
             return Ok(refused(request, &Problem::new(Kind::KeyReused, why)));
         }
         Err(problem) => return Ok(refused(request, &problem)),

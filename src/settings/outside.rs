@@ -16,6 +16,8 @@ pub(crate) struct Outside {
     pub(crate) deploy: DeploySettings,
     /// What is told of Make.com.
     pub(crate) make: Make,
+    /// `CORS_ALLOWED_ORIGINS`.
+    pub(crate) origins: Vec<String>,
 }
 
 /// Scenarios at Make.com, as they are configured.
@@ -53,6 +55,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Outside {
             recadrage: reader.int(&vars::MAKE_SCENARIO_ID_RECADRAGE),
             has_key: has_make_key,
         },
+        origins: reader.list(&vars::CORS_ALLOWED_ORIGINS),
     }
 }
 

@@ -232,6 +232,8 @@ variables! {
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
     RENDER: Text, Default(""), "true", "set by Render: several containers and a disk that a deploy wipes are possible";
 
+    CORS_ALLOWED_ORIGINS: List, Default(""), "https://example.fr", "origins whose pages may use /api/test/…, with the key; unset = none";
+
     // What can be done from the dashboard.
     RENDER_DEPLOY_HOOK_URL: Secret, Default(""), "https://api.render.com/deploy/srv-…?key=…", "deploy hook of the service at Render, for /api/deploy_application; whoever knows it can deploy";
     RENDER_API_KEY: Secret, Default(""), "rnd_…", "key of Render's API, which deploys where there is no hook, or where the hook fails";
@@ -257,7 +259,6 @@ variables! {
     PROCESSED_EMAIL_IDS_REDIS_KEY: Text, NoEffect, "r:ss:processed_email_ids:v1", "mails known to the reference system";
     PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";
-    CORS_ALLOWED_ORIGINS: List, NoEffect, "https://example.fr", "origins that may call the test API";
     IMAP_SSL: Text, NoEffect, "true", "IMAP_SECURITY and IMAP_USE_SSL say how the connection is protected";
     IMAP_TIMEOUT_SECONDS: Text, NoEffect, "30", "the mailbox is watched with limits of its own; see IMAP_IDLE_REFRESH_SECONDS";
     REDIS_LOCK_TTL_SECONDS: Text, NoEffect, "300", "POLLER_LOCK_TTL_SECONDS says how long the polling lease outlives its last renewal";

@@ -7,9 +7,9 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 
-use crate::http::{HttpState, idempotency};
 use crate::http::problem::{Kind, Problem, Voice};
 use crate::http::routes::Route;
+use crate::http::{HttpState, idempotency};
 
 /// Lets a request through to one of the `routes` of its address, or answers it.
 pub(in crate::http) async fn guard(

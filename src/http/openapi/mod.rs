@@ -38,11 +38,13 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         v1::events::list,
         v1::events::one,
         v1::events::stream::events,
+        v1::webhooks::test,
     ),
     components(schemas(refusals::ProblemDocument)),
     modifiers(&Security),
     tags(
         (name = "events", description = "What has happened, as pages and as a stream"),
+        (name = "webhooks", description = "What receivers get"),
     ),
 )]
 struct Described;

@@ -5,6 +5,7 @@
 pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
 pub(in crate::http) mod page;
+pub(in crate::http) mod webhooks;
 
 use super::routes::Route;
 
@@ -12,5 +13,5 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [events::routes()].concat()
+    [events::routes(), webhooks::routes()].concat()
 }
