@@ -13,6 +13,7 @@ mod journal;
 mod lang;
 mod output;
 mod privacy;
+mod restart;
 mod settings;
 mod telemetry;
 mod wiring;

@@ -7,10 +7,12 @@
 //! | [`poller`] | PollerActor: mailboxes, cursor, flags |
 //! | [`lock`] | LockActor: who polls; lease and fence |
 //! | [`dedup`] | DedupActor: admission of a mail, once; holds |
+//! | [`ingress`] | mails that are handed over by HTTP |
 //! | [`r2`] | R2Actor: linked files into R2 |
 //! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
 //! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
+//! | [`deploy`] | has the platform deploy the program again |
 //! | [`s3`] | the S3 API of R2, over the guarded client |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
@@ -26,7 +28,9 @@ pub mod archive;
 pub mod chore;
 pub mod config;
 pub mod dedup;
+pub mod deploy;
 pub mod egress;
+pub mod ingress;
 pub mod kernel;
 pub mod lock;
 #[cfg(test)]

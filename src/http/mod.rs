@@ -40,6 +40,7 @@ use render_signal_actors::kernel::journal::Journal;
 
 use access::Access;
 use access::bearer::Token;
+pub(crate) use compat::Reference;
 use compat::config_api::ConfigApi;
 use idempotency::Idempotency;
 use probe::{Draining, Probe, Pulse};
@@ -81,4 +82,6 @@ pub(crate) struct HttpState {
     pub(crate) live: LiveHub,
     /// The streams that are open.
     pub(crate) streams: Streams,
+    /// What the endpoints of the system before need besides.
+    pub(crate) reference: Reference,
 }

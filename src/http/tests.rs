@@ -9,21 +9,32 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
+use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use render_signal_actors::config::documents::Documents;
+use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::deploy::{DeploySettings, Deployer};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
+use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::messages::{
-    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
-    PollerStatus, R2Status, WebhookStatus,
+    Admit, AdmitError, ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status,
+    GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::system;
+use render_signal_actors::webhook::port::GuardedReceiver;
+use render_signal_actors::webhook::trial::Tester;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::journal::Watched;
+use crate::restart::Restart;
+use crate::settings::Make;
 
 /// Says what every actor would.
 struct Says {
@@ -49,6 +60,7 @@ says!(GetLockStatus, |_: &Says| LockStatus { held: true, ..LockStatus::default()
 says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
 says!(GetR2Status, |_: &Says| R2Status::default());
 says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
+says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_owned())));
 
 fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
@@ -88,8 +100,40 @@ fn state(poller: PollerStatus) -> HttpState {
         hub: EventHub::new(Arc::clone(&memory)),
         live: LiveHub::default(),
         streams: Streams::new(8),
+        reference: reference(&says, &world),
         journal: memory,
         world,
+    }
+}
+
+/// Of an installation without a mailbox, in which nothing can be sent anywhere.
+fn reference(says: &actix::Addr<Says>, world: &World) -> Reference {
+    let env = Arc::new(EnvDefaults::default());
+    let egress = EgressPolicy::new(Vec::new());
+    let options = ClientOptions::default();
+    let policy: PolicyCell = Arc::new(ArcSwap::from_pointee(build(&Documents::default(), &env, 1)));
+    Reference {
+        mailbox: None,
+        ingress: Ingress::new(Port::new("dedup", says, 1, Duration::from_secs(1)), Arc::clone(&policy)),
+        ingress_keys: None,
+        tester: Tester {
+            receiver: Arc::new(GuardedReceiver::new(&egress, &options).expect("a client")),
+            keys: None,
+            policy: Arc::clone(&policy),
+            allow: Vec::new(),
+            world: world.clone(),
+        },
+        deployer: Deployer::new(
+            GuardedClient::new(&egress, options).expect("a client"),
+            DeploySettings::default(),
+        ),
+        restart: Restart::default(),
+        make: Make { host: String::new(), autorepondeur: 1, recadrage: 2, has_key: false },
+        origins: Arc::new([]),
+        started: world.now(),
+        trigger: std::env::temp_dir().join("render-signal-no-trigger.json"),
+        policy,
+        env,
     }
 }
 

@@ -8,7 +8,7 @@ use render_signal_actors::config::documents::coerce::python_int;
 use secrecy::SecretString;
 
 use super::quotes;
-use super::variables::{Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
+use super::variables::{INGRESS_HMAC_SECRET, Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
 
 /// One variable that is missing or malformed. Never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,8 @@ impl<'l> Reader<'l> {
         if inner.is_none() && !quoted {
             return value;
         }
-        let taken_as_it_is = variable.kind == Kind::Secret && variable.name != WEBHOOK_SECRET.name;
+        let is_base64 = [WEBHOOK_SECRET.name, INGRESS_HMAC_SECRET.name].contains(&variable.name);
+        let taken_as_it_is = variable.kind == Kind::Secret && !is_base64;
         if taken_as_it_is || variable.need == Need::NoEffect {
             let said = format!(
                 "{name} is in quotation marks, which count as part of it: leave them out if they are not meant"

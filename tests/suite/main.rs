@@ -51,6 +51,7 @@ mod receiver_tls;
 mod redis_apart;
 mod redis_installations;
 mod redis_journal;
+mod reference_api;
 mod rules;
 mod senders;
 mod settings;

@@ -409,11 +409,12 @@ pub fn stranger_row(
     (row, Body { key, bytes: bytes.into(), keep_until: now })
 }
 
-/// The `flag` rows for every copy of a mail.
+/// The `flag` rows for every copy of a mail that lies in a mailbox.
 #[must_use]
 pub fn flag_rows(email_id: &str, locations: &[Location], now: DateTime<Utc>) -> Vec<OutboxAdd> {
     locations
         .iter()
+        .filter(|location| !location.is_pushed())
         .map(|location| OutboxAdd {
             queue: Queue::Flag,
             key: format!("{}/{}/{}", location.mailbox, location.validity, location.item),

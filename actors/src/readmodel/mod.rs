@@ -11,6 +11,7 @@
 //! Instants are kept as milliseconds since 1970 UTC. Readers use [`queries`].
 
 pub mod admitted;
+pub mod attempts;
 pub mod configs;
 pub mod deliveries;
 pub mod hourly;
@@ -49,6 +50,7 @@ pub fn all() -> Projections {
         Box::new(configs::Configs),
         Box::new(links::Links),
         Box::new(rates::Rates),
+        Box::new(attempts::Attempts),
     ])
 }
 

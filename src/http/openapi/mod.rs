@@ -40,12 +40,14 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         v1::events::stream::events,
         v1::live::overview,
         v1::live::live,
+        v1::webhooks::test,
     ),
     components(schemas(refusals::ProblemDocument)),
     modifiers(&Security),
     tags(
         (name = "operations", description = "How the program is, and what its operator does"),
         (name = "events", description = "What has happened, as pages and as a stream"),
+        (name = "webhooks", description = "What receivers get"),
     ),
 )]
 struct Described;

@@ -6,6 +6,7 @@ pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
 pub(in crate::http) mod live;
 pub(in crate::http) mod page;
+pub(in crate::http) mod webhooks;
 
 use super::routes::Route;
 
@@ -13,5 +14,5 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [events::routes(), live::routes()].concat()
+    [events::routes(), live::routes(), webhooks::routes()].concat()
 }

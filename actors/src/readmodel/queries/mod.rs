@@ -2,12 +2,14 @@
 //! interface and the actors. Run them through [`crate::kernel::projection::Views::read`].
 
 pub mod archive;
+mod attempts;
 mod deliveries;
 mod duplicates;
 mod links;
 mod mails;
 mod operations;
 
+pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
     DeliveryFilter, DeliveryRow, count_deliveries, deliveries, oldest_open_delivery, sends_since,
 };
