@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use render_signal_actors::dedup::kept;
-use render_signal_actors::dedup::release::release as release_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::heading::Heading;
@@ -14,6 +13,7 @@ use serde::Serialize;
 use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style, fit_ends, progress};
+use crate::services::queue;
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -196,7 +196,7 @@ pub(crate) async fn release(journal: &dyn Journal, args: &ReleaseArgs, out: &mut
     let bar = progress(args.ids.len());
     let mut failed = 0_usize;
     for id in &args.ids {
-        let outcome = release_mail(journal, &world, id, BY).await;
+        let outcome = queue::release(journal, &world, id, BY).await;
         bar.inc(1);
         let line = match outcome {
             Ok(()) => format!("{}  {id}", out.styled(Style::Good, "released    ")),
@@ -275,7 +275,7 @@ mod tests {
     async fn what_cannot_be_released_is_said() {
         let journal = journal().await;
         for (id, why) in [("x", "there is no mail x"), ("b", "routed already"), ("c", "content of mail c")] {
-            let error = release_mail(&journal, &World::real(), id, BY).await.unwrap_err();
+            let error = queue::release(&journal, &World::real(), id, BY).await.unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }

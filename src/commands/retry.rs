@@ -3,12 +3,11 @@
 
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
-use render_signal_actors::webhook::redeliver::{RetryError, Undelivered, enable_target};
 
 use crate::cli::{EnableArgs, RetryArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::output::{Output, Style, progress};
+use crate::services::queue::{self, Retry};
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -16,16 +15,12 @@ const BY: &str = "cli";
 /// Puts dead letters back.
 pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Output) -> Outcome {
     let world = World::real();
-    let ids = if args.all_dead { dead(journal).await? } else { args.ids.clone() };
-    let undelivered =
-        Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
+    let ids = if args.all_dead { queue::dead_letters(journal, None).await? } else { args.ids.clone() };
+    let retry = Retry::begin(journal, &world, BY).await?;
     let bar = progress(ids.len());
     let mut failed = 0_usize;
     for id in &ids {
-        let outcome = match id.split_once('/') {
-            Some((email_id, target)) => undelivered.retry(journal, &world, email_id, target, BY).await,
-            None => Err(RetryError::Unknown { email_id: id.clone(), target: String::new() }),
-        };
+        let outcome = retry.one(id).await;
         bar.inc(1);
         let line = match outcome {
             Ok(()) => format!("{}  {id}", out.styled(Style::Good, "queued again")),
@@ -43,23 +38,9 @@ pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Out
     Ok(if failed == 0 { Exit::Ok } else { Exit::Found })
 }
 
-/// The ids of all dead letters, oldest first.
-async fn dead(journal: &dyn Journal) -> Result<Vec<String>, Failure> {
-    let filter = DeliveryFilter {
-        state: Some("dead_lettered".to_owned()),
-        limit: usize::MAX,
-        ..DeliveryFilter::default()
-    };
-    let rows = journal.views().read(move |db| deliveries(db, &filter)).await;
-    let rows = rows.map_err(|error| Failure::journal(error.to_string()))?;
-    Ok(rows.into_iter().map(|row| format!("{}/{}", row.email_id, row.target)).collect())
-}
-
 /// Lets a target take deliveries again.
 pub(crate) async fn enable(journal: &dyn Journal, args: &EnableArgs, out: &mut Output) -> Outcome {
-    let needed = enable_target(journal, &World::real(), &args.target, BY)
-        .await
-        .map_err(|error| Failure::journal(error.to_string()))?;
+    let needed = queue::enable(journal, &World::real(), &args.target, BY).await?;
     out.line(if needed {
         format!("{} takes deliveries again", args.target)
     } else {

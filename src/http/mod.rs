@@ -22,7 +22,7 @@ mod openapi;
 pub(crate) mod probe;
 mod problem;
 mod public;
-mod readiness;
+pub(crate) mod readiness;
 mod routes;
 mod server;
 pub(crate) mod streams;
@@ -38,6 +38,7 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::journal::Journal;
 
+use crate::services::Services;
 use access::Access;
 use access::bearer::Token;
 pub(crate) use compat::Reference;
@@ -76,6 +77,8 @@ pub(crate) struct HttpState {
     pub(crate) shared: Arc<dyn Ephemeral>,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
+    /// What can be done.
+    pub(crate) services: Services,
     /// The log as it grows.
     pub(crate) hub: EventHub,
     /// How everything is, as it changes.
