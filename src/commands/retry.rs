@@ -1,14 +1,17 @@
-//! `deliveries retry | enable`: an operator's word, through the journal. A running server
+//! `deliveries retry | cancel | again | enable`: an operator's word, through the journal. A running server
 //! takes it up within a second or two; otherwise the next one to start does.
 
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
-use render_signal_actors::webhook::redeliver::{RetryError, Undelivered, enable_target};
+use render_signal_actors::webhook::again::{deliver_again, targets_of};
+use render_signal_actors::webhook::cancel::cancel as cancel_delivery;
+use render_signal_actors::webhook::redeliver::{Undelivered, enable_target};
 
-use crate::cli::{EnableArgs, RetryArgs};
+use super::mails::each;
+use crate::cli::{EnableArgs, RetryArgs, WhichArgs};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Output, Style, progress};
+use crate::output::Output;
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -19,28 +22,54 @@ pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Out
     let ids = if args.all_dead { dead(journal).await? } else { args.ids.clone() };
     let undelivered =
         Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
-    let bar = progress(ids.len());
-    let mut failed = 0_usize;
-    for id in &ids {
-        let outcome = match id.split_once('/') {
-            Some((email_id, target)) => undelivered.retry(journal, &world, email_id, target, BY).await,
-            None => Err(RetryError::Unknown { email_id: id.clone(), target: String::new() }),
-        };
-        bar.inc(1);
-        let line = match outcome {
-            Ok(()) => format!("{}  {id}", out.styled(Style::Good, "queued again")),
-            Err(error) => {
-                failed += 1;
-                format!("{}  {id}: {error}", out.styled(Style::Bad, "not queued  "))
-            }
-        };
-        bar.suspend(|| out.line(line))?;
-    }
-    bar.finish_and_clear();
+    let words = ("queued again", "not queued  ");
+    let exit = each(&ids, words, out, async |id| {
+        let (email_id, target) = halves(id);
+        undelivered.retry(journal, &world, email_id, target, BY).await
+    });
+    let exit = exit.await?;
     if ids.is_empty() {
         out.line("there are no dead letters")?;
     }
-    Ok(if failed == 0 { Exit::Ok } else { Exit::Found })
+    Ok(exit)
+}
+
+/// A mail and a target; no target names no delivery.
+fn halves(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or((id, ""))
+}
+
+/// Has webhooks not sent.
+pub(crate) async fn cancel(journal: &dyn Journal, args: &WhichArgs, out: &mut Output) -> Outcome {
+    let world = World::real();
+    let words = ("cancelled    ", "not cancelled");
+    let cancelled = each(&args.ids, words, out, async |id| {
+        let (email_id, target) = halves(id);
+        cancel_delivery(journal, &world, email_id, target, BY).await
+    });
+    cancelled.await
+}
+
+/// Sends once more what was delivered or cancelled.
+pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, out: &mut Output) -> Outcome {
+    let world = World::real();
+    let mut ids = Vec::new();
+    for id in &args.ids {
+        let targets = match id.contains('/') {
+            true => Vec::new(),
+            false => targets_of(journal, id).await.map_err(|error| Failure::journal(error.to_string()))?,
+        };
+        match targets.is_empty() {
+            true => ids.push(id.clone()),
+            false => ids.extend(targets.iter().map(|target| format!("{id}/{target}"))),
+        }
+    }
+    let words = ("queued once more", "not queued      ");
+    let queued = each(&ids, words, out, async |id| {
+        let (email_id, target) = halves(id);
+        deliver_again(journal, &world, email_id, target, BY).await
+    });
+    queued.await
 }
 
 /// The ids of all dead letters, oldest first.
