@@ -8,9 +8,7 @@ use crate::kernel::journal::{
     AppendError, Commit, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
 };
 use crate::mail::IgnoreReason;
-use crate::mail::life::{
-    DeliveryEnd, Ignored, MailEvent, MailLife, Settled, Stage, mail_stream, rehydrate,
-};
+use crate::mail::life::{DeliveryEnd, Ignored, MailEvent, MailLife, Settled, Stage, mail_stream, rehydrate};
 use crate::mail::work;
 use crate::webhook::state::{Cancelled, DeliveryEvent, delivery_stream};
 
@@ -82,12 +80,8 @@ fn ignored(
     }
     let now = world.now();
     let reason = IgnoreReason::Operator;
-    let event = MailEvent::Ignored(Ignored {
-        reason,
-        detail: None,
-        configuration: None,
-        by: Some(by.to_owned()),
-    });
+    let event =
+        MailEvent::Ignored(Ignored { reason, detail: None, configuration: None, by: Some(by.to_owned()) });
     let mut commit = Commit {
         at: now,
         // Whoever decides about it now loses the row, and with it the right to.
@@ -139,7 +133,9 @@ mod tests {
     use crate::kernel::journal::memory::MemoryJournal;
     use crate::kernel::journal::{Due, OutboxAdd};
     use crate::mail::HoldReason;
-    use crate::mail::life::{Held, Location, Quarantined, Received, Routed, RoutedDelivery, SetAside, Skipped};
+    use crate::mail::life::{
+        Held, Location, Quarantined, Received, Routed, RoutedDelivery, SetAside, Skipped,
+    };
     use crate::mail::policy::{Priority, Share};
     use crate::readmodel;
     use crate::readmodel::queries;
@@ -197,7 +193,10 @@ mod tests {
         let events = events.iter().map(|event| event.to_new(world.ids.next()).unwrap()).collect();
         let write = StreamWrite { stream: mail_stream("e"), expected: Expected::NoStream, events };
         let add = rows.iter().map(row).collect();
-        journal.append(Commit { at: world.now(), writes: vec![write], add, ..Commit::default() }).await.unwrap();
+        journal
+            .append(Commit { at: world.now(), writes: vec![write], add, ..Commit::default() })
+            .await
+            .unwrap();
         journal
     }
 
@@ -217,7 +216,8 @@ mod tests {
             size: 1,
             body_key: "source/e".to_owned(),
         });
-        let aside = |queue: &str| MailEvent::SetAside(SetAside { queue: queue.to_owned(), why: "w".to_owned() });
+        let aside =
+            |queue: &str| MailEvent::SetAside(SetAside { queue: queue.to_owned(), why: "w".to_owned() });
         for (events, rows, cancelled) in [
             (vec![received(), held()], vec![(Queue::Hold, "e")], 0),
             (vec![received(), skipped], vec![], 0),
@@ -231,7 +231,9 @@ mod tests {
         ] {
             let journal = journal(&world, &events, &rows).await;
             ignore(&journal, &world, "e", "cli").await.unwrap();
-            for (queue, left) in [(Queue::Hold, 0), (Queue::Offload, 0), (Queue::Deliver, 0), (Queue::Flag, 1)] {
+            for (queue, left) in
+                [(Queue::Hold, 0), (Queue::Offload, 0), (Queue::Deliver, 0), (Queue::Flag, 1)]
+            {
                 assert_eq!(journal.outbox(queue, 10).await.unwrap().len(), left, "{queue} of {events:?}");
             }
             let story = journal.views().read(|db| queries::mail_story(db, "e")).await.unwrap().unwrap();

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::mails::{ERASED, heading};
 use crate::cli::MailShowArgs;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, Style};
 
 /// Prints the story of a mail.
@@ -45,11 +46,7 @@ pub(crate) async fn show(journal: Arc<dyn Journal>, args: &MailShowArgs, out: &m
     Ok(Exit::Ok)
 }
 
-async fn arrived(
-    journal: &dyn Journal,
-    id: &str,
-    location: &Location,
-) -> Result<(Style, String), Failure> {
+async fn arrived(journal: &dyn Journal, id: &str, location: &Location) -> Result<(Style, String), Failure> {
     let (subject, sender) = match heading(journal, id).await? {
         Some(heading) => (format!("{:?}", heading.subject), heading.sender),
         None => (ERASED.to_owned(), ERASED.to_owned()),
@@ -61,23 +58,31 @@ async fn arrived(
 fn under(decided: &Decided) -> String {
     match decided {
         Decided::Unknown(unknown) => (*unknown).to_owned(),
-        Decided::Documents(documents) => in_words(documents),
+        Decided::Documents(documents) => in_words(documents, Lang::En),
     }
 }
 
 /// The documents that decide, in one line.
-pub(super) fn in_words(documents: &[DecidedUnder]) -> String {
+pub(super) fn in_words(documents: &[DecidedUnder], lang: Lang) -> String {
     if documents.is_empty() {
-        return "the environment and the built-in defaults: no document was in force".to_owned();
+        return lang
+            .pick(
+                "l'environnement et les valeurs par défaut : aucun document n'était en vigueur",
+                "the environment and the built-in defaults: no document was in force",
+            )
+            .to_owned();
     }
-    documents.iter().map(document).collect::<Vec<_>>().join(", ")
+    documents.iter().map(|decided| document(decided, lang)).collect::<Vec<_>>().join(", ")
 }
 
 /// One document, and how to see it.
-fn document(decided: &DecidedUnder) -> String {
+fn document(decided: &DecidedUnder, lang: Lang) -> String {
     match decided.version {
         Some(version) => format!("{} version {version}", decided.document),
-        None => format!("{} {} (not in the history)", decided.document, decided.hash),
+        None => {
+            let unknown = lang.pick("(absent de l'historique)", "(not in the history)");
+            format!("{} {} {unknown}", decided.document, decided.hash)
+        }
     }
 }
 
@@ -145,8 +150,8 @@ fn told(event: &MailEvent) -> (Style, String) {
 mod tests {
     use render_signal_actors::config::documents::Key;
     use render_signal_actors::config::state::{Changed, ConfigEvent, config_stream};
-    use render_signal_actors::kernel::event::DomainEvent as _;
     use render_signal_actors::kernel::clock::World;
+    use render_signal_actors::kernel::event::DomainEvent as _;
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
     use render_signal_actors::mail::IgnoreReason;
@@ -190,10 +195,8 @@ mod tests {
         ];
         journal.append(Commit { at: world.now(), writes, ..Commit::default() }).await.unwrap();
         let steps = steps(&journal, "a").await.unwrap();
-        let told: Vec<String> = steps
-            .iter()
-            .map(|step| step.decided_under.as_ref().map_or_else(String::new, under))
-            .collect();
+        let told: Vec<String> =
+            steps.iter().map(|step| step.decided_under.as_ref().map_or_else(String::new, under)).collect();
         assert_eq!(
             told,
             [

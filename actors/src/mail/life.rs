@@ -479,9 +479,8 @@ impl MailLife {
     /// cancelled.
     #[must_use]
     pub fn all_done(&self) -> bool {
-        let done = |end: &Option<DeliveryEnd>| {
-            matches!(end, Some(DeliveryEnd::Delivered | DeliveryEnd::Cancelled))
-        };
+        let done =
+            |end: &Option<DeliveryEnd>| matches!(end, Some(DeliveryEnd::Delivered | DeliveryEnd::Cancelled));
         !self.deliveries.is_empty() && self.deliveries.iter().all(|(_, end)| done(end))
     }
 

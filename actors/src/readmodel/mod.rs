@@ -16,6 +16,7 @@ pub mod deliveries;
 pub mod hourly;
 pub mod leases;
 pub mod links;
+pub mod log;
 pub mod mailboxes;
 pub mod mails;
 pub mod queries;

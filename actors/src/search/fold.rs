@@ -45,7 +45,7 @@ pub fn fold(text: &str) -> String {
 
 /// The words of a question, each to be found as a part of a text.
 #[must_use]
-pub fn words(question: &str) -> Vec<String> {
+pub(super) fn words(question: &str) -> Vec<String> {
     fold(question).split(' ').filter(|word| !word.is_empty()).take(WORDS).map(str::to_owned).collect()
 }
 

@@ -137,8 +137,13 @@ impl Search {
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = *last;
             let known = page.clone();
-            let there: HashSet<u64> =
-                self.journal.views().read(move |db| queries::still_there(db, &known)).await?.into_iter().collect();
+            let there: HashSet<u64> = self
+                .journal
+                .views()
+                .read(move |db| queries::still_there(db, &known))
+                .await?
+                .into_iter()
+                .collect();
             let headings = headings(self.journal.as_ref(), &page).await?;
             let gone: Vec<u64> = page
                 .iter()

@@ -130,7 +130,9 @@ impl Index {
     pub(super) fn mark(&self) -> rusqlite::Result<Option<Mark>> {
         self.db
             .prepare_cached("SELECT position, event FROM mark")?
-            .query_row([], |row| Ok(Mark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) }))
+            .query_row([], |row| {
+                Ok(Mark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) })
+            })
             .optional()
     }
 
@@ -159,7 +161,9 @@ impl Index {
     /// The mails above a position, oldest first.
     pub(super) fn page(&self, after: u64, limit: usize) -> rusqlite::Result<Vec<(u64, String)>> {
         self.db
-            .prepare_cached("SELECT position, email_id FROM known WHERE position > ?1 ORDER BY position LIMIT ?2")?
+            .prepare_cached(
+                "SELECT position, email_id FROM known WHERE position > ?1 ORDER BY position LIMIT ?2",
+            )?
             .query_map((signed(after), signed(limit as u64)), |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?
             .collect()
     }
@@ -198,7 +202,8 @@ impl Index {
             )
         };
         let mut query = self.db.prepare_cached(&sql)?;
-        let found = query.query_map(params_from_iter(values), |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?;
+        let found =
+            query.query_map(params_from_iter(values), |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?;
         found.collect()
     }
 
@@ -226,7 +231,8 @@ impl Wanted {
 
     fn conditions(&self) -> (String, Vec<Value>) {
         if self.can_be_looked_up() {
-            let phrases = |words: &[String]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" AND ");
+            let phrases =
+                |words: &[String]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" AND ");
             let mut parts = Vec::new();
             if !self.anywhere.is_empty() {
                 parts.push(format!("({})", phrases(&self.anywhere)));
@@ -275,7 +281,8 @@ fn open_file(path: &Path) -> rusqlite::Result<Connection> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(refused(error)),
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let db = Connection::open_with_flags(path, flags)?;
     // Another worker may have the same folder: the index is that of one of them.
     db.execute_batch(&format!(

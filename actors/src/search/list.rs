@@ -149,7 +149,12 @@ impl Search {
     }
 
     async fn count_by_text(&self, wanted: &Wanted, filter: &MailFilter) -> Result<Matches, SearchError> {
-        let unfiltered = MailFilter { limit: filter.limit, before: filter.before, after: filter.after, ..MailFilter::default() };
+        let unfiltered = MailFilter {
+            limit: filter.limit,
+            before: filter.before,
+            after: filter.after,
+            ..MailFilter::default()
+        };
         let wanted = wanted.clone();
         if *filter == unfiltered {
             let found = self.run(move |index| index.count(&wanted, COUNTED + 1)).await?;

@@ -24,8 +24,8 @@ use std::sync::mpsc::Sender;
 use tokio::sync::{Mutex, oneshot, watch};
 
 pub use self::fold::fold;
-pub use self::list::{ListedMail, MailPage, MailQuery};
 use self::index::{Index, Mark, Span, Wanted, is_damage};
+pub use self::list::{ListedMail, MailPage, MailQuery};
 use crate::chore::Chore;
 use crate::kernel::event::EventError;
 use crate::kernel::journal::{Journal, JournalError};

@@ -12,9 +12,9 @@ use crate::kernel::event::{DomainEvent as _, NewEvent};
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use crate::kernel::journal::{Commit, Expected, StreamWrite};
+use crate::mail::IgnoreReason;
 use crate::mail::heading::Heading;
 use crate::mail::life::{Ignored, Location, MailEvent, Received, mail_stream};
-use crate::mail::IgnoreReason;
 use crate::readmodel;
 use crate::readmodel::queries::MailFilter;
 
@@ -36,7 +36,14 @@ fn received(id: &str, sender: &str, subject: &str) -> MailEvent {
 }
 
 /// Puts a mail into the journal as admission does: its heading beside its events.
-async fn admit(journal: &dyn Journal, world: &World, id: &str, sender: &str, subject: &str, reason: IgnoreReason) {
+async fn admit(
+    journal: &dyn Journal,
+    world: &World,
+    id: &str,
+    sender: &str,
+    subject: &str,
+    reason: IgnoreReason,
+) {
     let new = |event: &MailEvent| -> NewEvent { event.to_new(world.ids.next()).unwrap() };
     let ignored = MailEvent::Ignored(Ignored { reason, detail: None, configuration: None, by: None });
     let events = vec![new(&received(id, "", "")), new(&ignored)];
@@ -152,7 +159,13 @@ async fn text_and_filter_are_paged_forth_and_back() {
     let query = |before, after| MailQuery {
         text: Some("lot".to_owned()),
         sender: None,
-        filter: MailFilter { reason: Some("reply".to_owned()), before, after, limit: 100, ..MailFilter::default() },
+        filter: MailFilter {
+            reason: Some("reply".to_owned()),
+            before,
+            after,
+            limit: 100,
+            ..MailFilter::default()
+        },
     };
     let first = search.mails(&query(None, None)).await.unwrap();
     assert!(!first.complete && first.matches.count < 402);
@@ -206,7 +219,9 @@ async fn what_is_erased_in_the_journal_is_erased_in_the_index_and_in_its_file() 
     for part in ["recadrage", "rec", "cad", "rage", "exemple"] {
         assert!(!on_disk(&folder, part), "{part} is still in the file");
     }
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(at(&folder).unwrap()).unwrap().permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(at(&folder).unwrap()).unwrap().permissions(),
+    );
     assert_eq!(mode & 0o777, 0o600);
 }
 

@@ -179,7 +179,17 @@ pub async fn story(journal: &dyn Journal, email_id: &str) -> Result<Option<Story
         None => Some(kept::Gone::Archived.to_string()),
     };
     let marks = marks(journal, email_id, &life).await?;
-    Ok(Some(Story { mail: rows.mail, sender, subject, neighbours, steps, links, deliveries, marks, content_gone }))
+    Ok(Some(Story {
+        mail: rows.mail,
+        sender,
+        subject,
+        neighbours,
+        steps,
+        links,
+        deliveries,
+        marks,
+        content_gone,
+    }))
 }
 
 /// What happened to a mail, oldest first; empty = it is not known.

@@ -51,7 +51,12 @@ async fn journal(world: &World) -> MemoryJournal {
     let settled = |target: &str, end| MailEvent::Settled(Settled { target: target.to_owned(), end });
     let mail = [
         received("a"),
-        MailEvent::Ignored(Ignored { reason: IgnoreReason::Reply, detail: None, configuration: None, by: None }),
+        MailEvent::Ignored(Ignored {
+            reason: IgnoreReason::Reply,
+            detail: None,
+            configuration: None,
+            by: None,
+        }),
         MailEvent::Duplicated(Duplicated { location: place("2") }),
         MailEvent::Released(Released { by: "session:camille".to_owned() }),
         MailEvent::Routed(Routed {
@@ -136,7 +141,10 @@ async fn one_answer_tells_all_of_a_mail() {
     let world = World::real();
     let journal = journal(&world).await;
     let told = story(&journal, "a").await.unwrap().unwrap();
-    assert_eq!((told.sender.as_deref(), told.subject.as_deref()), (Some("camille@exemple.fr"), Some("Lot 42")));
+    assert_eq!(
+        (told.sender.as_deref(), told.subject.as_deref()),
+        (Some("camille@exemple.fr"), Some("Lot 42"))
+    );
     let beside = (told.neighbours.newer.as_deref(), told.neighbours.older.as_deref());
     assert_eq!(beside, (Some("after"), Some("before")));
     let steps: Vec<_> = told
@@ -162,8 +170,11 @@ async fn one_answer_tells_all_of_a_mail() {
         .collect();
     assert_eq!(answers, [Some("queue full"), None, None]);
     assert_eq!(rule.steps[0].what, DeliveryWhat::Cancelled { by: "cli".to_owned() });
-    let marks: Vec<_> =
-        told.marks.iter().map(|mark| (mark.location.item.as_str(), mark.state, mark.copy_id.is_some())).collect();
+    let marks: Vec<_> = told
+        .marks
+        .iter()
+        .map(|mark| (mark.location.item.as_str(), mark.state, mark.copy_id.is_some()))
+        .collect();
     assert_eq!(marks, [("1", MarkState::Marked, false), ("2", MarkState::Due, true)]);
     assert!(story(&journal, "x").await.unwrap().is_none());
 }

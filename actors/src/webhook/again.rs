@@ -70,8 +70,7 @@ pub enum AgainError {
 /// When its stream cannot be read.
 pub async fn targets_of(journal: &dyn Journal, email_id: &str) -> Result<Vec<String>, AgainError> {
     let events = journal.read_stream(&mail_stream(email_id), 0).await?;
-    let (life, _) =
-        rehydrate(&events).map_err(|error| AgainError::Unreadable(email_id.to_owned(), error))?;
+    let (life, _) = rehydrate(&events).map_err(|error| AgainError::Unreadable(email_id.to_owned(), error))?;
     let routed = life.stage == Stage::Routed;
     Ok(if routed { life.deliveries.into_iter().map(|(target, _)| target).collect() } else { Vec::new() })
 }

@@ -94,7 +94,11 @@ pub(super) async fn attempt(
         }
     }
     if was_cancelled(&shared, &row, &policy).await {
-        tracing::info!(email_id = row.meta.email_id, target = row.meta.target, "the delivery was cancelled while it waited for its turn");
+        tracing::info!(
+            email_id = row.meta.email_id,
+            target = row.meta.target,
+            "the delivery was cancelled while it waited for its turn"
+        );
         let claim = *claim.borrow();
         return shared.tell(Report::Ended { key: row.key, flight, claim }).await;
     }
@@ -272,7 +276,10 @@ pub(super) async fn store(
                 // this worker got it anew, it is as good as before.
                 let anew = tokio::time::timeout(RECLAIM, claim.wait_for(|now| *now != held)).await;
                 if !matches!(anew, Ok(Ok(_))) {
-                    tracing::warn!(key, "another worker took the delivery over, or it was cancelled: the outcome here is dropped");
+                    tracing::warn!(
+                        key,
+                        "another worker took the delivery over, or it was cancelled: the outcome here is dropped"
+                    );
                     return held;
                 }
             }

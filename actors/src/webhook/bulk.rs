@@ -35,7 +35,8 @@ impl Action {
 
     /// What of a selection it can be done about; `None` = nothing.
     fn of(self, selection: &Selection) -> Option<Selection> {
-        let wanted = |state: &str| selection.states.is_empty() || selection.states.iter().any(|one| one == state);
+        let wanted =
+            |state: &str| selection.states.is_empty() || selection.states.iter().any(|one| one == state);
         let states: Vec<String> =
             self.states().iter().filter(|state| wanted(state)).map(|state| (*state).to_owned()).collect();
         (!states.is_empty()).then(|| Selection { states, ..selection.clone() })
@@ -100,7 +101,8 @@ pub async fn act(
     let matches = count(journal, action, selection).await?;
     let mut done = Done { matches, done: 0, refused: Vec::new() };
     let Some(selection) = action.of(selection) else { return Ok(done) };
-    let rows = journal.views().read(move |db| queries::select_deliveries(db, &selection, None, AT_ONCE)).await?;
+    let rows =
+        journal.views().read(move |db| queries::select_deliveries(db, &selection, None, AT_ONCE)).await?;
     let undelivered = match action {
         Action::Retry => Some(Undelivered::read(journal).await?),
         Action::Cancel => None,

@@ -12,17 +12,19 @@ mod operations;
 
 pub use deliveries::{
     DeliveryFilter, DeliveryPlace, DeliveryRow, Selection, TargetCount, count_by_target, count_deliveries,
-    count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery, select_deliveries, sends_since,
+    count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery, select_deliveries,
+    sends_since,
 };
 pub use duplicates::{DuplicateRow, duplicates};
 pub use health::{
-    DeadLetters, DeliveryHour, LastFailure, Latency, NeedsPerson, delivery_hours, delivery_sums, last_failure,
-    needs_person,
+    DeadLetters, DeliveryHour, LastFailure, Latency, NeedsPerson, delivery_hours, delivery_sums,
+    last_failure, needs_person,
 };
 pub use links::{LinkRow, MailLink, copies_after, copy_at, copy_of, links_of};
 pub use mails::{
-    MailFilter, MailRow, MailStory, Matches, Neighbours, StageCount, count_by_reason, count_mails, count_matches,
-    count_since, mail_story, mails, mails_above, mails_since, neighbours, oldest_held, still_there,
+    MailFilter, MailRow, MailStory, Matches, Neighbours, StageCount, count_by_reason, count_mails,
+    count_matches, count_since, mail_story, mails, mails_above, mails_since, neighbours, oldest_held,
+    still_there,
 };
 pub use operations::{
     ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,

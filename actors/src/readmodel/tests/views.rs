@@ -81,8 +81,7 @@ fn a_page_knows_how_each_mail_stands_with_each_target() {
     assert_eq!(seen, want);
 
     let reasons = queries::count_by_reason(&log.db).expect("counts");
-    let seen: Vec<_> =
-        reasons.iter().map(|row| (row.stage.as_str(), row.reason.as_deref(), row.n)).collect();
+    let seen: Vec<_> = reasons.iter().map(|row| (row.stage.as_str(), row.reason.as_deref(), row.n)).collect();
     let want = [
         ("held", Some("outside_window"), 1),
         ("ignored", Some("reply"), 1),
@@ -106,14 +105,12 @@ fn a_selection_of_deliveries_is_paged_and_counted() {
     let log = day();
     let list = |selection: &Selection, after: Option<&DeliveryPlace>, max| {
         let rows = queries::select_deliveries(&log.db, selection, after, max).expect("deliveries");
-        let place = |row: &queries::DeliveryRow| {
-            (DeliveryPlace::of(row), format!("{}/{}", row.email_id, row.target))
-        };
+        let place =
+            |row: &queries::DeliveryRow| (DeliveryPlace::of(row), format!("{}/{}", row.email_id, row.target));
         rows.iter().map(place).collect::<Vec<_>>()
     };
-    let names = |selection: &Selection| {
-        list(selection, None, 9).into_iter().map(|(_, id)| id).collect::<Vec<_>>()
-    };
+    let names =
+        |selection: &Selection| list(selection, None, 9).into_iter().map(|(_, id)| id).collect::<Vec<_>>();
     let all = Selection::default();
     assert_eq!(names(&all), ["f/default", "e/default", "a/default", "a/rule-1"]);
     let mut seen = Vec::new();

@@ -1,10 +1,10 @@
 //! An operator's word about a delivery: not to be sent, and once more.
 
 use super::*;
+use crate::readmodel::queries::{self, Selection};
 use crate::webhook::again::{AgainError, deliver_again, targets_of};
 use crate::webhook::bulk::{self, Action};
 use crate::webhook::cancel::{CancelError, cancel};
-use crate::readmodel::queries::{self, Selection};
 
 impl Scene {
     async fn cancel(&self, email_id: &str, target: &str) -> Result<(), CancelError> {
@@ -108,8 +108,10 @@ fn what_waits_here_for_its_turn_is_not_posted_after_it_was_cancelled() {
         scene.mails(40, "default").await;
         wait(3).await;
         let begun = scene.receivers.ids();
-        let waiting: Vec<String> =
-            (0..40).map(|n| format!("default{n:04}")).filter(|id| !begun.contains(&format!("msg_{id}_default"))).collect();
+        let waiting: Vec<String> = (0..40)
+            .map(|n| format!("default{n:04}"))
+            .filter(|id| !begun.contains(&format!("msg_{id}_default")))
+            .collect();
         assert!(waiting.len() > 4, "{} are posted at once", begun.len());
         for email_id in &waiting {
             scene.cancel(email_id, "default").await.unwrap();
@@ -124,7 +126,10 @@ fn what_waits_here_for_its_turn_is_not_posted_after_it_was_cancelled() {
 fn what_was_delivered_goes_once_more_with_the_same_bytes() {
     play(|scene| async move {
         scene.mail("m1", &["default", "rule-1"], None).await;
-        assert!(matches!(scene.again("m1", "default").await, Err(AgainError::Unknown { .. })), "not tried yet");
+        assert!(
+            matches!(scene.again("m1", "default").await, Err(AgainError::Unknown { .. })),
+            "not tried yet"
+        );
         wait(2).await;
         let before = scene.events(mail_stream("m1")).await;
         assert_eq!(targets_of(&*scene.journal, "m1").await.unwrap(), ["default", "rule-1"]);
@@ -166,7 +171,9 @@ fn a_selection_is_counted_and_acted_upon() {
         scene.set(|policy| policy.retry.retries = Some(0)).await;
         scene.receivers.script("default.example", [Does::Answers(500); 3]);
         scene.receivers.script("rule-1.example", [Does::Answers(404); 2]);
-        for (id, target) in [("a", "default"), ("b", "default"), ("c", "default"), ("d", "rule-1"), ("e", "rule-1")] {
+        for (id, target) in
+            [("a", "default"), ("b", "default"), ("c", "default"), ("d", "rule-1"), ("e", "rule-1")]
+        {
             scene.mail(id, &[target], None).await;
         }
         scene.mail("f", &["other"], None).await;
@@ -179,7 +186,10 @@ fn a_selection_is_counted_and_acted_upon() {
         assert_eq!(count(Action::Retry, &all).await, 5);
         assert_eq!(count(Action::Retry, &of("rule-1")).await, 2);
         assert_eq!(count(Action::Retry, &Selection { last_status: Some(500), ..all.clone() }).await, 3);
-        assert_eq!(count(Action::Retry, &Selection { error: Some("http 404".to_owned()), ..all.clone() }).await, 2);
+        assert_eq!(
+            count(Action::Retry, &Selection { error: Some("http 404".to_owned()), ..all.clone() }).await,
+            2
+        );
         let delivered = Selection { states: vec!["delivered".to_owned()], ..all.clone() };
         assert_eq!(count(Action::Cancel, &delivered).await, 0, "there is nothing to cancel");
 
