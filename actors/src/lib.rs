@@ -16,6 +16,9 @@
 //! | [`s3`] | the S3 API of R2, over the guarded client |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
+//! | [`search`] | who wrote and what about, found by any part of it |
+//! | [`story`] | all that is known of one mail, in one answer |
+//! | [`ignore`] | a mail that somebody does not want |
 //! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
@@ -31,6 +34,7 @@ pub mod dedup;
 pub mod deploy;
 pub mod egress;
 pub mod ingress;
+pub mod ignore;
 pub mod kernel;
 pub mod lock;
 #[cfg(test)]
@@ -44,6 +48,8 @@ pub mod readmodel;
 pub mod registry;
 pub mod retention;
 pub mod s3;
+pub mod search;
+pub mod story;
 pub mod system;
 pub mod webhook;
 pub mod worker;

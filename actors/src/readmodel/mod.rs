@@ -93,6 +93,11 @@ fn instant(payload: &Value, field: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text(payload, field)?).ok().map(|at| at.timestamp_millis())
 }
 
+/// Whether a field says yes.
+fn flag(payload: &Value, field: &str) -> bool {
+    payload.get(field).and_then(Value::as_bool).unwrap_or_default()
+}
+
 /// How many entries a list field has.
 fn length(payload: &Value, field: &str) -> i64 {
     let items = payload.get(field).and_then(Value::as_array).map_or(0, Vec::len);
