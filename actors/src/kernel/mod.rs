@@ -2,6 +2,7 @@
 
 pub mod aggregate;
 pub mod clock;
+pub mod ephemeral;
 pub mod event;
 pub mod files;
 pub mod guardian;
