@@ -18,7 +18,7 @@ use super::record::{Record, read_all};
 use super::sessions::{Method, Session, Sessions};
 use super::state::{Created, MagicLinkCommand, MagicLinkEvent, MagicLinkState, link_name, link_stream};
 use super::token::{Refusal, Signer, end_of};
-use super::{ATTEMPTS, AccessError, Committed, From, commit, expected, new_events};
+use super::{ATTEMPTS, AccessError, Committed, Visitor, commit, expected, new_events};
 use crate::config::documents::Key;
 use crate::config::edit::{Edit, Editor};
 use crate::config::store::Read;
@@ -52,13 +52,13 @@ pub enum Denied {
     Failed(AccessError),
 }
 
-impl std::convert::From<AccessError> for Denied {
+impl From<AccessError> for Denied {
     fn from(error: AccessError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl std::convert::From<Refusal> for Denied {
+impl From<Refusal> for Denied {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
@@ -232,7 +232,7 @@ impl MagicLinks {
     ///
     /// # Errors
     /// Why none was opened.
-    pub async fn consume(&self, text: &str, from: &From) -> Result<(SecretString, Session), Denied> {
+    pub async fn consume(&self, text: &str, from: &Visitor) -> Result<(SecretString, Session), Denied> {
         let signed = self.signer.read(text, self.now())?;
         if signed.expired {
             self.drop_entry(&signed.id).await;

@@ -56,14 +56,14 @@ impl AccessError {
 
 /// Where somebody asks from, as far as it is known: for lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct From {
+pub struct Visitor {
     /// The address; empty = not known.
     pub address: String,
     /// What the browser calls itself; empty = it does not say.
     pub agent: String,
 }
 
-impl From {
+impl Visitor {
     /// The browser's own words are a stranger's: cut, and without what steers a terminal.
     #[must_use]
     pub fn new(address: Option<std::net::IpAddr>, agent: &str) -> Self {

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::keyed::hex;
 use super::state::{Ended, Opened, SessionCommand, SessionEvent, SessionState, Used, session_stream};
-use super::{ATTEMPTS, AccessError, Committed, From, commit, expected, new_events};
+use super::{ATTEMPTS, AccessError, Committed, Visitor, commit, expected, new_events};
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
@@ -130,7 +130,7 @@ impl Sessions {
         &self,
         user: &str,
         method: Method,
-        from: &From,
+        from: &Visitor,
     ) -> Result<(SecretString, Session), AccessError> {
         let opening = self.opening(user, method, from)?;
         let writes = vec![opening.write];
@@ -143,7 +143,7 @@ impl Sessions {
     }
 
     /// What opens one, when it is committed.
-    pub(super) fn opening(&self, user: &str, method: Method, from: &From) -> Result<Opening, AccessError> {
+    pub(super) fn opening(&self, user: &str, method: Method, from: &Visitor) -> Result<Opening, AccessError> {
         let random = self.world.ids.secret();
         let now = self.world.now();
         let id = self.world.ids.next().simple().to_string();
@@ -184,7 +184,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The journal does not say.
-    pub async fn find(&self, cookie: &str, from: &From) -> Result<Option<Session>, AccessError> {
+    pub async fn find(&self, cookie: &str, from: &Visitor) -> Result<Option<Session>, AccessError> {
         let Some(hash) = hash_of(cookie) else { return Ok(None) };
         let now = self.world.now();
         if let Some(session) = self.remembered(&hash) {
@@ -214,7 +214,7 @@ impl Sessions {
 
     /// Notes that it is used. Whoever asks does not wait for long, and another worker may have
     /// noted it.
-    async fn note(&self, row: &SessionRow, from: &From) -> bool {
+    async fn note(&self, row: &SessionRow, from: &Visitor) -> bool {
         let used = SessionEvent::Used(Used { address: from.address.clone() });
         let Ok(events) = new_events(&self.world, &[used]) else { return false };
         let write =

@@ -81,12 +81,12 @@ impl Shared {
 
     async fn opened(&self, sessions: &Sessions) -> (SecretString, Session) {
         let _ = self;
-        sessions.open("admin", Method::Password, &From::default()).await.unwrap()
+        sessions.open("admin", Method::Password, &Visitor::default()).await.unwrap()
     }
 }
 
 async fn finds(sessions: &Sessions, cookie: &SecretString) -> bool {
-    let found = sessions.find(cookie.expose_secret(), &From::default()).await.unwrap();
+    let found = sessions.find(cookie.expose_secret(), &Visitor::default()).await.unwrap();
     found.is_some()
 }
 
@@ -96,7 +96,7 @@ async fn finds(sessions: &Sessions, cookie: &SecretString) -> bool {
 async fn a_session_that_one_worker_opens_is_known_to_the_other_and_nothing_else_is() {
     let shared = Shared::new();
     let (one, two) = (shared.sessions("one"), shared.sessions("one"));
-    let from = From::new(Some([192, 0, 2, 7].into()), "Browser\u{1b}[2J 1");
+    let from = Visitor::new(Some([192, 0, 2, 7].into()), "Browser\u{1b}[2J 1");
     let (cookie, session) = one.open("admin", Method::Password, &from).await.unwrap();
     assert_eq!(two.find(cookie.expose_secret(), &from).await.unwrap(), Some(session.clone()));
     let row = &two.list(None, 10).await.unwrap()[0];
@@ -213,9 +213,9 @@ async fn a_journal_that_does_not_answer_lets_nobody_in_and_says_so() {
     let sessions = shared.sessions("one");
     let (cookie, _) = shared.opened(&sessions).await;
     shared.journal.close().await;
-    let found = sessions.find(cookie.expose_secret(), &From::default()).await;
+    let found = sessions.find(cookie.expose_secret(), &Visitor::default()).await;
     assert!(matches!(found, Err(AccessError::Journal(_))), "{found:?}");
-    let opened = sessions.open("admin", Method::Password, &From::default()).await;
+    let opened = sessions.open("admin", Method::Password, &Visitor::default()).await;
     assert!(matches!(opened, Err(AccessError::Journal(_))), "{opened:?}");
 }
 
@@ -239,7 +239,7 @@ async fn links_are_consumed_as_the_reference_system_consumes_them() {
         let shared = Shared::at(now.to_utc());
         shared.put(&input["state_before"]);
         let token = input["token"].as_str().unwrap();
-        let (ok, message) = match shared.links().consume(token, &From::default()).await {
+        let (ok, message) = match shared.links().consume(token, &Visitor::default()).await {
             Ok((_, session)) => (true, session.user),
             Err(Denied::Refused(refusal)) => (false, refusal.said().french),
             Err(error) => panic!("{}: {error:?}", case["id"]),
@@ -281,13 +281,13 @@ async fn a_link_opens_one_session_and_says_the_rest_in_the_document() {
     for _ in 0..3 {
         assert_eq!(two.look(text).await, Ok(()), "to look at it uses nothing up");
     }
-    let (cookie, session) = two.consume(text, &From::default()).await.unwrap();
+    let (cookie, session) = two.consume(text, &Visitor::default()).await.unwrap();
     assert_eq!(session.method, "magic_link");
     assert!(finds(&shared.sessions("one"), &cookie).await);
     assert_eq!(shared.document()[id]["consumed"], json!(true));
     for links in [&one, &two] {
         assert_eq!(links.look(text).await, Err(Denied::Refused(Refusal::Used)));
-        let again = links.consume(text, &From::default()).await.unwrap_err();
+        let again = links.consume(text, &Visitor::default()).await.unwrap_err();
         assert_eq!(again, Denied::Refused(Refusal::Used));
     }
     let kinds = shared.kinds().await;
@@ -303,7 +303,7 @@ async fn of_many_who_use_a_link_at_the_same_instant_one_is_let_in() {
     let text = link.token.expose_secret();
     let tries = (0..8).map(|_| {
         let links = shared.links();
-        async move { links.consume(text, &From::default()).await }
+        async move { links.consume(text, &Visitor::default()).await }
     });
     let outcomes = futures::future::join_all(tries).await;
     let let_in = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
@@ -321,9 +321,9 @@ async fn what_the_journal_knows_counts_when_the_document_is_put_back() {
     let links = shared.links();
     let link = links.create(false, "cli").await.unwrap();
     let (before, text) = (shared.document(), link.token.expose_secret());
-    links.consume(text, &From::default()).await.unwrap();
+    links.consume(text, &Visitor::default()).await.unwrap();
     shared.put(&before);
-    let again = links.consume(text, &From::default()).await.unwrap_err();
+    let again = links.consume(text, &Visitor::default()).await.unwrap_err();
     assert_eq!(again, Denied::Refused(Refusal::Used));
     assert_eq!(links.tidy().await, Ok(1));
     let (id, _) = text.split_once('.').unwrap();
@@ -345,12 +345,12 @@ async fn what_the_reference_system_has_consumed_or_dropped_opens_nothing() {
     document[id]["consumed"] = json!(true);
     shared.put(&document);
     let refused = |refusal| Denied::Refused(refusal);
-    assert_eq!(links.consume(text, &From::default()).await.unwrap_err(), refused(Refusal::Used));
+    assert_eq!(links.consume(text, &Visitor::default()).await.unwrap_err(), refused(Refusal::Used));
     shared.put(&json!({}));
-    assert_eq!(links.consume(text, &From::default()).await.unwrap_err(), refused(Refusal::Unknown));
+    assert_eq!(links.consume(text, &Visitor::default()).await.unwrap_err(), refused(Refusal::Unknown));
     assert_eq!(links.look(text).await, Err(refused(Refusal::Unknown)));
     shared.put(&json!([]));
-    let failed = links.consume(text, &From::default()).await.unwrap_err();
+    let failed = links.consume(text, &Visitor::default()).await.unwrap_err();
     assert!(matches!(failed, Denied::Failed(AccessError::Document(_))), "{failed:?}");
 }
 
@@ -364,8 +364,8 @@ async fn a_revoked_link_opens_nothing_and_is_in_no_document() {
     document["theirs"] =
         json!({"expires_at": null, "consumed": false, "consumed_at": null, "single_use": false});
     shared.put(&document);
-    two.consume(mine.token.expose_secret(), &From::default()).await.unwrap();
-    two.consume(mine.token.expose_secret(), &From::default()).await.unwrap();
+    two.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap();
+    two.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap();
     let listed = two.list().await.unwrap();
     let line = |name: &str| listed.iter().find(|link| link.name == name).unwrap();
     let (ours, theirs) = (line(&mine.name), line(&link_name("theirs")));
@@ -377,11 +377,11 @@ async fn a_revoked_link_opens_nothing_and_is_in_no_document() {
     }
     assert_eq!(two.revoke("0123", "session:admin").await, Ok(false));
     assert_eq!(shared.document(), json!({}));
-    let refused = one.consume(mine.token.expose_secret(), &From::default()).await.unwrap_err();
+    let refused = one.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap_err();
     assert_eq!(refused, Denied::Refused(Refusal::Unknown));
     // Put back from a copy, it opens nothing all the same.
     shared.put(&document);
-    let refused = one.consume(mine.token.expose_secret(), &From::default()).await.unwrap_err();
+    let refused = one.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap_err();
     assert_eq!(refused, Denied::Refused(Refusal::Unknown));
     assert_eq!(one.tidy().await, Ok(2));
     assert_eq!(shared.document(), json!({}));
@@ -396,7 +396,7 @@ async fn an_expired_link_leaves_the_document_when_somebody_tries_it() {
     tokio::time::advance(Duration::from_secs(901)).await;
     assert_eq!(links.look(link.token.expose_secret()).await, Err(Denied::Refused(Refusal::Expired)));
     assert_ne!(shared.document(), json!({}), "to look changes nothing");
-    let refused = links.consume(link.token.expose_secret(), &From::default()).await.unwrap_err();
+    let refused = links.consume(link.token.expose_secret(), &Visitor::default()).await.unwrap_err();
     assert_eq!(refused, Denied::Refused(Refusal::Expired));
     assert_eq!(shared.document(), json!({}));
 }
@@ -419,13 +419,13 @@ async fn a_link_that_was_archived_after_its_use_opens_nothing_again() {
     let links = shared.links();
     let link = links.create(false, "cli").await.unwrap();
     let (before, text) = (shared.document(), link.token.expose_secret());
-    links.consume(text, &From::default()).await.unwrap();
+    links.consume(text, &Visitor::default()).await.unwrap();
     // Something stays behind it, as it does in a log that goes on.
     links.create(false, "cli").await.unwrap();
     let trim = vec![Trim { stream: link_stream(&link.name), version: 2 }];
     shared.journal.append(Commit { at: shared.world.now(), trim, ..Commit::default() }).await.unwrap();
     shared.put(&before);
-    let refused = links.consume(text, &From::default()).await.unwrap_err();
+    let refused = links.consume(text, &Visitor::default()).await.unwrap_err();
     assert_eq!(refused, Denied::Refused(Refusal::Unknown));
 }
 

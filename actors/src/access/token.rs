@@ -35,6 +35,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every reason.
+    pub const ALL: [Self; 7] = [
+        Self::Missing,
+        Self::Format,
+        Self::Invalid,
+        Self::Signature,
+        Self::Expired,
+        Self::Unknown,
+        Self::Used,
+    ];
+
     /// For people: in French as the reference system says it.
     #[must_use]
     pub fn said(self) -> Said {
