@@ -23,10 +23,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::http::bearer::{Guesses, Token};
+use crate::http::access::Access;
+use crate::http::access::bearer::{Guesses, Token};
 use crate::http::client::Proxies;
+use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
-use crate::http::{Http, HttpState};
+use crate::http::streams::Streams;
+use crate::http::{EventHub, Http, HttpState};
 use crate::journal::{self, Watched};
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
@@ -123,6 +126,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
+    let shared = wiring::shared_facts(&settings, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
@@ -139,12 +143,29 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             draining: draining.clone(),
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
-            guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
+            access: access(&settings),
             config_api: wiring::config_api(&settings, &parts, &world),
+            journal: Arc::clone(&parts.journal),
+            editor: wiring::editor(&parts, &world),
+            world: world.clone(),
+            idempotency: Idempotency::new(Arc::clone(&shared)),
+            shared,
+            hub: EventHub::new(Arc::clone(&parts.journal)),
+            streams: Streams::new(descriptors.connections() / 2),
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
     Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
+}
+
+/// The doors and their keys.
+fn access(settings: &Settings) -> Access {
+    Access {
+        api_token: Some(Token::new(&settings.process_api_token)),
+        scopes: settings.api_token_scopes.clone(),
+        test_key: settings.test_api_key.as_ref().map(Token::new),
+        guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
+    }
 }
 
 /// Why this worker has nothing to poll, if that is so.
@@ -396,7 +417,7 @@ mod tests {
                 probe: Probe {
                     journal: Arc::clone(&journal),
                     actors: actors.probe.clone(),
-                    world,
+                    world: world.clone(),
                     eviction: None,
                     retention: None,
                     idle: None,
@@ -405,8 +426,15 @@ mod tests {
                 draining: draining.clone(),
                 pulse: Pulse::new(),
                 metrics_token: None,
-                guesses: Guesses::default(),
+                access: Access::default(),
                 config_api: None,
+                journal: Arc::clone(&parts.journal),
+                editor: wiring::editor(&parts, &world),
+                world: world.clone(),
+                idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
+                shared: wiring::shared_facts(&settings, &world)?,
+                hub: EventHub::new(Arc::clone(&parts.journal)),
+                streams: Streams::new(1),
             },
         )?;
         let signals = Signals::listen()?;

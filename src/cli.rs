@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::lang::Lang;
+
 /// The exit codes, as shown under `--help` (and checked against [`crate::exit::Exit`]).
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -179,15 +181,6 @@ pub(crate) struct DemoArgs {
     /// Language of what it says; by default that of LC_ALL, LC_MESSAGES or LANG
     #[arg(long, value_enum)]
     pub(crate) lang: Option<Lang>,
-}
-
-/// A language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Lang {
-    /// French
-    Fr,
-    /// English
-    En,
 }
 
 /// Arguments of `explain`.

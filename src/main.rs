@@ -10,6 +10,7 @@ mod eviction;
 mod exit;
 mod http;
 mod journal;
+mod lang;
 mod output;
 mod privacy;
 mod settings;

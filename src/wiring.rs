@@ -17,6 +17,7 @@ use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::ephemeral::{Ephemeral, MemoryEphemeral, RedisEphemeral};
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::lock;
@@ -34,8 +35,8 @@ use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 
 use crate::exit::Failure;
-use crate::http::config_api::ConfigApi;
-use crate::settings::{MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
+use crate::http::compat::config_api::ConfigApi;
+use crate::settings::{JournalPlace, MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
 
 /// Everything a system is made of.
 ///
@@ -180,14 +181,34 @@ fn chained(
 
 /// What serves the documents to those who have `CONFIG_API_SERVE_TOKEN`, if there is one.
 pub(crate) fn config_api(settings: &Settings, parts: &Parts, world: &World) -> Option<ConfigApi> {
-    let editor = Editor {
+    let allow = settings.config_api_allow.clone();
+    let token = settings.config_api_serve_token.as_ref()?;
+    Some(ConfigApi::new(token, editor(parts, world), allow))
+}
+
+/// What changes the documents, whoever asks.
+pub(crate) fn editor(parts: &Parts, world: &World) -> Editor {
+    Editor {
         store: Arc::clone(&parts.documents),
         env: Arc::clone(&parts.defaults),
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
-    };
-    let allow = settings.config_api_allow.clone();
-    settings.config_api_serve_token.as_ref().map(|token| ConfigApi::new(token, editor, allow))
+    }
+}
+
+/// What workers tell each other for a while: in the Redis of their journal, else in memory, since
+/// a worker with a journal of its own has no others.
+///
+/// # Errors
+/// When the address of Redis cannot be used.
+pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn Ephemeral>, Failure> {
+    Ok(match &settings.storage.journal {
+        JournalPlace::Redis(place) => {
+            let shared = RedisEphemeral::new(&place.server, &place.prefix);
+            Arc::new(shared.map_err(|error| Failure::found(error.to_string()))?)
+        }
+        JournalPlace::File(_) => Arc::new(MemoryEphemeral::new(world.clone())),
+    })
 }
 
 /// Where requests may go.

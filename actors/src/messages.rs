@@ -20,9 +20,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::config::documents::Governs;
+use crate::config::documents::{Governs, Problem};
 use crate::config::store::StoreHealth;
 use crate::kernel::journal::Fence;
+use crate::kernel::said::Said;
 use crate::mail::life::Location;
 use crate::mail::policy::Policy;
 
@@ -233,7 +234,7 @@ pub struct ConfigStatus {
     /// How the back ends are, the authority first.
     pub stores: Vec<StoreHealth>,
     /// What is wanted and cannot be done, such as telling somebody without an address.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Said>,
 }
 
 /// How one document is.
@@ -245,7 +246,7 @@ pub struct DocumentStatus {
     /// one is in force, if there is one).
     pub state: String,
     /// What is wrong, each naming the field.
-    pub problems: Vec<String>,
+    pub problems: Vec<Problem>,
     /// What stands still because the document is refused and there is no good one before it.
     pub withholds: Option<Governs>,
     /// The document is refused, but its switch says off, which is obeyed.
@@ -257,7 +258,7 @@ pub struct DocumentStatus {
     /// How many workers have the stored one in force.
     pub running: usize,
     /// What the others do, each naming the worker.
-    pub remarks: Vec<String>,
+    pub remarks: Vec<Said>,
 }
 
 #[cfg(test)]

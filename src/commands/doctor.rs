@@ -136,7 +136,7 @@ async fn checks() -> Vec<Check> {
         let policy = book.policy(&defaults, 1);
         senders(&policy, &mut checks);
         for remark in policy.remarks() {
-            checks.push(Check::warn("preferences", remark, "change the document or the variable"));
+            checks.push(Check::warn("preferences", remark.english, "change the document or the variable"));
         }
         if let Some(settings) = &settings {
             checks.extend(Box::pin(servers(settings, &policy)).await);
@@ -285,7 +285,7 @@ async fn documents(
     for key in Key::ALL.into_iter().filter(|key| !book.problems(*key).is_empty()) {
         let advice = mend(key, holder(&shared, key).await, storage);
         let stops = book.withholds(key).map_or_else(String::new, |stops| {
-            format!(" ({} until it is mended: there is no good version before it)", stops.in_words())
+            format!(" ({} until it is mended: there is no good version before it)", stops.said())
         });
         for problem in book.problems(key) {
             let message = format!("{problem}{stops}");
@@ -308,7 +308,7 @@ async fn documents(
         checks.extend(book.remarks(key).into_iter().map(|remark| {
             Check::warn(
                 format!("document {key}"),
-                remark,
+                remark.english,
                 format!("config set {key} --unset FIELD, if it is not meant"),
             )
         }));

@@ -1,5 +1,6 @@
 //! `explain`: why a mail would or would not trigger, under the documents as they are.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,11 +16,14 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::explain::{Explanation, explain, explain_knowing};
 use render_signal_actors::mail::groups::{self, KnownGroup};
 use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::said;
 use serde::Serialize;
 
 use super::mail_story::in_words;
 use crate::cli::ExplainArgs;
+use crate::demo::words;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, Style, complain, fit};
 use crate::settings::{Storage, defaults_from_env};
 use crate::{commands, wiring};
@@ -40,10 +44,12 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
         out.json_pretty(&explained)?;
         return Ok(Exit::Ok);
     }
-    for line in lines(&explained.explanation, out) {
+    let lang = commands::lang();
+    for line in lines(&explained.explanation, lang, out) {
         out.line(line)?;
     }
-    out.line(format!("{}  {}", out.styled(Style::Dim, "under"), in_words(&explained.configuration)))?;
+    let under = out.styled(Style::Dim, lang.pick("selon", "under"));
+    out.line(format!("{under}  {}", in_words(&explained.configuration, lang)))?;
     Ok(Exit::Ok)
 }
 
@@ -78,7 +84,11 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     };
     match read {
         Ok(_) => Ok(raw),
-        Err(error) => Err(Failure::found(format!("{} cannot be read: {error}", file.display()))),
+        Err(error) => {
+            let file = file.display();
+            let what = said!("{file} ne peut pas être lu : {error}", "{file} cannot be read: {error}");
+            Err(Failure::found(commands::lang().one(what)))
+        }
     }
 }
 
@@ -106,7 +116,9 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<(Policy, Option<Arc
     let defaults = Arc::new(defaults_from_env(commands::environment).map_err(commands::malformed)?);
     let (store, past): (Arc<dyn DocumentStore>, _) = match &args.config {
         Some(folder) if !folder.is_dir() => {
-            return Err(Failure::found(format!("{} is no folder", folder.display())));
+            let folder = folder.display();
+            let what = said!("{folder} n'est pas un dossier", "{folder} is no folder");
+            return Err(Failure::found(commands::lang().one(what)));
         }
         Some(folder) => (Arc::new(FileStore::new(folder.clone(), None)), None),
         None => {
@@ -117,33 +129,36 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<(Policy, Option<Arc
         }
     };
     let book = load(store.as_ref(), &defaults, past.as_deref(), world.now()).await;
+    let lang = commands::lang();
     for key in Key::ALL {
         for problem in book.problems(key) {
-            complain(&format!("{key}: {problem}"));
+            complain(&lang.about(key.as_str(), &problem.said()));
         }
     }
     Ok((book.policy(&defaults, 1), past))
 }
 
-fn lines(explanation: &Explanation, out: &Output) -> Vec<String> {
+fn lines(explanation: &Explanation, lang: Lang, out: &Output) -> Vec<String> {
     let mut lines = Vec::new();
     let mut field = |name: &str, value: String| lines.push(format!("{name:<10} {value}"));
     let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "–".to_owned(), |text| fit(text, 200));
-    field("subject", shown(&explanation.subject));
-    field("sender", shown(&explanation.sender));
+    field(lang.pick("sujet", "subject"), shown(&explanation.subject));
+    field(lang.pick("expéditeur", "sender"), shown(&explanation.sender));
     field("id", explanation.email_id.clone());
-    field("group", shown(&explanation.subject_group));
+    field(lang.pick("groupe", "group"), shown(&explanation.subject_group));
     if let Some(detector) = &explanation.detector {
-        let time =
-            explanation.delivery_time.as_ref().map_or_else(String::new, |time| format!(", for {time}"));
+        let time = explanation
+            .delivery_time
+            .as_ref()
+            .map_or_else(String::new, |time| format!(", {} {time}", lang.pick("pour", "for")));
         let urgent = if explanation.urgent == Some(true) { ", urgent" } else { "" };
-        field("detector", format!("{detector}{time}{urgent}"));
+        field(lang.pick("détecteur", "detector"), format!("{detector}{time}{urgent}"));
     }
     for link in &explanation.links {
-        field("link", format!("{} {}", link.provider, fit(&link.raw_url, 200)));
+        field(lang.pick("lien", "link"), format!("{} {}", link.provider, fit(&link.raw_url, 200)));
     }
     for flaw in &explanation.flaws {
-        field("flaw", flaw.clone());
+        field(lang.pick("défaut", "flaw"), flaw.clone());
     }
     lines.push(String::new());
     for step in &explanation.steps {
@@ -153,35 +168,65 @@ fn lines(explanation: &Explanation, out: &Output) -> Vec<String> {
             "no_match" => Style::Dim,
             _ => Style::Good,
         };
-        let outcome = out.styled(style, &format!("{:<9}", step.outcome.replace('_', " ")));
-        lines.push(format!("{outcome} {:<15} {}", step.check, fit(&step.detail, 300)));
+        let shown_as = out.styled(style, &format!("{:<9}", outcome(step.outcome, lang)));
+        lines.push(format!("{shown_as} {:<15} {}", step.check, fit(&step.detail, 300)));
     }
     lines.push(String::new());
-    lines.push(out.styled(Style::Bold, &conclusion(explanation)));
+    lines.push(out.styled(Style::Bold, &conclusion(explanation, lang)));
     lines
 }
 
-fn conclusion(explanation: &Explanation) -> String {
-    let reason = explanation.reason.unwrap_or_default().replace('_', " ");
+/// What a check came to.
+fn outcome(outcome: &'static str, lang: Lang) -> &'static str {
+    match outcome {
+        "pass" => lang.pick("passe", "pass"),
+        "stop" => lang.pick("arrêt", "stop"),
+        "match" => lang.pick("oui", "match"),
+        "no_match" => lang.pick("non", "no match"),
+        other => other,
+    }
+}
+
+fn conclusion(explanation: &Explanation, lang: Lang) -> String {
+    let reason = explanation.reason.unwrap_or_default();
+    let reason = match lang {
+        Lang::Fr => words::reason(reason),
+        Lang::En => Cow::Owned(reason.replace('_', " ")),
+    };
     match explanation.decision {
         "deliver" => {
             let targets: Vec<&str> =
                 explanation.deliveries.iter().map(|delivery| delivery.target.as_str()).collect();
-            format!("deliver → {}", targets.join(", "))
+            format!("{} → {}", lang.pick("envoyer", "deliver"), targets.join(", "))
         }
-        "hold" => match explanation.hold_until {
-            Some(until) => format!("hold until {}: {reason}", until.to_rfc3339()),
-            None => format!("hold until the configuration changes: {reason}"),
+        "hold" => match explanation.hold_until.map(|until| until.to_rfc3339()) {
+            Some(until) => {
+                lang.one(said!("retenir jusqu'au {until} : {reason}", "hold until {until}: {reason}"))
+            }
+            None => lang.one(said!(
+                "retenir jusqu'à un changement de configuration : {reason}",
+                "hold until the configuration changes: {reason}"
+            )),
         },
-        other => match &explanation.detail {
-            Some(detail) => format!("{other}: {reason} ({detail})"),
-            None => format!("{other}: {reason}"),
-        },
+        other => {
+            let decision = match (lang, other) {
+                (Lang::Fr, "ignore") => "ignorer",
+                (Lang::Fr, "skip") => "laisser de côté",
+                (Lang::Fr, "quarantine") => "mettre en quarantaine",
+                _ => other,
+            };
+            match &explanation.detail {
+                Some(detail) => format!("{decision}{}{reason} ({detail})", lang.colon()),
+                None => format!("{decision}{}{reason}", lang.colon()),
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use render_signal_actors::mail::IgnoreReason;
+
     use super::*;
     use crate::demo::documents::{Documents, Window};
     use crate::demo::samples::{self, Expected};
@@ -205,7 +250,7 @@ mod tests {
             let store = FileStore::new(documents.folder(), None);
             let book = load(&store, &defaults, None, world.now()).await;
             for key in Key::ALL {
-                assert_eq!(book.problems(key), [""; 0], "{key}");
+                assert_eq!(book.problems(key), [], "{key}");
             }
             let policy = book.policy(&defaults, 1);
             for sample in samples {
@@ -246,10 +291,14 @@ mod tests {
             steps: Vec::new(),
             flaws: Vec::new(),
         };
-        assert_eq!(conclusion(&policy_free("ignore", Some("no_links"))), "ignore: no links");
+        assert_eq!(conclusion(&policy_free("ignore", Some("no_links")), Lang::En), "ignore: no links");
         assert_eq!(
-            conclusion(&policy_free("hold", Some("sending_disabled"))),
+            conclusion(&policy_free("hold", Some("sending_disabled")), Lang::En),
             "hold until the configuration changes: sending disabled"
         );
+        let french = conclusion(&policy_free("ignore", Some("no_links")), Lang::Fr);
+        assert_eq!(french, format!("ignorer : {}", words::ignored(Lang::Fr, IgnoreReason::NoLinks)));
+        let french = conclusion(&policy_free("quarantine", Some("not_a_mail")), Lang::Fr);
+        assert!(!french.contains("not"), "{french}");
     }
 }

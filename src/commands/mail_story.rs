@@ -15,6 +15,7 @@ use super::mails::{ERASED, heading};
 use crate::cli::MailShowArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::refused;
+use crate::lang::Lang;
 use crate::output::{Output, Style};
 
 /// Something that happened to it.
@@ -71,24 +72,32 @@ impl Decided {
     fn told(&self) -> String {
         match self {
             Self::Unknown(unknown) => (*unknown).to_owned(),
-            Self::Documents(documents) => in_words(documents),
+            Self::Documents(documents) => in_words(documents, Lang::En),
         }
     }
 }
 
 /// The documents that decide, in one line.
-pub(super) fn in_words(documents: &[DecidedUnder]) -> String {
+pub(super) fn in_words(documents: &[DecidedUnder], lang: Lang) -> String {
     if documents.is_empty() {
-        return "the environment and the built-in defaults: no document was in force".to_owned();
+        return lang
+            .pick(
+                "l'environnement et les valeurs par défaut : aucun document n'était en vigueur",
+                "the environment and the built-in defaults: no document was in force",
+            )
+            .to_owned();
     }
-    documents.iter().map(document).collect::<Vec<_>>().join(", ")
+    documents.iter().map(|decided| document(decided, lang)).collect::<Vec<_>>().join(", ")
 }
 
 /// One document, and how to see it.
-fn document(decided: &DecidedUnder) -> String {
+fn document(decided: &DecidedUnder, lang: Lang) -> String {
     match decided.version {
         Some(version) => format!("{} version {version}", decided.document),
-        None => format!("{} {} (not in the history)", decided.document, decided.hash),
+        None => {
+            let unknown = lang.pick("(absent de l'historique)", "(not in the history)");
+            format!("{} {} {unknown}", decided.document, decided.hash)
+        }
     }
 }
 

@@ -19,9 +19,10 @@ use std::sync::Arc;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
-use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, Lang, LinksCommand, MailsCommand};
+use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{Found, Purpose};
+use crate::lang::Lang;
 use crate::output::{Output, complain};
 use crate::settings::{
     JournalPlace, SettingError, Settings, Storage, describe_errors, installation_from_env,

@@ -38,9 +38,10 @@ use self::stage::Stage;
 use self::summary::Summary;
 use self::worker::Worker;
 use crate::app::{self, Signals};
-use crate::cli::{DemoArgs, Lang};
+use crate::cli::DemoArgs;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{self, Watched};
+use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::settings::{Settings, describe_errors};
 

@@ -12,7 +12,7 @@ use render_signal_actors::worker::WorkerEvent;
 use super::ledger::Ledger;
 use super::samples::BULK;
 use super::words;
-use crate::cli::Lang;
+use crate::lang::Lang;
 use crate::output::{Style, fit_ends};
 
 /// Width of the column that names the mail.

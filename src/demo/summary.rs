@@ -8,7 +8,7 @@ use super::narrator::Narrator;
 use super::receiver::Inbox;
 use super::samples::{BULK, Sample};
 use super::words;
-use crate::cli::Lang;
+use crate::lang::Lang;
 use crate::output::{Style, fit_ends};
 
 /// All that the summary is made of.

@@ -2,59 +2,11 @@
 
 use std::borrow::Cow;
 
-use render_signal_actors::config::documents::Problem;
 use render_signal_actors::mail::parse::Unreadable;
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
+use serde_json::Value;
 
-use crate::cli::Lang;
-
-impl Lang {
-    /// The text in this language.
-    pub(crate) const fn pick<'t>(self, french: &'t str, english: &'t str) -> &'t str {
-        match self {
-            Self::Fr => french,
-            Self::En => english,
-        }
-    }
-
-    /// What is wrong with a document.
-    pub(crate) fn problem(self, problem: &Problem) -> String {
-        match self {
-            Self::Fr => problem.in_french(),
-            Self::En => problem.to_string(),
-        }
-    }
-
-    /// A colon as this language sets it.
-    pub(crate) const fn colon(self) -> &'static str {
-        self.pick(" : ", ": ")
-    }
-
-    /// A phrase, a colon and what it is about.
-    pub(crate) fn say(self, french: &str, english: &str, what: &str) -> String {
-        format!("{}{}{what}", self.pick(french, english), self.colon())
-    }
-
-    /// A number of things, each language in its singular and plural.
-    pub(crate) fn count(self, n: usize, french: [&str; 2], english: [&str; 2]) -> String {
-        let [one, many] = match self {
-            Self::Fr => french,
-            Self::En => english,
-        };
-        // Nought is singular in French and plural in English.
-        let single = n == 1 || (n == 0 && self == Self::Fr);
-        format!("{n} {}", if single { one } else { many })
-    }
-
-    /// The language of the user's locale; English when it says nothing.
-    pub(crate) fn of_locale(lookup: impl Fn(&str) -> Option<String>) -> Self {
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
-            .into_iter()
-            .find_map(|name| lookup(name).filter(|value| !value.is_empty()))
-            .unwrap_or_default();
-        if locale.to_ascii_lowercase().starts_with("fr") { Self::Fr } else { Self::En }
-    }
-}
+use crate::lang::Lang;
 
 /// Why nothing is sent.
 pub(crate) const fn ignored(lang: Lang, reason: IgnoreReason) -> &'static str {
@@ -94,6 +46,19 @@ pub(crate) const fn held(lang: Lang, reason: HoldReason) -> &'static str {
     }
 }
 
+/// A reason by its code, in French; one that is not known as its code says it.
+pub(crate) fn reason(code: &str) -> Cow<'_, str> {
+    let named = || Value::from(code);
+    if let Ok(reason) = serde_json::from_value(named()) {
+        return ignored(Lang::Fr, reason).into();
+    }
+    match (serde_json::from_value(named()), code) {
+        (Ok(reason), _) => held(Lang::Fr, reason).into(),
+        (Err(_), "not_a_mail") => "ce n'est pas un mail".into(),
+        (Err(_), _) => code.replace('_', " ").into(),
+    }
+}
+
 /// Why a mail is in quarantine: the journal's words, or French ones for the same.
 pub(crate) fn quarantined(lang: Lang, why: &str) -> Cow<'_, str> {
     let french = |unreadable: &Unreadable| match unreadable {
@@ -124,13 +89,9 @@ mod tests {
     }
 
     #[test]
-    fn the_locale_decides_and_the_first_variable_that_is_set_wins() {
-        let with = |pairs: &'static [(&str, &str)]| {
-            Lang::of_locale(|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
-        };
-        assert_eq!(with(&[("LANG", "fr_FR.UTF-8")]), Lang::Fr);
-        assert_eq!(with(&[("LANG", "fr_FR.UTF-8"), ("LC_ALL", "C")]), Lang::En);
-        assert_eq!(with(&[("LANG", "fr_CA"), ("LC_ALL", "")]), Lang::Fr);
-        assert_eq!(with(&[]), Lang::En);
+    fn a_reason_is_known_by_its_code() {
+        assert_eq!(reason(IgnoreReason::NoLinks.as_str()), ignored(Lang::Fr, IgnoreReason::NoLinks));
+        assert_eq!(reason(HoldReason::Absence.as_str()), held(Lang::Fr, HoldReason::Absence));
+        assert_eq!(reason("of_the_future"), "of the future");
     }
 }

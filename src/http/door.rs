@@ -1,13 +1,18 @@
 //! What holds for every request, whatever it asks for.
 
-use actix_web::body::{BoxBody, MessageBody};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
+use bytes::Bytes;
 
 use super::gate::{Follows, Gate};
-use super::{TAKES_A_BODY, problem};
+use super::problem::{Kind, Problem};
+use super::routes::{self, Takes};
 
 /// Tells the gate what follows the request, and when it is answered.
 pub(super) async fn door(
@@ -20,10 +25,10 @@ pub(super) async fn door(
     if let Some(gate) = &gate {
         gate.go_on(follows);
     }
-    let _answered = Answered { gate, last };
+    let answered = Answered { gate, last };
     let mut response = if request.headers().contains_key(TRANSFER_ENCODING) {
         let why = "a request with Transfer-Encoding is not read: send Content-Length instead";
-        let answer = problem::problem(request.request(), StatusCode::LENGTH_REQUIRED, why);
+        let answer = Problem::new(Kind::LengthRequired, why).answer(request.request());
         request.into_response(answer)
     } else {
         next.call(request).await?.map_into_boxed_body()
@@ -31,7 +36,28 @@ pub(super) async fn door(
     if last {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
+    if matches!(response.response().body().size(), BodySize::Stream) {
+        return Ok(response.map_body(|_, body| BoxBody::new(Streamed { body, _answered: answered })));
+    }
     Ok(response)
+}
+
+/// An answer whose end nobody knows yet: it is made for as long as it is sent.
+struct Streamed {
+    body: BoxBody,
+    _answered: Answered,
+}
+
+impl MessageBody for Streamed {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
 }
 
 /// Tells the gate even when the answer is never made.
@@ -61,7 +87,12 @@ fn follows(request: &ServiceRequest) -> Follows {
     let length = length.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok());
     match length {
         Some(0) => Follows::Next,
-        Some(length) if TAKES_A_BODY.contains(&request.path()) => Follows::Body(length),
+        Some(length) if takes_a_body(request) => Follows::Body(length),
         _ => Follows::Nothing,
     }
+}
+
+/// By the path as the router sees it, which has decoded what need not be encoded.
+fn takes_a_body(request: &ServiceRequest) -> bool {
+    routes::takes(request.method(), request.match_info().as_str()) != Takes::Nothing
 }

@@ -1,41 +1,51 @@
-//! What the world asks over HTTP: how are you, and what is configured?
+//! What the world asks over HTTP.
 //!
-//! | address | answer |
+//! | folder | what |
 //! |---|---|
-//! | `/health` | `{"status":"ok"}`: the process answers |
-//! | `/livez` | 200 while the actors' thread beats, else 503: restart the process |
-//! | `/readyz` | 200 or 503, with the state of every check; in plain words for those who have `METRICS_TOKEN` |
-//! | `/metrics` | Prometheus text: the same states; everything for those who have `METRICS_TOKEN` |
-//! | `/config_api.php` | the configuration documents, for those who have `CONFIG_API_SERVE_TOKEN`; see [`config_api`] |
+//! | [`routes`] | the table of every address: who may use it, what body it takes |
+//! | [`access`] | who asks, and whether they may |
+//! | [`public`] | what anybody may ask |
+//! | [`compat`] | the endpoints of the system before |
+//! | [`v1`] | the API: mails, deliveries, events, configuration, operations |
+//! | [`openapi`] | its description, and a page to try it |
+//! | [`server`], [`gate`], [`door`] | what holds for every connection and request |
 //!
-//! Anybody may reach the port: see [`server`], [`gate`] and [`bearer`].
+//! Handlers translate: what they ask is a query of the read models, or a message.
 
-pub(crate) mod bearer;
+pub(crate) mod access;
 pub(crate) mod client;
-pub(crate) mod config_api;
+pub(crate) mod compat;
 mod door;
 mod gate;
+pub(crate) mod idempotency;
+mod openapi;
 pub(crate) mod probe;
 mod problem;
+mod public;
 mod readiness;
+mod routes;
 mod server;
-mod status;
+pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
+mod v1;
 
-use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, guard, web};
+use std::sync::Arc;
+
 use metrics_exporter_prometheus::PrometheusHandle;
-use serde_json::json;
+use render_signal_actors::config::edit::Editor;
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::ephemeral::Ephemeral;
+use render_signal_actors::kernel::journal::Journal;
 
-use bearer::{Guesses, Token};
-use config_api::ConfigApi;
+use access::Access;
+use access::bearer::Token;
+use compat::config_api::ConfigApi;
+use idempotency::Idempotency;
 use probe::{Draining, Probe, Pulse};
 pub(crate) use server::Http;
-
-/// The addresses whose requests may have a body. Behind a body that is sent to another one
-/// nothing is read.
-const TAKES_A_BODY: &[&str] = &["/config_api.php"];
+use streams::Streams;
+pub(crate) use v1::events::EventHub;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -50,33 +60,22 @@ pub(crate) struct HttpState {
     pub(crate) pulse: Pulse,
     /// `METRICS_TOKEN`: shows more than states; `None` = nobody has it.
     pub(crate) metrics_token: Option<Token>,
-    /// Wrong tokens of late.
-    pub(crate) guesses: Guesses,
+    /// Who asks, and whether they may.
+    pub(crate) access: Access,
     /// Serves the configuration documents; `None` = nobody has a token.
     pub(crate) config_api: Option<ConfigApi>,
-}
-
-fn routes(app: &mut web::ServiceConfig) {
-    let read = || web::route().guard(guard::Any(guard::Get()).or(guard::Head()));
-    let at = |path: &str| web::resource(path).default_service(web::to(problem::read_only));
-    app.service(at("/health").route(read().to(health)))
-        .service(at("/livez").route(read().to(livez)))
-        .service(at("/readyz").route(read().to(status::readyz)))
-        .service(at("/metrics").route(read().to(status::metrics)))
-        .service(web::resource("/config_api.php").default_service(web::to(config_api::answer)))
-        .default_service(web::to(problem::not_found));
-}
-
-async fn health() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({"status": "ok"}))
-}
-
-async fn livez(state: web::Data<HttpState>) -> HttpResponse {
-    let age = state.pulse.age();
-    let alive = age < Pulse::LIMIT;
-    let mut response = if alive { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.insert_header((CACHE_CONTROL, "no-store")).json(json!({
-        "status": if alive { "alive" } else { "hung" },
-        "last_beat_seconds": age.as_secs(),
-    }))
+    /// What has happened.
+    pub(crate) journal: Arc<dyn Journal>,
+    /// Changes the configuration documents.
+    pub(crate) editor: Editor,
+    /// Time, ids and chance.
+    pub(crate) world: World,
+    /// What workers tell each other for a while.
+    pub(crate) shared: Arc<dyn Ephemeral>,
+    /// Requests with an `Idempotency-Key`.
+    pub(crate) idempotency: Idempotency,
+    /// The log as it grows.
+    pub(crate) hub: EventHub,
+    /// The streams that are open.
+    pub(crate) streams: Streams,
 }

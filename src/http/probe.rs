@@ -1,7 +1,7 @@
 //! Asks every part how it is. What the answers mean is decided in [`super::readiness`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::Message;
@@ -159,17 +159,23 @@ where
 
 /// Set once the program has begun to stop; clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Draining(Arc<AtomicBool>);
+pub(crate) struct Draining(Arc<watch::Sender<bool>>);
 
 impl Draining {
     /// From now on `/readyz` answers 503.
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.send_replace(true);
     }
 
     /// Whether the program is stopping.
     pub(crate) fn begun(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        *self.0.borrow()
+    }
+
+    /// Until the program stops.
+    pub(crate) async fn wait(&self) {
+        // The sender lives in here, so the wait ends with what is waited for.
+        drop(self.0.subscribe().wait_for(|begun| *begun).await);
     }
 }
 

@@ -1,48 +1,259 @@
-//! Errors as problem details (RFC 9457): one shape for every client.
+//! What goes wrong, as it is answered: problem documents (RFC 9457), and the shapes of the
+//! reference's endpoints and of pages.
+
+use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::Serialize;
+use serde_json::json;
+use url::form_urlencoded;
+use utoipa::ToSchema;
 
-/// A problem as it is sent. `type` is `about:blank`: the status says it all
-/// (RFC 9457 section 4.2.1).
+/// In which shape an address refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// `application/problem+json`.
+    Problem,
+    /// As the reference's endpoints: `{"success":false,"message":…}`.
+    Reference,
+    /// A page: who has not logged in is sent to `/login`; anything else is a problem document.
+    Page,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:ident, $title:literal;)+) => {
+        /// What can go wrong. Each has a section in `docs/errors.md`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Kind {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// Its name, which is for ever: what clients compare.
+            pub(crate) const fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug,)+ }
+            }
+
+            /// The status it is answered with.
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)+ }
+            }
+
+            /// In a few words, always the same.
+            pub(crate) const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A parameter of the query or of the path cannot be used.
+    InvalidParameter = "invalid-parameter", BAD_REQUEST, "A parameter cannot be used";
+    /// The body cannot be read.
+    InvalidBody = "invalid-body", BAD_REQUEST, "The body cannot be read";
+    /// The document or the values are not valid; every bad field is named.
+    InvalidDocument = "invalid-document", UNPROCESSABLE_ENTITY, "The values are not valid";
+    /// Nobody has logged in, or the token is another one.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Log in, or send a token";
+    /// Known, and not allowed to.
+    Forbidden = "forbidden", FORBIDDEN, "Not allowed";
+    /// A page of another origin sent it.
+    CrossOrigin = "cross-origin", FORBIDDEN, "Sent by another site";
+    /// Nothing is there.
+    NotFound = "not-found", NOT_FOUND, "Nothing is there";
+    /// Another method.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Another method";
+    /// The body did not come in time.
+    Timeout = "timeout", REQUEST_TIMEOUT, "The body did not come in time";
+    /// It cannot be done in the present state.
+    Conflict = "conflict", CONFLICT, "Not in this state";
+    /// It was there, and is kept no longer.
+    Gone = "gone", GONE, "Kept no longer";
+    /// Without an announced length.
+    LengthRequired = "length-required", LENGTH_REQUIRED, "Say how long the body is";
+    /// `If-Match` does not hold: somebody else has changed it.
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "Changed by somebody else";
+    /// More than is taken.
+    TooLarge = "too-large", PAYLOAD_TOO_LARGE, "Too large";
+    /// Another kind of body than the address takes.
+    UnsupportedMediaType = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Another kind of body";
+    /// The same `Idempotency-Key` came with another request.
+    KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The key belongs to another request";
+    /// Too many at a time.
+    TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many at a time";
+    /// A fault of this program, which is in its log.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "A fault of the program";
+    /// What was asked for is on another server, which did not do it.
+    BadGateway = "bad-gateway", BAD_GATEWAY, "Another server did not do it";
+    /// The journal or a store cannot be reached now; nothing was changed.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "Not now";
+}
+
+/// A field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Field {
+    /// Its name, or its path such as `rules[0].conditions[1].value`.
+    pub(crate) field: String,
+    /// What is wrong with it.
+    pub(crate) message: String,
+}
+
+/// Why a request is not granted. Everything in it is shown to the caller: never a secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    /// What kind.
+    pub(crate) kind: Kind,
+    /// What failed, on what, what to do.
+    pub(crate) detail: String,
+    /// The bad fields, where there are any.
+    pub(crate) errors: Vec<Field>,
+    /// When to ask again, in seconds.
+    pub(crate) retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// Of a kind.
+    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// With the bad fields.
+    pub(crate) fn with_errors(mut self, errors: Vec<Field>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// With when to ask again.
+    pub(crate) const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// A parameter that cannot be used.
+    pub(crate) fn parameter(name: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let detail = format!("{name}: {message}");
+        Self::new(Kind::InvalidParameter, detail).with_errors(vec![Field { field: name.to_owned(), message }])
+    }
+
+    /// The journal does not answer; nothing was changed.
+    pub(crate) fn unavailable(why: impl fmt::Display) -> Self {
+        Self::new(Kind::Unavailable, why.to_string()).retry_after(5)
+    }
+
+    /// As a problem document.
+    pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        self.document(Some(request.path()))
+    }
+
+    /// In the shape that the address has.
+    pub(crate) fn answer_as(&self, voice: Voice, request: &HttpRequest) -> HttpResponse {
+        match voice {
+            Voice::Problem => self.answer(request),
+            Voice::Reference => self.finish(
+                HttpResponse::build(self.kind.status())
+                    .json(json!({"success": false, "message": self.detail})),
+            ),
+            Voice::Page if self.kind == Kind::Unauthenticated => {
+                let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
+                let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", to).finish();
+                self.finish(
+                    HttpResponse::SeeOther().insert_header((LOCATION, format!("/login?{next}"))).finish(),
+                )
+            }
+            Voice::Page => self.answer(request),
+        }
+    }
+
+    fn document(&self, instance: Option<&str>) -> HttpResponse {
+        let status = self.kind.status();
+        let mut response = HttpResponse::build(status).json(Document {
+            r#type: format!("/docs/errors#{}", self.kind.slug()),
+            title: self.kind.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            instance,
+            errors: &self.errors,
+        });
+        // `json` sets a content type of its own, and it is the wrong one.
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        self.finish(response)
+    }
+
+    fn finish(&self, mut response: HttpResponse) -> HttpResponse {
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"render-signal\""));
+        }
+        response
+    }
+
+    /// Adds a header to an answer; one that cannot be written is left out.
+    pub(crate) fn header(response: &mut HttpResponse, name: HeaderName, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.document(None)
+    }
+}
+
+/// A problem as it is sent.
 #[derive(Debug, Serialize)]
-struct Problem<'p> {
-    r#type: &'static str,
-    title: &'p str,
+struct Document<'p> {
+    r#type: String,
+    title: &'static str,
     status: u16,
     detail: &'p str,
-    instance: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'p str>,
+    #[serde(skip_serializing_if = "<[Field]>::is_empty")]
+    errors: &'p [Field],
 }
 
-/// An answer with a problem document.
-pub(crate) fn problem(request: &HttpRequest, status: StatusCode, detail: &str) -> HttpResponse {
-    let body = Problem {
-        r#type: "about:blank",
-        title: status.canonical_reason().unwrap_or("Error"),
-        status: status.as_u16(),
-        detail,
-        instance: request.path(),
-    };
-    let mut response = HttpResponse::build(status).json(body);
-    // `json` sets a content type of its own, and it is the wrong one.
-    response
-        .headers_mut()
-        .insert(actix_web::http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Nothing lives at this address.
-pub(crate) async fn not_found(request: HttpRequest) -> HttpResponse {
-    problem(&request, StatusCode::NOT_FOUND, "nothing lives at this address")
-}
+    const PAGE: &str = include_str!("../../docs/errors.md");
 
-/// The address exists, and may only be read.
-pub(crate) async fn read_only(request: HttpRequest) -> HttpResponse {
-    let mut response =
-        problem(&request, StatusCode::METHOD_NOT_ALLOWED, "this address answers GET and HEAD only");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    response
+    #[test]
+    fn every_kind_has_its_section_with_its_status_and_there_are_no_others() {
+        let sections: Vec<&str> = PAGE.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
+        assert_eq!(sections, kinds, "docs/errors.md has one section for each, in this order");
+        for kind in Kind::ALL {
+            let section = PAGE.split(&format!("## {}\n", kind.slug())).nth(1).unwrap_or_default();
+            let section = section.split("\n## ").next().unwrap_or_default();
+            let said = format!("**{}**", kind.status().as_u16());
+            assert!(section.contains(&said), "{} has to say {said}", kind.slug());
+        }
+    }
 }

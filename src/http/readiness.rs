@@ -247,10 +247,11 @@ fn config(status: &ConfigStatus) -> Check {
         .iter()
         .flat_map(|document| {
             let off = document.switched_off.then(|| OFF_IS_OBEYED.to_owned());
-            let said = document.problems.iter().chain(&document.remarks).cloned().chain(off);
+            let problems = document.problems.iter().map(ToString::to_string);
+            let said = problems.chain(document.remarks.iter().map(ToString::to_string)).chain(off);
             said.map(move |said| format!("{}: {said}", document.key))
         })
-        .chain(status.remarks.iter().cloned())
+        .chain(status.remarks.iter().map(ToString::to_string))
         .collect();
     for store in &status.stores {
         if let Some(trouble) = &store.trouble {
@@ -265,7 +266,7 @@ fn config(status: &ConfigStatus) -> Check {
         }
     }
     let stops = status.documents.iter().filter_map(|document| document.withholds);
-    let stops: BTreeSet<&str> = stops.map(Governs::in_words).collect();
+    let stops: BTreeSet<String> = stops.map(|stops| stops.said().english).collect();
     let running = status.documents.iter().map(|document| document.running).min().unwrap_or_default();
     let workers = match status.workers {
         0 => String::new(),
@@ -284,7 +285,7 @@ fn config(status: &ConfigStatus) -> Check {
     } else {
         remarks.extend(Some(workers).filter(|workers| !workers.is_empty()));
         if !stops.is_empty() {
-            let stops: Vec<&str> = stops.into_iter().collect();
+            let stops: Vec<String> = stops.into_iter().collect();
             let what = format!(
                 "{} until this is mended, since there is no good version before it",
                 stops.join(", ")
@@ -380,11 +381,17 @@ fn deliveries(status: &WebhookStatus, findings: &Findings) -> Check {
 
 #[cfg(test)]
 mod tests {
+    use render_signal_actors::config::documents::Problem;
     use render_signal_actors::config::store::StoreHealth;
     use render_signal_actors::kernel::journal::Loss;
+    use render_signal_actors::kernel::said::Said;
     use render_signal_actors::messages::{DocumentStatus, LeaseTrouble, TargetStatus};
 
     use super::*;
+
+    fn problem(field: &str, what: &str) -> Problem {
+        Problem::new(field, Said::alike(what))
+    }
 
     fn now() -> DateTime<Utc> {
         "2026-11-22T12:00:00Z".parse().unwrap()
@@ -488,7 +495,7 @@ mod tests {
                 let document = DocumentStatus {
                     key: "webhook_config".into(),
                     state: "invalid".into(),
-                    problems: vec!["webhook_time_start: Invalid time format.".into()],
+                    problems: vec![problem("webhook_time_start", "Invalid time format.")],
                     withholds: Some(Governs::Sending),
                     ..DocumentStatus::default()
                 };
@@ -521,7 +528,7 @@ mod tests {
                 "config",
                 |f| {
                     f.config = Ok(ConfigStatus {
-                        remarks: vec!["nobody is told".into()],
+                        remarks: vec![Said::alike("nobody is told")],
                         ..ConfigStatus::default()
                     });
                 },
@@ -555,7 +562,7 @@ mod tests {
                     let document = DocumentStatus {
                         key: "webhook_config".into(),
                         state: "invalid".into(),
-                        problems: vec!["webhook_url must start with https://".into()],
+                        problems: vec![problem("webhook_url", "it must start with https://")],
                         ..DocumentStatus::default()
                     };
                     f.config =
@@ -569,7 +576,7 @@ mod tests {
                     let document = DocumentStatus {
                         key: "webhook_config".into(),
                         running: 2,
-                        remarks: vec!["b keeps the version before: webhook_url".into()],
+                        remarks: vec![Said::alike("b keeps the version before: webhook_url")],
                         ..DocumentStatus::default()
                     };
                     f.config =

@@ -47,7 +47,8 @@ impl Http {
         let places = connections - connections / 4;
         let server = builder.listen("http", listener, move || {
             let (crowd, state, stopping) = (Crowd::new(places), state.clone(), stopping.clone());
-            let app = App::new().app_data(web::Data::new(state)).wrap(from_fn(door)).configure(routes);
+            let app =
+                App::new().app_data(web::Data::new(state)).wrap(from_fn(door)).configure(routes::configure);
             let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
             let http = HttpService::build()
                 .client_request_timeout(PATIENCE)

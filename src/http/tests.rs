@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, MessageResult};
-use actix_web::App;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::{App, web};
 use metrics_exporter_prometheus::PrometheusBuilder;
+use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{
@@ -18,7 +20,7 @@ use render_signal_actors::messages::{
     PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::system;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::journal::Watched;
@@ -52,12 +54,11 @@ fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);
+    let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), Arc::default()));
+    let files = std::env::temp_dir().join("render-signal-no-documents");
     HttpState {
         probe: Probe {
-            journal: Watched::over(
-                Arc::new(MemoryJournal::new(world.clone(), Arc::default())),
-                world.clone(),
-            ),
+            journal: Watched::over(Arc::clone(&memory), world.clone()),
             eviction: None,
             retention: None,
             idle: None,
@@ -68,14 +69,26 @@ fn state(poller: PollerStatus) -> HttpState {
                 r2: Port::new("r2", &says, 1, deadline),
                 config: Port::new("config", &says, 1, deadline),
             },
-            world,
+            world: world.clone(),
         },
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         draining: Draining::default(),
         pulse: Pulse::new(),
         metrics_token: Some(Token::new(&TOKEN.into())),
-        guesses: Guesses::default(),
+        access: Access::default(),
         config_api: None,
+        editor: Editor {
+            store: Arc::new(FileStore::new(files, None)),
+            env: Arc::default(),
+            journal: Some(Arc::clone(&memory)),
+            world: world.clone(),
+        },
+        idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
+        shared: Arc::new(MemoryEphemeral::new(world.clone())),
+        hub: EventHub::new(Arc::clone(&memory)),
+        streams: Streams::new(8),
+        journal: memory,
+        world,
     }
 }
 
@@ -92,7 +105,8 @@ async fn read(
     path: &str,
     token: Option<&str>,
 ) -> (StatusCode, String, String) {
-    let app = init_service(App::new().app_data(web::Data::new(state.clone())).configure(routes)).await;
+    let app =
+        init_service(App::new().app_data(web::Data::new(state.clone())).configure(routes::configure)).await;
     let mut request = TestRequest::with_uri(path).method(method);
     if let Some(token) = token {
         request = request.insert_header((AUTHORIZATION, format!("Bearer {token}")));

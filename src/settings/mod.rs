@@ -42,6 +42,7 @@ pub(crate) use self::reader::SettingError;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::variables::VARIABLES;
 use self::variables::{self as vars, Need, Variable};
+use crate::http::access::Scopes;
 
 /// Everything the environment says. Secrets do not show in `Debug`.
 #[derive(Debug, Clone)]
@@ -53,7 +54,6 @@ pub(crate) struct Settings {
     #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
     pub(crate) dashboard_password: SecretString,
     /// `PROCESS_API_TOKEN`.
-    #[expect(dead_code, reason = "has to be set, as in the reference system; for the processing API")]
     pub(crate) process_api_token: SecretString,
     /// Where mails come from; `None` = there is no mailbox, nothing is polled.
     pub(crate) mail: Option<MailSource>,
@@ -85,6 +85,10 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// `METRICS_TOKEN`; `None` = states are all that is shown over HTTP.
     pub(crate) metrics_token: Option<SecretString>,
+    /// `API_TOKEN_SCOPES`.
+    pub(crate) api_token_scopes: Scopes,
+    /// `TEST_API_KEY`; `None` = the test API refuses everybody.
+    pub(crate) test_api_key: Option<SecretString>,
     /// `BIND`.
     pub(crate) bind: IpAddr,
     /// `PORT`.
@@ -148,6 +152,10 @@ impl Settings {
             config_api_allow: tokens::allow(&mut reader),
             trusted_proxies: reader.parsed_list(&vars::TRUSTED_PROXIES),
             metrics_token: tokens::own(&mut reader, &vars::METRICS_TOKEN),
+            api_token_scopes: tokens::scopes(&mut reader),
+            test_api_key: Some(reader.text(&vars::TEST_API_KEY))
+                .filter(|key| !key.is_empty())
+                .map(Into::into),
             r2_retention: retention(&mut reader),
             r2_links_per_mail: reader.int(&vars::R2_MAX_LINKS_PER_MAIL),
             r2_patience: Duration::from_secs(reader.int(&vars::R2_RETRY_SECONDS)),

@@ -4,6 +4,8 @@
 use render_signal_actors::config::urls::IpNet;
 use secrecy::SecretString;
 
+use crate::http::access::Scopes;
+
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
 
@@ -46,6 +48,18 @@ pub(super) fn allow(reader: &mut Reader<'_>) -> Vec<IpNet> {
         );
     }
     networks
+}
+
+/// What `PROCESS_API_TOKEN` may do at `/api/v1`.
+pub(super) fn scopes(reader: &mut Reader<'_>) -> Scopes {
+    let mut scopes = Vec::new();
+    for word in reader.list(&vars::API_TOKEN_SCOPES) {
+        match word.parse() {
+            Ok(scope) => scopes.push(scope),
+            Err(why) => reader.wrong(&vars::API_TOKEN_SCOPES, why),
+        }
+    }
+    Scopes::new(scopes)
 }
 
 /// What opens one thing opens no other.

@@ -134,7 +134,7 @@ variables! {
     EMAIL_ADDRESS: Text, RequiredForImap, "me@example.fr", "user name at the IMAP server";
     EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server";
     IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
-    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the processing API; has to be set, not used yet";
+    PROCESS_API_TOKEN: Secret, Required, "a long random text", "token of the mails that Gmail pushes, and of /api/v1 where API_TOKEN_SCOPES says so";
     WEBHOOK_URL: Url, Required, "https://hook.eu2.make.com/…", "default target of webhooks, unless webhook_config names one";
 
     // Where mails come from.
@@ -224,6 +224,8 @@ variables! {
     BIND: Text, Default("0.0.0.0"), "127.0.0.1", "address of the HTTP server";
     TRUSTED_PROXIES: Networks, Default(""), "10.0.0.0/8", "networks of the proxies in front of the HTTP server, whose X-Forwarded-For is believed; unset = who asks is the peer of the connection";
     METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything; without it, states only; 24 characters at least";
+    API_TOKEN_SCOPES: List, Default(""), "read,actions", "what PROCESS_API_TOKEN may do at /api/v1: read, actions, config, access; unset = nothing";
+    TEST_API_KEY: Secret, Default(""), "a long random text", "key of the test API, sent as X-API-Key; unset = it refuses everybody";
     WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
     LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
@@ -253,7 +255,6 @@ variables! {
     PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";
     CORS_ALLOWED_ORIGINS: List, NoEffect, "https://example.fr", "origins that may call the test API";
-    TEST_API_KEY: Secret, NoEffect, "a long random text", "key of the test API";
     IMAP_SSL: Text, NoEffect, "true", "IMAP_SECURITY and IMAP_USE_SSL say how the connection is protected";
     IMAP_TIMEOUT_SECONDS: Text, NoEffect, "30", "the mailbox is watched with limits of its own; see IMAP_IDLE_REFRESH_SECONDS";
     REDIS_LOCK_TTL_SECONDS: Text, NoEffect, "300", "POLLER_LOCK_TTL_SECONDS says how long the polling lease outlives its last renewal";

@@ -137,20 +137,36 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
     assert_eq!(std::fs::read_to_string(place.document("webhook_config")).unwrap(), before);
     assert_eq!(place.history("webhook_config").await, ["1 startup"]);
     // A message is in one language: the user's.
-    for (locale, said) in [
+    place.put("polling_config", r#"{"enable_polling":true,"enable_poling":false}"#);
+    for (locale, said, shown, unchanged) in [
         (
             "fr_FR.UTF-8",
             "webhook_config est refusé, rien n'a été changé :\n  webhook_enabledd: champ inconnu : vouliez",
+            "    enable_poling n'est pas un champ connu et n'a aucun effet : vouliez-vous dire enable_polling ?\n",
+            "webhook_config : version 1 → version 1\naucune différence\n",
         ),
         (
             "C.UTF-8",
             "webhook_config is refused, nothing was changed:\n  webhook_enabledd: no such field: webhook_en",
+            "    enable_poling is no known field and has no effect: enable_polling may be meant\n",
+            "webhook_config: version 1 → version 1\nno difference\n",
         ),
     ] {
         place.set("LC_ALL", locale);
         let refused = place.run(&["config", "set", "webhook_config", "webhook_enabledd=false"]).await;
         assert!(refused.complaints.contains(said), "{locale}: {refused:?}");
+        let overview = place.run(&["config", "show"]).await;
+        assert!(overview.out.contains(shown), "{locale}: {overview:?}");
+        let diff = place.run(&["config", "diff", "webhook_config", "1", "1"]).await;
+        assert_eq!(diff.out, unchanged, "{locale}: {diff:?}");
+        // What programs read is English whoever asks.
+        let json = place.json(&["config", "show", "polling_config", "--json"]).await;
+        assert_eq!(
+            json["remarks"][0],
+            "enable_poling is no known field and has no effect: enable_polling may be meant"
+        );
     }
+    std::fs::remove_file(place.document("polling_config")).unwrap();
     // The whole document from standard input, as it was shown.
     let shown = place.run(&["config", "show", "webhook_config", "--reveal"]).await;
     let edited = shown.out.replace("\"_mine\": 1", "\"_mine\": 2");

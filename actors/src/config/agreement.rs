@@ -3,6 +3,7 @@
 use super::book::Book;
 use super::documents::Key;
 use super::store::Ack;
+use crate::kernel::said::{Said, said};
 use crate::messages::DocumentStatus;
 
 /// Notes beside each document how many of the workers run the stored version, and what the
@@ -11,11 +12,17 @@ pub(super) fn compare(documents: &mut [DocumentStatus], book: &Book, acks: &[Ack
     for (document, key) in documents.iter_mut().zip(Key::ALL) {
         let stored = book.stored_hash(key).unwrap_or_default();
         for ack in acks {
+            let worker = &ack.worker;
             let state = ack.documents.get(&key).cloned().unwrap_or_default();
             match state.refused {
-                Some(why) => document.remarks.push(format!("{} keeps the version before: {why}", ack.worker)),
+                Some(Said { french, english }) => document.remarks.push(said!(
+                    "{worker} garde la version d'avant : {french}",
+                    "{worker} keeps the version before: {english}"
+                )),
                 None if state.hash == stored => document.running += 1,
-                None => document.remarks.push(format!("{} runs another version", ack.worker)),
+                None => document
+                    .remarks
+                    .push(said!("{worker} emploie une autre version", "{worker} runs another version")),
             }
         }
     }
@@ -44,7 +51,7 @@ mod tests {
             at: now,
             documents: BTreeMap::from([(Key::ProcessingPrefs, state)]),
         };
-        let refusal = AckState { refused: Some("retry_count: too many".to_owned()), ..AckState::default() };
+        let refusal = AckState { refused: Some(Said::alike("retry_count: too many")), ..AckState::default() };
         let old = AckState { hash: "old".to_owned(), refused: None };
         let acks =
             [Ack { worker: "a".to_owned(), at: now, documents: here }, says("b", refusal), says("c", old)];
@@ -52,10 +59,8 @@ mod tests {
         compare(&mut documents, &book, &acks);
         let prefs = documents.iter().find(|document| document.key == "processing_prefs").unwrap();
         assert_eq!(prefs.running, 1);
-        assert_eq!(
-            prefs.remarks,
-            ["b keeps the version before: retry_count: too many", "c runs another version"]
-        );
+        let remarks: Vec<&str> = prefs.remarks.iter().map(|said| said.english.as_str()).collect();
+        assert_eq!(remarks, ["b keeps the version before: retry_count: too many", "c runs another version"]);
         let absent = documents.iter().find(|document| document.key == "routing_rules").unwrap();
         assert_eq!((absent.running, absent.remarks.len()), (3, 0), "all agree that there is none");
     }

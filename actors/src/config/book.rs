@@ -180,38 +180,44 @@ impl Book {
     pub fn states(&self) -> BTreeMap<Key, AckState> {
         let state = |key| AckState {
             hash: self.in_force(key).map(|document| document.hash.clone()).unwrap_or_default(),
-            refused: self.is_refused(key).then(|| self.problems(key).join("; ")),
+            refused: self.is_refused(key).then(|| self.what_is_wrong(key)),
         };
         Key::ALL.into_iter().map(|key| (key, state(key))).collect()
     }
 
-    /// What is wrong with a document, in plain words.
+    /// What is wrong with a document.
     #[must_use]
-    pub fn problems(&self, key: Key) -> Vec<String> {
+    pub fn problems(&self, key: Key) -> Vec<Problem> {
         self.entries
             .get(&key)
             .map(|entry| {
-                let missing = entry.vanished.then(|| format!("{MISSING}; `config remove {key}` removes it"));
-                let wrong = entry.refused.iter().chain(&entry.disabled).map(ToString::to_string);
-                missing.into_iter().chain(wrong).collect()
+                let missing = entry.vanished.then(|| Problem::new("", missing(key)));
+                missing.into_iter().chain(entry.refused.iter().chain(&entry.disabled).cloned()).collect()
             })
             .unwrap_or_default()
     }
 
-    /// What of the document in force changes nothing, in plain words.
+    /// The same in one message; empty = nothing.
     #[must_use]
-    pub fn remarks(&self, key: Key) -> Vec<String> {
+    pub fn what_is_wrong(&self, key: Key) -> Said {
+        let said: Vec<Said> = self.problems(key).iter().map(Problem::said).collect();
+        Said::joined(&said, "; ")
+    }
+
+    /// What of the document in force changes nothing.
+    #[must_use]
+    pub fn remarks(&self, key: Key) -> Vec<Said> {
         let document = self.in_force(key).and_then(|document| documents::from_json(&document.text).ok());
         document.map(|document: Value| effect::remarks(key, &document)).unwrap_or_default()
     }
 
-    /// Which fields stand for others that are absent, in plain words.
+    /// Which fields stand for others that are absent.
     #[must_use]
-    pub fn stand_ins(&self) -> Vec<String> {
+    pub fn stand_ins(&self) -> Vec<Said> {
         let webhook = self.documents.webhook.iter();
         webhook
             .flat_map(|document| &document.stand_ins)
-            .map(|said| format!("webhook_config: {said}"))
+            .map(|Said { french, english }| said!("webhook_config : {french}", "webhook_config: {english}"))
             .collect()
     }
 
@@ -225,6 +231,7 @@ impl Book {
             }
         }
         for key in Key::ALL {
+            // It goes into events and logs, which are English.
             let why = || self.problems(key).into_iter().map(|problem| format!("{key}: {problem}"));
             match self.withholds(key) {
                 Some(Governs::Polling) => policy.withheld.polling.extend(why()),
@@ -367,8 +374,14 @@ fn no_json(line: usize, column: usize) -> Said {
 }
 
 /// Said of a document that is in force and not stored any more.
-const MISSING: &str =
-    "it is not stored any more, and nobody is known to have removed it: the last good one stays in force";
+fn missing(key: Key) -> Said {
+    said!(
+        "il n'est plus stocké, et personne ne l'a supprimé que l'on sache : le dernier bon reste en vigueur ; \
+         `config remove {key}` le supprime",
+        "it is not stored any more, and nobody is known to have removed it: the last good one stays in force; \
+         `config remove {key}` removes it"
+    )
+}
 
 impl Entry {
     fn is_missed(&mut self, now: DateTime<Utc>) {

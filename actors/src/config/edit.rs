@@ -27,7 +27,7 @@ use super::policy::EnvDefaults;
 use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
-use crate::kernel::said::said;
+use crate::kernel::said::{Said, said};
 
 /// When a document was written last; information only (reference section 2.5).
 pub const UPDATED_AT: &str = "_updated_at";
@@ -175,13 +175,27 @@ pub struct Conflict {
     pub present: Option<Value>,
 }
 
+impl Conflict {
+    /// What happened, and what to do.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        let key = self.key;
+        let fields = match self.fields.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", self.fields.join(", ")),
+        };
+        said!(
+            "{key} a été changé entre-temps par quelqu'un d'autre{fields} : regardez-le à nouveau, puis \
+             refaites votre changement ; rien n'a été changé",
+            "{key} was changed by somebody else in the meantime{fields}: look at it again, then repeat your \
+             change; nothing was changed"
+        )
+    }
+}
+
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was changed by somebody else in the meantime", self.key)?;
-        if !self.fields.is_empty() {
-            write!(f, " ({})", self.fields.join(", "))?;
-        }
-        f.write_str(": look at it again, then repeat your change; nothing was changed")
+        self.said().fmt(f)
     }
 }
 

@@ -50,6 +50,7 @@ use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
 use crate::kernel::port::Port;
+use crate::kernel::said::Said;
 use crate::mail::policy::{Policy, PolicyCell};
 use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged, ReadAgain};
 
@@ -225,7 +226,7 @@ impl ConfigActor {
         // render_signal_config_changes_total{key,result}: changes seen in the store.
         metrics::counter!("render_signal_config_changes_total", "key" => key.as_str(), "result" => result)
             .increment(1);
-        let problems = self.book.problems(key).join("; ");
+        let problems = self.book.what_is_wrong(key).english;
         match taken {
             Taken::Refused => self.say_refused(key, &problems),
             _ if problems.is_empty() => tracing::info!(%key, "document applied"),
@@ -238,9 +239,9 @@ impl ConfigActor {
 
     /// Says what of a document in force changes nothing.
     fn say_what_is_idle(&self, key: Key) {
-        let remarks = self.book.remarks(key);
+        let remarks = Said::joined(&self.book.remarks(key), "; ").english;
         if !remarks.is_empty() {
-            tracing::warn!(%key, remarks = remarks.join("; "), "fields of the document have no effect");
+            tracing::warn!(%key, remarks, "fields of the document have no effect");
         }
     }
 
@@ -267,7 +268,7 @@ impl ConfigActor {
                 %key,
                 problems,
                 "document refused, and there is no good one before it: {} until it is mended",
-                stops.in_words()
+                stops.said()
             ),
         }
         if self.book.is_switched_off(key) {
@@ -342,9 +343,9 @@ impl Handler<Loaded> for ConfigActor {
             if self.book.is_refused(key) {
                 self.note(key, &Taken::Refused);
             } else if !self.book.is_missing(key) {
-                let problems = self.book.problems(key);
+                let problems = self.book.what_is_wrong(key).english;
                 if !problems.is_empty() {
-                    tracing::warn!(%key, problems = problems.join("; "), "document applied in part");
+                    tracing::warn!(%key, problems, "document applied in part");
                 }
                 self.say_what_is_idle(key);
                 self.unrecorded.insert(key, "startup");

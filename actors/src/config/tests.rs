@@ -91,7 +91,7 @@ impl Bench {
     async fn state(&self, actor: &Addr<ConfigActor>, key: Key) -> (String, Vec<String>) {
         let status = actor.send(GetConfigStatus).await.unwrap();
         let document = status.documents.into_iter().find(|document| document.key == key.as_str()).unwrap();
-        (document.state, document.problems)
+        (document.state, document.problems.iter().map(ToString::to_string).collect())
     }
 
     /// `origin:fields` of every recorded change, in order.

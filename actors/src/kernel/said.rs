@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// A message in both languages. Shown as it is, it is English.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -19,6 +21,21 @@ impl Said {
         let english = words.into();
         Self { french: english.clone(), english }
     }
+
+    /// Several messages one behind the other, with `between` between each two.
+    #[must_use]
+    pub fn joined<'s>(messages: impl IntoIterator<Item = &'s Self>, between: &str) -> Self {
+        let (french, english): (Vec<&str>, Vec<&str>) =
+            messages.into_iter().map(|said| (said.french.as_str(), said.english.as_str())).unzip();
+        Self { french: french.join(between), english: english.join(between) }
+    }
+}
+
+/// Programs read English.
+impl Serialize for Said {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.english)
+    }
 }
 
 impl fmt::Display for Said {
@@ -27,7 +44,9 @@ impl fmt::Display for Said {
     }
 }
 
-/// A [`Said`] from two format strings, the French one first; names in braces are captured.
+/// A [`Said`](crate::kernel::said::Said) from two format strings, the French one first; names in
+/// braces are captured.
+#[macro_export]
 macro_rules! said {
     ($french:literal, $english:literal $(,)?) => {
         $crate::kernel::said::Said {
@@ -37,7 +56,7 @@ macro_rules! said {
     };
 }
 
-pub(crate) use said;
+pub use said;
 
 #[cfg(test)]
 mod tests {
@@ -52,5 +71,8 @@ mod tests {
             ("au plus 3 éléments.", "at most 3 elements.".to_owned())
         );
         assert_eq!(Said::alike("OK").french, "OK");
+        let joined = Said::joined([&message, &Said::alike("OK")], "; ");
+        assert_eq!(joined.french, "au plus 3 éléments.; OK");
+        assert_eq!(serde_json::to_string(&joined).unwrap(), r#""at most 3 elements.; OK""#);
     }
 }

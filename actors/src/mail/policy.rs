@@ -19,6 +19,7 @@ use super::groups::GroupRule;
 use super::providers::Providers;
 use super::replies::ReplyPrefixes;
 use super::rules::Rule;
+use crate::kernel::said::{Said, said};
 
 /// Everything a decision depends on besides the mail and the time.
 #[derive(Debug, Clone)]
@@ -145,12 +146,15 @@ impl Preferences {
 
     /// What the operator wants and cannot have, in plain words with what to do.
     #[must_use]
-    pub fn remarks(&self) -> Vec<String> {
+    pub fn remarks(&self) -> Vec<Said> {
         let unheard = self.notify_on_failure && self.notify_url.is_empty();
         unheard
             .then(|| {
-                "notify_on_failure is on, but nobody is told of dead letters: NOTIFY_WEBHOOK_URL is not set"
-                    .to_owned()
+                said!(
+                    "notify_on_failure est activé, mais personne n'apprend les envois abandonnés : \
+                     NOTIFY_WEBHOOK_URL n'est pas défini",
+                    "notify_on_failure is on, but nobody is told of dead letters: NOTIFY_WEBHOOK_URL is not set"
+                )
             })
             .into_iter()
             .collect()
@@ -210,10 +214,12 @@ impl Policy {
 
     /// What the operator wants and cannot have, or hardly can want, in plain words with what to do.
     #[must_use]
-    pub fn remarks(&self) -> Vec<String> {
+    pub fn remarks(&self) -> Vec<Said> {
         let Schedule { start_hour, end_hour, .. } = self.schedule;
         let never = (start_hour == end_hour).then(|| {
-            format!(
+            said!(
+                "les heures actives commencent et finissent à {start_hour}, ce qui veut dire jamais : aucun mail \
+                 n'est relevé ; pour la journée entière, mettez 0 et 24",
                 "the active hours begin and end at {start_hour}, which means never: no mail is fetched; \
                  for the whole day let them be 0 and 24"
             )

@@ -17,6 +17,7 @@ pub mod deliveries;
 pub mod hourly;
 pub mod leases;
 pub mod links;
+pub mod log;
 pub mod magic_links;
 pub mod mailboxes;
 pub mod mails;

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 
 use super::{by_name, is_our_own, say_unknown};
 use crate::cli::config::CheckArgs;
+use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, complain};
 
 /// Between two documents.
@@ -36,12 +38,13 @@ pub(crate) struct Checked {
     pub(crate) payload: Option<Value>,
 }
 
-/// Checks a document; `None` = absent.
-pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults) -> Checked {
+/// Checks a document; `None` = absent. The words that the reference system has are its own in
+/// every language.
+pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults, lang: Lang) -> Checked {
     let (object, wrong) = match payload {
         None => (None, empty(key)),
         Some(Value::Object(object)) if object.is_empty() => (None, empty(key)),
-        Some(document @ Value::Object(object)) => (Some(object), refusal(key, document, env)),
+        Some(document @ Value::Object(object)) => (Some(object), refusal(key, document, env, lang)),
         Some(_) => (None, Some("payload is not a dict".to_owned())),
     };
     Checked {
@@ -65,9 +68,9 @@ fn empty(key: Key) -> Option<String> {
 }
 
 /// What `serve` refuses, or switches off, and `config set` does not take.
-fn refusal(key: Key, document: &Value, env: &EnvDefaults) -> Option<String> {
+fn refusal(key: Key, document: &Value, env: &EnvDefaults, lang: Lang) -> Option<String> {
     let problems = documents::problems(key, document, env);
-    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let said: Vec<String> = problems.iter().map(|problem| lang.problem(problem)).collect();
     (!said.is_empty()).then(|| said.join("; "))
 }
 
@@ -118,12 +121,15 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
         if let Some(document) = &payload {
             say_unknown(key, document);
         }
-        let checked = check(key, payload.as_ref(), &env);
+        let checked = check(key, payload.as_ref(), &env, commands::lang());
         all_valid &= checked.valid;
         print(&checked, args.raw, out)?;
     }
     if store.is_none() {
-        complain("neither REDIS_URL nor EXTERNAL_CONFIG_BASE_URL is set: there is nothing to check");
+        complain(commands::lang().pick(
+            "ni REDIS_URL ni EXTERNAL_CONFIG_BASE_URL n'est défini : il n'y a rien à vérifier",
+            "neither REDIS_URL nor EXTERNAL_CONFIG_BASE_URL is set: there is nothing to check",
+        ));
     }
     Ok(if all_valid { Exit::Ok } else { Exit::Found })
 }
@@ -177,7 +183,7 @@ mod tests {
             ),
             (Key::ProcessingPrefs, Some(json!({"a": 1, "_updated_at": 5})), "OK", "keys=2"),
         ] {
-            let checked = check(key, payload.as_ref(), &EnvDefaults::default());
+            let checked = check(key, payload.as_ref(), &EnvDefaults::default(), Lang::En);
             assert_eq!(
                 (checked.message.as_str(), checked.summary.as_str()),
                 (message, summary),

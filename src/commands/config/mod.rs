@@ -17,6 +17,7 @@ use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
 
 use serde_json::Value;
 
@@ -104,13 +105,23 @@ impl Documents {
 
     /// The history, which has to be there.
     fn history(&self, args: &JournalArgs) -> Result<&dyn Journal, Failure> {
+        let lang = commands::lang();
         match (&self.journal, &self.away) {
             (Some(journal), _) => Ok(journal.as_ref()),
-            (None, Some(why)) => Err(Failure::journal(format!("the history cannot be read now: {why}"))),
-            (None, None) => Err(Failure::journal(format!(
-                "there is no journal {}, so there is no history; name it with --journal, or set DATA_DIR as for serve",
-                commands::place(args)?
+            (None, Some(why)) => Err(Failure::journal(lang.say(
+                "l'historique ne peut pas être lu maintenant",
+                "the history cannot be read now",
+                why,
             ))),
+            (None, None) => {
+                let place = commands::place(args)?;
+                Err(Failure::journal(lang.one(said!(
+                    "il n'y a pas de journal {place}, donc pas d'historique ; nommez-le avec --journal, ou \
+                     définissez DATA_DIR comme pour serve",
+                    "there is no journal {place}, so there is no history; name it with --journal, or set \
+                     DATA_DIR as for serve"
+                ))))
+            }
         }
     }
 
@@ -147,7 +158,11 @@ async fn found(
         Found::Here(journal) => Ok((Some(journal), None)),
         Found::Missing => Ok((None, None)),
         Found::Away(why) => {
-            complain(&format!("the journal does not answer, so there is no history now: {why}"));
+            complain(&commands::lang().say(
+                "le journal ne répond pas, il n'y a donc pas d'historique pour l'instant",
+                "the journal does not answer, so there is no history now",
+                &why,
+            ));
             Ok((None, Some(why)))
         }
     }
@@ -174,8 +189,9 @@ fn not_changed(key: &str, error: EditError) -> Failure {
             let problems = problems.iter().map(|problem| format!("\n  {}", lang.problem(problem)));
             format!("{key} {head}{}{}", lang.pick(" :", ":"), problems.collect::<String>())
         }
-        EditError::Conflict(conflict) => conflict.to_string(),
-        EditError::Unknown(why) => format!("{key}: {why}; nothing was changed"),
+        EditError::Conflict(conflict) => commands::lang().one(conflict.said()),
+        EditError::Unknown(why) => commands::lang()
+            .one(said!("{key} : {why} ; rien n'a été changé", "{key}: {why}; nothing was changed")),
         EditError::Store(error) => error.to_string(),
     })
 }
@@ -183,7 +199,7 @@ fn not_changed(key: &str, error: EditError) -> Failure {
 /// Names the fields of a document that nobody knows.
 fn say_unknown(key: Key, document: &Value) {
     for remark in effect::unknown(key, document) {
-        complain(&format!("{key}: {remark}"));
+        complain(&commands::lang().about(key.as_str(), &remark));
     }
 }
 
@@ -202,8 +218,12 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
     if let (Some(key), Ok(document)) = (Key::named(key), documents::from_json(&saved.text)) {
         say_unknown(key, &document);
     }
+    let lang = commands::lang();
     if saved.stored_in.is_empty() {
-        out.line(format!("{key}: it is so already, nothing was written"))?;
+        out.line(lang.one(said!(
+            "{key} : c'est déjà ainsi, rien n'a été écrit",
+            "{key}: it is so already, nothing was written"
+        )))?;
         return Ok(Exit::Ok);
     }
     let version = saved.version.map_or_else(String::new, |version| format!(" version {version}"));
@@ -211,12 +231,16 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
     let what = match saved.fields.len() {
         _ if key == "magic_link_tokens" => String::new(),
         0 => String::new(),
-        _ => format!(": {}", saved.fields.join(", ")),
+        _ => format!("{}{}", lang.colon(), saved.fields.join(", ")),
     };
-    let done = out.styled(Style::Good, &format!("{key}{version} stored in {}", saved.stored_in));
-    out.line(format!("{done}{what}"))?;
+    let place = saved.stored_in;
+    let done = lang.one(said!("{key}{version} enregistré dans {place}", "{key}{version} stored in {place}"));
+    out.line(format!("{}{what}", out.styled(Style::Good, &done)))?;
     if let Some(why) = &saved.degraded {
-        complain(&format!("{key} is in {} only, until the authority is back: {why}", saved.stored_in));
+        complain(&lang.one(said!(
+            "{key} n'est que dans {place}, jusqu'au retour de l'autorité : {why}",
+            "{key} is in {place} only, until the authority is back: {why}"
+        )));
     }
     Ok(Exit::Ok)
 }

@@ -1,9 +1,11 @@
 //! `config resolve`: which side of a conflict is to be in force.
 
 use render_signal_actors::config::store::Keep;
+use render_signal_actors::said;
 
 use super::Documents;
 use crate::cli::config::{ResolveArgs, Side};
+use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style};
 
@@ -20,13 +22,26 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
         Err(error) => Err(error),
     };
     documents.close().await;
+    let (lang, key) = (commands::lang(), args.key);
     match decided {
         Ok(true) => {
-            let side = if keep == Keep::Authority { "the store's version" } else { "the other version" };
-            out.line(out.styled(Style::Good, &format!("{}: {side} is in force", args.key)))?;
+            let done = match keep {
+                Keep::Authority => said!(
+                    "{key} : la version du stockage est en vigueur",
+                    "{key}: the store's version is in force"
+                ),
+                Keep::Pending => {
+                    said!("{key} : l'autre version est en vigueur", "{key}: the other version is in force")
+                }
+            };
+            out.line(out.styled(Style::Good, lang.said(&done)))?;
             Ok(Exit::Ok)
         }
-        Ok(false) => Err(Failure::found(format!("{} is not in conflict here", args.key))),
-        Err(error) => Err(Failure::found(format!("{error}; nothing was decided"))),
+        Ok(false) => Err(Failure::found(
+            lang.one(said!("{key} n'est pas en conflit ici", "{key} is not in conflict here")),
+        )),
+        Err(error) => Err(Failure::found(
+            lang.one(said!("{error} ; rien n'a été décidé", "{error}; nothing was decided")),
+        )),
     }
 }

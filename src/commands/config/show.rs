@@ -3,17 +3,21 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use render_signal_actors::config::book::canonical_hash;
 use render_signal_actors::config::diff::masked;
-use render_signal_actors::config::documents::{self, Governs, Key};
+use render_signal_actors::config::documents::{self, Governs, Key, Problem};
 use render_signal_actors::config::history;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Ack, Read, StoreHealth};
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
+use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Documents;
 use crate::cli::config::ShowArgs;
+use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, Style, complain};
 
 /// What is known of all documents.
@@ -24,7 +28,7 @@ struct Overview {
     /// The documents.
     documents: Vec<Shown>,
     /// What is wanted and cannot be had, or means more than it seems to.
-    remarks: Vec<String>,
+    remarks: Vec<Said>,
 }
 
 /// What is known of one document.
@@ -38,9 +42,9 @@ struct Shown {
     withholds: Option<Governs>,
     /// It is refused, but its switch says off, which is obeyed.
     switched_off: bool,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     /// What of it changes nothing.
-    remarks: Vec<String>,
+    remarks: Vec<Said>,
     /// Of the history; `None` = not recorded yet.
     version: Option<u64>,
     origin: Option<String>,
@@ -69,7 +73,7 @@ struct Workers {
 #[derive(Debug, Serialize)]
 struct Refused {
     worker: String,
-    why: String,
+    why: Said,
 }
 
 /// Prints the overview, or one document.
@@ -94,7 +98,7 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
         print(shown, out)?;
     }
     for remark in &overview.remarks {
-        out.line(out.styled(Style::Warn, remark))?;
+        out.line(out.styled(Style::Warn, commands::lang().said(remark)))?;
     }
     for store in &overview.stores {
         out.line(store_line(store, out))?;
@@ -112,7 +116,9 @@ async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
             }
             Ok(Exit::Ok)
         }
-        Read::Absent => Err(Failure::found(format!("there is no {key}"))),
+        Read::Absent => {
+            Err(Failure::found(commands::lang().one(said!("il n'y a pas de {key}", "there is no {key}"))))
+        }
     }
 }
 
@@ -126,10 +132,15 @@ async fn earlier(
 ) -> Outcome {
     let journal = documents.history(&args.journal)?;
     let Some(text) = history::copy(journal, key, version).await.map_err(Failure::found)? else {
-        return Err(Failure::found(format!("by version {version}, {key} was removed")));
+        return Err(Failure::found(commands::lang().one(said!(
+            "par la version {version}, {key} a été supprimé",
+            "by version {version}, {key} was removed"
+        ))));
     };
-    let value = documents::from_json::<Value>(&text)
-        .map_err(|error| Failure::found(format!("version {version} of {key}: {error}")))?;
+    let value = documents::from_json::<Value>(&text).map_err(|error| {
+        let what = said!("version {version} de {key} : {error}", "version {version} of {key}: {error}");
+        Failure::found(commands::lang().one(what))
+    })?;
     out.json_pretty(&if args.reveal { value } else { masked(key, &value) })?;
     Ok(Exit::Ok)
 }
@@ -145,7 +156,11 @@ async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<
         None => Vec::new(),
     };
     let acks = store.workers().await.unwrap_or_else(|error| {
-        complain(&format!("the workers cannot be asked: {error}"));
+        complain(&commands::lang().say(
+            "les autres processus ne peuvent pas être interrogés",
+            "the workers cannot be asked",
+            &error.to_string(),
+        ));
         Vec::new()
     });
     let mut shown = Vec::new();
@@ -208,79 +223,121 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
         "absent" => Style::Dim,
         _ => Style::Bad,
     };
+    let lang = commands::lang();
     let mut about = Vec::new();
     match (shown.version, shown.changed_at, &shown.origin) {
-        (Some(version), Some(at), Some(origin)) => about.push(format!(
-            "version {version}, {} ({} ago), by {origin}",
-            at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            age(shown.age_seconds.unwrap_or_default()),
-        )),
+        (Some(version), Some(at), Some(origin)) => {
+            let at = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let age = age(shown.age_seconds.unwrap_or_default(), lang);
+            about.push(lang.one(said!(
+                "version {version}, {at} (il y a {age}), par {origin}",
+                "version {version}, {at} ({age} ago), by {origin}"
+            )));
+        }
         _ if !matches!(shown.state.as_str(), "absent" | "unknown") => {
-            about.push("not in the history yet".to_owned())
+            about.push(lang.pick("pas encore dans l'historique", "not in the history yet").to_owned())
         }
         _ => {}
     }
-    if let Some(workers) = workers_line(shown) {
+    if let Some(workers) = workers_line(shown, lang) {
         about.push(workers);
     }
-    let state = out.styled(style, &format!("{:<8}", shown.state));
+    let state = out.styled(style, &format!("{:<8}", state_word(&shown.state, lang)));
     out.line(format!("{:<18} {state} {}", shown.key, about.join("; ")).trim_end())?;
-    for problem in shown.problems.iter().chain(&shown.remarks) {
-        out.line(format!("    {}", out.styled(Style::Warn, problem)))?;
+    let problems = shown.problems.iter().map(|problem| lang.problem(problem));
+    for said in problems.chain(shown.remarks.iter().map(|remark| lang.said(remark).to_owned())) {
+        out.line(format!("    {}", out.styled(Style::Warn, &said)))?;
     }
     if matches!(shown.state.as_str(), "invalid" | "unknown") {
         out.line(match shown.withholds {
-            None => "    the last good one stays in force".to_owned(),
+            None => lang
+                .pick("    le dernier bon reste en vigueur", "    the last good one stays in force")
+                .to_owned(),
             Some(stops) => {
-                format!("    there is no good one before it: {} until it is mended", stops.in_words())
+                let Said { french, english } = stops.said();
+                lang.one(said!(
+                    "    il n'y en a pas de bon avant lui : {french} tant qu'il n'est pas corrigé",
+                    "    there is no good one before it: {english} until it is mended"
+                ))
             }
         })?;
         if shown.switched_off {
-            out.line("    its switch says off, which is obeyed")?;
+            out.line(lang.pick(
+                "    son interrupteur dit non, ce qui est respecté",
+                "    its switch says off, which is obeyed",
+            ))?;
         }
     }
-    for refused in &shown.workers.refused {
-        out.line(format!("    {} keeps the one before: {}", refused.worker, refused.why))?;
+    for Refused { worker, why } in &shown.workers.refused {
+        let why = lang.said(why);
+        out.line(lang.one(said!(
+            "    {worker} garde celui d'avant : {why}",
+            "    {worker} keeps the one before: {why}"
+        )))?;
     }
-    for (name, document) in [("stored", &shown.stored), ("in force", &shown.in_force)] {
+    let (stored, in_force) = (lang.pick("stocké", "stored"), lang.pick("en vigueur", "in force"));
+    for (name, document) in [(stored, &shown.stored), (in_force, &shown.in_force)] {
         let Some(document) = document else { continue };
         if shown.in_force.is_some() {
-            out.line(out.styled(Style::Bold, &format!("{name}:")))?;
+            out.line(out.styled(Style::Bold, format!("{name}{}", lang.colon()).trim_end()))?;
         }
         out.json_pretty(document)?;
     }
     Ok(())
 }
 
-fn workers_line(shown: &Shown) -> Option<String> {
+/// A state as it is called in this language.
+fn state_word(state: &str, lang: Lang) -> &str {
+    match (lang, state) {
+        (Lang::Fr, "missing") => "manquant",
+        (Lang::Fr, "invalid") => "invalide",
+        (Lang::Fr, "unknown") => "inconnu",
+        _ => state,
+    }
+}
+
+fn workers_line(shown: &Shown, lang: Lang) -> Option<String> {
     let Workers { alive, running, .. } = shown.workers;
-    let what = if shown.state == "absent" { "know that there is none" } else { "run this version" };
-    (alive > 0).then(|| format!("{running} of {alive} workers {what}"))
+    let said = match shown.state.as_str() {
+        "absent" => said!(
+            "{running} processus sur {alive} savent qu'il n'y en a pas",
+            "{running} of {alive} workers know that there is none"
+        ),
+        _ => said!(
+            "{running} processus sur {alive} emploient cette version",
+            "{running} of {alive} workers run this version"
+        ),
+    };
+    (alive > 0).then(|| lang.one(said))
 }
 
 fn store_line(store: &StoreHealth, out: &Output) -> String {
-    let role = if store.authority { " (authority)" } else { "" };
+    let lang = commands::lang();
+    let name = store.store;
+    let role = if store.authority { lang.pick(" (autorité)", " (authority)") } else { "" };
     let mut about = match &store.trouble {
         Some(trouble) => out.styled(Style::Bad, trouble),
         None => out.styled(Style::Good, "ok"),
     };
     let list = |keys: &[Key]| keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
     if !store.pending.is_empty() {
-        about.push_str(&format!("; waits for {}", list(&store.pending)));
+        let keys = list(&store.pending);
+        about.push_str(&lang.one(said!(" ; attend {keys}", "; waits for {keys}")));
     }
     if !store.conflicts.is_empty() {
-        about.push_str(&format!("; in conflict: {}", list(&store.conflicts)));
+        let keys = list(&store.conflicts);
+        about.push_str(&lang.one(said!(" ; en conflit : {keys}", "; in conflict: {keys}")));
     }
-    format!("store {}{role}: {about}", store.store)
+    lang.one(said!("stockage {name}{role} : {about}", "store {name}{role}: {about}"))
 }
 
 /// A duration in one unit.
-fn age(seconds: i64) -> String {
+fn age(seconds: i64, lang: Lang) -> String {
     match seconds {
         ..120 => format!("{} s", seconds.max(0)),
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
+        _ => format!("{} {}", seconds / 86_400, lang.pick("jours", "days")),
     }
 }
 
@@ -293,7 +350,7 @@ mod tests {
         for (seconds, expected) in
             [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (200_000, "2 days")]
         {
-            assert_eq!(age(seconds), expected);
+            assert_eq!(age(seconds, Lang::En), expected);
         }
     }
 }

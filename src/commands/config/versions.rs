@@ -7,11 +7,13 @@ use render_signal_actors::config::edit::Edit;
 use render_signal_actors::config::history;
 use render_signal_actors::config::store::Read;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Documents, not_changed, tell};
 use crate::cli::config::{DiffArgs, HistoryArgs, RestoreArgs};
+use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style, fit};
 
@@ -45,18 +47,27 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
         out.json_pretty(&shown)?;
         return Ok(Exit::Ok);
     }
+    let lang = commands::lang();
     for Shown { version, content } in &shown {
         let what = if version.lost {
-            out.styled(Style::Warn, &format!("in conflict, never in force: {}", version.fields.join(", ")))
+            let what = lang.say(
+                "en conflit, jamais en vigueur",
+                "in conflict, never in force",
+                &version.fields.join(", "),
+            );
+            out.styled(Style::Warn, &what)
         } else if version.removed {
-            out.styled(Style::Warn, "removed")
+            out.styled(Style::Warn, lang.pick("supprimé", "removed"))
         } else if version.fields.is_empty() {
             "–".to_owned()
         } else {
             fit(&version.fields.join(", "), VALUE)
         };
-        let gone =
-            if *content == "gone" { out.styled(Style::Dim, "  (content gone)") } else { String::new() };
+        let gone = if *content == "gone" {
+            out.styled(Style::Dim, lang.pick("  (contenu effacé)", "  (content gone)"))
+        } else {
+            String::new()
+        };
         out.line(format!(
             "{}  {}  {:<10} {}{gone}",
             out.styled(Style::Bold, &format!("{:>5}", version.version)),
@@ -66,7 +77,8 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
         ))?;
     }
     if shown.is_empty() {
-        out.line(format!("{} has no history yet", args.key))?;
+        let key = args.key;
+        out.line(lang.one(said!("{key} n'a pas encore d'historique", "{key} has no history yet")))?;
     }
     Ok(Exit::Ok)
 }
@@ -94,13 +106,18 @@ pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> Outcome {
         out.json_pretty(&found)?;
         return Ok(Exit::Ok);
     }
-    let to = to.map_or_else(|| "what is stored now".to_owned(), |to| format!("version {to}"));
-    out.line(out.styled(Style::Bold, &format!("{key}: version {from} → {to}")))?;
+    let lang = commands::lang();
+    let to = to.map_or_else(
+        || lang.pick("ce qui est stocké maintenant", "what is stored now").to_owned(),
+        |to| format!("version {to}"),
+    );
+    let head = format!("{key}{}version {from} → {to}", lang.colon());
+    out.line(out.styled(Style::Bold, &head))?;
     for difference in &found {
         out.line(line(difference, out))?;
     }
     if found.is_empty() {
-        out.line("no difference")?;
+        out.line(lang.pick("aucune différence", "no difference"))?;
     }
     Ok(Exit::Ok)
 }
@@ -122,7 +139,10 @@ async fn stored(documents: &Documents, key: Key) -> Result<Option<Value>, Failur
 }
 
 fn parsed(key: Key, text: &str) -> Result<Value, Failure> {
-    documents::from_json(text).map_err(|error| Failure::found(format!("{key} is no JSON: {error}")))
+    documents::from_json(text).map_err(|error| {
+        let what = said!("{key} n'est pas du JSON : {error}", "{key} is no JSON: {error}");
+        Failure::found(commands::lang().one(what))
+    })
 }
 
 fn line(difference: &Difference, out: &Output) -> String {
@@ -135,7 +155,9 @@ fn line(difference: &Difference, out: &Output) -> String {
         }
         (_, after) => {
             let after = after.as_ref().map_or_else(String::new, |after| format!(": {}", shown(after)));
-            format!("~ {}{after} (differs in what is not shown)", difference.path)
+            let hidden = commands::lang()
+                .pick("(diffère dans ce qui n'est pas montré)", "(differs in what is not shown)");
+            format!("~ {}{after} {hidden}", difference.path)
         }
     }
 }
@@ -151,10 +173,11 @@ pub(super) async fn restore(args: &RestoreArgs, out: &mut Output) -> Outcome {
 async fn restored(documents: &Documents, args: &RestoreArgs, out: &mut Output) -> Outcome {
     let key = args.key;
     let Some(copy) = version(documents.history(&args.journal)?, key, args.version).await? else {
-        return Err(Failure::found(format!(
-            "by version {} {key} was removed, so there is nothing to restore; nothing was changed",
-            args.version
-        )));
+        let version = args.version;
+        return Err(Failure::found(commands::lang().one(said!(
+            "par la version {version}, {key} a été supprimé : il n'y a rien à rétablir, rien n'a été changé",
+            "by version {version} {key} was removed, so there is nothing to restore; nothing was changed"
+        ))));
     };
     let saved = documents.editor().apply(&Edit::replace(key, copy, "restore").allowing_unknown()).await;
     tell(key.as_str(), &saved.map_err(|error| not_changed(key.as_str(), error))?, out)

@@ -12,7 +12,9 @@ use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::{DocumentStore as _, Read, Stamp};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::compare::Trial;
+use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -57,14 +59,17 @@ pub(super) async fn read(
         let read = Read::Found { stamp: Stamp::of(&text), text: text.clone() };
         book.insist(key, Ok(read), &env, now);
         if book.is_refused(key) {
-            return Err(Failure::found(format!("{key} is refused: {}", book.problems(key).join("; "))));
+            let Said { french, english } = book.what_is_wrong(key);
+            let what = said!("{key} est refusé : {french}", "{key} is refused: {english}");
+            return Err(Failure::found(commands::lang().one(what)));
         }
         let before = in_force.in_force(key).map(|document| document.text.as_str());
         changed.push(Changed { key: key.as_str(), differences: count(key, before, &text) });
     }
     for key in Key::ALL {
-        for problem in book.problems(key).into_iter().chain(book.remarks(key)) {
-            complain(&format!("{key}: {problem}"));
+        let problems = book.problems(key).into_iter().map(|problem| problem.said());
+        for said in problems.chain(book.remarks(key)) {
+            complain(&commands::lang().about(key.as_str(), &said));
         }
     }
     Ok((Trial::new(in_force.policy(&env, 1), book.policy(&env, 2)), changed, env.zone))

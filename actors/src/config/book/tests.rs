@@ -34,7 +34,7 @@ fn a_refused_document_leaves_the_last_good_one_in_force() {
     let bad = r#"{"webhook_sending_enabled": true, "webhook_time_start": "25h00"}"#;
     assert_eq!(book.take(KEY, found(bad), &env, at(2)), Taken::Refused);
     assert_eq!((state(&book).as_str(), sending(&book)), ("invalid", false));
-    assert!(book.problems(KEY)[0].starts_with("webhook_time_start: Invalid time format"));
+    assert!(book.problems(KEY)[0].to_string().starts_with("webhook_time_start: Invalid time format"));
     assert_eq!(book.in_force(KEY).unwrap().text, good, "unknown fields are kept");
     assert_eq!(book.take(KEY, found(bad), &env, at(3)), Taken::Unchanged);
 

@@ -6,20 +6,35 @@ use serde_json::Value;
 
 use super::Key;
 use super::known::{self, Unknown};
+use crate::kernel::said::{Said, said};
 
-/// A field, and where what it seems to promise is set.
-struct Field(Key, &'static str, &'static str);
+/// A field, and where what it seems to promise is set: in French, and in English.
+struct Field(Key, &'static str, &'static str, &'static str);
+
+const RULE_NAMES_IT: (&str, &str) =
+    ("une règle de routing_rules nomme une autre cible", "a rule of routing_rules names another target");
 
 const WITHOUT: [Field; 5] = [
-    Field(Key::WebhookConfig, "polling_enabled", "enable_polling of polling_config switches polling"),
-    Field(Key::WebhookConfig, "recadrage_webhook_url", "a rule of routing_rules names another target"),
-    Field(Key::WebhookConfig, "autorepondeur_webhook_url", "a rule of routing_rules names another target"),
+    Field(
+        Key::WebhookConfig,
+        "polling_enabled",
+        "enable_polling de polling_config commande la relève",
+        "enable_polling of polling_config switches polling",
+    ),
+    Field(Key::WebhookConfig, "recadrage_webhook_url", RULE_NAMES_IT.0, RULE_NAMES_IT.1),
+    Field(Key::WebhookConfig, "autorepondeur_webhook_url", RULE_NAMES_IT.0, RULE_NAMES_IT.1),
     Field(
         Key::WebhookConfig,
         "webhook_fallback_on_415",
+        "chaque tentative envoie les mêmes octets avec le même type de contenu : webhook_delivery_mode",
         "every attempt sends the same bytes with the same content type: webhook_delivery_mode",
     ),
-    Field(Key::RuntimeFlags, "gmail_ingress_enabled", "mails pushed by Gmail are not taken"),
+    Field(
+        Key::RuntimeFlags,
+        "gmail_ingress_enabled",
+        "les mails poussés par Gmail ne sont pas pris",
+        "mails pushed by Gmail are not taken",
+    ),
 ];
 
 /// Unknown fields that are named one by one.
@@ -27,28 +42,36 @@ const NAMED: usize = 10;
 
 /// What is to be said of the fields of a document that nobody knows.
 #[must_use]
-pub fn unknown(key: Key, document: &Value) -> Vec<String> {
+pub fn unknown(key: Key, document: &Value) -> Vec<Said> {
     let found = known::unknown(key, document);
     let more = found.len().saturating_sub(NAMED);
     let named = found.iter().take(NAMED).map(Unknown::remark);
-    named.chain((more > 0).then(|| format!("{more} more fields are not known and have no effect"))).collect()
+    let rest = (more > 0).then(|| {
+        said!(
+            "{more} autres champs ne sont pas connus et n'ont aucun effet",
+            "{more} more fields are not known and have no effect"
+        )
+    });
+    named.chain(rest).collect()
 }
 
 /// What is to be remarked about a document that is in force.
 #[must_use]
-pub fn remarks(key: Key, document: &Value) -> Vec<String> {
+pub fn remarks(key: Key, document: &Value) -> Vec<Said> {
     let set = |name: &str| document.get(name).filter(|value| says_something(value));
-    let mut remarks: Vec<String> = WITHOUT
+    let mut remarks: Vec<Said> = WITHOUT
         .iter()
-        .filter(|Field(of, name, _)| *of == key && set(name).is_some())
-        .map(|Field(_, name, instead)| format!("{name} has no effect: {instead}"))
+        .filter(|Field(of, name, ..)| *of == key && set(name).is_some())
+        .map(|Field(_, name, french, english)| {
+            said!("{name} n'a aucun effet : {french}", "{name} has no effect: {english}")
+        })
         .collect();
     // True is what happens anyway, and stands in every document that the reference has saved.
     if key == Key::ProcessingPrefs && set("mirror_media_to_custom") == Some(&Value::Bool(false)) {
-        remarks.push(
+        remarks.push(said!(
+            "mirror_media_to_custom n'a aucun effet : chaque mail va à la cible par défaut, avec ses liens",
             "mirror_media_to_custom has no effect: every mail goes to the default target, with its links"
-                .to_owned(),
-        );
+        ));
     }
     remarks.extend(unknown(key, document));
     let global = set("global_time_start").or(set("global_time_end")).is_some();
@@ -57,11 +80,12 @@ pub fn remarks(key: Key, document: &Value) -> Vec<String> {
         && set("webhook_time_start").is_none()
         && set("webhook_time_end").is_none()
     {
-        remarks.push(
+        remarks.push(said!(
+            "global_time_start et global_time_end ne retiennent aucun mail, ils ne sont que dits aux \
+             destinataires : webhook_time_start et webhook_time_end sont la fenêtre",
             "global_time_start and global_time_end hold no mail back, receivers are only told of them: \
              webhook_time_start and webhook_time_end are the window"
-                .to_owned(),
-        );
+        ));
     }
     remarks
 }
@@ -94,7 +118,8 @@ mod tests {
             let remarks = remarks(key, &document);
             assert_eq!(remarks.len(), words.len(), "{document}: {remarks:?}");
             for (remark, word) in remarks.iter().zip(words) {
-                assert!(remark.contains(word), "{remark}");
+                assert!(remark.english.contains(word), "{remark}");
+                assert_ne!(remark.french, remark.english);
             }
         }
     }

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 use super::{Key, Problem};
-use crate::kernel::said::said;
+use crate::kernel::said::{Said, said};
 
 /// What may stand at a place.
 #[derive(Clone, Copy)]
@@ -143,13 +143,22 @@ impl Unknown {
 
     /// That it changes nothing, for whoever looks at the document.
     #[must_use]
-    pub fn remark(&self) -> String {
-        let hint = match (self.elsewhere, self.nearest) {
-            (Some(key), _) => format!(": it belongs to {key}"),
-            (None, Some(nearest)) => format!(": {nearest} may be meant"),
-            (None, None) => String::new(),
-        };
-        format!("{} is no known field and has no effect{hint}", self.field)
+    pub fn remark(&self) -> Said {
+        let field = &self.field;
+        match (self.elsewhere, self.nearest) {
+            (Some(key), _) => said!(
+                "{field} n'est pas un champ connu et n'a aucun effet : il appartient à {key}",
+                "{field} is no known field and has no effect: it belongs to {key}"
+            ),
+            (None, Some(nearest)) => said!(
+                "{field} n'est pas un champ connu et n'a aucun effet : vouliez-vous dire {nearest} ?",
+                "{field} is no known field and has no effect: {nearest} may be meant"
+            ),
+            (None, None) => said!(
+                "{field} n'est pas un champ connu et n'a aucun effet",
+                "{field} is no known field and has no effect"
+            ),
+        }
     }
 }
 

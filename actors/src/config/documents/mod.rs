@@ -31,7 +31,7 @@ use self::prefs::ProcessingPrefs;
 use self::routing::RoutingRules;
 use self::webhook::WebhookConfig;
 use super::policy::EnvDefaults;
-use crate::kernel::said::Said;
+use crate::kernel::said::{Said, said};
 use crate::mail::providers::Providers;
 
 /// Which document.
@@ -106,10 +106,12 @@ pub enum Governs {
 impl Governs {
     /// What stands still, for people.
     #[must_use]
-    pub const fn in_words(self) -> &'static str {
+    pub fn said(self) -> Said {
         match self {
-            Self::Polling => "no mail is fetched",
-            Self::Sending => "no webhook is sent, mails wait",
+            Self::Polling => said!("aucun mail n'est relevé", "no mail is fetched"),
+            Self::Sending => {
+                said!("aucun webhook n'est envoyé, les mails attendent", "no webhook is sent, mails wait")
+            }
         }
     }
 }
@@ -189,6 +191,12 @@ impl Problem {
         self.with(&self.message.french)
     }
 
+    /// In both languages, with the field.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        Said { french: self.in_french(), english: self.to_string() }
+    }
+
     /// Many messages name the field already.
     fn with(&self, message: &str) -> String {
         if message.starts_with(&self.field) {
@@ -196,6 +204,13 @@ impl Problem {
         } else {
             format!("{}: {message}", self.field)
         }
+    }
+}
+
+/// Programs read English.
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

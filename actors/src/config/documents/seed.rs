@@ -22,7 +22,10 @@ pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
         && let Some(on) = fields.read("webhook_enabled", boolean)
     {
         document.sending_enabled = Some(on);
-        document.stand_ins.push("webhook_enabled stands for webhook_sending_enabled".to_owned());
+        document.stand_ins.push(said!(
+            "webhook_enabled tient lieu de webhook_sending_enabled",
+            "webhook_enabled stands for webhook_sending_enabled"
+        ));
     }
     let Some(Some(window)) = fields.read("time_window", window) else { return };
     let mut hour = |name: &str, last: u8| {
@@ -45,9 +48,10 @@ pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
         let text = |hour: Option<u8>| hour.map(|hour| format!("{:02}h00", hour % 24)).unwrap_or_default();
         (document.time_start, document.time_end) = (text(start), text(end));
         if start.is_some() || end.is_some() {
-            document
-                .stand_ins
-                .push("time_window stands for webhook_time_start and webhook_time_end".to_owned());
+            document.stand_ins.push(said!(
+                "time_window tient lieu de webhook_time_start et webhook_time_end",
+                "time_window stands for webhook_time_start and webhook_time_end"
+            ));
         }
     }
     let own_days = has(fields, "absence_pause_enabled") || has(fields, "absence_pause_days");
@@ -57,9 +61,10 @@ pub(super) fn fill(document: &mut WebhookConfig, fields: &mut Fields<'_>) {
         Ok(open) if !own_days && !open.is_empty() => {
             document.absence_days = WEEK.into_iter().filter(|day| !open.contains(day)).collect();
             document.absence_enabled = !document.absence_days.is_empty();
-            document
-                .stand_ins
-                .push("time_window.active_days names the days on which webhooks go out".to_owned());
+            document.stand_ins.push(said!(
+                "time_window.active_days nomme les jours où les webhooks partent",
+                "time_window.active_days names the days on which webhooks go out"
+            ));
         }
         Ok(_) => {}
     }

@@ -41,7 +41,7 @@ pub struct WebhookConfig {
     /// How much of a mail's text the default target is given.
     pub share: Share,
     /// Fields that stand for others, each with what it stands for.
-    pub stand_ins: Vec<String>,
+    pub stand_ins: Vec<Said>,
 }
 
 impl std::fmt::Debug for WebhookConfig {

@@ -17,6 +17,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::documents::Key;
+use crate::kernel::said::Said;
 
 /// Which version of a document was read; equal stamps mean equal content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -152,12 +153,37 @@ pub struct Ack {
 
 /// What a worker makes of one document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredAckState", into = "StoredAckState")]
 pub struct AckState {
     /// [`crate::config::book::canonical_hash`] of the document in force there; empty = absent.
     pub hash: String,
     /// Why it could not apply the stored document and keeps the one before.
+    pub refused: Option<Said>,
+}
+
+/// As workers write it for each other; those of an earlier version write English only.
+#[derive(Serialize, Deserialize)]
+struct StoredAckState {
+    hash: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
+    refused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused_fr: Option<String>,
+}
+
+impl From<AckState> for StoredAckState {
+    fn from(AckState { hash, refused }: AckState) -> Self {
+        let (refused, refused_fr) = refused.map(|said| (said.english, said.french)).unzip();
+        Self { hash, refused, refused_fr }
+    }
+}
+
+impl From<StoredAckState> for AckState {
+    fn from(StoredAckState { hash, refused, refused_fr }: StoredAckState) -> Self {
+        let refused =
+            refused.map(|english| Said { french: refused_fr.unwrap_or_else(|| english.clone()), english });
+        Self { hash, refused }
+    }
 }
 
 /// Which side of a conflict is to be in force.

@@ -33,7 +33,7 @@ fn a_misspelt_name_of_any_document_is_found_with_the_name_that_was_meant() {
             assert_eq!(found.len(), 1, "{key} {document}: {found:?}");
             assert_eq!((found[0].field.as_str(), found[0].nearest), (field.as_str(), Some(meant)), "{key}");
             assert!(found[0].problem().to_string().contains(meant), "{key} {field}");
-            assert!(found[0].remark().contains(meant), "{key} {field}");
+            assert!(found[0].remark().english.contains(meant), "{key} {field}");
             looked_at += 1;
         }
     }
@@ -111,9 +111,9 @@ fn notes_are_free_and_what_is_no_object_is_left_to_the_checks() {
 fn a_name_of_another_document_is_sent_there_and_an_odd_one_is_only_named() {
     let found = unknown(Key::WebhookConfig, &json!({"retry_count": 3, "zz\u{7}z": 1, "Webhook_URL": "x"}));
     let said: Vec<_> = found.iter().map(Unknown::remark).collect();
-    assert!(said[0].ends_with("it belongs to processing_prefs"), "{said:?}");
-    assert_eq!(said[1], "zzz is no known field and has no effect");
-    assert!(said[2].ends_with("webhook_url may be meant"), "{said:?}");
+    assert!(said[0].english.ends_with("it belongs to processing_prefs"), "{said:?}");
+    assert_eq!(said[1].english, "zzz is no known field and has no effect");
+    assert!(said[2].english.ends_with("webhook_url may be meant"), "{said:?}");
     let long = unknown(Key::WebhookConfig, &json!({"x".repeat(1_000_000): 1}));
     assert_eq!(long[0].field.len(), LONGEST);
 }

@@ -158,7 +158,7 @@ async fn a_version_that_a_worker_cannot_apply_is_rolled_back_there_and_everybody
         let told = document
             .remarks
             .iter()
-            .any(|remark| remark.starts_with("b keeps the version before: webhook_url"));
+            .any(|remark| remark.english.starts_with("b keeps the version before: webhook_url"));
         (status.workers, document.running, told) == (2, 1, true)
     })
     .await;

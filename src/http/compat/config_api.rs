@@ -43,9 +43,10 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-use super::bearer::{Guesses, Shown, Token};
-use super::client::is_in;
-use super::{HttpState, problem};
+use crate::http::HttpState;
+use crate::http::access::bearer::{Guesses, Shown, Token};
+use crate::http::client::is_in;
+use crate::http::problem::{Kind, Problem as Refused};
 
 /// Who changed a document, as the history says.
 const ORIGIN: &str = "php_api";
@@ -139,19 +140,16 @@ struct Granted {
 }
 
 /// The address.
-pub(super) async fn answer(
+pub(in crate::http) async fn answer(
     request: HttpRequest,
     payload: web::Payload,
     state: web::Data<HttpState>,
 ) -> HttpResponse {
     let Some(api) = &state.config_api else {
-        return problem::problem(
-            &request,
-            StatusCode::NOT_FOUND,
-            "configuration documents are not served here: CONFIG_API_SERVE_TOKEN is not set",
-        );
+        let why = "configuration documents are not served here: CONFIG_API_SERVE_TOKEN is not set";
+        return Refused::new(Kind::NotFound, why).answer(&request);
     };
-    let outcome = grant(api, &state.guesses, &request, payload).await;
+    let outcome = grant(api, &state.access.guesses, &request, payload).await;
     let status = outcome.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::OK);
     // render_signal_config_api_requests_total{status}: requests for documents at /config_api.php.
     metrics::counter!("render_signal_config_api_requests_total", "status" => status.as_u16().to_string())

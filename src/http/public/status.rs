@@ -4,33 +4,27 @@
 
 use std::fmt::Write as _;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::HttpState;
-use super::bearer::Shown;
-use super::problem;
-use super::readiness::{self, Readiness, State};
+use crate::http::HttpState;
+use crate::http::access::bearer::Shown;
+use crate::http::problem::{Kind, Problem};
+use crate::http::readiness::{self, Readiness, State};
 
-/// Whether all may be shown, or what is to be answered instead.
-async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, HttpResponse> {
+/// Whether all may be shown.
+///
+/// # Errors
+/// A token that is another one.
+async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, Problem> {
     let Some(token) = &state.metrics_token else { return Ok(false) };
-    match state.guesses.look(token, request).await {
+    match state.access.guesses.look(token, request).await {
         Shown::Right => Ok(true),
         Shown::Nothing => Ok(false),
-        Shown::Wrong => {
-            let mut answer = problem::problem(request, StatusCode::UNAUTHORIZED, "this is not METRICS_TOKEN");
-            answer
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"render-signal\""));
-            Err(answer)
-        }
+        Shown::Wrong => Err(Problem::new(Kind::Unauthenticated, "this is not METRICS_TOKEN")),
         Shown::TooMany => {
             let why = "too many wrong tokens at a time came from this address";
-            let mut answer = problem::problem(request, StatusCode::TOO_MANY_REQUESTS, why);
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-            Err(answer)
+            Err(Problem::new(Kind::TooManyRequests, why).retry_after(1))
         }
     }
 }
@@ -39,31 +33,31 @@ async fn readiness(state: &HttpState) -> Readiness {
     readiness::readiness(&state.probe.look(state.draining.begun(), state.pulse.age()).await)
 }
 
-pub(super) async fn readyz(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
-    let all = match sees_all(&state, &request).await {
-        Ok(all) => all,
-        Err(answer) => return answer,
-    };
+pub(super) async fn readyz(
+    request: HttpRequest,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let all = sees_all(&state, &request).await?;
     let readiness = readiness(&state).await;
     let mut response =
         if readiness.is_ready() { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.insert_header((CACHE_CONTROL, "no-store"));
-    if all { response.json(readiness) } else { response.json(readiness.states()) }
+    Ok(if all { response.json(readiness) } else { response.json(readiness.states()) })
 }
 
-pub(super) async fn metrics(request: HttpRequest, state: web::Data<HttpState>) -> HttpResponse {
-    let all = match sees_all(&state, &request).await {
-        Ok(all) => all,
-        Err(answer) => return answer,
-    };
+pub(super) async fn metrics(
+    request: HttpRequest,
+    state: web::Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let all = sees_all(&state, &request).await?;
     let mut text = states(&readiness(&state).await);
     if all {
         text.push_str(&state.metrics.render());
     }
-    HttpResponse::Ok()
+    Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
-        .body(text)
+        .body(text))
 }
 
 /// The states as metrics.

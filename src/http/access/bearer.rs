@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::client::Proxies;
+use crate::http::client::Proxies;
 
 /// How long a wrong guess waits for its answer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -33,18 +33,23 @@ impl Token {
         Self(Sha256::digest(text.expose_secret().as_bytes()).into())
     }
 
-    /// Takes the same time for every wrong one.
-    fn is(&self, header: &HeaderValue) -> bool {
+    /// `Bearer` and the token. Takes the same time for every wrong one.
+    fn is_borne_by(&self, header: &HeaderValue) -> bool {
         let Some((scheme, token)) = header.as_bytes().trim_ascii().split_at_checked(6) else { return false };
-        let digest: [u8; 32] = Sha256::digest(token.trim_ascii_start()).into();
         let separated = token.first().is_some_and(u8::is_ascii_whitespace);
-        scheme.eq_ignore_ascii_case(b"bearer") && separated && bool::from(digest.ct_eq(&self.0))
+        scheme.eq_ignore_ascii_case(b"bearer") && separated & self.is(token.trim_ascii_start())
+    }
+
+    /// Takes the same time for every wrong one.
+    fn is(&self, shown: &[u8]) -> bool {
+        let digest: [u8; 32] = Sha256::digest(shown).into();
+        bool::from(digest.ct_eq(&self.0))
     }
 }
 
 /// What a request has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(in crate::http) enum Shown {
     /// The right token.
     Right,
     /// No token.
@@ -66,18 +71,28 @@ impl Guesses {
     }
 
     /// Who asks; see [`Proxies::client`].
-    pub(super) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+    pub(in crate::http) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         self.1.client(request)
     }
 
-    /// Whether the request shows the token.
-    pub(super) async fn look(&self, token: &Token, request: &HttpRequest) -> Shown {
+    /// Whether the request bears the token: `Authorization: Bearer …`.
+    pub(in crate::http) async fn look(&self, token: &Token, request: &HttpRequest) -> Shown {
         let Some(header) = request.headers().get(AUTHORIZATION) else { return Shown::Nothing };
+        self.judge(token.is_borne_by(header), request).await
+    }
+
+    /// Whether the request shows the token, bare, in a header of its own.
+    pub(in crate::http) async fn look_at(&self, token: &Token, request: &HttpRequest, name: &str) -> Shown {
+        let Some(header) = request.headers().get(name) else { return Shown::Nothing };
+        self.judge(token.is(header.as_bytes()), request).await
+    }
+
+    async fn judge(&self, right: bool, request: &HttpRequest) -> Shown {
         let peer = || request.peer_addr().map(|peer| peer.ip());
         let from = network(self.client(request).or_else(peer));
         // First: behind a proxy everybody may have one address, and whoever guesses must not
         // keep the operator out. With 24 characters, guesses side by side find nothing.
-        if token.is(header) {
+        if right {
             return Shown::Right;
         }
         if self.waiting(from) >= AT_A_TIME {

@@ -1,0 +1,41 @@
+//! Who asks.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+
+use crate::http::problem::{Kind, Problem};
+
+/// Who asks, once the guard has let them in. A handler that takes one knows whom it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Nobody in particular.
+    Stranger,
+    /// Who has shown `PROCESS_API_TOKEN`.
+    ApiToken,
+    /// Who has shown `TEST_API_KEY`.
+    TestKey,
+}
+
+impl Caller {
+    /// Their name in events: who did it.
+    pub(crate) fn by(&self) -> String {
+        match self {
+            Self::Stranger => "stranger".to_owned(),
+            Self::ApiToken => "token:PROCESS_API_TOKEN".to_owned(),
+            Self::TestKey => "token:TEST_API_KEY".to_owned(),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = request.extensions().get::<Self>().cloned();
+        // The guard is around every address, so there always is one.
+        ready(caller.ok_or_else(|| Problem::new(Kind::Internal, "the request was not looked at")))
+    }
+}

@@ -1,0 +1,54 @@
+//! What stands around every address of the table: nobody comes to a handler whom its entry
+//! does not let in, and what a handler refuses is said in the shape of its address.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, web};
+
+use crate::http::problem::{Kind, Problem, Voice};
+use crate::http::routes::Route;
+use crate::http::{HttpState, idempotency};
+
+/// Lets a request through to one of the `routes` of its address, or answers it.
+pub(in crate::http) async fn guard(
+    routes: &[Route],
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Some(route) = entry(routes, request.method()) else {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    };
+    let seen = match request.app_data::<web::Data<HttpState>>() {
+        Some(state) => state.access.caller(route.who, request.request()).await,
+        None => Err(Problem::new(Kind::Internal, "the server has no state")),
+    };
+    let caller = match seen {
+        Ok(caller) => caller,
+        Err(problem) => {
+            let answer = problem.answer_as(route.voice, request.request());
+            return Ok(request.into_response(answer));
+        }
+    };
+    request.extensions_mut().insert(caller.clone());
+    let response = idempotency::once(route, &caller, request, next).await?;
+    Ok(in_voice(route.voice, response))
+}
+
+/// The entry for a method; HEAD is GET.
+fn entry<'r>(routes: &'r [Route], method: &Method) -> Option<&'r Route> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    routes.iter().find(|route| route.method == *method)
+}
+
+/// What a handler refused, in the shape of its address and with what was asked for.
+fn in_voice(voice: Voice, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    let Some(problem) = problem else { return response };
+    if problem.kind == Kind::Internal {
+        tracing::error!(path = response.request().path(), why = problem.detail, "a request met a fault");
+    }
+    let answer = problem.answer_as(voice, response.request());
+    response.into_response(answer)
+}

@@ -1,0 +1,121 @@
+//! The description of the API (OpenAPI 3.1), made from the code, and a page to try it.
+//!
+//! The description is checked in as `docs/openapi.json`; a test fails when it is stale, so an
+//! answer cannot change without anybody noticing. `UPDATE_OPENAPI=1` writes it anew.
+
+mod page;
+pub(in crate::http) mod refusals;
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::{Bytes, to};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::access::Scope;
+use super::routes::{Route, Who};
+use super::v1;
+
+/// The addresses of this room.
+pub(in crate::http) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/openapi.json", Who::Api(Scope::Read), || to(description)),
+        Route::get("/api/docs", Who::Session, || to(page::moved)).voice(super::problem::Voice::Page),
+        Route::get("/api/docs/{file:.*}", Who::Session, || to(page::file)).voice(super::problem::Voice::Page),
+    ]
+}
+
+/// The API as it is described.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "render-signal",
+        description = "Mails, deliveries, events, configuration and operations. Errors are problem documents: see /docs/errors.",
+    ),
+    paths(
+        v1::events::list,
+        v1::events::one,
+        v1::events::stream::events,
+    ),
+    components(schemas(refusals::ProblemDocument)),
+    modifiers(&Security),
+    tags(
+        (name = "events", description = "What has happened, as pages and as a stream"),
+    ),
+)]
+struct Described;
+
+/// How one may be let in.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_default();
+        let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("token", token);
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description("session", "as /login sets it"));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        let either = ["token", "session"]
+            .map(|name| utoipa::openapi::security::SecurityRequirement::new::<_, [&str; 0], &str>(name, []));
+        api.security = Some(either.into());
+    }
+}
+
+/// The description as it is sent and checked in.
+static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
+    // A description always has a JSON form.
+    let mut text = Described::openapi().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text.into()
+});
+
+async fn description() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body(DESCRIPTION.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::http::routes::table;
+
+    /// Where the description is checked in.
+    const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+
+    #[test]
+    fn the_description_is_the_checked_in_one() {
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(CHECKED_IN, &*DESCRIPTION).unwrap();
+        }
+        let checked_in = std::fs::read_to_string(CHECKED_IN).unwrap_or_default();
+        assert!(
+            checked_in.as_bytes() == &**DESCRIPTION,
+            "the API has changed: look at what, then run the tests with UPDATE_OPENAPI=1"
+        );
+    }
+
+    #[test]
+    fn what_is_described_is_what_is_served() {
+        let served: BTreeSet<String> = table()
+            .into_iter()
+            .filter(|route| route.path.starts_with("/api/v1/") && route.path != "/api/v1/openapi.json")
+            .map(|route| format!("{} {}", route.method.as_str().to_lowercase(), route.path))
+            .collect();
+        let text: serde_json::Value = serde_json::from_slice(&DESCRIPTION).unwrap();
+        let described: BTreeSet<String> = text["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, methods)| {
+                methods.as_object().unwrap().keys().map(move |method| format!("{method} {path}"))
+            })
+            .collect();
+        assert_eq!(described, served);
+    }
+}

@@ -1,0 +1,36 @@
+//! What anybody may ask: how are you, and who am I to you?
+//!
+//! | address | answer |
+//! |---|---|
+//! | `/health` | `{"status":"ok"}`: the process answers |
+//! | `/livez` | 200 while the actors' thread beats, else 503: restart the process |
+//! | `/readyz` | 200 or 503, with the state of every check; in plain words for those who have `METRICS_TOKEN` |
+//! | `/metrics` | Prometheus text: the same states; everything for those who have `METRICS_TOKEN` |
+//! | `/docs/errors` | what the `type` of a problem means |
+
+mod health;
+mod status;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::to;
+
+use super::routes::{Route, Who};
+
+/// The addresses of this room.
+pub(in crate::http) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/health", Who::Stranger, || to(health::health)),
+        Route::get("/livez", Who::Stranger, || to(health::livez)),
+        Route::get("/readyz", Who::Own, || to(status::readyz)),
+        Route::get("/metrics", Who::Own, || to(status::metrics)),
+        Route::get("/docs/errors", Who::Stranger, || to(errors)),
+    ]
+}
+
+/// What can go wrong, section by section.
+async fn errors() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
+        .body(include_str!("../../../docs/errors.md"))
+}

@@ -1,0 +1,276 @@
+//! The table of every address: who may use it, what body it takes, who answers.
+//!
+//! Nothing is registered beside it, so what holds for the table holds for the program: the
+//! [guard](super::access::guard) is around every resource, a method that is not listed is
+//! answered 405, and a body is read only where one is listed.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use actix_web::dev::ResourceDef;
+use actix_web::http::Method;
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+
+use super::access::{self, Scope};
+use super::problem::{Kind, Problem, Voice};
+use super::{compat, openapi, public, v1};
+
+/// Who may use an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Anybody.
+    Stranger,
+    /// Who has logged in.
+    Session,
+    /// Who has logged in, and `PROCESS_API_TOKEN` where `API_TOKEN_SCOPES` has the scope.
+    Api(Scope),
+    /// `TEST_API_KEY` in `X-API-Key`.
+    TestKey,
+    /// `PROCESS_API_TOKEN`.
+    Ingress,
+    /// The handler looks for itself: it has a token of its own, or shows more to some.
+    Own,
+}
+
+/// The body that a request may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// None: what is sent is not read.
+    Nothing,
+    /// JSON, at most 1 MiB.
+    Json,
+    /// A form (`application/x-www-form-urlencoded`), at most 1 MiB.
+    Form,
+    /// JSON or a form, as the handler finds out; at most 1 MiB.
+    Either,
+    /// A mail, as its source or within JSON, at most 25 MiB.
+    Mail,
+}
+
+impl Takes {
+    /// Bytes.
+    pub(crate) const fn most(self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Json | Self::Form | Self::Either => 1024 * 1024,
+            Self::Mail => 25 * 1024 * 1024,
+        }
+    }
+}
+
+/// One method of one address.
+#[derive(Clone)]
+pub(crate) struct Route {
+    /// GET stands for HEAD, too.
+    pub(crate) method: Method,
+    /// As actix writes patterns: `/api/v1/mails/{id}`.
+    pub(crate) path: &'static str,
+    /// Who may.
+    pub(crate) who: Who,
+    /// What body.
+    pub(crate) takes: Takes,
+    /// In which shape it is refused.
+    pub(crate) voice: Voice,
+    /// Who answers.
+    handler: fn() -> actix_web::Route,
+}
+
+impl Route {
+    /// Any method; no body, and refusals as problem documents, until something else is said.
+    pub(crate) fn new(
+        method: Method,
+        path: &'static str,
+        who: Who,
+        handler: fn() -> actix_web::Route,
+    ) -> Self {
+        Self { method, path, who, takes: Takes::Nothing, voice: Voice::Problem, handler }
+    }
+
+    /// GET and HEAD.
+    pub(crate) fn get(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::GET, path, who, handler)
+    }
+
+    /// POST.
+    pub(crate) fn post(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::POST, path, who, handler)
+    }
+
+    /// PUT.
+    pub(crate) fn put(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::PUT, path, who, handler)
+    }
+
+    /// PATCH.
+    pub(crate) fn patch(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::PATCH, path, who, handler)
+    }
+
+    /// DELETE.
+    pub(crate) fn delete(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::DELETE, path, who, handler)
+    }
+
+    /// With a body.
+    pub(crate) const fn takes(mut self, takes: Takes) -> Self {
+        self.takes = takes;
+        self
+    }
+
+    /// Refused in another shape.
+    pub(crate) const fn voice(mut self, voice: Voice) -> Self {
+        self.voice = voice;
+        self
+    }
+}
+
+/// Every route.
+pub(crate) fn table() -> Vec<Route> {
+    [public::routes(), compat::routes(), v1::routes(), openapi::routes()].concat()
+}
+
+/// The bodies that an address takes, by method; made once.
+struct Bodies {
+    fixed: HashMap<&'static str, Vec<(Method, Takes)>>,
+    patterns: Vec<(ResourceDef, Vec<(Method, Takes)>)>,
+}
+
+static BODIES: LazyLock<Bodies> = LazyLock::new(|| {
+    let mut fixed: HashMap<&'static str, Vec<(Method, Takes)>> = HashMap::new();
+    for route in table().into_iter().filter(|route| route.takes != Takes::Nothing) {
+        fixed.entry(route.path).or_default().push((route.method, route.takes));
+    }
+    let paths: Vec<&str> = fixed.keys().copied().filter(|path| path.contains('{')).collect();
+    let patterns =
+        paths.into_iter().filter_map(|path| Some((ResourceDef::new(path), fixed.remove(path)?))).collect();
+    Bodies { fixed, patterns }
+});
+
+/// What body the address takes, the path being as the router sees it. For an address that does
+/// not exist: none.
+pub(super) fn takes(method: &Method, path: &str) -> Takes {
+    let bodies = &*BODIES;
+    let found = bodies.fixed.get(path).or_else(|| {
+        bodies.patterns.iter().find(|(pattern, _)| pattern.is_match(path)).map(|(_, takes)| takes)
+    });
+    let takes = found.into_iter().flatten().find(|(one, _)| one == method);
+    takes.map_or(Takes::Nothing, |(_, takes)| *takes)
+}
+
+/// Registers the table.
+pub(super) fn configure(app: &mut web::ServiceConfig) {
+    let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
+    for route in table() {
+        match paths.iter_mut().find(|(path, _)| *path == route.path) {
+            Some((_, routes)) => routes.push(route),
+            None => paths.push((route.path, vec![route])),
+        }
+    }
+    // A router asks one after the other: those without a variable part come first.
+    paths.sort_by_key(|(path, _)| path.contains('{'));
+    for (path, routes) in paths {
+        let allow = allow(&routes);
+        let mut resource = web::resource(path);
+        for route in &routes {
+            let method = route.method.clone();
+            let handler = (route.handler)();
+            resource = resource.route(if method == Method::GET {
+                handler.guard(guard::Any(guard::Get()).or(guard::Head()))
+            } else {
+                handler.method(method)
+            });
+        }
+        let resource = resource.default_service(web::to(move |request: HttpRequest| {
+            let allow = allow.clone();
+            async move { not_allowed(&request, allow) }
+        }));
+        let routes: Rc<[Route]> = routes.into();
+        app.service(resource.wrap(from_fn(move |request, next| {
+            let routes = Rc::clone(&routes);
+            async move { access::guard(&routes, request, next).await }
+        })));
+    }
+    app.default_service(web::to(not_found));
+}
+
+fn allow(routes: &[Route]) -> HeaderValue {
+    let mut methods: Vec<&str> = Vec::new();
+    for route in routes {
+        methods.push(route.method.as_str());
+        if route.method == Method::GET {
+            methods.push("HEAD");
+        }
+    }
+    methods.push("OPTIONS");
+    HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
+}
+
+fn not_allowed(request: &HttpRequest, allow: HeaderValue) -> HttpResponse {
+    let mut response = if request.method() == Method::OPTIONS {
+        HttpResponse::NoContent().finish()
+    } else {
+        let methods = allow.to_str().unwrap_or_default();
+        Problem::new(Kind::MethodNotAllowed, format!("this address answers {methods} only")).answer(request)
+    };
+    response.headers_mut().insert(ALLOW, allow);
+    response
+}
+
+async fn not_found(request: HttpRequest) -> HttpResponse {
+    Problem::new(Kind::NotFound, "nothing lives at this address").answer(&request)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_address_has_a_method_twice_and_no_get_takes_a_body() {
+        let mut seen = HashSet::new();
+        for route in table() {
+            let name = format!("{} {}", route.method, route.path);
+            assert!(route.method != Method::GET || route.takes == Takes::Nothing, "{name} takes a body");
+            assert!(seen.insert(name.clone()), "{name} is listed twice");
+        }
+    }
+
+    #[test]
+    fn what_a_stranger_may_use_is_listed_here_too() {
+        let open: Vec<String> = table()
+            .into_iter()
+            .filter(|route| matches!(route.who, Who::Stranger | Who::Own))
+            .map(|route| format!("{} {}", route.method, route.path))
+            .collect();
+        assert_eq!(
+            open,
+            [
+                "GET /health",
+                "GET /livez",
+                "GET /readyz",
+                "GET /metrics",
+                "GET /docs/errors",
+                "GET /config_api.php",
+                "POST /config_api.php",
+            ],
+            "whoever opens an address to strangers says so here"
+        );
+    }
+
+    #[test]
+    fn a_body_is_read_where_one_is_taken_and_nowhere_else() {
+        for (method, path, takes) in [
+            (Method::POST, "/config_api.php", Takes::Json),
+            (Method::GET, "/config_api.php", Takes::Nothing),
+            (Method::POST, "/config_api.php/", Takes::Nothing),
+            (Method::POST, "/health", Takes::Nothing),
+            (Method::POST, "/nowhere", Takes::Nothing),
+        ] {
+            assert_eq!(super::takes(&method, path), takes, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! How many streams are open, of which there is a bound: each holds a connection for as long as
+//! its reader likes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::problem::{Kind, Problem};
+
+/// The streams. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Streams {
+    open: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Streams {
+    /// At most so many.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { open: Arc::default(), most: most.max(1) }
+    }
+
+    /// One more.
+    ///
+    /// # Errors
+    /// There are as many as may be.
+    pub(in crate::http) fn enter(&self) -> Result<Place, Problem> {
+        let open = self.open.fetch_add(1, Ordering::AcqRel);
+        let place = Place(self.clone());
+        if open >= self.most {
+            let why = format!("{} streams are open, and no more may be; close one", self.most);
+            return Err(Problem::new(Kind::TooManyRequests, why).retry_after(15));
+        }
+        self.show();
+        Ok(place)
+    }
+
+    fn show(&self) {
+        // render_signal_http_streams: streams of events and states that are open.
+        #[expect(clippy::cast_precision_loss, reason = "at most a few hundred")]
+        metrics::gauge!("render_signal_http_streams").set(self.open.load(Ordering::Acquire) as f64);
+    }
+}
+
+/// A stream that is open for as long as this lives.
+#[derive(Debug)]
+pub(in crate::http) struct Place(Streams);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.0.show();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_was_left_is_free_again() {
+        let streams = Streams::new(2);
+        let first = streams.enter().expect("a place");
+        let _second = streams.enter().expect("a place");
+        assert!(streams.enter().is_err());
+        assert!(streams.enter().is_err(), "who was refused takes none");
+        drop(first);
+        assert!(streams.enter().is_ok());
+    }
+}

@@ -1,0 +1,217 @@
+//! `/api/v1/events/stream`: what happens, as it happens (server-sent events, WHATWG HTML
+//! section 9.2). The id of an event is its position, so whoever comes back with `Last-Event-ID`
+//! misses nothing. `reset` says that positions from before mean nothing any more, or that events
+//! in between have been archived; `bye` that the program stops and another connection is needed.
+
+use std::time::Duration;
+
+use actix_sse::{Data as Message, Event, Sse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, Responder as _};
+use futures::stream;
+use render_signal_actors::kernel::journal::JournalError;
+use render_signal_actors::readmodel::log::{self, Selection};
+use serde::Deserialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use utoipa::IntoParams;
+
+use super::hub::{News, Told};
+use super::selection;
+use crate::http::HttpState;
+use crate::http::openapi::refusals::Refused;
+use crate::http::problem::{Kind, Problem};
+use crate::http::streams::Place;
+use crate::http::v1::Params;
+use crate::http::v1::page::unavailable;
+
+/// Between two signs of life. A proxy cuts what is silent, and a reader that has gone is noticed
+/// by writing to it.
+pub(in crate::http) const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a browser waits before it comes back, more or less.
+const RETRY: Duration = Duration::from_secs(2);
+/// Events that are read at a time for one who is behind.
+const PAGE: usize = 100;
+
+/// What to follow.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct StreamParams {
+    /// Those of this stream, such as `mail-<id>`.
+    stream: Option<String>,
+    /// Those of streams of this category, such as `mail`.
+    category: Option<String>,
+    /// Those of these kinds, with commas between them.
+    #[serde(default)]
+    #[param(style = Form, explode = false)]
+    kind: Vec<String>,
+    /// Those above this position; unset = from now on. `Last-Event-ID` goes before it.
+    after: Option<u64>,
+}
+
+/// Events as they happen.
+#[utoipa::path(get, path = "/api/v1/events/stream", tag = "events",
+    params(StreamParams, ("Last-Event-ID" = Option<u64>, Header, description = "Where the last stream ended")),
+    responses((status = 200, content_type = "text/event-stream", body = String,
+            description = "`id` is the position, `event` the kind, `data` the event as in a page; besides, `reset` and `bye`"), Refused))]
+pub(in crate::http) async fn events(
+    request: HttpRequest,
+    Params(params): Params<StreamParams>,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let selection = selection(params.stream.as_ref(), params.category.as_ref(), &params.kind)?;
+    let resumed = last_id(&request)?.or(params.after);
+    let place = state.streams.enter()?;
+    let news = state.hub.follow().await.map_err(unavailable)?;
+    let head = state.journal.head().await.map_err(unavailable)?;
+    let reader = Reader {
+        state: state.clone(),
+        selection,
+        position: resumed.unwrap_or(head),
+        resumed: resumed.is_some(),
+        ready: Vec::new(),
+        behind: true,
+        news,
+        ended: false,
+        _place: place,
+    };
+    let events = stream::unfold(reader, |mut reader| async move {
+        let event = reader.next().await?;
+        Some((event, reader))
+    });
+    Ok(respond(&request, &state, events))
+}
+
+/// A stream of events as an answer.
+pub(in crate::http) fn respond(
+    request: &HttpRequest,
+    state: &HttpState,
+    events: impl futures::Stream<Item = Event> + 'static,
+) -> HttpResponse {
+    // Those who were sent away together shall not come back together.
+    let retry = state.world.jitter.spread(RETRY);
+    let sse =
+        Sse::from_infallible_stream(Box::pin(events)).with_keep_alive(HEARTBEAT).with_retry_duration(retry);
+    let mut response = sse.respond_to(request);
+    // A proxy that buffers would hold everything back.
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// `Last-Event-ID`, if there is one.
+fn last_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
+    let Some(header) = request.headers().get("last-event-id") else { return Ok(None) };
+    let text = header.to_str().unwrap_or_default().trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Problem::new(Kind::InvalidParameter, format!("Last-Event-ID: {text:?} is no position of the log"))
+    })
+}
+
+/// One who follows.
+struct Reader {
+    state: Data<HttpState>,
+    selection: Selection,
+    /// Everything up to here has been told.
+    position: u64,
+    /// It began with a position from before.
+    resumed: bool,
+    /// Read, and not told yet; the last one comes next.
+    ready: Vec<Event>,
+    /// It reads the log by itself until it has caught up with the news.
+    behind: bool,
+    news: Receiver<News>,
+    ended: bool,
+    _place: Place,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            if self.behind {
+                match self.catch_up().await {
+                    Ok(()) => continue,
+                    Err(error) => {
+                        tracing::debug!(%error, "a stream of events ends: the journal cannot be read");
+                        return None;
+                    }
+                }
+            }
+            tokio::select! {
+                biased;
+                () = self.state.draining.wait() => {
+                    self.ended = true;
+                    return Some(message("bye", "{}"));
+                }
+                news = self.news.recv() => match news {
+                    Ok(News::Event(told)) => {
+                        if let Some(event) = self.told(&told) {
+                            return Some(event);
+                        }
+                    }
+                    Ok(News::Cut { head }) => return Some(self.reset(head)),
+                    Err(RecvError::Lagged(_)) => self.behind = true,
+                    Err(RecvError::Closed) => return None,
+                },
+            }
+        }
+    }
+
+    fn told(&mut self, told: &Told) -> Option<Event> {
+        if told.position <= self.position {
+            return None;
+        }
+        self.position = told.position;
+        self.selection.wants(&told.stream, &told.kind).then(|| event(told))
+    }
+
+    /// Reads a page of the log.
+    async fn catch_up(&mut self) -> Result<(), JournalError> {
+        let journal = self.state.journal.as_ref();
+        if std::mem::take(&mut self.resumed) {
+            let head = journal.head().await?;
+            let next = journal.read_log(self.position, 1).await?;
+            let archived = next.first().is_some_and(|event| event.position > self.position.saturating_add(1));
+            if head < self.position || archived {
+                let reset = self.reset(head);
+                self.ready.push(reset);
+                return Ok(());
+            }
+        }
+        let page = log::onward(journal, &self.selection, self.position, PAGE).await?;
+        let last = page.events.last().map_or(self.position, |event| event.position);
+        self.position = page.next.unwrap_or(last);
+        self.behind = page.next.is_some();
+        self.ready = page.events.into_iter().rev().map(|recorded| event(&Told::from(recorded))).collect();
+        Ok(())
+    }
+
+    /// Positions from before mean nothing any more.
+    fn reset(&mut self, head: u64) -> Event {
+        self.position = head;
+        self.behind = false;
+        let data = Message::new(format!("{{\"head\":{head}}}")).event("reset").id(head.to_string());
+        Event::Data(data)
+    }
+}
+
+fn event(told: &Told) -> Event {
+    Event::Data(Message::new(told.text.clone()).event(told.kind.clone()).id(told.position.to_string()))
+}
+
+/// A message that is no event of the log: it has no id, so that `Last-Event-ID` stays.
+pub(in crate::http) fn message(name: &'static str, data: impl Into<bytestring::ByteString>) -> Event {
+    Event::Data(Message::new(data).event(name))
+}

@@ -1,0 +1,16 @@
+//! `/api/v1`: what programs ask, and what the dashboard's pages are made of.
+//!
+//! Each answer is one struct, filled from a query of the read models or from a message.
+
+pub(in crate::http) mod events;
+pub(in crate::http) mod extract;
+pub(in crate::http) mod page;
+
+use super::routes::Route;
+
+pub(in crate::http) use extract::{JsonBody, Params};
+
+/// The addresses of this room.
+pub(in crate::http) fn routes() -> Vec<Route> {
+    [events::routes()].concat()
+}

@@ -1,0 +1,49 @@
+//! What all lists have in common.
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::http::problem::Problem;
+
+/// The most that one answer lists.
+const MOST: u16 = 200;
+
+/// How many at most; 50 unless another number is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) struct Limit(u16);
+
+impl Limit {
+    /// As a number.
+    pub(in crate::http) fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let limit = u16::deserialize(reader)?;
+        if (1..=MOST).contains(&limit) {
+            Ok(Self(limit))
+        } else {
+            Err(serde::de::Error::custom(format!("at least 1 and at most {MOST}")))
+        }
+    }
+}
+
+/// No parameters at all: one that is sent is refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Nothing {}
+
+/// The journal does not answer.
+pub(in crate::http) fn unavailable(why: impl Display) -> Problem {
+    tracing::warn!(%why, "a request could not be answered from the journal");
+    Problem::unavailable(format!("the journal cannot be read now: {why}"))
+}
