@@ -1,6 +1,7 @@
 //! Questions to the read models, with typed answers: for the command line, the HTTP
 //! interface and the actors. Run them through [`crate::kernel::projection::Views::read`].
 
+pub mod access;
 pub mod archive;
 mod attempts;
 mod conditions;
