@@ -30,8 +30,9 @@ use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::streams::Streams;
-use crate::http::{EventHub, Http, HttpState};
+use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
+use crate::restart::Restart;
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
 
@@ -141,6 +142,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
 
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
+    let restart = Restart::default();
+    let reference = wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
@@ -159,11 +162,13 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             idempotency: Idempotency::new(Arc::clone(&shared)),
             shared,
             hub: EventHub::new(Arc::clone(&parts.journal)),
+            live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
+            reference,
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
-    let exit = until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await;
+    let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
     board.leave().await;
     Ok(exit)
 }
@@ -187,11 +192,12 @@ fn idle(settings: &Settings) -> Option<Idle> {
     }
 }
 
-/// Serves until a signal comes or an actor is given up; stops everything then. How the
+/// Serves until a signal comes, somebody wants a restart, or an actor is given up; stops everything then. How the
 /// program ends.
 async fn until_the_end(
     actors: System,
     mut signals: Signals,
+    restart: &Restart,
     draining: &Draining,
     http: ServerHandle,
     journal: &dyn Journal,
@@ -200,6 +206,10 @@ async fn until_the_end(
         name = signals.next() => {
             tracing::info!(signal = name, "stopping");
             ("signal", Exit::Ok)
+        }
+        () = restart.asked() => {
+            tracing::info!("told to restart, stopping");
+            ("restart", Exit::Restart)
         }
         why = gone(journal) => {
             tracing::error!(why, "the journal was taken away, stopping");
@@ -420,6 +430,7 @@ mod tests {
         parts.restarts = Restarts { first_backoff: Duration::from_millis(1), ..Restarts::default() };
         let actors = system::start(&parts);
         let draining = Draining::default();
+        let restart = Restart::default();
         let http = Http::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
             16,
@@ -450,11 +461,13 @@ mod tests {
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
+                live: LiveHub::default(),
                 streams: Streams::new(1),
+                reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
             },
         )?;
         let signals = Signals::listen()?;
-        let exit = until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await;
+        let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
         assert!(draining.begun(), "it was not ready any more while it stopped");
         Ok(exit)
     }

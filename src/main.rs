@@ -15,6 +15,7 @@ mod journal;
 mod lang;
 mod output;
 mod privacy;
+mod restart;
 mod services;
 mod settings;
 mod telemetry;

@@ -15,7 +15,9 @@ use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
+use render_signal_actors::deploy::Deployer;
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::{Ephemeral, MemoryEphemeral, RedisEphemeral};
 use render_signal_actors::kernel::guardian::Restarts;
@@ -33,10 +35,14 @@ use render_signal_actors::r2::{Copied, Copies, Job, LinkStore, NoCopy};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
+use render_signal_actors::webhook::trial::Tester;
 use tokio::sync::Semaphore;
 
 use crate::exit::Failure;
+use crate::http::Reference;
 use crate::http::compat::config_api::ConfigApi;
+use crate::http::compat::utility::TRIGGER;
+use crate::restart::Restart;
 use crate::services::Services;
 use crate::services::backup::Backups;
 use crate::services::board::Board;
@@ -200,6 +206,41 @@ pub(crate) fn editor(parts: &Parts, world: &World) -> Editor {
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
     }
+}
+
+/// What the endpoints of the reference need besides.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn reference(
+    settings: &Settings,
+    parts: &Parts,
+    ingress: Ingress,
+    restart: &Restart,
+    world: &World,
+) -> Result<Reference, Failure> {
+    let outside = &settings.outside;
+    let http = GuardedClient::new(&egress(settings), ClientOptions::default()).map_err(no_client)?;
+    Ok(Reference {
+        env: Arc::clone(&parts.defaults),
+        policy: Arc::clone(&parts.policy),
+        mailbox: settings.mail.as_ref().map(|mail| mail_source(mail).mailbox().to_owned()),
+        ingress,
+        ingress_keys: outside.ingress_keys.clone(),
+        tester: Tester {
+            receiver: Arc::clone(&parts.receiver),
+            keys: parts.keys.clone(),
+            policy: Arc::clone(&parts.policy),
+            allow: settings.defaults.egress_allow.clone(),
+            world: world.clone(),
+        },
+        deployer: Deployer::new(http, outside.deploy.clone()),
+        restart: restart.clone(),
+        make: outside.make.clone(),
+        origins: outside.origins.clone().into(),
+        started: world.now(),
+        trigger: TRIGGER.into(),
+    })
 }
 
 /// What workers tell each other for a while: in the Redis of their journal, else in memory, since

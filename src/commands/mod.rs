@@ -97,6 +97,18 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
             journal.close().await;
             outcome
         }
+        DeliveriesCommand::Cancel(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = retry::cancel(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+        DeliveriesCommand::Again(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = retry::again(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
         DeliveriesCommand::Enable(args) => {
             let journal = change(&args.journal).await?;
             let outcome = retry::enable(journal.as_ref(), &args, out).await;
@@ -113,6 +125,12 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
         MailsCommand::Release(args) => {
             let journal = change(&args.journal).await?;
             let outcome = mails::release(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+        MailsCommand::Ignore(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = mails::ignore(journal.as_ref(), &args, out).await;
             journal.close().await;
             outcome
         }

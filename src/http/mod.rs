@@ -41,12 +41,14 @@ use render_signal_actors::kernel::journal::Journal;
 use crate::services::Services;
 use access::Access;
 use access::bearer::Token;
+pub(crate) use compat::Reference;
 use compat::config_api::ConfigApi;
 use idempotency::Idempotency;
 use probe::{Draining, Probe, Pulse};
 pub(crate) use server::Http;
 use streams::Streams;
 pub(crate) use v1::events::EventHub;
+pub(crate) use v1::live::LiveHub;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -79,6 +81,10 @@ pub(crate) struct HttpState {
     pub(crate) services: Services,
     /// The log as it grows.
     pub(crate) hub: EventHub,
+    /// How everything is, as it changes.
+    pub(crate) live: LiveHub,
     /// The streams that are open.
     pub(crate) streams: Streams,
+    /// What the endpoints of the system before need besides.
+    pub(crate) reference: Reference,
 }

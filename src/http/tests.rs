@@ -13,25 +13,35 @@ use actix_web::{App, web};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use render_signal_actors::config::book::Book;
+use render_signal_actors::config::documents::Documents;
+use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::deploy::{DeploySettings, Deployer};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
+use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::messages::{
-    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
-    PollerStatus, R2Status, WebhookStatus,
+    Admit, AdmitError, ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status,
+    GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::system;
+use render_signal_actors::webhook::port::GuardedReceiver;
+use render_signal_actors::webhook::trial::Tester;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::*;
 use crate::journal::Watched;
+use crate::restart::Restart;
 use crate::services::backup::Backups;
 use crate::services::board::Board;
 use crate::services::config::Configuration;
 use crate::services::jobs::Jobs;
+use crate::settings::Make;
 use crate::settings::Storage;
 
 /// Says what every actor would.
@@ -58,6 +68,7 @@ says!(GetLockStatus, |_: &Says| LockStatus { held: true, ..LockStatus::default()
 says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
 says!(GetR2Status, |_: &Says| R2Status::default());
 says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
+says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_owned())));
 
 fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: PathBuf) -> Services {
     let storage = Storage::from_env(|_| None).expect("defaults");
@@ -117,9 +128,42 @@ pub(super) fn state(poller: PollerStatus) -> HttpState {
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
+        live: LiveHub::default(),
         streams: Streams::new(8),
+        reference: reference(&says, &world),
         journal: memory,
         world,
+    }
+}
+
+/// Of an installation without a mailbox, in which nothing can be sent anywhere.
+fn reference(says: &actix::Addr<Says>, world: &World) -> Reference {
+    let env = Arc::new(EnvDefaults::default());
+    let egress = EgressPolicy::new(Vec::new());
+    let options = ClientOptions::default();
+    let policy: PolicyCell = Arc::new(ArcSwap::from_pointee(build(&Documents::default(), &env, 1)));
+    Reference {
+        mailbox: None,
+        ingress: Ingress::new(Port::new("dedup", says, 1, Duration::from_secs(1)), Arc::clone(&policy)),
+        ingress_keys: None,
+        tester: Tester {
+            receiver: Arc::new(GuardedReceiver::new(&egress, &options).expect("a client")),
+            keys: None,
+            policy: Arc::clone(&policy),
+            allow: Vec::new(),
+            world: world.clone(),
+        },
+        deployer: Deployer::new(
+            GuardedClient::new(&egress, options).expect("a client"),
+            DeploySettings::default(),
+        ),
+        restart: Restart::default(),
+        make: Make { host: String::new(), autorepondeur: 1, recadrage: 2, has_key: false },
+        origins: Arc::new([]),
+        started: world.now(),
+        trigger: std::env::temp_dir().join("render-signal-no-trigger.json"),
+        policy,
+        env,
     }
 }
 

@@ -6,6 +6,7 @@
 mod decisions;
 mod ephemeral;
 mod mailbox;
+mod outside;
 mod place;
 mod quotes;
 mod r2;
@@ -35,6 +36,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use self::ephemeral::is_ephemeral;
+pub(crate) use self::outside::{Make, Outside};
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
 use self::reader::Reader;
@@ -96,6 +98,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// `WORKER_NAME`.
     pub(crate) worker_name: Option<String>,
+    /// What the program may have others do, and who may hand mails over.
+    pub(crate) outside: Outside,
     /// What holds where the documents say nothing; `EGRESS_ALLOW_CIDRS` is here, too.
     pub(crate) defaults: EnvDefaults,
     /// What is unusual but no error; to be logged at the start.
@@ -145,7 +149,8 @@ impl Settings {
             mail,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
-            signing_keys: signing_keys(&mut reader),
+            signing_keys: outside::signing_keys(&mut reader, &vars::WEBHOOK_SECRET),
+            outside: outside::read(&mut reader),
             webhook_authorities: webhook_authorities(&mut reader),
             r2,
             archive_bucket,
@@ -296,14 +301,6 @@ fn check_url(reader: &mut Reader<'_>, variable: &Variable, url: &str, allow: &[I
     if let Err(why) = check_target(url, allow) {
         reader.wrong(variable, why);
     }
-}
-
-fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
-    let text = reader.text(&vars::WEBHOOK_SECRET);
-    if text.is_empty() {
-        return None;
-    }
-    SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
 }
 
 fn webhook_authorities(reader: &mut Reader<'_>) -> Roots {

@@ -8,7 +8,7 @@ use render_signal_actors::config::documents::coerce::python_int;
 use secrecy::SecretString;
 
 use super::quotes;
-use super::variables::{Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
+use super::variables::{INGRESS_HMAC_SECRET, Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
 use crate::findings::Finding;
 
 /// One variable that is missing or malformed. Never contains the value of a secret.
@@ -83,7 +83,8 @@ impl<'l> Reader<'l> {
         if inner.is_none() && !quoted {
             return value;
         }
-        let taken_as_it_is = variable.kind == Kind::Secret && variable.name != WEBHOOK_SECRET.name;
+        let is_base64 = [WEBHOOK_SECRET.name, INGRESS_HMAC_SECRET.name].contains(&variable.name);
+        let taken_as_it_is = variable.kind == Kind::Secret && !is_base64;
         if taken_as_it_is || variable.need == Need::NoEffect {
             self.warn_once(Finding::InQuotes { variable: name.to_owned() });
             return value;

@@ -375,6 +375,15 @@ impl Editor {
         Ok(was_there || recorded)
     }
 
+    /// The document that a change would start from: as it is stored, or as it is in force though
+    /// it has vanished. `None` = there is none, or what is stored is no object.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn present(&self, key: Key) -> Result<Option<Map<String, Value>>, StoreError> {
+        self.read(key).await.map(|present| present.object)
+    }
+
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
         let mut present = Present::of(self.store.read(key).await?);
         if present.read == Read::Absent

@@ -72,13 +72,17 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         v1::operations::journal::journal,
         v1::operations::journal::verify,
         v1::operations::journal::backup,
+        v1::live::overview,
+        v1::live::live,
+        v1::webhooks::test,
     ),
     components(schemas(refusals::ProblemDocument)),
     modifiers(&Security),
     tags(
         (name = "configuration", description = "The documents, their history, and changes of them"),
-        (name = "operations", description = "How the program is, and what can be done about it"),
+        (name = "operations", description = "How the program is, and what its operator does"),
         (name = "events", description = "What has happened, as pages and as a stream"),
+        (name = "webhooks", description = "What receivers get"),
     ),
 )]
 struct Described;

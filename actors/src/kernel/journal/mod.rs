@@ -526,6 +526,15 @@ pub trait Journal: Send + Sync + 'static {
     /// A kept body.
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError>;
 
+    /// The kept bodies of these keys, in their order; asked for at once where the backend can.
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        let mut bodies = Vec::with_capacity(keys.len());
+        for key in keys {
+            bodies.push(self.body(key).await?);
+        }
+        Ok(bodies)
+    }
+
     /// The bodies that are kept, `limit` of them from `offset` on, in an order that is the same
     /// while nothing is written.
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError>;

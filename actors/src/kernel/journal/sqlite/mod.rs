@@ -250,6 +250,11 @@ impl Journal for SqliteJournal {
         self.reader.read(move |db| outbox::body(db, &key)).await
     }
 
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        let keys = keys.to_vec();
+        self.reader.read(move |db| keys.iter().map(|key| outbox::body(db, key)).collect()).await
+    }
+
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         self.reader.read(move |db| outbox::bodies(db, offset, limit)).await
     }
