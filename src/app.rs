@@ -20,6 +20,7 @@ use render_signal_actors::retention::Retention;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
@@ -29,7 +30,7 @@ use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::streams::Streams;
-use crate::http::{EventHub, Http, HttpState};
+use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::restart::Restart;
 use crate::settings::Settings;
@@ -101,10 +102,10 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let listener = bind(settings.bind, settings.port)?;
     let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
-        return Err(Failure::journal(why));
+        return Err(Failure::journal(why.said().english));
     }
     for warning in settings.warnings.iter().chain(&descriptors.warning()) {
-        tracing::warn!("{warning}");
+        tracing::warn!(code = warning.code(), "{}", warning.said());
     }
     privacy::tighten(&settings.storage, &settings.lock_file);
     let place = &settings.storage.journal;
@@ -120,28 +121,35 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
     let disk = disk::watch(settings.storage.data_dir.clone());
-    parts.chores = [retention, disk].into_iter().chain(look).collect();
-    let actors = system::start(&parts);
-
     let draining = Draining::default();
     let pulse = Pulse::new();
+    let shared = wiring::shared_facts(&settings, &world)?;
+    let services = wiring::services(&settings, &parts, &shared, &world);
+    let (probe, probed) = watch::channel(None);
+    let board = services.board.clone();
+    let says = board.clone().chore(probed, draining.clone(), pulse.clone());
+    parts.chores = [retention, disk, says].into_iter().chain(look).collect();
+    let actors = system::start(&parts);
+    let asked = Probe {
+        journal: Arc::clone(&journal),
+        actors: actors.probe.clone(),
+        world: world.clone(),
+        eviction,
+        retention: Some(rounds),
+        idle: idle(&settings),
+    };
+    probe.send_replace(Some(asked.clone()));
+
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
-    let shared = wiring::shared_facts(&settings, &world)?;
     let restart = Restart::default();
     let reference = wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
         HttpState {
-            probe: Probe {
-                journal: Arc::clone(&journal),
-                actors: actors.probe.clone(),
-                world: world.clone(),
-                eviction,
-                retention: Some(rounds),
-                idle: idle(&settings),
-            },
+            probe: asked,
+            services,
             metrics,
             draining: draining.clone(),
             pulse,
@@ -154,12 +162,15 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             idempotency: Idempotency::new(Arc::clone(&shared)),
             shared,
             hub: EventHub::new(Arc::clone(&parts.journal)),
+            live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
             reference,
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
-    Ok(until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await)
+    let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
+    board.leave().await;
+    Ok(exit)
 }
 
 /// The doors and their keys.
@@ -286,7 +297,7 @@ fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resu
 fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
     let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
     if let Some(why) = settings.no_archive() {
-        tracing::warn!(why, "old events stay in the journal");
+        tracing::warn!(code = why.code(), why = %why.said(), "old events stay in the journal");
         return Ok(None);
     }
     Ok(Some(Archiver {
@@ -440,10 +451,17 @@ mod tests {
                 config_api: None,
                 journal: Arc::clone(&parts.journal),
                 editor: wiring::editor(&parts, &world),
+                services: wiring::services(
+                    &settings,
+                    &parts,
+                    &wiring::shared_facts(&settings, &world)?,
+                    &world,
+                ),
                 world: world.clone(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
+                live: LiveHub::default(),
                 streams: Streams::new(1),
                 reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
             },

@@ -42,6 +42,11 @@ use crate::http::Reference;
 use crate::http::compat::config_api::ConfigApi;
 use crate::http::compat::utility::TRIGGER;
 use crate::restart::Restart;
+use crate::services::Services;
+use crate::services::backup::Backups;
+use crate::services::board::Board;
+use crate::services::config::Configuration;
+use crate::services::jobs::Jobs;
 use crate::settings::{JournalPlace, MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
 
 /// Everything a system is made of.
@@ -250,6 +255,35 @@ pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn
         }
         JournalPlace::File(_) => Arc::new(MemoryEphemeral::new(world.clone())),
     })
+}
+
+/// What the service can be asked to do.
+pub(crate) fn services(
+    settings: &Settings,
+    parts: &Parts,
+    shared: &Arc<dyn Ephemeral>,
+    world: &World,
+) -> Services {
+    let journal = || Arc::clone(&parts.journal);
+    Services {
+        configuration: Configuration { editor: editor(parts, world) },
+        policy: Arc::clone(&parts.policy),
+        jobs: Jobs::new(journal(), world.clone()),
+        backups: Backups::new(
+            settings.storage.journal.clone(),
+            journal(),
+            world.clone(),
+            settings.storage.data_dir.clone(),
+        ),
+        board: Board {
+            said: Arc::clone(shared),
+            worker: parts.worker.clone(),
+            started_at: world.now(),
+            version: parts.version.clone(),
+        },
+        links: Arc::new(settings.storage.links.clone()),
+        storage: Arc::new(settings.storage.clone()),
+    }
 }
 
 /// Where requests may go.

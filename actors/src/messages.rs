@@ -258,7 +258,7 @@ pub struct LockStatus {
     /// Why the lease can be neither taken nor confirmed at present.
     pub trouble: Option<LeaseTrouble>,
     /// A warning to show, such as "file lock: one container only".
-    pub warning: Option<String>,
+    pub warning: Option<Said>,
 }
 
 /// The lease, or the journal that keeps its fence, does not do what it is asked.

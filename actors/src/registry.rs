@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::access::state::{MagicLinkEvent, SessionEvent};
 use crate::archive::state::ArchiveEvent;
 use crate::config::state::ConfigEvent;
 use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
@@ -55,6 +56,8 @@ capabilities![
     LeaseEvent,
     ConfigEvent,
     WorkerEvent,
+    SessionEvent,
+    MagicLinkEvent,
     ArchiveEvent
 ];
 

@@ -1,6 +1,7 @@
 //! The routes, answered by real handlers over an in-memory journal and actors that say
 //! what they are told to say.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use render_signal_actors::config::documents::Documents;
 use render_signal_actors::config::policy::{EnvDefaults, build};
+use render_signal_actors::config::book::Book;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::deploy::{DeploySettings, Deployer};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
@@ -35,6 +37,11 @@ use super::*;
 use crate::journal::Watched;
 use crate::restart::Restart;
 use crate::settings::Make;
+use crate::services::backup::Backups;
+use crate::services::board::Board;
+use crate::services::config::Configuration;
+use crate::services::jobs::Jobs;
+use crate::settings::Storage;
 
 /// Says what every actor would.
 struct Says {
@@ -62,13 +69,38 @@ says!(GetR2Status, |_: &Says| R2Status::default());
 says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
 says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_owned())));
 
+fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: PathBuf) -> Services {
+    let storage = Storage::from_env(|_| None).expect("defaults");
+    Services {
+        configuration: Configuration { editor: editor.clone() },
+        policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&editor.env, 1))),
+        jobs: Jobs::new(Arc::clone(journal), world.clone()),
+        backups: Backups::new(storage.journal.clone(), Arc::clone(journal), world.clone(), folder),
+        board: Board {
+            said: Arc::new(MemoryEphemeral::new(world.clone())),
+            worker: "this".to_owned(),
+            started_at: world.now(),
+            version: "1".to_owned(),
+        },
+        links: Arc::new(storage.links.clone()),
+        storage: Arc::new(storage),
+    }
+}
+
 fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);
     let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), Arc::default()));
     let files = std::env::temp_dir().join("render-signal-no-documents");
+    let editor = Editor {
+        store: Arc::new(FileStore::new(files.clone(), None)),
+        env: Arc::default(),
+        journal: Some(Arc::clone(&memory)),
+        world: world.clone(),
+    };
     HttpState {
+        services: services(&editor, &memory, &world, files),
         probe: Probe {
             journal: Watched::over(Arc::clone(&memory), world.clone()),
             eviction: None,
@@ -89,15 +121,11 @@ fn state(poller: PollerStatus) -> HttpState {
         metrics_token: Some(Token::new(&TOKEN.into())),
         access: Access::default(),
         config_api: None,
-        editor: Editor {
-            store: Arc::new(FileStore::new(files, None)),
-            env: Arc::default(),
-            journal: Some(Arc::clone(&memory)),
-            world: world.clone(),
-        },
+        editor,
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
+        live: LiveHub::default(),
         streams: Streams::new(8),
         reference: reference(&says, &world),
         journal: memory,

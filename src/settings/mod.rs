@@ -35,7 +35,7 @@ use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
 use url::Url;
 
-pub(crate) use self::ephemeral::ephemeral;
+pub(crate) use self::ephemeral::is_ephemeral;
 pub(crate) use self::outside::{Make, Outside};
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
@@ -44,6 +44,7 @@ pub(crate) use self::reader::SettingError;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::variables::VARIABLES;
 use self::variables::{self as vars, Need, Variable};
+use crate::findings::Finding;
 use crate::http::access::Scopes;
 
 /// Everything the environment says. Secrets do not show in `Debug`.
@@ -102,7 +103,7 @@ pub(crate) struct Settings {
     /// What holds where the documents say nothing; `EGRESS_ALLOW_CIDRS` is here, too.
     pub(crate) defaults: EnvDefaults,
     /// What is unusual but no error; to be logged at the start.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Finding>,
 }
 
 /// Where mails come from.
@@ -207,19 +208,14 @@ impl Settings {
 
     /// Why nothing can be archived: what leaves the journal must not be lost with the next
     /// deploy, unless the journal itself is.
-    pub(crate) fn no_archive(&self) -> Option<String> {
+    pub(crate) fn no_archive(&self) -> Option<Finding> {
         let storage = &self.storage;
         let lost_with_the_journal = storage.allow_ephemeral_journal && storage.journal.file().is_some();
         if self.archive_bucket.is_some() || lost_with_the_journal {
             return None;
         }
-        ephemeral(&storage.archive_dir, storage.render).map(|_| {
-            format!(
-                "{} would be wiped by the next deploy, so nothing is moved out of the journal; set \
-                 JOURNAL_ARCHIVE_BUCKET, or attach a disk and set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
-                storage.archive_dir.display()
-            )
-        })
+        is_ephemeral(&storage.archive_dir, storage.render)
+            .then(|| Finding::ArchiveEphemeral { folder: storage.archive_dir.display().to_string() })
     }
 }
 
@@ -334,10 +330,7 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
         [(endpoint.is_none(), vars::R2_FETCH_ENDPOINT), (token.is_empty(), vars::R2_FETCH_TOKEN)]
     {
         if missing {
-            reader.warnings.push(format!(
-                "R2_FETCH_ENABLED is on but {} is not set: links are delivered as they are",
-                variable.name
-            ));
+            reader.warnings.push(Finding::CopiesIncomplete { missing: variable.name });
         }
     }
     let endpoint = endpoint.filter(|_| !token.is_empty())?;

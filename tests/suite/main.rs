@@ -32,6 +32,7 @@ mod config_workers;
 mod crash;
 mod delivery;
 mod disk;
+mod events;
 mod fail_closed;
 mod isolation;
 mod journal_file;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::access::state::MagicLinkState;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded, StreamId};
 use crate::mail::life::{self, Stage};
 use crate::webhook::delivery::DeliveryState;
@@ -15,20 +16,23 @@ pub fn is_old(events: &[Recorded], before: DateTime<Utc>) -> bool {
 }
 
 /// The delivery streams of a mail that is settled: ignored, unreadable, or delivered to every
-/// target. `None` = something may still happen to it. A dead letter may be sent again.
+/// target, but for those that were cancelled. `None` = something may still happen to it. A dead letter may be sent again.
 ///
 /// # Errors
 /// When an event cannot be read.
 pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<StreamId>>, EventError> {
     let (life, _) = life::rehydrate(mail)?;
     Ok(match life.stage {
-        Stage::Ignored(_) | Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
-        Stage::Routed if life.all_delivered() => {
-            let targets = life.deliveries.iter();
-            Some(targets.map(|(target, _)| delivery_stream(email_id, target)).collect())
-        }
+        Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
+        // A mail may have been routed, and set aside, before somebody said that it is not wanted.
+        Stage::Ignored(_) => Some(streams(email_id, &life)),
+        Stage::Routed if life.all_done() => Some(streams(email_id, &life)),
         Stage::Routed | Stage::Unknown | Stage::Received | Stage::Held => None,
     })
+}
+
+fn streams(email_id: &str, life: &life::MailLife) -> Vec<StreamId> {
+    life.deliveries.iter().map(|(target, _)| delivery_stream(email_id, target)).collect()
 }
 
 /// Whether nothing is left of a mail but notes of further copies: its own events were archived.
@@ -40,15 +44,24 @@ pub fn is_remainder(mail: &[Recorded]) -> Result<bool, EventError> {
     Ok(life.stage == Stage::Unknown && mail.first().is_some_and(|event| event.version > 1))
 }
 
-/// Whether a delivery has reached its receiver.
+/// Whether a sign-in link opens nothing any more, and has not since `before`.
 ///
 /// # Errors
 /// When an event cannot be read.
-pub fn is_delivered(delivery: &[Recorded]) -> Result<bool, EventError> {
+pub fn is_over(link: &[Recorded], before: DateTime<Utc>) -> Result<bool, EventError> {
+    let link = crate::kernel::aggregate::rehydrate::<MagicLinkState>(link)?;
+    Ok(link.state.is_over(before))
+}
+
+/// Whether a delivery has reached its receiver, or was cancelled.
+///
+/// # Errors
+/// When an event cannot be read.
+pub fn is_done(delivery: &[Recorded]) -> Result<bool, EventError> {
     use crate::kernel::aggregate::Aggregate as _;
     let mut state = DeliveryState::default();
     for event in delivery {
         state.evolve(&DeliveryEvent::from_recorded(event)?);
     }
-    Ok(state == DeliveryState::Delivered)
+    Ok(matches!(state, DeliveryState::Delivered | DeliveryState::Cancelled))
 }

@@ -106,6 +106,7 @@ fn consequences(
         told: false,
         stranger: None,
         waiting: None,
+        cancelled: Vec::new(),
     };
     // A stranger's mail is kept within bounds, with all that it says.
     let is_strangers =
@@ -121,6 +122,7 @@ fn consequences(
                     reason,
                     detail,
                     configuration: Some(cx.policy.configuration.clone()),
+                    by: None,
                 })]
             };
             let meta = meta(events.len() as u64);
@@ -132,6 +134,7 @@ fn consequences(
                 reason,
                 detail,
                 configuration: Some(cx.policy.configuration.clone()),
+                by: None,
             })],
             add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
             bodies: if reason.keeps_content() {

@@ -3,6 +3,7 @@
 mod copies;
 mod holds;
 mod hostile;
+mod ignored;
 mod preferences;
 mod senders;
 

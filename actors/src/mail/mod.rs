@@ -298,13 +298,15 @@ pub enum IgnoreReason {
     NoAttachment,
     /// Another mail of its subject group was routed. Marked read.
     DuplicateGroup,
+    /// Somebody said so. Marked read: whoever said it has dealt with it.
+    Operator,
 }
 
 impl IgnoreReason {
     /// Whether the reference system marks such a mail as read.
     #[must_use]
     pub const fn marks_read(self) -> bool {
-        matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup)
+        matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup | Self::Operator)
     }
 
     /// Whether the mail's content is kept for a while, so that it can be released. That of a
@@ -328,6 +330,7 @@ impl IgnoreReason {
             Self::ExcludedKeyword => "excluded_keyword",
             Self::NoAttachment => "no_attachment",
             Self::DuplicateGroup => "duplicate_group",
+            Self::Operator => "operator",
         }
     }
 }

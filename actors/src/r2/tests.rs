@@ -239,6 +239,7 @@ impl Bench {
             locations: vec![location("1")],
             released: false,
             returned: 0,
+            cancelled: Vec::new(),
         };
         let now = self.world.now();
         let (row, body) =

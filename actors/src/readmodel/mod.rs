@@ -10,6 +10,7 @@
 //!
 //! Instants are kept as milliseconds since 1970 UTC. Readers use [`queries`].
 
+pub mod actions;
 pub mod admitted;
 pub mod attempts;
 pub mod configs;
@@ -18,10 +19,12 @@ pub mod hourly;
 pub mod leases;
 pub mod links;
 pub mod log;
+pub mod magic_links;
 pub mod mailboxes;
 pub mod mails;
 pub mod queries;
 pub mod rates;
+pub mod sessions;
 pub mod targets;
 pub mod workers;
 
@@ -51,6 +54,9 @@ pub fn all() -> Projections {
         Box::new(links::Links),
         Box::new(rates::Rates),
         Box::new(attempts::Attempts),
+        Box::new(sessions::Sessions),
+        Box::new(magic_links::MagicLinks),
+        Box::new(actions::Actions),
     ])
 }
 
@@ -91,6 +97,11 @@ fn number(payload: &Value, field: &str) -> Option<i64> {
 /// An instant field, in milliseconds.
 fn instant(payload: &Value, field: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text(payload, field)?).ok().map(|at| at.timestamp_millis())
+}
+
+/// Whether a field says yes.
+fn flag(payload: &Value, field: &str) -> bool {
+    payload.get(field).and_then(Value::as_bool).unwrap_or_default()
 }
 
 /// How many entries a list field has.

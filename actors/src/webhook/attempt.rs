@@ -15,12 +15,12 @@ use super::notice::Notify;
 use super::port::Outgoing;
 use super::quota::Place;
 use super::retry::{self, Class};
-use super::state::delivery_stream;
+use super::state::{DeliveryEvent, delivery_stream};
 use super::{Report, Shared, effects};
 use super::{address, answer, local_fault, request};
 use crate::egress::SendError;
 use crate::kernel::aggregate;
-use crate::kernel::event::StreamId;
+use crate::kernel::event::{DomainEvent as _, StreamId};
 use crate::kernel::journal::AppendError;
 use crate::kernel::journal::persist::persist;
 use crate::mail::life::{self, mail_stream};
@@ -31,6 +31,9 @@ use crate::mail::work::DeliverMeta;
 
 /// How long a lost claim may turn out to have been given to this worker anew.
 const RECLAIM: Duration = Duration::from_secs(1);
+
+/// A claim that is younger is believed.
+const FRESH: TimeDelta = TimeDelta::seconds(1);
 
 /// Stores that a row waits until then, because it is over this rate limit.
 pub(super) async fn over_the_limit(
@@ -85,6 +88,15 @@ pub(super) async fn attempt(
             return effects::release(shared, flight, row.key, claim).await;
         }
     }
+    if was_cancelled(&shared, &row, &policy).await {
+        tracing::info!(
+            email_id = row.meta.email_id,
+            target = row.meta.target,
+            "the delivery was cancelled while it waited for its turn"
+        );
+        let claim = *claim.borrow();
+        return shared.tell(Report::Ended { key: row.key, flight, claim }).await;
+    }
     let url = delivery::address_of(&policy, &row.meta).to_owned();
     let started = Instant::now();
     let (decision, signal) = match outgoing(&shared, &policy, &row, &url).await {
@@ -131,6 +143,18 @@ pub(super) async fn attempt(
     }
     let claim = store(&shared, &row.key, decision, claim).await;
     shared.tell(Report::Ended { key: row.key, flight, claim }).await;
+}
+
+/// Whether somebody has cancelled a row that waited here for its turn. One that was just claimed was
+/// not cancelled a moment ago, and is not asked about: that would be one more request for each.
+async fn was_cancelled(shared: &Shared, row: &Row, policy: &Policy) -> bool {
+    let lease = TimeDelta::from_std(effects::lease(policy)).unwrap_or_default();
+    if lease - (row.claimed_until - shared.deps.world.now()) < FRESH {
+        return false;
+    }
+    let stream = delivery_stream(&row.meta.email_id, &row.meta.target);
+    let news = effects::read(&shared.deps, &stream, row.meta.delivery_version).await;
+    news.iter().any(|event| matches!(DeliveryEvent::from_recorded(event), Ok(DeliveryEvent::Cancelled(_))))
 }
 
 fn signal(class: &Class, url: &str) -> Signal {
@@ -234,7 +258,10 @@ pub(super) async fn store(
                 // this worker got it anew, it is as good as before.
                 let anew = tokio::time::timeout(RECLAIM, claim.wait_for(|now| *now != held)).await;
                 if !matches!(anew, Ok(Ok(_))) {
-                    tracing::warn!(key, "another worker took the delivery over, the outcome here is dropped");
+                    tracing::warn!(
+                        key,
+                        "another worker took the delivery over, or it was cancelled: the outcome here is dropped"
+                    );
                     return held;
                 }
             }

@@ -4,6 +4,7 @@
 
 pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
+pub(in crate::http) mod live;
 pub(in crate::http) mod page;
 pub(in crate::http) mod webhooks;
 
@@ -13,5 +14,5 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [events::routes(), webhooks::routes()].concat()
+    [events::routes(), live::routes(), webhooks::routes()].concat()
 }

@@ -217,8 +217,12 @@ async fn a_mail_that_breaks_the_connection_stops_no_other() {
 /// Everything is done with these mails.
 async fn ignore(rig: &Rig, ids: &[String]) {
     for id in ids {
-        let ignored =
-            MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration: None });
+        let ignored = MailEvent::Ignored(Ignored {
+            reason: IgnoreReason::NoLinks,
+            detail: None,
+            configuration: None,
+            by: None,
+        });
         let commit = Commit {
             at: rig.world.now(),
             writes: vec![StreamWrite {
