@@ -35,8 +35,8 @@ pub mod config;
 pub mod dedup;
 pub mod deploy;
 pub mod egress;
-pub mod ingress;
 pub mod ignore;
+pub mod ingress;
 pub mod kernel;
 pub mod lock;
 #[cfg(test)]

@@ -12,9 +12,9 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use render_signal_actors::config::book::Book;
 use render_signal_actors::config::documents::Documents;
 use render_signal_actors::config::policy::{EnvDefaults, build};
-use render_signal_actors::config::book::Book;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::deploy::{DeploySettings, Deployer};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
@@ -36,11 +36,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::journal::Watched;
 use crate::restart::Restart;
-use crate::settings::Make;
 use crate::services::backup::Backups;
 use crate::services::board::Board;
 use crate::services::config::Configuration;
 use crate::services::jobs::Jobs;
+use crate::settings::Make;
 use crate::settings::Storage;
 
 /// Says what every actor would.
