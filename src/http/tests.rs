@@ -19,7 +19,7 @@ use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
     PollerStatus, R2Status, WebhookStatus,
 };
-use render_signal_actors::system;
+use render_signal_actors::{readmodel, system};
 use serde_json::{Value, json};
 
 use super::*;
@@ -50,11 +50,11 @@ says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
 says!(GetR2Status, |_: &Says| R2Status::default());
 says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
 
-fn state(poller: PollerStatus) -> HttpState {
+pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);
-    let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), Arc::default()));
+    let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
     let files = std::env::temp_dir().join("render-signal-no-documents");
     HttpState {
         probe: Probe {
@@ -87,12 +87,13 @@ fn state(poller: PollerStatus) -> HttpState {
         shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
         streams: Streams::new(8),
+        search: Search::open(Arc::clone(&memory), None).expect("a search"),
         journal: memory,
         world,
     }
 }
 
-const TOKEN: &str = "a-token-of-the-tests-0123456789";
+pub(in crate::http) const TOKEN: &str = "a-token-of-the-tests-0123456789";
 
 async fn ask(state: &HttpState, method: Method, path: &str) -> (StatusCode, String, Value) {
     let (status, kind, body) = read(state, method, path, Some(TOKEN)).await;

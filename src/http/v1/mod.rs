@@ -2,9 +2,13 @@
 //!
 //! Each answer is one struct, filled from a query of the read models or from a message.
 
+pub(in crate::http) mod attention;
+pub(in crate::http) mod deliveries;
 pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
+pub(in crate::http) mod mails;
 pub(in crate::http) mod page;
+pub(in crate::http) mod targets;
 
 use super::routes::Route;
 
@@ -12,5 +16,5 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [events::routes()].concat()
+    [attention::routes(), deliveries::routes(), events::routes(), mails::routes(), targets::routes()].concat()
 }
