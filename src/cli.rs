@@ -23,7 +23,8 @@ Exit codes:
   4   the journal cannot be used: damaged, written by a newer version, that of another
       installation, or on a disk that does not survive a deploy
   5   doctor could not reach a configured server
-  70  an actor failed again and again; the supervisor gave up (start the program again)";
+  70  an actor failed again and again; the supervisor gave up (start the program again)
+  75  stopped in order to be started again, as POST /api/restart_server asks";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:

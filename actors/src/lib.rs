@@ -7,10 +7,13 @@
 //! | [`poller`] | PollerActor: mailboxes, cursor, flags |
 //! | [`lock`] | LockActor: who polls; lease and fence |
 //! | [`dedup`] | DedupActor: admission of a mail, once; holds |
+//! | [`ingress`] | mails that are handed over by HTTP |
 //! | [`r2`] | R2Actor: linked files into R2 |
 //! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
+//! | [`access`] | who may see and change what is here: sessions, sign-in links, the password |
 //! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
+//! | [`deploy`] | has the platform deploy the program again |
 //! | [`s3`] | the S3 API of R2, over the guarded client |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
@@ -24,13 +27,16 @@
 //! Dependencies point one way: a capability knows `mail`, `kernel`, `egress`, `s3` and `messages`;
 //! `mail` knows `kernel`, `s3` knows `egress`; `kernel` and `egress` know nobody.
 
+pub mod access;
 mod alone;
 pub mod archive;
 pub mod chore;
 pub mod config;
 pub mod dedup;
+pub mod deploy;
 pub mod egress;
 pub mod ignore;
+pub mod ingress;
 pub mod kernel;
 pub mod lock;
 #[cfg(test)]

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::access::state::{MagicLinkEvent, SessionEvent};
 use crate::archive::state::ArchiveEvent;
 use crate::config::state::ConfigEvent;
 use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
 use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
+use crate::poller::check::CheckEvent;
 use crate::poller::state::MailboxEvent;
 use crate::webhook::state::{DeliveryEvent, RateEvent, TargetEvent};
 use crate::worker::WorkerEvent;
@@ -50,9 +52,12 @@ capabilities![
     RateEvent,
     TargetEvent,
     MailboxEvent,
+    CheckEvent,
     LeaseEvent,
     ConfigEvent,
     WorkerEvent,
+    SessionEvent,
+    MagicLinkEvent,
     ArchiveEvent
 ];
 

@@ -33,6 +33,7 @@ use sha2::{Digest as _, Sha256};
 use self::state::{ArchiveEvent, Archived, archive_stream};
 use self::store::ArchiveStore;
 use self::transfer::Line;
+use crate::access::state::{link_stream, session_stream};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
@@ -149,6 +150,8 @@ impl Archiver {
         let first = self.read(match candidate.what {
             What::Worker => worker_stream(&candidate.key),
             What::Rate => StreamId::new(RATE, &candidate.key),
+            What::Session => session_stream(&candidate.key),
+            What::MagicLink => link_stream(&candidate.key),
             What::Mail | What::Remainder => mail_stream(&candidate.key),
         });
         let first = first.await?;
@@ -156,7 +159,12 @@ impl Archiver {
             return Ok(Vec::new());
         }
         match candidate.what {
-            What::Worker | What::Rate => return Ok(vec![first]),
+            // A session ends long before that, by itself.
+            What::Worker | What::Rate | What::Session => return Ok(vec![first]),
+            What::MagicLink => {
+                let over = settled::is_over(&first.events, before).map_err(unreadable)?;
+                return Ok(if over { vec![first] } else { Vec::new() });
+            }
             What::Remainder => {
                 let left = settled::is_remainder(&first.events).map_err(unreadable)?;
                 return Ok(if left { vec![first] } else { Vec::new() });

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::access::state::MagicLinkState;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded, StreamId};
 use crate::mail::life::{self, Stage};
 use crate::webhook::delivery::DeliveryState;
@@ -41,6 +42,15 @@ fn streams(email_id: &str, life: &life::MailLife) -> Vec<StreamId> {
 pub fn is_remainder(mail: &[Recorded]) -> Result<bool, EventError> {
     let (life, _) = life::rehydrate(mail)?;
     Ok(life.stage == Stage::Unknown && mail.first().is_some_and(|event| event.version > 1))
+}
+
+/// Whether a sign-in link opens nothing any more, and has not since `before`.
+///
+/// # Errors
+/// When an event cannot be read.
+pub fn is_over(link: &[Recorded], before: DateTime<Utc>) -> Result<bool, EventError> {
+    let link = crate::kernel::aggregate::rehydrate::<MagicLinkState>(link)?;
+    Ok(link.state.is_over(before))
 }
 
 /// Whether a delivery has reached its receiver, or was cancelled.

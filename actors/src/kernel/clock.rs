@@ -41,6 +41,9 @@ pub trait Clock: Send + Sync {
 pub trait Ids: Send + Sync {
     /// A new, unique, time-ordered id (UUID version 7, RFC 9562 section 5.7).
     fn next(&self) -> Uuid;
+
+    /// Bytes that nobody can guess, for what opens something.
+    fn secret(&self) -> [u8; 32];
 }
 
 /// Chance, for back-off only. Nothing that is stored may depend on it.
@@ -106,6 +109,11 @@ impl Ids for SystemIds {
     fn next(&self) -> Uuid {
         Uuid::now_v7()
     }
+
+    /// The generator of the thread is one for secrets, too, and seeded by the system.
+    fn secret(&self) -> [u8; 32] {
+        rand::rng().random()
+    }
 }
 
 struct SystemJitter;
@@ -142,6 +150,10 @@ impl Ids for SeededChance {
     fn next(&self) -> Uuid {
         let mut rng = self.rng.lock().unwrap_or_else(PoisonError::into_inner);
         Uuid::from_u128(rng.random::<u128>())
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 }
 impl Jitter for SeededChance {

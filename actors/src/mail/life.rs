@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::policy::{Configuration, Priority, Share};
-use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
+use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity, pushed};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
 
@@ -24,6 +24,12 @@ pub struct Location {
 }
 
 impl Location {
+    /// Whether nothing lies there: the mail was handed over by HTTP, and cannot be marked.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.mailbox == pushed::MAILBOX
+    }
+
     /// The first `digits` hex digits of a hash that stands for it in a name.
     #[must_use]
     pub fn digest(&self, digits: usize) -> String {

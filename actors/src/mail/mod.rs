@@ -41,6 +41,7 @@ pub mod policy;
 #[cfg(test)]
 mod properties;
 pub mod providers;
+pub mod pushed;
 pub mod replies;
 pub mod rules;
 #[cfg(test)]
@@ -99,13 +100,18 @@ pub struct Mail {
     /// What the servers that took it say of its sender, the topmost report of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authentication: Vec<authentication::Report>,
+    /// It was handed over by HTTP ([`pushed`]): its text is one part, plain or HTML.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pushed: bool,
 }
 
 impl Mail {
-    /// `plain + "\n" + html`: what the payload and the rules use (reference section 5.8).
+    /// `plain + "\n" + html`: what the payload and the rules use (reference section 5.8). Of a
+    /// pushed mail, which has one of the two, that one as it is (section 10.2).
     #[must_use]
     pub fn combined(&self) -> String {
-        format!("{}\n{}", self.plain, self.html)
+        let between = if self.pushed { "" } else { "\n" };
+        format!("{}{between}{}", self.plain, self.html)
     }
 
     /// What a target is given of the text.

@@ -433,11 +433,12 @@ pub fn flag_key(location: &Location) -> String {
     format!("{}/{}/{}", location.mailbox, location.validity, location.item)
 }
 
-/// The `flag` rows for every copy of a mail.
+/// The `flag` rows for every copy of a mail that lies in a mailbox.
 #[must_use]
 pub fn flag_rows(email_id: &str, locations: &[Location], now: DateTime<Utc>) -> Vec<OutboxAdd> {
     locations
         .iter()
+        .filter(|location| !location.is_pushed())
         .map(|location| OutboxAdd {
             queue: Queue::Flag,
             key: flag_key(location),

@@ -217,6 +217,7 @@ impl Bench {
             flaws: Vec::new(),
             arrived: None,
             automatic: None,
+            pushed: false,
             authentication: Vec::new(),
         };
         let planned = Planned {

@@ -10,17 +10,21 @@
 //!
 //! Instants are kept as milliseconds since 1970 UTC. Readers use [`queries`].
 
+pub mod actions;
 pub mod admitted;
+pub mod attempts;
 pub mod configs;
 pub mod deliveries;
 pub mod hourly;
 pub mod leases;
 pub mod links;
 pub mod log;
+pub mod magic_links;
 pub mod mailboxes;
 pub mod mails;
 pub mod queries;
 pub mod rates;
+pub mod sessions;
 pub mod targets;
 pub mod workers;
 
@@ -49,6 +53,10 @@ pub fn all() -> Projections {
         Box::new(configs::Configs),
         Box::new(links::Links),
         Box::new(rates::Rates),
+        Box::new(attempts::Attempts),
+        Box::new(sessions::Sessions),
+        Box::new(magic_links::MagicLinks),
+        Box::new(actions::Actions),
     ])
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
@@ -18,7 +17,7 @@ use super::quota::Place;
 use super::retry::{self, Class};
 use super::state::{DeliveryEvent, delivery_stream};
 use super::{Report, Shared, effects};
-use super::{address, answer, local_fault};
+use super::{address, answer, local_fault, request};
 use crate::egress::SendError;
 use crate::kernel::aggregate;
 use crate::kernel::event::{DomainEvent as _, StreamId};
@@ -28,17 +27,13 @@ use crate::mail::life::{self, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
 use crate::mail::windows;
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::work::DeliverMeta;
 
 /// How long a lost claim may turn out to have been given to this worker anew.
 const RECLAIM: Duration = Duration::from_secs(1);
 
 /// A claim that is younger is believed.
 const FRESH: TimeDelta = TimeDelta::seconds(1);
-
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// Stores that a row waits until then, because it is over this rate limit.
 pub(super) async fn over_the_limit(
@@ -104,7 +99,7 @@ pub(super) async fn attempt(
     }
     let url = delivery::address_of(&policy, &row.meta).to_owned();
     let started = Instant::now();
-    let (decision, signal) = match request(&shared, &policy, &row, &url).await {
+    let (decision, signal) = match outgoing(&shared, &policy, &row, &url).await {
         Err(why) => (delivery::unusable(&row.meta, why), Signal::Nothing),
         Ok(outgoing) => {
             let to = outgoing.url.clone();
@@ -203,7 +198,7 @@ fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
 }
 
 /// The request of a row, or why there cannot be one.
-async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
+async fn outgoing(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
     let body = row.body.clone().ok_or("the body is no longer kept, so it cannot be sent")?;
     let url = Url::parse(url).map_err(|error| {
         format!(
@@ -211,20 +206,17 @@ async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Resu
             row.meta.target
         )
     })?;
-    let id = header_id(&row.meta.email_id, &row.meta.target);
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(row.meta.mode.content_type()));
-    headers
-        .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
-    if let Some(keys) = shared.deps.keys.clone() {
-        let timestamp = shared.deps.world.clock.stamp().timestamp();
-        let (signed, signs) = (id.clone(), body.clone());
-        let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
-        let signature = signing.await;
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
-        headers.insert(WEBHOOK_SIGNATURE, header(signature)?);
-    }
-    headers.insert(WEBHOOK_ID, header(id)?);
+    let id = request::header_id(&row.meta.email_id, &row.meta.target);
+    let signature = match shared.deps.keys.clone() {
+        None => None,
+        Some(keys) => {
+            let timestamp = shared.deps.world.clock.stamp().timestamp();
+            let (signed, signs) = (id.clone(), body.clone());
+            let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
+            Some((timestamp, signing.await))
+        }
+    };
+    let headers = request::headers(id, row.meta.mode, signature)?;
     Ok(Outgoing {
         url,
         headers,
@@ -232,16 +224,6 @@ async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Resu
         timeout: policy.webhook_timeout,
         verify_certificate: policy.ssl_verify,
     })
-}
-
-fn header(value: String) -> Result<HeaderValue, String> {
-    HeaderValue::try_from(value).map_err(|error| format!("a header cannot be sent: {error}"))
-}
-
-/// `webhook-id` in visible ASCII: the id of a target may hold anything.
-fn header_id(email_id: &str, target: &str) -> String {
-    const UNSAFE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
-    percent_encoding::utf8_percent_encode(&work::webhook_id(email_id, target), UNSAFE).to_string()
 }
 
 /// Stores a decision about a row, until the journal has it. Returns the claim it last held.

@@ -35,12 +35,14 @@ pub mod port;
 mod quota;
 pub mod rate;
 pub mod redeliver;
+mod request;
 pub mod retry;
 pub mod sign;
 pub mod state;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 mod turn;
 
 use std::collections::{BTreeMap, HashMap};

@@ -74,6 +74,11 @@ impl Ids for Trapped {
         self.trap.step();
         self.world.ids.next()
     }
+
+    fn secret(&self) -> [u8; 32] {
+        self.trap.step();
+        self.world.ids.secret()
+    }
 }
 
 impl Jitter for Trapped {

@@ -48,6 +48,8 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         v1::mails::story::one,
         v1::mails::source::source,
         v1::mails::source::content,
+        v1::mails::explain::raw,
+        v1::mails::explain::stored,
         v1::mails::actions::release,
         v1::mails::actions::ignore,
         v1::mails::actions::again,
@@ -57,6 +59,9 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         v1::events::list,
         v1::events::one,
         v1::events::stream::events,
+        v1::live::overview,
+        v1::live::live,
+        v1::webhooks::test,
     ),
     components(schemas(refusals::ProblemDocument)),
     modifiers(&Security),
@@ -64,7 +69,9 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         (name = "mails", description = "Which mails there are, what happened to each, what may be done"),
         (name = "deliveries", description = "Webhooks, and what may be done about one or many"),
         (name = "targets", description = "How each target is, and how it has fared"),
+        (name = "operations", description = "How the program is, and what its operator does"),
         (name = "events", description = "What has happened, as pages and as a stream"),
+        (name = "webhooks", description = "What receivers get"),
     ),
 )]
 struct Described;

@@ -6,9 +6,11 @@ pub(in crate::http) mod attention;
 pub(in crate::http) mod deliveries;
 pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
+pub(in crate::http) mod live;
 pub(in crate::http) mod mails;
 pub(in crate::http) mod page;
 pub(in crate::http) mod targets;
+pub(in crate::http) mod webhooks;
 
 use super::routes::Route;
 
@@ -16,5 +18,14 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [attention::routes(), deliveries::routes(), events::routes(), mails::routes(), targets::routes()].concat()
+    [
+        attention::routes(),
+        deliveries::routes(),
+        events::routes(),
+        live::routes(),
+        mails::routes(),
+        targets::routes(),
+        webhooks::routes(),
+    ]
+    .concat()
 }

@@ -25,12 +25,16 @@ pub enum What {
     Worker,
     /// An hour of the rate limit of a target.
     Rate,
+    /// A session whose time is over.
+    Session,
+    /// A sign-in link that opens nothing any more.
+    MagicLink,
     /// Copies of a mail that were found after it was archived.
     Remainder,
 }
 
-/// Mails that seem settled, workers that have stopped, hours of rate limits that are over, and
-/// further copies of archived mails, since `before`; those after a place, at most `limit` of
+/// Mails that seem settled, workers that have stopped, hours of rate limits, sessions and sign-in
+/// links that are over, and further copies of archived mails, since `before`; those after a place, at most `limit` of
 /// each. Mails come last; the others at place 0, when `after` is 0.
 ///
 /// # Errors
@@ -48,6 +52,17 @@ pub fn page(
         for (what, query) in [
             (What::Worker, "SELECT worker FROM workers WHERE stopped_at < ?1 ORDER BY worker LIMIT ?2"),
             (What::Rate, "SELECT stream FROM rates WHERE counted_at < ?1 ORDER BY stream LIMIT ?2"),
+            (
+                What::Session,
+                "SELECT id FROM sessions WHERE coalesce(ended_at, ends_at) < ?1 ORDER BY id LIMIT ?2",
+            ),
+            (
+                What::MagicLink,
+                "SELECT name FROM magic_links
+                 WHERE updated_at < ?1
+                     AND (revoked_at IS NOT NULL OR (single_use AND uses > 0) OR expires_at < ?1)
+                 ORDER BY name LIMIT ?2",
+            ),
             (
                 What::Remainder,
                 "SELECT email_id FROM admitted

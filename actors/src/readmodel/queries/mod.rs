@@ -1,7 +1,9 @@
 //! Questions to the read models, with typed answers: for the command line, the HTTP
 //! interface and the actors. Run them through [`crate::kernel::projection::Views::read`].
 
+pub mod access;
 pub mod archive;
+mod attempts;
 mod conditions;
 mod deliveries;
 mod duplicates;
@@ -10,6 +12,7 @@ mod links;
 mod mails;
 mod operations;
 
+pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
     DeliveryFilter, DeliveryPlace, DeliveryRow, Selection, TargetCount, count_by_target, count_deliveries,
     count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery, select_deliveries,

@@ -378,3 +378,34 @@ async fn whoever_may_only_read_changes_nothing() {
     let (_, page) = scene.get("/api/v1/mails?state=held").await;
     assert_eq!(ids(&page), ["held"]);
 }
+
+#[actix_web::test]
+async fn a_mail_is_explained_step_by_step_and_nothing_is_stored() {
+    let scene = Scene::new(&[Scope::Read]).await;
+    let head = scene.0.journal.head().await.unwrap();
+    let mail = "From: a@b.fr\r\nSubject: Lot 7\r\nMessage-ID: <1@b>\r\n\r\nhttps://fromsmash.com/abc\r\n";
+    let ask = async |kind: &'static str, body: &'static str| {
+        let app =
+            init_service(App::new().app_data(web::Data::new(scene.0.clone())).configure(routes::configure))
+                .await;
+        let request = TestRequest::post()
+            .uri("/api/v1/mails/explain")
+            .insert_header((AUTHORIZATION, format!("Bearer {TOKEN}")))
+            .insert_header((CONTENT_TYPE, kind))
+            .set_payload(body);
+        let response = call_service(&app, request.to_request()).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice::<Value>(&read_body(response).await).unwrap_or_default())
+    };
+    let (status, explained) = ask("message/rfc822", mail).await;
+    assert_eq!((status, &explained["sender"]), (200, &json!("a@b.fr")), "{explained}");
+    assert_eq!(
+        (&explained["steps"][0]["check"], &explained["configuration"]),
+        (&json!("readable"), &json!([]))
+    );
+    assert_eq!(ask("text/plain", "").await.1["decision"], "quarantine");
+    assert_eq!(ask("application/json", "{}").await.0, 415);
+    assert_eq!(scene.get("/api/v1/mails/x/explain").await.0, 404);
+    assert_eq!(scene.get("/api/v1/mails/held/explain").await.0, 410, "its content is not kept");
+    assert_eq!(scene.0.journal.head().await.unwrap(), head);
+}

@@ -35,8 +35,8 @@ use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
 use self::wire::{Answer, Entry};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
-    Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Difference, Durability, Hint, Journal,
+    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -375,7 +375,7 @@ impl Journal for RedisJournal {
         self.durability
     }
 
-    async fn others(&self) -> Result<Vec<String>, JournalError> {
+    async fn others(&self) -> Result<Vec<Difference>, JournalError> {
         let _open = self.link.enter().await?;
         Ok(pulse::others(&self.link, self.silence).await?)
     }

@@ -11,6 +11,7 @@
 //! not lets its own catch up.
 
 mod append;
+pub mod backup;
 mod erase;
 mod files;
 mod outbox;

@@ -1,0 +1,102 @@
+//! `sessions`: one row per session that was opened.
+
+use rusqlite::Connection;
+
+use super::{archived_keys, at, instant, integer, payload, text};
+use crate::access::state::SessionEvent;
+use crate::kernel::event::Recorded;
+use crate::kernel::projection::Projection;
+
+/// See the module page.
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions;
+
+impl Projection for Sessions {
+    fn name(&self) -> &'static str {
+        "sessions"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["sessions"]
+    }
+
+    fn create(&self, db: &Connection) -> rusqlite::Result<()> {
+        // `position` is that of the event that opened it, `version` that of its stream.
+        db.execute_batch(
+            "CREATE TABLE sessions (
+                 id         TEXT PRIMARY KEY,
+                 position   INTEGER NOT NULL,
+                 hash       TEXT NOT NULL,
+                 user       TEXT NOT NULL,
+                 method     TEXT NOT NULL,
+                 link       TEXT NOT NULL,
+                 credential TEXT NOT NULL,
+                 address    TEXT NOT NULL,
+                 agent      TEXT NOT NULL,
+                 opened_at  INTEGER NOT NULL,
+                 used_at    INTEGER NOT NULL,
+                 ends_at    INTEGER NOT NULL,
+                 ended_at   INTEGER,
+                 version    INTEGER NOT NULL
+             ) WITHOUT ROWID;
+             CREATE UNIQUE INDEX sessions_by_hash ON sessions (hash);
+             CREATE INDEX sessions_open ON sessions (position) WHERE ended_at IS NULL;",
+        )
+    }
+
+    fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+        let id = event.stream.key();
+        match event.kind.as_str() {
+            "session.opened" => {
+                let Some(payload) = payload::<SessionEvent>(event) else { return Ok(()) };
+                let (Some(hash), Some(ends_at)) = (text(&payload, "hash"), instant(&payload, "ends_at"))
+                else {
+                    return Ok(());
+                };
+                let said = |field| text(&payload, field).unwrap_or_default();
+                db.prepare_cached(
+                    "INSERT INTO sessions (id, position, hash, user, method, link, credential, address, agent,
+                                           opened_at, used_at, ends_at, version)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+                )?
+                .execute((
+                    id,
+                    integer(event.position),
+                    hash,
+                    said("user"),
+                    said("method"),
+                    said("link"),
+                    said("credential"),
+                    said("address"),
+                    said("agent"),
+                    at(event),
+                    ends_at,
+                    integer(event.version),
+                ))?;
+            }
+            "session.used" => {
+                let Some(payload) = payload::<SessionEvent>(event) else { return Ok(()) };
+                let address = text(&payload, "address").unwrap_or_default();
+                db.prepare_cached(
+                    "UPDATE sessions SET used_at = max(used_at, ?2), address = ?3, version = ?4 WHERE id = ?1",
+                )?
+                .execute((id, at(event), address, integer(event.version)))?;
+            }
+            "session.ended" => {
+                db.prepare_cached("UPDATE sessions SET ended_at = ?2, version = ?3 WHERE id = ?1")?
+                    .execute((id, at(event), integer(event.version)))?;
+            }
+            "journal.archived" => {
+                let Some(ids) = archived_keys(event, "session") else { return Ok(()) };
+                db.prepare_cached("DELETE FROM sessions WHERE id IN (SELECT value FROM json_each(?1))")?
+                    .execute([ids])?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
