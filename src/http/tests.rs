@@ -32,6 +32,7 @@ use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::trial::Tester;
 use render_signal_actors::{readmodel, system};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::journal::Watched;
@@ -82,6 +83,8 @@ fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: 
             started_at: world.now(),
             version: "1".to_owned(),
         },
+        doctor: Arc::new(Semaphore::new(1)),
+        verifying: Arc::new(Semaphore::new(1)),
         links: Arc::new(storage.links.clone()),
         storage: Arc::new(storage),
     }

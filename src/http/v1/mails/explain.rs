@@ -14,9 +14,9 @@ use super::story::DecidedDocument;
 use crate::http::HttpState;
 use crate::http::openapi::refusals::{Refused, RefusedChange};
 use crate::http::problem::{Kind, Problem};
-use crate::http::v1::page::{Nothing, unavailable};
+use crate::http::v1::page::Nothing;
 use crate::http::v1::{Params, extract};
-use crate::services::{self, explain};
+use crate::services::explain;
 
 /// What a mail may be sent as.
 const MAIL: [&str; 3] = ["message/rfc822", "text/plain", "application/octet-stream"];
@@ -121,15 +121,6 @@ pub(in crate::http) struct RecordedDecision {
     targets: Vec<String>,
 }
 
-fn refused(why: services::Refused) -> Problem {
-    let english = why.said().english;
-    match why {
-        services::Refused::Missing(_) => Problem::new(Kind::NotFound, english),
-        services::Refused::Gone(_) => Problem::new(Kind::Gone, english),
-        _ => unavailable(english),
-    }
-}
-
 /// Why a mail would or would not trigger now. Nothing is stored or sent.
 #[utoipa::path(post, path = "/api/v1/mails/explain", tag = "mails", operation_id = "explain_mail",
     request_body(content = Vec<u8>, content_type = "message/rfc822", description = "The source of a mail, at most 25 MiB"),
@@ -148,7 +139,7 @@ pub(in crate::http) async fn raw(
     let source = extract::body(&request, payload.into_inner()).await?;
     let (policy, now) = (state.services.policy.load_full(), state.world.now());
     let explained = explain::raw(source, &policy, now, Some(state.journal.as_ref()), &HEAVY).await;
-    let explained = explained.map_err(refused)?;
+    let explained = explained.map_err(Problem::from)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(explained))
 }
 
@@ -164,6 +155,6 @@ pub(in crate::http) async fn stored(
 ) -> Result<HttpResponse, Problem> {
     let (policy, now) = (state.services.policy.load_full(), state.world.now());
     let explained = explain::stored(&id, &policy, now, state.journal.as_ref(), &HEAVY).await;
-    let explained = explained.map_err(refused)?;
+    let explained = explained.map_err(Problem::from)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(explained))
 }
