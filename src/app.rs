@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
+use render_signal_actors::access::upkeep;
 use render_signal_actors::archive::Archiver;
 use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::clock::World;
@@ -23,8 +24,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::http::access::Access;
 use crate::http::access::bearer::{Guesses, Token};
+use crate::http::access::{Access, Login};
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
@@ -119,14 +120,16 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
     let disk = disk::watch(settings.storage.data_dir.clone());
-    parts.chores = [retention, disk].into_iter().chain(look).collect();
+    let shared = wiring::shared_facts(&settings, &world)?;
+    let login = wiring::login(&settings, &parts, &world, &shared)?;
+    let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
+    parts.chores = [retention, disk, upkeep].into_iter().chain(look).collect();
     let actors = system::start(&parts);
 
     let draining = Draining::default();
     let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
-    let shared = wiring::shared_facts(&settings, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
@@ -143,7 +146,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             draining: draining.clone(),
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
-            access: access(&settings),
+            access: access(&settings, login),
             config_api: wiring::config_api(&settings, &parts, &world),
             journal: Arc::clone(&parts.journal),
             editor: wiring::editor(&parts, &world),
@@ -159,12 +162,13 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
 }
 
 /// The doors and their keys.
-fn access(settings: &Settings) -> Access {
+fn access(settings: &Settings, login: Login) -> Access {
     Access {
         api_token: Some(Token::new(&settings.process_api_token)),
         scopes: settings.api_token_scopes.clone(),
         test_key: settings.test_api_key.as_ref().map(Token::new),
         guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
+        login: Some(login),
     }
 }
 

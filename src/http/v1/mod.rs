@@ -2,6 +2,7 @@
 //!
 //! Each answer is one struct, filled from a query of the read models or from a message.
 
+pub(in crate::http) mod access;
 pub(in crate::http) mod events;
 pub(in crate::http) mod extract;
 pub(in crate::http) mod page;
@@ -12,5 +13,5 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [events::routes()].concat()
+    [events::routes(), access::routes()].concat()
 }
