@@ -101,7 +101,7 @@ impl Quiet {
 impl Drop for Quiet {
     fn drop(&mut self) {
         // It is ours no longer when this fails.
-        drop(termios::tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.0));
+        let _ = termios::tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.0);
     }
 }
 
