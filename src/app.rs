@@ -21,6 +21,7 @@ use render_signal_actors::retention::Retention;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
@@ -30,8 +31,9 @@ use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::streams::Streams;
-use crate::http::{EventHub, Http, HttpState};
+use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
+use crate::restart::Restart;
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
 
@@ -101,10 +103,10 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let listener = bind(settings.bind, settings.port)?;
     let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
-        return Err(Failure::journal(why));
+        return Err(Failure::journal(why.said().english));
     }
     for warning in settings.warnings.iter().chain(&descriptors.warning()) {
-        tracing::warn!("{warning}");
+        tracing::warn!(code = warning.code(), "{}", warning.said());
     }
     privacy::tighten(&settings.storage, &settings.lock_file);
     let place = &settings.storage.journal;
@@ -120,28 +122,37 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
     let disk = disk::watch(settings.storage.data_dir.clone());
+    let draining = Draining::default();
+    let pulse = Pulse::new();
     let shared = wiring::shared_facts(&settings, &world)?;
     let login = wiring::login(&settings, &parts, &world, &shared)?;
     let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
-    parts.chores = [retention, disk, upkeep].into_iter().chain(look).collect();
+    let services = wiring::services(&settings, &parts, &shared, &world);
+    let (probe, probed) = watch::channel(None);
+    let board = services.board.clone();
+    let says = board.clone().chore(probed, draining.clone(), pulse.clone());
+    parts.chores = [retention, disk, says, upkeep].into_iter().chain(look).collect();
     let actors = system::start(&parts);
+    let asked = Probe {
+        journal: Arc::clone(&journal),
+        actors: actors.probe.clone(),
+        world: world.clone(),
+        eviction,
+        retention: Some(rounds),
+        idle: idle(&settings),
+    };
+    probe.send_replace(Some(asked.clone()));
 
-    let draining = Draining::default();
-    let pulse = Pulse::new();
     keep_alive(pulse.clone(), metrics.clone());
     heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
+    let restart = Restart::default();
+    let reference = wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?;
     let http = Http::on(
         listener,
         descriptors.connections(),
         HttpState {
-            probe: Probe {
-                journal: Arc::clone(&journal),
-                actors: actors.probe.clone(),
-                world: world.clone(),
-                eviction,
-                retention: Some(rounds),
-                idle: idle(&settings),
-            },
+            probe: asked,
+            services,
             metrics,
             draining: draining.clone(),
             pulse,
@@ -154,11 +165,15 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             idempotency: Idempotency::new(Arc::clone(&shared)),
             shared,
             hub: EventHub::new(Arc::clone(&parts.journal)),
+            live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
+            reference,
         },
     )?;
     tracing::info!(address = %http.address(), journal = %place, "serving");
-    Ok(until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await)
+    let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
+    board.leave().await;
+    Ok(exit)
 }
 
 /// The doors and their keys.
@@ -181,11 +196,12 @@ fn idle(settings: &Settings) -> Option<Idle> {
     }
 }
 
-/// Serves until a signal comes or an actor is given up; stops everything then. How the
+/// Serves until a signal comes, somebody wants a restart, or an actor is given up; stops everything then. How the
 /// program ends.
 async fn until_the_end(
     actors: System,
     mut signals: Signals,
+    restart: &Restart,
     draining: &Draining,
     http: ServerHandle,
     journal: &dyn Journal,
@@ -194,6 +210,10 @@ async fn until_the_end(
         name = signals.next() => {
             tracing::info!(signal = name, "stopping");
             ("signal", Exit::Ok)
+        }
+        () = restart.asked() => {
+            tracing::info!("told to restart, stopping");
+            ("restart", Exit::Restart)
         }
         why = gone(journal) => {
             tracing::error!(why, "the journal was taken away, stopping");
@@ -281,7 +301,7 @@ fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resu
 fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
     let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
     if let Some(why) = settings.no_archive() {
-        tracing::warn!(why, "old events stay in the journal");
+        tracing::warn!(code = why.code(), why = %why.said(), "old events stay in the journal");
         return Ok(None);
     }
     Ok(Some(Archiver {
@@ -414,6 +434,7 @@ mod tests {
         parts.restarts = Restarts { first_backoff: Duration::from_millis(1), ..Restarts::default() };
         let actors = system::start(&parts);
         let draining = Draining::default();
+        let restart = Restart::default();
         let http = Http::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
             16,
@@ -434,15 +455,23 @@ mod tests {
                 config_api: None,
                 journal: Arc::clone(&parts.journal),
                 editor: wiring::editor(&parts, &world),
+                services: wiring::services(
+                    &settings,
+                    &parts,
+                    &wiring::shared_facts(&settings, &world)?,
+                    &world,
+                ),
                 world: world.clone(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
+                live: LiveHub::default(),
                 streams: Streams::new(1),
+                reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
             },
         )?;
         let signals = Signals::listen()?;
-        let exit = until_the_end(actors, signals, &draining, http.start(), journal.as_ref()).await;
+        let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
         assert!(draining.begun(), "it was not ready any more while it stopped");
         Ok(exit)
     }

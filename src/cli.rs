@@ -23,7 +23,8 @@ Exit codes:
   4   the journal cannot be used: damaged, written by a newer version, that of another
       installation, or on a disk that does not survive a deploy
   5   doctor could not reach a configured server
-  70  an actor failed again and again; the supervisor gave up (start the program again)";
+  70  an actor failed again and again; the supervisor gave up (start the program again)
+  75  stopped in order to be started again, as POST /api/restart_server asks";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -81,9 +82,13 @@ Examples:
   render-signal deliveries show 0a1b…f9/default        its attempts, and what was answered
   render-signal deliveries retry 0a1b…f9/default       one dead letter, by its id
   render-signal deliveries retry --all-dead
+  render-signal deliveries cancel 0a1b…f9/default      not to be sent any more
+  render-signal deliveries again 0a1b…f9               once more what was delivered, to each target
   render-signal deliveries enable default              after a 410, once it is back
 
-A retried delivery has the same webhook-id and the same bytes as before. A running
+A retried delivery, and one that goes once more, has the same webhook-id and the same bytes
+as before: what is kept for MAIL_RETENTION_DAYS. A post that is under way when its delivery is
+cancelled may still arrive. A running
 server takes it up within a second; otherwise the next one to start does.";
 
 const MAILS_EXAMPLES: &str = "\
@@ -92,6 +97,7 @@ Examples:
   render-signal mails list --state skipped --json
   render-signal mails show 0a1b2c3d4e5f60718293a4b5c6d7e8f9
   render-signal mails release 0a1b2c3d4e5f60718293a4b5c6d7e8f9
+  render-signal mails ignore 0a1b2c3d4e5f60718293a4b5c6d7e8f9
 
 A released mail is routed now, whatever was decided about it: rules choose its targets as
 for any other mail. A running server takes it up within a second; otherwise the next one to
@@ -99,6 +105,8 @@ start does. What is needed for that is kept for MAIL_RETENTION_DAYS; that of a h
 long as it is held. Of mails from senders that are not in the list, the newest are kept so;
 they are also sent as soon as the list has their senders. Those that are too large are not
 kept.
+
+An ignored mail is marked as read, and can still be released while it is kept.
 
 A further copy of a mail (--state duplicate) is sent as a mail of its own.";
 
@@ -315,6 +323,10 @@ pub(crate) enum DeliveriesCommand {
     Retry(RetryArgs),
     /// Let a target that said it is gone (410), or that is being spared, take deliveries again
     Enable(EnableArgs),
+    /// Have webhooks not sent that wait, are retried or were given up
+    Cancel(WhichArgs),
+    /// Send webhooks once more that were delivered or cancelled
+    Again(WhichArgs),
 }
 
 /// Arguments of `deliveries list`.
@@ -362,6 +374,8 @@ pub(crate) enum DeliveryState {
     Dead,
     /// The receiver took it (only listed when asked for)
     Delivered,
+    /// Somebody cancelled it (only listed when asked for)
+    Cancelled,
 }
 
 /// Arguments of `deliveries retry`.
@@ -374,6 +388,16 @@ pub(crate) struct RetryArgs {
     /// Every dead letter
     #[arg(long, group = "which")]
     pub(crate) all_dead: bool,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `deliveries cancel` and `deliveries again`.
+#[derive(Debug, Args)]
+pub(crate) struct WhichArgs {
+    /// Ids: <email_id>/<target>; for `again` also <email_id>, which means all its targets
+    #[arg(value_name = "ID", required = true)]
+    pub(crate) ids: Vec<String>,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }
@@ -397,6 +421,8 @@ pub(crate) enum MailsCommand {
     Show(MailShowArgs),
     /// Have mails sent that are held, were skipped or were ignored, or further copies of a mail
     Release(ReleaseArgs),
+    /// Have nothing sent for mails that are held, were skipped, could not be read or were set aside
+    Ignore(ReleaseArgs),
 }
 
 /// Arguments of `mails list`.
@@ -469,7 +495,7 @@ pub(crate) enum MailState {
     Duplicate,
 }
 
-/// Arguments of `mails release`.
+/// Arguments of `mails release` and `mails ignore`.
 #[derive(Debug, Args)]
 pub(crate) struct ReleaseArgs {
     /// Ids as printed by `mails list`
@@ -551,6 +577,8 @@ mod tests {
             "deliveries show a/default --json",
             "deliveries retry a/default b/default",
             "deliveries retry --all-dead",
+            "deliveries cancel a/default b/default",
+            "deliveries again a a/default",
             "deliveries enable default",
             "config show",
             "config show webhook_config --json",
@@ -569,6 +597,7 @@ mod tests {
             "mails list",
             "mails list --state skipped --json -n 5",
             "mails release a b --journal x.db",
+            "mails ignore a b",
             "links list --json -n 5",
             "links rebuild --file links.json --journal x.db",
             "hash-password",
@@ -587,6 +616,7 @@ mod tests {
             "explain",
             "explain --at yesterday mail.eml",
             "deliveries retry",
+            "deliveries cancel",
             "deliveries retry a/default --all-dead",
             "deliveries list --state gone",
             "rules",

@@ -5,6 +5,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::findings::Finding;
+
 /// With fewer than this, the work itself may run out of them.
 const COMFORTABLE: u64 = 4_096;
 /// HTTP connections, whatever the limit.
@@ -39,14 +41,9 @@ impl Descriptors {
     }
 
     /// What the operator should know.
-    pub(crate) fn warning(self) -> Option<String> {
-        (self.limit < COMFORTABLE).then(|| {
-            format!(
-                "only {} files may be open at once: under load, deliveries would wait for one another; raise the \
-                 limit to {COMFORTABLE} or more (ulimit -n, LimitNOFILE=, --ulimit nofile=)",
-                self.limit
-            )
-        })
+    pub(crate) fn warning(self) -> Option<Finding> {
+        let Self { limit } = self;
+        (limit < COMFORTABLE).then_some(Finding::FewDescriptors { limit, wanted: COMFORTABLE })
     }
 }
 

@@ -9,9 +9,12 @@ use std::time::Duration;
 use render_signal_actors::chore::Chore;
 use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::kernel::redis::survey::maxmemory_policy;
+use render_signal_actors::kernel::said::Said;
+use render_signal_actors::said;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
+use crate::findings::Finding;
 use crate::settings::Storage;
 
 /// Between two questions: an operator may set it meanwhile.
@@ -59,40 +62,41 @@ impl Server {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(crate) async fn ask(&self) -> Result<Option<String>, String> {
+    pub(crate) async fn ask(&self) -> Result<Option<Finding>, String> {
         maxmemory_policy(&self.address).await.map(|policy| self.remark(policy.as_deref()))
     }
 
-    fn remark(&self, policy: Option<&str>) -> Option<String> {
-        let kept = [
-            (self.journal, "the journal"),
-            (self.documents, "the configuration documents"),
-            (self.lease, "the polling lease"),
-        ];
-        let kept: Vec<&str> = kept.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect();
-        let kept = kept.join(", ");
+    fn remark(&self, policy: Option<&str>) -> Option<Finding> {
+        let server = self.named;
         match policy {
-            None => Some(format!(
-                "the server does not tell its maxmemory-policy: make sure that it is noeviction, or it may delete {kept}"
-            )),
-            Some(policy) if policy.starts_with("allkeys") => Some(format!(
-                "maxmemory-policy is {policy}: when the server's memory is full it deletes {kept}. Set it to noeviction"
-            )),
+            None => Some(Finding::RedisDoesNotTell { server, kept: self.kept() }),
+            Some(policy) if policy.starts_with("allkeys") => {
+                Some(Finding::RedisDeletes { server, policy: policy.to_owned(), kept: self.kept() })
+            }
             // Of all our keys the lease alone has a time to live.
-            Some(policy) if policy.starts_with("volatile") && self.lease => Some(format!(
-                "maxmemory-policy is {policy}: when the server's memory is full it may delete the polling lease; \
-                 another worker polls then, and nothing is lost. Set it to noeviction"
-            )),
+            Some(policy) if policy.starts_with("volatile") && self.lease => {
+                Some(Finding::RedisDeletesLease { server, policy: policy.to_owned() })
+            }
             Some(_) => None,
         }
+    }
+
+    /// What of ours is there.
+    fn kept(&self) -> Vec<Said> {
+        let kept = [
+            (self.journal, said!("le journal", "the journal")),
+            (self.documents, said!("les documents de configuration", "the configuration documents")),
+            (self.lease, said!("le bail de relève", "the polling lease")),
+        ];
+        kept.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect()
     }
 }
 
 /// What the servers said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Found {
     /// What there is to remark.
-    pub(crate) remarks: Vec<String>,
+    pub(crate) remarks: Vec<Finding>,
     /// Those that have not answered, and why.
     pub(crate) unknown: Vec<String>,
 }
@@ -124,7 +128,7 @@ async fn ask_for_ever(servers: Vec<Server>, found: watch::Sender<Found>) {
     loop {
         let now = look(&servers).await;
         for remark in now.remarks.iter().filter(|remark| !found.borrow().remarks.contains(remark)) {
-            tracing::warn!("{remark}");
+            tracing::warn!(code = remark.code(), "{}", remark.said());
         }
         let pause = if now.unknown.is_empty() { AGAIN } else { SOON };
         found.send_replace(now);
@@ -136,7 +140,7 @@ async fn look(servers: &[Server]) -> Found {
     let mut found = Found::default();
     for server in servers {
         match server.ask().await {
-            Ok(remark) => found.remarks.extend(remark.map(|remark| format!("{}: {remark}", server.named))),
+            Ok(remark) => found.remarks.extend(remark),
             Err(why) => found.unknown.push(format!("{}: {why}", server.named)),
         }
     }
@@ -178,7 +182,9 @@ mod tests {
     fn what_may_be_deleted_is_said() {
         let servers = servers_of(&[("REDIS_URL", "redis://one/0"), ("JOURNAL_URL", "redis://two/0")]);
         let [shared, journal] = &servers[..] else { panic!("{servers:?}") };
-        let said = |server: &Server, policy| server.remark(policy).unwrap_or_default();
+        let said = |server: &Server, policy| {
+            server.remark(policy).map(|remark| remark.said().english).unwrap_or_default()
+        };
         assert_eq!(said(shared, Some("noeviction")), "");
         assert!(said(shared, Some("allkeys-lru")).contains("the configuration documents, the polling lease"));
         assert!(said(shared, Some("volatile-ttl")).contains("may delete the polling lease"));

@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Journal,
     /// `doctor` could not reach a configured server.
     Unreachable,
+    /// Somebody asked for a restart; everything was stopped in order.
+    Restart,
     /// An actor failed again and again; a restart of the process may help.
     Escalated,
 }
@@ -36,6 +38,7 @@ impl Exit {
             Self::Journal => 4,
             Self::Unreachable => 5,
             Self::Escalated => 70,
+            Self::Restart => 75,
         }
     }
 }

@@ -13,8 +13,8 @@ use render_signal_actors::kernel::journal::redis::{
 };
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
-    AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError,
-    KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
+    AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Difference, Durability, Hint, Journal,
+    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use render_signal_actors::readmodel;
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::exit::Failure;
+use crate::findings;
 use crate::settings::{JournalPlace, RedisPlace, Settings};
 
 /// Between two lines of the log that say what a start waits for.
@@ -190,24 +191,9 @@ pub(crate) fn is_missing(place: &JournalPlace) -> bool {
     place.file().is_some_and(|path| !path.exists())
 }
 
-/// What an acknowledgement of the journal means, in plain words.
-pub(crate) const fn in_words(durability: Durability) -> &'static str {
-    match durability {
-        Durability::OnDisk => "an acknowledged mail is on the disk",
-        Durability::UpToTwoSeconds => {
-            "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones"
-        }
-        Durability::UntilRestart => {
-            "the server keeps acknowledged mails in memory only: its restart loses them"
-        }
-        Durability::Unknown => "the server does not tell whether acknowledged mails are on its disk",
-        Durability::Memory => "an acknowledged mail is in memory only: a restart loses it",
-    }
-}
-
 /// Says it in the log.
 pub(crate) fn say_what_is_kept(place: &JournalPlace, durability: Durability) {
-    let kept = in_words(durability);
+    let kept = findings::durability(durability).said();
     match durability {
         Durability::OnDisk | Durability::UpToTwoSeconds => tracing::info!(journal = %place, "{kept}"),
         Durability::UntilRestart | Durability::Unknown | Durability::Memory => {
@@ -349,6 +335,10 @@ impl Journal for Watched {
         self.inner.body(key).await
     }
 
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        self.inner.bodies_of(keys).await
+    }
+
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         self.inner.bodies(offset, limit).await
     }
@@ -385,7 +375,7 @@ impl Journal for Watched {
         self.inner.gone()
     }
 
-    async fn others(&self) -> Result<Vec<String>, JournalError> {
+    async fn others(&self) -> Result<Vec<Difference>, JournalError> {
         self.inner.others().await
     }
 

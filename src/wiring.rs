@@ -20,7 +20,9 @@ use render_signal_actors::config::store::chain::{ChainDeps, ChainStore};
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::PhpStore;
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
+use render_signal_actors::deploy::Deployer;
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::{Ephemeral, MemoryEphemeral, RedisEphemeral};
 use render_signal_actors::kernel::guardian::Restarts;
@@ -38,10 +40,20 @@ use render_signal_actors::r2::{Copied, Copies, Job, LinkStore, NoCopy};
 use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
+use render_signal_actors::webhook::trial::Tester;
+use tokio::sync::Semaphore;
 
 use crate::exit::Failure;
 use crate::http::access::Login;
+use crate::http::Reference;
 use crate::http::compat::config_api::ConfigApi;
+use crate::http::compat::utility::TRIGGER;
+use crate::restart::Restart;
+use crate::services::Services;
+use crate::services::backup::Backups;
+use crate::services::board::Board;
+use crate::services::config::Configuration;
+use crate::services::jobs::Jobs;
 use crate::settings::{JournalPlace, MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
 
 /// Everything a system is made of.
@@ -230,6 +242,41 @@ pub(crate) fn login(
     })
 }
 
+/// What the endpoints of the reference need besides.
+///
+/// # Errors
+/// When no HTTP client can be set up.
+pub(crate) fn reference(
+    settings: &Settings,
+    parts: &Parts,
+    ingress: Ingress,
+    restart: &Restart,
+    world: &World,
+) -> Result<Reference, Failure> {
+    let outside = &settings.outside;
+    let http = GuardedClient::new(&egress(settings), ClientOptions::default()).map_err(no_client)?;
+    Ok(Reference {
+        env: Arc::clone(&parts.defaults),
+        policy: Arc::clone(&parts.policy),
+        mailbox: settings.mail.as_ref().map(|mail| mail_source(mail).mailbox().to_owned()),
+        ingress,
+        ingress_keys: outside.ingress_keys.clone(),
+        tester: Tester {
+            receiver: Arc::clone(&parts.receiver),
+            keys: parts.keys.clone(),
+            policy: Arc::clone(&parts.policy),
+            allow: settings.defaults.egress_allow.clone(),
+            world: world.clone(),
+        },
+        deployer: Deployer::new(http, outside.deploy.clone()),
+        restart: restart.clone(),
+        make: outside.make.clone(),
+        origins: outside.origins.clone().into(),
+        started: world.now(),
+        trigger: TRIGGER.into(),
+    })
+}
+
 /// What workers tell each other for a while: in the Redis of their journal, else in memory, since
 /// a worker with a journal of its own has no others.
 ///
@@ -243,6 +290,37 @@ pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn
         }
         JournalPlace::File(_) => Arc::new(MemoryEphemeral::new(world.clone())),
     })
+}
+
+/// What the service can be asked to do.
+pub(crate) fn services(
+    settings: &Settings,
+    parts: &Parts,
+    shared: &Arc<dyn Ephemeral>,
+    world: &World,
+) -> Services {
+    let journal = || Arc::clone(&parts.journal);
+    Services {
+        configuration: Configuration { editor: editor(parts, world) },
+        policy: Arc::clone(&parts.policy),
+        jobs: Jobs::new(journal(), world.clone()),
+        backups: Backups::new(
+            settings.storage.journal.clone(),
+            journal(),
+            world.clone(),
+            settings.storage.data_dir.clone(),
+        ),
+        board: Board {
+            said: Arc::clone(shared),
+            worker: parts.worker.clone(),
+            started_at: world.now(),
+            version: parts.version.clone(),
+        },
+        doctor: Arc::new(Semaphore::new(1)),
+        verifying: Arc::new(Semaphore::new(1)),
+        links: Arc::new(settings.storage.links.clone()),
+        storage: Arc::new(settings.storage.clone()),
+    }
 }
 
 /// Where requests may go.

@@ -7,14 +7,19 @@
 //! | [`poller`] | PollerActor: mailboxes, cursor, flags |
 //! | [`lock`] | LockActor: who polls; lease and fence |
 //! | [`dedup`] | DedupActor: admission of a mail, once; holds |
+//! | [`ingress`] | mails that are handed over by HTTP |
 //! | [`r2`] | R2Actor: linked files into R2 |
 //! | [`webhook`] | WebhookActor: delivery, signature, retry, breaker, rate limit |
 //! | [`config`] | ConfigActor: documents, stores, hot reload |
 //! | [`access`] | who may see and change what is here: sessions, sign-in links, the password |
 //! | [`egress`] | outgoing requests: the HTTP client and the guard in front of it |
+//! | [`deploy`] | has the platform deploy the program again |
 //! | [`s3`] | the S3 API of R2, over the guarded client |
 //! | [`worker`] | the life of a worker process |
 //! | [`readmodel`] | tables for readers, computed from the log |
+//! | [`search`] | who wrote and what about, found by any part of it |
+//! | [`story`] | all that is known of one mail, in one answer |
+//! | [`ignore`] | a mail that somebody does not want |
 //! | [`registry`] | every kind of event there is |
 //! | [`messages`] | every message between actors |
 //! | [`system`] | who starts, watches and stops whom |
@@ -28,7 +33,10 @@ pub mod archive;
 pub mod chore;
 pub mod config;
 pub mod dedup;
+pub mod deploy;
 pub mod egress;
+pub mod ignore;
+pub mod ingress;
 pub mod kernel;
 pub mod lock;
 #[cfg(test)]
@@ -42,6 +50,8 @@ pub mod readmodel;
 pub mod registry;
 pub mod retention;
 pub mod s3;
+pub mod search;
+pub mod story;
 pub mod system;
 pub mod webhook;
 pub mod worker;

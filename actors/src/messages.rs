@@ -7,6 +7,7 @@
 //! ```text
 //! LockActor ──LeaseChanged──▶ PollerActor ──Admit──▶ DedupActor
 //! ConfigActor ──PolicyChanged──▶ PollerActor, DedupActor, R2Actor, WebhookActor
+//! http ──Admit──▶ DedupActor
 //! http, cli ──…Status──▶ any
 //! ```
 //!
@@ -26,6 +27,8 @@ use crate::kernel::journal::Fence;
 use crate::kernel::said::Said;
 use crate::mail::life::Location;
 use crate::mail::policy::Policy;
+use crate::mail::pushed::Pushed;
+use crate::mail::{HoldReason, IgnoreReason, Outcome};
 
 /// A mail as the source gives it.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub enum Source {
         /// Size of the whole message in bytes.
         size: u64,
     },
+    /// Handed over by HTTP, field by field.
+    Pushed(Arc<Pushed>),
 }
 
 /// Take this mail in. Safe to repeat: a mail that is known is answered as such.
@@ -53,8 +58,9 @@ pub struct Admit {
     pub source: Source,
     /// Workers died when they read it alone: it is not to be looked into.
     pub deadly: bool,
-    /// Proof that the sender still is the poller.
-    pub fence: Fence,
+    /// Proof that the sender still is the poller; `None` = it came by no mailbox, and any worker
+    /// may take it in.
+    pub fence: Option<Fence>,
 }
 
 /// The mail is in the journal.
@@ -64,6 +70,58 @@ pub struct Admitted {
     pub email_id: String,
     /// It was there already.
     pub duplicate: bool,
+    /// What was decided when it came in; `None` = it was there already.
+    pub decision: Option<Decision>,
+}
+
+/// What was decided about a mail when it came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Webhooks are sent for it.
+    Routed,
+    /// It waits.
+    Held(HoldReason),
+    /// It is not sent by itself.
+    Skipped(HoldReason),
+    /// Nothing is sent for it.
+    Ignored(IgnoreReason),
+    /// It could not be read.
+    Quarantined,
+}
+
+impl Decision {
+    /// What follows from an outcome.
+    #[must_use]
+    pub const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Deliver { .. } => Self::Routed,
+            Outcome::Hold { reason, .. } => Self::Held(*reason),
+            Outcome::Skip { reason, .. } => Self::Skipped(*reason),
+            Outcome::Ignore { reason, .. } => Self::Ignored(*reason),
+        }
+    }
+
+    /// The stage of the mail, as lists call it.
+    #[must_use]
+    pub const fn stage(self) -> &'static str {
+        match self {
+            Self::Routed => "routed",
+            Self::Held(_) => "held",
+            Self::Skipped(_) => "skipped",
+            Self::Ignored(_) => "ignored",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// Why, if there is a reason to name.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Held(reason) | Self::Skipped(reason) => Some(reason.as_str()),
+            Self::Ignored(reason) => Some(reason.as_str()),
+            Self::Routed | Self::Quarantined => None,
+        }
+    }
 }
 
 /// Why a mail is not in the journal. It stays in the mailbox, unread.
@@ -200,7 +258,7 @@ pub struct LockStatus {
     /// Why the lease can be neither taken nor confirmed at present.
     pub trouble: Option<LeaseTrouble>,
     /// A warning to show, such as "file lock: one container only".
-    pub warning: Option<String>,
+    pub warning: Option<Said>,
 }
 
 /// The lease, or the journal that keeps its fence, does not do what it is asked.

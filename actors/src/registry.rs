@@ -12,6 +12,7 @@ use crate::kernel::event::{DomainEvent, EventError, EventKind, Recorded};
 use crate::lock::state::LeaseEvent;
 use crate::mail::groups::GroupEvent;
 use crate::mail::life::MailEvent;
+use crate::poller::check::CheckEvent;
 use crate::poller::state::MailboxEvent;
 use crate::webhook::state::{DeliveryEvent, RateEvent, TargetEvent};
 use crate::worker::WorkerEvent;
@@ -51,6 +52,7 @@ capabilities![
     RateEvent,
     TargetEvent,
     MailboxEvent,
+    CheckEvent,
     LeaseEvent,
     ConfigEvent,
     WorkerEvent,

@@ -27,6 +27,7 @@ use crate::config::policy::EnvDefaults;
 use crate::config::store::DocumentStore;
 use crate::config::{ConfigActor, ConfigDeps, WireConfig};
 use crate::dedup::{DedupActor, DedupDeps};
+use crate::ingress::Ingress;
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::guardian::{Guardian, GuardianNotice, Notices, Restarts};
@@ -53,6 +54,11 @@ use crate::worker::{ActorRestarted, JournalRegressed, Started, Stopped, WorkerEv
 const ASK: Duration = Duration::from_secs(30);
 /// Mails between the poller and the journal.
 const ADMITS: usize = 256;
+/// Mails that are handed over by HTTP at a time. More wait for [`PUSH`], and are refused.
+const PUSHED: usize = 16;
+/// Whoever hands one over is told within twice this; it may be in the journal all the same, and
+/// is known then when it comes again.
+const PUSH: Duration = Duration::from_secs(10);
 /// How long one actor may take to finish what is under way. Each gives up on its own before,
 /// so that what it cannot finish is given back by itself. Twice this is what a stop takes.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -124,6 +130,8 @@ pub struct System {
     pub probe: Probe,
     /// Has the documents read at once.
     pub read_again: Port<ReadAgain>,
+    /// Where mails are handed over that lie in no mailbox.
+    pub ingress: Ingress,
     drains: Vec<(&'static str, Port<Drain>)>,
     root: Root,
     escalation: watch::Receiver<Option<String>>,
@@ -327,7 +335,8 @@ pub fn start(parts: &Parts) -> System {
     let Starter { guardians, drains, .. } = starter;
     let watch = [watch, losses].map(AbortOnDropHandle::new);
     let read_again = Port::new("config", &config, 1, ASK);
-    System { probe, read_again, drains, root, escalation, _watch: watch, _guardians: guardians }
+    let ingress = Ingress::new(Port::new("dedup", &dedup, PUSHED, PUSH), Arc::clone(policy));
+    System { probe, read_again, ingress, drains, root, escalation, _watch: watch, _guardians: guardians }
 }
 
 /// Hands an actor its ports to others. It keeps them over restarts.

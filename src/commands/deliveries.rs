@@ -46,6 +46,7 @@ impl DeliveryState {
             Self::RateLimited => "held_rate",
             Self::Dead => "dead_lettered",
             Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
             Self::Held => HELD_WINDOW,
         }
     }
@@ -57,6 +58,7 @@ impl DeliveryState {
             HELD_WINDOW => Self::Held,
             "dead_lettered" => Self::Dead,
             "delivered" => Self::Delivered,
+            "cancelled" => Self::Cancelled,
             _ => Self::Waiting,
         }
     }
@@ -65,7 +67,7 @@ impl DeliveryState {
         match self {
             Self::Dead => Style::Bad,
             Self::Retrying | Self::RateLimited | Self::Held => Style::Warn,
-            Self::Waiting => Style::Dim,
+            Self::Waiting | Self::Cancelled => Style::Dim,
             Self::Delivered => Style::Good,
         }
     }
@@ -78,6 +80,7 @@ impl DeliveryState {
             Self::Held => "held",
             Self::Dead => "dead",
             Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -147,7 +150,7 @@ async fn items(
         .read(move |db| {
             let mut items = Vec::new();
             if matches!(state, None | Some(DeliveryState::Held)) {
-                let filter = MailFilter { stage: Some("held".to_owned()), limit, ..MailFilter::default() };
+                let filter = MailFilter { limit, ..MailFilter::of_stage("held") };
                 items.extend(mails(db, &filter)?.into_iter().rev().map(of_held));
             }
             let stored = state.map(DeliveryState::stored).map(str::to_owned);

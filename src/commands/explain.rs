@@ -5,19 +5,15 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::history::{DecidedUnder, versions_of};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::explain::{Explanation, explain, explain_knowing};
-use render_signal_actors::mail::groups::{self, KnownGroup};
+use render_signal_actors::mail::explain::Explanation;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
-use serde::Serialize;
 
 use super::mail_story::in_words;
 use crate::cli::ExplainArgs;
@@ -25,6 +21,7 @@ use crate::demo::words;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain, fit};
+use crate::services::explain;
 use crate::settings::{Storage, defaults_from_env};
 use crate::{commands, wiring};
 
@@ -33,13 +30,8 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
     let raw = read(&args.file)?;
     let world = World::real();
     let (policy, past) = policy(args, &world).await?;
-    let configuration = decided_under(&policy, past.as_deref()).await?;
     let now = args.at.unwrap_or_else(|| world.now());
-    let mut explanation = explain(&raw, &policy, now);
-    if let Some(known) = group(&explanation, &policy, now, past.as_deref()).await? {
-        explanation = explain_knowing(&raw, &policy, now, Some(&known));
-    }
-    let explained = Explained { explanation, configuration };
+    let explained = explain::raw(&raw, &policy, now, past.as_deref()).await?;
     if args.json {
         out.json_pretty(&explained)?;
         return Ok(Exit::Ok);
@@ -51,28 +43,6 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
     let under = out.styled(Style::Dim, lang.pick("selon", "under"));
     out.line(format!("{under}  {}", in_words(&explained.configuration, lang)))?;
     Ok(Exit::Ok)
-}
-
-/// What is explained, and the documents that decide.
-#[derive(Serialize)]
-struct Explained {
-    #[serde(flatten)]
-    explanation: Explanation,
-    configuration: Vec<DecidedUnder>,
-}
-
-/// The documents in force with their versions, which only a journal tells.
-async fn decided_under(policy: &Policy, past: Option<&dyn Journal>) -> Result<Vec<DecidedUnder>, Failure> {
-    if let Some(past) = past {
-        return versions_of(past, &policy.configuration).await.map_err(Failure::journal);
-    }
-    let documents = policy.configuration.0.iter();
-    let unversioned = |(document, hash): (&String, &String)| DecidedUnder {
-        document: document.clone(),
-        version: None,
-        hash: hash.clone(),
-    };
-    Ok(documents.map(unversioned).collect())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
@@ -90,24 +60,6 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
             Err(Failure::found(commands::lang().one(what)))
         }
     }
-}
-
-/// Who has the subject group of the mail, when that matters and there is a journal to ask.
-async fn group(
-    explanation: &Explanation,
-    policy: &Policy,
-    now: DateTime<Utc>,
-    past: Option<&dyn Journal>,
-) -> Result<Option<KnownGroup>, Failure> {
-    let (Some(group), Some(past), Some(_)) = (&explanation.subject_group, past, policy.prefs.subject_groups)
-    else {
-        return Ok(None);
-    };
-    let stream = groups::group_stream(&groups::scoped(group, policy.zone, now));
-    let failure = |error: &dyn std::fmt::Display| Failure::journal(error.to_string());
-    let events = past.read_stream(&stream, 0).await.map_err(|error| failure(&error))?;
-    let standing = groups::Standing::of(&events).map_err(|error| failure(&error))?;
-    Ok(Some((stream, standing)))
 }
 
 /// The policy of the given folder, or the one a server would have in force now, and the
@@ -226,6 +178,7 @@ fn conclusion(explanation: &Explanation, lang: Lang) -> String {
 #[cfg(test)]
 mod tests {
     use render_signal_actors::mail::IgnoreReason;
+    use render_signal_actors::mail::explain::explain;
 
     use super::*;
     use crate::demo::documents::{Documents, Window};

@@ -7,23 +7,20 @@ use chrono::SecondsFormat;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::r2::links::book::Counts;
-use render_signal_actors::r2::links::file::{FileTrouble, LinksFile};
-use render_signal_actors::r2::links::follower;
-use render_signal_actors::readmodel::queries::{LinkRow, copies_after};
-use serde::Serialize;
+use render_signal_actors::r2::links::file::LinksFile;
+use render_signal_actors::readmodel::queries::LinkRow;
 
 use crate::cli::{LinksListArgs, LinksRebuildArgs, LinksStatsArgs};
 use crate::commands::{environment, malformed};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style};
+use crate::services::links;
 use crate::settings::Storage;
 
 /// Prints the copies, newest first.
 pub(crate) async fn list(journal: Arc<dyn Journal>, args: &LinksListArgs, out: &mut Output) -> Outcome {
     let limit = args.limit;
-    let copies = journal.views().read(move |db| copies_after(db, 0, limit)).await;
-    let copies: Vec<LinkRow> =
-        copies.map_err(|error| Failure::journal(error.to_string()))?.into_iter().rev().collect();
+    let copies = links::copies(journal.as_ref(), limit).await?;
     if args.json {
         out.json_pretty(&copies)?;
         return Ok(Exit::Ok);
@@ -51,28 +48,10 @@ fn list_at(path: Option<&Path>) -> Result<LinksFile, Failure> {
     Ok(path.map_or_else(|| configured.clone(), |path| configured.at(path)))
 }
 
-/// What a list holds, and what lies beside it.
-#[derive(Serialize)]
-struct Stats {
-    file: String,
-    #[serde(flatten)]
-    counts: Counts,
-    /// Files into which the list was put when it had become too long, or was damaged.
-    archives: usize,
-}
-
 /// Counts what the list holds.
 pub(crate) fn stats(args: &LinksStatsArgs, out: &mut Output) -> Outcome {
     let list = list_at(args.file.as_deref())?;
-    if !list.exists() {
-        return Err(Failure::found(format!("there is no list {}", list.path().display())));
-    }
-    let trouble = |trouble: FileTrouble| Failure::found(trouble.to_string());
-    let stats = Stats {
-        file: list.path().display().to_string(),
-        counts: list.counts().map_err(trouble)?,
-        archives: list.archives().map_err(trouble)?.len(),
-    };
+    let stats = links::stats(&list)?;
     if args.json {
         out.json_pretty(&stats)?;
         return Ok(Exit::Ok);
@@ -92,11 +71,7 @@ pub(crate) fn stats(args: &LinksStatsArgs, out: &mut Output) -> Outcome {
 /// Writes the list anew.
 pub(crate) async fn rebuild(journal: Arc<dyn Journal>, args: &LinksRebuildArgs, out: &mut Output) -> Outcome {
     let list = Arc::new(list_at(args.file.as_deref())?);
-    follower::rebuild(journal.as_ref(), &World::real(), &list)
-        .await
-        .map_err(|error| Failure::found(error.to_string()))?;
-    let entries =
-        if list.exists() { list.count().map_err(|error| Failure::found(error.to_string()))? } else { 0 };
+    let entries = links::rebuild(journal.as_ref(), &World::real(), &list).await?;
     let path = list.path().display();
     out.line(out.styled(Style::Good, &format!("{path} holds {entries} entries")))?;
     Ok(Exit::Ok)

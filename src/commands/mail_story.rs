@@ -2,49 +2,24 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use render_signal_actors::config::history::{DecidedUnder, versions_of};
-use render_signal_actors::kernel::event::DomainEvent as _;
+use chrono::SecondsFormat;
+use render_signal_actors::config::history::DecidedUnder;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::life::{Held, Ignored, Location, MailEvent, Routed, Skipped, mail_stream};
-use render_signal_actors::mail::policy::Configuration;
+use render_signal_actors::mail::life::{Location, MailEvent};
+use render_signal_actors::story::{Decided, steps};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::mails::{ERASED, heading};
 use crate::cli::MailShowArgs;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::journal::refused;
 use crate::lang::Lang;
 use crate::output::{Output, Style};
 
-/// Something that happened to it.
-#[derive(Debug, Serialize)]
-struct Step {
-    at: DateTime<Utc>,
-    event: String,
-    /// As in the journal.
-    payload: Value,
-    /// Of a decision: the documents that were in force; `None` = unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decided_under: Option<Decided>,
-    #[serde(skip)]
-    told: (Style, String),
-}
-
-/// What a decision was made under.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Decided {
-    /// It was made by a version that did not record it.
-    Unknown(&'static str),
-    /// These; none = the environment and the built-in defaults.
-    Documents(Vec<DecidedUnder>),
-}
-
 /// Prints the story of a mail.
 pub(crate) async fn show(journal: Arc<dyn Journal>, args: &MailShowArgs, out: &mut Output) -> Outcome {
-    let steps = steps(journal.as_ref(), &args.id).await?;
+    let steps = steps(journal.as_ref(), &args.id).await;
+    let steps = steps.map_err(|error| Failure::journal(error.to_string()))?;
     if steps.is_empty() {
         return Err(Failure::found(format!(
             "there is no mail {}; `mails list` and `deliveries list` show the ids of some",
@@ -57,23 +32,33 @@ pub(crate) async fn show(journal: Arc<dyn Journal>, args: &MailShowArgs, out: &m
     }
     for step in &steps {
         let at = out.styled(Style::Dim, &step.at.to_rfc3339_opts(SecondsFormat::Secs, true));
-        let (style, text) = &step.told;
+        let (style, text) = match &step.known {
+            MailEvent::Received(mail) => arrived(journal.as_ref(), &args.id, &mail.location).await?,
+            known => told(known),
+        };
         let word = step.event.rsplit('.').next().unwrap_or_default().replace('_', " ");
-        let word = out.styled(*style, &format!("{word:<12}"));
+        let word = out.styled(style, &format!("{word:<12}"));
         out.line(format!("{at}  {word}  {text}"))?;
         if let Some(decided) = &step.decided_under {
-            out.line(format!("    {} {}", out.styled(Style::Dim, "under"), decided.told()))?;
+            out.line(format!("    {} {}", out.styled(Style::Dim, "under"), under(decided)))?;
         }
     }
     Ok(Exit::Ok)
 }
 
-impl Decided {
-    fn told(&self) -> String {
-        match self {
-            Self::Unknown(unknown) => (*unknown).to_owned(),
-            Self::Documents(documents) => in_words(documents, Lang::En),
-        }
+async fn arrived(journal: &dyn Journal, id: &str, location: &Location) -> Result<(Style, String), Failure> {
+    let (subject, sender) = match heading(journal, id).await? {
+        Some(heading) => (format!("{:?}", heading.subject), heading.sender),
+        None => (ERASED.to_owned(), ERASED.to_owned()),
+    };
+    Ok((Style::Bold, format!("{subject} from {sender}, in {}", place(location))))
+}
+
+/// What a decision was made under, in words.
+fn under(decided: &Decided) -> String {
+    match decided {
+        Decided::Unknown(unknown) => (*unknown).to_owned(),
+        Decided::Documents(documents) => in_words(documents, Lang::En),
     }
 }
 
@@ -101,47 +86,6 @@ fn document(decided: &DecidedUnder, lang: Lang) -> String {
     }
 }
 
-async fn steps(journal: &dyn Journal, id: &str) -> Result<Vec<Step>, Failure> {
-    let events = journal.read_stream(&mail_stream(id), 0).await.map_err(|error| refused(&error))?;
-    let mut steps = Vec::with_capacity(events.len());
-    for recorded in events {
-        let known =
-            MailEvent::from_recorded(&recorded).map_err(|error| Failure::journal(error.to_string()))?;
-        let decided_under = match configuration(&known) {
-            None => None,
-            Some(None) => Some(Decided::Unknown("unknown")),
-            Some(Some(configuration)) => {
-                let found = versions_of(journal, configuration).await.map_err(Failure::journal)?;
-                Some(Decided::Documents(found))
-            }
-        };
-        let told = match &known {
-            MailEvent::Received(mail) => {
-                let (subject, sender) = match heading(journal, id).await? {
-                    Some(heading) => (format!("{:?}", heading.subject), heading.sender),
-                    None => (ERASED.to_owned(), ERASED.to_owned()),
-                };
-                (Style::Bold, format!("{subject} from {sender}, in {}", place(&mail.location)))
-            }
-            known => told(known),
-        };
-        let payload = known.to_new(recorded.id).map_err(|error| Failure::journal(error.to_string()))?.payload;
-        steps.push(Step { at: recorded.at, event: recorded.kind, payload, decided_under, told });
-    }
-    Ok(steps)
-}
-
-/// What a decision was made under; `None` = it is no decision.
-const fn configuration(event: &MailEvent) -> Option<Option<&Configuration>> {
-    match event {
-        MailEvent::Ignored(Ignored { configuration, .. })
-        | MailEvent::Skipped(Skipped { configuration, .. })
-        | MailEvent::Held(Held { configuration, .. })
-        | MailEvent::Routed(Routed { configuration, .. }) => Some(configuration.as_ref()),
-        _ => None,
-    }
-}
-
 fn place(location: &Location) -> String {
     format!("{} ({}, {})", location.mailbox, location.validity, location.item)
 }
@@ -159,6 +103,9 @@ fn told(event: &MailEvent) -> (Style, String) {
         MailEvent::Received(mail) => (Style::Bold, format!("in {}", place(&mail.location))),
         MailEvent::Duplicated(copy) => (Style::Dim, format!("a further copy in {}", place(&copy.location))),
         MailEvent::Ignored(ignored) => {
+            if let Some(by) = &ignored.by {
+                return (Style::Dim, format!("wanted by {by}"));
+            }
             let detail = ignored.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
             (Style::Dim, format!("{}{detail}", word(&ignored.reason)))
         }
@@ -204,9 +151,12 @@ mod tests {
     use render_signal_actors::config::documents::Key;
     use render_signal_actors::config::state::{Changed, ConfigEvent, config_stream};
     use render_signal_actors::kernel::clock::World;
+    use render_signal_actors::kernel::event::DomainEvent as _;
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
     use render_signal_actors::mail::IgnoreReason;
+    use render_signal_actors::mail::life::{Ignored, mail_stream};
+    use render_signal_actors::mail::policy::Configuration;
     use render_signal_actors::readmodel;
 
     use super::*;
@@ -232,7 +182,7 @@ mod tests {
         configuration.add("webhook_config", &"bb".repeat(32));
         configuration.add("routing_rules", &"cc".repeat(32));
         let ignored = |configuration| {
-            let ignored = Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration };
+            let ignored = Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration, by: None };
             MailEvent::Ignored(ignored).to_new(world.ids.next()).unwrap()
         };
         let decisions = [None, Some(Configuration::default()), Some(configuration)];
@@ -245,10 +195,8 @@ mod tests {
         ];
         journal.append(Commit { at: world.now(), writes, ..Commit::default() }).await.unwrap();
         let steps = steps(&journal, "a").await.unwrap();
-        let told: Vec<String> = steps
-            .iter()
-            .map(|step| step.decided_under.as_ref().map_or_else(String::new, Decided::told))
-            .collect();
+        let told: Vec<String> =
+            steps.iter().map(|step| step.decided_under.as_ref().map_or_else(String::new, under)).collect();
         assert_eq!(
             told,
             [

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use render_signal_actors::dedup::kept;
-use render_signal_actors::dedup::release::release as release_mail;
+use render_signal_actors::ignore::ignore as ignore_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::heading::Heading;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style, fit_ends, progress};
+use crate::services::queue;
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -127,8 +128,7 @@ async fn rows(
             let mut rows = Vec::new();
             for wanted in MailState::STAGES.into_iter().filter(|one| state.is_none_or(|state| state == *one))
             {
-                let stage = Some(wanted.stored().to_owned());
-                rows.extend(mails(db, &MailFilter { stage, limit, ..MailFilter::default() })?);
+                rows.extend(mails(db, &MailFilter { limit, ..MailFilter::of_stage(wanted.stored()) })?);
             }
             rows.sort_unstable_by_key(|row| row.position);
             let surplus = rows.len().saturating_sub(limit);
@@ -193,16 +193,34 @@ fn line(named: &Named<MailRow>, out: &Output) -> String {
 /// Has mails sent.
 pub(crate) async fn release(journal: &dyn Journal, args: &ReleaseArgs, out: &mut Output) -> Outcome {
     let world = World::real();
-    let bar = progress(args.ids.len());
+    let words = ("released    ", "not released");
+    each(&args.ids, words, out, async |id| queue::release(journal, &world, id, BY).await).await
+}
+
+/// Has nothing sent for mails.
+pub(crate) async fn ignore(journal: &dyn Journal, args: &ReleaseArgs, out: &mut Output) -> Outcome {
+    let world = World::real();
+    let words = ("ignored     ", "not ignored ");
+    each(&args.ids, words, out, async |id| ignore_mail(journal, &world, id, BY).await).await
+}
+
+/// Does something about each, and says what came of it.
+pub(super) async fn each<E: std::fmt::Display>(
+    ids: &[String],
+    (done, not_done): (&str, &str),
+    out: &mut Output,
+    work: impl AsyncFn(&str) -> Result<(), E>,
+) -> Outcome {
+    let bar = progress(ids.len());
     let mut failed = 0_usize;
-    for id in &args.ids {
-        let outcome = release_mail(journal, &world, id, BY).await;
+    for id in ids {
+        let outcome = work(id).await;
         bar.inc(1);
         let line = match outcome {
-            Ok(()) => format!("{}  {id}", out.styled(Style::Good, "released    ")),
+            Ok(()) => format!("{}  {id}", out.styled(Style::Good, done)),
             Err(error) => {
                 failed += 1;
-                format!("{}  {id}: {error}", out.styled(Style::Bad, "not released"))
+                format!("{}  {id}: {error}", out.styled(Style::Bad, not_done))
             }
         };
         bar.suspend(|| out.line(line))?;
@@ -232,6 +250,7 @@ mod tests {
             reason: IgnoreReason::ExcludedKeyword,
             detail,
             configuration: None,
+            by: None,
         });
         let skipped = MailEvent::Skipped(Skipped {
             reason,
@@ -275,7 +294,7 @@ mod tests {
     async fn what_cannot_be_released_is_said() {
         let journal = journal().await;
         for (id, why) in [("x", "there is no mail x"), ("b", "routed already"), ("c", "content of mail c")] {
-            let error = release_mail(&journal, &World::real(), id, BY).await.unwrap_err();
+            let error = queue::release(&journal, &World::real(), id, BY).await.unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }

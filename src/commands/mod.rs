@@ -17,6 +17,7 @@ mod transfer;
 
 use std::sync::Arc;
 
+use render_signal_actors::config::documents::Problem;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 
@@ -25,6 +26,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{Found, Purpose};
 use crate::lang::Lang;
 use crate::output::{Output, complain};
+use crate::services::Refused;
 use crate::settings::{
     JournalPlace, SettingError, Settings, Storage, describe_errors, installation_from_env,
 };
@@ -97,6 +99,18 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
             journal.close().await;
             outcome
         }
+        DeliveriesCommand::Cancel(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = retry::cancel(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+        DeliveriesCommand::Again(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = retry::again(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
         DeliveriesCommand::Enable(args) => {
             let journal = change(&args.journal).await?;
             let outcome = retry::enable(journal.as_ref(), &args, out).await;
@@ -113,6 +127,12 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
         MailsCommand::Release(args) => {
             let journal = change(&args.journal).await?;
             let outcome = mails::release(journal.as_ref(), &args, out).await;
+            journal.close().await;
+            outcome
+        }
+        MailsCommand::Ignore(args) => {
+            let journal = change(&args.journal).await?;
+            let outcome = mails::ignore(journal.as_ref(), &args, out).await;
             journal.close().await;
             outcome
         }
@@ -189,6 +209,28 @@ pub(crate) async fn past(place: &JournalPlace, world: &World) -> Result<Option<A
             Ok(None)
         }
     }
+}
+
+/// A service's refusal: exit code 1, or 4 when the journal is to blame, in the user's language.
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let lang = lang();
+        match &refused {
+            Refused::Journal(why) => Self::journal(why),
+            Refused::Invalid(key, problems) => {
+                let nothing = lang.pick("est refusé, rien n'a été changé", "is refused, nothing was changed");
+                Self::found(refusal(key.as_str(), nothing, problems))
+            }
+            _ => Self::found(lang.one(refused.said())),
+        }
+    }
+}
+
+/// A document that is refused, with everything that is wrong.
+fn refusal(key: &str, head: &str, problems: &[Problem]) -> String {
+    let lang = lang();
+    let problems: String = problems.iter().map(|one| format!("\n  {}", lang.problem(one))).collect();
+    format!("{key} {head}{}{problems}", lang.pick(" :", ":"))
 }
 
 async fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {

@@ -1,14 +1,16 @@
-//! `deliveries retry | enable`: an operator's word, through the journal. A running server
+//! `deliveries retry | cancel | again | enable`: an operator's word, through the journal. A running server
 //! takes it up within a second or two; otherwise the next one to start does.
 
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
-use render_signal_actors::webhook::redeliver::{RetryError, Undelivered, enable_target};
+use render_signal_actors::webhook::again::{deliver_again, targets_of};
+use render_signal_actors::webhook::cancel::cancel as cancel_delivery;
 
-use crate::cli::{EnableArgs, RetryArgs};
+use super::mails::each;
+use crate::cli::{EnableArgs, RetryArgs, WhichArgs};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Output, Style, progress};
+use crate::output::Output;
+use crate::services::queue::{self, Retry};
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -16,50 +18,56 @@ const BY: &str = "cli";
 /// Puts dead letters back.
 pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Output) -> Outcome {
     let world = World::real();
-    let ids = if args.all_dead { dead(journal).await? } else { args.ids.clone() };
-    let undelivered =
-        Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
-    let bar = progress(ids.len());
-    let mut failed = 0_usize;
-    for id in &ids {
-        let outcome = match id.split_once('/') {
-            Some((email_id, target)) => undelivered.retry(journal, &world, email_id, target, BY).await,
-            None => Err(RetryError::Unknown { email_id: id.clone(), target: String::new() }),
-        };
-        bar.inc(1);
-        let line = match outcome {
-            Ok(()) => format!("{}  {id}", out.styled(Style::Good, "queued again")),
-            Err(error) => {
-                failed += 1;
-                format!("{}  {id}: {error}", out.styled(Style::Bad, "not queued  "))
-            }
-        };
-        bar.suspend(|| out.line(line))?;
-    }
-    bar.finish_and_clear();
+    let ids = if args.all_dead { queue::dead_letters(journal, None).await? } else { args.ids.clone() };
+    let retry = Retry::begin(journal, &world, BY).await?;
+    let exit = each(&ids, ("queued again", "not queued  "), out, async |id| retry.one(id).await).await?;
     if ids.is_empty() {
         out.line("there are no dead letters")?;
     }
-    Ok(if failed == 0 { Exit::Ok } else { Exit::Found })
+    Ok(exit)
 }
 
-/// The ids of all dead letters, oldest first.
-async fn dead(journal: &dyn Journal) -> Result<Vec<String>, Failure> {
-    let filter = DeliveryFilter {
-        state: Some("dead_lettered".to_owned()),
-        limit: usize::MAX,
-        ..DeliveryFilter::default()
-    };
-    let rows = journal.views().read(move |db| deliveries(db, &filter)).await;
-    let rows = rows.map_err(|error| Failure::journal(error.to_string()))?;
-    Ok(rows.into_iter().map(|row| format!("{}/{}", row.email_id, row.target)).collect())
+/// A mail and a target; no target names no delivery.
+fn halves(id: &str) -> (&str, &str) {
+    id.split_once('/').unwrap_or((id, ""))
+}
+
+/// Has webhooks not sent.
+pub(crate) async fn cancel(journal: &dyn Journal, args: &WhichArgs, out: &mut Output) -> Outcome {
+    let world = World::real();
+    let words = ("cancelled    ", "not cancelled");
+    let cancelled = each(&args.ids, words, out, async |id| {
+        let (email_id, target) = halves(id);
+        cancel_delivery(journal, &world, email_id, target, BY).await
+    });
+    cancelled.await
+}
+
+/// Sends once more what was delivered or cancelled.
+pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, out: &mut Output) -> Outcome {
+    let world = World::real();
+    let mut ids = Vec::new();
+    for id in &args.ids {
+        let targets = match id.contains('/') {
+            true => Vec::new(),
+            false => targets_of(journal, id).await.map_err(|error| Failure::journal(error.to_string()))?,
+        };
+        match targets.is_empty() {
+            true => ids.push(id.clone()),
+            false => ids.extend(targets.iter().map(|target| format!("{id}/{target}"))),
+        }
+    }
+    let words = ("queued once more", "not queued      ");
+    let queued = each(&ids, words, out, async |id| {
+        let (email_id, target) = halves(id);
+        deliver_again(journal, &world, email_id, target, BY).await
+    });
+    queued.await
 }
 
 /// Lets a target take deliveries again.
 pub(crate) async fn enable(journal: &dyn Journal, args: &EnableArgs, out: &mut Output) -> Outcome {
-    let needed = enable_target(journal, &World::real(), &args.target, BY)
-        .await
-        .map_err(|error| Failure::journal(error.to_string()))?;
+    let needed = queue::enable(journal, &World::real(), &args.target, BY).await?;
     out.line(if needed {
         format!("{} takes deliveries again", args.target)
     } else {

@@ -334,6 +334,7 @@ pub(crate) mod tests {
                     reason: IgnoreReason::Reply,
                     detail: None,
                     configuration: None,
+                    by: None,
                 }),
             ),
             ("a", MailEvent::Duplicated(Duplicated { location: location("15") })),

@@ -253,6 +253,10 @@ impl Narrator {
                     lang.pick("remis en file", "queued again")
                 ),
             ),
+            DeliveryEvent::Cancelled(cancelled) => (
+                Style::Dim,
+                format!("→ {}{}{}", cancelled.target, lang.colon(), lang.pick("annulé", "cancelled")),
+            ),
         })
     }
 
@@ -319,6 +323,7 @@ fn delivery_mail(event: &DeliveryEvent) -> &str {
         DeliveryEvent::Deferred(deferred) => &deferred.email_id,
         DeliveryEvent::DeadLettered(dead) => &dead.email_id,
         DeliveryEvent::Requeued(requeued) => &requeued.email_id,
+        DeliveryEvent::Cancelled(cancelled) => &cancelled.email_id,
     }
 }
 
@@ -365,6 +370,7 @@ mod tests {
             target: "default".into(),
             status: 200,
             attempts,
+            mode: Default::default(),
         })
     }
 
@@ -412,6 +418,7 @@ mod tests {
                     reason: IgnoreReason::Reply,
                     detail: None,
                     configuration: None,
+                    by: None,
                 }),
             ),
         ];

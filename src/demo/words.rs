@@ -32,6 +32,7 @@ pub(crate) const fn ignored(lang: Lang, reason: IgnoreReason) -> &'static str {
             "un autre message du même groupe est déjà parti",
             "another mail of its group was sent before",
         ),
+        IgnoreReason::Operator => lang.pick("quelqu'un l'a écarté", "somebody said so"),
     }
 }
 

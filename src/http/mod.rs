@@ -22,7 +22,7 @@ mod openapi;
 pub(crate) mod probe;
 mod problem;
 mod public;
-mod readiness;
+pub(crate) mod readiness;
 mod routes;
 mod server;
 pub(crate) mod streams;
@@ -38,14 +38,17 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::journal::Journal;
 
+use crate::services::Services;
 use access::Access;
 use access::bearer::Token;
+pub(crate) use compat::Reference;
 use compat::config_api::ConfigApi;
 use idempotency::Idempotency;
 use probe::{Draining, Probe, Pulse};
 pub(crate) use server::Http;
 use streams::Streams;
 pub(crate) use v1::events::EventHub;
+pub(crate) use v1::live::LiveHub;
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -74,8 +77,14 @@ pub(crate) struct HttpState {
     pub(crate) shared: Arc<dyn Ephemeral>,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
+    /// What can be done.
+    pub(crate) services: Services,
     /// The log as it grows.
     pub(crate) hub: EventHub,
+    /// How everything is, as it changes.
+    pub(crate) live: LiveHub,
     /// The streams that are open.
     pub(crate) streams: Streams,
+    /// What the endpoints of the system before need besides.
+    pub(crate) reference: Reference,
 }

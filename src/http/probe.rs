@@ -7,18 +7,23 @@ use std::time::Duration;
 use actix::Message;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::{Durability, Journal as _, JournalError, Loss, Queue};
+use render_signal_actors::kernel::journal::{
+    Difference, Durability, Journal as _, JournalError, Loss, Queue,
+};
 use render_signal_actors::kernel::port::Port;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
     PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::retention::Rounds;
+use render_signal_actors::said;
 use render_signal_actors::system;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::eviction;
+use crate::findings::Finding;
 use crate::journal::Watched;
 
 /// How long each part may take to say how it is.
@@ -62,7 +67,7 @@ pub(crate) struct JournalFinding {
     /// The last loss of commits that this worker has noticed.
     pub(crate) loss: Option<Loss>,
     /// In what other workers of the journal have another environment.
-    pub(crate) others: Vec<String>,
+    pub(crate) others: Vec<Difference>,
 }
 
 /// Everything that was answered; an error is why there was no answer.
@@ -75,17 +80,17 @@ pub(crate) struct Findings {
     /// How long ago the actors' thread last beat.
     pub(crate) pulse: Duration,
     /// The journal.
-    pub(crate) journal: Result<JournalFinding, String>,
+    pub(crate) journal: Result<JournalFinding, Finding>,
     /// The mailbox; `None` = switched off.
-    pub(crate) poller: Option<Result<PollerStatus, String>>,
+    pub(crate) poller: Option<Result<PollerStatus, Finding>>,
     /// The lease; `None` = switched off with the mailbox.
-    pub(crate) lock: Option<Result<LockStatus, String>>,
+    pub(crate) lock: Option<Result<LockStatus, Finding>>,
     /// The deliveries.
-    pub(crate) webhook: Result<WebhookStatus, String>,
+    pub(crate) webhook: Result<WebhookStatus, Finding>,
     /// The copies of linked files.
-    pub(crate) r2: Result<R2Status, String>,
+    pub(crate) r2: Result<R2Status, Finding>,
     /// The documents.
-    pub(crate) config: Result<ConfigStatus, String>,
+    pub(crate) config: Result<ConfigStatus, Finding>,
     /// The Redis servers; `None` = there are none.
     pub(crate) redis: Option<eviction::Found>,
     /// When what is kept no longer was dropped last; `None` = nobody does it here.
@@ -112,29 +117,36 @@ impl Probe {
         Findings { now, draining, pulse, journal, poller, lock, webhook, r2, config, redis, retention, idle }
     }
 
-    async fn journal(&self) -> Result<JournalFinding, String> {
+    async fn journal(&self) -> Result<JournalFinding, Finding> {
         if let Some(trouble) = self.journal.check().await {
-            return Err(format!("mails stay in the mailbox, the journal does not take them: {trouble}"));
+            return Err(Finding::JournalRefuses { trouble });
         }
+        let loss = self.journal.losses().borrow().clone();
         let look = async {
             Ok::<_, JournalError>(JournalFinding {
                 head: self.journal.head().await?,
                 durability: self.journal.durability(),
                 next_delivery: self.journal.next_due(Queue::Deliver).await?,
-                loss: self.journal.losses().borrow().clone(),
+                loss,
                 others: self.journal.others().await?,
             })
         };
+        let seconds = DEADLINE.as_secs();
         match tokio::time::timeout(DEADLINE, look).await {
             Ok(Ok(finding)) => Ok(finding),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer from the journal within {} s", DEADLINE.as_secs())),
+            Ok(Err(error)) => Err(Finding::NoAnswer { why: Said::alike(error.to_string()) }),
+            Err(_) => Err(Finding::NoAnswer {
+                why: said!(
+                    "aucune réponse du journal en {seconds} s",
+                    "no answer from the journal within {seconds} s"
+                ),
+            }),
         }
     }
 }
 
 /// Asks an actor that not every worker has.
-async fn ask_if_any<M>(port: Option<&Port<M>>, message: M) -> Option<Result<M::Result, String>>
+async fn ask_if_any<M>(port: Option<&Port<M>>, message: M) -> Option<Result<M::Result, Finding>>
 where
     M: Message + Send + 'static,
     M::Result: Send,
@@ -146,14 +158,18 @@ where
 }
 
 /// Asks an actor; whoever asks whether the worker is ready does not wait for long.
-async fn ask<M>(port: &Port<M>, message: M) -> Result<M::Result, String>
+async fn ask<M>(port: &Port<M>, message: M) -> Result<M::Result, Finding>
 where
     M: Message + Send + 'static,
     M::Result: Send,
 {
     match tokio::time::timeout(DEADLINE, port.ask(message)).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", DEADLINE.as_secs())),
+        Ok(answer) => answer.map_err(|error| Finding::NoAnswer { why: Said::alike(error.to_string()) }),
+        Err(_) => {
+            let seconds = DEADLINE.as_secs();
+            let why = said!("aucune réponse en {seconds} s", "no answer within {seconds} s");
+            Err(Finding::NoAnswer { why })
+        }
     }
 }
 

@@ -91,6 +91,8 @@ kinds! {
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The key belongs to another request";
     /// Too many at a time.
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many at a time";
+    /// The head of a request is longer than any that is read; the gate answers that by itself.
+    HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large";
     /// A fault of this program, which is in its log.
     Internal = "internal", INTERNAL_SERVER_ERROR, "A fault of the program";
     /// What was asked for is on another server, which did not do it.

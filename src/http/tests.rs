@@ -1,6 +1,7 @@
 //! The routes, answered by real handlers over an in-memory journal and actors that say
 //! what they are told to say.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,21 +10,39 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
+use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use render_signal_actors::config::book::Book;
+use render_signal_actors::config::documents::Documents;
+use render_signal_actors::config::policy::{EnvDefaults, build};
 use render_signal_actors::config::store::file::FileStore;
+use render_signal_actors::deploy::{DeploySettings, Deployer};
+use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
+use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
+use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::messages::{
-    ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
-    PollerStatus, R2Status, WebhookStatus,
+    Admit, AdmitError, ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status,
+    GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::system;
+use render_signal_actors::webhook::port::GuardedReceiver;
+use render_signal_actors::webhook::trial::Tester;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::journal::Watched;
+use crate::restart::Restart;
+use crate::services::backup::Backups;
+use crate::services::board::Board;
+use crate::services::config::Configuration;
+use crate::services::jobs::Jobs;
+use crate::settings::Make;
+use crate::settings::Storage;
 
 /// Says what every actor would.
 struct Says {
@@ -49,14 +68,42 @@ says!(GetLockStatus, |_: &Says| LockStatus { held: true, ..LockStatus::default()
 says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
 says!(GetR2Status, |_: &Says| R2Status::default());
 says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
+says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_owned())));
 
-fn state(poller: PollerStatus) -> HttpState {
+fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: PathBuf) -> Services {
+    let storage = Storage::from_env(|_| None).expect("defaults");
+    Services {
+        configuration: Configuration { editor: editor.clone() },
+        policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&editor.env, 1))),
+        jobs: Jobs::new(Arc::clone(journal), world.clone()),
+        backups: Backups::new(storage.journal.clone(), Arc::clone(journal), world.clone(), folder),
+        board: Board {
+            said: Arc::new(MemoryEphemeral::new(world.clone())),
+            worker: "this".to_owned(),
+            started_at: world.now(),
+            version: "1".to_owned(),
+        },
+        doctor: Arc::new(Semaphore::new(1)),
+        verifying: Arc::new(Semaphore::new(1)),
+        links: Arc::new(storage.links.clone()),
+        storage: Arc::new(storage),
+    }
+}
+
+pub(super) fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);
     let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), Arc::default()));
     let files = std::env::temp_dir().join("render-signal-no-documents");
+    let editor = Editor {
+        store: Arc::new(FileStore::new(files.clone(), None)),
+        env: Arc::default(),
+        journal: Some(Arc::clone(&memory)),
+        world: world.clone(),
+    };
     HttpState {
+        services: services(&editor, &memory, &world, files),
         probe: Probe {
             journal: Watched::over(Arc::clone(&memory), world.clone()),
             eviction: None,
@@ -77,18 +124,46 @@ fn state(poller: PollerStatus) -> HttpState {
         metrics_token: Some(Token::new(&TOKEN.into())),
         access: Access::default(),
         config_api: None,
-        editor: Editor {
-            store: Arc::new(FileStore::new(files, None)),
-            env: Arc::default(),
-            journal: Some(Arc::clone(&memory)),
-            world: world.clone(),
-        },
+        editor,
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
+        live: LiveHub::default(),
         streams: Streams::new(8),
+        reference: reference(&says, &world),
         journal: memory,
         world,
+    }
+}
+
+/// Of an installation without a mailbox, in which nothing can be sent anywhere.
+fn reference(says: &actix::Addr<Says>, world: &World) -> Reference {
+    let env = Arc::new(EnvDefaults::default());
+    let egress = EgressPolicy::new(Vec::new());
+    let options = ClientOptions::default();
+    let policy: PolicyCell = Arc::new(ArcSwap::from_pointee(build(&Documents::default(), &env, 1)));
+    Reference {
+        mailbox: None,
+        ingress: Ingress::new(Port::new("dedup", says, 1, Duration::from_secs(1)), Arc::clone(&policy)),
+        ingress_keys: None,
+        tester: Tester {
+            receiver: Arc::new(GuardedReceiver::new(&egress, &options).expect("a client")),
+            keys: None,
+            policy: Arc::clone(&policy),
+            allow: Vec::new(),
+            world: world.clone(),
+        },
+        deployer: Deployer::new(
+            GuardedClient::new(&egress, options).expect("a client"),
+            DeploySettings::default(),
+        ),
+        restart: Restart::default(),
+        make: Make { host: String::new(), autorepondeur: 1, recadrage: 2, has_key: false },
+        origins: Arc::new([]),
+        started: world.now(),
+        trigger: std::env::temp_dir().join("render-signal-no-trigger.json"),
+        policy,
+        env,
     }
 }
 

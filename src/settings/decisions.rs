@@ -12,6 +12,7 @@ use super::check_url;
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
 use super::{window_file, zones};
+use crate::findings::Finding;
 
 pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
     let egress_allow = reader.parsed_list(&vars::EGRESS_ALLOW_CIDRS);
@@ -53,12 +54,8 @@ pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvD
 fn senders(reader: &mut Reader<'_>) -> Vec<String> {
     let variable = &vars::SENDER_OF_INTEREST_FOR_POLLING;
     if reader.differ(variable) {
-        reader.warn_once(format!(
-            "{} and {} name different senders: those of {} count",
-            variable.name,
-            variable.aliases.join(", "),
-            variable.name
-        ));
+        let others = variable.aliases.iter().copied().collect();
+        reader.warn_once(Finding::SendersDiffer { variable: variable.name, others });
     }
     reader.list(variable).into_iter().map(|sender| sender.to_lowercase()).collect()
 }
@@ -71,7 +68,7 @@ fn background_tasks(reader: &mut Reader<'_>) -> bool {
     } else {
         return true;
     };
-    reader.warnings.push(format!("this worker does not poll: {culprit} says so"));
+    reader.warnings.push(Finding::WorkerDoesNotPoll { variable: culprit });
     false
 }
 
@@ -89,9 +86,7 @@ fn days(reader: &mut Reader<'_>) -> Vec<u8> {
     let mut days: Vec<u8> =
         members.iter().filter_map(|day| day.parse().ok()).filter(|day| *day <= 6).collect();
     if days.len() < members.len() {
-        reader
-            .warnings
-            .push("POLLING_ACTIVE_DAYS: what is not a day (0 = Monday to 6) is dropped".to_owned());
+        reader.warnings.push(Finding::DaysDropped {});
     }
     if days.is_empty() {
         days = (0..=4).collect();

@@ -3,20 +3,12 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Why a journal in `data_dir` would be lost with the next deploy; `None` = it would not.
+/// Whether what lies in this folder would be lost with the next deploy.
 ///
 /// On Render (`render`) the root file system is wiped by every deploy; only a mounted disk
 /// stays. Elsewhere nothing is assumed.
-pub(crate) fn ephemeral(data_dir: &Path, render: bool) -> Option<String> {
-    if !render || !on_root_file_system(data_dir) {
-        return None;
-    }
-    Some(format!(
-        "the journal in {} lies on the container's own file system, which the next deploy wipes: mails that \
-         wait would be forgotten. Attach a disk and set DATA_DIR to its mount path, or accept the loss with \
-         ALLOW_EPHEMERAL_JOURNAL=1",
-        data_dir.display()
-    ))
+pub(crate) fn is_ephemeral(folder: &Path, render: bool) -> bool {
+    render && on_root_file_system(folder)
 }
 
 /// The folder itself, or the nearest one above it that exists already.
@@ -35,11 +27,9 @@ mod tests {
     #[test]
     fn only_a_mounted_disk_survives_on_render() {
         let missing = Path::new("/no-such-folder/data");
-        assert!(
-            ephemeral(missing, true).is_some_and(|message| message.contains("ALLOW_EPHEMERAL_JOURNAL=1"))
-        );
-        assert_eq!(ephemeral(missing, false), None);
+        assert!(is_ephemeral(missing, true));
+        assert!(!is_ephemeral(missing, false));
         // Always a file system of its own on Linux.
-        assert_eq!(ephemeral(Path::new("/proc/self"), true), None);
+        assert!(!is_ephemeral(Path::new("/proc/self"), true));
     }
 }

@@ -9,6 +9,7 @@ use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
 use super::MailSource;
 use super::reader::Reader;
 use super::variables as vars;
+use crate::findings::Finding;
 
 /// `None` = there is no mailbox: nothing is polled.
 pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
@@ -35,12 +36,10 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
         reader.choice(&vars::IMAP_SECURITY);
         reader.switch(&vars::IMAP_USE_SSL);
         reader.int::<u64>(&vars::IMAP_IDLE_REFRESH_SECONDS);
-        let why = if source.is_empty() {
-            "EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set"
-        } else {
-            "MAIL_SOURCE says so"
-        };
-        reader.warn_once(format!("there is no mailbox, so nothing is polled: {why}"));
+        reader.warn_once(match source.is_empty() {
+            true => Finding::MailboxMissing {},
+            false => Finding::MailboxDeclined {},
+        });
         return None;
     }
     let user = reader.required(&vars::EMAIL_ADDRESS);

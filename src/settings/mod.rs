@@ -7,6 +7,7 @@ mod access;
 mod decisions;
 mod ephemeral;
 mod mailbox;
+mod outside;
 mod place;
 mod quotes;
 mod r2;
@@ -36,7 +37,8 @@ use secrecy::SecretString;
 use url::Url;
 
 pub(crate) use self::access::AccessSettings;
-pub(crate) use self::ephemeral::ephemeral;
+pub(crate) use self::ephemeral::is_ephemeral;
+pub(crate) use self::outside::{Make, Outside};
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
 use self::reader::Reader;
@@ -44,6 +46,7 @@ pub(crate) use self::reader::SettingError;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::variables::VARIABLES;
 use self::variables::{self as vars, Need, Variable};
+use crate::findings::Finding;
 use crate::http::access::Scopes;
 
 /// Everything the environment says. Secrets do not show in `Debug`.
@@ -93,10 +96,12 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// `WORKER_NAME`.
     pub(crate) worker_name: Option<String>,
+    /// What the program may have others do, and who may hand mails over.
+    pub(crate) outside: Outside,
     /// What holds where the documents say nothing; `EGRESS_ALLOW_CIDRS` is here, too.
     pub(crate) defaults: EnvDefaults,
     /// What is unusual but no error; to be logged at the start.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Finding>,
 }
 
 /// Where mails come from.
@@ -140,7 +145,8 @@ impl Settings {
             mail,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),
             lock_file,
-            signing_keys: signing_keys(&mut reader),
+            signing_keys: outside::signing_keys(&mut reader, &vars::WEBHOOK_SECRET),
+            outside: outside::read(&mut reader),
             webhook_authorities: webhook_authorities(&mut reader),
             r2,
             archive_bucket,
@@ -198,19 +204,14 @@ impl Settings {
 
     /// Why nothing can be archived: what leaves the journal must not be lost with the next
     /// deploy, unless the journal itself is.
-    pub(crate) fn no_archive(&self) -> Option<String> {
+    pub(crate) fn no_archive(&self) -> Option<Finding> {
         let storage = &self.storage;
         let lost_with_the_journal = storage.allow_ephemeral_journal && storage.journal.file().is_some();
         if self.archive_bucket.is_some() || lost_with_the_journal {
             return None;
         }
-        ephemeral(&storage.archive_dir, storage.render).map(|_| {
-            format!(
-                "{} would be wiped by the next deploy, so nothing is moved out of the journal; set \
-                 JOURNAL_ARCHIVE_BUCKET, or attach a disk and set JOURNAL_ARCHIVE_DIR, or set JOURNAL_RETENTION_DAYS=0",
-                storage.archive_dir.display()
-            )
-        })
+        is_ephemeral(&storage.archive_dir, storage.render)
+            .then(|| Finding::ArchiveEphemeral { folder: storage.archive_dir.display().to_string() })
     }
 }
 
@@ -298,14 +299,6 @@ fn check_url(reader: &mut Reader<'_>, variable: &Variable, url: &str, allow: &[I
     }
 }
 
-fn signing_keys(reader: &mut Reader<'_>) -> Option<SigningKeys> {
-    let text = reader.text(&vars::WEBHOOK_SECRET);
-    if text.is_empty() {
-        return None;
-    }
-    SigningKeys::parse(&text).map_err(|error| reader.wrong(&vars::WEBHOOK_SECRET, error.to_string())).ok()
-}
-
 fn webhook_authorities(reader: &mut Reader<'_>) -> Roots {
     let file = reader.text(&vars::WEBHOOK_CA_FILE);
     if file.is_empty() {
@@ -333,10 +326,7 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
         [(endpoint.is_none(), vars::R2_FETCH_ENDPOINT), (token.is_empty(), vars::R2_FETCH_TOKEN)]
     {
         if missing {
-            reader.warnings.push(format!(
-                "R2_FETCH_ENABLED is on but {} is not set: links are delivered as they are",
-                variable.name
-            ));
+            reader.warnings.push(Finding::CopiesIncomplete { missing: variable.name });
         }
     }
     let endpoint = endpoint.filter(|_| !token.is_empty())?;

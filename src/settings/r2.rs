@@ -13,6 +13,7 @@ use url::Url;
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
 use super::{check_url, r2_worker};
+use crate::findings::Finding;
 
 /// What needs the account.
 const DIRECT: &str = "direct access to R2";
@@ -45,11 +46,7 @@ pub(super) fn read(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2
         }
         _ if wants_direct => {
             if worker.is_some() {
-                reader.warnings.push(
-                    "the R2 Worker and direct access to R2 are both set up: files are copied directly \
-                     (R2_MODE says which)"
-                        .to_owned(),
-                );
+                reader.warnings.push(Finding::CopiedDirectly {});
             }
             direct(reader, defaults, &limits)
         }
@@ -87,10 +84,7 @@ pub(super) fn archive(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option
         );
     }
     if is_set(reader, &vars::JOURNAL_ARCHIVE_DIR) {
-        reader.warnings.push(
-            "JOURNAL_ARCHIVE_BUCKET and JOURNAL_ARCHIVE_DIR are both set: old events go into the bucket"
-                .to_owned(),
-        );
+        reader.warnings.push(Finding::ArchiveInBucket {});
     }
     let account = account(reader, defaults, "JOURNAL_ARCHIVE_BUCKET")?;
     Some(BucketSettings { account, bucket })

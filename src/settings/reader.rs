@@ -8,7 +8,8 @@ use render_signal_actors::config::documents::coerce::python_int;
 use secrecy::SecretString;
 
 use super::quotes;
-use super::variables::{Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
+use super::variables::{INGRESS_HMAC_SECRET, Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
+use crate::findings::Finding;
 
 /// One variable that is missing or malformed. Never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl fmt::Display for SettingError {
 pub(super) struct Reader<'l> {
     lookup: &'l dyn Fn(&str) -> Option<String>,
     pub(super) errors: Vec<SettingError>,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Finding>,
 }
 
 impl<'l> Reader<'l> {
@@ -82,12 +83,10 @@ impl<'l> Reader<'l> {
         if inner.is_none() && !quoted {
             return value;
         }
-        let taken_as_it_is = variable.kind == Kind::Secret && variable.name != WEBHOOK_SECRET.name;
+        let is_base64 = [WEBHOOK_SECRET.name, INGRESS_HMAC_SECRET.name].contains(&variable.name);
+        let taken_as_it_is = variable.kind == Kind::Secret && !is_base64;
         if taken_as_it_is || variable.need == Need::NoEffect {
-            let said = format!(
-                "{name} is in quotation marks, which count as part of it: leave them out if they are not meant"
-            );
-            self.warn_once(said);
+            self.warn_once(Finding::InQuotes { variable: name.to_owned() });
             return value;
         }
         self.wrong_as(
@@ -150,12 +149,13 @@ impl<'l> Reader<'l> {
         let Some(value) = self.set(variable) else { return default };
         let word = value.trim().to_lowercase();
         if word.is_empty() {
-            let (means, state) = match variable.kind {
-                Kind::Protection(_) => (default, "counts as unset"),
-                _ => (false, "means off"),
+            let named = variable.name;
+            let (means, warning) = match variable.kind {
+                Kind::Protection(_) => (default, Finding::SetToNothing { variable: named }),
+                _ => (false, Finding::SetToNothingMeansOff { variable: named }),
             };
             if default {
-                self.warn_once(format!("{} is set to nothing, which {state}", variable.name));
+                self.warn_once(warning);
             }
             return means;
         }
@@ -173,9 +173,9 @@ impl<'l> Reader<'l> {
     }
 
     /// Notes what is unusual but no error, once.
-    pub(super) fn warn_once(&mut self, said: String) {
-        if !self.warnings.contains(&said) {
-            self.warnings.push(said);
+    pub(super) fn warn_once(&mut self, warning: Finding) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
         }
     }
 
@@ -267,6 +267,6 @@ impl<'l> Reader<'l> {
         if let (Kind::Int(..), Err(problem)) = (variable.kind, self.check_int(variable, &text)) {
             self.wrong(variable, problem);
         }
-        self.warnings.push(format!("{} is set but has no effect ({})", variable.name, variable.meaning));
+        self.warnings.push(Finding::NoEffect { variable: variable.name, meaning: variable.meaning });
     }
 }

@@ -11,11 +11,12 @@ use render_signal_actors::kernel::redis::RedisAddress;
 use render_signal_actors::r2::links::book::Bounds;
 use render_signal_actors::r2::links::file::LinksFile;
 
-use super::ephemeral::ephemeral;
+use super::ephemeral::is_ephemeral;
 use super::reader::{Reader, SettingError};
 use super::tokens;
 use super::variables as vars;
 use super::{JournalPlace, RedisPlace, StoreOrder, check_url, path_or, place};
+use crate::findings::Finding;
 
 /// Where things are kept. Commands that only look into the journal need no more than this.
 #[derive(Debug, Clone)]
@@ -69,9 +70,10 @@ impl Storage {
     }
 
     /// Why the journal would be lost with the next deploy, unless that is accepted.
-    pub(crate) fn refusal(&self) -> Option<String> {
+    pub(crate) fn refusal(&self) -> Option<Finding> {
         let folder = self.journal.file()?.parent().unwrap_or(&self.data_dir);
-        ephemeral(folder, self.render).filter(|_| !self.allow_ephemeral_journal)
+        (is_ephemeral(folder, self.render) && !self.allow_ephemeral_journal)
+            .then(|| Finding::JournalEphemeral { folder: folder.display().to_string() })
     }
 }
 
@@ -86,9 +88,7 @@ pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
         .unwrap_or_else(|| JournalPlace::File(data_dir.join("render-signal.db")));
     let mut servers = redis.iter().chain(journal.server());
     if redis_ca_file(reader).is_some() && !servers.any(RedisAddress::is_encrypted) {
-        reader
-            .warnings
-            .push("REDIS_CA_FILE is set but has no effect: no rediss:// server is named".to_owned());
+        reader.warnings.push(Finding::RedisAuthoritiesIdle {});
     }
     Storage {
         redis,
@@ -152,16 +152,11 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     let half = match (base.is_empty(), token.is_empty()) {
         (false, false) => None,
         (true, true) => return None,
-        (false, true) => {
-            Some("EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used")
-        }
-        (true, false) => Some(
-            "CONFIG_API_TOKEN is set but has no effect: it is for the host of EXTERNAL_CONFIG_BASE_URL; what this \
-             program serves at /config_api.php needs CONFIG_API_SERVE_TOKEN",
-        ),
+        (false, true) => Some(Finding::HostWithoutToken {}),
+        (true, false) => Some(Finding::TokenWithoutHost {}),
     };
     if let Some(half) = half {
-        reader.warnings.push(half.to_owned());
+        reader.warnings.push(half);
         return None;
     }
     let settings = PhpSettings::new(&base, token.into());

@@ -8,6 +8,7 @@ use crate::http::access::Scopes;
 
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
+use crate::findings::Finding;
 
 /// Fewer characters could be guessed.
 const SHORTEST: usize = 24;
@@ -41,11 +42,7 @@ pub(super) fn own(reader: &mut Reader<'_>, variable: &Variable) -> Option<Secret
 pub(super) fn allow(reader: &mut Reader<'_>) -> Vec<IpNet> {
     let networks: Vec<IpNet> = reader.parsed_list(&vars::CONFIG_API_ALLOW_CIDRS);
     if !networks.is_empty() && reader.text(&vars::CONFIG_API_SERVE_TOKEN).is_empty() {
-        reader.warn_once(
-            "CONFIG_API_ALLOW_CIDRS is set and CONFIG_API_SERVE_TOKEN is not: no document is served, so the \
-             networks change nothing"
-                .to_owned(),
-        );
+        reader.warn_once(Finding::NetworksIdle {});
     }
     networks
 }

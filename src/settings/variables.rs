@@ -170,6 +170,7 @@ variables! {
     WEBHOOKS_TIME_START or "WEBHOOK_TIME_START": Time, Default(""), "9h00", "start of the delivery window, unless webhook_config says";
     WEBHOOKS_TIME_END or "WEBHOOK_TIME_END": Time, Default(""), "18h00", "end of the delivery window, unless webhook_config says";
     ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS: Switch(ON_E), Default("false"), "false", "deliver mails without links, too, unless runtime_flags says";
+    INGRESS_HMAC_SECRET: Secret, Default(""), "whsec_ and 32 random bytes in base64", "mails that are pushed to /api/ingress/gmail have to be signed with it (Standard Webhooks), besides the token; two, separated by a blank or a comma, while rotating";
     NOTIFY_WEBHOOK_URL: Url, Default(""), "https://hooks.example.fr/alerts", "where a delivery that was given up is told, when processing_prefs says notify_on_failure";
     EGRESS_ALLOW_CIDRS: Networks, Default(""), "127.0.0.0/8,10.0.0.0/8", "private or loopback networks that targets may lie in, http:// included; links of mails get there only under a file service's own name, never by a redirection elsewhere";
 
@@ -234,28 +235,31 @@ variables! {
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
     RENDER: Text, Default(""), "true", "set by Render: several containers and a disk that a deploy wipes are possible";
 
+    CORS_ALLOWED_ORIGINS: List, Default(""), "https://example.fr", "origins whose pages may use /api/test/…, with the key; unset = none";
+
+    // What can be done from the dashboard.
+    RENDER_DEPLOY_HOOK_URL: Secret, Default(""), "https://api.render.com/deploy/srv-…?key=…", "deploy hook of the service at Render, for /api/deploy_application; whoever knows it can deploy";
+    RENDER_API_KEY: Secret, Default(""), "rnd_…", "key of Render's API, which deploys where there is no hook, or where the hook fails";
+    RENDER_SERVICE_ID: Text, Default(""), "srv-…", "the service that RENDER_API_KEY deploys";
+    RENDER_DEPLOY_CLEAR_CACHE: Choice(&["clear", "do_not_clear"]), Default("do_not_clear"), "clear", "whether a deploy by the API begins without the build cache";
+    MAKE_API_HOST: Text, Default("eu1.make.com"), "eu2.make.com", "host of Make.com's API, as /api/make/status_all tells it; nothing is called there yet";
+    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, MANY), Default("7448207"), "7448207", "scenario at Make.com, as /api/make/status_all tells it";
+    MAKE_SCENARIO_ID_RECADRAGE: Int(0, MANY), Default("6649843"), "6649843", "scenario at Make.com, as /api/make/status_all tells it";
+
     // Known, without effect.
-    MAKECOM_API_KEY: Secret, NoEffect, "a Make.com API token", "Make.com scenarios";
+    MAKECOM_API_KEY: Secret, NoEffect, "a Make.com API token", "Make.com scenarios are not switched yet";
     HTTPS_PROXY or "https_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "every request goes to its server directly: what is let out is decided by the address that is connected to";
     HTTP_PROXY or "http_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "as HTTPS_PROXY";
     ALL_PROXY or "all_proxy": Secret, NoEffect, "socks5://proxy.example.fr:1080", "as HTTPS_PROXY";
-    RENDER_API_KEY: Secret, NoEffect, "rnd_…", "deploys through Render";
-    RENDER_SERVICE_ID: Text, NoEffect, "srv-…", "deploys through Render";
-    RENDER_DEPLOY_CLEAR_CACHE: Text, NoEffect, "do_not_clear", "deploys through Render";
-    RENDER_DEPLOY_HOOK_URL: Secret, NoEffect, "https://api.render.com/deploy/…", "deploys through Render";
-    RESTART_CMD: Text, NoEffect, "systemctl restart render-signal", "restart from the dashboard";
-    DEPLOY_CMD: Text, NoEffect, "systemctl reload render-signal", "deploy from the dashboard";
-    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, MANY), NoEffect, "7448207", "Make.com scenario";
-    MAKE_SCENARIO_ID_RECADRAGE: Int(0, MANY), NoEffect, "6649843", "Make.com scenario";
+    RESTART_CMD: Text, NoEffect, "systemctl restart render-signal", "no command is run: /api/restart_server stops the program in order, and whoever watches it starts it again";
+    DEPLOY_CMD: Text, NoEffect, "systemctl reload render-signal", "no command is run: RENDER_DEPLOY_HOOK_URL, or RENDER_API_KEY and RENDER_SERVICE_ID, deploy";
     MAKE_WEBHOOK_CONTROL_URL: Secret, NoEffect, "https://hook.eu2.make.com/…", "Make.com scenarios by webhook";
     MAKE_WEBHOOK_API_KEY: Secret, NoEffect, "a key", "Make.com scenarios by webhook";
-    MAKE_API_HOST: Text, NoEffect, "eu1.make.com", "Make.com API";
     MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
     MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
     PROCESSED_EMAIL_IDS_REDIS_KEY: Text, NoEffect, "r:ss:processed_email_ids:v1", "mails known to the reference system";
     PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";
-    CORS_ALLOWED_ORIGINS: List, NoEffect, "https://example.fr", "origins that may call the test API";
     IMAP_SSL: Text, NoEffect, "true", "IMAP_SECURITY and IMAP_USE_SSL say how the connection is protected";
     IMAP_TIMEOUT_SECONDS: Text, NoEffect, "30", "the mailbox is watched with limits of its own; see IMAP_IDLE_REFRESH_SECONDS";
     REDIS_LOCK_TTL_SECONDS: Text, NoEffect, "300", "POLLER_LOCK_TTL_SECONDS says how long the polling lease outlives its last renewal";
@@ -263,7 +267,7 @@ variables! {
     R2_ALLOWED_DOMAINS: List, NoEffect, "dropbox.com", "links of the known file services (document providers) are copied, and no others; see EGRESS_ALLOW_CIDRS";
     R2_FETCH_TIMEOUT_DROPBOX_SCL_FO: Text, NoEffect, "120", "a shared folder always has 120 s with the R2 Worker; directly, see R2_TRANSFER_MAX_SECONDS";
     WEBHOOK_FALLBACK_ON_415: Text, NoEffect, "true", "every attempt sends the same bytes with the same content type, see WEBHOOK_DELIVERY_MODE";
-    GMAIL_INGRESS_IP_CHECK_ENABLED: Text, NoEffect, "true", "mails pushed by Gmail are not taken";
+    GMAIL_INGRESS_IP_CHECK_ENABLED: Text, NoEffect, "true", "a name that an address claims proves nothing; INGRESS_HMAC_SECRET does";
     EMAIL_ID_INFLIGHT_LOCK_TTL_SECONDS: Text, NoEffect, "900", "a mail is admitted once by the journal, without a lock that may run out";
     EMAIL_ID_INFLIGHT_LOCK_PREFIX: Text, NoEffect, "r:ss:email_inflight:", "a mail is admitted once by the journal, without a lock that may run out";
     MAX_HTML_BYTES: Text, NoEffect, "1048576", "of an HTML text 1 MiB is read, always";

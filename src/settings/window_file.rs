@@ -6,9 +6,13 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::policy::Announced;
 use render_signal_actors::mail::windows::parse_time_hhmm;
+use render_signal_actors::said;
 use serde_json::Value;
+
+use crate::findings::Finding;
 
 /// Its name in `CONFIG_DIR`.
 const NAME: &str = "webhook_time_window.json";
@@ -16,43 +20,40 @@ const NAME: &str = "webhook_time_window.json";
 const MOST_BYTES: u64 = 64 * 1_024;
 
 /// The bounds, and what is to be said about the file. A side that is no time says nothing.
-pub(super) fn read(config_dir: &Path) -> (Announced, Vec<String>) {
+pub(super) fn read(config_dir: &Path) -> (Announced, Vec<Finding>) {
     let path = config_dir.join(NAME);
-    let ignored = |why: String| (Announced::default(), vec![format!("{} is ignored: {why}", path.display())]);
+    let file = || path.display().to_string();
+    let ignored = |why: Said| (Announced::default(), vec![Finding::WindowFileIgnored { file: file(), why }]);
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return (Announced::default(), Vec::new()),
-        Err(error) => return ignored(error.to_string()),
+        Err(error) => return ignored(Said::alike(error.to_string())),
         Ok(found) if !found.is_file() || found.len() > MOST_BYTES => {
-            return ignored("it is no file of two times".to_owned());
+            return ignored(said!("ce n'est pas un fichier de deux heures", "it is no file of two times"));
         }
         Ok(_) => {}
     }
     let content = match std::fs::read(&path) {
         Ok(content) => content,
-        Err(error) => return ignored(error.to_string()),
+        Err(error) => return ignored(Said::alike(error.to_string())),
     };
     let window: Value =
         match serde_json::from_slice(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content)) {
             Ok(window @ Value::Object(_)) => window,
-            Ok(_) => return ignored("it is no JSON object".to_owned()),
-            Err(error) => return ignored(format!("it is no JSON: {error}")),
+            Ok(_) => return ignored(said!("ce n'est pas un objet JSON", "it is no JSON object")),
+            Err(error) => return ignored(said!("ce n'est pas du JSON : {error}", "it is no JSON: {error}")),
         };
     let mut said = Vec::new();
     let mut bound = |side: &str| {
         let written = window.get(side).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
         if !written.is_empty() && parse_time_hhmm(&written).is_none() {
-            said.push(format!("{}: {side} is ignored: {written:?} is no time of day", path.display()));
+            said.push(Finding::WindowSideIgnored { file: file(), side: side.to_owned(), written });
             return String::new();
         }
         written
     };
     let announced = Announced { start: bound("start"), end: bound("end") };
     if announced != Announced::default() {
-        said.push(format!(
-            "{} holds no mail back: receivers are told of its times where neither webhook_config nor \
-             WEBHOOKS_TIME_START and WEBHOOKS_TIME_END name a window",
-            path.display()
-        ));
+        said.push(Finding::WindowFileHoldsNothing { file: file() });
     }
     (announced, said)
 }

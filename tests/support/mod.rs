@@ -8,6 +8,7 @@
 //!  ├─ Worker        the R2 Worker
 //!  ├─ S3Server      R2 itself, FileHost the services that files come from
 //!  └─ Program       the compiled binary as a child process
+//! Api ── a worker's API: requests with a token, streams of events
 //! Place ── one without servers: a Maildir, documents in files, commands
 //! Redis ── a server that several workers share, with its faults
 //! Php ── the deployment, run by PHP's own web server
@@ -17,6 +18,8 @@
 //! mails      ── realistic mails, good and bad
 //! ```
 
+#[allow(dead_code, reason = "the benchmark uses less")]
+pub(crate) mod api;
 pub(crate) mod certificates;
 pub(crate) mod chaos;
 pub(crate) mod checks;

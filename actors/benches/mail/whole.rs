@@ -113,6 +113,7 @@ fn deliver(mail: &Mail, verdict: &Verdict, links: &[Link], policy: &Policy, now:
         stranger: None,
         waiting: None,
         returned: 0,
+        cancelled: Vec::new(),
     };
     let keys = SigningKeys::parse("whsec_c2VjcmV0IG9mIHRoZSBmdXp6IHRhcmdldCE=").expect("a secret");
     let (rows, bodies) = deliver_rows(mail, verdict, links, policy, &meta, Due::At(now), now);

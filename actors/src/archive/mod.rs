@@ -178,7 +178,7 @@ impl Archiver {
         let mut leaving = vec![first];
         for stream in deliveries {
             let delivery = self.read(stream).await?;
-            let done = settled::is_delivered(&delivery.events).map_err(unreadable)?;
+            let done = settled::is_done(&delivery.events).map_err(unreadable)?;
             if !done || !settled::is_old(&delivery.events, before) {
                 return Ok(Vec::new());
             }

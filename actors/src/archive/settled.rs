@@ -16,20 +16,23 @@ pub fn is_old(events: &[Recorded], before: DateTime<Utc>) -> bool {
 }
 
 /// The delivery streams of a mail that is settled: ignored, unreadable, or delivered to every
-/// target. `None` = something may still happen to it. A dead letter may be sent again.
+/// target, but for those that were cancelled. `None` = something may still happen to it. A dead letter may be sent again.
 ///
 /// # Errors
 /// When an event cannot be read.
 pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<StreamId>>, EventError> {
     let (life, _) = life::rehydrate(mail)?;
     Ok(match life.stage {
-        Stage::Ignored(_) | Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
-        Stage::Routed if life.all_delivered() => {
-            let targets = life.deliveries.iter();
-            Some(targets.map(|(target, _)| delivery_stream(email_id, target)).collect())
-        }
+        Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
+        // A mail may have been routed, and set aside, before somebody said that it is not wanted.
+        Stage::Ignored(_) => Some(streams(email_id, &life)),
+        Stage::Routed if life.all_done() => Some(streams(email_id, &life)),
         Stage::Routed | Stage::Unknown | Stage::Received | Stage::Held => None,
     })
+}
+
+fn streams(email_id: &str, life: &life::MailLife) -> Vec<StreamId> {
+    life.deliveries.iter().map(|(target, _)| delivery_stream(email_id, target)).collect()
 }
 
 /// Whether nothing is left of a mail but notes of further copies: its own events were archived.
@@ -50,15 +53,15 @@ pub fn is_over(link: &[Recorded], before: DateTime<Utc>) -> Result<bool, EventEr
     Ok(link.state.is_over(before))
 }
 
-/// Whether a delivery has reached its receiver.
+/// Whether a delivery has reached its receiver, or was cancelled.
 ///
 /// # Errors
 /// When an event cannot be read.
-pub fn is_delivered(delivery: &[Recorded]) -> Result<bool, EventError> {
+pub fn is_done(delivery: &[Recorded]) -> Result<bool, EventError> {
     use crate::kernel::aggregate::Aggregate as _;
     let mut state = DeliveryState::default();
     for event in delivery {
         state.evolve(&DeliveryEvent::from_recorded(event)?);
     }
-    Ok(state == DeliveryState::Delivered)
+    Ok(matches!(state, DeliveryState::Delivered | DeliveryState::Cancelled))
 }

@@ -54,6 +54,51 @@ pub fn masked(key: Key, document: &Value) -> Value {
     }
 }
 
+/// The document with every mask of a stored text put back: whoever edited what was shown to them
+/// has not changed it. Members of lists are known by their `id`, or by their place while there
+/// are as many. A mask of something else stays one.
+#[must_use]
+pub fn unmasked(document: &Value, stored: &Value) -> Value {
+    put_back("", document, stored)
+}
+
+/// The same for one field of a document.
+#[must_use]
+pub fn unmasked_field(name: &str, value: &Value, stored: &Value) -> Value {
+    put_back(name, value, stored)
+}
+
+fn put_back(name: &str, value: &Value, stored: &Value) -> Value {
+    match (value, stored) {
+        (Value::Object(fields), Value::Object(stored)) => fields
+            .iter()
+            .map(|(name, value)| {
+                let real = stored.get(name).map(|stored| put_back(name, value, stored));
+                (name.clone(), real.unwrap_or_else(|| value.clone()))
+            })
+            .collect(),
+        (Value::Array(members), Value::Array(stored)) => put_back_members(name, members, stored),
+        (Value::String(text), Value::String(real)) if is_mask(text) && mask_text(name, real) == *text => {
+            stored.clone()
+        }
+        (value, _) => value.clone(),
+    }
+}
+
+fn put_back_members(name: &str, members: &[Value], stored: &[Value]) -> Value {
+    let known = by_id(stored);
+    let same_place = members.len() == stored.len();
+    let real = |place: usize, member: &Value| match (&known, member.get("id").and_then(Value::as_str)) {
+        (Some(known), Some(id)) => known.iter().find(|(one, _)| *one == id).map(|(_, stored)| *stored),
+        _ => stored.get(place).filter(|_| same_place),
+    };
+    let members = members.iter().enumerate().map(|(place, member)| match real(place, member) {
+        Some(stored) => put_back(name, member, stored),
+        None => member.clone(),
+    });
+    members.collect()
+}
+
 /// Texts that are a mask and no value: somebody edited what was shown to them.
 #[must_use]
 pub fn is_mask(text: &str) -> bool {
@@ -227,5 +272,28 @@ mod tests {
         ] {
             assert_eq!(is_mask(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_mask_that_comes_back_means_unchanged_and_nothing_else() {
+        let stored = json!({
+            "webhook_url": "https://a.example/s3cret",
+            "rules": [
+                {"id": "x", "actions": {"webhook_url": "https://a.example/x"}},
+                {"id": "y", "actions": {"webhook_url": "https://b.example/y"}},
+            ],
+            "api_token": "t0ken",
+        });
+        let shown = masked(Key::WebhookConfig, &stored);
+        assert_ne!(shown, stored);
+        assert_eq!(unmasked(&shown, &stored), stored);
+        // Members that changed places are known by their ids.
+        let mut turned = shown.clone();
+        turned["rules"].as_array_mut().unwrap().reverse();
+        let real = unmasked(&turned, &stored);
+        assert_eq!(real["rules"][0]["actions"]["webhook_url"], "https://b.example/y");
+        // The mask of another host is not that of a stored text.
+        let other = json!({"webhook_url": "https://c.example/***"});
+        assert_eq!(unmasked(&other, &stored), other);
     }
 }

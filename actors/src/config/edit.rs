@@ -12,6 +12,7 @@
 
 mod record;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::diff::is_mask;
+use super::diff::{is_mask, unmasked, unmasked_field};
 use super::documents::known::{self, Unknown};
 use super::documents::{self, Documents, Key, Problem};
 use super::history;
@@ -58,6 +59,10 @@ pub struct Edit {
     /// Fields that nobody knows are written, too. Those that are stored already are no obstacle
     /// in any case.
     pub allow_unknown: bool,
+    /// A text that is the mask of the stored one stands for that: the caller was shown masks.
+    pub keep_masked: bool,
+    /// The values of a merge are merge patches (RFC 7396) of what is there.
+    pub deep: bool,
 }
 
 /// What is to become of a document.
@@ -101,6 +106,8 @@ impl Edit {
             origin: origin.to_owned(),
             keep_time: false,
             allow_unknown: false,
+            keep_masked: false,
+            deep: false,
         }
     }
 
@@ -116,6 +123,48 @@ impl Edit {
     pub fn allowing_unknown(mut self) -> Self {
         self.allow_unknown = true;
         self
+    }
+
+    /// Changes fields as a merge patch does (RFC 7396): objects are merged, `null` removes.
+    #[must_use]
+    pub fn patch(key: Key, patch: Map<String, Value>, origin: &str) -> Self {
+        let fields = patch.into_iter().map(|(name, value)| (name, Some(value).filter(|one| !one.is_null())));
+        Self { deep: true, ..Self::merge(key, fields, origin) }
+    }
+
+    /// The same by a caller who was shown masks: one that comes back changes nothing.
+    #[must_use]
+    pub fn keeping_masked(mut self) -> Self {
+        self.keep_masked = true;
+        self
+    }
+
+    /// What it comes to, beside what is there now.
+    fn beside(&self, present: &Present) -> Cow<'_, Self> {
+        if !(self.keep_masked || self.deep) {
+            return Cow::Borrowed(self);
+        }
+        let nothing = Map::new();
+        let stored = present.object.as_ref().unwrap_or(&nothing);
+        let mut edit = self.clone();
+        match &mut edit.wanted {
+            Wanted::Replace(document) if self.keep_masked => {
+                *document = unmasked(document, &Value::Object(stored.clone()));
+            }
+            Wanted::Replace(_) => {}
+            Wanted::Merge(fields) => {
+                for (name, value) in fields.iter_mut() {
+                    let (Some(value), stored) = (value.as_mut(), stored.get(name.as_str())) else { continue };
+                    if let Some(stored) = stored.filter(|_| self.keep_masked) {
+                        *value = unmasked_field(name, value, stored);
+                    }
+                    if self.deep {
+                        *value = patched(stored, value);
+                    }
+                }
+            }
+        }
+        Cow::Owned(edit)
     }
 
     /// The same, only if what it changes is still what the caller has seen.
@@ -258,6 +307,8 @@ impl Editor {
                 tokio::time::sleep(self.world.jitter.spread(PAUSE * attempt)).await;
                 present = self.read(edit.key).await?;
             }
+            let edit = edit.beside(&present);
+            let edit = edit.as_ref();
             self.check_expected(edit, &present).await?;
             let (next, still_wrong) = self.next(edit, &present)?;
             let fields = changed_fields(edit.key, present.object.as_ref(), &next);
@@ -307,7 +358,7 @@ impl Editor {
     /// It would be refused, or the document cannot be read.
     pub async fn preview(&self, edit: &Edit) -> Result<Value, EditError> {
         let present = self.read(edit.key).await?;
-        self.next(edit, &present).map(|(next, _)| Value::Object(next))
+        self.next(&edit.beside(&present), &present).map(|(next, _)| Value::Object(next))
     }
 
     /// Removes a document: from now on the environment or a built-in default decides. Answers
@@ -322,6 +373,15 @@ impl Editor {
         let was_there = self.store.remove(key, origin).await?;
         let recorded = self.record_removal(key, origin).await.map_err(EditError::Unknown)?;
         Ok(was_there || recorded)
+    }
+
+    /// The document that a change would start from: as it is stored, or as it is in force though
+    /// it has vanished. `None` = there is none, or what is stored is no object.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn present(&self, key: Key) -> Result<Option<Map<String, Value>>, StoreError> {
+        self.read(key).await.map(|present| present.object)
     }
 
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
@@ -369,7 +429,9 @@ impl Editor {
             .journal
             .as_deref()
             .ok_or_else(|| EditError::Unknown("there is no history to compare with".to_owned()))?;
-        let copy = history::copy(journal, key, version).await.map_err(EditError::Unknown)?;
+        let copy = history::copy(journal, key, version)
+            .await
+            .map_err(|error| EditError::Unknown(error.to_string()))?;
         Ok(copy.and_then(|text| documents::from_json(&text).ok()).unwrap_or_default())
     }
 
@@ -470,6 +532,22 @@ fn merged(mut document: Map<String, Value>, fields: &[(String, Option<Value>)]) 
         }
     }
     document
+}
+
+/// A value after a merge patch (RFC 7396).
+fn patched(stored: Option<&Value>, patch: &Value) -> Value {
+    let Value::Object(patch) = patch else { return patch.clone() };
+    let mut fields = stored.and_then(Value::as_object).cloned().unwrap_or_default();
+    for (name, value) in patch {
+        match value {
+            Value::Null => drop(fields.shift_remove(name)),
+            value => {
+                let next = patched(fields.get(name), value);
+                fields.insert(name.clone(), next);
+            }
+        }
+    }
+    Value::Object(fields)
 }
 
 /// The top-level fields that differ, but for the time of the last change.

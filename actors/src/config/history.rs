@@ -1,5 +1,7 @@
 //! Every change of a document is an event, with a copy of the document beside it.
 
+use std::fmt;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,6 +14,7 @@ use super::store::{DocumentStore, Read};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, StreamWrite};
+use crate::kernel::said::{Said, said};
 use crate::mail::policy::Configuration;
 
 /// How often a change is decided again when somebody else recorded one first.
@@ -102,28 +105,82 @@ pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<Version>, S
         .collect()
 }
 
+/// Why there is no copy of a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyError {
+    /// There never was one of this number.
+    NoVersion {
+        /// The document.
+        key: Key,
+        /// The number.
+        version: u64,
+        /// The newest there is; 0 = none.
+        newest: u64,
+    },
+    /// The history keeps no content of this document.
+    NoContent(Key),
+    /// Its time is over.
+    Gone {
+        /// The document.
+        key: Key,
+        /// The number.
+        version: u64,
+    },
+    /// The journal could not be read.
+    Unreadable(String),
+}
+
+impl CopyError {
+    /// In words.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        match self {
+            Self::NoVersion { key, newest: 0, .. } => {
+                said!("{key} n'a pas encore d'historique", "{key} has no history yet")
+            }
+            Self::NoVersion { key, version, newest } => said!(
+                "{key} n'a pas de version {version} ; la plus récente est {newest}",
+                "{key} has no version {version}; the newest is {newest}"
+            ),
+            Self::NoContent(key) => said!(
+                "de {key} l'historique ne garde aucun contenu, seulement quand il a changé et une empreinte",
+                "of {key} the history keeps no content, only when it changed and a hash"
+            ),
+            Self::Gone { key, version } => said!(
+                "la copie de la version {version} de {key} n'est plus là : CONFIG_HISTORY_VERSIONS et \
+                 CONFIG_HISTORY_DAYS disent combien de temps elle reste",
+                "the copy of version {version} of {key} is gone: CONFIG_HISTORY_VERSIONS and CONFIG_HISTORY_DAYS \
+                 say how long one stays"
+            ),
+            Self::Unreadable(why) => Said::alike(why.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for CopyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.said().fmt(f)
+    }
+}
+
+impl std::error::Error for CopyError {}
+
 /// The copy of a version; `None` when the document was removed by it.
 ///
 /// # Errors
 /// When there is no such version, its copy is gone, or the journal cannot be read.
-pub async fn copy(journal: &dyn Journal, key: Key, version: u64) -> Result<Option<String>, String> {
-    let versions = versions(journal, key).await?;
+pub async fn copy(journal: &dyn Journal, key: Key, version: u64) -> Result<Option<String>, CopyError> {
+    let versions = versions(journal, key).await.map_err(CopyError::Unreadable)?;
     let newest = versions.last().map_or(0, |newest| newest.version);
-    let found = versions.into_iter().find(|known| known.version == version).ok_or_else(|| match newest {
-        0 => format!("{key} has no history yet"),
-        _ => format!("{key} has no version {version}; the newest is {newest}"),
-    })?;
+    let found = versions.into_iter().find(|known| known.version == version);
+    let found = found.ok_or(CopyError::NoVersion { key, version, newest })?;
     if found.removed {
         return Ok(None);
     }
-    match text_of(journal, &found.body_key).await? {
+    match text_of(journal, &found.body_key).await.map_err(CopyError::Unreadable)? {
         Some(text) => Ok(Some(text)),
-        None if !keeps_content(key) => {
-            Err(format!("of {key} the history keeps no content, only when it changed and a hash"))
-        }
-        None => Err(format!(
-            "the copy of version {version} of {key} is gone: CONFIG_HISTORY_VERSIONS and CONFIG_HISTORY_DAYS say how long one stays"
-        )),
+        None if !keeps_content(key) => Err(CopyError::NoContent(key)),
+        None => Err(CopyError::Gone { key, version }),
     }
 }
 

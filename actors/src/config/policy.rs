@@ -203,6 +203,7 @@ pub fn build(documents: &Documents, env: &EnvDefaults, version: u64) -> Policy {
             announced: webhook.announced.unwrap_or_else(|| env.announced.clone()),
             notify_on_failure: prefs.notify_on_failure,
             notify_url: env.notify_url.clone(),
+            pushed_refused: flags.gmail_ingress_enabled == Some(false),
         },
         withheld: Withheld::default(),
     }

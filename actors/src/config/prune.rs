@@ -166,6 +166,6 @@ mod tests {
         let bodies = journal.bodies(0, 100).await.unwrap();
         assert_eq!(bodies.len(), 2, "what was dropped is gone");
         let error = super::super::history::copy(&journal, Key::WebhookConfig, 2).await.unwrap_err();
-        assert!(error.contains("CONFIG_HISTORY_DAYS"), "{error}");
+        assert!(error.to_string().contains("CONFIG_HISTORY_DAYS"), "{error}");
     }
 }

@@ -40,6 +40,19 @@ pub fn check_target(url: &str, allow: &[IpNet]) -> Result<(), String> {
     at(Ipv6Addr::LOCALHOST.into()).or_else(|_| at(Ipv4Addr::LOCALHOST.into()))
 }
 
+/// Whether an address is one of those that stand in examples, and so nobody's target: the
+/// reference system's list (July). One without a host is, too.
+#[must_use]
+pub fn is_placeholder(url: &str) -> bool {
+    let host = Url::parse(url.trim()).ok().and_then(|url| url.host_str().map(str::to_lowercase));
+    let Some(host) = host.filter(|host| !host.is_empty()) else { return true };
+    matches!(
+        host.as_str(),
+        "example.com" | "example.org" | "example.net" | "test.com" | "localhost" | "127.0.0.1"
+    ) || host.ends_with(".example.com")
+        || host.ends_with(".example.net")
+}
+
 /// The message for the `webhook_url` of a document: the reference's, and why. What the guard says
 /// is English; in French there is the rule that it stands for.
 pub(super) fn refusal(why: &str) -> Said {

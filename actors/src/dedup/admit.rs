@@ -20,10 +20,10 @@ use crate::kernel::event::{EventError, StreamId};
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::{AppendError, Commit, Journal, Queue};
 use crate::mail::groups::{self, KnownGroup, Standing};
-use crate::mail::life::Received;
+use crate::mail::life::{Received, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::{IgnoreReason, LONGEST_HEADER, Mail, Outcome, Verdict, content, decide, identity, parse};
-use crate::messages::{Admit, AdmitError, Admitted, Source};
+use crate::messages::{Admit, AdmitError, Admitted, Decision, Source};
 
 /// Mails parsed at the same time.
 const PARSING: usize = 16;
@@ -49,6 +49,24 @@ struct Hindsight {
     other: bool,
 }
 
+/// A mail of which the identity was the reference's when it was pushed first may be pushed again
+/// with an id: it is still the same mail, if it says the same.
+async fn pushed_before(deps: &DedupDeps, prepared: &Prepared) -> Result<Option<Admitted>, AdmitError> {
+    let Source::Pushed(mail) = &prepared.admit.source else { return Ok(None) };
+    let key = mail.reference_id();
+    if mail.id.is_empty() || key == prepared.key {
+        return Ok(None);
+    }
+    let is_known = deps.journal.read_stream(&mail_stream(&key), 0).await;
+    let known = is_known.map_err(|error| AdmitError::Journal(error.to_string()))?;
+    let Some(last) = known.last() else { return Ok(None) };
+    let content = prepared.content.as_deref();
+    match copies::compare(deps, (&key, content), &prepared.admit, last.version).await? {
+        Found::Copy(admitted) => Ok(Some(admitted)),
+        Found::Other => Ok(None),
+    }
+}
+
 /// A mail that has been read and decided, ready for the journal.
 struct Prepared {
     /// The name of its stream.
@@ -58,6 +76,8 @@ struct Prepared {
     /// Hash of what decides about it; `None` = it could not be read.
     content: Option<String>,
     commit: Result<Commit, EventError>,
+    /// What was decided.
+    decision: Decision,
     admit: Admit,
     /// Version of the configuration it was decided under.
     under: u64,
@@ -136,7 +156,11 @@ async fn header_of(admit: &Admit, headers: &Heavy) -> (String, String) {
     if admit.deadly {
         return Default::default();
     }
-    let (header, size) = beginning(&admit.source);
+    let (header, size) = match &admit.source {
+        Source::Full(raw) => (beginning(raw), raw.len() as u64),
+        Source::HeaderOnly { header, size } => (header.clone(), *size),
+        Source::Pushed(mail) => return (mail.address(), mail.email_id()),
+    };
     let headers = headers.clone();
     let reading = tokio::spawn(async move {
         headers.run(header.len(), move || parse::parse_header_only(&header, size)).await
@@ -145,12 +169,9 @@ async fn header_of(admit: &Admit, headers: &Heavy) -> (String, String) {
     mail.map(|mail| (mail.sender, mail.email_id)).unwrap_or_default()
 }
 
-/// What of a mail can be its header, and the size of the whole in bytes.
-fn beginning(source: &Source) -> (Bytes, u64) {
-    match source {
-        Source::Full(raw) => (raw.slice(..raw.len().min(LONGEST_HEADER)), raw.len() as u64),
-        Source::HeaderOnly { header, size } => (header.clone(), *size),
-    }
+/// What of a mail can be its header.
+fn beginning(raw: &Bytes) -> Bytes {
+    raw.slice(..raw.len().min(LONGEST_HEADER))
 }
 
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
@@ -164,6 +185,7 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hinds
         let known = known.clone();
         let bytes = match &admit.source {
             Source::Full(raw) => raw.len(),
+            Source::Pushed(mail) => mail.size(),
             // Nothing is decided about its text.
             Source::HeaderOnly { .. } => 0,
         };
@@ -197,16 +219,29 @@ fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, kno
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
         Source::HeaderOnly { header, size } => match parse::parse_header_only(header, *size) {
-            Ok(mail) => {
-                let detail = Some(too_large(*size, policy));
-                let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail };
-                let verdict = Verdict { detection: None, links: Vec::new(), outcome };
-                let content = content::of_header(&mail);
-                decided(admit, mail, verdict, content, known, cx)
-            }
+            Ok(mail) => oversized(admit, mail, known, cx),
             Err(unreadable) => quarantined(admit, &unreadable.to_string(), cx),
         },
+        Source::Pushed(pushed) if pushed.size() as u64 > policy.email_limit() => {
+            let mail = pushed.read_header();
+            oversized(admit, mail, known, cx)
+        }
+        Source::Pushed(pushed) => {
+            let mail = pushed.read(&policy.providers);
+            let verdict = decide::decide(&mail, policy, now);
+            let content = content::of(&mail);
+            decided(admit, mail, verdict, content, known, cx)
+        }
     }
+}
+
+/// A mail that is too large: nothing is decided about its text.
+fn oversized(admit: Admit, mail: Mail, known: &Hindsight, cx: Cx<'_>) -> Prepared {
+    let detail = Some(too_large(mail.size, cx.policy));
+    let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail };
+    let verdict = Verdict { detection: None, links: Vec::new(), outcome };
+    let content = content::of_header(&mail);
+    decided(admit, mail, verdict, content, known, cx)
 }
 
 /// How large, and what to change.
@@ -241,14 +276,16 @@ fn decided(
     };
     let sender = mail.sender.clone();
     let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, known.group.as_ref());
+    let decision = Decision::of(&decided.0.outcome);
     let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
-    Prepared { key, sender, content: Some(content), commit, admit, under: cx.policy.version }
+    Prepared { key, sender, content: Some(content), commit, decision, admit, under: cx.policy.version }
 }
 
 fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
     let source = match &admit.source {
         Source::Full(raw) => raw.clone(),
         Source::HeaderOnly { header, .. } => header.clone(),
+        Source::Pushed(mail) => Bytes::from(format!("From: {}\r\n\r\n{}", mail.sender, mail.body)),
     };
     let key = identity::source_id(&source);
     let commit = commit::quarantine(
@@ -260,7 +297,8 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
         cx,
     );
     let sender = String::new();
-    Prepared { key, sender, content: None, commit, admit, under: cx.policy.version }
+    let decision = Decision::Quarantined;
+    Prepared { key, sender, content: None, commit, decision, admit, under: cx.policy.version }
 }
 
 async fn append(
@@ -270,6 +308,9 @@ async fn append(
     look: &Notify,
     mut prepared: Prepared,
 ) -> Result<Admitted, AdmitError> {
+    if let Some(admitted) = pushed_before(deps, &prepared).await? {
+        return Ok(admitted);
+    }
     let mut known = Hindsight::default();
     for _ in 0..CONFLICTS {
         let mut commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
@@ -285,7 +326,8 @@ async fn append(
                 if held {
                     hold::reconsider_one(deps, strangers, look, &prepared.key, prepared.under).await;
                 }
-                return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there });
+                let decision = (!appended.already_there).then_some(prepared.decision);
+                return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there, decision });
             }
             // Somebody has its subject group: it is read again, which only such mails are.
             Err(AppendError::Conflict { stream, .. }) if stream.category() == groups::CATEGORY => {
@@ -347,9 +389,9 @@ mod tests {
             format!("{fields}\ncourt"),
         ] {
             let whole = parse::parse(raw.as_bytes()).expect("a mail");
-            let (header, size) = beginning(&Source::Full(Bytes::from(raw)));
-            assert!(header.len() <= LONGEST_HEADER && size == whole.size);
-            let read = parse::parse_header_only(&header, size).expect("a header");
+            let header = beginning(&Bytes::from(raw));
+            assert!(header.len() <= LONGEST_HEADER);
+            let read = parse::parse_header_only(&header, whole.size).expect("a header");
             assert_eq!((read.sender, read.email_id), (whole.sender, whole.email_id));
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn admission(
     received: Received,
     mail: Mail,
     (verdict, taking): Decided,
-    fence: Fence,
+    fence: Option<Fence>,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
     let locations = vec![received.location.clone()];
@@ -55,11 +55,11 @@ pub(super) fn admission(
     events.extend(consequences.events);
     Ok(Commit {
         at: cx.now,
-        cause: Some(fence.grant()),
+        cause: fence.as_ref().map(Fence::grant),
         writes: writes(key, Expected::NoStream, &events, taking, cx.ids)?,
         add: consequences.add,
         bodies: consequences.bodies,
-        fence: Some(fence),
+        fence,
         ..Commit::default()
     })
 }
@@ -106,6 +106,7 @@ fn consequences(
         told: false,
         stranger: None,
         waiting: None,
+        cancelled: Vec::new(),
     };
     // A stranger's mail is kept within bounds, with all that it says.
     let is_strangers =
@@ -121,6 +122,7 @@ fn consequences(
                     reason,
                     detail,
                     configuration: Some(cx.policy.configuration.clone()),
+                    by: None,
                 })]
             };
             let meta = meta(events.len() as u64);
@@ -132,6 +134,7 @@ fn consequences(
                 reason,
                 detail,
                 configuration: Some(cx.policy.configuration.clone()),
+                by: None,
             })],
             add: if reason.marks_read() { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
             bodies: if reason.keeps_content() {
@@ -216,17 +219,17 @@ pub(super) fn duplicate(
     version: u64,
     location: Location,
     mark: bool,
-    fence: Fence,
+    fence: Option<Fence>,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
     let add = if mark { work::flag_rows(key, std::slice::from_ref(&location), cx.now) } else { Vec::new() };
     let event = MailEvent::Duplicated(Duplicated { location });
     Ok(Commit {
         at: cx.now,
-        cause: Some(fence.grant()),
+        cause: fence.as_ref().map(Fence::grant),
         writes: vec![write(mail_stream(key), Expected::Exact(version), &[event], cx.ids)?],
         add,
-        fence: Some(fence),
+        fence,
         ..Commit::default()
     })
 }
@@ -237,7 +240,7 @@ pub(super) fn quarantine(
     location: Location,
     why: String,
     source: bytes::Bytes,
-    fence: Fence,
+    fence: Option<Fence>,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
     let body_key = work::source_body_key(key);
@@ -250,14 +253,14 @@ pub(super) fn quarantine(
     });
     Ok(Commit {
         at: cx.now,
-        cause: Some(fence.grant()),
+        cause: fence.as_ref().map(Fence::grant),
         writes: vec![write(mail_stream(key), Expected::NoStream, &[event], cx.ids)?],
         bodies: vec![Body {
             key: body_key,
             bytes: source,
             keep_until: cx.now + chrono::Duration::days(QUARANTINE_DAYS),
         }],
-        fence: Some(fence),
+        fence,
         ..Commit::default()
     })
 }

@@ -26,7 +26,7 @@ pub(super) async fn compare(
     mut actual: u64,
 ) -> Result<Found, AdmitError> {
     let location = &admit.location;
-    let known = Admitted { email_id: key.to_owned(), duplicate: true };
+    let known = Admitted { email_id: key.to_owned(), duplicate: true, decision: None };
     for _ in 0..CONFLICTS {
         let events = deps
             .journal

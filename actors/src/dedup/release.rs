@@ -107,6 +107,7 @@ pub async fn release(
             told: false,
             stranger: None,
             waiting: None,
+            cancelled: Vec::new(),
         };
         let released = MailEvent::Released(Released { by: by.to_owned() });
         let commit = Commit {
@@ -235,6 +236,7 @@ fn copy(
         told: false,
         stranger: None,
         waiting: None,
+        cancelled: Vec::new(),
     };
     // Where to is decided by the worker that carries it out.
     let outcome = Outcome::Deliver { deliveries: Vec::new() };

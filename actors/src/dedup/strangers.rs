@@ -103,11 +103,12 @@ impl Strangers {
         let key = row.key.clone();
         let bytes =
             commit.bodies.iter().find(|body| body.key == key).map_or(0, |body| body.bytes.len() as u64);
-        let grant = commit.fence.as_ref().map_or(0, |fence| fence.token);
+        // A pushed mail comes under no grant, and takes the count as it is.
+        let grant = commit.fence.as_ref().map(|fence| fence.token);
         let mut ledger = self.ledger.lock().await;
-        if ledger.as_ref().is_none_or(|(under, _)| *under != grant) {
+        if ledger.as_ref().is_none_or(|(under, _)| grant.is_some_and(|grant| grant != *under)) {
             *ledger = match read(journal).await {
-                Ok(rows) => Some((grant, of_rows(&rows))),
+                Ok(rows) => Some((grant.unwrap_or_default(), of_rows(&rows))),
                 Err(error) => {
                     tracing::warn!(%error, "the content of a mail whose sender is not in the list was not kept");
                     None

@@ -3,6 +3,7 @@
 mod copies;
 mod holds;
 mod hostile;
+mod ignored;
 mod preferences;
 mod senders;
 
@@ -138,9 +139,10 @@ impl Scene {
             arrived_at: Some(self.world.now()),
             source,
             deadly,
-            fence: self.fence.clone(),
+            fence: Some(self.fence.clone()),
         };
-        self.actor.send(admit).await.unwrap()
+        // What was decided is in the events.
+        self.actor.send(admit).await.unwrap().map(|admitted| Admitted { decision: None, ..admitted })
     }
 
     async fn set(&self, change: impl FnOnce(&mut Policy)) {
@@ -217,11 +219,11 @@ fn play<F: Future<Output = ()>>(change: impl FnOnce(&mut Policy), script: impl F
 }
 
 fn new(email_id: impl Into<String>) -> Answer {
-    Ok(Admitted { email_id: email_id.into(), duplicate: false })
+    Ok(Admitted { email_id: email_id.into(), duplicate: false, decision: None })
 }
 
 fn known(email_id: impl Into<String>) -> Answer {
-    Ok(Admitted { email_id: email_id.into(), duplicate: true })
+    Ok(Admitted { email_id: email_id.into(), duplicate: true, decision: None })
 }
 
 async fn wait(seconds: u64) {

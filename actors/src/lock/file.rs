@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
 use crate::kernel::files::{self, PRIVATE, folder_of};
+use crate::kernel::said::{Said, said};
 
 /// See the module page.
 #[derive(Debug)]
@@ -118,10 +119,13 @@ impl LeaseStore for FileLease {
         file.unlock().map_err(|error| self.error("unlocked", &error))
     }
 
-    fn warning(&self) -> Option<String> {
+    fn warning(&self) -> Option<Said> {
         self.several_containers.then(|| {
-            "file lock: one container only; with several, each would poll. Run one instance, or share a Redis"
-                .to_owned()
+            said!(
+                "verrou par fichier : un seul conteneur ; à plusieurs, chacun relèverait. Faites tourner une seule \
+                 instance, ou partagez un Redis",
+                "file lock: one container only; with several, each would poll. Run one instance, or share a Redis"
+            )
         })
     }
 }

@@ -128,7 +128,7 @@ impl Actor for LockActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         if let Some(warning) = self.deps.store.warning() {
-            tracing::warn!(warning, "lease store");
+            tracing::warn!(%warning, "lease store");
         }
         let holder = Holder {
             world: self.deps.world.clone(),

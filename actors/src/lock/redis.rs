@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
 use crate::kernel::journal::redis::DEFAULT_PREFIX;
 use crate::kernel::redis::{Dialer, RedisAddress, Script, explain, judge};
+use crate::kernel::said::Said;
 
 /// The key of an installation that has its Redis for itself, and of the reference system.
 pub const KEY: &str = "render_signal:poller_lock";
@@ -142,7 +143,7 @@ impl LeaseStore for RedisLease {
         self.run::<u64>("could not be released", &self.release, Duration::ZERO).await.map(drop)
     }
 
-    fn warning(&self) -> Option<String> {
+    fn warning(&self) -> Option<Said> {
         None
     }
 }

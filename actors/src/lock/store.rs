@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::kernel::said::Said;
 use async_trait::async_trait;
 
 /// The answer to an attempt to take the lease.
@@ -55,5 +56,5 @@ pub trait LeaseStore: Send + Sync + 'static {
     async fn release(&self) -> Result<(), LeaseError>;
 
     /// What an operator should know about this store, if anything.
-    fn warning(&self) -> Option<String>;
+    fn warning(&self) -> Option<Said>;
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::store::{Attempt, LeaseError, Renewal};
 use super::*;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+use crate::kernel::said::Said;
 
 const TTL: Duration = Duration::from_secs(30);
 
@@ -85,8 +86,8 @@ impl LeaseStore for Client {
         Ok(())
     }
 
-    fn warning(&self) -> Option<String> {
-        Some("a fake".to_owned())
+    fn warning(&self) -> Option<Said> {
+        Some(Said::alike("a fake"))
     }
 }
 
@@ -214,7 +215,7 @@ async fn a_free_lease_is_taken_at_once_and_every_renewal_is_told() {
     let status = one.status().await;
     assert!(status.held);
     assert_eq!((status.fence, status.holder.as_deref()), (Some(1), Some("one")));
-    assert_eq!(status.warning.as_deref(), Some("a fake"));
+    assert_eq!(status.warning, Some(Said::alike("a fake")));
     sleep(60).await;
     assert_eq!(bench.events().await, ["lease.acquired 1 -"], "renewals are no events");
     let heard = one.heard.lock().unwrap().clone();

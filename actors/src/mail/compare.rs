@@ -186,6 +186,7 @@ fn webhook(
         flaws: Vec::new(),
         arrived: mail.arrived,
         automatic: None,
+        pushed: false,
         authentication: Vec::new(),
     };
     let body = payload::body(&head, detection, links, planned);

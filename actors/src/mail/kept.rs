@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::life::{Received, TextShape};
 use super::work::Draft;
-use super::{Mail, parse};
+use super::{Mail, parse, pushed};
 
 /// What a webhook does not say of the text of `mail`.
 #[must_use]
@@ -31,14 +31,17 @@ struct Told {
     from: String,
     sender_email: String,
     email_content: String,
+    #[serde(default)]
+    source: Option<String>,
 }
 
 /// The mail of a webhook; `None` = they do not belong together, or it is no webhook.
 #[must_use]
 pub fn from_webhook(body: &[u8], shape: TextShape, received: &Received) -> Option<Mail> {
     let told: Told = serde_json::from_slice(body).ok()?;
+    let pushed = told.source.as_deref() == Some(pushed::SOURCE);
     let (plain, rest) = told.email_content.split_at_checked(usize::try_from(shape.plain_bytes).ok()?)?;
-    let html = rest.strip_prefix('\n')?;
+    let html = if pushed { rest } else { rest.strip_prefix('\n')? };
     Some(Mail {
         email_id: received.email_id.clone(),
         message_id: String::new(),
@@ -55,6 +58,7 @@ pub fn from_webhook(body: &[u8], shape: TextShape, received: &Received) -> Optio
         arrived: received.arrived_at,
         automatic: None,
         authentication: Vec::new(),
+        pushed,
     })
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::policy::{Configuration, Priority, Share};
-use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity};
+use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity, pushed};
 use crate::domain_events;
 use crate::kernel::event::StreamId;
 
@@ -24,6 +24,12 @@ pub struct Location {
 }
 
 impl Location {
+    /// Whether nothing lies there: the mail was handed over by HTTP, and cannot be marked.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.mailbox == pushed::MAILBOX
+    }
+
     /// The first `digits` hex digits of a hash that stands for it in a name.
     #[must_use]
     pub fn digest(&self, digits: usize) -> String {
@@ -86,8 +92,11 @@ pub struct Ignored {
     /// What exactly: the keyword, the first mail of the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// What it was decided under; `None` = unknown.
+    /// What it was decided under; `None` = unknown, or a person decided it.
     pub configuration: Option<Configuration>,
+    /// Who decided it, when it was a person, such as `cli`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Payload of `mail.skipped`.
@@ -276,6 +285,8 @@ pub enum DeliveryEnd {
     Delivered,
     /// Given up; kept, and can be sent again.
     DeadLettered,
+    /// Somebody said that it is not to be sent.
+    Cancelled,
 }
 
 /// Payload of `mail.settled`.
@@ -301,7 +312,8 @@ domain_events! {
         Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
         Ignored(Ignored) = "mail.ignored", schema 2, in "mail", "Nothing is sent for this mail.", {
-            reason: "why", detail: "the keyword, the first mail of the group, or the host that hides where a link leads", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
+            reason: "why", detail: "the keyword, the first mail of the group, or the host that hides where a link leads", configuration: "documents that were in force, with the first digits of their hashes; null = unknown",
+            by: "who decided it, when it was a person" },
             upcasts [without_configuration];
         Skipped(Skipped) = "mail.skipped", schema 2, in "mail", "The mail is not sent unless somebody releases it.", {
             reason: "why", detector: "which asked for it", seen: "its copies are marked read", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
@@ -340,7 +352,7 @@ domain_events! {
         Resumed(Resumed) = "mail.resumed", schema 1, in "mail", "Somebody wants a mail that was set aside worked on again.", {
             queue: "hold or offload", by: "who asked" };
         Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
-            target: "id of the target", end: "delivered or dead_lettered" };
+            target: "id of the target", end: "delivered, dead_lettered or cancelled" };
     }
 }
 
@@ -431,7 +443,10 @@ impl MailLife {
                 self.stage = Stage::Quarantined;
             }
             MailEvent::Duplicated(duplicated) => self.add_location(&duplicated.location),
-            MailEvent::Ignored(ignored) => self.stage = Stage::Ignored(ignored.reason),
+            MailEvent::Ignored(ignored) => {
+                self.stage = Stage::Ignored(ignored.reason);
+                self.set_aside = None;
+            }
             MailEvent::Skipped(skipped) => self.stage = Stage::Skipped { seen: skipped.seen },
             // It waits for the worker that carries the release out.
             MailEvent::Held(_) | MailEvent::Released(_) => self.stage = Stage::Held,
@@ -466,11 +481,19 @@ impl MailLife {
         }
     }
 
-    /// Whether every delivery has reached its receiver.
+    /// Whether nothing is to be sent any more: every delivery has reached its receiver, or was
+    /// cancelled.
     #[must_use]
-    pub fn all_delivered(&self) -> bool {
-        !self.deliveries.is_empty()
-            && self.deliveries.iter().all(|(_, end)| *end == Some(DeliveryEnd::Delivered))
+    pub fn all_done(&self) -> bool {
+        let done =
+            |end: &Option<DeliveryEnd>| matches!(end, Some(DeliveryEnd::Delivered | DeliveryEnd::Cancelled));
+        !self.deliveries.is_empty() && self.deliveries.iter().all(|(_, end)| done(end))
+    }
+
+    /// The targets whose deliveries were cancelled.
+    pub fn cancelled(&self) -> impl Iterator<Item = &str> {
+        let cancelled = self.deliveries.iter().filter(|(_, end)| *end == Some(DeliveryEnd::Cancelled));
+        cancelled.map(|(target, _)| target.as_str())
     }
 
     /// Whether its copies are to be marked `\Seen`: delivered, or ignored for a reason
@@ -478,7 +501,7 @@ impl MailLife {
     #[must_use]
     pub fn to_be_marked(&self) -> bool {
         match self.stage {
-            Stage::Routed => self.all_delivered(),
+            Stage::Routed => self.all_done(),
             Stage::Ignored(reason) => reason.marks_read(),
             Stage::Skipped { seen } => seen,
             Stage::Unknown | Stage::Received | Stage::Held | Stage::Quarantined => false,

@@ -80,6 +80,34 @@ pub(super) fn bodies(message: &Entity<'_>, providers: &Arc<Providers>) -> Bodies
     bodies
 }
 
+/// A text that is no part of a message, and has its character set behind it.
+pub(super) fn text(text: &str, html: bool, providers: &Arc<Providers>) -> Bodies {
+    let mut bodies = Bodies { providers: Arc::clone(providers), ..Bodies::default() };
+    let split = |text: &str, limit: usize| {
+        let at = text.floor_char_boundary(cut::piece(text.as_bytes(), limit, html, None));
+        // Never nothing: what is left gets shorter each time.
+        if at == 0 { text.len() } else { at }
+    };
+    let mut rest = text;
+    if html && !rest.is_empty() {
+        let (taken, behind) = rest.split_at_checked(split(rest, HTML_BUDGET)).unwrap_or((rest, ""));
+        bodies.html.push_str(taken);
+        rest = behind;
+    }
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at_checked(split(rest, cut::PIECE)).unwrap_or((rest, ""));
+        if html {
+            bodies.leave_out(piece, true)
+        } else {
+            bodies.take(piece, false)
+        }
+        rest = behind;
+    }
+    cut::mark(&mut bodies.plain, &bodies.plain_left_out);
+    cut::mark(&mut bodies.html, &bodies.html_left_out);
+    bodies
+}
+
 impl Bodies {
     fn flaw(&mut self, flaw: String) {
         if self.flaws.len() < 20 && !self.flaws.contains(&flaw) {

@@ -41,6 +41,7 @@ pub mod policy;
 #[cfg(test)]
 mod properties;
 pub mod providers;
+pub mod pushed;
 pub mod replies;
 pub mod rules;
 #[cfg(test)]
@@ -99,13 +100,18 @@ pub struct Mail {
     /// What the servers that took it say of its sender, the topmost report of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authentication: Vec<authentication::Report>,
+    /// It was handed over by HTTP ([`pushed`]): its text is one part, plain or HTML.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pushed: bool,
 }
 
 impl Mail {
-    /// `plain + "\n" + html`: what the payload and the rules use (reference section 5.8).
+    /// `plain + "\n" + html`: what the payload and the rules use (reference section 5.8). Of a
+    /// pushed mail, which has one of the two, that one as it is (section 10.2).
     #[must_use]
     pub fn combined(&self) -> String {
-        format!("{}\n{}", self.plain, self.html)
+        let between = if self.pushed { "" } else { "\n" };
+        format!("{}{between}{}", self.plain, self.html)
     }
 
     /// What a target is given of the text.
@@ -292,13 +298,15 @@ pub enum IgnoreReason {
     NoAttachment,
     /// Another mail of its subject group was routed. Marked read.
     DuplicateGroup,
+    /// Somebody said so. Marked read: whoever said it has dealt with it.
+    Operator,
 }
 
 impl IgnoreReason {
     /// Whether the reference system marks such a mail as read.
     #[must_use]
     pub const fn marks_read(self) -> bool {
-        matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup)
+        matches!(self, Self::Reply | Self::NoLinks | Self::DuplicateGroup | Self::Operator)
     }
 
     /// Whether the mail's content is kept for a while, so that it can be released. That of a
@@ -322,6 +330,7 @@ impl IgnoreReason {
             Self::ExcludedKeyword => "excluded_keyword",
             Self::NoAttachment => "no_attachment",
             Self::DuplicateGroup => "duplicate_group",
+            Self::Operator => "operator",
         }
     }
 }

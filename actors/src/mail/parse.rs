@@ -12,13 +12,13 @@ use super::{Mail, authentication, automatic, encoding, html, identity};
 
 /// Bytes of a subject that are kept. What is made of one is compared, listed, sent and kept in the
 /// journal, in JSON at up to six times its size.
-const SUBJECT: usize = 4 << 10;
+pub(super) const SUBJECT: usize = 4 << 10;
 /// Bytes of `From` that are kept: names and addresses of several senders.
-const FROM: usize = 2 << 10;
+pub(super) const FROM: usize = 2 << 10;
 /// Bytes of an address: 64 before the `@` and 255 behind it (RFC 5321 section 4.5.3.1).
-const SENDER: usize = 64 + 1 + 255;
+pub(super) const SENDER: usize = 64 + 1 + 255;
 /// Bytes of `Date` and of `Message-ID` that are kept: a line has 998 (RFC 5322 section 2.1.1).
-const LINE: usize = 1 << 10;
+pub(super) const LINE: usize = 1 << 10;
 
 /// Why a mail could not be read at all: it goes to quarantine with its raw source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -156,11 +156,12 @@ fn headers(message: &Entity<'_>, raw: &[u8]) -> Mail {
         arrived: arrived(message),
         automatic: automatic::header(message),
         authentication: authentication::reports(message),
+        pushed: false,
     }
 }
 
 /// The beginning of a field that is too long, and a flaw that says so.
-fn bounded(text: String, most: usize, what: &str, flaws: &mut Vec<String>) -> String {
+pub(super) fn bounded(text: String, most: usize, what: &str, flaws: &mut Vec<String>) -> String {
     if text.len() <= most {
         return text;
     }

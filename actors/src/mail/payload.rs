@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Detection, Link, Mail, Planned, RuleRef};
+use super::{Detection, Link, Mail, Planned, RuleRef, pushed};
 
 /// Characters of `bodyPreview`.
 const PREVIEW: usize = 200;
@@ -21,6 +21,9 @@ struct Payload<'a> {
     #[serde(rename = "bodyPreview")]
     preview: &'a str,
     email_content: &'a str,
+    /// Of pushed mails only, at this place as in the reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     webhooks_time_start: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +56,7 @@ pub fn body(mail: &Mail, detection: Option<&Detection>, links: &[Link], planned:
         sender_address: &mail.from,
         preview,
         email_content: &content,
+        source: mail.pushed.then_some(pushed::SOURCE),
         webhooks_time_start: planned.time_start.as_deref(),
         webhooks_time_end: planned.time_end.as_deref(),
         detector: detection.map(|found| found.detector.as_str()),

@@ -118,6 +118,8 @@ pub struct Preferences {
     pub notify_on_failure: bool,
     /// `NOTIFY_WEBHOOK_URL`; empty = not set. A capability: masked wherever it is shown.
     pub notify_url: String,
+    /// `gmail_ingress_enabled` is off: mails that are handed over by HTTP are not taken.
+    pub pushed_refused: bool,
 }
 
 /// Whether automatic answers trigger. By default none does.

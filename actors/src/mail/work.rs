@@ -50,6 +50,18 @@ pub struct DeliverMeta {
     /// Whether it may go while the delivery window is closed.
     #[serde(default, skip_serializing_if = "InWindow::is_free")]
     pub window: InWindow,
+    /// The mail's stream has closed the account of it: it was delivered or cancelled, and
+    /// somebody wants it sent once more. How that ends is in the delivery's stream alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+impl DeliverMeta {
+    /// Whether its end is noted in the mail's stream.
+    #[must_use]
+    pub const fn settles_mail(&self) -> bool {
+        !self.notice && !self.again
+    }
 }
 
 /// What the delivery window is to a delivery.
@@ -108,6 +120,9 @@ pub struct DraftMeta {
     /// Its links cannot be copied at the moment, and it waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<Waiting>,
+    /// Targets whose deliveries were cancelled while its links were copied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<String>,
 }
 
 /// How long a mail has been waiting for copies.
@@ -278,7 +293,9 @@ pub fn deliver_rows(
     };
     let mut rows = Vec::with_capacity(deliveries.len());
     let mut bodies = Vec::with_capacity(deliveries.len());
-    for planned in deliveries {
+    let wanted = |planned: &&Planned| !meta.cancelled.contains(&planned.target);
+    let siblings = deliveries.iter().filter(wanted).count();
+    for planned in deliveries.iter().filter(wanted) {
         let target = target_of(policy, &planned.target).unwrap_or(&policy.default_target);
         let order = order_key(
             target.ordering,
@@ -304,7 +321,7 @@ pub fn deliver_rows(
             order,
             due,
             final_body.then_some(body_key),
-            deliveries.len(),
+            siblings,
             (priority, policy.delivery_mode),
         ));
     }
@@ -336,6 +353,7 @@ fn deliver_row(
         notice: false,
         mode,
         window: if planned.in_window { InWindow::Bound } else { InWindow::Free },
+        again: false,
     };
     OutboxAdd {
         queue: Queue::Deliver,
@@ -409,14 +427,21 @@ pub fn stranger_row(
     (row, Body { key, bytes: bytes.into(), keep_until: now })
 }
 
-/// The `flag` rows for every copy of a mail.
+/// Key of the `flag` row of a copy of a mail.
+#[must_use]
+pub fn flag_key(location: &Location) -> String {
+    format!("{}/{}/{}", location.mailbox, location.validity, location.item)
+}
+
+/// The `flag` rows for every copy of a mail that lies in a mailbox.
 #[must_use]
 pub fn flag_rows(email_id: &str, locations: &[Location], now: DateTime<Utc>) -> Vec<OutboxAdd> {
     locations
         .iter()
+        .filter(|location| !location.is_pushed())
         .map(|location| OutboxAdd {
             queue: Queue::Flag,
-            key: format!("{}/{}/{}", location.mailbox, location.validity, location.item),
+            key: flag_key(location),
             partition: location.mailbox.clone(),
             order_key: None,
             due: Due::At(now),

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::board::{Board, Phase};
+use super::check::Checks;
 use super::first::FirstReadings;
 use super::log::MailboxLog;
 use super::source::{BUDGET, SourceError};
@@ -45,6 +46,26 @@ pub(super) enum Stop {
     Drain,
 }
 
+/// How long a visit lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stay {
+    /// For as long as the schedule says.
+    WhileActive,
+    /// For one sweep, which somebody asked for.
+    OneSweep,
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It is over, or there is news.
+    Over,
+    /// Somebody wants the mailbox looked at.
+    Wished,
+    /// The actor is gone.
+    Gone,
+}
+
 /// Resolves when a visit is to end. Can be awaited in many places.
 pub(super) type Stopping = Shared<BoxFuture<'static, Stop>>;
 
@@ -73,6 +94,8 @@ pub(super) struct Keeper {
     cautious: bool,
     /// What the poller before may have died of.
     first: FirstReadings,
+    /// Who wants the mailbox looked at now.
+    checks: Checks,
 }
 
 impl Keeper {
@@ -86,6 +109,7 @@ impl Keeper {
     ) -> Self {
         let log = MailboxLog::new(deps.source.mailbox());
         let losses = deps.journal.losses();
+        let checks = Checks::new(deps.journal.as_ref(), deps.source.mailbox());
         Self {
             board,
             control,
@@ -101,6 +125,7 @@ impl Keeper {
             losses,
             cautious: false,
             first: FirstReadings::default(),
+            checks,
             deps,
         }
     }
@@ -136,13 +161,24 @@ impl Keeper {
         let policy = self.deps.policy.load_full();
         if let Polling::Inactive(why) = may_poll(&policy, self.deps.world.now()) {
             self.board.phase(Phase::Inactive, Some(why.to_owned()), self.deps.world.now());
-            return self.rest_until(Instant::now() + policy.schedule.inactive_interval).await;
+            return match self.rest_until(Instant::now() + policy.schedule.inactive_interval).await {
+                // Who asks for it knows the schedule; but while nobody knows whose mails count, none is fetched.
+                Rest::Wished if policy.withheld.polling.is_empty() => {
+                    self.visit(fence, Stay::OneSweep).await;
+                    true
+                }
+                rest => rest != Rest::Gone,
+            };
         }
         if let Some(until) = self.pause_until.filter(|until| *until > Instant::now()) {
             self.board.phase(Phase::Waiting, self.reason.clone(), self.deps.world.now());
-            return self.rest_until(until).await;
+            let rest = self.rest_until(until).await;
+            if rest == Rest::Wished {
+                self.pause_until = None;
+            }
+            return rest != Rest::Gone;
         }
-        self.visit(fence).await;
+        self.visit(fence, Stay::WhileActive).await;
         true
     }
 
@@ -156,20 +192,24 @@ impl Keeper {
         self.log = MailboxLog::new(self.deps.source.mailbox());
         self.troubles = Troubles::default();
         self.cautious = false;
+        self.checks.forget();
     }
 
-    /// Waits until `until` or until the actor says something. False = the actor is gone.
-    async fn rest_until(&mut self, until: Instant) -> bool {
+    /// Waits until `until`, until the actor says something, or until somebody wants the mailbox
+    /// looked at.
+    async fn rest_until(&mut self, until: Instant) -> Rest {
         tokio::select! {
             biased;
-            changed = self.control.changed() => changed.is_ok(),
-            () = sleep_until(until) => true,
+            changed = self.control.changed() => if changed.is_ok() { Rest::Over } else { Rest::Gone },
+            () = sleep_until(until) => Rest::Over,
+            () = self.checks.wished(self.deps.journal.as_ref()) => Rest::Wished,
         }
     }
 
-    async fn visit(&mut self, fence: Fence) {
+    async fn visit(&mut self, fence: Fence, stay: Stay) {
         self.board.phase(Phase::Connecting, self.reason.clone(), self.deps.world.now());
-        let stopping = stopping(self.control.clone(), self.losses.clone(), self.deps.clone(), fence.clone());
+        let stopping =
+            stopping(self.control.clone(), self.losses.clone(), self.deps.clone(), fence.clone(), stay);
         let mailbox = self.deps.source.mailbox().to_owned();
         let source = Arc::clone(&self.deps.source);
         let connected = tokio::select! {
@@ -196,6 +236,8 @@ impl Keeper {
             self.cautious,
             &mut self.first,
             &self.panics,
+            &mut self.checks,
+            stay,
         );
         let end = visit.run(session.as_mut()).await;
         self.cautious = matches!(end, End::Journal(_)) || (self.cautious && !visit.went_well());
@@ -263,6 +305,7 @@ fn stopping(
     mut losses: watch::Receiver<Option<Loss>>,
     deps: PollerDeps,
     fence: Fence,
+    stay: Stay,
 ) -> Stopping {
     async move {
         loop {
@@ -274,7 +317,7 @@ fn stopping(
                 return Stop::Lease;
             }
             let policy = deps.policy.load_full();
-            if may_poll(&policy, deps.world.now()) != Polling::Active {
+            if stay == Stay::WhileActive && may_poll(&policy, deps.world.now()) != Polling::Active {
                 return Stop::Inactive;
             }
             tokio::select! {

@@ -16,9 +16,10 @@
 //! server, on memory, or on a clean end of the connection before.
 //!
 //! The actor holds no state that matters: the keeper rebuilds everything from the journal
-//! and the mailbox. A panic in it is one of the actor, which its guardian starts anew.
+//! and the mailbox. Whoever wants it looked at now says so in the journal ([`check`]). A panic in it is one of the actor, which its guardian starts anew.
 
 mod board;
+pub mod check;
 mod cursor;
 mod first;
 mod flags;

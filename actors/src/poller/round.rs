@@ -324,6 +324,8 @@ impl Visit<'_> {
         let part = match &source {
             crate::messages::Source::Full(_) => "full",
             crate::messages::Source::HeaderOnly { .. } => "header",
+            // No mailbox has such a mail.
+            crate::messages::Source::Pushed(_) => "pushed",
         };
         metrics::counter!("render_signal_mailbox_fetched_total", "part" => part).increment(1);
         let location = Location {
@@ -332,7 +334,7 @@ impl Visit<'_> {
             item: mail.item.clone(),
         };
         let arrived_at = mail.detail.and_then(|detail| detail.arrived_at);
-        let admit = Admit { location, arrived_at, source, deadly, fence: self.fence.clone() };
+        let admit = Admit { location, arrived_at, source, deadly, fence: Some(self.fence.clone()) };
         let port = self.deps.admit.clone();
         admissions.spawn(async move {
             let answer = ask(&port, admit).await;

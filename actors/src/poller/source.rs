@@ -266,6 +266,8 @@ impl Sink {
         let bytes = match &body {
             Body::Loaded(Source::Full(bytes)) => bytes.len(),
             Body::Loaded(Source::HeaderOnly { header, .. }) => header.len(),
+            // Not from a mailbox.
+            Body::Loaded(Source::Pushed(mail)) => mail.size(),
             Body::Gone | Body::Unloadable(_) => 0,
         };
         // One mail larger than the whole budget takes all of it, and waits for nobody after.

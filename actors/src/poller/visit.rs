@@ -10,9 +10,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::board::{Board, Phase};
+use super::check::Checks;
 use super::first::FirstReadings;
 use super::flags::Flags;
-use super::keeper::{Stop, Stopping};
+use super::keeper::{Stay, Stop, Stopping};
 use super::log::{LogError, MailboxLog};
 use super::source::{Candidate, Opened, Scope, Session, SourceError, Wake};
 use super::state::{Known, MailboxCommand};
@@ -76,6 +77,17 @@ async fn another_interval(control: &mut watch::Receiver<Control>, policy: &Polic
     }
 }
 
+/// What a wait came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// The source has news, or the time is over.
+    Wake(Wake),
+    /// Somebody wants the mailbox looked at.
+    Wished,
+    /// What is to be done may be another thing now.
+    Look,
+}
+
 /// One connection.
 pub(super) struct Visit<'a> {
     pub(super) deps: PollerDeps,
@@ -94,6 +106,9 @@ pub(super) struct Visit<'a> {
     pub(super) first: &'a mut FirstReadings,
     /// Lives of the actor in a row that ended by a panic; a whole sweep ends the row.
     panics: &'a AtomicU32,
+    /// Who wants the mailbox looked at now.
+    checks: &'a mut Checks,
+    stay: Stay,
     /// Highest UID that was listed: all at or below it are in the journal, or wait on the
     /// board, or are not ours.
     high: u64,
@@ -115,6 +130,8 @@ impl<'a> Visit<'a> {
         cautious: bool,
         first: &'a mut FirstReadings,
         panics: &'a AtomicU32,
+        checks: &'a mut Checks,
+        stay: Stay,
     ) -> Self {
         let flags = Flags::new(deps.journal.as_ref());
         Self {
@@ -131,6 +148,8 @@ impl<'a> Visit<'a> {
             cautious,
             first,
             panics,
+            checks,
+            stay,
             high: 0,
             went_well: false,
         }
@@ -167,6 +186,8 @@ impl<'a> Visit<'a> {
 
     async fn watch(&mut self, session: &mut dyn Session) -> Result<Infallible, End> {
         let known = self.open().await?;
+        let journal = Arc::clone(&self.deps.journal);
+        self.checks.answered(journal.as_ref()).await;
         let first = Scope {
             above: known.cursor,
             unseen: true,
@@ -177,6 +198,9 @@ impl<'a> Visit<'a> {
         self.went_well = true;
         self.panics.store(0, Ordering::Relaxed);
         self.board.failures(0);
+        if self.stay == Stay::OneSweep {
+            return Err(End::Stopped(Stop::Inactive));
+        }
         let mut swept_at = Instant::now();
         loop {
             if self.flags.overdue() {
@@ -187,31 +211,38 @@ impl<'a> Visit<'a> {
             let due = self.troubles.next().map_or(sweep_at, |retry_at| retry_at.min(sweep_at));
             self.board.phase(Phase::Watching, None, self.deps.world.now());
             let max = due.saturating_duration_since(Instant::now()).max(MIN_WAIT);
-            match self.wait(session, max, interval).await? {
-                Some(Wake::Changed) => {
+            let turn = self.wait(session, max, interval).await?;
+            let whole = match turn {
+                Turn::Wake(Wake::Changed) => {
                     let newer = Scope { above: self.high, unseen: false, since: None };
                     self.sweep(session, &newer).await?;
+                    false
                 }
-                Some(Wake::Elapsed) if Instant::now() >= sweep_at => {
-                    swept_at = Instant::now();
-                    let whole = Scope { above: self.high, unseen: true, since: None };
-                    self.sweep(session, &whole).await?;
-                }
+                Turn::Wake(Wake::Elapsed) if Instant::now() >= sweep_at => true,
                 // A mail that was in trouble may be tried again.
-                Some(Wake::Elapsed) => self.take_in(session).await?,
+                Turn::Wake(Wake::Elapsed) => {
+                    self.take_in(session).await?;
+                    false
+                }
+                Turn::Wished => true,
                 // Flags are due, or the interval is another one.
-                None => {}
+                Turn::Look => false,
+            };
+            if whole {
+                swept_at = Instant::now();
+                let whole = Scope { above: self.high, unseen: true, since: None };
+                self.sweep(session, &whole).await?;
             }
         }
     }
 
-    /// Waits for news, for flags or an interval other than this (`None`), or for `max`.
+    /// Waits for news, for a wish, for flags or an interval other than this, or for `max`.
     async fn wait(
         &mut self,
         session: &mut dyn Session,
         max: Duration,
         interval: Duration,
-    ) -> Result<Option<Wake>, End> {
+    ) -> Result<Turn, End> {
         let journal = Arc::clone(&self.deps.journal);
         let world = self.deps.world.clone();
         tokio::select! {
@@ -223,15 +254,16 @@ impl<'a> Visit<'a> {
                     if wake == Wake::Changed {
                         self.board.heard(self.deps.world.now());
                     }
-                    Ok(Some(wake))
+                    Ok(Turn::Wake(wake))
                 }
                 Ok(Err(error)) => Err(End::Failed(error)),
                 Err(_) => Err(End::Failed(SourceError::Unreachable(
                     "waiting for new mails: the wait did not end".to_owned(),
                 ))),
             },
-            () = self.flags.ready(journal.as_ref(), &world) => Ok(None),
-            () = another_interval(&mut self.control, &self.deps.policy, interval) => Ok(None),
+            () = self.flags.ready(journal.as_ref(), &world) => Ok(Turn::Look),
+            () = another_interval(&mut self.control, &self.deps.policy, interval) => Ok(Turn::Look),
+            () = self.checks.wished(journal.as_ref()) => Ok(Turn::Wished),
         }
     }
 

@@ -76,7 +76,8 @@ pub(super) async fn finish(
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) => return tally,
             Err(AppendError::Conflict { .. }) => {
-                // Somebody noted a further copy of the mail: its deliveries must know it.
+                // Somebody noted a further copy of the mail, or cancelled a delivery: its deliveries
+                // must know it.
                 if let Err(why) = refresh(deps, &mut meta).await {
                     return park(deps, row, &why).await;
                 }
@@ -168,6 +169,7 @@ pub(super) async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), S
         return Err("its stream does not exist".to_owned());
     }
     meta.mail_version = version;
+    meta.cancelled = life.cancelled().map(str::to_owned).collect();
     for location in life.locations {
         if !meta.locations.contains(&location) {
             meta.locations.push(location);

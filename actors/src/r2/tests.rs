@@ -217,6 +217,7 @@ impl Bench {
             flaws: Vec::new(),
             arrived: None,
             automatic: None,
+            pushed: false,
             authentication: Vec::new(),
         };
         let planned = Planned {
@@ -238,6 +239,7 @@ impl Bench {
             locations: vec![location("1")],
             released: false,
             returned: 0,
+            cancelled: Vec::new(),
         };
         let now = self.world.now();
         let (row, body) =

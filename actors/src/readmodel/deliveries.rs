@@ -27,7 +27,7 @@ impl Projection for Deliveries {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -35,8 +35,8 @@ impl Projection for Deliveries {
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
-        // state: waiting (never tried), retrying, held_rate, held_window, delivered, dead_lettered.
-        // Almost all rows are delivered; the index holds only the others.
+        // state: waiting (never tried), retrying, held_rate, held_window, delivered, dead_lettered,
+        // cancelled. Almost all rows are over; the index holds only the others.
         db.execute_batch(
             "CREATE TABLE deliveries (
                  email_id         TEXT NOT NULL,
@@ -48,11 +48,12 @@ impl Projection for Deliveries {
                  next_at          INTEGER,
                  routed_at        INTEGER NOT NULL,
                  first_attempt_at INTEGER,
+                 last_attempt_at  INTEGER,
                  ended_at         INTEGER,
                  url              TEXT,
                  PRIMARY KEY (email_id, target)
              ) WITHOUT ROWID;
-             CREATE INDEX deliveries_open ON deliveries (state, routed_at) WHERE state <> 'delivered';
+             CREATE INDEX deliveries_open ON deliveries (state, routed_at) WHERE state NOT IN ('delivered', 'cancelled');
              CREATE TABLE sends (
                  target   TEXT NOT NULL,
                  at_ms    INTEGER NOT NULL,
@@ -74,6 +75,7 @@ impl Projection for Deliveries {
             "delivery.deferred" => deferred,
             "delivery.dead_lettered" => dead_lettered,
             "delivery.requeued" => requeued,
+            "delivery.cancelled" => cancelled,
             _ => return Ok(()),
         };
         let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
@@ -115,7 +117,7 @@ fn attempted(
     let attempt = number(payload, "attempt").unwrap_or_default();
     db.prepare_cached(
         "UPDATE deliveries SET attempts = ?3, last_status = ?4, last_error = ?5, url = ?6, next_at = NULL,
-             first_attempt_at = COALESCE(first_attempt_at, ?7)
+             first_attempt_at = COALESCE(first_attempt_at, ?7), last_attempt_at = ?7
          WHERE email_id = ?1 AND target = ?2",
     )?
     .execute((
@@ -231,6 +233,21 @@ fn requeued(
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE deliveries SET state = 'retrying', next_at = ?3, ended_at = NULL
+         WHERE email_id = ?1 AND target = ?2",
+    )?
+    .execute((email_id, target, at(event)))?;
+    Ok(())
+}
+
+fn cancelled(
+    db: &Connection,
+    event: &Recorded,
+    _payload: &Value,
+    email_id: &str,
+    target: &str,
+) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "UPDATE deliveries SET state = 'cancelled', next_at = NULL, ended_at = ?3
          WHERE email_id = ?1 AND target = ?2",
     )?
     .execute((email_id, target, at(event)))?;

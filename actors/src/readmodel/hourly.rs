@@ -51,6 +51,6 @@ impl Projection for Hourly {
     }
 }
 
-fn hour_of(at: DateTime<Utc>) -> String {
+pub(super) fn hour_of(at: DateTime<Utc>) -> String {
     format!("{:04}-{:02}-{:02}T{:02}", at.year(), at.month(), at.day(), at.hour())
 }

@@ -1,5 +1,6 @@
 //! `links`: every copy of a linked file that was made, so that none is made twice while it
-//! lies there, and the list of copied files can be written.
+//! lies there, and the list of copied files can be written. `mail_links`: what became of each link
+//! of a mail.
 //!
 //! A copy leaves with the mail it was made for: its event is not in the log any more, so a
 //! table that is built anew could not know it. That is a month at the earliest, when a copy
@@ -7,7 +8,7 @@
 
 use rusqlite::Connection;
 
-use super::{archived_keys, instant, integer, payload, text};
+use super::{archived_keys, at, instant, integer, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -22,11 +23,11 @@ impl Projection for Links {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["links"]
+        &["links", "mail_links"]
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
@@ -46,17 +47,52 @@ impl Projection for Links {
                  expires_at        INTEGER
              );
              CREATE INDEX links_source ON links (source_url, provider, position);
-             CREATE INDEX links_mail ON links (email_id);",
+             CREATE INDEX links_mail ON links (email_id);
+             CREATE TABLE mail_links (
+                 email_id    TEXT NOT NULL,
+                 position    INTEGER NOT NULL,
+                 at_ms       INTEGER NOT NULL,
+                 raw_url     TEXT NOT NULL,
+                 r2_url      TEXT,
+                 provider    TEXT,
+                 filename    TEXT,
+                 reused_from TEXT,
+                 why         TEXT,
+                 PRIMARY KEY (email_id, position)
+             ) WITHOUT ROWID;",
         )
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         match event.kind.as_str() {
-            "link.offloaded" => offloaded(db, event),
+            "link.offloaded" => became(db, event).and_then(|()| offloaded(db, event)),
+            "link.kept" => became(db, event),
             "journal.archived" => archived(db, event),
             _ => Ok(()),
         }
     }
+}
+
+/// What became of a link of a mail: a copy, or the reason why there is none.
+fn became(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<MailEvent>(event) else { return Ok(()) };
+    let Some(raw_url) = text(&payload, "raw_url") else { return Ok(()) };
+    db.prepare_cached(
+        "INSERT INTO mail_links (email_id, position, at_ms, raw_url, r2_url, provider, filename, reused_from, why)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+    )?
+    .execute((
+        event.stream.key(),
+        integer(event.position),
+        at(event),
+        raw_url,
+        text(&payload, "r2_url"),
+        text(&payload, "provider"),
+        text(&payload, "original_filename"),
+        text(&payload, "reused_from"),
+        text(&payload, "why"),
+    ))?;
+    Ok(())
 }
 
 fn offloaded(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
@@ -89,6 +125,8 @@ fn offloaded(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
 fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
     db.prepare_cached("DELETE FROM links WHERE email_id IN (SELECT value FROM json_each(?1))")?
-        .execute([mails])?;
+        .execute([&mails])?;
+    db.prepare_cached("DELETE FROM mail_links WHERE email_id IN (SELECT value FROM json_each(?1))")?
+        .execute([&mails])?;
     Ok(())
 }

@@ -1,10 +1,16 @@
-//! `mails`: one row per mail, with where it stands. Who sent it and what it is called is no part of
+//! `mails`: one row per mail, with where it stands. `deliveries_hourly`: attempts of each hour and
+//! target, and how long after the arrival of its mail a webhook was taken; it is filled from the
+//! same rows, and so rebuilt with them.
+//!
+//! Who sent it and what it is called is no part of
 //! the log, so it is none of this table (ADR 0040).
 
-use rusqlite::Connection;
+use chrono::DateTime;
+use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
-use super::{archived_keys, at, instant, integer, length, number, payload, text};
+use super::hourly::hour_of;
+use super::{archived_before, archived_keys, at, flag, instant, integer, length, number, payload, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -20,11 +26,11 @@ impl Projection for Mails {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["mails"]
+        &["mails", "deliveries_hourly"]
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
@@ -48,9 +54,24 @@ impl Projection for Mails {
                  deliveries_total INTEGER NOT NULL DEFAULT 0,
                  delivered        INTEGER NOT NULL DEFAULT 0,
                  dead_lettered    INTEGER NOT NULL DEFAULT 0,
+                 cancelled        INTEGER NOT NULL DEFAULT 0,
                  updated_at       INTEGER NOT NULL
              );
-             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined', 'set_aside');",
+             CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined', 'set_aside');
+             CREATE TABLE deliveries_hourly (
+                 hour   TEXT NOT NULL,
+                 target TEXT NOT NULL,
+                 ok     INTEGER NOT NULL DEFAULT 0,
+                 failed INTEGER NOT NULL DEFAULT 0,
+                 b0     INTEGER NOT NULL DEFAULT 0,
+                 b1     INTEGER NOT NULL DEFAULT 0,
+                 b2     INTEGER NOT NULL DEFAULT 0,
+                 b3     INTEGER NOT NULL DEFAULT 0,
+                 b4     INTEGER NOT NULL DEFAULT 0,
+                 b5     INTEGER NOT NULL DEFAULT 0,
+                 b6     INTEGER NOT NULL DEFAULT 0,
+                 PRIMARY KEY (hour, target)
+             ) WITHOUT ROWID;",
         )
     }
 
@@ -66,7 +87,9 @@ impl Projection for Mails {
             "mail.set_aside" => set_aside,
             "mail.resumed" => resumed,
             "mail.settled" => settled,
+            "delivery.attempted" => return attempted(db, event),
             "delivery.requeued" => return requeued(db, event),
+            "delivery.cancelled" => return cancelled(db, event),
             "journal.archived" => return archived(db, event),
             _ => return Ok(()),
         };
@@ -203,6 +226,9 @@ fn settled(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resu
 fn requeued(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
     let Some(email_id) = text(&payload, "email_id") else { return Ok(()) };
+    if flag(&payload, "again") {
+        return Ok(());
+    }
     db.prepare_cached(
         "UPDATE mails SET dead_lettered = MAX(dead_lettered - 1, 0), updated_at = ?2 WHERE email_id = ?1",
     )?
@@ -210,7 +236,65 @@ fn requeued(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// What was given up and is cancelled is no dead letter any more.
+fn cancelled(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
+    let Some(email_id) = text(&payload, "email_id") else { return Ok(()) };
+    if flag(&payload, "again") {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "UPDATE mails SET cancelled = cancelled + 1, dead_lettered = MAX(dead_lettered - ?3, 0), updated_at = ?2
+         WHERE email_id = ?1",
+    )?
+    .execute((email_id, at(event), flag(&payload, "was_dead")))?;
+    Ok(())
+}
+
+/// Upper bounds of the first six buckets of `deliveries_hourly`, in milliseconds; the seventh has
+/// none. A mail that was held waits longer than any of them.
+pub const BUCKETS: [i64; 6] = [1_000, 5_000, 30_000, 120_000, 600_000, 3_600_000];
+
+fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
+    let (Some(email_id), Some(target)) = (text(&payload, "email_id"), text(&payload, "target")) else {
+        return Ok(());
+    };
+    let mut counts = [0_i64; 9];
+    let [ok, failed, buckets @ ..] = &mut counts;
+    if text(&payload, "error").is_some() {
+        *failed = 1;
+    } else {
+        *ok = 1;
+        if let Some(received_at) = received_at(db, email_id)? {
+            let took = at(event).saturating_sub(received_at);
+            let bucket = BUCKETS.iter().position(|bound| took <= *bound).unwrap_or(BUCKETS.len());
+            buckets.iter_mut().skip(bucket).take(1).for_each(|count| *count = 1);
+        }
+    }
+    let [ok, failed, b0, b1, b2, b3, b4, b5, b6] = counts;
+    db.prepare_cached(
+        "INSERT INTO deliveries_hourly (hour, target, ok, failed, b0, b1, b2, b3, b4, b5, b6)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT DO UPDATE SET ok = ok + excluded.ok, failed = failed + excluded.failed,
+             b0 = b0 + excluded.b0, b1 = b1 + excluded.b1, b2 = b2 + excluded.b2, b3 = b3 + excluded.b3,
+             b4 = b4 + excluded.b4, b5 = b5 + excluded.b5, b6 = b6 + excluded.b6",
+    )?
+    .execute((hour_of(event.at), target, ok, failed, b0, b1, b2, b3, b4, b5, b6))?;
+    Ok(())
+}
+
+/// `None` = a notice, which belongs to no mail.
+fn received_at(db: &Connection, email_id: &str) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT received_at FROM mails WHERE email_id = ?1")?
+        .query_row([email_id], |row| row.get(0))
+        .optional()
+}
+
 fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
+    if let Some(before) = archived_before(event).and_then(DateTime::from_timestamp_millis) {
+        db.prepare_cached("DELETE FROM deliveries_hourly WHERE hour < ?1")?.execute([hour_of(before)])?;
+    }
     let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
     db.prepare_cached("DELETE FROM mails WHERE email_id IN (SELECT value FROM json_each(?1))")?
         .execute([mails])?;

@@ -12,6 +12,7 @@
 
 pub mod actions;
 pub mod admitted;
+pub mod attempts;
 pub mod configs;
 pub mod deliveries;
 pub mod hourly;
@@ -52,6 +53,7 @@ pub fn all() -> Projections {
         Box::new(configs::Configs),
         Box::new(links::Links),
         Box::new(rates::Rates),
+        Box::new(attempts::Attempts),
         Box::new(sessions::Sessions),
         Box::new(magic_links::MagicLinks),
         Box::new(actions::Actions),
@@ -95,6 +97,11 @@ fn number(payload: &Value, field: &str) -> Option<i64> {
 /// An instant field, in milliseconds.
 fn instant(payload: &Value, field: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text(payload, field)?).ok().map(|at| at.timestamp_millis())
+}
+
+/// Whether a field says yes.
+fn flag(payload: &Value, field: &str) -> bool {
+    payload.get(field).and_then(Value::as_bool).unwrap_or_default()
 }
 
 /// How many entries a list field has.

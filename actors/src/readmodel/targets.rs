@@ -17,7 +17,7 @@ impl Projection for Targets {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [&'static str] {
@@ -35,7 +35,9 @@ impl Projection for Targets {
                  breaker         TEXT NOT NULL DEFAULT 'closed',
                  breaker_until   INTEGER,
                  last_success_at INTEGER,
-                 last_failure_at INTEGER
+                 last_failure_at INTEGER,
+                 last_failure    TEXT,
+                 last_failure_of TEXT
              ) WITHOUT ROWID;",
         )
     }
@@ -55,14 +57,21 @@ impl Projection for Targets {
 fn attempted(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(payload) = payload::<DeliveryEvent>(event) else { return Ok(()) };
     let Some(target) = text(&payload, "target") else { return Ok(()) };
-    let sql = if text(&payload, "error").is_none() {
-        "INSERT INTO targets (id, last_success_at) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET last_success_at = MAX(COALESCE(last_success_at, ?2), ?2)"
-    } else {
-        "INSERT INTO targets (id, last_failure_at) VALUES (?1, ?2)
-         ON CONFLICT (id) DO UPDATE SET last_failure_at = MAX(COALESCE(last_failure_at, ?2), ?2)"
+    let Some(error) = text(&payload, "error") else {
+        db.prepare_cached(
+            "INSERT INTO targets (id, last_success_at) VALUES (?1, ?2)
+             ON CONFLICT (id) DO UPDATE SET last_success_at = MAX(COALESCE(last_success_at, ?2), ?2)",
+        )?
+        .execute((target, at(event)))?;
+        return Ok(());
     };
-    db.prepare_cached(sql)?.execute((target, at(event)))?;
+    // A clock may have been set back: the latest counts.
+    db.prepare_cached(
+        "INSERT INTO targets (id, last_failure_at, last_failure, last_failure_of) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET last_failure_at = ?2, last_failure = ?3, last_failure_of = ?4
+         WHERE last_failure_at IS NULL OR last_failure_at <= ?2",
+    )?
+    .execute((target, at(event), error, text(&payload, "email_id")))?;
     Ok(())
 }
 
@@ -93,7 +102,7 @@ fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
     let Some(before) = archived_before(event) else { return Ok(()) };
     db.prepare_cached("UPDATE targets SET last_success_at = NULL WHERE last_success_at < ?1")?
         .execute([before])?;
-    db.prepare_cached("UPDATE targets SET last_failure_at = NULL WHERE last_failure_at < ?1")?
+    db.prepare_cached("UPDATE targets SET last_failure_at = NULL, last_failure = NULL, last_failure_of = NULL WHERE last_failure_at < ?1")?
         .execute([before])?;
     db.prepare_cached(
         "DELETE FROM targets WHERE disabled = 0 AND breaker = 'closed' AND last_success_at IS NULL

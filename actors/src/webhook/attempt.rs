@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
@@ -16,26 +15,25 @@ use super::notice::Notify;
 use super::port::Outgoing;
 use super::quota::Place;
 use super::retry::{self, Class};
-use super::state::delivery_stream;
+use super::state::{DeliveryEvent, delivery_stream};
 use super::{Report, Shared, effects};
-use super::{address, answer, local_fault};
+use super::{address, answer, local_fault, request};
 use crate::egress::SendError;
 use crate::kernel::aggregate;
-use crate::kernel::event::StreamId;
+use crate::kernel::event::{DomainEvent as _, StreamId};
 use crate::kernel::journal::AppendError;
 use crate::kernel::journal::persist::persist;
 use crate::mail::life::{self, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
 use crate::mail::windows;
-use crate::mail::work::{self, DeliverMeta};
+use crate::mail::work::DeliverMeta;
 
 /// How long a lost claim may turn out to have been given to this worker anew.
 const RECLAIM: Duration = Duration::from_secs(1);
 
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+/// A claim that is younger is believed.
+const FRESH: TimeDelta = TimeDelta::seconds(1);
 
 /// Stores that a row waits until then, because it is over this rate limit.
 pub(super) async fn over_the_limit(
@@ -90,9 +88,18 @@ pub(super) async fn attempt(
             return effects::release(shared, flight, row.key, claim).await;
         }
     }
+    if was_cancelled(&shared, &row, &policy).await {
+        tracing::info!(
+            email_id = row.meta.email_id,
+            target = row.meta.target,
+            "the delivery was cancelled while it waited for its turn"
+        );
+        let claim = *claim.borrow();
+        return shared.tell(Report::Ended { key: row.key, flight, claim }).await;
+    }
     let url = delivery::address_of(&policy, &row.meta).to_owned();
     let started = Instant::now();
-    let (decision, signal) = match request(&shared, &policy, &row, &url).await {
+    let (decision, signal) = match outgoing(&shared, &policy, &row, &url).await {
         Err(why) => (delivery::unusable(&row.meta, why), Signal::Nothing),
         Ok(outgoing) => {
             let to = outgoing.url.clone();
@@ -138,6 +145,18 @@ pub(super) async fn attempt(
     shared.tell(Report::Ended { key: row.key, flight, claim }).await;
 }
 
+/// Whether somebody has cancelled a row that waited here for its turn. One that was just claimed was
+/// not cancelled a moment ago, and is not asked about: that would be one more request for each.
+async fn was_cancelled(shared: &Shared, row: &Row, policy: &Policy) -> bool {
+    let lease = TimeDelta::from_std(effects::lease(policy)).unwrap_or_default();
+    if lease - (row.claimed_until - shared.deps.world.now()) < FRESH {
+        return false;
+    }
+    let stream = delivery_stream(&row.meta.email_id, &row.meta.target);
+    let news = effects::read(&shared.deps, &stream, row.meta.delivery_version).await;
+    news.iter().any(|event| matches!(DeliveryEvent::from_recorded(event), Ok(DeliveryEvent::Cancelled(_))))
+}
+
 fn signal(class: &Class, url: &str) -> Signal {
     match class {
         Class::Delivered => Signal::Delivered,
@@ -179,7 +198,7 @@ fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
 }
 
 /// The request of a row, or why there cannot be one.
-async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
+async fn outgoing(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Result<Outgoing, String> {
     let body = row.body.clone().ok_or("the body is no longer kept, so it cannot be sent")?;
     let url = Url::parse(url).map_err(|error| {
         format!(
@@ -187,20 +206,17 @@ async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Resu
             row.meta.target
         )
     })?;
-    let id = header_id(&row.meta.email_id, &row.meta.target);
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(row.meta.mode.content_type()));
-    headers
-        .insert(USER_AGENT, HeaderValue::from_static(concat!("render-signal/", env!("CARGO_PKG_VERSION"))));
-    if let Some(keys) = shared.deps.keys.clone() {
-        let timestamp = shared.deps.world.clock.stamp().timestamp();
-        let (signed, signs) = (id.clone(), body.clone());
-        let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
-        let signature = signing.await;
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
-        headers.insert(WEBHOOK_SIGNATURE, header(signature)?);
-    }
-    headers.insert(WEBHOOK_ID, header(id)?);
+    let id = request::header_id(&row.meta.email_id, &row.meta.target);
+    let signature = match shared.deps.keys.clone() {
+        None => None,
+        Some(keys) => {
+            let timestamp = shared.deps.world.clock.stamp().timestamp();
+            let (signed, signs) = (id.clone(), body.clone());
+            let signing = shared.heavy.run(body.len(), move || keys.signature(&signed, timestamp, &signs));
+            Some((timestamp, signing.await))
+        }
+    };
+    let headers = request::headers(id, row.meta.mode, signature)?;
     Ok(Outgoing {
         url,
         headers,
@@ -208,16 +224,6 @@ async fn request(shared: &Shared, policy: &Policy, row: &Row, url: &str) -> Resu
         timeout: policy.webhook_timeout,
         verify_certificate: policy.ssl_verify,
     })
-}
-
-fn header(value: String) -> Result<HeaderValue, String> {
-    HeaderValue::try_from(value).map_err(|error| format!("a header cannot be sent: {error}"))
-}
-
-/// `webhook-id` in visible ASCII: the id of a target may hold anything.
-fn header_id(email_id: &str, target: &str) -> String {
-    const UNSAFE: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ');
-    percent_encoding::utf8_percent_encode(&work::webhook_id(email_id, target), UNSAFE).to_string()
 }
 
 /// Stores a decision about a row, until the journal has it. Returns the claim it last held.
@@ -252,7 +258,10 @@ pub(super) async fn store(
                 // this worker got it anew, it is as good as before.
                 let anew = tokio::time::timeout(RECLAIM, claim.wait_for(|now| *now != held)).await;
                 if !matches!(anew, Ok(Ok(_))) {
-                    tracing::warn!(key, "another worker took the delivery over, the outcome here is dropped");
+                    tracing::warn!(
+                        key,
+                        "another worker took the delivery over, or it was cancelled: the outcome here is dropped"
+                    );
                     return held;
                 }
             }

@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::address;
 use super::notice::{self, Notify};
 use super::retry::{self, Class, Failed, Next};
-use super::state::{Attempted, DeadLettered, Deferred, DeliveryEvent, Requeued, Succeeded, delivery_stream};
+use super::state::{
+    Attempted, Cancelled, DeadLettered, Deferred, DeliveryEvent, Requeued, Succeeded, delivery_stream,
+};
 use crate::kernel::aggregate::Aggregate;
 use crate::kernel::event::{DomainEvent as _, EventError, StreamId};
 use crate::kernel::journal::{Body, Commit, Defer, Due, Expected, Queue, Settle, StreamWrite};
@@ -25,27 +27,70 @@ pub enum DeliveryState {
     Delivered,
     /// It was given up.
     Dead,
+    /// Somebody said that it is not to be sent.
+    Cancelled,
 }
 
-/// An operator wants a dead letter sent again.
+/// What an operator wants done about a delivery.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Requeue(pub Requeued);
+pub enum DeliveryCommand {
+    /// Send a dead letter again, or once more what was delivered or cancelled.
+    Requeue {
+        /// Who asked.
+        by: String,
+        /// Only what is over, or else only a dead letter.
+        over: bool,
+    },
+    /// Do not send it.
+    Cancel {
+        /// Who asked.
+        by: String,
+    },
+}
 
-/// Only a dead letter can be sent again.
+/// A delivery, and whether its mail has closed the account of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryCx {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// See [`DeliverMeta::again`].
+    pub again: bool,
+}
+
+/// The delivery stands elsewhere than what is wanted needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotDead;
+pub struct Unsuited(pub DeliveryState);
 
 impl Aggregate for DeliveryState {
-    type Command = Requeue;
+    type Command = DeliveryCommand;
     type Event = DeliveryEvent;
-    type Cx = ();
-    type Reject = NotDead;
+    type Cx = DeliveryCx;
+    type Reject = Unsuited;
 
-    fn decide(&self, Requeue(requeued): &Requeue, (): &()) -> Result<Vec<DeliveryEvent>, NotDead> {
-        match self {
-            Self::Dead => Ok(vec![DeliveryEvent::Requeued(requeued.clone())]),
-            Self::Open | Self::Delivered => Err(NotDead),
-        }
+    fn decide(&self, command: &DeliveryCommand, cx: &DeliveryCx) -> Result<Vec<DeliveryEvent>, Unsuited> {
+        let (email_id, target) = (cx.email_id.clone(), cx.target.clone());
+        let event = match (command, self) {
+            (DeliveryCommand::Requeue { by, over: false }, Self::Dead) => {
+                DeliveryEvent::Requeued(Requeued { email_id, target, by: by.clone(), again: cx.again })
+            }
+            (DeliveryCommand::Requeue { by, over: true }, Self::Delivered | Self::Cancelled) => {
+                DeliveryEvent::Requeued(Requeued { email_id, target, by: by.clone(), again: true })
+            }
+            (DeliveryCommand::Cancel { by }, Self::Open | Self::Dead) => {
+                let was_dead = *self == Self::Dead;
+                DeliveryEvent::Cancelled(Cancelled {
+                    email_id,
+                    target,
+                    by: by.clone(),
+                    was_dead,
+                    again: cx.again,
+                })
+            }
+            (_, state) => return Err(Unsuited(*state)),
+        };
+        Ok(vec![event])
     }
 
     fn evolve(&mut self, event: &DeliveryEvent) {
@@ -55,6 +100,7 @@ impl Aggregate for DeliveryState {
             }
             DeliveryEvent::Succeeded(_) => Self::Delivered,
             DeliveryEvent::DeadLettered(_) => Self::Dead,
+            DeliveryEvent::Cancelled(_) => Self::Cancelled,
         };
     }
 }
@@ -129,6 +175,7 @@ pub fn after_attempt(
                 target: meta.target.clone(),
                 status: attempt.status.unwrap_or_default(),
                 attempts: number,
+                mode: meta.mode,
             });
             (succeeded, Fate::Delivered, counted)
         }
@@ -271,7 +318,7 @@ pub fn commit(
             DeliveryEnd::Delivered
         }
     };
-    if meta.notice {
+    if !meta.settles_mail() {
         return Ok(commit);
     }
     let settled = MailEvent::Settled(Settled { target: meta.target.clone(), end });
@@ -312,7 +359,7 @@ fn tell(facts: &mut [DeliveryEvent], version: u64, notify: &Notify, now: DateTim
 fn ends(life: &MailLife, settled: &MailEvent) -> bool {
     let mut after = life.clone();
     after.evolve(settled);
-    after.all_delivered()
+    after.all_done()
 }
 
 fn write(stream: StreamId, version: u64, events: Vec<crate::kernel::event::NewEvent>) -> StreamWrite {
@@ -358,6 +405,7 @@ mod tests {
             notice: false,
             mode: crate::mail::policy::DeliveryMode::Json,
             window: InWindow::Bound,
+            again: false,
         }
     }
 
@@ -497,17 +545,48 @@ mod tests {
     }
 
     #[test]
-    fn only_a_dead_letter_is_sent_again() {
-        let requeue = Requeue(Requeued {
-            email_id: "e".to_owned(),
-            target: "default".to_owned(),
-            by: "cli".to_owned(),
-        });
-        assert_eq!(DeliveryState::Open.decide(&requeue, &()), Err(NotDead));
-        assert_eq!(DeliveryState::Delivered.decide(&requeue, &()), Err(NotDead));
-        let mut state = DeliveryState::Dead;
-        let events = state.decide(&requeue, &()).unwrap();
-        state.evolve(&events[0]);
-        assert_eq!(state, DeliveryState::Open);
+    fn what_is_wanted_suits_where_the_delivery_stands() {
+        let cx = |again| DeliveryCx { email_id: "e".to_owned(), target: "default".to_owned(), again };
+        let requeue = |over| DeliveryCommand::Requeue { by: "cli".to_owned(), over };
+        let cancel = DeliveryCommand::Cancel { by: "cli".to_owned() };
+        let (open, delivered, dead, cancelled) =
+            (DeliveryState::Open, DeliveryState::Delivered, DeliveryState::Dead, DeliveryState::Cancelled);
+        for (command, state, after) in [
+            (requeue(false), open, None),
+            (requeue(false), delivered, None),
+            (requeue(false), dead, Some(open)),
+            (requeue(false), cancelled, None),
+            (requeue(true), open, None),
+            (requeue(true), delivered, Some(open)),
+            (requeue(true), dead, None),
+            (requeue(true), cancelled, Some(open)),
+            (cancel.clone(), open, Some(cancelled)),
+            (cancel.clone(), delivered, None),
+            (cancel.clone(), dead, Some(cancelled)),
+            (cancel.clone(), cancelled, None),
+        ] {
+            let decided = state.decide(&command, &cx(false));
+            let came_to = decided.clone().map(|events| {
+                let mut state = state;
+                events.iter().for_each(|event| state.evolve(event));
+                state
+            });
+            assert_eq!(came_to, after.ok_or(Unsuited(state)), "{command:?} of {state:?}");
+        }
+        // The mail's account of what goes once more stays closed.
+        let events = dead.decide(&cancel, &cx(true)).unwrap();
+        assert!(matches!(&events[0], DeliveryEvent::Cancelled(event) if event.again && event.was_dead));
+        let events = delivered.decide(&requeue(true), &cx(false)).unwrap();
+        assert!(matches!(&events[0], DeliveryEvent::Requeued(event) if event.again));
+    }
+
+    #[test]
+    fn a_delivery_that_goes_once_more_settles_no_mail() {
+        let mut decision = decided(Class::Delivered, None);
+        decision.meta.again = true;
+        let commit = committed(&decision, &Belief { delivery: Some(3), mail: None });
+        let streams: Vec<_> = commit.writes.iter().map(|write| write.stream.category().to_owned()).collect();
+        assert_eq!(streams, ["delivery"]);
+        assert!(commit.add.is_empty() && commit.settle.len() == 1);
     }
 }

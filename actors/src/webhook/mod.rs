@@ -12,16 +12,19 @@
 //! | `turn` | the actor between the two |
 //! | `attempt`, `local_fault`, `effects`, `quota`, `target` | the journal and the receivers |
 //! | `port` | [`Receiver`]: the way out |
-//! | `redeliver` | what an operator can do about dead letters and disabled targets |
+//! | `redeliver`, `again`, `cancel`, `bulk` | what an operator can do about deliveries, one or many, and disabled targets |
 //!
 //! Metrics: `render_signal_delivery_attempts_total{outcome}`, `render_signal_delivery_seconds`,
 //! `render_signal_delivery_in_flight`, `render_signal_local_faults_total`, `render_signal_dead_letters_total{target}`,
 //! `render_signal_target_breaker{target}` (0 closed, 1 half-open, 2 open, 3 disabled).
 
 pub mod address;
+pub mod again;
 pub mod answer;
 mod attempt;
 pub mod breaker;
+pub mod bulk;
+pub mod cancel;
 pub mod delivery;
 mod effects;
 mod lane;
@@ -32,12 +35,14 @@ pub mod port;
 mod quota;
 pub mod rate;
 pub mod redeliver;
+mod request;
 pub mod retry;
 pub mod sign;
 pub mod state;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 mod turn;
 
 use std::collections::{BTreeMap, HashMap};

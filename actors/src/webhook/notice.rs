@@ -62,6 +62,7 @@ pub fn notice(id: &str, dead: &DeadLettered, notify: &Notify, now: DateTime<Utc>
         notice: true,
         mode: crate::mail::policy::DeliveryMode::Json,
         window: work::InWindow::Free,
+        again: false,
     };
     let body_key = work::delivery_body_key(id, NOTIFY_TARGET);
     let row = OutboxAdd {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::breaker::{TargetCommand, TargetState};
-use super::delivery::{DeliveryState, NotDead, Requeue};
-use super::state::{Requeued, delivery_stream};
+use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryState, Unsuited};
+use super::state::delivery_stream;
 use super::target::{self, TargetError};
 use crate::kernel::aggregate::{self, Aggregate as _};
 use crate::kernel::clock::World;
@@ -90,9 +90,9 @@ impl Undelivered {
         let history = journal.read_stream(&stream, 0).await?;
         let event_error = |error: EventError| unreadable(error.to_string());
         let loaded = aggregate::rehydrate::<DeliveryState>(&history).map_err(event_error)?;
-        let requeued =
-            Requeued { email_id: email_id.to_owned(), target: target.to_owned(), by: by.to_owned() };
-        let events = loaded.state.decide(&Requeue(requeued), &()).map_err(|NotDead| not_dead())?;
+        let cx = DeliveryCx { email_id: email_id.to_owned(), target: target.to_owned(), again: meta.again };
+        let command = DeliveryCommand::Requeue { by: by.to_owned(), over: false };
+        let events = loaded.state.decide(&command, &cx).map_err(|Unsuited(_)| not_dead())?;
         let events = events
             .iter()
             .map(|event| event.to_new(world.ids.next()))

@@ -11,31 +11,30 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 
 /// Shortest and longest secret that the specification allows, in bytes.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 /// Secrets at a time: the new one and the one it replaces.
 const MOST: usize = 2;
 
-/// Why `WEBHOOK_SECRET` cannot be used. Never contains the secret.
+/// Why a variable with secrets cannot be used, for behind its name. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// There is none.
-    #[error(
-        "WEBHOOK_SECRET is blank; unset it to send unsigned webhooks, or generate one: echo whsec_$(openssl rand -base64 32)"
-    )]
+    #[error("is blank; unset it, or generate one: echo whsec_$(openssl rand -base64 32)")]
     Blank,
     /// More than two.
-    #[error("WEBHOOK_SECRET holds {0} secrets; at most two are used (the new one, then the one it replaces)")]
+    #[error("holds {0} secrets; at most two are used (the new one, then the one it replaces)")]
     TooMany(usize),
     /// Not base64.
     #[error(
-        "secret {0} in WEBHOOK_SECRET is not base64 (with or without the prefix whsec_); generate one: echo whsec_$(openssl rand -base64 32)"
+        "secret {0} in it is not base64 (with or without the prefix whsec_); generate one: echo whsec_$(openssl rand -base64 32)"
     )]
     NotBase64(usize),
     /// Too short or too long.
     #[error(
-        "secret {place} in WEBHOOK_SECRET has {length} bytes; Standard Webhooks asks for 24 to 64. Generate one: echo whsec_$(openssl rand -base64 32)"
+        "secret {place} in it has {length} bytes; Standard Webhooks asks for 24 to 64. Generate one: echo whsec_$(openssl rand -base64 32)"
     )]
     Length {
         /// Place in the list, from 1.
@@ -56,7 +55,7 @@ impl fmt::Debug for SigningKeys {
 }
 
 impl SigningKeys {
-    /// Reads `WEBHOOK_SECRET`: one or two secrets, separated by a blank or a comma, each
+    /// Reads the value of a variable (`WEBHOOK_SECRET`, `INGRESS_HMAC_SECRET`): one or two secrets, separated by a blank or a comma, each
     /// base64 with or without the prefix `whsec_`.
     ///
     /// # Errors
@@ -94,6 +93,21 @@ impl SigningKeys {
             STANDARD.encode_string(mac.finalize().into_bytes(), &mut value);
         }
         value
+    }
+
+    /// Whether one of the signatures in `presented` is one of ours over the same. `presented` is
+    /// what stands in `webhook-signature`. Takes as long whatever the first difference is.
+    #[must_use]
+    pub fn verify(&self, id: &str, timestamp: i64, body: &[u8], presented: &str) -> bool {
+        let ours = self.signature(id, timestamp, body);
+        let mut fits = subtle::Choice::from(0);
+        // No more than a request can have reason to carry.
+        for theirs in presented.split(' ').take(2 * MOST) {
+            for ours in ours.split(' ') {
+                fits |= ours.as_bytes().ct_eq(theirs.as_bytes());
+            }
+        }
+        fits.into()
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain_events;
 use crate::kernel::event::StreamId;
+use crate::mail::policy::DeliveryMode;
 
 /// Payload of `delivery.attempted`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Succeeded {
     pub status: u16,
     /// How many attempts it took.
     pub attempts: u32,
+    /// What the body was called, which it is again when it is delivered again.
+    #[serde(default, skip_serializing_if = "DeliveryMode::is_json")]
+    pub mode: DeliveryMode,
 }
 
 /// Payload of `delivery.deferred`.
@@ -83,6 +87,27 @@ pub struct Requeued {
     pub target: String,
     /// Who asked, such as `cli`.
     pub by: String,
+    /// The mail's own account of it is closed: it was delivered or cancelled before, and goes
+    /// once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+/// Payload of `delivery.cancelled`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+    /// Who asked, such as `cli`.
+    pub by: String,
+    /// It had been given up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_dead: bool,
+    /// It was being delivered once more; see [`Requeued::again`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 domain_events! {
@@ -92,15 +117,19 @@ domain_events! {
             email_id: "the mail", target: "id of the target", attempt: "from 1", url: "masked", status: "HTTP status, if any",
             error: "what went wrong", took_ms: "milliseconds" };
         Succeeded(Succeeded) = "delivery.succeeded", schema 1, in "delivery", "The receiver took the webhook.", {
-            email_id: "the mail", target: "id of the target", status: "HTTP status", attempts: "how many" };
+            email_id: "the mail", target: "id of the target", status: "HTTP status", attempts: "how many",
+            mode: "form, when the body was called that" };
         Deferred(Deferred) = "delivery.deferred", schema 1, in "delivery", "The delivery waits.", {
             email_id: "the mail", target: "id of the target", until: "when it is due again", why: "retry, retry_after, rate_limit, outside_window, target_disabled or local_fault",
             detail: "what the fault of this machine was, for local_fault" };
         DeadLettered(DeadLettered) = "delivery.dead_lettered", schema 1, in "delivery", "The delivery was given up and is kept.", {
             email_id: "the mail", target: "id of the target", why: "in plain words", attempts: "how many",
             notice: "the delivery that tells somebody" };
-        Requeued(Requeued) = "delivery.requeued", schema 1, in "delivery", "A dead letter is to be sent again.", {
-            email_id: "the mail", target: "id of the target", by: "who asked" };
+        Requeued(Requeued) = "delivery.requeued", schema 1, in "delivery", "A dead letter, or what was delivered before, is to be sent again.", {
+            email_id: "the mail", target: "id of the target", by: "who asked", again: "it was delivered or cancelled before" };
+        Cancelled(Cancelled) = "delivery.cancelled", schema 1, in "delivery", "Somebody said that it is not to be sent.", {
+            email_id: "the mail", target: "id of the target", by: "who asked", was_dead: "it had been given up",
+            again: "it was delivered or cancelled before" };
     }
 }
 

@@ -7,6 +7,7 @@ mod restarts;
 mod stubborn;
 mod waits;
 mod weights;
+mod words;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
@@ -337,6 +338,7 @@ impl Scene {
                 notice: false,
                 mode: crate::mail::policy::DeliveryMode::Json,
                 window: self.ties.get(),
+                again: false,
             };
             commit.bodies.push(Body {
                 key: work::delivery_body_key(email_id, id),

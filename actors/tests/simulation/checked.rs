@@ -160,6 +160,10 @@ impl Journal for Checked {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.inner.body(key).await
     }
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        self.inner.bodies_of(keys).await
+    }
+
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         self.inner.bodies(offset, limit).await
     }

@@ -86,7 +86,7 @@ impl LeaseStore for SimLease {
             .map_err(|_| self.unknown())
     }
 
-    fn warning(&self) -> Option<String> {
+    fn warning(&self) -> Option<render_signal_actors::kernel::said::Said> {
         None
     }
 }

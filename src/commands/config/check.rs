@@ -1,98 +1,14 @@
-//! `config check`: the documents where they belong, with the words and exit codes of the
-//! reference system (its section 2.7), and the checks of the service: what is approved here acts,
-//! and can be set. A document without `_updated_at` is valid: the reference system never writes it.
+//! `config check`: prints what [`crate::services::check`] found, as the reference system does.
 
-use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::edit::UPDATED_AT;
-use render_signal_actors::config::policy::EnvDefaults;
-use render_signal_actors::config::store::Read;
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use super::{by_name, is_our_own, say_unknown};
+use super::{by_name, say_unknown};
 use crate::cli::config::CheckArgs;
 use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::lang::Lang;
 use crate::output::{Output, complain};
+use crate::services::check::{self, Checked};
 
 /// Between two documents.
 const RULE: &str = "----------------------------------------";
-
-/// What was found under a key.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Checked {
-    /// Which document.
-    pub(crate) key: &'static str,
-    /// Whether it is sound.
-    pub(crate) valid: bool,
-    /// `OK` or `INVALID`.
-    pub(crate) status: &'static str,
-    /// What is wrong; `OK` when nothing is.
-    pub(crate) message: String,
-    /// Its fields in short.
-    pub(crate) summary: String,
-    /// Whether it has any field.
-    pub(crate) payload_present: bool,
-    /// The document itself.
-    pub(crate) payload: Option<Value>,
-}
-
-/// Checks a document; `None` = absent. The words that the reference system has are its own in
-/// every language.
-pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults, lang: Lang) -> Checked {
-    let (object, wrong) = match payload {
-        None => (None, empty(key)),
-        Some(Value::Object(object)) if object.is_empty() => (None, empty(key)),
-        Some(document @ Value::Object(object)) => (Some(object), refusal(key, document, env, lang)),
-        Some(_) => (None, Some("payload is not a dict".to_owned())),
-    };
-    Checked {
-        key: key.as_str(),
-        valid: wrong.is_none(),
-        status: if wrong.is_none() { "OK" } else { "INVALID" },
-        message: wrong.unwrap_or_else(|| "OK".to_owned()),
-        summary: object.map_or_else(|| "<vide>".to_owned(), summary),
-        payload_present: object.is_some(),
-        payload: payload.cloned(),
-    }
-}
-
-/// The reference system of July made two of these, and does not ask for them.
-const fn is_optional(key: Key) -> bool {
-    is_our_own(key) || matches!(key, Key::RoutingRules | Key::RuntimeFlags)
-}
-
-fn empty(key: Key) -> Option<String> {
-    (!is_optional(key)).then(|| "payload is empty".to_owned())
-}
-
-/// What `serve` refuses, or switches off, and `config set` does not take.
-fn refusal(key: Key, document: &Value, env: &EnvDefaults, lang: Lang) -> Option<String> {
-    let problems = documents::problems(key, document, env);
-    let said: Vec<String> = problems.iter().map(|problem| lang.problem(problem)).collect();
-    (!said.is_empty()).then(|| said.join("; "))
-}
-
-fn summary(object: &Map<String, Value>) -> String {
-    let mut parts = Vec::new();
-    if let Some(Value::String(at)) = object.get(UPDATED_AT) {
-        parts.push(format!("{UPDATED_AT}={at}"));
-    }
-    let mut sizes = |name: &str, size: fn(&Value) -> Option<usize>| {
-        let mut found: Vec<String> = object
-            .iter()
-            .filter_map(|(field, value)| size(value).map(|size| format!("{field}:{size}")))
-            .collect();
-        found.sort_unstable();
-        if !found.is_empty() {
-            parts.push(format!("{name}={}", found.join(", ")));
-        }
-    };
-    sizes("dict_sizes", |value| value.as_object().map(Map::len));
-    sizes("list_sizes", |value| value.as_array().map(Vec::len));
-    if parts.is_empty() { format!("keys={}", object.len()) } else { parts.join("; ") }
-}
 
 /// Checks and prints.
 pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
@@ -101,29 +17,13 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
         None => super::itself(false)?,
     };
     let (_, env) = super::environment()?;
-    let mut all_valid = true;
-    for key in by_name().into_iter().filter(|key| args.keys.is_empty() || args.keys.contains(key)) {
-        let read = match &store {
-            Some(store) => store.read(key).await,
-            None => Ok(Read::Absent),
-        };
-        if read == Ok(Read::Absent) && is_our_own(key) && args.keys.is_empty() {
-            continue;
-        }
-        let payload = match read {
-            Ok(Read::Found { text, .. }) => Some(documents::from_json(&text).unwrap_or(Value::String(text))),
-            Ok(Read::Absent) => None,
-            Err(error) => {
-                complain(&error.to_string());
-                None
-            }
-        };
-        if let Some(document) = &payload {
-            say_unknown(key, document);
-        }
-        let checked = check(key, payload.as_ref(), &env, commands::lang());
-        all_valid &= checked.valid;
-        print(&checked, args.raw, out)?;
+    let asked = !args.keys.is_empty();
+    let keys: Vec<_> = by_name().into_iter().filter(|key| !asked || args.keys.contains(key)).collect();
+    let checked = check::all(store.as_deref(), &keys, asked, &env).await;
+    for one in &checked {
+        one.unread.iter().for_each(|why| complain(why));
+        say_unknown(one.key, &one.unknown);
+        print(one, args.raw, out)?;
     }
     if store.is_none() {
         complain(commands::lang().pick(
@@ -131,65 +31,18 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
             "neither REDIS_URL nor EXTERNAL_CONFIG_BASE_URL is set: there is nothing to check",
         ));
     }
-    Ok(if all_valid { Exit::Ok } else { Exit::Found })
+    Ok(if checked.iter().all(|one| one.valid) { Exit::Ok } else { Exit::Found })
 }
 
 fn print(checked: &Checked, raw: bool, out: &mut Output) -> Result<(), Failure> {
+    let message = commands::lang().said(&checked.message);
     out.line(match checked.valid {
         true => format!("{}: OK", checked.key),
-        false => format!("{}: INVALID ({})", checked.key, checked.message),
+        false => format!("{}: INVALID ({message})", checked.key),
     })?;
     match &checked.payload {
         Some(payload) if raw && checked.payload_present => out.json_pretty(payload)?,
         _ => out.line(&checked.summary)?,
     }
     out.line(RULE)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_words_are_those_of_the_reference() {
-        let at = "2026-01-19T00:36:24.000001+00:00";
-        for (key, payload, message, summary) in [
-            (Key::PollingConfig, None, "payload is empty", "<vide>"),
-            (Key::PollingConfig, Some(json!({})), "payload is empty", "<vide>"),
-            (Key::PollingConfig, Some(json!([1])), "payload is not a dict", "<vide>"),
-            (Key::PollingConfig, Some(json!({"a": 1})), "OK", "keys=1"),
-            (
-                Key::ProcessingPrefs,
-                Some(json!({"retry_count": 99})),
-                "retry_count is out of bounds (0..10)",
-                "keys=1",
-            ),
-            (Key::MagicLinkTokens, Some(json!({"t": {"a": 1, "b": 2}})), "OK", "dict_sizes=t:2"),
-            (Key::RoutingRules, None, "OK", "<vide>"),
-            (Key::RoutingRules, Some(json!({"rules": []})), "OK", "list_sizes=rules:0"),
-            (Key::RuntimeFlags, Some(json!({})), "OK", "<vide>"),
-            (Key::Detectors, None, "OK", "<vide>"),
-            (Key::Detectors, Some(json!({"detectors": []})), "OK", "list_sizes=detectors:0"),
-            (Key::Detectors, Some(json!([])), "payload is not a dict", "<vide>"),
-            (Key::Providers, None, "OK", "<vide>"),
-            (Key::Providers, Some(json!({"providers": 1})), "providers must be a list.", "keys=1"),
-            (
-                Key::ProcessingPrefs,
-                Some(json!({"z": {}, "l": [1, 2], "a": {"x": 1}, "_updated_at": at})),
-                "OK",
-                "_updated_at=2026-01-19T00:36:24.000001+00:00; dict_sizes=a:1, z:0; list_sizes=l:2",
-            ),
-            (Key::ProcessingPrefs, Some(json!({"a": 1, "_updated_at": 5})), "OK", "keys=2"),
-        ] {
-            let checked = check(key, payload.as_ref(), &EnvDefaults::default(), Lang::En);
-            assert_eq!(
-                (checked.message.as_str(), checked.summary.as_str()),
-                (message, summary),
-                "{key} {payload:?}"
-            );
-            assert_eq!(checked.valid, message == "OK");
-        }
-    }
 }

@@ -11,21 +11,22 @@ mod versions;
 use std::sync::Arc;
 
 use render_signal_actors::config::documents::{self, Key, effect};
-use render_signal_actors::config::edit::{EditError, Editor, Saved};
+use render_signal_actors::config::edit::{Editor, Saved};
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::egress::EgressPolicy;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
-
-use serde_json::Value;
 
 use crate::cli::JournalArgs;
 use crate::cli::config::ConfigCommand;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::{Found, Purpose};
 use crate::output::{Output, Style, complain};
+use crate::services::config::Configuration;
+use crate::services::migrate::by_name;
 use crate::settings::{Storage, defaults_from_env};
 use crate::{commands, journal, wiring};
 
@@ -44,19 +45,6 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
         ConfigCommand::Migrate(args) => migrate::run(&args, out).await,
         ConfigCommand::Check(args) => check::run(&args, out).await,
     }
-}
-
-/// Every document, in the order of the reference system's commands: by name.
-fn by_name() -> [Key; Key::ALL.len()] {
-    let mut keys = Key::ALL;
-    keys.sort_unstable_by_key(|key| key.as_str());
-    keys
-}
-
-/// Whether the reference system knows nothing of a document, so that nobody misses it who
-/// did not ask for it by name.
-const fn is_our_own(key: Key) -> bool {
-    matches!(key, Key::Detectors | Key::Providers)
 }
 
 /// What the commands work on.
@@ -125,13 +113,21 @@ impl Documents {
         }
     }
 
-    fn editor(&self) -> Editor {
-        Editor {
-            store: Arc::clone(&self.store),
-            env: Arc::clone(&self.defaults),
-            journal: self.journal.clone(),
-            world: self.world.clone(),
+    /// What can be done with them.
+    fn configuration(&self) -> Configuration {
+        Configuration {
+            editor: Editor {
+                store: Arc::clone(&self.store),
+                env: Arc::clone(&self.defaults),
+                journal: self.journal.clone(),
+                world: self.world.clone(),
+            },
         }
+    }
+
+    /// The same for what needs the history.
+    fn with_history(&self, args: &JournalArgs) -> Result<Configuration, Failure> {
+        self.history(args).map(|_| self.configuration())
     }
 
     async fn close(&self) {
@@ -180,26 +176,10 @@ fn itself(redis_only: bool) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
     Ok(wiring::remote_documents(&storage, &egress, &world)?.into_iter().next())
 }
 
-/// An edit that was not made: exit code 1, with everything that is wrong.
-fn not_changed(key: &str, error: EditError) -> Failure {
-    Failure::found(match error {
-        EditError::Invalid(problems) => {
-            let lang = commands::lang();
-            let head = lang.pick("est refusé, rien n'a été changé", "is refused, nothing was changed");
-            let problems = problems.iter().map(|problem| format!("\n  {}", lang.problem(problem)));
-            format!("{key} {head}{}{}", lang.pick(" :", ":"), problems.collect::<String>())
-        }
-        EditError::Conflict(conflict) => commands::lang().one(conflict.said()),
-        EditError::Unknown(why) => commands::lang()
-            .one(said!("{key} : {why} ; rien n'a été changé", "{key}: {why}; nothing was changed")),
-        EditError::Store(error) => error.to_string(),
-    })
-}
-
 /// Names the fields of a document that nobody knows.
-fn say_unknown(key: Key, document: &Value) {
-    for remark in effect::unknown(key, document) {
-        complain(&commands::lang().about(key.as_str(), &remark));
+fn say_unknown(key: &str, unknown: &[Said]) {
+    for remark in unknown {
+        complain(&commands::lang().about(key, remark));
     }
 }
 
@@ -216,7 +196,7 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
         complain(&format!("{key} {what}"));
     }
     if let (Some(key), Ok(document)) = (Key::named(key), documents::from_json(&saved.text)) {
-        say_unknown(key, &document);
+        say_unknown(key.as_str(), &effect::unknown(key, &document));
     }
     let lang = commands::lang();
     if saved.stored_in.is_empty() {

@@ -3,7 +3,7 @@
 
 use render_signal_actors::said;
 
-use super::{Documents, not_changed};
+use super::Documents;
 use crate::cli::config::RemoveArgs;
 use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
@@ -21,10 +21,10 @@ pub(super) async fn run(args: &RemoveArgs, out: &mut Output) -> Outcome {
             why,
         )));
     }
-    let removed = documents.editor().remove(args.key, "cli").await;
+    let removed = documents.configuration().remove(args.key, "cli").await;
     documents.close().await;
     let key = args.key.as_str();
-    match removed.map_err(|error| not_changed(key, error))? {
+    match removed? {
         true => {
             let done = lang.one(said!(
                 "{key} est supprimé : l'environnement ou une valeur par défaut décide",

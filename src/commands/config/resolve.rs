@@ -1,6 +1,7 @@
 //! `config resolve`: which side of a conflict is to be in force.
 
 use render_signal_actors::config::store::Keep;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 
 use super::Documents;
@@ -16,11 +17,7 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
         Side::Authority => Keep::Authority,
         Side::Pending => Keep::Pending,
     };
-    // Puts the side that loses into the history, if it is not there yet.
-    let decided = match documents.store.read(args.key).await {
-        Ok(_) => documents.store.resolve(args.key, keep).await,
-        Err(error) => Err(error),
-    };
+    let decided = documents.configuration().resolve(args.key, keep).await;
     documents.close().await;
     let (lang, key) = (commands::lang(), args.key);
     match decided {
@@ -40,8 +37,11 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
         Ok(false) => Err(Failure::found(
             lang.one(said!("{key} n'est pas en conflit ici", "{key} is not in conflict here")),
         )),
-        Err(error) => Err(Failure::found(
-            lang.one(said!("{error} ; rien n'a été décidé", "{error}; nothing was decided")),
-        )),
+        Err(refused) => {
+            let Said { french, english } = refused.said();
+            Err(Failure::found(
+                lang.one(said!("{french} ; rien n'a été décidé", "{english}; nothing was decided")),
+            ))
+        }
     }
 }

@@ -7,7 +7,7 @@ use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, LARGEST, Seen};
 use serde_json::Value;
 
-use super::{Documents, not_changed, tell};
+use super::{Documents, tell};
 use crate::cli::config::SetArgs;
 use crate::exit::{Failure, Outcome};
 use crate::output::Output;
@@ -27,10 +27,9 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
     };
     let edit = if args.allow_unknown { edit.allowing_unknown() } else { edit };
     let documents = Documents::change(&args.journal).await?;
-    let saved = documents.editor().apply(&edit.expecting(args.if_version.map(Seen::Version))).await;
+    let saved = documents.configuration().change(&edit.expecting(args.if_version.map(Seen::Version))).await;
     documents.close().await;
-    let key = args.key.as_str();
-    tell(key, &saved.map_err(|error| not_changed(key, error))?, out)
+    tell(args.key.as_str(), &saved?, out)
 }
 
 /// A document of a file; "-" is standard input.

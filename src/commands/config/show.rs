@@ -1,16 +1,11 @@
 //! `config show`: what is in force, where it is kept, and which workers run it.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use render_signal_actors::config::book::canonical_hash;
+use chrono::SecondsFormat;
 use render_signal_actors::config::diff::masked;
-use render_signal_actors::config::documents::{self, Governs, Key, Problem};
-use render_signal_actors::config::history;
-use render_signal_actors::config::load::load;
-use render_signal_actors::config::store::{Ack, Read, StoreHealth};
+use render_signal_actors::config::documents::{self, Key};
+use render_signal_actors::config::store::{Read, StoreHealth};
 use render_signal_actors::kernel::said::Said;
-use render_signal_actors::readmodel::queries::{ConfigRow, configs};
 use render_signal_actors::said;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::Documents;
@@ -19,62 +14,7 @@ use crate::commands;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain};
-
-/// What is known of all documents.
-#[derive(Debug, Serialize)]
-struct Overview {
-    /// The stores, the authority first; empty when there is one only.
-    stores: Vec<StoreHealth>,
-    /// The documents.
-    documents: Vec<Shown>,
-    /// What is wanted and cannot be had, or means more than it seems to.
-    remarks: Vec<Said>,
-}
-
-/// What is known of one document.
-#[derive(Debug, Serialize)]
-struct Shown {
-    key: &'static str,
-    /// `ok`, `absent`, `missing` (in force, but not stored any more), `invalid`, or `unknown`: it cannot be read now. Of the last two the
-    /// last good one is in force, if there ever was one; otherwise see `withholds`.
-    state: String,
-    /// What stands still, because it is refused and there is no good one before it.
-    withholds: Option<Governs>,
-    /// It is refused, but its switch says off, which is obeyed.
-    switched_off: bool,
-    problems: Vec<Problem>,
-    /// What of it changes nothing.
-    remarks: Vec<Said>,
-    /// Of the history; `None` = not recorded yet.
-    version: Option<u64>,
-    origin: Option<String>,
-    changed_at: Option<DateTime<Utc>>,
-    age_seconds: Option<i64>,
-    workers: Workers,
-    /// As stored, masked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stored: Option<Value>,
-    /// The last good one, masked, when the stored one is refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    in_force: Option<Value>,
-}
-
-/// Who runs the stored document.
-#[derive(Debug, Default, Serialize)]
-struct Workers {
-    /// Workers that are alive; 0 = none, or they cannot tell each other.
-    alive: usize,
-    /// Of these, those that run the stored document.
-    running: usize,
-    /// Why others do not.
-    refused: Vec<Refused>,
-}
-
-#[derive(Debug, Serialize)]
-struct Refused {
-    worker: String,
-    why: Said,
-}
+use crate::services::config::overview::{Keeps, Shown, Workers};
 
 /// Prints the overview, or one document.
 pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
@@ -86,7 +26,14 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
         return reveal(&documents, key, out).await;
     }
     let keys = args.key.map_or_else(|| Key::ALL.to_vec(), |key| vec![key]);
-    let overview = overview(&documents, &keys, args.key.is_some()).await?;
+    let overview = documents.configuration().overview(&keys, args.key.is_some()).await?;
+    if let Some(why) = &overview.workers_unknown {
+        complain(&commands::lang().say(
+            "les autres processus ne peuvent pas être interrogés",
+            "the workers cannot be asked",
+            why,
+        ));
+    }
     if args.json {
         match (args.key, overview.documents.first()) {
             (Some(_), Some(shown)) => out.json_pretty(shown)?,
@@ -130,90 +77,14 @@ async fn earlier(
     args: &ShowArgs,
     out: &mut Output,
 ) -> Outcome {
-    let journal = documents.history(&args.journal)?;
-    let Some(text) = history::copy(journal, key, version).await.map_err(Failure::found)? else {
+    let Some(value) = documents.with_history(&args.journal)?.version(key, version).await? else {
         return Err(Failure::found(commands::lang().one(said!(
             "par la version {version}, {key} a été supprimé",
             "by version {version}, {key} was removed"
         ))));
     };
-    let value = documents::from_json::<Value>(&text).map_err(|error| {
-        let what = said!("version {version} de {key} : {error}", "version {version} of {key}: {error}");
-        Failure::found(commands::lang().one(what))
-    })?;
     out.json_pretty(&if args.reveal { value } else { masked(key, &value) })?;
     Ok(Exit::Ok)
-}
-
-async fn overview(documents: &Documents, keys: &[Key], content: bool) -> Result<Overview, Failure> {
-    let store = documents.store.as_ref();
-    let now = documents.world.now();
-    let book = load(store, &documents.defaults, documents.journal.as_deref(), now).await;
-    let recorded = match &documents.journal {
-        Some(journal) => {
-            journal.views().read(configs).await.map_err(|error| Failure::journal(error.to_string()))?
-        }
-        None => Vec::new(),
-    };
-    let acks = store.workers().await.unwrap_or_else(|error| {
-        complain(&commands::lang().say(
-            "les autres processus ne peuvent pas être interrogés",
-            "the workers cannot be asked",
-            &error.to_string(),
-        ));
-        Vec::new()
-    });
-    let mut shown = Vec::new();
-    for key in keys.iter().copied() {
-        let status = book.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
-        let read = store.read(key).await;
-        let state = match &read {
-            Err(_) if book.is_refused(key) => "unknown".to_owned(),
-            _ => status.state,
-        };
-        // What is no JSON is among the problems, and might show a secret.
-        let stored: Option<Value> = match read {
-            Ok(Read::Found { text, .. }) => documents::from_json(&text).ok(),
-            _ => None,
-        };
-        let hash = stored.as_ref().map(canonical_hash).unwrap_or_default();
-        let row =
-            recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !book.is_refused(key));
-        let last_good = book.in_force(key).filter(|_| book.is_refused(key) || book.is_missing(key));
-        shown.push(Shown {
-            key: key.as_str(),
-            state,
-            withholds: status.withholds,
-            switched_off: status.switched_off,
-            problems: status.problems,
-            remarks: status.remarks,
-            version: row.map(|row| row.version),
-            origin: row.map(|row: &ConfigRow| row.origin.clone()),
-            changed_at: row.map(|row| row.changed_at),
-            age_seconds: row.map(|row| (now - row.changed_at).num_seconds()),
-            workers: workers(key, &hash, &acks),
-            in_force: last_good
-                .filter(|_| content)
-                .and_then(|last| documents::from_json(&last.text).ok())
-                .map(|last: Value| masked(key, &last)),
-            stored: stored.filter(|_| content).map(|stored| masked(key, &stored)),
-        });
-    }
-    let mut remarks = book.policy(&documents.defaults, 1).remarks();
-    remarks.extend(book.stand_ins());
-    Ok(Overview { stores: store.health(), documents: shown, remarks })
-}
-
-fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
-    let of = |ack: &Ack| ack.documents.get(&key).cloned().unwrap_or_default();
-    Workers {
-        alive: acks.len(),
-        running: acks.iter().filter(|ack| of(ack).refused.is_none() && of(ack).hash == hash).count(),
-        refused: acks
-            .iter()
-            .filter_map(|ack| Some(Refused { worker: ack.worker.clone(), why: of(ack).refused? }))
-            .collect(),
-    }
 }
 
 fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
@@ -268,7 +139,7 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
             ))?;
         }
     }
-    for Refused { worker, why } in &shown.workers.refused {
+    for Keeps { worker, why } in &shown.workers.refused {
         let why = lang.said(why);
         out.line(lang.one(said!(
             "    {worker} garde celui d'avant : {why}",

@@ -1,54 +1,30 @@
 //! `config history | diff | restore`: earlier versions of a document.
 
 use chrono::SecondsFormat;
-use render_signal_actors::config::diff::{Difference, differences};
-use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::edit::Edit;
-use render_signal_actors::config::history;
-use render_signal_actors::config::store::Read;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::config::diff::Difference;
 use render_signal_actors::said;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{Documents, not_changed, tell};
+use super::{Documents, tell};
 use crate::cli::config::{DiffArgs, HistoryArgs, RestoreArgs};
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Exit, Outcome};
 use crate::output::{Output, Style, fit};
+use crate::services::config::versions::{Content, Diff, Past};
 
 /// Longest value that is printed, in characters.
 const VALUE: usize = 200;
 
-/// A version, and whether it can be shown and restored.
-#[derive(Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    version: history::Version,
-    /// `kept`; `gone`: its time is over; `none`: there is nothing to show.
-    content: &'static str,
-}
-
 /// Prints who changed a document, newest last.
 pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
     let documents = Documents::look(&args.journal).await?;
-    let journal = documents.history(&args.journal)?;
-    let versions = history::versions(journal, args.key).await.map_err(Failure::journal)?;
-    let mut shown = Vec::new();
-    for version in versions {
-        let content = match history::is_kept(journal, &version).await.map_err(Failure::journal)? {
-            true => "kept",
-            false if version.removed || !history::keeps_content(args.key) => "none",
-            false => "gone",
-        };
-        shown.push(Shown { version, content });
-    }
+    let shown = documents.with_history(&args.journal)?.history(args.key).await?;
     if args.json {
         out.json_pretty(&shown)?;
         return Ok(Exit::Ok);
     }
     let lang = commands::lang();
-    for Shown { version, content } in &shown {
+    for Past { version, content } in &shown {
         let what = if version.lost {
             let what = lang.say(
                 "en conflit, jamais en vigueur",
@@ -63,7 +39,7 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
         } else {
             fit(&version.fields.join(", "), VALUE)
         };
-        let gone = if *content == "gone" {
+        let gone = if *content == Content::Gone {
             out.styled(Style::Dim, lang.pick("  (contenu effacé)", "  (content gone)"))
         } else {
             String::new()
@@ -86,22 +62,9 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
 /// Prints what two versions differ in.
 pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> Outcome {
     let documents = Documents::look(&args.journal).await?;
-    let journal = documents.history(&args.journal)?;
     let key = args.key;
-    let (from, to) = match (args.from, args.to) {
-        (Some(from), to) => (from, to),
-        (None, _) => {
-            let versions = history::versions(journal, key).await.map_err(Failure::journal)?;
-            let newest = versions.last().map_or(0, |newest| newest.version);
-            (newest.saturating_sub(1), Some(newest))
-        }
-    };
-    let before = version(journal, key, from).await?;
-    let after = match to {
-        Some(to) => version(journal, key, to).await?,
-        None => stored(&documents, key).await?,
-    };
-    let found = differences(key, before.as_ref(), after.as_ref());
+    let Diff { from, to, differences: found } =
+        documents.with_history(&args.journal)?.diff(key, args.from, args.to).await?;
     if args.json {
         out.json_pretty(&found)?;
         return Ok(Exit::Ok);
@@ -120,29 +83,6 @@ pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> Outcome {
         out.line(lang.pick("aucune différence", "no difference"))?;
     }
     Ok(Exit::Ok)
-}
-
-/// Version 0 is what was before the first: no document.
-async fn version(journal: &dyn Journal, key: Key, version: u64) -> Result<Option<Value>, Failure> {
-    if version == 0 {
-        return Ok(None);
-    }
-    let copy = history::copy(journal, key, version).await.map_err(Failure::found)?;
-    copy.map(|text| parsed(key, &text)).transpose()
-}
-
-async fn stored(documents: &Documents, key: Key) -> Result<Option<Value>, Failure> {
-    match documents.store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
-        Read::Absent => Ok(None),
-        Read::Found { text, .. } => parsed(key, &text).map(Some),
-    }
-}
-
-fn parsed(key: Key, text: &str) -> Result<Value, Failure> {
-    documents::from_json(text).map_err(|error| {
-        let what = said!("{key} n'est pas du JSON : {error}", "{key} is no JSON: {error}");
-        Failure::found(commands::lang().one(what))
-    })
 }
 
 fn line(difference: &Difference, out: &Output) -> String {
@@ -171,14 +111,7 @@ pub(super) async fn restore(args: &RestoreArgs, out: &mut Output) -> Outcome {
 }
 
 async fn restored(documents: &Documents, args: &RestoreArgs, out: &mut Output) -> Outcome {
-    let key = args.key;
-    let Some(copy) = version(documents.history(&args.journal)?, key, args.version).await? else {
-        let version = args.version;
-        return Err(Failure::found(commands::lang().one(said!(
-            "par la version {version}, {key} a été supprimé : il n'y a rien à rétablir, rien n'a été changé",
-            "by version {version} {key} was removed, so there is nothing to restore; nothing was changed"
-        ))));
-    };
-    let saved = documents.editor().apply(&Edit::replace(key, copy, "restore").allowing_unknown()).await;
-    tell(key.as_str(), &saved.map_err(|error| not_changed(key.as_str(), error))?, out)
+    let configuration = documents.with_history(&args.journal)?;
+    let saved = configuration.restore(args.key, args.version, "restore", None).await?;
+    tell(args.key.as_str(), &saved, out)
 }

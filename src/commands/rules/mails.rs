@@ -2,44 +2,29 @@
 
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::archive::state::{ArchiveEvent, archive_stream};
-use render_signal_actors::dedup::kept;
-use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::compare::Recorded;
-use render_signal_actors::mail::{Mail, parse};
-use render_signal_actors::readmodel::queries::{MailRow, count_since, mails_since};
+use render_signal_actors::mail::parse;
 
-use super::Run;
+use super::Printing;
 use crate::exit::Failure;
-use crate::journal::refused;
 use crate::output::{complain, progress};
+use crate::services::trial::{self, Case};
 
 /// Larger files are no mails that any server takes.
 const LARGEST: u64 = 256 * 1024 * 1024;
-/// Rows of the journal read at once.
-const PAGE: usize = 200;
-
-/// A mail to try.
-pub(super) struct Case {
-    /// Its file, or its id in the journal.
-    pub(super) place: String,
-    /// When it came into the journal.
-    pub(super) came: Option<DateTime<Utc>>,
-    /// It, or why there is nothing to try.
-    pub(super) content: Result<Mail, String>,
-    /// What the journal says was decided about it.
-    pub(super) recorded: Option<Recorded>,
-}
-
 /// Tries every mail of a folder, as if all came at `now`.
-pub(super) fn of_folder(folder: &Path, now: DateTime<Utc>, run: &mut Run<'_>) -> Result<(), Failure> {
+pub(super) async fn of_folder(
+    folder: &Path,
+    now: DateTime<Utc>,
+    printing: &mut Printing<'_>,
+) -> Result<(), Failure> {
     let (files, unreadable) = files(folder);
     for (place, error) in &unreadable {
-        run.unreadable(&place.display().to_string(), error)?;
+        printing.unreadable(&place.display().to_string(), error)?;
     }
     if files.is_empty() {
         return Err(Failure::found(format!(
@@ -47,26 +32,25 @@ pub(super) fn of_folder(folder: &Path, now: DateTime<Utc>, run: &mut Run<'_>) ->
             folder.display()
         )));
     }
-    run.bar = progress(files.len());
+    printing.bar = progress(files.len());
     for file in files {
+        printing.bar.inc(1);
         let place = file.display().to_string();
         let raw = match read(&file) {
             Ok(raw) => raw,
             Err(error) => {
-                run.bar.inc(1);
-                run.unreadable(&place, &error)?;
+                printing.unreadable(&place, &error)?;
                 continue;
             }
         };
         let content = parse::parse(&raw).map_err(|why| format!("it would be put in quarantine: {why}"));
         if let Ok(mail) = &content
-            && !run.seen.insert(mail.email_id.clone())
+            && !printing.run.is_new(&mail.email_id)
         {
-            run.bar.inc(1);
-            run.tally.copies += 1;
             continue;
         }
-        run.take(&Case { place, came: None, content, recorded: None }, now)?;
+        let tried = printing.run.take(Case { place, came: None, content, recorded: None }, now).await?;
+        printing.print(&tried)?;
     }
     Ok(())
 }
@@ -131,52 +115,23 @@ pub(super) async fn of_journal(
     journal: &dyn Journal,
     since: DateTime<Utc>,
     at: Option<DateTime<Utc>>,
-    run: &mut Run<'_>,
+    printing: &mut Printing<'_>,
 ) -> Result<(), Failure> {
-    warn_of_archive(journal, since).await?;
-    let count = journal.views().read(move |db| count_since(db, since)).await;
-    let count = count.map_err(|error| Failure::journal(error.to_string()))?;
-    run.bar = progress(usize::try_from(count).unwrap_or(usize::MAX));
-    let mut after = 0;
-    loop {
-        let page = journal.views().read(move |db| mails_since(db, since, after, PAGE)).await;
-        let page = page.map_err(|error| Failure::journal(error.to_string()))?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.position;
-        for row in &page {
-            let (mut case, came) = of_row(journal, row).await?;
-            // What was decided then says nothing about another moment.
-            case.recorded = case.recorded.filter(|_| at.is_none());
-            run.take(&case, at.unwrap_or(came))?;
-        }
-    }
-}
-
-async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(Case, DateTime<Utc>), Failure> {
-    let known = kept::known(journal, &row.email_id).await;
-    let known = known.map_err(|error| Failure::journal(error.to_string()))?;
-    let came = known.as_ref().map_or(row.received_at, |known| known.at);
-    let (content, recorded) = match known {
-        Some(known) => (known.content, known.recorded),
-        None => (Err(kept::Gone::Archived), None),
-    };
-    let content = content.map_err(|why| why.to_string());
-    Ok((Case { place: row.email_id.clone(), came: Some(came), content, recorded }, came))
-}
-
-/// What was archived has left the journal, and its lists with it.
-async fn warn_of_archive(journal: &dyn Journal, since: DateTime<Utc>) -> Result<(), Failure> {
-    let archived = journal.read_stream(&archive_stream(), 0).await.map_err(|error| refused(&error))?;
-    let last = archived.last().and_then(|event| ArchiveEvent::from_recorded(event).ok());
-    if let Some(ArchiveEvent::Archived(last)) = last
-        && last.before > since
-    {
+    if let Some(before) = trial::archived_before(journal, since).await? {
         complain(&format!(
             "mails that were settled before {} were archived and are not tested",
-            last.before.to_rfc3339()
+            before.to_rfc3339()
         ));
     }
-    Ok(())
+    let count = trial::how_many(journal, since).await?;
+    printing.bar = progress(usize::try_from(count).unwrap_or(usize::MAX));
+    let Printing { run, out, printer, bar, .. } = printing;
+    trial::of_journal::<Failure>(journal, since, at, run, |_, tried| {
+        bar.inc(1);
+        bar.suspend(|| printer.tried(&tried, out))?;
+        Ok(ControlFlow::Continue(()))
+    })
+    .await
 }
 
 #[cfg(test)]

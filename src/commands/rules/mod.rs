@@ -4,7 +4,6 @@ mod change;
 mod mails;
 mod print;
 
-use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, TimeZone as _, Utc};
@@ -12,14 +11,12 @@ use chrono_tz::Tz;
 use indicatif::ProgressBar;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::compare::Trial;
 
-use self::change::Changed;
-use self::mails::Case;
 use self::print::Printer;
 use crate::cli::rules::{RulesCommand, Since, TestArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, complain};
+use crate::services::trial::{Changed, Prepared, Run, Tried};
 use crate::{commands, journal};
 
 /// Runs the command.
@@ -32,20 +29,16 @@ pub(super) async fn run(command: RulesCommand, out: &mut Output) -> Outcome {
 async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
     let world = World::real();
     let past = past(args, &world).await?;
-    let (trial, changed, zone) = change::read(args, past.as_deref(), &world).await?;
+    let (Prepared { trial, changed, .. }, zone) = change::read(args, past.as_deref(), &world).await?;
     let printer = Printer { all: args.all, json: args.json, zone };
-    let mut run = Run {
-        trial,
-        out,
-        printer,
-        bar: ProgressBar::hidden(),
-        seen: HashSet::new(),
-        tally: Tally::default(),
-    };
+    let (run, bar) = (Run::new(trial), ProgressBar::hidden());
+    let mut printing = Printing { run, out, printer, bar, unreadable: false };
     match (&args.mails, args.since, &past) {
-        (Some(folder), ..) => mails::of_folder(folder, args.at.unwrap_or_else(|| world.now()), &mut run)?,
+        (Some(folder), ..) => {
+            mails::of_folder(folder, args.at.unwrap_or_else(|| world.now()), &mut printing).await?;
+        }
         (None, Some(since), Some(past)) => {
-            mails::of_journal(past.as_ref(), start_of(since, zone), args.at, &mut run).await?;
+            mails::of_journal(past.as_ref(), start_of(since, zone), args.at, &mut printing).await?;
         }
         _ => {
             return Err(Failure::journal(format!(
@@ -54,7 +47,7 @@ async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
             )));
         }
     }
-    run.finish(&changed, args.fail_on_change)
+    printing.finish(&changed, args.fail_on_change)
 }
 
 /// The journal, if there is one: of the last good documents, and of mails.
@@ -81,67 +74,35 @@ fn start_of(since: Since, zone: Tz) -> DateTime<Utc> {
     }
 }
 
-/// How many of what.
-#[derive(Debug, Default)]
-struct Tally {
-    tested: usize,
-    changed: usize,
-    /// Decided otherwise now than they were, under the documents in force.
-    departed: usize,
-    /// Further files of a mail.
-    copies: usize,
-    /// Why mails were not tested.
-    untested: BTreeMap<String, usize>,
+/// A run, and where its results go.
+struct Printing<'o> {
+    run: Run,
+    out: &'o mut Output,
+    printer: Printer,
+    bar: ProgressBar,
     /// A file or folder could not be read.
     unreadable: bool,
 }
 
-/// A run over many mails, one at a time.
-struct Run<'o> {
-    trial: Trial,
-    out: &'o mut Output,
-    printer: Printer,
-    bar: ProgressBar,
-    /// Mails of the folder, by their ids.
-    seen: HashSet<String>,
-    tally: Tally,
-}
-
-impl Run<'_> {
-    /// Tries a mail.
-    fn take(&mut self, case: &Case, now: DateTime<Utc>) -> Result<(), Failure> {
-        self.bar.inc(1);
-        let mail = match &case.content {
-            Ok(mail) => mail,
-            Err(why) => return self.untested(&case.place, why),
-        };
-        let found = self.trial.compare(mail, now);
-        let departed = case.recorded.as_ref().filter(|recorded| !recorded.agrees_with(&found.before));
-        self.tally.tested += 1;
-        self.tally.changed += usize::from(!found.changes.is_empty());
-        self.tally.departed += usize::from(departed.is_some());
+impl Printing<'_> {
+    fn print(&mut self, tried: &Tried) -> Result<(), Failure> {
         let (out, printer) = (&mut *self.out, &self.printer);
-        self.bar.suspend(|| printer.mail(case, mail, now, &found, departed, out))
-    }
-
-    /// Takes note of a mail that cannot be tried.
-    fn untested(&mut self, place: &str, why: &str) -> Result<(), Failure> {
-        *self.tally.untested.entry(why.to_owned()).or_default() += 1;
-        let (out, printer) = (&mut *self.out, &self.printer);
-        self.bar.suspend(|| printer.untested(place, why, out))
+        self.bar.suspend(|| printer.tried(tried, out))
     }
 
     /// Takes note of a file or folder that cannot be read.
     fn unreadable(&mut self, place: &str, error: &std::io::Error) -> Result<(), Failure> {
-        self.tally.unreadable = true;
+        self.unreadable = true;
         self.bar.suspend(|| complain(&format!("{place} cannot be read: {error}")));
-        self.untested(place, "it cannot be read")
+        let tried = self.run.untested(place.to_owned(), "it cannot be read".to_owned());
+        self.print(&tried)
     }
 
     fn finish(self, changed: &[Changed], fail_on_change: bool) -> Outcome {
         self.bar.finish_and_clear();
-        self.printer.summary(&self.tally, changed, self.out)?;
-        let fails = self.tally.unreadable || (fail_on_change && self.tally.changed > 0);
+        let tally = &self.run.tally;
+        self.printer.summary(tally, changed, self.out)?;
+        let fails = self.unreadable || (fail_on_change && tally.changed > 0);
         Ok(if fails { Exit::Found } else { Exit::Ok })
     }
 }

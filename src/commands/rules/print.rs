@@ -5,16 +5,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
-use render_signal_actors::mail::Mail;
-use render_signal_actors::mail::compare::{Change, Comparison, Judgement, Recorded};
+use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Tally;
-use super::change::Changed;
-use super::mails::Case;
 use crate::exit::Failure;
 use crate::output::{Output, Style, fit, fit_ends};
+use crate::services::trial::{Changed, Found, Tally, Tried};
 
 /// Longest value that is printed, in characters.
 const VALUE: usize = 120;
@@ -59,58 +56,61 @@ enum Line<'a> {
 }
 
 impl Printer {
+    /// What a mail came to.
+    pub(super) fn tried(&self, tried: &Tried, out: &mut Output) -> Result<(), Failure> {
+        match tried {
+            Tried::Mail(found) => self.mail(found, out),
+            Tried::Untested { place, why } => self.untested(place, why, out),
+        }
+    }
+
     /// A mail that was tried; one that does not change only if all were asked for.
-    pub(super) fn mail(
-        &self,
-        case: &Case,
-        mail: &Mail,
-        now: DateTime<Utc>,
-        found: &Comparison,
-        departed: Option<&Recorded>,
-        out: &mut Output,
-    ) -> Result<(), Failure> {
-        if found.changes.is_empty() && !self.all {
+    fn mail(&self, found: &Found, out: &mut Output) -> Result<(), Failure> {
+        let Found { place, came, mail, decided_at, comparison, departed } = found;
+        if comparison.changes.is_empty() && !self.all {
             return Ok(());
         }
         if self.json {
             return out.json_line(&Line::Mail {
-                place: &case.place,
+                place,
                 email_id: &mail.email_id,
                 sender: &mail.sender,
                 subject: &mail.subject,
                 date: &mail.date,
-                decided_at: now.to_rfc3339_opts(SecondsFormat::Secs, true),
-                before: &found.before,
-                after: &found.after,
-                changes: &found.changes,
-                recorded: departed,
+                decided_at: decided_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                before: &comparison.before,
+                after: &comparison.after,
+                changes: &comparison.changes,
+                recorded: departed.as_ref(),
             });
         }
         let subject = if mail.subject.is_empty() { "(no subject)" } else { &mail.subject };
         out.line(out.styled(Style::Bold, &fit_ends(subject, 100)))?;
-        let date = case.came.map_or(Cow::Borrowed(mail.date.as_str()), |came| self.local(came).into());
-        let about = [mail.sender.as_str(), date.as_ref(), case.place.as_str()];
+        let date = came.map_or(Cow::Borrowed(mail.date.as_str()), |came| self.local(came).into());
+        let about = [mail.sender.as_str(), date.as_ref(), place.as_str()];
         let about: Vec<String> =
             about.iter().filter(|text| !text.is_empty()).map(|text| fit_ends(text, 80)).collect();
         out.line(format!("    {}", out.styled(Style::Dim, &about.join("  "))))?;
-        for change in &found.changes {
+        for change in &comparison.changes {
             out.line(format!("    {}", self.change(change)))?;
         }
-        if found.changes.is_empty() {
-            let same = decision(found.before.decision, found.before.reason, &found.before.targets);
-            out.line(format!("    no change: {same}"))?;
+        let now = || {
+            let before = &comparison.before;
+            decision(before.decision, before.reason, &before.targets)
+        };
+        if comparison.changes.is_empty() {
+            out.line(format!("    no change: {}", now()))?;
         }
         if let Some(recorded) = departed {
             let was = decision(recorded.decision, recorded.reason, &recorded.targets);
-            let now = decision(found.before.decision, found.before.reason, &found.before.targets);
-            let line = format!("the journal recorded: {was}; the documents in force say now: {now}");
+            let line = format!("the journal recorded: {was}; the documents in force say now: {}", now());
             out.line(format!("    {}", out.styled(Style::Warn, &line)))?;
         }
         Ok(())
     }
 
     /// A mail that could not be tried.
-    pub(super) fn untested(&self, place: &str, why: &str, out: &mut Output) -> Result<(), Failure> {
+    fn untested(&self, place: &str, why: &str, out: &mut Output) -> Result<(), Failure> {
         match (self.all, self.json) {
             (true, true) => out.json_line(&Line::Untested { place, why }),
             (true, false) => {

@@ -1,6 +1,6 @@
 //! What of a connection's bytes may be read now. Pure.
 
-/// A longer head is not read: the connection ends.
+/// A longer head is not read: it is answered 431, and the connection ends.
 pub(super) const LONGEST_HEAD: usize = 32 * 1024;
 
 /// What follows the head of a request.
@@ -30,6 +30,8 @@ pub(super) enum Phase {
     Answering,
     /// The answer to the last request is made.
     Last,
+    /// The head is longer than any that is read: that is said, and then nothing is read ever again.
+    TooLong,
     /// Nothing is read ever again.
     Over,
 }
@@ -66,7 +68,7 @@ impl Phase {
                 }
                 usize::try_from(read).unwrap_or(bytes.len())
             }
-            Self::Asked | Self::Answering | Self::Last | Self::Over => 0,
+            Self::Asked | Self::Answering | Self::Last | Self::TooLong | Self::Over => 0,
         }
     }
 
@@ -103,7 +105,7 @@ impl Head {
                 _ => (self.begun, self.filled) = (true, true),
             }
             if self.length >= LONGEST_HEAD {
-                return (at + 1, Some(Phase::Over));
+                return (at + 1, Some(Phase::TooLong));
             }
         }
         (bytes.len(), None)
@@ -158,7 +160,7 @@ mod tests {
                 let mut phase = Phase::NEXT;
                 let wire = line.repeat(LONGEST_HEAD);
                 assert_eq!(read(&mut phase, wire.as_bytes(), size), LONGEST_HEAD, "{line:?}");
-                assert_eq!(phase, Phase::Over);
+                assert_eq!(phase, Phase::TooLong);
             }
         }
     }

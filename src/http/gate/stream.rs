@@ -38,6 +38,13 @@ pub(in crate::http) struct Gated<S> {
     _place: Rc<()>,
 }
 
+/// The answer to a head that is too long. The parser never sees one, so it cannot answer.
+const TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
+    content-type: application/problem+json\r\ncache-control: no-store\r\nconnection: close\r\n\
+    content-length: 138\r\n\r\n\
+    {\"type\":\"/docs/errors#headers-too-large\",\"title\":\"The head is too large\",\"status\":431,\
+    \"detail\":\"the head of a request has at most 32 KiB\"}";
+
 /// The end of a connection.
 #[derive(Debug)]
 struct Leaving {
@@ -98,6 +105,8 @@ enum Step {
     Fetch,
     /// Nothing until the gate says so.
     Wait,
+    /// The head is too long, which the other side is told.
+    Refuse,
 }
 
 impl<S: AsyncRead + Unpin> Gated<S> {
@@ -120,6 +129,11 @@ impl<S: AsyncRead + Unpin> Gated<S> {
         }
         Ok(match state.phase {
             Phase::Over => Step::Done,
+            Phase::TooLong => {
+                count("head");
+                state.phase = Phase::Over;
+                Step::Refuse
+            }
             // Nothing behind it is wanted, not even to be thrown away.
             Phase::Last => Step::Wait,
             Phase::Head(_) | Phase::Body { .. } if self.ended => Step::Done,
@@ -137,13 +151,19 @@ impl<S: AsyncRead + Unpin> Gated<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Gated<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gated<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
             match this.step(cx, buf)? {
                 Step::Done => return Poll::Ready(Ok(())),
                 Step::Wait => return Poll::Pending,
+                Step::Refuse => {
+                    // Nothing else is being written: requests come one at a time. Whoever does not
+                    // take so little is not waited for.
+                    let _ = Pin::new(&mut this.io).poll_write(cx, TOO_LONG)?;
+                    return Poll::Ready(Ok(()));
+                }
                 Step::Fetch => {}
             }
             this.held.reserve(HELD - this.held.len().min(HELD - 1));

@@ -73,7 +73,7 @@ fn states(readiness: &Readiness) -> String {
         u8::from(readiness.is_ready())
     );
     for (name, check) in &readiness.checks {
-        let level = match check.state {
+        let level = match check.state() {
             State::Ok => 0,
             State::Warn => 1,
             State::Fail => 2,

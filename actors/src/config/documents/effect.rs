@@ -14,7 +14,7 @@ struct Field(Key, &'static str, &'static str, &'static str);
 const RULE_NAMES_IT: (&str, &str) =
     ("une règle de routing_rules nomme une autre cible", "a rule of routing_rules names another target");
 
-const WITHOUT: [Field; 5] = [
+const WITHOUT: [Field; 4] = [
     Field(
         Key::WebhookConfig,
         "polling_enabled",
@@ -28,12 +28,6 @@ const WITHOUT: [Field; 5] = [
         "webhook_fallback_on_415",
         "chaque tentative envoie les mêmes octets avec le même type de contenu : webhook_delivery_mode",
         "every attempt sends the same bytes with the same content type: webhook_delivery_mode",
-    ),
-    Field(
-        Key::RuntimeFlags,
-        "gmail_ingress_enabled",
-        "les mails poussés par Gmail ne sont pas pris",
-        "mails pushed by Gmail are not taken",
     ),
 ];
 
@@ -109,7 +103,7 @@ mod tests {
             (Key::WebhookConfig, json!({"global_time_start": "9h00"}), &["hold no mail back"]),
             (Key::WebhookConfig, json!({"global_time_start": "9h00", "webhook_time_start": "9h00"}), &[]),
             (Key::WebhookConfig, json!({"webhook_fallback_on_415": true}), &["webhook_delivery_mode"]),
-            (Key::RuntimeFlags, json!({"gmail_ingress_enabled": true}), &["Gmail"]),
+            (Key::RuntimeFlags, json!({"gmail_ingress_enabled": false}), &[]),
             (Key::PollingConfig, json!({"polling_enabled": true}), &["it belongs to webhook_config"]),
             (Key::PollingConfig, json!({"enable_poling": true}), &["enable_polling may be meant"]),
             (Key::ProcessingPrefs, json!({"mirror_media_to_custom": true}), &[]),

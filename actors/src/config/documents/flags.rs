@@ -12,6 +12,8 @@ pub struct RuntimeFlags {
     pub disable_email_id_dedup: Option<bool>,
     /// Deliver mails without links, too.
     pub allow_custom_webhook_without_links: Option<bool>,
+    /// Mails that are handed over by HTTP are taken.
+    pub gmail_ingress_enabled: Option<bool>,
 }
 
 impl RuntimeFlags {
@@ -24,6 +26,7 @@ impl RuntimeFlags {
         let document = Self {
             disable_email_id_dedup: fields.read("disable_email_id_dedup", boolean),
             allow_custom_webhook_without_links: fields.read("allow_custom_webhook_without_links", boolean),
+            gmail_ingress_enabled: fields.read("gmail_ingress_enabled", boolean),
         };
         fields.finish(document)
     }

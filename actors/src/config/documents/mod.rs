@@ -94,7 +94,7 @@ impl Key {
 }
 
 /// What a document decides about, and what stands still while nobody knows what it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Governs {
     /// Whether, when and for whom the mailbox is looked at.

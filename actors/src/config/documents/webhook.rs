@@ -143,8 +143,14 @@ fn time(value: &Value) -> Result<String, Said> {
     if written.is_empty() || parse_time_hhmm(&written).is_some() { Ok(written) } else { Err(bad_time()) }
 }
 
-/// As in the reference system, what is no time says nothing, and is no error.
+/// As in the reference system, what is no time says nothing, and is no error; two empty texts say
+/// that there is no such window.
 fn announced(start: Option<&Value>, end: Option<&Value>) -> Option<Announced> {
+    let is_empty =
+        |value: Option<&Value>| value.and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
+    if is_empty(start) && is_empty(end) {
+        return Some(Announced::default());
+    }
     let bound = |value: Option<&Value>| {
         let written = value?.as_str()?.trim();
         parse_time_hhmm(written).map(|_| written.to_owned())

@@ -89,6 +89,32 @@ async fn a_merge_keeps_what_it_does_not_name_and_every_type() {
 }
 
 #[tokio::test]
+async fn a_patch_merges_objects_and_a_mask_that_comes_back_changes_nothing() {
+    let desk = Desk::new();
+    desk.put(KEY, r#"{"webhook_url":"https://hook.example.com/s3cret","mine":{"a":1,"b":{"c":2}}}"#);
+    let Value::Object(patch) = json!({
+        "webhook_url": "https://hook.example.com/***",
+        "mine": {"a": null, "b": {"d": 3}},
+    }) else {
+        unreachable!("an object")
+    };
+    let edit = Edit::patch(KEY, patch, "test").allowing_unknown().keeping_masked();
+    assert_eq!(desk.editor.apply(&edit).await.unwrap().fields, ["mine"]);
+    let stored = desk.document(KEY);
+    assert_eq!(stored["mine"], json!({"b": {"c": 2, "d": 3}}));
+    assert_eq!(stored["webhook_url"], "https://hook.example.com/s3cret");
+    // The same for a whole document.
+    let whole = json!({"webhook_url": "https://hook.example.com/***", "mine": 1});
+    let edit = Edit::replace(KEY, whole, "test").allowing_unknown().keeping_masked();
+    assert_eq!(desk.editor.preview(&edit).await.unwrap()["webhook_url"], "https://hook.example.com/s3cret");
+    desk.editor.apply(&edit).await.unwrap();
+    assert_eq!(desk.document(KEY)["webhook_url"], "https://hook.example.com/s3cret");
+    let other = json!({"webhook_url": "https://other.example.com/***"});
+    let edit = Edit::replace(KEY, other, "test").keeping_masked();
+    assert_eq!(invalid(desk.editor.apply(&edit).await), ["webhook_url"], "it masks nothing that is there");
+}
+
+#[tokio::test]
 async fn everything_that_is_wrong_is_named_and_nothing_is_changed() {
     let desk = Desk::new();
     let before = r#"{ "webhook_url":"https://hook.example.com/x", "mine":1 }"#;

@@ -220,6 +220,21 @@ pub struct Loss {
     pub found_head: u64,
 }
 
+/// A worker of this journal with another environment than this process.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Difference {
+    /// The other worker.
+    pub worker: String,
+    /// The variables in which it differs.
+    pub settings: Vec<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has another {} than this worker", self.worker, self.settings.join(", another "))
+    }
+}
+
 /// Waits for the next loss. For ever, where the journal cannot lose anything unnoticed.
 pub async fn lost(losses: &mut watch::Receiver<Option<Loss>>) {
     if losses.changed().await.is_err() {
@@ -511,6 +526,15 @@ pub trait Journal: Send + Sync + 'static {
     /// A kept body.
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError>;
 
+    /// The kept bodies of these keys, in their order; asked for at once where the backend can.
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        let mut bodies = Vec::with_capacity(keys.len());
+        for key in keys {
+            bodies.push(self.body(key).await?);
+        }
+        Ok(bodies)
+    }
+
     /// The bodies that are kept, `limit` of them from `offset` on, in an order that is the same
     /// while nothing is written.
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError>;
@@ -548,9 +572,9 @@ pub trait Journal: Send + Sync + 'static {
         None
     }
 
-    /// In what other workers of this journal have another environment than this process, in plain
-    /// words; nothing where they cannot be.
-    async fn others(&self) -> Result<Vec<String>, JournalError> {
+    /// In what other workers of this journal have another environment than this process; nothing
+    /// where they cannot be.
+    async fn others(&self) -> Result<Vec<Difference>, JournalError> {
         Ok(Vec::new())
     }
 

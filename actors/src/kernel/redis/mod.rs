@@ -10,7 +10,7 @@ mod trust;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
+use ::redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind, cmd};
 use deadpool::Runtime;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
 
@@ -176,6 +176,13 @@ impl Server {
         let mut connection = self.connection().await?;
         let connection: &mut MultiplexedConnection = &mut connection;
         command.query_async(connection).await.map_err(|error| judge(&error))
+    }
+
+    /// Runs commands in one go; an answer for each.
+    pub(crate) async fn ask_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Trouble> {
+        let mut connection = self.connection().await?;
+        let connection: &mut MultiplexedConnection = &mut connection;
+        commands.query_async(connection).await.map_err(|error| judge(&error))
     }
 
     /// Runs a script.

@@ -180,8 +180,12 @@ fn what_was_recorded_is_the_first_decision() {
         configuration: None,
     });
     let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None });
-    let ignored =
-        MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration: None });
+    let ignored = MailEvent::Ignored(Ignored {
+        reason: IgnoreReason::NoLinks,
+        detail: None,
+        configuration: None,
+        by: None,
+    });
     let delivered = Trial::new(policy(), policy()).compare(&smash(), at(MORNING)).before;
     let close = with(|policy| policy.window = Some(window("10h30", "19h00")));
     let waits = Trial::new(close.clone(), close).compare(&smash(), at(MORNING)).before;

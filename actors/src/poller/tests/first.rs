@@ -10,6 +10,7 @@ fn handed_over(rig: &Rig) -> Vec<(String, bool)> {
         Source::Full(bytes) | Source::HeaderOnly { header: bytes, .. } => {
             (String::from_utf8(bytes.to_vec()).unwrap(), admit.deadly)
         }
+        Source::Pushed(_) => panic!("not from a mailbox"),
     });
     told.collect()
 }

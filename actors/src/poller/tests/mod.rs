@@ -1,5 +1,6 @@
 //! The poller against a fake mailbox, in virtual time.
 
+mod checking;
 mod first;
 mod flagging;
 mod lasting;

@@ -328,6 +328,7 @@ impl Handler<Admit> for FakeAdmission {
             Source::Full(bytes) | Source::HeaderOnly { header: bytes, .. } => {
                 String::from_utf8(bytes.to_vec()).unwrap()
             }
+            Source::Pushed(_) => panic!("not from a mailbox"),
         };
         let mut answers = self.answers.lock().unwrap();
         let has = |needle: &Option<String>| needle.as_ref().is_some_and(|needle| text.contains(needle));
@@ -400,11 +401,11 @@ async fn take(
                 events: vec![event.to_new(world.ids.next()).unwrap()],
             }],
             add,
-            fence: Some(admit.fence.clone()),
+            fence: admit.fence.clone(),
             ..Commit::default()
         };
         match journal.append(commit).await {
-            Ok(_) => return Ok(Admitted { email_id: id, duplicate }),
+            Ok(_) => return Ok(Admitted { email_id: id, duplicate, decision: None }),
             Err(AppendError::Conflict { .. }) => {}
             Err(AppendError::Fenced { .. }) => return Err(AdmitError::Fenced("older".to_owned())),
             Err(error) => return Err(AdmitError::Journal(error.to_string())),

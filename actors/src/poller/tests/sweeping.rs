@@ -107,6 +107,7 @@ async fn a_mail_over_the_limit_is_recorded_by_its_header() {
         .map(|admit| match &admit.source {
             Source::Full(bytes) => (String::from_utf8(bytes.to_vec()).unwrap(), None),
             Source::HeaderOnly { header, size } => (String::from_utf8(header.to_vec()).unwrap(), Some(*size)),
+            Source::Pushed(_) => panic!("not from a mailbox"),
         })
         .collect();
     assert_eq!(parts, BTreeSet::from([("large".to_owned(), Some(2_000_000)), ("small".to_owned(), None)]));
@@ -216,8 +217,12 @@ async fn a_mail_that_breaks_the_connection_stops_no_other() {
 /// Everything is done with these mails.
 async fn ignore(rig: &Rig, ids: &[String]) {
     for id in ids {
-        let ignored =
-            MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration: None });
+        let ignored = MailEvent::Ignored(Ignored {
+            reason: IgnoreReason::NoLinks,
+            detail: None,
+            configuration: None,
+            by: None,
+        });
         let commit = Commit {
             at: rig.world.now(),
             writes: vec![StreamWrite {

@@ -80,7 +80,7 @@ pub fn page(
     let mut settled = db.prepare_cached(
         "SELECT position, email_id FROM mails
          WHERE position > ?1 AND updated_at < ?2 AND dead_lettered = 0
-             AND (stage IN ('ignored', 'skipped', 'quarantined') OR (stage = 'routed' AND delivered >= deliveries_total))
+             AND (stage IN ('ignored', 'skipped', 'quarantined') OR (stage = 'routed' AND delivered + cancelled >= deliveries_total))
          ORDER BY position LIMIT ?3",
     )?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);

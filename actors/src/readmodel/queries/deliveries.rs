@@ -1,10 +1,13 @@
 //! Deliveries.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use serde::Serialize;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
+use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
+use super::mails::Matches;
 use super::{count, limit, time, time_or_epoch};
+use crate::readmodel::integer;
 
 /// A row of `deliveries`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,7 +16,7 @@ pub struct DeliveryRow {
     pub email_id: String,
     /// Id of the target.
     pub target: String,
-    /// `waiting`, `retrying`, `held_rate`, `held_window`, `delivered`, `dead_lettered`.
+    /// `waiting`, `retrying`, `held_rate`, `held_window`, `delivered`, `dead_lettered`, `cancelled`.
     pub state: String,
     /// Attempts made.
     pub attempts: u64,
@@ -27,7 +30,9 @@ pub struct DeliveryRow {
     pub routed_at: DateTime<Utc>,
     /// When it was tried first.
     pub first_attempt_at: Option<DateTime<Utc>>,
-    /// When it was delivered or given up.
+    /// When it was tried last.
+    pub last_attempt_at: Option<DateTime<Utc>>,
+    /// When it was delivered, given up or cancelled.
     pub ended_at: Option<DateTime<Utc>>,
     /// Masked address of the last attempt.
     pub url: Option<String>,
@@ -46,6 +51,7 @@ impl DeliveryRow {
             next_at: time(row, "next_at")?,
             routed_at: time_or_epoch(row, "routed_at")?,
             first_attempt_at: time(row, "first_attempt_at")?,
+            last_attempt_at: time(row, "last_attempt_at")?,
             ended_at: time(row, "ended_at")?,
             url: row.get("url")?,
         })
@@ -69,17 +75,17 @@ impl Default for DeliveryFilter {
     }
 }
 
-/// Deliveries that are not done, oldest first; with `state: delivered`, done ones, newest first.
+/// Deliveries that are not done, oldest first; with a state that is an end, those, newest first.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn deliveries(db: &Connection, filter: &DeliveryFilter) -> rusqlite::Result<Vec<DeliveryRow>> {
     // Two statements, so that the open ones are found through their partial index.
-    let sql = if filter.state.as_deref() == Some("delivered") {
+    let sql = if matches!(filter.state.as_deref(), Some("delivered" | "cancelled")) {
         "SELECT * FROM deliveries WHERE state = :state AND (:target IS NULL OR target = :target)
          ORDER BY ended_at DESC, email_id, target LIMIT :limit"
     } else {
-        "SELECT * FROM deliveries WHERE state <> 'delivered'
+        "SELECT * FROM deliveries WHERE state NOT IN ('delivered', 'cancelled')
            AND (:state IS NULL OR state = :state) AND (:target IS NULL OR target = :target)
          ORDER BY routed_at, email_id, target LIMIT :limit"
     };
@@ -100,19 +106,24 @@ pub fn deliveries(db: &Connection, filter: &DeliveryFilter) -> rusqlite::Result<
 /// # Errors
 /// What SQLite says.
 pub fn count_deliveries(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
-    // Counting the open ones reads their small index only; the done ones are the rest.
+    // Counting the open ones reads their small index only; the done ones are the rest, but for the
+    // few that were cancelled.
     let mut counts: Vec<(String, u64)> = db
         .prepare_cached(
             "SELECT state, COUNT(*) AS n FROM deliveries INDEXED BY deliveries_open
-             WHERE state <> 'delivered' GROUP BY state ORDER BY state",
+             WHERE state NOT IN ('delivered', 'cancelled') GROUP BY state ORDER BY state",
         )?
         .query_map([], |row| Ok((row.get("state")?, count(row, "n")?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let all =
-        db.prepare_cached("SELECT COUNT(*) AS n FROM deliveries")?.query_row([], |row| count(row, "n"))?;
+    let mut over = db.prepare_cached(
+        "SELECT COUNT(*) AS n, COALESCE(SUM(state = 'cancelled'), 0) AS cancelled FROM deliveries",
+    )?;
+    let (all, cancelled) = over.query_row([], |row| Ok((count(row, "n")?, count(row, "cancelled")?)))?;
     let open: u64 = counts.iter().map(|(_, n)| n).sum();
-    if all > open {
-        counts.push(("delivered".to_owned(), all - open));
+    for (state, n) in [("cancelled", cancelled), ("delivered", all.saturating_sub(open + cancelled))] {
+        if n > 0 {
+            counts.push((state.to_owned(), n));
+        }
     }
     Ok(counts)
 }
@@ -124,7 +135,7 @@ pub fn count_deliveries(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>>
 pub fn oldest_open_delivery(db: &Connection) -> rusqlite::Result<Option<DeliveryRow>> {
     db.prepare_cached(
         "SELECT * FROM deliveries
-         WHERE state <> 'delivered' AND state IN ('waiting', 'retrying', 'held_rate', 'held_window')
+         WHERE state NOT IN ('delivered', 'cancelled') AND state IN ('waiting', 'retrying', 'held_rate', 'held_window')
          ORDER BY routed_at, email_id, target LIMIT 1",
     )?
     .query_row([], DeliveryRow::read)
@@ -140,4 +151,164 @@ pub fn sends_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Ve
     db.prepare_cached("SELECT target, at_ms FROM sends WHERE at_ms >= ?1 AND tried ORDER BY at_ms, target")?
         .query_map([since.timestamp_millis()], |row| Ok((row.get("target")?, time_or_epoch(row, "at_ms")?)))?
         .collect()
+}
+
+/// One delivery.
+///
+/// # Errors
+/// What SQLite says.
+pub fn delivery(db: &Connection, email_id: &str, target: &str) -> rusqlite::Result<Option<DeliveryRow>> {
+    db.prepare_cached("SELECT * FROM deliveries WHERE email_id = ?1 AND target = ?2")?
+        .query_row((email_id, target), DeliveryRow::read)
+        .optional()
+}
+
+/// The deliveries of a page of mails, by mail and target: how each stands with each of its targets.
+///
+/// # Errors
+/// What SQLite says.
+pub fn deliveries_of(db: &Connection, email_ids: &[String]) -> rusqlite::Result<Vec<DeliveryRow>> {
+    let list = serde_json::Value::from(email_ids.to_vec()).to_string();
+    db.prepare_cached(
+        "SELECT * FROM deliveries WHERE email_id IN (SELECT value FROM json_each(?1)) ORDER BY email_id, target",
+    )?
+    .query_map([list], DeliveryRow::read)?
+    .collect()
+}
+
+/// A place in the list of deliveries, for the page that follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryPlace {
+    /// Milliseconds since 1970 of when it was decided.
+    pub routed_at: i64,
+    /// The mail.
+    pub email_id: String,
+    /// Id of the target.
+    pub target: String,
+}
+
+impl DeliveryPlace {
+    /// That of a row.
+    #[must_use]
+    pub fn of(row: &DeliveryRow) -> Self {
+        Self {
+            routed_at: row.routed_at.timestamp_millis(),
+            email_id: row.email_id.clone(),
+            target: row.target.clone(),
+        }
+    }
+}
+
+/// A choice of deliveries: to be listed, counted or acted upon. Unset fields do not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Any of these states; empty = any.
+    pub states: Vec<String>,
+    /// Id of the target.
+    pub target: Option<String>,
+    /// The mail.
+    pub email_id: Option<String>,
+    /// HTTP status of the last attempt.
+    pub last_status: Option<u16>,
+    /// A part of what went wrong last, upper and lower case alike where they are ASCII.
+    pub error: Option<String>,
+    /// Decided then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Decided before.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// States of deliveries that are over.
+const OVER: [&str; 2] = ["delivered", "cancelled"];
+
+impl Selection {
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        if !self.states.is_empty() && !self.states.iter().any(|state| OVER.contains(&state.as_str())) {
+            // The words of the partial index, so that it can be used.
+            conditions.sql("state NOT IN ('delivered', 'cancelled')");
+        }
+        conditions.any_of("state", &self.states);
+        conditions.is("target", self.target.as_deref());
+        conditions.is("email_id", self.email_id.as_deref());
+        if let Some(status) = self.last_status {
+            conditions.with("last_status = ?", i64::from(status).into());
+        }
+        if let Some(error) = &self.error {
+            conditions.with("instr(lower(last_error), lower(?)) > 0", error.clone().into());
+        }
+        if let Some(since) = self.since {
+            conditions.with("routed_at >= ?", since.timestamp_millis().into());
+        }
+        if let Some(until) = self.until {
+            conditions.with("routed_at < ?", until.timestamp_millis().into());
+        }
+        conditions
+    }
+}
+
+/// Deliveries of a selection, latest decided first, after a place. Those that are over have no index
+/// of their own: a page of them reads the table once.
+///
+/// # Errors
+/// What SQLite says.
+pub fn select_deliveries(
+    db: &Connection,
+    selection: &Selection,
+    after: Option<&DeliveryPlace>,
+    max: usize,
+) -> rusqlite::Result<Vec<DeliveryRow>> {
+    let (conditions, mut values) = selection.conditions().end();
+    let place = match after {
+        Some(place) => {
+            values.push(place.routed_at.into());
+            values.push(place.routed_at.into());
+            values.push(place.email_id.clone().into());
+            values.push(place.target.clone().into());
+            "(routed_at < ? OR (routed_at = ? AND (email_id, target) > (?, ?)))"
+        }
+        None => "TRUE",
+    };
+    values.push(limit(max).into());
+    let sql = format!(
+        "SELECT * FROM deliveries WHERE {conditions} AND {place} ORDER BY routed_at DESC, email_id, target LIMIT ?"
+    );
+    db.prepare_cached(&sql)?.query_map(params_from_iter(values), DeliveryRow::read)?.collect()
+}
+
+/// How many deliveries a selection has, counted up to `most`.
+///
+/// # Errors
+/// What SQLite says.
+pub fn count_selection(db: &Connection, selection: &Selection, most: u64) -> rusqlite::Result<Matches> {
+    let (conditions, mut values) = selection.conditions().end();
+    values.push(integer(most.saturating_add(1)).into());
+    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM deliveries WHERE {conditions} LIMIT ?)");
+    let found = db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| count(row, "n"))?;
+    Ok(Matches::of(found, most))
+}
+
+/// How many deliveries of a target there are in a state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TargetCount {
+    /// Id of the target.
+    pub target: String,
+    /// The state.
+    pub state: String,
+    /// How many.
+    pub n: u64,
+}
+
+/// Counts by target and state.
+///
+/// # Errors
+/// What SQLite says.
+pub fn count_by_target(db: &Connection) -> rusqlite::Result<Vec<TargetCount>> {
+    db.prepare_cached(
+        "SELECT target, state, COUNT(*) AS n FROM deliveries GROUP BY target, state ORDER BY target, state",
+    )?
+    .query_map([], |row| {
+        Ok(TargetCount { target: row.get("target")?, state: row.get("state")?, n: count(row, "n")? })
+    })?
+    .collect()
 }

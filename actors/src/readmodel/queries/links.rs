@@ -77,6 +77,16 @@ pub fn copies_after(db: &Connection, position: u64, n: usize) -> rusqlite::Resul
     Ok(rows)
 }
 
+/// The latest `n` copies that were made below a position, newest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn copies_before(db: &Connection, position: u64, n: usize) -> rusqlite::Result<Vec<LinkRow>> {
+    db.prepare_cached("SELECT * FROM links WHERE position < ?1 ORDER BY position DESC LIMIT ?2")?
+        .query_map((integer(position), limit(n)), LinkRow::read)?
+        .collect()
+}
+
 /// The event id of the copy at a position, if there is one.
 ///
 /// # Errors
@@ -85,4 +95,43 @@ pub fn copy_at(db: &Connection, position: u64) -> rusqlite::Result<Option<String
     db.prepare_cached("SELECT event_id FROM links WHERE position = ?1")?
         .query_row([integer(position)], |row| row.get(0))
         .optional()
+}
+
+/// What became of a link of a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MailLink {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// As found in the mail.
+    pub raw_url: String,
+    /// Where its copy lies, if there is one.
+    pub r2_url: Option<String>,
+    /// File service, of a copy.
+    pub provider: Option<String>,
+    /// The file's own name, of a copy.
+    pub filename: Option<String>,
+    /// The copy was there already: made for this mail.
+    pub reused_from: Option<String>,
+    /// Why there is no copy.
+    pub why: Option<String>,
+}
+
+/// What became of the links of a mail, in order.
+///
+/// # Errors
+/// What SQLite says.
+pub fn links_of(db: &Connection, email_id: &str) -> rusqlite::Result<Vec<MailLink>> {
+    db.prepare_cached("SELECT * FROM mail_links WHERE email_id = ?1 ORDER BY position")?
+        .query_map([email_id], |row| {
+            Ok(MailLink {
+                at: super::time_or_epoch(row, "at_ms")?,
+                raw_url: row.get("raw_url")?,
+                r2_url: row.get("r2_url")?,
+                provider: row.get("provider")?,
+                filename: row.get("filename")?,
+                reused_from: row.get("reused_from")?,
+                why: row.get("why")?,
+            })
+        })?
+        .collect()
 }

@@ -1,9 +1,11 @@
 //! Mails.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::types::Value as SqlValue;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::Serialize;
 
+use super::conditions::Conditions;
 use super::{DeliveryRow, count, limit, time, time_or_epoch};
 use crate::readmodel::integer;
 
@@ -20,7 +22,7 @@ pub struct MailRow {
     pub received_at: DateTime<Utc>,
     /// When the server took it in, if it says so.
     pub arrived_at: Option<DateTime<Utc>>,
-    /// `received`, `held`, `skipped`, `ignored`, `quarantined`, `routed`.
+    /// `received`, `held`, `skipped`, `ignored`, `quarantined`, `set_aside`, `routed`.
     pub stage: String,
     /// Why it is held, skipped, ignored or in quarantine.
     pub reason: Option<String>,
@@ -42,6 +44,8 @@ pub struct MailRow {
     pub delivered: u64,
     /// Of those, given up.
     pub dead_lettered: u64,
+    /// Of those, cancelled by somebody.
+    pub cancelled: u64,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
 }
@@ -65,6 +69,7 @@ impl MailRow {
             deliveries_total: count(row, "deliveries_total")?,
             delivered: count(row, "delivered")?,
             dead_lettered: count(row, "dead_lettered")?,
+            cancelled: count(row, "cancelled")?,
             updated_at: time_or_epoch(row, "updated_at")?,
         })
     }
@@ -73,41 +78,193 @@ impl MailRow {
 /// Which mails to list. Unset fields do not restrict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailFilter {
-    /// One of the stages.
-    pub stage: Option<String>,
+    /// Any of these stages; empty = any.
+    pub stages: Vec<String>,
+    /// Why it is held, skipped, ignored or in quarantine.
+    pub reason: Option<String>,
+    /// What detector recognised it.
+    pub detector: Option<String>,
+    /// Id of a target that it was routed to.
+    pub target: Option<String>,
+    /// Only mails that came into the journal then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Only mails that came into the journal before.
+    pub until: Option<DateTime<Utc>>,
+    /// Only mails of which a delivery was given up, or has failed so far.
+    pub failed: bool,
+    /// Only mails at these positions: those that were found by their text.
+    pub positions: Option<Vec<u64>>,
     /// Only mails with a smaller position: the `position` of the last row of the page before.
     pub before: Option<u64>,
+    /// Only mails with a larger position, and of these those next to it: pages back.
+    pub after: Option<u64>,
     /// At most this many.
     pub limit: usize,
 }
 
 impl Default for MailFilter {
     fn default() -> Self {
-        Self { stage: None, before: None, limit: 100 }
+        Self {
+            stages: Vec::new(),
+            reason: None,
+            detector: None,
+            target: None,
+            since: None,
+            until: None,
+            failed: false,
+            positions: None,
+            before: None,
+            after: None,
+            limit: 100,
+        }
     }
 }
+
+impl MailFilter {
+    /// Mails of one stage.
+    #[must_use]
+    pub fn of_stage(stage: &str) -> Self {
+        Self { stages: vec![stage.to_owned()], ..Self::default() }
+    }
+
+    /// The conditions but for the page, and their values.
+    fn conditions(&self) -> (String, Vec<SqlValue>) {
+        let mut conditions = Conditions::default();
+        if !self.stages.is_empty() {
+            if self.stages.iter().all(|stage| WAITING.contains(&stage.as_str())) {
+                // The words of a partial index, so that it can be used.
+                conditions.sql("stage IN ('held', 'skipped', 'quarantined', 'set_aside')");
+            }
+            conditions.any_of("stage", &self.stages);
+        }
+        conditions.is("reason", self.reason.as_deref());
+        conditions.is("detector", self.detector.as_deref());
+        if let Some(target) = &self.target {
+            conditions.with(
+                "EXISTS (SELECT 1 FROM deliveries d WHERE d.email_id = mails.email_id AND d.target = ?)",
+                target.clone().into(),
+            );
+        }
+        if let Some(since) = self.since {
+            conditions.with("received_at >= ?", since.timestamp_millis().into());
+        }
+        if let Some(until) = self.until {
+            conditions.with("received_at < ?", until.timestamp_millis().into());
+        }
+        if self.failed {
+            conditions.sql(
+                "(dead_lettered > 0 OR email_id IN (SELECT email_id FROM deliveries
+                  WHERE state NOT IN ('delivered', 'cancelled') AND last_error IS NOT NULL))",
+            );
+        }
+        if let Some(positions) = &self.positions {
+            let positions: Vec<i64> = positions.iter().copied().map(integer).collect();
+            let list = serde_json::Value::from(positions).to_string();
+            conditions.with("position IN (SELECT value FROM json_each(?))", list.into());
+        }
+        conditions.end()
+    }
+}
+
+/// Stages of mails that are in a partial index.
+const WAITING: [&str; 4] = ["held", "skipped", "quarantined", "set_aside"];
 
 /// Mails, newest first.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn mails(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<MailRow>> {
-    let mut query = db.prepare_cached(
-        "SELECT * FROM mails
-         WHERE position < :before
-           AND (:stage IS NULL OR stage = :stage)
-         ORDER BY position DESC LIMIT :limit",
-    )?;
-    query
-        .query_map(
-            named_params! {
-                ":before": filter.before.map_or(i64::MAX, integer),
-                ":stage": filter.stage,
-                ":limit": limit(filter.limit),
-            },
-            MailRow::read,
-        )?
-        .collect()
+    let (conditions, mut values) = filter.conditions();
+    let back = filter.after.is_some() && filter.before.is_none();
+    let order = if back { "ASC" } else { "DESC" };
+    values.push(filter.before.map_or(i64::MAX, integer).into());
+    values.push(filter.after.map_or(-1, integer).into());
+    values.push(limit(filter.limit).into());
+    let sql = format!(
+        "SELECT * FROM mails WHERE {conditions} AND position < ? AND position > ? ORDER BY position {order} LIMIT ?"
+    );
+    let mut query = db.prepare_cached(&sql)?;
+    let rows = query.query_map(params_from_iter(values), MailRow::read)?;
+    let mut rows: Vec<MailRow> = rows.collect::<rusqlite::Result<_>>()?;
+    if back {
+        rows.reverse();
+    }
+    Ok(rows)
+}
+
+/// How many mails a filter matches, its page set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Matches {
+    /// So many, or at least so many.
+    pub count: u64,
+    /// Counting was ended there.
+    pub capped: bool,
+}
+
+impl Matches {
+    /// Of so many that were found when one more than `most` were looked for.
+    #[must_use]
+    pub fn of(found: u64, most: u64) -> Self {
+        Self { count: found.min(most), capped: found > most }
+    }
+}
+
+/// How many mails a filter matches, counted up to `most`.
+///
+/// # Errors
+/// What SQLite says.
+pub fn count_matches(db: &Connection, filter: &MailFilter, most: u64) -> rusqlite::Result<Matches> {
+    let (conditions, mut values) = filter.conditions();
+    values.push(integer(most.saturating_add(1)).into());
+    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM mails WHERE {conditions} LIMIT ?)");
+    let found = db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| count(row, "n"))?;
+    Ok(Matches::of(found, most))
+}
+
+/// The mails beside one in the order of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Neighbours {
+    /// The one that came next.
+    pub newer: Option<String>,
+    /// The one that came before.
+    pub older: Option<String>,
+}
+
+/// The mails beside the one at `position`, of those that a filter matches.
+///
+/// # Errors
+/// What SQLite says.
+pub fn neighbours(db: &Connection, position: u64, filter: &MailFilter) -> rusqlite::Result<Neighbours> {
+    let one = |before, after| -> rusqlite::Result<Option<String>> {
+        let filter = MailFilter { before, after, limit: 1, ..filter.clone() };
+        Ok(mails(db, &filter)?.pop().map(|row| row.email_id))
+    };
+    Ok(Neighbours { newer: one(None, Some(position))?, older: one(Some(position), None)? })
+}
+
+/// How many mails there are of each stage and reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageCount {
+    /// The stage.
+    pub stage: String,
+    /// The reason, where the stage has one.
+    pub reason: Option<String>,
+    /// How many.
+    pub n: u64,
+}
+
+/// Counts by stage and reason.
+///
+/// # Errors
+/// What SQLite says.
+pub fn count_by_reason(db: &Connection) -> rusqlite::Result<Vec<StageCount>> {
+    db.prepare_cached(
+        "SELECT stage, reason, COUNT(*) AS n FROM mails GROUP BY stage, reason ORDER BY stage, reason",
+    )?
+    .query_map([], |row| {
+        Ok(StageCount { stage: row.get("stage")?, reason: row.get("reason")?, n: count(row, "n")? })
+    })?
+    .collect()
 }
 
 /// The mails that came into the journal at `since` or later, oldest first, after a position.
@@ -180,4 +337,29 @@ pub fn oldest_held(db: &Connection) -> rusqlite::Result<Option<MailRow>> {
     db.prepare_cached("SELECT * FROM mails WHERE stage = 'held' ORDER BY position LIMIT 1")?
         .query_row([], MailRow::read)
         .optional()
+}
+
+/// Positions and identities of the mails above a position, oldest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn mails_above(db: &Connection, after: u64, max: usize) -> rusqlite::Result<Vec<(u64, String)>> {
+    db.prepare_cached("SELECT position, email_id FROM mails WHERE position > ?1 ORDER BY position LIMIT ?2")?
+        .query_map((integer(after), limit(max)), |row| Ok((count(row, "position")?, row.get("email_id")?)))?
+        .collect()
+}
+
+/// The positions of those of these mails that the journal still has there.
+///
+/// # Errors
+/// What SQLite says.
+pub fn still_there(db: &Connection, mails: &[(u64, String)]) -> rusqlite::Result<Vec<u64>> {
+    let mut find = db.prepare_cached("SELECT 1 FROM mails WHERE position = ?1 AND email_id = ?2")?;
+    let mut there = Vec::with_capacity(mails.len());
+    for (position, email_id) in mails {
+        if find.exists((integer(*position), email_id))? {
+            there.push(*position);
+        }
+    }
+    Ok(there)
 }

@@ -3,19 +3,31 @@
 
 pub mod access;
 pub mod archive;
+mod attempts;
+mod conditions;
 mod deliveries;
 mod duplicates;
+mod health;
 mod links;
 mod mails;
 mod operations;
 
+pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
-    DeliveryFilter, DeliveryRow, count_deliveries, deliveries, oldest_open_delivery, sends_since,
+    DeliveryFilter, DeliveryPlace, DeliveryRow, Selection, TargetCount, count_by_target, count_deliveries,
+    count_selection, deliveries, deliveries_of, delivery, oldest_open_delivery, select_deliveries,
+    sends_since,
 };
 pub use duplicates::{DuplicateRow, duplicates};
-pub use links::{LinkRow, copies_after, copy_at, copy_of};
+pub use health::{
+    DeadLetters, DeliveryHour, LastFailure, Latency, NeedsPerson, delivery_hours, delivery_sums,
+    last_failure, needs_person,
+};
+pub use links::{LinkRow, MailLink, copies_after, copies_before, copy_at, copy_of, links_of};
 pub use mails::{
-    MailFilter, MailRow, MailStory, count_mails, count_since, mail_story, mails, mails_since, oldest_held,
+    MailFilter, MailRow, MailStory, Matches, Neighbours, StageCount, count_by_reason, count_mails,
+    count_matches, count_since, mail_story, mails, mails_above, mails_since, neighbours, oldest_held,
+    still_there,
 };
 pub use operations::{
     ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,

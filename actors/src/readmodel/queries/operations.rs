@@ -1,7 +1,7 @@
 //! Mailboxes, targets, workers, leases, documents, counts.
 
 use chrono::{DateTime, Utc};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use serde::Serialize;
 
 use super::{count, time, time_or_epoch};
@@ -61,6 +61,27 @@ pub struct TargetRow {
     pub last_success_at: Option<DateTime<Utc>>,
     /// Last attempt that failed.
     pub last_failure_at: Option<DateTime<Utc>>,
+    /// What went wrong then.
+    pub last_failure: Option<String>,
+    /// Of which mail.
+    pub last_failure_of: Option<String>,
+}
+
+impl TargetRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            disabled: row.get("disabled")?,
+            reason: row.get("reason")?,
+            url_hash: row.get("url_hash")?,
+            breaker: row.get("breaker")?,
+            breaker_until: time(row, "breaker_until")?,
+            last_success_at: time(row, "last_success_at")?,
+            last_failure_at: time(row, "last_failure_at")?,
+            last_failure: row.get("last_failure")?,
+            last_failure_of: row.get("last_failure_of")?,
+        })
+    }
 }
 
 /// Every target that something ever happened to.
@@ -68,20 +89,7 @@ pub struct TargetRow {
 /// # Errors
 /// What SQLite says.
 pub fn targets(db: &Connection) -> rusqlite::Result<Vec<TargetRow>> {
-    db.prepare_cached("SELECT * FROM targets ORDER BY id")?
-        .query_map([], |row| {
-            Ok(TargetRow {
-                id: row.get("id")?,
-                disabled: row.get("disabled")?,
-                reason: row.get("reason")?,
-                url_hash: row.get("url_hash")?,
-                breaker: row.get("breaker")?,
-                breaker_until: time(row, "breaker_until")?,
-                last_success_at: time(row, "last_success_at")?,
-                last_failure_at: time(row, "last_failure_at")?,
-            })
-        })?
-        .collect()
+    db.prepare_cached("SELECT * FROM targets ORDER BY id")?.query_map([], TargetRow::read)?.collect()
 }
 
 /// A row of `workers`.

@@ -21,6 +21,7 @@ pub(super) fn row(n: usize, now: DateTime<Utc>) -> Row {
         notice: false,
         mode: crate::mail::policy::DeliveryMode::Json,
         window: InWindow::Free,
+        again: false,
     };
     let claimed_until = now + chrono::TimeDelta::seconds(60);
     Row {

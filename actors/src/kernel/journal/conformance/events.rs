@@ -419,6 +419,11 @@ async fn bodies_are_kept_and_purged(journal: Arc<dyn Journal>) {
     journal.append(commit).await.unwrap();
     assert_eq!(journal.claim(request(0)).await.unwrap()[0].body, Some(Bytes::from_static(b"one")));
     assert_eq!(journal.purge(t(9)).await.unwrap(), 0);
+    let keys = ["new", "none", "old", "used"].map(str::to_owned);
+    let texts = |bodies: Vec<Option<Bytes>>| bodies.into_iter().map(|body| body.map(|bytes| bytes.to_vec()));
+    let found: Vec<_> = texts(journal.bodies_of(&keys).await.unwrap()).collect();
+    assert_eq!(found, [Some(b"three".to_vec()), None, Some(b"two".to_vec()), Some(b"one".to_vec())]);
+    assert_eq!(journal.bodies_of(&[]).await.unwrap(), Vec::<Option<Bytes>>::new());
     assert_eq!(journal.purge(t(10)).await.unwrap(), 1);
     assert_eq!(journal.body("old").await.unwrap(), None);
     assert_eq!(journal.body("used").await.unwrap(), Some(Bytes::from_static(b"one")));

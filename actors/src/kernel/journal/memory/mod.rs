@@ -331,6 +331,10 @@ impl Journal for MemoryJournal {
         self.read(|model| model.body(key)).await
     }
 
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        self.read(|model| keys.iter().map(|key| model.body(key)).collect()).await
+    }
+
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         self.read(|model| model.kept_bodies(offset, limit)).await
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ::redis::{Cmd, FromRedisValue};
+use ::redis::{Cmd, FromRedisValue, Pipeline};
 use chrono::DateTime;
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio::time::Instant;
@@ -129,6 +129,11 @@ impl Link {
     /// Runs a command.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Trouble> {
         self.server.ask(command).await
+    }
+
+    /// Runs commands in one go; an answer for each.
+    pub(super) async fn ask_all<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, Trouble> {
+        self.server.ask_all(commands).await
     }
 
     /// Runs a script with its arguments.

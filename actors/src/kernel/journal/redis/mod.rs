@@ -35,8 +35,8 @@ use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
 use self::wire::{Answer, Entry};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
-    Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Difference, Durability, Hint, Journal,
+    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -308,6 +308,20 @@ impl Journal for RedisJournal {
         Ok(bytes.map(Bytes::from))
     }
 
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        let _open = self.link.enter().await?;
+        let mut bodies = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(PAGE) {
+            let mut questions = ::redis::pipe();
+            for key in keys {
+                questions.hget(self.link.key(&format!("{BODY}{key}")), "bytes");
+            }
+            let page: Vec<Option<Text>> = self.link.ask_all(&questions).await?;
+            bodies.extend(page.into_iter().map(|bytes| bytes.map(Bytes::from)));
+        }
+        Ok(bodies)
+    }
+
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         let page: Vec<(String, f64)> = self.ranked(BODIES, offset, limit).await?;
         let kept = page.into_iter();
@@ -361,7 +375,7 @@ impl Journal for RedisJournal {
         self.durability
     }
 
-    async fn others(&self) -> Result<Vec<String>, JournalError> {
+    async fn others(&self) -> Result<Vec<Difference>, JournalError> {
         let _open = self.link.enter().await?;
         Ok(pulse::others(&self.link, self.silence).await?)
     }

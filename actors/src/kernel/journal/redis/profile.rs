@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::kernel::journal::Difference;
+
 /// A worker's settings that all workers of a journal have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -33,14 +35,14 @@ impl Profile {
         self
     }
 
-    /// In what another worker differs from this one, in plain words.
-    pub(super) fn against(&self, other: &Self) -> Option<String> {
+    /// In what another worker differs from this one.
+    pub(super) fn against(&self, other: &Self) -> Option<Difference> {
         let differ = |(name, value): &(&String, &String)| {
             other.settings.get(*name).is_some_and(|theirs| theirs != *value)
         };
-        let names: Vec<&str> = self.settings.iter().filter(differ).map(|(name, _)| name.as_str()).collect();
-        (!names.is_empty())
-            .then(|| format!("{} has another {} than this worker", other.worker, names.join(", another ")))
+        let settings: Vec<String> =
+            self.settings.iter().filter(differ).map(|(name, _)| name.clone()).collect();
+        (!settings.is_empty()).then(|| Difference { worker: other.worker.clone(), settings })
     }
 }
 
@@ -52,7 +54,8 @@ mod tests {
     fn what_differs_is_named_and_no_value_is_shown() {
         let one = Profile::of("one").with("WEBHOOK_URL", "https://a/s3cret").with("EMAIL_ADDRESS", "a@b");
         let two = Profile::of("two").with("WEBHOOK_URL", "https://b/s3cret").with("EMAIL_ADDRESS", "a@b");
-        assert_eq!(one.against(&two).as_deref(), Some("two has another WEBHOOK_URL than this worker"));
+        let said = one.against(&two).map(|difference| difference.to_string());
+        assert_eq!(said.as_deref(), Some("two has another WEBHOOK_URL than this worker"));
         assert_eq!(one.against(&one.clone()), None);
         assert_eq!(one.against(&Profile::of("idle").with("WEBHOOK_URL", "")), None, "it has none");
         let said = serde_json::to_string(&one).unwrap();

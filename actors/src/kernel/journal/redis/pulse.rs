@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::link::{Link, Text, Trouble};
 use super::profile::Profile;
+use crate::kernel::journal::Difference;
 
 /// A worker is heard of so many times before it counts as silent.
 const BEATS: u32 = 5;
@@ -44,7 +45,7 @@ pub(super) async fn beat(link: Arc<Link>, silence: Duration) {
 }
 
 /// Says in the log which worker has another environment, when that is news.
-async fn remark(link: &Link, silence: Duration, said: &mut Vec<String>) {
+async fn remark(link: &Link, silence: Duration, said: &mut Vec<Difference>) {
     let Ok(differences) = others(link, silence).await else { return };
     for news in differences.iter().filter(|one| !said.contains(one)) {
         tracing::warn!(
@@ -54,14 +55,14 @@ async fn remark(link: &Link, silence: Duration, said: &mut Vec<String>) {
     *said = differences;
 }
 
-/// In what the other workers that live differ from this process, in plain words.
-pub(super) async fn others(link: &Link, silence: Duration) -> Result<Vec<String>, Trouble> {
+/// In what the other workers that live differ from this process.
+pub(super) async fn others(link: &Link, silence: Duration) -> Result<Vec<Difference>, Trouble> {
     let Some(profile) = &link.profile else { return Ok(Vec::new()) };
     let silence = Text::from(silence.as_millis().to_string());
     let said: Vec<(String, String)> = link.run(&link.scripts.others, &[silence]).await?;
     // One of another version may say it in other words.
     let known = said.iter().filter(|(origin, _)| *origin != link.origin);
-    let mut differences: Vec<String> = known
+    let mut differences: Vec<Difference> = known
         .filter_map(|(_, text)| serde_json::from_str::<Profile>(text).ok())
         .filter_map(|other| profile.against(&other))
         .collect();

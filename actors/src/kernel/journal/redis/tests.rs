@@ -624,7 +624,7 @@ async fn workers_that_differ_hear_of_each_other_while_they_live() {
         journal.claim(request(1)).await.unwrap();
     }
     let until = async |journal: &RedisJournal, wanted: &[&str]| {
-        while journal.others().await.unwrap() != wanted {
+        while journal.others().await.unwrap().iter().map(ToString::to_string).collect::<Vec<_>>() != wanted {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

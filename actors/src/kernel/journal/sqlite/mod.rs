@@ -11,6 +11,7 @@
 //! not lets its own catch up.
 
 mod append;
+pub mod backup;
 mod erase;
 mod files;
 mod outbox;
@@ -247,6 +248,11 @@ impl Journal for SqliteJournal {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         let key = key.to_owned();
         self.reader.read(move |db| outbox::body(db, &key)).await
+    }
+
+    async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
+        let keys = keys.to_vec();
+        self.reader.read(move |db| keys.iter().map(|key| outbox::body(db, key)).collect()).await
     }
 
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {

@@ -96,6 +96,26 @@ async fn keeps_everything_over_an_orderly_stop() {
 }
 
 #[tokio::test]
+async fn a_copy_is_the_journal_of_one_moment_while_it_is_written() {
+    let (_folder, path) = file();
+    let journal = open(&path);
+    fill(&journal, 0, 5).await;
+    let (log, views) = (journal.read_log(0, 99).await.unwrap(), hashes(&journal).await);
+    let (_copies, copy) = file();
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    backup::copy(&path, &copy).unwrap();
+    fill(&journal, 5, 2).await;
+    let copied = open(&copy);
+    assert_eq!(copied.read_log(0, 99).await.unwrap(), log);
+    assert_eq!(hashes(&copied).await, views);
+    assert_eq!(copied.verify().await.unwrap().problems, Vec::<String>::new());
+    assert_eq!(copied.claim(request(0)).await.unwrap().len(), 5);
+    // What is there already is not overwritten.
+    assert!(backup::copy(&path, &copy).is_err());
+    assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn keeps_what_was_acknowledged_when_the_process_dies() {
     let (_folder, path) = file();
     let journal = open(&path);

@@ -102,6 +102,7 @@ async fn listing_describing_and_fetching_find_every_mail_whole_and_mark_none() {
             Body::Loaded(Source::HeaderOnly { header, size }) => {
                 assert_eq!((uid, size, &header[..]), (301, 9_000_000, &b"Subject: read\r\n\r\n"[..]));
             }
+            Body::Loaded(Source::Pushed(_)) => panic!("uid {uid} was pushed"),
             Body::Gone => assert_eq!(uid, 777),
             Body::Unloadable(why) => panic!("uid {uid}: {why}"),
         }

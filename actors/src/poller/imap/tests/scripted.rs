@@ -75,6 +75,7 @@ pub(super) async fn fetch(
             let what = match mail.into_parts().0 {
                 Body::Loaded(Source::Full(_)) => "loaded".to_owned(),
                 Body::Loaded(Source::HeaderOnly { size, .. }) => format!("header of {size}"),
+                Body::Loaded(Source::Pushed(_)) => "pushed".to_owned(),
                 Body::Gone => "gone".to_owned(),
                 Body::Unloadable(why) => why,
             };

@@ -1,0 +1,153 @@
+//! The body of a request: JSON, with the rules and the words of the reference.
+
+use serde_json::{Map, Value};
+
+use crate::mail::pushed::{LONGEST_ID, Pushed};
+
+/// Fields of the header that may come along.
+const MOST_HEADERS: usize = 64;
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// No JSON, or no object.
+    #[error("Invalid JSON payload")]
+    NoObject,
+    /// What every mail has is not there.
+    #[error("Missing field: {0}")]
+    Missing(&'static str),
+    /// What is there is none.
+    #[error("Invalid field: {0} ({1})")]
+    Invalid(&'static str, &'static str),
+}
+
+/// Reads a body: `sender` and `body` are wanted; `subject` and `date` are texts or count as
+/// empty, as in the reference. Beyond that, for what the text does not say: `message_id`, the id
+/// that the pushing server gave the mail; `has_attachment`; `headers`, an object of texts or lists
+/// of texts. What else there is, is left alone.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn read(body: &[u8]) -> Result<Pushed, BodyError> {
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else { return Err(BodyError::NoObject) };
+    let mut text = |name: &str| match fields.remove(name) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    };
+    let mut wanted = |name: &'static str| {
+        let text = text(name);
+        if text.trim().is_empty() { Err(BodyError::Missing(name)) } else { Ok(text) }
+    };
+    let (sender, body) = (wanted("sender")?, wanted("body")?);
+    let (subject, date) = (text("subject"), text("date"));
+    Ok(Pushed {
+        id: id(fields.remove("message_id"))?,
+        has_attachment: has_attachment(fields.remove("has_attachment"))?,
+        headers: headers(fields.remove("headers"))?,
+        subject,
+        sender,
+        date,
+        body,
+    })
+}
+
+fn id(value: Option<Value>) -> Result<String, BodyError> {
+    let id = match value {
+        None | Some(Value::Null) => return Ok(String::new()),
+        Some(Value::String(id)) => id,
+        Some(_) => return Err(BodyError::Invalid("message_id", "a text is expected")),
+    };
+    if id.len() > LONGEST_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(BodyError::Invalid("message_id", "at most 128 visible ASCII characters are expected"));
+    }
+    Ok(id)
+}
+
+fn has_attachment(value: Option<Value>) -> Result<bool, BodyError> {
+    match value {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(has)) => Ok(has),
+        Some(_) => Err(BodyError::Invalid("has_attachment", "true or false is expected")),
+    }
+}
+
+fn headers(value: Option<Value>) -> Result<Vec<(String, String)>, BodyError> {
+    let wrong = BodyError::Invalid("headers", "an object of texts or lists of texts is expected");
+    let fields: Map<String, Value> = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::Object(fields)) => fields,
+        Some(_) => return Err(wrong),
+    };
+    let mut headers = Vec::new();
+    for (name, value) in fields {
+        let values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        for value in values {
+            let Value::String(value) = value else { return Err(wrong) };
+            headers.push((name.clone(), value));
+        }
+    }
+    if headers.len() > MOST_HEADERS {
+        return Err(BodyError::Invalid("headers", "at most 64 fields are taken"));
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of(body: &Value) -> Result<Pushed, String> {
+        read(body.to_string().as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_as_the_reference_names_it() {
+        for body in ["x", "", "[]", "\"text\"", "null", "{\"sender\":"] {
+            assert_eq!(read(body.as_bytes()), Err(BodyError::NoObject), "{body}");
+        }
+        for (body, expected) in [
+            (json!({}), "Missing field: sender"),
+            (json!({"sender": "", "body": "x"}), "Missing field: sender"),
+            (json!({"sender": 5, "body": "x"}), "Missing field: sender"),
+            (json!({"sender": "a@b.fr"}), "Missing field: body"),
+            (json!({"sender": "a@b.fr", "body": ""}), "Missing field: body"),
+            (
+                json!({"sender": "a@b.fr", "body": "x", "message_id": 5}),
+                "Invalid field: message_id (a text is expected)",
+            ),
+            (
+                json!({"sender": "a@b.fr", "body": "x", "message_id": "é"}),
+                "Invalid field: message_id (at most 128 visible ASCII characters are expected)",
+            ),
+            (
+                json!({"sender": "a@b.fr", "body": "x", "has_attachment": "no"}),
+                "Invalid field: has_attachment (true or false is expected)",
+            ),
+            (
+                json!({"sender": "a@b.fr", "body": "x", "headers": {"a": 1}}),
+                "Invalid field: headers (an object of texts or lists of texts is expected)",
+            ),
+        ] {
+            assert_eq!(of(&body), Err(expected.to_owned()), "{body}");
+        }
+    }
+
+    #[test]
+    fn fields_that_are_no_texts_are_empty_and_unknown_ones_are_left_alone() {
+        let body = json!({"sender": "a@b.fr", "body": "x", "subject": 5, "date": null, "snippet": {"a": []}});
+        let mail = of(&body).expect("a mail");
+        assert_eq!((mail.subject.as_str(), mail.date.as_str(), mail.id.as_str()), ("", "", ""));
+        let body = json!({"sender": "a@b.fr", "body": "x", "message_id": "18f", "has_attachment": true,
+            "headers": {"Auto-Submitted": "auto-replied", "Received": ["a", "b"]}});
+        let mail = of(&body).expect("a mail");
+        assert_eq!((mail.id.as_str(), mail.has_attachment, mail.headers.len()), ("18f", true, 3));
+        let many: Vec<&str> = vec!["x"; 65];
+        let body = json!({"sender": "a@b.fr", "body": "x", "headers": {"Received": many}});
+        assert!(of(&body).is_err());
+    }
+}

@@ -1,0 +1,175 @@
+//! Brings the index up to date, behind the log: no mail waits for it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::index::{Entry, Mark};
+use super::{Search, SearchError};
+use crate::dedup::kept::{self, KeptError};
+use crate::kernel::journal::{Journal, lost};
+use crate::mail::heading::{Heading, heading_key};
+use crate::readmodel::queries;
+use crate::retention::Rounds;
+
+/// Pause between looks when no hint says that there is something.
+const LOOK: Duration = Duration::from_secs(30);
+/// After a hint, more is let come.
+const SETTLE: Duration = Duration::from_millis(500);
+/// Mails taken in at once; so many are asked for with one request.
+pub(super) const BATCH: usize = 500;
+
+/// Keeps the index up to date until it is dropped.
+pub(super) async fn follow(search: Search, mut rounds: watch::Receiver<Rounds>) {
+    let mut hints = search.journal.hints();
+    let mut losses = search.journal.losses();
+    let (mut hints_open, mut rounds_open) = (true, true);
+    let mut trouble = String::new();
+    // What was erased while nobody was here.
+    let mut sweep = true;
+    loop {
+        hints.mark_unchanged();
+        let done = round(&search, &mut sweep).await;
+        trouble = tell(done, trouble);
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            changed = hints.changed(), if hints_open => {
+                hints_open = changed.is_ok();
+                sleep(SETTLE).await;
+            }
+            changed = rounds.changed(), if rounds_open => {
+                rounds_open = changed.is_ok();
+                sweep |= !rounds.borrow_and_update().under_way;
+            }
+            () = lost(&mut losses) => trouble = tell(search.start_anew().await, trouble),
+        }
+    }
+}
+
+async fn round(search: &Search, sweep: &mut bool) -> Result<(), SearchError> {
+    while search.catch_up().await? {}
+    if *sweep {
+        search.sweep().await?;
+        *sweep = false;
+    }
+    Ok(())
+}
+
+/// Says what is wrong once, and when it is over; returns what is wrong now.
+fn tell(done: Result<(), SearchError>, before: String) -> String {
+    match done {
+        Ok(()) => {
+            if !before.is_empty() {
+                tracing::info!("the index of the search is up to date again");
+            }
+            String::new()
+        }
+        Err(error) => {
+            let now = error.to_string();
+            if now != before {
+                tracing::warn!(why = now, "the index of the search is not up to date");
+            }
+            now
+        }
+    }
+}
+
+impl From<KeptError> for SearchError {
+    fn from(error: KeptError) -> Self {
+        match error {
+            KeptError::Read(error) => Self::Read(error),
+            KeptError::Event(error) => Self::Event(error),
+        }
+    }
+}
+
+impl Search {
+    /// Takes the next mails in; whether there are more.
+    pub(super) async fn catch_up(&self) -> Result<bool, SearchError> {
+        let _following = self.following.lock().await;
+        let after = match self.mark().await? {
+            Some(mark) if self.is_of_this_log(mark).await? => mark.position,
+            Some(_) => {
+                tracing::info!("the index of the search is of another log and is made anew");
+                self.start_anew().await?;
+                0
+            }
+            None => 0,
+        };
+        let mails = self.journal.views().read(move |db| queries::mails_above(db, after, BATCH)).await?;
+        let Some((last, _)) = mails.last() else { return Ok(false) };
+        let Some(event) = self.journal.read_log(last.saturating_sub(1), 1).await?.pop() else {
+            return Ok(false);
+        };
+        let mark = Mark { position: *last, event: event.id };
+        let more = mails.len() == BATCH;
+        let headings = headings(self.journal.as_ref(), &mails).await?;
+        let entries: Vec<Entry> = mails
+            .into_iter()
+            .zip(headings)
+            .filter_map(|((position, email_id), heading)| {
+                let Heading { sender, subject } = heading?;
+                Some(Entry { position, email_id, subject, sender })
+            })
+            .collect();
+        self.run(move |index| index.add(&entries, mark)).await?;
+        Ok(more)
+    }
+
+    /// Whether the log still has the event that the index knows as the last, or has archived it.
+    async fn is_of_this_log(&self, mark: Mark) -> Result<bool, SearchError> {
+        match self.journal.read_log(mark.position.saturating_sub(1), 1).await?.pop() {
+            Some(event) if event.position == mark.position => Ok(event.id == mark.event),
+            Some(_) => Ok(true),
+            None => Ok(self.journal.head().await? >= mark.position),
+        }
+    }
+
+    /// Erases what is erased in the journal: of mails whose time is over, and of those that have
+    /// left it.
+    pub(super) async fn sweep(&self) -> Result<(), SearchError> {
+        let _following = self.following.lock().await;
+        let mut after = 0;
+        loop {
+            let page = self.run(move |index| index.page(after, BATCH)).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = *last;
+            let known = page.clone();
+            let there: HashSet<u64> = self
+                .journal
+                .views()
+                .read(move |db| queries::still_there(db, &known))
+                .await?
+                .into_iter()
+                .collect();
+            let headings = headings(self.journal.as_ref(), &page).await?;
+            let gone: Vec<u64> = page
+                .iter()
+                .zip(headings)
+                .filter(|((position, _), heading)| heading.is_none() || !there.contains(position))
+                .map(|((position, _), _)| *position)
+                .collect();
+            self.run(move |index| index.erase(&gone)).await?;
+        }
+    }
+}
+
+/// What is kept of who sent these mails and what they are called, in their order; asked for at once
+/// but for those that are known otherwise.
+pub(super) async fn headings(
+    journal: &dyn Journal,
+    mails: &[(u64, String)],
+) -> Result<Vec<Option<Heading>>, KeptError> {
+    let keys: Vec<String> = mails.iter().map(|(_, email_id)| heading_key(email_id)).collect();
+    let kept = journal.bodies_of(&keys).await?;
+    let mut headings = Vec::with_capacity(mails.len());
+    for ((_, email_id), kept) in mails.iter().zip(kept) {
+        headings.push(match kept.and_then(|bytes| Heading::read(&bytes)) {
+            Some(heading) => Some(heading),
+            None => kept::heading(journal, email_id).await?,
+        });
+    }
+    Ok(headings)
+}

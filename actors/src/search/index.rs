@@ -1,0 +1,339 @@
+//! The index: a database of its own, which can always be made anew from the journal.
+//!
+//! `known` holds the folded texts, `words` every three characters of them that follow each other.
+//! Both are needed: a part of one or two characters has no three, and to take a text out of
+//! `words` one has to know it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params_from_iter};
+use uuid::Uuid;
+
+use super::fold;
+use crate::kernel::files;
+
+/// Of the tables. Another one is made anew.
+const VERSION: i64 = 1;
+/// Shorter parts cannot be looked up in `words`.
+const TRIGRAM: usize = 3;
+/// KiB of the database that are held in memory.
+const CACHE: i64 = 4_096;
+
+/// How far the index follows the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Position of the last mail that was looked at.
+    pub(super) position: u64,
+    /// Id of the event there: another log has another one.
+    pub(super) event: Uuid,
+}
+
+/// A mail to be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Position of its first event.
+    pub(super) position: u64,
+    /// Identity.
+    pub(super) email_id: String,
+    /// As it is.
+    pub(super) subject: String,
+    /// As it is.
+    pub(super) sender: String,
+}
+
+/// What is looked for: every word, as a part of a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// In subject or sender.
+    pub(super) anywhere: Vec<String>,
+    /// In the sender.
+    pub(super) sender: Vec<String>,
+}
+
+/// Which of what is found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    /// Smaller positions only.
+    pub(super) before: Option<u64>,
+    /// Larger positions only; without `before` the nearest of them come first.
+    pub(super) after: Option<u64>,
+    /// At most this many.
+    pub(super) limit: usize,
+}
+
+/// See the module page.
+pub(super) struct Index {
+    path: Option<PathBuf>,
+    db: Connection,
+}
+
+impl Index {
+    /// Opens the index at a path, or makes one: a damaged one, or one of another version, is
+    /// replaced. `None` = in memory.
+    pub(super) fn open(path: Option<PathBuf>) -> Result<Self, String> {
+        let Some(path) = path else {
+            let db = Connection::open_in_memory().map_err(|error| error.to_string())?;
+            let index = Self { path: None, db };
+            index.create().map_err(|error| error.to_string())?;
+            return Ok(index);
+        };
+        match open_file(&path).and_then(|db| Ok((is_sound(&db)?, db))) {
+            Ok((true, db)) => Ok(Self { path: Some(path), db }),
+            Ok((false, db)) => {
+                drop(db);
+                Self::anew(path)
+            }
+            Err(error) if is_damage(&error) => {
+                tracing::warn!(path = %path.display(), %error, "the index of the search is damaged and is made anew");
+                Self::anew(path)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn anew(path: PathBuf) -> Result<Self, String> {
+        remove(&path).map_err(|error| error.to_string())?;
+        let db = open_file(&path).map_err(|error| error.to_string())?;
+        let index = Self { path: Some(path), db };
+        index.create().map_err(|error| error.to_string())?;
+        Ok(index)
+    }
+
+    fn create(&self) -> rusqlite::Result<()> {
+        self.db.execute_batch(&format!(
+            "PRAGMA secure_delete = ON;
+             CREATE TABLE known (
+                 position INTEGER PRIMARY KEY, email_id TEXT NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL
+             );
+             CREATE VIRTUAL TABLE words USING fts5(subject, sender, content = '', tokenize = 'trigram case_sensitive 1');
+             INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
+             CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL, event BLOB NOT NULL);
+             PRAGMA user_version = {VERSION};"
+        ))
+    }
+
+    /// Forgets everything.
+    pub(super) fn start_anew(&mut self) -> Result<(), String> {
+        let Some(path) = self.path.clone() else {
+            *self = Self::open(None)?;
+            return Ok(());
+        };
+        // The file is let go before it is removed.
+        self.db = Connection::open_in_memory().map_err(|error| error.to_string())?;
+        *self = Self::anew(path)?;
+        Ok(())
+    }
+
+    pub(super) fn mark(&self) -> rusqlite::Result<Option<Mark>> {
+        self.db
+            .prepare_cached("SELECT position, event FROM mark")?
+            .query_row([], |row| {
+                Ok(Mark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) })
+            })
+            .optional()
+    }
+
+    /// Takes mails in, and remembers how far it has come; all or nothing.
+    pub(super) fn add(&mut self, entries: &[Entry], mark: Mark) -> rusqlite::Result<()> {
+        let tx = self.db.transaction()?;
+        for entry in entries {
+            let (subject, sender) = (fold::fold(&entry.subject), fold::fold(&entry.sender));
+            let position = signed(entry.position);
+            let new = tx
+                .prepare_cached(
+                    "INSERT INTO known (position, email_id, subject, sender) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute((position, &entry.email_id, &subject, &sender))?;
+            if new == 1 {
+                tx.prepare_cached("INSERT INTO words (rowid, subject, sender) VALUES (?1, ?2, ?3)")?
+                    .execute((position, subject, sender))?;
+            }
+        }
+        tx.prepare_cached("INSERT OR REPLACE INTO mark (one, position, event) VALUES (1, ?1, ?2)")?
+            .execute((signed(mark.position), mark.event.into_bytes()))?;
+        tx.commit()
+    }
+
+    /// The mails above a position, oldest first.
+    pub(super) fn page(&self, after: u64, limit: usize) -> rusqlite::Result<Vec<(u64, String)>> {
+        self.db
+            .prepare_cached(
+                "SELECT position, email_id FROM known WHERE position > ?1 ORDER BY position LIMIT ?2",
+            )?
+            .query_map((signed(after), signed(limit as u64)), |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?
+            .collect()
+    }
+
+    /// Takes mails out, so that nothing of their texts is left in the file.
+    pub(super) fn erase(&mut self, positions: &[u64]) -> rusqlite::Result<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let tx = self.db.transaction()?;
+        for position in positions {
+            erase(&tx, signed(*position))?;
+        }
+        tx.commit()?;
+        // Older copies of the pages are in the log.
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// Positions and identities of mails, newest first, or the nearest after `span.after`.
+    pub(super) fn find(&self, wanted: &Wanted, span: Span) -> rusqlite::Result<Vec<(u64, String)>> {
+        let (conditions, mut values) = wanted.conditions();
+        let back = span.after.is_some() && span.before.is_none();
+        let order = if back { "ASC" } else { "DESC" };
+        values.push(span.before.map_or(i64::MAX, signed).into());
+        values.push(span.after.map_or(-1, signed).into());
+        values.push(signed(span.limit as u64).into());
+        let sql = if wanted.can_be_looked_up() {
+            format!(
+                "SELECT w.rowid, k.email_id FROM words w JOIN known k ON k.position = w.rowid
+                 WHERE {conditions} AND w.rowid < ? AND w.rowid > ? ORDER BY w.rowid {order} LIMIT ?"
+            )
+        } else {
+            format!(
+                "SELECT position, email_id FROM known
+                 WHERE {conditions} AND position < ? AND position > ? ORDER BY position {order} LIMIT ?"
+            )
+        };
+        let mut query = self.db.prepare_cached(&sql)?;
+        let found =
+            query.query_map(params_from_iter(values), |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?;
+        found.collect()
+    }
+
+    /// How many mails are found, counted up to `most`.
+    pub(super) fn count(&self, wanted: &Wanted, most: u64) -> rusqlite::Result<u64> {
+        let (conditions, mut values) = wanted.conditions();
+        values.push(signed(most).into());
+        let table = if wanted.can_be_looked_up() { "words w" } else { "known" };
+        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE {conditions} LIMIT ?)");
+        self.db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0)).map(unsigned)
+    }
+}
+
+impl Wanted {
+    /// Whether nothing is asked for.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.anywhere.is_empty() && self.sender.is_empty()
+    }
+
+    /// With a shorter part the texts are gone through: that takes as long however many mails it
+    /// matches, which a look-up of the longer parts would not.
+    fn can_be_looked_up(&self) -> bool {
+        self.anywhere.iter().chain(&self.sender).all(|word| word.chars().count() >= TRIGRAM)
+    }
+
+    fn conditions(&self) -> (String, Vec<Value>) {
+        if self.can_be_looked_up() {
+            let phrases =
+                |words: &[String]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" AND ");
+            let mut parts = Vec::new();
+            if !self.anywhere.is_empty() {
+                parts.push(format!("({})", phrases(&self.anywhere)));
+            }
+            if !self.sender.is_empty() {
+                parts.push(format!("sender : ({})", phrases(&self.sender)));
+            }
+            return ("w.words MATCH ?".to_owned(), vec![parts.join(" AND ").into()]);
+        }
+        let mut sql = Vec::new();
+        let mut values: Vec<Value> = Vec::new();
+        for word in &self.anywhere {
+            sql.push("(instr(subject, ?) > 0 OR instr(sender, ?) > 0)");
+            values.extend([word.clone().into(), word.clone().into()]);
+        }
+        for word in &self.sender {
+            sql.push("instr(sender, ?) > 0");
+            values.push(word.clone().into());
+        }
+        (sql.join(" AND "), values)
+    }
+}
+
+/// A word as text, whatever it looks like to the query language.
+fn quoted(word: &str) -> String {
+    format!("\"{}\"", word.replace('"', "\"\""))
+}
+
+fn erase(tx: &Transaction<'_>, position: i64) -> rusqlite::Result<()> {
+    let texts: Option<(String, String)> = tx
+        .prepare_cached("SELECT subject, sender FROM known WHERE position = ?1")?
+        .query_row([position], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((subject, sender)) = texts else { return Ok(()) };
+    tx.prepare_cached("INSERT INTO words (words, rowid, subject, sender) VALUES ('delete', ?1, ?2, ?3)")?
+        .execute((position, subject, sender))?;
+    tx.prepare_cached("DELETE FROM known WHERE position = ?1")?.execute([position])?;
+    Ok(())
+}
+
+fn open_file(path: &Path) -> rusqlite::Result<Connection> {
+    let refused = |error: io::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+    files::make_folder(files::folder_of(path), files::PRIVATE).map_err(refused)?;
+    match files::create_new(path, files::PRIVATE) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(refused(error)),
+    }
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let db = Connection::open_with_flags(path, flags)?;
+    // Another worker may have the same folder: the index is that of one of them.
+    db.execute_batch(&format!(
+        "PRAGMA locking_mode = EXCLUSIVE;
+         PRAGMA secure_delete = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -{CACHE};"
+    ))?;
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    db.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE; COMMIT")?;
+    Ok(db)
+}
+
+/// Whether it is an index of this version without structural damage.
+fn is_sound(db: &Connection) -> rusqlite::Result<bool> {
+    let version: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version != VERSION {
+        return Ok(false);
+    }
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        tracing::warn!(found, "the index of the search is damaged and is made anew");
+    }
+    Ok(found == "ok")
+}
+
+/// Whether the file itself is of no use any more.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+        // What a virtual table says of its own damage.
+        || error.to_string().contains("malformed")
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(PathBuf::from(name)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    number.max(0).unsigned_abs()
+}

@@ -1,0 +1,96 @@
+//! What a person does from the dashboard: check the mailbox, restart, deploy.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use render_signal_actors::deploy::{DeployError, Deployed};
+use render_signal_actors::poller::check;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refusal, success};
+use crate::http::HttpState;
+use crate::http::access::Caller;
+
+/// POST `/api/check_emails_and_download`: whoever polls sweeps the mailbox at once.
+pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer {
+    let incomplete = |what: &str| {
+        let message = format!("Config serveur email incomplète ({what}).");
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).with(&json!({ "status": "error" }))
+    };
+    let mailbox = state.reference.mailbox.as_deref().ok_or_else(|| incomplete("email/IMAP"))?;
+    if state.reference.policy.load().default_target.url.is_empty() {
+        return Err(incomplete("webhook URL"));
+    }
+    check::request(state.journal.as_ref(), &state.world, mailbox, &caller.by())
+        .await
+        .map_err(|error| Refusal::not_now("La vérification n'a pas pu être demandée : réessayez.", &error))?;
+    Ok(HttpResponse::Accepted().json(json!({
+        "status": "success",
+        "message": "Vérification en arrière-plan lancée.",
+    })))
+}
+
+/// POST `/api/restart_server`: stops in order; whoever watches the program starts it again.
+pub(super) async fn restart(state: Data<HttpState>, caller: Caller) -> Answer {
+    tracing::warn!(by = caller.by(), "told over HTTP to restart");
+    state.reference.restart.ask();
+    Ok(success(json!({
+        "message": "Redémarrage planifié. L'application sera indisponible quelques secondes.",
+    })))
+}
+
+/// POST `/api/deploy_application`: by the deploy hook or by the API of Render; no command is run.
+pub(super) async fn deploy(state: Data<HttpState>, caller: Caller) -> Answer {
+    tracing::warn!(by = caller.by(), "told over HTTP to deploy");
+    match state.reference.deployer.deploy().await {
+        Ok(Deployed::Hook) => Ok(success(json!({
+            "message": "Déploiement Render déclenché via Deploy Hook. Consultez le dashboard Render.",
+        }))),
+        Ok(Deployed::Api { id, status }) => Ok(success(json!({
+            "message": "Déploiement Render lancé (voir dashboard Render).",
+            "deploy_id": id,
+            "status": status,
+        }))),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+fn refused(error: &DeployError) -> Refusal {
+    tracing::warn!(%error, "no deployment was begun");
+    match error {
+        DeployError::ForeignHook => Refusal::bad("RENDER_DEPLOY_HOOK_URL invalide (préfixe inattendu)."),
+        DeployError::Api(why) => Refusal::new(StatusCode::BAD_GATEWAY, format!("Render API error: {why}")),
+        DeployError::Hook(why) => {
+            Refusal::new(StatusCode::BAD_GATEWAY, format!("Render Deploy Hook error: {why}"))
+        }
+        DeployError::NotConfigured => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Aucun déploiement n'est configuré : renseignez RENDER_DEPLOY_HOOK_URL, ou RENDER_API_KEY et \
+             RENDER_SERVICE_ID.",
+        ),
+    }
+}
+
+/// Scenarios of Make.com, as they are configured; nothing is called.
+fn scenarios(state: &HttpState) -> Value {
+    let make = &state.reference.make;
+    json!({
+        "autorepondeur": { "scenario_id": make.autorepondeur },
+        "recadrage": { "scenario_id": make.recadrage },
+    })
+}
+
+/// GET `/api/make/status_all`.
+pub(super) async fn make_status(state: Data<HttpState>) -> Answer {
+    Ok(success(json!({ "scenarios": scenarios(&state), "host": state.reference.make.host })))
+}
+
+/// POST `/api/make/toggle_all`: what cannot be done is not said to be done.
+pub(super) async fn make_toggle(state: Data<HttpState>) -> Answer {
+    if !state.reference.make.has_key {
+        return Err(Refusal::bad("Clé API Make manquante (MAKECOM_API_KEY)."));
+    }
+    let message =
+        "Le pilotage des scénarios Make n'est pas encore disponible : aucun scénario n'a été modifié.";
+    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message))
+}

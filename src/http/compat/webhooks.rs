@@ -1,0 +1,174 @@
+//! `/api/webhooks/…`: where webhooks go, and when.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::documents::webhook::WebhookConfig;
+use render_signal_actors::config::urls::is_placeholder;
+use render_signal_actors::mail::policy::DeliveryMode;
+use render_signal_actors::mail::rules::mask_url;
+use render_signal_actors::mail::windows::parse_time_hhmm;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Fields, Refusal, success};
+use super::documents::{merge, or_null, read, text};
+use crate::http::HttpState;
+use crate::http::access::Caller;
+
+/// The fields that may be changed here.
+const FIELDS: &[&str] = &[
+    "webhook_url",
+    "webhook_ssl_verify",
+    "webhook_sending_enabled",
+    "webhook_time_start",
+    "webhook_time_end",
+    "absence_pause_enabled",
+    "absence_pause_days",
+    "webhook_delivery_mode",
+];
+
+pub(super) const NOT_READ: &str = "Erreur lors de la récupération de la configuration.";
+pub(super) const NOT_SAVED: &str = "Erreur lors de la sauvegarde de la configuration.";
+pub(super) const SAVED: &str = "Configuration mise à jour avec succès.";
+const BAD_TIME: &str = "Invalid time format. Use HHhMM or HH:MM (e.g., 11h30, 17:45).";
+const PLACEHOLDER: &str = "webhook_url ne peut pas être une URL placeholder (ex: example.com).";
+
+/// What is in force of the document; fields that cannot be read count as absent.
+pub(super) fn effective(state: &HttpState, document: &Map<String, Value>) -> Value {
+    let env = &state.reference.env;
+    let parse = |value: &Value| WebhookConfig::parse(value, env);
+    let config = parse(&Value::Object(document.clone())).unwrap_or_else(|faults| {
+        let mut sound = document.clone();
+        for fault in faults {
+            sound.shift_remove(fault.field.split(['[', '.']).next().unwrap_or_default());
+        }
+        parse(&Value::Object(sound)).unwrap_or_default()
+    });
+    let url = config.webhook_url.clone().unwrap_or_else(|| env.webhook_url.clone());
+    let mode = config.delivery_mode.unwrap_or(env.delivery_mode);
+    json!({
+        "webhook_url": or_null(if url.is_empty() { url } else { mask_url(&url) }),
+        "webhook_ssl_verify": config.ssl_verify.unwrap_or(env.ssl_verify),
+        "webhook_sending_enabled": config.sending_enabled.unwrap_or(env.sending_enabled),
+        "webhook_time_start": or_null(text(document, "webhook_time_start")),
+        "webhook_time_end": or_null(text(document, "webhook_time_end")),
+        "absence_pause_enabled": config.absence_enabled,
+        "absence_pause_days": document.get("absence_pause_days").cloned().unwrap_or_else(|| json!([])),
+        "webhook_delivery_mode": if mode == DeliveryMode::Form { "form" } else { "json" },
+    })
+}
+
+/// GET `/api/webhooks/config`.
+pub(super) async fn config(state: Data<HttpState>) -> Answer {
+    let document = read(&state, Key::WebhookConfig, NOT_READ).await?;
+    Ok(success(json!({ "config": effective(&state, &document) })))
+}
+
+/// POST `/api/webhooks/config`.
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+    let mut wanted: Vec<(String, Option<Value>)> = fields
+        .known(FIELDS)
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Some(value.clone())))
+        .collect();
+    if let Some(url) = fields.get("webhook_url").and_then(Value::as_str)
+        && url.starts_with("https://")
+        && is_placeholder(url)
+        && !super::is_allowed_here(&state, url)
+    {
+        return Err(Refusal::bad(PLACEHOLDER));
+    }
+    if let Some((start, end)) = bounds(&fields, ("webhook_time_start", "webhook_time_end"))? {
+        check_window(
+            (&start, &end),
+            "Both webhook_time_start and webhook_time_end are required (or both empty to clear).",
+        )?;
+        // Each completes the other: a change of one is one of both.
+        wanted.retain(|(name, _)| !name.starts_with("webhook_time_"));
+        wanted.push(("webhook_time_start".to_owned(), Some(start.into())));
+        wanted.push(("webhook_time_end".to_owned(), Some(end.into())));
+    }
+    for (name, value) in &mut wanted {
+        if name == "absence_pause_days"
+            && let Some(Value::Array(days)) = value
+        {
+            for day in days {
+                if let Value::String(day) = day {
+                    *day = day.trim().to_lowercase();
+                }
+            }
+        }
+    }
+    merge(&state, &caller, Key::WebhookConfig, wanted, NOT_SAVED).await?;
+    Ok(success(fields.noting(json!({ "message": SAVED }), FIELDS)))
+}
+
+/// Both bounds of a window, when the body names one of them; trimmed, one that is missing is
+/// empty.
+fn bounds(fields: &Fields, (first, last): (&str, &str)) -> Result<Option<(String, String)>, Refusal> {
+    if fields.get(first).is_none() && fields.get(last).is_none() {
+        return Ok(None);
+    }
+    let bound = |name: &str| match fields.get(name) {
+        None => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.trim().to_owned()),
+        // The reference reads null as the text "None".
+        Some(_) => Err(Refusal::bad(BAD_TIME)),
+    };
+    Ok(Some((bound(first)?, bound(last)?)))
+}
+
+/// A window has both bounds, as times, or none.
+///
+/// # Errors
+/// It has not; in the reference's words.
+pub(super) fn check_window((start, end): (&str, &str), one_missing: &str) -> Result<(), Refusal> {
+    match (start.is_empty(), end.is_empty()) {
+        (true, true) => Ok(()),
+        (false, false) if parse_time_hhmm(start).is_some() && parse_time_hhmm(end).is_some() => Ok(()),
+        (false, false) => Err(Refusal::bad(BAD_TIME)),
+        _ => Err(Refusal::bad(one_missing)),
+    }
+}
+
+/// `start` and `end` of a body; what is not there is empty.
+///
+/// # Errors
+/// One of them is no text.
+pub(super) fn start_and_end(fields: &Fields) -> Result<(String, String), Refusal> {
+    Ok(bounds(fields, ("start", "end"))?.unwrap_or_default())
+}
+
+/// What the reference says of a window that was changed.
+pub(super) const fn changed(start: &str) -> &'static str {
+    if start.is_empty() { "Time window cleared (no constraints)." } else { "Time window updated." }
+}
+
+/// GET `/api/webhooks/time-window`.
+pub(super) async fn time_window(state: Data<HttpState>) -> Answer {
+    let document = read(&state, Key::WebhookConfig, NOT_READ).await?;
+    Ok(success(json!({
+        "webhooks_time_start": or_null(text(&document, "webhook_time_start")),
+        "webhooks_time_end": or_null(text(&document, "webhook_time_end")),
+    })))
+}
+
+/// POST `/api/webhooks/time-window`.
+pub(super) async fn change_time_window(
+    state: Data<HttpState>,
+    caller: Caller,
+    fields: Fields,
+) -> Result<HttpResponse, Refusal> {
+    let (start, end) = start_and_end(&fields)?;
+    check_window((&start, &end), "Both start and end are required (or both empty to clear).")?;
+    let wanted = vec![
+        ("webhook_time_start".to_owned(), Some(start.clone().into())),
+        ("webhook_time_end".to_owned(), Some(end.clone().into())),
+    ];
+    merge(&state, &caller, Key::WebhookConfig, wanted, "Erreur lors de la sauvegarde.").await?;
+    Ok(success(json!({
+        "message": changed(&start),
+        "webhooks_time_start": or_null(start),
+        "webhooks_time_end": or_null(end),
+    })))
+}

@@ -1,0 +1,424 @@
+//! Which findings make a worker not ready, and which are only said.
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::config::documents::{Governs, Key, Problem};
+use render_signal_actors::config::store::StoreHealth;
+use render_signal_actors::kernel::journal::{Difference, Durability, Loss};
+use render_signal_actors::kernel::said::Said;
+use render_signal_actors::messages::{
+    ConfigStatus, DocumentStatus, LeaseTrouble, LockStatus, PollerStatus, R2Status, TargetStatus,
+    WebhookStatus,
+};
+use render_signal_actors::retention::Rounds;
+
+use super::*;
+use crate::eviction::Found;
+use crate::http::probe::JournalFinding;
+
+fn problem(field: &str, what: &str) -> Problem {
+    Problem::new(field, Said::alike(what))
+}
+
+/// An actor that does not answer.
+fn silent() -> Finding {
+    Finding::NoAnswer { why: Said::alike("no answer") }
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+fn well() -> Findings {
+    Findings {
+        now: now(),
+        draining: false,
+        pulse: std::time::Duration::ZERO,
+        journal: Ok(JournalFinding {
+            head: 7,
+            durability: Durability::OnDisk,
+            next_delivery: None,
+            loss: None,
+            others: Vec::new(),
+        }),
+        poller: Some(Ok(PollerStatus { phase: "watching".into(), ..PollerStatus::default() })),
+        lock: Some(Ok(LockStatus { held: true, ..LockStatus::default() })),
+        webhook: Ok(WebhookStatus::default()),
+        r2: Ok(R2Status::default()),
+        config: Ok(ConfigStatus::default()),
+        redis: None,
+        retention: None,
+        idle: None,
+    }
+}
+
+/// Without an answer from the lease store for 30 s; a holder was seen so many seconds ago.
+fn standby(seen: i64, holder: Option<&str>) -> Option<Result<LockStatus, Finding>> {
+    let since = now() - chrono::Duration::seconds(30);
+    Some(Ok(LockStatus {
+        holder: holder.map(str::to_owned),
+        seen: Some(now() - chrono::Duration::seconds(seen)),
+        trouble: Some(LeaseTrouble { since, why: "connection refused".into() }),
+        ..LockStatus::default()
+    }))
+}
+
+fn state(findings: &Findings, name: &str) -> (bool, State, String) {
+    let readiness = readiness(findings);
+    let check = readiness.checks.get(name).unwrap();
+    (readiness.is_ready(), check.state(), check.said().english)
+}
+
+#[test]
+fn all_well_is_ready() {
+    let readiness = readiness(&well());
+    assert_eq!(readiness.status, "ready");
+    assert!(readiness.checks.values().all(|check| check.state() == State::Ok));
+    assert_eq!(readiness.checks.len(), 7);
+}
+
+#[test]
+fn mails_that_wait_for_copies_are_said() {
+    let status =
+        R2Status { put_off: 3, trouble: Some("the Worker answered 503".into()), ..R2Status::default() };
+    let (ready, found, message) = state(&Findings { r2: Ok(status), ..well() }, "copies");
+    assert_eq!((ready, found), (true, State::Warn));
+    assert!(message.starts_with("3 mails wait") && message.ends_with("the Worker answered 503"), "{message}");
+}
+
+#[test]
+fn a_retention_that_is_late_or_in_trouble_is_said() {
+    let ago = |minutes| Some(now() - chrono::Duration::minutes(minutes));
+    let cases: [(Rounds, State, &str); 5] = [
+        (Rounds { since: ago(0), ..Rounds::default() }, State::Ok, "not dropped yet"),
+        (Rounds { since: ago(151), ..Rounds::default() }, State::Warn, "not dropped yet"),
+        (Rounds { since: ago(900), finished_at: ago(61), ..Rounds::default() }, State::Ok, "61 min ago"),
+        (Rounds { since: ago(900), finished_at: ago(151), ..Rounds::default() }, State::Warn, "151 min ago"),
+        (
+            Rounds {
+                since: ago(900),
+                finished_at: ago(61),
+                trouble: vec!["disk full".into()],
+                ..Rounds::default()
+            },
+            State::Warn,
+            "disk full",
+        ),
+    ];
+    for (rounds, wanted, words) in cases {
+        let (ready, found, message) = state(&Findings { retention: Some(rounds), ..well() }, "retention");
+        assert_eq!((ready, found), (true, wanted), "{message}");
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn what_takes_the_worker_out() {
+    type Harm = fn(&mut Findings);
+    let cases: [(&str, Harm); 8] = [
+        ("config", |f| {
+            let document = DocumentStatus {
+                key: "webhook_config".into(),
+                state: "invalid".into(),
+                problems: vec![problem("webhook_time_start", "Invalid time format.")],
+                withholds: Some(Governs::Sending),
+                ..DocumentStatus::default()
+            };
+            f.config = Ok(ConfigStatus { documents: vec![document], ..ConfigStatus::default() });
+        }),
+        ("process", |f| f.draining = true),
+        ("process", |f| f.pulse = Pulse::LIMIT),
+        ("journal", |f| f.journal = Err(silent())),
+        ("mailbox", |f| {
+            f.poller = Some(Ok(PollerStatus { silent: true, ..PollerStatus::default() }));
+        }),
+        ("lease", |f| f.lock = Some(Err(silent()))),
+        ("config", |f| f.config = Err(silent())),
+        ("deliveries", |f| f.webhook = Err(silent())),
+    ];
+    for (name, harm) in cases {
+        let mut findings = well();
+        harm(&mut findings);
+        let (ready, state, _) = state(&findings, name);
+        assert_eq!((ready, state), (false, State::Fail), "{name}");
+        assert_eq!(readiness(&findings).status, "not_ready");
+    }
+}
+
+#[test]
+fn what_is_only_said() {
+    type Harm = fn(&mut Findings);
+    let cases: [(&str, Harm, &str); 18] = [
+        (
+            "config",
+            |f| {
+                f.config = Ok(ConfigStatus {
+                    remarks: vec![Said::alike("nobody is told")],
+                    ..ConfigStatus::default()
+                });
+            },
+            "nobody is told",
+        ),
+        (
+            "deliveries",
+            |f| {
+                let target = TargetStatus {
+                    id: "default".into(),
+                    breaker: "open".into(),
+                    failures: 5,
+                    ..TargetStatus::default()
+                };
+                f.webhook = Ok(WebhookStatus { targets: vec![target], ..WebhookStatus::default() });
+            },
+            "default fails (5 in a row)",
+        ),
+        (
+            "deliveries",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.next_delivery = Some(f.now - chrono::Duration::seconds(90));
+                }
+            },
+            "90 s late",
+        ),
+        (
+            "config",
+            |f| {
+                let document = DocumentStatus {
+                    key: "webhook_config".into(),
+                    state: "invalid".into(),
+                    problems: vec![problem("webhook_url", "it must start with https://")],
+                    ..DocumentStatus::default()
+                };
+                f.config =
+                    Ok(ConfigStatus { version: 2, documents: vec![document], ..ConfigStatus::default() });
+            },
+            "webhook_config: webhook_url",
+        ),
+        (
+            "config",
+            |f| {
+                let document = DocumentStatus {
+                    key: "webhook_config".into(),
+                    running: 2,
+                    remarks: vec![Said::alike("b keeps the version before: webhook_url")],
+                    ..DocumentStatus::default()
+                };
+                f.config =
+                    Ok(ConfigStatus { workers: 3, documents: vec![document], ..ConfigStatus::default() });
+            },
+            "b keeps the version before: webhook_url; 2 of 3 workers",
+        ),
+        (
+            "config",
+            |f| {
+                let store = StoreHealth {
+                    store: "redis",
+                    authority: true,
+                    since: None,
+                    trouble: Some("connection refused".into()),
+                    pending: vec![Key::WebhookConfig],
+                    conflicts: Vec::new(),
+                };
+                f.config = Ok(ConfigStatus { stores: vec![store], ..ConfigStatus::default() });
+            },
+            "connection refused; redis must still be given webhook_config",
+        ),
+        (
+            "lease",
+            |f| f.lock = standby(20, Some("one")),
+            "standby: one polled 20 s ago; the lease cannot be taken",
+        ),
+        (
+            "lease",
+            |f| f.lock = standby(45, None),
+            "nobody is known to poll, a holder was last seen 45 s ago; the lease cannot be taken since \
+             11:59:30 UTC: connection refused",
+        ),
+        (
+            "lease",
+            |f| {
+                f.lock = standby(20, None);
+                if let Some(Ok(status)) = &mut f.lock {
+                    status.held = true;
+                }
+            },
+            "this worker polls; the lease cannot be confirmed since 11:59:30 UTC",
+        ),
+        (
+            "lease",
+            |f| {
+                f.lock = Some(Ok(LockStatus {
+                    warning: Some(Said::alike("file lock: one container only")),
+                    ..LockStatus::default()
+                }));
+            },
+            "one container only",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.durability = Durability::Memory;
+                }
+            },
+            "in memory only",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.durability = Durability::UntilRestart;
+                }
+            },
+            "its restart loses them",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.durability = Durability::UpToTwoSeconds;
+                }
+            },
+            "within two seconds",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.durability = Durability::Unknown;
+                }
+            },
+            "does not tell",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.loss = Some(Loss {
+                        number: 1,
+                        at: now() - chrono::Duration::seconds(9),
+                        known_log: "a".into(),
+                        known_head: 12,
+                        found_log: "b".into(),
+                        found_head: 3,
+                    });
+                }
+            },
+            "lost acknowledged commits 9 s ago: it was at position 12, it came back at 3",
+        ),
+        (
+            "journal",
+            |f| {
+                if let Ok(journal) = &mut f.journal {
+                    journal.others =
+                        vec![Difference { worker: "two/7".into(), settings: vec!["WEBHOOK_URL".into()] }];
+                }
+            },
+            "is on the disk; two/7 has another WEBHOOK_URL",
+        ),
+        (
+            "redis",
+            |f| {
+                f.redis = Some(Found {
+                    remarks: vec![Finding::RedisDeletesLease {
+                        server: "REDIS_URL",
+                        policy: "volatile-ttl".into(),
+                    }],
+                    unknown: Vec::new(),
+                })
+            },
+            "it may delete the polling lease",
+        ),
+        (
+            "mailbox",
+            |f| {
+                f.poller = Some(Ok(PollerStatus {
+                    failures: 2,
+                    reason: Some("connection refused".into()),
+                    ..PollerStatus::default()
+                }));
+            },
+            "connection refused",
+        ),
+    ];
+    for (name, harm, word) in cases {
+        let mut findings = well();
+        harm(&mut findings);
+        let (ready, state, message) = state(&findings, name);
+        assert_eq!((ready, state), (true, State::Warn), "{name}");
+        assert!(message.contains(word), "{name}: {message}");
+    }
+}
+
+#[test]
+fn strangers_are_told_states_and_nothing_else() {
+    let mut findings = well();
+    findings.lock = standby(20, Some("one"));
+    findings.journal = Err(silent());
+    let states = readiness(&findings).states();
+    assert_eq!(
+        states,
+        json!({"status": "not_ready", "checks": {
+            "process": {"state": "ok"}, "journal": {"state": "fail"}, "mailbox": {"state": "ok"},
+            "lease": {"state": "warn"}, "config": {"state": "ok"}, "copies": {"state": "ok"},
+            "deliveries": {"state": "ok"},
+        }})
+    );
+}
+
+#[test]
+fn the_lag_of_the_mailbox_is_told() {
+    let mut findings = well();
+    findings.poller = Some(Ok(PollerStatus {
+        phase: "fetching".into(),
+        lag_mails: 3,
+        oldest_waiting: Some(now() - chrono::Duration::seconds(42)),
+        last_heard: Some(now() - chrono::Duration::seconds(2)),
+        ..PollerStatus::default()
+    }));
+    let (_, _, message) = state(&findings, "mailbox");
+    assert!(message.contains("spoke 2 s ago"), "{message}");
+    assert!(message.contains("3 mails wait in the mailbox, the oldest for 42 s"), "{message}");
+}
+
+#[test]
+fn a_redis_server_is_well_unless_it_says_otherwise() {
+    let mut findings = well();
+    for unknown in [vec![], vec!["REDIS_URL: no answer".to_owned()]] {
+        findings.redis = Some(Found { remarks: Vec::new(), unknown });
+        assert_eq!(state(&findings, "redis").1, State::Ok);
+    }
+}
+
+#[test]
+fn without_background_tasks_the_worker_is_ready() {
+    let mut findings = well();
+    (findings.poller, findings.lock) = (None, None);
+    findings.idle = Some(Idle::NoMailbox);
+    let (ready, verdict, message) = state(&findings, "mailbox");
+    assert_eq!((ready, verdict), (true, State::Warn));
+    assert!(message.contains("nothing is polled"), "{message}");
+    findings.idle = Some(Idle::SwitchedOff);
+    for part in ["mailbox", "lease"] {
+        let (ready, state, message) = state(&findings, part);
+        assert_eq!((ready, state), (true, State::Ok), "{part}");
+        assert!(message.contains("this worker does not poll"), "{part}: {message}");
+    }
+}
+
+#[test]
+fn a_check_is_told_with_its_code_and_its_values() {
+    let mut findings = well();
+    findings.lock = standby(20, Some("one"));
+    let told = serde_json::to_value(readiness(&findings)).unwrap();
+    let lease = &told["checks"]["lease"];
+    assert_eq!((&lease["state"], &lease["code"]), (&json!("warn"), &json!("lease_not_taken")));
+    assert_eq!(
+        lease["findings"][0],
+        json!({"code": "standby_since", "state": "ok", "values": {"holder": "one", "seconds": 20}})
+    );
+    assert_eq!(lease["findings"][1]["values"]["why"], "connection refused");
+    assert_eq!(told["checks"]["process"]["code"], "running");
+    let french = readiness(&findings).checks["lease"].said().french;
+    assert!(french.starts_with("en réserve : one relevait il y a 20 s ; le bail"), "{french}");
+}

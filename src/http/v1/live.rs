@@ -1,0 +1,204 @@
+//! `/api/v1/overview` and `/api/v1/live`: how everything is, once and as it changes. The state is
+//! made once per change for all who look, at most once a second, and not at all while nobody does.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, to};
+use actix_web::{HttpRequest, HttpResponse};
+use bytestring::ByteString;
+use chrono::{DateTime, Utc};
+use futures::stream;
+use render_signal_actors::readmodel::queries::{
+    count_deliveries, count_mails, oldest_held, oldest_open_delivery,
+};
+use serde::Serialize;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+use super::Params;
+use super::events::stream::{message, respond};
+use super::page::{Nothing, unavailable};
+use crate::http::HttpState;
+use crate::http::access::Scope;
+use crate::http::openapi::refusals::Refused;
+use crate::http::problem::Problem;
+use crate::http::readiness;
+use crate::http::routes::{Route, Who};
+
+/// Between two states at least.
+const PACE: Duration = Duration::from_secs(1);
+/// What no event tells of (a mailbox that has gone silent) is looked for so often.
+const LOOK: Duration = Duration::from_secs(5);
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/api/v1/overview", Who::Api(Scope::Read), || to(overview)),
+        Route::get("/api/v1/live", Who::Api(Scope::Read), || to(live)),
+    ]
+}
+
+/// How everything is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(in crate::http) struct Overview {
+    /// `ready` or `not_ready`.
+    status: String,
+    /// How each part is: `ok`, `warn` or `fail`.
+    checks: BTreeMap<String, String>,
+    /// Mails by stage.
+    mails: BTreeMap<String, u64>,
+    /// Deliveries by state.
+    deliveries: BTreeMap<String, u64>,
+    /// Since when the oldest held mail waits.
+    oldest_held: Option<DateTime<Utc>>,
+    /// Since when the oldest delivery that has not ended is due to go out.
+    oldest_open_delivery: Option<DateTime<Utc>>,
+    /// Position of the last event of the log.
+    head: u64,
+}
+
+/// Makes it.
+async fn look(state: &HttpState) -> Result<Overview, Problem> {
+    let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
+    let readiness = readiness::readiness(&findings);
+    let views = state.journal.views();
+    let counts = views.read(|db| {
+        Ok((count_mails(db)?, count_deliveries(db)?, oldest_held(db)?, oldest_open_delivery(db)?))
+    });
+    let (mails, deliveries, held, open) = counts.await.map_err(unavailable)?;
+    Ok(Overview {
+        status: readiness.status.to_owned(),
+        checks: readiness
+            .checks
+            .iter()
+            .map(|(name, check)| ((*name).to_owned(), check.state().as_str().to_owned()))
+            .collect(),
+        mails: mails.into_iter().collect(),
+        deliveries: deliveries.into_iter().collect(),
+        oldest_held: held.map(|mail| mail.received_at),
+        oldest_open_delivery: open.map(|delivery| delivery.routed_at),
+        head: state.journal.head().await.map_err(unavailable)?,
+    })
+}
+
+/// How everything is.
+#[utoipa::path(get, path = "/api/v1/overview", tag = "operations",
+    responses((status = 200, body = Overview), Refused))]
+pub(in crate::http) async fn overview(
+    _: Params<Nothing>,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let overview = look(&state).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(overview))
+}
+
+/// How everything is, now and whenever it changes.
+#[utoipa::path(get, path = "/api/v1/live", tag = "operations",
+    responses((status = 200, content_type = "text/event-stream", body = String,
+        description = "`state`: an overview; `bye`: the program stops"), Refused))]
+pub(in crate::http) async fn live(
+    request: HttpRequest,
+    _: Params<Nothing>,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let place = state.streams.enter()?;
+    let states = state.live.follow(&state);
+    let (answer, draining) = (state.clone(), state.draining.clone());
+    let follower = Follower { states, draining, ended: false };
+    let events = stream::unfold((follower, place), |(mut follower, place)| async move {
+        let event = follower.next().await?;
+        Some((event, (follower, place)))
+    });
+    Ok(respond(&request, &answer, events))
+}
+
+/// One who follows.
+struct Follower {
+    states: watch::Receiver<Option<ByteString>>,
+    draining: crate::http::probe::Draining,
+    ended: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<actix_sse::Event> {
+        while !self.ended {
+            tokio::select! {
+                biased;
+                () = self.draining.wait() => {
+                    self.ended = true;
+                    return Some(message("bye", "{}"));
+                }
+                changed = self.states.changed() => {
+                    changed.ok()?;
+                    // Only the last one counts: who was slow has missed nothing.
+                    let text = self.states.borrow_and_update().clone();
+                    if let Some(text) = text {
+                        return Some(message("state", text));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+type States = watch::Sender<Option<ByteString>>;
+
+/// The state as it changes. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct LiveHub(Arc<Mutex<Option<Arc<States>>>>);
+
+impl LiveHub {
+    /// What is, and what will be. The first who asks starts the looking, which ends with the last.
+    fn follow(&self, state: &Data<HttpState>) -> watch::Receiver<Option<ByteString>> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(states) = &*open {
+            let mut receiver = states.subscribe();
+            // What is known already is news for whoever comes.
+            receiver.mark_changed();
+            return receiver;
+        }
+        let states = Arc::new(States::new(None));
+        let receiver = states.subscribe();
+        *open = Some(Arc::clone(&states));
+        drop(open);
+        let (hub, state) = (self.clone(), state.clone());
+        drop(actix_rt::spawn(async move { hub.tell(&state, &states).await }));
+        receiver
+    }
+
+    /// Looks until nobody listens.
+    async fn tell(self, state: &HttpState, states: &States) {
+        let mut hints = state.journal.hints();
+        let mut last = None;
+        while !self.is_over(states) {
+            match look(state).await {
+                Ok(overview) if last.as_ref() != Some(&overview) => {
+                    // A struct of texts and numbers always has a JSON form.
+                    let text = serde_json::to_string(&overview).unwrap_or_default();
+                    last = Some(overview);
+                    states.send_replace(Some(text.into()));
+                }
+                Ok(_) => {}
+                Err(problem) => tracing::debug!(%problem, "those who look on wait for the journal"),
+            }
+            tokio::time::sleep(PACE).await;
+            // A journal that is closed gives no more hints: the timer is enough.
+            tokio::select! {
+                Ok(()) = hints.changed() => {}
+                () = tokio::time::sleep(LOOK.saturating_sub(PACE)) => {}
+            }
+        }
+    }
+
+    fn is_over(&self, states: &States) -> bool {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let over = states.receiver_count() == 0;
+        if over {
+            *open = None;
+        }
+        over
+    }
+}

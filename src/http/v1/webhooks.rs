@@ -1,0 +1,167 @@
+//! `/api/v1/webhooks/test`: a webhook that is none, to see whether a receiver takes it.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, to};
+use render_signal_actors::mail::policy::DeliveryMode;
+use render_signal_actors::webhook::trial::{To, TrialError, Wish};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::JsonBody;
+use crate::http::HttpState;
+use crate::http::access::{Caller, Scope};
+use crate::http::openapi::refusals::RefusedChange;
+use crate::http::problem::{Field, Kind, Problem};
+use crate::http::routes::{Route, Takes, Who};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::post("/api/v1/webhooks/test", Who::Api(Scope::Actions), || to(test)).takes(Takes::Json)]
+}
+
+/// What the body of a webhook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum Mode {
+    /// `application/json`.
+    Json,
+    /// `application/x-www-form-urlencoded`; the text is the same.
+    Form,
+}
+
+/// A test webhook.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct TestWebhook {
+    /// Id of a configured target; without it and without `url` the default target.
+    target: Option<String>,
+    /// Any address that requests may go to.
+    url: Option<String>,
+    /// The mail that it is said to be of; `test-webhook` otherwise.
+    email_id: Option<String>,
+    /// Its subject.
+    subject: Option<String>,
+    /// Its links, as they are sent.
+    #[serde(default)]
+    delivery_links: Vec<Value>,
+    /// Fields of the payload, in addition or instead. `test` is always true.
+    #[serde(default)]
+    payload: Map<String, Value>,
+    /// What the body is called; otherwise as configured.
+    delivery_mode: Option<Mode>,
+    /// Only show what would be sent.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    dry_run: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What was, or would be, sent, and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct TestWebhookView {
+    /// Nothing was sent.
+    dry_run: bool,
+    /// Where to, masked.
+    url: String,
+    /// What the body is called.
+    delivery_mode: Mode,
+    /// Whether the receiver's certificate is looked at.
+    verify_certificate: bool,
+    /// All headers that the program sets, by name.
+    headers: BTreeMap<String, String>,
+    /// The exact body.
+    body: String,
+    /// What came of it; null = nothing was sent.
+    result: Option<TestResult>,
+}
+
+/// What came of a test.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct TestResult {
+    /// It counts as taken.
+    delivered: bool,
+    /// HTTP status, if there was an answer.
+    status: Option<u16>,
+    /// Why it does not count as taken.
+    error: Option<String>,
+    /// The beginning of what the receiver said, without secrets.
+    answer: Option<String>,
+    /// How long it took, in milliseconds.
+    took_ms: u64,
+}
+
+/// Send a test webhook, or show what would be sent. It is signed like every other, says that it is
+/// a test, and is not repeated.
+#[utoipa::path(post, path = "/api/v1/webhooks/test", tag = "webhooks", request_body = TestWebhook,
+    responses((status = 200, body = TestWebhookView), RefusedChange))]
+pub(in crate::http) async fn test(
+    state: Data<HttpState>,
+    caller: Caller,
+    JsonBody(wanted): JsonBody<TestWebhook>,
+) -> Result<HttpResponse, Problem> {
+    let dry_run = wanted.dry_run;
+    let tester = &state.reference.tester;
+    let trial = tester.prepare(&wish(wanted)?).map_err(|error| untried(&error))?;
+    let mut view = TestWebhookView {
+        dry_run,
+        url: trial.masked_url(),
+        delivery_mode: if trial.mode == DeliveryMode::Form { Mode::Form } else { Mode::Json },
+        verify_certificate: trial.verifies_certificate(),
+        headers: trial.headers().into_iter().collect(),
+        body: String::from_utf8_lossy(trial.body()).into_owned(),
+        result: None,
+    };
+    if !dry_run {
+        tracing::info!(by = caller.by(), url = view.url, "a test webhook is sent");
+        let tried = tester.send(trial).await;
+        view.result = Some(TestResult {
+            delivered: tried.delivered,
+            status: tried.status,
+            error: tried.error,
+            answer: tried.said,
+            took_ms: tried.took_ms,
+        });
+    }
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view))
+}
+
+fn wish(wanted: TestWebhook) -> Result<Wish, Problem> {
+    let to = match (wanted.target, wanted.url) {
+        (None, None) => To::Default,
+        (Some(target), None) => To::Target(target),
+        (None, Some(url)) => To::Url(url),
+        (Some(_), Some(_)) => return Err(wrong("url", "name a target or an address, not both")),
+    };
+    Ok(Wish {
+        to,
+        email_id: wanted.email_id,
+        subject: wanted.subject,
+        links: wanted.delivery_links,
+        fields: wanted.payload,
+        mode: wanted.delivery_mode.map(|mode| match mode {
+            Mode::Json => DeliveryMode::Json,
+            Mode::Form => DeliveryMode::Form,
+        }),
+    })
+}
+
+fn wrong(field: &str, message: impl Into<String>) -> Problem {
+    let message = message.into();
+    Problem::new(Kind::InvalidDocument, format!("{field}: {message}"))
+        .with_errors(vec![Field { field: field.to_owned(), message }])
+}
+
+fn untried(error: &TrialError) -> Problem {
+    match error {
+        TrialError::UnknownTarget(_) => wrong("target", error.to_string()),
+        TrialError::Address(_) | TrialError::Request(_) => wrong("url", error.to_string()),
+        TrialError::TooLarge => wrong("payload", error.to_string()),
+        TrialError::NoTarget => Problem::new(Kind::Conflict, error.to_string()),
+    }
+}

@@ -1,0 +1,83 @@
+//! The configuration documents: what is in force and where, earlier versions, and changes.
+
+pub(crate) mod bundle;
+pub(crate) mod overview;
+pub(crate) mod versions;
+
+use render_signal_actors::config::documents::{self, Key};
+use render_signal_actors::config::edit::{Edit, Editor, Saved, Seen};
+use render_signal_actors::config::store::{Keep, Read, Stamp};
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
+use serde_json::Value;
+
+use super::Refused;
+
+/// The documents, by the one door through which they are changed.
+#[derive(Clone)]
+pub(crate) struct Configuration {
+    /// See [`Editor`].
+    pub(crate) editor: Editor,
+}
+
+/// A document as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stored {
+    /// Its content; `None` = it is no JSON.
+    pub(crate) value: Option<Value>,
+    /// Its version in the store.
+    pub(crate) stamp: Stamp,
+}
+
+impl Configuration {
+    /// The journal, which has the history.
+    fn history_journal(&self) -> Result<&dyn Journal, Refused> {
+        self.editor
+            .journal
+            .as_deref()
+            .ok_or_else(|| Refused::Journal("there is no journal, so there is no history".to_owned()))
+    }
+
+    /// What the store holds under a key, asked anew; `None` = nothing.
+    pub(crate) async fn stored(&self, key: Key) -> Result<Option<Stored>, Refused> {
+        self.editor.store.forget();
+        Ok(match self.editor.store.read(key).await? {
+            Read::Absent => None,
+            Read::Found { text, stamp } => Some(Stored { value: documents::from_json(&text).ok(), stamp }),
+        })
+    }
+
+    /// Makes a change.
+    pub(crate) async fn change(&self, edit: &Edit) -> Result<Saved, Refused> {
+        self.editor.apply(edit).await.map_err(|error| Refused::edit(edit.key, error))
+    }
+
+    /// Writes an earlier version as a new one.
+    pub(crate) async fn restore(
+        &self,
+        key: Key,
+        version: u64,
+        origin: &str,
+        seen: Option<Seen>,
+    ) -> Result<Saved, Refused> {
+        let Some(copy) = self.version(key, version).await? else {
+            return Err(Refused::State(said!(
+                "par la version {version}, {key} a été supprimé : il n'y a rien à rétablir, rien n'a été changé",
+                "by version {version} {key} was removed, so there is nothing to restore; nothing was changed"
+            )));
+        };
+        self.change(&Edit::replace(key, copy, origin).allowing_unknown().expecting(seen)).await
+    }
+
+    /// Removes a document. Answers whether there was anything to remove.
+    pub(crate) async fn remove(&self, key: Key, origin: &str) -> Result<bool, Refused> {
+        self.editor.remove(key, origin).await.map_err(|error| Refused::edit(key, error))
+    }
+
+    /// Decides a conflict between two stores. Answers whether there was one.
+    pub(crate) async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, Refused> {
+        // Puts the side that loses into the history, if it is not there yet.
+        self.editor.store.read(key).await?;
+        Ok(self.editor.store.resolve(key, keep).await?)
+    }
+}

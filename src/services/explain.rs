@@ -1,0 +1,108 @@
+//! Why a mail would or would not trigger, and the documents that decide.
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::config::history::{DecidedUnder, versions_of};
+use render_signal_actors::dedup::kept;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::compare::{Comparison, Recorded, Trial};
+use render_signal_actors::mail::explain::{Explanation, explain, explain_knowing};
+use render_signal_actors::mail::groups::{self, KnownGroup};
+use render_signal_actors::mail::policy::Policy;
+use render_signal_actors::said;
+use serde::Serialize;
+
+use super::Refused;
+
+/// What is explained, and the documents that decide.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explained {
+    /// Step by step.
+    #[serde(flatten)]
+    pub(crate) explanation: Explanation,
+    /// The documents in force; their versions are known from a journal only.
+    pub(crate) configuration: Vec<DecidedUnder>,
+}
+
+/// Explains what the policy makes of a mail. Sends and stores nothing; the journal tells who has
+/// its subject group, and which versions the documents are.
+pub(crate) async fn raw(
+    raw: &[u8],
+    policy: &Policy,
+    now: DateTime<Utc>,
+    past: Option<&dyn Journal>,
+) -> Result<Explained, Refused> {
+    let configuration = decided_under(policy, past).await?;
+    let mut explanation = explain(raw, policy, now);
+    if let Some(known) = group(&explanation, policy, now, past).await? {
+        explanation = explain_knowing(raw, policy, now, Some(&known));
+    }
+    Ok(Explained { explanation, configuration })
+}
+
+/// What today's rules would make of a mail of the journal, beside what was decided.
+#[derive(Debug, Serialize)]
+pub(crate) struct Today {
+    /// Its id.
+    pub(crate) email_id: String,
+    /// As if it came now.
+    pub(crate) today: Comparison,
+    /// What was decided when it came; `None` = the journal does not tell.
+    pub(crate) recorded: Option<Recorded>,
+    /// The documents in force.
+    pub(crate) configuration: Vec<DecidedUnder>,
+}
+
+/// What today's rules would make of a mail whose content the journal still keeps.
+pub(crate) async fn stored(
+    email_id: &str,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    journal: &dyn Journal,
+) -> Result<Today, Refused> {
+    let Some(known) = kept::known(journal, email_id).await.map_err(Refused::journal)? else {
+        return Err(Refused::Missing(said!(
+            "il n'y a pas de mail {email_id} dans le journal",
+            "there is no mail {email_id} in the journal"
+        )));
+    };
+    let mail = known.content.map_err(|gone| {
+        Refused::Gone(said!(
+            "le contenu du mail {email_id} ne peut plus être lu : {gone}",
+            "the content of mail {email_id} cannot be read any more: {gone}"
+        ))
+    })?;
+    let configuration = decided_under(policy, Some(journal)).await?;
+    let today = Trial::new(policy.clone(), policy.clone()).compare(&mail, now);
+    Ok(Today { email_id: email_id.to_owned(), today, recorded: known.recorded, configuration })
+}
+
+/// The documents in force with their versions, which only a journal tells.
+async fn decided_under(policy: &Policy, past: Option<&dyn Journal>) -> Result<Vec<DecidedUnder>, Refused> {
+    if let Some(past) = past {
+        return versions_of(past, &policy.configuration).await.map_err(Refused::Journal);
+    }
+    let documents = policy.configuration.0.iter();
+    let unversioned = |(document, hash): (&String, &String)| DecidedUnder {
+        document: document.clone(),
+        version: None,
+        hash: hash.clone(),
+    };
+    Ok(documents.map(unversioned).collect())
+}
+
+/// Who has the subject group of the mail, when that matters and there is a journal to ask.
+async fn group(
+    explanation: &Explanation,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    past: Option<&dyn Journal>,
+) -> Result<Option<KnownGroup>, Refused> {
+    let (Some(group), Some(past), Some(_)) = (&explanation.subject_group, past, policy.prefs.subject_groups)
+    else {
+        return Ok(None);
+    };
+    let stream = groups::group_stream(&groups::scoped(group, policy.zone, now));
+    let events = past.read_stream(&stream, 0).await.map_err(Refused::journal)?;
+    let standing = groups::Standing::of(&events).map_err(Refused::journal)?;
+    Ok(Some((stream, standing)))
+}

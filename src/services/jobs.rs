@@ -1,0 +1,261 @@
+//! Rule tests as jobs of this worker: begun, looked at while they run, cancelled. There are few at
+//! a time, and a finished one is remembered for a while; a restart forgets all of them.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::said::Said;
+use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
+use render_signal_actors::said;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Refused;
+use super::trial::{self, Changed, Found, Prepared, Run, Tally, Tried};
+
+/// Jobs that run at a time: each is a core's work.
+const AT_A_TIME: usize = 2;
+/// Jobs that are remembered, running ones included.
+const REMEMBERED: usize = 20;
+/// Mails of a job that are listed; the others are counted.
+const LISTED: usize = 500;
+
+/// How a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// It goes through the mails.
+    Running,
+    /// It went through all of them.
+    Done,
+    /// Somebody ended it; what it found until then is there.
+    Cancelled,
+    /// It could not go on.
+    Failed,
+}
+
+/// A mail of which something would change, or that was decided otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Hit {
+    /// Its id.
+    pub(crate) email_id: String,
+    /// Clean address of the sender.
+    pub(crate) sender: String,
+    /// Decoded subject.
+    pub(crate) subject: String,
+    /// The moment it was decided for.
+    pub(crate) decided_at: DateTime<Utc>,
+    /// Under the documents in force.
+    #[schema(value_type = Object)]
+    pub(crate) before: Judgement,
+    /// Under those that are tried.
+    #[schema(value_type = Object)]
+    pub(crate) after: Judgement,
+    /// Where the two differ.
+    #[schema(value_type = Vec<Object>)]
+    pub(crate) changes: Vec<Change>,
+    /// What the journal recorded, when that is not what the documents in force say.
+    #[schema(value_type = Option<Object>)]
+    pub(crate) recorded: Option<Recorded>,
+}
+
+impl Hit {
+    fn of(found: &Found) -> Option<Self> {
+        let comparison = &found.comparison;
+        if comparison.changes.is_empty() && found.departed.is_none() {
+            return None;
+        }
+        Some(Self {
+            email_id: found.mail.email_id.clone(),
+            sender: found.mail.sender.clone(),
+            subject: found.mail.subject.clone(),
+            decided_at: found.decided_at,
+            before: comparison.before.clone(),
+            after: comparison.after.clone(),
+            changes: comparison.changes.clone(),
+            recorded: found.departed.clone(),
+        })
+    }
+}
+
+/// A job as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Job {
+    /// Its id.
+    pub(crate) id: String,
+    /// Who began it.
+    pub(crate) by: String,
+    /// When.
+    pub(crate) begun_at: DateTime<Utc>,
+    /// When it ended.
+    pub(crate) ended_at: Option<DateTime<Utc>>,
+    /// How it is.
+    pub(crate) stage: Stage,
+    /// Why it failed.
+    #[schema(value_type = Option<String>)]
+    pub(crate) failure: Option<Said>,
+    /// The documents that are tried.
+    pub(crate) documents: Vec<Changed>,
+    /// What is to be said of them, each naming the document.
+    pub(crate) remarks: Vec<String>,
+    /// Mails since then are tried.
+    pub(crate) since: DateTime<Utc>,
+    /// Mails that were archived before then are not there to be tried.
+    pub(crate) archived_before: Option<DateTime<Utc>>,
+    /// Mails to go through.
+    pub(crate) total: u64,
+    /// Mails gone through.
+    pub(crate) done: u64,
+    /// How many of what, so far.
+    pub(crate) tally: Tally,
+    /// Mails of which something would change or that were decided otherwise, in the order of
+    /// their arrival; the first ones, when there are more than fit.
+    pub(crate) mails: Vec<Hit>,
+}
+
+struct Held {
+    job: Mutex<Job>,
+    cancelled: AtomicBool,
+}
+
+impl Held {
+    fn job(&self) -> MutexGuard<'_, Job> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The jobs of this worker.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    journal: Arc<dyn Journal>,
+    world: World,
+    held: Arc<Mutex<VecDeque<Arc<Held>>>>,
+}
+
+impl Jobs {
+    /// None yet.
+    pub(crate) fn new(journal: Arc<dyn Journal>, world: World) -> Self {
+        Self { journal, world, held: Arc::default() }
+    }
+
+    /// Begins a job over the mails that came since then, as if each came when it came, or at `at`.
+    pub(crate) async fn begin(
+        &self,
+        prepared: Prepared,
+        since: DateTime<Utc>,
+        at: Option<DateTime<Utc>>,
+        by: String,
+    ) -> Result<Job, Refused> {
+        let total = trial::how_many(self.journal.as_ref(), since).await?;
+        let archived_before = trial::archived_before(self.journal.as_ref(), since).await?;
+        let Prepared { trial, changed, remarks } = prepared;
+        let job = Job {
+            id: self.world.ids.next().simple().to_string(),
+            by,
+            begun_at: self.world.now(),
+            ended_at: None,
+            stage: Stage::Running,
+            failure: None,
+            documents: changed,
+            remarks: remarks.into_iter().map(|(key, said)| format!("{key}: {said}")).collect(),
+            since,
+            archived_before,
+            total,
+            done: 0,
+            tally: Tally::default(),
+            mails: Vec::new(),
+        };
+        let held = Arc::new(Held { job: Mutex::new(job.clone()), cancelled: AtomicBool::new(false) });
+        self.make_room(Arc::clone(&held))?;
+        let (journal, world) = (Arc::clone(&self.journal), self.world.clone());
+        drop(tokio::spawn(async move {
+            let outcome = go_through(journal.as_ref(), &held, Run::new(trial), since, at).await;
+            let mut job = held.job();
+            job.ended_at = Some(world.now());
+            (job.stage, job.failure) = match outcome {
+                Err(refused) => (Stage::Failed, Some(refused.said())),
+                Ok(()) if held.cancelled.load(Ordering::Relaxed) => (Stage::Cancelled, None),
+                Ok(()) => (Stage::Done, None),
+            };
+        }));
+        Ok(job)
+    }
+
+    /// Takes a job in, if there is room; the oldest that has ended makes place.
+    fn make_room(&self, new: Arc<Held>) -> Result<(), Refused> {
+        let mut jobs = self.lock();
+        let runs = |held: &&Arc<Held>| held.job().stage == Stage::Running;
+        if jobs.iter().filter(runs).count() >= AT_A_TIME {
+            return Err(Refused::State(said!(
+                "{AT_A_TIME} essais sont en cours ; attendez la fin de l'un d'eux, ou annulez-le",
+                "{AT_A_TIME} tests are running; wait for one of them, or cancel it"
+            )));
+        }
+        if jobs.len() >= REMEMBERED
+            && let Some(oldest) = jobs.iter().position(|held| held.job().stage != Stage::Running)
+        {
+            jobs.remove(oldest);
+        }
+        jobs.push_back(new);
+        Ok(())
+    }
+
+    /// A job as it is now.
+    pub(crate) fn get(&self, id: &str) -> Option<Job> {
+        self.find(id).map(|held| held.job().clone())
+    }
+
+    /// All jobs as they are now, the newest first, without their mails.
+    pub(crate) fn list(&self) -> Vec<Job> {
+        let short = |held: &Arc<Held>| Job { mails: Vec::new(), ..held.job().clone() };
+        self.lock().iter().rev().map(short).collect()
+    }
+
+    /// Ends a job that runs; forgets one that has ended. `None` = there is no such job.
+    pub(crate) fn cancel(&self, id: &str) -> Option<Job> {
+        let held = self.find(id)?;
+        held.cancelled.store(true, Ordering::Relaxed);
+        let job = held.job().clone();
+        if job.stage != Stage::Running {
+            self.lock().retain(|one| one.job().id != id);
+        }
+        Some(job)
+    }
+
+    fn find(&self, id: &str) -> Option<Arc<Held>> {
+        self.lock().iter().find(|held| held.job().id == id).map(Arc::clone)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn go_through(
+    journal: &dyn Journal,
+    held: &Held,
+    mut run: Run,
+    since: DateTime<Utc>,
+    at: Option<DateTime<Utc>>,
+) -> Result<(), Refused> {
+    trial::of_journal::<Refused>(journal, since, at, &mut run, |run, tried| {
+        let mut job = held.job();
+        job.done += 1;
+        job.tally = run.tally.clone();
+        if let Tried::Mail(found) = &tried
+            && job.mails.len() < LISTED
+        {
+            job.mails.extend(Hit::of(found));
+        }
+        Ok(match held.cancelled.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    })
+    .await
+}

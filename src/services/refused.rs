@@ -1,0 +1,101 @@
+//! Why something was not done.
+
+use std::fmt::Display;
+
+use render_signal_actors::config::documents::{Key, Problem};
+use render_signal_actors::config::edit::EditError;
+use render_signal_actors::config::history::CopyError;
+use render_signal_actors::config::store::StoreError;
+use render_signal_actors::kernel::said::Said;
+use render_signal_actors::said;
+
+/// Why something was not done. Nothing was changed, unless it says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Refused {
+    /// There is no such thing.
+    Missing(Said),
+    /// It was there, and is kept no longer.
+    Gone(Said),
+    /// What was sent cannot be used.
+    Unusable(Said),
+    /// A document would not be valid.
+    Invalid(Key, Vec<Problem>),
+    /// Somebody else changed it since the caller looked.
+    Changed(Said),
+    /// It cannot be done in the present state.
+    State(Said),
+    /// The journal cannot be read or written now.
+    Journal(String),
+    /// A store or server does not answer now.
+    Away(Said),
+}
+
+impl Refused {
+    /// The journal did not answer.
+    pub(crate) fn journal(why: impl Display) -> Self {
+        Self::Journal(why.to_string())
+    }
+
+    /// In words; of a document that is not valid all that is wrong, in one line.
+    pub(crate) fn said(&self) -> Said {
+        match self {
+            Self::Missing(said)
+            | Self::Gone(said)
+            | Self::Unusable(said)
+            | Self::Changed(said)
+            | Self::State(said)
+            | Self::Away(said) => said.clone(),
+            Self::Journal(why) => Said::alike(why.as_str()),
+            Self::Invalid(key, problems) => {
+                let all: Vec<Said> = problems.iter().map(Problem::said).collect();
+                let Said { french, english } = Said::joined(&all, "; ");
+                said!("{key} est refusé : {french}", "{key} is refused: {english}")
+            }
+        }
+    }
+
+    /// Why an edit was not made.
+    pub(crate) fn edit(key: Key, error: EditError) -> Self {
+        match error {
+            EditError::Invalid(problems) => Self::Invalid(key, problems),
+            EditError::Conflict(conflict) => Self::Changed(conflict.said()),
+            EditError::Unknown(why) => Self::Changed(said!(
+                "{key} : {why} ; rien n'a été changé",
+                "{key}: {why}; nothing was changed"
+            )),
+            EditError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict(key) => Self::Changed(said!(
+                "{key} a été changé entre-temps par quelqu'un d'autre : lisez-le à nouveau",
+                "{key} was changed by somebody else in the meantime: read it again"
+            )),
+            StoreError::Lost(key) => Self::Away(said!(
+                "{key} est perdu : le stockage a été vidé",
+                "{key} is lost: the store was emptied"
+            )),
+            StoreError::Unreadable { what, why } => {
+                Self::Away(said!("{what} n'a pas pu être lu : {why}", "{what} could not be read: {why}"))
+            }
+            StoreError::Unwritable { what, why } => Self::Away(said!(
+                "{what} n'a pas pu être écrit : {why}",
+                "{what} could not be written: {why}"
+            )),
+        }
+    }
+}
+
+impl From<CopyError> for Refused {
+    fn from(error: CopyError) -> Self {
+        match error {
+            CopyError::Unreadable(why) => Self::Journal(why),
+            CopyError::Gone { .. } | CopyError::NoContent(_) => Self::Gone(error.said()),
+            CopyError::NoVersion { .. } => Self::Missing(error.said()),
+        }
+    }
+}
