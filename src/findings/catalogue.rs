@@ -172,10 +172,6 @@ findings! {
         "there is no mailbox, so nothing is polled: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set"
         => "définissez EMAIL_ADDRESS, EMAIL_PASSWORD et IMAP_SERVER, ou MAIL_SOURCE",
         "set EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER, or MAIL_SOURCE";
-    DeployHalfSet "deploy_half_set" Warn {}
-        "RENDER_API_KEY et RENDER_SERVICE_ID déploient ensemble : l'un est défini, l'autre non",
-        "RENDER_API_KEY and RENDER_SERVICE_ID deploy together: one is set, the other is not"
-        => "définissez les deux, ou aucun", "set both, or neither";
     MailboxDeclined "mailbox_declined" Warn {}
         "il n'y a pas de boîte, donc rien n'est relevé : MAIL_SOURCE le dit",
         "there is no mailbox, so nothing is polled: MAIL_SOURCE says so";

@@ -25,6 +25,7 @@
 mod support;
 
 mod api;
+mod access;
 mod clocks;
 mod commands;
 mod config_commands;
