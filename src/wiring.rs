@@ -36,6 +36,7 @@ use render_signal_actors::system::Parts;
 use render_signal_actors::webhook::lanes::Limits;
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::trial::Tester;
+use tokio::sync::Semaphore;
 
 use crate::exit::Failure;
 use crate::http::Reference;
@@ -281,6 +282,8 @@ pub(crate) fn services(
             started_at: world.now(),
             version: parts.version.clone(),
         },
+        doctor: Arc::new(Semaphore::new(1)),
+        verifying: Arc::new(Semaphore::new(1)),
         links: Arc::new(settings.storage.links.clone()),
         storage: Arc::new(settings.storage.clone()),
     }

@@ -28,6 +28,17 @@ pub(crate) enum Severity {
     Fail,
 }
 
+impl Severity {
+    /// Its name as programs are told it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 impl Finding {
     /// As programs are told: its code, how grave it is, and the values that the words are made of.
     pub(crate) fn coded(&self) -> Value {

@@ -32,6 +32,7 @@ use render_signal_actors::system;
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::trial::Tester;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::journal::Watched;
@@ -82,12 +83,14 @@ fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: 
             started_at: world.now(),
             version: "1".to_owned(),
         },
+        doctor: Arc::new(Semaphore::new(1)),
+        verifying: Arc::new(Semaphore::new(1)),
         links: Arc::new(storage.links.clone()),
         storage: Arc::new(storage),
     }
 }
 
-fn state(poller: PollerStatus) -> HttpState {
+pub(super) fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);

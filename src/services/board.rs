@@ -13,6 +13,7 @@ use render_signal_actors::kernel::said::Said;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
+use utoipa::ToSchema;
 
 use super::Refused;
 use crate::http::probe::{Draining, Probe, Pulse};
@@ -26,7 +27,8 @@ const HOLDS: Duration = Duration::from_secs(20);
 const PREFIX: &str = "worker/";
 
 /// A worker, as it says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Worker)]
 pub(crate) struct Word {
     /// Its name: `<host>/<pid>/<start id>`.
     pub(crate) worker: String,
@@ -49,11 +51,12 @@ pub(crate) struct Word {
     /// Hashes of the documents in force there, by name; empty = absent.
     pub(crate) documents: BTreeMap<String, String>,
     /// By check: its state and its findings, as `/readyz` tells them.
+    #[schema(value_type = Object)]
     pub(crate) checks: Value,
 }
 
 /// A mailbox, as a worker sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Mailbox {
     /// Its name.
     pub(crate) name: String,

@@ -9,11 +9,12 @@ use render_signal_actors::config::store::{DocumentStore, Read};
 use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::migrate::is_our_own;
 
 /// What was found under a key.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Checked {
     /// Which document.
     pub(crate) key: &'static str,
@@ -22,12 +23,14 @@ pub(crate) struct Checked {
     /// `OK` or `INVALID`.
     pub(crate) status: &'static str,
     /// What is wrong; `OK` when nothing is.
+    #[schema(value_type = String)]
     pub(crate) message: Said,
     /// Its fields in short.
     pub(crate) summary: String,
     /// Whether it has any field.
     pub(crate) payload_present: bool,
     /// What of it nobody knows.
+    #[schema(value_type = Vec<String>)]
     pub(crate) unknown: Vec<Said>,
     /// Why it could not be read, if so.
     pub(crate) unread: Option<String>,

@@ -13,6 +13,7 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
 use render_signal_actors::said;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Refused;
 use super::trial::{self, Changed, Found, Prepared, Run, Tally, Tried};
@@ -25,7 +26,7 @@ const REMEMBERED: usize = 20;
 const LISTED: usize = 500;
 
 /// How a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {
     /// It goes through the mails.
@@ -39,7 +40,7 @@ pub(crate) enum Stage {
 }
 
 /// A mail of which something would change, or that was decided otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Hit {
     /// Its id.
     pub(crate) email_id: String,
@@ -50,12 +51,16 @@ pub(crate) struct Hit {
     /// The moment it was decided for.
     pub(crate) decided_at: DateTime<Utc>,
     /// Under the documents in force.
+    #[schema(value_type = Object)]
     pub(crate) before: Judgement,
     /// Under those that are tried.
+    #[schema(value_type = Object)]
     pub(crate) after: Judgement,
     /// Where the two differ.
+    #[schema(value_type = Vec<Object>)]
     pub(crate) changes: Vec<Change>,
     /// What the journal recorded, when that is not what the documents in force say.
+    #[schema(value_type = Option<Object>)]
     pub(crate) recorded: Option<Recorded>,
 }
 
@@ -79,7 +84,7 @@ impl Hit {
 }
 
 /// A job as it is now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Job {
     /// Its id.
     pub(crate) id: String,
@@ -92,6 +97,7 @@ pub(crate) struct Job {
     /// How it is.
     pub(crate) stage: Stage,
     /// Why it failed.
+    #[schema(value_type = Option<String>)]
     pub(crate) failure: Option<Said>,
     /// The documents that are tried.
     pub(crate) documents: Vec<Changed>,

@@ -8,7 +8,7 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::r2::links::book::Counts;
 use render_signal_actors::r2::links::file::{FileTrouble, LinksFile};
 use render_signal_actors::r2::links::follower;
-use render_signal_actors::readmodel::queries::{LinkRow, copies_after};
+use render_signal_actors::readmodel::queries::{LinkRow, copies_after, copies_before};
 use render_signal_actors::said;
 use serde::Serialize;
 
@@ -30,6 +30,16 @@ pub(crate) struct Stats {
 pub(crate) async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<LinkRow>, Refused> {
     let copies = journal.views().read(move |db| copies_after(db, 0, limit)).await;
     Ok(copies.map_err(Refused::journal)?.into_iter().rev().collect())
+}
+
+/// The copies that were made before a position, newest first; `None` = the newest.
+pub(crate) async fn before(
+    journal: &dyn Journal,
+    position: Option<u64>,
+    limit: usize,
+) -> Result<Vec<LinkRow>, Refused> {
+    let position = position.unwrap_or(u64::MAX);
+    journal.views().read(move |db| copies_before(db, position, limit)).await.map_err(Refused::journal)
 }
 
 /// Counts what the list holds.

@@ -12,6 +12,7 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::Refused;
 use crate::settings::Storage;
@@ -35,13 +36,15 @@ pub(crate) const fn is_our_own(key: Key) -> bool {
 }
 
 /// What became of one document.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = MigrationLog)]
 pub(crate) struct Log {
     /// All is well.
     pub(crate) ok: bool,
     /// What the reference system's script prints, line by line.
     pub(crate) lines: Vec<String>,
     /// What is to be said besides, each naming the document.
+    #[schema(value_type = Vec<String>)]
     pub(crate) complaints: Vec<Said>,
 }
 

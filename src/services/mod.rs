@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::r2::links::file::LinksFile;
+use tokio::sync::Semaphore;
 
 pub(crate) use self::refused::Refused;
 use crate::settings::Storage;
@@ -47,6 +48,10 @@ pub(crate) struct Services {
     pub(crate) backups: backup::Backups,
     /// What the workers say of themselves.
     pub(crate) board: board::Board,
+    /// Whoever has everything looked at does so alone.
+    pub(crate) doctor: Arc<Semaphore>,
+    /// And whoever has the whole journal read.
+    pub(crate) verifying: Arc<Semaphore>,
     /// The list of copies.
     pub(crate) links: Arc<LinksFile>,
     /// Where things are kept.

@@ -19,6 +19,7 @@ use render_signal_actors::mail::compare::{Comparison, Recorded, Trial};
 use render_signal_actors::readmodel::queries::{MailRow, count_since, mails_since};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Refused;
 
@@ -26,7 +27,7 @@ use super::Refused;
 const PAGE: usize = 200;
 
 /// A document that is tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Changed {
     /// Which.
     pub(crate) key: &'static str,
@@ -125,7 +126,7 @@ pub(crate) struct Found {
 }
 
 /// How many of what.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Tally {
     /// Mails that were tried.
     pub(crate) tested: usize,

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 
 use super::reader::Reader;
 use super::variables::{self as vars, Variable};
+use crate::findings::Finding;
 
 /// See the module page.
 #[derive(Debug, Clone)]
@@ -42,9 +43,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Outside {
     let service = Some(reader.text(&vars::RENDER_SERVICE_ID)).filter(|id| !id.is_empty());
     let clear_cache = reader.choice(&vars::RENDER_DEPLOY_CLEAR_CACHE) == "clear";
     if key.is_some() != service.is_some() {
-        reader.warn_once(
-            "RENDER_API_KEY and RENDER_SERVICE_ID deploy together: one is set, the other is not".to_owned(),
-        );
+        reader.warn_once(Finding::DeployIncomplete {});
     }
     Outside {
         ingress_keys: signing_keys(reader, &vars::INGRESS_HMAC_SECRET),

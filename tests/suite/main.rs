@@ -53,6 +53,7 @@ mod redis_installations;
 mod redis_journal;
 mod reference_api;
 mod rules;
+mod schema;
 mod senders;
 mod settings;
 mod signals;

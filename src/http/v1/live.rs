@@ -73,7 +73,7 @@ async fn look(state: &HttpState) -> Result<Overview, Problem> {
         checks: readiness
             .checks
             .iter()
-            .map(|(name, check)| ((*name).to_owned(), check.state.as_str().to_owned()))
+            .map(|(name, check)| ((*name).to_owned(), check.state().as_str().to_owned()))
             .collect(),
         mails: mails.into_iter().collect(),
         deliveries: deliveries.into_iter().collect(),

@@ -11,6 +11,7 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Configuration;
 use crate::services::Refused;
@@ -19,8 +20,9 @@ use crate::services::Refused;
 const FORMAT: u32 = 1;
 
 /// All documents. Sign-in links are left out: whoever has them can log in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Documents)]
 pub(crate) struct Bundle {
     /// 1.
     pub(crate) format: u32,
@@ -28,11 +30,12 @@ pub(crate) struct Bundle {
     #[serde(default)]
     pub(crate) at: Option<DateTime<Utc>>,
     /// By name.
+    #[schema(value_type = Object)]
     pub(crate) documents: BTreeMap<String, Value>,
 }
 
 /// What becomes of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Fate {
     /// It is so already.
@@ -46,22 +49,27 @@ pub(crate) enum Fate {
 }
 
 /// What an import does, or would do, to one document.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ImportedDocument)]
 pub(crate) struct Imported {
     /// Which.
+    #[schema(value_type = String)]
     pub(crate) key: Key,
     /// What becomes of it.
     pub(crate) fate: Fate,
     /// What differs, masked.
+    #[schema(value_type = Vec<Object>)]
     pub(crate) differences: Vec<Difference>,
     /// What is wrong with it.
+    #[schema(value_type = Vec<String>)]
     pub(crate) problems: Vec<Problem>,
     /// Its version in the history, when it was written.
     pub(crate) version: Option<u64>,
 }
 
 /// What an import came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Import)]
 pub(crate) struct Outcome {
     /// The documents were written; `false` = it was a preview, or one of them is refused.
     pub(crate) written: bool,

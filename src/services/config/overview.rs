@@ -10,18 +10,22 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Configuration;
 use crate::services::Refused;
 
 /// What is known of all documents.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Configuration)]
 pub(crate) struct Overview {
     /// The stores, the authority first; empty when there is one only.
+    #[schema(value_type = Vec<Object>)]
     pub(crate) stores: Vec<StoreHealth>,
     /// The documents.
     pub(crate) documents: Vec<Shown>,
     /// What is wanted and cannot be had, or means more than it seems to.
+    #[schema(value_type = Vec<String>)]
     pub(crate) remarks: Vec<Said>,
     /// Why the workers could not be asked, if so.
     #[serde(skip)]
@@ -29,7 +33,8 @@ pub(crate) struct Overview {
 }
 
 /// What is known of one document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DocumentState)]
 pub(crate) struct Shown {
     /// Which.
     pub(crate) key: &'static str,
@@ -37,12 +42,15 @@ pub(crate) struct Shown {
     /// last good one is in force, if there ever was one; otherwise see `withholds`.
     pub(crate) state: String,
     /// What stands still, because it is refused and there is no good one before it.
+    #[schema(value_type = Option<String>)]
     pub(crate) withholds: Option<Governs>,
     /// It is refused, but its switch says off, which is obeyed.
     pub(crate) switched_off: bool,
     /// What is wrong with it.
+    #[schema(value_type = Vec<String>)]
     pub(crate) problems: Vec<Problem>,
     /// What of it changes nothing.
+    #[schema(value_type = Vec<String>)]
     pub(crate) remarks: Vec<Said>,
     /// Of the history; `None` = not recorded yet.
     pub(crate) version: Option<u64>,
@@ -56,14 +64,17 @@ pub(crate) struct Shown {
     pub(crate) workers: Workers,
     /// As stored, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub(crate) stored: Option<Value>,
     /// The last good one, masked, when the stored one is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub(crate) in_force: Option<Value>,
 }
 
 /// Who runs the stored document.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = DocumentWorkers)]
 pub(crate) struct Workers {
     /// Workers that are alive; 0 = none, or they cannot tell each other.
     pub(crate) alive: usize,
@@ -74,11 +85,13 @@ pub(crate) struct Workers {
 }
 
 /// A worker that keeps the version before.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = KeepsEarlierVersion)]
 pub(crate) struct Keeps {
     /// Its name.
     pub(crate) worker: String,
     /// Why.
+    #[schema(value_type = String)]
     pub(crate) why: Said,
 }
 

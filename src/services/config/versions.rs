@@ -6,13 +6,15 @@ use render_signal_actors::config::history;
 use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::Configuration;
 use crate::services::Refused;
 
 /// Whether a version can be shown and restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = VersionContent)]
 pub(crate) enum Content {
     /// There is a copy.
     Kept,

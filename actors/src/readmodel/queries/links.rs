@@ -77,6 +77,16 @@ pub fn copies_after(db: &Connection, position: u64, n: usize) -> rusqlite::Resul
     Ok(rows)
 }
 
+/// The latest `n` copies that were made below a position, newest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn copies_before(db: &Connection, position: u64, n: usize) -> rusqlite::Result<Vec<LinkRow>> {
+    db.prepare_cached("SELECT * FROM links WHERE position < ?1 ORDER BY position DESC LIMIT ?2")?
+        .query_map((integer(position), limit(n)), LinkRow::read)?
+        .collect()
+}
+
 /// The event id of the copy at a position, if there is one.
 ///
 /// # Errors

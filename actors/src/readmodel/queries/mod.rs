@@ -23,7 +23,7 @@ pub use health::{
     DeadLetters, DeliveryHour, LastFailure, Latency, NeedsPerson, delivery_hours, delivery_sums,
     last_failure, needs_person,
 };
-pub use links::{LinkRow, MailLink, copies_after, copy_at, copy_of, links_of};
+pub use links::{LinkRow, MailLink, copies_after, copies_before, copy_at, copy_of, links_of};
 pub use mails::{
     MailFilter, MailRow, MailStory, Matches, Neighbours, StageCount, count_by_reason, count_mails,
     count_matches, count_since, mail_story, mails, mails_above, mails_since, neighbours, oldest_held,

@@ -1,0 +1,45 @@
+//! How the program is, and what can be looked at and done about it.
+
+pub(in crate::http) mod journal;
+pub(in crate::http) mod links;
+pub(in crate::http) mod statistics;
+pub(in crate::http) mod status;
+pub(in crate::http) mod tests;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::to;
+use serde::Serialize;
+
+use crate::http::access::Scope;
+use crate::http::routes::{Route, Takes, Who};
+
+pub(super) fn routes() -> Vec<Route> {
+    let (read, actions) = (Who::Api(Scope::Read), Who::Api(Scope::Actions));
+    let config = Who::Api(Scope::Config);
+    vec![
+        Route::get("/api/v1/status", read, || to(status::status)),
+        Route::post("/api/v1/doctor", actions, || to(status::doctor)),
+        Route::get("/api/v1/workers", read, || to(status::workers)),
+        Route::get("/api/v1/leases", read, || to(status::leases)),
+        Route::get("/api/v1/queues", read, || to(status::queues)),
+        Route::get("/api/v1/mailboxes", read, || to(status::mailboxes)),
+        Route::get("/api/v1/stores", read, || to(status::stores)),
+        Route::get("/api/v1/statistics", read, || to(statistics::statistics)),
+        Route::get("/api/v1/links", read, || to(links::list)),
+        Route::get("/api/v1/links/list", read, || to(links::stats)),
+        Route::post("/api/v1/links/rebuild", actions, || to(links::rebuild)),
+        Route::post("/api/v1/rules/tests", config, || to(tests::begin)).takes(Takes::Json),
+        Route::get("/api/v1/rules/tests", config, || to(tests::list)),
+        Route::get("/api/v1/rules/tests/{id}", config, || to(tests::one)),
+        Route::delete("/api/v1/rules/tests/{id}", config, || to(tests::cancel)),
+        Route::get("/api/v1/journal", read, || to(journal::journal)),
+        Route::post("/api/v1/journal/verify", actions, || to(journal::verify)),
+        // All there is lies in it, what opens sessions included.
+        Route::get("/api/v1/journal/backup", Who::Api(Scope::Access), || to(journal::backup)),
+    ]
+}
+
+fn answer(body: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
+}
