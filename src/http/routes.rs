@@ -262,6 +262,9 @@ mod tests {
                 "GET /docs/errors",
                 "GET /config_api.php",
                 "POST /config_api.php",
+                "PUT /config_api.php",
+                "PATCH /config_api.php",
+                "DELETE /config_api.php",
                 "GET /api/ping",
             ],
             "whoever opens an address to strangers says so here"
