@@ -75,5 +75,5 @@ fn received(id: &str, number: usize) -> MailEvent {
 }
 
 fn ignored() -> MailEvent {
-    MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration: None })
+    MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, by: None, configuration: None })
 }

@@ -24,6 +24,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod api;
 mod clocks;
 mod commands;
 mod config_commands;

@@ -7,6 +7,7 @@
 //! | [`ingress`] | mails that are handed over |
 //! | [`webhooks`], [`windows`], [`polling`], [`prefs`], [`flags`], [`rules`] | the configuration, document by document |
 //! | [`store`] | the documents of the shared store |
+//! | [`magic_link`] | sign-in links |
 //! | [`logs`] | what was tried to send |
 //! | [`admin`] | check, restart, deploy; scenarios of Make.com |
 //! | [`utility`] | ping, diagnosis, the trigger |
@@ -22,6 +23,7 @@ mod documents;
 mod flags;
 mod ingress;
 mod logs;
+mod magic_link;
 mod polling;
 mod prefs;
 mod rules;
@@ -115,6 +117,8 @@ fn public_and_status() -> Vec<Route> {
         Route::get("/api/check_trigger", read, || to(utility::peek)),
         Route::post("/api/check_trigger", Who::Api(Scope::Actions), || to(utility::take)).takes(Takes::Json),
         Route::get("/api/webhook_logs", read, || to(logs::show)),
+        Route::post("/api/auth/magic-link", Who::Api(Scope::Access), || to(magic_link::create))
+            .takes(Takes::Json),
     ]
 }
 
