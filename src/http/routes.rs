@@ -277,6 +277,9 @@ mod tests {
                 "GET /login.css",
                 "GET /config_api.php",
                 "POST /config_api.php",
+                "PUT /config_api.php",
+                "PATCH /config_api.php",
+                "DELETE /config_api.php",
                 "GET /api/ping",
             ],
             "whoever opens an address to strangers says so here"
