@@ -71,6 +71,7 @@ pub(in crate::http) async fn import(
 /// What to migrate.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MigrateDocuments)]
 pub(in crate::http) struct Migrate {
     /// Only these documents; all when it is empty.
     #[serde(default)]
