@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
+use render_signal_actors::access::upkeep;
 use render_signal_actors::archive::Archiver;
 use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::clock::World;
@@ -17,6 +18,7 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::ReadAgain;
 use render_signal_actors::retention::Retention;
+use render_signal_actors::search::Search;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,8 +26,8 @@ use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::http::access::Access;
 use crate::http::access::bearer::{Guesses, Token};
+use crate::http::access::{Access, Login};
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
@@ -119,16 +121,20 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     journal::say_what_is_kept(place, journal.durability());
     let mut parts = parts(&settings, &journal, &world).await?;
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
+    let search = search(&settings, &journal)?;
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
     let disk = disk::watch(settings.storage.data_dir.clone());
     let draining = Draining::default();
     let pulse = Pulse::new();
     let shared = wiring::shared_facts(&settings, &world)?;
+    let login = wiring::login(&settings, &parts, &world, &shared)?;
+    let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
     let services = wiring::services(&settings, &parts, &shared, &world);
     let (probe, probed) = watch::channel(None);
     let board = services.board.clone();
     let says = board.clone().chore(probed, draining.clone(), pulse.clone());
-    parts.chores = [retention, disk, says].into_iter().chain(look).collect();
+    let indexes = search.chore(rounds.clone());
+    parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
     let actors = system::start(&parts);
     let asked = Probe {
         journal: Arc::clone(&journal),
@@ -154,13 +160,14 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             draining: draining.clone(),
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
-            access: access(&settings),
+            access: access(&settings, login),
             config_api: wiring::config_api(&settings, &parts, &world),
             journal: Arc::clone(&parts.journal),
             editor: wiring::editor(&parts, &world),
             world: world.clone(),
             idempotency: Idempotency::new(Arc::clone(&shared)),
             shared,
+            search,
             hub: EventHub::new(Arc::clone(&parts.journal)),
             live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
@@ -174,12 +181,13 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
 }
 
 /// The doors and their keys.
-fn access(settings: &Settings) -> Access {
+fn access(settings: &Settings, login: Login) -> Access {
     Access {
         api_token: Some(Token::new(&settings.process_api_token)),
         scopes: settings.api_token_scopes.clone(),
         test_key: settings.test_api_key.as_ref().map(Token::new),
         guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
+        login: Some(login),
     }
 }
 
@@ -281,6 +289,14 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
             }
         }
     }));
+}
+
+/// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
+/// of one that is elsewhere.
+fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure> {
+    let path = settings.storage.data_dir.join("search.db");
+    Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
+        .map_err(|error| Failure::found(error.to_string()))
 }
 
 /// What drops what is kept no longer.
@@ -460,6 +476,7 @@ mod tests {
                 world: world.clone(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,
+                search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 live: LiveHub::default(),
                 streams: Streams::new(1),
