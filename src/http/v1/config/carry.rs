@@ -71,6 +71,7 @@ pub(in crate::http) async fn import(
 /// What to migrate.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MigrateDocuments)]
 pub(in crate::http) struct Migrate {
     /// Only these documents; all when it is empty.
     #[serde(default)]
@@ -119,7 +120,8 @@ fn target(state: &HttpState) -> Result<Target, Problem> {
     let store =
         wiring::shared_documents(storage, &editor.env, &editor.world, journal.clone()).map_err(unusable)?;
     let egress = render_signal_actors::egress::EgressPolicy::new(editor.env.egress_allow.clone());
-    let itself = wiring::remote_documents(storage, &egress, &editor.world).map_err(unusable)?;
+    let (storage, world) = (Arc::clone(storage), editor.world.clone());
+    let itself = move || wiring::remote_documents(&storage, &egress, &world).ok()?.into_iter().next();
     Ok(Target {
         editor: store.map(|store| Editor {
             store,
@@ -127,6 +129,6 @@ fn target(state: &HttpState) -> Result<Target, Problem> {
             journal,
             world: editor.world.clone(),
         }),
-        itself: itself.into_iter().next(),
+        itself: Box::new(itself),
     })
 }
