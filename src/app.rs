@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
+use render_signal_actors::access::upkeep;
 use render_signal_actors::archive::Archiver;
 use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::clock::World;
@@ -25,8 +26,8 @@ use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::http::access::Access;
 use crate::http::access::bearer::{Guesses, Token};
+use crate::http::access::{Access, Login};
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
@@ -126,12 +127,14 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let draining = Draining::default();
     let pulse = Pulse::new();
     let shared = wiring::shared_facts(&settings, &world)?;
+    let login = wiring::login(&settings, &parts, &world, &shared)?;
+    let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
     let services = wiring::services(&settings, &parts, &shared, &world);
     let (probe, probed) = watch::channel(None);
     let board = services.board.clone();
     let says = board.clone().chore(probed, draining.clone(), pulse.clone());
     let indexes = search.chore(rounds.clone());
-    parts.chores = [retention, disk, says, indexes].into_iter().chain(look).collect();
+    parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
     let actors = system::start(&parts);
     let asked = Probe {
         journal: Arc::clone(&journal),
@@ -157,7 +160,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             draining: draining.clone(),
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
-            access: access(&settings),
+            access: access(&settings, login),
             config_api: wiring::config_api(&settings, &parts, &world),
             journal: Arc::clone(&parts.journal),
             editor: wiring::editor(&parts, &world),
@@ -178,12 +181,13 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
 }
 
 /// The doors and their keys.
-fn access(settings: &Settings) -> Access {
+fn access(settings: &Settings, login: Login) -> Access {
     Access {
         api_token: Some(Token::new(&settings.process_api_token)),
         scopes: settings.api_token_scopes.clone(),
         test_key: settings.test_api_key.as_ref().map(Token::new),
         guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
+        login: Some(login),
     }
 }
 

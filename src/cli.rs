@@ -120,6 +120,19 @@ Examples:
 Rebuilding keeps the entries that others have put into the list, and may be done while
 a server runs. A list that is damaged is put aside beside the new one.";
 
+const HASH_EXAMPLES: &str = "\
+Examples:
+  render-signal hash-password                      asks twice, shows nothing
+  printf %s \"$PASSWORD\" | render-signal hash-password
+
+Put what it prints into TRIGGER_PAGE_PASSWORD (or DASHBOARD_PASSWORD): the password itself
+then stands nowhere. It has $ signs, which many programs replace:
+  in a shell, in an .env file     TRIGGER_PAGE_PASSWORD='$argon2id$v=19$…'    single quotes
+  in a compose file               each $ twice: $$argon2id$$v=19$$…
+  in the form of a host           as it is
+A login then takes 19 MiB of memory for some hundredths of a second. Whoever has signed in
+with the password before signs in anew.";
+
 const DOCTOR_EXAMPLES: &str = "\
 Checks the environment, the journal and the configuration documents, logs in to the
 mailbox, and connects to every server that deliveries or offloads would use. Nothing is
@@ -172,6 +185,9 @@ pub(crate) enum Command {
     /// See which linked files were copied into R2, and write the list of them anew
     #[command(subcommand, after_long_help = LINKS_EXAMPLES)]
     Links(LinksCommand),
+    /// Make the hash of a password, for TRIGGER_PAGE_PASSWORD
+    #[command(after_long_help = HASH_EXAMPLES)]
+    HashPassword,
     /// Check the configuration and reach every configured server
     #[command(after_long_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
@@ -584,6 +600,7 @@ mod tests {
             "mails ignore a b",
             "links list --json -n 5",
             "links rebuild --file links.json --journal x.db",
+            "hash-password",
             "doctor --json",
             "doctor --variables",
         ] {
@@ -595,6 +612,7 @@ mod tests {
     fn wrong_usage_ends_with_2() {
         for line in [
             "nonsense",
+            "hash-password s3cret",
             "explain",
             "explain --at yesterday mail.eml",
             "deliveries retry",

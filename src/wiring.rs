@@ -4,6 +4,11 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use render_signal_actors::access::links::MagicLinks;
+use render_signal_actors::access::password::Passwords;
+use render_signal_actors::access::sessions::Sessions;
+use render_signal_actors::access::throttle::Throttle;
+use render_signal_actors::access::token::Signer;
 use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
 use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
 use render_signal_actors::config::edit::Editor;
@@ -40,6 +45,7 @@ use tokio::sync::Semaphore;
 
 use crate::exit::Failure;
 use crate::http::Reference;
+use crate::http::access::Login;
 use crate::http::compat::config_api::ConfigApi;
 use crate::http::compat::utility::TRIGGER;
 use crate::restart::Restart;
@@ -206,6 +212,34 @@ pub(crate) fn editor(parts: &Parts, world: &World) -> Editor {
         journal: Some(Arc::clone(&parts.journal)),
         world: world.clone(),
     }
+}
+
+/// How people sign in.
+///
+/// # Errors
+/// When the password cannot be used.
+pub(crate) fn login(
+    settings: &Settings,
+    parts: &Parts,
+    world: &World,
+    shared: &Arc<dyn Ephemeral>,
+) -> Result<Login, Failure> {
+    let access = &settings.access;
+    let passwords = Passwords::new(&access.user, &access.password, &access.secret_key)
+        .map_err(|why| Failure::found(format!("TRIGGER_PAGE_PASSWORD {why}")))?;
+    let journal = Arc::clone(&parts.journal);
+    let sessions = Arc::new(Sessions::new(Arc::clone(&journal), world.clone(), passwords.fingerprint()));
+    let signer = Signer::new(access.secret_key.clone());
+    let (editor, life) = (editor(parts, world), access.link_life);
+    let links = MagicLinks::new(editor, journal, Arc::clone(&sessions), signer, &access.user, life);
+    Ok(Login {
+        sessions,
+        links: Arc::new(links),
+        passwords,
+        throttle: Throttle::new(Arc::clone(shared), world.clone()),
+        base_url: access.base_url.clone(),
+        tls: access.tls,
+    })
 }
 
 /// What the endpoints of the reference need besides.

@@ -6,6 +6,7 @@ mod deliveries;
 mod doctor;
 mod events;
 mod explain;
+mod hash_password;
 mod links;
 mod mail_story;
 mod mails;
@@ -50,6 +51,7 @@ pub(crate) fn run(command: Command) -> Outcome {
         Command::Rules(command) => short(async move |out: &mut Output| rules::run(command, out).await),
         Command::Mails(command) => short(async move |out: &mut Output| mails(command, out).await),
         Command::Links(command) => short(async move |out: &mut Output| links(command, out).await),
+        Command::HashPassword => hash_password::run(lang(), &mut Output::stdout()),
         Command::Doctor(args) => short(async move |out: &mut Output| doctor::run(&args, out).await),
     }
 }

@@ -172,10 +172,6 @@ findings! {
         "there is no mailbox, so nothing is polled: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set"
         => "définissez EMAIL_ADDRESS, EMAIL_PASSWORD et IMAP_SERVER, ou MAIL_SOURCE",
         "set EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER, or MAIL_SOURCE";
-    DeployHalfSet "deploy_half_set" Warn {}
-        "RENDER_API_KEY et RENDER_SERVICE_ID déploient ensemble : l'un est défini, l'autre non",
-        "RENDER_API_KEY and RENDER_SERVICE_ID deploy together: one is set, the other is not"
-        => "définissez les deux, ou aucun", "set both, or neither";
     MailboxDeclined "mailbox_declined" Warn {}
         "il n'y a pas de boîte, donc rien n'est relevé : MAIL_SOURCE le dit",
         "there is no mailbox, so nothing is polled: MAIL_SOURCE says so";
@@ -416,6 +412,9 @@ findings! {
     CopiesIncomplete "copies_incomplete" Warn { missing: &'static str }
         "R2_FETCH_ENABLED est activé mais {missing} n'est pas défini : les liens sont envoyés tels quels",
         "R2_FETCH_ENABLED is on but {missing} is not set: links are delivered as they are";
+    DeployIncomplete "deploy_incomplete" Warn {}
+        "RENDER_API_KEY et RENDER_SERVICE_ID déploient ensemble : l'un est défini, l'autre ne l'est pas",
+        "RENDER_API_KEY and RENDER_SERVICE_ID deploy together: one is set, the other is not";
     ArchiveInBucket "archive_in_bucket" Warn {}
         "JOURNAL_ARCHIVE_BUCKET et JOURNAL_ARCHIVE_DIR sont tous deux définis : les vieux événements vont dans le \
          bucket",

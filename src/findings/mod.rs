@@ -29,7 +29,7 @@ pub(crate) enum Severity {
 }
 
 impl Severity {
-    /// The word for it.
+    /// Its name as programs are told it.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -37,6 +37,14 @@ impl Proxies {
         }
         Some(client)
     }
+
+    /// Whether a trusted proxy says that it was reached over TLS (`X-Forwarded-Proto`).
+    pub(super) fn says_tls(&self, request: &HttpRequest) -> bool {
+        let trusted = request.peer_addr().is_some_and(|peer| is_in(&self.0, peer.ip()));
+        let mut said = request.headers().get_all("x-forwarded-proto").rev();
+        let last = said.next().and_then(|header| header.as_bytes().rsplit(|byte| *byte == b',').next());
+        trusted && last.is_some_and(|last| last.trim_ascii().eq_ignore_ascii_case(b"https"))
+    }
 }
 
 /// Whether an address lies in one of the networks.
@@ -58,6 +66,24 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+
+    #[test]
+    fn that_tls_is_in_front_is_believed_of_a_trusted_proxy_alone() {
+        let proxies = Proxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+        for (peer, said, expected) in [
+            ("10.0.0.1:9", Some("https"), true),
+            ("10.0.0.1:9", Some("http, HTTPS"), true),
+            ("10.0.0.1:9", Some("https, http"), false),
+            ("10.0.0.1:9", None, false),
+            ("192.0.2.1:9", Some("https"), false),
+        ] {
+            let mut request = TestRequest::get().peer_addr(peer.parse().expect("an address"));
+            if let Some(said) = said {
+                request = request.insert_header(("x-forwarded-proto", said));
+            }
+            assert_eq!(proxies.says_tls(&request.to_http_request()), expected, "{peer} {said:?}");
+        }
+    }
 
     #[test]
     fn what_is_said_is_believed_as_far_as_the_proxies_are_trusted() {

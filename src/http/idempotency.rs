@@ -149,7 +149,11 @@ pub(super) async fn once(
 
 /// The key, where one is sent with what changes something.
 fn key(route: &Route, request: &HttpRequest) -> Result<Option<String>, Problem> {
-    if request.method().is_safe() || !route.path.starts_with("/api/v1/") || route.takes == Takes::Mail {
+    if request.method().is_safe()
+        || !route.path.starts_with("/api/v1/")
+        || route.takes == Takes::Mail
+        || route.secret
+    {
         return Ok(None);
     }
     let Some(header) = request.headers().get(KEY) else { return Ok(None) };

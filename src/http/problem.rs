@@ -13,6 +13,8 @@ use serde_json::json;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
+use super::public::login::wants_page;
+
 /// In which shape an address refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Voice {
@@ -20,7 +22,7 @@ pub(crate) enum Voice {
     Problem,
     /// As the reference's endpoints: `{"success":false,"message":…}`.
     Reference,
-    /// A page: who has not logged in is sent to `/login`; anything else is a problem document.
+    /// A page: whose browser has not logged in is sent to `/login`; anything else is a problem document.
     Page,
 }
 
@@ -164,7 +166,7 @@ impl Problem {
                 HttpResponse::build(self.kind.status())
                     .json(json!({"success": false, "message": self.detail})),
             ),
-            Voice::Page if self.kind == Kind::Unauthenticated => {
+            Voice::Page if self.kind == Kind::Unauthenticated && wants_page(request) => {
                 let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
                 let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", to).finish();
                 self.finish(

@@ -74,6 +74,8 @@ pub(crate) struct Route {
     pub(crate) takes: Takes,
     /// In which shape it is refused.
     pub(crate) voice: Voice,
+    /// Its answer opens something, so that it is kept nowhere.
+    pub(crate) secret: bool,
     /// Who answers.
     handler: fn() -> actix_web::Route,
 }
@@ -86,7 +88,7 @@ impl Route {
         who: Who,
         handler: fn() -> actix_web::Route,
     ) -> Self {
-        Self { method, path, who, takes: Takes::Nothing, voice: Voice::Problem, handler }
+        Self { method, path, who, takes: Takes::Nothing, voice: Voice::Problem, secret: false, handler }
     }
 
     /// GET and HEAD.
@@ -117,6 +119,12 @@ impl Route {
     /// With a body.
     pub(crate) const fn takes(mut self, takes: Takes) -> Self {
         self.takes = takes;
+        self
+    }
+
+    /// With an answer that opens something: it is not kept for a repetition.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.secret = true;
         self
     }
 
@@ -260,6 +268,13 @@ mod tests {
                 "GET /readyz",
                 "GET /metrics",
                 "GET /docs/errors",
+                "GET /login",
+                "POST /login",
+                "GET /login/magic/{token}",
+                "POST /login/magic/{token}",
+                "GET /logout",
+                "POST /logout",
+                "GET /login.css",
                 "GET /config_api.php",
                 "POST /config_api.php",
                 "GET /api/ping",

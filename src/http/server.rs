@@ -8,11 +8,12 @@ use actix_http::HttpService;
 use actix_http::error::DispatchError;
 use actix_server::Server;
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::dev::{AppConfig, ServerHandle};
+use actix_web::dev::{AppConfig, ServerHandle, Service as _};
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use tokio::net::TcpStream;
 
+use super::access;
 use super::door::door;
 use super::gate::{Crowd, Gated, PATIENCE};
 use super::{HttpState, routes};
@@ -47,8 +48,18 @@ impl Http {
         let places = connections - connections / 4;
         let server = builder.listen("http", listener, move || {
             let (crowd, state, stopping) = (Crowd::new(places), state.clone(), stopping.clone());
-            let app =
-                App::new().app_data(web::Data::new(state)).wrap(from_fn(door)).configure(routes::configure);
+            let app = App::new()
+                .app_data(web::Data::new(state))
+                .wrap(from_fn(door))
+                .wrap_fn(|request, app| {
+                    let answered = app.call(request);
+                    async move {
+                        let mut response = answered.await?;
+                        access::harden(&mut response);
+                        Ok(response)
+                    }
+                })
+                .configure(routes::configure);
             let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
             let http = HttpService::build()
                 .client_request_timeout(PATIENCE)

@@ -3,6 +3,7 @@
 //! Names, aliases and parsing are those of the reference system (its section 1). A start-up
 //! error lists everything that is missing or malformed at once.
 
+mod access;
 mod decisions;
 mod ephemeral;
 mod mailbox;
@@ -35,6 +36,7 @@ use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
 use url::Url;
 
+pub(crate) use self::access::AccessSettings;
 pub(crate) use self::ephemeral::is_ephemeral;
 pub(crate) use self::outside::{Make, Outside};
 pub(crate) use self::place::{JournalPlace, RedisPlace};
@@ -50,12 +52,8 @@ use crate::http::access::Scopes;
 /// Everything the environment says. Secrets do not show in `Debug`.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// `FLASK_SECRET_KEY`.
-    #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
-    pub(crate) secret_key: SecretString,
-    /// `TRIGGER_PAGE_PASSWORD`.
-    #[expect(dead_code, reason = "has to be set, as in the reference system; for the dashboard")]
-    pub(crate) dashboard_password: SecretString,
+    /// Who may sign in, and how.
+    pub(crate) access: AccessSettings,
     /// `PROCESS_API_TOKEN`.
     pub(crate) process_api_token: SecretString,
     /// Where mails come from; `None` = there is no mailbox, nothing is polled.
@@ -131,8 +129,7 @@ impl Settings {
     /// Every variable that is missing or malformed.
     pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingError>> {
         let mut reader = Reader::new(&lookup);
-        let secret_key = reader.required_secret(&vars::FLASK_SECRET_KEY);
-        let dashboard_password = reader.required_secret(&vars::TRIGGER_PAGE_PASSWORD);
+        let access = access::read(&mut reader);
         let mail = mailbox::mail_source(&mut reader);
         let process_api_token = reader.required_secret(&vars::PROCESS_API_TOKEN);
         let webhook_url = reader.required(&vars::WEBHOOK_URL);
@@ -143,8 +140,7 @@ impl Settings {
         let archive_bucket = r2::archive(&mut reader, &defaults);
         let lock_file = PathBuf::from(reader.text(&vars::BG_POLLER_LOCK_FILE));
         let settings = Self {
-            secret_key,
-            dashboard_password,
+            access,
             process_api_token,
             mail,
             lock_ttl: Duration::from_secs(reader.int(&vars::POLLER_LOCK_TTL_SECONDS)),

@@ -43,7 +43,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Outside {
     let service = Some(reader.text(&vars::RENDER_SERVICE_ID)).filter(|id| !id.is_empty());
     let clear_cache = reader.choice(&vars::RENDER_DEPLOY_CLEAR_CACHE) == "clear";
     if key.is_some() != service.is_some() {
-        reader.warn_once(Finding::DeployHalfSet {});
+        reader.warn_once(Finding::DeployIncomplete {});
     }
     Outside {
         ingress_keys: signing_keys(reader, &vars::INGRESS_HMAC_SECRET),

@@ -129,8 +129,8 @@ const MANY: i64 = i64::MAX;
 
 variables! {
     // Required at start-up, those of the dashboard and of Make.com for compatibility.
-    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sessions and sign-in links; has to be set, not used yet";
-    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard; has to be set, not used yet";
+    FLASK_SECRET_KEY: Secret, Required, "a long random text", "signs sign-in links; when it changes, those and all sessions are over";
+    TRIGGER_PAGE_PASSWORD or "DASHBOARD_PASSWORD": Secret, Required, "a good password", "password of the dashboard, or the hash of it that `render-signal hash-password` makes";
     EMAIL_ADDRESS: Text, RequiredForImap, "me@example.fr", "user name at the IMAP server";
     EMAIL_PASSWORD: Secret, RequiredForImap, "an application password", "password at the IMAP server";
     IMAP_SERVER: Text, RequiredForImap, "imap.example.fr", "host of the IMAP server";
@@ -227,6 +227,9 @@ variables! {
     METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything; without it, states only; 24 characters at least";
     API_TOKEN_SCOPES: List, Default(""), "read,actions", "what PROCESS_API_TOKEN may do at /api/v1: read, actions, config, access; unset = nothing";
     TEST_API_KEY: Secret, Default(""), "a long random text", "key of the test API, sent as X-API-Key; unset = it refuses everybody";
+    TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, Default("admin"), "admin", "user name of the dashboard";
+    PUBLIC_BASE_URL or "RENDER_EXTERNAL_URL": Url, Default(""), "https://signal.example.fr", "address under which browsers reach this service: sign-in links begin with it, and none can be made without it; https:// = TLS is in front, so cookies are for TLS alone. Render sets RENDER_EXTERNAL_URL";
+    MAGIC_LINK_TTL_SECONDS: Int(0, 31_536_000), Default("900"), "900", "life of a sign-in link in seconds, 60 at least; one that is made to be permanent does not end";
     WORKER_NAME: Text, Default(""), "worker-1", "name of this worker; unset = the host's";
     LOG_LEVEL or "FLASK_LOG_LEVEL": Text, Default(""), "info", "error, warn, info, debug or trace; Python's names are understood, an unknown one is info";
     LOG_FORMAT: Choice(&["text", "json"]), Default("text"), "json", "how log lines look";
@@ -248,14 +251,12 @@ variables! {
     HTTPS_PROXY or "https_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "every request goes to its server directly: what is let out is decided by the address that is connected to";
     HTTP_PROXY or "http_proxy": Secret, NoEffect, "http://proxy.example.fr:3128", "as HTTPS_PROXY";
     ALL_PROXY or "all_proxy": Secret, NoEffect, "socks5://proxy.example.fr:1080", "as HTTPS_PROXY";
-    TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, NoEffect, "admin", "user name of the dashboard";
     RESTART_CMD: Text, NoEffect, "systemctl restart render-signal", "no command is run: /api/restart_server stops the program in order, and whoever watches it starts it again";
     DEPLOY_CMD: Text, NoEffect, "systemctl reload render-signal", "no command is run: RENDER_DEPLOY_HOOK_URL, or RENDER_API_KEY and RENDER_SERVICE_ID, deploy";
     MAKE_WEBHOOK_CONTROL_URL: Secret, NoEffect, "https://hook.eu2.make.com/…", "Make.com scenarios by webhook";
     MAKE_WEBHOOK_API_KEY: Secret, NoEffect, "a key", "Make.com scenarios by webhook";
     MAKE_API_AUTH_TYPE: Text, NoEffect, "Token", "Make.com API";
     MAKE_API_ORG_ID: Text, NoEffect, "12345", "Make.com API";
-    MAGIC_LINK_TTL_SECONDS: Int(0, MANY), NoEffect, "900", "life of a sign-in link";
     PROCESSED_EMAIL_IDS_REDIS_KEY: Text, NoEffect, "r:ss:processed_email_ids:v1", "mails known to the reference system";
     PROCESSED_SUBJECT_GROUPS_REDIS_KEY: Text, NoEffect, "r:ss:processed_subject_groups:v1", "subject groups known to the reference system";
     SUBJECT_GROUP_REDIS_PREFIX: Text, NoEffect, "r:ss:subject_group_ttl:", "subject groups known to the reference system";

@@ -8,6 +8,7 @@
 //!   `magic_link_tokens` in step, which the reference system shares.
 //! * [`password`]: the user name and the password.
 //! * [`throttle`]: how fast somebody may try.
+//! * [`upkeep`]: what is done without anybody asking.
 //!
 //! A session is known by the SHA-256 of what its cookie holds; a link by a hash of its id.
 //! Neither is in an event, an answer or a log line, so that nobody can sign in with a copy of
@@ -23,6 +24,7 @@ pub mod state;
 mod tests;
 pub mod throttle;
 pub mod token;
+pub mod upkeep;
 
 use std::time::Duration;
 

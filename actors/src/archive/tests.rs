@@ -249,6 +249,38 @@ async fn what_is_settled_for_long_is_moved_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn sessions_and_sign_in_links_leave_when_they_are_over_for_long() {
+    let scene = Scene::new();
+    for (days_ago, id) in [(200, "old"), (20, "young")] {
+        let ends_at = (now() - TimeDelta::days(days_ago - 30)).to_rfc3339();
+        let opened = json!({
+            "hash": id, "user": "admin", "method": "password", "link": "", "credential": "c",
+            "ends_at": ends_at, "address": "", "agent": ""
+        });
+        scene.append(days_ago, &format!("session-{id}"), "session.opened", opened).await;
+    }
+    for (name, single_use, last) in [
+        ("used", true, Some("magic_link.consumed")),
+        ("revoked", false, Some("magic_link.revoked")),
+        ("unused", true, None),
+        // The end of the log stays in any case.
+        ("permanent", false, Some("magic_link.consumed")),
+    ] {
+        let stream = format!("magic_link-{name}");
+        let expires_at = (name == "unused").then(|| (now() - TimeDelta::days(199)).to_rfc3339());
+        let created = json!({"single_use": single_use, "expires_at": expires_at, "by": "cli"});
+        scene.append(200, &stream, "magic_link.created", created).await;
+        if let Some(kind) = last {
+            scene.append(199, &stream, kind, json!({"session": "s", "by": "cli"})).await;
+        }
+    }
+    assert_eq!(scene.archiver().round().await.unwrap(), Round { streams: 4, events: 6 });
+    assert_eq!(scene.streams().await, ["archive-journal", "magic_link-permanent", "session-young"]);
+    assert_eq!(scene.archiver().round().await.unwrap(), Round::default());
+    scene.assert_rebuilt_equals_followed().await;
+}
+
+#[tokio::test]
 async fn the_hours_of_a_rate_limit_leave_when_they_are_over_for_long() {
     let scene = Scene::new();
     scene.counted(200, "m1", "default").await;

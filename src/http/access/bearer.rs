@@ -6,12 +6,13 @@
 //! an entry only while a guess of it waits, so there are no more entries than connections.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use render_signal_actors::access::throttle::network;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -75,6 +76,11 @@ impl Guesses {
         self.1.client(request)
     }
 
+    /// Whether a browser has come over TLS; see [`Proxies::says_tls`].
+    pub(in crate::http) fn says_tls(&self, request: &HttpRequest) -> bool {
+        self.1.says_tls(request)
+    }
+
     /// Whether the request bears the token: `Authorization: Bearer …`.
     pub(in crate::http) async fn look(&self, token: &Token, request: &HttpRequest) -> Shown {
         let Some(header) = request.headers().get(AUTHORIZATION) else { return Shown::Nothing };
@@ -105,17 +111,6 @@ impl Guesses {
 
     fn waiting(&self, from: IpAddr) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&from).copied().unwrap_or(0)
-    }
-}
-
-/// Who has one IPv6 address has its network.
-fn network(address: Option<IpAddr>) -> IpAddr {
-    match address {
-        Some(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)))
-        }
-        Some(address) => address.to_canonical(),
-        None => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
 }
 

@@ -5,6 +5,8 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
+use render_signal_actors::access::sessions::Session;
+
 use crate::http::problem::{Kind, Problem};
 
 /// Who asks, once the guard has let them in. A handler that takes one knows whom it serves.
@@ -12,6 +14,8 @@ use crate::http::problem::{Kind, Problem};
 pub(crate) enum Caller {
     /// Nobody in particular.
     Stranger,
+    /// Who has signed in.
+    Session(Session),
     /// Who has shown `PROCESS_API_TOKEN`.
     ApiToken,
     /// Who has shown `TEST_API_KEY`.
@@ -23,8 +27,17 @@ impl Caller {
     pub(crate) fn by(&self) -> String {
         match self {
             Self::Stranger => "stranger".to_owned(),
+            Self::Session(session) => format!("session:{}", session.user),
             Self::ApiToken => "token:PROCESS_API_TOKEN".to_owned(),
             Self::TestKey => "token:TEST_API_KEY".to_owned(),
+        }
+    }
+
+    /// The session of whoever has signed in.
+    pub(crate) const fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Session(session) => Some(session),
+            Self::Stranger | Self::ApiToken | Self::TestKey => None,
         }
     }
 }

@@ -47,7 +47,12 @@ fn in_voice(voice: Voice, response: ServiceResponse<BoxBody>) -> ServiceResponse
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
     let Some(problem) = problem else { return response };
     if problem.kind == Kind::Internal {
-        tracing::error!(path = response.request().path(), why = problem.detail, "a request met a fault");
+        // The pattern: a path may hold what signs somebody in.
+        tracing::error!(
+            path = response.request().match_pattern(),
+            why = problem.detail,
+            "a request met a fault"
+        );
     }
     let answer = problem.answer_as(voice, response.request());
     response.into_response(answer)

@@ -2,11 +2,19 @@
 
 pub(crate) mod bearer;
 mod caller;
+mod cookie;
 mod guard;
+mod headers;
+mod inside;
+mod login;
+mod origin;
 mod scopes;
 
 pub(crate) use caller::Caller;
 pub(in crate::http) use guard::guard;
+pub(in crate::http) use headers::harden;
+pub(in crate::http) use inside::inside;
+pub(crate) use login::Login;
 pub(crate) use scopes::{Scope, Scopes};
 
 use actix_web::HttpRequest;
@@ -27,6 +35,8 @@ pub(crate) struct Access {
     pub(crate) test_key: Option<Token>,
     /// Wrong tokens of late.
     pub(crate) guesses: Guesses,
+    /// How people sign in; `None` = nobody can.
+    pub(crate) login: Option<Login>,
 }
 
 impl Access {
@@ -36,21 +46,18 @@ impl Access {
     /// Nobody who may.
     pub(in crate::http) async fn caller(&self, who: Who, request: &HttpRequest) -> Result<Caller, Problem> {
         match who {
-            Who::Stranger | Who::Own => Ok(Caller::Stranger),
-            Who::Session => self.session(request).await,
+            // Somebody signs in or out: no other site has a browser do that.
+            Who::Stranger => self.check_origin(request).map(|()| Caller::Stranger),
+            Who::Own => Ok(Caller::Stranger),
+            Who::Session => self.by_session(request).await,
             Who::Api(scope) => match self.by_token(request).await? {
                 Some(_) if !self.scopes.have(scope) => Err(lacks(scope)),
                 Some(caller) => Ok(caller),
-                None => self.session(request).await,
+                None => self.by_session(request).await,
             },
             Who::Ingress => self.by_token(request).await?.ok_or_else(unauthorized),
             Who::TestKey => self.by_test_key(request).await,
         }
-    }
-
-    /// Who has logged in.
-    async fn session(&self, _request: &HttpRequest) -> Result<Caller, Problem> {
-        Err(Problem::new(Kind::Unauthenticated, "nobody has logged in, or the session has ended"))
     }
 
     /// `PROCESS_API_TOKEN`; `None` = no token was sent.

@@ -6,6 +6,8 @@
 //! | [`config_api`] | `/config_api.php` |
 //! | [`ingress`] | mails that are handed over |
 //! | [`webhooks`], [`windows`], [`polling`], [`prefs`], [`flags`], [`rules`] | the configuration, document by document |
+//! | [`store`] | the documents of the shared store |
+//! | [`magic_link`] | sign-in links |
 //! | [`logs`] | what was tried to send |
 //! | [`admin`] | check, restart, deploy; scenarios of Make.com |
 //! | [`utility`] | ping, diagnosis, the trigger |
@@ -21,9 +23,11 @@ mod documents;
 mod flags;
 mod ingress;
 mod logs;
+mod magic_link;
 mod polling;
 mod prefs;
 mod rules;
+mod store;
 mod test_api;
 pub(crate) mod utility;
 mod webhooks;
@@ -113,6 +117,8 @@ fn public_and_status() -> Vec<Route> {
         Route::get("/api/check_trigger", read, || to(utility::peek)),
         Route::post("/api/check_trigger", Who::Api(Scope::Actions), || to(utility::take)).takes(Takes::Json),
         Route::get("/api/webhook_logs", read, || to(logs::show)),
+        Route::post("/api/auth/magic-link", Who::Api(Scope::Access), || to(magic_link::create))
+            .takes(Takes::Json),
     ]
 }
 
@@ -138,6 +144,8 @@ fn configuration() -> Vec<Route> {
         post("/api/update_runtime_flags", || to(flags::change)),
         get("/api/routing_rules", || to(rules::show)),
         post("/api/routing_rules", || to(rules::change)),
+        post("/api/migrate_configs_to_redis", || to(store::migrate)),
+        post("/api/verify_config_store", || to(store::verify)),
     ]
 }
 

@@ -1,5 +1,5 @@
-//! `/readyz` and `/metrics`: states for everybody, and the rest for those who have
-//! `METRICS_TOKEN`. Names, hosts, hashes and numbers tell a stranger who the operator is and
+//! `/readyz` and `/metrics`: states for everybody, and the rest for those who have signed in or
+//! have `METRICS_TOKEN`. Names, hosts, hashes and numbers tell a stranger who the operator is and
 //! when he is not looking.
 
 use std::fmt::Write as _;
@@ -17,6 +17,9 @@ use crate::http::readiness::{self, Readiness, State};
 /// # Errors
 /// A token that is another one.
 async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, Problem> {
+    if state.access.session(request).await.is_ok() {
+        return Ok(true);
+    }
     let Some(token) = &state.metrics_token else { return Ok(false) };
     match state.access.guesses.look(token, request).await {
         Shown::Right => Ok(true),

@@ -2,6 +2,7 @@
 //!
 //! Each answer is one struct, filled from a query of the read models or from a message.
 
+pub(in crate::http) mod access;
 pub(in crate::http) mod attention;
 pub(in crate::http) mod config;
 pub(in crate::http) mod deliveries;
@@ -24,6 +25,7 @@ pub(in crate::http) use extract::{JsonBody, Params};
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
     [
+        access::routes(),
         attention::routes(),
         config::routes(),
         deliveries::routes(),

@@ -1,0 +1,112 @@
+//! How people sign in, and who has.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderValue, USER_AGENT};
+use render_signal_actors::access::Visitor;
+use render_signal_actors::access::links::MagicLinks;
+use render_signal_actors::access::password::Passwords;
+use render_signal_actors::access::sessions::{Session, Sessions};
+use render_signal_actors::access::throttle::Throttle;
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::{Access, Caller, cookie, origin};
+use crate::http::problem::{Kind, Problem};
+
+/// How people sign in.
+#[derive(Clone)]
+pub(crate) struct Login {
+    /// Who has signed in.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Links that sign somebody in.
+    pub(crate) links: Arc<MagicLinks>,
+    /// The one user.
+    pub(crate) passwords: Passwords,
+    /// How fast somebody may try.
+    pub(crate) throttle: Throttle,
+    /// `PUBLIC_BASE_URL`; `None` = no sign-in link can be made.
+    pub(crate) base_url: Option<Url>,
+    /// TLS is in front, whatever a request says.
+    pub(crate) tls: bool,
+}
+
+impl Login {
+    /// The address of a sign-in link; `None` = nobody has said under which address we are reached.
+    pub(in crate::http) fn link_url(&self, token: &str) -> Option<String> {
+        let base = self.base_url.as_ref()?.as_str().trim_end_matches('/');
+        Some(format!("{base}/login/magic/{token}"))
+    }
+}
+
+impl Access {
+    /// Who has signed in, where a page of ours has sent what changes something.
+    ///
+    /// # Errors
+    /// Nobody has, another site sent it, or it cannot be known now.
+    pub(in crate::http) async fn by_session(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        let session = self.session(request).await?;
+        self.check_origin(request)?;
+        Ok(Caller::Session(session))
+    }
+
+    /// Lets through what no page of another site sent.
+    ///
+    /// # Errors
+    /// One did.
+    pub(super) fn check_origin(&self, request: &HttpRequest) -> Result<(), Problem> {
+        origin::check(request, self.login.as_ref().and_then(|login| login.base_url.as_ref()))
+    }
+
+    /// The session of the cookie.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be known now.
+    pub(in crate::http) async fn session(&self, request: &HttpRequest) -> Result<Session, Problem> {
+        let nobody = || Problem::new(Kind::Unauthenticated, "nobody has logged in, or the session has ended");
+        let login = self.login.as_ref().ok_or_else(nobody)?;
+        let shown = cookie::shown(request, self.is_over_tls(request)).ok_or_else(nobody)?;
+        let found = login.sessions.find(shown, &self.visitor(request)).await;
+        found.map_err(Problem::unavailable)?.ok_or_else(nobody)
+    }
+
+    /// Ends the session of the cookie, if there is one: it is over for the browser in any case.
+    pub(in crate::http) async fn end_shown(&self, request: &HttpRequest, reason: &str) {
+        let (Some(login), Ok(session)) = (&self.login, self.session(request).await) else { return };
+        let by = Caller::Session(session.clone()).by();
+        if let Err(error) = login.sessions.end(&session.id, reason, &by).await {
+            tracing::warn!(%error, "a session that was left is not ended yet: it ends by itself");
+        }
+    }
+
+    /// Whoever asks from there has signed in.
+    pub(in crate::http) async fn login_succeeded(&self, request: &HttpRequest) {
+        if let Some(login) = &self.login {
+            login.throttle.succeeded(self.guesses.client(request)).await;
+        }
+    }
+
+    /// The cookie that a browser is to keep, or to forget.
+    pub(in crate::http) fn cookie(
+        &self,
+        request: &HttpRequest,
+        secret: Option<&SecretString>,
+    ) -> Option<HeaderValue> {
+        let tls = self.is_over_tls(request);
+        secret.map_or_else(|| cookie::clear(tls), |secret| cookie::set(secret.expose_secret(), tls))
+    }
+
+    /// Where somebody asks from.
+    pub(in crate::http) fn visitor(&self, request: &HttpRequest) -> Visitor {
+        let address: Option<IpAddr> = self.guesses.client(request);
+        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        Visitor::new(address, agent.unwrap_or_default())
+    }
+
+    /// Whether a browser has come over TLS: by the settings, or by the word of a trusted proxy.
+    pub(in crate::http) fn is_over_tls(&self, request: &HttpRequest) -> bool {
+        self.login.as_ref().is_some_and(|login| login.tls) || self.guesses.says_tls(request)
+    }
+}
