@@ -948,3 +948,27 @@ fn a_list_that_cannot_be_written_stops_nothing() {
         actor.send(Drain).await.expect("answer");
     });
 }
+
+#[test]
+fn what_is_cancelled_while_links_are_copied_is_not_sent() {
+    run(|| async {
+        let bench = Bench::new(None);
+        bench.store.away.store(1, Ordering::SeqCst);
+        let (_actor, _running) = bench.start();
+        bench.mail("hangs", &["https://www.dropbox.com/scl/fo/hang"]).await;
+        bench.mail("waits", &["https://away"]).await;
+        bench.mail("sent", &["https://ok"]).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.kinds("waits").await, ["links.deferred"]);
+        for id in ["hangs", "waits"] {
+            let journal = bench.journal.as_ref();
+            crate::webhook::cancel::cancel(journal, &bench.world, id, "default", "cli")
+                .await
+                .expect("cancelled");
+        }
+        bench.until_left(0, Duration::from_secs(600)).await;
+        let left: Vec<_> = bench.rows(Queue::Deliver).await.into_iter().map(|row| row.key).collect();
+        assert_eq!(left, ["sent/default"]);
+        assert_eq!(bench.rows(Queue::Flag).await.len(), 2, "nothing is left to be sent of the two");
+    });
+}
