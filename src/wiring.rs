@@ -44,8 +44,8 @@ use render_signal_actors::webhook::trial::Tester;
 use tokio::sync::Semaphore;
 
 use crate::exit::Failure;
-use crate::http::access::Login;
 use crate::http::Reference;
+use crate::http::access::Login;
 use crate::http::compat::config_api::ConfigApi;
 use crate::http::compat::utility::TRIGGER;
 use crate::restart::Restart;

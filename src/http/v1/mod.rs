@@ -20,5 +20,13 @@ pub(in crate::http) use extract::{JsonBody, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    [access::routes(), events::routes(), live::routes(), webhooks::routes(), config::routes(), operations::routes()].concat()
+    [
+        access::routes(),
+        events::routes(),
+        live::routes(),
+        webhooks::routes(),
+        config::routes(),
+        operations::routes(),
+    ]
+    .concat()
 }
