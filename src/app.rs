@@ -18,6 +18,7 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::ReadAgain;
 use render_signal_actors::retention::Retention;
+use render_signal_actors::search::Search;
 use render_signal_actors::system::{self, Parts, System};
 use tokio::net::TcpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -120,6 +121,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     journal::say_what_is_kept(place, journal.durability());
     let mut parts = parts(&settings, &journal, &world).await?;
     let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
+    let search = search(&settings, &journal)?;
     let (look, eviction) = eviction::watch(&settings.storage).unzip();
     let disk = disk::watch(settings.storage.data_dir.clone());
     let draining = Draining::default();
@@ -131,7 +133,8 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let (probe, probed) = watch::channel(None);
     let board = services.board.clone();
     let says = board.clone().chore(probed, draining.clone(), pulse.clone());
-    parts.chores = [retention, disk, says, upkeep].into_iter().chain(look).collect();
+    let indexes = search.chore(rounds.clone());
+    parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
     let actors = system::start(&parts);
     let asked = Probe {
         journal: Arc::clone(&journal),
@@ -164,6 +167,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             world: world.clone(),
             idempotency: Idempotency::new(Arc::clone(&shared)),
             shared,
+            search,
             hub: EventHub::new(Arc::clone(&parts.journal)),
             live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
@@ -285,6 +289,14 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
             }
         }
     }));
+}
+
+/// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
+/// of one that is elsewhere.
+fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure> {
+    let path = settings.storage.data_dir.join("search.db");
+    Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
+        .map_err(|error| Failure::found(error.to_string()))
 }
 
 /// What drops what is kept no longer.
@@ -464,6 +476,7 @@ mod tests {
                 world: world.clone(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 shared: wiring::shared_facts(&settings, &world)?,
+                search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 live: LiveHub::default(),
                 streams: Streams::new(1),

@@ -10,6 +10,7 @@ use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::kernel::clock::World;
+use render_signal_actors::kernel::heavy::Heavy;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::explain::Explanation;
 use render_signal_actors::mail::policy::Policy;
@@ -31,7 +32,8 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
     let world = World::real();
     let (policy, past) = policy(args, &world).await?;
     let now = args.at.unwrap_or_else(|| world.now());
-    let explained = explain::raw(&raw, &policy, now, past.as_deref()).await?;
+    let (policy, heavy) = (Arc::new(policy), Heavy::default());
+    let explained = explain::raw(raw.into(), &policy, now, past.as_deref(), &heavy).await?;
     if args.json {
         out.json_pretty(&explained)?;
         return Ok(Exit::Ok);

@@ -37,6 +37,7 @@ use render_signal_actors::config::edit::Editor;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::search::Search;
 
 use crate::services::Services;
 use access::Access;
@@ -77,6 +78,8 @@ pub(crate) struct HttpState {
     pub(crate) shared: Arc<dyn Ephemeral>,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
+    /// Finds mails by their texts, and makes pages of their list.
+    pub(crate) search: Search,
     /// What can be done.
     pub(crate) services: Services,
     /// The log as it grows.

@@ -28,9 +28,9 @@ use render_signal_actors::messages::{
     Admit, AdmitError, ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status,
     GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
 };
-use render_signal_actors::system;
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::trial::Tester;
+use render_signal_actors::{readmodel, system};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -90,11 +90,11 @@ fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: 
     }
 }
 
-pub(super) fn state(poller: PollerStatus) -> HttpState {
+pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);
-    let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), Arc::default()));
+    let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
     let files = std::env::temp_dir().join("render-signal-no-documents");
     let editor = Editor {
         store: Arc::new(FileStore::new(files.clone(), None)),
@@ -130,6 +130,7 @@ pub(super) fn state(poller: PollerStatus) -> HttpState {
         hub: EventHub::new(Arc::clone(&memory)),
         live: LiveHub::default(),
         streams: Streams::new(8),
+        search: Search::open(Arc::clone(&memory), None).expect("a search"),
         reference: reference(&says, &world),
         journal: memory,
         world,
@@ -167,7 +168,7 @@ fn reference(says: &actix::Addr<Says>, world: &World) -> Reference {
     }
 }
 
-const TOKEN: &str = "a-token-of-the-tests-0123456789";
+pub(in crate::http) const TOKEN: &str = "a-token-of-the-tests-0123456789";
 
 async fn ask(state: &HttpState, method: Method, path: &str) -> (StatusCode, String, Value) {
     let (status, kind, body) = read(state, method, path, Some(TOKEN)).await;

@@ -1,11 +1,15 @@
 //! Why a mail would or would not trigger, and the documents that decide.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::history::{DecidedUnder, versions_of};
 use render_signal_actors::dedup::kept;
+use render_signal_actors::kernel::heavy::Heavy;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::mail::compare::{Comparison, Recorded, Trial};
-use render_signal_actors::mail::explain::{Explanation, explain, explain_knowing};
+use render_signal_actors::mail::compare::Recorded;
+use render_signal_actors::mail::explain::{Explanation, explain_kept, explain_knowing};
 use render_signal_actors::mail::groups::{self, KnownGroup};
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
@@ -26,15 +30,20 @@ pub(crate) struct Explained {
 /// Explains what the policy makes of a mail. Sends and stores nothing; the journal tells who has
 /// its subject group, and which versions the documents are.
 pub(crate) async fn raw(
-    raw: &[u8],
-    policy: &Policy,
+    raw: Bytes,
+    policy: &Arc<Policy>,
     now: DateTime<Utc>,
     past: Option<&dyn Journal>,
+    heavy: &Heavy,
 ) -> Result<Explained, Refused> {
     let configuration = decided_under(policy, past).await?;
-    let mut explanation = explain(raw, policy, now);
+    let explained = async |known: Option<KnownGroup>| {
+        let (raw, policy, bytes) = (raw.clone(), Arc::clone(policy), raw.len());
+        heavy.run(bytes, move || explain_knowing(&raw, &policy, now, known.as_ref())).await
+    };
+    let mut explanation = explained(None).await;
     if let Some(known) = group(&explanation, policy, now, past).await? {
-        explanation = explain_knowing(raw, policy, now, Some(&known));
+        explanation = explained(Some(known)).await;
     }
     Ok(Explained { explanation, configuration })
 }
@@ -42,22 +51,20 @@ pub(crate) async fn raw(
 /// What today's rules would make of a mail of the journal, beside what was decided.
 #[derive(Debug, Serialize)]
 pub(crate) struct Today {
-    /// Its id.
-    pub(crate) email_id: String,
     /// As if it came now.
-    pub(crate) today: Comparison,
+    #[serde(flatten)]
+    pub(crate) explained: Explained,
     /// What was decided when it came; `None` = the journal does not tell.
     pub(crate) recorded: Option<Recorded>,
-    /// The documents in force.
-    pub(crate) configuration: Vec<DecidedUnder>,
 }
 
 /// What today's rules would make of a mail whose content the journal still keeps.
 pub(crate) async fn stored(
     email_id: &str,
-    policy: &Policy,
+    policy: &Arc<Policy>,
     now: DateTime<Utc>,
     journal: &dyn Journal,
+    heavy: &Heavy,
 ) -> Result<Today, Refused> {
     let Some(known) = kept::known(journal, email_id).await.map_err(Refused::journal)? else {
         return Err(Refused::Missing(said!(
@@ -72,8 +79,15 @@ pub(crate) async fn stored(
         ))
     })?;
     let configuration = decided_under(policy, Some(journal)).await?;
-    let today = Trial::new(policy.clone(), policy.clone()).compare(&mail, now);
-    Ok(Today { email_id: email_id.to_owned(), today, recorded: known.recorded, configuration })
+    let explained = async |known: Option<KnownGroup>| {
+        let (mail, policy, bytes) = (mail.clone(), Arc::clone(policy), mail.plain.len() + mail.html.len());
+        heavy.run(bytes, move || explain_kept(mail, &policy, now, known.as_ref())).await
+    };
+    let mut explanation = explained(None).await;
+    if let Some(known) = group(&explanation, policy, now, Some(journal)).await? {
+        explanation = explained(Some(known)).await;
+    }
+    Ok(Today { explained: Explained { explanation, configuration }, recorded: known.recorded })
 }
 
 /// The documents in force with their versions, which only a journal tells.

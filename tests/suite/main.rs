@@ -25,6 +25,7 @@
 mod support;
 
 mod access;
+mod api;
 mod clocks;
 mod commands;
 mod config_commands;
@@ -54,6 +55,7 @@ mod redis_installations;
 mod redis_journal;
 mod reference_api;
 mod rules;
+mod schema;
 mod senders;
 mod settings;
 mod signals;

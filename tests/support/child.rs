@@ -86,10 +86,20 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
 
 /// Highest resident set so far, in KiB.
 pub(crate) fn peak_rss_kib(pid: u32) -> u64 {
+    status_field(pid, "VmHWM:")
+}
+
+/// Memory of a process now, in KiB.
+#[allow(dead_code, reason = "only the benchmarks look")]
+pub(crate) fn rss_kib(pid: u32) -> u64 {
+    status_field(pid, "VmRSS:")
+}
+
+fn status_field(pid: u32, name: &str) -> u64 {
     fs::read_to_string(format!("/proc/{pid}/status"))
         .unwrap_or_default()
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok())
+        .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
         .unwrap_or(0)
 }
 

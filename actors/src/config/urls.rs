@@ -93,4 +93,16 @@ mod tests {
             assert_eq!(check_target(url, &nets(allow)).is_ok(), allowed, "{url} {allow:?}");
         }
     }
+
+    /// What was recorded of the reference (`jul_placeholder`).
+    #[test]
+    fn placeholders_are_those_of_the_reference() {
+        let cases = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/jul.json"));
+        let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
+        let cases: Vec<_> = cases.iter().filter(|case| case["area"] == "jul_placeholder").collect();
+        assert_eq!(cases.len(), 8);
+        for case in cases {
+            assert_eq!(case["output"], is_placeholder(case["input"]["url"].as_str().unwrap()), "{case}");
+        }
+    }
 }

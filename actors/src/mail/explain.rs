@@ -132,6 +132,29 @@ pub fn explain_knowing(
         let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
         return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, policy, steps);
     }
+    explain_read(mail, policy, now, group, steps)
+}
+
+/// The same for a mail that the journal keeps. How large its source was matters no more: it was
+/// taken in.
+#[must_use]
+pub fn explain_kept(
+    mail: Mail,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    group: Option<&KnownGroup>,
+) -> Explanation {
+    let steps = vec![Step::new("readable", "pass", "it is kept, and was read again")];
+    explain_read(mail, policy, now, group, steps)
+}
+
+fn explain_read(
+    mail: Mail,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    group: Option<&KnownGroup>,
+    mut steps: Vec<Step>,
+) -> Explanation {
     // What the mail says is shown even when an earlier check ends the matter.
     let material = Material::of(&mail, policy);
     let findings = detect::findings(&mail, material.links(), policy, now);

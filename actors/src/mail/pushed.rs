@@ -179,7 +179,27 @@ mod tests {
         pushed(body).read(&providers::defaults())
     }
 
-    /// The recorded cases of the reference (`jul_email_id`, `jul_ingress`).
+    const CASES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/jul.json"));
+
+    /// What was recorded of the reference: `jul_email_id` and `jul_sender`.
+    #[test]
+    fn recorded_identities_and_senders() {
+        let cases: Vec<serde_json::Value> = serde_json::from_str(CASES).expect("cases");
+        let mut seen = 0;
+        for case in &cases {
+            let text = |name: &str| case["input"][name].as_str().unwrap_or_default().to_owned();
+            let ours = match case["area"].as_str() {
+                // There the caller has put the address into small letters before.
+                Some("jul_email_id") => identity::email_id(&text("subject"), &text("sender"), &text("date")),
+                Some("jul_sender") => Pushed { sender: text("sender"), ..Pushed::default() }.address(),
+                _ => continue,
+            };
+            assert_eq!(case["output"], ours, "{case}");
+            seen += 1;
+        }
+        assert_eq!(seen, 8);
+    }
+
     #[test]
     fn the_identity_is_that_of_the_reference_unless_an_id_came_along() {
         assert_eq!(pushed("x").email_id(), "a849bc7dba97345affe87b078d72828a");

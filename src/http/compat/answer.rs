@@ -18,6 +18,9 @@ use crate::http::v1::extract;
 /// When to ask again, in seconds, while a store or the journal cannot be reached.
 const AGAIN: &str = "5";
 
+/// The reference's word for an address that it does not take, as it is compared with.
+const NOT_HTTPS: &str = "webhook_url doit être une URL HTTPS valide.";
+
 /// An answer, or why there is none.
 pub(super) type Answer = Result<HttpResponse, Refusal>;
 
@@ -55,7 +58,9 @@ impl Refusal {
     /// What is wrong with a document: the first in the message, as the reference has it, all of
     /// them beside it.
     pub(super) fn invalid(faults: &[Fault]) -> Self {
-        let message = faults.first().map(|fault| fault.message.french.clone()).unwrap_or_default();
+        let message = faults.first().map(|fault| fault.message.french.as_str()).unwrap_or_default();
+        // What it takes to be valid is said beside it.
+        let message = if message.starts_with(NOT_HTTPS) { NOT_HTTPS } else { message };
         let errors: Vec<Value> = faults
             .iter()
             .map(|fault| json!({"field": fault.field, "message": fault.message.french}))

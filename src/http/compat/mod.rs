@@ -6,6 +6,7 @@
 //! | [`config_api`] | `/config_api.php` |
 //! | [`ingress`] | mails that are handed over |
 //! | [`webhooks`], [`windows`], [`polling`], [`prefs`], [`flags`], [`rules`] | the configuration, document by document |
+//! | [`store`] | the documents of the shared store |
 //! | [`magic_link`] | sign-in links |
 //! | [`logs`] | what was tried to send |
 //! | [`admin`] | check, restart, deploy; scenarios of Make.com |
@@ -26,6 +27,7 @@ mod magic_link;
 mod polling;
 mod prefs;
 mod rules;
+mod store;
 mod test_api;
 pub(crate) mod utility;
 mod webhooks;
@@ -142,6 +144,8 @@ fn configuration() -> Vec<Route> {
         post("/api/update_runtime_flags", || to(flags::change)),
         get("/api/routing_rules", || to(rules::show)),
         post("/api/routing_rules", || to(rules::change)),
+        post("/api/migrate_configs_to_redis", || to(store::migrate)),
+        post("/api/verify_config_store", || to(store::verify)),
     ]
 }
 

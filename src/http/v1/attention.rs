@@ -1,0 +1,89 @@
+//! `/api/v1/attention`: what nothing happens to until somebody does something.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, to};
+use chrono::{DateTime, Utc};
+use render_signal_actors::readmodel::queries;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Params;
+use super::page::{Nothing, unavailable};
+use super::targets::TargetView;
+use crate::http::HttpState;
+use crate::http::access::Scope;
+use crate::http::openapi::refusals::Refused;
+use crate::http::problem::Problem;
+use crate::http::routes::{Route, Who};
+
+/// The addresses of this room.
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::get("/api/v1/attention", Who::Api(Scope::Read), || to(attention))]
+}
+
+/// What needs a person; empty and nought = nothing does.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct Attention {
+    /// Deliveries that were given up, by target.
+    dead_letters: Vec<DeadLettersView>,
+    /// Mails that could not be read.
+    quarantined: u64,
+    /// Mails that workers ended over.
+    set_aside: u64,
+    /// Targets that said they are gone.
+    disabled_targets: Vec<TargetView>,
+    /// The last attempt that failed, whatever became of it.
+    last_failure: Option<FailureView>,
+}
+
+/// Dead letters of a target.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct DeadLettersView {
+    /// Id of the target.
+    target: String,
+    /// How many.
+    count: u64,
+    /// When the first of them was given up.
+    since: Option<DateTime<Utc>>,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct FailureView {
+    /// Id of the target.
+    target: String,
+    /// When.
+    at: DateTime<Utc>,
+    /// What went wrong.
+    why: Option<String>,
+    /// Of which mail.
+    mail: Option<String>,
+}
+
+/// What needs a person.
+#[utoipa::path(get, path = "/api/v1/attention", tag = "mails", operation_id = "attention",
+    responses((status = 200, body = Attention), Refused))]
+pub(in crate::http) async fn attention(
+    _: Params<Nothing>,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let views = state.journal.views();
+    let read = views.read(|db| Ok((queries::needs_person(db)?, queries::last_failure(db)?)));
+    let (needs, failure) = read.await.map_err(unavailable)?;
+    let dead =
+        |row: queries::DeadLetters| DeadLettersView { target: row.target, count: row.n, since: row.since };
+    let attention = Attention {
+        dead_letters: needs.dead_letters.into_iter().map(dead).collect(),
+        quarantined: needs.quarantined,
+        set_aside: needs.set_aside,
+        disabled_targets: needs.disabled_targets.into_iter().map(TargetView::from).collect(),
+        last_failure: failure.map(|failure| FailureView {
+            target: failure.target,
+            at: failure.at,
+            why: failure.why,
+            mail: failure.email_id,
+        }),
+    };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(attention))
+}
