@@ -99,6 +99,13 @@ fn each_malformed_value_is_one_error() {
     let bad = [
         ("MAIL_SOURCE", "pop3"),
         ("MAIL_SOURCE", "maildir:"),
+        ("TRIGGER_PAGE_PASSWORD", "scrypt:32768:8:1$c2FsdA$00ff"),
+        ("TRIGGER_PAGE_PASSWORD", "=19=19456,t=2,p=1"),
+        ("MAGIC_LINK_TTL_SECONDS", "-1"),
+        ("PUBLIC_BASE_URL", "signal.example.fr"),
+        ("PUBLIC_BASE_URL", "ftp://signal.example.fr"),
+        ("PUBLIC_BASE_URL", "https://u:s3cret@signal.example.fr"),
+        ("PUBLIC_BASE_URL", "https://signal.example.fr/?a=b"),
         ("IMAP_PORT", "0"),
         ("IMAP_PORT", "99.5"),
         ("IMAP_SECURITY", "ssl"),
@@ -371,6 +378,9 @@ fn aliases_stand_in_for_unset_and_blank_names() {
     let settings = good(&[
         ("TRIGGER_PAGE_PASSWORD", " "),
         ("DASHBOARD_PASSWORD", "other"),
+        ("DASHBOARD_USER", "me"),
+        ("RENDER_EXTERNAL_URL", "https://x.onrender.com/"),
+        ("MAGIC_LINK_TTL_SECONDS", "5"),
         ("WEBHOOKS_TIME_START", ""),
         ("WEBHOOK_TIME_START", " 9h00 "),
         ("WEBHOOKS_TIME_END", "18:00"),
@@ -378,6 +388,13 @@ fn aliases_stand_in_for_unset_and_blank_names() {
     ]);
     assert_eq!(settings.defaults.time_start, "9h00");
     assert_eq!(settings.defaults.time_end, "18:00");
+    let access = settings.access;
+    assert_eq!((access.user.as_str(), access.password.expose_secret()), ("me", "other"));
+    assert_eq!(access.base_url.map(String::from).as_deref(), Some("https://x.onrender.com/"));
+    assert!(access.tls, "cookies are for TLS alone there");
+    assert_eq!(access.link_life.num_seconds(), 60, "as long as the reference system has them live at least");
+    let plain = good(&[]).access;
+    assert_eq!((plain.user.as_str(), plain.base_url, plain.tls), ("admin", None, false));
 }
 
 #[test]

@@ -207,6 +207,18 @@ impl Sessions {
         Ok(Some(session))
     }
 
+    /// Whether the session of this cookie is open still; to ask is no use of it.
+    ///
+    /// # Errors
+    /// The journal does not say.
+    pub async fn is_open(&self, cookie: &str) -> Result<bool, AccessError> {
+        let Some(hash) = hash_of(cookie) else { return Ok(false) };
+        let key = hex(&hash);
+        let row = self.journal.views().read(move |db| rows::session_by_hash(db, &key)).await;
+        let row = row.map_err(AccessError::journal)?.filter(|row| self.holds(row));
+        Ok(row.is_some_and(|row| !Session::of(&row).is_over(self.world.now())))
+    }
+
     /// Whether nobody has ended it.
     fn holds(&self, row: &SessionRow) -> bool {
         row.ended_at.is_none() && row.credential == self.credential

@@ -175,6 +175,36 @@ async fn its_use_is_noted_once_in_a_quarter_of_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_only_looks_whether_it_is_open_does_not_keep_it_open() {
+    let shared = Shared::new();
+    let sessions = shared.sessions("one");
+    let (cookie, session) = shared.opened(&sessions).await;
+    let is_open = async || sessions.is_open(cookie.expose_secret()).await;
+    for _ in 0..31 {
+        assert_eq!(is_open().await, Ok(true));
+        tokio::time::advance(Duration::from_secs(15 * 60)).await;
+    }
+    assert_eq!(is_open().await, Ok(true));
+    tokio::time::advance(Duration::from_secs(15 * 60)).await;
+    assert_eq!(is_open().await, Ok(false), "eight hours later");
+    assert_eq!(shared.kinds().await, ["session.opened"]);
+    assert_eq!(sessions.is_open(&session.id).await, Ok(false));
+}
+
+/// Whoever compares otherwise tells by the time how much of a guess was right.
+#[test]
+fn what_opens_something_is_compared_in_constant_time() {
+    assert!(include_str!("keyed.rs").contains("one.ct_eq(other).into()"));
+    for (name, source) in
+        [("token.rs", include_str!("token.rs")), ("password.rs", include_str!("password.rs"))]
+    {
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        assert!(code.contains("same(") && !code.contains("signature =="), "{name}");
+        assert!(!code.contains("expose_secret() ==") && !code.contains("digest =="), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_password_ends_all_that_the_one_before_has_opened() {
     let shared = Shared::new();
     let (before, after) = (shared.sessions("one"), shared.sessions("two"));

@@ -1,10 +1,12 @@
 //! How people sign in, and who has.
 
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderValue, USER_AGENT};
+use actix_web::{HttpMessage as _, HttpRequest};
 use render_signal_actors::access::Visitor;
 use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::access::password::Passwords;
@@ -15,6 +17,9 @@ use url::Url;
 
 use super::{Access, Caller, cookie, origin};
 use crate::http::problem::{Kind, Problem};
+
+/// Between two looks whether the session of an open stream is over.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// How people sign in.
 #[derive(Clone)]
@@ -70,6 +75,21 @@ impl Access {
         let shown = cookie::shown(request, self.is_over_tls(request)).ok_or_else(nobody)?;
         let found = login.sessions.find(shown, &self.visitor(request)).await;
         found.map_err(Problem::unavailable)?.ok_or_else(nobody)
+    }
+
+    /// Waits until the session is over that an answer is being sent to; for ever where that goes
+    /// to whoever has shown a token.
+    pub(in crate::http) fn until_over(&self, request: &HttpRequest) -> impl Future<Output = ()> + use<> {
+        let by_session = matches!(request.extensions().get::<Caller>(), Some(Caller::Session(_)));
+        let cookie = cookie::shown(request, self.is_over_tls(request)).map(str::to_owned);
+        let login = self.login.clone().filter(|_| by_session);
+        async move {
+            let (Some(login), Some(cookie)) = (login, cookie) else { return std::future::pending().await };
+            // What cannot be known now is known later.
+            while login.sessions.is_open(&cookie).await.unwrap_or(true) {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
     }
 
     /// Ends the session of the cookie, if there is one: it is over for the browser in any case.

@@ -175,7 +175,22 @@ async fn a_link_signs_in_once_and_begins_with_the_address_that_is_set() {
         assert_eq!(refused.status, 400, "{body}: {}", refused.body);
     }
 
+    // What opens something is kept for no repetition, and stands in no file.
+    let key = format!("{JSON}{OURS}Idempotency-Key: one\r\n");
+    let first = owner.send("POST", "/api/v1/magic-links", &key, "{}").await;
+    let second = owner.send("POST", "/api/v1/magic-links", &key, "{}").await;
+    assert!((first.status, second.status) == (201, 201) && first.body != second.body);
     let token = owner.link().await;
+    for entry in
+        std::fs::read_dir(place.path("data")).unwrap().chain(std::fs::read_dir(place.path("debug")).unwrap())
+    {
+        let path = entry.unwrap().path();
+        let content = std::fs::read(&path).unwrap_or_default();
+        for secret in [token.as_str(), owner.cookie.as_deref().unwrap().trim_start_matches("session=")] {
+            let found = content.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!found, "{} holds what opens a session", path.display());
+        }
+    }
     let path = format!("/login/magic/{token}");
     let mut guest = Browser::at(&worker);
     for _ in 0..3 {

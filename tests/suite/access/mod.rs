@@ -4,6 +4,9 @@ mod crossing;
 mod entering;
 mod workers;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::support::http::{self, QUICKLY, Response};
 use crate::support::{PATIENCE, Program};
 
@@ -41,6 +44,23 @@ impl Browser {
             self.cookie = Some(pair.to_owned()).filter(|pair| !pair.ends_with('='));
         }
         answer
+    }
+
+    /// Opens a stream, and reads its head.
+    async fn follow(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection");
+        let cookie = self.cookie.as_deref().expect("a cookie");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("a head"));
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        stream
     }
 
     async fn get(&mut self, path: &str) -> Response {

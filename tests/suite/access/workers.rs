@@ -1,6 +1,7 @@
 //! Two workers, one Redis: what one has seen the other knows.
 
 use futures::future::join_all;
+use tokio::io::AsyncReadExt as _;
 
 use super::{Browser, FORM, OURS, PASSWORD};
 use crate::support::place::{NOWHERE, Place};
@@ -51,6 +52,15 @@ async fn a_session_is_known_to_both_and_over_on_both() {
         ensure(thief.name().await.is_none(), || "it is open".to_owned())
     })
     .await;
+
+    // A stream that is open ends as well.
+    let mut reader = Browser::at(&pair.one);
+    reader.login().await;
+    let mut stream = reader.follow("/api/v1/events/stream").await;
+    let ended = reader.also_at(&pair.two).send("DELETE", "/api/v1/session", OURS, "").await;
+    assert_eq!(ended.status, 204);
+    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await;
+    end.expect("the end of the stream").expect("a connection");
 
     // And all of them.
     let mut first = Browser::at(&pair.one);

@@ -126,7 +126,7 @@ mod tests {
         let said = Said { french: hostile.to_owned(), english: hostile.to_owned() };
         for lang in [Lang::Fr, Lang::En] {
             for page in [form(lang, Some(&said), hostile, hostile), home(lang, hostile)] {
-                assert!(!page.contains("<script") && !page.contains("\">&"), "{page}");
+                assert!(!page.contains("<script"), "{page}");
                 assert!(
                     page.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;"),
                     "{page}"

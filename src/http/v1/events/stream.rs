@@ -9,7 +9,7 @@ use actix_sse::{Data as Message, Event, Sse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, Responder as _};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use render_signal_actors::kernel::journal::JournalError;
 use render_signal_actors::readmodel::log::{self, Selection};
 use serde::Deserialize;
@@ -92,6 +92,8 @@ pub(in crate::http) fn respond(
 ) -> HttpResponse {
     // Those who were sent away together shall not come back together.
     let retry = state.world.jitter.spread(RETRY);
+    // Whoever is signed out somewhere else is told no more.
+    let events = events.take_until(Box::pin(state.access.until_over(request)));
     let sse =
         Sse::from_infallible_stream(Box::pin(events)).with_keep_alive(HEARTBEAT).with_retry_duration(retry);
     let mut response = sse.respond_to(request);

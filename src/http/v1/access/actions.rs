@@ -1,0 +1,74 @@
+//! `/api/v1/actions`: who did what.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use chrono::{DateTime, Utc};
+use render_signal_actors::readmodel::queries::access::{ActionRow, actions};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::cut;
+use crate::http::HttpState;
+use crate::http::openapi::refusals::Refused;
+use crate::http::problem::Problem;
+use crate::http::v1::Params;
+use crate::http::v1::page::{Limit, unavailable};
+
+/// Somebody did something.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct ActionView {
+    /// Position of its event, under which `/api/v1/events` has the whole of it.
+    position: u64,
+    /// When, UTC.
+    at: DateTime<Utc>,
+    /// Who: `session:<user>`, `token:<name>`, `cli` …
+    by: String,
+    /// What: the kind of the event, such as `config.changed`.
+    kind: String,
+    /// To what: the stream of the event, such as `config-webhook_config`.
+    stream: String,
+}
+
+impl From<ActionRow> for ActionView {
+    fn from(row: ActionRow) -> Self {
+        Self { position: row.position, at: row.at, by: row.actor, kind: row.kind, stream: row.stream }
+    }
+}
+
+/// What was done, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct ActionPage {
+    /// What was done.
+    items: Vec<ActionView>,
+    /// Send it as `cursor` for what follows; null = there is no more.
+    next_cursor: Option<u64>,
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct ActionParams {
+    /// What this one did, such as `session:admin`.
+    by: Option<String>,
+    /// From where: `next_cursor` of the page before.
+    cursor: Option<u64>,
+    /// How many at most, 1 to 200.
+    #[serde(default)]
+    #[param(value_type = u16, minimum = 1, maximum = 200, default = 50)]
+    limit: Limit,
+}
+
+/// Who did what.
+#[utoipa::path(get, path = "/api/v1/actions", tag = "access", params(ActionParams),
+    responses((status = 200, body = ActionPage), Refused))]
+pub(in crate::http) async fn list(
+    Params(params): Params<ActionParams>,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let (limit, by, cursor) = (params.limit.get(), params.by, params.cursor);
+    let rows = state.journal.views().read(move |db| actions(db, by.as_deref(), cursor, limit + 1)).await;
+    let (rows, next_cursor) = cut(rows.map_err(unavailable)?, limit, |row| row.position);
+    let items = rows.into_iter().map(ActionView::from).collect();
+    Ok(HttpResponse::Ok().json(ActionPage { items, next_cursor }))
+}

@@ -1,0 +1,170 @@
+//! `/api/v1/magic-links`: links that sign somebody in.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use chrono::{DateTime, Utc};
+use render_signal_actors::access::links::{LinkSeen, Standing};
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{PageParams, login, not_now};
+use crate::http::HttpState;
+use crate::http::access::Caller;
+use crate::http::openapi::refusals::{Refused, RefusedChange};
+use crate::http::problem::{Kind, Problem};
+use crate::http::v1::page::Nothing;
+use crate::http::v1::{JsonBody, Params};
+
+/// Where a sign-in link stands.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MagicLinkState {
+    /// It opens a session.
+    Open,
+    /// It has opened its one session.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// It was revoked.
+    Revoked,
+    /// Another program has removed it.
+    Gone,
+}
+
+impl From<Standing> for MagicLinkState {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Open => Self::Open,
+            Standing::Used => Self::Used,
+            Standing::Expired => Self::Expired,
+            Standing::Revoked => Self::Revoked,
+            Standing::Gone => Self::Gone,
+        }
+    }
+}
+
+/// A sign-in link, without what opens a session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct MagicLinkView {
+    /// What it is called; opens nothing.
+    id: String,
+    /// Where it stands.
+    state: MagicLinkState,
+    /// It opens one session; otherwise any number.
+    single_use: bool,
+    /// When it was made, UTC; null = another program made it.
+    created_at: Option<DateTime<Utc>>,
+    /// Who made it; `external` = another program.
+    created_by: String,
+    /// It opens nothing after that; null = never ends.
+    expires_at: Option<DateTime<Utc>>,
+    /// When it was used last, as far as that is known.
+    used_at: Option<DateTime<Utc>>,
+    /// Sessions that it opened here.
+    uses: u64,
+}
+
+impl From<LinkSeen> for MagicLinkView {
+    fn from(link: LinkSeen) -> Self {
+        Self {
+            id: link.name,
+            state: link.standing.into(),
+            single_use: link.single_use,
+            created_at: link.created_at,
+            created_by: link.created_by,
+            expires_at: link.expires_at,
+            used_at: link.used_at,
+            uses: link.uses,
+        }
+    }
+}
+
+/// Sign-in links: those that open a session, then those that were over in the last 30 days.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct MagicLinkPage {
+    /// The links.
+    items: Vec<MagicLinkView>,
+    /// Send it as `cursor` for what follows; null = there is no more.
+    next_cursor: Option<u64>,
+}
+
+/// What link is wanted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct WantedLink {
+    /// It never ends and opens any number of sessions, until it is revoked.
+    #[serde(default)]
+    permanent: bool,
+}
+
+/// A link that was made. Its address is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct MadeLink {
+    /// What it is called; opens nothing.
+    id: String,
+    /// Whoever has it can sign in.
+    url: String,
+    /// It opens one session; otherwise any number.
+    single_use: bool,
+    /// It opens nothing after that; null = never ends.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// Sign-in links.
+#[utoipa::path(get, path = "/api/v1/magic-links", tag = "access", params(PageParams),
+    responses((status = 200, body = MagicLinkPage), Refused))]
+pub(in crate::http) async fn list(
+    Params(params): Params<PageParams>,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    let limit = params.limit.get();
+    let from = params.cursor.unwrap_or(0);
+    let all = login(&state)?.links.list().await.map_err(not_now)?;
+    let rest = all.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
+    let mut items: Vec<MagicLinkView> = rest.take(limit + 1).map(MagicLinkView::from).collect();
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = more.then(|| from.saturating_add(limit as u64));
+    Ok(HttpResponse::Ok().json(MagicLinkPage { items, next_cursor }))
+}
+
+/// Make a sign-in link.
+#[utoipa::path(post, path = "/api/v1/magic-links", tag = "access", request_body = WantedLink,
+    responses((status = 201, body = MadeLink), RefusedChange))]
+pub(in crate::http) async fn create(
+    caller: Caller,
+    state: Data<HttpState>,
+    _: Params<Nothing>,
+    JsonBody(wanted): JsonBody<WantedLink>,
+) -> Result<HttpResponse, Problem> {
+    let login = login(&state)?;
+    let url = |token: &str| login.link_url(token);
+    let missing = || {
+        let why = "set PUBLIC_BASE_URL to the address under which browsers reach this service, such as \
+                   https://signal.example.fr: links begin with it, and a request must not choose it";
+        Problem::new(Kind::Conflict, why)
+    };
+    // Before there is a link of which nobody learns.
+    url("").ok_or_else(missing)?;
+    let made = login.links.create(wanted.permanent, &caller.by()).await.map_err(not_now)?;
+    let url = url(made.token.expose_secret()).ok_or_else(missing)?;
+    let (id, expires_at) = (made.name, made.expires_at);
+    Ok(HttpResponse::Created().json(MadeLink { id, url, single_use: !wanted.permanent, expires_at }))
+}
+
+/// Have a sign-in link open nothing any more.
+#[utoipa::path(delete, path = "/api/v1/magic-links/{id}", tag = "access",
+    params(("id" = String, Path, description = "What it is called")),
+    responses((status = 204, description = "It opens nothing any more, here and in the system before"), RefusedChange))]
+pub(in crate::http) async fn revoke(
+    id: Path<String>,
+    _: Params<Nothing>,
+    caller: Caller,
+    state: Data<HttpState>,
+) -> Result<HttpResponse, Problem> {
+    if login(&state)?.links.revoke(&id, &caller.by()).await.map_err(not_now)? {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Err(Problem::new(Kind::NotFound, "there is no sign-in link of this name; /api/v1/magic-links lists them"))
+}
