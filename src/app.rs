@@ -295,7 +295,7 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
 /// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
 /// of one that is elsewhere.
 fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure> {
-    let path = settings.storage.data_dir.join("search.db");
+    let path = settings.storage.search_index();
     Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
         .map_err(|error| Failure::found(error.to_string()))
 }

@@ -105,7 +105,7 @@ pub(in crate::http) async fn migrate(
 fn selected(only: &[String]) -> Result<Vec<Key>, Problem> {
     if let Some((place, unknown)) = only.iter().enumerate().find(|(_, name)| Key::named(name).is_none()) {
         let field = Field { field: format!("only[{place}]"), message: format!("{unknown:?} is no document") };
-        return Err(Problem::new(Kind::InvalidBody, "only: not a document").with_errors(vec![field]));
+        return Err(Problem::new(Kind::InvalidDocument, "only: not a document").with_errors(vec![field]));
     }
     let wanted = |key: &Key| only.is_empty() || only.iter().any(|name| name == key.as_str());
     Ok(by_name().into_iter().filter(wanted).collect())
