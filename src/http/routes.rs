@@ -277,6 +277,7 @@ mod tests {
                 "GET /login.css",
                 "GET /config_api.php",
                 "POST /config_api.php",
+                // These three refuse, in the words of the page that they stand for.
                 "PUT /config_api.php",
                 "PATCH /config_api.php",
                 "DELETE /config_api.php",
