@@ -14,7 +14,7 @@ use crate::kernel::event::{DomainEvent, Recorded};
 use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite};
-use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, mail_stream};
+use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, RoutedDelivery, mail_stream};
 use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
 use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::{Link, Mail, Outcome, Planned, Verdict};
@@ -196,7 +196,11 @@ impl Bench {
         let routed = MailEvent::Routed(Routed {
             detection: None,
             links: links.clone(),
-            deliveries: Vec::new(),
+            deliveries: vec![RoutedDelivery {
+                target: "default".to_owned(),
+                rule: None,
+                share: crate::mail::policy::Share::All,
+            }],
             offload: true,
             priority: crate::mail::policy::Priority::Medium,
             text: None,
