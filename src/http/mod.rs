@@ -35,7 +35,6 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::search::Search;
 
@@ -76,8 +75,6 @@ pub(crate) struct HttpState {
     pub(crate) editor: Editor,
     /// Time, ids and chance.
     pub(crate) world: World,
-    /// What workers tell each other for a while.
-    pub(crate) shared: Arc<dyn Ephemeral>,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
     /// Finds mails by their texts, and makes pages of their list.

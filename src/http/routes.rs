@@ -44,8 +44,6 @@ pub(crate) enum Takes {
     Json,
     /// A form (`application/x-www-form-urlencoded`), at most 1 MiB.
     Form,
-    /// JSON or a form, as the handler finds out; at most 1 MiB.
-    Either,
     /// A mail, as its source or within JSON, at most 25 MiB.
     Mail,
 }
@@ -55,7 +53,7 @@ impl Takes {
     pub(crate) const fn most(self) -> usize {
         match self {
             Self::Nothing => 0,
-            Self::Json | Self::Form | Self::Either => 1024 * 1024,
+            Self::Json | Self::Form => 1024 * 1024,
             Self::Mail => 25 * 1024 * 1024,
         }
     }

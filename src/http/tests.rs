@@ -127,7 +127,6 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         config_api: None,
         editor,
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
-        shared: Arc::new(MemoryEphemeral::new(world.clone())),
         hub: EventHub::new(Arc::clone(&memory)),
         live: LiveHub::default(),
         streams: Streams::new(8),

@@ -26,6 +26,7 @@ mod support;
 
 mod access;
 mod api;
+mod api_limits;
 mod clocks;
 mod commands;
 mod config_commands;
