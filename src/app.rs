@@ -160,6 +160,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             draining: draining.clone(),
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
+            metrics_public: settings.metrics_public,
             access: access(&settings, login),
             config_api: wiring::config_api(&settings, &parts, &world),
             journal: Arc::clone(&parts.journal),
@@ -294,7 +295,7 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
 /// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
 /// of one that is elsewhere.
 fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure> {
-    let path = settings.storage.data_dir.join("search.db");
+    let path = settings.storage.search_index();
     Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
         .map_err(|error| Failure::found(error.to_string()))
 }
@@ -463,6 +464,7 @@ mod tests {
                 draining: draining.clone(),
                 pulse: Pulse::new(),
                 metrics_token: None,
+                metrics_public: false,
                 access: Access::default(),
                 config_api: None,
                 journal: Arc::clone(&parts.journal),

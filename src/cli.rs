@@ -589,6 +589,8 @@ mod tests {
             "config set webhook_config webhook_sending_enabled=false --unset webhook_time_start",
             "config set routing_rules --file - --if-version 3",
             "config resolve webhook_config --keep pending",
+            "config export all.json",
+            "config import - --dry-run --json",
             "config migrate --dry-run --verify --require-redis --only webhook_config --only nonsense",
             "config check --keys processing_prefs routing_rules --raw",
             "rules test --mails m --file routing_rules.json",
@@ -639,6 +641,7 @@ mod tests {
             "config set webhook_config nothing",
             "config restore webhook_config",
             "config migrate --only",
+            "config export",
             "config check --keys nonsense",
         ] {
             let error = parse(line).expect_err(line);

@@ -61,6 +61,9 @@ fn ours(storage: &Storage, lock_file: &Path) -> Vec<PathBuf> {
             paths.extend(beside(&journal, &["-wal", "-shm", "-journal", "-worker-"]));
         }
     }
+    let search = storage.search_index();
+    paths.extend(beside(&search, &["-wal", "-shm", "-journal"]));
+    paths.push(search);
     let document = |key: &Key| path_of(*key, &storage.config_dir, &storage.magic_links_file);
     paths.extend(Key::ALL.iter().map(document));
     paths.extend(inside(&storage.data_dir.join("config-store")));

@@ -20,6 +20,8 @@ Examples:
   render-signal config restore webhook_config 3
   render-signal config remove detectors                  the built-in ones are in force again
   render-signal config resolve webhook_config --keep authority
+  render-signal config export all.json                   every document in one file
+  render-signal config import all.json --dry-run         what that would change here
   render-signal config migrate --dry-run                 files of CONFIG_DIR into Redis
   render-signal config check --keys processing_prefs --raw
 
@@ -85,6 +87,10 @@ pub(crate) enum ConfigCommand {
     Remove(RemoveArgs),
     /// Decide between two versions that were made while a store did not answer
     Resolve(ResolveArgs),
+    /// Write all documents but the sign-in links to a file, with their addresses
+    Export(ExportArgs),
+    /// Write the documents of such a file; none, when one of them is not valid
+    Import(ImportArgs),
     /// Write the documents of files into Redis
     #[command(after_long_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
@@ -213,6 +219,32 @@ pub(crate) enum Side {
     Authority,
     /// What was changed elsewhere while it did not answer
     Pending,
+}
+
+/// Arguments of `config export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The file, which must not exist yet; "-" is standard output
+    #[arg(value_name = "FILE.json")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
+}
+
+/// Arguments of `config import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// What `config export` wrote; "-" is standard input
+    #[arg(value_name = "FILE.json")]
+    pub(crate) file: PathBuf,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) journal: JournalArgs,
 }
 
 /// Arguments of `config migrate`.

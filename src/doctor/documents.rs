@@ -12,7 +12,7 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 
 use super::Check;
-use crate::findings::{Finding, Names};
+use crate::findings::{Finding, InTurn, Names};
 use crate::settings::Storage;
 use crate::wiring;
 
@@ -77,7 +77,7 @@ fn all_sound(book: &Book, storage: &Storage, shared: &[Arc<dyn DocumentStore>]) 
     let absent: Names = Key::ALL.into_iter().filter(absent).map(Key::as_str).collect();
     let mut places: Vec<Said> = shared.iter().map(|store| place(store.name(), storage)).collect();
     places.push(place("file", storage));
-    let mut check = Check::new("documents", Finding::DocumentsSound { places });
+    let mut check = Check::new("documents", Finding::DocumentsSound { places: InTurn(places) });
     if !absent.0.is_empty() {
         check.findings.push(Finding::SomeAbsent { documents: absent });
     }

@@ -6,7 +6,7 @@ use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 
 use super::Severity;
-use super::told::{Aside, DayTime, Names, Phase, Told};
+use super::told::{Aside, DayTime, InTurn, Names, Phase, Told};
 use crate::lang::Lang;
 
 macro_rules! findings {
@@ -240,7 +240,7 @@ findings! {
     FieldIdle "field_idle" Warn { document: String, remark: Said } "{remark}", "{remark}"
         => "config set {document} --unset CHAMP, si ce n'est pas voulu",
         "config set {document} --unset FIELD, if it is not meant";
-    DocumentsSound "documents_sound" Ok { places: Vec<Said> } "{places} : valides", "{places}: valid";
+    DocumentsSound "documents_sound" Ok { places: InTurn } "{places} : valides", "{places}: valid";
     SomeAbsent "some_absent" Ok { documents: Names }
         "absents, donc l'environnement ou une valeur par défaut décide : {documents}",
         "absent, so the environment or a built-in default decides: {documents}";

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(crate) use self::catalogue::Finding;
-pub(crate) use self::told::{Aside, DayTime, Names, Phase};
+pub(crate) use self::told::{Aside, DayTime, InTurn, Names, Phase};
 
 /// How grave it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -60,6 +60,18 @@ impl Told for Vec<Said> {
     }
 }
 
+/// Places that are looked at one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct InTurn(pub(crate) Vec<Said>);
+
+impl Told for InTurn {
+    fn told(&self, lang: Lang) -> String {
+        let places: Vec<&str> = self.0.iter().map(|place| lang.said(place)).collect();
+        places.join(lang.pick(", puis ", ", then "))
+    }
+}
+
 /// Said in brackets, if at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use bytes::Bytes;
@@ -37,9 +37,18 @@ pub(super) async fn door(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     if matches!(response.response().body().size(), BodySize::Stream) {
+        if let Some(gate) = answered.gate.as_ref().filter(|_| is_endless(&response)) {
+            gate.streams();
+        }
         return Ok(response.map_body(|_, body| BoxBody::new(Streamed { body, _answered: answered })));
     }
     Ok(response)
+}
+
+/// Whether an answer goes on until somebody goes.
+fn is_endless(response: &ServiceResponse<BoxBody>) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// An answer whose end nobody knows yet: it is made for as long as it is sent.

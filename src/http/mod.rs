@@ -64,6 +64,8 @@ pub(crate) struct HttpState {
     pub(crate) pulse: Pulse,
     /// `METRICS_TOKEN`: shows more than states; `None` = nobody has it.
     pub(crate) metrics_token: Option<Token>,
+    /// `METRICS_PUBLIC`: everybody may see the metrics.
+    pub(crate) metrics_public: bool,
     /// Who asks, and whether they may.
     pub(crate) access: Access,
     /// Serves the configuration documents; `None` = nobody has a token.

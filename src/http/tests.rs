@@ -122,6 +122,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         draining: Draining::default(),
         pulse: Pulse::new(),
         metrics_token: Some(Token::new(&TOKEN.into())),
+        metrics_public: false,
         access: Access::default(),
         config_api: None,
         editor,
@@ -251,17 +252,22 @@ async fn not_ready_while_nothing_moves() {
 #[actix_web::test]
 async fn strangers_see_states_and_those_who_guess_nothing() {
     let mut state = state(PollerStatus { mailbox: "me@example.org".into(), ..PollerStatus::default() });
+    let (status, _, body) = read(&state, Method::GET, "/readyz", None).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.contains("mailbox") && !body.contains("example.org"), "{body}");
+    assert!(!body.contains("message") && !body.contains("detail"), "{body}");
     for path in ["/readyz", "/metrics"] {
-        let (status, _, body) = read(&state, Method::GET, path, None).await;
-        assert_eq!(status, StatusCode::OK);
-        assert!(body.contains("mailbox") && !body.contains("example.org"), "{body}");
-        assert!(!body.contains("message") && !body.contains("detail"), "{body}");
         let (status, _, body) =
             read(&state, Method::GET, path, Some("a-token-of-somebody-else-012345")).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         assert!(!body.contains("checks") && !body.contains("render_signal_ready"), "{body}");
     }
     assert!(read(&state, Method::GET, "/readyz", Some(TOKEN)).await.2.contains("me@example.org"));
+    let (status, _, body) = read(&state, Method::GET, "/metrics", None).await;
+    assert!(status == StatusCode::UNAUTHORIZED && !body.contains("render_signal_ready"), "{body}");
+    state.metrics_public = true;
+    let (status, _, body) = read(&state, Method::GET, "/metrics", None).await;
+    assert!(status == StatusCode::OK && body.contains("render_signal_ready"), "{body}");
     state.metrics_token = None;
     let (status, _, body) = read(&state, Method::GET, "/readyz", Some(TOKEN)).await;
     assert!(status == StatusCode::OK && !body.contains("me@example.org"), "nobody has the token: {body}");

@@ -57,6 +57,7 @@ pub(crate) struct Word {
 
 /// A mailbox, as a worker sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = MailboxSeen)]
 pub(crate) struct Mailbox {
     /// Its name.
     pub(crate) name: String,

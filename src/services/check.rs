@@ -15,6 +15,7 @@ use super::migrate::is_our_own;
 
 /// What was found under a key.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = CheckedDocument)]
 pub(crate) struct Checked {
     /// Which document.
     pub(crate) key: &'static str,

@@ -28,6 +28,7 @@ const LISTED: usize = 500;
 /// How a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RuleTestStage)]
 pub(crate) enum Stage {
     /// It goes through the mails.
     Running,
@@ -41,6 +42,7 @@ pub(crate) enum Stage {
 
 /// A mail of which something would change, or that was decided otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RuleTestMail)]
 pub(crate) struct Hit {
     /// Its id.
     pub(crate) email_id: String,
@@ -85,6 +87,7 @@ impl Hit {
 
 /// A job as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RuleTestJob)]
 pub(crate) struct Job {
     /// Its id.
     pub(crate) id: String,

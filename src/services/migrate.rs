@@ -71,8 +71,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Target {
     /// `None` = nowhere.
     pub(crate) editor: Option<Editor>,
-    /// The store itself, asked anew, with nothing behind it and nothing remembered.
-    pub(crate) itself: Option<Arc<dyn DocumentStore>>,
+    /// The store itself, made anew, with nothing behind it and nothing remembered.
+    pub(crate) itself: Box<dyn Fn() -> Option<Arc<dyn DocumentStore>>>,
 }
 
 /// Migrates the documents, in the order of their names. `each` is told of every document when it
@@ -198,7 +198,7 @@ impl Target {
     /// What is wrong with what the store itself says, beside what was sent. When it was written
     /// is the store's business.
     async fn differs(&self, key: Key, sent: Value, log: &mut Log) -> Option<&'static str> {
-        let Some(store) = &self.itself else { return Some(NOT_THERE) };
+        let Some(store) = (self.itself)() else { return Some(NOT_THERE) };
         match store.read(key).await {
             Ok(Read::Found { text, .. }) => {
                 let found = documents::from_json::<Value>(&text).ok().map(timeless);

@@ -28,6 +28,7 @@ const PAGE: usize = 200;
 
 /// A document that is tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RuleTestDocument)]
 pub(crate) struct Changed {
     /// Which.
     pub(crate) key: &'static str,
@@ -127,6 +128,7 @@ pub(crate) struct Found {
 
 /// How many of what.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RuleTestTally)]
 pub(crate) struct Tally {
     /// Mails that were tried.
     pub(crate) tested: usize,

@@ -84,8 +84,10 @@ pub(crate) struct Settings {
     pub(crate) config_api_allow: Vec<IpNet>,
     /// `TRUSTED_PROXIES`; empty = who asks is the peer of the connection.
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// `METRICS_TOKEN`; `None` = states are all that is shown over HTTP.
+    /// `METRICS_TOKEN`; `None` = only who has signed in is shown more than states.
     pub(crate) metrics_token: Option<SecretString>,
+    /// `METRICS_PUBLIC`: everybody may see the metrics.
+    pub(crate) metrics_public: bool,
     /// `API_TOKEN_SCOPES`.
     pub(crate) api_token_scopes: Scopes,
     /// `TEST_API_KEY`; `None` = the test API refuses everybody.
@@ -154,6 +156,7 @@ impl Settings {
             config_api_allow: tokens::allow(&mut reader),
             trusted_proxies: reader.parsed_list(&vars::TRUSTED_PROXIES),
             metrics_token: tokens::own(&mut reader, &vars::METRICS_TOKEN),
+            metrics_public: reader.switch(&vars::METRICS_PUBLIC),
             api_token_scopes: tokens::scopes(&mut reader),
             test_api_key: Some(reader.text(&vars::TEST_API_KEY))
                 .filter(|key| !key.is_empty())

@@ -54,6 +54,11 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
+    /// Where the index of the search lies.
+    pub(crate) fn search_index(&self) -> PathBuf {
+        self.data_dir.join("search.db")
+    }
+
     /// Reads where things are kept; nothing is required.
     ///
     /// # Errors

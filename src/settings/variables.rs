@@ -224,7 +224,8 @@ variables! {
     PORT: Int(0, 65_535), Default("8000"), "8000", "port of the HTTP server; 0 = any free one";
     BIND: Text, Default("0.0.0.0"), "127.0.0.1", "address of the HTTP server";
     TRUSTED_PROXIES: Networks, Default(""), "10.0.0.0/8", "networks of the proxies in front of the HTTP server, whose X-Forwarded-For is believed; unset = who asks is the peer of the connection";
-    METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything; without it, states only; 24 characters at least";
+    METRICS_TOKEN: Secret, Default(""), "a long random text", "with it, sent as Authorization: Bearer, /readyz and /metrics tell everything, as they do to who has signed in; without it, /readyz tells states and /metrics nothing; 24 characters at least";
+    METRICS_PUBLIC: Switch(ON_E), Default("false"), "true", "everybody may see /metrics: for a network that strangers cannot reach";
     API_TOKEN_SCOPES: List, Default(""), "read,actions", "what PROCESS_API_TOKEN may do at /api/v1: read, actions, config, access; unset = nothing";
     TEST_API_KEY: Secret, Default(""), "a long random text", "key of the test API, sent as X-API-Key; unset = it refuses everybody";
     TRIGGER_PAGE_USER or "DASHBOARD_USER": Text, Default("admin"), "admin", "user name of the dashboard";

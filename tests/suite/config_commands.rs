@@ -779,3 +779,30 @@ async fn one_instance_is_the_backend_of_another() {
         (&json!(1), &json!(1), &json!({"f": 1.0}))
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_documents_are_carried_from_one_place_to_another() {
+    let from = Place::new(NOWHERE);
+    from.put("webhook_config", r#"{"webhook_url":"https://hook.example.com/capability"}"#);
+    from.put("processing_prefs", r#"{"retry_count":3}"#);
+    let file = from.path("all.json").display().to_string();
+    let exported = from.run(&["config", "export", &file]).await;
+    assert_eq!((exported.code, exported.out.contains("2 documents")), (0, true), "{exported:?}");
+    assert_eq!(from.run(&["config", "export", &file]).await.code, 1, "it is not overwritten");
+
+    let to = Place::new(NOWHERE);
+    to.put("processing_prefs", r#"{"retry_count":3}"#);
+    let preview = to.run(&["config", "import", &file, "--dry-run"]).await;
+    assert_eq!(preview.code, 0, "{preview:?}");
+    assert!(
+        preview.out.contains("processing_prefs   unchanged\nwebhook_config     created\n"),
+        "{preview:?}"
+    );
+    assert!(!preview.out.contains("capability") && !to.document("webhook_config").exists(), "{preview:?}");
+    let bad = std::fs::read_to_string(&file).unwrap().replace("\"retry_count\": 3", "\"retry_count\": 99");
+    let refused = to.feed(&["config", "import", "-"], &bad).await;
+    assert_eq!((refused.code, to.document("webhook_config").exists()), (1, false), "{refused:?}");
+    assert!(refused.out.contains("retry_count"), "{refused:?}");
+    assert_eq!(to.run(&["config", "import", &file]).await.code, 0);
+    assert_eq!(to.stored("webhook_config")["webhook_url"], "https://hook.example.com/capability");
+}

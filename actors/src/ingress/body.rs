@@ -97,9 +97,57 @@ fn headers(value: Option<Value>) -> Result<Vec<(String, String)>, BodyError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::mail::{content, decide, providers};
+
+    /// What a field may be made.
+    fn any_field() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            "\\PC{0,40}".prop_map(Value::from),
+            "(<[a-z/!]?|>|&[a-z]{0,3};?|https://fromsmash.com/[a-c]|[ \r\n\t\x00-\x08]){0,12}"
+                .prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<bool>().prop_map(Value::from),
+            Just(Value::Null),
+            prop::collection::vec("\\PC{0,9}".prop_map(Value::from), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("\\PC{0,9}", "\\PC{0,9}".prop_map(Value::from), 0..3)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_sent_is_a_mail_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn what_is_taken_is_read_and_decided_the_same_way_twice(
+            sender in any_field(), body in any_field(), subject in any_field(), date in any_field(),
+            message_id in any_field(), headers in any_field(),
+        ) {
+            let sent = json!({ "sender": sender, "body": body, "subject": subject, "date": date,
+                "message_id": message_id, "headers": headers });
+            if let Ok(pushed) = read(sent.to_string().as_bytes()) {
+                let mail = pushed.read(&providers::defaults());
+                prop_assert_eq!(&pushed.read(&providers::defaults()), &mail);
+                prop_assert_eq!(mail.email_id.len(), 32);
+                prop_assert_eq!(mail.combined(), pushed.body);
+                prop_assert!(mail.subject.len() <= 4 << 10 && mail.sender.len() <= 320);
+                let policy = crate::config::policy::build(
+                    &crate::config::documents::Documents::default(),
+                    &crate::config::policy::EnvDefaults::default(),
+                    1,
+                );
+                let now = chrono::DateTime::from_timestamp(1_780_000_000, 0).unwrap();
+                prop_assert_eq!(decide::decide(&mail, &policy, now), decide::decide(&mail, &policy, now));
+                prop_assert_eq!(content::of(&mail), content::of(&mail));
+            }
+        }
+    }
 
     fn of(body: &Value) -> Result<Pushed, String> {
         read(body.to_string().as_bytes()).map_err(|error| error.to_string())

@@ -14,7 +14,7 @@ use crate::kernel::event::{DomainEvent, Recorded};
 use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite};
-use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, mail_stream};
+use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, RoutedDelivery, mail_stream};
 use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
 use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::{Link, Mail, Outcome, Planned, Verdict};
@@ -196,7 +196,11 @@ impl Bench {
         let routed = MailEvent::Routed(Routed {
             detection: None,
             links: links.clone(),
-            deliveries: Vec::new(),
+            deliveries: vec![RoutedDelivery {
+                target: "default".to_owned(),
+                rule: None,
+                share: crate::mail::policy::Share::All,
+            }],
             offload: true,
             priority: crate::mail::policy::Priority::Medium,
             text: None,
@@ -946,5 +950,29 @@ fn a_list_that_cannot_be_written_stops_nothing() {
         bench.until_left(0, SOON).await;
         assert_eq!(bench.rows(Queue::Deliver).await.len(), 20);
         actor.send(Drain).await.expect("answer");
+    });
+}
+
+#[test]
+fn what_is_cancelled_while_links_are_copied_is_not_sent() {
+    run(|| async {
+        let bench = Bench::new(None);
+        bench.store.away.store(1, Ordering::SeqCst);
+        let (_actor, _running) = bench.start();
+        bench.mail("hangs", &["https://www.dropbox.com/scl/fo/hang"]).await;
+        bench.mail("waits", &["https://away"]).await;
+        bench.mail("sent", &["https://ok"]).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.kinds("waits").await, ["links.deferred"]);
+        for id in ["hangs", "waits"] {
+            let journal = bench.journal.as_ref();
+            crate::webhook::cancel::cancel(journal, &bench.world, id, "default", "cli")
+                .await
+                .expect("cancelled");
+        }
+        bench.until_left(0, Duration::from_secs(600)).await;
+        let left: Vec<_> = bench.rows(Queue::Deliver).await.into_iter().map(|row| row.key).collect();
+        assert_eq!(left, ["sent/default"]);
+        assert_eq!(bench.rows(Queue::Flag).await.len(), 2, "nothing is left to be sent of the two");
     });
 }

@@ -1,6 +1,7 @@
 //! The index: a database of its own, which can always be made anew from the journal.
 //!
-//! `known` holds the folded texts, `words` every three characters of them that follow each other.
+//! `known` holds the folded texts (a line of the subject, one of the sender), `words` every three
+//! characters of them that follow each other.
 //! Both are needed: a part of one or two characters has no three, and to take a text out of
 //! `words` one has to know it.
 
@@ -106,7 +107,7 @@ impl Index {
         self.db.execute_batch(&format!(
             "PRAGMA secure_delete = ON;
              CREATE TABLE known (
-                 position INTEGER PRIMARY KEY, email_id TEXT NOT NULL, subject TEXT NOT NULL, sender TEXT NOT NULL
+                 position INTEGER PRIMARY KEY, email_id TEXT NOT NULL, text TEXT NOT NULL
              );
              CREATE VIRTUAL TABLE words USING fts5(subject, sender, content = '', tokenize = 'trigram case_sensitive 1');
              INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
@@ -144,10 +145,9 @@ impl Index {
             let position = signed(entry.position);
             let new = tx
                 .prepare_cached(
-                    "INSERT INTO known (position, email_id, subject, sender) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO NOTHING",
+                    "INSERT INTO known (position, email_id, text) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 )?
-                .execute((position, &entry.email_id, &subject, &sender))?;
+                .execute((position, &entry.email_id, format!("{subject}\n{sender}")))?;
             if new == 1 {
                 tx.prepare_cached("INSERT INTO words (rowid, subject, sender) VALUES (?1, ?2, ?3)")?
                     .execute((position, subject, sender))?;
@@ -242,18 +242,26 @@ impl Wanted {
             }
             return ("w.words MATCH ?".to_owned(), vec![parts.join(" AND ").into()]);
         }
-        let mut sql = Vec::new();
-        let mut values: Vec<Value> = Vec::new();
-        for word in &self.anywhere {
-            sql.push("(instr(subject, ?) > 0 OR instr(sender, ?) > 0)");
-            values.extend([word.clone().into(), word.clone().into()]);
-        }
-        for word in &self.sender {
-            sql.push("instr(sender, ?) > 0");
-            values.push(word.clone().into());
-        }
-        (sql.join(" AND "), values)
+        let anywhere = self.anywhere.iter().map(|word| format!("*{}*", literal(word)));
+        let sender = self.sender.iter().map(|word| format!("*\n*{}*", literal(word)));
+        let mut patterns: Vec<String> = anywhere.chain(sender).collect();
+        // The longest is the rarest.
+        patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.len()));
+        let sql = vec!["text GLOB ?"; patterns.len()].join(" AND ");
+        (sql, patterns.into_iter().map(Value::from).collect())
     }
+}
+
+/// A word as a pattern that means itself.
+fn literal(word: &str) -> String {
+    let mut pattern = String::with_capacity(word.len());
+    for character in word.chars() {
+        match character {
+            '*' | '?' | '[' => pattern.extend(['[', character, ']']),
+            other => pattern.push(other),
+        }
+    }
+    pattern
 }
 
 /// A word as text, whatever it looks like to the query language.
@@ -262,11 +270,12 @@ fn quoted(word: &str) -> String {
 }
 
 fn erase(tx: &Transaction<'_>, position: i64) -> rusqlite::Result<()> {
-    let texts: Option<(String, String)> = tx
-        .prepare_cached("SELECT subject, sender FROM known WHERE position = ?1")?
-        .query_row([position], |row| Ok((row.get(0)?, row.get(1)?)))
+    let text: Option<String> = tx
+        .prepare_cached("SELECT text FROM known WHERE position = ?1")?
+        .query_row([position], |row| row.get(0))
         .optional()?;
-    let Some((subject, sender)) = texts else { return Ok(()) };
+    let Some(text) = text else { return Ok(()) };
+    let (subject, sender) = text.split_once('\n').unwrap_or((text.as_str(), ""));
     tx.prepare_cached("INSERT INTO words (words, rowid, subject, sender) VALUES ('delete', ?1, ?2, ?3)")?
         .execute((position, subject, sender))?;
     tx.prepare_cached("DELETE FROM known WHERE position = ?1")?.execute([position])?;

@@ -8,8 +8,10 @@ use super::index::{Span, Wanted};
 use super::{Search, SearchError, fold};
 use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailRow, Matches};
 
-/// Counting ends there.
+/// Counting what a filter matches ends there.
 const COUNTED: u64 = 10_000;
+/// Counting what a text matches ends there: each has to be found first.
+const COUNTED_BY_TEXT: u64 = 1_000;
 /// Mails found by their text that are held against a filter for one page. A page may end there, and
 /// the next one goes on.
 const LOOKED_AT: usize = 20_000;
@@ -76,13 +78,18 @@ impl Search {
     /// See [`SearchError`].
     pub async fn mails(&self, query: &MailQuery) -> Result<MailPage, SearchError> {
         let wanted = query.wanted();
-        let (found, matches, complete) = if wanted.is_nothing() {
-            (self.by_filter(&query.filter).await?, self.count_by_filter(&query.filter).await?, true)
-        } else {
-            // Whoever has just seen a mail arrive looks for it now.
-            let more = self.catch_up().await?;
-            let found = self.by_text(&wanted, &query.filter).await?;
-            (found, self.count_by_text(&wanted, &query.filter).await?, !more)
+        let by_text = !wanted.is_nothing();
+        // Whoever has just seen a mail arrive looks for it now.
+        let complete = !by_text || !self.catch_up().await?;
+        let found = match by_text {
+            true => self.by_text(&wanted, &query.filter).await?,
+            false => self.by_filter(&query.filter).await?,
+        };
+        let is_all = query.filter.before.is_none() && query.filter.after.is_none() && found.next.is_none();
+        let matches = match (is_all, by_text) {
+            (true, _) => Matches { count: found.rows.len() as u64, capped: false },
+            (false, true) => self.count_by_text(&wanted, &query.filter).await?,
+            (false, false) => self.count_by_filter(&query.filter).await?,
         };
         let back = query.filter.after.is_some() && query.filter.before.is_none();
         let ends = |row: Option<&MailRow>| row.map(|row| row.position);
@@ -157,8 +164,8 @@ impl Search {
         };
         let wanted = wanted.clone();
         if *filter == unfiltered {
-            let found = self.run(move |index| index.count(&wanted, COUNTED + 1)).await?;
-            return Ok(Matches::of(found, COUNTED));
+            let found = self.run(move |index| index.count(&wanted, COUNTED_BY_TEXT + 1)).await?;
+            return Ok(Matches::of(found, COUNTED_BY_TEXT));
         }
         let limit = usize::try_from(COUNTED + 1).unwrap_or(usize::MAX);
         let hits = self.find(&wanted, Span { limit, ..Span::default() }).await?;

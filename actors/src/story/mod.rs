@@ -26,6 +26,9 @@ use crate::mail::policy::Configuration;
 use crate::mail::work;
 use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailLink, MailRow, Neighbours};
 
+/// Marks that are due are looked through up to so many: more are there when a mailbox is away.
+const DUE: usize = 10_000;
+
 /// Why a story cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub enum StoryError {
@@ -246,15 +249,17 @@ fn by(event: &MailEvent) -> Option<&str> {
 async fn marks(journal: &dyn Journal, email_id: &str, life: &MailLife) -> Result<Vec<Mark>, StoryError> {
     let wanted = life.to_be_marked();
     let due: HashSet<String> = match wanted {
-        true => journal.outbox(Queue::Flag, usize::MAX).await?.into_iter().map(|row| row.key).collect(),
+        true => journal.outbox(Queue::Flag, DUE).await?.into_iter().map(|row| row.key).collect(),
         false => HashSet::new(),
     };
+    // Its row may be behind those that were looked at.
+    let untold = due.len() >= DUE;
     let mark = |(place, location): (usize, &Location)| {
         let key = work::flag_key(location);
         let state = match (wanted, due.contains(&key)) {
             (false, _) => MarkState::Unwanted,
-            (true, true) => MarkState::Due,
-            (true, false) => MarkState::Marked,
+            (true, false) if !untold => MarkState::Marked,
+            (true, _) => MarkState::Due,
         };
         let is_copy = place > 0 && life.stage != Stage::Unknown;
         let copy_id = is_copy.then(|| copy_id(email_id, location));

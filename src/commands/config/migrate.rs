@@ -27,9 +27,10 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
         true => None,
         false => Documents::shared(&args.journal, args.require_redis).await?,
     };
+    let redis_only = args.require_redis;
     let target = Target {
         editor: documents.as_ref().map(|documents| documents.configuration().editor),
-        itself: if args.dry_run { None } else { itself(args.require_redis)? },
+        itself: Box::new(move || itself(redis_only).ok().flatten()),
     };
     let wanted = Wanted { dry: args.dry_run, verify: args.verify };
     let mut printed = Ok(());

@@ -1,5 +1,6 @@
 //! `config …`: the documents on the command line, beside a running server or without one.
 
+mod carry;
 mod check;
 mod migrate;
 mod remove;
@@ -42,6 +43,8 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
         ConfigCommand::Restore(args) => versions::restore(&args, out).await,
         ConfigCommand::Remove(args) => remove::run(&args, out).await,
         ConfigCommand::Resolve(args) => resolve::run(&args, out).await,
+        ConfigCommand::Export(args) => carry::export(&args, out).await,
+        ConfigCommand::Import(args) => carry::import(&args, out).await,
         ConfigCommand::Migrate(args) => migrate::run(&args, out).await,
         ConfigCommand::Check(args) => check::run(&args, out).await,
     }

@@ -34,6 +34,12 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
 
 /// A document of a file; "-" is standard input.
 pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, Failure> {
+    documents::from_json(&text(file)?)
+        .map_err(|error| Failure::found(format!("{key}: {} is no JSON: {error}", file.display())))
+}
+
+/// The text of a file; "-" is standard input.
+pub(super) fn text(file: &Path) -> Result<String, Failure> {
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_mul(4);
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {
@@ -41,7 +47,8 @@ pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, Failure>
     } else {
         std::fs::File::open(file).and_then(|file| file.take(limit).read_to_string(&mut text))
     };
-    read.map_err(|error| Failure::found(format!("{} cannot be read: {error}", file.display())))?;
-    documents::from_json(&text)
-        .map_err(|error| Failure::found(format!("{key}: {} is no JSON: {error}", file.display())))
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::found(format!("{} cannot be read: {error}", file.display()))),
+    }
 }

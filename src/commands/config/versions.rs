@@ -85,7 +85,8 @@ pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn line(difference: &Difference, out: &Output) -> String {
+/// One thing that differs.
+pub(super) fn line(difference: &Difference, out: &Output) -> String {
     let shown = |value: &Value| fit(&value.to_string(), VALUE);
     match (&difference.before, &difference.after) {
         (None, Some(after)) => out.styled(Style::Good, &format!("+ {}: {}", difference.path, shown(after))),

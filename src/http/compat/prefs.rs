@@ -76,6 +76,10 @@ pub(super) async fn show(state: Data<HttpState>) -> Answer {
 pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
     let mut given: Map<String, Value> =
         fields.known(FIELDS).into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    // A document may have a list here, since PHP writes an empty object as one.
+    if given.get("sender_priority").is_some_and(Value::is_array) {
+        return Err(Refusal::bad("sender_priority doit être un objet {email: niveau}"));
+    }
     // A switch as text means what it says, and is stored as a switch.
     render_signal_actors::config::documents::normal::normalise(Key::ProcessingPrefs, &mut given, |_| true);
     let prefs =

@@ -68,8 +68,11 @@ pub(super) async fn migrate(state: Data<HttpState>, fields: Fields) -> Answer {
     let storage = &state.services.storage;
     let redis = wiring::redis_documents(storage, &state.world)
         .map_err(|error| Refusal::not_now(NO_STORE, &error.message))?;
-    let target =
-        Target { editor: redis.clone().map(|store| Editor { store, ..state.editor.clone() }), itself: redis };
+    let (place, world) = (Arc::clone(storage), state.world.clone());
+    let target = Target {
+        editor: redis.map(|store| Editor { store, ..state.editor.clone() }),
+        itself: Box::new(move || wiring::redis_documents(&place, &world).ok().flatten()),
+    };
     let wanted = Wanted { dry: false, verify: true };
     let asked = fields.get("keys").is_some();
     let log = migrate::migrate(&keys, asked, wanted, storage, &target, |_| {}).await;

@@ -43,6 +43,8 @@ struct State {
     since: Instant,
     /// When what is being read must be here.
     deadline: Option<Instant>,
+    /// The answer is a stream without an end: whoever sends no more has gone.
+    streams: bool,
     /// Another connection has taken its place.
     evicted: bool,
     /// Wakes the reader.
@@ -55,6 +57,7 @@ impl Gate {
             phase: Phase::NEXT,
             since: Instant::now(),
             deadline: None,
+            streams: false,
             evicted: false,
             reader: None,
         })))
@@ -75,6 +78,12 @@ impl Gate {
             state.phase.answered(last);
             state.deadline = None;
         });
+    }
+
+    /// The answer that is being made is a stream without an end. The parser takes the end of what a
+    /// client sends for nothing more than that, and would go on until a write fails.
+    pub(super) fn streams(&self) {
+        self.change(|state| state.streams = true);
     }
 
     /// Ends the connection at once.

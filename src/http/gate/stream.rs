@@ -71,6 +71,10 @@ fn given_up() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "given up for another connection")
 }
 
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "whoever followed the stream has gone")
+}
+
 fn count(reason: &'static str) {
     metrics::counter!("render_signal_http_dropped_total", "reason" => reason).increment(1);
 }
@@ -138,6 +142,7 @@ impl<S: AsyncRead + Unpin> Gated<S> {
             Phase::Last => Step::Wait,
             Phase::Head(_) | Phase::Body { .. } if self.ended => Step::Done,
             Phase::Head(_) | Phase::Body { .. } => Step::Fetch,
+            Phase::Answering if self.ended && state.streams => return Err(gone()),
             Phase::Asked | Phase::Answering if self.ended && self.held.is_empty() => Step::Done,
             Phase::Asked | Phase::Answering if self.ended || self.held.len() >= HELD => Step::Wait,
             Phase::Asked | Phase::Answering => Step::Fetch,

@@ -164,3 +164,20 @@ async fn a_question_that_was_not_looked_at_yet_keeps_its_place() {
     let turns = begun.elapsed().as_millis() / crowd::GRACE.as_millis();
     assert_eq!(turns, 5, "each had its time, and no more");
 }
+
+#[tokio::test]
+async fn whoever_follows_a_stream_and_goes_is_noticed_at_once() {
+    for (streams, noticed) in [(true, true), (false, false)] {
+        let crowd = Crowd::new(8);
+        let (mut client, mut server) = gated(&crowd).await;
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        assert!(read(&mut server).await.unwrap().is_some());
+        server.gate().go_on(Follows::Next);
+        if streams {
+            server.gate().streams();
+        }
+        client.shutdown().await.unwrap();
+        // One that waits for an answer may have said all that it has to say.
+        assert_eq!(read(&mut server).await.is_err(), noticed, "streams: {streams}");
+    }
+}

@@ -1,6 +1,6 @@
-//! `/readyz` and `/metrics`: states for everybody, and the rest for those who have signed in or
-//! have `METRICS_TOKEN`. Names, hosts, hashes and numbers tell a stranger who the operator is and
-//! when he is not looking.
+//! `/readyz`: states for everybody, and the rest for those who have signed in or have
+//! `METRICS_TOKEN`. Names, hosts, hashes and numbers tell a stranger who the operator is and when
+//! he is not looking. `/metrics`: for those alone, unless `METRICS_PUBLIC` opens it to everybody.
 
 use std::fmt::Write as _;
 
@@ -52,11 +52,12 @@ pub(super) async fn metrics(
     request: HttpRequest,
     state: web::Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let all = sees_all(&state, &request).await?;
-    let mut text = states(&readiness(&state).await);
-    if all {
-        text.push_str(&state.metrics.render());
+    if !sees_all(&state, &request).await? && !state.metrics_public {
+        let why = "metrics are for those who send METRICS_TOKEN or have signed in; METRICS_PUBLIC opens them";
+        return Err(Problem::new(Kind::Unauthenticated, why));
     }
+    let mut text = states(&readiness(&state).await);
+    text.push_str(&state.metrics.render());
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))

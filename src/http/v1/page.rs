@@ -37,6 +37,53 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
+/// A place in the log, from where to go on: what a page gave, or 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) struct Position(u64);
+
+impl Position {
+    /// No log is longer.
+    const MOST: u64 = i64::MAX.unsigned_abs();
+
+    /// As a number.
+    pub(in crate::http) const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let position = u64::deserialize(reader)?;
+        if position <= Self::MOST {
+            Ok(Self(position))
+        } else {
+            Err(serde::de::Error::custom(format!("at most {}", Self::MOST)))
+        }
+    }
+}
+
+/// An HTTP status that a receiver answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) struct Status(u16);
+
+impl Status {
+    /// As a number.
+    pub(in crate::http) const fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let status = u16::deserialize(reader)?;
+        if (100..=599).contains(&status) {
+            Ok(Self(status))
+        } else {
+            Err(serde::de::Error::custom("at least 100 and at most 599"))
+        }
+    }
+}
+
 /// No parameters at all: one that is sent is refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

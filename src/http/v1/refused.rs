@@ -10,7 +10,7 @@ impl From<Refused> for Problem {
         let kind = match &refused {
             Refused::Missing(_) => Kind::NotFound,
             Refused::Gone(_) => Kind::Gone,
-            Refused::Unusable(_) => Kind::InvalidBody,
+            Refused::Unusable(_) => Kind::InvalidDocument,
             Refused::Changed(_) => Kind::PreconditionFailed,
             Refused::State(_) => Kind::Conflict,
             Refused::Invalid(key, wrong) => {

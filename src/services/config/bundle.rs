@@ -37,6 +37,7 @@ pub(crate) struct Bundle {
 /// What becomes of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ImportedFate)]
 pub(crate) enum Fate {
     /// It is so already.
     Unchanged,

@@ -14,10 +14,13 @@ use crate::support::{PATIENCE, Program, checks, mails, until};
 
 const JOURNAL: &str = "data/render-signal.db";
 
-/// Whether a text is anywhere in the journal's files.
+/// What is made from the journal for whoever searches.
+const SEARCH: &str = "data/search.db";
+
+/// Whether a text is anywhere in the journal's files, or in those of the search.
 fn is_found(place: &Place, text: &str) -> bool {
-    let files = ["", "-wal", "-shm"].map(|side| place.path(&format!("{JOURNAL}{side}")));
-    files.iter().any(|file| {
+    let files = [JOURNAL, SEARCH].map(|file| ["", "-wal", "-shm"].map(|side| format!("{file}{side}")));
+    files.iter().flatten().map(|file| place.path(file)).any(|file| {
         let content = fs::read(file).unwrap_or_default();
         content.windows(text.len()).any(|window| window == text.as_bytes())
     })

@@ -12,7 +12,7 @@ use crate::http::HttpState;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::Problem;
 use crate::http::v1::Params;
-use crate::http::v1::page::{Limit, unavailable};
+use crate::http::v1::page::{Limit, Position, unavailable};
 
 /// Somebody did something.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,7 +52,8 @@ pub(in crate::http) struct ActionParams {
     /// What this one did, such as `session:admin`.
     by: Option<String>,
     /// From where: `next_cursor` of the page before.
-    cursor: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    cursor: Option<Position>,
     /// How many at most, 1 to 200.
     #[serde(default)]
     #[param(value_type = u16, minimum = 1, maximum = 200, default = 50)]
@@ -66,7 +67,7 @@ pub(in crate::http) async fn list(
     Params(params): Params<ActionParams>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let (limit, by, cursor) = (params.limit.get(), params.by, params.cursor);
+    let (limit, by, cursor) = (params.limit.get(), params.by, params.cursor.map(Position::get));
     let rows = state.journal.views().read(move |db| actions(db, by.as_deref(), cursor, limit + 1)).await;
     let (rows, next_cursor) = cut(rows.map_err(unavailable)?, limit, |row| row.position);
     let items = rows.into_iter().map(ActionView::from).collect();

@@ -13,7 +13,7 @@ use crate::http::HttpState;
 use crate::http::access::Caller;
 use crate::http::openapi::refusals::{Refused, RefusedChange};
 use crate::http::problem::{Kind, Problem};
-use crate::http::v1::page::Nothing;
+use crate::http::v1::page::{Nothing, Position};
 use crate::http::v1::{JsonBody, Params};
 
 /// Where a sign-in link stands.
@@ -119,7 +119,7 @@ pub(in crate::http) async fn list(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
     let limit = params.limit.get();
-    let from = params.cursor.unwrap_or(0);
+    let from = params.cursor.map_or(0, Position::get);
     let all = login(&state)?.links.list().await.map_err(not_now)?;
     let rest = all.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
     let mut items: Vec<MagicLinkView> = rest.take(limit + 1).map(MagicLinkView::from).collect();

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Params;
-use super::page::{Limit, Nothing};
+use super::page::{Limit, Nothing, Position};
 use crate::http::HttpState;
 use crate::http::access::{Caller, Login, Scope};
 use crate::http::openapi::refusals::{Refused, RefusedChange};
@@ -111,7 +111,8 @@ pub(in crate::http) struct SessionPage {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct PageParams {
     /// From where: `next_cursor` of the page before.
-    cursor: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    cursor: Option<Position>,
     /// How many at most, 1 to 200.
     #[serde(default)]
     #[param(value_type = u16, minimum = 1, maximum = 200, default = 50)]
@@ -204,7 +205,7 @@ pub(in crate::http) async fn sessions(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
     let limit = params.limit.get();
-    let rows = login(&state)?.sessions.list(params.cursor, limit + 1).await.map_err(not_now)?;
+    let rows = login(&state)?.sessions.list(params.cursor.map(Position::get), limit + 1).await.map_err(not_now)?;
     let (rows, next_cursor) = cut(rows, limit, |row| row.position);
     let items = rows.into_iter().map(|row| view(row, &caller)).collect();
     Ok(HttpResponse::Ok().json(SessionPage { items, next_cursor }))

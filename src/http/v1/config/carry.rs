@@ -71,6 +71,7 @@ pub(in crate::http) async fn import(
 /// What to migrate.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MigrateDocuments)]
 pub(in crate::http) struct Migrate {
     /// Only these documents; all when it is empty.
     #[serde(default)]
@@ -104,7 +105,7 @@ pub(in crate::http) async fn migrate(
 fn selected(only: &[String]) -> Result<Vec<Key>, Problem> {
     if let Some((place, unknown)) = only.iter().enumerate().find(|(_, name)| Key::named(name).is_none()) {
         let field = Field { field: format!("only[{place}]"), message: format!("{unknown:?} is no document") };
-        return Err(Problem::new(Kind::InvalidBody, "only: not a document").with_errors(vec![field]));
+        return Err(Problem::new(Kind::InvalidDocument, "only: not a document").with_errors(vec![field]));
     }
     let wanted = |key: &Key| only.is_empty() || only.iter().any(|name| name == key.as_str());
     Ok(by_name().into_iter().filter(wanted).collect())
@@ -119,7 +120,8 @@ fn target(state: &HttpState) -> Result<Target, Problem> {
     let store =
         wiring::shared_documents(storage, &editor.env, &editor.world, journal.clone()).map_err(unusable)?;
     let egress = render_signal_actors::egress::EgressPolicy::new(editor.env.egress_allow.clone());
-    let itself = wiring::remote_documents(storage, &egress, &editor.world).map_err(unusable)?;
+    let (storage, world) = (Arc::clone(storage), editor.world.clone());
+    let itself = move || wiring::remote_documents(&storage, &egress, &world).ok()?.into_iter().next();
     Ok(Target {
         editor: store.map(|store| Editor {
             store,
@@ -127,6 +129,6 @@ fn target(state: &HttpState) -> Result<Target, Problem> {
             journal,
             world: editor.world.clone(),
         }),
-        itself: itself.into_iter().next(),
+        itself: Box::new(itself),
     })
 }

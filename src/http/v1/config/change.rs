@@ -210,6 +210,7 @@ pub(in crate::http) async fn remove(
 /// Which version.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RestoreDocument)]
 pub(in crate::http) struct Restore {
     /// Its number in the history, from 1.
     version: u64,
@@ -238,6 +239,7 @@ pub(in crate::http) async fn restore(
 /// Which side of a conflict.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ConflictSide)]
 pub(in crate::http) enum Side {
     /// What the authority holds.
     Authority,
@@ -248,6 +250,7 @@ pub(in crate::http) enum Side {
 /// A decision.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ResolveConflict)]
 pub(in crate::http) struct Resolve {
     /// The side that is to be in force; the other one stays in the history.
     keep: Side,

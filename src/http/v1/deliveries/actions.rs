@@ -17,7 +17,7 @@ use crate::http::HttpState;
 use crate::http::access::Caller;
 use crate::http::openapi::refusals::RefusedChange;
 use crate::http::problem::{Kind, Problem};
-use crate::http::v1::page::{Nothing, unavailable};
+use crate::http::v1::page::{Nothing, Status, unavailable};
 use crate::http::v1::{JsonBody, Params};
 
 /// It was done.
@@ -41,7 +41,8 @@ pub(in crate::http) struct BulkBody {
     /// Those of this mail.
     mail: Option<String>,
     /// Those whose last attempt was answered with this HTTP status.
-    status: Option<u16>,
+    #[schema(value_type = Option<u16>, minimum = 100, maximum = 599)]
+    status: Option<Status>,
     /// Those whose last error has this part.
     error: Option<String>,
     /// Those that were decided then or later.
@@ -58,7 +59,7 @@ impl BulkBody {
             states: self.state.into_iter().map(DeliveryState::stored).collect(),
             target: self.target,
             email_id: self.mail,
-            last_status: self.status,
+            last_status: self.status.map(Status::get),
             error: self.error,
             since: self.since,
             until: self.until,

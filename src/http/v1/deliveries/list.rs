@@ -17,7 +17,7 @@ use crate::http::HttpState;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::{Kind, Problem};
 use crate::http::v1::Params;
-use crate::http::v1::page::{Limit, Nothing, unavailable};
+use crate::http::v1::page::{Limit, Nothing, Status, unavailable};
 
 /// Counting ends there.
 const COUNTED: u64 = 10_000;
@@ -36,7 +36,8 @@ pub(in crate::http) struct ListParams {
     /// Those of this mail.
     mail: Option<String>,
     /// Those whose last attempt was answered with this HTTP status.
-    status: Option<u16>,
+    #[param(value_type = Option<u16>, minimum = 100, maximum = 599)]
+    status: Option<Status>,
     /// Those whose last error has this part; upper and lower case are alike.
     error: Option<String>,
     /// Those that were decided then or later.
@@ -88,7 +89,7 @@ pub(in crate::http) async fn list(
         states: params.state.into_iter().map(DeliveryState::stored).collect(),
         target: params.target,
         email_id: params.mail,
-        last_status: params.status,
+        last_status: params.status.map(Status::get),
         error: params.error,
         since: params.since,
         until: params.until,

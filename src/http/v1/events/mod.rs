@@ -12,11 +12,13 @@ use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::registry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::Params;
-use super::page::{Limit, unavailable};
+use super::page::{Limit, Position, unavailable};
 use crate::http::HttpState;
 use crate::http::access::Scope;
 use crate::http::openapi::refusals::Refused;
@@ -106,18 +108,27 @@ pub(in crate::http) struct ListParams {
     category: Option<String>,
     /// Those of these kinds, with commas between them.
     #[serde(default)]
-    #[param(style = Form, explode = false)]
+    #[param(style = Form, explode = false, schema_with = kinds)]
     kind: Vec<String>,
     /// Newest or oldest first.
     #[serde(default)]
     #[param(inline)]
     order: Order,
     /// From where: `next_cursor` of the page before. It is a position.
-    cursor: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    cursor: Option<Position>,
     /// How many at most, 1 to 200.
     #[serde(default)]
     #[param(value_type = u16, minimum = 1, maximum = 200, default = 50)]
     limit: Limit,
+}
+
+/// Kinds of events, as the description lists them.
+pub(super) fn kinds() -> Array {
+    let names = registry::all_kinds().into_iter().map(|kind| kind.kind);
+    ArrayBuilder::new()
+        .items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)))
+        .build()
 }
 
 /// Which events a query names.
@@ -146,9 +157,10 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let selection = selection(params.stream.as_ref(), params.category.as_ref(), &params.kind)?;
     let (journal, limit) = (state.journal.as_ref(), params.limit.get());
+    let cursor = params.cursor.map(Position::get);
     let page = match params.order {
-        Order::Newest => log::back(journal, &selection, params.cursor.unwrap_or(u64::MAX), limit).await,
-        Order::Oldest => log::onward(journal, &selection, params.cursor.unwrap_or(0), limit).await,
+        Order::Newest => log::back(journal, &selection, cursor.unwrap_or(u64::MAX), limit).await,
+        Order::Oldest => log::onward(journal, &selection, cursor.unwrap_or(0), limit).await,
     };
     let page = page.map_err(unavailable)?;
     let head = journal.head().await.map_err(unavailable)?;

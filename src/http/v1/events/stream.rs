@@ -18,13 +18,13 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
 use super::hub::{News, Told};
-use super::selection;
+use super::{kinds, selection};
 use crate::http::HttpState;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::{Kind, Problem};
 use crate::http::streams::Place;
 use crate::http::v1::Params;
-use crate::http::v1::page::unavailable;
+use crate::http::v1::page::{Position, unavailable};
 
 /// Between two signs of life. A proxy cuts what is silent, and a reader that has gone is noticed
 /// by writing to it.
@@ -45,10 +45,11 @@ pub(in crate::http) struct StreamParams {
     category: Option<String>,
     /// Those of these kinds, with commas between them.
     #[serde(default)]
-    #[param(style = Form, explode = false)]
+    #[param(style = Form, explode = false, schema_with = kinds)]
     kind: Vec<String>,
     /// Those above this position; unset = from now on. `Last-Event-ID` goes before it.
-    after: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    after: Option<Position>,
 }
 
 /// Events as they happen.
@@ -62,7 +63,7 @@ pub(in crate::http) async fn events(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
     let selection = selection(params.stream.as_ref(), params.category.as_ref(), &params.kind)?;
-    let resumed = last_id(&request)?.or(params.after);
+    let resumed = last_id(&request)?.or(params.after.map(Position::get));
     let place = state.streams.enter()?;
     let news = state.hub.follow().await.map_err(unavailable)?;
     let head = state.journal.head().await.map_err(unavailable)?;

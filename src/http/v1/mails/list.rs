@@ -27,7 +27,7 @@ pub(in crate::http) struct ListParams {
     sender: Option<String>,
     /// Those in one of these states, with commas between them.
     #[serde(default)]
-    #[param(style = Form, explode = false)]
+    #[param(style = Form, explode = false, inline)]
     state: Vec<MailState>,
     /// Those with this reason, such as `no_links`.
     reason: Option<String>,

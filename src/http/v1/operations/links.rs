@@ -14,7 +14,7 @@ use crate::http::HttpState;
 use crate::http::openapi::refusals::{Refused, RefusedChange};
 use crate::http::problem::Problem;
 use crate::http::v1::Params;
-use crate::http::v1::page::{Limit, Nothing};
+use crate::http::v1::page::{Limit, Nothing, Position};
 use crate::services::links;
 
 /// Which copies.
@@ -23,7 +23,8 @@ use crate::services::links;
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct LinkParams {
     /// What follows another answer: its `next_cursor`.
-    cursor: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    cursor: Option<Position>,
     /// How many at most, from 1 to 200; 50 when it is not sent.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200)]
@@ -85,7 +86,7 @@ pub(in crate::http) async fn list(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
     let limit = params.limit.get();
-    let rows = links::before(state.journal.as_ref(), params.cursor, limit + 1).await?;
+    let rows = links::before(state.journal.as_ref(), params.cursor.map(Position::get), limit + 1).await?;
     let more = rows.len() > limit;
     let items: Vec<LinkView> = rows.into_iter().take(limit).map(LinkView::from).collect();
     let next_cursor = items.last().filter(|_| more).map(|last| last.position);

@@ -2,6 +2,7 @@
 
 pub(in crate::http) mod journal;
 pub(in crate::http) mod links;
+pub(in crate::http) mod parts;
 pub(in crate::http) mod statistics;
 pub(in crate::http) mod status;
 pub(in crate::http) mod tests;
@@ -20,11 +21,11 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/v1/status", read, || to(status::status)),
         Route::post("/api/v1/doctor", actions, || to(status::doctor)),
-        Route::get("/api/v1/workers", read, || to(status::workers)),
-        Route::get("/api/v1/leases", read, || to(status::leases)),
-        Route::get("/api/v1/queues", read, || to(status::queues)),
-        Route::get("/api/v1/mailboxes", read, || to(status::mailboxes)),
-        Route::get("/api/v1/stores", read, || to(status::stores)),
+        Route::get("/api/v1/workers", read, || to(parts::workers)),
+        Route::get("/api/v1/leases", read, || to(parts::leases)),
+        Route::get("/api/v1/queues", read, || to(parts::queues)),
+        Route::get("/api/v1/mailboxes", read, || to(parts::mailboxes)),
+        Route::get("/api/v1/stores", read, || to(parts::stores)),
         Route::get("/api/v1/statistics", read, || to(statistics::statistics)),
         Route::get("/api/v1/links", read, || to(links::list)),
         Route::get("/api/v1/links/list", read, || to(links::stats)),

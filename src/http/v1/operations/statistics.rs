@@ -22,6 +22,7 @@ const LONGEST: TimeDelta = TimeDelta::days(400);
 /// In which steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StatisticsBy)]
 pub(in crate::http) enum Step {
     /// By hour of UTC.
     #[default]

@@ -62,7 +62,7 @@ pub(in crate::http) async fn begin(
 fn proposed(documents: BTreeMap<String, Value>) -> Result<Vec<(Key, Value)>, Problem> {
     let wrong = |field: String, message: String| {
         let detail = format!("{field}: {message}");
-        Problem::new(Kind::InvalidBody, detail).with_errors(vec![Field { field, message }])
+        Problem::new(Kind::InvalidDocument, detail).with_errors(vec![Field { field, message }])
     };
     if documents.is_empty() {
         return Err(wrong("documents".to_owned(), "name at least one".to_owned()));
