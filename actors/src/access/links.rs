@@ -358,7 +358,7 @@ impl MagicLinks {
             }
         }
         let key = |link: &LinkSeen| (link.standing == Standing::Open, link.created_at, link.name.clone());
-        seen.sort_unstable_by(|one, other| key(other).cmp(&key(one)));
+        seen.sort_unstable_by_key(|link| std::cmp::Reverse(key(link)));
         Ok(seen)
     }
 

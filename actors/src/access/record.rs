@@ -56,11 +56,14 @@ impl Record {
 /// In the year 5138, in seconds: farther away than anybody looks.
 const FAR: f64 = 1e11;
 
+/// Links by their own ids, and names of what is none.
+pub(super) type Entries = (Vec<(String, Record)>, Vec<String>);
+
 /// The links of a document's text, by their own ids, and the names of entries that are none.
 ///
 /// # Errors
 /// It is no JSON object.
-pub(super) fn read_all(text: &str) -> Result<(Vec<(String, Record)>, Vec<String>), String> {
+pub(super) fn read_all(text: &str) -> Result<Entries, String> {
     let document: Map<String, Value> = from_json(text).map_err(|error| error.to_string())?;
     let (mut links, mut others) = (Vec::new(), Vec::new());
     for (name, entry) in document {
