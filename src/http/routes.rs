@@ -275,10 +275,11 @@ mod tests {
                 "GET /login.css",
                 "GET /config_api.php",
                 "POST /config_api.php",
-                // These three refuse, in the words of the page that they stand for.
+                // These four refuse, in the words of the page that they stand for.
                 "PUT /config_api.php",
                 "PATCH /config_api.php",
                 "DELETE /config_api.php",
+                "OPTIONS /config_api.php",
                 "GET /api/ping",
             ],
             "whoever opens an address to strangers says so here"

@@ -101,6 +101,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         documents(Method::PUT),
         documents(Method::PATCH),
         documents(Method::DELETE),
+        documents(Method::OPTIONS),
     ];
     let of_reference = [public_and_status(), configuration(), administration(), test()].concat();
     routes.extend(of_reference.into_iter().map(|route| route.voice(Voice::Reference)));
