@@ -973,6 +973,8 @@ fn what_is_cancelled_while_links_are_copied_is_not_sent() {
         bench.until_left(0, Duration::from_secs(600)).await;
         let left: Vec<_> = bench.rows(Queue::Deliver).await.into_iter().map(|row| row.key).collect();
         assert_eq!(left, ["sent/default"]);
-        assert_eq!(bench.rows(Queue::Flag).await.len(), 2, "nothing is left to be sent of the two");
+        // Nothing is left to be sent of the two; all mails lie at the same place here.
+        let marked: Vec<_> = bench.rows(Queue::Flag).await.into_iter().map(|row| row.key).collect();
+        assert_eq!(marked, ["inbox/1/1"]);
     });
 }

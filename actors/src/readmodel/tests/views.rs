@@ -131,7 +131,7 @@ fn a_selection_of_deliveries_is_paged_and_counted() {
         (Selection { error: Some("GONE".to_owned()), ..all.clone() }, 1),
         (Selection { error: Some("%".to_owned()), ..all.clone() }, 0),
         (Selection { since: Some(start() + TimeDelta::seconds(5)), ..all.clone() }, 2),
-        (Selection { until: Some(start() + TimeDelta::seconds(5)), ..all.clone() }, 2),
+        (Selection { until: Some(start() + TimeDelta::seconds(5)), ..all }, 2),
     ] {
         assert_eq!(names(&selection).len(), want, "{selection:?}");
         let count = queries::count_selection(&log.db, &selection, 9).expect("count");
