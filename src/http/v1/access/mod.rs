@@ -205,7 +205,8 @@ pub(in crate::http) async fn sessions(
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
     let limit = params.limit.get();
-    let rows = login(&state)?.sessions.list(params.cursor.map(Position::get), limit + 1).await.map_err(not_now)?;
+    let rows =
+        login(&state)?.sessions.list(params.cursor.map(Position::get), limit + 1).await.map_err(not_now)?;
     let (rows, next_cursor) = cut(rows, limit, |row| row.position);
     let items = rows.into_iter().map(|row| view(row, &caller)).collect();
     Ok(HttpResponse::Ok().json(SessionPage { items, next_cursor }))

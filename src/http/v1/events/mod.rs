@@ -126,9 +126,7 @@ pub(in crate::http) struct ListParams {
 /// Kinds of events, as the description lists them.
 pub(super) fn kinds() -> Array {
     let names = registry::all_kinds().into_iter().map(|kind| kind.kind);
-    ArrayBuilder::new()
-        .items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)))
-        .build()
+    ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names))).build()
 }
 
 /// Which events a query names.
