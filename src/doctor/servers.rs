@@ -114,7 +114,7 @@ async fn mailbox(settings: &Settings) -> Check {
         Ok::<_, SourceError>(opened)
     });
     let finding = match looked.await {
-        Ok(Ok(opened)) => Finding::MailboxOpened { mailbox, mails: u64::from(opened.exists) },
+        Ok(Ok(opened)) => Finding::MailboxOpened { mailbox, mails: opened.exists },
         Ok(Err(error)) => Finding::MailboxFails { mailbox, why: Said::alike(error.to_string()) },
         Err(_) => Finding::MailboxFails { mailbox, why: no_answer() },
     };

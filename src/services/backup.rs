@@ -9,8 +9,8 @@ use std::io::{BufWriter, Seek as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::archive::transfer;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::files::{self, PRIVATE};
@@ -28,7 +28,7 @@ const FOLDER: &str = "backup-";
 /// Mode of such a folder.
 const FOR_US: u32 = 0o700;
 /// A folder as old as this was left by a process that died.
-const LEFT_BEHIND: Duration = Duration::from_secs(24 * 60 * 60);
+const LEFT_BEHIND: TimeDelta = TimeDelta::hours(24);
 
 /// Makes copies, one at a time: each reads the whole journal and takes as much of the disk.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ impl Backups {
                 "a copy is being made already; wait until it is done"
             )));
         };
-        sweep(&self.folder);
+        sweep(&self.folder, self.world.now());
         let folder = Folder::within(&self.folder, &self.world)?;
         let at = self.world.now().format("%Y%m%dT%H%M%SZ");
         let (file, name, media_type) = match &self.place {
@@ -130,14 +130,13 @@ async fn copied(from: PathBuf, to: PathBuf) -> Result<File, Refused> {
 }
 
 /// Removes what a process that died while it made a copy has left.
-fn sweep(folder: &Path) {
+fn sweep(folder: &Path, now: DateTime<Utc>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER));
         let old = || {
             let changed = entry.metadata().and_then(|found| found.modified()).ok();
-            let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            age.is_some_and(|age| age > LEFT_BEHIND)
+            changed.is_some_and(|changed| now - DateTime::<Utc>::from(changed) > LEFT_BEHIND)
         };
         if ours
             && old()

@@ -49,7 +49,6 @@ pub(crate) async fn dead_letters(
         state: Some("dead_lettered".to_owned()),
         target: target.map(str::to_owned),
         limit: usize::MAX,
-        ..DeliveryFilter::default()
     };
     let rows = journal.views().read(move |db| deliveries(db, &filter)).await.map_err(Refused::journal)?;
     Ok(rows.into_iter().map(|row| format!("{}/{}", row.email_id, row.target)).collect())

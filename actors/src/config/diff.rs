@@ -288,7 +288,7 @@ mod tests {
         assert_ne!(shown, stored);
         assert_eq!(unmasked(&shown, &stored), stored);
         // Members that changed places are known by their ids.
-        let mut turned = shown.clone();
+        let mut turned = shown;
         turned["rules"].as_array_mut().unwrap().reverse();
         let real = unmasked(&turned, &stored);
         assert_eq!(real["rules"][0]["actions"]["webhook_url"], "https://b.example/y");
