@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
@@ -33,7 +33,7 @@ pub(crate) async fn journal(folder: &Path, mails: usize) -> String {
     let journal = journal.expect("a new journal");
     let all: Vec<usize> = (0..mails).collect();
     for some in all.chunks(AT_ONCE) {
-        let at = Utc::now();
+        let at = world.now();
         let mut commit = Commit { at, ..Commit::default() };
         for &number in some {
             let id = format!("{number:032x}");

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::HttpState;
-use super::access::Caller;
+use super::access::{Caller, in_voice};
 use super::problem::{Kind, Problem};
 use super::routes::{Route, Takes};
 use super::v1::extract;
@@ -116,11 +116,11 @@ pub(super) async fn once(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let key = match key(route, request.request()) {
         Ok(Some(key)) => key,
-        Ok(None) => return Ok(next.call(request).await?.map_into_boxed_body()),
+        Ok(None) => return carry_out(route, request, next).await,
         Err(problem) => return Ok(refused(request, &problem)),
     };
     let Some(state) = request.app_data::<web::Data<HttpState>>().cloned() else {
-        return Ok(next.call(request).await?.map_into_boxed_body());
+        return carry_out(route, request, next).await;
     };
     let asked = match read(&mut request).await {
         Ok(asked) => asked,
@@ -141,10 +141,19 @@ pub(super) async fn once(
         }
         Err(problem) => return Ok(refused(request, &problem)),
     }
-    let response = next.call(request).await?.map_into_boxed_body();
+    let response = carry_out(route, request, next).await?;
     let response = keep(&state, &name, asked, response).await;
     drop(taken);
     Ok(response)
+}
+
+/// What the handler answers, in the shape of its address.
+async fn carry_out(
+    route: &Route,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    Ok(in_voice(route.voice, next.call(request).await?.map_into_boxed_body()))
 }
 
 /// The key, where one is sent with what changes something.

@@ -32,8 +32,7 @@ pub(in crate::http) async fn guard(
         }
     };
     request.extensions_mut().insert(caller.clone());
-    let response = idempotency::once(route, &caller, request, next).await?;
-    Ok(in_voice(route.voice, response))
+    idempotency::once(route, &caller, request, next).await
 }
 
 /// The entry for a method; HEAD is GET.
@@ -43,7 +42,10 @@ fn entry<'r>(routes: &'r [Route], method: &Method) -> Option<&'r Route> {
 }
 
 /// What a handler refused, in the shape of its address and with what was asked for.
-fn in_voice(voice: Voice, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+pub(in crate::http) fn in_voice(
+    voice: Voice,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
     let Some(problem) = problem else { return response };
     if problem.kind == Kind::Internal {

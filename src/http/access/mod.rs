@@ -11,7 +11,7 @@ mod origin;
 mod scopes;
 
 pub(crate) use caller::Caller;
-pub(in crate::http) use guard::guard;
+pub(in crate::http) use guard::{guard, in_voice};
 pub(in crate::http) use headers::harden;
 pub(in crate::http) use inside::inside;
 pub(crate) use login::Login;

@@ -1,7 +1,8 @@
 //! What all lists have in common.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::http::problem::Problem;
@@ -32,7 +33,7 @@ impl<'de> Deserialize<'de> for Limit {
         if (1..=MOST).contains(&limit) {
             Ok(Self(limit))
         } else {
-            Err(serde::de::Error::custom(format!("at least 1 and at most {MOST}")))
+            Err(D::Error::custom(format!("at least 1 and at most {MOST}")))
         }
     }
 }
@@ -57,7 +58,7 @@ impl<'de> Deserialize<'de> for Position {
         if position <= Self::MOST {
             Ok(Self(position))
         } else {
-            Err(serde::de::Error::custom(format!("at most {}", Self::MOST)))
+            Err(D::Error::custom(format!("at most {}", Self::MOST)))
         }
     }
 }
@@ -75,11 +76,34 @@ impl Status {
 
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let status = u16::deserialize(reader)?;
-        if (100..=599).contains(&status) {
-            Ok(Self(status))
+        let status = reader.deserialize_u16(Whole)?;
+        match u16::try_from(status) {
+            Ok(status @ 100..=599) => Ok(Self(status)),
+            _ => Err(D::Error::custom("at least 100 and at most 599")),
+        }
+    }
+}
+
+/// A whole number; JSON makes no difference between `503` and `503.0`.
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u64, E> {
+        Ok(number)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and small")]
+    fn visit_f64<E: Error>(self, number: f64) -> Result<u64, E> {
+        if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+            Ok(number as u64)
         } else {
-            Err(serde::de::Error::custom("at least 100 and at most 599"))
+            Err(E::invalid_value(Unexpected::Float(number), &self))
         }
     }
 }

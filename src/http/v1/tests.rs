@@ -273,7 +273,7 @@ async fn all_documents_go_out_in_one_file_and_come_back_after_a_preview() {
     assert_eq!(to.stored("webhook_config")["webhook_url"], URL);
     let (status, refused) =
         to.post("/api/v1/config/import", json!({"format": 1, "documents": {"magic_link_tokens": {}}})).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
 }
 
 #[actix_web::test]
@@ -284,7 +284,10 @@ async fn migrating_without_a_shared_store_fails_with_its_log() {
     assert_eq!((status, &log["ok"]), (StatusCode::OK, &json!(true)), "{log}");
     assert!(log["lines"][0].as_str().unwrap().starts_with("polling_config: "), "{log}");
     let (status, refused) = desk.post("/api/v1/config/migrate", json!({"only": ["nothing"]})).await;
-    assert_eq!((status, &refused["errors"][0]["field"]), (StatusCode::BAD_REQUEST, &json!("only[0]")));
+    assert_eq!(
+        (status, &refused["errors"][0]["field"]),
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("only[0]"))
+    );
 }
 
 #[actix_web::test]
@@ -365,17 +368,13 @@ async fn a_rule_test_is_a_job_that_ends_with_what_it_found() {
     let (status, ..) = desk.send(Method::GET, &path, &[], None).await;
     assert_eq!(status, StatusCode::NOT_FOUND, "it is forgotten");
 
-    for (wanted, field) in [
-        (json!({"documents": {}}), "documents"),
-        (json!({"documents": {"nothing": {}}}), "documents.nothing"),
-        (json!({"documents": {"processing_prefs": {}}, "until": 1}), "until"),
+    for (wanted, expected, field) in [
+        (json!({"documents": {}}), StatusCode::UNPROCESSABLE_ENTITY, "documents"),
+        (json!({"documents": {"nothing": {}}}), StatusCode::UNPROCESSABLE_ENTITY, "documents.nothing"),
+        (json!({"documents": {"processing_prefs": {}}, "until": 1}), StatusCode::BAD_REQUEST, "until"),
     ] {
         let (status, refused) = desk.post("/api/v1/rules/tests", wanted).await;
-        assert_eq!(
-            (status, &refused["errors"][0]["field"]),
-            (StatusCode::BAD_REQUEST, &json!(field)),
-            "{refused}"
-        );
+        assert_eq!((status, &refused["errors"][0]["field"]), (expected, &json!(field)), "{refused}");
     }
     let bad = json!({"documents": {"processing_prefs": {"retry_count": 99}}});
     let (status, refused) = desk.post("/api/v1/rules/tests", bad).await;

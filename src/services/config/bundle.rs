@@ -9,7 +9,8 @@ use render_signal_actors::config::documents::{Key, Problem};
 use render_signal_actors::config::edit::{Edit, EditError, UPDATED_AT};
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -25,6 +26,7 @@ const FORMAT: u32 = 1;
 #[schema(as = Documents)]
 pub(crate) struct Bundle {
     /// 1.
+    #[serde(deserialize_with = "whole")]
     pub(crate) format: u32,
     /// When it was made.
     #[serde(default)]
@@ -146,6 +148,21 @@ impl Configuration {
         };
         Ok(Imported { key, fate, differences, problems: Vec::new(), version: None })
     }
+}
+
+/// JSON makes no difference between `1` and `1.0`.
+fn whole<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
+    let number = f64::deserialize(reader)?;
+    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is whole, and within"
+        )]
+        let whole = number as u32;
+        return Ok(whole);
+    }
+    Err(D::Error::custom(format!("{number} is no format: a small whole number is expected")))
 }
 
 /// The documents of a file by their keys.

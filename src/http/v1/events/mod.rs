@@ -12,9 +12,9 @@ use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::registry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::openapi::schema::Type;
-use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{Schema, Type};
+use utoipa::openapi::{ObjectBuilder, RefOr};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::Params;
@@ -108,7 +108,7 @@ pub(in crate::http) struct ListParams {
     category: Option<String>,
     /// Those of these kinds, with commas between them.
     #[serde(default)]
-    #[param(style = Form, explode = false, schema_with = kinds)]
+    #[param(style = Form, explode = false, inline, value_type = Vec<KindName>)]
     kind: Vec<String>,
     /// Newest or oldest first.
     #[serde(default)]
@@ -123,11 +123,17 @@ pub(in crate::http) struct ListParams {
     limit: Limit,
 }
 
-/// Kinds of events, as the description lists them.
-pub(super) fn kinds() -> Array {
-    let names = registry::all_kinds().into_iter().map(|kind| kind.kind);
-    ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names))).build()
+/// A kind of event, as the description lists them.
+pub(super) struct KindName;
+
+impl PartialSchema for KindName {
+    fn schema() -> RefOr<Schema> {
+        let names = registry::all_kinds().into_iter().map(|kind| kind.kind);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
 }
+
+impl ToSchema for KindName {}
 
 /// Which events a query names.
 fn selection(

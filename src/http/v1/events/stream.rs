@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
 use super::hub::{News, Told};
-use super::{kinds, selection};
+use super::{KindName, selection};
 use crate::http::HttpState;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::{Kind, Problem};
@@ -45,7 +45,7 @@ pub(in crate::http) struct StreamParams {
     category: Option<String>,
     /// Those of these kinds, with commas between them.
     #[serde(default)]
-    #[param(style = Form, explode = false, schema_with = kinds)]
+    #[param(style = Form, explode = false, inline, value_type = Vec<KindName>)]
     kind: Vec<String>,
     /// Those above this position; unset = from now on. `Last-Event-ID` goes before it.
     #[param(value_type = Option<u64>)]
