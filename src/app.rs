@@ -29,6 +29,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::http::access::bearer::{Guesses, Token};
 use crate::http::access::{Access, Login};
 use crate::http::client::Proxies;
+use crate::http::bodies::Bodies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
 use crate::http::streams::Streams;
@@ -166,6 +167,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             journal: Arc::clone(&parts.journal),
             editor: wiring::editor(&parts, &world),
             world: world.clone(),
+            bodies: Bodies::default(),
             idempotency: Idempotency::new(shared),
             search,
             hub: EventHub::new(Arc::clone(&parts.journal)),
@@ -475,6 +477,7 @@ mod tests {
                     &world,
                 ),
                 world: world.clone(),
+                bodies: Bodies::default(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),

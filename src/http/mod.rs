@@ -13,6 +13,7 @@
 //! Handlers translate: what they ask is a query of the read models, or a message.
 
 pub(crate) mod access;
+pub(crate) mod bodies;
 pub(crate) mod client;
 pub(crate) mod compat;
 mod door;
@@ -41,6 +42,7 @@ use render_signal_actors::search::Search;
 use crate::services::Services;
 use access::Access;
 use access::bearer::Token;
+use bodies::Bodies;
 pub(crate) use compat::Reference;
 use compat::config_api::ConfigApi;
 use idempotency::Idempotency;
@@ -75,6 +77,8 @@ pub(crate) struct HttpState {
     pub(crate) editor: Editor,
     /// Time, ids and chance.
     pub(crate) world: World,
+    /// How many bytes of bodies are in memory.
+    pub(crate) bodies: Bodies,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
     /// Finds mails by their texts, and makes pages of their list.

@@ -126,6 +126,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         access: Access::default(),
         config_api: None,
         editor,
+        bodies: Bodies::default(),
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         hub: EventHub::new(Arc::clone(&memory)),
         live: LiveHub::default(),

@@ -41,7 +41,7 @@ async fn mails_become_webhooks_over_a_killed_worker_and_a_killed_server() {
     worker.assert_journal_verifies().await;
     let doctor = worker.run(&["doctor"]).await;
     assert!(doctor.text.contains(&format!("{} holds", redis.url())), "{}", doctor.text);
-    assert!(doctor.text.contains("what it acknowledges is on the disk"), "{}", doctor.text);
+    assert!(doctor.text.contains("an acknowledged mail is on the disk"), "{}", doctor.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

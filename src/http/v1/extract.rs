@@ -6,13 +6,14 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use bytes::BytesMut;
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
+use crate::http::HttpState;
 use crate::http::problem::{Field, Kind, Problem};
 use crate::http::routes;
 
@@ -122,6 +123,12 @@ pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -
     if announced.is_some_and(|length: usize| length > most) {
         return Err(too_large());
     }
+    if let Some(state) = request.app_data::<Data<HttpState>>()
+        && let Some(room) = state.bodies.room(announced.unwrap_or(most))?
+    {
+        // Given back when the request is answered.
+        request.extensions_mut().insert(room);
+    }
     let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
     while let Some(chunk) = payload.next().await {
         // Its sender has gone, or was too slow.
@@ -199,7 +206,9 @@ impl<'de> serde::Deserializer<'de> for Text {
 
     /// Several values, with commas between them.
     fn deserialize_seq<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let parts: Vec<Self> = self.0.split(',').map(|part| Self(part.trim().to_owned())).collect();
+        // `kind=` is a list without members, as a form sends it.
+        let texts = self.0.split(',').filter(|_| !self.0.trim().is_empty());
+        let parts: Vec<Self> = texts.map(|part| Self(part.trim().to_owned())).collect();
         visitor.visit_seq(serde::de::value::SeqDeserializer::new(parts.into_iter()))
     }
 
@@ -242,6 +251,12 @@ mod tests {
             failed: Some(true),
         };
         assert_eq!(read.ok(), Some(expected));
+    }
+
+    #[test]
+    fn a_list_that_is_sent_empty_has_no_members() {
+        let read = params::<Query>("stages=").expect("a query");
+        assert!(read.stages.is_empty(), "{read:?}");
     }
 
     #[test]
