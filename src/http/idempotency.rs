@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody, to_bytes_limited};
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
@@ -38,8 +38,11 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST: usize = 255;
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::days(1);
-/// Nothing that an action answers is longer; what is, is not kept.
+/// A longer answer is not kept: a repetition hears only that it was carried out.
 const LARGEST: usize = 256 * 1024;
+/// See [`LARGEST`].
+const TOO_LONG: &str =
+    r#"{"carried_out":true,"detail":"the first answer was too long to be kept; read what you need anew"}"#;
 /// For so long a request holds its key on the other workers, if it is not answered before.
 const UNDER_WAY: Duration = Duration::from_secs(60);
 
@@ -57,6 +60,8 @@ struct Kept {
     request: String,
     status: u16,
     content_type: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
     body: String,
 }
 
@@ -178,7 +183,15 @@ fn key(route: &Route, request: &HttpRequest) -> Result<Option<String>, Problem> 
 async fn read(request: &mut ServiceRequest) -> Result<String, Problem> {
     let payload = request.take_payload();
     let body = extract::body(request.request(), payload).await?;
-    let asked = name(&[request.query_string(), &String::from_utf8_lossy(&body)]);
+    let condition = |name: HeaderName| {
+        request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    };
+    let asked = name(&[
+        request.query_string(),
+        &condition(IF_MATCH),
+        &condition(IF_NONE_MATCH),
+        &String::from_utf8_lossy(&body),
+    ]);
     request.set_payload(Payload::from(body));
     Ok(asked)
 }
@@ -205,27 +218,29 @@ async fn keep(
     response: ServiceResponse<BoxBody>,
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+    if status.is_server_error()
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::PRECONDITION_FAILED)
+    {
         return response;
     }
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_owned();
+    let header = |name: HeaderName| {
+        response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let (content_type, etag) = (header(CONTENT_TYPE).unwrap_or_default(), header(ETAG));
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
-    let body = match to_bytes_limited(body, LARGEST).await {
-        Ok(Ok(body)) => body,
-        // Too long to be kept cannot be told from a fault once it is read.
-        Ok(Err(_)) | Err(_) => {
-            let problem = Problem::new(Kind::Internal, "it was carried out, and its answer cannot be sent");
-            return ServiceResponse::new(request.clone(), problem.answer(&request));
-        }
+    // It is in memory whole already; only what is kept of it is bounded.
+    let Ok(body) = to_bytes(body).await else {
+        let problem = Problem::new(Kind::Internal, "it was carried out, and its answer cannot be read");
+        return ServiceResponse::new(request.clone(), problem.answer(&request));
     };
-    let kept = Kept {
-        request: asked,
-        status: status.as_u16(),
-        content_type,
-        body: String::from_utf8_lossy(&body).into_owned(),
-    };
+    let mut kept = Kept { request: asked, status: status.as_u16(), content_type, etag, body: String::new() };
+    if body.len() <= LARGEST {
+        kept.body = String::from_utf8_lossy(&body).into_owned();
+    } else {
+        kept.content_type = "application/json".to_owned();
+        kept.body = TOO_LONG.to_owned();
+    }
     let at = state.world.now();
     // A map with text keys always has a JSON form.
     let bytes = Bytes::from(serde_json::to_vec(&kept).unwrap_or_default());
@@ -241,8 +256,11 @@ impl Kept {
     fn replay(self) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
         let mut response = HttpResponse::build(status).body(self.body);
-        if let Ok(kind) = HeaderValue::from_str(&self.content_type) {
-            response.headers_mut().insert(CONTENT_TYPE, kind);
+        let etag = self.etag.unwrap_or_default();
+        for (name, text) in [(CONTENT_TYPE, &self.content_type), (ETAG, &etag)] {
+            if let Some(value) = HeaderValue::from_str(text).ok().filter(|value| !value.is_empty()) {
+                response.headers_mut().insert(name, value);
+            }
         }
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         response

@@ -42,7 +42,8 @@ pub(crate) enum Takes {
     Nothing,
     /// JSON, at most 1 MiB.
     Json,
-    /// A form (`application/x-www-form-urlencoded`), at most 1 MiB.
+    /// A form (`application/x-www-form-urlencoded`), at most 16 KiB: strangers send them, on as many
+    /// connections as there are.
     Form,
     /// A mail, as its source or within JSON, at most 25 MiB.
     Mail,
@@ -53,7 +54,8 @@ impl Takes {
     pub(crate) const fn most(self) -> usize {
         match self {
             Self::Nothing => 0,
-            Self::Json | Self::Form => 1024 * 1024,
+            Self::Form => 16 * 1024,
+            Self::Json => 1024 * 1024,
             Self::Mail => 25 * 1024 * 1024,
         }
     }

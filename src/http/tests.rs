@@ -263,6 +263,11 @@ async fn strangers_see_states_and_those_who_guess_nothing() {
         assert!(!body.contains("checks") && !body.contains("render_signal_ready"), "{body}");
     }
     assert!(read(&state, Method::GET, "/readyz", Some(TOKEN)).await.2.contains("me@example.org"));
+    let api_token = "a-token-of-the-api-0123456789ab";
+    state.access.api_token = Some(Token::new(&api_token.into()));
+    assert_eq!(read(&state, Method::GET, "/readyz", Some(api_token)).await.0, StatusCode::UNAUTHORIZED);
+    state.access.scopes = access::Scopes::new(vec![access::Scope::Read]);
+    assert!(read(&state, Method::GET, "/readyz", Some(api_token)).await.2.contains("me@example.org"));
     let (status, _, body) = read(&state, Method::GET, "/metrics", None).await;
     assert!(status == StatusCode::UNAUTHORIZED && !body.contains("render_signal_ready"), "{body}");
     state.metrics_public = true;

@@ -70,6 +70,29 @@ async fn a_request_that_is_sent_again_with_its_key_is_carried_out_once() {
         let answer = send(retry, bad, r#"{"dry_run": true}"#).await;
         assert_eq!(answer.status, 400, "{bad:?}: {}", answer.body);
     }
+    // A change of a document: its ETag is part of the answer, and what it was conditioned on of the
+    // request. One that came too late may be tried again with the same key.
+    let change = async |key: &str, condition: &str| {
+        let headers = format!("Idempotency-Key: {key}\r\nContent-Type: application/json\r\n{condition}");
+        api.ask("PATCH", "/api/v1/config/processing_prefs", &headers, r#"{"retry_count": 4}"#).await
+    };
+    let first = change("fourth-key", "").await;
+    let again = change("fourth-key", "").await;
+    assert_eq!((first.status, again.status), (200, 200), "{} {}", first.body, again.body);
+    assert_eq!((first.header("etag").is_some(), again.header("etag")), (true, first.header("etag")));
+    let stale = change("fifth-key", "If-Match: \"of-nobody\"\r\n").await;
+    assert_eq!(stale.status, 412, "{}", stale.body);
+    let right = format!("If-Match: {}\r\n", first.header("etag").expect("an ETag"));
+    let done = change("fifth-key", &right).await;
+    assert_eq!(done.status, 200, "{}", done.body);
+    // An answer that is too long to be kept arrives, and its repetition says that it was carried out.
+    let words: Vec<String> = (0..12_000).map(|n| format!("mot-sans-suite-{n:08}-abcdefgh")).collect();
+    let bundle = json!({"format": 1, "documents": {"processing_prefs": {"exclude_keywords": words}}}).to_string();
+    let long = send("/api/v1/config/import", "sixth-key", &bundle).await;
+    let again = send("/api/v1/config/import", "sixth-key", &bundle).await;
+    assert_eq!((long.status, again.status), (200, 200), "{} {}", long.body, again.body);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+
     // What was refused is the answer, too.
     let gone = send("/api/v1/mails/nobody/ignore", "third-key", "").await;
     let again = send("/api/v1/mails/nobody/ignore", "third-key", "").await;
@@ -95,6 +118,12 @@ async fn what_is_too_much_or_of_another_kind_is_refused_as_such() {
         ),
         (
             format!("POST /api/v1/deliveries/retry HTTP/1.1\r\n{token}{json}Content-Length: 1048577\r\n\r\n"),
+            413,
+            "too-large",
+        ),
+        // Strangers may send forms, on as many connections as there are: small ones.
+        (
+            "POST /login HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 16385\r\n\r\n".to_owned(),
             413,
             "too-large",
         ),

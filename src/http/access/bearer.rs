@@ -87,6 +87,12 @@ impl Guesses {
         self.judge(token.is_borne_by(header), request).await
     }
 
+    /// Whether the request bears this token. What it bears instead may be another one, so nothing
+    /// waits here: ask [`Self::look`] about the last one that it may be.
+    pub(in crate::http) fn bears(&self, token: &Token, request: &HttpRequest) -> bool {
+        request.headers().get(AUTHORIZATION).is_some_and(|header| token.is_borne_by(header))
+    }
+
     /// Whether the request shows the token, bare, in a header of its own.
     pub(in crate::http) async fn look_at(&self, token: &Token, request: &HttpRequest, name: &str) -> Shown {
         let Some(header) = request.headers().get(name) else { return Shown::Nothing };

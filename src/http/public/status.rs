@@ -8,6 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::http::HttpState;
+use crate::http::access::Scope;
 use crate::http::access::bearer::Shown;
 use crate::http::problem::{Kind, Problem};
 use crate::http::readiness::{self, Readiness, State};
@@ -20,11 +21,20 @@ async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, Prob
     if state.access.session(request).await.is_ok() {
         return Ok(true);
     }
+    let access = &state.access;
+    if let Some(token) = access.api_token.as_ref().filter(|_| access.scopes.have(Scope::Read))
+        && access.guesses.bears(token, request)
+    {
+        return Ok(true);
+    }
     let Some(token) = &state.metrics_token else { return Ok(false) };
     match state.access.guesses.look(token, request).await {
         Shown::Right => Ok(true),
         Shown::Nothing => Ok(false),
-        Shown::Wrong => Err(Problem::new(Kind::Unauthenticated, "this is not METRICS_TOKEN")),
+        Shown::Wrong => Err(Problem::new(
+            Kind::Unauthenticated,
+            "this is neither METRICS_TOKEN nor a PROCESS_API_TOKEN with the scope read",
+        )),
         Shown::TooMany => {
             let why = "too many wrong tokens at a time came from this address";
             Err(Problem::new(Kind::TooManyRequests, why).retry_after(1))

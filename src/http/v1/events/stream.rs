@@ -1,7 +1,7 @@
 //! `/api/v1/events/stream`: what happens, as it happens (server-sent events, WHATWG HTML
 //! section 9.2). The id of an event is its position, so whoever comes back with `Last-Event-ID`
 //! misses nothing. `reset` says that positions from before mean nothing any more, or that events
-//! in between have been archived; `bye` that the program stops and another connection is needed.
+//! in between have been archived; `opened` where a stream begins that no position was given for; `bye` that the program stops and another connection is needed.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub(in crate::http) struct StreamParams {
 #[utoipa::path(get, path = "/api/v1/events/stream", tag = "events",
     params(StreamParams, ("Last-Event-ID" = Option<u64>, Header, description = "Where the last stream ended")),
     responses((status = 200, content_type = "text/event-stream", body = String,
-            description = "`id` is the position, `event` the kind, `data` the event as in a page; besides, `reset` and `bye`"), Refused))]
+            description = "`id` is the position, `event` the kind, `data` the event as in a page; besides, `opened` (where it begins, if no position was given), `reset` and `bye`"), Refused))]
 pub(in crate::http) async fn events(
     request: HttpRequest,
     Params(params): Params<StreamParams>,
@@ -72,7 +72,8 @@ pub(in crate::http) async fn events(
         selection,
         position: resumed.unwrap_or(head),
         resumed: resumed.is_some(),
-        ready: Vec::new(),
+        // Whoever begins now has a position to come back to, even if nothing happens for long.
+        ready: resumed.is_none().then(|| opened(head)).into_iter().collect(),
         behind: true,
         news,
         ended: false,
@@ -212,6 +213,12 @@ impl Reader {
 
 fn event(told: &Told) -> Event {
     Event::Data(Message::new(told.text.clone()).event(told.kind.clone()).id(told.position.to_string()))
+}
+
+/// Says where a stream begins that no position was given for.
+fn opened(head: u64) -> Event {
+    let data = Message::new(format!("{{\"head\":{head}}}")).event("opened").id(head.to_string());
+    Event::Data(data)
 }
 
 /// A message that is no event of the log: it has no id, so that `Last-Event-ID` stays.
