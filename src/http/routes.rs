@@ -56,7 +56,7 @@ impl Takes {
             Self::Nothing => 0,
             Self::Form => 16 * 1024,
             Self::Json => 1024 * 1024,
-            Self::Mail => 25 * 1024 * 1024,
+            Self::Mail => render_signal_actors::ingress::LARGEST,
         }
     }
 }
@@ -191,10 +191,12 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
                 handler.method(method)
             });
         }
+        // As the address refuses everything else.
+        let voice = routes.first().map_or(Voice::Problem, |route| route.voice);
         let for_tests = path.starts_with("/api/test/");
         let resource = resource.default_service(web::to(move |request: HttpRequest| {
             let allow = allow.clone();
-            async move { not_allowed(&request, allow) }
+            async move { not_allowed(&request, allow, voice) }
         }));
         let routes: Rc<[Route]> = routes.into();
         let resource = resource.wrap(from_fn(move |request, next| {
@@ -222,12 +224,16 @@ fn allow(routes: &[Route]) -> HeaderValue {
     HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
-fn not_allowed(request: &HttpRequest, allow: HeaderValue) -> HttpResponse {
+fn not_allowed(request: &HttpRequest, allow: HeaderValue, voice: Voice) -> HttpResponse {
     let mut response = if request.method() == Method::OPTIONS {
         HttpResponse::NoContent().finish()
     } else {
         let methods = allow.to_str().unwrap_or_default();
-        Problem::new(Kind::MethodNotAllowed, format!("this address answers {methods} only")).answer(request)
+        let why = match voice {
+            Voice::Reference => format!("Méthode non autorisée : cette adresse n'accepte que {methods}."),
+            Voice::Problem | Voice::Page => format!("this address answers {methods} only"),
+        };
+        Problem::new(Kind::MethodNotAllowed, why).answer_as(voice, request)
     };
     response.headers_mut().insert(ALLOW, allow);
     response

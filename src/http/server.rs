@@ -15,14 +15,15 @@ use tokio::net::TcpStream;
 
 use super::access;
 use super::door::door;
-use super::gate::{Crowd, Gated, PATIENCE};
+use super::gate::{Crowd, Gated, LINGER_LONGEST, PATIENCE};
 use super::{HttpState, routes};
 
 /// How long open requests may take once the server is told to stop, in seconds. Health
 /// checks and metrics are short.
 const STOP_SECONDS: u64 = 2;
-/// A connection that is closed may take so long to hear of it.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// A connection that is closed may take so long to hear of it: longer than the gate waits, which
+/// bounds it.
+const GOODBYE: Duration = LINGER_LONGEST.saturating_add(Duration::from_secs(1));
 
 /// The server: bound, and not yet running.
 pub(crate) struct Http {

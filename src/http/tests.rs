@@ -23,7 +23,7 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
-use render_signal_actors::mail::policy::PolicyCell;
+use render_signal_actors::mail::policy::{Policy, PolicyCell};
 use render_signal_actors::messages::{
     Admit, AdmitError, ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status,
     GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
@@ -34,6 +34,7 @@ use render_signal_actors::{readmodel, system};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::access::{Scope, Scopes};
 use super::*;
 use crate::journal::Watched;
 use crate::restart::Restart;
@@ -293,6 +294,71 @@ async fn errors_are_problem_documents() {
         assert_eq!(body["instance"], path);
     }
     assert_eq!(ask(&state, Method::HEAD, "/livez").await.0, StatusCode::OK);
+}
+
+#[actix_web::test]
+async fn another_method_is_refused_in_the_voice_of_the_address() {
+    let state = state(PollerStatus::default());
+    for path in ["/api/webhooks/config", "/api/ingress/gmail", "/api/test/webhook_logs"] {
+        let (status, kind, body) = ask(&state, Method::DELETE, path).await;
+        assert_eq!((status, kind.as_str()), (StatusCode::METHOD_NOT_ALLOWED, "application/json"), "{path}");
+        let message = body["message"].as_str().unwrap_or_default();
+        assert!(body["success"] == json!(false) && message.starts_with("Méthode non autorisée"), "{body}");
+    }
+}
+
+/// What is never taken is refused for good, even while there is no room for anything.
+#[actix_web::test]
+async fn a_mail_that_is_announced_too_large_is_refused_before_it_is_asked_whether_there_is_room() {
+    let mut state = state(PollerStatus::default());
+    state.access.api_token = Some(Token::new(&TOKEN.into()));
+    let app =
+        init_service(App::new().app_data(web::Data::new(state.clone())).configure(routes::configure)).await;
+    let _all = state.reference.ingress.room(usize::MAX).expect("all of the room");
+    for (bytes, status) in [
+        (render_signal_actors::ingress::LARGEST + 1, StatusCode::PAYLOAD_TOO_LARGE),
+        (render_signal_actors::ingress::LARGEST, StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        let request = TestRequest::post()
+            .uri("/api/ingress/gmail")
+            .insert_header((AUTHORIZATION, format!("Bearer {TOKEN}")))
+            .insert_header((actix_web::http::header::CONTENT_LENGTH, bytes.to_string()));
+        let response = call_service(&app, request.to_request()).await;
+        assert_eq!(response.status(), status, "{bytes}");
+        let retry = response.headers().contains_key(actix_web::http::header::RETRY_AFTER);
+        assert_eq!(retry, status == StatusCode::SERVICE_UNAVAILABLE, "whether to come again");
+    }
+}
+
+/// A check is promised where somebody sweeps, and nowhere else.
+#[actix_web::test]
+async fn a_check_that_nobody_would_make_is_not_promised() {
+    let mut state = state(PollerStatus::default());
+    let mut policy = Policy::clone(&state.reference.policy.load());
+    policy.schedule.enabled = false;
+    policy.default_target.url = "https://hook.eu2.make.com/t".to_owned();
+    state.reference.policy.store(Arc::new(policy.clone()));
+    state.reference.mailbox = Some("me@example.org".to_owned());
+    state.access.api_token = Some(Token::new(&TOKEN.into()));
+    state.access.scopes = Scopes::new(vec![Scope::Actions]);
+    let path = "/api/check_emails_and_download";
+    let (status, _, body) = ask(&state, Method::POST, path).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "the mailbox is swept although polling is off: {body}");
+    let asked = state.journal.read_log(0, usize::MAX).await.expect("a journal").len();
+    assert_eq!(asked, 1);
+
+    policy.withheld.polling = vec!["polling_config: no date".to_owned()];
+    state.reference.policy.store(Arc::new(policy.clone()));
+    let (status, _, body) = ask(&state, Method::POST, path).await;
+    assert_eq!((status, &body["reason"]), (StatusCode::CONFLICT, &json!("polling_config: no date")));
+
+    policy.withheld.polling.clear();
+    state.reference.policy.store(Arc::new(policy));
+    state.probe.actors.lock = None;
+    let (status, _, body) = ask(&state, Method::POST, path).await;
+    assert_eq!((status, &body["success"]), (StatusCode::CONFLICT, &json!(false)), "{body}");
+    let asked = state.journal.read_log(0, usize::MAX).await.expect("a journal").len();
+    assert_eq!(asked, 1, "no wish was left behind");
 }
 
 #[actix_web::test]

@@ -1,11 +1,19 @@
 //! The body of a request: JSON, with the rules and the words of the reference.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::mail::pushed::{LONGEST_ID, Pushed};
 
 /// Fields of the header that may come along.
 const MOST_HEADERS: usize = 64;
+
+/// What some programs put before a text; it is none of it.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// Bytes of an escape such as `\ufffd`.
+const UNIT: usize = 6;
 
 /// What is wrong with a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +32,22 @@ pub enum BodyError {
 /// Reads a body: `sender` and `body` are wanted; `subject` and `date` are texts or count as
 /// empty, as in the reference. Beyond that, for what the text does not say: `message_id`, the id
 /// that the pushing server gave the mail; `has_attachment`; `headers`, an object of texts or lists
-/// of texts. What else there is, is left alone.
+/// of texts. What else there is, is left alone. Half a character, as a text that was cut has one
+/// at its end, is read as U+FFFD: such a mail comes again and again, and would never be taken.
 ///
 /// # Errors
 /// The first thing that is wrong.
 pub fn read(body: &[u8]) -> Result<Pushed, BodyError> {
-    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else { return Err(BodyError::NoObject) };
+    let body = body.strip_prefix(BOM).unwrap_or(body);
+    let value = match serde_json::from_slice(body) {
+        Ok(value) => value,
+        // Only then: a second look costs time and a copy.
+        Err(_) => match without_halves(body) {
+            Cow::Owned(whole) => serde_json::from_slice(&whole).map_err(|_| BodyError::NoObject)?,
+            Cow::Borrowed(_) => return Err(BodyError::NoObject),
+        },
+    };
+    let Value::Object(mut fields) = value else { return Err(BodyError::NoObject) };
     let mut text = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => text,
         _ => String::new(),
@@ -49,6 +67,37 @@ pub fn read(body: &[u8]) -> Result<Pushed, BodyError> {
         date,
         body,
     })
+}
+
+/// The bytes with `\ufffd` for every escape of half a surrogate pair, which JavaScript writes and
+/// JSON readers refuse; borrowed when there is none. Both are of six bytes, so nothing moves.
+fn without_halves(json: &[u8]) -> Cow<'_, [u8]> {
+    let mut whole = Cow::Borrowed(json);
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        at += match escaped_unit(json, at) {
+            Some(0xD800..=0xDBFF) if matches!(escaped_unit(json, at + UNIT), Some(0xDC00..=0xDFFF)) => {
+                2 * UNIT
+            }
+            Some(0xD800..=0xDFFF) => {
+                if let Some(half) = whole.to_mut().get_mut(at..at + UNIT) {
+                    half.copy_from_slice(b"\\ufffd");
+                }
+                UNIT
+            }
+            // Whatever it escapes begins no escape of its own.
+            _ if *byte == b'\\' => 2,
+            _ => 1,
+        };
+    }
+    whole
+}
+
+/// The UTF-16 unit that is escaped (`\uXXXX`) at this place.
+fn escaped_unit(json: &[u8], at: usize) -> Option<u16> {
+    let digits = json.get(at..at + UNIT)?.strip_prefix(b"\\u")?;
+    let digits = std::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 fn id(value: Option<Value>) -> Result<String, BodyError> {
@@ -124,6 +173,17 @@ mod tests {
             let _ = read(&bytes);
         }
 
+        /// Texts of UTF-16 units are what JavaScript has, and Rust reads them in the same way.
+        #[test]
+        fn every_text_of_javascript_is_read(
+            units in prop::collection::vec(
+                prop_oneof![any::<u16>(), 0xD800..=0xDFFF_u16, Just(0x5C_u16), Just(0x75_u16)], 0..30),
+        ) {
+            let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let json = format!("{{\"sender\":\"a@b.fr\",\"body\":\"x\",\"subject\":\"{escaped}\"}}");
+            prop_assert_eq!(read(json.as_bytes()).unwrap().subject, String::from_utf16_lossy(&units));
+        }
+
         #[test]
         fn what_is_taken_is_read_and_decided_the_same_way_twice(
             sender in any_field(), body in any_field(), subject in any_field(), date in any_field(),
@@ -183,6 +243,46 @@ mod tests {
         ] {
             assert_eq!(of(&body), Err(expected.to_owned()), "{body}");
         }
+    }
+
+    #[test]
+    fn half_a_character_is_no_reason_to_refuse_a_mail() {
+        for (escaped, text) in [
+            (r"cut \ud83d", "cut \u{FFFD}"),
+            (r"\uDE00 late", "\u{FFFD} late"),
+            (r"\ud83d\ud83d\ude00", "\u{FFFD}\u{1F600}"),
+            (r"\ud83d\ude00\ude00", "\u{1F600}\u{FFFD}"),
+            (r"\ude00\ud83d", "\u{FFFD}\u{FFFD}"),
+            (r"\ud83d\n", "\u{FFFD}\n"),
+            (r"\ud83d\u00e9", "\u{FFFD}é"),
+            // A backslash and letters; no escape.
+            (r"\\ud83d \ud83d", "\\ud83d \u{FFFD}"),
+            (r"\\\ud83d", "\\\u{FFFD}"),
+            (r"\\\\ud83d \ud83d", "\\\\ud83d \u{FFFD}"),
+        ] {
+            let json = format!(r#"{{"sender":"a@b.fr","body":"x","subject":"{escaped}"}}"#);
+            let mail = read(json.as_bytes()).unwrap_or_else(|error| panic!("{escaped}: {error}"));
+            assert_eq!(mail.subject, text, "{escaped}");
+        }
+        for json in [
+            r#"{"sender":"a@b.fr","body":"\ud83d"#,
+            r#"{"sender":"a@b.fr","body":"\ud83"}"#,
+            r#"{"sender":"a@b.fr","body":"\u+83d"}"#,
+            r#"{"sender":"a@b.fr","body":\ud83d}"#,
+        ] {
+            assert_eq!(read(json.as_bytes()), Err(BodyError::NoObject), "{json}");
+        }
+        let whole = br#"{"subject":"\ud83d\ude00 \\ud83d \u00e9"}"#;
+        assert!(matches!(without_halves(whole), Cow::Borrowed(_)), "nothing is copied");
+    }
+
+    #[test]
+    fn a_mark_of_the_encoding_is_no_part_of_the_body() {
+        let json = "\u{FEFF}{\"sender\":\"a@b.fr\",\"body\":\"\\ud83d\"}";
+        assert_eq!(read(json.as_bytes()).expect("a mail").body, "\u{FFFD}");
+        assert!(read("\u{FEFF}\u{FEFF}{}".as_bytes()).is_err());
+        let plain = "\u{FEFF}{\"sender\":\"a@b.fr\",\"body\":\"x\"}";
+        assert_eq!(read(plain.as_bytes()).expect("a mail").body, "x");
     }
 
     #[test]

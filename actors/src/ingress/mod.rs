@@ -24,7 +24,8 @@ use crate::messages::{Admit, AdmitError, Admitted, Source};
 
 /// The largest request, in bytes.
 pub const LARGEST: usize = 25 << 20;
-/// Bytes of requests that are in memory at once. While one is read it is there twice.
+/// Bytes of requests that are in memory at once. While one is read it is there twice, and one
+/// with half a character in it a third time.
 const ROOM: usize = 2 * LARGEST;
 /// Bytes that are counted as one.
 const UNIT: usize = 1 << 10;

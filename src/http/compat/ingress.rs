@@ -5,7 +5,7 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use render_signal_actors::ingress::signature::{self, Signed};
-use render_signal_actors::ingress::{IngressError, body};
+use render_signal_actors::ingress::{IngressError, LARGEST, body};
 use render_signal_actors::mail::IgnoreReason;
 use render_signal_actors::messages::{Admitted, Decision};
 use serde_json::json;
@@ -26,6 +26,10 @@ pub(super) async fn take(
 ) -> Result<HttpResponse, actix_web::Error> {
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    // What is never taken is not told to come again, whatever room there is.
+    if announced.is_some_and(|bytes| bytes > LARGEST) {
+        return Err(extract::too_large(LARGEST).into());
+    }
     // Before a byte is read: what there is no room for stays where it is.
     let Some(room) = state.reference.ingress.room(announced.unwrap_or_default()) else {
         return Err(Refusal::not_now(NOT_NOW, &"too many mails are being handed over").into());

@@ -31,6 +31,7 @@ pub(super) const NOT_READ: &str = "Erreur lors de la récupération de la config
 pub(super) const NOT_SAVED: &str = "Erreur lors de la sauvegarde de la configuration.";
 pub(super) const SAVED: &str = "Configuration mise à jour avec succès.";
 const BAD_TIME: &str = "Invalid time format. Use HHhMM or HH:MM (e.g., 11h30, 17:45).";
+const ONE_MISSING: &str = "Both start and end are required (or both empty to clear).";
 const PLACEHOLDER: &str = "webhook_url ne peut pas être une URL placeholder (ex: example.com).";
 
 /// What is in force of the document; fields that cannot be read count as absent.
@@ -122,7 +123,7 @@ fn bounds(fields: &Fields, (first, last): (&str, &str)) -> Result<Option<(String
 ///
 /// # Errors
 /// It has not; in the reference's words.
-pub(super) fn check_window((start, end): (&str, &str), one_missing: &str) -> Result<(), Refusal> {
+fn check_window((start, end): (&str, &str), one_missing: &str) -> Result<(), Refusal> {
     match (start.is_empty(), end.is_empty()) {
         (true, true) => Ok(()),
         (false, false) if parse_time_hhmm(start).is_some() && parse_time_hhmm(end).is_some() => Ok(()),
@@ -131,12 +132,18 @@ pub(super) fn check_window((start, end): (&str, &str), one_missing: &str) -> Res
     }
 }
 
-/// `start` and `end` of a body; what is not there is empty.
+/// The window that a body names. Both bounds are sent, empty ones to clear it: a body that says
+/// nothing of them, because it was lost or has other fields, must not end what it does not name.
 ///
 /// # Errors
-/// One of them is no text.
-pub(super) fn start_and_end(fields: &Fields) -> Result<(String, String), Refusal> {
-    Ok(bounds(fields, ("start", "end"))?.unwrap_or_default())
+/// One of them is missing, or no time; in the reference's words.
+pub(super) fn start_and_end(fields: &Fields, one_missing: &str) -> Result<(String, String), Refusal> {
+    if fields.get("start").is_none() || fields.get("end").is_none() {
+        return Err(Refusal::bad(one_missing));
+    }
+    let (start, end) = bounds(fields, ("start", "end"))?.unwrap_or_default();
+    check_window((&start, &end), one_missing)?;
+    Ok((start, end))
 }
 
 /// What the reference says of a window that was changed.
@@ -159,8 +166,7 @@ pub(super) async fn change_time_window(
     caller: Caller,
     fields: Fields,
 ) -> Result<HttpResponse, Refusal> {
-    let (start, end) = start_and_end(&fields)?;
-    check_window((&start, &end), "Both start and end are required (or both empty to clear).")?;
+    let (start, end) = start_and_end(&fields, ONE_MISSING)?;
     let wanted = vec![
         ("webhook_time_start".to_owned(), Some(start.clone().into())),
         ("webhook_time_end".to_owned(), Some(end.clone().into())),
@@ -171,4 +177,32 @@ pub(super) async fn change_time_window(
         "webhooks_time_start": or_null(start),
         "webhooks_time_end": or_null(end),
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_cleared_by_two_empty_bounds_and_by_nothing_else() {
+        let read = |body: Value| {
+            let fields = Fields(body.as_object().cloned().expect("an object"));
+            start_and_end(&fields, ONE_MISSING).map_err(|refusal| refusal.to_string())
+        };
+        let window = |start: &str, end: &str| Ok((start.to_owned(), end.to_owned()));
+        for (body, expected) in [
+            (json!({}), ONE_MISSING),
+            (json!({"x": 1}), ONE_MISSING),
+            (json!({"start": ""}), ONE_MISSING),
+            (json!({"end": " "}), ONE_MISSING),
+            (json!({"start": "9h00"}), ONE_MISSING),
+            (json!({"start": "9h00", "end": ""}), ONE_MISSING),
+            (json!({"start": null, "end": null}), BAD_TIME),
+            (json!({"start": "9h", "end": "18h"}), BAD_TIME),
+        ] {
+            assert_eq!(read(body.clone()), Err(expected.to_owned()), "{body}");
+        }
+        assert_eq!(read(json!({"start": "", "end": " "})), window("", ""));
+        assert_eq!(read(json!({"start": " 9h00", "end": "18:00"})), window("9h00", "18:00"));
+    }
 }

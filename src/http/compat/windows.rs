@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Fields, Refusal, success};
 use super::documents::{merge, or_null, read};
-use super::webhooks::{changed, check_window, start_and_end};
+use super::webhooks::{changed, start_and_end};
 use crate::http::HttpState;
 use crate::http::access::Caller;
 
@@ -48,11 +48,7 @@ pub(super) async fn show(state: Data<HttpState>) -> Answer {
 /// POST `/api/set_webhook_time_window`, and the same for the test key. What is refused changes
 /// nothing, and the answer says what is in force.
 pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
-    let checked = start_and_end(&fields).and_then(|(start, end)| {
-        check_window((&start, &end), ONE_MISSING)?;
-        Ok((start, end))
-    });
-    let (start, end) = match checked {
+    let (start, end) = match start_and_end(&fields, ONE_MISSING) {
         Ok(window) => window,
         Err(refusal) => {
             let document = read(&state, Key::WebhookConfig, NOT_READ).await?;

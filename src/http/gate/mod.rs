@@ -26,7 +26,7 @@ use tokio::time::Instant;
 pub(super) use crowd::Crowd;
 pub(super) use phase::Follows;
 use phase::Phase;
-pub(super) use stream::Gated;
+pub(super) use stream::{Gated, LINGER_LONGEST};
 
 /// A head, from its first byte, and a body must be here within this time; an answer must be
 /// taken without a pause as long as this.

@@ -16,11 +16,14 @@ use super::{Crowd, Gate, PATIENCE};
 /// So much of what may not be read yet is taken off the wire: to notice that the other side
 /// has gone, no more is needed.
 const HELD: usize = 8 * 1024;
-/// What still comes in after the last answer is thrown away for so long and so many bytes.
+/// What still comes in after the last answer is thrown away until nothing came for so long.
 /// Closing at once would reset the connection, and the answer might be lost with it.
 const LINGER: Duration = Duration::from_secs(1);
-/// See [`LINGER`].
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// Never longer than this in all, nor more bytes: the largest mail, of a client that sends all of
+/// it before it looks for an answer. One whose place another has taken has [`LINGER`] in all.
+pub(in crate::http) const LINGER_LONGEST: Duration = Duration::from_secs(5);
+/// See [`LINGER_LONGEST`].
+const LINGER_BYTES: usize = 32 * 1024 * 1024;
 
 /// A stream of which is read what its gate lets through.
 #[derive(Debug)]
@@ -48,8 +51,25 @@ const TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
 /// The end of a connection.
 #[derive(Debug)]
 struct Leaving {
+    since: Instant,
+    /// When something came last.
+    heard: Instant,
     timer: Timer,
     thrown_away: usize,
+}
+
+impl Leaving {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { since: now, heard: now, timer: Timer::default(), thrown_away: 0 }
+    }
+
+    /// Whether it has lasted long enough; otherwise the task is woken then.
+    fn is_over(&mut self, evicted: bool, cx: &mut Context<'_>) -> bool {
+        let longest = if evicted { LINGER } else { LINGER_LONGEST };
+        let at = (self.heard + LINGER).min(self.since + longest);
+        self.timer.is_over(at, cx)
+    }
 }
 
 /// A timer that is made when it is needed first.
@@ -210,25 +230,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
         let this = self.get_mut();
         if this.leaving.is_none() {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
-            let mut timer = Timer::default();
-            timer.is_over(Instant::now() + LINGER, cx);
-            this.leaving = Some(Leaving { timer, thrown_away: 0 });
         }
-        let Some(leaving) = &mut this.leaving else { return Poll::Ready(Ok(())) };
-        loop {
+        let leaving = this.leaving.get_or_insert_with(Leaving::new);
+        let evicted = {
+            let mut state = this.gate.0.borrow_mut();
+            state.reader = Some(cx.waker().clone());
+            state.evicted
+        };
+        // Asked each time: whoever always has something to send must not be listened to for ever.
+        while !leaving.is_over(evicted, cx) {
             this.held.clear();
             this.held.reserve(HELD);
             match tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.held) {
-                Poll::Ready(Ok(1..)) if leaving.thrown_away < LINGER_BYTES => {
-                    leaving.thrown_away += this.held.len();
+                Poll::Ready(Ok(read @ 1..)) if leaving.thrown_away < LINGER_BYTES => {
+                    leaving.thrown_away += read;
+                    leaving.heard = Instant::now();
                 }
-                Poll::Ready(_) => return Poll::Ready(Ok(())),
-                Poll::Pending => {
-                    let over =
-                        leaving.timer.0.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready());
-                    return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
-                }
+                Poll::Ready(_) => break,
+                // The time may be another one now.
+                Poll::Pending if leaving.is_over(evicted, cx) => break,
+                Poll::Pending => return Poll::Pending,
             }
         }
+        Poll::Ready(Ok(()))
     }
 }

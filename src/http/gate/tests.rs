@@ -111,6 +111,65 @@ async fn what_comes_in_after_the_last_answer_is_thrown_away_for_a_second() {
     assert_eq!(begun.elapsed(), Duration::ZERO, "there is nobody to wait for");
 }
 
+/// Such a client looks for the answer when it has sent everything, and not before.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_all_of_its_body_first_hears_the_answer() {
+    let (mut client, mut stream) = gated(&Crowd::new(1)).await;
+    let sending = async {
+        let piece = vec![0; 1024 * 1024];
+        for _ in 0..25 {
+            client.write_all(&piece).await.expect("somebody takes it");
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.expect("an answer");
+        drop(client);
+        answer
+    };
+    let answering = async {
+        stream.write_all(b"HTTP/1.1 503").await.expect("room");
+        stream.shutdown().await.expect("the end");
+    };
+    let (answer, ()) = tokio::join!(sending, answering);
+    assert_eq!(answer, b"HTTP/1.1 503");
+}
+
+/// How long a client that sends `piece` every `pause` is listened to, and of how many bytes.
+async fn listened_to(crowd: &Crowd, piece: &[u8], pause: Duration) -> (Duration, usize) {
+    let (mut client, mut stream) = gated(crowd).await;
+    let mut sent = 0;
+    let begun = Instant::now();
+    let sending = async {
+        while client.write_all(piece).await.is_ok() {
+            sent += piece.len();
+            tokio::time::sleep(pause).await;
+        }
+    };
+    tokio::select! {
+        ended = stream.shutdown() => ended.expect("the end"),
+        () = sending => panic!("the pipe is open"),
+    }
+    (begun.elapsed(), sent)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_on_sending_after_the_answer_is_not_listened_to_for_ever() {
+    let second = Duration::from_secs(1);
+    let tenth = Duration::from_millis(100);
+    let crowd = Crowd::new(1);
+    assert_eq!(listened_to(&crowd, b"a", tenth).await.0, LINGER_LONGEST, "a byte now and then");
+    let (time, bytes) = listened_to(&crowd, &[0; 64 * 1024], Duration::ZERO).await;
+    let mib = 1024 * 1024;
+    assert!(time <= LINGER_LONGEST && (31 * mib..33 * mib).contains(&bytes), "{time:?} {bytes}");
+    // Another one needs the place.
+    let crowding = async {
+        tokio::time::sleep(crowd::GRACE).await;
+        gated(&crowd).await
+    };
+    let ((time, _), _other) = tokio::join!(listened_to(&crowd, b"a", tenth), crowding);
+    assert_eq!(time, second, "as long as one that says nothing");
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_a_crowd_the_one_that_has_kept_us_waiting_for_longest_ends() {
     let crowd = Crowd::new(3);

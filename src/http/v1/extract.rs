@@ -111,17 +111,21 @@ pub(in crate::http) fn media_type(request: &HttpRequest) -> String {
     header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// The refusal of a body that is longer than `most` bytes.
+pub(in crate::http) fn too_large(most: usize) -> Problem {
+    Problem::new(Kind::TooLarge, format!("a body has at most {most} bytes here"))
+}
+
 /// The body, no longer than the table of routes lets it be for this address.
 ///
 /// # Errors
 /// It is too long, or did not come in time.
 pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
     let most = routes::takes(request.method(), request.match_info().as_str()).most();
-    let too_large = || Problem::new(Kind::TooLarge, format!("a body has at most {most} bytes here"));
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > most) {
-        return Err(too_large());
+        return Err(too_large(most));
     }
     if let Some(state) = request.app_data::<Data<HttpState>>()
         && let Some(room) = state.bodies.room(announced.unwrap_or(most))?
@@ -134,7 +138,7 @@ pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -
         // Its sender has gone, or was too slow.
         let chunk = chunk.map_err(|_| Problem::new(Kind::Timeout, "the body did not come within 10 s"))?;
         if body.len() + chunk.len() > most {
-            return Err(too_large());
+            return Err(too_large(most));
         }
         body.extend_from_slice(&chunk);
     }
