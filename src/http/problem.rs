@@ -13,7 +13,7 @@ use serde_json::json;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::public::login::wants_page;
+use super::public::login::{asks_for_page, refusal, wants_page};
 
 /// In which shape an address refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,8 @@ pub(crate) enum Voice {
     Problem,
     /// As the reference's endpoints: `{"success":false,"message":…}`.
     Reference,
-    /// A page: whose browser has not logged in is sent to `/login`; anything else is a problem document.
+    /// A page: whose browser has not logged in is sent to `/login`, and is shown what else went wrong; calls
+    /// are answered with a problem document.
     Page,
 }
 
@@ -173,6 +174,7 @@ impl Problem {
                     HttpResponse::SeeOther().insert_header((LOCATION, format!("/login?{next}"))).finish(),
                 )
             }
+            Voice::Page if asks_for_page(request) => self.finish(refusal(request, self)),
             Voice::Page => self.answer(request),
         }
     }

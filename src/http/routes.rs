@@ -240,7 +240,8 @@ fn not_allowed(request: &HttpRequest, allow: HeaderValue, voice: Voice) -> HttpR
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
-    Problem::new(Kind::NotFound, "nothing lives at this address").answer(&request)
+    let voice = if request.path().starts_with("/api/") { Voice::Problem } else { Voice::Page };
+    Problem::new(Kind::NotFound, "nothing lives at this address").answer_as(voice, &request)
 }
 
 #[cfg(test)]

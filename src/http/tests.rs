@@ -25,8 +25,8 @@ use render_signal_actors::kernel::journal::memory::MemoryJournal;
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::mail::policy::{Policy, PolicyCell};
 use render_signal_actors::messages::{
-    Admit, AdmitError, ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status,
-    GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
+    Admit, AdmitError, ConfigStatus, DocumentStatus, GetConfigStatus, GetLockStatus, GetPollerStatus,
+    GetR2Status, GetWebhookStatus, LockStatus, PollerStatus, R2Status, WebhookStatus,
 };
 use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::trial::Tester;
@@ -68,7 +68,11 @@ says!(GetPollerStatus, |says: &Says| says.poller.clone());
 says!(GetLockStatus, |_: &Says| LockStatus { held: true, ..LockStatus::default() });
 says!(GetWebhookStatus, |_: &Says| WebhookStatus::default());
 says!(GetR2Status, |_: &Says| R2Status::default());
-says!(GetConfigStatus, |_: &Says| ConfigStatus::default());
+says!(GetConfigStatus, |_: &Says| {
+    let document =
+        DocumentStatus { key: "processing_prefs".to_owned(), running: 1, ..DocumentStatus::default() };
+    ConfigStatus { workers: 1, documents: vec![document], ..ConfigStatus::default() }
+});
 says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_owned())));
 
 fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: PathBuf) -> Services {
@@ -359,6 +363,36 @@ async fn a_check_that_nobody_would_make_is_not_promised() {
     assert_eq!((status, &body["success"]), (StatusCode::CONFLICT, &json!(false)), "{body}");
     let asked = state.journal.read_log(0, usize::MAX).await.expect("a journal").len();
     assert_eq!(asked, 1, "no wish was left behind");
+}
+
+#[actix_web::test]
+async fn a_browser_is_shown_a_page_of_what_went_wrong_and_a_call_is_not() {
+    let app = init_service(
+        App::new().app_data(web::Data::new(state(PollerStatus::default()))).configure(routes::configure),
+    )
+    .await;
+    // Nobody can sign in here, so that a link is answered 503.
+    for (path, accept, language, wanted, said) in [
+        ("/nowhere", "text/html,*/*;q=0.8", "fr", 404, "<h1>Introuvable</h1>"),
+        ("/nowhere", "text/html,*/*;q=0.8", "en", 404, "<h1>Not found</h1>"),
+        ("/nowhere", "*/*", "fr", 404, "\"instance\":\"/nowhere\""),
+        ("/api/nowhere", "text/html", "fr", 404, "\"instance\":\"/api/nowhere\""),
+        ("/login/magic/x", "text/html", "fr", 503, "<h1>Indisponible pour le moment</h1>"),
+        ("/login/magic/x", "application/json", "fr", 503, "\"status\":503"),
+    ] {
+        let request = TestRequest::with_uri(path)
+            .insert_header(("accept", accept))
+            .insert_header(("accept-language", language));
+        let response = call_service(&app, request.to_request()).await;
+        assert_eq!(response.status().as_u16(), wanted, "{path} {accept}");
+        assert_eq!(response.headers().get("cache-control").unwrap(), "no-store", "{path} {accept}");
+        let kind = response.headers().get(CONTENT_TYPE).unwrap().to_str().unwrap().to_owned();
+        let page =
+            if said.starts_with('<') { "text/html; charset=utf-8" } else { "application/problem+json" };
+        assert_eq!(kind, page, "{path} {accept}");
+        let body = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+        assert!(body.contains(said), "{path} {accept}: {body}");
+    }
 }
 
 #[actix_web::test]

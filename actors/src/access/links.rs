@@ -295,22 +295,25 @@ impl MagicLinks {
         }
     }
 
-    /// Has a link open nothing any more. Answers whether there was one of this name.
+    /// Has a link open nothing any more, and ends the sessions that it opened. Answers how many
+    /// those were; `None` = there is no link of this name.
     ///
     /// # Errors
-    /// It may still open something: repeat it.
-    pub async fn revoke(&self, name: &str, by: &str) -> Result<bool, AccessError> {
+    /// It may still open something, or have open sessions: repeat it.
+    pub async fn revoke(&self, name: &str, by: &str) -> Result<Option<u64>, AccessError> {
         let document = self.document().await?;
         let entry = document.links.iter().find(|(id, _)| link_name(id) == name);
         let known = self.known(name).await?;
         if entry.is_none() && known.version == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         self.mark_revoked(name, entry.map(|(_, record)| record), by).await?;
+        // After the mark no session is opened with it; whether the document can be written or not.
+        let ended = self.sessions.end_those_of_link(name, by).await?;
         if let Some((id, _)) = entry {
             self.write(vec![(id.clone(), None)]).await?;
         }
-        Ok(true)
+        Ok(Some(ended))
     }
 
     async fn mark_revoked(&self, name: &str, record: Option<&Record>, by: &str) -> Result<(), AccessError> {

@@ -315,6 +315,14 @@ impl Sessions {
         self.end_those("password_changed", "startup", move |row| row.credential != credential).await
     }
 
+    /// Ends those that a sign-in link opened. Returns how many.
+    ///
+    /// # Errors
+    /// As [`Self::end_all`].
+    pub async fn end_those_of_link(&self, name: &str, by: &str) -> Result<u64, AccessError> {
+        self.end_those("revoked", by, |row| row.link == name).await
+    }
+
     async fn end_those(
         &self,
         reason: &str,

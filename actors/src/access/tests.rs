@@ -394,18 +394,22 @@ async fn a_revoked_link_opens_nothing_and_is_in_no_document() {
     document["theirs"] =
         json!({"expires_at": null, "consumed": false, "consumed_at": null, "single_use": false});
     shared.put(&document);
+    let (cookie, _) = two.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap();
     two.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap();
-    two.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap();
+    let sessions = shared.sessions("one");
+    let (other, _) = shared.opened(&sessions).await;
     let listed = two.list().await.unwrap();
     let line = |name: &str| listed.iter().find(|link| link.name == name).unwrap();
     let (ours, theirs) = (line(&mine.name), line(&link_name("theirs")));
     assert_eq!((ours.standing, ours.uses, ours.single_use), (Standing::Open, 2, false));
     assert_eq!((theirs.standing, theirs.created_by.as_str()), (Standing::Open, "external"));
-    for name in [mine.name.clone(), link_name("theirs")] {
-        assert_eq!(two.revoke(&name, "session:admin").await, Ok(true));
-        assert_eq!(two.revoke(&name, "session:admin").await, Ok(true), "as often as one likes");
+    for (name, opened) in [(mine.name.clone(), 2), (link_name("theirs"), 0)] {
+        assert_eq!(two.revoke(&name, "session:admin").await, Ok(Some(opened)));
+        assert_eq!(two.revoke(&name, "session:admin").await, Ok(Some(0)), "as often as one likes");
     }
-    assert_eq!(two.revoke("0123", "session:admin").await, Ok(false));
+    assert_eq!(two.revoke("0123", "session:admin").await, Ok(None));
+    assert!(!finds(&sessions, &cookie).await, "whoever came by the link is out");
+    assert!(finds(&sessions, &other).await, "and nobody else");
     assert_eq!(shared.document(), json!({}));
     let refused = one.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap_err();
     assert_eq!(refused, Denied::Refused(Refusal::Unknown));

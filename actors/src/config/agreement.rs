@@ -28,6 +28,16 @@ pub(super) fn compare(documents: &mut [DocumentStatus], book: &Book, acks: &[Ack
     }
 }
 
+/// The same for a worker that is the only one: what it does not run, it says itself beside the
+/// document.
+pub(super) fn alone(documents: &mut [DocumentStatus], book: &Book, own: &Ack) {
+    for (document, key) in documents.iter_mut().zip(Key::ALL) {
+        let state = own.documents.get(&key).cloned().unwrap_or_default();
+        let stored = book.stored_hash(key).unwrap_or_default();
+        document.running = usize::from(state.refused.is_none() && state.hash == stored);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -63,5 +73,13 @@ mod tests {
         assert_eq!(remarks, ["b keeps the version before: retry_count: too many", "c runs another version"]);
         let absent = documents.iter().find(|document| document.key == "routing_rules").unwrap();
         assert_eq!((absent.running, absent.remarks.len()), (3, 0), "all agree that there is none");
+
+        let [own, refuses, _] = acks;
+        for (ack, running) in [(own, 1), (refuses, 0)] {
+            let mut documents = book.status();
+            alone(&mut documents, &book, &ack);
+            let prefs = documents.iter().find(|document| document.key == "processing_prefs").unwrap();
+            assert_eq!((prefs.running, prefs.remarks.len()), (running, 0), "{}", ack.worker);
+        }
     }
 }

@@ -21,8 +21,18 @@ pub async fn load(
     journal: Option<&dyn Journal>,
     now: DateTime<Utc>,
 ) -> Book {
+    of_readings(read_all(store).await, env, journal, now).await
+}
+
+/// The same of what a store was found to hold.
+pub async fn of_readings(
+    readings: Vec<(Key, Result<Read, StoreError>)>,
+    env: &EnvDefaults,
+    journal: Option<&dyn Journal>,
+    now: DateTime<Utc>,
+) -> Book {
     let mut book = Book::default();
-    for (key, read) in read_all(store).await {
+    for (key, read) in readings {
         let read = match (read, journal) {
             (Ok(Read::Absent), Some(journal)) if key.governs().is_some() => {
                 absent(journal, key, env, now, &mut book).await

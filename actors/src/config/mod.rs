@@ -480,14 +480,25 @@ impl Handler<GetConfigStatus> for ConfigActor {
         Box::pin(async move {
             let mut documents = book.status();
             let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;
-            let mut acks = told.ok().and_then(Result::ok).unwrap_or_default();
-            if let Some(here) = acks.iter_mut().find(|ack| ack.worker == own.worker) {
-                *here = own;
-            } else if !acks.is_empty() {
-                acks.push(own);
-            }
-            agreement::compare(&mut documents, &book, &acks);
-            ConfigStatus { version, documents, workers: acks.len(), stores: store.health(), remarks }
+            let workers = match told {
+                // Nobody else is there, as far as this store can tell.
+                Ok(Ok(acks)) if acks.is_empty() => {
+                    agreement::alone(&mut documents, &book, &own);
+                    1
+                }
+                Ok(Ok(mut acks)) => {
+                    if let Some(here) = acks.iter_mut().find(|ack| ack.worker == own.worker) {
+                        *here = own;
+                    } else {
+                        acks.push(own);
+                    }
+                    agreement::compare(&mut documents, &book, &acks);
+                    acks.len()
+                }
+                // How many there are is not known.
+                Ok(Err(_)) | Err(_) => 0,
+            };
+            ConfigStatus { version, documents, workers, stores: store.health(), remarks }
         })
     }
 }

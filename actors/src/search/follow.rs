@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::index::{Entry, Mark};
 use super::{Search, SearchError};
@@ -18,6 +18,8 @@ use crate::retention::Rounds;
 const LOOK: Duration = Duration::from_secs(30);
 /// After a hint, more is let come.
 const SETTLE: Duration = Duration::from_millis(500);
+/// Whoever looks for something waits so long for the next mails to be taken in.
+const ASKED: Duration = Duration::from_millis(250);
 /// Mails taken in at once; so many are asked for with one request.
 pub(super) const BATCH: usize = 500;
 
@@ -89,6 +91,19 @@ impl Search {
     /// Takes the next mails in; whether there are more.
     pub(super) async fn catch_up(&self) -> Result<bool, SearchError> {
         let _following = self.following.lock().await;
+        self.take_in().await
+    }
+
+    /// The same for somebody who waits for an answer: while another is at it, there may be more.
+    pub(super) async fn catch_up_soon(&self) -> Result<bool, SearchError> {
+        match timeout(ASKED, self.following.lock()).await {
+            Ok(_following) => self.take_in().await,
+            Err(_) => Ok(true),
+        }
+    }
+
+    /// What [`Self::catch_up`] does; `following` is held.
+    async fn take_in(&self) -> Result<bool, SearchError> {
         let after = match self.mark().await? {
             Some(mark) if self.is_of_this_log(mark).await? => mark.position,
             Some(_) => {
@@ -130,9 +145,10 @@ impl Search {
     /// Erases what is erased in the journal: of mails whose time is over, and of those that have
     /// left it.
     pub(super) async fn sweep(&self) -> Result<(), SearchError> {
-        let _following = self.following.lock().await;
         let mut after = 0;
         loop {
+            // Held for one page: over all of them, each search would wait for minutes.
+            let _following = self.following.lock().await;
             let page = self.run(move |index| index.page(after, BATCH)).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = *last;

@@ -80,7 +80,7 @@ impl Search {
         let wanted = query.wanted();
         let by_text = !wanted.is_nothing();
         // Whoever has just seen a mail arrive looks for it now.
-        let complete = !by_text || !self.catch_up().await?;
+        let complete = !by_text || !self.catch_up_soon().await?;
         let found = match by_text {
             true => self.by_text(&wanted, &query.filter).await?,
             false => self.by_filter(&query.filter).await?,

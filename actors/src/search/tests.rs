@@ -226,6 +226,32 @@ async fn what_is_erased_in_the_journal_is_erased_in_the_index_and_in_its_file() 
 }
 
 #[tokio::test]
+async fn a_search_waits_neither_for_a_sweep_nor_for_whoever_is_taking_mails_in() {
+    let world = World::real();
+    let journal = memory(&world);
+    filled(journal.as_ref(), &world).await;
+    let search = Search::open(Arc::clone(&journal), None).unwrap();
+    while search.catch_up().await.unwrap() {}
+
+    let held = search.following.lock().await;
+    let query = MailQuery { text: Some("recadrage".to_owned()), ..MailQuery::default() };
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(30), search.mails(&query)).await;
+    let page = asked.expect("an answer while the lock is held").unwrap();
+    assert_eq!((page.mails.len(), page.complete), (1, false));
+
+    // The sweep is the first in the queue, and one who looks for something comes between two pages.
+    let (mut sweep, mut next) = (Box::pin(search.sweep()), Box::pin(search.following.lock()));
+    assert!(futures::poll!(&mut sweep).is_pending() && futures::poll!(&mut next).is_pending());
+    drop(held);
+    tokio::select! {
+        biased;
+        _ = &mut sweep => panic!("the sweep let nobody in before its end"),
+        _ = &mut next => {}
+    }
+    sweep.await.unwrap();
+}
+
+#[tokio::test]
 async fn it_goes_on_after_a_restart_and_is_made_anew_when_it_is_damaged_or_of_another_log() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::real();

@@ -13,13 +13,17 @@ use render_signal_actors::access::password::Passwords;
 use render_signal_actors::access::sessions::{Session, Sessions};
 use render_signal_actors::access::throttle::Throttle;
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::{Access, Caller, cookie, origin};
 use crate::http::problem::{Kind, Problem};
 
-/// Between two looks whether the session of an open stream is over.
-const LOOK: Duration = Duration::from_secs(2);
+/// Between two looks whether the session of an open stream is over: for so long, at most, a cookie
+/// that was stolen is sent events once its session is revoked.
+const LOOK: Duration = Duration::from_millis(500);
+/// A stream ends when it is not known for so long whether its session is open.
+const UNKNOWN: Duration = Duration::from_secs(10);
 
 /// How people sign in.
 #[derive(Clone)]
@@ -85,10 +89,7 @@ impl Access {
         let login = self.login.clone().filter(|_| by_session);
         async move {
             let (Some(login), Some(cookie)) = (login, cookie) else { return std::future::pending().await };
-            // What cannot be known now is known later.
-            while login.sessions.is_open(&cookie).await.unwrap_or(true) {
-                tokio::time::sleep(LOOK).await;
-            }
+            until_closed(async || login.sessions.is_open(&cookie).await).await;
         }
     }
 
@@ -128,5 +129,54 @@ impl Access {
     /// Whether a browser has come over TLS: by the settings, or by the word of a trusted proxy.
     pub(in crate::http) fn is_over_tls(&self, request: &HttpRequest) -> bool {
         self.login.as_ref().is_some_and(|login| login.tls) || self.guesses.says_tls(request)
+    }
+}
+
+/// Waits until something is not open any more, or was not known to be for [`UNKNOWN`]: whoever
+/// ended it may be the one who cannot be asked.
+async fn until_closed<E>(is_open: impl AsyncFn() -> Result<bool, E>) {
+    let mut known = Instant::now();
+    loop {
+        match timeout(UNKNOWN.saturating_sub(known.elapsed()), is_open()).await {
+            Ok(Ok(true)) => known = Instant::now(),
+            Ok(Ok(false)) | Err(_) => return,
+            Ok(Err(_)) => {}
+        }
+        sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_within_a_second_of_its_session_and_is_not_open_unseen() {
+        let start = Instant::now();
+        let at = Duration::from_secs;
+        // Open, not known for a while, open again, and revoked.
+        until_closed(async || match start.elapsed() {
+            now if now < at(5) => Ok(true),
+            now if now < at(14) => Err(()),
+            now => Ok(now < at(60)),
+        })
+        .await;
+        assert!((at(60)..at(61)).contains(&start.elapsed()), "{:?}", start.elapsed());
+
+        let (start, looks) = (Instant::now(), Cell::new(0));
+        until_closed(async || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 1 { Ok(true) } else { Err(()) }
+        })
+        .await;
+        assert!((at(9)..at(12)).contains(&start.elapsed()), "{:?}", start.elapsed());
+
+        // A journal that never answers at all.
+        let start = Instant::now();
+        until_closed(async || pending::<Result<bool, ()>>().await).await;
+        assert_eq!(start.elapsed(), UNKNOWN);
     }
 }

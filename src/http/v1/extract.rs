@@ -72,14 +72,44 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let kind = media_type(&request);
-            if kind != "application/json" {
-                let why = format!("this address takes application/json, not {kind:?}");
-                return Err(Problem::new(Kind::UnsupportedMediaType, why));
-            }
+            is_json(&request)?;
             json(&body(&request, payload).await?).map(Self)
         })
     }
+}
+
+/// A JSON body, which may be left out: then all is as `T` has it by default.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct JsonOrNothing<T>(pub(in crate::http) T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonOrNothing<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let body = body(&request, payload).await?;
+            if body.is_empty() {
+                return Ok(Self(T::default()));
+            }
+            is_json(&request)?;
+            json(&body).map(Self)
+        })
+    }
+}
+
+/// Lets through what says that it is JSON.
+fn is_json(request: &HttpRequest) -> Result<(), Problem> {
+    let kind = media_type(request);
+    if kind == "application/json" {
+        return Ok(());
+    }
+    let why = match kind.as_str() {
+        "" => "send Content-Type: application/json with the body; this address takes nothing else".to_owned(),
+        other => format!("this address takes application/json, not {other:?}"),
+    };
+    Err(Problem::new(Kind::UnsupportedMediaType, why))
 }
 
 /// Reads JSON; an error says where.

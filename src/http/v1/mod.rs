@@ -20,7 +20,7 @@ pub(in crate::http) mod webhooks;
 
 use super::routes::Route;
 
-pub(in crate::http) use extract::{JsonBody, Params};
+pub(in crate::http) use extract::{JsonBody, JsonOrNothing, Params};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {

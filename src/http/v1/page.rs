@@ -29,12 +29,21 @@ impl Default for Limit {
 
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        let limit = u16::deserialize(reader)?;
-        if (1..=MOST).contains(&limit) {
-            Ok(Self(limit))
-        } else {
-            Err(D::Error::custom(format!("at least 1 and at most {MOST}")))
-        }
+        reader.deserialize_u64(Self::default())
+    }
+}
+
+/// Says the bounds of whatever else is sent.
+impl Visitor<'_> for Limit {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number, at least 1 and at most {MOST}")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self, E> {
+        let limit = u16::try_from(number).ok().filter(|limit| (1..=MOST).contains(limit));
+        limit.map(Self).ok_or_else(|| E::custom(format!("at least 1 and at most {MOST}")))
     }
 }
 
@@ -117,4 +126,18 @@ pub(in crate::http) struct Nothing {}
 pub(in crate::http) fn unavailable(why: impl Display) -> Problem {
     tracing::warn!(%why, "a request could not be answered from the journal");
     Problem::unavailable(format!("the journal cannot be read now: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_says_its_bounds_whatever_is_sent() {
+        for text in ["0", "201", "100000", "99999999999999999999999", "-1", "2.5", "\"x\"", "null"] {
+            let error = serde_json::from_str::<Limit>(text).expect_err(text).to_string();
+            assert!(error.contains("at least 1 and at most 200"), "{text}: {error}");
+        }
+        assert_eq!(serde_json::from_str::<Limit>("200").map(Limit::get).ok(), Some(200));
+    }
 }

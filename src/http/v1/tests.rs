@@ -126,6 +126,17 @@ fn tag(headers: &HeaderMap) -> String {
 }
 
 #[actix_web::test]
+async fn a_worker_that_is_alone_is_one_that_runs_what_it_runs() {
+    let desk = Desk::of_everything();
+    let shown = desk.get("/api/v1/config/processing_prefs").await;
+    assert_eq!(shown["workers"], json!({"alive": 1, "running": 1, "refused": []}));
+    let all = desk.get("/api/v1/config").await;
+    let documents = all["documents"].as_array().unwrap();
+    let prefs = documents.iter().find(|document| document["key"] == "processing_prefs").unwrap();
+    assert_eq!(prefs["workers"]["alive"], 1);
+}
+
+#[actix_web::test]
 async fn a_document_is_replaced_only_in_the_version_that_was_seen() {
     let desk = Desk::of_everything();
     desk.put("webhook_config", &json!({"webhook_url": URL, "webhook_sending_enabled": true}).to_string());

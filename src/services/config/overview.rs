@@ -1,19 +1,31 @@
 //! What is in force, where it is kept, and which workers run it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use futures::future::join_all;
 use render_signal_actors::config::book::{Book, canonical_hash};
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::{self, Governs, Key, Problem};
-use render_signal_actors::config::load::load;
-use render_signal_actors::config::store::{Ack, Read, StoreHealth};
+use render_signal_actors::config::load::of_readings;
+use render_signal_actors::config::store::{Ack, DocumentStore, Read, StoreError, StoreHealth};
+use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
+use render_signal_actors::messages::ConfigStatus;
 use render_signal_actors::readmodel::queries::{ConfigRow, configs};
+use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 
 use super::Configuration;
 use crate::services::Refused;
+
+/// Each store and the journal may take so long to say what they hold, all at the same time.
+const READ: Duration = Duration::from_secs(3);
+/// After so long there is an answer, with what is known by then.
+const WHOLE: Duration = Duration::from_secs(5);
 
 /// What is known of all documents.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,7 +88,7 @@ pub(crate) struct Shown {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = DocumentWorkers)]
 pub(crate) struct Workers {
-    /// Workers that are alive; 0 = none, or they cannot tell each other.
+    /// Workers that are alive; 0 = none, or they could not be asked.
     pub(crate) alive: usize,
     /// Of these, those that run the stored document.
     pub(crate) running: usize,
@@ -100,25 +112,70 @@ impl Configuration {
     pub(crate) async fn overview(&self, keys: &[Key], content: bool) -> Result<Overview, Refused> {
         let store = self.editor.store.as_ref();
         let (env, journal) = (&self.editor.env, self.editor.journal.as_deref());
-        let now = self.editor.world.now();
-        let book = load(store, env, journal, now).await;
-        let recorded = match journal {
-            Some(journal) => journal.views().read(configs).await.map_err(Refused::journal)?,
-            None => Vec::new(),
+        let (now, end) = (self.editor.world.now(), Instant::now() + WHOLE);
+        let (readings, recorded, told) =
+            tokio::join!(readings(store), recorded(journal), timeout(READ, store.workers()));
+        let (acks, workers_unknown) = match told {
+            Ok(Ok(acks)) => (acks, None),
+            Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
+            Err(_) => (Vec::new(), Some(silent())),
         };
-        let (acks, workers_unknown) = match store.workers().await {
-            Ok(acks) => (acks, None),
-            Err(error) => (Vec::new(), Some(error.to_string())),
+        let book = match timeout_at(end, of_readings(readings.clone(), env, journal, now)).await {
+            Ok(book) => book,
+            // Without the last good copies, which are in the journal.
+            Err(_) => of_readings(readings.clone(), env, None, now).await,
         };
-        let mut documents = Vec::with_capacity(keys.len());
-        for key in keys.iter().copied() {
-            let read = store.read(key).await.ok();
-            documents.push(shown(key, &book, read, &recorded, &acks, now, content));
-        }
+        let rows = recorded.as_deref().unwrap_or_default();
+        let documents = keys.iter().map(|key| {
+            let read = readings.iter().find(|(one, _)| one == key).and_then(|(_, read)| read.clone().ok());
+            shown(*key, &book, read, rows, &acks, now, content)
+        });
+        let documents = documents.collect();
         let mut remarks = book.policy(env, 1).remarks();
         remarks.extend(book.stand_ins());
+        remarks.extend(recorded.err());
         Ok(Overview { stores: store.health(), documents, remarks, workers_unknown })
     }
+}
+
+impl Overview {
+    /// Says of documents of which no worker is known to run them what this worker says of itself: one
+    /// that is alone has nobody to tell.
+    pub(crate) fn with_own(&mut self, own: &ConfigStatus) {
+        for document in self.documents.iter_mut().filter(|document| document.workers.alive == 0) {
+            if let Some(status) = own.documents.iter().find(|status| status.key == document.key) {
+                (document.workers.alive, document.workers.running) = (own.workers, status.running);
+            }
+        }
+    }
+}
+
+/// What the store holds under every key, or that it did not say so in time.
+async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreError>)> {
+    let read = async |key: Key| {
+        let read = timeout(READ, store.read(key)).await;
+        let late = |_| Err(StoreError::Unreadable { what: key.to_string(), why: silent() });
+        (key, read.unwrap_or_else(late))
+    };
+    join_all(Key::ALL.map(read)).await
+}
+
+/// What the history knows of the documents, or why it is not known.
+async fn recorded(journal: Option<&dyn Journal>) -> Result<Vec<ConfigRow>, Said> {
+    let Some(journal) = journal else { return Ok(Vec::new()) };
+    let why = match timeout(READ, journal.views().read(configs)).await {
+        Ok(Ok(rows)) => return Ok(rows),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => silent(),
+    };
+    Err(said!(
+        "versions et auteurs manquent, l'historique n'a pas pu être lu : {why}",
+        "versions and authors are missing, the history could not be read: {why}"
+    ))
+}
+
+fn silent() -> String {
+    format!("no answer within {} s", READ.as_secs())
 }
 
 /// `read`: `None` = it cannot be read now.
@@ -174,5 +231,62 @@ fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
             .iter()
             .filter_map(|ack| Some(Keeps { worker: ack.worker.clone(), why: of(ack).refused? }))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use render_signal_actors::config::edit::Editor;
+    use render_signal_actors::config::store::{Change, Written};
+    use render_signal_actors::kernel::clock::World;
+
+    use super::*;
+    use crate::services::migrate::by_name;
+
+    /// Answers for one document, and for nothing else ever.
+    struct Frozen;
+
+    #[async_trait]
+    impl DocumentStore for Frozen {
+        fn name(&self) -> &'static str {
+            "frozen"
+        }
+
+        async fn read(&self, key: Key) -> Result<Read, StoreError> {
+            if key == Key::ProcessingPrefs { Ok(Read::Absent) } else { pending().await }
+        }
+
+        async fn changed(&self) {
+            pending().await
+        }
+
+        async fn write(&self, _: &Change) -> Result<Written, StoreError> {
+            pending().await
+        }
+
+        async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
+            pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_frozen_is_waited_for_once_and_each_document_says_so() {
+        let editor =
+            Editor { store: Arc::new(Frozen), env: Arc::default(), journal: None, world: World::real() };
+        let configuration = Configuration { editor };
+        let keys = by_name();
+        let asked = timeout(WHOLE + Duration::from_millis(100), configuration.overview(&keys, false)).await;
+        let overview = asked.expect("an answer in time").expect("what is known");
+        assert_eq!(overview.workers_unknown, Some(silent()));
+        for document in overview.documents {
+            let known = document.key == Key::ProcessingPrefs.as_str();
+            assert_eq!(document.state, if known { "absent" } else { "unknown" }, "{}", document.key);
+            let told = document.problems.iter().any(|problem| problem.to_string().contains(&silent()));
+            assert_eq!(told, !known, "{}: {:?}", document.key, document.problems);
+        }
     }
 }

@@ -148,7 +148,8 @@ impl<'v> Visit<'v> {
 
 /// A page that says what there is, until there is more.
 async fn home(request: HttpRequest, caller: Caller) -> HttpResponse {
-    html(StatusCode::OK, pages::home(language(&request), &caller.by()))
+    let user = caller.session().map(|session| session.user.as_str()).unwrap_or_default();
+    html(StatusCode::OK, pages::home(language(&request), user))
 }
 
 async fn form(request: HttpRequest, state: Data<HttpState>) -> HttpResponse {
@@ -295,6 +296,17 @@ pub(in crate::http) fn language(request: &HttpRequest) -> Lang {
         }
     }
     best.map_or(Lang::Fr, |(lang, _)| lang)
+}
+
+/// A page that says why a request is not granted, and what to do.
+pub(in crate::http) fn refusal(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    html(problem.kind.status(), pages::refusal(language(request), problem.kind, problem.retry_after))
+}
+
+/// Whether whoever asks names pages among what he takes, as browsers do, and calls do not.
+pub(in crate::http) fn asks_for_page(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 /// Whether whoever asks is shown a page: not one who asks for JSON, or a script that fetches.

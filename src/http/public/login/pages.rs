@@ -2,6 +2,7 @@
 
 use render_signal_actors::kernel::said::Said;
 
+use crate::http::problem::Kind;
 use crate::lang::Lang;
 
 /// The form, with what went wrong, if anything did.
@@ -76,13 +77,90 @@ pub(super) fn home(lang: Lang, user: &str) -> String {
         user = escape(user),
         end = lang.pick("Se déconnecter", "Sign out"),
     );
-    page(lang, "render-signal", &body)
+    page(lang, NAME, &body)
 }
 
+/// Why something is not granted, and what to do.
+pub(super) fn refusal(lang: Lang, kind: Kind, retry_after: Option<u64>) -> String {
+    let [title, text] = match kind {
+        Kind::NotFound | Kind::Gone => [
+            lang.pick("Introuvable", "Not found"),
+            lang.pick(
+                "Il n'y a rien, ou plus rien, à cette adresse. Vérifiez-la, ou revenez à l'accueil.",
+                "There is nothing, or nothing any more, at this address. Check it, or go back to the start.",
+            ),
+        ],
+        Kind::Unauthenticated | Kind::Forbidden => [
+            lang.pick("Accès refusé", "Not allowed"),
+            lang.pick(
+                "Cette page n'est pas ouverte ainsi. Connectez-vous, puis réessayez.",
+                "This page is not open in this way. Sign in, then try again.",
+            ),
+        ],
+        Kind::CrossOrigin => [
+            lang.pick("Demande venue d'un autre site", "Sent by another site"),
+            lang.pick(
+                "Un autre site a envoyé cette demande : rien n'a été fait. Ouvrez la page ici, et recommencez.",
+                "Another site sent this request: nothing was done. Open the page here, and do it again.",
+            ),
+        ],
+        Kind::TooManyRequests => [
+            lang.pick("Trop de demandes", "Too many requests"),
+            lang.pick("Attendez un moment, puis réessayez.", "Wait a moment, then try again."),
+        ],
+        Kind::Unavailable | Kind::BadGateway | Kind::Timeout => [
+            lang.pick("Indisponible pour le moment", "Not available now"),
+            lang.pick(
+                "Le service n'atteint pas ce dont il a besoin pour répondre. Réessayez ; si cela dure, \
+                 regardez l'état du service, /readyz, et ses journaux.",
+                "The service does not reach what it needs to answer. Try again; if this goes on, look at \
+                 the state of the service, /readyz, and at its logs.",
+            ),
+        ],
+        Kind::Internal => [
+            lang.pick("Défaut du programme", "A fault of the program"),
+            lang.pick(
+                "Le programme a rencontré un défaut, décrit dans ses journaux. Réessayez ; si cela revient, \
+                 signalez-le à la personne qui l'exploite.",
+                "The program met a fault, which its logs describe. Try again; if it comes back, tell the \
+                 person who runs it.",
+            ),
+        ],
+        _ => [
+            lang.pick("Demande refusée", "Refused"),
+            lang.pick(
+                "Cette demande ne peut pas être traitée telle quelle : rien n'a été fait. Revenez à la page \
+                 précédente, et recommencez.",
+                "This request cannot be handled as it is: nothing was done. Go back to the page before, and \
+                 do it again.",
+            ),
+        ],
+    };
+    let soon = retry_after.map_or_else(String::new, |seconds| {
+        format!(
+            "<p>{}</p>",
+            lang.pick("Réessayez dans N s.", "Try again in N s.").replace('N', &seconds.to_string())
+        )
+    });
+    let body = format!(
+        "{alert}{soon}<p>{code} {status} (<code>{slug}</code>)</p><p><a href=\"/\">{back}</a></p>",
+        alert = alert(text),
+        code = lang.pick("Code :", "Code:"),
+        status = kind.status().as_u16(),
+        slug = kind.slug(),
+        back = lang.pick("Revenir à l'accueil", "Back to the start"),
+    );
+    page(lang, title, &body)
+}
+
+/// The program's name, which is the title of its first page, too.
+const NAME: &str = "render-signal";
+
 fn page(lang: Lang, title: &str, body: &str) -> String {
+    let tab = if title == NAME { NAME.to_owned() } else { format!("{} · {NAME}", escape(title)) };
     format!(
         "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} · render-signal</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{tab}</title>\
          <link rel=\"stylesheet\" href=\"/login.css\"></head><body><main><h1>{title}</h1>{body}</main></body></html>",
         code = lang.pick("fr", "en"),
         title = escape(title),
@@ -136,9 +214,19 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_the_program_is_in_each_title_once() {
+        for lang in [Lang::Fr, Lang::En] {
+            assert!(home(lang, "a").contains("<title>render-signal</title>"));
+            assert!(leave(lang).contains(" · render-signal</title>"));
+        }
+    }
+
+    #[test]
     fn no_page_has_a_style_or_a_script_of_its_own() {
         for lang in [Lang::Fr, Lang::En] {
-            for page in [form(lang, None, "a", "/x"), button(lang), leave(lang), home(lang, "a")] {
+            let refusals = Kind::ALL.iter().map(|kind| refusal(lang, *kind, Some(5)));
+            let pages = [form(lang, None, "a", "/x"), button(lang), leave(lang), home(lang, "a")];
+            for page in pages.into_iter().chain(refusals) {
                 for forbidden in ["<script", "<style", " style=", " onclick=", "javascript:", "http:"] {
                     assert!(!page.contains(forbidden), "{forbidden} in {page}");
                 }

@@ -153,17 +153,18 @@ pub(in crate::http) async fn create(
     Ok(HttpResponse::Created().json(MadeLink { id, url, single_use: !wanted.permanent, expires_at }))
 }
 
-/// Have a sign-in link open nothing any more.
+/// Have a sign-in link open nothing any more, and end the sessions that it opened.
 #[utoipa::path(delete, path = "/api/v1/magic-links/{id}", tag = "access",
     params(("id" = String, Path, description = "What it is called")),
-    responses((status = 204, description = "It opens nothing any more, here and in the system before"), RefusedChange))]
+    responses((status = 204, description = "It opens nothing any more, here and in the system before; the sessions that it opened here are over"), RefusedChange))]
 pub(in crate::http) async fn revoke(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    if login(&state)?.links.revoke(&id, &caller.by()).await.map_err(not_now)? {
+    if let Some(ended) = login(&state)?.links.revoke(&id, &caller.by()).await.map_err(not_now)? {
+        tracing::info!(ended, "a sign-in link was revoked; the sessions that it opened were ended");
         return Ok(HttpResponse::NoContent().finish());
     }
     Err(Problem::new(Kind::NotFound, "there is no sign-in link of this name; /api/v1/magic-links lists them"))

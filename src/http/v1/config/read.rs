@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::StoreHealth;
+use render_signal_actors::messages::GetConfigStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -27,6 +28,18 @@ fn answer(body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
+/// What is known of these documents, this worker's own word included.
+async fn seen(state: &HttpState, keys: &[Key], content: bool) -> Result<Overview, Problem> {
+    let overview = state.services.configuration.overview(keys, content);
+    let (overview, own) = tokio::join!(overview, state.probe.actors.config.ask(GetConfigStatus));
+    let mut overview = overview?;
+    // Who does not answer is not counted.
+    if let Ok(own) = own {
+        overview.with_own(&own);
+    }
+    Ok(overview)
+}
+
 /// How all documents are, where they are kept, and which workers run them.
 #[utoipa::path(get, path = "/api/v1/config", tag = "configuration",
     responses((status = 200, body = Overview), Refused))]
@@ -34,7 +47,7 @@ pub(in crate::http) async fn overview(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(answer(state.services.configuration.overview(&by_name(), false).await?))
+    Ok(answer(seen(&state, &by_name(), false).await?))
 }
 
 /// The stored documents, judged as the service judges them, in the words of the system before.
@@ -96,7 +109,7 @@ pub(in crate::http) async fn document(
     let key = key(&name)?;
     let configuration = &state.services.configuration;
     let stored = configuration.stored(key).await?;
-    let overview = configuration.overview(&[key], true).await?;
+    let overview = seen(&state, &[key], true).await?;
     let shown = overview.documents.into_iter().next();
     let shown = shown.ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no {key}")))?;
     let errors = fields(&shown.problems);

@@ -15,7 +15,7 @@ use crate::http::openapi::refusals::RefusedChange;
 use crate::http::problem::{Kind, Problem};
 use crate::http::v1::deliveries::refused_again;
 use crate::http::v1::page::{Nothing, unavailable};
-use crate::http::v1::{JsonBody, Params};
+use crate::http::v1::{JsonOrNothing, Params};
 
 /// It was done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,7 +27,7 @@ pub(in crate::http) struct MailDone {
 }
 
 /// Which deliveries of a mail go once more.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct AgainBody {
     /// To these targets; absent = to all that it was routed to.
@@ -104,8 +104,8 @@ pub(in crate::http) async fn ignore(
 }
 
 /// Sends once more what was delivered or cancelled: the same bytes with the same `webhook-id`, as long
-/// as they are kept.
-#[utoipa::path(post, path = "/api/v1/mails/{id}/again", tag = "mails", operation_id = "deliver_mail_again", request_body = AgainBody,
+/// as they are kept. Without a body, to all targets that it was routed to.
+#[utoipa::path(post, path = "/api/v1/mails/{id}/again", tag = "mails", operation_id = "deliver_mail_again", request_body = Option<AgainBody>,
     params(("id" = String, Path, description = "Identity of the mail")),
     responses((status = 200, body = AgainDone), RefusedChange))]
 pub(in crate::http) async fn again(
@@ -113,7 +113,7 @@ pub(in crate::http) async fn again(
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-    JsonBody(body): JsonBody<AgainBody>,
+    JsonOrNothing(body): JsonOrNothing<AgainBody>,
 ) -> Result<HttpResponse, Problem> {
     let (journal, by) = (state.journal.as_ref(), caller.by());
     let routed_to = again::targets_of(journal, &id).await.map_err(refused_again)?;

@@ -280,12 +280,14 @@ async fn a_mail_is_ignored_once_and_what_was_sent_goes_once_more() {
         let (status, problem) = scene.post(path, None).await;
         assert_eq!(status, want, "{path}: {problem}");
     }
-    let (status, done) = scene.post("/api/v1/mails/sent/again", Some(json!({}))).await;
+    let (status, done) = scene.post("/api/v1/mails/sent/again", None).await;
     assert_eq!((status, &done["items"]), (200, &json!([{"target": "default", "done": true, "why": null}])));
     let (_, done) = scene.post("/api/v1/mails/sent/again", Some(json!({"targets": ["default", "x"]}))).await;
     let did: Vec<bool> =
         done["items"].as_array().unwrap().iter().map(|item| item["done"].as_bool().unwrap()).collect();
     assert_eq!(did, [false, false]);
+    let (status, done) = scene.post("/api/v1/mails/sent/again", Some(json!({}))).await;
+    assert_eq!((status, done["items"].as_array().unwrap().len()), (200, 1), "all targets, as without a body");
     assert_eq!(scene.post("/api/v1/mails/held/again", Some(json!({}))).await.0, 404);
     assert_eq!(scene.post("/api/v1/mails/sent/again", Some(json!({"target": "x"}))).await.0, 400);
 }
