@@ -87,7 +87,8 @@ async fn a_request_that_is_sent_again_with_its_key_is_carried_out_once() {
     assert_eq!(done.status, 200, "{}", done.body);
     // An answer that is too long to be kept arrives, and its repetition says that it was carried out.
     let words: Vec<String> = (0..12_000).map(|n| format!("mot-sans-suite-{n:08}-abcdefgh")).collect();
-    let bundle = json!({"format": 1, "documents": {"processing_prefs": {"exclude_keywords": words}}}).to_string();
+    let bundle =
+        json!({"format": 1, "documents": {"processing_prefs": {"exclude_keywords": words}}}).to_string();
     let long = send("/api/v1/config/import", "sixth-key", &bundle).await;
     let again = send("/api/v1/config/import", "sixth-key", &bundle).await;
     assert_eq!((long.status, again.status), (200, 200), "{} {}", long.body, again.body);
