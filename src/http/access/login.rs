@@ -140,6 +140,7 @@ async fn until_closed<E>(is_open: impl AsyncFn() -> Result<bool, E>) {
         match timeout(UNKNOWN.saturating_sub(known.elapsed()), is_open()).await {
             Ok(Ok(true)) => known = Instant::now(),
             Ok(Ok(false)) | Err(_) => return,
+            Ok(Err(_)) if known.elapsed() >= UNKNOWN => return,
             Ok(Err(_)) => {}
         }
         sleep(LOOK).await;
