@@ -28,7 +28,7 @@ const SUBJECTS: [&str; 4] = [
 pub(crate) async fn journal(folder: &Path, mails: usize) -> String {
     std::fs::create_dir_all(folder).expect("a folder");
     let world = World::real();
-    let file = folder.join("journal.db");
+    let file = folder.join("render-signal.db");
     let journal = SqliteJournal::open(&file, world.clone(), readmodel::all(), SqliteOptions::default());
     let journal = journal.expect("a new journal");
     let all: Vec<usize> = (0..mails).collect();

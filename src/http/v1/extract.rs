@@ -94,6 +94,10 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonOrNothing<T> {
                 return Ok(Self(T::default()));
             }
             is_json(&request)?;
+            // Nothing, written down.
+            if body.trim_ascii() == b"null" {
+                return Ok(Self(T::default()));
+            }
             json(&body).map(Self)
         })
     }
