@@ -25,7 +25,8 @@ fuzz_target!(init: seeds(), |input: &[u8]| {
     for policy in POLICIES.iter() {
         let mail = pushed.read(&policy.providers);
         assert_eq!(mail.email_id, pushed.email_id());
-        assert_eq!(mail.sender, pushed.address());
+        // One that is too long for an address is none.
+        assert!(mail.sender.is_empty() || mail.sender == pushed.address(), "{:?}", mail.sender);
         let verdict = decide::decide(&mail, policy, now);
         assert_eq!(decide::decide(&mail, policy, now), verdict, "a mail is decided the same way twice");
         if let Outcome::Deliver { deliveries } = &verdict.outcome {
