@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::SecondsFormat;
 use render_signal_actors::dedup::kept;
+use render_signal_actors::dedup::release::release as release_mail;
 use render_signal_actors::ignore::ignore as ignore_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
@@ -14,7 +15,6 @@ use serde::Serialize;
 use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Output, Style, fit_ends, progress};
-use crate::services::queue;
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -194,7 +194,7 @@ fn line(named: &Named<MailRow>, out: &Output) -> String {
 pub(crate) async fn release(journal: &dyn Journal, args: &ReleaseArgs, out: &mut Output) -> Outcome {
     let world = World::real();
     let words = ("released    ", "not released");
-    each(&args.ids, words, out, async |id| queue::release(journal, &world, id, BY).await).await
+    each(&args.ids, words, out, async |id| release_mail(journal, &world, id, BY).await).await
 }
 
 /// Has nothing sent for mails.
@@ -294,7 +294,7 @@ mod tests {
     async fn what_cannot_be_released_is_said() {
         let journal = journal().await;
         for (id, why) in [("x", "there is no mail x"), ("b", "routed already"), ("c", "content of mail c")] {
-            let error = queue::release(&journal, &World::real(), id, BY).await.unwrap_err();
+            let error = release_mail(&journal, &World::real(), id, BY).await.unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }

@@ -3,14 +3,15 @@
 
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
 use render_signal_actors::webhook::again::{deliver_again, targets_of};
 use render_signal_actors::webhook::cancel::cancel as cancel_delivery;
+use render_signal_actors::webhook::redeliver::{Undelivered, enable_target};
 
 use super::mails::each;
 use crate::cli::{EnableArgs, RetryArgs, WhichArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
-use crate::services::queue::{self, Retry};
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -18,13 +19,27 @@ const BY: &str = "cli";
 /// Puts dead letters back.
 pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Output) -> Outcome {
     let world = World::real();
-    let ids = if args.all_dead { queue::dead_letters(journal, None).await? } else { args.ids.clone() };
-    let retry = Retry::begin(journal, &world, BY).await?;
-    let exit = each(&ids, ("queued again", "not queued  "), out, async |id| retry.one(id).await).await?;
+    let ids = if args.all_dead { dead_letters(journal).await? } else { args.ids.clone() };
+    let undelivered =
+        Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
+    let queued = each(&ids, ("queued again", "not queued  "), out, async |id| {
+        let (email_id, target) = halves(id);
+        undelivered.retry(journal, &world, email_id, target, BY).await
+    });
+    let exit = queued.await?;
     if ids.is_empty() {
         out.line("there are no dead letters")?;
     }
     Ok(exit)
+}
+
+/// The ids of all dead letters, oldest first.
+async fn dead_letters(journal: &dyn Journal) -> Result<Vec<String>, Failure> {
+    let state = Some("dead_lettered".to_owned());
+    let filter = DeliveryFilter { state, limit: usize::MAX, ..DeliveryFilter::default() };
+    let rows = journal.views().read(move |db| deliveries(db, &filter)).await;
+    let rows = rows.map_err(|error| Failure::journal(error.to_string()))?;
+    Ok(rows.into_iter().map(|row| format!("{}/{}", row.email_id, row.target)).collect())
 }
 
 /// A mail and a target; no target names no delivery.
@@ -67,7 +82,9 @@ pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, out: &mut Out
 
 /// Lets a target take deliveries again.
 pub(crate) async fn enable(journal: &dyn Journal, args: &EnableArgs, out: &mut Output) -> Outcome {
-    let needed = queue::enable(journal, &World::real(), &args.target, BY).await?;
+    let needed = enable_target(journal, &World::real(), &args.target, BY)
+        .await
+        .map_err(|error| Failure::journal(error.to_string()))?;
     out.line(if needed {
         format!("{} takes deliveries again", args.target)
     } else {

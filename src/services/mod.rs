@@ -7,7 +7,6 @@
 //! | [`migrate`] | documents from files into the shared store, with a log |
 //! | [`explain`] | why a mail would or would not trigger |
 //! | [`trial`], [`jobs`] | what changed documents would change, mail by mail; as a job with progress |
-//! | [`queue`] | dead letters again, targets again, mails released |
 //! | [`links`] | the copies of linked files, and the list of them |
 //! | [`backup`] | a consistent copy of the journal |
 //! | [`board`] | what each worker says of itself |
@@ -22,7 +21,6 @@ pub(crate) mod explain;
 pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod migrate;
-pub(crate) mod queue;
 mod refused;
 pub(crate) mod trial;
 
