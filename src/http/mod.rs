@@ -5,6 +5,7 @@
 //! | [`routes`] | the table of every address: who may use it, what body it takes |
 //! | [`access`] | who asks, and whether they may |
 //! | [`public`] | what anybody may ask |
+//! | [`pages`] | the dashboard: pages for people |
 //! | [`compat`] | the endpoints of the system before |
 //! | [`v1`] | the API: mails, deliveries, events, configuration, operations |
 //! | [`openapi`] | its description, and a page to try it |
@@ -20,6 +21,7 @@ mod door;
 mod gate;
 pub(crate) mod idempotency;
 mod openapi;
+mod pages;
 pub(crate) mod probe;
 mod problem;
 mod public;

@@ -13,7 +13,7 @@ use serde_json::json;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::public::login::{asks_for_page, refusal, wants_page};
+use super::pages::{asks_for_page, refusal, wants_page};
 
 /// In which shape an address refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

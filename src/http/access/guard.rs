@@ -9,7 +9,7 @@ use actix_web::{HttpMessage as _, web};
 
 use crate::http::problem::{Kind, Problem, Voice};
 use crate::http::routes::Route;
-use crate::http::{HttpState, idempotency};
+use crate::http::{HttpState, idempotency, pages};
 
 /// Lets a request through to one of the `routes` of its address, or answers it.
 pub(in crate::http) async fn guard(
@@ -26,6 +26,14 @@ pub(in crate::http) async fn guard(
     };
     let caller = match seen {
         Ok(caller) => caller,
+        // Another site cannot have us show its words.
+        Err(problem)
+            if route.voice == Voice::Page
+                && pages::is_late_form(request.request(), &problem)
+                && comes_from_here(&request) =>
+        {
+            return Ok(pages::expired(request).await);
+        }
         Err(problem) => {
             let answer = problem.answer_as(route.voice, request.request());
             return Ok(request.into_response(answer));
@@ -33,6 +41,11 @@ pub(in crate::http) async fn guard(
     };
     request.extensions_mut().insert(caller.clone());
     idempotency::once(route, &caller, request, next).await
+}
+
+fn comes_from_here(request: &ServiceRequest) -> bool {
+    let state = request.app_data::<web::Data<HttpState>>();
+    state.is_some_and(|state| state.access.check_origin(request.request()).is_ok())
 }
 
 /// The entry for a method; HEAD is GET.

@@ -11,7 +11,7 @@ use crate::http::HttpState;
 
 /// Nothing but what this server serves, and nothing within a page's own text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The same for every answer. Other sites get no referrer. With `no-referrer` a browser would say
 /// `Origin: null` of our own forms, too; over plain HTTP that is all that it says of where they

@@ -6,11 +6,9 @@
 //! | `/livez` | 200 while the actors' thread beats, else 503: restart the process |
 //! | `/readyz` | 200 or 503, with the state of every check; in plain words for those who have `METRICS_TOKEN` |
 //! | `/metrics` | Prometheus text: the same states; everything for those who have `METRICS_TOKEN` |
-//! | `/login`, `/login/magic/…`, `/logout` | how somebody comes in and goes: [`login`] |
 //! | `/docs/errors` | what the `type` of a problem means |
 
 mod health;
-pub(in crate::http) mod login;
 mod status;
 
 use actix_web::HttpResponse;
@@ -21,14 +19,13 @@ use super::routes::{Route, Who};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
-    let status = vec![
+    vec![
         Route::get("/health", Who::Stranger, || to(health::health)),
         Route::get("/livez", Who::Stranger, || to(health::livez)),
         Route::get("/readyz", Who::Own, || to(status::readyz)),
         Route::get("/metrics", Who::Own, || to(status::metrics)),
         Route::get("/docs/errors", Who::Stranger, || to(errors)),
-    ];
-    [status, login::routes()].concat()
+    ]
 }
 
 /// What can go wrong, section by section.

@@ -61,6 +61,14 @@ pub(in crate::http) struct FailureView {
     mail: Option<String>,
 }
 
+/// How many things need a person; 0 when the journal does not answer, too.
+pub(in crate::http) async fn count(state: &HttpState) -> u64 {
+    let Ok(needs) = state.journal.views().read(queries::needs_person).await else { return 0 };
+    let some = |n: u64| u64::from(n > 0);
+    let lists = needs.dead_letters.len() + needs.disabled_targets.len();
+    some(needs.quarantined) + some(needs.set_aside) + u64::try_from(lists).unwrap_or(u64::MAX)
+}
+
 /// What needs a person.
 #[utoipa::path(get, path = "/api/v1/attention", tag = "mails", operation_id = "attention",
     responses((status = 200, body = Attention), Refused))]

@@ -65,7 +65,7 @@ async fn every_answer_says_whom_a_browser_may_talk_to() {
         assert_eq!(browser.name().await.as_deref(), Some("session:admin"));
         for (method, path, status) in [
             ("GET", "/login", 200),
-            ("GET", "/login.css", 200),
+            ("GET", "/manifest.webmanifest", 200),
             ("GET", "/health", 200),
             ("GET", "/api/v1/session", 401),
             ("GET", "/nowhere", 404),

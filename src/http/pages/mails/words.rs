@@ -1,0 +1,8 @@
+//! The texts of `/mails`.
+
+use crate::http::pages::words::words;
+
+words! {
+    Words;
+    title: "Mails", "Mails";
+}

@@ -1,0 +1,56 @@
+//! What strangers wrote, as text.
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+
+/// A text of a stranger: a subject, a sender, an answer. It cannot change how what stands around
+/// it is read: it is isolated (`<bdi>`, Unicode TR 9), and signs that are not seen are shown as such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::http) struct Shown(pub(in crate::http::pages) String);
+
+impl HtmlSafe for Shown {}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<bdi>")?;
+        for sign in self.0.chars() {
+            match sign {
+                '&' => f.write_str("&amp;")?,
+                '<' => f.write_str("&lt;")?,
+                '>' => f.write_str("&gt;")?,
+                '"' => f.write_str("&quot;")?,
+                '\'' => f.write_str("&#39;")?,
+                '\n' | '\t' => write!(f, "{sign}")?,
+                hidden if is_hidden(hidden) => {
+                    write!(f, "<span class=\"hidden-sign\">U+{:04X}</span>", u32::from(hidden))?;
+                }
+                plain => write!(f, "{plain}")?,
+            }
+        }
+        f.write_str("</bdi>")
+    }
+}
+
+/// Controls, signs that turn the direction of reading, and those without a width.
+const fn is_hidden(sign: char) -> bool {
+    matches!(sign,
+        '\u{0}'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{61c}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_stranger_writes_is_markup_or_hidden() {
+        let shown = Shown("<img src=x onerror=\"a('b')\">&\u{202e}gpj.exe\u{0}é\n".to_owned()).to_string();
+        assert_eq!(
+            shown,
+            "<bdi>&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;\
+             <span class=\"hidden-sign\">U+202E</span>gpj.exe<span class=\"hidden-sign\">U+0000</span>é\n</bdi>"
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! The choice of language and theme, kept by the browser for a year.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::SET_COOKIE;
+
+use super::cookies;
+use super::form::Form;
+use super::look::{LANG, THEME, Theme};
+use super::visit::{Visit, see};
+use crate::http::access::inside;
+use crate::http::problem::Problem;
+
+/// In seconds.
+const YEAR: u64 = 365 * 24 * 60 * 60;
+
+/// Keeps what was chosen, and goes back to where it was chosen.
+pub(super) async fn choose(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+    let mut answer = see(&back(form.text("next")));
+    let tls = visit.is_over_tls();
+    let lang = Some(form.text("lang")).filter(|lang| matches!(*lang, "fr" | "en"));
+    let theme = Theme::of(form.text("theme")).map(Theme::word);
+    for (name, value) in [(LANG, lang), (THEME, theme)] {
+        if let Some(cookie) = value.and_then(|value| cookies::keep(name, value, YEAR, tls)) {
+            answer.append_header((SET_COOKIE, cookie));
+        }
+    }
+    Ok(answer.finish())
+}
+
+/// The login is a page of ours, too, for somebody who only chooses a language.
+fn back(next: &str) -> String {
+    if next == "/login" || next.starts_with("/login?next=%2F") { next.to_owned() } else { inside(next) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_back_to_a_page_of_ours() {
+        for (next, wanted) in [
+            ("/mails?state=held", "/mails?state=held"),
+            ("/login", "/login"),
+            ("/login?next=%2Fmails", "/login?next=%2Fmails"),
+            ("/login?next=https://evil.example", "/"),
+            ("/login/magic/x", "/"),
+            ("https://evil.example/login", "/"),
+            ("", "/"),
+        ] {
+            assert_eq!(back(next), wanted, "{next}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Pages that say why a request is not granted, and what to do.
+
+mod words;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{ACCEPT, CONNECTION, HeaderValue};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use askama::Template;
+
+use self::words::Words;
+use super::form::Form;
+use super::frame::Frame;
+use super::visit::{Visit, html};
+use crate::http::problem::{Kind, Problem};
+use crate::http::v1::extract;
+
+/// Why, and what to do.
+#[derive(Template)]
+#[template(path = "refused/refused.html")]
+struct RefusedPage {
+    frame: Frame,
+    w: &'static Words,
+    text: &'static str,
+    soon: String,
+    status: u16,
+    slug: &'static str,
+    retry: bool,
+}
+
+/// What was typed, to be sent once more.
+#[derive(Template)]
+#[template(path = "refused/expired.html")]
+struct ExpiredPage {
+    frame: Frame,
+    w: &'static Words,
+    text: &'static str,
+    kept: bool,
+    fields: Vec<(String, String)>,
+}
+
+/// A page that says why a request is not granted, and what to do.
+pub(in crate::http) fn refusal(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let kind = problem.kind;
+    let made = Visit::anybody(request).and_then(|visit| {
+        let w = Words::of(visit.lang);
+        let [title, text] = why(w, kind);
+        let page = RefusedPage {
+            frame: Frame::plain(&visit, title),
+            w,
+            text,
+            soon: problem.retry_after.map(|seconds| w.soon(seconds, visit.lang)).unwrap_or_default(),
+            status: kind.status().as_u16(),
+            slug: kind.slug(),
+            retry: kind.status().is_server_error() && request.method() == Method::GET,
+        };
+        html(request, HttpResponse::build(kind.status()), &page)
+    });
+    made.unwrap_or_else(|_| problem.answer(request))
+}
+
+fn why(w: &'static Words, kind: Kind) -> [&'static str; 2] {
+    match kind {
+        Kind::NotFound | Kind::Gone => [w.not_found, w.not_found_text],
+        Kind::Unauthenticated | Kind::Forbidden => [w.forbidden, w.forbidden_text],
+        Kind::CrossOrigin => [w.foreign, w.foreign_text],
+        Kind::TooManyRequests => [w.too_many, w.too_many_text],
+        Kind::Unavailable | Kind::BadGateway | Kind::Timeout => [w.away, w.away_text],
+        Kind::Internal => [w.fault, w.fault_text],
+        _ => [w.refused, w.refused_text],
+    }
+}
+
+/// Whether a form was sent whose page was made for somebody who is signed in no more.
+pub(in crate::http) fn is_late_form(request: &HttpRequest, problem: &Problem) -> bool {
+    problem.kind == Kind::Unauthenticated
+        && request.method() == Method::POST
+        && wants_page(request)
+        && extract::media_type(request) == "application/x-www-form-urlencoded"
+}
+
+/// A page with what a late form sent, so that it is sent once more after signing in. Only what a
+/// page of ours sent comes so far: another site cannot have us show its words.
+pub(in crate::http) async fn expired(mut request: ServiceRequest) -> actix_web::dev::ServiceResponse {
+    let payload = request.take_payload();
+    let body = extract::body(request.request(), payload).await;
+    let made = Visit::anybody(request.request()).and_then(|visit| {
+        let w = Words::of(visit.lang);
+        let form = body.as_ref().map(|body| Form::read(body)).ok();
+        let page = ExpiredPage {
+            frame: Frame::plain(&visit, w.expired),
+            w,
+            text: if form.is_some() { w.expired_text } else { w.too_long },
+            kept: form.is_some(),
+            fields: form.unwrap_or_default().0,
+        };
+        html(request.request(), HttpResponse::Unauthorized(), &page)
+    });
+    let mut answer = made.unwrap_or_else(|problem| problem.answer(request.request()));
+    if body.is_err() {
+        // What was not read stands in the way of what comes behind it.
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    request.into_response(answer)
+}
+
+/// Whether whoever asks names pages among what he takes, as browsers do, and calls do not.
+pub(in crate::http) fn asks_for_page(request: &HttpRequest) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Whether whoever asks is shown a page: not one who asks for JSON, or a script that fetches.
+pub(in crate::http) fn wants_page(request: &HttpRequest) -> bool {
+    let said = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let accept = said(ACCEPT.as_str()).unwrap_or_default();
+    let navigates = said("sec-fetch-mode").is_none_or(|mode| mode == "navigate");
+    accept.contains("text/html") || (navigates && !accept.contains("json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_browser_gets_a_page_and_a_program_does_not() {
+        for (headers, wanted) in [
+            (
+                &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("sec-fetch-mode", "navigate")][..],
+                true,
+            ),
+            (&[("accept", "*/*"), ("sec-fetch-mode", "cors")], false),
+            (&[("accept", "application/json")], false),
+            (&[("accept", "*/*")], true),
+            (&[], true),
+        ] {
+            let mut request = TestRequest::get();
+            for header in headers {
+                request = request.insert_header(*header);
+            }
+            assert_eq!(wants_page(&request.to_http_request()), wanted, "{headers:?}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The texts of `/reglages`.
+
+use crate::http::pages::words::words;
+
+words! {
+    Words;
+    title: "Réglages", "Settings";
+}

@@ -1,0 +1,58 @@
+// Brings parts of a page up to date without disturbing who reads it: a part is changed only when it
+// has neither the focus nor a selection nor something that was opened.
+
+/** Says something to everybody, those who listen to the page included. */
+export function say(text, tone = "good") {
+  const place = document.getElementById(tone === "bad" ? "alert" : "status");
+  const line = document.createElement("p");
+  line.className = `notice ${tone}`;
+  line.textContent = text;
+  place.replaceChildren(line);
+}
+
+function isBusy(part) {
+  const selection = getSelection();
+  return part.contains(document.activeElement)
+    || (!selection.isCollapsed && part.contains(selection.anchorNode))
+    || part.querySelector("details[open]:not([data-keep])") !== null
+    || part.querySelector(":popover-open") !== null;
+}
+
+/** Where the page is read again: the same place, whatever has come since. */
+function address() {
+  return document.querySelector("[data-live-url]")?.dataset.liveUrl ?? location.href;
+}
+
+/** "fresh", "ended" (nobody is signed in any more) or "failed". */
+export async function refresh() {
+  if (!document.querySelector("[data-live]")) {
+    return "fresh";
+  }
+  let page;
+  try {
+    const answer = await fetch(address(), { headers: { accept: "text/html" }, redirect: "manual", cache: "no-store" });
+    if (answer.type === "opaqueredirect" || answer.status === 401) {
+      return "ended";
+    }
+    if (!answer.ok) {
+      return "failed";
+    }
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return "failed";
+  }
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const next = page.getElementById(part.id);
+    if (next && !part.isEqualNode(next) && !isBusy(part)) {
+      part.replaceWith(document.adoptNode(next));
+    }
+  }
+  document.title = page.title;
+  const icon = document.getElementById("tab-icon");
+  const newer = page.getElementById("tab-icon");
+  if (icon && newer && icon.getAttribute("href") !== newer.getAttribute("href")) {
+    icon.replaceWith(document.adoptNode(newer));
+  }
+  document.dispatchEvent(new CustomEvent("refreshed", { detail: { page } }));
+  return "fresh";
+}
