@@ -7,7 +7,7 @@
 //! | [`parts`] | components that pages share; `/design` shows them |
 //! | [`visit`] | a request for a page, and the answer to it |
 //! | [`login`], [`refused`] | pages for anybody |
-//! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`overview`], [`mails`] and a [`mail`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -26,6 +26,7 @@ mod form;
 mod frame;
 mod login;
 mod look;
+mod mail;
 mod mails;
 mod notice;
 mod overview;
@@ -56,6 +57,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         login::routes(),
         overview::routes(),
         mails::routes(),
+        mail::routes(),
         rules::routes(),
         settings::routes(),
         system::routes(),
