@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, VerifyReport};
+use render_signal_actors::said;
 
 use crate::cli::{ShowArgs, TailArgs, VerifyArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::refused;
+use crate::lang::Lang;
 use crate::output::{Output, Style};
 
 /// Events read at a time.
@@ -66,13 +68,19 @@ async fn last(
 }
 
 /// Prints one stream.
-pub(crate) async fn show(journal: Arc<dyn Journal>, args: &ShowArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn show(
+    journal: Arc<dyn Journal>,
+    args: &ShowArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let stream = StreamId::from_stored(&args.stream);
     let events = journal.read_stream(&stream, 0).await.map_err(|error| refused(&error))?;
     if events.is_empty() {
-        return Err(Failure::found(format!(
+        return Err(Failure::found(lang.one(said!(
+            "il n'y a pas de flux {stream} ; `render-signal events tail` montre les noms des plus récents",
             "there is no stream {stream}; `render-signal events tail` shows the names of recent ones"
-        )));
+        ))));
     }
     for event in &events {
         print(out, event, args.json)?;
@@ -81,28 +89,41 @@ pub(crate) async fn show(journal: Arc<dyn Journal>, args: &ShowArgs, out: &mut O
 }
 
 /// Checks the whole journal.
-pub(crate) async fn verify(journal: Arc<dyn Journal>, args: &VerifyArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn verify(
+    journal: Arc<dyn Journal>,
+    args: &VerifyArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let report = journal.verify().await.map_err(|error| refused(&error))?;
     let sound = report.problems.is_empty();
     if args.json {
         out.json_pretty(&report)?;
     } else {
-        for problem in &report.problems {
-            out.line(format!("{} {problem}", out.styled(Style::Bad, "problem:")))?;
+        let problem = out.styled(Style::Bad, lang.pick("problème :", "problem:"));
+        for what in &report.problems {
+            out.line(format!("{problem} {what}"))?;
         }
-        out.line(format!(
-            "{} events in {} streams, {} rows in the outbox: {}",
-            report.events,
-            report.streams,
-            report.outbox,
-            if sound {
-                out.styled(Style::Good, "the journal is sound")
-            } else {
-                out.styled(Style::Bad, &format!("{} problems", report.problems.len()))
-            }
-        ))?;
+        out.line(verdict(&report, lang, out))?;
     }
     Ok(if sound { Exit::Ok } else { Exit::Found })
+}
+
+/// How much there is, and whether it is as it should be.
+fn verdict(report: &VerifyReport, lang: Lang, out: &Output) -> String {
+    let count =
+        |n: u64, french, english| lang.count(usize::try_from(n).unwrap_or(usize::MAX), french, english);
+    let events = count(report.events, ["événement", "événements"], ["event", "events"]);
+    let streams = count(report.streams, ["flux", "flux"], ["stream", "streams"]);
+    let rows = count(report.outbox, ["ligne", "lignes"], ["row", "rows"]);
+    let judged = match report.problems.len() {
+        0 => out.styled(Style::Good, lang.pick("le journal est intact", "the journal is sound")),
+        n => out.styled(Style::Bad, &lang.count(n, ["problème", "problèmes"], ["problem", "problems"])),
+    };
+    lang.one(said!(
+        "{events} dans {streams}, {rows} dans l'outbox : {judged}",
+        "{events} in {streams}, {rows} in the outbox: {judged}"
+    ))
 }
 
 fn print(out: &mut Output, event: &Recorded, json: bool) -> Result<(), Failure> {

@@ -16,14 +16,14 @@ use render_signal_actors::mail::explain::Explanation;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
 
-use super::mail_story::in_words;
 use crate::cli::ExplainArgs;
-use crate::demo::words;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain, fit};
 use crate::services::explain;
 use crate::settings::{Storage, defaults_from_env};
+use crate::words::reasons;
+use crate::words::story::Teller;
 use crate::{commands, wiring};
 
 /// Explains one mail. Sends and stores nothing.
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
         out.line(line)?;
     }
     let under = out.styled(Style::Dim, lang.pick("selon", "under"));
-    out.line(format!("{under}  {}", in_words(&explained.configuration, lang)))?;
+    out.line(format!("{under}  {}", Teller::exact(lang).documents(&explained.configuration)))?;
     Ok(Exit::Ok)
 }
 
@@ -144,7 +144,7 @@ fn outcome(outcome: &'static str, lang: Lang) -> &'static str {
 fn conclusion(explanation: &Explanation, lang: Lang) -> String {
     let reason = explanation.reason.unwrap_or_default();
     let reason = match lang {
-        Lang::Fr => words::reason(reason),
+        Lang::Fr => reasons::reason(reason),
         Lang::En => Cow::Owned(reason.replace('_', " ")),
     };
     match explanation.decision {
@@ -163,12 +163,7 @@ fn conclusion(explanation: &Explanation, lang: Lang) -> String {
             )),
         },
         other => {
-            let decision = match (lang, other) {
-                (Lang::Fr, "ignore") => "ignorer",
-                (Lang::Fr, "skip") => "laisser de côté",
-                (Lang::Fr, "quarantine") => "mettre en quarantaine",
-                _ => other,
-            };
+            let decision = reasons::decision(lang, other);
             match &explanation.detail {
                 Some(detail) => format!("{decision}{}{reason} ({detail})", lang.colon()),
                 None => format!("{decision}{}{reason}", lang.colon()),
@@ -252,7 +247,7 @@ mod tests {
             "hold until the configuration changes: sending disabled"
         );
         let french = conclusion(&policy_free("ignore", Some("no_links")), Lang::Fr);
-        assert_eq!(french, format!("ignorer : {}", words::ignored(Lang::Fr, IgnoreReason::NoLinks)));
+        assert_eq!(french, format!("ignorer\u{a0}: {}", reasons::ignored(Lang::Fr, IgnoreReason::NoLinks)));
         let french = conclusion(&policy_free("quarantine", Some("not_a_mail")), Lang::Fr);
         assert!(!french.contains("not"), "{french}");
     }

@@ -12,7 +12,6 @@ pub(crate) mod receiver;
 pub(crate) mod samples;
 pub(crate) mod stage;
 pub(crate) mod summary;
-pub(crate) mod words;
 pub(crate) mod worker;
 
 use std::collections::HashMap;
