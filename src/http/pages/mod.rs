@@ -8,6 +8,7 @@
 //! | [`visit`] | a request for a page, and the answer to it |
 //! | [`login`], [`refused`] | pages for anybody |
 //! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`charts`] | charts as SVG |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -19,6 +20,7 @@
 
 mod access;
 mod assets;
+mod charts;
 mod clock;
 mod cookies;
 mod design;

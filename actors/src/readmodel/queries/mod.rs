@@ -11,6 +11,7 @@ mod health;
 mod links;
 mod mails;
 mod operations;
+mod waiting;
 
 pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
@@ -33,6 +34,7 @@ pub use operations::{
     ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,
     targets, workers,
 };
+pub use waiting::{Waiting, held_mails, open_deliveries};
 
 use chrono::{DateTime, Utc};
 use rusqlite::Row;
