@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::lang::Lang;
 
 /// What is recorded as a whole.
-const WHOLE: [(&str, &str); 23] = [
+const WHOLE: [(&str, &str); 33] = [
     (
         "it is empty or has none of the header fields that every mail has (From, To, Subject, Date, Received)",
         "il est vide ou n'a aucun des champs d'en-tête de tout message (From, To, Subject, Date, Received)",
@@ -42,6 +42,25 @@ const WHOLE: [(&str, &str); 23] = [
         "ses destinataires ne reçoivent qu'une partie du texte (webhook_body), et rien d'autre n'en est conservé",
     ),
     ("it cannot be read", "il ne peut pas être lu"),
+    (
+        "larger than the limit: the body was not loaded",
+        "plus grand que la limite : le corps n'a pas été chargé",
+    ),
+    ("the header block is malformed", "l'en-tête est mal formé"),
+    (
+        "the header is longer than is read; the rest of it was left out",
+        "l'en-tête est plus long que ce qui est lu ; le reste a été laissé de côté",
+    ),
+    ("the subject could not be decoded completely", "le sujet n'a pas pu être décodé entièrement"),
+    ("there is no Message-ID", "il n'y a pas de Message-ID"),
+    ("there is no sender address", "il n'y a pas d'adresse d'expéditeur"),
+    (
+        "more parts than are looked into; the others were left out",
+        "plus de parties qu'on n'en examine ; les autres ont été laissées de côté",
+    ),
+    ("the end of a multipart is missing", "la fin d'un multipart manque"),
+    ("a part has an unknown character set", "une partie a un jeu de caractères inconnu"),
+    ("a part is not valid in its character set", "une partie n'est pas valable dans son jeu de caractères"),
     ("no answer in time", "pas de réponse à temps"),
     ("it answered 410 Gone", "la réponse était 410 Gone"),
     ("an address that is not http", "une adresse qui n'est pas en http"),
@@ -76,7 +95,7 @@ const BEFORE: [(&str, &str); 6] = [
 ];
 
 /// What stands around a number or a name.
-const AROUND: [(&str, &str, &str, &str); 6] = [
+const AROUND: [(&str, &str, &str, &str); 8] = [
     ("longer than ", " bytes: no link that is copied", "plus de ", " octets : ce n'est pas un lien à copier"),
     (
         "",
@@ -91,6 +110,18 @@ const AROUND: [(&str, &str, &str, &str); 6] = [
         ")",
     ),
     ("the Worker answered ", "", "le Worker a répondu ", ""),
+    (
+        "the sender address is longer than ",
+        " bytes, so it is none",
+        "l'adresse de l'expéditeur a plus de ",
+        " octets, donc ce n'en est pas une",
+    ),
+    (
+        "more than 1 MiB of ",
+        "; the rest was left out",
+        "plus de 1 Mio de ",
+        " ; le reste a été laissé de côté",
+    ),
     ("", " hides where its link leads", "", " cache où mène son lien"),
     ("", " hide where their links lead", "", " cachent où mènent leurs liens"),
 ];
@@ -107,20 +138,24 @@ fn french(recorded: &str) -> Option<String> {
     if let Some((_, french)) = WHOLE.iter().find(|(english, _)| *english == recorded) {
         return Some((*french).to_owned());
     }
-    given_up(recorded).or_else(|| answered(recorded)).or_else(|| group(recorded)).or_else(|| {
-        BEFORE
-            .iter()
-            .find_map(|(english, french)| {
-                let reason = recorded.strip_prefix(english)?.strip_prefix(": ")?;
-                Some(format!("{french} : {}", plain(Lang::Fr, reason)))
-            })
-            .or_else(|| {
-                AROUND.iter().find_map(|(before, after, french_before, french_after)| {
-                    let inner = recorded.strip_prefix(before)?.strip_suffix(after)?;
-                    Some(format!("{french_before}{inner}{french_after}"))
+    given_up(recorded)
+        .or_else(|| answered(recorded))
+        .or_else(|| group(recorded))
+        .or_else(|| too_long(recorded))
+        .or_else(|| {
+            BEFORE
+                .iter()
+                .find_map(|(english, french)| {
+                    let reason = recorded.strip_prefix(english)?.strip_prefix(": ")?;
+                    Some(format!("{french} : {}", plain(Lang::Fr, reason)))
                 })
-            })
-    })
+                .or_else(|| {
+                    AROUND.iter().find_map(|(before, after, french_before, french_after)| {
+                        let inner = recorded.strip_prefix(before)?.strip_suffix(after)?;
+                        Some(format!("{french_before}{inner}{french_after}"))
+                    })
+                })
+        })
 }
 
 /// The last word about a delivery: how often it was tried, and what came of the last try.
@@ -158,6 +193,14 @@ fn group(recorded: &str) -> Option<String> {
     Some(format!("le mail {first} est le premier du groupe {group}"))
 }
 
+/// Which header field is longer than is kept.
+fn too_long(recorded: &str) -> Option<String> {
+    let (field, bytes) = recorded.strip_prefix("the ")?.split_once(" is longer than ")?;
+    let bytes = bytes.strip_suffix(" bytes; the rest was left out")?;
+    let field = if field == "subject" { "sujet" } else { field };
+    Some(format!("{field} : plus de {bytes} octets, le reste a été laissé de côté"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -165,7 +208,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use render_signal_actors::dedup::kept::Gone;
     use render_signal_actors::egress::SendError;
-    use render_signal_actors::mail::parse::Unreadable;
+    use render_signal_actors::mail::parse::{self, Unreadable};
     use render_signal_actors::mail::policy::RetryPolicy;
     use render_signal_actors::r2::plan::Unplanned;
     use render_signal_actors::webhook::retry::{self, Failed, Next};
@@ -196,6 +239,12 @@ mod tests {
         ];
         let mut said: Vec<String> = errors.iter().map(ToString::to_string).collect();
         said.extend([Unreadable::NotAMail, Unreadable::ParserFailed].map(|one| one.to_string()));
+        for raw in [
+            &b"From:\nSubject: =?utf-8?q?=ff?=\n\nx"[..],
+            b"From: a@b.fr\nSubject: x\nContent-Type: text/plain; charset=nonsense\n\n\xe9",
+        ] {
+            said.extend(parse::parse(raw).unwrap().flaws);
+        }
         let gone = [
             Gone::Stranger,
             Gone::TooLarge,
@@ -238,6 +287,14 @@ mod tests {
             ("HTTP 304: redirects are not followed", "HTTP 304 : les redirections ne sont pas suivies"),
             ("mail a is the first of the group 2026-01:b", "le mail a est le premier du groupe 2026-01:b"),
             ("bit.example hides where its link leads", "bit.example cache où mène son lien"),
+            (
+                "the subject is longer than 9 bytes; the rest was left out",
+                "sujet : plus de 9 octets, le reste a été laissé de côté",
+            ),
+            (
+                "more than 1 MiB of text; the rest was left out",
+                "plus de 1 Mio de text ; le reste a été laissé de côté",
+            ),
             ("facture", "facture"),
         ] {
             assert_eq!(plain(Lang::Fr, english), french);

@@ -39,6 +39,7 @@ mod events;
 mod fail_closed;
 mod isolation;
 mod journal_file;
+mod languages;
 mod large;
 mod lease;
 mod links;

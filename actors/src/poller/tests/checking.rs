@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::support::{NAME, NoFaults, Rig, pass};
+use crate::kernel::said::Said;
 use crate::poller::check;
 
 async fn wish(rig: &Rig) {
@@ -43,7 +44,7 @@ async fn outside_of_the_schedule_a_wish_is_worth_one_visit() {
     pass(100.0).await;
     assert_eq!((rig.received().await.len(), rig.mailbox.server().connects.len()), (1, 1));
     // While nobody knows whose mails count, none is fetched, whoever asks.
-    rig.set_policy(|policy| policy.withheld.polling = vec!["polling_config: no date".to_owned()]).await;
+    rig.set_policy(|policy| policy.withheld.polling = vec![Said::alike("polling_config: no date")]).await;
     wish(&rig).await;
     pass(3.0).await;
     assert_eq!(rig.received().await.len(), 1);
