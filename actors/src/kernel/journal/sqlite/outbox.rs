@@ -350,6 +350,16 @@ pub(super) fn body(db: &Connection, key: &str) -> rusqlite::Result<Option<Bytes>
         .map(|found| found.map(Bytes::from))
 }
 
+/// The bodies of these keys, in their order.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn bodies_of(db: &Connection, keys: &[String]) -> rusqlite::Result<Vec<Option<Bytes>>> {
+    let mut find = db.prepare_cached("SELECT bytes FROM body WHERE key = ?1")?;
+    let mut one = |key: &String| find.query_row([key], |row| row.get::<_, Vec<u8>>(0)).optional();
+    keys.iter().map(|key| one(key).map(|found| found.map(Bytes::from))).collect()
+}
+
 /// Drops up to `limit` bodies that are past their time and that no row refers to.
 ///
 /// # Errors
