@@ -161,7 +161,7 @@ fn page(lang: Lang, title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{code}\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{tab}</title>\
-         <link rel=\"stylesheet\" href=\"/login.css\"></head><body><main><h1>{title}</h1>{body}</main></body></html>",
+         <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/login.css\"></head><body><main><h1>{title}</h1>{body}</main></body></html>",
         code = lang.pick("fr", "en"),
         title = escape(title),
     )
