@@ -94,6 +94,8 @@ async fn every_check_finds_what_it_looks_for() {
     browser.screen(Screen::Phone).await;
     browser.without_motion(true).await;
 
+    browser.go("/").await;
+    assert_eq!(checks::structured(&browser, "en", Frame::Bare).await, ["lang is \"fr\", not \"en\""]);
     let sound = "<p>Un texte avec <a href=\"/\">un lien</a>.</p><button>Valider</button>";
     assert_eq!(judged(&browser, "sound", sound, "", "").await, "");
     let random: String =
@@ -181,6 +183,47 @@ async fn every_check_finds_what_it_looks_for() {
     }
 }
 
+/// A page with all that is around the pages' own parts, and what is said of it when this is
+/// written otherwise.
+async fn framed(browser: &Browser, part: &str, otherwise: &str) -> String {
+    let whole = "<a class=skip href=\"#main\">Aller au contenu</a><header><nav aria-label=\"Pages\">\
+        <a class=tab href=\"/\">Accueil</a></nav></header><main id=main tabindex=-1><h1>Essai</h1>\
+        <p role=status></p><p role=alert></p><button>Valider</button></main>";
+    assert!(whole.contains(part), "{part}");
+    let html = page("", "").replace("<main><h1>Essai</h1></main>", &whole.replacen(part, otherwise, 1));
+    let style = "a { display: inline-flex; min-width: 44px; min-height: 44px; } main { outline: none; }
+        .skip { position: absolute; top: -100px; } .skip:focus { top: 0; }";
+    let stall = Stall::open(&html, &format!("{SOUND}{style}"), "").await;
+    let url = format!("http://127.0.0.1:{}/", stall.port);
+    browser.goto_elsewhere(&url).await;
+    let mut said = checks::structured(browser, "fr", Frame::Whole).await;
+    said.extend(checks::touchable(browser).await);
+    said.extend(checks::accessible(browser).await);
+    said.extend(checks::by_keyboard(browser, Frame::Whole).await);
+    browser.goto_elsewhere(&url).await;
+    said.extend(checks::skips(browser).await);
+    said.join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_around_a_page_is_missed_where_it_is_not() {
+    let nobody = Stall::open(&page("", ""), "", "").await;
+    let browser = Browser::start(nobody.port).await;
+    assert_eq!(framed(&browser, "", "").await, "");
+    for (part, otherwise, wanted) in [
+        ("<a class=skip href=\"#main\">Aller au contenu</a>", "", "the first stop is no skip link"),
+        ("href=\"#main\"", "href=\"#nowhere\"", "the first stop is no skip link"),
+        ("<nav aria-label=\"Pages\">", "<div>", "no nav"),
+        ("<header>", "<div>", "0 × header"),
+        ("<p role=status></p>", "", "0 × role=\"status\""),
+        ("<p role=alert></p>", "<p role=alert></p><p role=alert></p>", "2 × role=\"alert\""),
+        ("<main id=main tabindex=-1>", "<main id=main tabindex=-1>a</main><main>", "2 × main"),
+    ] {
+        let said = framed(&browser, part, otherwise).await;
+        assert!(said.contains(wanted), "{otherwise:?} for {part:?}: {said:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_browser_does_what_a_person_can_do() {
     let body = "<label>Nom <input id=name></label><label>Langue <select id=lang><option>Deutsch</option>\
@@ -233,6 +276,13 @@ async fn the_browser_does_what_a_person_can_do() {
     browser.reload().await;
     browser.see_text("111;fr;").await;
     assert_eq!(browser.run("return innerWidth", &[]).await, 360);
+    assert!((checks::text_size(&browser).await - 16.0).abs() < 0.1);
+    browser.large_text(true).await;
+    browser.screen(Screen::Tablet).await;
+    assert!((checks::text_size(&browser).await - 32.0).abs() < 0.1, "a screen leaves the reader's size");
+    browser.picture().await;
+    assert!((checks::text_size(&browser).await - 32.0).abs() < 0.1, "a picture does, too");
+    browser.large_text(false).await;
     browser.scripts(false).await;
     browser.reload().await;
     assert_eq!(browser.text_of(&css("#told")).await, "");

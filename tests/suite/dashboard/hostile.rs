@@ -84,19 +84,26 @@ fn saying(text: &str) -> TestMail {
 /// The program after all of that came in: some of it was sent on, some was not taken.
 async fn attacked(texts: &[&str]) -> (Desk, Worker) {
     let receiver = Receiver::start().await;
-    receiver.next(HOOK, [Answer::Page(200, ANSWER); 6]);
     receiver.always(HOOK, Answer::Page(500, ANSWER));
+    receiver.next(HOOK, [Answer::Page(200, ANSWER); 6]);
     let files = Worker::start(Mode::Copies).await;
     files.name_files("canari <script>window.__owned='file'</script>\u{202e}\"><b id=canary-file>.zip");
     let mails: Vec<_> = texts.iter().map(|text| saying(text)).collect();
     let desk = Desk::with(receiver, &mails, &files.environment()).await;
     checks::keep_violations(&desk.browser).await;
-    for status in [200, 500] {
-        until(&format!("a delivery that was answered {status}"), PATIENCE, async || {
-            let found = desk.api.get(&format!("/api/v1/deliveries?status={status}")).await;
+    for (what, which) in [("taken", "state=delivered"), ("refused", "status=500")] {
+        until(&format!("a webhook that was {what}"), PATIENCE, async || {
+            let found = desk.api.get(&format!("/api/v1/deliveries?{which}")).await;
             ensure(found["count"].as_u64() > Some(0), || found.to_string())
         })
         .await;
+    }
+    // They came as they were written: what is looked for below is there.
+    let listed = desk.api.get("/api/v1/mails?limit=200").await;
+    let subjects = listed["items"].as_array().expect("mails").iter().map(|mail| mail["subject"].to_string());
+    let subjects = subjects.collect::<String>();
+    for part in ["<script>window.__owned=", "<img src=x onerror=", "<iframe srcdoc=", "\u{202e}gpj"] {
+        assert!(subjects.contains(part), "{part} in {subjects}");
     }
     (desk, files)
 }

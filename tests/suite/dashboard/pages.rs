@@ -42,7 +42,7 @@ impl Page {
     }
 
     /// It shows what strangers wrote.
-    #[expect(dead_code, reason = "no page shows mails yet")]
+    #[allow(dead_code, reason = "no page shows mails yet")]
     const fn shows_mails(mut self) -> Self {
         self.shows_mails = true;
         self

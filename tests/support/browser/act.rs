@@ -65,12 +65,13 @@ impl Browser {
         self.with(what, async |from| {
             self.with(onto, async |to| {
                 from.scroll_into_view().await?;
-                // A drag begins with a move that is one.
+                // A drag begins with a move that is one, and is let go where it has been seen.
                 self.driver
                     .action_chain()
                     .click_and_hold_element(from)
                     .move_by_offset(4, 4)
                     .move_to_element_center(to)
+                    .move_by_offset(2, 2)
                     .release()
                     .perform()
                     .await

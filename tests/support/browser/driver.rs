@@ -24,6 +24,8 @@ pub(super) struct Chromedriver {
 impl Chromedriver {
     /// Starts one, and waits until it can be spoken to.
     pub(super) async fn start() -> Self {
+        // That of a run before would be looked at for this one's.
+        let _ = std::fs::remove_file(last_picture_of_this_test());
         let folder = tempfile::Builder::new().prefix("rs-browser-").tempdir().expect("a temporary folder");
         let port = free_port();
         let child = Command::new("chromedriver")
@@ -76,8 +78,7 @@ impl Chromedriver {
             let body: serde_json::Value = serde_json::from_str(&answer.body).ok()?;
             STANDARD.decode(body["value"].as_str()?).ok()
         });
-        let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
-        let file = screenshots().join(format!("failed-{test}.png"));
+        let file = last_picture_of_this_test();
         match taken.join() {
             Ok(Some(png)) if std::fs::write(&file, &png).is_ok() => {
                 eprintln!("--- what the browser showed: {} ---", file.display());
@@ -104,6 +105,12 @@ impl Drop for Chromedriver {
         }
         let _ = self.child.wait();
     }
+}
+
+/// Where the picture of a test that fails is left.
+fn last_picture_of_this_test() -> PathBuf {
+    let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
+    screenshots().join(format!("failed-{test}.png"))
 }
 
 /// Processes that live and have this path on their command line.

@@ -57,5 +57,6 @@ fn request(event: &str) -> Option<String> {
     }
     let parameters = &message["params"];
     let url = parameters["request"]["url"].as_str().or(parameters["url"].as_str())?;
-    Some(url.to_owned())
+    // The browser's own first page is made of those; no page of ours can ask for any.
+    (!url.starts_with("chrome:")).then(|| url.to_owned())
 }

@@ -18,8 +18,17 @@ pub(crate) fn screenshots() -> PathBuf {
 impl Browser {
     /// A picture of the whole page, as PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
-        let how = json!({ "format": "png", "captureBeyondViewport": true });
+        // A picture of more than the screen forgets the size of the text, so that the screen has to
+        // be as large as the page.
+        let large = self.large_on();
+        if let Some(screen) = large {
+            self.screen_for_all(screen).await;
+        }
+        let how = json!({ "format": "png", "captureBeyondViewport": large.is_none() });
         let taken = self.devtools("Page.captureScreenshot", how).await;
+        if let Some(screen) = large {
+            self.screen(screen).await;
+        }
         STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
     }
 

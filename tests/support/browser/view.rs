@@ -5,13 +5,14 @@ use serde_json::json;
 use super::{Browser, done};
 
 /// A screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Screen {
     /// 360 px wide, with fingers.
     Phone,
     /// 768 px wide, with fingers.
     Tablet,
     /// 1440 px wide, with a pointer.
+    #[default]
     Desk,
 }
 
@@ -59,22 +60,43 @@ impl Theme {
     }
 }
 
-/// What the system of the reader asks pages for.
+/// On what the reader looks at pages, and what his system asks them for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Media {
+    screen: Screen,
     dark: bool,
     still: bool,
+    large: bool,
 }
 
 impl Browser {
     /// Looks at the page on this screen from now on.
     pub(crate) async fn screen(&self, screen: Screen) {
+        self.sized(screen, screen.height()).await;
+    }
+
+    /// The same on one so high that the whole page is on it.
+    pub(super) async fn screen_for_all(&self, screen: Screen) {
+        let height = self.run("return document.documentElement.scrollHeight", &[]).await;
+        let height = height.as_u64().and_then(|height| u32::try_from(height).ok()).unwrap_or_default();
+        self.sized(screen, height.max(screen.height())).await;
+    }
+
+    /// The screen, if the text is large on it.
+    pub(super) fn large_on(&self) -> Option<Screen> {
+        let media = self.media.lock().unwrap();
+        media.large.then_some(media.screen)
+    }
+
+    async fn sized(&self, screen: Screen, height: u32) {
+        self.media.lock().unwrap().screen = screen;
         let touch = screen != Screen::Desk;
-        let metrics = json!({
-            "width": screen.width(), "height": screen.height(), "deviceScaleFactor": 1, "mobile": touch,
-        });
+        let metrics =
+            json!({ "width": screen.width(), "height": height, "deviceScaleFactor": 1, "mobile": touch });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         self.devtools("Emulation.setTouchEmulationEnabled", json!({ "enabled": touch })).await;
+        // With that, the browser forgets the size of the text.
+        self.set_text_size().await;
         self.settled().await;
     }
 
@@ -120,9 +142,15 @@ impl Browser {
         self.set_cookie("lang", code).await;
     }
 
-    /// The reader has set the text of pages to twice the size, or to the usual one. For the next
-    /// page.
+    /// The reader has set the text of pages to twice the size, or to the usual one.
     pub(crate) async fn large_text(&self, large: bool) {
+        self.media.lock().unwrap().large = large;
+        self.set_text_size().await;
+        self.settled().await;
+    }
+
+    async fn set_text_size(&self) {
+        let large = self.media.lock().unwrap().large;
         let (standard, fixed) = if large { (32, 26) } else { (16, 13) };
         let sizes = json!({ "fontSizes": { "standard": standard, "fixed": fixed } });
         self.devtools("Page.setFontSizes", sizes).await;

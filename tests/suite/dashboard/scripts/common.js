@@ -64,7 +64,12 @@ const ground = (element) => {
     const colour = painted(getComputedStyle(at).backgroundColor);
     if (colour[3] > 0.99) return colour;
   }
-  return painted("Canvas");
+  // Nothing covers the browser's own ground, which follows the colours that the page says it can.
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.backgroundColor = "Canvas";
+  const colour = painted(getComputedStyle(probe).backgroundColor);
+  probe.remove();
+  return colour;
 };
 
 /** WCAG 2.2, "contrast ratio". */
