@@ -9,6 +9,7 @@
 //! | [`login`], [`refused`] | pages for anybody |
 //! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
 //! | [`charts`] | charts as SVG |
+//! | [`documents`] | how pages edit the configuration documents |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -24,6 +25,7 @@ mod charts;
 mod clock;
 mod cookies;
 mod design;
+mod documents;
 mod form;
 mod frame;
 mod login;
@@ -60,6 +62,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         mails::routes(),
         rules::routes(),
         settings::routes(),
+        documents::routes(),
         system::routes(),
         access::routes(),
         design::routes(),
