@@ -111,6 +111,21 @@ impl Search {
         Ok(MailPage { mails: self.listed(found.mails).await?, older, newer, matches, complete })
     }
 
+    /// How many mails match that came after the one at a position, counted up to `most`.
+    ///
+    /// # Errors
+    /// See [`SearchError`].
+    pub async fn newer(&self, query: &MailQuery, position: u64, most: u64) -> Result<Matches, SearchError> {
+        let wanted = query.wanted();
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let filter = MailFilter { before: None, after: Some(position), limit, ..query.filter.clone() };
+        let found = match wanted.is_nothing() {
+            true => self.by_filter(&filter).await?,
+            false => self.by_text(&wanted, &filter).await?,
+        };
+        Ok(Matches { count: found.rows.len() as u64, capped: found.next.is_some() })
+    }
+
     async fn by_filter(&self, filter: &MailFilter) -> Result<Found, SearchError> {
         let wanted = filter.limit;
         let back = is_back(filter);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::conditions::Conditions;
 use super::deliveries::DELIVERY;
+use super::fates::Fate;
 use super::{DeliveryRow, count, limit, time, time_or_epoch};
 use crate::readmodel::integer;
 
@@ -87,6 +88,8 @@ impl MailRow {
 pub struct MailFilter {
     /// Any of these stages; empty = any.
     pub stages: Vec<String>,
+    /// What became of them.
+    pub fate: Option<Fate>,
     /// Why it is held, skipped, ignored or in quarantine.
     pub reason: Option<String>,
     /// What detector recognised it.
@@ -113,6 +116,7 @@ impl Default for MailFilter {
     fn default() -> Self {
         Self {
             stages: Vec::new(),
+            fate: None,
             reason: None,
             detector: None,
             target: None,
@@ -135,7 +139,7 @@ impl MailFilter {
     }
 
     /// The conditions but for the page, and their values.
-    fn conditions(&self) -> (String, Vec<SqlValue>) {
+    pub(super) fn conditions(&self) -> (String, Vec<SqlValue>) {
         let mut conditions = Conditions::default();
         if !self.stages.is_empty() {
             if self.stages.iter().all(|stage| WAITING.contains(&stage.as_str())) {
@@ -143,6 +147,13 @@ impl MailFilter {
                 conditions.sql("stage IN ('held', 'skipped', 'quarantined', 'set_aside')");
             }
             conditions.any_of("stage", &self.stages);
+        }
+        if let Some(fate) = self.fate {
+            if fate == Fate::Unreadable {
+                // The words of the partial index again.
+                conditions.sql("stage IN ('held', 'skipped', 'quarantined', 'set_aside')");
+            }
+            conditions.sql(fate.condition());
         }
         conditions.is("reason", self.reason.as_deref());
         conditions.is("detector", self.detector.as_deref());

@@ -7,6 +7,7 @@ mod attempts;
 mod conditions;
 mod deliveries;
 mod duplicates;
+mod fates;
 mod health;
 mod links;
 mod mails;
@@ -20,6 +21,7 @@ pub use deliveries::{
     sends_since,
 };
 pub use duplicates::{DuplicateRow, duplicates};
+pub use fates::{Fate, FateCount, count_fates};
 pub use health::{
     DeadLetters, DeliveryHour, LastFailure, Latency, NeedsPerson, delivery_hours, delivery_sums,
     last_failure, needs_person,
