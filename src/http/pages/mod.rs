@@ -8,6 +8,7 @@
 //! | [`visit`] | a request for a page, and the answer to it |
 //! | [`login`], [`refused`] | pages for anybody |
 //! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`documents`] | how pages edit the configuration documents |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -22,6 +23,7 @@ mod assets;
 mod clock;
 mod cookies;
 mod design;
+mod documents;
 mod form;
 mod frame;
 mod login;
@@ -58,6 +60,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         mails::routes(),
         rules::routes(),
         settings::routes(),
+        documents::routes(),
         system::routes(),
         access::routes(),
         design::routes(),

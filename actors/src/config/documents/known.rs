@@ -110,6 +110,11 @@ const fn names(key: Key) -> Option<Names> {
     }
 }
 
+/// The names that each document may have, but those of sign-in links.
+pub fn top_level() -> impl Iterator<Item = (Key, Vec<&'static str>)> {
+    Key::ALL.into_iter().filter_map(|key| Some((key, names(key)?.iter().map(|(name, _)| *name).collect())))
+}
+
 /// A name that is not known where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
