@@ -8,6 +8,7 @@
 //! | [`visit`] | a request for a page, and the answer to it |
 //! | [`login`], [`refused`] | pages for anybody |
 //! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`names`] | what events, people, documents and stores are called |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -27,6 +28,7 @@ mod frame;
 mod login;
 mod look;
 mod mails;
+mod names;
 mod notice;
 mod overview;
 mod parts;
