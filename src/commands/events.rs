@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::{Journal, VerifyReport};
+use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::said;
 
 use crate::cli::{ShowArgs, TailArgs, VerifyArgs};
@@ -21,7 +22,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Prints the last events, and those to come.
 pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> Outcome {
     let head = journal.head().await.map_err(|error| refused(&error))?;
-    for event in last(journal.as_ref(), head, args.lines, &args.stream_prefix).await? {
+    let selection = Selection { prefix: args.stream_prefix.clone(), ..Selection::default() };
+    for event in last(journal.as_ref(), head, args.lines, &selection).await? {
         print(out, &event, args.json)?;
     }
     if !args.follow {
@@ -34,37 +36,30 @@ pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut O
             let page = journal.read_log(position, PAGE).await.map_err(|error| refused(&error))?;
             let Some(newest) = page.last() else { break };
             position = newest.position;
-            for event in page.iter().filter(|event| event.stream.as_str().starts_with(&args.stream_prefix)) {
+            for event in page.iter().filter(|event| selection.has(event)) {
                 print(out, event, args.json)?;
             }
         }
     }
 }
 
-/// The last `count` events of matching streams, oldest first. Positions are gapless, so
-/// the log can be read from its end in pages.
+/// The last `count` events of a selection up to `head`, oldest first.
 async fn last(
     journal: &dyn Journal,
     head: u64,
     count: usize,
-    prefix: &str,
+    selection: &Selection,
 ) -> Result<Vec<Recorded>, Failure> {
-    let page = if prefix.is_empty() { count.clamp(1, PAGE) } else { PAGE };
-    let step = u64::try_from(page).unwrap_or(u64::MAX);
-    let mut pages: Vec<Vec<Recorded>> = Vec::new();
-    let mut found = 0;
-    let mut end = head;
-    while end > 0 && found < count {
-        let start = end.saturating_sub(step);
-        let mut events = journal.read_log(start, page).await.map_err(|error| refused(&error))?;
-        events.retain(|event| event.position <= end && event.stream.as_str().starts_with(prefix));
-        found += events.len();
-        pages.push(events);
-        end = start;
+    let mut events: Vec<Recorded> = Vec::new();
+    let mut before = Some(head.saturating_add(1));
+    while let Some(place) = before.filter(|_| events.len() < count) {
+        let page = log::back(journal, selection, place, count - events.len()).await;
+        let page = page.map_err(|error| refused(&error))?;
+        events.extend(page.events);
+        before = page.next;
     }
-    let mut all: Vec<Recorded> = pages.into_iter().rev().flatten().collect();
-    all.drain(..all.len().saturating_sub(count));
-    Ok(all)
+    events.reverse();
+    Ok(events)
 }
 
 /// Prints one stream.
@@ -174,7 +169,8 @@ mod tests {
 
     async fn positions(events: u64, count: usize, prefix: &str) -> Vec<u64> {
         let journal = journal(events).await;
-        let found = last(&journal, events, count, prefix).await.unwrap();
+        let selection = Selection { prefix: prefix.to_owned(), ..Selection::default() };
+        let found = last(&journal, events, count, &selection).await.unwrap();
         found.iter().map(|event| event.position).collect()
     }
 
@@ -188,5 +184,8 @@ mod tests {
         // More than a page away from the end.
         assert_eq!(positions(1_300, 400, "delivery-").await.first(), Some(&(1_299 - 3 * 399)));
         assert_eq!(positions(10, 3, "lease-").await, [0_u64; 0]);
+        // Further than one look goes.
+        let all = positions(10_100, 10_000, "mail-7").await;
+        assert_eq!((all.first(), all.last()), (Some(&7), Some(&7_999)));
     }
 }

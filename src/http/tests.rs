@@ -90,6 +90,7 @@ fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: 
         },
         doctor: Arc::new(Semaphore::new(1)),
         verifying: Arc::new(Semaphore::new(1)),
+        signed: true,
         links: Arc::new(storage.links.clone()),
         storage: Arc::new(storage),
     }

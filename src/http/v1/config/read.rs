@@ -29,7 +29,11 @@ fn answer(body: impl Serialize) -> HttpResponse {
 }
 
 /// What is known of these documents, this worker's own word included.
-async fn seen(state: &HttpState, keys: &[Key], content: bool) -> Result<Overview, Problem> {
+pub(in crate::http) async fn seen(
+    state: &HttpState,
+    keys: &[Key],
+    content: bool,
+) -> Result<Overview, Problem> {
     let overview = state.services.configuration.overview(keys, content);
     let (overview, own) = tokio::join!(overview, state.probe.actors.config.ask(GetConfigStatus));
     let mut overview = overview?;
