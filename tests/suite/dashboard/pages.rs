@@ -42,7 +42,6 @@ impl Page {
     }
 
     /// It shows what strangers wrote.
-    #[allow(dead_code, reason = "no page shows mails yet")]
     const fn shows_mails(mut self) -> Self {
         self.shows_mails = true;
         self
@@ -68,5 +67,10 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("not-found", "/nowhere", Who::User, Frame::Bare).status(404),
     Page::new("logout", "/logout", Who::User, Frame::Bare),
     Page::new("home", "/", Who::User, Frame::Bare),
+    Page::new("mails", "/mails", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mails-search", "/mails?text=e&state=delivered", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail", "/mails/{mail}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-today", "/mails/{mail}?aujourdhui=1", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-unknown", "/mails/none", Who::User, Frame::Whole).status(404),
     Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
 ];

@@ -1,5 +1,6 @@
 //! The texts of `/mails`.
 
+use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries::{Fate, Matches};
 
 use super::bulk::Deed;
@@ -61,6 +62,15 @@ impl Words {
         let mails = if many { "mails" } else { "mail" };
         let more = if matches.capped { clock.lang.pick("plus de ", "more than ") } else { "" };
         format!("{more}{n}\u{a0}{mails}")
+    }
+
+    /// From when to when.
+    pub(super) fn span(clock: Clock, since: DateTime<Utc>, until: DateTime<Utc>) -> String {
+        let (since, until) = (clock.short(since), clock.short(until));
+        clock.lang.either(
+            format!("Reçus entre {since} et {until}"),
+            format!("Received between {since} and {until}"),
+        )
     }
 
     /// How many have come since.
