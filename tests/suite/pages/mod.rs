@@ -1,5 +1,6 @@
 //! The pages, over HTTP, as a browser without a script asks for them.
 
 mod access;
+mod mails;
 mod person;
 mod system;
