@@ -46,6 +46,7 @@ mod mailbox;
 mod malformed;
 mod namesakes;
 mod offload;
+mod pages;
 mod php_config;
 mod preferences;
 mod rate_limit;

@@ -1,0 +1,3 @@
+//! The pages, over HTTP, as a browser without a script asks for them.
+
+mod rules;
