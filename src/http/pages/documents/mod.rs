@@ -41,6 +41,8 @@ use render_signal_actors::config::documents::Key;
 use crate::http::problem::{Kind, Problem};
 use crate::http::routes::{Route, Takes, Who};
 
+pub(in crate::http::pages) use changes::Changes;
+#[allow(unused_imports, reason = "pages are being built on it")]
 pub(in crate::http::pages) use names::{document, field, who};
 #[allow(unused_imports, reason = "pages are being built on it")]
 pub(in crate::http::pages) use read::{Document, Documents};
