@@ -71,6 +71,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     script!("copy.js"),
     script!("forms.js"),
     script!("live.js"),
+    script!("settings.js"),
     script!("swap.js"),
     script!("time.js"),
     icon!("icon.svg", SVG),
