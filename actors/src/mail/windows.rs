@@ -200,6 +200,7 @@ mod tests {
     use chrono_tz::Europe::Paris;
 
     use super::*;
+    use crate::kernel::said::Said;
     use crate::mail::samples::{at, policy, window};
 
     fn opening(bounds: (&str, &str), now: &str) -> Option<String> {
@@ -249,10 +250,10 @@ mod tests {
     fn what_a_document_governs_stands_still_while_it_cannot_be_used() {
         let now = at("2026-01-26T10:00:00Z");
         let mut policy = policy();
-        policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
+        policy.withheld.polling = vec![Said::alike("polling_config: vacation_start: no date")];
         assert_eq!(may_poll(&policy, now), Polling::Inactive("configuration_refused"));
         assert_eq!(sending(&policy, now), Ok(()), "what is decided goes out");
-        policy.withheld.sending = vec!["webhook_config: no JSON".to_owned()];
+        policy.withheld.sending = vec![Said::alike("webhook_config: no JSON")];
         policy.sending_enabled = false;
         let closed = Closed { reason: HoldReason::ConfigurationRefused, until: None };
         assert_eq!(sending(&policy, now), Err(closed));

@@ -69,6 +69,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ("app.css", CSS, STYLE.as_bytes()),
     script!("app.js"),
     script!("copy.js"),
+    script!("fill.js"),
     script!("forms.js"),
     script!("live.js"),
     script!("settings.js"),

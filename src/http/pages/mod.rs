@@ -8,7 +8,9 @@
 //! | [`visit`] | a request for a page, and the answer to it |
 //! | [`login`], [`refused`] | pages for anybody |
 //! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`charts`] | charts as SVG |
 //! | [`documents`] | how pages edit the configuration documents |
+//! | [`names`] | what events, people, documents and stores are called |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -20,6 +22,7 @@
 
 mod access;
 mod assets;
+mod charts;
 mod clock;
 mod cookies;
 mod design;
@@ -29,6 +32,7 @@ mod frame;
 mod login;
 mod look;
 mod mails;
+mod names;
 mod notice;
 mod overview;
 mod parts;

@@ -83,7 +83,8 @@ const FLAGS: Names =
 
 const ROUTING: Names = &[("rules", List(RULE))];
 
-const RULE: Names = &[("id", V), ("name", V), ("conditions", List(CONDITION)), ("actions", Object(ACTIONS))];
+const RULE: Names =
+    &[("id", V), ("name", V), ("enabled", V), ("conditions", List(CONDITION)), ("actions", Object(ACTIONS))];
 
 const CONDITION: Names = &[("field", V), ("operator", V), ("value", V), ("case_sensitive", V)];
 

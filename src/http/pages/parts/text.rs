@@ -11,16 +11,39 @@ pub(in crate::http) struct Shown(pub(in crate::http::pages) String);
 
 impl HtmlSafe for Shown {}
 
+/// A text within HTML or SVG that is not made by a template, an attribute included.
+pub(in crate::http::pages) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match entity(sign) {
+            Some(entity) => escaped.push_str(entity),
+            None => escaped.push(sign),
+        }
+    }
+    escaped
+}
+
+/// The sign that HTML would take for its own, in words.
+const fn entity(sign: char) -> Option<&'static str> {
+    match sign {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<bdi>")?;
         for sign in self.0.chars() {
+            if let Some(entity) = entity(sign) {
+                f.write_str(entity)?;
+                continue;
+            }
             match sign {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
                 '\n' | '\t' => write!(f, "{sign}")?,
                 hidden if is_hidden(hidden) => {
                     write!(f, "<span class=\"hidden-sign\">U+{:04X}</span>", u32::from(hidden))?;

@@ -1,0 +1,5 @@
+//! The pages, over HTTP, as a browser without a script asks for them.
+
+mod access;
+mod person;
+mod system;
