@@ -4,3 +4,4 @@ mod access;
 mod mails;
 mod person;
 mod system;
+mod rules;
