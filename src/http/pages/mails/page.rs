@@ -270,7 +270,7 @@ fn row(clock: Clock, listed: ListedMail, kept: Duration) -> Row {
         None => Heading::None(erased(clock, kept)),
     };
     let links = (mail.links > 0).then(|| Words::links(lang, mail.links));
-    let time = mail.delivery_time.map(|time| format!("{} {time}", lang.pick("pour", "for")));
+    let time = mail.delivery_time.map(|time| format!("{} {time}", lang.pick("livraison", "delivery")));
     Row {
         position: mail.position,
         href: format!("/mails/{}", in_query(&mail.email_id)),

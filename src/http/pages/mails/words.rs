@@ -13,6 +13,7 @@ words! {
     Words;
     title: "Mails", "Mails";
     search: "Chercher dans les sujets et les expéditeurs", "Search subjects and senders";
+    search_short: "Objet ou expéditeur", "Subject or sender";
     find: "Chercher", "Search";
     more: "Dates et cible", "Dates and target";
     clear: "Tout effacer", "Clear all";
