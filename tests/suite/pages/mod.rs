@@ -3,5 +3,5 @@
 mod access;
 mod mails;
 mod person;
-mod system;
 mod rules;
+mod system;
