@@ -342,15 +342,23 @@ mod tests {
         };
         let mut broken = rule("a", json!(false));
         broken["conditions"] = json!([]);
-        let rules = json!([broken, rule("a", json!(true)), rule("b", json!(null)), rule("c", json!("off")),
-                           rule("d", json!("perhaps"))]);
+        let rules = json!([
+            broken,
+            rule("a", json!(true)),
+            rule("b", json!(null)),
+            rule("c", json!("off")),
+            rule("d", json!("perhaps"))
+        ]);
         let document = parse(&rules).unwrap();
         let asked: Vec<&str> = document.rules.iter().map(|rule| rule.id.as_str()).collect();
         assert_eq!(asked, ["a-2", "b"]);
         assert_eq!(document.disabled.len(), 1);
         assert_eq!(document.disabled[0].field, "rules[4].enabled");
         assert_eq!(ids(rules.as_array().unwrap()), ["a", "a-2", "b", "c", "d"]);
-        assert_eq!(ids(&[json!(1), json!({"id": " "}), json!({"id": "rule-1"})]), ["rule-1", "rule-2", "rule-1-3"]);
+        assert_eq!(
+            ids(&[json!(1), json!({"id": " "}), json!({"id": "rule-1"})]),
+            ["rule-1", "rule-2", "rule-1-3"]
+        );
     }
 
     #[test]

@@ -170,8 +170,11 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
     let Some(Value::Array(rules)) = fields.get("rules") else { return Err(Refusal::bad(NO_LIST)) };
     let document = read(&state, Key::RoutingRules, NOT_READ).await?;
     let before = list(&document);
-    let rules: Vec<Value> =
-        rules.iter().enumerate().map(|(place, rule)| switched(unmasked(rule.clone(), place, before), before)).collect();
+    let rules: Vec<Value> = rules
+        .iter()
+        .enumerate()
+        .map(|(place, rule)| switched(unmasked(rule.clone(), place, before), before))
+        .collect();
     // What is wrong is said of the rules as they were written.
     let parsed = RoutingRules::parse(&json!({ "rules": rules }), &state.reference.env)
         .map_err(|faults| Refusal::invalid(&faults))?;
