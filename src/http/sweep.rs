@@ -1,6 +1,7 @@
 //! Somebody wants the mailbox looked at now.
 
 use render_signal_actors::kernel::journal::AppendError;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::messages::GetLockStatus;
 use render_signal_actors::poller::check;
 
@@ -14,7 +15,7 @@ pub(in crate::http) enum NoSweep {
     /// There is nowhere to send webhooks to.
     NoTarget,
     /// A document has to be mended first: why.
-    Withheld(String),
+    Withheld(Said),
     /// No worker polls that is known of.
     NobodyPolls,
     /// The journal did not take the wish.

@@ -123,7 +123,7 @@ impl Search {
             true => self.by_filter(&filter).await?,
             false => self.by_text(&wanted, &filter).await?,
         };
-        Ok(Matches { count: found.rows.len() as u64, capped: found.next.is_some() })
+        Ok(Matches { count: found.mails.len() as u64, capped: found.next.is_some() })
     }
 
     async fn by_filter(&self, filter: &MailFilter) -> Result<Found, SearchError> {

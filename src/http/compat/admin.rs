@@ -25,7 +25,7 @@ pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer 
         Err(NoSweep::Withheld(why)) => {
             let message =
                 "Aucun courriel n'est relevé tant que la configuration est refusée : corrigez-la d'abord.";
-            return Err(undone(message).with(&json!({ "reason": why })));
+            return Err(undone(message).with(&json!({ "reason": why.english })));
         }
         Err(NoSweep::NobodyPolls) => {
             let message = "Aucun processus ne relève la boîte pour l'instant : réessayez dans quelques secondes, \

@@ -2,6 +2,8 @@
 
 mod access;
 mod form;
+mod mails;
 mod person;
+mod rules;
 mod settings;
 mod system;

@@ -239,7 +239,7 @@ async fn a_new_bad_rule_is_refused_and_an_old_one_is_no_obstacle() {
     let twice = json!({"rules": [bad["rules"][1], rule("c", "nowhere, too")]});
     let refused = invalid(desk.editor.apply(&Edit::replace(Key::RoutingRules, twice, "test")).await);
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert!(refused[0].field.starts_with("rules[1]"), "{refused:?}");
+    assert!(refused[0].starts_with("rules[1]"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ fn row(session: SessionView, place: usize, visit: &Visit) -> SessionRow {
             button: w.end.to_owned(),
             class: "danger",
             title: w.end_ask.to_owned(),
-            text: format!("{device}, {address}"),
+            text: format!("{device}, {} {}", w.opened.to_lowercase(), clock.short(session.opened_at)),
             action: "/acces/sessions/terminer".to_owned(),
             fields: vec![("id".to_owned(), session.id)],
             yes: w.end.to_owned(),

@@ -27,7 +27,7 @@ pub(super) struct Change {
 /// A list of differences, each with both values.
 #[derive(Debug, Clone, Template)]
 #[template(path = "documents/changes.html")]
-pub(super) struct Changes {
+pub(in crate::http::pages) struct Changes {
     /// The texts.
     pub(super) w: &'static Words,
     /// What the first value is called.
@@ -42,7 +42,11 @@ impl HtmlSafe for Changes {}
 
 impl Changes {
     /// In words; when the document was written is none of them.
-    pub(super) fn of(visit: &Visit, found: &[Difference], [old, new]: [&'static str; 2]) -> Self {
+    pub(in crate::http::pages) fn of(
+        visit: &Visit,
+        found: &[Difference],
+        [old, new]: [&'static str; 2],
+    ) -> Self {
         let value = |one: &Difference, value: Option<&serde_json::Value>| {
             value.map(|value| Shown(in_words(visit.clock, &one.path, value)))
         };

@@ -1,6 +1,8 @@
 //! What was decided about a mail, under which settings, and step by step; and what would be now.
 
 use actix_web::web::Data;
+use askama::Template;
+use askama::filters::HtmlSafe;
 use render_signal_actors::config::history::DecidedUnder;
 use render_signal_actors::mail::explain::Step;
 use render_signal_actors::mail::life::{MailEvent, Routed};
@@ -16,6 +18,7 @@ use crate::http::v1::mails::explain::HEAVY;
 use crate::lang::Lang;
 use crate::services::Refused;
 use crate::services::explain::{self, Today};
+use crate::words::explanation;
 use crate::words::reasons;
 use crate::words::recorded::plain;
 
@@ -39,6 +42,13 @@ pub(super) struct Check {
     pub(super) detail: Shown,
 }
 
+/// Checks in order.
+#[derive(Template)]
+#[template(path = "mail/checks.html")]
+pub(super) struct Checks(pub(super) Vec<Check>);
+
+impl HtmlSafe for Checks {}
+
 /// What was decided.
 pub(super) struct Decision {
     pub(super) at: When,
@@ -48,7 +58,7 @@ pub(super) struct Decision {
     pub(super) documents: Vec<Document>,
     /// What is said of them where none are named.
     pub(super) settings: &'static str,
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Checks,
     /// What is said of the steps.
     pub(super) note: Shown,
 }
@@ -57,7 +67,7 @@ pub(super) struct Decision {
 pub(super) struct Now {
     pub(super) said: Shown,
     pub(super) same: bool,
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Checks,
 }
 
 /// The step of the story that decided: the last one that no person's word came before.
@@ -92,7 +102,9 @@ pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Stor
     let (decision, why) = codes(&step.known)?;
     let (documents, settings) = match step.decided_under.as_ref()? {
         Decided::Unknown(_) => (Vec::new(), w.settings_unknown),
-        Decided::Documents(documents) => (documents.iter().map(|one| document(w, one)).collect(), w.settings_none),
+        Decided::Documents(documents) => {
+            (documents.iter().map(|one| document(w, one)).collect(), w.settings_none)
+        }
     };
     let (checks, note) = steps_of_then(clock, state, story, step, (decision, why)).await;
     Some(Decision {
@@ -101,7 +113,7 @@ pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Stor
         facts: facts(clock, w, &step.known),
         documents,
         settings,
-        checks,
+        checks: Checks(checks),
         note: Shown(note),
     })
 }
@@ -217,7 +229,7 @@ pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -
     if !targets.is_empty() {
         said = format!("{said} → {}", targets.join(", "));
     }
-    Ok(Now { said: Shown(said), same, checks: checks(clock.lang, &today) })
+    Ok(Now { said: Shown(said), same, checks: Checks(checks(clock.lang, &today)) })
 }
 
 fn checks(lang: Lang, today: &Today) -> Vec<Check> {
@@ -225,16 +237,14 @@ fn checks(lang: Lang, today: &Today) -> Vec<Check> {
 }
 
 fn check(lang: Lang, step: &Step) -> Check {
-    let (mood, word) = match step.outcome {
-        "pass" => (Mood::Good, lang.pick("passe", "pass")),
-        "match" => (Mood::Good, lang.pick("oui", "match")),
-        "stop" => (Mood::Care, lang.pick("arrêt", "stop")),
-        "no_match" => (Mood::None, lang.pick("non", "no match")),
-        other => (Mood::None, other),
+    let mood = match step.outcome {
+        "pass" | "match" => Mood::Good,
+        "stop" => Mood::Care,
+        _ => Mood::None,
     };
     Check {
-        badge: Badge::new(mood, word),
-        name: Shown(step.check.replace('_', " ")),
-        detail: Shown(step.detail.clone()),
+        badge: Badge::new(mood, explanation::outcome(lang, step.outcome)),
+        name: Shown(explanation::check(lang, step).replace('_', " ")),
+        detail: Shown(lang.said(&step.detail).to_owned()),
     }
 }

@@ -140,7 +140,8 @@ impl Words {
 
     /// So many go out again.
     pub(super) fn resent(lang: Lang, count: usize) -> String {
-        let webhooks = lang.count(count, ["webhook remis", "webhooks remis"], ["webhook goes", "webhooks go"]);
+        let webhooks =
+            lang.count(count, ["webhook remis", "webhooks remis"], ["webhook goes", "webhooks go"]);
         lang.either(format!("{webhooks} en route."), format!("{webhooks} out again."))
     }
 

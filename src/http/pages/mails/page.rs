@@ -159,7 +159,7 @@ fn fields(w: &Words, wanted: &Wanted, targets: &[String]) -> Vec<Field> {
         day("since", w.since, &wanted.since, &[Wrong::Since]),
         day("until", w.until, &wanted.until, &[Wrong::Until, Wrong::Order]),
     ];
-    let known = targets.iter().any(|id| *id == wanted.target);
+    let known = targets.contains(&wanted.target);
     if targets.len() > 1 || !(known || wanted.target.is_empty()) {
         let any = Choice { value: String::new(), text: w.any_target.to_owned() };
         let asked = Some(&wanted.target).filter(|id| !known && !id.is_empty());
@@ -282,7 +282,7 @@ fn row(clock: Clock, listed: ListedMail, kept: Duration) -> Row {
 }
 
 /// `objet effacé après 7 jours`.
-fn erased(clock: Clock, kept: Duration) -> String {
+pub(in crate::http::pages) fn erased(clock: Clock, kept: Duration) -> String {
     let days = usize::try_from(kept.as_secs() / 86_400).unwrap_or(usize::MAX);
     let days = clock.lang.count(days, ["jour", "jours"], ["day", "days"]);
     clock.lang.either(format!("objet effacé après {days}"), format!("subject erased after {days}"))

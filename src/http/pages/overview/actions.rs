@@ -58,7 +58,7 @@ pub(super) async fn check(visit: Visit) -> Result<HttpResponse, Problem> {
         Err(NoSweep::Withheld(why)) => Notice::bad(lang.say(
             "Rien n'est relevé tant que la configuration est refusée",
             "Nothing is polled while the configuration is refused",
-            &why,
+            lang.said(&why),
         )),
         Err(NoSweep::NobodyPolls) => Notice::bad(lang.pick(
             "Aucun processus ne relève la boîte pour l'instant : réessayez dans quelques secondes, ou vérifiez \

@@ -12,7 +12,7 @@ use askama::Template;
 
 use self::look::{Look, Span};
 use self::trend::{Trend, trend};
-use self::view::{Target, Task, Verdict, Wait};
+use self::view::{LastMail, Target, Task, Verdict, Wait};
 use self::words::Words;
 use super::form::Form;
 use super::frame::{Frame, Section};
@@ -50,6 +50,7 @@ struct Page {
     waits: Vec<Wait>,
     mailbox: Option<MailboxCard>,
     targets: Vec<Target>,
+    last: Vec<LastMail>,
     trend: Trend,
     by_day: bool,
 }
@@ -74,6 +75,7 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
         waits: view::waits(w, &look, clock),
         mailbox,
         targets: targets.collect(),
+        last: view::last_mails(w, &look, clock),
         trend: trend(w, &look, span, clock),
         by_day: span == Span::Day,
     };

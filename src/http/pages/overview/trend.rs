@@ -133,23 +133,15 @@ fn slot(w: &Words, at: DateTime<Utc>, counted: Option<Counted>, span: Span, cloc
             (format!("{} {}", clock.weekday(at), clock.date(at)), label, at + TimeDelta::days(1))
         }
     };
-    let said = format!(
-        "{name}{} {mails} {}, {delivered} {}, {failed} {}",
-        clock.lang.colon().trim_end(),
-        w.mails,
-        w.delivered,
-        w.failed
-    );
+    let said = format!("{name}{}{}", clock.lang.colon(), w.counted(clock, mails, delivered, failed));
     let time = |at: DateTime<Utc>| in_query(&at.to_rfc3339_opts(SecondsFormat::Secs, true));
     let href = format!("/mails?since={}&until={}", time(at), time(end));
     Slot { label, said, href, mails, delivered, failed }
 }
 
 fn sums(w: &Words, slots: &[Slot], clock: Clock) -> String {
-    let sum = |of: fn(&Slot) -> u64| clock.number(slots.iter().map(of).sum());
-    let (mails, delivered) = (sum(|slot| slot.mails), sum(|slot| slot.delivered));
-    let failed = sum(|slot| slot.failed);
-    format!("{mails} {}, {delivered} {}, {failed} {}", w.mails, w.delivered, w.failed)
+    let sum = |of: fn(&Slot) -> u64| slots.iter().map(of).sum();
+    w.counted(clock, sum(|slot| slot.mails), sum(|slot| slot.delivered), sum(|slot| slot.failed))
 }
 
 fn latency(w: &Words, attempts: &[DeliveryHour], clock: Clock) -> (Vec<Bucket>, u64) {

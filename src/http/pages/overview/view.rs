@@ -4,12 +4,14 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::mail::HoldReason;
 use render_signal_actors::readmodel::queries::{DeliveryHour, TargetRow, Waiting};
+use render_signal_actors::search::ListedMail;
 
 use super::look::Look;
 use super::words::Words;
 use crate::findings::{Aside, Finding, Phase, Severity};
 use crate::http::pages::clock::Clock;
 use crate::http::pages::frame::in_query;
+use crate::http::pages::mails::became;
 use crate::http::pages::parts::{Badge, Confirm, Mood, Shown, When};
 use crate::lang::Lang;
 use crate::services::attention::{Item, What};
@@ -87,6 +89,44 @@ pub(super) struct Target {
     pub(super) trouble: Option<Shown>,
     /// Its mails.
     pub(super) href: String,
+}
+
+/// A mail of the newest.
+#[derive(Debug, Clone)]
+pub(super) struct LastMail {
+    /// Its page.
+    pub(super) href: String,
+    /// When it came.
+    pub(super) when: When,
+    /// What it is called.
+    pub(super) subject: Shown,
+    /// Who sent it.
+    pub(super) sender: Shown,
+    /// What became of it.
+    pub(super) badge: Badge,
+    /// And besides.
+    pub(super) said: Shown,
+}
+
+/// The newest mails.
+pub(super) fn last_mails(w: &'static Words, look: &Look, clock: Clock) -> Vec<LastMail> {
+    let one = |listed: &ListedMail| {
+        let became = became(clock, &listed.mail, &listed.deliveries);
+        let subject = match listed.subject.as_deref() {
+            None => w.erased,
+            Some("") => w.no_subject,
+            Some(subject) => subject,
+        };
+        LastMail {
+            href: format!("/mails/{}", in_query(&listed.mail.email_id)),
+            when: When::short(clock, listed.mail.received_at),
+            subject: Shown(subject.to_owned()),
+            sender: Shown(listed.sender.clone().unwrap_or_default()),
+            badge: became.badge,
+            said: Shown(became.said),
+        }
+    };
+    look.last.iter().map(one).collect()
 }
 
 /// How it is, in a sentence.

@@ -1,5 +1,6 @@
 //! The texts of the overview.
 
+use crate::http::pages::clock::Clock;
 use crate::http::pages::words::words;
 use crate::lang::Lang;
 
@@ -42,6 +43,8 @@ words! {
     mails: "mails reçus", "mails received";
     delivered: "webhooks livrés", "webhooks delivered";
     failed: "essais en échec", "failed attempts";
+    no_subject: "(sans objet)", "(no subject)";
+    erased: "(objet effacé)", "(subject erased)";
     numbers: "Les chiffres en tableau", "The numbers as a table";
     when: "Quand", "When";
     latency: "De l'arrivée du mail à la réponse", "From the mail's arrival to the answer";
@@ -113,6 +116,25 @@ impl Words {
     pub(super) fn webhooks(&self, n: u64, lang: Lang) -> String {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         lang.count(n, ["webhook", "webhooks"], ["webhook", "webhooks"])
+    }
+
+    /// What was counted, in a sentence.
+    pub(super) fn counted(&self, clock: Clock, mails: u64, delivered: u64, failed: u64) -> String {
+        let count = |n: u64, french: [&str; 2], english: [&str; 2]| {
+            let words = clock.lang.count(usize::try_from(n).unwrap_or(usize::MAX), french, english);
+            let noun = words.split_once(' ').map_or("", |(_, noun)| noun);
+            format!("{} {noun}", clock.number(n))
+        };
+        [
+            count(mails, ["mail reçu", "mails reçus"], ["mail received", "mails received"]),
+            count(
+                delivered,
+                ["webhook livré", "webhooks livrés"],
+                ["webhook delivered", "webhooks delivered"],
+            ),
+            count(failed, ["essai en échec", "essais en échec"], ["failed attempt", "failed attempts"]),
+        ]
+        .join(", ")
     }
 
     /// How many were sent again, and how many could not be.

@@ -11,6 +11,17 @@ pub(in crate::http) struct Shown(pub(in crate::http::pages) String);
 
 impl HtmlSafe for Shown {}
 
+impl Shown {
+    /// Without the signs that are not seen: for a tab, which shows plain text only.
+    pub(in crate::http::pages) fn visible(&self) -> String {
+        self.0
+            .chars()
+            .map(|sign| if sign.is_whitespace() { ' ' } else { sign })
+            .filter(|sign| !is_hidden(*sign))
+            .collect()
+    }
+}
+
 /// A text within HTML or SVG that is not made by a template, an attribute included.
 pub(in crate::http::pages) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -75,5 +86,10 @@ mod tests {
             "<bdi>&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;\
              <span class=\"hidden-sign\">U+202E</span>gpj.exe<span class=\"hidden-sign\">U+0000</span>é\n</bdi>"
         );
+    }
+
+    #[test]
+    fn a_tab_is_shown_what_can_be_seen() {
+        assert_eq!(Shown("Lot\n42 \u{202e}gpj.exe\u{0}".to_owned()).visible(), "Lot 42 gpj.exe");
     }
 }

@@ -18,6 +18,7 @@ mod copies;
 mod events;
 mod import;
 mod journal;
+mod sayings;
 mod service;
 mod stores;
 #[cfg(test)]
