@@ -86,7 +86,13 @@ pub(super) async fn write(visit: Visit, form: Form) -> Result<HttpResponse, Prob
     if fingerprint(&now) != form.text("seen") {
         return look(&visit, text, true).await;
     }
-    let outcome = configuration.import(&bundle, &by, false).await?;
+    let outcome = match configuration.import(&bundle, &by, false).await {
+        Ok(outcome) => outcome,
+        // Some may be written: the history says which.
+        Err(refused) => {
+            return Ok(visit.back(HOME, &Notice::bad(names::sentence(&lang.one(refused.said())))));
+        }
+    };
     if !outcome.written {
         return look(&visit, text, true).await;
     }
