@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::store::Stamp;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
 use render_signal_actors::said;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Refused;
@@ -105,7 +108,8 @@ pub(crate) struct Job {
     /// The documents that are tried.
     pub(crate) documents: Vec<Changed>,
     /// What is to be said of them, each naming the document.
-    pub(crate) remarks: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    pub(crate) remarks: Vec<Said>,
     /// Mails since then are tried.
     pub(crate) since: DateTime<Utc>,
     /// Mails that were archived before then are not there to be tried.
@@ -121,9 +125,24 @@ pub(crate) struct Job {
     pub(crate) mails: Vec<Hit>,
 }
 
+/// A document that somebody tries before saving it. It stays with the job, so that what is saved
+/// is what was tried.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Draft {
+    /// Which.
+    pub(crate) key: Key,
+    /// The whole of it, as it would be.
+    pub(crate) document: Map<String, Value>,
+    /// The version of the store's that it was made from; `None` = nothing was stored.
+    pub(crate) made_from: Option<Stamp>,
+    /// Where it can be changed further.
+    pub(crate) place: String,
+}
+
 struct Held {
     job: Mutex<Job>,
     cancelled: AtomicBool,
+    draft: Option<Draft>,
 }
 
 impl Held {
@@ -154,6 +173,28 @@ impl Jobs {
         at: Option<DateTime<Utc>>,
         by: String,
     ) -> Result<Job, Refused> {
+        self.begin_with(prepared, since, at, by, None).await
+    }
+
+    /// The same, of a document that may be saved afterwards.
+    pub(crate) async fn try_draft(
+        &self,
+        prepared: Prepared,
+        since: DateTime<Utc>,
+        by: String,
+        draft: Draft,
+    ) -> Result<Job, Refused> {
+        self.begin_with(prepared, since, None, by, Some(draft)).await
+    }
+
+    async fn begin_with(
+        &self,
+        prepared: Prepared,
+        since: DateTime<Utc>,
+        at: Option<DateTime<Utc>>,
+        by: String,
+        draft: Option<Draft>,
+    ) -> Result<Job, Refused> {
         let total = trial::how_many(self.journal.as_ref(), since).await?;
         let archived_before = trial::archived_before(self.journal.as_ref(), since).await?;
         let Prepared { trial, changed, remarks } = prepared;
@@ -165,7 +206,10 @@ impl Jobs {
             stage: Stage::Running,
             failure: None,
             documents: changed,
-            remarks: remarks.into_iter().map(|(key, said)| format!("{key}: {said}")).collect(),
+            remarks: remarks
+                .into_iter()
+                .map(|(key, Said { french, english })| said!("{key}\u{a0}: {french}", "{key}: {english}"))
+                .collect(),
             since,
             archived_before,
             total,
@@ -173,7 +217,7 @@ impl Jobs {
             tally: Tally::default(),
             mails: Vec::new(),
         };
-        let held = Arc::new(Held { job: Mutex::new(job.clone()), cancelled: AtomicBool::new(false) });
+        let held = Arc::new(Held { job: Mutex::new(job.clone()), cancelled: AtomicBool::new(false), draft });
         self.make_room(Arc::clone(&held))?;
         let (journal, world) = (Arc::clone(&self.journal), self.world.clone());
         drop(tokio::spawn(async move {
@@ -211,6 +255,11 @@ impl Jobs {
     /// A job as it is now.
     pub(crate) fn get(&self, id: &str) -> Option<Job> {
         self.find(id).map(|held| held.job().clone())
+    }
+
+    /// The document that a job tries, if it may be saved.
+    pub(crate) fn draft(&self, id: &str) -> Option<Draft> {
+        self.find(id)?.draft.clone()
     }
 
     /// All jobs as they are now, the newest first, without their mails.

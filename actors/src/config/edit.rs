@@ -499,8 +499,10 @@ impl Editor {
         match (check(next), &edit.wanted) {
             (Ok(disabled), _) if disabled.is_empty() => (disabled, Vec::new()),
             (Ok(disabled), _) => {
-                let before = before().and_then(Result::ok).unwrap_or_default();
-                (disabled.into_iter().filter(|problem| !before.contains(problem)).collect(), Vec::new())
+                let old = before().and_then(Result::ok).unwrap_or_default();
+                let stored = present.value().unwrap_or_default();
+                let was = |problem: &Problem| old.iter().any(|old| is_same(problem, next, old, &stored));
+                (disabled.into_iter().filter(|problem| !was(problem)).collect(), Vec::new())
             }
             (Err(problems), Wanted::Replace(_)) => (problems, Vec::new()),
             (Err(problems), Wanted::Merge(fields)) => {
@@ -511,6 +513,25 @@ impl Editor {
             }
         }
     }
+}
+
+/// Whether a member of a list has a fault that it had before, at whatever place: who moves the
+/// others makes none. A rule that gets the id that it had anyway is the same one.
+fn is_same(problem: &Problem, next: &Value, old: &Problem, stored: &Value) -> bool {
+    if problem == old {
+        return true;
+    }
+    let of = |problem: &Problem, document: &Value| -> Option<(Value, String)> {
+        let (list, rest) = problem.field.split_once('[')?;
+        let (place, within) = rest.split_once(']')?;
+        let mut member = document.get(list)?.get(place.parse::<usize>().ok()?)?.clone();
+        if let Value::Object(fields) = &mut member {
+            fields.shift_remove("id");
+        }
+        Some((member, within.to_owned()))
+    };
+    let now = of(problem, next);
+    now.is_some() && problem.message == old.message && now == of(old, stored)
 }
 
 /// An instant as the reference system writes it: UTC, ISO 8601, microseconds.

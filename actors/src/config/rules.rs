@@ -11,8 +11,9 @@ use crate::mail::pattern::Pattern;
 use crate::mail::policy::Target;
 use crate::mail::rules::{Condition, Field, Rule, Test, normalize_make_webhook_url, target_id};
 
-/// Compiles one rule. `index` counts from 1; `taken` holds the ids of the rules before it
-/// and gets this one's, even when the rule is refused, so that mending a rule renames none.
+/// Compiles one rule; `None` when it is switched off, which hides whatever else is wrong with it.
+/// `index` counts from 1; `taken` holds the ids of the rules before it and gets this one's, even
+/// when the rule is refused or off, so that mending or switching a rule renames none.
 ///
 /// # Errors
 /// The first thing that is wrong, with the reference's message.
@@ -21,7 +22,7 @@ pub fn compile(
     index: usize,
     taken: &mut Vec<String>,
     env: &EnvDefaults,
-) -> Result<Rule, Problem> {
+) -> Result<Option<Rule>, Problem> {
     let at = |field: &str| format!("rules[{}]{field}", index - 1);
     let wrong = |field: &str, message: Said| Problem::new(at(field), message);
     let Value::Object(rule) = rule else {
@@ -30,6 +31,9 @@ pub fn compile(
     };
     let id = unique_id(rule, index, taken);
     taken.push(id.clone());
+    if !enabled(rule).map_err(|message| wrong(".enabled", message))? {
+        return Ok(None);
+    }
     let name = match rule.get("name") {
         None | Some(Value::Null) => format!("Rule {index}"),
         Some(name) => match plain_text(name) {
@@ -69,7 +73,30 @@ pub fn compile(
     let share = actions.get("body").map(share).transpose();
     let share = share.map_err(|message| Problem::new(at(".actions.body"), message))?.unwrap_or_default();
     let target = Target { id: target_id(&id), url, ordering, share };
-    Ok(Rule { id, name, priority, target, stop_processing, conditions })
+    Ok(Some(Rule { id, name, priority, target, stop_processing, conditions }))
+}
+
+/// The ids of stored rules, in order: as written, or as they are made where none is written or
+/// one is repeated.
+#[must_use]
+pub fn ids(rules: &[Value]) -> Vec<String> {
+    let mut taken = vec![super::DEFAULT_TARGET.to_owned()];
+    for (place, rule) in rules.iter().enumerate() {
+        let index = place + 1;
+        taken.push(match rule {
+            Value::Object(rule) => unique_id(rule, index, &taken),
+            _ => format!("rule-{index}"),
+        });
+    }
+    taken.split_off(1)
+}
+
+/// Whether a stored rule is asked: absent and `null` are on.
+///
+/// # Errors
+/// The value is no switch.
+pub fn enabled(rule: &Map<String, Value>) -> Result<bool, Said> {
+    rule.get("enabled").filter(|value| !value.is_null()).map_or(Ok(true), coerce::word)
 }
 
 /// The id as written, `rule-<index>` without one; a repeated one gets `-<index>`.
@@ -305,6 +332,33 @@ mod tests {
             assert_eq!(document.disabled[0].field, field);
             assert!(document.disabled[0].message.french.starts_with(message), "{:?}", document.disabled);
         }
+    }
+
+    #[test]
+    fn a_rule_that_is_off_is_not_asked_and_keeps_its_id() {
+        let rule = |id: &str, enabled: Value| {
+            json!({"id": id, "enabled": enabled, "actions": {"webhook_url": "https://h"},
+                   "conditions": [{"field": "sender", "operator": "contains", "value": "a"}]})
+        };
+        let mut broken = rule("a", json!(false));
+        broken["conditions"] = json!([]);
+        let rules = json!([
+            broken,
+            rule("a", json!(true)),
+            rule("b", json!(null)),
+            rule("c", json!("off")),
+            rule("d", json!("perhaps"))
+        ]);
+        let document = parse(&rules).unwrap();
+        let asked: Vec<&str> = document.rules.iter().map(|rule| rule.id.as_str()).collect();
+        assert_eq!(asked, ["a-2", "b"]);
+        assert_eq!(document.disabled.len(), 1);
+        assert_eq!(document.disabled[0].field, "rules[4].enabled");
+        assert_eq!(ids(rules.as_array().unwrap()), ["a", "a-2", "b", "c", "d"]);
+        assert_eq!(
+            ids(&[json!(1), json!({"id": " "}), json!({"id": "rule-1"})]),
+            ["rule-1", "rule-2", "rule-1-3"]
+        );
     }
 
     #[test]

@@ -137,8 +137,14 @@ final class Documents
         foreach ($rules as $index => $rule) {
             $conditions = $rule->conditions ?? null;
             $url = $rule->actions->webhook_url ?? null;
+            $enabled = $rule->enabled ?? true;
             if (!$rule instanceof \stdClass) {
                 $this->problems[] = "rules[$index]: Chaque règle doit être un objet.";
+            } elseif (!self::isWord($enabled)) {
+                $this->problems[] = "rules[$index].enabled: " . self::NOT_A_SWITCH;
+            } elseif (self::isOff($enabled)) {
+                // Whatever else is wrong with it does no harm.
+                continue;
             } elseif (!is_array($conditions) || $conditions === []) {
                 $this->problems[] = "rules[$index].conditions: Chaque règle doit contenir au moins une condition.";
             } elseif (!is_string($url) || trim($url) === '') {
@@ -277,6 +283,14 @@ final class Documents
     {
         return self::isSwitch($value)
             || (is_string($value) && in_array(self::lower($value), ['', '0', 'false', 'no', 'n', 'off'], true));
+    }
+
+    /** Of a word or a switch. */
+    private static function isOff(mixed $value): bool
+    {
+        return is_string($value)
+            ? in_array(self::lower($value), ['', '0', 'false', 'no', 'n', 'off'], true)
+            : !$value;
     }
 
     private static function lower(string $text): string

@@ -14,7 +14,7 @@ final class Names
 {
     private const CONDITION = ['field' => null, 'operator' => null, 'value' => null, 'case_sensitive' => null];
     private const ACTIONS = ['webhook_url' => null, 'priority' => null, 'stop_processing' => null, 'ordering' => null, 'body' => null];
-    private const RULE = ['id' => null, 'name' => null, 'conditions' => ['*' => self::CONDITION], 'actions' => self::ACTIONS];
+    private const RULE = ['id' => null, 'name' => null, 'enabled' => null, 'conditions' => ['*' => self::CONDITION], 'actions' => self::ACTIONS];
     private const WINDOW = ['start_hour' => null, 'end_hour' => null, 'active_days' => null];
 
     /** `null` = a value; `*` = each member of a list. Of sign-in links the names are their ids. */

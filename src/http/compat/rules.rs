@@ -4,6 +4,7 @@
 use actix_web::web::Data;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::routing::RoutingRules;
+use render_signal_actors::config::rules::enabled;
 use render_signal_actors::mail::rules::{Rule, mask_url};
 use serde_json::{Map, Value, json};
 
@@ -65,6 +66,24 @@ fn unmasked(rule: Value, place: usize, before: &[Value]) -> Value {
     }
 }
 
+/// Whether it is switched off, which the reference's clients do not know.
+fn is_off(rule: &Value) -> bool {
+    rule.as_object().is_some_and(|rule| enabled(rule) == Ok(false))
+}
+
+/// A rule that a client sends back without the switch that it does not know: it stays off, if the
+/// stored one of its id is.
+fn switched(mut rule: Value, before: &[Value]) -> Value {
+    let off = |known: &Value| id(known).is_some() && id(known) == id(&rule) && is_off(known);
+    if rule.get("enabled").is_none()
+        && before.iter().any(off)
+        && let Value::Object(rule) = &mut rule
+    {
+        rule.insert("enabled".to_owned(), Value::Bool(false));
+    }
+    rule
+}
+
 /// A rule as the reference stores it.
 fn normal(rule: &Rule, written: &Value) -> Value {
     let word = |value: Option<&Value>| match value {
@@ -115,7 +134,7 @@ fn is_on(value: Option<&Value>) -> bool {
     }
 }
 
-/// Each rule in its normal form; one that cannot be used stays as it is.
+/// Each rule in its normal form; one that cannot be used or is off stays as it is.
 fn normalised(state: &HttpState, rules: &[Value]) -> Vec<Value> {
     let parsed = RoutingRules::parse(&json!({ "rules": rules }), &state.reference.env).unwrap_or_default();
     let is_bad = |place: usize| {
@@ -129,7 +148,7 @@ fn normalised(state: &HttpState, rules: &[Value]) -> Vec<Value> {
         .iter()
         .enumerate()
         .map(|(place, written)| {
-            let rule = if is_bad(place) { None } else { usable.next() };
+            let rule = if is_bad(place) || is_off(written) { None } else { usable.next() };
             rule.map_or_else(|| written.clone(), |rule| normal(rule, written))
         })
         .collect()
@@ -151,8 +170,11 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
     let Some(Value::Array(rules)) = fields.get("rules") else { return Err(Refusal::bad(NO_LIST)) };
     let document = read(&state, Key::RoutingRules, NOT_READ).await?;
     let before = list(&document);
-    let rules: Vec<Value> =
-        rules.iter().enumerate().map(|(place, rule)| unmasked(rule.clone(), place, before)).collect();
+    let rules: Vec<Value> = rules
+        .iter()
+        .enumerate()
+        .map(|(place, rule)| switched(unmasked(rule.clone(), place, before), before))
+        .collect();
     // What is wrong is said of the rules as they were written.
     let parsed = RoutingRules::parse(&json!({ "rules": rules }), &state.reference.env)
         .map_err(|faults| Refusal::invalid(&faults))?;
@@ -187,5 +209,19 @@ mod tests {
         assert_eq!(back(rule("a", "https://x.fr/***"), 0), is("https://x.fr/***"), "of nothing");
         assert_eq!(back(rule("a", "https://h.fr/new"), 0), is("https://h.fr/new"));
         assert_eq!(unmasked(json!(1), 0, &before), json!(1));
+    }
+
+    #[test]
+    fn a_client_that_does_not_know_the_switch_switches_nothing_on() {
+        let off = |rule: Value| is_off(&rule);
+        let mut stored = rule("a", "https://h.fr/one");
+        stored["enabled"] = json!(false);
+        let before = [stored, rule("b", "https://h.fr/two")];
+        assert!(off(switched(rule("a", "https://h.fr/new"), &before)));
+        assert!(!off(switched(rule("b", "https://h.fr/new"), &before)));
+        let mut on = rule("a", "https://h.fr/one");
+        on["enabled"] = json!(true);
+        assert!(!off(switched(on, &before)));
+        assert_eq!(switched(json!(1), &before), json!(1));
     }
 }

@@ -72,8 +72,14 @@ const FILES: &[(&str, &str, &[u8])] = &[
     script!("fill.js"),
     script!("forms.js"),
     script!("live.js"),
+<<<<<<< HEAD
+    script!("reorder.js"),
+=======
+    script!("settings.js"),
+>>>>>>> settings
     script!("swap.js"),
     script!("time.js"),
+    script!("trial.js"),
     icon!("icon.svg", SVG),
     icon!("icon-alert.svg", SVG),
     icon!("icon-192.png", PNG),

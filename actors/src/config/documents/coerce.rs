@@ -107,6 +107,12 @@ pub(in crate::config) fn word(value: &Value) -> Result<bool, Said> {
     }
 }
 
+/// Whether a switch is on; `absent` where it is not there, `null`, or none.
+#[must_use]
+pub fn is_on(value: Option<&Value>, absent: bool) -> bool {
+    value.filter(|value| !value.is_null()).and_then(|value| word(value).ok()).unwrap_or(absent)
+}
+
 /// A whole number as Python's `int()` reads it: numbers lose their fraction, `true` is 1,
 /// text is trimmed. The messages are Python's.
 pub(super) fn integer(value: &Value) -> Result<i64, Said> {

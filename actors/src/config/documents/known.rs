@@ -83,7 +83,8 @@ const FLAGS: Names =
 
 const ROUTING: Names = &[("rules", List(RULE))];
 
-const RULE: Names = &[("id", V), ("name", V), ("conditions", List(CONDITION)), ("actions", Object(ACTIONS))];
+const RULE: Names =
+    &[("id", V), ("name", V), ("enabled", V), ("conditions", List(CONDITION)), ("actions", Object(ACTIONS))];
 
 const CONDITION: Names = &[("field", V), ("operator", V), ("value", V), ("case_sensitive", V)];
 
@@ -107,6 +108,11 @@ const fn names(key: Key) -> Option<Names> {
         Key::Providers => Some(PROVIDERS),
         Key::MagicLinkTokens => None,
     }
+}
+
+/// The names that each document may have, but those of sign-in links.
+pub fn top_level() -> impl Iterator<Item = (Key, Vec<&'static str>)> {
+    Key::ALL.into_iter().filter_map(|key| Some((key, names(key)?.iter().map(|(name, _)| *name).collect())))
 }
 
 /// A name that is not known where it stands.

@@ -13,7 +13,7 @@ use crate::mail::rules::Rule;
 /// The document.
 #[derive(Debug, Clone, Default)]
 pub struct RoutingRules {
-    /// The usable rules, in order, compiled.
+    /// The usable rules that are switched on, in order, compiled.
     pub rules: Vec<Rule>,
     /// What is wrong with the others; the field names the rule.
     pub disabled: Vec<Problem>,
@@ -42,7 +42,7 @@ impl RoutingRules {
         let mut taken = vec![crate::config::DEFAULT_TARGET.to_owned()];
         for (index, rule) in list.iter().enumerate() {
             match rules::compile(rule, index + 1, &mut taken, env) {
-                Ok(rule) => document.rules.push(rule),
+                Ok(rule) => document.rules.extend(rule),
                 Err(problem) => document.disabled.push(problem),
             }
         }

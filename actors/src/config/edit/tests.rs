@@ -231,6 +231,15 @@ async fn a_new_bad_rule_is_refused_and_an_old_one_is_no_obstacle() {
     desk.put(Key::RoutingRules, &bad.to_string());
     let edit = Edit::merge(Key::RoutingRules, [("_note".to_owned(), Some(json!(1)))], "test");
     desk.editor.apply(&edit).await.unwrap();
+    // At another place it is as bad as it was, and no worse.
+    let moved = json!({"rules": [bad["rules"][1], bad["rules"][0]]});
+    desk.editor.apply(&Edit::replace(Key::RoutingRules, moved, "test")).await.unwrap();
+    let alone = json!({"rules": [bad["rules"][1]]});
+    desk.editor.apply(&Edit::replace(Key::RoutingRules, alone, "test")).await.unwrap();
+    let twice = json!({"rules": [bad["rules"][1], rule("c", "nowhere, too")]});
+    let refused = invalid(desk.editor.apply(&Edit::replace(Key::RoutingRules, twice, "test")).await);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].starts_with("rules[1]"), "{refused:?}");
 }
 
 #[tokio::test]

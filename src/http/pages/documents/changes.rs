@@ -1,0 +1,61 @@
+//! What differs, in words.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::edit::UPDATED_AT;
+
+use super::names::path;
+use super::values::in_words;
+use super::words::Words;
+use crate::http::pages::parts::Shown;
+use crate::http::pages::visit::Visit;
+
+/// A field before and after.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    /// Which field.
+    pub(super) label: Shown,
+    /// Before; `None` = it was not there.
+    pub(super) before: Option<Shown>,
+    /// After; `None` = it is gone.
+    pub(super) after: Option<Shown>,
+    /// It differs in what the mask hides.
+    pub(super) hidden: bool,
+}
+
+/// A list of differences, each with both values.
+#[derive(Debug, Clone, Template)]
+#[template(path = "documents/changes.html")]
+pub(in crate::http::pages) struct Changes {
+    /// The texts.
+    pub(super) w: &'static Words,
+    /// What the first value is called.
+    pub(super) old: &'static str,
+    /// What the second one is called.
+    pub(super) new: &'static str,
+    /// In the order of the documents.
+    pub(super) rows: Vec<Change>,
+}
+
+impl HtmlSafe for Changes {}
+
+impl Changes {
+    /// In words; when the document was written is none of them.
+    pub(in crate::http::pages) fn of(
+        visit: &Visit,
+        found: &[Difference],
+        [old, new]: [&'static str; 2],
+    ) -> Self {
+        let value = |one: &Difference, value: Option<&serde_json::Value>| {
+            value.map(|value| Shown(in_words(visit.clock, &one.path, value)))
+        };
+        let rows = found.iter().filter(|one| one.path != UPDATED_AT).map(|one| Change {
+            label: Shown(path(visit.lang, &one.path)),
+            before: value(one, one.before.as_ref()),
+            after: value(one, one.after.as_ref()),
+            hidden: one.hidden,
+        });
+        Self { w: Words::of(visit.lang), old, new, rows: rows.collect() }
+    }
+}

@@ -1,0 +1,119 @@
+//! A document for a form.
+
+use render_signal_actors::config::diff::masked;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::Seen;
+use render_signal_actors::config::history;
+use render_signal_actors::config::store::Stamp;
+use serde_json::{Map, Value};
+
+use super::Standing;
+use super::names::who;
+use crate::http::pages::parts::{Shown, When};
+use crate::http::pages::visit::Visit;
+use crate::http::problem::Problem;
+use crate::http::v1::config::read::seen;
+use crate::services::config::overview::Shown as State;
+
+/// A document as a page edits it.
+#[derive(Debug)]
+pub(in crate::http::pages) struct Document {
+    /// Which.
+    pub(in crate::http::pages) key: Key,
+    /// What is stored, masked as the API masks it; of one that has vanished what is in force. Empty
+    /// when there is nothing, or what is stored is no object.
+    pub(in crate::http::pages) value: Map<String, Value>,
+    /// Names the stored version: the value of the hidden field [`SEEN`](super::SEEN). Empty = none.
+    pub(in crate::http::pages) seen: String,
+    /// How it is, as the API says it.
+    pub(in crate::http::pages) state: State,
+    /// Who changed it last and when, if the history knows.
+    pub(in crate::http::pages) changed: Option<LastChange>,
+    /// Why it cannot be read now, in the reader's language; nothing can be saved then.
+    pub(in crate::http::pages) unreadable: Option<String>,
+}
+
+/// Who changed a document last.
+#[derive(Debug)]
+pub(in crate::http::pages) struct LastChange {
+    /// Who, in words.
+    pub(in crate::http::pages) who: Shown,
+    /// When.
+    pub(in crate::http::pages) at: When,
+    /// Its version in the history.
+    pub(in crate::http::pages) version: u64,
+}
+
+/// Some documents, and how their stores stand.
+#[derive(Debug)]
+pub(in crate::http::pages) struct Documents {
+    /// In the order that was asked for.
+    pub(in crate::http::pages) all: Vec<Document>,
+    /// What is to be said above the forms.
+    pub(in crate::http::pages) standing: Standing,
+}
+
+impl Documents {
+    /// As they are now. A document that cannot be read says so, the others are there.
+    ///
+    /// # Errors
+    /// Nothing at all is known.
+    pub(in crate::http::pages) async fn read(visit: &Visit, keys: &[Key]) -> Result<Self, Problem> {
+        let configuration = &visit.state.services.configuration;
+        let mut stored = Vec::with_capacity(keys.len());
+        for key in keys {
+            stored.push(configuration.stored(*key).await);
+        }
+        let overview = seen(&visit.state, keys, true).await?;
+        let standing = Standing::of(visit, &overview);
+        let states = overview.documents.into_iter();
+        let all = keys.iter().zip(stored).zip(states).map(|((key, stored), state)| {
+            let (value, seen, unreadable) = match stored {
+                Ok(Some(stored)) => (stored.value.map(|value| masked(*key, &value)), stored.stamp.0, None),
+                Ok(None) => (state.in_force.clone(), String::new(), None),
+                Err(why) => (state.in_force.clone(), String::new(), Some(visit.lang.one(why.said()))),
+            };
+            let value = match value {
+                Some(Value::Object(value)) => value,
+                _ => Map::new(),
+            };
+            let changed = last_change(visit, &state);
+            Document { key: *key, value, seen, state, changed, unreadable }
+        });
+        Ok(Self { all: all.collect(), standing })
+    }
+}
+
+impl Document {
+    /// One document; see [`Documents::read`].
+    ///
+    /// # Errors
+    /// Nothing at all is known.
+    pub(in crate::http::pages) async fn read(visit: &Visit, key: Key) -> Result<(Self, Standing), Problem> {
+        let Documents { all, standing } = Documents::read(visit, &[key]).await?;
+        let one = all.into_iter().next();
+        one.map(|one| (one, standing)).ok_or_else(|| Problem::unavailable(format!("{key} is not known now")))
+    }
+}
+
+/// The history of a document, oldest first, without its contents; empty where it cannot be read now.
+pub(in crate::http::pages) async fn versions(visit: &Visit, key: Key) -> Vec<history::Version> {
+    let journal = visit.state.services.configuration.editor.journal.as_deref();
+    match journal {
+        Some(journal) => history::versions(journal, key).await.unwrap_or_default(),
+        None => Vec::new(),
+    }
+}
+
+fn last_change(visit: &Visit, state: &State) -> Option<LastChange> {
+    Some(LastChange {
+        who: Shown(who(visit.lang, state.origin.as_deref()?)),
+        at: When::short(visit.clock, state.changed_at?),
+        version: state.version?,
+    })
+}
+
+/// What the hidden field says that somebody has seen.
+pub(super) fn seen_of(text: &str) -> Seen {
+    if text.is_empty() { Seen::Absent } else { Seen::Stamp(Stamp(text.to_owned())) }
+}

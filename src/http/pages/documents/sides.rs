@@ -1,0 +1,90 @@
+//! Somebody else has saved while a form was being filled in: both sides, and a choice.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+use render_signal_actors::config::diff::Difference;
+use render_signal_actors::config::documents::Key;
+
+use super::changes::Changes;
+use super::names::document;
+use super::read::{Document, LastChange};
+use super::words::Words;
+use super::{SEEN, history_of};
+use crate::http::pages::form::Form;
+use crate::http::pages::frame::{Frame, Section};
+use crate::http::pages::visit::Visit;
+use crate::http::problem::Problem;
+
+/// What two people want of a document.
+#[derive(Debug)]
+pub(in crate::http::pages) struct Conflict {
+    /// Which document.
+    pub(in crate::http::pages) key: Key,
+    /// Names the version that is stored now.
+    pub(in crate::http::pages) seen: String,
+    /// What differs between what is stored now and what saving over it would make.
+    pub(in crate::http::pages) differences: Vec<Difference>,
+}
+
+/// The page: what is stored now beside what was entered, and two ways on.
+#[derive(Template)]
+#[template(path = "documents/sides.html")]
+struct Page {
+    frame: Frame,
+    w: &'static Words,
+    said: String,
+    changes: Changes,
+    /// What is in force, where that is something else than what is stored.
+    in_force: Option<Changes>,
+    last: Option<LastChange>,
+    action: String,
+    /// The form once more, with the version that is stored now.
+    kept: Vec<(String, String)>,
+    back: String,
+    history: String,
+}
+
+impl Conflict {
+    /// The page. `action` is where the form goes once more, over what is stored now; `back` is
+    /// where somebody goes who leaves it at that.
+    ///
+    /// # Errors
+    /// The page cannot be made, or nothing is known of the document.
+    pub(in crate::http::pages) async fn show(
+        &self,
+        visit: &Visit,
+        section: Section,
+        form: &Form,
+        action: &str,
+        back: &str,
+    ) -> Result<HttpResponse, Problem> {
+        let (w, lang) = (Words::of(visit.lang), visit.lang);
+        let (now, _) = Document::read(visit, self.key).await?;
+        let in_force = now.state.in_force.as_ref().map(|in_force| {
+            let stored = serde_json::Value::Object(now.value.clone());
+            let found =
+                render_signal_actors::config::diff::differences(self.key, Some(&stored), Some(in_force));
+            Changes::of(visit, &found, [w.stored, w.in_force])
+        });
+        let page = Page {
+            frame: visit.frame(section, w.conflict).await,
+            said: w.conflict_said(lang, &document(lang, self.key)),
+            changes: Changes::of(visit, &self.differences, [w.theirs, w.mine]),
+            in_force: in_force.filter(|changes| !changes.rows.is_empty()),
+            last: now.changed,
+            action: action.to_owned(),
+            kept: self.again(form),
+            back: back.to_owned(),
+            history: history_of(self.key),
+            w,
+        };
+        visit.show_as(StatusCode::CONFLICT, &page)
+    }
+
+    /// What was typed, to be saved over what is stored now.
+    fn again(&self, form: &Form) -> Vec<(String, String)> {
+        let rest = form.0.iter().filter(|(name, _)| name != SEEN).cloned();
+        rest.chain([(SEEN.to_owned(), self.seen.clone())]).collect()
+    }
+}

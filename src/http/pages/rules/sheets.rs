@@ -1,0 +1,120 @@
+//! `/regles/expediteurs` and `/regles/mots`: lists, one entry to a line.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::Edit;
+
+use super::desk::Desk;
+use super::rule::Wrong;
+use super::send::{Asked, Do, Foot, Sent, carry_out};
+use super::sheet::{Sheet, Values};
+use super::words::Words;
+use crate::http::pages::documents::history_of;
+use crate::http::pages::form::Form;
+use crate::http::pages::frame::{Frame, Section};
+use crate::http::pages::parts::Field;
+use crate::http::pages::visit::Visit;
+use crate::http::problem::{Kind, Problem};
+
+/// A form.
+pub(super) struct One {
+    pub(super) title: &'static str,
+    pub(super) lead: &'static str,
+    pub(super) word: &'static str,
+    pub(super) fields: Vec<Field>,
+    pub(super) foot: Foot,
+    pub(super) history: String,
+}
+
+/// A page with one or two of them.
+#[derive(Template)]
+#[template(path = "rules/sheets.html")]
+pub(super) struct Page {
+    pub(super) frame: Frame,
+    pub(super) w: &'static Words,
+    pub(super) action: &'static str,
+    pub(super) sheets: Vec<One>,
+}
+
+impl One {
+    fn of(visit: &Visit, sheet: Sheet, values: &Values, wrong: &Wrong, foot: Foot) -> Self {
+        let (w, lang) = (Words::of(visit.lang), visit.lang);
+        let environment = &visit.state.services.configuration.editor.env.senders;
+        let fields = sheet.fields(values, w, lang, wrong, environment);
+        let (title, lead) = match sheet {
+            Sheet::Senders => (w.senders, w.senders_lead),
+            Sheet::Priorities => (w.priorities, w.priorities_lead),
+            Sheet::Aside => (w.words_title, w.words_lead),
+        };
+        let foot = foot.with(wrong, &fields.iter().collect::<Vec<_>>());
+        Self { title, lead, word: sheet.word(), fields, foot, history: history_of(sheet.key()) }
+    }
+
+    async fn stored(visit: &Visit, sheet: Sheet, trial: &str) -> Result<Self, Problem> {
+        let desk = Desk::of_trial(visit, sheet.key(), trial).await?;
+        let foot = Foot::new(visit, &desk);
+        Ok(Self::of(visit, sheet, &sheet.of(&desk.document), &Wrong::default(), foot))
+    }
+}
+
+async fn page(visit: &Visit, shown: &[Sheet], again: Option<(Sheet, One)>) -> Result<Page, Problem> {
+    let w = Words::of(visit.lang);
+    let trial = Asked::of(visit).trial;
+    let mut sheets = Vec::with_capacity(shown.len());
+    let mut again = again;
+    for sheet in shown {
+        sheets.push(match again.take_if(|(one, _)| one == sheet) {
+            Some((_, one)) => one,
+            None => One::stored(visit, *sheet, &trial).await?,
+        });
+    }
+    let first = shown.first().copied().unwrap_or(Sheet::Aside);
+    let title = if first == Sheet::Aside { w.words_title } else { w.senders };
+    Ok(Page { frame: visit.frame(Section::Rules, title).await, w, action: first.page(), sheets })
+}
+
+const SENDERS: [Sheet; 2] = [Sheet::Senders, Sheet::Priorities];
+
+pub(super) async fn senders(visit: Visit) -> Result<HttpResponse, Problem> {
+    visit.show(&page(&visit, &SENDERS, None).await?)
+}
+
+pub(super) async fn aside(visit: Visit) -> Result<HttpResponse, Problem> {
+    visit.show(&page(&visit, &[Sheet::Aside], None).await?)
+}
+
+pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+    let none = || Problem::new(Kind::InvalidBody, "the form does not say which list it is");
+    let sheet = Sheet::named(form.text("sheet")).ok_or_else(none)?;
+    let desk = Desk::open(&visit, sheet.key()).await?;
+    let values = sheet.read(&form);
+    let mut wrong = sheet.faults(&values, &desk.document, visit.lang);
+    if wrong.0.is_empty() {
+        let sent = Sent {
+            form: &form,
+            edit: edit(sheet.key(), &sheet.changed(&values, &desk.document)),
+            place: sheet.page().to_owned(),
+            home: sheet.page(),
+            said: Words::of(visit.lang).saved.to_owned(),
+        };
+        match carry_out(&visit, &desk, sent, Do::of(&form) == Do::Try).await? {
+            Ok(answer) => return Ok(answer),
+            Err(problems) => {
+                let at = |(path, why): (String, String)| match sheet.field_of(&path) {
+                    field if field.is_empty() && !path.is_empty() => (field, format!("{path}: {why}")),
+                    field => (field, why),
+                };
+                wrong = Wrong(problems.0.into_iter().map(at).collect());
+            }
+        }
+    }
+    let one = One::of(&visit, sheet, &values, &wrong, Foot::again(&visit, &form));
+    let shown: &[Sheet] = if sheet == Sheet::Aside { &[Sheet::Aside] } else { &SENDERS };
+    visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, shown, Some((sheet, one))).await?)
+}
+
+fn edit(key: Key, changed: &[(String, Option<serde_json::Value>)]) -> Edit {
+    Edit::merge(key, changed.to_vec(), "")
+}

@@ -1,0 +1,284 @@
+//! `/regles/essais/…`: a change tried on the mails that came, mail by mail, and saved as it was tried.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use askama::Template;
+use render_signal_actors::config::diff::differences;
+use render_signal_actors::config::edit::Edit;
+use render_signal_actors::mail::rules::target_id;
+use serde_json::{Map, Value};
+
+use super::desk::Desk;
+use super::line::Line;
+use super::list::{List, name_of};
+use super::one_service::joined;
+use super::outcome::{Fate, changed, judged, untested};
+use super::send::spoken;
+use super::words::Words;
+use crate::http::pages::documents::{Changes, Outcome, SEEN};
+use crate::http::pages::form::Form;
+use crate::http::pages::frame::{Frame, Section, in_query};
+use crate::http::pages::notice::Notice;
+use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
+use crate::http::pages::visit::Visit;
+use crate::http::problem::Problem;
+use crate::services::jobs::{Draft, Hit, Job, Stage};
+
+/// Mails that a page shows.
+const SHOWN: usize = 100;
+/// Differences of the document that are listed.
+const DIFFERENCES: usize = 40;
+
+/// How many mails something is so for.
+struct Count {
+    number: String,
+    text: &'static str,
+    mood: Mood,
+}
+
+/// A filter of the mails.
+struct Chip {
+    href: String,
+    text: String,
+    count: String,
+    here: bool,
+}
+
+/// A mail for which something would change.
+struct MailView {
+    href: String,
+    subject: Shown,
+    sender: Shown,
+    when: When,
+    badge: Badge,
+    before: Line,
+    after: Line,
+    more: Vec<Line>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "rules/trial.html")]
+struct Page {
+    frame: Frame,
+    w: &'static Words,
+    id: String,
+    running: bool,
+    /// How far it is, in words, and as numbers.
+    progress: String,
+    done: u64,
+    total: u64,
+    /// What is to be known of how it ended.
+    ended: Option<Badge>,
+    counts: Vec<Count>,
+    tested: String,
+    /// Why there are no mails.
+    empty: Option<Empty>,
+    differences: Changes,
+    remarks: Vec<String>,
+    untested: Vec<String>,
+    departed: Option<String>,
+    chips: Vec<Chip>,
+    mails: Vec<MailView>,
+    first_ones: Option<String>,
+    can_save: bool,
+    edit_on: String,
+    here: String,
+}
+
+/// That the trial is not there any more.
+#[derive(Template)]
+#[template(path = "rules/trial_gone.html")]
+struct Gone {
+    frame: Frame,
+    w: &'static Words,
+    empty: Empty,
+}
+
+pub(super) async fn show(visit: Visit, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let jobs = &visit.state.services.jobs;
+    match (jobs.get(&id), jobs.draft(&id)) {
+        (Some(job), Some(draft)) => visit.show(&page(&visit, job, &draft).await?),
+        _ => gone(&visit).await,
+    }
+}
+
+async fn gone(visit: &Visit) -> Result<HttpResponse, Problem> {
+    let w = Words::of(visit.lang);
+    let empty = Empty { title: w.trial_gone.to_owned(), text: w.trial_gone_text.to_owned() };
+    let page = Gone { frame: visit.frame(Section::Rules, w.trial).await, w, empty };
+    visit.show_as(StatusCode::NOT_FOUND, &page)
+}
+
+async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
+    let (w, lang, clock) = (Words::of(visit.lang), visit.lang, visit.clock);
+    let query = Form::read(visit.request.query_string().as_bytes());
+    let wanted = Fate::ALL.into_iter().find(|fate| fate.word() == query.text("quoi"));
+    let stored = Desk::open(visit, draft.key).await?;
+    let rules = Desk::open(visit, List::Rules.key()).await?;
+    let targets = targets(&[&rules.document, &draft.document]);
+    let name = |target: &str| match target {
+        "default" => lang.pick("la destination par défaut", "the default target").to_owned(),
+        target => targets.get(target).cloned().unwrap_or_else(|| target.to_owned()),
+    };
+    let fates: Vec<(Fate, &Hit)> = job.mails.iter().filter_map(|hit| Some((Fate::of(hit)?, hit))).collect();
+    let of = |fate: Fate| fates.iter().filter(|(one, _)| *one == fate).count();
+    let number = |n: usize| clock.number(n as u64);
+    let here = format!("/regles/essais/{}", in_query(&job.id));
+    let chosen: Vec<&(Fate, &Hit)> =
+        fates.iter().filter(|(fate, _)| wanted.is_none_or(|wanted| wanted == *fate)).collect();
+    let mails: Vec<MailView> = chosen
+        .iter()
+        .take(SHOWN)
+        .map(|(fate, hit)| MailView {
+            href: format!("/mails/{}", in_query(&hit.email_id)),
+            subject: Shown(if hit.subject.is_empty() { "–".to_owned() } else { hit.subject.clone() }),
+            sender: Shown(hit.sender.clone()),
+            when: When::short(clock, hit.decided_at),
+            badge: badge(*fate, visit),
+            before: judged(&hit.before, name, lang),
+            after: judged(&hit.after, name, lang),
+            more: hit.changes.iter().filter_map(|change| changed(change, name, lang)).collect(),
+        })
+        .collect();
+    let unchanged = job.tally.tested.saturating_sub(job.tally.changed);
+    let untested_count: usize = job.tally.untested.values().sum();
+    let count = |number: String, text, mood| Count { number, text, mood };
+    let running = job.stage == Stage::Running;
+    let same = job.documents.iter().all(|document| document.differences == 0);
+    let empty = match (running, job.total, fates.is_empty()) {
+        (false, 0, _) => Some(w.no_mails),
+        (false, _, true) => Some(w.nothing_changes),
+        _ => None,
+    };
+    let chip = |fate: Option<Fate>, text: &str, n: usize| Chip {
+        href: fate
+            .map_or_else(|| format!("{here}#mails"), |fate| format!("{here}?quoi={}#mails", fate.word())),
+        text: text.to_owned(),
+        count: number(n),
+        here: wanted == fate,
+    };
+    let departed = job.mails.iter().filter(|hit| hit.recorded.is_some()).count();
+    Ok(Page {
+        frame: visit.frame(Section::Rules, w.trial).await,
+        w,
+        running,
+        progress: w.progress(lang, &clock.number(job.done), &clock.number(job.total)),
+        done: job.done,
+        total: job.total.max(1),
+        ended: match (job.stage, &job.failure) {
+            (Stage::Cancelled, _) => Some(Badge::new(Mood::Care, w.ended_early)),
+            (Stage::Failed, Some(why)) => {
+                Some(Badge::new(Mood::Bad, format!("{} {}", w.broke_off, lang.said(why))))
+            }
+            (Stage::Failed, None) => Some(Badge::new(Mood::Bad, w.broke_off)),
+            (Stage::Running | Stage::Done, _) => None,
+        },
+        counts: vec![
+            count(number(of(Fate::Goes)), w.would_go, Mood::Good),
+            count(number(of(Fate::Stays)), w.would_stay, Mood::Bad),
+            count(number(of(Fate::Otherwise)), w.otherwise, Mood::Care),
+            count(number(unchanged), w.unchanged, Mood::None),
+        ],
+        tested: w.since(lang, &w.tried(lang, job.tally.tested), &clock.short(job.since)),
+        empty: empty.map(|title| Empty { title: title.to_owned(), text: String::new() }),
+        differences: document_changes(&stored.document, draft, visit),
+        remarks: job.remarks.iter().map(|said| lang.said(said).to_owned()).collect(),
+        untested: if untested_count == 0 { Vec::new() } else { whys(&job.tally.untested, visit) },
+        departed: (departed > 0).then(|| w.departed(lang, departed)),
+        chips: vec![
+            chip(None, w.all, fates.len()),
+            chip(Some(Fate::Goes), w.would_go, of(Fate::Goes)),
+            chip(Some(Fate::Stays), w.would_stay, of(Fate::Stays)),
+            chip(Some(Fate::Otherwise), w.otherwise, of(Fate::Otherwise)),
+        ],
+        first_ones: (chosen.len() > SHOWN || job.tally.changed > fates.len())
+            .then(|| w.first_ones(lang, mails.len())),
+        mails,
+        can_save: !same,
+        edit_on: edit_on(draft, &job.id),
+        here,
+        id: job.id,
+    })
+}
+
+fn badge(fate: Fate, visit: &Visit) -> Badge {
+    let lang = visit.lang;
+    match fate {
+        Fate::Goes => Badge::new(Mood::Good, lang.pick("Partirait", "Would go out")),
+        Fate::Stays => Badge::new(Mood::Bad, lang.pick("Ne partirait plus", "Would not go out")),
+        Fate::Otherwise => Badge::new(Mood::Care, lang.pick("Autrement", "Otherwise")),
+    }
+}
+
+/// Where the draft is changed further.
+fn edit_on(draft: &Draft, id: &str) -> String {
+    let between = if draft.place.contains('?') { '&' } else { '?' };
+    format!("{}{between}essai={}", draft.place, in_query(id))
+}
+
+/// What people call the targets of these documents.
+fn targets(documents: &[&Map<String, Value>]) -> BTreeMap<String, String> {
+    let of = |document: &&Map<String, Value>| {
+        let members = List::Rules.members(document).to_vec();
+        let ids = List::Rules.ids(&members);
+        members
+            .into_iter()
+            .zip(ids)
+            .map(|(rule, id)| (target_id(&id), name_of(&rule, &id)))
+            .collect::<Vec<_>>()
+    };
+    documents.iter().flat_map(of).collect()
+}
+
+fn whys(untested_mails: &BTreeMap<String, usize>, visit: &Visit) -> Vec<String> {
+    let lang = visit.lang;
+    let line = |(why, n): (&String, &usize)| {
+        let many = lang.count(*n, ["mail", "mails"], ["mail", "mails"]);
+        format!("{many}{}{}", lang.colon(), untested(why, lang))
+    };
+    untested_mails.iter().map(line).collect()
+}
+
+/// What of the document would be another value.
+fn document_changes(stored: &Map<String, Value>, draft: &Draft, visit: &Visit) -> Changes {
+    let w = Words::of(visit.lang);
+    let (before, after) = (Value::Object(stored.clone()), Value::Object(draft.document.clone()));
+    let mut found = differences(draft.key, Some(&before), Some(&after));
+    found.truncate(DIFFERENCES);
+    Changes::of(visit, &found, [w.before, w.after])
+}
+
+/// POST: saves what was tried, or ends the trial.
+pub(super) async fn act(visit: Visit, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+    let w = Words::of(visit.lang);
+    let jobs = &visit.state.services.jobs;
+    let (Some(job), Some(draft)) = (jobs.get(&id), jobs.draft(&id)) else { return gone(&visit).await };
+    let here = format!("/regles/essais/{}", in_query(&id));
+    if form.text("do") == "stop" {
+        if job.stage == Stage::Running {
+            jobs.cancel(&id);
+        }
+        return Ok(visit.back(&here, &Notice::care(w.ended_early)));
+    }
+    let home = match draft.place.split('?').next().unwrap_or_default() {
+        "/regles/expediteurs" => "/regles/expediteurs",
+        "/regles/mots" => "/regles/mots",
+        "/regles/service" => "/regles/services",
+        _ => "/regles",
+    };
+    let made_from = draft.made_from.map(|stamp| stamp.0).unwrap_or_default();
+    // After a conflict: over what is stored now.
+    let seen = form.get(SEEN).map_or(made_from, str::to_owned);
+    let edit = Edit::replace(draft.key, Value::Object(draft.document), "");
+    Ok(match Desk::save(&visit, edit, &seen).await? {
+        Outcome::Saved(saved) => visit.back(home, &spoken(saved.notice, w.saved_tried)),
+        Outcome::Refused(problems) => visit.back(&here, &Notice::bad(joined(&problems.0))),
+        Outcome::Conflict(conflict) => {
+            return conflict.show(&visit, Section::Rules, &form, &here, home).await;
+        }
+    })
+}
