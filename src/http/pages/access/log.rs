@@ -158,7 +158,7 @@ pub(super) async fn some_actions(
 fn action_row(action: ActionView, visit: &Visit) -> ActionRow {
     let lang = visit.lang;
     let on = match action.stream.split_once('-') {
-        Some(("config", key)) => names::document(key, lang).to_owned(),
+        Some(("config", key)) => names::document(key, lang),
         Some(("mail" | "target", id)) => id.to_owned(),
         // Whose it was stands beside it.
         Some(("session", _)) => String::new(),

@@ -119,7 +119,7 @@ fn row(checked: Checked, visit: &Visit) -> VerifiedRow {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let sound = checked.valid && checked.unread.is_none();
     VerifiedRow {
-        name: names::document(checked.key, lang).to_owned(),
+        name: names::document(checked.key, lang),
         key: checked.key,
         badge: if sound { Badge::new(Mood::Good, w.valid) } else { Badge::new(Mood::Bad, w.invalid) },
         message: Shown(checked.unread.unwrap_or_else(|| lang.one(checked.message))),

@@ -47,9 +47,9 @@ pub(super) async fn view(visit: &Visit) -> CopiesView {
     let last = links::before(state.journal.as_ref(), None, LISTED).await.unwrap_or_default();
     CopiesView {
         on: state.reference.env.offload,
-        list: list.map(|stats| counted(stats, visit)).map_err(|refused: Refused| {
-            Shown(sentence(&lang.one(refused.said())))
-        }),
+        list: list
+            .map(|stats| counted(stats, visit))
+            .map_err(|refused: Refused| Shown(sentence(&lang.one(refused.said())))),
         rebuild: Confirm {
             id: "reecrire".to_owned(),
             button: w.rebuild.to_owned(),

@@ -163,7 +163,7 @@ fn shown(outcome: Outcome, lang: Lang, moved: bool) -> Preview {
 fn one(document: Imported, lang: Lang) -> DocumentPreview {
     let w = Words::of(lang);
     DocumentPreview {
-        name: names::document(document.key.as_str(), lang).to_owned(),
+        name: names::document(document.key.as_str(), lang),
         badge: match document.fate {
             Fate::Unchanged => Badge::new(Mood::None, w.fate_unchanged),
             Fate::Created => Badge::new(Mood::Good, w.fate_created),

@@ -181,7 +181,7 @@ fn other_documents(
     clock: Clock,
 ) -> Option<String> {
     let differing = ours.iter().filter(|(key, hash)| theirs.get(*key) != Some(*hash));
-    let names: Vec<&str> = differing.map(|(key, _)| names::document(key, clock.lang)).collect();
+    let names: Vec<String> = differing.map(|(key, _)| names::document(key, clock.lang)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
