@@ -72,11 +72,8 @@ const FILES: &[(&str, &str, &[u8])] = &[
     script!("fill.js"),
     script!("forms.js"),
     script!("live.js"),
-<<<<<<< HEAD
     script!("reorder.js"),
-=======
     script!("settings.js"),
->>>>>>> settings
     script!("swap.js"),
     script!("time.js"),
     script!("trial.js"),

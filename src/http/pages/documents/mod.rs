@@ -41,19 +41,10 @@ use render_signal_actors::config::documents::Key;
 use crate::http::problem::{Kind, Problem};
 use crate::http::routes::{Route, Takes, Who};
 
-<<<<<<< HEAD
 pub(in crate::http::pages) use changes::Changes;
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use names::{document, field, who};
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use read::{Document, Documents};
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use save::{Outcome, Problems, Saved, save};
-=======
 pub(in crate::http::pages) use names::{field, who};
 pub(in crate::http::pages) use read::{Document, Documents, versions};
 pub(in crate::http::pages) use save::{Outcome, Problems, save};
->>>>>>> settings
 pub(in crate::http::pages) use standing::Standing;
 pub(in crate::http::pages) use values::{date, days, in_words};
 
