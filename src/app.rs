@@ -1,6 +1,6 @@
 //! `serve`: settings → journal → actors → HTTP → signals → exit code.
 //!
-//! Also what `demo` shares with it: the runtime, and the one place that starts the actors.
+//! Also what `demo` shares with it: the runtime, and the one place that starts actors and server.
 
 use std::future::Future;
 use std::io;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use metrics_exporter_prometheus::PrometheusHandle;
+use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::access::upkeep;
 use render_signal_actors::archive::Archiver;
 use render_signal_actors::egress::Roots;
@@ -36,6 +37,7 @@ use crate::http::streams::Streams;
 use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::restart::Restart;
+use crate::services::board::Board;
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
 
@@ -52,25 +54,9 @@ const BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
 const UPKEEP: u32 = 5;
 
-// ─── The one place where the supervision tree is started ─────────────────────────────────
-
-/// Starts the actors on the current thread, which has an actix system.
-///
-/// # Errors
-/// When a part cannot be set up.
-pub(crate) async fn start_actors(
-    settings: &Settings,
-    journal: &Arc<Watched>,
-    world: &World,
-) -> Result<System, Failure> {
-    Ok(system::start(&parts(settings, journal, world).await?))
-}
-
 async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, Failure> {
     wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
 }
-
-// ─────────────────────────────────────────────────────────────────────────────────────────
 
 /// Runs a future on an actix system over a multi-threaded runtime: the actors live on this
 /// thread, their effect tasks may use the other cores.
@@ -120,41 +106,75 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
         }
     };
     journal::say_what_is_kept(place, journal.durability());
-    let mut parts = parts(&settings, &journal, &world).await?;
-    let (retention, rounds) = retention(&settings, &journal, &world)?.chore();
-    let search = search(&settings, &journal)?;
-    let (look, eviction) = eviction::watch(&settings.storage).unzip();
-    let disk = disk::watch(settings.storage.data_dir.clone());
-    let draining = Draining::default();
-    let pulse = Pulse::new();
-    let shared = wiring::shared_facts(&settings, &world)?;
-    let login = wiring::login(&settings, &parts, &world, &shared)?;
-    let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
-    let services = wiring::services(&settings, &parts, &shared, &world);
-    let (probe, probed) = watch::channel(None);
-    let board = services.board.clone();
-    let says = board.clone().chore(probed, draining.clone(), pulse.clone());
-    let indexes = search.chore(rounds.clone());
-    parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
-    let actors = system::start(&parts);
-    let asked = Probe {
-        journal: Arc::clone(&journal),
-        actors: actors.probe.clone(),
-        world: world.clone(),
-        eviction,
-        retention: Some(rounds),
-        idle: idle(&settings),
-    };
-    probe.send_replace(Some(asked.clone()));
+    let service = Service::start(&settings, &journal, &world, listener, metrics, &descriptors).await?;
+    heed(others, service.actors.read_again.clone(), settings.webhook_authorities.clone());
+    tracing::info!(address = %service.http.address(), journal = %place, "serving");
+    let Service { actors, http, draining, board, restart, .. } = service;
+    let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
+    board.leave().await;
+    Ok(exit)
+}
 
-    keep_alive(pulse.clone(), metrics.clone());
-    heed(others, actors.read_again.clone(), settings.webhook_authorities.clone());
-    let restart = Restart::default();
-    let reference = wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?;
-    let http = Http::on(
-        listener,
-        descriptors.connections(),
-        HttpState {
+/// A service whose actors run and whose HTTP server is bound.
+pub(crate) struct Service {
+    /// The actors.
+    pub(crate) actors: System,
+    /// The server: it answers once it is started.
+    pub(crate) http: Http,
+    /// Links that sign somebody in.
+    pub(crate) links: Arc<MagicLinks>,
+    /// Set once it stops.
+    pub(crate) draining: Draining,
+    /// What it says of itself to other workers.
+    board: Board,
+    /// Somebody wants it started again.
+    restart: Restart,
+}
+
+impl Service {
+    /// Starts it on a journal and a listener that are there already.
+    ///
+    /// # Errors
+    /// When a part cannot be set up.
+    pub(crate) async fn start(
+        settings: &Settings,
+        journal: &Arc<Watched>,
+        world: &World,
+        listener: TcpListener,
+        metrics: PrometheusHandle,
+        descriptors: &Descriptors,
+    ) -> Result<Self, Failure> {
+        let mut parts = parts(settings, journal, world).await?;
+        let (retention, rounds) = retention(settings, journal, world)?.chore();
+        let search = search(settings, journal)?;
+        let (look, eviction) = eviction::watch(&settings.storage).unzip();
+        let disk = disk::watch(settings.storage.data_dir.clone());
+        let draining = Draining::default();
+        let pulse = Pulse::new();
+        let shared = wiring::shared_facts(settings, world)?;
+        let login = wiring::login(settings, &parts, world, &shared)?;
+        let links = Arc::clone(&login.links);
+        let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
+        let services = wiring::services(settings, &parts, &shared, world);
+        let (probe, probed) = watch::channel(None);
+        let board = services.board.clone();
+        let says = board.clone().chore(probed, draining.clone(), pulse.clone());
+        let indexes = search.chore(rounds.clone());
+        parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
+        let actors = system::start(&parts);
+        let asked = Probe {
+            journal: Arc::clone(journal),
+            actors: actors.probe.clone(),
+            world: world.clone(),
+            eviction,
+            retention: Some(rounds),
+            idle: idle(settings),
+        };
+        probe.send_replace(Some(asked.clone()));
+        keep_alive(pulse.clone(), metrics.clone());
+        let restart = Restart::default();
+        let reference = wiring::reference(settings, &parts, actors.ingress.clone(), &restart, world)?;
+        let state = HttpState {
             probe: asked,
             services,
             metrics,
@@ -162,10 +182,10 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             pulse,
             metrics_token: settings.metrics_token.as_ref().map(Token::new),
             metrics_public: settings.metrics_public,
-            access: access(&settings, login),
-            config_api: wiring::config_api(&settings, &parts, &world),
+            access: access(settings, login),
+            config_api: wiring::config_api(settings, &parts, world),
             journal: Arc::clone(&parts.journal),
-            editor: wiring::editor(&parts, &world),
+            editor: wiring::editor(&parts, world),
             world: world.clone(),
             bodies: Bodies::default(),
             idempotency: Idempotency::new(shared),
@@ -174,12 +194,10 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
             live: LiveHub::default(),
             streams: Streams::new(descriptors.connections() / 2),
             reference,
-        },
-    )?;
-    tracing::info!(address = %http.address(), journal = %place, "serving");
-    let exit = until_the_end(actors, signals, &restart, &draining, http.start(), journal.as_ref()).await;
-    board.leave().await;
-    Ok(exit)
+        };
+        let http = Http::on(listener, descriptors.connections(), state)?;
+        Ok(Self { actors, http, links, draining, board, restart })
+    }
 }
 
 /// The doors and their keys.
@@ -270,7 +288,11 @@ fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
     })
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// A listener, the address of which may have been used a moment ago.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // As the standard library does it: the connections of the process before may still be dying.
     socket.set_reuseaddr(true)?;

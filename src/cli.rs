@@ -205,6 +205,9 @@ pub(crate) struct DemoArgs {
     /// Language of what it says; by default that of LC_ALL, LC_MESSAGES or LANG
     #[arg(long, value_enum)]
     pub(crate) lang: Option<Lang>,
+    /// Port of the dashboard, on this machine alone; 0 = any free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
 }
 
 /// Arguments of `explain`.

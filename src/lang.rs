@@ -22,6 +22,14 @@ impl Lang {
         }
     }
 
+    /// What this language has of anything that both have.
+    pub(crate) fn either<T>(self, french: T, english: T) -> T {
+        match self {
+            Self::Fr => french,
+            Self::En => english,
+        }
+    }
+
     /// What is wrong with a document.
     pub(crate) fn problem(self, problem: &Problem) -> String {
         match self {
@@ -51,9 +59,9 @@ impl Lang {
         format!("{name}{}{}", self.colon(), self.said(said))
     }
 
-    /// A colon as this language sets it.
+    /// A colon as this language sets it: in French behind a blank at which no line is broken.
     pub(crate) const fn colon(self) -> &'static str {
-        self.pick(" : ", ": ")
+        self.pick("\u{a0}: ", ": ")
     }
 
     /// A phrase, a colon and what it is about.

@@ -20,6 +20,7 @@ mod services;
 mod settings;
 mod telemetry;
 mod wiring;
+mod words;
 
 use std::process::ExitCode;
 

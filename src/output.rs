@@ -12,6 +12,7 @@ use render_signal_actors::kernel::words::visible;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+use crate::words::story::Tone;
 
 /// Standard output, line by line.
 pub(crate) struct Output {
@@ -104,6 +105,18 @@ impl Style {
             Self::Good => "32",
             Self::Warn => "33",
             Self::Bad => "31",
+        }
+    }
+}
+
+impl From<Tone> for Style {
+    fn from(tone: Tone) -> Self {
+        match tone {
+            Tone::News => Self::Bold,
+            Tone::Aside => Self::Dim,
+            Tone::Good => Self::Good,
+            Tone::Warn => Self::Warn,
+            Tone::Bad => Self::Bad,
         }
     }
 }

@@ -319,6 +319,7 @@ pub(crate) fn services(
         doctor: Arc::new(Semaphore::new(1)),
         verifying: Arc::new(Semaphore::new(1)),
         links: Arc::new(settings.storage.links.clone()),
+        signed: settings.signing_keys.is_some(),
         storage: Arc::new(settings.storage.clone()),
     }
 }

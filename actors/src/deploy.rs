@@ -88,6 +88,12 @@ impl Deployer {
         Self { http, settings, base: base.to_owned() }
     }
 
+    /// Whether there is a way to begin one.
+    #[must_use]
+    pub const fn is_configured(&self) -> bool {
+        self.settings.hook.is_some() || (self.settings.key.is_some() && self.settings.service.is_some())
+    }
+
     /// Begins one: by the hook; without one, or where it says no, by the API.
     ///
     /// # Errors

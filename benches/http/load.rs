@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 16;
 pub(crate) struct Asked {
     per_second: f64,
     p50: Duration,
-    pub(crate) p99: Duration,
+    p99: Duration,
     cpu: Duration,
 }
 
@@ -35,14 +35,16 @@ impl fmt::Display for Asked {
     }
 }
 
-/// Asks `count` times in all.
-pub(crate) async fn ask(worker: &Program, path: &str, headers: &str, count: usize) -> Asked {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n");
+/// Asks `count` times in all: each connection for one path after the other, and each begins with
+/// another one.
+pub(crate) async fn ask(worker: &Program, paths: &[String], headers: &str, count: usize) -> Asked {
+    let request = |path| format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n");
+    let requests: Vec<String> = paths.iter().map(request).collect();
     let each = count.div_ceil(CONNECTIONS);
     // Once before, so that what is made at the first time is made.
-    connection(worker.port(), &request, 20).await;
+    connection(worker.port(), &requests, 0, 20).await;
     let (begun, cpu) = (Instant::now(), cpu_time(worker.pid()));
-    let all = join_all((0..CONNECTIONS).map(|_| connection(worker.port(), &request, each))).await;
+    let all = join_all((0..CONNECTIONS).map(|first| connection(worker.port(), &requests, first, each))).await;
     let (took, cpu) = (begun.elapsed(), cpu_time(worker.pid()).saturating_sub(cpu));
     let mut times: Vec<Duration> = all.into_iter().flatten().collect();
     times.sort_unstable();
@@ -56,12 +58,12 @@ pub(crate) async fn ask(worker: &Program, path: &str, headers: &str, count: usiz
 }
 
 /// Asks on one connection; how long each answer took.
-async fn connection(port: u16, request: &str, count: usize) -> Vec<Duration> {
+async fn connection(port: u16, requests: &[String], first: usize, count: usize) -> Vec<Duration> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket");
     let mut buffer = vec![0; 256 * 1024];
     let mut times = Vec::with_capacity(count);
-    for _ in 0..count {
+    for request in requests.iter().cycle().skip(first).take(count) {
         let begun = Instant::now();
         stream.write_all(request.as_bytes()).await.expect("a request");
         let mut read = 0;

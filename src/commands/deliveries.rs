@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::HoldReason;
 use render_signal_actors::readmodel::queries::{
@@ -10,10 +10,13 @@ use render_signal_actors::readmodel::queries::{
 };
 use serde::Serialize;
 
-use super::mails::{ERASED, heading};
+use super::mails::{erased, heading, listed, stage_column};
 use crate::cli::{DeliveryState, ListArgs};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, Style, fit_ends};
+use crate::words::reasons;
+use crate::words::when::Depth;
 
 /// One line of the list: a delivery, or a mail that is held before it has any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,15 +75,15 @@ impl DeliveryState {
         }
     }
 
-    const fn word(self) -> &'static str {
+    const fn word(self, lang: Lang) -> &'static str {
         match self {
-            Self::Waiting => "waiting",
-            Self::Retrying => "retrying",
-            Self::RateLimited => "rate-limited",
-            Self::Held => "held",
-            Self::Dead => "dead",
-            Self::Delivered => "delivered",
-            Self::Cancelled => "cancelled",
+            Self::Waiting => lang.pick("attend", "waiting"),
+            Self::Retrying => lang.pick("nouvel essai", "retrying"),
+            Self::RateLimited => lang.pick("limite horaire", "rate-limited"),
+            Self::Held => lang.pick("en attente", "held"),
+            Self::Dead => lang.pick("abandonné", "dead"),
+            Self::Delivered => lang.pick("livré", "delivered"),
+            Self::Cancelled => lang.pick("annulé", "cancelled"),
         }
     }
 }
@@ -122,19 +125,23 @@ fn of_held(row: MailRow) -> Item {
 }
 
 /// Prints the list.
-pub(crate) async fn list(journal: Arc<dyn Journal>, args: &ListArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn list(
+    journal: Arc<dyn Journal>,
+    args: &ListArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let items = items(journal.as_ref(), args.state, args.limit).await?;
     if args.json {
         out.json_pretty(&items)?;
         return Ok(Exit::Ok);
     }
     for item in &items {
-        out.line(line(item, out))?;
+        out.line(line(item, lang, out))?;
     }
-    let more = if items.len() >= args.limit { ", and perhaps more (--limit)" } else { "" };
     out.line(match items.len() {
-        0 => out.styled(Style::Good, "nothing waits"),
-        n => out.styled(Style::Bold, &format!("{n} listed{more}")),
+        0 => out.styled(Style::Good, lang.pick("rien n'attend", "nothing waits")),
+        n => out.styled(Style::Bold, &listed(lang, n, args.limit)),
     })?;
     Ok(Exit::Ok)
 }
@@ -170,23 +177,24 @@ async fn items(
     Ok(items)
 }
 
-fn line(item: &Item, out: &Output) -> String {
+fn line(item: &Item, lang: Lang, out: &Output) -> String {
     let mut about = Vec::new();
-    if let Some(reason) = &item.reason {
-        about.push(reason.clone());
-    }
+    about.extend(item.reason.as_ref().map(|reason| match lang {
+        Lang::Fr => reasons::reason(reason).into_owned(),
+        Lang::En => reason.clone(),
+    }));
     if item.attempts > 0 {
-        about.push(format!("attempts: {}", item.attempts));
+        about.push(lang.say("essais", "attempts", &item.attempts.to_string()));
     }
-    if let Some(next) = item.next_at.filter(|_| item.state != DeliveryState::Dead) {
-        about.push(format!("until {}", next.to_rfc3339_opts(SecondsFormat::Secs, true)));
-    }
+    let next = item.next_at.filter(|_| item.state != DeliveryState::Dead);
+    about.extend(next.map(|next| Depth::Exact.until(lang, next, next)));
+    let width = stage_column(lang);
     format!(
         "{}  {}  {:<40}  {}",
-        out.styled(item.state.style(), &format!("{:<12}", item.state.word())),
+        out.styled(item.state.style(), &format!("{:<width$}", item.state.word(lang))),
         item.id,
-        fit_ends(item.subject.as_deref().unwrap_or(ERASED), 40),
-        out.styled(Style::Dim, &about.join("; "))
+        fit_ends(item.subject.as_deref().unwrap_or(erased(lang)), 40),
+        out.styled(Style::Dim, &about.join(lang.pick(" ; ", "; ")))
     )
 }
 

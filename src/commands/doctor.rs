@@ -4,7 +4,7 @@ use crate::cli::DoctorArgs;
 use crate::commands;
 use crate::doctor::{self, Check};
 use crate::exit::{Exit, Outcome};
-use crate::findings::Severity;
+use crate::findings::{self, Severity};
 use crate::lang::Lang;
 use crate::output::{Output, Style, spinner};
 use crate::settings::describe_variables;
@@ -38,7 +38,8 @@ fn line(check: &Check, lang: Lang, out: &Output) -> String {
     };
     let advice = check.advice().map_or_else(String::new, |advice| format!(" → {}", lang.one(advice)));
     let said = lang.one(check.said());
-    format!("{}  {:<22} {said}{advice}", out.styled(style, word), check.name)
+    let name = lang.one(findings::subject(&check.name));
+    format!("{}  {name:<22} {said}{advice}", out.styled(style, word))
 }
 
 #[cfg(test)]
@@ -59,6 +60,6 @@ mod tests {
             "{english}"
         );
         let french = line(&check, Lang::Fr, &out);
-        assert!(french.starts_with("échec   R2 bucket              files : 403 → vérifiez R2"), "{french}");
+        assert!(french.starts_with("échec   bucket R2              files : 403 → vérifiez R2"), "{french}");
     }
 }

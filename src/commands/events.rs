@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, VerifyReport};
+use render_signal_actors::readmodel::log::{self, Selection};
+use render_signal_actors::said;
 
 use crate::cli::{ShowArgs, TailArgs, VerifyArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::refused;
+use crate::lang::Lang;
 use crate::output::{Output, Style};
 
 /// Events read at a time.
@@ -19,7 +22,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Prints the last events, and those to come.
 pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> Outcome {
     let head = journal.head().await.map_err(|error| refused(&error))?;
-    for event in last(journal.as_ref(), head, args.lines, &args.stream_prefix).await? {
+    let selection = Selection { prefix: args.stream_prefix.clone(), ..Selection::default() };
+    for event in last(journal.as_ref(), head, args.lines, &selection).await? {
         print(out, &event, args.json)?;
     }
     if !args.follow {
@@ -32,47 +36,46 @@ pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut O
             let page = journal.read_log(position, PAGE).await.map_err(|error| refused(&error))?;
             let Some(newest) = page.last() else { break };
             position = newest.position;
-            for event in page.iter().filter(|event| event.stream.as_str().starts_with(&args.stream_prefix)) {
+            for event in page.iter().filter(|event| selection.has(event)) {
                 print(out, event, args.json)?;
             }
         }
     }
 }
 
-/// The last `count` events of matching streams, oldest first. Positions are gapless, so
-/// the log can be read from its end in pages.
+/// The last `count` events of a selection up to `head`, oldest first.
 async fn last(
     journal: &dyn Journal,
     head: u64,
     count: usize,
-    prefix: &str,
+    selection: &Selection,
 ) -> Result<Vec<Recorded>, Failure> {
-    let page = if prefix.is_empty() { count.clamp(1, PAGE) } else { PAGE };
-    let step = u64::try_from(page).unwrap_or(u64::MAX);
-    let mut pages: Vec<Vec<Recorded>> = Vec::new();
-    let mut found = 0;
-    let mut end = head;
-    while end > 0 && found < count {
-        let start = end.saturating_sub(step);
-        let mut events = journal.read_log(start, page).await.map_err(|error| refused(&error))?;
-        events.retain(|event| event.position <= end && event.stream.as_str().starts_with(prefix));
-        found += events.len();
-        pages.push(events);
-        end = start;
+    let mut events: Vec<Recorded> = Vec::new();
+    let mut before = Some(head.saturating_add(1));
+    while let Some(place) = before.filter(|_| events.len() < count) {
+        let page = log::back(journal, selection, place, count - events.len()).await;
+        let page = page.map_err(|error| refused(&error))?;
+        events.extend(page.events);
+        before = page.next;
     }
-    let mut all: Vec<Recorded> = pages.into_iter().rev().flatten().collect();
-    all.drain(..all.len().saturating_sub(count));
-    Ok(all)
+    events.reverse();
+    Ok(events)
 }
 
 /// Prints one stream.
-pub(crate) async fn show(journal: Arc<dyn Journal>, args: &ShowArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn show(
+    journal: Arc<dyn Journal>,
+    args: &ShowArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let stream = StreamId::from_stored(&args.stream);
     let events = journal.read_stream(&stream, 0).await.map_err(|error| refused(&error))?;
     if events.is_empty() {
-        return Err(Failure::found(format!(
+        return Err(Failure::found(lang.one(said!(
+            "il n'y a pas de flux {stream} ; `render-signal events tail` montre les noms des plus récents",
             "there is no stream {stream}; `render-signal events tail` shows the names of recent ones"
-        )));
+        ))));
     }
     for event in &events {
         print(out, event, args.json)?;
@@ -81,28 +84,41 @@ pub(crate) async fn show(journal: Arc<dyn Journal>, args: &ShowArgs, out: &mut O
 }
 
 /// Checks the whole journal.
-pub(crate) async fn verify(journal: Arc<dyn Journal>, args: &VerifyArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn verify(
+    journal: Arc<dyn Journal>,
+    args: &VerifyArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let report = journal.verify().await.map_err(|error| refused(&error))?;
     let sound = report.problems.is_empty();
     if args.json {
         out.json_pretty(&report)?;
     } else {
-        for problem in &report.problems {
-            out.line(format!("{} {problem}", out.styled(Style::Bad, "problem:")))?;
+        let problem = out.styled(Style::Bad, lang.pick("problème :", "problem:"));
+        for what in &report.problems {
+            out.line(format!("{problem} {what}"))?;
         }
-        out.line(format!(
-            "{} events in {} streams, {} rows in the outbox: {}",
-            report.events,
-            report.streams,
-            report.outbox,
-            if sound {
-                out.styled(Style::Good, "the journal is sound")
-            } else {
-                out.styled(Style::Bad, &format!("{} problems", report.problems.len()))
-            }
-        ))?;
+        out.line(verdict(&report, lang, out))?;
     }
     Ok(if sound { Exit::Ok } else { Exit::Found })
+}
+
+/// How much there is, and whether it is as it should be.
+fn verdict(report: &VerifyReport, lang: Lang, out: &Output) -> String {
+    let count =
+        |n: u64, french, english| lang.count(usize::try_from(n).unwrap_or(usize::MAX), french, english);
+    let events = count(report.events, ["événement", "événements"], ["event", "events"]);
+    let streams = count(report.streams, ["flux", "flux"], ["stream", "streams"]);
+    let rows = count(report.outbox, ["ligne", "lignes"], ["row", "rows"]);
+    let judged = match report.problems.len() {
+        0 => out.styled(Style::Good, lang.pick("le journal est intact", "the journal is sound")),
+        n => out.styled(Style::Bad, &lang.count(n, ["problème", "problèmes"], ["problem", "problems"])),
+    };
+    lang.one(said!(
+        "{events} dans {streams}, {rows} dans l'outbox : {judged}",
+        "{events} in {streams}, {rows} in the outbox: {judged}"
+    ))
 }
 
 fn print(out: &mut Output, event: &Recorded, json: bool) -> Result<(), Failure> {
@@ -153,7 +169,8 @@ mod tests {
 
     async fn positions(events: u64, count: usize, prefix: &str) -> Vec<u64> {
         let journal = journal(events).await;
-        let found = last(&journal, events, count, prefix).await.unwrap();
+        let selection = Selection { prefix: prefix.to_owned(), ..Selection::default() };
+        let found = last(&journal, events, count, &selection).await.unwrap();
         found.iter().map(|event| event.position).collect()
     }
 
@@ -167,5 +184,8 @@ mod tests {
         // More than a page away from the end.
         assert_eq!(positions(1_300, 400, "delivery-").await.first(), Some(&(1_299 - 3 * 399)));
         assert_eq!(positions(10, 3, "lease-").await, [0_u64; 0]);
+        // Further than one look goes.
+        let all = positions(10_100, 10_000, "mail-7").await;
+        assert_eq!((all.first(), all.last()), (Some(&7), Some(&7_999)));
     }
 }

@@ -1,6 +1,5 @@
 //! `explain`: why a mail would or would not trigger, under the documents as they are.
 
-use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,14 +15,15 @@ use render_signal_actors::mail::explain::Explanation;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
 
-use super::mail_story::in_words;
 use crate::cli::ExplainArgs;
-use crate::demo::words;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain, fit};
 use crate::services::explain;
 use crate::settings::{Storage, defaults_from_env};
+use crate::words::explanation;
+use crate::words::recorded::plain;
+use crate::words::story::Teller;
 use crate::{commands, wiring};
 
 /// Explains one mail. Sends and stores nothing.
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
         out.line(line)?;
     }
     let under = out.styled(Style::Dim, lang.pick("selon", "under"));
-    out.line(format!("{under}  {}", in_words(&explained.configuration, lang)))?;
+    out.line(format!("{under}  {}", Teller::exact(lang).documents(&explained.configuration)))?;
     Ok(Exit::Ok)
 }
 
@@ -92,89 +92,43 @@ async fn policy(args: &ExplainArgs, world: &World) -> Result<(Policy, Option<Arc
     Ok((book.policy(&defaults, 1), past))
 }
 
-fn lines(explanation: &Explanation, lang: Lang, out: &Output) -> Vec<String> {
+fn lines(explained: &Explanation, lang: Lang, out: &Output) -> Vec<String> {
     let mut lines = Vec::new();
     let mut field = |name: &str, value: String| lines.push(format!("{name:<10} {value}"));
     let shown = |text: &Option<String>| text.as_deref().map_or_else(|| "–".to_owned(), |text| fit(text, 200));
-    field(lang.pick("sujet", "subject"), shown(&explanation.subject));
-    field(lang.pick("expéditeur", "sender"), shown(&explanation.sender));
-    field("id", explanation.email_id.clone());
-    field(lang.pick("groupe", "group"), shown(&explanation.subject_group));
-    if let Some(detector) = &explanation.detector {
-        let time = explanation
+    field(lang.pick("sujet", "subject"), shown(&explained.subject));
+    field(lang.pick("expéditeur", "sender"), shown(&explained.sender));
+    field("id", explained.email_id.clone());
+    field(lang.pick("groupe", "group"), shown(&explained.subject_group));
+    if let Some(detector) = &explained.detector {
+        let time = explained
             .delivery_time
             .as_ref()
             .map_or_else(String::new, |time| format!(", {} {time}", lang.pick("pour", "for")));
-        let urgent = if explanation.urgent == Some(true) { ", urgent" } else { "" };
+        let urgent = if explained.urgent == Some(true) { ", urgent" } else { "" };
         field(lang.pick("détecteur", "detector"), format!("{detector}{time}{urgent}"));
     }
-    for link in &explanation.links {
+    for link in &explained.links {
         field(lang.pick("lien", "link"), format!("{} {}", link.provider, fit(&link.raw_url, 200)));
     }
-    for flaw in &explanation.flaws {
-        field(lang.pick("défaut", "flaw"), flaw.clone());
+    for flaw in &explained.flaws {
+        field(lang.pick("défaut", "flaw"), plain(lang, flaw).into_owned());
     }
     lines.push(String::new());
-    for step in &explanation.steps {
+    for step in &explained.steps {
         let style = match step.outcome {
             "stop" => Style::Warn,
             "match" => Style::Bold,
             "no_match" => Style::Dim,
             _ => Style::Good,
         };
-        let shown_as = out.styled(style, &format!("{:<9}", outcome(step.outcome, lang)));
-        lines.push(format!("{shown_as} {:<15} {}", step.check, fit(&step.detail, 300)));
+        let shown_as = out.styled(style, &format!("{:<9}", explanation::outcome(lang, step.outcome)));
+        let (check, width) = (explanation::check(lang, step), explanation::check_column(lang));
+        lines.push(format!("{shown_as} {check:<width$} {}", fit(lang.said(&step.detail), 300)));
     }
     lines.push(String::new());
-    lines.push(out.styled(Style::Bold, &conclusion(explanation, lang)));
+    lines.push(out.styled(Style::Bold, &explanation::conclusion(lang, explained)));
     lines
-}
-
-/// What a check came to.
-fn outcome(outcome: &'static str, lang: Lang) -> &'static str {
-    match outcome {
-        "pass" => lang.pick("passe", "pass"),
-        "stop" => lang.pick("arrêt", "stop"),
-        "match" => lang.pick("oui", "match"),
-        "no_match" => lang.pick("non", "no match"),
-        other => other,
-    }
-}
-
-fn conclusion(explanation: &Explanation, lang: Lang) -> String {
-    let reason = explanation.reason.unwrap_or_default();
-    let reason = match lang {
-        Lang::Fr => words::reason(reason),
-        Lang::En => Cow::Owned(reason.replace('_', " ")),
-    };
-    match explanation.decision {
-        "deliver" => {
-            let targets: Vec<&str> =
-                explanation.deliveries.iter().map(|delivery| delivery.target.as_str()).collect();
-            format!("{} → {}", lang.pick("envoyer", "deliver"), targets.join(", "))
-        }
-        "hold" => match explanation.hold_until.map(|until| until.to_rfc3339()) {
-            Some(until) => {
-                lang.one(said!("retenir jusqu'au {until} : {reason}", "hold until {until}: {reason}"))
-            }
-            None => lang.one(said!(
-                "retenir jusqu'à un changement de configuration : {reason}",
-                "hold until the configuration changes: {reason}"
-            )),
-        },
-        other => {
-            let decision = match (lang, other) {
-                (Lang::Fr, "ignore") => "ignorer",
-                (Lang::Fr, "skip") => "laisser de côté",
-                (Lang::Fr, "quarantine") => "mettre en quarantaine",
-                _ => other,
-            };
-            match &explanation.detail {
-                Some(detail) => format!("{decision}{}{reason} ({detail})", lang.colon()),
-                None => format!("{decision}{}{reason}", lang.colon()),
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -185,6 +139,7 @@ mod tests {
     use super::*;
     use crate::demo::documents::{Documents, Window};
     use crate::demo::samples::{self, Expected};
+    use crate::words::reasons;
 
     /// What the demo expects of its samples is what `explain` says of them.
     #[tokio::test]
@@ -246,14 +201,17 @@ mod tests {
             steps: Vec::new(),
             flaws: Vec::new(),
         };
-        assert_eq!(conclusion(&policy_free("ignore", Some("no_links")), Lang::En), "ignore: no links");
         assert_eq!(
-            conclusion(&policy_free("hold", Some("sending_disabled")), Lang::En),
+            explanation::conclusion(Lang::En, &policy_free("ignore", Some("no_links"))),
+            "ignore: no links"
+        );
+        assert_eq!(
+            explanation::conclusion(Lang::En, &policy_free("hold", Some("sending_disabled"))),
             "hold until the configuration changes: sending disabled"
         );
-        let french = conclusion(&policy_free("ignore", Some("no_links")), Lang::Fr);
-        assert_eq!(french, format!("ignorer : {}", words::ignored(Lang::Fr, IgnoreReason::NoLinks)));
-        let french = conclusion(&policy_free("quarantine", Some("not_a_mail")), Lang::Fr);
+        let french = explanation::conclusion(Lang::Fr, &policy_free("ignore", Some("no_links")));
+        assert_eq!(french, format!("ignorer\u{a0}: {}", reasons::ignored(Lang::Fr, IgnoreReason::NoLinks)));
+        let french = explanation::conclusion(Lang::Fr, &policy_free("quarantine", Some("not_a_mail")));
         assert!(!french.contains("not"), "{french}");
     }
 }

@@ -11,14 +11,21 @@ use render_signal_actors::r2::links::file::LinksFile;
 use render_signal_actors::readmodel::queries::LinkRow;
 
 use crate::cli::{LinksListArgs, LinksRebuildArgs, LinksStatsArgs};
+use crate::commands::mails::listed;
 use crate::commands::{environment, malformed};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::services::links;
 use crate::settings::Storage;
 
 /// Prints the copies, newest first.
-pub(crate) async fn list(journal: Arc<dyn Journal>, args: &LinksListArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn list(
+    journal: Arc<dyn Journal>,
+    args: &LinksListArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let limit = args.limit;
     let copies = links::copies(journal.as_ref(), limit).await?;
     if args.json {
@@ -28,10 +35,9 @@ pub(crate) async fn list(journal: Arc<dyn Journal>, args: &LinksListArgs, out: &
     for copy in &copies {
         out.line(line(copy, out))?;
     }
-    let more = if copies.len() >= limit { ", and perhaps more (--limit)" } else { "" };
     out.line(match copies.len() {
-        0 => "nothing was copied yet".to_owned(),
-        n => out.styled(Style::Bold, &format!("{n} listed{more}")),
+        0 => lang.pick("rien n'a encore été copié", "nothing was copied yet").to_owned(),
+        n => out.styled(Style::Bold, &listed(lang, n, limit)),
     })?;
     Ok(Exit::Ok)
 }
@@ -49,7 +55,7 @@ fn list_at(path: Option<&Path>) -> Result<LinksFile, Failure> {
 }
 
 /// Counts what the list holds.
-pub(crate) fn stats(args: &LinksStatsArgs, out: &mut Output) -> Outcome {
+pub(crate) fn stats(args: &LinksStatsArgs, lang: Lang, out: &mut Output) -> Outcome {
     let list = list_at(args.file.as_deref())?;
     let stats = links::stats(&list)?;
     if args.json {
@@ -57,22 +63,36 @@ pub(crate) fn stats(args: &LinksStatsArgs, out: &mut Output) -> Outcome {
         return Ok(Exit::Ok);
     }
     let Counts { entries, r2, legacy, other, providers } = &stats.counts;
-    out.line(out.styled(Style::Bold, &format!("{}: {entries} entries", stats.file)))?;
-    out.line(format!("  by format:   r2 {r2}, legacy {legacy}, other {other}"))?;
-    let providers: Vec<String> = providers.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let entries = lang.count(*entries, ENTRIES_FR, ENTRIES_EN);
+    out.line(out.styled(Style::Bold, &format!("{}{}{entries}", stats.file, lang.colon())))?;
+    let by_format = lang.pick("  par format :      ", "  by format:   ");
     out.line(format!(
-        "  by provider: {}",
-        if providers.is_empty() { "–".to_owned() } else { providers.join(", ") }
+        "{by_format}r2 {r2}, {} {legacy}, {} {other}",
+        lang.pick("ancien", "legacy"),
+        lang.pick("autre", "other")
     ))?;
-    out.line(format!("  archives beside it: {}", stats.archives))?;
+    let providers: Vec<String> = providers.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let by_provider = lang.pick("  par fournisseur : ", "  by provider: ");
+    let none = || "–".to_owned();
+    out.line(format!("{by_provider}{}", if providers.is_empty() { none() } else { providers.join(", ") }))?;
+    out.line(lang.say("  archives à côté", "  archives beside it", &stats.archives.to_string()))?;
     Ok(Exit::Ok)
 }
 
+const ENTRIES_FR: [&str; 2] = ["entrée", "entrées"];
+const ENTRIES_EN: [&str; 2] = ["entry", "entries"];
+
 /// Writes the list anew.
-pub(crate) async fn rebuild(journal: Arc<dyn Journal>, args: &LinksRebuildArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn rebuild(
+    journal: Arc<dyn Journal>,
+    args: &LinksRebuildArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let list = Arc::new(list_at(args.file.as_deref())?);
     let entries = links::rebuild(journal.as_ref(), &World::real(), &list).await?;
     let path = list.path().display();
-    out.line(out.styled(Style::Good, &format!("{path} holds {entries} entries")))?;
+    let entries = lang.count(entries, ENTRIES_FR, ENTRIES_EN);
+    out.line(out.styled(Style::Good, &format!("{path} {} {entries}", lang.pick("contient", "holds"))))?;
     Ok(Exit::Ok)
 }

@@ -10,11 +10,17 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::heading::Heading;
 use render_signal_actors::readmodel::queries::{DuplicateRow, MailFilter, MailRow, duplicates, mails};
+use render_signal_actors::said;
 use serde::Serialize;
 
 use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::{Output, Style, fit_ends, progress};
+use crate::words::reasons;
+use crate::words::recorded::plain;
+use crate::words::refusals::Refusal;
+use crate::words::when::Depth;
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
@@ -37,15 +43,20 @@ impl MailState {
 }
 
 /// Prints the list.
-pub(crate) async fn list(journal: Arc<dyn Journal>, args: &MailsListArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn list(
+    journal: Arc<dyn Journal>,
+    args: &MailsListArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     if args.state == Some(MailState::Duplicate) {
         let rows = copies(journal.as_ref(), args.limit).await?;
         let rows = named(journal.as_ref(), rows, |row| &row.email_id).await?;
-        return print(&rows, copy_line, args, out);
+        return print(&rows, copy_line, args, lang, out);
     }
     let rows = rows(journal.as_ref(), args.state, args.limit).await?;
     let rows = named(journal.as_ref(), rows, |row| &row.email_id).await?;
-    print(&rows, line, args, out)
+    print(&rows, line, args, lang, out)
 }
 
 /// A row, and what is kept of who sent the mail and what it is called.
@@ -61,10 +72,10 @@ struct Named<T> {
 
 impl<T> Named<T> {
     /// The subject as it is shown, in so many characters.
-    fn shown(&self, out: &Output) -> String {
+    fn shown(&self, lang: Lang, out: &Output) -> String {
         match &self.subject {
             Some(subject) => fit_ends(subject, SUBJECT),
-            None => out.styled(Style::Dim, &format!("{ERASED:<SUBJECT$}")),
+            None => out.styled(Style::Dim, &format!("{:<SUBJECT$}", erased(lang))),
         }
     }
 }
@@ -88,7 +99,9 @@ async fn named<T>(
 }
 
 /// Shown where `MAIL_RETENTION_DAYS` are over.
-pub(super) const ERASED: &str = "(erased)";
+pub(super) const fn erased(lang: Lang) -> &'static str {
+    lang.pick("(effacé)", "(erased)")
+}
 
 /// What is kept of who sent a mail and what it is called.
 pub(super) async fn heading(journal: &dyn Journal, email_id: &str) -> Result<Option<Heading>, Failure> {
@@ -97,8 +110,9 @@ pub(super) async fn heading(journal: &dyn Journal, email_id: &str) -> Result<Opt
 
 fn print<T: Serialize>(
     rows: &[Named<T>],
-    line: fn(&Named<T>, &Output) -> String,
+    line: fn(&Named<T>, Lang, &Output) -> String,
     args: &MailsListArgs,
+    lang: Lang,
     out: &mut Output,
 ) -> Outcome {
     if args.json {
@@ -106,14 +120,28 @@ fn print<T: Serialize>(
         return Ok(Exit::Ok);
     }
     for row in rows {
-        out.line(line(row, out))?;
+        out.line(line(row, lang, out))?;
     }
-    let more = if rows.len() >= args.limit { ", and perhaps more (--limit)" } else { "" };
     out.line(match rows.len() {
-        0 => out.styled(Style::Good, "there are none"),
-        n => out.styled(Style::Bold, &format!("{n} listed{more}")),
+        0 => out.styled(Style::Good, lang.pick("il n'y en a aucun", "there are none")),
+        n => out.styled(Style::Bold, &listed(lang, n, args.limit)),
     })?;
     Ok(Exit::Ok)
+}
+
+/// How many mails or copies a list shows, and whether there may be more.
+pub(super) fn listed(lang: Lang, count: usize, limit: usize) -> String {
+    let listed = lang.count(count, ["affiché", "affichés"], ["listed", "listed"]);
+    let more = lang.pick(", et peut-être d'autres (--limit)", ", and perhaps more (--limit)");
+    if count >= limit { format!("{listed}{more}") } else { listed }
+}
+
+/// Characters of the column that says where something stands.
+pub(super) const fn stage_column(lang: Lang) -> usize {
+    match lang {
+        Lang::Fr => 15,
+        Lang::En => 12,
+    }
 }
 
 /// The newest, oldest first.
@@ -149,65 +177,79 @@ async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<DuplicateRow>
     .map_err(|error| Failure::journal(error.to_string()))
 }
 
-fn copy_line(named: &Named<DuplicateRow>, out: &Output) -> String {
+fn copy_line(named: &Named<DuplicateRow>, lang: Lang, out: &Output) -> String {
     let row = &named.row;
     let place = &row.location;
-    let about = format!(
-        "copy of {} in {} ({}, {}), seen {}",
-        row.email_id,
-        place.mailbox,
-        place.validity,
-        place.item,
-        row.seen_at.to_rfc3339_opts(SecondsFormat::Secs, true)
-    );
+    let (email_id, seen) = (&row.email_id, row.seen_at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let at = format!("{} ({}, {})", place.mailbox, place.validity, place.item);
+    let about = lang.one(said!(
+        "exemplaire de {email_id} dans {at}, vu le {seen}",
+        "copy of {email_id} in {at}, seen {seen}"
+    ));
     format!(
         "{}  {}  {:<40}  {}",
-        out.styled(Style::Dim, &format!("{:<12}", row.stage)),
+        out.styled(Style::Dim, &stage(lang, row.stage)),
         row.id,
-        named.shown(out),
+        named.shown(lang, out),
         out.styled(Style::Dim, &about)
     )
 }
 
-fn line(named: &Named<MailRow>, out: &Output) -> String {
+/// Where a mail stands, as wide as its column.
+fn stage(lang: Lang, stored: &str) -> String {
+    let width = stage_column(lang);
+    format!("{:<width$}", reasons::stage(lang, stored))
+}
+
+fn line(named: &Named<MailRow>, lang: Lang, out: &Output) -> String {
     let row = &named.row;
     let style = match row.stage.as_str() {
         "quarantined" | "set_aside" => Style::Bad,
         "ignored" => Style::Dim,
         _ => Style::Warn,
     };
-    let mut about: Vec<String> = row.reason.iter().map(|reason| reason.replace('_', " ")).collect();
-    about.extend(row.detail.clone());
-    if let Some(until) = row.hold_until {
-        about.push(format!("until {}", until.to_rfc3339_opts(SecondsFormat::Secs, true)));
-    }
+    let mut about: Vec<String> =
+        row.reason.iter().map(|reason| reasons::by_code(lang, reason).into_owned()).collect();
+    about.extend(row.detail.as_ref().map(|detail| plain(lang, detail).into_owned()));
+    about.extend(row.hold_until.map(|until| Depth::Exact.until(lang, until, until)));
     format!(
         "{}  {}  {:<40}  {}",
-        out.styled(style, &format!("{:<12}", row.stage)),
+        out.styled(style, &stage(lang, &row.stage)),
         row.email_id,
-        named.shown(out),
-        out.styled(Style::Dim, &about.join("; "))
+        named.shown(lang, out),
+        out.styled(Style::Dim, &about.join(lang.pick(" ; ", "; ")))
     )
 }
 
 /// Has mails sent.
-pub(crate) async fn release(journal: &dyn Journal, args: &ReleaseArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn release(
+    journal: &dyn Journal,
+    args: &ReleaseArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let world = World::real();
-    let words = ("released    ", "not released");
-    each(&args.ids, words, out, async |id| release_mail(journal, &world, id, BY).await).await
+    let words = lang.either(("libéré    ", "non libéré"), ("released    ", "not released"));
+    each(&args.ids, words, lang, out, async |id| release_mail(journal, &world, id, BY).await).await
 }
 
 /// Has nothing sent for mails.
-pub(crate) async fn ignore(journal: &dyn Journal, args: &ReleaseArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn ignore(
+    journal: &dyn Journal,
+    args: &ReleaseArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
     let world = World::real();
-    let words = ("ignored     ", "not ignored ");
-    each(&args.ids, words, out, async |id| ignore_mail(journal, &world, id, BY).await).await
+    let words = lang.either(("ignoré    ", "non ignoré"), ("ignored     ", "not ignored "));
+    each(&args.ids, words, lang, out, async |id| ignore_mail(journal, &world, id, BY).await).await
 }
 
 /// Does something about each, and says what came of it.
-pub(super) async fn each<E: std::fmt::Display>(
+pub(super) async fn each<E: Refusal>(
     ids: &[String],
     (done, not_done): (&str, &str),
+    lang: Lang,
     out: &mut Output,
     work: impl AsyncFn(&str) -> Result<(), E>,
 ) -> Outcome {
@@ -220,7 +262,8 @@ pub(super) async fn each<E: std::fmt::Display>(
             Ok(()) => format!("{}  {id}", out.styled(Style::Good, done)),
             Err(error) => {
                 failed += 1;
-                format!("{}  {id}: {error}", out.styled(Style::Bad, not_done))
+                let why = error.told(lang);
+                format!("{}  {id}{}{why}", out.styled(Style::Bad, not_done), lang.colon())
             }
         };
         bar.suspend(|| out.line(line))?;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use render_signal_actors::config::documents::Problem;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
 
 use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
 use crate::exit::{Exit, Failure, Outcome};
@@ -59,16 +60,16 @@ pub(crate) fn run(command: Command) -> Outcome {
 async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
     match command {
         EventsCommand::Tail(args) => events::tail(look(&args.journal).await?, &args, out).await,
-        EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, out).await,
-        EventsCommand::Verify(args) => events::verify(look(&args.journal).await?, &args, out).await,
+        EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, lang(), out).await,
+        EventsCommand::Verify(args) => events::verify(look(&args.journal).await?, &args, lang(), out).await,
         EventsCommand::Export(args) => {
             let place = place(&args.journal)?;
-            transfer::export(look(&args.journal).await?, &place, &args, out).await
+            transfer::export(look(&args.journal).await?, &place, &args, lang(), out).await
         }
         EventsCommand::Import(args) => {
             let place = place(&args.journal)?;
             let journal = journal::open(&place, &World::real()).await?;
-            let outcome = transfer::import(journal.as_ref(), &place, &args, out).await;
+            let outcome = transfer::import(journal.as_ref(), &place, &args, lang(), out).await;
             journal.close().await;
             outcome
         }
@@ -80,40 +81,47 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
 async fn adopt(out: &mut Output) -> Outcome {
     let installation = installation_from_env(environment).map_err(malformed)?;
     let place = place(&JournalArgs { journal: None })?;
-    match journal::adopt(&place, &installation, &World::real()).await? {
-        Some(what) => {
-            out.line(format!("{place} is that of this installation from now on; before, {what}"))?
-        }
-        None => out.line(format!("{place} is that of this installation; nothing differed"))?,
-    }
+    let adopted = match journal::adopt(&place, &installation, &World::real()).await? {
+        Some(what) => said!(
+            "{place} est désormais celui de cette installation ; auparavant, {what}",
+            "{place} is that of this installation from now on; before, {what}"
+        ),
+        None => said!(
+            "{place} est celui de cette installation ; rien ne différait",
+            "{place} is that of this installation; nothing differed"
+        ),
+    };
+    out.line(lang().one(adopted))?;
     Ok(Exit::Ok)
 }
 
 async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
     match command {
-        DeliveriesCommand::List(args) => deliveries::list(look(&args.journal).await?, &args, out).await,
-        DeliveriesCommand::Show(args) => story::show(look(&args.journal).await?, &args, out).await,
+        DeliveriesCommand::List(args) => {
+            deliveries::list(look(&args.journal).await?, &args, lang(), out).await
+        }
+        DeliveriesCommand::Show(args) => story::show(look(&args.journal).await?, &args, lang(), out).await,
         DeliveriesCommand::Retry(args) => {
             let journal = change(&args.journal).await?;
-            let outcome = retry::retry(journal.as_ref(), &args, out).await;
+            let outcome = retry::retry(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Cancel(args) => {
             let journal = change(&args.journal).await?;
-            let outcome = retry::cancel(journal.as_ref(), &args, out).await;
+            let outcome = retry::cancel(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Again(args) => {
             let journal = change(&args.journal).await?;
-            let outcome = retry::again(journal.as_ref(), &args, out).await;
+            let outcome = retry::again(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         DeliveriesCommand::Enable(args) => {
             let journal = change(&args.journal).await?;
-            let outcome = retry::enable(journal.as_ref(), &args, out).await;
+            let outcome = retry::enable(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
@@ -122,17 +130,17 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
 
 async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
     match command {
-        MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, out).await,
-        MailsCommand::Show(args) => mail_story::show(look(&args.journal).await?, &args, out).await,
+        MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, lang(), out).await,
+        MailsCommand::Show(args) => mail_story::show(look(&args.journal).await?, &args, lang(), out).await,
         MailsCommand::Release(args) => {
             let journal = change(&args.journal).await?;
-            let outcome = mails::release(journal.as_ref(), &args, out).await;
+            let outcome = mails::release(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
         MailsCommand::Ignore(args) => {
             let journal = change(&args.journal).await?;
-            let outcome = mails::ignore(journal.as_ref(), &args, out).await;
+            let outcome = mails::ignore(journal.as_ref(), &args, lang(), out).await;
             journal.close().await;
             outcome
         }
@@ -141,9 +149,9 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
 
 async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
     match command {
-        LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, out).await,
-        LinksCommand::Stats(args) => links::stats(&args, out),
-        LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, out).await,
+        LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, lang(), out).await,
+        LinksCommand::Stats(args) => links::stats(&args, lang(), out),
+        LinksCommand::Rebuild(args) => links::rebuild(look(&args.journal).await?, &args, lang(), out).await,
     }
 }
 
@@ -205,7 +213,10 @@ pub(crate) async fn past(place: &JournalPlace, world: &World) -> Result<Option<A
         Found::Here(journal) => Ok(Some(journal)),
         Found::Missing => Ok(None),
         Found::Away(why) => {
-            complain(&format!("the journal does not answer, so what it knows does not count: {why}"));
+            complain(&lang().one(said!(
+                "le journal ne répond pas, donc ce qu'il sait ne compte pas : {why}",
+                "the journal does not answer, so what it knows does not count: {why}"
+            )));
             Ok(None)
         }
     }
@@ -230,7 +241,7 @@ impl From<Refused> for Failure {
 fn refusal(key: &str, head: &str, problems: &[Problem]) -> String {
     let lang = lang();
     let problems: String = problems.iter().map(|one| format!("\n  {}", lang.problem(one))).collect();
-    format!("{key} {head}{}{problems}", lang.pick(" :", ":"))
+    format!("{key} {head}{}{problems}", lang.pick("\u{a0}:", ":"))
 }
 
 async fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {
@@ -241,9 +252,10 @@ async fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {
 async fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, Failure> {
     let place = place(args)?;
     if journal::is_missing(&place) {
-        return Err(Failure::journal(format!(
+        return Err(Failure::journal(lang().one(said!(
+            "il n'y a pas de journal {place} ; nommez-le par --journal, ou définissez DATA_DIR comme pour serve",
             "there is no journal {place}; name it with --journal, or set DATA_DIR as for serve"
-        )));
+        ))));
     }
     journal::open(&place, &World::real()).await
 }

@@ -4,6 +4,7 @@
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::readmodel::queries::{DeliveryFilter, deliveries};
+use render_signal_actors::said;
 use render_signal_actors::webhook::again::{deliver_again, targets_of};
 use render_signal_actors::webhook::cancel::cancel as cancel_delivery;
 use render_signal_actors::webhook::redeliver::{Undelivered, enable_target};
@@ -11,24 +12,26 @@ use render_signal_actors::webhook::redeliver::{Undelivered, enable_target};
 use super::mails::each;
 use crate::cli::{EnableArgs, RetryArgs, WhichArgs};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::lang::Lang;
 use crate::output::Output;
 
 /// Who asked, as the journal records it.
 const BY: &str = "cli";
 
 /// Puts dead letters back.
-pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, lang: Lang, out: &mut Output) -> Outcome {
     let world = World::real();
     let ids = if args.all_dead { dead_letters(journal).await? } else { args.ids.clone() };
     let undelivered =
         Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
-    let queued = each(&ids, ("queued again", "not queued  "), out, async |id| {
+    let words = lang.either(("remis en file    ", "non remis en file"), ("queued again", "not queued  "));
+    let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
         undelivered.retry(journal, &world, email_id, target, BY).await
     });
     let exit = queued.await?;
     if ids.is_empty() {
-        out.line("there are no dead letters")?;
+        out.line(lang.pick("aucun webhook n'est abandonné", "there are no dead letters"))?;
     }
     Ok(exit)
 }
@@ -48,10 +51,10 @@ fn halves(id: &str) -> (&str, &str) {
 }
 
 /// Has webhooks not sent.
-pub(crate) async fn cancel(journal: &dyn Journal, args: &WhichArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn cancel(journal: &dyn Journal, args: &WhichArgs, lang: Lang, out: &mut Output) -> Outcome {
     let world = World::real();
-    let words = ("cancelled    ", "not cancelled");
-    let cancelled = each(&args.ids, words, out, async |id| {
+    let words = lang.either(("annulé    ", "non annulé"), ("cancelled    ", "not cancelled"));
+    let cancelled = each(&args.ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
         cancel_delivery(journal, &world, email_id, target, BY).await
     });
@@ -59,7 +62,7 @@ pub(crate) async fn cancel(journal: &dyn Journal, args: &WhichArgs, out: &mut Ou
 }
 
 /// Sends once more what was delivered or cancelled.
-pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, lang: Lang, out: &mut Output) -> Outcome {
     let world = World::real();
     let mut ids = Vec::new();
     for id in &args.ids {
@@ -72,8 +75,9 @@ pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, out: &mut Out
             false => ids.extend(targets.iter().map(|target| format!("{id}/{target}"))),
         }
     }
-    let words = ("queued once more", "not queued      ");
-    let queued = each(&ids, words, out, async |id| {
+    let words = lang
+        .either(("envoyé à nouveau    ", "non envoyé à nouveau"), ("queued once more", "not queued      "));
+    let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
         deliver_again(journal, &world, email_id, target, BY).await
     });
@@ -81,15 +85,21 @@ pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, out: &mut Out
 }
 
 /// Lets a target take deliveries again.
-pub(crate) async fn enable(journal: &dyn Journal, args: &EnableArgs, out: &mut Output) -> Outcome {
-    let needed = enable_target(journal, &World::real(), &args.target, BY)
+pub(crate) async fn enable(
+    journal: &dyn Journal,
+    args: &EnableArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> Outcome {
+    let target = &args.target;
+    let needed = enable_target(journal, &World::real(), target, BY)
         .await
         .map_err(|error| Failure::journal(error.to_string()))?;
-    out.line(if needed {
-        format!("{} takes deliveries again", args.target)
+    out.line(lang.one(if needed {
+        said!("{target} reçoit à nouveau des webhooks", "{target} takes deliveries again")
     } else {
-        format!("{} takes deliveries already", args.target)
-    })?;
+        said!("{target} reçoit déjà des webhooks", "{target} takes deliveries already")
+    }))?;
     Ok(Exit::Ok)
 }
 
@@ -125,12 +135,12 @@ mod tests {
             all_dead: false,
             journal: JournalArgs { journal: None },
         };
-        assert_eq!(retry(&journal, &args, &mut out).await.unwrap(), Exit::Found);
+        assert_eq!(retry(&journal, &args, Lang::En, &mut out).await.unwrap(), Exit::Found);
         let text = String::from_utf8(printed.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("a/default") && text.contains("nonsense"), "{text}");
 
         args.all_dead = true;
         args.ids.clear();
-        assert_eq!(retry(&journal, &args, &mut out).await.unwrap(), Exit::Ok);
+        assert_eq!(retry(&journal, &args, Lang::En, &mut out).await.unwrap(), Exit::Ok);
     }
 }

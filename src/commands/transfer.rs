@@ -9,10 +9,12 @@ use std::sync::Arc;
 use render_signal_actors::archive::transfer::{self, Import, Line, Tally, TransferError};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
 
 use crate::cli::{ExportArgs, ImportArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::refused;
+use crate::lang::Lang;
 use crate::output::{Output, complain, progress};
 use crate::settings::JournalPlace;
 
@@ -24,11 +26,12 @@ pub(crate) async fn export(
     journal: Arc<dyn Journal>,
     place: &JournalPlace,
     args: &ExportArgs,
+    lang: Lang,
     out: &mut Output,
 ) -> Outcome {
     let head = journal.head().await.map_err(|error| refused(&error))?;
     let bar = progress(usize::try_from(head).unwrap_or(usize::MAX));
-    let mut to = writer(&args.file)?;
+    let mut to = writer(&args.file, lang)?;
     let copied = transfer::export(journal.as_ref(), World::real().now(), |line| {
         if matches!(line, Line::Event(_)) {
             bar.inc(1);
@@ -42,7 +45,11 @@ pub(crate) async fn export(
     match tally {
         Ok(tally) => {
             // Standard output may be the copy itself.
-            let told = format!("{place} was copied to {}: {}", args.file.display(), describe(&tally));
+            let (file, copied) = (args.file.display(), describe(&tally, lang));
+            let told = lang.one(said!(
+                "{place} a été copié dans {file} : {copied}",
+                "{place} was copied to {file}: {copied}"
+            ));
             if is_dash(&args.file) {
                 complain(&told)
             } else {
@@ -55,7 +62,10 @@ pub(crate) async fn export(
                 // Half a copy under the name of a copy would be taken for one.
                 drop(std::fs::remove_file(&args.file));
             }
-            Err(Failure::found(format!("{place} was not copied: {error}")))
+            let why = told(&error, lang);
+            Err(Failure::found(
+                lang.one(said!("{place} n'a pas été copié : {why}", "{place} was not copied: {why}")),
+            ))
         }
     }
 }
@@ -65,22 +75,48 @@ pub(crate) async fn import(
     journal: &dyn Journal,
     place: &JournalPlace,
     args: &ImportArgs,
+    lang: Lang,
     out: &mut Output,
 ) -> Outcome {
+    let file = args.file.display();
     match take_in(journal, &args.file).await {
         Ok(tally) => {
-            out.line(format!(
-                "{} is in {place}, read back and compared: {}",
-                args.file.display(),
-                describe(&tally)
-            ))?;
+            let copied = describe(&tally, lang);
+            out.line(lang.one(said!(
+                "{file} est dans {place}, relu et comparé : {copied}",
+                "{file} is in {place}, read back and compared: {copied}"
+            )))?;
             Ok(Exit::Ok)
         }
-        Err(error @ TransferError::NotEmpty(_)) => Err(Failure::found(format!("{place}: {error}"))),
-        Err(error) => Err(Failure::found(format!(
-            "{place} holds no whole copy of {}: {error}. Remove what is there before the next try",
-            args.file.display()
-        ))),
+        Err(error @ TransferError::NotEmpty(_)) => {
+            Err(Failure::found(format!("{place}{}{}", lang.colon(), told(&error, lang))))
+        }
+        Err(error) => {
+            let why = told(&error, lang);
+            Err(Failure::found(lang.one(said!(
+                "{place} ne contient pas de copie entière de {file} : {why}. Supprimez ce qui s'y trouve avant un nouvel essai",
+                "{place} holds no whole copy of {file}: {why}. Remove what is there before the next try"
+            ))))
+        }
+    }
+}
+
+/// Why a journal was not copied.
+fn told(error: &TransferError, lang: Lang) -> String {
+    if lang == Lang::En {
+        return error.to_string();
+    }
+    match error {
+        TransferError::Moved { before, after } => format!(
+            "le journal a avancé de la position {before} à {after} pendant sa copie : arrêtez les workers et copiez-le à nouveau"
+        ),
+        TransferError::Line { line, what } => format!("ligne {line} : {what}"),
+        TransferError::NotEmpty(position) => format!(
+            "le journal n'est pas vide (il finit à la position {position}) ; une copie va dans un journal vide"
+        ),
+        TransferError::Differs(what) => format!("la copie diffère de ce que disent les lignes : {what}"),
+        TransferError::Sink(error) => format!("les lignes n'ont pas pu être écrites : {error}"),
+        TransferError::Journal(why) => why.clone(),
     }
 }
 
@@ -98,11 +134,19 @@ async fn take_in(journal: &dyn Journal, file: &Path) -> Result<Tally, TransferEr
     import.finish().await
 }
 
-fn describe(tally: &Tally) -> String {
-    format!(
-        "{} events, {} archived streams, {} bodies, {} rows in the outbox",
-        tally.events, tally.trimmed, tally.bodies, tally.rows
-    )
+fn describe(tally: &Tally, lang: Lang) -> String {
+    let count =
+        |n: u64, french, english| lang.count(usize::try_from(n).unwrap_or(usize::MAX), french, english);
+    let events = count(tally.events, ["événement", "événements"], ["event", "events"]);
+    let archived =
+        count(tally.trimmed, ["flux archivé", "flux archivés"], ["archived stream", "archived streams"]);
+    let bodies = count(tally.bodies, ["corps", "corps"], ["body", "bodies"]);
+    let rows = count(
+        tally.rows,
+        ["ligne dans l'outbox", "lignes dans l'outbox"],
+        ["row in the outbox", "rows in the outbox"],
+    );
+    format!("{events}, {archived}, {bodies}, {rows}")
 }
 
 fn is_dash(file: &Path) -> bool {
@@ -124,14 +168,18 @@ enum Writer {
     Stdout(io::Stdout),
 }
 
-fn writer(file: &Path) -> Result<Writer, Failure> {
+fn writer(file: &Path, lang: Lang) -> Result<Writer, Failure> {
     if is_dash(file) {
         return Ok(Writer::Stdout(io::stdout()));
     }
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     match opened {
         Ok(opened) => Ok(Writer::File(BufWriter::new(opened))),
-        Err(error) => Err(Failure::found(format!("{} cannot be created: {error}", file.display()))),
+        Err(error) => {
+            let file = file.display();
+            let why = said!("{file} ne peut pas être créé : {error}", "{file} cannot be created: {error}");
+            Err(Failure::found(lang.one(why)))
+        }
     }
 }
 

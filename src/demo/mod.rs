@@ -12,7 +12,6 @@ pub(crate) mod receiver;
 pub(crate) mod samples;
 pub(crate) mod stage;
 pub(crate) mod summary;
-pub(crate) mod words;
 pub(crate) mod worker;
 
 use std::collections::HashMap;
@@ -22,12 +21,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::system::System;
+use secrecy::ExposeSecret as _;
 
 use self::documents::{Documents, Window};
 use self::maildir::Maildir;
@@ -37,13 +39,16 @@ use self::samples::{Expected, Sample};
 use self::stage::Stage;
 use self::summary::Summary;
 use self::worker::Worker;
-use crate::app::{self, Signals};
+use crate::app::{self, Service, Signals};
 use crate::cli::DemoArgs;
+use crate::descriptors::Descriptors;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::http::probe::Draining;
 use crate::journal::{self, Watched};
 use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::settings::{Settings, describe_errors};
+use crate::telemetry;
 
 /// The zone of the demo's windows and clocks.
 const ZONE: chrono_tz::Tz = chrono_tz::Europe::Paris;
@@ -102,6 +107,8 @@ struct Demo {
     stage: Stage,
     journal: Arc<Watched>,
     actors: System,
+    server: ServerHandle,
+    draining: Draining,
     receiver: Receiver,
     maildir: Maildir,
     documents: Documents,
@@ -122,12 +129,27 @@ impl Demo {
         for sample in &samples {
             maildir.drop_mail(sample)?;
         }
-        let settings = settings(folder, &maildir, &documents, &address, &secret)?;
+        let listener =
+            app::listen((Ipv4Addr::LOCALHOST, args.port).into()).map_err(|error| taken(args.port, &error))?;
+        let dashboard = format!("http://{}", listener.local_addr()?);
+        let settings = settings(
+            folder,
+            &maildir,
+            &documents,
+            &Places { receiver: &address, dashboard: &dashboard },
+            &secret,
+        )?;
         let journal = journal::open(&settings.storage.journal, &world).await?;
         let mut stage =
             Stage::new(Arc::clone(&journal) as Arc<dyn Journal>, Narrator::new(lang, ZONE), Output::stdout());
         welcome(&mut stage, lang, folder, samples.len())?;
-        let actors = app::start_actors(&settings, &journal, &world).await?;
+        let metrics = telemetry::start_metrics()?;
+        let descriptors = Descriptors::raise();
+        let service = Service::start(&settings, &journal, &world, listener, metrics, &descriptors).await?;
+        let server = service.http.start();
+        for line in self::dashboard(lang, &dashboard, &service.links).await? {
+            stage.line(&line)?;
+        }
         if args.mails > 0 {
             stage.count_to(samples.len());
         }
@@ -137,7 +159,9 @@ impl Demo {
             world,
             stage,
             journal,
-            actors,
+            actors: service.actors,
+            server,
+            draining: service.draining,
             receiver,
             maildir,
             documents,
@@ -154,8 +178,10 @@ impl Demo {
         };
         // Ctrl-C is how the part without an end ends.
         let outcome = if self.open_ended && ended.is_err() { self.summarise().await } else { ended };
+        self.draining.begin();
         // What does not end in time ends with the process.
         drop(tokio::time::timeout(STOP, self.actors.stop("signal")).await);
+        drop(tokio::time::timeout(STOP, self.server.stop(true)).await);
         self.journal.close().await;
         outcome.map(|()| Exit::Ok)
     }
@@ -303,6 +329,33 @@ fn invitation(lang: Lang, maildir: &Path, config: &Path) -> Vec<String> {
     ]
 }
 
+/// Where things answer, on loopback.
+struct Places<'p> {
+    /// The stand-ins.
+    receiver: &'p str,
+    /// The dashboard.
+    dashboard: &'p str,
+}
+
+fn taken(port: u16, error: &std::io::Error) -> Failure {
+    Failure::found(format!("port {port} cannot be listened on: {error}; choose another one with --port"))
+}
+
+/// Where the dashboard is, and a link that lets somebody in once.
+async fn dashboard(lang: Lang, address: &str, links: &MagicLinks) -> Result<[String; 3], Failure> {
+    let link = links.create(false, "demo").await.map_err(|error| Failure::found(error.to_string()))?;
+    let token = link.token.expose_secret();
+    Ok([
+        lang.say("Le tableau de bord", "The dashboard", address),
+        lang.say(
+            "On y entre une fois par ce lien",
+            "This link lets you in, once",
+            &format!("{address}/login/magic/{token}"),
+        ),
+        String::new(),
+    ])
+}
+
 /// The stand-ins on a loopback port of their own; returns their base address.
 fn listen(receiver: &Receiver, worker: &Worker) -> Result<String, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -324,13 +377,17 @@ fn settings(
     folder: &Path,
     maildir: &Maildir,
     documents: &Documents,
-    address: &str,
+    places: &Places<'_>,
     secret: &[u8],
 ) -> Result<Settings, Failure> {
+    let (address, dashboard) = (places.receiver, places.dashboard);
+    // Nobody is told these: one comes in by the link.
+    let password = STANDARD.encode(secret);
     let environment: HashMap<&str, String> = HashMap::from([
-        ("FLASK_SECRET_KEY", TOKEN.to_owned()),
-        ("TRIGGER_PAGE_PASSWORD", TOKEN.to_owned()),
-        ("PROCESS_API_TOKEN", TOKEN.to_owned()),
+        ("FLASK_SECRET_KEY", password.clone()),
+        ("TRIGGER_PAGE_PASSWORD", password.clone()),
+        ("PROCESS_API_TOKEN", password),
+        ("PUBLIC_BASE_URL", dashboard.to_owned()),
         ("MAIL_SOURCE", format!("maildir:{}", maildir.root().display())),
         ("DATA_DIR", folder.join("data").display().to_string()),
         ("BG_POLLER_LOCK_FILE", folder.join("data/poller.lock").display().to_string()),

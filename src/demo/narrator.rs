@@ -11,9 +11,10 @@ use render_signal_actors::worker::WorkerEvent;
 
 use super::ledger::Ledger;
 use super::samples::BULK;
-use super::words;
 use crate::lang::Lang;
 use crate::output::{Style, fit_ends};
+use crate::words::reasons;
+use crate::words::recorded::plain;
 
 /// Width of the column that names the mail.
 const WHO: usize = 36;
@@ -100,21 +101,17 @@ impl Narrator {
                     .to_owned(),
             ),
             MailEvent::Ignored(ignored) => {
-                (Style::Warn, lang.say("ignoré", "ignored", words::ignored(lang, ignored.reason)))
+                (Style::Warn, lang.say("ignoré", "ignored", reasons::ignored(lang, ignored.reason)))
             }
             MailEvent::Skipped(skipped) => {
-                (Style::Warn, lang.say("laissé de côté", "skipped", words::held(lang, skipped.reason)))
+                (Style::Warn, lang.say("laissé de côté", "skipped", reasons::held(lang, skipped.reason)))
             }
             MailEvent::Released(released) => {
                 (Style::Dim, lang.say("libéré par", "released by", &released.by))
             }
             MailEvent::Quarantined(quarantined) => (
                 Style::Bad,
-                lang.say(
-                    "mis en quarantaine",
-                    "put in quarantine",
-                    &words::quarantined(lang, &quarantined.why),
-                ),
+                lang.say("mis en quarantaine", "put in quarantine", &plain(lang, &quarantined.why)),
             ),
             MailEvent::Held(held) => {
                 let until = held.until.map_or_else(
@@ -129,7 +126,7 @@ impl Narrator {
                     lang.say(
                         &format!("en attente {until}"),
                         &format!("held {until}"),
-                        words::held(lang, held.reason),
+                        reasons::held(lang, held.reason),
                     ),
                 )
             }
@@ -397,7 +394,7 @@ mod tests {
         );
         assert_eq!(
             story(Lang::Fr, &events).last().map(String::as_str),
-            Some("Média Solution - M…ecadrage - Lot 42 | → default : livré (HTTP 200, essai 2)")
+            Some("Média Solution - M…ecadrage - Lot 42 | → default\u{a0}: livré (HTTP 200, essai 2)")
         );
     }
 
@@ -444,7 +441,10 @@ mod tests {
             )
         };
         let lines = story(Lang::Fr, &[change("startup"), change("external")]);
-        assert_eq!(lines, ["webhook_config | configuration relue, sans redémarrage : webhook_time_start"]);
+        assert_eq!(
+            lines,
+            ["webhook_config | configuration relue, sans redémarrage\u{a0}: webhook_time_start"]
+        );
     }
 
     #[test]

@@ -7,9 +7,10 @@ use super::ledger::{Entry, Fate, Ledger};
 use super::narrator::Narrator;
 use super::receiver::Inbox;
 use super::samples::{BULK, Sample};
-use super::words;
 use crate::lang::Lang;
 use crate::output::{Style, fit_ends};
+use crate::words::reasons;
+use crate::words::recorded::plain;
 
 /// All that the summary is made of.
 pub(crate) struct Summary<'s> {
@@ -84,12 +85,12 @@ impl Summary<'_> {
             let until = until.map_or_else(String::new, |until| {
                 format!(", {} {}", lang.pick("jusqu'au", "until"), narrator.time(until, "%d/%m %H:%M"))
             });
-            format!("{}{until}", words::held(lang, *reason))
+            format!("{}{until}", reasons::held(lang, *reason))
         });
         let ignored: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Ignored(_)));
         section(&mut lines, lang.pick("Ignorés", "Ignored"), Style::Dim, &ignored, lang, |entry| {
             let Fate::Ignored(reason) = &entry.fate else { return String::new() };
-            words::ignored(lang, *reason).to_owned()
+            reasons::ignored(lang, *reason).to_owned()
         });
         let quarantined: Vec<_> = of(&entries, |fate| matches!(fate, Fate::Quarantined(_)));
         section(
@@ -100,7 +101,7 @@ impl Summary<'_> {
             lang,
             |entry| {
                 let Fate::Quarantined(why) = &entry.fate else { return String::new() };
-                words::quarantined(lang, why).into_owned()
+                plain(lang, why).into_owned()
             },
         );
         let other: Vec<_> = entries

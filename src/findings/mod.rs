@@ -6,6 +6,7 @@
 //! what programs rely on; words may change.
 
 mod catalogue;
+mod subjects;
 mod told;
 
 use render_signal_actors::kernel::journal::Durability;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub(crate) use self::catalogue::Finding;
+pub(crate) use self::subjects::subject;
 pub(crate) use self::told::{Aside, DayTime, InTurn, Names, Phase};
 
 /// How grave it is.
@@ -43,6 +45,20 @@ impl Finding {
     /// As programs are told: its code, how grave it is, and the values that the words are made of.
     pub(crate) fn coded(&self) -> Value {
         json!({"code": self.code(), "state": self.severity(), "values": self})
+    }
+}
+
+impl Finding {
+    /// The same with its words in both languages, for those who show what another worker found: they
+    /// have its values, and may be of another version.
+    pub(crate) fn worded(&self) -> Value {
+        let pair = |said: Said| json!({"fr": said.french, "en": said.english});
+        let mut worded = self.coded();
+        if let Value::Object(fields) = &mut worded {
+            fields.insert("said".to_owned(), pair(self.said()));
+            fields.extend(self.advice().map(|advice| ("advice".to_owned(), pair(advice))));
+        }
+        worded
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) mod readiness;
 mod routes;
 mod server;
 pub(crate) mod streams;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod v1;

@@ -90,6 +90,7 @@ fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: 
         },
         doctor: Arc::new(Semaphore::new(1)),
         verifying: Arc::new(Semaphore::new(1)),
+        signed: true,
         links: Arc::new(storage.links.clone()),
         storage: Arc::new(storage),
     }
@@ -351,7 +352,8 @@ async fn a_check_that_nobody_would_make_is_not_promised() {
     let asked = state.journal.read_log(0, usize::MAX).await.expect("a journal").len();
     assert_eq!(asked, 1);
 
-    policy.withheld.polling = vec!["polling_config: no date".to_owned()];
+    policy.withheld.polling =
+        vec![render_signal_actors::kernel::said::Said::alike("polling_config: no date")];
     state.reference.policy.store(Arc::new(policy.clone()));
     let (status, _, body) = ask(&state, Method::POST, path).await;
     assert_eq!((status, &body["reason"]), (StatusCode::CONFLICT, &json!("polling_config: no date")));

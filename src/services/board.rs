@@ -50,7 +50,7 @@ pub(crate) struct Word {
     pub(crate) policy: Option<u64>,
     /// Hashes of the documents in force there, by name; empty = absent.
     pub(crate) documents: BTreeMap<String, String>,
-    /// By check: its state and its findings, as `/readyz` tells them.
+    /// By check: its state and its findings, as `/readyz` tells them, with their words in French and English.
     #[schema(value_type = Object)]
     pub(crate) checks: Value,
 }

@@ -8,11 +8,13 @@
 //! | [`explain`] | why a mail would or would not trigger |
 //! | [`trial`], [`jobs`] | what changed documents would change, mail by mail; as a job with progress |
 //! | [`links`] | the copies of linked files, and the list of them |
+//! | [`attention`] | what needs a person |
 //! | [`backup`] | a consistent copy of the journal |
 //! | [`board`] | what each worker says of itself |
 //!
 //! Nothing here prints or knows HTTP: results are values, errors are [`Refused`].
 
+pub(crate) mod attention;
 pub(crate) mod backup;
 pub(crate) mod board;
 pub(crate) mod check;
@@ -52,6 +54,8 @@ pub(crate) struct Services {
     pub(crate) verifying: Arc<Semaphore>,
     /// The list of copies.
     pub(crate) links: Arc<LinksFile>,
+    /// Webhooks are signed (`WEBHOOK_SECRET`).
+    pub(crate) signed: bool,
     /// Where things are kept.
     pub(crate) storage: Arc<Storage>,
 }

@@ -168,7 +168,7 @@ async fn what_is_too_much_or_of_another_kind_is_refused_as_such() {
     // Sent whole, by a client that looks for the answer only then.
     let bytes = 25 * 1024 * 1024 + 1;
     let head = format!("POST /api/ingress/gmail HTTP/1.1\r\n{token}{json}Content-Length: {bytes}\r\n\r\n");
-    let answer = raw(worker.port(), &(head + &"x".repeat(bytes))).await;
+    let answer = raw(worker.port(), &format!("{head}{}", "x".repeat(bytes))).await;
     assert_eq!(answer.status, 413, "{}", answer.body);
     assert_eq!(worker.get("/health").await.status, 200);
 }

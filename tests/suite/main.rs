@@ -2,7 +2,7 @@
 //! wire, all on loopback and started by the tests themselves. One module per capability.
 //!
 //! Needed: Dovecot (Debian package `dovecot-imapd`), Redis (`redis-server`), for `clocks`
-//! libfaketime (`faketime`), for `signature`
+//! libfaketime (`faketime`), for `dashboard` Chromium (`chromium`, `chromium-driver`) with npm, for `signature`
 //! Node.js with npm and Python with pip, for `php_config` PHP (`php-cli`), for `offload` root
 //! or user namespaces (`unshare`). Nothing is skipped when one of them is missing.
 //!
@@ -33,12 +33,14 @@ mod config_commands;
 mod config_stores;
 mod config_workers;
 mod crash;
+mod dashboard;
 mod delivery;
 mod disk;
 mod events;
 mod fail_closed;
 mod isolation;
 mod journal_file;
+mod languages;
 mod large;
 mod lease;
 mod links;

@@ -10,6 +10,7 @@
 //!  └─ Program       the compiled binary as a child process
 //! Api ── a worker's API: requests with a token, streams of events
 //! Place ── one without servers: a Maildir, documents in files, commands
+//! Browser ── Chromium without a window, for the pages
 //! Redis ── a server that several workers share, with its faults
 //! Php ── the deployment, run by PHP's own web server
 //! ChaosProxy ── a wire that is cut, reset, or swallows what is sent
@@ -20,6 +21,11 @@
 
 #[allow(dead_code, reason = "the benchmark uses less")]
 pub(crate) mod api;
+#[allow(
+    dead_code,
+    reason = "the benchmark uses none of it, and the pages that will use the rest are to come"
+)]
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod chaos;
 pub(crate) mod checks;

@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     RetryAfter(u16, u64),
     /// This status and a page of HTML, as a proxy in trouble sends it.
     Html(u16),
+    /// This status and a page of somebody's own.
+    Page(u16, &'static str),
     /// 200 and `{"success": false}`.
     Refuse,
     /// No answer until [`Receiver::release`].
@@ -42,7 +44,14 @@ pub(crate) const ELSEWHERE: &str = "https://elsewhere.example/very-secret-path?t
 impl Answer {
     /// Whether the sender may take it for a success.
     pub(crate) const fn accepts(self) -> bool {
-        matches!(self, Self::Ok | Self::Slow(_) | Self::Status(200..=299) | Self::Html(200..=299))
+        matches!(
+            self,
+            Self::Ok
+                | Self::Slow(_)
+                | Self::Status(200..=299)
+                | Self::Html(200..=299)
+                | Self::Page(200..=299, _)
+        )
     }
 }
 
@@ -252,6 +261,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
                 answer(status, "text/plain", &format!("Retry-After: {seconds}\r\n"), "")
             }
             Answer::Html(status) => answer(status, "text/html", "", "<!doctype html><h1>Erreur</h1>"),
+            Answer::Page(status, page) => answer(status, "text/html", "", page),
             Answer::Refuse => {
                 answer(200, "application/json", "", r#"{"success":false,"message":"Expéditeur refusé"}"#)
             }

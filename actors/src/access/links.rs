@@ -138,6 +138,12 @@ impl MagicLinks {
         Self { editor, journal, sessions, signer, user: user.to_owned(), life }
     }
 
+    /// How long a link that ends can be used.
+    #[must_use]
+    pub const fn life(&self) -> TimeDelta {
+        self.life
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.editor.world.now()
     }

@@ -376,6 +376,16 @@ impl Sessions {
         page.map_err(AccessError::journal)
     }
 
+    /// Those that there were and are, the newest first: at most `limit`, opened before `before` (a
+    /// [`SessionRow::position`]).
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn all(&self, before: Option<u64>, limit: usize) -> Result<Vec<SessionRow>, AccessError> {
+        let page = self.journal.views().read(move |db| rows::all_sessions(db, before, limit)).await;
+        page.map_err(AccessError::journal)
+    }
+
     /// When a session that was used last at this instant is over.
     #[must_use]
     pub fn idle_end(used_at: DateTime<Utc>) -> DateTime<Utc> {

@@ -231,8 +231,12 @@ impl Book {
             }
         }
         for key in Key::ALL {
-            // It goes into events and logs, which are English.
-            let why = || self.problems(key).into_iter().map(|problem| format!("{key}: {problem}"));
+            let why = || {
+                self.problems(key).into_iter().map(|problem| {
+                    let Said { french, english } = problem.said();
+                    said!("{key} : {french}", "{key}: {english}")
+                })
+            };
             match self.withholds(key) {
                 Some(Governs::Polling) => policy.withheld.polling.extend(why()),
                 Some(Governs::Sending) => policy.withheld.sending.extend(why()),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mail;
 use super::header::Entity;
+use crate::kernel::said::{Said, said};
 
 /// Hosts whose reports are kept.
 const HOSTS: usize = 10;
@@ -96,27 +97,36 @@ impl SenderAuthentication {
     ///
     /// # Errors
     /// No trusted host has reported, or nothing passed for the sender's domain.
-    pub fn judge(&self, mail: &Mail) -> Result<String, String> {
+    pub fn judge(&self, mail: &Mail) -> Result<Said, Said> {
         let domain = mail.sender.rsplit_once('@').map_or("", |(_, domain)| domain);
         let domain = if domain.len() <= NAME { domain } else { "" };
         let mut seen = None;
         for report in mail.authentication.iter().filter(|report| self.trusted.contains(&report.host)) {
             if let Some(passed) = report.passed.iter().find(|passed| aligned(&passed.domain, domain)) {
                 let method = passed.method.as_str();
-                return Ok(format!("{method} passed for {} at {}", passed.domain, report.host));
+                let (domain, host) = (&passed.domain, &report.host);
+                return Ok(said!(
+                    "{method} est validé pour {domain} par {host}",
+                    "{method} passed for {domain} at {host}"
+                ));
             }
             seen = Some(&report.host);
         }
         Err(match seen {
-            Some(host) => format!("nothing passed for \"{domain}\" at {host}"),
-            None => "no trusted host says who sent it".to_owned(),
+            Some(host) => said!(
+                "rien n'est validé pour « {domain} » par {host}",
+                "nothing passed for \"{domain}\" at {host}"
+            ),
+            None => {
+                said!("aucun serveur de confiance ne dit qui l'a envoyé", "no trusted host says who sent it")
+            }
         })
     }
 
     /// What is recorded of the mail; `None` where nothing is asked.
     #[must_use]
     pub fn recorded(&self, mail: &Mail) -> Option<String> {
-        (self.mode != Mode::Off).then(|| self.judge(mail).unwrap_or_else(|why| why))
+        (self.mode != Mode::Off).then(|| self.judge(mail).unwrap_or_else(|why| why).english)
     }
 }
 
@@ -213,7 +223,8 @@ mod tests {
         let raw = format!("{headers}\nFrom: Camille <camille@client.example>\nSubject: x\n\nx");
         let mail = parse(raw.as_bytes()).expect("a mail");
         let trusted = vec!["mx.atelier.example".to_owned()];
-        SenderAuthentication { mode: Mode::Require, trusted }.judge(&mail)
+        let told = SenderAuthentication { mode: Mode::Require, trusted }.judge(&mail);
+        told.map(|told| told.english).map_err(|why| why.english)
     }
 
     fn field(results: &str) -> String {

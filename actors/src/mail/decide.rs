@@ -102,7 +102,10 @@ pub(super) fn decide_on(
     }
     let links = material.links().to_vec();
     if links.is_empty() && !policy.allow_without_links {
-        let outcome = Outcome::Ignore { reason: IgnoreReason::NoLinks, detail: material.found().doubt() };
+        let outcome = Outcome::Ignore {
+            reason: IgnoreReason::NoLinks,
+            detail: material.found().doubt().map(|doubt| doubt.english),
+        };
         return Verdict { detection: None, links, outcome };
     }
     let recognised = detect();
@@ -148,7 +151,7 @@ fn excluded(keyword: &str, detection: Option<Detection>, links: Vec<Link>) -> Ve
 /// Why the mail's sender is not authenticated, if he has to be.
 pub(super) fn unauthenticated(mail: &Mail, policy: &Policy) -> Option<String> {
     let asked = &policy.prefs.authentication;
-    if asked.mode == Mode::Require { asked.judge(mail).err() } else { None }
+    if asked.mode == Mode::Require { asked.judge(mail).err().map(|why| why.english) } else { None }
 }
 
 /// What makes the mail an automatic answer, if such answers of its sender are not wanted.
@@ -269,6 +272,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::kernel::said::Said;
     use crate::mail::authentication::SenderAuthentication;
     use crate::mail::parse::parse;
     use crate::mail::samples::{self, at, policy, window};
@@ -351,10 +355,10 @@ mod tests {
         let because = |policy: &Policy| decide(&mail("Re: Lot 3", ""), policy, at(MORNING)).outcome;
         assert!(matches!(because(&policy), Outcome::Ignore { .. }));
         let waits = Outcome::Hold { reason: HoldReason::ConfigurationRefused, until: None };
-        policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
+        policy.withheld.polling = vec![Said::alike("polling_config: vacation_start: no date")];
         assert_eq!(because(&policy), waits);
         policy.withheld =
-            crate::mail::policy::Withheld { sending: vec!["x".to_owned()], polling: Vec::new() };
+            crate::mail::policy::Withheld { sending: vec![Said::alike("x")], polling: Vec::new() };
         assert_eq!(because(&policy), waits);
     }
 

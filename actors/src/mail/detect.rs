@@ -56,7 +56,7 @@ mod tests {
     }
 
     fn missed(result: Result<Detection, Miss>) -> (String, String) {
-        result.map_err(|miss| (miss.condition, miss.words)).expect_err("a miss")
+        result.map_err(|miss| (miss.condition, miss.words.english)).expect_err("a miss")
     }
 
     const LINK: &str = "https://www.dropbox.com/scl/fo/a/b?rlkey=k&dl=0";

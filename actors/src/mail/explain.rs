@@ -15,6 +15,7 @@ use super::decide::Material;
 use super::groups::KnownGroup;
 use super::policy::Policy;
 use super::{IgnoreReason, Link, Mail, Outcome, Verdict, decide, detect, groups, identity, parse, payload};
+use crate::kernel::said::{Said, said};
 
 /// The explanation: a stable contract, `null` where nothing applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,7 +47,8 @@ pub struct Explanation {
     /// `too_large`, `duplicate_group`, `not_a_mail`.
     pub reason: Option<&'static str>,
     /// What exactly: the keyword, the first mail of the group, the host that hides where a link leads.
-    pub detail: Option<String>,
+    /// In words; JSON has the English ones.
+    pub detail: Option<Said>,
     /// RFC 3339, UTC.
     pub hold_until: Option<DateTime<Utc>>,
     /// Empty unless it is delivered now.
@@ -84,8 +86,8 @@ pub struct Step {
     pub check: Cow<'static, str>,
     /// `pass`, `stop` (the mail goes no further now), `match`, `no_match`.
     pub outcome: &'static str,
-    /// In words.
-    pub detail: String,
+    /// In words; JSON has the English ones.
+    pub detail: Said,
     /// Id of the detector that was asked; only in the steps of detectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detector: Option<String>,
@@ -96,8 +98,8 @@ pub struct Step {
 }
 
 impl Step {
-    fn new(check: impl Into<Cow<'static, str>>, outcome: &'static str, detail: impl Into<String>) -> Self {
-        Self { check: check.into(), outcome, detail: detail.into(), detector: None, condition: None }
+    fn new(check: impl Into<Cow<'static, str>>, outcome: &'static str, detail: Said) -> Self {
+        Self { check: check.into(), outcome, detail, detector: None, condition: None }
     }
 }
 
@@ -126,11 +128,18 @@ pub fn explain_knowing(
         Ok(mail) => mail,
         Err(unreadable) => return unreadable_mail(raw, &unreadable),
     };
-    let mut steps = vec![Step::new("readable", "pass", "the header fields of a mail were found")];
+    let mut steps = vec![Step::new(
+        "readable",
+        "pass",
+        said!("les champs d'en-tête d'un mail ont été trouvés", "the header fields of a mail were found"),
+    )];
     if let Some(limit) = limit {
-        steps.push(Step::new("size", "stop", format!("{} bytes; the limit is {limit}", raw.len())));
+        let bytes = raw.len();
+        let detail =
+            said!("{bytes} octets ; la limite est de {limit}", "{bytes} bytes; the limit is {limit}");
+        steps.push(Step::new("size", "stop", detail));
         let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail: None };
-        return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, policy, steps);
+        return assemble(mail, Verdict { detection: None, links: Vec::new(), outcome }, None, policy, steps);
     }
     explain_read(mail, policy, now, group, steps)
 }
@@ -144,7 +153,11 @@ pub fn explain_kept(
     now: DateTime<Utc>,
     group: Option<&KnownGroup>,
 ) -> Explanation {
-    let steps = vec![Step::new("readable", "pass", "it is kept, and was read again")];
+    let steps = vec![Step::new(
+        "readable",
+        "pass",
+        said!("il est conservé, et a été relu", "it is kept, and was read again"),
+    )];
     explain_read(mail, policy, now, group, steps)
 }
 
@@ -161,9 +174,31 @@ fn explain_read(
     let verdict = decide::decide_on(&material, policy, now, || steps::counting(&findings).cloned());
     let (mut verdict, _) = groups::claim(verdict, &mail.email_id, &mail.subject, policy, now, group);
     verdict.links = material.links().to_vec();
-    steps::checks(&mail, &material, &verdict, &findings, policy, now, &mut steps);
+    let because = because(&mail, &material, &verdict, policy, now, group);
+    steps::checks(&mail, &material, (&verdict, because.as_ref()), &findings, policy, now, &mut steps);
     verdict.detection = steps::counting(&findings).map(|recognised| recognised.detection.clone());
-    assemble(mail, verdict, policy, steps)
+    assemble(mail, verdict, because, policy, steps)
+}
+
+/// What exactly a mail is ignored for, in both languages: the verdict has what is recorded.
+fn because(
+    mail: &Mail,
+    material: &Material<'_>,
+    verdict: &Verdict,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    group: Option<&KnownGroup>,
+) -> Option<Said> {
+    let Outcome::Ignore { reason, detail } = &verdict.outcome else { return None };
+    let recorded = detail.as_ref()?;
+    let said = match reason {
+        IgnoreReason::NoLinks => material.found().doubt(),
+        IgnoreReason::SenderNotAuthenticated => policy.prefs.authentication.judge(mail).err(),
+        IgnoreReason::DuplicateGroup => groups::taken(&mail.email_id, &mail.subject, policy, now, group),
+        // A keyword or a header field is what it is.
+        _ => None,
+    };
+    Some(said.unwrap_or_else(|| Said::alike(recorded)))
 }
 
 fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
@@ -183,22 +218,24 @@ fn unreadable_mail(raw: &[u8], unreadable: &parse::Unreadable) -> Explanation {
         detail: None,
         hold_until: None,
         deliveries: Vec::new(),
-        steps: vec![Step::new("readable", "stop", unreadable.to_string())],
+        steps: vec![Step::new("readable", "stop", unreadable.said())],
         flaws: Vec::new(),
     }
 }
 
-fn assemble(mail: Mail, verdict: Verdict, policy: &Policy, steps: Vec<Step>) -> Explanation {
+fn assemble(
+    mail: Mail,
+    verdict: Verdict,
+    detail: Option<Said>,
+    policy: &Policy,
+    steps: Vec<Step>,
+) -> Explanation {
     let Verdict { detection, links, outcome } = verdict;
     let (decision, reason, hold_until) = match &outcome {
         Outcome::Deliver { .. } => ("deliver", None, None),
         Outcome::Hold { reason, until } => ("hold", Some(reason.as_str()), *until),
         Outcome::Skip { reason, .. } => ("skip", Some(reason.as_str()), None),
         Outcome::Ignore { reason, .. } => ("ignore", Some(reason.as_str()), None),
-    };
-    let detail = match &outcome {
-        Outcome::Ignore { detail, .. } => detail.clone(),
-        _ => None,
     };
     let deliveries = match &outcome {
         Outcome::Deliver { deliveries } => deliveries

@@ -16,6 +16,7 @@ use super::{IgnoreReason, Outcome, Verdict, identity};
 use crate::domain_events;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded, StreamId};
 use crate::kernel::journal::Expected;
+use crate::kernel::said::{Said, said};
 
 /// How subject groups count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -154,11 +155,36 @@ pub fn claim(
             (verdict, Some(Taking { stream, expected, event }))
         }
         Claim::Taken(holder) => {
-            let detail = Some(format!("mail {holder} is the first of the group {group}"));
+            let detail = Some(first_of(&holder, &group).english);
             let outcome = Outcome::Ignore { reason: IgnoreReason::DuplicateGroup, detail };
             (Verdict { outcome, ..verdict }, None)
         }
     }
+}
+
+/// Which mail has the group that this one wants; `None` where it is free or its own, as far as is
+/// known.
+pub(super) fn taken(
+    email_id: &str,
+    subject: &str,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    known: Option<&KnownGroup>,
+) -> Option<Said> {
+    let rule = policy.prefs.subject_groups?;
+    let group = scoped(&identity::subject_group(subject), policy.zone, now);
+    let (_, standing) = known.filter(|(of, _)| *of == group_stream(&group))?;
+    match standing.claim(email_id, rule, now) {
+        Claim::Taken(holder) => Some(first_of(&holder, &group)),
+        Claim::Free(_) | Claim::Own => None,
+    }
+}
+
+fn first_of(holder: &str, group: &str) -> Said {
+    said!(
+        "le mail {holder} est le premier du groupe {group}",
+        "mail {holder} is the first of the group {group}"
+    )
 }
 
 /// The same for a mail that was released: it goes, whoever has its group, and takes it when

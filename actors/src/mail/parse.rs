@@ -9,6 +9,7 @@ use super::header::{self, Entity};
 use super::mime::{self, Bodies};
 use super::providers::{self, Providers};
 use super::{Mail, authentication, automatic, encoding, html, identity};
+use crate::kernel::said::Said;
 
 /// Bytes of a subject that are kept. What is made of one is compared, listed, sent and kept in the
 /// journal, in JSON at up to six times its size.
@@ -31,6 +32,20 @@ pub enum Unreadable {
     /// Reading it makes the parser panic.
     #[error("the parser failed on it")]
     ParserFailed,
+}
+
+impl Unreadable {
+    /// In both languages.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        let french = match self {
+            Self::NotAMail => {
+                "il est vide ou n'a aucun des champs d'en-tête de tout message (From, To, Subject, Date, Received)"
+            }
+            Self::ParserFailed => "sa lecture a échoué",
+        };
+        Said { french: french.to_owned(), english: self.to_string() }
+    }
 }
 
 /// Reads a mail, with the built-in providers: see [`parse_for`].

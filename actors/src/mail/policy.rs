@@ -83,17 +83,17 @@ pub struct Policy {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Withheld {
     /// Documents without which no mail is fetched.
-    pub polling: Vec<String>,
+    pub polling: Vec<Said>,
     /// Documents without which no webhook is sent.
-    pub sending: Vec<String>,
+    pub sending: Vec<Said>,
 }
 
 impl Withheld {
     /// Why no mail can be decided now; `None` = mails can be. Who is accepted stands in the
     /// documents that govern polling, so both kinds count.
     #[must_use]
-    pub fn why(&self) -> Option<&str> {
-        self.sending.first().or(self.polling.first()).map(String::as_str)
+    pub fn why(&self) -> Option<&Said> {
+        self.sending.first().or(self.polling.first())
     }
 }
 

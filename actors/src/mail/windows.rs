@@ -41,6 +41,23 @@ pub fn polling(schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Polling {
     }
 }
 
+/// The first instant from `now` on at which `schedule` allows a look; `None` = never.
+#[must_use]
+pub fn next_polling(schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let active = |at: &DateTime<Utc>| polling(schedule, zone, *at) == Polling::Active;
+    // Local hours begin on the quarter of an hour; a week and a day have every hour of every weekday, whatever clocks do.
+    let quarters = move |from: DateTime<Utc>| {
+        let first = from.timestamp().div_euclid(900) + 1;
+        let later = (first..first + 8 * 96).filter_map(|quarter| DateTime::from_timestamp(quarter * 900, 0));
+        [from].into_iter().chain(later)
+    };
+    let vacation_ends = || {
+        let after = schedule.vacation?.1.checked_add_days(Days::new(1))?;
+        first_instant(zone, after.and_time(NaiveTime::MIN)).filter(|end| *end > now)
+    };
+    quarters(now).find(active).or_else(|| vacation_ends().and_then(|end| quarters(end).find(active)))
+}
+
 /// Whether the poller may look now under this policy: not while a document that governs it
 /// cannot be used, nor outside of the schedule.
 #[must_use]
@@ -183,6 +200,7 @@ mod tests {
     use chrono_tz::Europe::Paris;
 
     use super::*;
+    use crate::kernel::said::Said;
     use crate::mail::samples::{at, policy, window};
 
     fn opening(bounds: (&str, &str), now: &str) -> Option<String> {
@@ -232,10 +250,10 @@ mod tests {
     fn what_a_document_governs_stands_still_while_it_cannot_be_used() {
         let now = at("2026-01-26T10:00:00Z");
         let mut policy = policy();
-        policy.withheld.polling = vec!["polling_config: vacation_start: no date".to_owned()];
+        policy.withheld.polling = vec![Said::alike("polling_config: vacation_start: no date")];
         assert_eq!(may_poll(&policy, now), Polling::Inactive("configuration_refused"));
         assert_eq!(sending(&policy, now), Ok(()), "what is decided goes out");
-        policy.withheld.sending = vec!["webhook_config: no JSON".to_owned()];
+        policy.withheld.sending = vec![Said::alike("webhook_config: no JSON")];
         policy.sending_enabled = false;
         let closed = Closed { reason: HoldReason::ConfigurationRefused, until: None };
         assert_eq!(sending(&policy, now), Err(closed));
@@ -246,6 +264,23 @@ mod tests {
         let zone = chrono_tz::America::Asuncion;
         let midnight = "2024-10-06T00:00:00".parse().expect("a time");
         assert_eq!(first_instant(zone, midnight), Some(at("2024-10-06T04:00:00Z")));
+    }
+
+    #[test]
+    fn a_schedule_opens_at_the_next_hour_of_a_day_that_counts() {
+        let mut schedule = policy().schedule;
+        (schedule.active_days, schedule.start_hour, schedule.end_hour) = (vec![0, 1], 9, 23);
+        let next = |schedule: &Schedule, now: &str| next_polling(schedule, Paris, at(now));
+        // A Monday.
+        assert_eq!(next(&schedule, "2026-01-26T10:00:00Z"), Some(at("2026-01-26T10:00:00Z")));
+        assert_eq!(next(&schedule, "2026-01-26T22:10:00Z"), Some(at("2026-01-27T08:00:00Z")));
+        assert_eq!(next(&schedule, "2026-01-27T22:00:00Z"), Some(at("2026-02-02T08:00:00Z")));
+        // Over the day on which clocks are put forward.
+        assert_eq!(next(&schedule, "2026-03-24T23:00:00Z"), Some(at("2026-03-30T07:00:00Z")));
+        schedule.vacation = Some(("2026-01-20".parse().unwrap(), "2027-01-03".parse().unwrap()));
+        assert_eq!(next(&schedule, "2026-01-26T10:00:00Z"), Some(at("2027-01-04T08:00:00Z")));
+        schedule.end_hour = 9;
+        assert_eq!(next(&schedule, "2026-01-26T10:00:00Z"), None);
     }
 
     #[test]

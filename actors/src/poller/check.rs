@@ -64,16 +64,31 @@ pub(super) struct Checks {
     hints: watch::Receiver<Hint>,
     /// Version up to which they were heard; `None` = to be asked.
     heard: Option<u64>,
+    /// One was heard, and the mailbox was not swept since.
+    open: bool,
+    /// What answered it was broken off: it is to be heard again.
+    owed: bool,
 }
 
 impl Checks {
     pub(super) fn new(journal: &dyn Journal, mailbox: &str) -> Self {
-        Self { stream: check_stream(mailbox), hints: journal.hints(), heard: None }
+        Self { stream: check_stream(mailbox), hints: journal.hints(), heard: None, open: false, owed: false }
     }
 
     /// Those that were there before are no wishes any more.
     pub(super) fn forget(&mut self) {
-        self.heard = None;
+        (self.heard, self.open, self.owed) = (None, false, false);
+    }
+
+    /// The whole mailbox was swept: whatever was heard is answered.
+    pub(super) fn swept(&mut self) {
+        (self.open, self.owed) = (false, false);
+    }
+
+    /// A visit ended before the mailbox was swept, and its end is no failure that is tried again: a
+    /// wish that it was to answer is heard once more.
+    pub(super) fn owe(&mut self) {
+        self.owed = self.open;
     }
 
     /// What was wished until now is answered by what follows.
@@ -85,7 +100,7 @@ impl Checks {
     pub(super) async fn wished(&mut self, journal: &dyn Journal) {
         loop {
             self.hints.mark_unchanged();
-            if self.look(journal).await {
+            if std::mem::take(&mut self.owed) || self.look(journal).await {
                 return;
             }
             tokio::time::sleep(QUIET).await;
@@ -102,7 +117,9 @@ impl Checks {
                 let last = events.last().map(|event| event.version);
                 let is_first = self.heard.is_none();
                 self.heard = last.or(self.heard).or(Some(0));
-                last.is_some() && !is_first
+                let is_wish = last.is_some() && !is_first;
+                self.open |= is_wish;
+                is_wish
             }
             Err(error) => {
                 tracing::debug!(%error, "whether somebody wants the mailbox looked at is not known now");

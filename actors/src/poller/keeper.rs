@@ -214,7 +214,7 @@ impl Keeper {
         let source = Arc::clone(&self.deps.source);
         let connected = tokio::select! {
             biased;
-            _ = stopping.clone() => return,
+            stop = stopping.clone() => return self.stopped(stop),
             connected = super::visit::guarded("connecting", source.connect()) => connected,
         };
         let mut session = match connected {
@@ -253,6 +253,7 @@ impl Keeper {
                 tracing::info!(mailbox, ?why, "mailbox closed");
                 // It knows better than to wait for ever; this is for those that do not.
                 drop(tokio::time::timeout(GOODBYE, session.close()).await);
+                self.stopped(why);
             }
             End::Fenced(why) => {
                 tracing::warn!(mailbox, why, "this worker does not hold the lease any more, polling stops");
@@ -260,6 +261,13 @@ impl Keeper {
             }
             End::Failed(error) => self.source_failed(&error),
             End::Journal(why) => self.failed("journal", why),
+        }
+    }
+
+    /// A visit was told to end. Who asked for a sweep is not told that the schedule was in the way.
+    fn stopped(&mut self, why: Stop) {
+        if why == Stop::Inactive {
+            self.checks.owe();
         }
     }
 

@@ -195,6 +195,7 @@ impl<'a> Visit<'a> {
         };
         self.high = known.cursor;
         self.sweep(session, &first).await?;
+        self.checks.swept();
         self.went_well = true;
         self.panics.store(0, Ordering::Relaxed);
         self.board.failures(0);
@@ -232,6 +233,7 @@ impl<'a> Visit<'a> {
                 swept_at = Instant::now();
                 let whole = Scope { above: self.high, unseen: true, since: None };
                 self.sweep(session, &whole).await?;
+                self.checks.swept();
             }
         }
     }

@@ -17,6 +17,8 @@ pub struct Selection {
     pub stream: Option<StreamId>,
     /// Those of streams of this category, such as `mail`.
     pub category: Option<String>,
+    /// Those of streams whose names begin like this; empty = all.
+    pub prefix: String,
     /// Those of one of these kinds; empty = all.
     pub kinds: Vec<String>,
 }
@@ -33,6 +35,7 @@ impl Selection {
     pub fn wants(&self, stream: &StreamId, kind: &str) -> bool {
         self.stream.as_ref().is_none_or(|one| one == stream)
             && self.category.as_deref().is_none_or(|category| category == stream.category())
+            && stream.as_str().starts_with(&self.prefix)
             && (self.kinds.is_empty() || self.kinds.iter().any(|one| one == kind))
     }
 }
@@ -162,10 +165,11 @@ mod tests {
         journal
     }
 
-    fn selections() -> [Selection; 4] {
+    fn selections() -> [Selection; 5] {
         [
             Selection::default(),
             Selection { category: Some("delivery".to_owned()), ..Selection::default() },
+            Selection { prefix: "mail-1".to_owned(), ..Selection::default() },
             Selection { kinds: vec!["mail.held".to_owned()], ..Selection::default() },
             Selection { stream: Some(StreamId::new("mail", "1")), ..Selection::default() },
         ]

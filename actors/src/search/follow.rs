@@ -1,6 +1,7 @@
 //! Brings the index up to date, behind the log: no mail waits for it.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -95,24 +96,41 @@ impl Search {
     }
 
     /// The same for somebody who waits for an answer: while another is at it, there may be more.
+    /// Nobody waits for another where there is nothing to take in.
     pub(super) async fn catch_up_soon(&self) -> Result<bool, SearchError> {
+        if self.has_all().await? {
+            return Ok(false);
+        }
         match timeout(ASKED, self.following.lock()).await {
             Ok(_following) => self.take_in().await,
             Err(_) => Ok(true),
         }
     }
 
+    /// Whether the last mail of the journal is the last one that was taken in, which is asked of the
+    /// read model alone: who is not sure looks closer.
+    async fn has_all(&self) -> Result<bool, SearchError> {
+        if !self.is_ours.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let Some(mark) = self.mark().await? else { return Ok(false) };
+        let from = mark.position.saturating_sub(1);
+        let last = self.journal.views().read(move |db| queries::mails_above(db, from, 2)).await?;
+        Ok(matches!(last.as_slice(), [(position, _)] if *position == mark.position))
+    }
+
     /// What [`Self::catch_up`] does; `following` is held.
     async fn take_in(&self) -> Result<bool, SearchError> {
-        let after = match self.mark().await? {
-            Some(mark) if self.is_of_this_log(mark).await? => mark.position,
-            Some(_) => {
+        let from = match self.mark().await? {
+            Some(mark) if !self.is_of_this_log(mark).await? => {
                 tracing::info!("the index of the search is of another log and is made anew");
                 self.start_anew().await?;
-                0
+                None
             }
-            None => 0,
+            mark => mark,
         };
+        self.is_ours.store(true, Ordering::Relaxed);
+        let after = from.map_or(0, |mark| mark.position);
         let mails = self.journal.views().read(move |db| queries::mails_above(db, after, BATCH)).await?;
         let Some((last, _)) = mails.last() else { return Ok(false) };
         let Some(event) = self.journal.read_log(last.saturating_sub(1), 1).await?.pop() else {
@@ -129,8 +147,8 @@ impl Search {
                 Some(Entry { position, email_id, subject, sender })
             })
             .collect();
-        self.run(move |index| index.add(&entries, mark)).await?;
-        Ok(more)
+        let added = self.run(move |index| index.add(&entries, from, mark)).await?;
+        Ok(more || !added)
     }
 
     /// Whether the log still has the event that the index knows as the last, or has archived it.

@@ -9,17 +9,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
 use uuid::Uuid;
 
+use super::find::Counted;
 use super::fold;
 use crate::kernel::files;
 
 /// Of the tables. Another one is made anew.
 const VERSION: i64 = 1;
-/// Shorter parts cannot be looked up in `words`.
-const TRIGRAM: usize = 3;
 /// KiB of the database that are held in memory.
 const CACHE: i64 = 4_096;
 
@@ -45,30 +43,11 @@ pub(super) struct Entry {
     pub(super) sender: String,
 }
 
-/// What is looked for: every word, as a part of a text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// In subject or sender.
-    pub(super) anywhere: Vec<String>,
-    /// In the sender.
-    pub(super) sender: Vec<String>,
-}
-
-/// Which of what is found.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Span {
-    /// Smaller positions only.
-    pub(super) before: Option<u64>,
-    /// Larger positions only; without `before` the nearest of them come first.
-    pub(super) after: Option<u64>,
-    /// At most this many.
-    pub(super) limit: usize,
-}
-
 /// See the module page.
 pub(super) struct Index {
     path: Option<PathBuf>,
-    db: Connection,
+    pub(super) db: Connection,
+    pub(super) counted: Counted,
 }
 
 impl Index {
@@ -77,12 +56,12 @@ impl Index {
     pub(super) fn open(path: Option<PathBuf>) -> Result<Self, String> {
         let Some(path) = path else {
             let db = Connection::open_in_memory().map_err(|error| error.to_string())?;
-            let index = Self { path: None, db };
+            let index = Self::over(None, db);
             index.create().map_err(|error| error.to_string())?;
             return Ok(index);
         };
         match open_file(&path).and_then(|db| Ok((is_sound(&db)?, db))) {
-            Ok((true, db)) => Ok(Self { path: Some(path), db }),
+            Ok((true, db)) => Ok(Self::over(Some(path), db)),
             Ok((false, db)) => {
                 drop(db);
                 Self::anew(path)
@@ -98,9 +77,13 @@ impl Index {
     fn anew(path: PathBuf) -> Result<Self, String> {
         remove(&path).map_err(|error| error.to_string())?;
         let db = open_file(&path).map_err(|error| error.to_string())?;
-        let index = Self { path: Some(path), db };
+        let index = Self::over(Some(path), db);
         index.create().map_err(|error| error.to_string())?;
         Ok(index)
+    }
+
+    fn over(path: Option<PathBuf>, db: Connection) -> Self {
+        Self { path, db, counted: Counted::default() }
     }
 
     fn create(&self) -> rusqlite::Result<()> {
@@ -129,17 +112,16 @@ impl Index {
     }
 
     pub(super) fn mark(&self) -> rusqlite::Result<Option<Mark>> {
-        self.db
-            .prepare_cached("SELECT position, event FROM mark")?
-            .query_row([], |row| {
-                Ok(Mark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) })
-            })
-            .optional()
+        mark(&self.db)
     }
 
-    /// Takes mails in, and remembers how far it has come; all or nothing.
-    pub(super) fn add(&mut self, entries: &[Entry], mark: Mark) -> rusqlite::Result<()> {
+    /// Takes mails in that follow `from`, and remembers how far it has come; all or nothing. False =
+    /// it has come to another place since, and they are not what follows.
+    pub(super) fn add(&mut self, entries: &[Entry], from: Option<Mark>, to: Mark) -> rusqlite::Result<bool> {
         let tx = self.db.transaction()?;
+        if mark(&tx)? != from {
+            return Ok(false);
+        }
         for entry in entries {
             let (subject, sender) = (fold::fold(&entry.subject), fold::fold(&entry.sender));
             let position = signed(entry.position);
@@ -154,8 +136,10 @@ impl Index {
             }
         }
         tx.prepare_cached("INSERT OR REPLACE INTO mark (one, position, event) VALUES (1, ?1, ?2)")?
-            .execute((signed(mark.position), mark.event.into_bytes()))?;
-        tx.commit()
+            .execute((signed(to.position), to.event.into_bytes()))?;
+        tx.commit()?;
+        self.counted.grown();
+        Ok(true)
     }
 
     /// The mails above a position, oldest first.
@@ -178,95 +162,18 @@ impl Index {
             erase(&tx, signed(*position))?;
         }
         tx.commit()?;
+        self.counted.forget();
         // Older copies of the pages are in the log.
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
     }
-
-    /// Positions and identities of mails, newest first, or the nearest after `span.after`.
-    pub(super) fn find(&self, wanted: &Wanted, span: Span) -> rusqlite::Result<Vec<(u64, String)>> {
-        let (conditions, mut values) = wanted.conditions();
-        let back = span.after.is_some() && span.before.is_none();
-        let order = if back { "ASC" } else { "DESC" };
-        values.push(span.before.map_or(i64::MAX, signed).into());
-        values.push(span.after.map_or(-1, signed).into());
-        values.push(signed(span.limit as u64).into());
-        let sql = if wanted.can_be_looked_up() {
-            format!(
-                "SELECT w.rowid, k.email_id FROM words w JOIN known k ON k.position = w.rowid
-                 WHERE {conditions} AND w.rowid < ? AND w.rowid > ? ORDER BY w.rowid {order} LIMIT ?"
-            )
-        } else {
-            format!(
-                "SELECT position, email_id FROM known
-                 WHERE {conditions} AND position < ? AND position > ? ORDER BY position {order} LIMIT ?"
-            )
-        };
-        let mut query = self.db.prepare_cached(&sql)?;
-        let found =
-            query.query_map(params_from_iter(values), |row| Ok((unsigned(row.get(0)?), row.get(1)?)))?;
-        found.collect()
-    }
-
-    /// How many mails are found, counted up to `most`.
-    pub(super) fn count(&self, wanted: &Wanted, most: u64) -> rusqlite::Result<u64> {
-        let (conditions, mut values) = wanted.conditions();
-        values.push(signed(most).into());
-        let table = if wanted.can_be_looked_up() { "words w" } else { "known" };
-        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE {conditions} LIMIT ?)");
-        self.db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| row.get(0)).map(unsigned)
-    }
 }
 
-impl Wanted {
-    /// Whether nothing is asked for.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.anywhere.is_empty() && self.sender.is_empty()
-    }
-
-    /// With a shorter part the texts are gone through: that takes as long however many mails it
-    /// matches, which a look-up of the longer parts would not.
-    fn can_be_looked_up(&self) -> bool {
-        self.anywhere.iter().chain(&self.sender).all(|word| word.chars().count() >= TRIGRAM)
-    }
-
-    fn conditions(&self) -> (String, Vec<Value>) {
-        if self.can_be_looked_up() {
-            let phrases =
-                |words: &[String]| words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" AND ");
-            let mut parts = Vec::new();
-            if !self.anywhere.is_empty() {
-                parts.push(format!("({})", phrases(&self.anywhere)));
-            }
-            if !self.sender.is_empty() {
-                parts.push(format!("sender : ({})", phrases(&self.sender)));
-            }
-            return ("w.words MATCH ?".to_owned(), vec![parts.join(" AND ").into()]);
-        }
-        let anywhere = self.anywhere.iter().map(|word| format!("*{}*", literal(word)));
-        let sender = self.sender.iter().map(|word| format!("*\n*{}*", literal(word)));
-        let mut patterns: Vec<String> = anywhere.chain(sender).collect();
-        // The longest is the rarest.
-        patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.len()));
-        let sql = vec!["text GLOB ?"; patterns.len()].join(" AND ");
-        (sql, patterns.into_iter().map(Value::from).collect())
-    }
-}
-
-/// A word as a pattern that means itself.
-fn literal(word: &str) -> String {
-    let mut pattern = String::with_capacity(word.len());
-    for character in word.chars() {
-        match character {
-            '*' | '?' | '[' => pattern.extend(['[', character, ']']),
-            other => pattern.push(other),
-        }
-    }
-    pattern
-}
-
-/// A word as text, whatever it looks like to the query language.
-fn quoted(word: &str) -> String {
-    format!("\"{}\"", word.replace('"', "\"\""))
+fn mark(db: &Connection) -> rusqlite::Result<Option<Mark>> {
+    db.prepare_cached("SELECT position, event FROM mark")?
+        .query_row([], |row| {
+            Ok(Mark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) })
+        })
+        .optional()
 }
 
 fn erase(tx: &Transaction<'_>, position: i64) -> rusqlite::Result<()> {
@@ -339,10 +246,10 @@ fn remove(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(super) fn unsigned(number: i64) -> u64 {
     number.max(0).unsigned_abs()
 }

@@ -1,10 +1,13 @@
 //! A page of the list of mails: what a filter and a text match, with who wrote and what about, and
 //! how each mail stands with each of its targets.
 
+use std::collections::HashMap;
+
+use rusqlite::Connection;
 use serde::Serialize;
 
+use super::find::{Span, Wanted};
 use super::follow::{BATCH, headings};
-use super::index::{Span, Wanted};
 use super::{Search, SearchError, fold};
 use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailRow, Matches};
 
@@ -12,6 +15,8 @@ use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailRow, Matches}
 const COUNTED: u64 = 10_000;
 /// Counting what a text matches ends there: each has to be found first.
 const COUNTED_BY_TEXT: u64 = 1_000;
+/// Mails found by their text that are held against a filter to count them. Then there may be more.
+const COUNTED_AMONG: usize = 10_000;
 /// Mails found by their text that are held against a filter for one page. A page may end there, and
 /// the next one goes on.
 const LOOKED_AT: usize = 20_000;
@@ -28,7 +33,8 @@ pub struct MailQuery {
 }
 
 impl MailQuery {
-    fn wanted(&self) -> Wanted {
+    /// What the texts ask for.
+    pub(super) fn wanted(&self) -> Wanted {
         let words = |text: &Option<String>| text.as_deref().map(fold::words).unwrap_or_default();
         Wanted { anywhere: words(&self.text), sender: words(&self.sender) }
     }
@@ -64,9 +70,12 @@ pub struct MailPage {
     pub complete: bool,
 }
 
-/// Rows in the order of the page, and whether there are more that way.
+/// A mail, and how it stands with each of its targets.
+type Standing = (MailRow, Vec<DeliveryRow>);
+
+/// Mails in the order of the page, and whether there are more that way.
 struct Found {
-    rows: Vec<MailRow>,
+    mails: Vec<Standing>,
     /// Where the next page in this direction begins.
     next: Option<u64>,
 }
@@ -87,59 +96,78 @@ impl Search {
         };
         let is_all = query.filter.before.is_none() && query.filter.after.is_none() && found.next.is_none();
         let matches = match (is_all, by_text) {
-            (true, _) => Matches { count: found.rows.len() as u64, capped: false },
+            (true, _) => Matches { count: found.mails.len() as u64, capped: false },
             (false, true) => self.count_by_text(&wanted, &query.filter).await?,
-            (false, false) => self.count_by_filter(&query.filter).await?,
+            (false, false) => self.count_by_filter(&query.filter, COUNTED).await?,
         };
-        let back = query.filter.after.is_some() && query.filter.before.is_none();
-        let ends = |row: Option<&MailRow>| row.map(|row| row.position);
-        let (first, last) = (ends(found.rows.first()), ends(found.rows.last()));
+        let back = is_back(&query.filter);
+        let (first, last) = (found.mails.first().map(position), found.mails.last().map(position));
         // Where one came from there is a page, unless it was the beginning.
         let (older, newer) = match (back, query.filter.before) {
             (true, _) => (last, found.next),
             (false, Some(_)) => (found.next, first),
             (false, None) => (found.next, None),
         };
-        Ok(MailPage { mails: self.listed(found.rows).await?, older, newer, matches, complete })
+        Ok(MailPage { mails: self.listed(found.mails).await?, older, newer, matches, complete })
+    }
+
+    /// How many mails match that came after the one at a position, counted up to `most`.
+    ///
+    /// # Errors
+    /// See [`SearchError`].
+    pub async fn newer(&self, query: &MailQuery, position: u64, most: u64) -> Result<Matches, SearchError> {
+        let wanted = query.wanted();
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let filter = MailFilter { before: None, after: Some(position), limit, ..query.filter.clone() };
+        let found = match wanted.is_nothing() {
+            true => self.by_filter(&filter).await?,
+            false => self.by_text(&wanted, &filter).await?,
+        };
+        Ok(Matches { count: found.mails.len() as u64, capped: found.next.is_some() })
     }
 
     async fn by_filter(&self, filter: &MailFilter) -> Result<Found, SearchError> {
         let wanted = filter.limit;
-        let filter = MailFilter { limit: wanted.saturating_add(1), ..filter.clone() };
-        let back = filter.after.is_some() && filter.before.is_none();
-        let rows = self.journal.views().read(move |db| queries::mails(db, &filter)).await?;
-        Ok(cut(rows, wanted, back, None))
+        let back = is_back(filter);
+        let mails = self.standing(MailFilter { limit: wanted.saturating_add(1), ..filter.clone() }).await?;
+        Ok(cut(mails, wanted, back, None))
     }
 
-    async fn count_by_filter(&self, filter: &MailFilter) -> Result<Matches, SearchError> {
+    async fn standing(&self, filter: MailFilter) -> Result<Vec<Standing>, SearchError> {
+        Ok(self.journal.views().read(move |db| standing(db, &filter)).await?)
+    }
+
+    async fn count_by_filter(&self, filter: &MailFilter, most: u64) -> Result<Matches, SearchError> {
         let filter = filter.clone();
-        Ok(self.journal.views().read(move |db| queries::count_matches(db, &filter, COUNTED)).await?)
+        Ok(self.journal.views().read(move |db| queries::count_matches(db, &filter, most)).await?)
     }
 
     async fn by_text(&self, wanted: &Wanted, filter: &MailFilter) -> Result<Found, SearchError> {
-        let back = filter.after.is_some() && filter.before.is_none();
+        let back = is_back(filter);
         let most = filter.limit.saturating_add(1);
-        let mut span = Span { before: filter.before, after: filter.after, limit: BATCH };
-        let (mut rows, mut looked_at, mut ended_at) = (Vec::new(), 0, None);
+        // What is found is the page, unless a filter takes some of it away.
+        let limit = if is_unfiltered(filter) { most } else { BATCH };
+        let mut span = Span { before: filter.before, after: filter.after, limit };
+        let (mut mails, mut looked_at, mut ended_at) = (Vec::new(), 0, None);
         loop {
             let hits = self.find(wanted, span).await?;
-            let (count, last) = (hits.len(), hits.last().map(|(position, _)| *position));
+            let (count, last) = (hits.len(), hits.last().copied());
             looked_at += count;
             let batch = MailFilter {
-                positions: Some(hits.into_iter().map(|(position, _)| position).collect()),
+                positions: Some(hits),
                 // The nearest first, as they were found.
                 before: if back { None } else { span.before },
                 after: span.after,
-                limit: most - rows.len(),
+                limit: most - mails.len(),
                 ..filter.clone()
             };
-            let more = self.journal.views().read(move |db| queries::mails(db, &batch)).await?;
+            let more = self.standing(batch).await?;
             if back {
-                rows.splice(0..0, more);
+                mails.splice(0..0, more);
             } else {
-                rows.extend(more);
+                mails.extend(more);
             }
-            if rows.len() >= most || count < BATCH {
+            if mails.len() >= most || count < span.limit {
                 break;
             }
             if looked_at >= LOOKED_AT {
@@ -152,57 +180,86 @@ impl Search {
                 span.before = last;
             }
         }
-        Ok(cut(rows, filter.limit, back, ended_at))
+        Ok(cut(mails, filter.limit, back, ended_at))
     }
 
     async fn count_by_text(&self, wanted: &Wanted, filter: &MailFilter) -> Result<Matches, SearchError> {
-        let unfiltered = MailFilter {
-            limit: filter.limit,
-            before: filter.before,
-            after: filter.after,
-            ..MailFilter::default()
-        };
-        let wanted = wanted.clone();
-        if *filter == unfiltered {
+        if is_unfiltered(filter) {
+            let wanted = wanted.clone();
             let found = self.run(move |index| index.count(&wanted, COUNTED_BY_TEXT + 1)).await?;
             return Ok(Matches::of(found, COUNTED_BY_TEXT));
         }
-        let limit = usize::try_from(COUNTED + 1).unwrap_or(usize::MAX);
-        let hits = self.find(&wanted, Span { limit, ..Span::default() }).await?;
-        let capped = hits.len() >= limit;
-        let positions = Some(hits.into_iter().map(|(position, _)| position).collect());
-        let filter = MailFilter { positions, ..filter.clone() };
-        let matches =
-            self.journal.views().read(move |db| queries::count_matches(db, &filter, COUNTED)).await?;
-        Ok(Matches { capped: matches.capped || capped, ..matches })
+        let mut span = Span { limit: BATCH, ..Span::default() };
+        let (mut found, mut looked_at) = (0, 0);
+        loop {
+            let hits = self.find(wanted, span).await?;
+            let count = hits.len();
+            span.before = hits.last().copied();
+            looked_at += count;
+            let batch = MailFilter { positions: Some(hits), ..filter.clone() };
+            found += self.count_by_filter(&batch, BATCH as u64).await?.count;
+            let is_all = count < span.limit;
+            if is_all || looked_at >= COUNTED_AMONG || found > COUNTED_BY_TEXT {
+                let matches = Matches::of(found, COUNTED_BY_TEXT);
+                return Ok(Matches { capped: matches.capped || !is_all, ..matches });
+            }
+        }
     }
 
     /// With all that a list shows of them.
-    async fn listed(&self, rows: Vec<MailRow>) -> Result<Vec<ListedMail>, SearchError> {
-        let ids: Vec<(u64, String)> = rows.iter().map(|row| (row.position, row.email_id.clone())).collect();
+    async fn listed(&self, mails: Vec<Standing>) -> Result<Vec<ListedMail>, SearchError> {
+        let ids: Vec<(u64, String)> =
+            mails.iter().map(|(row, _)| (row.position, row.email_id.clone())).collect();
         let headings = headings(self.journal.as_ref(), &ids).await?;
-        let ids: Vec<String> = ids.into_iter().map(|(_, email_id)| email_id).collect();
-        let mut deliveries = self.journal.views().read(move |db| queries::deliveries_of(db, &ids)).await?;
-        let listed = rows.into_iter().zip(headings).map(|(mail, heading)| {
+        let listed = mails.into_iter().zip(headings).map(|((mail, deliveries), heading)| {
             let (sender, subject) = heading.map(|heading| (heading.sender, heading.subject)).unzip();
-            let own = deliveries.extract_if(.., |row| row.email_id == mail.email_id).collect();
-            ListedMail { mail, sender, subject, deliveries: own }
+            ListedMail { mail, sender, subject, deliveries }
         });
         Ok(listed.collect())
     }
 }
 
-/// Cuts the one row too many off, which tells that there is another page.
-fn cut(mut rows: Vec<MailRow>, wanted: usize, back: bool, ended_at: Option<u64>) -> Found {
+/// Mails that a filter matches, with their deliveries.
+fn standing(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<Standing>> {
+    let rows = queries::mails(db, filter)?;
+    let ids: Vec<String> = rows.iter().map(|row| row.email_id.clone()).collect();
+    let mut deliveries: HashMap<String, Vec<DeliveryRow>> = HashMap::new();
+    for row in queries::deliveries_of(db, &ids)? {
+        deliveries.entry(row.email_id.clone()).or_default().push(row);
+    }
+    let with_their_own = rows.into_iter().map(|row| {
+        let own = deliveries.remove(&row.email_id).unwrap_or_default();
+        (row, own)
+    });
+    Ok(with_their_own.collect())
+}
+
+fn position(mail: &Standing) -> u64 {
+    mail.0.position
+}
+
+/// Whether the nearest after a place are wanted, and not those before one.
+fn is_back(filter: &MailFilter) -> bool {
+    filter.after.is_some() && filter.before.is_none()
+}
+
+/// Whether nothing but a page is chosen.
+fn is_unfiltered(filter: &MailFilter) -> bool {
+    let MailFilter { before, after, limit, .. } = *filter;
+    *filter == MailFilter { before, after, limit, ..MailFilter::default() }
+}
+
+/// Cuts the one mail too many off, which tells that there is another page.
+fn cut(mut mails: Vec<Standing>, wanted: usize, back: bool, ended_at: Option<u64>) -> Found {
     let mut next = ended_at;
-    if rows.len() > wanted {
+    if mails.len() > wanted {
         if back {
-            rows.drain(..rows.len() - wanted);
-            next = rows.first().map(|row| row.position);
+            mails.drain(..mails.len() - wanted);
+            next = mails.first().map(position);
         } else {
-            rows.truncate(wanted);
-            next = rows.last().map(|row| row.position);
+            mails.truncate(wanted);
+            next = mails.last().map(position);
         }
     }
-    Found { rows, next }
+    Found { mails, next }
 }

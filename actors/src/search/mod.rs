@@ -10,6 +10,7 @@
 //! kept beside it, and loses a mail when that is erased. It is disposable: lost, damaged, or of
 //! another log it is made anew.
 
+mod find;
 mod fold;
 mod follow;
 mod index;
@@ -19,12 +20,14 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 
 use tokio::sync::{Mutex, oneshot, watch};
 
+use self::find::{Span, Wanted};
 pub use self::fold::fold;
-use self::index::{Index, Mark, Span, Wanted, is_damage};
+use self::index::{Index, Mark, is_damage};
 pub use self::list::{ListedMail, MailPage, MailQuery};
 use crate::chore::Chore;
 use crate::kernel::event::EventError;
@@ -58,6 +61,8 @@ pub struct Search {
     jobs: Sender<Job>,
     /// One at a time goes on with the log.
     following: Arc<Mutex<()>>,
+    /// Whether the index was found to be of this log.
+    is_ours: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Search {
@@ -86,7 +91,7 @@ impl Search {
             .name("search".to_owned())
             .spawn(move || work(index, &queue))
             .map_err(|error| SearchError::Index(error.to_string()))?;
-        Ok(Self { journal, jobs, following: Arc::default() })
+        Ok(Self { journal, jobs, following: Arc::default(), is_ours: Arc::default() })
     }
 
     /// What keeps the index up to date. `rounds`: those of the retention, after which it erases
@@ -127,7 +132,7 @@ impl Search {
         anew.map_err(SearchError::Index)
     }
 
-    async fn find(&self, wanted: &Wanted, span: Span) -> Result<Vec<(u64, String)>, SearchError> {
+    async fn find(&self, wanted: &Wanted, span: Span) -> Result<Vec<u64>, SearchError> {
         let wanted = wanted.clone();
         self.run(move |index| index.find(&wanted, span)).await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
-use super::index::{Entry, Index, Mark, Span, Wanted};
+use super::index::Entry;
 use super::*;
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, NewEvent};
@@ -189,6 +189,65 @@ async fn text_and_filter_are_paged_forth_and_back() {
     }
 }
 
+#[tokio::test]
+async fn what_is_in_many_mails_is_found_and_counted_like_what_is_in_few() {
+    let world = World::real();
+    let journal = memory(&world);
+    // `commun` is in every mail, `rare` in so few that going through the newest does not do.
+    for n in 0..1_300 {
+        let subject = if n % 400 == 7 { format!("Commun, rare {n}") } else { format!("Commun {n}") };
+        let reason = if n < 900 { IgnoreReason::Reply } else { IgnoreReason::NoLinks };
+        admit(journal.as_ref(), &world, &format!("{n:04}"), "a@b.fr", &subject, reason).await;
+    }
+    let search = Search::open(Arc::clone(&journal), None).unwrap();
+    while search.catch_up().await.unwrap() {}
+    let query = |text: &str, reason: Option<&str>, limit| MailQuery {
+        text: Some(text.to_owned()),
+        sender: None,
+        filter: MailFilter { reason: reason.map(str::to_owned), limit, ..MailFilter::default() },
+    };
+    let asked = async |text: &str, reason: Option<&str>, limit| {
+        let page = search.mails(&query(text, reason, limit)).await.unwrap();
+        let ids = page.mails.iter().map(|mail| mail.mail.email_id.clone()).collect::<Vec<_>>();
+        (ids.join(" "), page.matches.count, page.matches.capped)
+    };
+    for _ in 0..2 {
+        assert_eq!(asked("commun", None, 2).await, ("1299 1298".to_owned(), 1_000, true));
+        assert_eq!(asked("commun", Some("reply"), 2).await, ("0899 0898".to_owned(), 900, false));
+        assert_eq!(asked("rare", None, 2).await, ("1207 0807".to_owned(), 4, false));
+        assert_eq!(asked("rare commun", None, 9).await, ("1207 0807 0407 0007".to_owned(), 4, false));
+        assert_eq!(asked("rare", Some("reply"), 1).await, ("0807".to_owned(), 3, false));
+    }
+    // How many there are is not remembered past a mail that comes, nor past one that goes.
+    admit(journal.as_ref(), &world, "1300", "a@b.fr", "Commun, rare", IgnoreReason::NoLinks).await;
+    assert_eq!(asked("rare", None, 2).await, ("1300 1207".to_owned(), 5, false));
+    assert_eq!(asked("commun", None, 2).await.1, 1_000);
+    let newest =
+        search.find(&query("commun", None, 0).wanted(), Span { limit: 400, ..Span::default() }).await;
+    search.run(move |index| index.erase(&newest.unwrap_or_default())).await.unwrap();
+    assert_eq!(asked("commun", None, 1).await, ("0900".to_owned(), 901, false));
+    assert_eq!(asked("rare", None, 1).await, ("0807".to_owned(), 3, false));
+}
+
+#[tokio::test]
+async fn mails_that_do_not_follow_what_the_index_holds_are_not_taken_in() {
+    let mut index = Index::open(None).unwrap();
+    let mark = |position| Mark { position, event: uuid::Uuid::nil() };
+    let entry = |position: u64| Entry {
+        position,
+        email_id: position.to_string(),
+        subject: "lot".to_owned(),
+        sender: String::new(),
+    };
+    assert!(index.add(&[entry(1)], None, mark(1)).unwrap());
+    // It was made anew while the next ones were read.
+    index.start_anew().unwrap();
+    assert!(!index.add(&[entry(3)], Some(mark(1)), mark(3)).unwrap());
+    assert_eq!((index.mark().unwrap(), index.page(0, 9).unwrap()), (None, Vec::new()));
+    assert!(index.add(&[entry(1), entry(3)], None, mark(3)).unwrap());
+    assert_eq!(index.page(0, 9).unwrap().len(), 2);
+}
+
 fn at(folder: &TempDir) -> Option<std::path::PathBuf> {
     Some(folder.path().join("search.db"))
 }
@@ -235,9 +294,14 @@ async fn a_search_waits_neither_for_a_sweep_nor_for_whoever_is_taking_mails_in()
 
     let held = search.following.lock().await;
     let query = MailQuery { text: Some("recadrage".to_owned()), ..MailQuery::default() };
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(30), search.mails(&query)).await;
-    let page = asked.expect("an answer while the lock is held").unwrap();
-    assert_eq!((page.mails.len(), page.complete), (1, false));
+    let asked = async || {
+        let page = tokio::time::timeout(std::time::Duration::from_secs(30), search.mails(&query)).await;
+        let page = page.expect("an answer while the lock is held").unwrap();
+        (page.mails.len(), page.complete)
+    };
+    assert_eq!(asked().await, (1, true), "there is nothing to take in");
+    admit(journal.as_ref(), &world, "m7", "a@b.fr", "Recadrage", IgnoreReason::Reply).await;
+    assert_eq!(asked().await, (1, false));
 
     // The sweep is the first in the queue, and one who looks for something comes between two pages.
     let (mut sweep, mut next) = (Box::pin(search.sweep()), Box::pin(search.following.lock()));
@@ -340,7 +404,8 @@ fn the_index_finds_what_a_comparison_finds() {
         for (n, (subject, sender)) in texts.iter().enumerate() {
             let position = n as u64 + 1;
             let entry = Entry { position, email_id: n.to_string(), subject: subject.clone(), sender: sender.clone() };
-            index.add(&[entry], mark(position)).unwrap();
+            let from = (n > 0).then(|| mark(n as u64));
+            assert!(index.add(&[entry], from, mark(position)).unwrap());
         }
         let gone: Vec<u64> = (1..=erased as u64).collect();
         index.erase(&gone).unwrap();
@@ -357,10 +422,16 @@ fn the_index_finds_what_a_comparison_finds() {
             .map(|(n, _)| n as u64 + 1)
             .collect();
         prop_assert_eq!(index.count(&wanted, 1_000).unwrap(), expected.len() as u64);
+        prop_assert_eq!(index.count(&wanted, 1_000).unwrap(), expected.len() as u64);
         let ascending = index.find(&wanted, Span { after: Some(0), before: None, limit: 1_000 }).unwrap();
-        prop_assert_eq!(ascending.into_iter().map(|(position, _)| position).collect::<Vec<_>>(), expected.clone());
+        prop_assert_eq!(ascending, expected.clone());
         expected.reverse();
         let found = index.find(&wanted, Span { limit: 1_000, ..Span::default() }).unwrap();
-        prop_assert_eq!(found.into_iter().map(|(position, _)| position).collect::<Vec<_>>(), expected);
+        prop_assert_eq!(&found, &expected);
+        // So few that the newest are gone through first.
+        for limit in [1, 2] {
+            let few = index.find(&wanted, Span { limit, ..Span::default() }).unwrap();
+            prop_assert_eq!(few.as_slice(), &expected[..limit.min(expected.len())]);
+        }
     });
 }

@@ -10,6 +10,7 @@ use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::{DocumentStore as _, Read};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
 use serde_json::Value;
 
 use crate::cli::rules::{TestArgs, keys};
@@ -30,7 +31,13 @@ pub(super) async fn read(
     let proposed = match (&args.file, &args.config) {
         (Some(file), _) => vec![of_file(file, args.key)?],
         (None, Some(folder)) => of_folder(folder).await?,
-        (None, None) => return Err(Failure::new(Exit::Usage, "name the change with --file or --config")),
+        (None, None) => {
+            let unnamed = said!(
+                "nommez le changement par --file ou --config",
+                "name the change with --file or --config"
+            );
+            return Err(Failure::new(Exit::Usage, commands::lang().one(unnamed)));
+        }
     };
     let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
     let env = Arc::new(defaults_from_env(commands::environment).map_err(commands::malformed)?);
@@ -47,10 +54,12 @@ fn of_file(file: &Path, key: Option<Key>) -> Result<(Key, Value), Failure> {
     let by_name = || file.file_stem().and_then(|name| name.to_str()).and_then(Key::named);
     let Some(key) = key.or_else(by_name).filter(|key| *key != Key::MagicLinkTokens) else {
         let names: Vec<&str> = keys().map(Key::as_str).collect();
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("which document is {}? Say it with --key: {}", file.display(), names.join(", ")),
-        ));
+        let (file, names) = (file.display(), names.join(", "));
+        let which = said!(
+            "quel document est {file} ? Dites-le par --key : {names}",
+            "which document is {file}? Say it with --key: {names}"
+        );
+        return Err(Failure::new(Exit::Usage, commands::lang().one(which)));
     };
     Ok((key, config::document_file(key, file)?))
 }
@@ -59,11 +68,16 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
     let store = FileStore::new(folder, None);
     let mut found = Vec::new();
     for key in keys() {
-        match store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
+        match store.read(key).await.map_err(|error| Failure::from(Refused::from(error)))? {
             Read::Absent => {}
             Read::Found { text, .. } => {
                 let document = documents::from_json(&text).map_err(|error| {
-                    Failure::found(format!("{key}: {} is no JSON: {error}", store.path(key).display()))
+                    let path = store.path(key);
+                    let path = path.display();
+                    Failure::found(commands::lang().one(said!(
+                        "{key} : {path} n'est pas du JSON : {error}",
+                        "{key}: {path} is no JSON: {error}"
+                    )))
                 })?;
                 found.push((key, document));
             }
@@ -71,11 +85,11 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
     }
     if found.is_empty() {
         let names: Vec<String> = keys().map(|key| format!("{key}.json")).collect();
-        return Err(Failure::found(format!(
-            "there is no document in {}: none of {}",
-            folder.display(),
-            names.join(", ")
-        )));
+        let (folder, names) = (folder.display(), names.join(", "));
+        return Err(Failure::found(commands::lang().one(said!(
+            "il n'y a aucun document dans {folder} : ni l'un ni l'autre de {names}",
+            "there is no document in {folder}: none of {names}"
+        ))));
     }
     Ok(found)
 }

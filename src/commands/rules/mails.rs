@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::parse;
+use render_signal_actors::said;
 
 use super::Printing;
 use crate::exit::Failure;
@@ -27,10 +28,11 @@ pub(super) async fn of_folder(
         printing.unreadable(&place.display().to_string(), error)?;
     }
     if files.is_empty() {
-        return Err(Failure::found(format!(
-            "there is no mail in {}: neither *.eml files nor a Maildir (cur, new)",
-            folder.display()
-        )));
+        let folder = folder.display();
+        return Err(Failure::found(printing.printer.lang.one(said!(
+            "il n'y a aucun mail dans {folder} : ni fichiers *.eml ni Maildir (cur, new)",
+            "there is no mail in {folder}: neither *.eml files nor a Maildir (cur, new)"
+        ))));
     }
     printing.bar = progress(files.len());
     for file in files {
@@ -118,10 +120,11 @@ pub(super) async fn of_journal(
     printing: &mut Printing<'_>,
 ) -> Result<(), Failure> {
     if let Some(before) = trial::archived_before(journal, since).await? {
-        complain(&format!(
-            "mails that were settled before {} were archived and are not tested",
-            before.to_rfc3339()
-        ));
+        let before = before.to_rfc3339();
+        complain(&printing.printer.lang.one(said!(
+            "les mails réglés avant le {before} ont été archivés et ne sont pas essayés",
+            "mails that were settled before {before} were archived and are not tested"
+        )));
     }
     let count = trial::how_many(journal, since).await?;
     printing.bar = progress(usize::try_from(count).unwrap_or(usize::MAX));

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use indicatif::ProgressBar;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::said;
 
 use self::print::Printer;
 use crate::cli::rules::{RulesCommand, Since, TestArgs};
@@ -30,7 +31,7 @@ async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
     let world = World::real();
     let past = past(args, &world).await?;
     let (Prepared { trial, changed, .. }, zone) = change::read(args, past.as_deref(), &world).await?;
-    let printer = Printer { all: args.all, json: args.json, zone };
+    let printer = Printer { all: args.all, json: args.json, zone, lang: commands::lang() };
     let (run, bar) = (Run::new(trial), ProgressBar::hidden());
     let mut printing = Printing { run, out, printer, bar, unreadable: false };
     match (&args.mails, args.since, &past) {
@@ -41,10 +42,11 @@ async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
             mails::of_journal(past.as_ref(), start_of(since, zone), args.at, &mut printing).await?;
         }
         _ => {
-            return Err(Failure::journal(format!(
-                "there is no journal {}, so it keeps no mails; name it with --journal, or set DATA_DIR as for serve",
-                commands::place(&args.journal)?
-            )));
+            let place = commands::place(&args.journal)?;
+            return Err(Failure::journal(commands::lang().one(said!(
+                "il n'y a pas de journal {place}, donc il ne garde aucun mail ; nommez-le par --journal, ou définissez DATA_DIR comme pour serve",
+                "there is no journal {place}, so it keeps no mails; name it with --journal, or set DATA_DIR as for serve"
+            ))));
         }
     }
     printing.finish(&changed, args.fail_on_change)
@@ -93,7 +95,14 @@ impl Printing<'_> {
     /// Takes note of a file or folder that cannot be read.
     fn unreadable(&mut self, place: &str, error: &std::io::Error) -> Result<(), Failure> {
         self.unreadable = true;
-        self.bar.suspend(|| complain(&format!("{place} cannot be read: {error}")));
+        self.bar.suspend(|| {
+            complain(
+                &self
+                    .printer
+                    .lang
+                    .one(said!("{place} ne peut pas être lu : {error}", "{place} cannot be read: {error}")),
+            )
+        });
         let tried = self.run.untested(place.to_owned(), "it cannot be read".to_owned());
         self.print(&tried)
     }

@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use render_signal_actors::mail::compare::{Change, Judgement, Recorded};
+use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit::Failure;
+use crate::lang::Lang;
 use crate::output::{Output, Style, fit, fit_ends};
 use crate::services::trial::{Changed, Found, Tally, Tried};
+use crate::words::recorded::plain;
+use crate::words::{changes, reasons};
 
 /// Longest value that is printed, in characters.
 const VALUE: usize = 120;
@@ -21,6 +25,7 @@ pub(super) struct Printer {
     pub(super) all: bool,
     pub(super) json: bool,
     pub(super) zone: Tz,
+    pub(super) lang: Lang,
 }
 
 /// A line of JSON.
@@ -84,7 +89,9 @@ impl Printer {
                 recorded: departed.as_ref(),
             });
         }
-        let subject = if mail.subject.is_empty() { "(no subject)" } else { &mail.subject };
+        let lang = self.lang;
+        let untitled = lang.pick("(sans sujet)", "(no subject)");
+        let subject = if mail.subject.is_empty() { untitled } else { &mail.subject };
         out.line(out.styled(Style::Bold, &fit_ends(subject, 100)))?;
         let date = came.map_or(Cow::Borrowed(mail.date.as_str()), |came| self.local(came).into());
         let about = [mail.sender.as_str(), date.as_ref(), place.as_str()];
@@ -96,14 +103,18 @@ impl Printer {
         }
         let now = || {
             let before = &comparison.before;
-            decision(before.decision, before.reason, &before.targets)
+            decision(lang, before.decision, before.reason, &before.targets)
         };
         if comparison.changes.is_empty() {
-            out.line(format!("    no change: {}", now()))?;
+            out.line(lang.say("    aucun changement", "    no change", &now()))?;
         }
         if let Some(recorded) = departed {
-            let was = decision(recorded.decision, recorded.reason, &recorded.targets);
-            let line = format!("the journal recorded: {was}; the documents in force say now: {}", now());
+            let was = decision(lang, recorded.decision, recorded.reason, &recorded.targets);
+            let now = now();
+            let line = lang.one(said!(
+                "le journal a noté : {was} ; les documents en vigueur disent maintenant : {now}",
+                "the journal recorded: {was}; the documents in force say now: {now}"
+            ));
             out.line(format!("    {}", out.styled(Style::Warn, &line)))?;
         }
         Ok(())
@@ -114,7 +125,10 @@ impl Printer {
         match (self.all, self.json) {
             (true, true) => out.json_line(&Line::Untested { place, why }),
             (true, false) => {
-                let line = format!("{} was not tested: {why}", fit_ends(place, 80));
+                let (place, why) = (fit_ends(place, 80), plain(self.lang, why));
+                let line = self
+                    .lang
+                    .one(said!("{place} n'a pas été essayé : {why}", "{place} was not tested: {why}"));
                 out.line(out.styled(Style::Dim, &line))
             }
             (false, _) => Ok(()),
@@ -138,46 +152,85 @@ impl Printer {
                 documents,
             });
         }
-        for Changed { key, differences } in documents {
-            out.line(match differences {
-                0 => format!("{key} is as it is in force already"),
-                1 => format!("{key} differs in 1 place from what is in force"),
-                n => format!("{key} differs in {n} places from what is in force"),
-            })?;
+        for document in documents {
+            out.line(self.document(document))?;
         }
+        self.totals(tally, out)
+    }
+
+    /// In how many places a document differs.
+    fn document(&self, Changed { key, differences }: &Changed) -> String {
+        let places = self.lang.count(*differences, ["endroit", "endroits"], ["place", "places"]);
+        self.lang.one(match differences {
+            0 => said!("{key} est déjà tel qu'en vigueur", "{key} is as it is in force already"),
+            _ => said!(
+                "{key} diffère en {places} de ce qui est en vigueur",
+                "{key} differs in {places} from what is in force"
+            ),
+        })
+    }
+
+    /// How many mails came to what.
+    fn totals(&self, tally: &Tally, out: &mut Output) -> Result<(), Failure> {
+        let lang = self.lang;
         let copies = match tally.copies {
             0 => String::new(),
-            n => format!(" ({n} further {} left out)", if n == 1 { "copy" } else { "copies" }),
+            n => {
+                let copies = lang.count(
+                    n,
+                    ["autre exemplaire laissé de côté", "autres exemplaires laissés de côté"],
+                    ["further copy left out", "further copies left out"],
+                );
+                format!(" ({copies})")
+            }
         };
         let style = if tally.changed == 0 { Style::Good } else { Style::Warn };
-        let changed = if tally.changed == 0 { "none".to_owned() } else { tally.changed.to_string() };
-        out.line(format!(
-            "{} tested{copies}, {}",
-            mails(tally.tested),
-            out.styled(style, &format!("{changed} would change"))
-        ))?;
-        let more = if self.all { "" } else { " (--all shows them)" };
+        let changed = match tally.changed {
+            0 => lang.pick("aucun ne changerait", "none would change").to_owned(),
+            n => lang.count(n, ["changerait", "changeraient"], ["would change", "would change"]),
+        };
+        let tested =
+            lang.count(tally.tested, ["mail essayé", "mails essayés"], ["mail tested", "mails tested"]);
+        out.line(format!("{tested}{copies}, {}", out.styled(style, &changed)))?;
+        let more = if self.all { "" } else { lang.pick(" (--all les montre)", " (--all shows them)") };
         if tally.departed > 0 {
-            out.line(format!(
-                "{} decided otherwise at the time than the documents in force would now{more}",
-                were(tally.departed)
-            ))?;
+            let count = lang.count(
+                tally.departed,
+                [
+                    "mail a reçu à l'époque une autre décision que celle des documents en vigueur",
+                    "mails ont reçu à l'époque une autre décision que celle des documents en vigueur",
+                ],
+                [
+                    "mail was decided otherwise at the time than the documents in force would now",
+                    "mails were decided otherwise at the time than the documents in force would now",
+                ],
+            );
+            out.line(format!("{count}{more}"))?;
         }
         for (why, count) in &tally.untested {
-            out.line(format!("{} not tested: {why}{more}", were(*count)))?;
+            let count = lang.count(
+                *count,
+                ["mail n'a pas été essayé", "mails n'ont pas été essayés"],
+                ["mail was not tested", "mails were not tested"],
+            );
+            out.line(format!("{count}{}{}{more}", lang.colon(), plain(lang, why)))?;
         }
         Ok(())
     }
 
     fn change(&self, change: &Change) -> String {
         let (before, after) = (self.value(change, &change.before), self.value(change, &change.after));
+        let (field, colon) = (changes::field(self.lang, &change.field), self.lang.colon());
         if before == after && change.field.starts_with("address") {
-            return format!("~ {}: another one at {after}", change.field);
+            return format!("~ {field}{colon}{} {after}", self.lang.pick("une autre sur", "another one at"));
         }
-        format!("~ {}: {before} → {after}", change.field)
+        format!("~ {field}{colon}{before} → {after}")
     }
 
     fn value(&self, change: &Change, value: &Value) -> String {
+        if let Some(word) = changes::value(self.lang, change, value) {
+            return fit(&word, VALUE);
+        }
         match value {
             Value::Null => "–".to_owned(),
             Value::Array(members) if members.is_empty() => "–".to_owned(),
@@ -188,7 +241,6 @@ impl Printer {
             Value::String(text) if change.field == "hold_until" => {
                 text.parse().map_or_else(|_| text.clone(), |until| self.local(until))
             }
-            Value::String(text) if change.field == "reason" => text.replace('_', " "),
             Value::String(text) => fit(text, VALUE),
             other => fit(&other.to_string(), VALUE),
         }
@@ -199,17 +251,10 @@ impl Printer {
     }
 }
 
-fn mails(count: usize) -> String {
-    if count == 1 { "1 mail".to_owned() } else { format!("{count} mails") }
-}
-
-fn were(count: usize) -> String {
-    if count == 1 { "1 mail was".to_owned() } else { format!("{count} mails were") }
-}
-
-fn decision(decision: &str, reason: Option<&str>, targets: &[String]) -> String {
+fn decision(lang: Lang, decision: &str, reason: Option<&str>, targets: &[String]) -> String {
+    let decided = reasons::decision(lang, decision);
     match reason {
-        Some(reason) => format!("{decision} ({})", reason.replace('_', " ")),
-        None => format!("{decision} → {}", targets.join(", ")),
+        Some(reason) => format!("{decided} ({})", reasons::by_code(lang, reason)),
+        None => format!("{decided} → {}", targets.join(", ")),
     }
 }

@@ -4,13 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use render_signal_actors::deploy::{DeployError, Deployed};
-use render_signal_actors::messages::GetLockStatus;
-use render_signal_actors::poller::check;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, success};
 use crate::http::HttpState;
 use crate::http::access::Caller;
+use crate::http::sweep::{NoSweep, sweep_now};
 
 /// POST `/api/check_emails_and_download`: whoever polls sweeps the mailbox at once, also while
 /// polling is switched off and during a vacation. Where nobody would, that is said.
@@ -19,23 +18,24 @@ pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer 
         let message = format!("Config serveur email incomplète ({what}).");
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).with(&json!({ "status": "error" }))
     };
-    let mailbox = state.reference.mailbox.as_deref().ok_or_else(|| incomplete("email/IMAP"))?;
-    if state.reference.policy.load().default_target.url.is_empty() {
-        return Err(incomplete("webhook URL"));
+    match sweep_now(&state, &caller.by()).await {
+        Ok(()) => {}
+        Err(NoSweep::NoMailbox) => return Err(incomplete("email/IMAP")),
+        Err(NoSweep::NoTarget) => return Err(incomplete("webhook URL")),
+        Err(NoSweep::Withheld(why)) => {
+            let message =
+                "Aucun courriel n'est relevé tant que la configuration est refusée : corrigez-la d'abord.";
+            return Err(undone(message).with(&json!({ "reason": why.english })));
+        }
+        Err(NoSweep::NobodyPolls) => {
+            let message = "Aucun processus ne relève la boîte pour l'instant : réessayez dans quelques secondes, \
+                           ou vérifiez ENABLE_BACKGROUND_TASKS et le verrou.";
+            return Err(undone(message));
+        }
+        Err(NoSweep::Journal(error)) => {
+            return Err(Refusal::not_now("La vérification n'a pas pu être demandée : réessayez.", &error));
+        }
     }
-    if let Some(why) = state.reference.policy.load().withheld.polling.first() {
-        let message =
-            "Aucun courriel n'est relevé tant que la configuration est refusée : corrigez-la d'abord.";
-        return Err(undone(message).with(&json!({ "reason": why })));
-    }
-    if !is_polled(&state).await {
-        let message = "Aucun processus ne relève la boîte pour l'instant : réessayez dans quelques secondes, \
-                       ou vérifiez ENABLE_BACKGROUND_TASKS et le verrou.";
-        return Err(undone(message));
-    }
-    check::request(state.journal.as_ref(), &state.world, mailbox, &caller.by())
-        .await
-        .map_err(|error| Refusal::not_now("La vérification n'a pas pu être demandée : réessayez.", &error))?;
     Ok(HttpResponse::Accepted().json(json!({
         "status": "success",
         "message": "Vérification en arrière-plan lancée.",
@@ -45,16 +45,6 @@ pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer 
 /// 409, in the shape of this address.
 fn undone(message: &str) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, message).with(&json!({ "status": "error" }))
-}
-
-/// Whether a worker of ours may poll, as far as is known: a wish that nobody hears is lost.
-async fn is_polled(state: &HttpState) -> bool {
-    let own = match &state.probe.actors.lock {
-        Some(lock) => lock.ask(GetLockStatus).await.is_ok_and(|lock| lock.held),
-        None => false,
-    };
-    // Who cannot be asked may well be there.
-    own || state.services.board.workers().await.map_or(true, |words| words.iter().any(|word| word.polls))
 }
 
 /// POST `/api/restart_server`: stops in order; whoever watches the program starts it again.

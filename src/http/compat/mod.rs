@@ -27,7 +27,7 @@ mod magic_link;
 mod polling;
 mod prefs;
 mod rules;
-mod store;
+pub(in crate::http) mod store;
 mod test_api;
 pub(crate) mod utility;
 mod webhooks;

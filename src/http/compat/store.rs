@@ -15,15 +15,16 @@ use render_signal_actors::egress::EgressPolicy;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Fields, Refusal};
+use crate::exit::Failure;
 use crate::http::HttpState;
 use crate::services::check::{self, Checked};
-use crate::services::migrate::{self, Target, Wanted, by_name, is_our_own};
+use crate::services::migrate::{self, Log, Target, Wanted, by_name, is_our_own};
 use crate::wiring;
 
 const NO_STORE: &str = "Le magasin de configuration ne peut pas être ouvert.";
 
 /// The documents that the reference knows, in either of its revisions, by name.
-fn known() -> Vec<Key> {
+pub(in crate::http) fn known() -> Vec<Key> {
     by_name().into_iter().filter(|key| !is_our_own(*key)).collect()
 }
 
@@ -65,42 +66,52 @@ fn answer(ok: bool, mut body: Value) -> HttpResponse {
 /// POST `/api/migrate_configs_to_redis`: from files into Redis alone, and read back.
 pub(super) async fn migrate(state: Data<HttpState>, fields: Fields) -> Answer {
     let keys = keys(&fields)?;
-    let storage = &state.services.storage;
-    let redis = wiring::redis_documents(storage, &state.world)
+    let log = migrated(&state, &keys, fields.get("keys").is_some())
+        .await
         .map_err(|error| Refusal::not_now(NO_STORE, &error.message))?;
+    let complaints: Vec<&str> = log.complaints.iter().map(|said| said.french.as_str()).collect();
+    Ok(answer(log.ok, json!({ "keys": names(&keys), "log": log.lines.join("\n"), "complaints": complaints })))
+}
+
+/// Writes the files of the documents into Redis, and reads each back. `asked` = they were asked for
+/// by name.
+pub(in crate::http) async fn migrated(state: &HttpState, keys: &[Key], asked: bool) -> Result<Log, Failure> {
+    let storage = &state.services.storage;
+    let redis = wiring::redis_documents(storage, &state.world)?;
     let (place, world) = (Arc::clone(storage), state.world.clone());
     let target = Target {
         editor: redis.map(|store| Editor { store, ..state.editor.clone() }),
         itself: Box::new(move || wiring::redis_documents(&place, &world).ok().flatten()),
     };
     let wanted = Wanted { dry: false, verify: true };
-    let asked = fields.get("keys").is_some();
-    let log = migrate::migrate(&keys, asked, wanted, storage, &target, |_| {}).await;
-    let complaints: Vec<&str> = log.complaints.iter().map(|said| said.french.as_str()).collect();
-    Ok(answer(log.ok, json!({ "keys": names(&keys), "log": log.lines.join("\n"), "complaints": complaints })))
+    Ok(migrate::migrate(keys, asked, wanted, storage, &target, |_| {}).await)
 }
 
 /// POST `/api/verify_config_store`: the documents in the shared store, which is asked anew.
 pub(super) async fn verify(state: Data<HttpState>, fields: Fields) -> Answer {
     let keys = keys(&fields)?;
-    let store = shared(&state)?;
-    let env = &state.reference.env;
-    let checked = check::all(store.as_deref(), &keys, true, env).await;
+    let checked =
+        verified(&state, &keys).await.map_err(|error| Refusal::not_now(NO_STORE, &error.message))?;
     let raw = fields.get("raw") == Some(&Value::Bool(true));
     let results: Vec<Value> = checked.iter().map(|one| told(one, raw)).collect();
     let ok = checked.iter().all(|one| one.valid && one.unread.is_none());
     Ok(answer(ok, json!({ "keys": names(&keys), "results": results })))
 }
 
+/// What the first shared store holds, asked anew, and what is wrong with it.
+pub(in crate::http) async fn verified(state: &HttpState, keys: &[Key]) -> Result<Vec<Checked>, Failure> {
+    let store = shared(state)?;
+    Ok(check::all(store.as_deref(), keys, true, &state.reference.env).await)
+}
+
 /// The first shared store itself, with nothing behind it: Redis, or the PHP host.
-fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, Refusal> {
+fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
     let storage = &state.services.storage;
-    let no_store = |error: crate::exit::Failure| Refusal::not_now(NO_STORE, &error.message);
-    if let Some(redis) = wiring::redis_documents(storage, &state.world).map_err(no_store)? {
+    if let Some(redis) = wiring::redis_documents(storage, &state.world)? {
         return Ok(Some(redis));
     }
     let egress = EgressPolicy::new(state.reference.env.egress_allow.clone());
-    let stores = wiring::remote_documents(storage, &egress, &state.world).map_err(no_store)?;
+    let stores = wiring::remote_documents(storage, &egress, &state.world)?;
     Ok(stores.into_iter().next())
 }
 

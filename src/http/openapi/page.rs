@@ -22,6 +22,7 @@ const INDEX: &str = r#"<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API · render-signal</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="swagger-ui.css"></head>
 <body><div id="swagger-ui"></div>
 <script src="swagger-ui-bundle.js"></script>

@@ -7,8 +7,10 @@
 //! | [`parts`] | components that pages share; `/design` shows them |
 //! | [`visit`] | a request for a page, and the answer to it |
 //! | [`login`], [`refused`] | pages for anybody |
-//! | [`overview`], [`mails`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`overview`], [`mails`] and a [`mail`], [`rules`], [`settings`], [`system`], [`access`] | a section each |
+//! | [`charts`] | charts as SVG |
 //! | [`documents`] | how pages edit the configuration documents |
+//! | [`names`] | what events, people, documents and stores are called |
 //! | [`form`], [`notice`], [`preferences`], [`look`], [`clock`], [`words`] | forms, what is said after them, language, theme, times, texts |
 //! | [`assets`] | the files of `static/` |
 //!
@@ -20,6 +22,7 @@
 
 mod access;
 mod assets;
+mod charts;
 mod clock;
 mod cookies;
 mod design;
@@ -28,7 +31,9 @@ mod form;
 mod frame;
 mod login;
 mod look;
+mod mail;
 mod mails;
+mod names;
 mod notice;
 mod overview;
 mod parts;
@@ -58,6 +63,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         login::routes(),
         overview::routes(),
         mails::routes(),
+        mail::routes(),
         rules::routes(),
         settings::routes(),
         documents::routes(),

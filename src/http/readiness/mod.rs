@@ -87,10 +87,10 @@ impl Readiness {
         json!({"status": self.status, "checks": checks})
     }
 
-    /// What was found, by check: codes and values.
+    /// What was found, by check: codes, values, and words in both languages.
     pub(crate) fn findings(&self) -> Value {
         let coded = |check: &Check| {
-            let findings: Vec<Value> = check.findings.iter().map(Finding::coded).collect();
+            let findings: Vec<Value> = check.findings.iter().map(Finding::worded).collect();
             json!({"state": check.state(), "findings": findings})
         };
         self.checks.iter().map(|(name, check)| ((*name).to_owned(), coded(check))).collect()

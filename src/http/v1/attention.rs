@@ -15,7 +15,9 @@ use crate::http::HttpState;
 use crate::http::access::Scope;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::Problem;
+use crate::http::readiness::readiness;
 use crate::http::routes::{Route, Who};
+use crate::services::attention;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
@@ -63,10 +65,13 @@ pub(in crate::http) struct FailureView {
 
 /// How many things need a person; 0 when the journal does not answer, too.
 pub(in crate::http) async fn count(state: &HttpState) -> u64 {
-    let Ok(needs) = state.journal.views().read(queries::needs_person).await else { return 0 };
-    let some = |n: u64| u64::from(n > 0);
-    let lists = needs.dead_letters.len() + needs.disabled_targets.len();
-    some(needs.quarantined) + some(needs.set_aside) + u64::try_from(lists).unwrap_or(u64::MAX)
+    let views = state.journal.views();
+    let (found, needs) = tokio::join!(
+        state.probe.look(state.draining.begun(), state.pulse.age()),
+        views.read(queries::needs_person),
+    );
+    let needs = needs.unwrap_or_default();
+    attention::items(&needs, &readiness(&found), state.services.signed).len() as u64
 }
 
 /// What needs a person.

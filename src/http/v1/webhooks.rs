@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, to};
 use render_signal_actors::mail::policy::DeliveryMode;
-use render_signal_actors::webhook::trial::{To, TrialError, Wish};
+use render_signal_actors::webhook::trial::{To, Trial, TrialError, Wish};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -37,25 +37,25 @@ pub(in crate::http) enum Mode {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct TestWebhook {
     /// Id of a configured target; without it and without `url` the default target.
-    target: Option<String>,
+    pub(in crate::http) target: Option<String>,
     /// Any address that requests may go to.
-    url: Option<String>,
+    pub(in crate::http) url: Option<String>,
     /// The mail that it is said to be of; `test-webhook` otherwise.
-    email_id: Option<String>,
+    pub(in crate::http) email_id: Option<String>,
     /// Its subject.
-    subject: Option<String>,
+    pub(in crate::http) subject: Option<String>,
     /// Its links, as they are sent.
     #[serde(default)]
-    delivery_links: Vec<Value>,
+    pub(in crate::http) delivery_links: Vec<Value>,
     /// Fields of the payload, in addition or instead. `test` is always true.
     #[serde(default)]
-    payload: Map<String, Value>,
+    pub(in crate::http) payload: Map<String, Value>,
     /// What the body is called; otherwise as configured.
-    delivery_mode: Option<Mode>,
+    pub(in crate::http) delivery_mode: Option<Mode>,
     /// Only show what would be sent.
     #[serde(default = "yes")]
     #[schema(default = true)]
-    dry_run: bool,
+    pub(in crate::http) dry_run: bool,
 }
 
 const fn yes() -> bool {
@@ -66,34 +66,34 @@ const fn yes() -> bool {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct TestWebhookView {
     /// Nothing was sent.
-    dry_run: bool,
+    pub(in crate::http) dry_run: bool,
     /// Where to, masked.
-    url: String,
+    pub(in crate::http) url: String,
     /// What the body is called.
-    delivery_mode: Mode,
+    pub(in crate::http) delivery_mode: Mode,
     /// Whether the receiver's certificate is looked at.
-    verify_certificate: bool,
+    pub(in crate::http) verify_certificate: bool,
     /// All headers that the program sets, by name.
-    headers: BTreeMap<String, String>,
+    pub(in crate::http) headers: BTreeMap<String, String>,
     /// The exact body.
-    body: String,
+    pub(in crate::http) body: String,
     /// What came of it; null = nothing was sent.
-    result: Option<TestResult>,
+    pub(in crate::http) result: Option<TestResult>,
 }
 
 /// What came of a test.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct TestResult {
     /// It counts as taken.
-    delivered: bool,
+    pub(in crate::http) delivered: bool,
     /// HTTP status, if there was an answer.
-    status: Option<u16>,
+    pub(in crate::http) status: Option<u16>,
     /// Why it does not count as taken.
-    error: Option<String>,
+    pub(in crate::http) error: Option<String>,
     /// The beginning of what the receiver said, without secrets.
-    answer: Option<String>,
+    pub(in crate::http) answer: Option<String>,
     /// How long it took, in milliseconds.
-    took_ms: u64,
+    pub(in crate::http) took_ms: u64,
 }
 
 /// Send a test webhook, or show what would be sent. It is signed like every other, says that it is
@@ -106,8 +106,18 @@ pub(in crate::http) async fn test(
     JsonBody(wanted): JsonBody<TestWebhook>,
 ) -> Result<HttpResponse, Problem> {
     let dry_run = wanted.dry_run;
-    let tester = &state.reference.tester;
-    let trial = tester.prepare(&wish(wanted)?).map_err(|error| untried(&error))?;
+    let trial = state.reference.tester.prepare(&wish(wanted)?).map_err(|error| untried(&error))?;
+    let view = tried(&state, trial, dry_run, &caller.by()).await;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view))
+}
+
+/// Shows a test, and sends it unless it is only to be shown.
+pub(in crate::http) async fn tried(
+    state: &HttpState,
+    trial: Trial,
+    dry_run: bool,
+    by: &str,
+) -> TestWebhookView {
     let mut view = TestWebhookView {
         dry_run,
         url: trial.masked_url(),
@@ -118,8 +128,8 @@ pub(in crate::http) async fn test(
         result: None,
     };
     if !dry_run {
-        tracing::info!(by = caller.by(), url = view.url, "a test webhook is sent");
-        let tried = tester.send(trial).await;
+        tracing::info!(by, url = view.url, "a test webhook is sent");
+        let tried = state.reference.tester.send(trial).await;
         view.result = Some(TestResult {
             delivered: tried.delivered,
             status: tried.status,
@@ -128,7 +138,7 @@ pub(in crate::http) async fn test(
             took_ms: tried.took_ms,
         });
     }
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(view))
+    view
 }
 
 fn wish(wanted: TestWebhook) -> Result<Wish, Problem> {

@@ -1,3 +1,9 @@
 //! The pages, over HTTP, as a browser without a script asks for them.
 
+mod access;
+mod form;
+mod mails;
+mod person;
 mod rules;
+mod settings;
+mod system;

@@ -131,7 +131,8 @@ fn what_a_refused_document_governs_stands_still_until_it_is_mended() {
             assert_eq!(!policy.withheld.polling.is_empty(), key.governs() == Some(Governs::Polling));
             assert_eq!(!policy.withheld.sending.is_empty(), key.governs() == Some(Governs::Sending));
             if let Some(why) = policy.withheld.why() {
-                assert!(why.starts_with(&format!("{key}: ")), "{why}");
+                assert!(why.english.starts_with(&format!("{key}: ")), "{why}");
+                assert!(why.french.starts_with(&format!("{key}\u{a0}: ")), "{why:?}");
             }
             // Neither another bad one nor one that cannot be read ends it.
             let unreadable = StoreError::Unreadable { what: "it".to_owned(), why: "no answer".to_owned() };

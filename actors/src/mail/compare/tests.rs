@@ -271,7 +271,7 @@ proptest! {
         let judged = Trial::new(policy.clone(), policy.clone()).compare(&mail, at(MORNING)).before;
         let explained = explain(raw.as_bytes(), &policy, at(MORNING));
         prop_assert_eq!((judged.decision, judged.reason), (explained.decision, explained.reason));
-        prop_assert_eq!(judged.detail, explained.detail);
+        prop_assert_eq!(judged.detail, explained.detail.map(|detail| detail.english));
         prop_assert_eq!(judged.hold_until, explained.hold_until);
         if judged.decision == "deliver" {
             let targets: Vec<String> = explained.deliveries.into_iter().map(|d| d.target).collect();

@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::condition::{Condition, Field, Kind, Operator, Test};
+use super::condition::{Condition, Field, Kind, Operator, Test, explanation};
 use super::define::Definitions;
 use super::extract::{DeliveryTime, Extract, Named, Reject, TimePattern};
 use super::facts::Form;
@@ -279,7 +279,7 @@ impl Conditions {
             "any" => Kind::Any(parts),
             _ => Kind::None(parts),
         };
-        Ok(Condition { kind, explain: object.text("explain")? })
+        Ok(Condition { kind, explain: object.text("explain")?.map(explanation) })
     }
 }
 
@@ -311,7 +311,7 @@ fn test(value: &Value, at: &str) -> Read<Condition> {
     }
     let (form, case_sensitive) = form(&object, field, Form::Normalised)?;
     let mut test = Test { field, operator, form, values: Vec::new(), patterns: Vec::new() };
-    let explain = object.text("explain")?;
+    let explain = object.text("explain")?.map(explanation);
     if operator == Operator::Present {
         // Emptiness is the same in every form, and this one costs nothing.
         test.form = Form::Seen;
@@ -499,7 +499,7 @@ fn delivery_time(stored: &Value) -> Read<DeliveryTime> {
         patterns: patterns.iter().enumerate().map(read).collect::<Read<Vec<_>>>()?,
         rejects: rejects(&object, &definitions)?,
         required: object.switch("required", false)?,
-        explain: object.text("explain")?,
+        explain: object.text("explain")?.map(explanation),
     })
 }
 
@@ -603,6 +603,6 @@ fn named(name: &str, stored: &Value) -> Read<Named> {
         form,
         pattern,
         required: object.switch("required", false)?,
-        explain: object.text("explain")?,
+        explain: object.text("explain")?.map(explanation),
     })
 }

@@ -1,6 +1,7 @@
 //! Conditions: whether they hold, and in plain words why not.
 
 use super::facts::{Facts, Form, Text};
+use crate::kernel::said::{Said, said};
 use crate::mail::pattern::Pattern;
 
 /// A condition, or a group of them.
@@ -8,7 +9,7 @@ use crate::mail::pattern::Pattern;
 pub struct Condition {
     pub(super) kind: Kind,
     /// What the operator wants to read when it does not hold.
-    pub(super) explain: Option<String>,
+    pub(super) explain: Option<Said>,
 }
 
 /// What must hold.
@@ -59,8 +60,8 @@ pub(super) enum Operator {
 pub struct Miss {
     /// Where the condition stands in the detector, such as `conditions.all[2]`.
     pub condition: String,
-    /// In plain words.
-    pub words: String,
+    /// In plain words; an operator's own are the same in both languages.
+    pub words: Said,
 }
 
 impl Condition {
@@ -86,8 +87,8 @@ impl Condition {
                 .find_map(|(index, part)| part.why_not(facts, &format!("{path}.all[{index}]")))?,
             Kind::Any(parts) => {
                 let misses: Option<Vec<Miss>> = parts.iter().map(|part| part.why_not(facts, path)).collect();
-                let words: Vec<String> = misses?.into_iter().map(|miss| miss.words).collect();
-                Miss { condition: format!("{path}.any"), words: words.join(", and ") }
+                let words: Vec<Said> = misses?.into_iter().map(|miss| miss.words).collect();
+                Miss { condition: format!("{path}.any"), words: in_a_row(&words, ", et ", ", and ") }
             }
             Kind::None(parts) => {
                 let held = |(index, part): (usize, &Self)| {
@@ -106,16 +107,19 @@ impl Condition {
     }
 
     /// What makes it hold; `None` when it does not.
-    pub(super) fn why(&self, facts: &Facts<'_>) -> Option<String> {
+    pub(super) fn why(&self, facts: &Facts<'_>) -> Option<Said> {
         match &self.kind {
             Kind::All(parts) => {
-                let words: Option<Vec<String>> = parts.iter().map(|part| part.why(facts)).collect();
-                words.map(|words| words.join(", and "))
+                let words: Option<Vec<Said>> = parts.iter().map(|part| part.why(facts)).collect();
+                words.map(|words| in_a_row(&words, ", et ", ", and "))
             }
             Kind::Any(parts) => parts.iter().find_map(|part| part.why(facts)),
-            Kind::None(_) => {
-                self.holds(facts).then(|| "none of the conditions that are ruled out holds".to_owned())
-            }
+            Kind::None(_) => self.holds(facts).then(|| {
+                said!(
+                    "aucune des conditions exclues n'est remplie",
+                    "none of the conditions that are ruled out holds"
+                )
+            }),
             Kind::Test(test) => test.find(facts).map(|index| test.present(index)),
         }
     }
@@ -171,55 +175,117 @@ impl Test {
         }
     }
 
-    fn missing(&self) -> String {
-        let named = self.named(&self.values);
+    fn missing(&self) -> Said {
+        let Said { french: named_fr, english: named } = self.named(&self.values);
+        let Said { french: subject_fr, english: subject } = self.subject();
         match (self.field, self.operator) {
-            (Field::Links, Operator::Present) => "there is no delivery link".to_owned(),
-            (_, Operator::Present) => format!("{} is empty", self.subject()),
-            (_, Operator::Provider) => format!("there is no link of {named}"),
-            (_, Operator::Host) => format!("there is no link to the host {named}"),
-            (_, Operator::Contains) => format!("{} does not contain {named}", self.subject()),
-            (_, Operator::Equals) => format!("{} is not {named}", self.subject()),
-            (_, Operator::StartsWith) => format!("{} does not begin with {named}", self.subject()),
-            (_, Operator::Word) => format!("{} does not contain the word {named}", self.subject()),
-            (_, Operator::Regex) => format!("{} does not match {named}", self.subject()),
+            (Field::Links, Operator::Present) => {
+                said!("il n'y a aucun lien de livraison", "there is no delivery link")
+            }
+            (_, Operator::Present) => said!("{subject_fr} est vide", "{subject} is empty"),
+            (_, Operator::Provider) => {
+                said!("il n'y a aucun lien de {named_fr}", "there is no link of {named}")
+            }
+            (_, Operator::Host) => {
+                said!("il n'y a aucun lien vers l'hôte {named_fr}", "there is no link to the host {named}")
+            }
+            (_, Operator::Contains) => {
+                said!("{subject_fr} ne contient pas {named_fr}", "{subject} does not contain {named}")
+            }
+            (_, Operator::Equals) => said!("{subject_fr} n'est pas {named_fr}", "{subject} is not {named}"),
+            (_, Operator::StartsWith) => {
+                said!("{subject_fr} ne commence pas par {named_fr}", "{subject} does not begin with {named}")
+            }
+            (_, Operator::Word) => said!(
+                "{subject_fr} ne contient pas le mot {named_fr}",
+                "{subject} does not contain the word {named}"
+            ),
+            (_, Operator::Regex) => {
+                said!("{subject_fr} ne correspond pas à {named_fr}", "{subject} does not match {named}")
+            }
         }
     }
 
-    fn present(&self, index: usize) -> String {
-        let named = self.named(self.values.get(index..=index).unwrap_or_default());
+    fn present(&self, index: usize) -> Said {
+        let Said { french: named_fr, english: named } =
+            self.named(self.values.get(index..=index).unwrap_or_default());
+        let Said { french: subject_fr, english: subject } = self.subject();
         match (self.field, self.operator) {
-            (Field::Links, Operator::Present) => "there is a delivery link".to_owned(),
-            (_, Operator::Present) => format!("{} is not empty", self.subject()),
-            (_, Operator::Provider) => format!("there is a link of {named}"),
-            (_, Operator::Host) => format!("there is a link to the host {named}"),
-            (_, Operator::Contains) => format!("{} contains {named}", self.subject()),
-            (_, Operator::Equals) => format!("{} is {named}", self.subject()),
-            (_, Operator::StartsWith) => format!("{} begins with {named}", self.subject()),
-            (_, Operator::Word) => format!("{} contains the word {named}", self.subject()),
-            (_, Operator::Regex) => format!("{} matches {named}", self.subject()),
+            (Field::Links, Operator::Present) => {
+                said!("il y a un lien de livraison", "there is a delivery link")
+            }
+            (_, Operator::Present) => said!("{subject_fr} n'est pas vide", "{subject} is not empty"),
+            (_, Operator::Provider) => said!("il y a un lien de {named_fr}", "there is a link of {named}"),
+            (_, Operator::Host) => {
+                said!("il y a un lien vers l'hôte {named_fr}", "there is a link to the host {named}")
+            }
+            (_, Operator::Contains) => {
+                said!("{subject_fr} contient {named_fr}", "{subject} contains {named}")
+            }
+            (_, Operator::Equals) => said!("{subject_fr} est {named_fr}", "{subject} is {named}"),
+            (_, Operator::StartsWith) => {
+                said!("{subject_fr} commence par {named_fr}", "{subject} begins with {named}")
+            }
+            (_, Operator::Word) => {
+                said!("{subject_fr} contient le mot {named_fr}", "{subject} contains the word {named}")
+            }
+            (_, Operator::Regex) => {
+                said!("{subject_fr} correspond à {named_fr}", "{subject} matches {named}")
+            }
         }
     }
 
-    const fn subject(&self) -> &'static str {
+    fn subject(&self) -> Said {
         match self.field {
-            Field::Sender => "the sender",
-            Field::Subject => "the subject",
-            Field::Body => "the text",
-            Field::Links => "the address of a delivery link",
+            Field::Sender => said!("l'expéditeur", "the sender"),
+            Field::Subject => said!("le sujet", "the subject"),
+            Field::Body => said!("le texte", "the text"),
+            Field::Links => said!("l'adresse d'un lien de livraison", "the address of a delivery link"),
         }
     }
 
     /// The values as they are shown: each in quotes, an expression between strokes.
-    fn named(&self, values: &[String]) -> String {
-        let shown: Vec<String> = values
+    fn named(&self, values: &[String]) -> Said {
+        let shown: Vec<Said> = values
             .iter()
             .map(|value| match self.operator {
-                Operator::Regex => format!("/{value}/"),
-                _ => format!("\"{value}\""),
+                Operator::Regex => Said::alike(format!("/{value}/")),
+                _ => said!("« {value} »", "\"{value}\""),
             })
             .collect();
-        shown.join(" or ")
+        in_a_row(&shown, " ou ", " or ")
+    }
+}
+
+/// Several one behind the other, as each language joins them.
+fn in_a_row(words: &[Said], french: &str, english: &str) -> Said {
+    Said { french: Said::joined(words, french).french, english: Said::joined(words, english).english }
+}
+
+/// What the built-in detectors say of themselves, which is stored in English.
+const BUILT_IN: [(&str, &str); 5] = [
+    ("the subject or the text is empty", "le sujet ou le texte est vide"),
+    (
+        "the subject does not name \"média solution\", \"missions recadrage\" and a \"lot\"",
+        "le sujet ne nomme pas « média solution », « missions recadrage » et un « lot »",
+    ),
+    ("there is no delivery link", "il n'y a aucun lien de livraison"),
+    (
+        "no valid delivery time was found in the text",
+        "aucune heure de livraison valable n'a été trouvée dans le texte",
+    ),
+    (
+        "there is neither \"désabonn…\" nor a Dropbox file request",
+        "il n'y a ni « désabonn… » ni demande de fichiers Dropbox",
+    ),
+];
+
+/// What the author of a detector wants to be read when something does not hold: his own words in
+/// both languages, or those of the built-in detectors.
+pub(super) fn explanation(text: String) -> Said {
+    match BUILT_IN.iter().find(|(english, _)| *english == text) {
+        Some((_, french)) => Said { french: (*french).to_owned(), english: text },
+        None => Said::alike(text),
     }
 }
 

@@ -8,6 +8,7 @@ use regex::{Captures, Match};
 
 use super::condition::{Field, Miss};
 use super::facts::{Facts, Form, Text};
+use crate::kernel::said::{Said, said};
 use crate::mail::pattern::Pattern;
 use crate::mail::{digits, times};
 
@@ -35,7 +36,7 @@ pub(super) struct DeliveryTime {
     /// What is no time for every pattern that shares them.
     pub(super) rejects: Vec<Reject>,
     pub(super) required: bool,
-    pub(super) explain: Option<String>,
+    pub(super) explain: Option<Said>,
 }
 
 /// One way to write a time.
@@ -70,7 +71,7 @@ pub(super) struct Named {
     /// Has exactly one group: the text.
     pub(super) pattern: Pattern,
     pub(super) required: bool,
-    pub(super) explain: Option<String>,
+    pub(super) explain: Option<Said>,
 }
 
 /// Everything that a detector takes out.
@@ -103,7 +104,12 @@ impl Extract {
             let words = wanted.explain.clone();
             return Err(Miss {
                 condition: "extract.delivery_time".to_owned(),
-                words: words.unwrap_or_else(|| "no valid delivery time was found".to_owned()),
+                words: words.unwrap_or_else(|| {
+                    said!(
+                        "aucune heure de livraison valable n'a été trouvée",
+                        "no valid delivery time was found"
+                    )
+                }),
             });
         }
         Ok(found.as_ref().map(ToString::to_string))
@@ -121,10 +127,12 @@ impl Extract {
                     found.insert(named.name.clone(), value);
                 }
                 None if named.required => {
-                    let words = named.explain.clone();
+                    let (words, name) = (named.explain.clone(), &named.name);
                     return Err(Miss {
                         condition: format!("extract.values.{}", named.name),
-                        words: words.unwrap_or_else(|| format!("no \"{}\" was found", named.name)),
+                        words: words.unwrap_or_else(|| {
+                            said!("aucun « {name} » n'a été trouvé", "no \"{name}\" was found")
+                        }),
                     });
                 }
                 None => {}

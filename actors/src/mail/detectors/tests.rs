@@ -26,7 +26,7 @@ fn ask(stored: &Value, mail: &Mail) -> Result<Recognised, Miss> {
 }
 
 fn holds(condition: &Value, mail: &Mail) -> Result<(), String> {
-    ask(&json!({"id": "d", "conditions": condition}), mail).map(drop).map_err(|miss| miss.words)
+    ask(&json!({"id": "d", "conditions": condition}), mail).map(drop).map_err(|miss| miss.words.english)
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn groups_and_their_reasons() {
         (json!({"any": [has("x")], "explain": "no such thing"}), "conditions.any", "no such thing"),
     ] {
         let miss = ask(&json!({"id": "d", "conditions": condition}), &mail).expect_err("a miss");
-        assert_eq!((miss.condition.as_str(), miss.words.as_str()), (place, words));
+        assert_eq!((miss.condition.as_str(), miss.words.english.as_str()), (place, words));
     }
     assert_eq!(holds(&json!({"none": [has("x"), {"none": [has("facture")]}]}), &mail), Ok(()));
 }
@@ -152,7 +152,10 @@ fn an_invoice_detector_takes_texts_out() {
     assert!(found.detection.urgent);
     assert_eq!((found.outside_window, found.mark_skipped_read), (OutsideWindow::Send, true));
     let miss = ask(&stored, &mail("a@b.fr", "Facture n° 17", "")).expect_err("no number");
-    assert_eq!((&*miss.condition, &*miss.words), ("extract.values.number", "no \"number\" was found"));
+    assert_eq!(
+        (&*miss.condition, &*miss.words.english),
+        ("extract.values.number", "no \"number\" was found")
+    );
 }
 
 #[test]
@@ -460,7 +463,7 @@ proptest! {
             prop_assert_eq!(held, miss.is_none());
             prop_assert_eq!(held, detector.conditions.why(&facts).is_some());
             if let Some(miss) = miss {
-                prop_assert!(!miss.words.is_empty() && miss.condition.starts_with("conditions"));
+                prop_assert!(!miss.words.english.is_empty() && !miss.words.french.is_empty() && miss.condition.starts_with("conditions"));
             }
         }
     }

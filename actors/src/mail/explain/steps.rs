@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Step;
+use crate::kernel::said::{Said, said};
 use crate::mail::authentication::Mode;
 use crate::mail::decide::{self, Material};
 use crate::mail::detectors::{OutsideWindow, Recognised};
@@ -17,30 +18,27 @@ use crate::mail::{
 pub(super) fn checks(
     mail: &Mail,
     material: &Material<'_>,
-    verdict: &Verdict,
+    (verdict, because): (&Verdict, Option<&Said>),
     findings: &[detect::Finding],
     policy: &Policy,
     now: DateTime<Utc>,
     steps: &mut Vec<Step>,
 ) {
     if let Some(why) = policy.withheld.why() {
-        steps.push(Step::new("configuration", "stop", format!("every mail waits until it is mended: {why}")));
+        let Said { french, english } = why;
+        let detail = said!(
+            "tous les mails attendent qu'elle soit corrigée : {french}",
+            "every mail waits until it is mended: {english}"
+        );
+        steps.push(Step::new("configuration", "stop", detail));
         return;
     }
-    let listed = match policy.allowed_senders.len() {
-        0 => "every sender is accepted".to_owned(),
-        count => format!("{count} addresses are accepted"),
-    };
-    let (ignored, because) = match &verdict.outcome {
-        Outcome::Ignore { reason, detail } => (Some(*reason), detail.as_deref()),
-        Outcome::Deliver { .. } | Outcome::Hold { .. } | Outcome::Skip { .. } => (None, None),
+    let ignored = match &verdict.outcome {
+        Outcome::Ignore { reason, .. } => Some(*reason),
+        Outcome::Deliver { .. } | Outcome::Hold { .. } | Outcome::Skip { .. } => None,
     };
     let stops = |reason| if ignored == Some(reason) { "stop" } else { "pass" };
-    steps.push(Step::new(
-        "allow_list",
-        stops(IgnoreReason::SenderNotAllowed),
-        format!("{listed}; this is from \"{}\"", mail.sender),
-    ));
+    steps.push(Step::new("allow_list", stops(IgnoreReason::SenderNotAllowed), allow_list(mail, policy)));
     if ignored == Some(IgnoreReason::SenderNotAllowed) {
         return;
     }
@@ -53,8 +51,11 @@ pub(super) fn checks(
         return;
     }
     let reply = match policy.prefs.replies.found_in(&mail.subject) {
-        Some(prefix) => format!("the subject begins with \"{prefix}\", like a reply or a forward"),
-        None => "the subject has no reply prefix".to_owned(),
+        Some(prefix) => said!(
+            "le sujet commence par « {prefix} », comme une réponse ou un transfert",
+            "the subject begins with \"{prefix}\", like a reply or a forward"
+        ),
+        None => said!("le sujet n'a aucun préfixe de réponse", "the subject has no reply prefix"),
     };
     steps.push(Step::new("reply", stops(IgnoreReason::Reply), reply));
     if ignored == Some(IgnoreReason::Reply) {
@@ -63,46 +64,92 @@ pub(super) fn checks(
     if !preferences(mail, material, policy, ignored, because, steps) {
         return;
     }
-    let wanted = if policy.allow_without_links { "; mails without links are delivered, too" } else { "" };
-    let doubt = material.found().doubt().filter(|_| verdict.links.is_empty());
-    let doubt = doubt.map(|doubt| format!("; {doubt}")).unwrap_or_default();
-    let left_out = match material.found().left_out {
-        0 => String::new(),
-        further => format!("; further ones stand there {further} times, and are left out"),
-    };
-    let found = format!("{} delivery links{left_out}{wanted}{doubt}", verdict.links.len());
-    steps.push(Step::new("links", stops(IgnoreReason::NoLinks), found));
+    steps.push(Step::new("links", stops(IgnoreReason::NoLinks), links(material, verdict, policy)));
     if ignored == Some(IgnoreReason::NoLinks) {
         return;
     }
     steps.extend(findings.iter().map(detector));
     if ignored == Some(IgnoreReason::ExcludedKeyword) {
-        let keyword = because.unwrap_or_default();
-        let detail = format!("mails of this detector that contain \"{keyword}\" are excluded");
+        let keyword = because.map_or("", |keyword| keyword.english.as_str());
+        let detail = said!(
+            "les mails de ce détecteur qui contiennent « {keyword} » sont exclus",
+            "mails of this detector that contain \"{keyword}\" are excluded"
+        );
         steps.push(Step::new("keywords", "stop", detail));
         return;
     }
     if let Err(closed) = windows::sending(policy, now) {
-        steps.push(Step::new(
-            "sending",
-            "stop",
-            match closed.reason {
-                HoldReason::SendingDisabled => "sending is switched off".to_owned(),
-                _ => format!("a day of absence in {}", policy.zone),
-            },
-        ));
+        let zone = policy.zone;
+        let detail = match closed.reason {
+            HoldReason::SendingDisabled => said!("l'envoi est désactivé", "sending is switched off"),
+            _ => said!("un jour d'absence globale ({zone})", "a day of absence in {zone}"),
+        };
+        steps.push(Step::new("sending", "stop", detail));
         return;
     }
-    steps.push(Step::new("sending", "pass", "sending is switched on and this is no day of absence"));
+    let detail = said!(
+        "l'envoi est activé et ce n'est pas un jour d'absence globale",
+        "sending is switched on and this is no day of absence"
+    );
+    steps.push(Step::new("sending", "pass", detail));
     steps.push(window(policy, counting(findings), now));
     if ignored == Some(IgnoreReason::DuplicateGroup) {
-        steps.push(Step::new("subject_group", "stop", because.unwrap_or_default()));
+        let detail = because.cloned().unwrap_or_else(|| Said::alike(""));
+        steps.push(Step::new("subject_group", "stop", detail));
     }
     if matches!(verdict.outcome, Outcome::Deliver { .. }) {
         steps.extend(subject_group(mail, policy, now));
         routing(mail, material.combined(), policy, steps);
         steps.extend(priority(mail, policy));
     }
+}
+
+fn allow_list(mail: &Mail, policy: &Policy) -> Said {
+    let sender = &mail.sender;
+    match policy.allowed_senders.len() {
+        0 => said!(
+            "tout expéditeur est accepté ; celui-ci est « {sender} »",
+            "every sender is accepted; this is from \"{sender}\""
+        ),
+        1 => said!(
+            "1 adresse est acceptée ; celui-ci vient de « {sender} »",
+            "1 addresses are accepted; this is from \"{sender}\""
+        ),
+        count => said!(
+            "{count} adresses sont acceptées ; celui-ci vient de « {sender} »",
+            "{count} addresses are accepted; this is from \"{sender}\""
+        ),
+    }
+}
+
+/// How many links there are, and what else is to be known of them.
+fn links(material: &Material<'_>, verdict: &Verdict, policy: &Policy) -> Said {
+    let mut told = match verdict.links.len() {
+        count @ 0..2 => said!("{count} lien de livraison", "{count} delivery links"),
+        count => said!("{count} liens de livraison", "{count} delivery links"),
+    };
+    let mut and = |more: Said| {
+        told.french.push_str(&format!(" ; {}", more.french));
+        told.english.push_str(&format!("; {}", more.english));
+    };
+    match material.found().left_out {
+        0 => {}
+        1 => and(said!(
+            "d'autres y figurent 1 fois, et sont laissés de côté",
+            "further ones stand there 1 times, and are left out"
+        )),
+        further => and(said!(
+            "d'autres y figurent {further} fois, et sont laissés de côté",
+            "further ones stand there {further} times, and are left out"
+        )),
+    }
+    if policy.allow_without_links {
+        and(said!("les mails sans lien sont envoyés aussi", "mails without links are delivered, too"));
+    }
+    if let Some(doubt) = material.found().doubt().filter(|_| verdict.links.is_empty()) {
+        and(doubt);
+    }
+    told
 }
 
 /// Who sent it, as trusted servers say; nothing where nobody asks.
@@ -113,16 +160,25 @@ fn authentication(mail: &Mail, policy: &Policy) -> Option<Step> {
         (_, Ok(words)) => Some(Step::new("authentication", "pass", words)),
         (Mode::Require, Err(why)) => Some(Step::new("authentication", "stop", why)),
         (Mode::Warn, Err(why)) => {
-            Some(Step::new("authentication", "pass", format!("{why}; it is not required")))
+            let Said { french, english } = why;
+            let detail = said!("{french} ; ce n'est pas exigé", "{english}; it is not required");
+            Some(Step::new("authentication", "pass", detail))
         }
     }
 }
 
-fn automatic(mail: &Mail, policy: &Policy) -> String {
+fn automatic(mail: &Mail, policy: &Policy) -> Said {
     match (&mail.automatic, decide::unwanted_answer(mail, policy)) {
-        (None, _) => "nothing says that a program answered".to_owned(),
-        (Some(evidence), Some(_)) => format!("a program's answer, by \"{evidence}\""),
-        (Some(evidence), None) => format!("a program's answer, by \"{evidence}\", and such are accepted"),
+        (None, _) => {
+            said!("rien ne dit qu'un programme a répondu", "nothing says that a program answered")
+        }
+        (Some(evidence), Some(_)) => {
+            said!("la réponse d'un programme, par « {evidence} »", "a program's answer, by \"{evidence}\"")
+        }
+        (Some(evidence), None) => said!(
+            "la réponse d'un programme, par « {evidence} », et elles sont acceptées",
+            "a program's answer, by \"{evidence}\", and such are accepted"
+        ),
     }
 }
 
@@ -132,7 +188,7 @@ fn preferences(
     material: &Material<'_>,
     policy: &Policy,
     ignored: Option<IgnoreReason>,
-    keyword: Option<&str>,
+    keyword: Option<&Said>,
     steps: &mut Vec<Step>,
 ) -> bool {
     let filters = &policy.prefs.filters;
@@ -140,10 +196,19 @@ fn preferences(
         !filters.everywhere.is_empty() && filters.everywhere.found_in(material.content()).is_some();
     if !filters.everywhere.is_empty() {
         steps.push(if everywhere {
-            let detail = format!("mails that contain \"{}\" are excluded", keyword.unwrap_or_default());
+            let keyword = keyword.map_or("", |keyword| keyword.english.as_str());
+            let detail = said!(
+                "les mails qui contiennent « {keyword} » sont exclus",
+                "mails that contain \"{keyword}\" are excluded"
+            );
             Step::new("keywords", "stop", detail)
         } else {
-            Step::new("keywords", "pass", format!("none of {} keywords is found", filters.everywhere.len()))
+            let count = filters.everywhere.len();
+            let detail = match count {
+                1 => said!("le seul mot-clé ne s'y trouve pas", "none of 1 keywords is found"),
+                _ => said!("aucun des {count} mots-clés ne s'y trouve", "none of {count} keywords is found"),
+            };
+            Step::new("keywords", "pass", detail)
         });
     }
     if everywhere {
@@ -151,9 +216,13 @@ fn preferences(
     }
     if filters.require_attachments {
         steps.push(if mail.has_attachment {
-            Step::new("attachments", "pass", "it has an attachment")
+            Step::new("attachments", "pass", said!("il a une pièce jointe", "it has an attachment"))
         } else {
-            Step::new("attachments", "stop", "it has no attachment, and only mails with one are wanted")
+            let detail = said!(
+                "il n'a pas de pièce jointe, et seuls les mails qui en ont une sont voulus",
+                "it has no attachment, and only mails with one are wanted"
+            );
+            Step::new("attachments", "stop", detail)
         });
     }
     ignored != Some(IgnoreReason::NoAttachment)
@@ -163,15 +232,24 @@ fn subject_group(mail: &Mail, policy: &Policy, now: DateTime<Utc>) -> Option<Ste
     policy.prefs.subject_groups?;
     let group = groups::scoped(&identity::subject_group(&mail.subject), policy.zone, now);
     let stream = groups::group_stream(&group);
-    let detail = format!("no other mail of it is known to have been routed (stream {stream})");
+    let detail = said!(
+        "on ne connaît aucun autre mail de ce groupe dont l'envoi a été décidé (flux {stream})",
+        "no other mail of it is known to have been routed (stream {stream})"
+    );
     Some(Step::new("subject_group", "pass", detail))
 }
 
 fn priority(mail: &Mail, policy: &Policy) -> Option<Step> {
     let priority = policy.prefs.priority_of(&mail.sender);
     let detail = match priority {
-        Priority::High => "high: it goes before others that wait for the same target",
-        Priority::Low => "low: it goes after others that wait for the same target",
+        Priority::High => said!(
+            "haute : il passe avant les autres qui attendent la même cible",
+            "high: it goes before others that wait for the same target"
+        ),
+        Priority::Low => said!(
+            "basse : il passe après les autres qui attendent la même cible",
+            "low: it goes after others that wait for the same target"
+        ),
         Priority::Medium => return None,
     };
     Some(Step::new("priority", "match", detail))
@@ -187,15 +265,16 @@ fn detector(finding: &detect::Finding) -> Step {
         Ok(Recognised { detection, .. }) => {
             let mut found = Vec::new();
             if let Some(time) = &detection.delivery_time {
-                found.push(format!("delivery time \"{time}\""));
+                found.push(said!("heure de livraison « {time} »", "delivery time \"{time}\""));
             }
-            found.extend(detection.extracted.iter().map(|(name, value)| format!("{name} \"{value}\"")));
+            let named = |(name, value)| said!("{name} « {value} »", "{name} \"{value}\"");
+            found.extend(detection.extracted.iter().map(named));
             match detection.urgent {
-                true => found.push("urgent".to_owned()),
-                false if found.is_empty() => found.push("not urgent".to_owned()),
+                true => found.push(Said::alike("urgent")),
+                false if found.is_empty() => found.push(said!("pas urgent", "not urgent")),
                 false => {}
             }
-            Step::new(finding.id.clone(), "match", found.join(", "))
+            Step::new(finding.id.clone(), "match", Said::joined(&found, ", "))
         }
         Err(miss) => Step {
             condition: Some(miss.condition.clone()),
@@ -207,20 +286,38 @@ fn detector(finding: &detect::Finding) -> Step {
 
 fn window(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> Step {
     let Some(window) = &policy.window else {
-        return Step::new("window", "pass", "no delivery window is configured");
+        let none = said!("aucune fenêtre d'envoi n'est configurée", "no delivery window is configured");
+        return Step::new("window", "pass", none);
     };
-    let local = now.with_timezone(&policy.zone).format("%H:%M");
-    let bounds =
-        format!("from \"{}\" to \"{}\", now {local} in {}", window.start_text, window.end_text, policy.zone);
-    if windows::within(window, policy.zone, now) {
-        Step::new("window", "pass", format!("open {bounds}"))
-    } else if decide::outside_window(recognised) == OutsideWindow::Send {
-        Step::new("window", "pass", format!("closed, {bounds}; a mail of this kind does not wait"))
-    } else if decide::outside_window(recognised) == OutsideWindow::Skip {
-        Step::new("window", "stop", format!("closed, {bounds}; a mail of this kind is skipped"))
+    let zone = policy.zone;
+    let local = now.with_timezone(&zone).format("%H:%M");
+    let (start, end) = (&window.start_text, &window.end_text);
+    let Said { french: bounds_fr, english: bounds } = said!(
+        "de « {start} » à « {end} », il est {local} ({zone})",
+        "from \"{start}\" to \"{end}\", now {local} in {zone}"
+    );
+    let (outcome, detail) = if windows::within(window, zone, now) {
+        ("pass", said!("ouverte {bounds_fr}", "open {bounds}"))
     } else {
-        Step::new("window", "stop", format!("closed, {bounds}"))
-    }
+        match decide::outside_window(recognised) {
+            OutsideWindow::Send => (
+                "pass",
+                said!(
+                    "fermée, {bounds_fr} ; un mail de ce genre n'attend pas",
+                    "closed, {bounds}; a mail of this kind does not wait"
+                ),
+            ),
+            OutsideWindow::Skip => (
+                "stop",
+                said!(
+                    "fermée, {bounds_fr} ; un mail de ce genre est laissé de côté",
+                    "closed, {bounds}; a mail of this kind is skipped"
+                ),
+            ),
+            _ => ("stop", said!("fermée, {bounds_fr}", "closed, {bounds}")),
+        }
+    };
+    Step::new("window", outcome, detail)
 }
 
 fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) {
@@ -228,23 +325,29 @@ fn routing(mail: &Mail, combined: &str, policy: &Policy, steps: &mut Vec<Step>) 
     let matched = rules::first_match(&policy.rules, &facts);
     for rule in &policy.rules {
         let Some(unmet) = rule.unmet(&facts) else { break };
-        let detail = format!("\"{}\": its condition on {} does not hold", rule.id, unmet.field.as_str());
+        let (id, field) = (&rule.id, unmet.field.as_str());
+        let detail = said!(
+            "« {id} » : sa condition sur {field} n'est pas remplie",
+            "\"{id}\": its condition on {field} does not hold"
+        );
         steps.push(Step::new("rule", "no_match", detail));
     }
     if let Some(rule) = matched {
-        steps.push(Step::new(
-            "rule",
-            "match",
-            format!("\"{}\" is the first rule whose conditions all hold", rule.id),
-        ));
+        let id = &rule.id;
+        let detail = said!(
+            "« {id} » est la première règle dont toutes les conditions sont remplies",
+            "\"{id}\" is the first rule whose conditions all hold"
+        );
+        steps.push(Step::new("rule", "match", detail));
     }
-    steps.push(match matched.filter(|rule| decide::is_alone(rule, policy)) {
-        Some(rule) if rule.stop_processing => {
-            Step::new("default_target", "no_match", format!("\"{}\" stops the processing", rule.id))
-        }
+    let (outcome, detail) = match matched.filter(|rule| decide::is_alone(rule, policy)) {
         Some(rule) => {
-            Step::new("default_target", "no_match", format!("\"{}\" has the same address", rule.id))
+            let id = &rule.id;
+            let stops = said!("« {id} » arrête le traitement", "\"{id}\" stops the processing");
+            let same = said!("« {id} » a la même adresse", "\"{id}\" has the same address");
+            ("no_match", if rule.stop_processing { stops } else { same })
         }
-        None => Step::new("default_target", "match", "it receives a webhook, too"),
-    });
+        None => ("match", said!("elle reçoit un webhook aussi", "it receives a webhook, too")),
+    };
+    steps.push(Step::new("default_target", outcome, detail));
 }

@@ -11,7 +11,7 @@ const RAW: &[u8] = "Message-ID: <a@x>\nFrom: a@b.fr\nSubject: =?utf-8?q?M=C3=A9d
 
 fn check<'e>(explanation: &'e Explanation, check: &str) -> Option<(&'e str, &'e str)> {
     let step = explanation.steps.iter().find(|step| step.check == check)?;
-    Some((step.outcome, step.detail.as_str()))
+    Some((step.outcome, step.detail.english.as_str()))
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn each_preference_says_what_it_does() {
     let known = (stream, Standing::of(&[recorded]).expect("readable"));
     let taken = explain_knowing(RAW, &policy, now, Some(&known));
     assert_eq!((taken.decision, taken.reason), ("ignore", Some("duplicate_group")));
-    assert!(taken.detail.as_deref().is_some_and(|detail| detail.contains("mail first")), "{taken:?}");
+    assert!(taken.detail.as_ref().is_some_and(|detail| detail.english.contains("mail first")), "{taken:?}");
     assert_eq!(check(&taken, "subject_group").map(|step| step.0), Some("stop"));
 }
 

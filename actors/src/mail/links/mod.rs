@@ -25,6 +25,7 @@ use super::cut;
 use super::identity::is_space;
 use super::providers::Providers;
 use super::{Link, Mail};
+use crate::kernel::said::{Said, said};
 use address::{MAX_AUTHORITY, host, schemes, trim_punctuation};
 use gather::{Gather, Place};
 use scan::{Kind, scan};
@@ -46,16 +47,26 @@ pub struct Found {
 impl Found {
     /// Why there may be links that were not found, in words; `None` when nothing suggests it.
     #[must_use]
-    pub fn doubt(&self) -> Option<String> {
+    pub fn doubt(&self) -> Option<Said> {
         let hidden = match self.hidden.as_slice() {
             [] => None,
-            [one] => Some(format!("{one} hides where its link leads")),
-            several => Some(format!("{} hide where their links lead", several.join(", "))),
+            [one] => Some(said!("{one} cache où mène son lien", "{one} hides where its link leads")),
+            several => {
+                let hosts = several.join(", ");
+                Some(said!("{hosts} cachent où mènent leurs liens", "{hosts} hide where their links lead"))
+            }
         };
-        let exhausted =
-            self.exhausted.then(|| "more addresses lie within others than are looked into".to_owned());
-        let doubts: Vec<String> = hidden.into_iter().chain(exhausted).collect();
-        (!doubts.is_empty()).then(|| doubts.join("; "))
+        let exhausted = self.exhausted.then(|| {
+            said!(
+                "plus d'adresses sont dans d'autres qu'on n'en examine",
+                "more addresses lie within others than are looked into"
+            )
+        });
+        let doubts: Vec<Said> = hidden.into_iter().chain(exhausted).collect();
+        (!doubts.is_empty()).then(|| Said {
+            french: Said::joined(&doubts, " ; ").french,
+            english: Said::joined(&doubts, "; ").english,
+        })
     }
 }
 

@@ -107,6 +107,16 @@ pub fn open_sessions(
     .collect()
 }
 
+/// All sessions that were opened below a position, whatever became of them, the newest first.
+///
+/// # Errors
+/// What SQLite says.
+pub fn all_sessions(db: &Connection, before: Option<u64>, n: usize) -> rusqlite::Result<Vec<SessionRow>> {
+    db.prepare_cached("SELECT * FROM sessions WHERE position < ?1 ORDER BY position DESC LIMIT ?2")?
+        .query_map((before.map_or(i64::MAX, integer), limit(n)), SessionRow::read)?
+        .collect()
+}
+
 /// A row of `magic_links`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkRow {

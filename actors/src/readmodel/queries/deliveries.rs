@@ -9,6 +9,11 @@ use super::mails::Matches;
 use super::{count, limit, time, time_or_epoch};
 use crate::readmodel::integer;
 
+/// What [`DeliveryRow::read`] reads, in its order.
+pub(super) const DELIVERY: &str =
+    "email_id, target, state, attempts, last_status, last_error, next_at, routed_at,
+    first_attempt_at, last_attempt_at, ended_at, url";
+
 /// A row of `deliveries`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryRow {
@@ -40,20 +45,20 @@ pub struct DeliveryRow {
 
 impl DeliveryRow {
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let status: Option<i64> = row.get("last_status")?;
+        let status: Option<i64> = row.get(4)?;
         Ok(Self {
-            email_id: row.get("email_id")?,
-            target: row.get("target")?,
-            state: row.get("state")?,
-            attempts: count(row, "attempts")?,
+            email_id: row.get(0)?,
+            target: row.get(1)?,
+            state: row.get(2)?,
+            attempts: count(row, 3)?,
             last_status: status.and_then(|status| u16::try_from(status).ok()),
-            last_error: row.get("last_error")?,
-            next_at: time(row, "next_at")?,
-            routed_at: time_or_epoch(row, "routed_at")?,
-            first_attempt_at: time(row, "first_attempt_at")?,
-            last_attempt_at: time(row, "last_attempt_at")?,
-            ended_at: time(row, "ended_at")?,
-            url: row.get("url")?,
+            last_error: row.get(5)?,
+            next_at: time(row, 6)?,
+            routed_at: time_or_epoch(row, 7)?,
+            first_attempt_at: time(row, 8)?,
+            last_attempt_at: time(row, 9)?,
+            ended_at: time(row, 10)?,
+            url: row.get(11)?,
         })
     }
 }
@@ -81,15 +86,15 @@ impl Default for DeliveryFilter {
 /// What SQLite says.
 pub fn deliveries(db: &Connection, filter: &DeliveryFilter) -> rusqlite::Result<Vec<DeliveryRow>> {
     // Two statements, so that the open ones are found through their partial index.
-    let sql = if matches!(filter.state.as_deref(), Some("delivered" | "cancelled")) {
-        "SELECT * FROM deliveries WHERE state = :state AND (:target IS NULL OR target = :target)
+    let which = if matches!(filter.state.as_deref(), Some("delivered" | "cancelled")) {
+        "state = :state AND (:target IS NULL OR target = :target)
          ORDER BY ended_at DESC, email_id, target LIMIT :limit"
     } else {
-        "SELECT * FROM deliveries WHERE state NOT IN ('delivered', 'cancelled')
+        "state NOT IN ('delivered', 'cancelled')
            AND (:state IS NULL OR state = :state) AND (:target IS NULL OR target = :target)
          ORDER BY routed_at, email_id, target LIMIT :limit"
     };
-    db.prepare_cached(sql)?
+    db.prepare_cached(&format!("SELECT {DELIVERY} FROM deliveries WHERE {which}"))?
         .query_map(
             named_params! {
                 ":state": filter.state,
@@ -133,11 +138,11 @@ pub fn count_deliveries(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>>
 /// # Errors
 /// What SQLite says.
 pub fn oldest_open_delivery(db: &Connection) -> rusqlite::Result<Option<DeliveryRow>> {
-    db.prepare_cached(
-        "SELECT * FROM deliveries
+    db.prepare_cached(&format!(
+        "SELECT {DELIVERY} FROM deliveries
          WHERE state NOT IN ('delivered', 'cancelled') AND state IN ('waiting', 'retrying', 'held_rate', 'held_window')
-         ORDER BY routed_at, email_id, target LIMIT 1",
-    )?
+         ORDER BY routed_at, email_id, target LIMIT 1"
+    ))?
     .query_row([], DeliveryRow::read)
     .optional()
 }
@@ -158,7 +163,7 @@ pub fn sends_since(db: &Connection, since: DateTime<Utc>) -> rusqlite::Result<Ve
 /// # Errors
 /// What SQLite says.
 pub fn delivery(db: &Connection, email_id: &str, target: &str) -> rusqlite::Result<Option<DeliveryRow>> {
-    db.prepare_cached("SELECT * FROM deliveries WHERE email_id = ?1 AND target = ?2")?
+    db.prepare_cached(&format!("SELECT {DELIVERY} FROM deliveries WHERE email_id = ?1 AND target = ?2"))?
         .query_row((email_id, target), DeliveryRow::read)
         .optional()
 }
@@ -169,9 +174,10 @@ pub fn delivery(db: &Connection, email_id: &str, target: &str) -> rusqlite::Resu
 /// What SQLite says.
 pub fn deliveries_of(db: &Connection, email_ids: &[String]) -> rusqlite::Result<Vec<DeliveryRow>> {
     let list = serde_json::Value::from(email_ids.to_vec()).to_string();
-    db.prepare_cached(
-        "SELECT * FROM deliveries WHERE email_id IN (SELECT value FROM json_each(?1)) ORDER BY email_id, target",
-    )?
+    db.prepare_cached(&format!(
+        "SELECT {DELIVERY} FROM deliveries
+         WHERE email_id IN (SELECT value FROM json_each(?1)) ORDER BY email_id, target"
+    ))?
     .query_map([list], DeliveryRow::read)?
     .collect()
 }
@@ -271,7 +277,8 @@ pub fn select_deliveries(
     };
     values.push(limit(max).into());
     let sql = format!(
-        "SELECT * FROM deliveries WHERE {conditions} AND {place} ORDER BY routed_at DESC, email_id, target LIMIT ?"
+        "SELECT {DELIVERY} FROM deliveries
+         WHERE {conditions} AND {place} ORDER BY routed_at DESC, email_id, target LIMIT ?"
     );
     db.prepare_cached(&sql)?.query_map(params_from_iter(values), DeliveryRow::read)?.collect()
 }

@@ -7,10 +7,12 @@ mod attempts;
 mod conditions;
 mod deliveries;
 mod duplicates;
+mod fates;
 mod health;
 mod links;
 mod mails;
 mod operations;
+mod waiting;
 
 pub use attempts::{AttemptRow, attempts};
 pub use deliveries::{
@@ -19,6 +21,7 @@ pub use deliveries::{
     sends_since,
 };
 pub use duplicates::{DuplicateRow, duplicates};
+pub use fates::{Fate, FateCount, count_fates};
 pub use health::{
     DeadLetters, DeliveryHour, LastFailure, Latency, NeedsPerson, delivery_hours, delivery_sums,
     last_failure, needs_person,
@@ -33,22 +36,23 @@ pub use operations::{
     ConfigRow, HourRow, LeaseRow, MailboxRow, TargetRow, WorkerRow, configs, hours, leases, mailboxes,
     targets, workers,
 };
+pub use waiting::{Waiting, held_mails, open_deliveries};
 
 use chrono::{DateTime, Utc};
-use rusqlite::Row;
+use rusqlite::{Row, RowIndex};
 
 /// A column of milliseconds.
-fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
+fn time(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<DateTime<Utc>>> {
     Ok(row.get::<_, Option<i64>>(column)?.and_then(DateTime::from_timestamp_millis))
 }
 
 /// A column of milliseconds that is always filled.
-fn time_or_epoch(row: &Row<'_>, column: &str) -> rusqlite::Result<DateTime<Utc>> {
+fn time_or_epoch(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<DateTime<Utc>> {
     Ok(time(row, column)?.unwrap_or_default())
 }
 
 /// A column that is never negative.
-fn count(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+fn count(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u64> {
     Ok(row.get::<_, i64>(column)?.max(0).unsigned_abs())
 }
 

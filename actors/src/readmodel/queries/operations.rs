@@ -43,7 +43,7 @@ pub fn mailboxes(db: &Connection) -> rusqlite::Result<Vec<MailboxRow>> {
 }
 
 /// A row of `targets`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TargetRow {
     /// Id.
     pub id: String,

@@ -1,20 +1,59 @@
 //! `/acces`: who can get in?
+//!
+//! | file | what |
+//! |---|---|
+//! | [`sessions`], [`device`] | who has signed in, on which device; end one, end all others |
+//! | [`links`], [`qr`] | sign-in links: make one, which is shown once; revoke one |
+//! | [`tokens`] | what opens the program without a session |
+//! | [`log`] | who signed in, and who did what |
 
+mod device;
+mod links;
+mod log;
+mod qr;
+mod sessions;
+#[cfg(test)]
+mod tests;
+mod tokens;
 mod words;
 
 use actix_web::HttpResponse;
 use actix_web::web::to;
 use askama::Template;
 
+use self::links::LinksView;
+use self::log::{ActionsView, LoginsView};
+use self::sessions::SessionsView;
+use self::tokens::TokenRow;
 use self::words::Words;
 use super::frame::{Frame, Section};
-use super::visit::Visit;
+use super::visit::{Visit, see};
 use crate::http::problem::Problem;
-use crate::http::routes::{Route, Who};
+use crate::http::routes::{Route, Takes, Who};
+
+/// Its address.
+const HOME: &str = "/acces";
+/// Of the long lists, so many are on the page; the others have pages of their own.
+const SOME: usize = 10;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/acces", Who::Session, || to(show))]
+    let who = Who::Session;
+    let form = |path, handler| Route::post(path, who, handler).takes(Takes::Form);
+    let asked = vec![
+        form("/acces/sessions/terminer", || to(sessions::end)),
+        form("/acces/sessions/autres", || to(sessions::end_others)),
+        form("/acces/liens", || to(links::make)).secret(),
+        form("/acces/liens/revoquer", || to(links::revoke)),
+    ];
+    // Whoever reads one of these answers and chooses another language has its address.
+    let home = asked.iter().map(|route| Route::get(route.path, who, || to(home))).collect();
+    let pages = vec![
+        Route::get(HOME, who, || to(show)),
+        Route::get("/acces/connexions", who, || to(log::logins)),
+        Route::get("/acces/actions", who, || to(log::actions)),
+    ];
+    [pages, asked, home].concat()
 }
 
 /// The page.
@@ -22,9 +61,35 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "access/page.html")]
 struct Page {
     frame: Frame,
+    w: &'static Words,
+    sessions: SessionsView,
+    links: LinksView,
+    tokens: Vec<TokenRow>,
+    logins: LoginsView,
+    actions: ActionsView,
 }
 
 async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     let w = Words::of(visit.lang);
-    visit.show(&Page { frame: visit.frame(Section::Access, w.title).await })
+    let query = sessions::cursor(&visit);
+    let (frame, sessions, links, logins, actions) = tokio::join!(
+        visit.frame(Section::Access, w.title),
+        sessions::view(&visit, query),
+        links::view(&visit),
+        log::some_logins(&visit, None, SOME),
+        log::some_actions(&visit, None, SOME),
+    );
+    visit.show(&Page {
+        frame,
+        w,
+        sessions: sessions?,
+        links: links?,
+        tokens: tokens::rows(&visit),
+        logins: logins?,
+        actions: actions?,
+    })
+}
+
+async fn home() -> HttpResponse {
+    see(HOME).finish()
 }

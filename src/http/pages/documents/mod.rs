@@ -42,15 +42,11 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::routes::{Route, Takes, Who};
 
 pub(in crate::http::pages) use changes::Changes;
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use names::{document, field, who};
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use read::{Document, Documents};
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use save::{Outcome, Problems, Saved, save};
+pub(in crate::http::pages) use names::{field, who};
+pub(in crate::http::pages) use read::{Document, Documents, versions};
+pub(in crate::http::pages) use save::{Outcome, Problems, save};
 pub(in crate::http::pages) use standing::Standing;
-#[allow(unused_imports, reason = "pages are being built on it")]
-pub(in crate::http::pages) use values::{days, in_words};
+pub(in crate::http::pages) use values::{date, days, in_words};
 
 /// Name of the hidden field with [`Document::seen`].
 pub(in crate::http::pages) const SEEN: &str = "seen";

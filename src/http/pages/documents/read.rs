@@ -3,6 +3,7 @@
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::Seen;
+use render_signal_actors::config::history;
 use render_signal_actors::config::store::Stamp;
 use serde_json::{Map, Value};
 
@@ -92,6 +93,15 @@ impl Document {
         let Documents { all, standing } = Documents::read(visit, &[key]).await?;
         let one = all.into_iter().next();
         one.map(|one| (one, standing)).ok_or_else(|| Problem::unavailable(format!("{key} is not known now")))
+    }
+}
+
+/// The history of a document, oldest first, without its contents; empty where it cannot be read now.
+pub(in crate::http::pages) async fn versions(visit: &Visit, key: Key) -> Vec<history::Version> {
+    let journal = visit.state.services.configuration.editor.journal.as_deref();
+    match journal {
+        Some(journal) => history::versions(journal, key).await.unwrap_or_default(),
+        None => Vec::new(),
     }
 }
 

@@ -52,7 +52,8 @@ pub(in crate::http::pages) struct Problems(
 );
 
 impl Problems {
-    pub(super) fn of(visit: &Visit, problems: &[Wrong]) -> Self {
+    /// What is wrong with a document.
+    pub(in crate::http::pages) fn of(visit: &Visit, problems: &[Wrong]) -> Self {
         let whole = |field: &str| if field == "document" { String::new() } else { field.to_owned() };
         Self(
             problems

@@ -1,7 +1,7 @@
 use render_signal_actors::config::documents::Key;
 use serde_json::json;
 
-use super::names::path;
+use super::names::{document, path};
 use super::*;
 use crate::http::pages::clock::Clock;
 use crate::lang::Lang;

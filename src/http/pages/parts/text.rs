@@ -11,16 +11,50 @@ pub(in crate::http) struct Shown(pub(in crate::http::pages) String);
 
 impl HtmlSafe for Shown {}
 
+impl Shown {
+    /// Without the signs that are not seen: for a tab, which shows plain text only.
+    pub(in crate::http::pages) fn visible(&self) -> String {
+        self.0
+            .chars()
+            .map(|sign| if sign.is_whitespace() { ' ' } else { sign })
+            .filter(|sign| !is_hidden(*sign))
+            .collect()
+    }
+}
+
+/// A text within HTML or SVG that is not made by a template, an attribute included.
+pub(in crate::http::pages) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match entity(sign) {
+            Some(entity) => escaped.push_str(entity),
+            None => escaped.push(sign),
+        }
+    }
+    escaped
+}
+
+/// The sign that HTML would take for its own, in words.
+const fn entity(sign: char) -> Option<&'static str> {
+    match sign {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<bdi>")?;
         for sign in self.0.chars() {
+            if let Some(entity) = entity(sign) {
+                f.write_str(entity)?;
+                continue;
+            }
             match sign {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
                 '\n' | '\t' => write!(f, "{sign}")?,
                 hidden if is_hidden(hidden) => {
                     write!(f, "<span class=\"hidden-sign\">U+{:04X}</span>", u32::from(hidden))?;
@@ -52,5 +86,10 @@ mod tests {
             "<bdi>&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;\
              <span class=\"hidden-sign\">U+202E</span>gpj.exe<span class=\"hidden-sign\">U+0000</span>é\n</bdi>"
         );
+    }
+
+    #[test]
+    fn a_tab_is_shown_what_can_be_seen() {
+        assert_eq!(Shown("Lot\n42 \u{202e}gpj.exe\u{0}".to_owned()).visible(), "Lot 42 gpj.exe");
     }
 }

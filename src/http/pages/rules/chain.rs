@@ -56,7 +56,7 @@ pub(super) fn chain(policy: &Policy, services: &[String], lang: Lang) -> Chain {
             lang.say(
                 "Tout est arrêté : un document ne peut pas être utilisé, et chaque mail attend",
                 "Everything stands still: a document cannot be used, and every mail waits",
-                why,
+                lang.said(why),
             )
         }),
     }

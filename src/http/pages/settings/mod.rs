@@ -1,30 +1,123 @@
 //! `/reglages`: when and how?
+//!
+//! | file | what |
+//! |---|---|
+//! | [`groups`] | the forms: which fields of which document each has |
+//! | [`inputs`] | values as inputs show them, and back |
+//! | [`checks`] | what is wrong with what was entered, before the document is asked |
+//! | [`force`] | what is in force, and where from |
+//! | [`effect`] | what that means, in words |
+//! | [`vacation`] | a vacation in three taps |
+//! | [`view`] | the page |
+//!
+//! A form sends each value beside what its input showed (`was-…`), so that only what somebody changed
+//! is written: what others change in the meantime stays, and a default is not written down as a wish.
 
+mod checks;
+mod effect;
+mod force;
+mod groups;
+mod inputs;
+#[cfg(test)]
+mod tests;
+mod vacation;
+mod view;
 mod words;
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::to;
-use askama::Template;
+use render_signal_actors::config::edit::{Edit, EditError};
+use serde_json::Value;
 
-use self::words::Words;
-use super::frame::{Frame, Section};
+use self::groups::Group;
+use self::view::Entered;
+use super::documents::{self, Outcome, Problems, SEEN};
+use super::form::Form;
+use super::frame::Section;
+use super::notice::Notice;
 use super::visit::Visit;
-use crate::http::problem::Problem;
-use crate::http::routes::{Route, Who};
+use crate::http::problem::{Kind, Problem};
+use crate::http::routes::{Route, Takes, Who};
+use crate::services::Refused;
+
+/// The field of a form that asks what it would do.
+const LOOK: &str = "look";
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/reglages", Who::Session, || to(show))]
-}
-
-/// The page.
-#[derive(Template)]
-#[template(path = "settings/page.html")]
-struct Page {
-    frame: Frame,
+    let page = Route::get("/reglages", Who::Session, || to(show));
+    let forms =
+        Group::ALL.map(|group| Route::post(group.path(), Who::Session, || to(send)).takes(Takes::Form));
+    [page].into_iter().chain(forms).collect()
 }
 
 async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
-    let w = Words::of(visit.lang);
-    visit.show(&Page { frame: visit.frame(Section::Settings, w.title).await })
+    let page = view::page(&visit, None).await?;
+    visit.show(&page)
+}
+
+async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+    let group = Group::ALL.into_iter().find(|group| group.path() == visit.request.path());
+    let group = group.ok_or_else(|| Problem::new(Kind::NotFound, "there is no such form"))?;
+    let wrong = checks::wrong(visit.lang, group, &form);
+    let look = form.is_on(LOOK);
+    if !wrong.0.is_empty() && !look {
+        return again(&visit, Entered::new(group, form).wrong(wrong)).await;
+    }
+    let fields = groups::changed(group, &form);
+    if fields.is_empty() && !look {
+        let nothing = words::Words::of(visit.lang).nothing;
+        return Ok(visit.back(&group.place(), &Notice::good(nothing)));
+    }
+    let edit = Edit::merge(group.key(), fields, &visit.caller.by()).keeping_masked();
+    if look {
+        return look_at(&visit, group, form, wrong, edit).await;
+    }
+    match documents::save(&visit, edit, form.text(SEEN)).await? {
+        Outcome::Saved(saved) => {
+            let mut notice = saved.notice;
+            if let Some(said) = effect::of(group, &visit.state.services.policy.load(), visit.clock) {
+                notice.text = format!("{} {}", notice.text, said.text());
+            }
+            Ok(visit.back(&group.place(), &notice))
+        }
+        Outcome::Refused(problems) => again(&visit, Entered::new(group, form).wrong(problems)).await,
+        Outcome::Conflict(conflict) => {
+            conflict.show(&visit, Section::Settings, &form, group.path(), &group.place()).await
+        }
+    }
+}
+
+/// The page with what was entered, and what is wrong with it.
+async fn again(visit: &Visit, entered: Entered) -> Result<HttpResponse, Problem> {
+    let page = view::page(visit, Some(entered)).await?;
+    visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+/// The page with what was entered, and what that would mean. Nothing is changed.
+async fn look_at(
+    visit: &Visit,
+    group: Group,
+    form: Form,
+    mut wrong: Problems,
+    edit: Edit,
+) -> Result<HttpResponse, Problem> {
+    let editor = &visit.state.services.configuration.editor;
+    let mut entered = Entered::new(group, form);
+    if wrong.0.is_empty() {
+        match editor.preview(&edit).await {
+            Ok(after) => entered.effect = would(visit, group, &after),
+            Err(EditError::Invalid(problems)) => wrong = Problems::of(visit, &problems),
+            Err(error) => return Err(Refused::edit(group.key(), error).into()),
+        }
+    }
+    let page = view::page(visit, Some(entered.wrong(wrong))).await?;
+    visit.show(&page)
+}
+
+fn would(visit: &Visit, group: Group, after: &Value) -> Option<effect::Effect> {
+    let env = &visit.state.services.configuration.editor.env;
+    let policy = effect::policy_with(group.key(), after, env)?;
+    effect::of(group, &policy, visit.clock)
 }

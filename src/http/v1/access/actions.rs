@@ -18,15 +18,15 @@ use crate::http::v1::page::{Limit, Position, unavailable};
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ActionView {
     /// Position of its event, under which `/api/v1/events` has the whole of it.
-    position: u64,
+    pub(in crate::http) position: u64,
     /// When, UTC.
-    at: DateTime<Utc>,
+    pub(in crate::http) at: DateTime<Utc>,
     /// Who: `session:<user>`, `token:<name>`, `cli` …
-    by: String,
+    pub(in crate::http) by: String,
     /// What: the kind of the event, such as `config.changed`.
-    kind: String,
+    pub(in crate::http) kind: String,
     /// To what: the stream of the event, such as `config-webhook_config`.
-    stream: String,
+    pub(in crate::http) stream: String,
 }
 
 impl From<ActionRow> for ActionView {
@@ -39,9 +39,9 @@ impl From<ActionRow> for ActionView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ActionPage {
     /// What was done.
-    items: Vec<ActionView>,
+    pub(in crate::http) items: Vec<ActionView>,
     /// Send it as `cursor` for what follows; null = there is no more.
-    next_cursor: Option<u64>,
+    pub(in crate::http) next_cursor: Option<u64>,
 }
 
 /// What to list.
@@ -67,9 +67,19 @@ pub(in crate::http) async fn list(
     Params(params): Params<ActionParams>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let (limit, by, cursor) = (params.limit.get(), params.by, params.cursor.map(Position::get));
+    let cursor = params.cursor.map(Position::get);
+    Ok(HttpResponse::Ok().json(action_page(&state, params.by, cursor, params.limit.get()).await?))
+}
+
+/// What was done below a position, the newest first; by one actor when one is named.
+pub(in crate::http) async fn action_page(
+    state: &HttpState,
+    by: Option<String>,
+    cursor: Option<u64>,
+    limit: usize,
+) -> Result<ActionPage, Problem> {
     let rows = state.journal.views().read(move |db| actions(db, by.as_deref(), cursor, limit + 1)).await;
     let (rows, next_cursor) = cut(rows.map_err(unavailable)?, limit, |row| row.position);
     let items = rows.into_iter().map(ActionView::from).collect();
-    Ok(HttpResponse::Ok().json(ActionPage { items, next_cursor }))
+    Ok(ActionPage { items, next_cursor })
 }

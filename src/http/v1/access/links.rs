@@ -17,9 +17,9 @@ use crate::http::v1::page::{Nothing, Position};
 use crate::http::v1::{JsonBody, Params};
 
 /// Where a sign-in link stands.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum MagicLinkState {
+pub(in crate::http) enum MagicLinkState {
     /// It opens a session.
     Open,
     /// It has opened its one session.
@@ -48,21 +48,21 @@ impl From<Standing> for MagicLinkState {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct MagicLinkView {
     /// What it is called; opens nothing.
-    id: String,
+    pub(in crate::http) id: String,
     /// Where it stands.
-    state: MagicLinkState,
+    pub(in crate::http) state: MagicLinkState,
     /// It opens one session; otherwise any number.
-    single_use: bool,
+    pub(in crate::http) single_use: bool,
     /// When it was made, UTC; null = another program made it.
-    created_at: Option<DateTime<Utc>>,
+    pub(in crate::http) created_at: Option<DateTime<Utc>>,
     /// Who made it; `external` = another program.
-    created_by: String,
+    pub(in crate::http) created_by: String,
     /// It opens nothing after that; null = never ends.
-    expires_at: Option<DateTime<Utc>>,
+    pub(in crate::http) expires_at: Option<DateTime<Utc>>,
     /// When it was used last, as far as that is known.
-    used_at: Option<DateTime<Utc>>,
+    pub(in crate::http) used_at: Option<DateTime<Utc>>,
     /// Sessions that it opened here.
-    uses: u64,
+    pub(in crate::http) uses: u64,
 }
 
 impl From<LinkSeen> for MagicLinkView {
@@ -84,9 +84,9 @@ impl From<LinkSeen> for MagicLinkView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct MagicLinkPage {
     /// The links.
-    items: Vec<MagicLinkView>,
+    pub(in crate::http) items: Vec<MagicLinkView>,
     /// Send it as `cursor` for what follows; null = there is no more.
-    next_cursor: Option<u64>,
+    pub(in crate::http) next_cursor: Option<u64>,
 }
 
 /// What link is wanted.
@@ -102,13 +102,13 @@ pub(in crate::http) struct WantedLink {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct MadeLink {
     /// What it is called; opens nothing.
-    id: String,
+    pub(in crate::http) id: String,
     /// Whoever has it can sign in.
-    url: String,
+    pub(in crate::http) url: String,
     /// It opens one session; otherwise any number.
-    single_use: bool,
+    pub(in crate::http) single_use: bool,
     /// It opens nothing after that; null = never ends.
-    expires_at: Option<DateTime<Utc>>,
+    pub(in crate::http) expires_at: Option<DateTime<Utc>>,
 }
 
 /// Sign-in links.
@@ -118,15 +118,23 @@ pub(in crate::http) async fn list(
     Params(params): Params<PageParams>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = params.limit.get();
     let from = params.cursor.map_or(0, Position::get);
-    let all = login(&state)?.links.list().await.map_err(not_now)?;
+    Ok(HttpResponse::Ok().json(link_page(&state, from, params.limit.get()).await?))
+}
+
+/// The sign-in links from a place of their list on.
+pub(in crate::http) async fn link_page(
+    state: &HttpState,
+    from: u64,
+    limit: usize,
+) -> Result<MagicLinkPage, Problem> {
+    let all = login(state)?.links.list().await.map_err(not_now)?;
     let rest = all.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
     let mut items: Vec<MagicLinkView> = rest.take(limit + 1).map(MagicLinkView::from).collect();
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = more.then(|| from.saturating_add(limit as u64));
-    Ok(HttpResponse::Ok().json(MagicLinkPage { items, next_cursor }))
+    Ok(MagicLinkPage { items, next_cursor })
 }
 
 /// Make a sign-in link.
@@ -138,7 +146,13 @@ pub(in crate::http) async fn create(
     _: Params<Nothing>,
     JsonBody(wanted): JsonBody<WantedLink>,
 ) -> Result<HttpResponse, Problem> {
-    let login = login(&state)?;
+    let made = make(&state, wanted.permanent, &caller.by()).await?;
+    Ok(HttpResponse::Created().json(made))
+}
+
+/// Makes a link, whose address is in the answer and nowhere else.
+pub(in crate::http) async fn make(state: &HttpState, permanent: bool, by: &str) -> Result<MadeLink, Problem> {
+    let login = login(state)?;
     let url = |token: &str| login.link_url(token);
     let missing = || {
         let why = "set PUBLIC_BASE_URL to the address under which browsers reach this service, such as \
@@ -147,10 +161,10 @@ pub(in crate::http) async fn create(
     };
     // Before there is a link of which nobody learns.
     url("").ok_or_else(missing)?;
-    let made = login.links.create(wanted.permanent, &caller.by()).await.map_err(not_now)?;
+    let made = login.links.create(permanent, by).await.map_err(not_now)?;
     let url = url(made.token.expose_secret()).ok_or_else(missing)?;
     let (id, expires_at) = (made.name, made.expires_at);
-    Ok(HttpResponse::Created().json(MadeLink { id, url, single_use: !wanted.permanent, expires_at }))
+    Ok(MadeLink { id, url, single_use: !permanent, expires_at })
 }
 
 /// Have a sign-in link open nothing any more, and end the sessions that it opened.

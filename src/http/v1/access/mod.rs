@@ -73,36 +73,36 @@ impl From<Session> for MySession {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct SessionView {
     /// What it is called; opens nothing.
-    id: String,
+    pub(in crate::http) id: String,
     /// Whose.
-    user: String,
+    pub(in crate::http) user: String,
     /// `password` or `magic_link`.
-    method: String,
+    pub(in crate::http) method: String,
     /// The sign-in link that opened it; null for another method.
-    magic_link: Option<String>,
+    pub(in crate::http) magic_link: Option<String>,
     /// It is that of whoever asks.
-    current: bool,
+    pub(in crate::http) current: bool,
     /// From where it was used last; null = not known.
-    address: Option<String>,
+    pub(in crate::http) address: Option<String>,
     /// What the browser calls itself; null = it does not say.
-    user_agent: Option<String>,
+    pub(in crate::http) user_agent: Option<String>,
     /// When it was opened, UTC.
-    opened_at: DateTime<Utc>,
+    pub(in crate::http) opened_at: DateTime<Utc>,
     /// When it was used last, to a quarter of an hour.
-    used_at: DateTime<Utc>,
+    pub(in crate::http) used_at: DateTime<Utc>,
     /// It is over then, unless it is used before.
-    idle_ends_at: DateTime<Utc>,
+    pub(in crate::http) idle_ends_at: DateTime<Utc>,
     /// It is over then, whatever happens.
-    ends_at: DateTime<Utc>,
+    pub(in crate::http) ends_at: DateTime<Utc>,
 }
 
 /// Open sessions, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct SessionPage {
     /// The sessions.
-    items: Vec<SessionView>,
+    pub(in crate::http) items: Vec<SessionView>,
     /// Send it as `cursor` for what follows; null = there is no more.
-    next_cursor: Option<u64>,
+    pub(in crate::http) next_cursor: Option<u64>,
 }
 
 /// Which page.
@@ -136,12 +136,14 @@ pub(in crate::http) struct EndedSessions {
     ended: u64,
 }
 
-fn login(state: &HttpState) -> Result<&Login, Problem> {
+/// How people sign in.
+pub(in crate::http) fn login(state: &HttpState) -> Result<&Login, Problem> {
     let nobody = || Problem::new(Kind::Unavailable, "nobody can sign in here");
     state.access.login.as_ref().ok_or_else(nobody)
 }
 
-fn not_now(error: AccessError) -> Problem {
+/// What cannot be done while the journal or the document does not answer.
+pub(in crate::http) fn not_now(error: AccessError) -> Problem {
     tracing::warn!(%error, "a request about sessions or sign-in links could not be answered");
     Problem::unavailable(error)
 }
@@ -204,12 +206,21 @@ pub(in crate::http) async fn sessions(
     caller: Caller,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = params.limit.get();
-    let rows =
-        login(&state)?.sessions.list(params.cursor.map(Position::get), limit + 1).await.map_err(not_now)?;
+    let cursor = params.cursor.map(Position::get);
+    Ok(HttpResponse::Ok().json(session_page(&state, &caller, cursor, params.limit.get()).await?))
+}
+
+/// The open sessions below a position, the newest first.
+pub(in crate::http) async fn session_page(
+    state: &HttpState,
+    caller: &Caller,
+    cursor: Option<u64>,
+    limit: usize,
+) -> Result<SessionPage, Problem> {
+    let rows = login(state)?.sessions.list(cursor, limit + 1).await.map_err(not_now)?;
     let (rows, next_cursor) = cut(rows, limit, |row| row.position);
-    let items = rows.into_iter().map(|row| view(row, &caller)).collect();
-    Ok(HttpResponse::Ok().json(SessionPage { items, next_cursor }))
+    let items = rows.into_iter().map(|row| view(row, caller)).collect();
+    Ok(SessionPage { items, next_cursor })
 }
 
 /// Sign everybody out, everywhere.

@@ -149,6 +149,7 @@ fn selection(
         stream: stream.map(|name| StreamId::from_stored(name)),
         category: category.cloned(),
         kinds: kinds.to_vec(),
+        ..Selection::default()
     })
 }
 

@@ -22,7 +22,7 @@ use crate::services::explain;
 const MAIL: [&str; 3] = ["message/rfc822", "text/plain", "application/octet-stream"];
 
 /// One large mail is explained at a time.
-static HEAVY: LazyLock<Heavy> = LazyLock::new(Heavy::default);
+pub(in crate::http) static HEAVY: LazyLock<Heavy> = LazyLock::new(Heavy::default);
 
 /// Why a mail would or would not trigger, as `render-signal explain --json` prints it.
 #[derive(ToSchema)]

@@ -86,6 +86,7 @@ impl ListParams {
         let (before, after) = self.cursor.as_deref().map_or(Ok((None, None)), place)?;
         let filter = MailFilter {
             stages: self.state.into_iter().map(MailState::stored).collect(),
+            fate: None,
             reason: self.reason,
             detector: self.detector,
             target: self.target,
@@ -102,7 +103,7 @@ impl ListParams {
 }
 
 /// Before or after which mail.
-fn place(cursor: &str) -> Result<(Option<u64>, Option<u64>), Problem> {
+pub(in crate::http) fn place(cursor: &str) -> Result<(Option<u64>, Option<u64>), Problem> {
     let refused = || Problem::parameter("cursor", "is none that a page gave");
     let (way, position) = cursor.split_at_checked(1).ok_or_else(refused)?;
     let position: u64 = position.parse().map_err(|_| refused())?;

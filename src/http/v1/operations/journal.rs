@@ -26,11 +26,11 @@ use crate::settings::JournalPlace;
 #[schema(as = JournalLoss)]
 pub(in crate::http) struct LossView {
     /// When it was noticed.
-    at: DateTime<Utc>,
+    pub(in crate::http) at: DateTime<Utc>,
     /// Highest position known before.
-    known_position: u64,
+    pub(in crate::http) known_position: u64,
     /// The one that was found.
-    found_position: u64,
+    pub(in crate::http) found_position: u64,
 }
 
 impl From<Loss> for LossView {
@@ -44,17 +44,17 @@ impl From<Loss> for LossView {
 #[schema(as = Journal)]
 pub(in crate::http) struct JournalView {
     /// `file` or `redis`.
-    kind: &'static str,
+    pub(in crate::http) kind: &'static str,
     /// Where, without what opens it.
-    place: String,
+    pub(in crate::http) place: String,
     /// Position of the last event.
-    position: u64,
+    pub(in crate::http) position: u64,
     /// Bytes on the disk; null = it is on a server.
-    bytes: Option<u64>,
+    pub(in crate::http) bytes: Option<u64>,
     /// What an acknowledgement means.
-    durability: FindingView,
+    pub(in crate::http) durability: FindingView,
     /// The last loss of commits that this worker has noticed.
-    last_loss: Option<LossView>,
+    pub(in crate::http) last_loss: Option<LossView>,
 }
 
 /// How large the journal is, and what it promises.
@@ -64,20 +64,25 @@ pub(in crate::http) async fn journal(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    Ok(answer(seen(&state).await?))
+}
+
+/// How large the journal is, and what it promises.
+pub(in crate::http) async fn seen(state: &HttpState) -> Result<JournalView, Problem> {
     let place = &state.services.storage.journal;
     let (kind, bytes) = match place {
         JournalPlace::File(path) => ("file", size(path)),
         JournalPlace::Redis(_) => ("redis", None),
     };
     let last_loss = state.journal.losses().borrow().clone().map(LossView::from);
-    Ok(answer(JournalView {
+    Ok(JournalView {
         kind,
         place: place.to_string(),
         position: state.journal.head().await.map_err(unavailable)?,
         bytes,
         durability: FindingView::from(&findings::durability(state.journal.durability())),
         last_loss,
-    }))
+    })
 }
 
 /// The file, and the log beside it that is not yet part of it.
@@ -94,17 +99,17 @@ fn size(path: &Path) -> Option<u64> {
 #[schema(as = JournalReport)]
 pub(in crate::http) struct ReportView {
     /// Nothing is wrong.
-    sound: bool,
+    pub(in crate::http) sound: bool,
     /// Events read.
-    events: u64,
+    pub(in crate::http) events: u64,
     /// Events that were archived and have left the log.
-    trimmed: u64,
+    pub(in crate::http) trimmed: u64,
     /// Streams.
-    streams: u64,
+    pub(in crate::http) streams: u64,
     /// Rows in the outbox.
-    outbox: u64,
+    pub(in crate::http) outbox: u64,
     /// Each thing that is wrong.
-    problems: Vec<String>,
+    pub(in crate::http) problems: Vec<String>,
 }
 
 impl From<VerifyReport> for ReportView {
@@ -121,11 +126,16 @@ pub(in crate::http) async fn verify(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    Ok(answer(checked(&state).await?))
+}
+
+/// Reads the whole journal and checks it; one at a time.
+pub(in crate::http) async fn checked(state: &HttpState) -> Result<ReportView, Problem> {
     let Ok(_alone) = state.services.verifying.try_acquire() else {
         let why = "the journal is being read already; ask again in a moment";
         return Err(Problem::new(Kind::TooManyRequests, why).retry_after(15));
     };
-    Ok(answer(ReportView::from(state.journal.verify().await.map_err(unavailable)?)))
+    Ok(ReportView::from(state.journal.verify().await.map_err(unavailable)?))
 }
 
 /// A consistent copy of the journal, made while the service goes on. Of a journal in a file it is
@@ -138,6 +148,11 @@ pub(in crate::http) async fn backup(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    handed_out(&state).await
+}
+
+/// A copy of the journal, to keep.
+pub(in crate::http) async fn handed_out(state: &HttpState) -> Result<HttpResponse, Problem> {
     let backup = state.services.backups.make().await?;
     tracing::info!(bytes = backup.length, "a copy of the journal is handed out");
     let stream = ReaderStream::new(tokio::fs::File::from_std(backup.file));

@@ -28,17 +28,17 @@ const WORKERS: usize = 50;
 #[schema(as = WorkerRecord)]
 pub(in crate::http) struct WorkerView {
     /// `<host>/<pid>/<start id>`.
-    worker: String,
+    pub(in crate::http) worker: String,
     /// When it started.
-    started_at: DateTime<Utc>,
+    pub(in crate::http) started_at: DateTime<Utc>,
     /// When it stopped in an orderly way; null = it runs, or died.
-    stopped_at: Option<DateTime<Utc>>,
+    pub(in crate::http) stopped_at: Option<DateTime<Utc>>,
     /// Why it stopped.
-    stop_reason: Option<String>,
+    pub(in crate::http) stop_reason: Option<String>,
     /// Version of the program.
-    version: String,
+    pub(in crate::http) version: String,
     /// Actors that were restarted.
-    restarts: u64,
+    pub(in crate::http) restarts: u64,
 }
 
 impl From<WorkerRow> for WorkerView {
@@ -53,9 +53,9 @@ impl From<WorkerRow> for WorkerView {
 #[schema(as = Workers)]
 pub(in crate::http) struct WorkersView {
     /// Those that are alive, as each says of itself.
-    alive: Vec<Word>,
+    pub(in crate::http) alive: Vec<Word>,
     /// Those that the journal knows, latest first.
-    known: Vec<WorkerView>,
+    pub(in crate::http) known: Vec<WorkerView>,
 }
 
 /// The workers that are alive, as each says of itself, and those that there were.
@@ -65,11 +65,13 @@ pub(in crate::http) async fn workers(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    Ok(answer(known_and_alive(&state).await?))
+}
+
+/// The workers that are alive, and those that the journal knows.
+pub(in crate::http) async fn known_and_alive(state: &HttpState) -> Result<WorkersView, Problem> {
     let known = state.journal.views().read(|db| queries::workers(db, WORKERS)).await.map_err(unavailable)?;
-    Ok(answer(WorkersView {
-        alive: alive(&state).await?,
-        known: known.into_iter().map(WorkerView::from).collect(),
-    }))
+    Ok(WorkersView { alive: alive(state).await?, known: known.into_iter().map(WorkerView::from).collect() })
 }
 
 /// What the workers say; this one as it is now, whatever it said last.
@@ -87,13 +89,13 @@ async fn alive(state: &HttpState) -> Result<Vec<Word>, Problem> {
 #[schema(as = Lease)]
 pub(in crate::http) struct LeaseView {
     /// Name, such as `poller`.
-    name: String,
+    pub(in crate::http) name: String,
     /// Who holds it; null after a release.
-    holder: Option<String>,
+    pub(in crate::http) holder: Option<String>,
     /// Fence of the last grant.
-    fence: u64,
+    pub(in crate::http) fence: u64,
     /// When it was last granted or released.
-    since: DateTime<Utc>,
+    pub(in crate::http) since: DateTime<Utc>,
 }
 
 impl From<LeaseRow> for LeaseView {
@@ -109,8 +111,13 @@ pub(in crate::http) async fn leases(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
+    Ok(answer(granted(&state).await?))
+}
+
+/// The leases, by name.
+pub(in crate::http) async fn granted(state: &HttpState) -> Result<Vec<LeaseView>, Problem> {
     let rows = state.journal.views().read(queries::leases).await.map_err(unavailable)?;
-    Ok(answer(rows.into_iter().map(LeaseView::from).collect::<Vec<_>>()))
+    Ok(rows.into_iter().map(LeaseView::from).collect())
 }
 
 /// A durable queue of the journal.

@@ -252,7 +252,7 @@ impl Journal for SqliteJournal {
 
     async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
         let keys = keys.to_vec();
-        self.reader.read(move |db| keys.iter().map(|key| outbox::body(db, key)).collect()).await
+        self.reader.read(move |db| outbox::bodies_of(db, &keys)).await
     }
 
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {

@@ -350,6 +350,26 @@ pub(super) fn body(db: &Connection, key: &str) -> rusqlite::Result<Option<Bytes>
         .map(|found| found.map(Bytes::from))
 }
 
+/// The bodies of these keys, in their order: one statement, since each one of its own looks at the
+/// write-ahead log anew.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn bodies_of(db: &Connection, keys: &[String]) -> rusqlite::Result<Vec<Option<Bytes>>> {
+    let list = serde_json::Value::from(keys.to_vec()).to_string();
+    let mut query =
+        db.prepare_cached("SELECT j.key, b.bytes FROM json_each(?1) j JOIN body b ON b.key = j.value")?;
+    let mut bodies = vec![None; keys.len()];
+    let mut rows = query.query([list])?;
+    while let Some(row) = rows.next()? {
+        let place = usize::try_from(row.get::<_, i64>(0)?).ok();
+        if let Some(body) = place.and_then(|place| bodies.get_mut(place)) {
+            *body = Some(Bytes::from(row.get::<_, Vec<u8>>(1)?));
+        }
+    }
+    Ok(bodies)
+}
+
 /// Drops up to `limit` bodies that are past their time and that no row refers to.
 ///
 /// # Errors

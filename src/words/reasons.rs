@@ -1,11 +1,12 @@
-//! The demo's vocabulary, in both languages.
+//! Why nothing is sent, why a mail waits and why a delivery does, in both languages.
 
 use std::borrow::Cow;
 
-use render_signal_actors::mail::parse::Unreadable;
+use render_signal_actors::mail::life::DeliveryEnd;
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use serde_json::Value;
 
+use super::recorded::plain;
 use crate::lang::Lang;
 
 /// Why nothing is sent.
@@ -47,7 +48,8 @@ pub(crate) const fn held(lang: Lang, reason: HoldReason) -> &'static str {
     }
 }
 
-/// A reason by its code, in French; one that is not known as its code says it.
+/// A reason by its code, in French; one that is not known as its code says it, and one that is
+/// a sentence, of a mail that cannot be read or was set aside, as that is said.
 pub(crate) fn reason(code: &str) -> Cow<'_, str> {
     let named = || Value::from(code);
     if let Ok(reason) = serde_json::from_value(named()) {
@@ -56,38 +58,71 @@ pub(crate) fn reason(code: &str) -> Cow<'_, str> {
     match (serde_json::from_value(named()), code) {
         (Ok(reason), _) => held(Lang::Fr, reason).into(),
         (Err(_), "not_a_mail") => "ce n'est pas un mail".into(),
+        (Err(_), "released") => "libéré, et pas encore repris".into(),
+        (Err(_), sentence) if sentence.contains(' ') => plain(Lang::Fr, sentence),
         (Err(_), _) => code.replace('_', " ").into(),
     }
 }
 
-/// Why a mail is in quarantine: the journal's words, or French ones for the same.
-pub(crate) fn quarantined(lang: Lang, why: &str) -> Cow<'_, str> {
-    let french = |unreadable: &Unreadable| match unreadable {
-        Unreadable::NotAMail => {
-            "il est vide ou n'a aucun des champs d'en-tête de tout message (From, To, Subject, Date, Received)"
-        }
-        Unreadable::ParserFailed => "sa lecture a échoué",
-    };
-    let known = [Unreadable::NotAMail, Unreadable::ParserFailed];
-    match known.iter().find(|unreadable| lang == Lang::Fr && unreadable.to_string() == why) {
-        Some(unreadable) => french(unreadable).into(),
-        None => why.into(),
+/// A reason by its code, in this language: English is the code, in words.
+pub(crate) fn by_code(lang: Lang, code: &str) -> Cow<'_, str> {
+    match lang {
+        Lang::Fr => reason(code),
+        Lang::En => code.replace('_', " ").into(),
+    }
+}
+
+/// What is decided about a mail, by its code; English is the code.
+pub(crate) fn decision(lang: Lang, code: &str) -> &str {
+    match (lang, code) {
+        (Lang::Fr, "deliver") => "envoyer",
+        (Lang::Fr, "hold") => "retenir",
+        (Lang::Fr, "ignore") => "ignorer",
+        (Lang::Fr, "skip") => "laisser de côté",
+        (Lang::Fr, "quarantine") => "mettre en quarantaine",
+        _ => code,
+    }
+}
+
+/// Where a mail stands, by the word of its list; English is that word.
+pub(crate) fn stage(lang: Lang, stored: &str) -> &str {
+    match (lang, stored) {
+        (Lang::Fr, "received") => "reçu",
+        (Lang::Fr, "held") => "en attente",
+        (Lang::Fr, "skipped") => "laissé de côté",
+        (Lang::Fr, "ignored") => "ignoré",
+        (Lang::Fr, "quarantined") => "en quarantaine",
+        (Lang::Fr, "set_aside") => "mis de côté",
+        (Lang::Fr, "routed") => "à envoyer",
+        _ => stored,
+    }
+}
+
+/// What a delivery waits for, by the code of its event; one that is not known as its code says it.
+pub(crate) fn deferred(lang: Lang, code: &str) -> Cow<'_, str> {
+    match code {
+        "retry" => lang.pick("nouvel essai", "another try").into(),
+        "retry_after" => lang.pick("à la demande du destinataire", "the receiver asked for it").into(),
+        "rate_limit" => lang.pick("limite d'envois par heure", "the hourly limit").into(),
+        "outside_window" => held(lang, HoldReason::OutsideWindow).into(),
+        "target_disabled" => lang.pick("la cible est désactivée", "the target is switched off").into(),
+        "local_fault" => lang.pick("cette machine n'a pas pu essayer", "this machine could not try").into(),
+        other => other.replace('_', " ").into(),
+    }
+}
+
+/// How a delivery ended.
+pub(crate) const fn ended(lang: Lang, end: DeliveryEnd) -> &'static str {
+    match end {
+        DeliveryEnd::Delivered => lang.pick("livré", "delivered"),
+        DeliveryEnd::DeadLettered => lang.pick("abandonné", "given up"),
+        DeliveryEnd::Cancelled => lang.pick("annulé", "cancelled"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quarantine_is_explained_in_the_language_asked_for() {
-        for unreadable in [Unreadable::NotAMail, Unreadable::ParserFailed] {
-            let why = unreadable.to_string();
-            assert_eq!(quarantined(Lang::En, &why), why);
-            assert_ne!(quarantined(Lang::Fr, &why), why);
-        }
-        assert_eq!(quarantined(Lang::Fr, "anything else"), "anything else");
-    }
 
     #[test]
     fn a_reason_is_known_by_its_code() {

@@ -1,0 +1,250 @@
+//! What was decided about a mail, under which settings, and step by step; and what would be now.
+
+use actix_web::web::Data;
+use askama::Template;
+use askama::filters::HtmlSafe;
+use render_signal_actors::config::history::DecidedUnder;
+use render_signal_actors::mail::explain::Step;
+use render_signal_actors::mail::life::{MailEvent, Routed};
+use render_signal_actors::mail::policy::Priority;
+use render_signal_actors::story::{self, Decided, Story};
+
+use super::words::Words;
+use crate::http::HttpState;
+use crate::http::pages::clock::Clock;
+use crate::http::pages::mails::{moment, reason};
+use crate::http::pages::parts::{Badge, Mood, Shown, When};
+use crate::http::v1::mails::explain::HEAVY;
+use crate::lang::Lang;
+use crate::services::Refused;
+use crate::services::explain::{self, Today};
+use crate::words::explanation;
+use crate::words::reasons;
+use crate::words::recorded::plain;
+
+/// A row of facts.
+pub(super) struct Fact {
+    pub(super) label: &'static str,
+    pub(super) value: Shown,
+    pub(super) href: Option<&'static str>,
+}
+
+/// A document that was in force.
+pub(super) struct Document {
+    pub(super) text: Shown,
+    pub(super) href: &'static str,
+}
+
+/// A check that was made.
+pub(super) struct Check {
+    pub(super) badge: Badge,
+    pub(super) name: Shown,
+    pub(super) detail: Shown,
+}
+
+/// Checks in order.
+#[derive(Template)]
+#[template(path = "mail/checks.html")]
+pub(super) struct Checks(pub(super) Vec<Check>);
+
+impl HtmlSafe for Checks {}
+
+/// What was decided.
+pub(super) struct Decision {
+    pub(super) at: When,
+    pub(super) said: Shown,
+    pub(super) facts: Vec<Fact>,
+    /// The documents that were in force; nothing = see `settings`.
+    pub(super) documents: Vec<Document>,
+    /// What is said of them where none are named.
+    pub(super) settings: &'static str,
+    pub(super) checks: Checks,
+    /// What is said of the steps.
+    pub(super) note: Shown,
+}
+
+/// What would be decided now.
+pub(super) struct Now {
+    pub(super) said: Shown,
+    pub(super) same: bool,
+    pub(super) checks: Checks,
+}
+
+/// The step of the story that decided: the last one that no person's word came before.
+fn deciding(story: &Story) -> Option<&story::Step> {
+    let mut released = false;
+    let mut found = None;
+    for step in &story.steps {
+        match &step.known {
+            MailEvent::Released(_) => released = true,
+            _ if step.decided_under.is_some() && !(released && found.is_some()) => found = Some(step),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A decision and its reason by their codes.
+fn codes(event: &MailEvent) -> Option<(&'static str, Option<&'static str>)> {
+    Some(match event {
+        MailEvent::Routed(_) => ("deliver", None),
+        MailEvent::Held(held) => ("hold", Some(held.reason.as_str())),
+        MailEvent::Skipped(skipped) => ("skip", Some(skipped.reason.as_str())),
+        MailEvent::Ignored(ignored) => ("ignore", Some(ignored.reason.as_str())),
+        _ => return None,
+    })
+}
+
+/// What was decided; `None` = nothing was.
+pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Story) -> Option<Decision> {
+    let (lang, w) = (clock.lang, Words::of(clock.lang));
+    let step = deciding(story)?;
+    let (decision, why) = codes(&step.known)?;
+    let (documents, settings) = match step.decided_under.as_ref()? {
+        Decided::Unknown(_) => (Vec::new(), w.settings_unknown),
+        Decided::Documents(documents) => {
+            (documents.iter().map(|one| document(w, one)).collect(), w.settings_none)
+        }
+    };
+    let (checks, note) = steps_of_then(clock, state, story, step, (decision, why)).await;
+    Some(Decision {
+        at: When::short(clock, step.at),
+        said: Shown(say(lang, decision, why)),
+        facts: facts(clock, w, &step.known),
+        documents,
+        settings,
+        checks: Checks(checks),
+        note: Shown(note),
+    })
+}
+
+/// `ignorer : aucun lien`, with a capital letter.
+fn say(lang: Lang, decision: &str, why: Option<&str>) -> String {
+    let word = match (lang, decision) {
+        (Lang::Fr, _) => reasons::decision(lang, decision),
+        (Lang::En, "deliver") => "send",
+        (Lang::En, "quarantine") => "put in quarantine",
+        (Lang::En, other) => other,
+    };
+    let mut letters = word.chars();
+    let word: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+    why.map_or(word.clone(), |code| format!("{word}{}{}", lang.colon(), reason(lang, code)))
+}
+
+fn facts(clock: Clock, w: &Words, event: &MailEvent) -> Vec<Fact> {
+    let lang = clock.lang;
+    let fact = |label, value: String| Fact { label, value: Shown(value), href: None };
+    match event {
+        MailEvent::Held(held) => {
+            held.until.map(|until| fact(w.until, moment(clock, until))).into_iter().collect()
+        }
+        MailEvent::Skipped(skipped) => {
+            vec![Fact { href: Some("/regles"), ..fact(w.detector, skipped.detector.clone()) }]
+        }
+        MailEvent::Ignored(ignored) => {
+            let detail = ignored.detail.as_deref();
+            detail.map(|detail| fact(w.precisely, plain(lang, detail).into_owned())).into_iter().collect()
+        }
+        MailEvent::Routed(routed) => routed_facts(w, routed),
+        _ => Vec::new(),
+    }
+}
+
+fn routed_facts(w: &Words, routed: &Routed) -> Vec<Fact> {
+    let fact = |label, value: String, href| Fact { label, value: Shown(value), href };
+    let mut facts = Vec::new();
+    if let Some(detection) = &routed.detection {
+        facts.push(fact(w.detector, detection.detector.clone(), Some("/regles")));
+        if let Some(time) = &detection.delivery_time {
+            let urgent = if detection.urgent { format!(" ({})", w.urgent) } else { String::new() };
+            facts.push(fact(w.delivery_time, format!("{time}{urgent}"), None));
+        }
+    }
+    match routed.priority {
+        Priority::High => facts.push(fact(w.priority, w.high.to_owned(), Some("/regles"))),
+        Priority::Low => facts.push(fact(w.priority, w.low.to_owned(), Some("/regles"))),
+        Priority::Medium => {}
+    }
+    for delivery in &routed.deliveries {
+        let rule = delivery.rule.as_ref().map_or(w.default_target, |rule| rule.name.as_str());
+        let href = delivery.rule.as_ref().map(|_| "/regles");
+        facts.push(fact(w.rule, format!("{rule} → {}", delivery.target), href));
+    }
+    facts
+}
+
+fn document(w: &Words, decided: &DecidedUnder) -> Document {
+    let name = &decided.document;
+    let rules = ["rule", "detector", "provider"].iter().any(|part| name.contains(part));
+    let version = match decided.version {
+        Some(version) => format!("{} {version}", w.version),
+        None => format!("{} ({})", decided.hash, w.not_in_history),
+    };
+    Document { text: Shown(format!("{name} {version}")), href: if rules { "/regles" } else { "/reglages" } }
+}
+
+/// The steps of the decision, when it comes out the same from what is kept, and what is said of
+/// them.
+async fn steps_of_then(
+    clock: Clock,
+    state: &Data<HttpState>,
+    story: &Story,
+    step: &story::Step,
+    decided: (&str, Option<&str>),
+) -> (Vec<Check>, String) {
+    let (lang, w) = (clock.lang, Words::of(clock.lang));
+    if let Some(gone) = &story.content_gone {
+        return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), plain(lang, gone)));
+    }
+    let Some(Decided::Documents(documents)) = &step.decided_under else {
+        return (Vec::new(), w.steps_changed.to_owned());
+    };
+    let policy = state.services.policy.load_full();
+    let journal = state.journal.as_ref();
+    match explain::stored(&story.mail.email_id, &policy, step.at, journal, &HEAVY).await {
+        Ok(then)
+            if then.explained.configuration == *documents
+                && (then.explained.explanation.decision, then.explained.explanation.reason) == decided =>
+        {
+            (checks(lang, &then), w.steps_same.to_owned())
+        }
+        Ok(_) => (Vec::new(), w.steps_changed.to_owned()),
+        Err(refused) => (Vec::new(), format!("{}{}{}", w.steps_gone, lang.colon(), lang.one(refused.said()))),
+    }
+}
+
+/// What the rules of now would make of it.
+pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -> Result<Now, Refused> {
+    let policy = state.services.policy.load_full();
+    let today = explain::stored(email_id, &policy, clock.now, state.journal.as_ref(), &HEAVY).await?;
+    let explanation = &today.explained.explanation;
+    let recorded = today.recorded.as_ref();
+    let same = recorded
+        .is_some_and(|then| then.decision == explanation.decision && then.reason == explanation.reason);
+    let mut said = say(clock.lang, explanation.decision, explanation.reason);
+    if let Some(until) = explanation.hold_until {
+        said = format!("{said}, {}", moment(clock, until));
+    }
+    let targets: Vec<&str> = explanation.deliveries.iter().map(|one| one.target.as_str()).collect();
+    if !targets.is_empty() {
+        said = format!("{said} → {}", targets.join(", "));
+    }
+    Ok(Now { said: Shown(said), same, checks: Checks(checks(clock.lang, &today)) })
+}
+
+fn checks(lang: Lang, today: &Today) -> Vec<Check> {
+    today.explained.explanation.steps.iter().map(|step| check(lang, step)).collect()
+}
+
+fn check(lang: Lang, step: &Step) -> Check {
+    let mood = match step.outcome {
+        "pass" | "match" => Mood::Good,
+        "stop" => Mood::Care,
+        _ => Mood::None,
+    };
+    Check {
+        badge: Badge::new(mood, explanation::outcome(lang, step.outcome)),
+        name: Shown(explanation::check(lang, step).replace('_', " ")),
+        detail: Shown(lang.said(&step.detail).to_owned()),
+    }
+}

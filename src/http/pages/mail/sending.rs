@@ -1,0 +1,177 @@
+//! What is sent for a mail: each of its webhooks with its headers and its body, and what may be done
+//! about it.
+
+use actix_web::web::Data;
+use render_signal_actors::kernel::event::DomainEvent as _;
+use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::mail::policy::DeliveryMode;
+use render_signal_actors::mail::work::delivery_body_key;
+use render_signal_actors::story::{DeliveryStory, Story};
+use render_signal_actors::webhook::state::{DeliveryEvent, delivery_stream};
+
+use super::actions::{Deed, confirm};
+use super::timeline;
+use super::words::Words;
+use crate::http::HttpState;
+use crate::http::pages::clock::Clock;
+use crate::http::pages::frame::in_query;
+use crate::http::pages::mails::is_open;
+use crate::http::pages::parts::{Badge, Confirm, Shown, When};
+use crate::http::problem::Problem;
+use crate::http::v1::page::unavailable;
+use crate::words::recorded::plain;
+
+/// Bytes of a body that are shown in the page; more are downloaded.
+const SHOWN: usize = 24 * 1_024;
+
+/// A webhook of the mail.
+pub(super) struct Sent {
+    pub(super) target: Shown,
+    pub(super) badge: Badge,
+    pub(super) attempts: u64,
+    pub(super) next: Option<When>,
+    pub(super) error: Option<Shown>,
+    pub(super) address: Option<Shown>,
+    pub(super) headers: Vec<(&'static str, Shown)>,
+    /// What it says; `None` = it is not there, and why not.
+    pub(super) body: Result<Body, &'static str>,
+    pub(super) deeds: Vec<Confirm>,
+}
+
+/// A body.
+pub(super) struct Body {
+    /// Its id in the page.
+    pub(super) id: String,
+    /// Set out to be read.
+    pub(super) text: Shown,
+    /// The bytes as they are sent, to be copied; `None` = too many for a page.
+    pub(super) exact: Option<String>,
+    /// Where all of it can be had.
+    pub(super) href: String,
+}
+
+/// Every webhook of a mail.
+///
+/// # Errors
+/// The journal does not answer.
+pub(super) async fn sent(clock: Clock, state: &Data<HttpState>, story: &Story) -> Result<Vec<Sent>, Problem> {
+    let mut all = Vec::with_capacity(story.deliveries.len());
+    for (place, delivery) in story.deliveries.iter().enumerate() {
+        all.push(one(clock, state, delivery, place).await?);
+    }
+    Ok(all)
+}
+
+async fn one(
+    clock: Clock,
+    state: &Data<HttpState>,
+    delivery: &DeliveryStory,
+    place: usize,
+) -> Result<Sent, Problem> {
+    let (lang, w, row) = (clock.lang, Words::of(clock.lang), &delivery.row);
+    let (mood, word) = timeline::state(lang, &row.state);
+    let journal = state.journal.as_ref();
+    let mode = mode(journal, &row.email_id, &row.target).await?;
+    let mode = mode.unwrap_or_else(|| state.services.policy.load().delivery_mode);
+    let headers = vec![
+        ("content-type", Shown(mode.content_type().to_owned())),
+        ("user-agent", Shown(concat!("render-signal/", env!("CARGO_PKG_VERSION")).to_owned())),
+        ("webhook-id", Shown(delivery.webhook_id.clone())),
+    ];
+    let bytes = journal.body(&delivery_body_key(&row.email_id, &row.target)).await.map_err(unavailable)?;
+    let body = match bytes.filter(|bytes| !bytes.is_empty()) {
+        Some(bytes) => Ok(shown(&bytes, &row.email_id, &row.target, place)),
+        None if is_open(row) => Err(w.body_not_yet),
+        None => Err(w.body_gone),
+    };
+    let open = is_open(row);
+    Ok(Sent {
+        target: Shown(row.target.clone()),
+        badge: Badge::new(mood, word),
+        attempts: row.attempts,
+        next: row.next_at.filter(|_| open && row.state != "waiting").map(|at| When::short(clock, at)),
+        error: row
+            .last_error
+            .as_deref()
+            .filter(|_| row.state != "delivered")
+            .map(|error| Shown(plain(lang, error).into_owned())),
+        address: row.url.clone().map(Shown),
+        headers,
+        deeds: deeds(clock, delivery, place, body.is_ok()),
+        body,
+    })
+}
+
+fn deeds(clock: Clock, delivery: &DeliveryStory, place: usize, kept: bool) -> Vec<Confirm> {
+    let (lang, row) = (clock.lang, &delivery.row);
+    let dead = row.state == "dead_lettered";
+    let mut deeds = Vec::new();
+    if dead || (kept && !is_open(row)) {
+        let ask = Words::resend_ask(lang, &row.target);
+        deeds.push(confirm(
+            lang,
+            Deed::Resend,
+            &row.email_id,
+            Some(&row.target),
+            (format!("resend-{place}"), ask),
+        ));
+    }
+    if dead || is_open(row) {
+        let ask = Words::cancel_ask(lang, &row.target);
+        deeds.push(confirm(
+            lang,
+            Deed::Cancel,
+            &row.email_id,
+            Some(&row.target),
+            (format!("cancel-{place}"), ask),
+        ));
+    }
+    deeds
+}
+
+/// What the body was called when it was taken; `None` = it was not yet.
+async fn mode(journal: &dyn Journal, email_id: &str, target: &str) -> Result<Option<DeliveryMode>, Problem> {
+    let events = journal.read_stream(&delivery_stream(email_id, target), 0).await.map_err(unavailable)?;
+    let taken = events.iter().rev().find_map(|event| match DeliveryEvent::from_recorded(event) {
+        Ok(DeliveryEvent::Succeeded(succeeded)) => Some(succeeded.mode),
+        _ => None,
+    });
+    Ok(taken)
+}
+
+fn shown(bytes: &[u8], email_id: &str, target: &str, place: usize) -> Body {
+    let href = format!("/mails/{}/envoi/{}", in_query(email_id), in_query(target));
+    let whole = bytes.len() <= SHOWN;
+    let exact = String::from_utf8_lossy(bytes);
+    let text = if whole { set_out(&exact) } else { beginning(&exact, SHOWN).to_owned() };
+    Body { id: format!("body-{place}"), text: Shown(text), exact: whole.then(|| exact.into_owned()), href }
+}
+
+/// JSON in lines; anything else as it is.
+fn set_out(text: &str) -> String {
+    let value: Result<serde_json::Value, _> = serde_json::from_str(text);
+    let lines = value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok());
+    lines.unwrap_or_else(|| text.to_owned())
+}
+
+/// At most so many bytes, whole characters.
+fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_set_out_in_its_order_and_copied_as_it_is() {
+        let body = shown(b"{\"b\":1,\"a\":\"<b>\"}", "id", "rule 1", 0);
+        assert_eq!(body.text.0, "{\n  \"b\": 1,\n  \"a\": \"<b>\"\n}");
+        assert_eq!(body.exact.as_deref(), Some("{\"b\":1,\"a\":\"<b>\"}"));
+        assert_eq!(body.href, "/mails/id/envoi/rule%201");
+        let long = shown("é".repeat(SHOWN).as_bytes(), "id", "t", 1);
+        assert!(long.exact.is_none() && long.text.0.len() <= SHOWN, "{}", long.text.0.len());
+        assert_eq!(set_out("a=b&c"), "a=b&c");
+    }
+}

@@ -1,0 +1,136 @@
+//! What was found out, check by check, and the report of `doctor`.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use askama::Template;
+use askama::filters::HtmlSafe;
+use serde_json::Value;
+
+use super::words::Words;
+use super::{HOME, Told, page};
+use crate::commands;
+use crate::doctor;
+use crate::findings::{self, Finding, Severity};
+use crate::http::pages::names::sentence;
+use crate::http::pages::notice::Notice;
+use crate::http::pages::parts::{Badge, Mood, Shown, When};
+use crate::http::pages::visit::Visit;
+use crate::http::problem::Problem;
+use crate::lang::Lang;
+
+/// One thing that was looked at.
+#[derive(Template)]
+#[template(path = "system/check.html")]
+pub(super) struct CheckRow {
+    /// What.
+    pub(super) name: Shown,
+    /// As its gravest finding.
+    pub(super) badge: Badge,
+    /// All is well with it.
+    pub(super) well: bool,
+    /// What was found, in order.
+    pub(super) lines: Vec<Line>,
+    /// Stands before what to do.
+    what_to_do: &'static str,
+}
+
+impl HtmlSafe for CheckRow {}
+
+/// A finding.
+pub(super) struct Line {
+    /// In words, which may be a server's.
+    pub(super) text: Shown,
+    /// What to do about it.
+    pub(super) advice: Option<Shown>,
+}
+
+/// The report of `doctor`.
+pub(super) struct DoctorView {
+    /// As the gravest check.
+    pub(super) badge: Badge,
+    /// When it was made.
+    pub(super) at: When,
+    /// In the order of looking, those that are not well first.
+    pub(super) rows: Vec<CheckRow>,
+}
+
+/// How grave it is, in a word.
+pub(super) fn badge(severity: Severity, w: &Words) -> Badge {
+    match severity {
+        Severity::Ok => Badge::new(Mood::Good, w.ok),
+        Severity::Warn => Badge::new(Mood::Care, w.warn),
+        Severity::Fail => Badge::new(Mood::Bad, w.fail),
+    }
+}
+
+/// The checks of a worker, as it says them itself; see [`Finding::worded`].
+pub(super) fn of_word(checks: &Value, lang: Lang) -> Vec<CheckRow> {
+    let w = Words::of(lang);
+    let Some(checks) = checks.as_object() else { return Vec::new() };
+    let row = |(name, check): (&String, &Value)| {
+        let severity = severity(check.get("state"));
+        let findings = check.get("findings").and_then(Value::as_array).into_iter().flatten();
+        CheckRow {
+            name: Shown(sentence(&lang.one(findings::subject(name)))),
+            badge: badge(severity, w),
+            well: severity == Severity::Ok,
+            lines: findings.map(|finding| line_of_word(finding, lang)).collect(),
+            what_to_do: w.what_to_do,
+        }
+    };
+    grave_first(checks.iter().map(row).collect())
+}
+
+fn severity(state: Option<&Value>) -> Severity {
+    match state.and_then(Value::as_str) {
+        Some("ok") => Severity::Ok,
+        Some("warn") => Severity::Warn,
+        _ => Severity::Fail,
+    }
+}
+
+/// A worker of another version may say no words: then there is its code.
+fn line_of_word(finding: &Value, lang: Lang) -> Line {
+    let of = |field: &str| finding.get(field)?.get(lang.pick("fr", "en"))?.as_str();
+    let said = |field: &str| of(field).map(sentence);
+    let code = || finding.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Line { text: Shown(said("said").unwrap_or_else(code)), advice: said("advice").map(Shown) }
+}
+
+fn of_doctor(check: &doctor::Check, lang: Lang) -> CheckRow {
+    let severity = check.state();
+    CheckRow {
+        name: Shown(sentence(&lang.one(findings::subject(&check.name)))),
+        badge: badge(severity, Words::of(lang)),
+        well: severity == Severity::Ok,
+        lines: check.findings.iter().map(|finding| line(finding, lang)).collect(),
+        what_to_do: Words::of(lang).what_to_do,
+    }
+}
+
+fn line(finding: &Finding, lang: Lang) -> Line {
+    Line {
+        text: Shown(sentence(&lang.one(finding.said()))),
+        advice: finding.advice().map(|advice| Shown(sentence(&lang.one(advice)))),
+    }
+}
+
+/// What is not well is read first; otherwise the order stays.
+fn grave_first(mut rows: Vec<CheckRow>) -> Vec<CheckRow> {
+    rows.sort_by_key(|row| row.well);
+    rows
+}
+
+/// POST `/systeme/verifier`: reaches everything that is configured.
+pub(super) async fn look_at_all(visit: Visit) -> Result<HttpResponse, Problem> {
+    let Ok(_alone) = visit.state.services.doctor.try_acquire() else {
+        return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
+    };
+    let report = doctor::look(commands::environment).await;
+    let view = DoctorView {
+        badge: badge(report.state, Words::of(visit.lang)),
+        at: When::short(visit.clock, visit.state.world.now()),
+        rows: grave_first(report.checks.iter().map(|check| of_doctor(check, visit.lang)).collect()),
+    };
+    page(&visit, StatusCode::OK, Told { doctor: Some(view), ..Told::default() }).await
+}

@@ -1,0 +1,107 @@
+//! The copies of linked files, and the list that is kept of them.
+
+use actix_web::HttpResponse;
+use url::Url;
+
+use super::HOME;
+use super::words::Words;
+use crate::http::pages::names::sentence;
+use crate::http::pages::notice::Notice;
+use crate::http::pages::parts::{Confirm, Shown, When};
+use crate::http::pages::visit::Visit;
+use crate::services::Refused;
+use crate::services::links::{self, Stats};
+
+/// The last copies of which so many are listed.
+const LISTED: usize = 10;
+
+/// The copies.
+pub(super) struct CopiesView {
+    /// Whether any are made.
+    pub(super) on: bool,
+    /// What the list holds: what, how much; or why that is not known.
+    pub(super) list: Result<Vec<(&'static str, Shown)>, Shown>,
+    /// Has the list written anew.
+    pub(super) rebuild: Confirm,
+    /// The last ones.
+    pub(super) last: Vec<CopyRow>,
+}
+
+/// A copy of a linked file.
+pub(super) struct CopyRow {
+    /// The file's own name, or its source.
+    pub(super) name: Shown,
+    /// File service.
+    pub(super) provider: Shown,
+    /// When it was made.
+    pub(super) at: When,
+    /// Where it lies, if a browser may be sent there.
+    pub(super) href: Option<String>,
+}
+
+/// What is known of them.
+pub(super) async fn view(visit: &Visit) -> CopiesView {
+    let (lang, w) = (visit.lang, Words::of(visit.lang));
+    let state = &visit.state;
+    let list = links::stats(&state.services.links);
+    let last = links::before(state.journal.as_ref(), None, LISTED).await.unwrap_or_default();
+    CopiesView {
+        on: state.reference.env.offload,
+        list: list
+            .map(|stats| counted(stats, visit))
+            .map_err(|refused: Refused| Shown(sentence(&lang.one(refused.said())))),
+        rebuild: Confirm {
+            id: "reecrire".to_owned(),
+            button: w.rebuild.to_owned(),
+            class: "",
+            title: w.rebuild_ask.to_owned(),
+            text: w.rebuild_text.to_owned(),
+            action: "/systeme/copies".to_owned(),
+            fields: Vec::new(),
+            yes: w.rebuild.to_owned(),
+            no: w.cancel.to_owned(),
+        },
+        last: last
+            .into_iter()
+            .map(|row| CopyRow {
+                name: Shown(row.original_filename.unwrap_or(row.source_url)),
+                provider: Shown(row.provider),
+                at: When::short(visit.clock, row.at),
+                href: Url::parse(&row.r2_url).ok().filter(|url| url.scheme() == "https").map(String::from),
+            })
+            .collect(),
+    }
+}
+
+fn counted(stats: Stats, visit: &Visit) -> Vec<(&'static str, Shown)> {
+    let (clock, w) = (visit.clock, Words::of(visit.lang));
+    let number = |n: usize| Shown(clock.number(u64::try_from(n).unwrap_or(u64::MAX)));
+    let counts = stats.counts;
+    let providers: Vec<String> =
+        counts.providers.iter().map(|(name, n)| format!("{name}{}{n}", visit.lang.colon())).collect();
+    let mut rows = vec![(w.list_file, Shown(stats.file)), (w.entries, number(counts.entries))];
+    let rest = [
+        (w.entries_r2, counts.r2),
+        (w.entries_legacy, counts.legacy),
+        (w.entries_other, counts.other),
+        (w.archives, stats.archives),
+    ];
+    rows.extend(rest.into_iter().filter(|(_, n)| *n > 0).map(|(what, n)| (what, number(n))));
+    if !providers.is_empty() {
+        rows.push((w.by_provider, Shown(providers.join(", "))));
+    }
+    rows
+}
+
+/// POST `/systeme/copies`: writes the list anew.
+pub(super) async fn rebuild(visit: Visit) -> HttpResponse {
+    let (state, lang) = (&visit.state, visit.lang);
+    let notice = match links::rebuild(state.journal.as_ref(), &state.world, &state.services.links).await {
+        Ok(entries) => {
+            tracing::info!(by = visit.caller.by(), entries, "the list of copies was written anew");
+            Notice::good(Words::rebuilt(lang, entries))
+        }
+        Err(refused) => Notice::bad(sentence(&lang.one(refused.said()))),
+    };
+    visit.back(HOME, &notice)
+}

@@ -1,0 +1,138 @@
+//! Where the documents are, and how each of them is.
+
+use render_signal_actors::config::store::StoreHealth;
+
+use super::words::Words;
+use crate::http::pages::names;
+use crate::http::pages::parts::{Badge, Mood, Shown, When};
+use crate::http::pages::visit::Visit;
+use crate::http::v1::config::read;
+use crate::lang::Lang;
+use crate::services::config::overview::Shown as Document;
+use crate::services::migrate::by_name;
+
+/// Stores and documents.
+pub(super) struct StoresView {
+    /// The one that has the last word first; empty = there are files only.
+    pub(super) stores: Vec<StoreCard>,
+    /// The folder of the files.
+    pub(super) folder: Shown,
+    /// The documents.
+    pub(super) documents: Vec<DocumentRow>,
+    /// What is wanted and cannot be had, or means more than it seems to.
+    pub(super) remarks: Vec<Shown>,
+}
+
+/// A store.
+pub(super) struct StoreCard {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// It has the last word, or stands in.
+    pub(super) role: &'static str,
+    /// Whether it answers.
+    pub(super) badge: Badge,
+    /// Since when.
+    pub(super) since: Option<When>,
+    /// What is wrong with it.
+    pub(super) trouble: Option<Shown>,
+    /// Documents that it must still be given.
+    pub(super) pending: String,
+    /// Documents of which two versions wait for a decision.
+    pub(super) conflicts: String,
+}
+
+/// A document.
+pub(super) struct DocumentRow {
+    /// What people call it.
+    pub(super) name: String,
+    /// What it is stored as.
+    pub(super) key: &'static str,
+    /// How it is.
+    pub(super) badge: Badge,
+    /// Of the history; empty = not recorded.
+    pub(super) version: String,
+    /// Who changed it last.
+    pub(super) who: Shown,
+    /// When.
+    pub(super) at: Option<When>,
+    /// Who runs it; empty = not known.
+    pub(super) running: String,
+    /// What is wrong or changes nothing.
+    pub(super) notes: Vec<Shown>,
+}
+
+/// What is known of them, or why nothing is.
+pub(super) async fn view(visit: &Visit) -> Result<StoresView, String> {
+    let (lang, w) = (visit.lang, Words::of(visit.lang));
+    let overview = read::seen(&visit.state, &by_name(), false).await;
+    let overview = overview.map_err(|problem| Words::unknown(lang, &problem.detail))?;
+    let unknown = overview.workers_unknown.map(|why| Shown(format!("{} {why}", w.workers_unknown)));
+    let remarks = overview.remarks.into_iter().map(|remark| Shown(names::sentence(&lang.one(remark))));
+    Ok(StoresView {
+        stores: overview.stores.into_iter().map(|store| card(store, visit)).collect(),
+        folder: Shown(visit.state.services.storage.config_dir.display().to_string()),
+        documents: overview.documents.into_iter().map(|document| row(document, visit)).collect(),
+        remarks: remarks.chain(unknown).collect(),
+    })
+}
+
+fn card(health: StoreHealth, visit: &Visit) -> StoreCard {
+    let (lang, w) = (visit.lang, Words::of(visit.lang));
+    let names = |keys: &[render_signal_actors::config::documents::Key]| {
+        keys.iter().map(|key| names::document(key.as_str(), lang)).collect::<Vec<_>>().join(", ")
+    };
+    StoreCard {
+        name: names::store(health.store, lang),
+        role: if health.authority { w.authority } else { w.copy },
+        badge: match &health.trouble {
+            None => Badge::new(Mood::Good, w.store_well),
+            Some(_) => Badge::new(Mood::Bad, w.store_silent),
+        },
+        since: health.since.map(|at| When::ago(visit.clock, at)),
+        trouble: health.trouble.map(Shown),
+        pending: names(&health.pending),
+        conflicts: names(&health.conflicts),
+    }
+}
+
+fn row(document: Document, visit: &Visit) -> DocumentRow {
+    let lang = visit.lang;
+    let workers = &document.workers;
+    DocumentRow {
+        name: names::document(document.key, lang),
+        key: document.key,
+        badge: badge(&document, Words::of(lang)),
+        version: document.version.map(|version| version.to_string()).unwrap_or_default(),
+        who: Shown(document.origin.as_deref().map(|by| names::who(by, lang)).unwrap_or_default()),
+        at: document.changed_at.map(|at| When::short(visit.clock, at)),
+        running: match workers.alive {
+            0 => String::new(),
+            alive => Words::running(lang, workers.running, alive),
+        },
+        notes: notes(&document, lang),
+    }
+}
+
+fn badge(document: &Document, w: &Words) -> Badge {
+    if document.withholds.is_some() {
+        return Badge::new(Mood::Bad, w.withheld);
+    }
+    match document.state.as_str() {
+        "ok" if document.remarks.is_empty() => Badge::new(Mood::Good, w.doc_ok),
+        "ok" => Badge::new(Mood::Care, w.doc_ok),
+        "absent" => Badge::new(Mood::None, w.doc_absent),
+        "missing" => Badge::new(Mood::Care, w.doc_missing),
+        "invalid" => Badge::new(Mood::Bad, w.doc_invalid),
+        _ => Badge::new(Mood::Care, w.doc_unknown),
+    }
+}
+
+fn notes(document: &Document, lang: Lang) -> Vec<Shown> {
+    let stands_still = document.withholds.map(|governs| lang.one(governs.said()));
+    let problems = document.problems.iter().map(|problem| lang.problem(problem));
+    let remarks = document.remarks.iter().map(|remark| lang.said(remark).to_owned());
+    let off = document.switched_off.then(|| Words::of(lang).switched_off.to_owned());
+    let keeps = document.workers.refused.iter().map(|keeps| lang.about(&keeps.worker, &keeps.why));
+    let all = stands_still.into_iter().chain(problems).chain(remarks).chain(off).chain(keeps);
+    all.map(|note| Shown(names::sentence(&note))).collect()
+}

@@ -1,0 +1,201 @@
+//! A test webhook: first what would be sent, then the sending.
+
+use std::collections::BTreeSet;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use render_signal_actors::mail::rules::mask_url;
+use render_signal_actors::webhook::trial::{To, TrialError, Wish};
+
+use super::words::Words;
+use super::{Told, page};
+use crate::http::pages::form::Form;
+use crate::http::pages::names::sentence;
+use crate::http::pages::parts::{Badge, Choice, Confirm, Field, Input, Mood, Shown};
+use crate::http::pages::visit::Visit;
+use crate::http::problem::Problem;
+use crate::http::v1::webhooks::{TestResult, TestWebhookView, tried};
+
+/// Stands for an address that is typed. No target is called that: ids of targets are those of rules.
+const TYPED: &str = "@address";
+/// Characters of a subject.
+const LONGEST: usize = 300;
+
+/// The form, and what was shown or sent.
+pub(super) struct TrialView {
+    /// Where to, and what.
+    pub(super) fields: Vec<Field>,
+    /// Fields that are wrong: id, what is wrong.
+    pub(super) errors: Vec<(String, String)>,
+    /// What would be, or was, sent.
+    pub(super) shown: Option<Sent>,
+}
+
+/// What would be, or was, sent.
+pub(super) struct Sent {
+    /// It was sent.
+    pub(super) was_sent: bool,
+    /// Where to, masked.
+    pub(super) url: Shown,
+    /// The receiver's certificate is not looked at.
+    pub(super) unverified: bool,
+    /// All headers that the program sets.
+    pub(super) headers: Shown,
+    /// The exact body.
+    pub(super) body: Shown,
+    /// The question before it is sent.
+    pub(super) send: Option<Confirm>,
+    /// What came of it.
+    pub(super) result: Option<Outcome>,
+}
+
+/// What came of a test.
+pub(super) struct Outcome {
+    /// Whether it was taken.
+    pub(super) badge: Badge,
+    /// HTTP status, if there was an answer.
+    pub(super) status: String,
+    /// How long it took.
+    pub(super) took: String,
+    /// Why it does not count as taken.
+    pub(super) why: Option<Shown>,
+    /// The beginning of what the receiver said.
+    pub(super) answer: Option<Shown>,
+}
+
+/// What the form says.
+#[derive(Default)]
+struct Values {
+    to: String,
+    url: String,
+    subject: String,
+}
+
+impl Values {
+    fn of(form: &Form) -> Self {
+        let text = |name: &str| form.text(name).to_owned();
+        Self { to: text("to"), url: text("url"), subject: text("subject") }
+    }
+
+    fn wish(&self) -> Wish {
+        let to = match self.to.as_str() {
+            "" => To::Default,
+            TYPED => To::Url(self.url.clone()),
+            id => To::Target(id.to_owned()),
+        };
+        let subject: String = self.subject.chars().take(LONGEST).collect();
+        Wish { to, subject: Some(subject).filter(|subject| !subject.is_empty()), ..Wish::default() }
+    }
+}
+
+/// The form as it is before anything was chosen.
+pub(super) fn form(visit: &Visit) -> TrialView {
+    view(visit, &Values::default(), None)
+}
+
+/// POST `/systeme/essai`: nothing is sent.
+pub(super) async fn show(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+    answer(&visit, &Values::of(&form), true).await
+}
+
+/// POST `/systeme/essai/envoyer`.
+pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+    answer(&visit, &Values::of(&form), false).await
+}
+
+async fn answer(visit: &Visit, values: &Values, dry: bool) -> Result<HttpResponse, Problem> {
+    let prepared = visit.state.reference.tester.prepare(&values.wish());
+    let (status, view) = match prepared {
+        Ok(trial) => {
+            let found = tried(&visit.state, trial, dry, &visit.caller.by()).await;
+            let mut view = view(visit, values, None);
+            view.shown = Some(sent(found, visit, values));
+            (StatusCode::OK, view)
+        }
+        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, view(visit, values, Some(&error))),
+    };
+    page(visit, status, Told { trial: Some(view), ..Told::default() }).await
+}
+
+fn view(visit: &Visit, values: &Values, error: Option<&TrialError>) -> TrialView {
+    let w = Words::of(visit.lang);
+    let (place, why) = match error {
+        None => ("", ""),
+        Some(TrialError::UnknownTarget(_)) => ("to", w.trial_unknown),
+        Some(TrialError::NoTarget) => ("to", w.trial_none),
+        Some(TrialError::Address(_) | TrialError::Request(_)) => ("url", w.trial_address),
+        Some(TrialError::TooLarge) => ("subject", w.trial_large),
+    };
+    let wrong = |name: &str| if name == place { why } else { "" };
+    let fields = vec![
+        Field::new("to", w.target, Input::Select(targets(visit)), &values.to).error(wrong("to")),
+        Field::new("url", w.address, Input::Line("url"), &values.url)
+            .hint(w.address_hint)
+            .placeholder("https://…")
+            .error(wrong("url")),
+        Field::new("subject", w.subject, Input::Line("text"), &values.subject)
+            .placeholder("Test webhook")
+            .error(wrong("subject")),
+    ];
+    let errors = Some((format!("f-{place}"), why.to_owned())).filter(|_| error.is_some());
+    TrialView { fields, errors: errors.into_iter().collect(), shown: None }
+}
+
+/// The targets that are in force: the default one first, an address that is typed last.
+fn targets(visit: &Visit) -> Vec<Choice> {
+    let w = Words::of(visit.lang);
+    let policy = visit.state.reference.policy.load();
+    let default = &policy.default_target;
+    let named = |name: &str, url: &str| match url {
+        "" => name.to_owned(),
+        url => format!("{name} — {}", mask_url(url)),
+    };
+    let mut seen = BTreeSet::from([default.id.as_str()]);
+    let mut choices = vec![Choice { value: String::new(), text: named(w.default_target, &default.url) }];
+    for rule in policy.rules.iter().filter(|rule| seen.insert(rule.target.id.as_str())) {
+        let (id, url) = (&rule.target.id, &rule.target.url);
+        choices.push(Choice { value: id.clone(), text: named(id, url) });
+    }
+    choices.push(Choice { value: TYPED.to_owned(), text: w.another_address.to_owned() });
+    choices
+}
+
+fn sent(found: TestWebhookView, visit: &Visit, values: &Values) -> Sent {
+    let w = Words::of(visit.lang);
+    let headers: Vec<String> = found.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    Sent {
+        was_sent: !found.dry_run,
+        unverified: !found.verify_certificate,
+        headers: Shown(headers.join("\n")),
+        body: Shown(found.body),
+        send: found.dry_run.then(|| Confirm {
+            id: "envoyer".to_owned(),
+            button: w.send.to_owned(),
+            class: "primary",
+            title: w.send_ask.to_owned(),
+            text: format!("{}{}{}. {}", w.to, visit.lang.colon(), found.url, w.send_note),
+            action: "/systeme/essai/envoyer#essai".to_owned(),
+            fields: [("to", &values.to), ("url", &values.url), ("subject", &values.subject)]
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .to_vec(),
+            yes: w.send_yes.to_owned(),
+            no: w.cancel.to_owned(),
+        }),
+        url: Shown(found.url),
+        result: found.result.map(|result| outcome(result, visit)),
+    }
+}
+
+fn outcome(result: TestResult, visit: &Visit) -> Outcome {
+    let w = Words::of(visit.lang);
+    Outcome {
+        badge: match result.delivered {
+            true => Badge::new(Mood::Good, w.taken),
+            false => Badge::new(Mood::Bad, w.not_taken),
+        },
+        status: result.status.map_or_else(|| w.no_answer.to_owned(), |status| status.to_string()),
+        took: visit.clock.milliseconds(result.took_ms),
+        why: result.error.map(|error| Shown(sentence(&error))),
+        answer: result.answer.map(Shown),
+    }
+}

@@ -1,0 +1,161 @@
+//! What needs a person: what nothing happens to until somebody does something, and what is wrong
+//! or will be. In the order in which one would look at it.
+
+use chrono::{DateTime, Utc};
+use render_signal_actors::readmodel::queries::NeedsPerson;
+
+use crate::findings::{Finding, Severity};
+use crate::http::readiness::Readiness;
+
+/// One thing.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum What {
+    /// Deliveries to a target were given up.
+    DeadLetters {
+        /// Id of the target.
+        target: String,
+        /// How many.
+        count: u64,
+    },
+    /// Mails could not be read.
+    Quarantined {
+        /// How many.
+        count: u64,
+    },
+    /// Workers ended over mails, again and again.
+    SetAside {
+        /// How many.
+        count: u64,
+    },
+    /// A target said that it is gone: its deliveries wait.
+    TargetGone {
+        /// Id of the target.
+        target: String,
+        /// What it answered, if that is known.
+        reason: Option<String>,
+    },
+    /// Something that was found out.
+    Found {
+        /// By which check, such as `mailbox`.
+        check: &'static str,
+        /// What.
+        finding: Finding,
+    },
+}
+
+/// One thing, and since when.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Item {
+    /// What.
+    pub(crate) what: What,
+    /// Since when, where that is known.
+    pub(crate) since: Option<DateTime<Utc>>,
+}
+
+impl Item {
+    /// Whether something is wrong now, and not only to be looked at.
+    pub(crate) const fn is_wrong(&self) -> bool {
+        match &self.what {
+            What::Found { finding, .. } => matches!(finding.severity(), Severity::Fail),
+            What::DeadLetters { .. } | What::TargetGone { .. } => true,
+            What::Quarantined { .. } | What::SetAside { .. } => false,
+        }
+    }
+}
+
+/// All of it; empty = nothing needs anybody.
+pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, signed: bool) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut found: Vec<Item> = Vec::new();
+    for (check, judged) in &ready.checks {
+        for finding in &judged.findings {
+            if is_for_a_person(finding) {
+                let what = What::Found { check, finding: finding.clone() };
+                found.push(Item { what, since: None });
+            }
+        }
+    }
+    let (wrong, worth_a_look): (Vec<_>, Vec<_>) = found.into_iter().partition(Item::is_wrong);
+    items.extend(wrong);
+    for row in &needs.dead_letters {
+        let what = What::DeadLetters { target: row.target.clone(), count: row.n };
+        items.push(Item { what, since: row.since });
+    }
+    for row in &needs.disabled_targets {
+        let what = What::TargetGone { target: row.id.clone(), reason: row.reason.clone() };
+        items.push(Item { what, since: row.last_failure_at });
+    }
+    if needs.quarantined > 0 {
+        items.push(Item { what: What::Quarantined { count: needs.quarantined }, since: None });
+    }
+    if needs.set_aside > 0 {
+        items.push(Item { what: What::SetAside { count: needs.set_aside }, since: None });
+    }
+    items.extend(worth_a_look);
+    if !signed {
+        let what = What::Found { check: "deliveries", finding: Finding::Unsigned {} };
+        items.push(Item { what, since: None });
+    }
+    items
+}
+
+/// Whether a finding is for a person to act on: not what is as it was chosen, nor what is said by
+/// another item.
+fn is_for_a_person(finding: &Finding) -> bool {
+    finding.severity() > Severity::Ok
+        && !is_a_choice(finding)
+        && !matches!(finding, Finding::TargetGone { .. })
+}
+
+/// What somebody has set so, and may mean: it is said where it is set.
+const fn is_a_choice(finding: &Finding) -> bool {
+    matches!(
+        finding,
+        Finding::AnySender {}
+            | Finding::DocumentRemark { .. }
+            | Finding::PreferenceRemark { .. }
+            | Finding::FieldIdle { .. }
+            | Finding::MailboxDeclined {}
+            | Finding::DocumentOff { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use render_signal_actors::readmodel::queries::DeadLetters;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::http::readiness::Check;
+
+    fn ready(findings: Vec<Finding>) -> Readiness {
+        let check = Check { findings, detail: Value::Null };
+        Readiness { status: "ready", checks: BTreeMap::from([("mailbox", check)]) }
+    }
+
+    #[test]
+    fn when_all_is_well_nothing_needs_anybody() {
+        let ready = ready(vec![Finding::ThisWorkerPolls {}, Finding::AnySender {}]);
+        assert_eq!(items(&NeedsPerson::default(), &ready, true), []);
+    }
+
+    #[test]
+    fn what_is_wrong_comes_before_what_is_worth_a_look() {
+        let ready = ready(vec![Finding::MailboxMissing {}, Finding::Hung { seconds: 40 }]);
+        let dead = DeadLetters { target: "make".into(), n: 3, since: None };
+        let needs = NeedsPerson { dead_letters: vec![dead], quarantined: 1, ..NeedsPerson::default() };
+        let codes: Vec<&str> = items(&needs, &ready, false)
+            .iter()
+            .map(|item| match &item.what {
+                What::DeadLetters { .. } => "dead",
+                What::Quarantined { .. } => "quarantined",
+                What::SetAside { .. } => "set_aside",
+                What::TargetGone { .. } => "gone",
+                What::Found { finding, .. } => finding.code(),
+            })
+            .collect();
+        assert_eq!(codes, ["hung", "dead", "quarantined", "mailbox_missing", "unsigned"]);
+    }
+}

@@ -1,0 +1,149 @@
+//! What can be looked at on any page. Each answers with the flaws that it found, in words; none =
+//! all is well.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use thirtyfour::Key;
+
+use super::pages::Frame;
+use super::texts;
+use crate::support::browser::Browser;
+
+/// Bytes of HTML, style sheets and scripts of a page, compressed, at most.
+pub(super) const HEAVIEST: u64 = 60 * 1024;
+/// More stops of the keyboard than a page can have.
+const STOPS: usize = 400;
+
+/// axe-core, in the version that `tests/dashboard/package.json` names.
+static AXE: LazyLock<String> = LazyLock::new(|| {
+    let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dashboard/install");
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("axe");
+    let done = Command::new(install).arg(&target).output().expect("tests/dashboard/install");
+    assert!(done.status.success(), "tests/dashboard/install: {}", String::from_utf8_lossy(&done.stderr));
+    std::fs::read_to_string(target.join("node_modules/axe-core/axe.min.js")).expect("axe-core")
+});
+
+/// A script of the folder with what all have in common, as the body of a function that is waited
+/// for.
+macro_rules! script {
+    ($name:literal) => {
+        concat!(
+            "return (async () => {",
+            include_str!("scripts/common.js"),
+            include_str!(concat!("scripts/", $name)),
+            "})()"
+        )
+    };
+}
+
+/// Without anything that axe-core finds.
+pub(super) async fn accessible(browser: &Browser) -> Vec<String> {
+    let ready = browser.run("return Boolean(window.axe)", &[]).await;
+    if ready == false {
+        browser.run(AXE.as_str(), &[]).await;
+    }
+    texts(&browser.run(script!("axe.js"), &[]).await)
+}
+
+/// No wider than the screen, no text cut off.
+pub(super) async fn fits(browser: &Browser) -> Vec<String> {
+    texts(&browser.run(script!("fits.js"), &[]).await)
+}
+
+/// Large enough for fingers.
+pub(super) async fn touchable(browser: &Browser) -> Vec<String> {
+    texts(&browser.run(script!("targets.js"), &[]).await)
+}
+
+/// With a language, a title, one first heading, and its landmarks.
+pub(super) async fn structured(browser: &Browser, language: &str, frame: Frame) -> Vec<String> {
+    let arguments = [language.into(), (frame != Frame::Whole).into()];
+    texts(&browser.run(script!("structure.js"), &arguments).await)
+}
+
+/// The size of its text, in px.
+pub(super) async fn text_size(browser: &Browser) -> f64 {
+    let script =
+        "return parseFloat(getComputedStyle(document.querySelector('main') ?? document.body).fontSize)";
+    browser.run(script, &[]).await.as_f64().expect("a size")
+}
+
+/// All of it can be reached by the Tab key, is seen where it is, and the first stop skips what is
+/// the same on every page. The page was just loaded.
+pub(super) async fn by_keyboard(browser: &Browser, frame: Frame) -> Vec<String> {
+    let (mut flaws, mut stops, mut outside) = (Vec::new(), 0, 0);
+    while stops < STOPS && outside < 2 {
+        browser.press(Key::Tab).await;
+        let stop = browser.run(script!("stop.js"), &[]).await;
+        if stop.is_null() {
+            outside += 1;
+            continue;
+        }
+        if stop["again"] == true {
+            break;
+        }
+        stops += 1;
+        if stops == 1 && frame == Frame::Whole && stop["leads"] != true {
+            flaws.push(format!("the first stop is no skip link: {}", stop["name"]));
+        }
+        flaws.extend(texts(&stop["flaws"]).into_iter().map(|flaw| format!("{flaw}: {}", stop["name"])));
+    }
+    if stops == STOPS {
+        flaws.push("the keyboard does not get to the end".to_owned());
+    }
+    flaws.extend(texts(&browser.run(script!("unreached.js"), &[]).await));
+    flaws
+}
+
+/// The skip link leads into the page's own part. The page was just loaded.
+pub(super) async fn skips(browser: &Browser) -> Vec<String> {
+    browser.press(Key::Tab).await;
+    browser.press(Key::Enter).await;
+    browser.press(Key::Tab).await;
+    let script = "const main = document.querySelector('main'), at = document.activeElement;
+        return !main || main.contains(at) || at === document.body
+            || Boolean(main.compareDocumentPosition(at) & Node.DOCUMENT_POSITION_FOLLOWING)";
+    let inside = browser.run(script, &[]).await;
+    if inside == true {
+        Vec::new()
+    } else {
+        vec!["after the skip link the keyboard is not in main".to_owned()]
+    }
+}
+
+/// Nothing moves: the reader has asked for that.
+pub(super) async fn still(browser: &Browser) -> Vec<String> {
+    texts(&browser.run(script!("still.js"), &[]).await)
+}
+
+/// Not heavier than [`HEAVIEST`]; and the bytes.
+pub(super) async fn light(browser: &Browser) -> (u64, Vec<String>) {
+    let parts = browser.run(script!("weight.js"), &[]).await;
+    let sizes = parts.as_object().expect("sizes").values().filter_map(Value::as_u64);
+    let all = sizes.sum();
+    let flaw = (all > HEAVIEST).then(|| format!("{all} bytes are more than {HEAVIEST}: {parts}"));
+    (all, flaw.into_iter().collect())
+}
+
+/// Milliseconds until something was to be seen.
+pub(super) async fn first_paint(browser: &Browser) -> f64 {
+    let script = "const [paint] = performance.getEntriesByName('first-contentful-paint');
+        return paint ? paint.startTime : null";
+    browser.until_true("something to be seen", script).await.as_f64().expect("a time")
+}
+
+/// Has every page that comes keep what its policy has stopped, for [`harmless`].
+pub(super) async fn keep_violations(browser: &Browser) {
+    let script = "document.addEventListener('securitypolicyviolation', (event) => {
+        (window.__violations ??= []).push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
+    });";
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", serde_json::json!({ "source": script })).await;
+}
+
+/// Nothing that a stranger wrote is more than text.
+pub(super) async fn harmless(browser: &Browser) -> Vec<String> {
+    texts(&browser.run(script!("harm.js"), &[]).await)
+}

@@ -1,0 +1,76 @@
+//! The table of pages. Whoever makes a page adds a line, and every check of `everywhere` and
+//! `hostile` goes there, too.
+
+/// Who sees a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Whoever has not signed in.
+    Stranger,
+    /// Whoever has.
+    User,
+}
+
+/// What is around a page's own part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// A header, a nav, a skip link before them, one `role="status"` and one `role="alert"`.
+    Whole,
+    /// Nothing but `main`: there is nothing to skip.
+    Bare,
+    /// It is a library's: it has to be quiet, and to do no harm, and looks as it looks.
+    Library,
+}
+
+/// A page.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// In the names of pictures and in what is said.
+    pub(super) name: &'static str,
+    /// Where; `{mail}` stands for the identity of a mail, `{link}` for the end of a sign-in link.
+    pub(super) path: &'static str,
+    pub(super) who: Who,
+    pub(super) frame: Frame,
+    /// It shows senders, subjects or what receivers answered: `hostile` looks for them there.
+    pub(super) shows_mails: bool,
+    /// With which status it comes.
+    pub(super) status: u16,
+}
+
+impl Page {
+    const fn new(name: &'static str, path: &'static str, who: Who, frame: Frame) -> Self {
+        Self { name, path, who, frame, shows_mails: false, status: 200 }
+    }
+
+    /// It shows what strangers wrote.
+    const fn shows_mails(mut self) -> Self {
+        self.shows_mails = true;
+        self
+    }
+
+    /// It comes with another status than 200.
+    const fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Whether it is ours to shape.
+    pub(super) fn is_ours(&self) -> bool {
+        self.frame != Frame::Library
+    }
+}
+
+/// Every page.
+pub(super) const PAGES: &[Page] = &[
+    Page::new("login", "/login", Who::Stranger, Frame::Bare),
+    Page::new("login-link", "/login/magic/{link}", Who::Stranger, Frame::Bare),
+    Page::new("login-link-refused", "/login/magic/none", Who::Stranger, Frame::Bare).status(401),
+    Page::new("not-found", "/nowhere", Who::User, Frame::Bare).status(404),
+    Page::new("logout", "/logout", Who::User, Frame::Bare),
+    Page::new("home", "/", Who::User, Frame::Bare),
+    Page::new("mails", "/mails", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mails-search", "/mails?text=e&state=delivered", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail", "/mails/{mail}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-today", "/mails/{mail}?aujourdhui=1", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-unknown", "/mails/none", Who::User, Frame::Whole).status(404),
+    Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
+];

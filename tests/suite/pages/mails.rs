@@ -1,0 +1,275 @@
+//! `/mails` and `/mails/{id}`: a mail is found, its story is read, and something is done about it.
+
+use serde_json::json;
+
+use crate::support::api::Api;
+use crate::support::http::{self, Response};
+use crate::support::mails::{TestMail, named, unreadable};
+use crate::support::place::Place;
+use crate::support::receiver::Receiver;
+use crate::support::until::ensure;
+use crate::support::{Answer, PATIENCE, Program, until};
+
+const HOOK: &str = "/hook";
+
+/// Somebody who has signed in, with a browser that runs no scripts.
+struct Reader {
+    port: u16,
+    cookies: Vec<(String, String)>,
+    language: &'static str,
+}
+
+impl Reader {
+    async fn at(worker: &Program) -> Self {
+        let mut reader = Self { port: worker.port(), cookies: Vec::new(), language: "fr" };
+        let form = [("username", "admin"), ("password", "a-password-of-the-tests")];
+        let answer = reader.send("/login", &form).await;
+        assert_eq!(answer.status, 303, "{}", answer.body);
+        reader
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Response {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies =
+            if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
+        let head = format!(
+            "Connection: close\r\nAccept: text/html\r\nAccept-Language: {}\r\n{cookies}{headers}",
+            self.language
+        );
+        let answer =
+            http::exchange_within(self.port, &http::request(method, path, &head, body), PATIENCE).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        for (_, set) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let (name, value) =
+                set.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
+            self.cookies.retain(|(have, _)| have != name);
+            if !set.contains("Max-Age=0") {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        answer
+    }
+
+    async fn page(&mut self, path: &str) -> String {
+        let answer = self.ask("GET", path, "", "").await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
+    }
+
+    async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let headers = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
+        self.ask("POST", path, headers, &body).await
+    }
+
+    /// The page that follows a form.
+    async fn done(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
+        let answer = self.send(path, fields).await;
+        assert_eq!(answer.status, 303, "{path}: {}", answer.body);
+        let to = answer.header("location").expect("a way").to_owned();
+        self.page(&to).await
+    }
+
+    /// Waits until a page says this.
+    async fn until_said(&mut self, path: &str, text: &str) -> String {
+        let mut page = String::new();
+        let mut left = 600;
+        while left > 0 {
+            page = self.page(path).await;
+            if page.contains(text) {
+                return page;
+            }
+            left -= 1;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{path} never said {text}: {page}")
+    }
+}
+
+/// The mails of the list, as the API has them.
+async fn listed(worker: &Program, query: &str) -> Vec<serde_json::Value> {
+    let list = Api::new(worker.port()).get(&format!("/api/v1/mails{query}")).await;
+    list["items"].as_array().expect("a list").clone()
+}
+
+/// The id of the one mail that has this in its subject.
+async fn id_of(worker: &Program, mail: &TestMail) -> String {
+    until("the mail to be known", PATIENCE, async || {
+        let found = listed(worker, &format!("?text={}", mail.mark)).await;
+        ensure(found.len() == 1, || format!("{found:?}"))?;
+        Ok::<_, String>(found[0]["id"].as_str().expect("an id").to_owned())
+    })
+    .await
+}
+
+/// Waits until a mail is in this state, as the API says.
+async fn until_state(worker: &Program, id: &str, state: &str, field: &str, wanted: u64) {
+    let what = format!("mail {id} to be {state} with {field} = {wanted}");
+    until(&what, PATIENCE, async || {
+        let story = Api::new(worker.port()).get(&format!("/api/v1/mails/{id}")).await;
+        let mail = &story["mail"];
+        ensure(mail["state"] == state && mail[field] == wanted, || mail.to_string())
+    })
+    .await;
+}
+
+async fn place() -> (Place, Receiver) {
+    let receiver = Receiver::start().await;
+    let mut place = Place::new(&receiver.url(HOOK));
+    place.set("API_TOKEN_SCOPES", "read,actions");
+    place.put(
+        "processing_prefs",
+        &json!({"rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1}).to_string(),
+    );
+    (place, receiver)
+}
+
+#[tokio::test]
+async fn an_ignored_mail_is_found_understood_released_and_delivered() {
+    let (place, receiver) = place().await;
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let wanted = named("=?utf-8?q?Re=3A_D=C3=A9sabonnement_=C3=89t=C3=A9?=", "Zoe <zoe@example.fr>");
+    place.deliver(&wanted);
+    let other = named("Un autre", "Marc <marc@example.fr>");
+    place.deliver(&other);
+    let (id, _) = (id_of(&worker, &wanted).await, id_of(&worker, &other).await);
+    until_state(&worker, &id, "ignored", "links", 0).await;
+
+    let mut reader = Reader::at(&worker).await;
+    let list = reader.page("/mails?text=desabonnement+ete").await;
+    assert!(list.contains(&format!("href=\"/mails/{id}\"")) && !list.contains(&other.mark), "{list}");
+    assert!(list.contains("Ignoré") && list.contains("réponse"), "{list}");
+    assert!(list.contains("value=\"desabonnement ete\""), "what was asked stays in the box: {list}");
+
+    let page = reader.page(&format!("/mails/{id}")).await;
+    assert!(page.contains("Re: Désabonnement Été"), "{page}");
+    assert!(page.contains("Ignorer\u{a0}: réponse"), "the decision: {page}");
+    assert!(page.contains("Étape par étape") && page.contains("class=\"checks\""), "step by step: {page}");
+    assert!(page.contains("href=\"/reglages\">") && page.contains("processing_prefs version 1"), "{page}");
+    let today = reader.page(&format!("/mails/{id}?aujourdhui=1")).await;
+    assert!(today.contains("La même décision qu&#39;à son arrivée."), "{today}");
+
+    let page = reader.done(&format!("/mails/{id}/liberer"), &[]).await;
+    assert!(page.contains("Libéré : il part dans un instant."), "{page}");
+    until_state(&worker, &id, "routed", "delivered", 1).await;
+    assert_eq!(receiver.accepted().get(&wanted.mark), Some(&1));
+    let page = reader.page(&format!("/mails/{id}")).await;
+    assert!(page.contains("Libéré à la demande de session:admin"), "{page}");
+    assert!(page.contains("HTTP 200, à l&#39;essai 1") && page.contains("Livré"), "{page}");
+    assert!(page.contains(&format!("webhook-id</code></dt><dd><code><bdi>msg_{id}_default")), "{page}");
+    let sent = receiver.deliveries();
+    let sent = sent.iter().find(|delivery| delivery.mark() == wanted.mark).expect("a webhook");
+    let body = reader.page(&format!("/mails/{id}/envoi/default")).await;
+    assert_eq!(body.as_bytes(), sent.body, "the file has the bytes that were sent");
+    let again = reader.done(&format!("/mails/{id}/liberer"), &[]).await;
+    assert!(again.contains("role=\"alert\"") && again.contains("est déjà décidé"), "{again}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_read_and_sent_again_alone_and_with_all_others() {
+    let (place, receiver) = place().await;
+    receiver.always(HOOK, Answer::Html(503));
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let mails: Vec<TestMail> = (0..3).map(|n| named(&format!("Lot {n}"), "Marc <marc@example.fr>")).collect();
+    let mut ids = Vec::new();
+    for mail in &mails {
+        place.deliver(mail);
+        let id = id_of(&worker, mail).await;
+        until_state(&worker, &id, "routed", "dead_lettered", 1).await;
+        ids.push(id);
+    }
+    let mut reader = Reader::at(&worker).await;
+    reader.language = "en";
+    let page = reader.page(&format!("/mails/{}", ids[0])).await;
+    assert!(page.contains("Given up") && page.contains("What the receiver answered"), "{page}");
+    assert!(
+        page.contains("Attempt 1 in") && page.contains("Attempt 2 in") && page.contains("HTTP 503"),
+        "{page}"
+    );
+    let answer = page.split("What the receiver answered").nth(1).expect("an answer");
+    assert!(answer.contains("&lt;html&gt;") && !answer.contains("<html>"), "an answer is text: {answer}");
+
+    receiver.always(HOOK, Answer::Ok);
+    let page = reader.done(&format!("/mails/{}/renvoyer", ids[0]), &[("target", "default")]).await;
+    assert!(page.contains("1 webhook goes out again."), "{page}");
+    until_state(&worker, &ids[0], "routed", "delivered", 1).await;
+    reader.until_said(&format!("/mails/{}", ids[0]), "Delivered in").await;
+
+    let list = reader.page("/mails?state=failed").await;
+    assert!(list.contains("Send again 2\u{a0}mails?"), "the question says how many: {list}");
+    assert!(!list.contains(&mails[0].mark) && list.contains(&mails[2].mark), "{list}");
+    let up_to = list.split("name=\"up_to\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let fields = [("state", "failed"), ("do", "retry"), ("up_to", up_to.expect("a position"))];
+    let list = reader.done("/mails", &fields).await;
+    assert!(list.contains("2\u{a0}mails sent again."), "{list}");
+    for id in &ids[1..] {
+        until_state(&worker, id, "routed", "delivered", 1).await;
+    }
+    let list = reader.until_said("/mails?state=failed", "No failure").await;
+    assert!(!list.contains("name=\"up_to\""), "there is nothing to be done: {list}");
+    let refused = reader.send("/mails", &[("state", "delivered"), ("do", "release"), ("up_to", "9")]).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+}
+
+#[tokio::test]
+async fn what_strangers_write_is_text_and_filters_stay_in_every_link() {
+    let (place, receiver) = place().await;
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let hostile = named(
+        "=?utf-8?q?=3Cscript=3Ealert=281=29=3C/script=3E_=E2=80=AEgpj?=",
+        "\"<img src=x onerror=alert(2)>\" <evil@example.fr>",
+    );
+    place.deliver(&hostile);
+    let id = id_of(&worker, &hostile).await;
+    until_state(&worker, &id, "routed", "delivered", 1).await;
+    place.deliver(&unreadable());
+    let mut reader = Reader::at(&worker).await;
+    reader.until_said("/mails?state=unreadable", "mail illisible").await;
+    for path in ["/mails", &format!("/mails/{id}"), &format!("/mails/{id}?aujourdhui=1")] {
+        for language in ["fr", "en"] {
+            reader.language = language;
+            let page = reader.page(path).await;
+            assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+            assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
+            assert!(page.contains("U+202E"), "what turns the reading is shown: {page}");
+        }
+    }
+    // A further page keeps what was asked for, and so does every filter.
+    let many: Vec<TestMail> =
+        (0..51).map(|n| named(&format!("Suite {n}"), "Marc <marc@example.fr>")).collect();
+    for mail in &many {
+        place.deliver(mail);
+    }
+    let mut reader = Reader::at(&worker).await;
+    reader.until_said("/mails?text=suite&state=delivered", "51\u{a0}mails").await;
+    let first = reader.page("/mails?text=suite&state=delivered&target=default").await;
+    let older = first.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let older = older.expect("an older page").replace("&#38;", "&");
+    assert!(older.contains("text=suite") && older.contains("state=delivered"), "{older}");
+    assert!(older.contains("target=default") && older.contains("cursor=o"), "{older}");
+    let second = reader.page(&older).await;
+    assert_eq!(second.matches("<li class=\"mail\"").count(), 1, "{second}");
+    assert!(second.contains("rel=\"prev\""), "{second}");
+    assert!(second.contains("/mails?text=suite&#38;state=ignored&#38;target=default\""), "{second}");
+    assert_eq!(first.matches("<li class=\"mail\"").count(), 50);
+    // An open page is brought up to date row by row, and what has come since is announced.
+    let live = first.split("data-live-url=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let live = live.expect("an address").replace("&#38;", "&");
+    let late = named("Suite et fin", "Marc <marc@example.fr>");
+    place.deliver(&late);
+    let fresh = reader.until_said(&live, "1 nouveau mail").await;
+    assert!(!fresh.contains(&late.mark), "it is announced, not pushed in: {fresh}");
+    assert_eq!(fresh.matches("<li class=\"mail\"").count(), 50);
+
+    let unknown = reader.ask("GET", "/mails/0123456789abcdef0123456789abcdef", "", "").await;
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.body.contains("Mail inconnu"), "{}", unknown.body);
+    let wrong = reader.ask("GET", "/mails?since=hier", "", "").await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("n&#39;est pas une date"), "{}", wrong.body);
+    assert!(receiver.count() > 51);
+}
