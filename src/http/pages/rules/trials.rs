@@ -272,13 +272,13 @@ fn targets(documents: &[&Map<String, Value>]) -> BTreeMap<String, String> {
 
 /// What is to be said of the document as it would be.
 fn remarks(job: &Job, draft: &Draft, visit: &Visit) -> Vec<String> {
-    let own = |said: &&Said| said.english.starts_with(&format!("{}: ", draft.key));
-    let text = |said: &Said| {
-        let text = visit.lang.said(said);
-        // Which document it is stands above.
-        text.split_once(visit.lang.colon()).map_or(text, |(_, rest)| rest).to_owned()
+    // Which document it is stands above.
+    let own = |said: &Said| {
+        let rest = visit.lang.said(said).strip_prefix(draft.key.as_str())?;
+        let (_, text) = rest.split_once(':').filter(|(before, _)| before.trim().is_empty())?;
+        Some(text.trim().to_owned())
     };
-    job.remarks.iter().filter(own).map(text).collect()
+    job.remarks.iter().filter_map(own).collect()
 }
 
 fn whys(untested_mails: &BTreeMap<String, usize>, visit: &Visit) -> Vec<String> {
