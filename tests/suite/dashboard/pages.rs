@@ -68,5 +68,9 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("not-found", "/nowhere", Who::User, Frame::Bare).status(404),
     Page::new("logout", "/logout", Who::User, Frame::Bare),
     Page::new("home", "/", Who::User, Frame::Bare),
+    Page::new("settings", "/reglages", Who::User, Frame::Whole),
+    Page::new("histories", "/reglages/historique", Who::User, Frame::Whole),
+    Page::new("history", "/reglages/historique/processing_prefs", Who::User, Frame::Whole),
+    Page::new("version", "/reglages/historique/processing_prefs/1", Who::User, Frame::Whole),
     Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
 ];
