@@ -42,7 +42,6 @@ impl Page {
     }
 
     /// It shows what strangers wrote.
-    #[allow(dead_code, reason = "no page shows mails yet")]
     const fn shows_mails(mut self) -> Self {
         self.shows_mails = true;
         self
@@ -72,5 +71,10 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("histories", "/reglages/historique", Who::User, Frame::Whole),
     Page::new("history", "/reglages/historique/processing_prefs", Who::User, Frame::Whole),
     Page::new("version", "/reglages/historique/processing_prefs/1", Who::User, Frame::Whole),
+    Page::new("mails", "/mails", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mails-search", "/mails?text=e&state=delivered", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail", "/mails/{mail}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-today", "/mails/{mail}?aujourdhui=1", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-unknown", "/mails/none", Who::User, Frame::Whole).status(404),
     Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
 ];
