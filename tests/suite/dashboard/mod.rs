@@ -12,6 +12,7 @@ mod flawed;
 mod hostile;
 mod journeys;
 mod pages;
+mod underneath;
 mod without_script;
 
 use serde_json::{Value, json};

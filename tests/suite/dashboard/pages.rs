@@ -68,5 +68,10 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("not-found", "/nowhere", Who::User, Frame::Bare).status(404),
     Page::new("logout", "/logout", Who::User, Frame::Bare),
     Page::new("home", "/", Who::User, Frame::Bare),
+    Page::new("system", "/systeme", Who::User, Frame::Whole),
+    Page::new("system-events", "/systeme/evenements", Who::User, Frame::Whole),
+    Page::new("access", "/acces", Who::User, Frame::Whole),
+    Page::new("access-logins", "/acces/connexions", Who::User, Frame::Whole),
+    Page::new("access-actions", "/acces/actions", Who::User, Frame::Whole),
     Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
 ];
