@@ -13,6 +13,7 @@ mod hostile;
 mod journeys;
 mod pages;
 mod reading;
+mod underneath;
 mod without_script;
 
 use serde_json::{Value, json};

@@ -76,5 +76,10 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("mail", "/mails/{mail}", Who::User, Frame::Whole).shows_mails(),
     Page::new("mail-today", "/mails/{mail}?aujourdhui=1", Who::User, Frame::Whole).shows_mails(),
     Page::new("mail-unknown", "/mails/none", Who::User, Frame::Whole).status(404),
+    Page::new("system", "/systeme", Who::User, Frame::Whole),
+    Page::new("system-events", "/systeme/evenements", Who::User, Frame::Whole),
+    Page::new("access", "/acces", Who::User, Frame::Whole),
+    Page::new("access-logins", "/acces/connexions", Who::User, Frame::Whole),
+    Page::new("access-actions", "/acces/actions", Who::User, Frame::Whole),
     Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
 ];
