@@ -46,7 +46,6 @@ pub(crate) enum Takes {
     /// connections as there are.
     Form,
     /// A form of a page behind the login, which may have a whole document: at most 256 KiB.
-    #[allow(dead_code, reason = "pages are being built on it")]
     LongForm,
     /// A mail, as its source or within JSON, at most 25 MiB.
     Mail,

@@ -68,7 +68,6 @@ impl Told {
     }
 
     /// All of it, with a capital letter and without a full stop: "Reçu dans INBOX, 18 Ko".
-    #[allow(dead_code, reason = "what a page shows; commands have columns")]
     pub(crate) fn sentence(&self, lang: Lang) -> String {
         let mut letters = self.word.chars();
         let first = letters.next().map(char::to_uppercase).into_iter().flatten();

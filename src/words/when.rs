@@ -12,7 +12,6 @@ pub(crate) enum Depth {
     Exact,
     /// Instants in this time zone and no longer than they need to be beside the event's own; places
     /// by the name of their folder: to be read.
-    #[allow(dead_code, reason = "what a page is told with; commands are exact")]
     Local(Tz),
 }
 

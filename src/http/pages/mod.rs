@@ -18,8 +18,6 @@
 //! templates, which askama compiles and in which everything is escaped. A handler fills one
 //! struct of `/api/v1`, so a page and the API cannot say different things.
 
-#![allow(dead_code, reason = "pages are being built on it")]
-
 mod access;
 mod assets;
 mod charts;

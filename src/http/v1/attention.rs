@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Params;
+use super::operations::status::FindingView;
 use super::page::{Nothing, unavailable};
 use super::targets::TargetView;
 use crate::http::HttpState;
@@ -17,7 +18,7 @@ use crate::http::openapi::refusals::Refused;
 use crate::http::problem::Problem;
 use crate::http::readiness::readiness;
 use crate::http::routes::{Route, Who};
-use crate::services::attention;
+use crate::services::attention::{self, Item, What};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
@@ -35,6 +36,11 @@ pub(in crate::http) struct Attention {
     set_aside: u64,
     /// Targets that said they are gone.
     disabled_targets: Vec<TargetView>,
+    /// What was found out about the program and what it stands on, and needs somebody, gravest first.
+    findings: Vec<FindingView>,
+    /// How many things need a person: dead letters are one for each target, mails that could not be
+    /// read are one, and each finding is one.
+    count: u64,
     /// The last attempt that failed, whatever became of it.
     last_failure: Option<FailureView>,
 }
@@ -63,15 +69,21 @@ pub(in crate::http) struct FailureView {
     mail: Option<String>,
 }
 
-/// How many things need a person; 0 when the journal does not answer, too.
-pub(in crate::http) async fn count(state: &HttpState) -> u64 {
+/// What needs a person, of what the read models and the checks say.
+async fn look(state: &HttpState) -> Result<(queries::NeedsPerson, Vec<Item>), Problem> {
     let views = state.journal.views();
     let (found, needs) = tokio::join!(
         state.probe.look(state.draining.begun(), state.pulse.age()),
         views.read(queries::needs_person),
     );
-    let needs = needs.unwrap_or_default();
-    attention::items(&needs, &readiness(&found), state.services.signed).len() as u64
+    let needs = needs.map_err(unavailable)?;
+    let items = attention::items(&needs, &readiness(&found), state.services.signed);
+    Ok((needs, items))
+}
+
+/// How many things need a person; 0 when the journal does not answer, too.
+pub(in crate::http) async fn count(state: &HttpState) -> u64 {
+    look(state).await.map_or(0, |(_, items)| items.len() as u64)
 }
 
 /// What needs a person.
@@ -81,9 +93,12 @@ pub(in crate::http) async fn attention(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let views = state.journal.views();
-    let read = views.read(|db| Ok((queries::needs_person(db)?, queries::last_failure(db)?)));
-    let (needs, failure) = read.await.map_err(unavailable)?;
+    let (needs, items) = look(&state).await?;
+    let failure = state.journal.views().read(queries::last_failure).await.map_err(unavailable)?;
+    let found = |item: &Item| match &item.what {
+        What::Found { finding, .. } => Some(FindingView::from(finding)),
+        _ => None,
+    };
     let dead =
         |row: queries::DeadLetters| DeadLettersView { target: row.target, count: row.n, since: row.since };
     let attention = Attention {
@@ -91,6 +106,8 @@ pub(in crate::http) async fn attention(
         quarantined: needs.quarantined,
         set_aside: needs.set_aside,
         disabled_targets: needs.disabled_targets.into_iter().map(TargetView::from).collect(),
+        findings: items.iter().filter_map(found).collect(),
+        count: items.len() as u64,
         last_failure: failure.map(|failure| FailureView {
             target: failure.target,
             at: failure.at,

@@ -12,7 +12,7 @@ use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use futures::stream;
 use render_signal_actors::readmodel::queries::{
-    count_deliveries, count_mails, oldest_held, oldest_open_delivery,
+    Waiting, count_deliveries, count_mails, held_mails, oldest_held, oldest_open_delivery, open_deliveries,
 };
 use serde::Serialize;
 use tokio::sync::watch;
@@ -51,6 +51,8 @@ pub(in crate::http) struct Overview {
     mails: BTreeMap<String, u64>,
     /// Deliveries by state.
     deliveries: BTreeMap<String, u64>,
+    /// What waits, and why.
+    waiting: Vec<WaitingView>,
     /// Since when the oldest held mail waits.
     oldest_held: Option<DateTime<Utc>>,
     /// Since when the oldest delivery that has not ended is due to go out.
@@ -59,15 +61,40 @@ pub(in crate::http) struct Overview {
     head: u64,
 }
 
+/// What waits for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Waiting)]
+pub(in crate::http) struct WaitingView {
+    /// `mail` (it is decided again) or `delivery` (it is sent).
+    what: &'static str,
+    /// Of a mail why it is held, such as `outside_window`; of a delivery its state, such as `retrying`.
+    reason: String,
+    /// How many.
+    count: u64,
+    /// Since when the oldest of them waits.
+    since: Option<DateTime<Utc>>,
+    /// When the next of them goes on by itself; null = at once, or when something changes.
+    next_at: Option<DateTime<Utc>>,
+}
+
+impl WaitingView {
+    fn of(what: &'static str, row: Waiting) -> Self {
+        Self { what, reason: row.reason, count: row.n, since: row.since, next_at: row.next_at }
+    }
+}
+
 /// Makes it.
 async fn look(state: &HttpState) -> Result<Overview, Problem> {
     let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
     let readiness = readiness::readiness(&findings);
     let views = state.journal.views();
     let counts = views.read(|db| {
-        Ok((count_mails(db)?, count_deliveries(db)?, oldest_held(db)?, oldest_open_delivery(db)?))
+        let waiting = (held_mails(db)?, open_deliveries(db)?);
+        Ok((count_mails(db)?, count_deliveries(db)?, waiting, oldest_held(db)?, oldest_open_delivery(db)?))
     });
-    let (mails, deliveries, held, open) = counts.await.map_err(unavailable)?;
+    let (mails, deliveries, (waiting, due), held, open) = counts.await.map_err(unavailable)?;
+    let waiting = waiting.into_iter().map(|row| WaitingView::of("mail", row));
+    let due = due.into_iter().map(|row| WaitingView::of("delivery", row));
     Ok(Overview {
         status: readiness.status.to_owned(),
         checks: readiness
@@ -77,6 +104,7 @@ async fn look(state: &HttpState) -> Result<Overview, Problem> {
             .collect(),
         mails: mails.into_iter().collect(),
         deliveries: deliveries.into_iter().collect(),
+        waiting: waiting.chain(due).collect(),
         oldest_held: held.map(|mail| mail.received_at),
         oldest_open_delivery: open.map(|delivery| delivery.routed_at),
         head: state.journal.head().await.map_err(unavailable)?,
