@@ -1,5 +1,17 @@
-// Buttons that copy the text of something: <button data-copy="id">.
+// Buttons that copy the text of something: <button data-copy="id">, or with data-copy-from="address" what lies
+// there, byte for byte, of which the page shows a form to be read.
 import { say } from "./swap.js";
+
+async function what(button, source) {
+  if (!button.dataset.copyFrom) {
+    return source.value ?? source.textContent;
+  }
+  const answer = await fetch(button.dataset.copyFrom, { cache: "no-store" });
+  if (!answer.ok) {
+    throw new Error(String(answer.status));
+  }
+  return answer.text();
+}
 
 export function offerCopies() {
   document.addEventListener("click", async (event) => {
@@ -8,8 +20,8 @@ export function offerCopies() {
     if (!source) {
       return;
     }
-    const text = source.value ?? source.textContent;
     try {
+      const text = await what(button, source);
       await navigator.clipboard.writeText(text);
       say(document.getElementById("said").dataset.copied);
     } catch {

@@ -211,7 +211,8 @@ impl Words {
     /// How many it could not be done about, and why the first of them not.
     pub(super) fn refused(clock: Clock, count: u64, why: &str) -> String {
         let n = clock.number(count);
-        clock.lang.either(format!(" {n} refusé(s) : {why}"), format!(" {n} refused: {why}"))
+        let refused = if count > 1 { "refusés" } else { "refusé" };
+        clock.lang.either(format!(" {n} {refused}\u{a0}: {why}"), format!(" {n} refused: {why}"))
     }
 
     /// There are more.
