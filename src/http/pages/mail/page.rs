@@ -140,7 +140,10 @@ impl Page {
                 .map(|at| clock.full(at)),
             size: clock.bytes(story.mail.size),
             urgent: story.mail.urgent,
-            gone: gone.clone().filter(|_| story.mail.stage != "quarantined").map(|gone| Shown(capital(&gone))),
+            gone: gone
+                .clone()
+                .filter(|_| story.mail.stage != "quarantined")
+                .map(|gone| Shown(capital(&gone))),
             undecided: Shown(match &gone {
                 Some(gone) => capital(gone),
                 None => w.no_decision.to_owned(),
