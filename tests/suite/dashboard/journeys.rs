@@ -5,7 +5,7 @@ use thirtyfour::Key;
 use super::pages::Who;
 use super::{Desk, PASSWORD, USER};
 use crate::support::api;
-use crate::support::browser::{css, label, role};
+use crate::support::browser::{Screen, css, label, role};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_signs_in_by_the_password_and_goes() {
@@ -83,5 +83,38 @@ async fn whoever_was_signed_out_comes_back_to_the_page_he_was_on() {
     browser.assert_quiet().await;
     let listed = desk.api.ask("GET", "/api/v1/sessions", "", "").await;
     assert_eq!(api::json(&listed)["items"].as_array().map(Vec::len), Some(1), "{}", listed.body);
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vacation_is_set_on_a_phone_in_three_taps() {
+    let desk = Desk::open().await;
+    let browser = &desk.browser;
+    browser.screen(Screen::Phone).await;
+    browser.language("fr").await;
+    desk.come_as(Who::User).await;
+    browser.go("/").await;
+    browser.click(&role("link", "Réglages")).await;
+    browser.click(&role("button", "1 semaine")).await;
+    browser.see_text("Aucun mail n'est relevé pendant ce temps.").await;
+    browser.click(&role("button", "Partir")).await;
+    browser.see_text("inclus\u{a0}: rien n'est relevé.").await;
+    browser.see(&role("button", "Terminer les vacances")).await;
+    browser.assert_quiet().await;
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_says_what_it_would_do_while_it_is_filled_in() {
+    let desk = Desk::open().await;
+    let browser = &desk.browser;
+    browser.language("fr").await;
+    desk.come_as(Who::User).await;
+    browser.go("/reglages").await;
+    browser.click(&label("Envoi des webhooks")).await;
+    browser.see_text("L'envoi est coupé\u{a0}: les mails sont relevés et attendent.").await;
+    browser.click(&css("#form-envoi .button.primary")).await;
+    browser.see_text("Enregistré\u{a0}: Envoi des webhooks.").await;
+    browser.assert_quiet().await;
     desk.close().await;
 }

@@ -1,5 +1,5 @@
 //! The pages for people, in a browser: [`pages::PAGES`] is the table of them, `everywhere` holds
-//! for each, `journeys` and `without_script` go from one to the next, `hostile` shows them what
+//! for each, `journeys`, `reading` and `without_script` go from one to the next, `hostile` shows them what
 //! strangers write. `flawed` shows that the checks see what they look for.
 //!
 //! Needed: Chromium (Debian packages `chromium`, `chromium-driver`) and axe-core, which
@@ -12,7 +12,9 @@ mod flawed;
 mod hostile;
 mod journeys;
 mod pages;
+mod reading;
 mod rules;
+mod underneath;
 mod without_script;
 
 use serde_json::{Value, json};
@@ -38,7 +40,8 @@ struct Desk {
     api: Api,
     worker: Program,
     receiver: Receiver,
-    _place: Place,
+    /// Where mails are put.
+    place: Place,
     /// Of a session, to come in without the form.
     session: String,
     /// Identity of a mail, and the end of a sign-in link that nobody has used.
@@ -78,7 +81,7 @@ impl Desk {
         let session = session(worker.port()).await;
         let browser = Browser::start(worker.port()).await;
         let mut desk =
-            Self { browser, api, worker, receiver, _place: place, session, mail: first, link: String::new() };
+            Self { browser, api, worker, receiver, place, session, mail: first, link: String::new() };
         desk.link = desk.sign_in_link().await;
         desk
     }

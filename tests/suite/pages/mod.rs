@@ -3,6 +3,7 @@
 mod access;
 mod form;
 mod mails;
+mod overview;
 mod person;
 mod rules;
 mod settings;

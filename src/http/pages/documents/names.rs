@@ -126,9 +126,9 @@ pub(super) fn path(lang: Lang, path: &str) -> String {
         }
         words.push_str(&field(lang, name));
         if !member.is_empty() {
-            words.push_str(lang.pick(" « ", " “"));
+            words.push_str(lang.pick(" « ", " “"));
             words.push_str(member);
-            words.push_str(lang.pick(" »", "”"));
+            words.push_str(lang.pick(" »", "”"));
         }
     }
     words.push_str(order);
