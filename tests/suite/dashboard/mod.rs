@@ -13,6 +13,7 @@ mod hostile;
 mod journeys;
 mod pages;
 mod reading;
+mod rules;
 mod underneath;
 mod without_script;
 
@@ -92,6 +93,17 @@ impl Desk {
         let made = api::json(&made);
         let url = made["url"].as_str().expect("an address");
         url.split_once("/login/magic/").expect("a link").1.to_owned()
+    }
+
+    /// Waits until the detectors are stored in this order.
+    async fn until_stored(&self, ids: &[&str]) {
+        until("the order is stored", PATIENCE, async || {
+            let stored = self.api.get("/api/v1/config/detectors").await;
+            let list = stored["stored"]["detectors"].as_array().cloned().unwrap_or_default();
+            let found: Vec<&str> = list.iter().filter_map(|one| one["id"].as_str()).collect();
+            ensure(found == ids, || stored.to_string())
+        })
+        .await;
     }
 
     /// Where a page of the table is.
