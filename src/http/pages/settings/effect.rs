@@ -1,6 +1,6 @@
 //! What the settings mean, in words: what happens on which days and hours, and what is so now.
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use render_signal_actors::config::documents::{Documents, Key};
 use render_signal_actors::config::policy::{self, EnvDefaults};
 use render_signal_actors::mail::policy::{Policy, Schedule};
@@ -130,8 +130,7 @@ pub(super) fn moment(clock: Clock, at: DateTime<Utc>) -> String {
         2..7 => clock.weekday(at).to_owned(),
         _ => format!("{} {}", clock.weekday(at), clock.date(at)),
     };
-    // A clock that was put forward may open in the middle of an hour.
-    format!("{day} {} {}", lang.pick("à", "at"), time(lang, local.time() + TimeDelta::zero()))
+    format!("{day} {} {}", lang.pick("à", "at"), time(lang, local.time()))
 }
 
 /// `9 h 30`; `9:30` in English.
