@@ -238,6 +238,7 @@ words! {
     no_events: "Aucun événement", "No event";
     no_events_text: "Le journal n'en a pas de ce genre dans cette partie.", "The journal has none of this kind in this part.";
     searched_on: "Chercher plus loin", "Look further back";
+    number: "N°", "No.";
     what: "Quoi", "What";
     stream: "Flux", "Stream";
     when: "Quand", "When";
