@@ -69,7 +69,7 @@ words! {
     changed: "Changé", "Changed";
     run_by: "Employé par", "Run by";
     doc_ok: "Valide", "Valid";
-    doc_absent: "Absent", "Absent";
+    doc_absent: "Absents, donc les valeurs par défaut comptent", "Absent, so the defaults hold";
     doc_missing: "Disparu", "Gone";
     doc_invalid: "Refusé", "Refused";
     doc_unknown: "Illisible", "Unreadable";
