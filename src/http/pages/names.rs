@@ -1,6 +1,7 @@
 //! What things are called on pages: kinds of events, those who did something, documents, stores.
 
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::kernel::said::Said;
 
 use super::documents;
 use crate::lang::Lang;
@@ -101,6 +102,13 @@ pub(in crate::http) fn sentence(text: &str) -> String {
     first + signs.as_str()
 }
 
+/// What was said, as a sentence begins, unless it begins with a name: then both languages begin alike.
+pub(in crate::http) fn told(said: &Said, lang: Lang) -> String {
+    let first = |text: &str| text.split([' ', ':', '\u{a0}']).next().unwrap_or_default().to_owned();
+    let text = lang.said(said);
+    if first(&said.french) == first(&said.english) { text.to_owned() } else { sentence(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use render_signal_actors::registry;
@@ -126,5 +134,10 @@ mod tests {
         assert_eq!(who("token:PROCESS_API_TOKEN", Lang::En), "the token PROCESS_API_TOKEN");
         assert_eq!(who("somebody else", Lang::Fr), "somebody else");
         assert_eq!(sentence("état"), "État");
+        let said = |french: &str, english: &str| {
+            told(&Said { french: french.to_owned(), english: english.to_owned() }, Lang::Fr)
+        };
+        assert_eq!(said("la boîte va bien", "the mailbox is well"), "La boîte va bien");
+        assert_eq!(said("default échoue", "default fails"), "default échoue", "a name is as it is");
     }
 }

@@ -88,7 +88,7 @@ pub(super) async fn migrate(visit: Visit) -> Result<HttpResponse, Problem> {
         (true, true) => Badge::new(Mood::None, w.nothing_to_migrate),
         (true, false) => Badge::new(Mood::Good, w.migrated),
     };
-    let complaints = log.complaints.into_iter().map(|said: Said| Shown(names::sentence(&lang.one(said))));
+    let complaints = log.complaints.into_iter().map(|said: Said| Shown(names::told(&said, lang)));
     let view = MigrationView {
         badge,
         at: When::short(visit.clock, visit.state.world.now()),

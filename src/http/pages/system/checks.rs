@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 use askama::filters::HtmlSafe;
+use render_signal_actors::kernel::said::Said;
 use serde_json::Value;
 
 use super::words::Words;
@@ -11,7 +12,7 @@ use super::{HOME, Told, page};
 use crate::commands;
 use crate::doctor;
 use crate::findings::{self, Finding, Severity};
-use crate::http::pages::names::sentence;
+use crate::http::pages::names::{sentence, told};
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
@@ -91,8 +92,10 @@ fn severity(state: Option<&Value>) -> Severity {
 
 /// A worker of another version may say no words: then there is its code.
 fn line_of_word(finding: &Value, lang: Lang) -> Line {
-    let of = |field: &str| finding.get(field)?.get(lang.pick("fr", "en"))?.as_str();
-    let said = |field: &str| of(field).map(sentence);
+    let said = |field: &str| {
+        let of = |code: &str| finding.get(field)?.get(code)?.as_str().map(str::to_owned);
+        Some(told(&Said { french: of("fr")?, english: of("en")? }, lang))
+    };
     let code = || finding.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
     Line { text: Shown(said("said").unwrap_or_else(code)), advice: said("advice").map(Shown) }
 }
@@ -110,8 +113,8 @@ fn of_doctor(check: &doctor::Check, lang: Lang) -> CheckRow {
 
 fn line(finding: &Finding, lang: Lang) -> Line {
     Line {
-        text: Shown(sentence(&lang.one(finding.said()))),
-        advice: finding.advice().map(|advice| Shown(sentence(&lang.one(advice)))),
+        text: Shown(told(&finding.said(), lang)),
+        advice: finding.advice().map(|advice| Shown(told(&advice, lang))),
     }
 }
 

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::HOME;
 use super::words::Words;
-use crate::http::pages::names::sentence;
+use crate::http::pages::names::told;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Confirm, Shown, When};
 use crate::http::pages::visit::Visit;
@@ -49,7 +49,7 @@ pub(super) async fn view(visit: &Visit) -> CopiesView {
         on: state.reference.env.offload,
         list: list
             .map(|stats| counted(stats, visit))
-            .map_err(|refused: Refused| Shown(sentence(&lang.one(refused.said())))),
+            .map_err(|refused: Refused| Shown(told(&refused.said(), lang))),
         rebuild: Confirm {
             id: "reecrire".to_owned(),
             button: w.rebuild.to_owned(),
@@ -101,7 +101,7 @@ pub(super) async fn rebuild(visit: Visit) -> HttpResponse {
             tracing::info!(by = visit.caller.by(), entries, "the list of copies was written anew");
             Notice::good(Words::rebuilt(lang, entries))
         }
-        Err(refused) => Notice::bad(sentence(&lang.one(refused.said()))),
+        Err(refused) => Notice::bad(told(&refused.said(), lang)),
     };
     visit.back(HOME, &notice)
 }

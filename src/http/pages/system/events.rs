@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use askama::Template;
+use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::Recorded;
 use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::registry;
@@ -40,6 +41,8 @@ struct EventRow {
     kind: Shown,
     at: When,
     stream: Shown,
+    /// The mail that it is about.
+    href: Option<String>,
     payload: Shown,
 }
 
@@ -86,6 +89,13 @@ fn filter(kind: &str, visit: &Visit) -> Field {
     Field::new("genre", w.filter, Input::Select([all].into_iter().chain(kinds).collect()), kind)
 }
 
+/// Of today to the second: much happens within a minute.
+fn moment(at: DateTime<Utc>, visit: &Visit) -> When {
+    let clock = visit.clock;
+    let day = |at: DateTime<Utc>| at.with_timezone(&clock.zone).date_naive();
+    if day(at) == day(clock.now) { When::seconds(clock, at) } else { When::short(clock, at) }
+}
+
 fn row(event: Recorded, visit: &Visit) -> EventRow {
     // One of a kind that nobody knows any more is shown as it is.
     let payload = registry::read(&event).unwrap_or(event.payload);
@@ -93,7 +103,8 @@ fn row(event: Recorded, visit: &Visit) -> EventRow {
         position: visit.clock.number(event.position),
         name: names::sentence(&names::kind(&event.kind, visit.lang)),
         kind: Shown(event.kind),
-        at: When::short(visit.clock, event.at),
+        at: moment(event.at, visit),
+        href: event.stream.as_str().strip_prefix("mail-").map(|id| format!("/mails/{}", in_query(id))),
         stream: Shown(event.stream.as_str().to_owned()),
         // What was read from JSON can be written as such.
         payload: Shown(serde_json::to_string_pretty(&payload).unwrap_or_default()),

@@ -90,7 +90,7 @@ pub(super) async fn write(visit: Visit, form: Form) -> Result<HttpResponse, Prob
         Ok(outcome) => outcome,
         // Some may be written: the history says which.
         Err(refused) => {
-            return Ok(visit.back(HOME, &Notice::bad(names::sentence(&lang.one(refused.said())))));
+            return Ok(visit.back(HOME, &Notice::bad(names::told(&refused.said(), lang))));
         }
     };
     if !outcome.written {
@@ -107,7 +107,7 @@ async fn look(visit: &Visit, text: &str, moved: bool) -> Result<HttpResponse, Pr
     let looked = match read(text, lang) {
         Ok(bundle) => {
             let outcome = visit.state.services.configuration.import(&bundle, &visit.caller.by(), true).await;
-            outcome.map_err(|refused| names::sentence(&lang.one(refused.said())))
+            outcome.map_err(|refused| names::told(&refused.said(), lang))
         }
         Err(error) => Err(error),
     };

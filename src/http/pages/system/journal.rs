@@ -7,7 +7,7 @@ use super::checks::badge;
 use super::words::Words;
 use super::{HOME, Told, page};
 use crate::findings;
-use crate::http::pages::names::sentence;
+use crate::http::pages::names::told;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
@@ -57,8 +57,8 @@ pub(super) async fn part(visit: &Visit) -> Result<JournalPart, String> {
         size: view.bytes.map_or_else(|| w.size_unknown.to_owned(), |bytes| clock.bytes(bytes)),
         position: clock.number(view.position),
         badge: badge(promise.severity(), w),
-        durability: Shown(sentence(&lang.one(promise.said()))),
-        advice: promise.advice().map(|advice| Shown(sentence(&lang.one(advice)))),
+        durability: Shown(told(&promise.said(), lang)),
+        advice: promise.advice().map(|advice| Shown(told(&advice, lang))),
         loss: view.last_loss.map(|loss| {
             let said = Words::lost(clock, loss.known_position, loss.found_position);
             (When::short(clock, loss.at), said)

@@ -17,8 +17,10 @@ pub(super) struct StoresView {
     pub(super) stores: Vec<StoreCard>,
     /// The folder of the files.
     pub(super) folder: Shown,
-    /// The documents.
+    /// The documents that there are, or that cannot be read.
     pub(super) documents: Vec<DocumentRow>,
+    /// Names of those that there are not.
+    pub(super) absent: String,
     /// What is wanted and cannot be had, or means more than it seems to.
     pub(super) remarks: Vec<Shown>,
 }
@@ -67,11 +69,15 @@ pub(super) async fn view(visit: &Visit) -> Result<StoresView, String> {
     let overview = read::seen(&visit.state, &by_name(), false).await;
     let overview = overview.map_err(|problem| Words::unknown(lang, &problem.detail))?;
     let unknown = overview.workers_unknown.map(|why| Shown(format!("{} {why}", w.workers_unknown)));
-    let remarks = overview.remarks.into_iter().map(|remark| Shown(names::sentence(&lang.one(remark))));
+    let remarks = overview.remarks.into_iter().map(|remark| Shown(names::told(&remark, lang)));
+    let (absent, present): (Vec<_>, Vec<_>) =
+        overview.documents.into_iter().partition(|document| document.state == "absent");
+    let absent: Vec<String> = absent.iter().map(|document| names::document(document.key, lang)).collect();
     Ok(StoresView {
         stores: overview.stores.into_iter().map(|store| card(store, visit)).collect(),
         folder: Shown(visit.state.services.storage.config_dir.display().to_string()),
-        documents: overview.documents.into_iter().map(|document| row(document, visit)).collect(),
+        documents: present.into_iter().map(|document| row(document, visit)).collect(),
+        absent: absent.join(", "),
         remarks: remarks.chain(unknown).collect(),
     })
 }
@@ -120,7 +126,6 @@ fn badge(document: &Document, w: &Words) -> Badge {
     match document.state.as_str() {
         "ok" if document.remarks.is_empty() => Badge::new(Mood::Good, w.doc_ok),
         "ok" => Badge::new(Mood::Care, w.doc_ok),
-        "absent" => Badge::new(Mood::None, w.doc_absent),
         "missing" => Badge::new(Mood::Care, w.doc_missing),
         "invalid" => Badge::new(Mood::Bad, w.doc_invalid),
         _ => Badge::new(Mood::Care, w.doc_unknown),
@@ -134,5 +139,5 @@ fn notes(document: &Document, lang: Lang) -> Vec<Shown> {
     let off = document.switched_off.then(|| Words::of(lang).switched_off.to_owned());
     let keeps = document.workers.refused.iter().map(|keeps| lang.about(&keeps.worker, &keeps.why));
     let all = stands_still.into_iter().chain(problems).chain(remarks).chain(off).chain(keeps);
-    all.map(|note| Shown(names::sentence(&note))).collect()
+    all.map(Shown).collect()
 }

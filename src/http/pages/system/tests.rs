@@ -97,8 +97,8 @@ async fn a_text_that_is_no_export_is_kept_and_the_page_says_what_is_wrong() {
     for (pasted, words) in [
         ("", "Collez d&#39;abord"),
         ("<b>\"", "Ce texte n&#39;est pas un export"),
-        (r#"{"format": 2, "documents": {}}"#, "Format 2 inconnu"),
-        (r#"{"format": 1, "documents": {"magic_link_tokens": {}}}"#, "Magic_link_tokens n&#39;est aucun de"),
+        (r#"{"format": 2, "documents": {}}"#, "format 2 inconnu"),
+        (r#"{"format": 1, "documents": {"magic_link_tokens": {}}}"#, "magic_link_tokens n&#39;est aucun de"),
     ] {
         for answer in [
             import::preview(visit(&state, "/systeme/import", "fr"), form(&[("text", pasted)])).await,

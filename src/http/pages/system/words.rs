@@ -69,7 +69,7 @@ words! {
     changed: "Changé", "Changed";
     run_by: "Employé par", "Run by";
     doc_ok: "Valide", "Valid";
-    doc_absent: "Absent", "Absent";
+    doc_absent: "Absents, donc les valeurs par défaut comptent", "Absent, so the defaults hold";
     doc_missing: "Disparu", "Gone";
     doc_invalid: "Refusé", "Refused";
     doc_unknown: "Illisible", "Unreadable";
@@ -238,6 +238,7 @@ words! {
     no_events: "Aucun événement", "No event";
     no_events_text: "Le journal n'en a pas de ce genre dans cette partie.", "The journal has none of this kind in this part.";
     searched_on: "Chercher plus loin", "Look further back";
+    number: "N°", "No.";
     what: "Quoi", "What";
     stream: "Flux", "Stream";
     when: "Quand", "When";
