@@ -26,7 +26,7 @@ pub(super) enum Frame {
 pub(super) struct Page {
     /// In the names of pictures and in what is said.
     pub(super) name: &'static str,
-    /// Where; `{mail}` stands for the identity of a mail, `{link}` for the end of a sign-in link.
+    /// Where; what a name in braces stands for, [`Places`](super::places::Places) knows.
     pub(super) path: &'static str,
     pub(super) who: Who,
     pub(super) frame: Frame,
@@ -42,7 +42,6 @@ impl Page {
     }
 
     /// It shows what strangers wrote.
-    #[allow(dead_code, reason = "no page shows mails yet")]
     const fn shows_mails(mut self) -> Self {
         self.shows_mails = true;
         self
@@ -67,6 +66,39 @@ pub(super) const PAGES: &[Page] = &[
     Page::new("login-link-refused", "/login/magic/none", Who::Stranger, Frame::Bare).status(401),
     Page::new("not-found", "/nowhere", Who::User, Frame::Bare).status(404),
     Page::new("logout", "/logout", Who::User, Frame::Bare),
-    Page::new("home", "/", Who::User, Frame::Bare),
+    Page::new("overview", "/", Who::User, Frame::Whole).shows_mails(),
+    Page::new("overview-month", "/?periode=mois", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mails", "/mails", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mails-failed", "/mails?state=failed", Who::User, Frame::Whole),
+    Page::new("mails-none", "/mails?text=rien+de+tel", Who::User, Frame::Whole),
+    Page::new("mail-delivered", "/mails/{delivered}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-waiting", "/mails/{waiting}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-held", "/mails/{held}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-failed", "/mails/{failed}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-ignored", "/mails/{ignored}?aujourdhui=1", Who::User, Frame::Whole).shows_mails(),
+    Page::new("mail-unreadable", "/mails/{unreadable}", Who::User, Frame::Whole),
+    Page::new("mail-unknown", "/mails/none", Who::User, Frame::Whole).status(404),
+    Page::new("rules", "/regles", Who::User, Frame::Whole).shows_mails(),
+    Page::new("rule", "/regles/regle?id={rule}", Who::User, Frame::Whole),
+    Page::new("rule-new", "/regles/regle", Who::User, Frame::Whole),
+    Page::new("detector", "/regles/detecteur?id=recadrage", Who::User, Frame::Whole),
+    Page::new("detector-new", "/regles/detecteur", Who::User, Frame::Whole),
+    Page::new("senders", "/regles/expediteurs", Who::User, Frame::Whole),
+    Page::new("words", "/regles/mots", Who::User, Frame::Whole),
+    Page::new("services", "/regles/services", Who::User, Frame::Whole),
+    Page::new("service", "/regles/service?id=dropbox", Who::User, Frame::Whole),
+    Page::new("trial", "/regles/essais/{trial}", Who::User, Frame::Whole).shows_mails(),
+    Page::new("trial-gone", "/regles/essais/none", Who::User, Frame::Whole).status(404),
+    Page::new("settings", "/reglages", Who::User, Frame::Whole),
+    Page::new("histories", "/reglages/historique", Who::User, Frame::Whole),
+    Page::new("history", "/reglages/historique/webhook_config", Who::User, Frame::Whole),
+    Page::new("version", "/reglages/historique/webhook_config/1", Who::User, Frame::Whole),
+    Page::new("system", "/systeme", Who::User, Frame::Whole),
+    Page::new("workers", "/systeme/processus", Who::User, Frame::Whole),
+    Page::new("events", "/systeme/evenements", Who::User, Frame::Whole),
+    Page::new("access", "/acces", Who::User, Frame::Whole),
+    Page::new("logins", "/acces/connexions", Who::User, Frame::Whole),
+    Page::new("actions", "/acces/actions", Who::User, Frame::Whole),
+    Page::new("design", "/design", Who::User, Frame::Whole),
     Page::new("api-docs", "/api/docs/", Who::User, Frame::Library),
 ];
