@@ -19,6 +19,8 @@ mod places;
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::api::{self, Api};
@@ -65,6 +67,8 @@ impl Setup {
     async fn new(mails: &[TestMail]) -> Self {
         let preferences = json!({ "rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1 });
         let documents = BTreeMap::from([("processing_prefs", preferences)]);
+        let secret = format!("whsec_{}", STANDARD.encode("a-secret-of-the-tests-0123456789"));
+        let variables = vec![("WEBHOOK_SECRET".to_owned(), secret)];
         Self {
             receiver: Receiver::start().await,
             mails: mails.to_vec(),
@@ -200,9 +204,10 @@ impl Desk {
 
     /// What the browser complains of on this page, but for the status that the page has to have.
     async fn noise(&self, page: &Page) -> Vec<String> {
-        let own = format!("{}{} - Failed to load resource", self.browser.origin(), self.path(page));
+        let own = format!("{}{}", self.browser.origin(), self.path(page));
+        let status = format!("Failed to load resource: the server responded with a status of {}", page.status);
         let mut noise = self.browser.noise().await;
-        noise.retain(|said| !(page.status >= 400 && said.contains(&own)));
+        noise.retain(|said| !(page.status >= 400 && said.contains(&own) && said.contains(&status)));
         noise
     }
 

@@ -89,6 +89,7 @@ impl Desk {
         let off = json!({ "webhook_sending_enabled": false });
         let changed = desk.api.ask("PATCH", "/api/v1/config/webhook_config", JSON, &off.to_string()).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
+        desk.worker.until_log("document applied key=webhook_config").await;
         for (fate, mail) in late {
             desk.place.deliver(&mail);
             let id = desk.known(fate, &mail).await;

@@ -107,7 +107,7 @@ async fn a_mail_is_found_with_other_accents_understood_released_and_seen_deliver
     browser.go("/mails").await;
     browser.fill(&label("Chercher dans les sujets et les expéditeurs"), "LIVRAISÔN d'ete nimes").await;
     browser.press(thirtyfour::Key::Enter).await;
-    browser.see_text("1 mail").await;
+    browser.see_text("1\u{a0}mail").await;
     browser.click(&row(&id)).await;
     let decision = browser.text_of(&css("#decision")).await;
     assert!(decision.contains("Ignorer") && decision.contains("réponse"), "{decision}");

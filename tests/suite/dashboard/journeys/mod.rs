@@ -21,7 +21,7 @@ const ENGLISH: [&str; 3] = ["User", "Password", "Sign in"];
 
 /// Presses the button that opens a question, then the one that says yes.
 async fn confirm(browser: &Browser, opener: &str) {
-    browser.click(&css(opener)).await;
+    browser.click(&css(&format!("{opener}:not([popovertargetaction])"))).await;
     browser.click(&css("[popover]:popover-open button.primary")).await;
 }
 

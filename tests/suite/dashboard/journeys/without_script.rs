@@ -28,7 +28,7 @@ async fn mails_are_read_a_setting_is_saved_and_a_webhook_is_sent_again_without_a
     browser.click(&css(".nav a[href=\"/mails\"]")).await;
     browser.fill(&label("Search subjects and senders"), "LOT pérdu").await;
     browser.click(&role("button", "Search")).await;
-    browser.see_text("1 mail").await;
+    browser.see_text("1\u{a0}mail").await;
     browser.click(&row(&id)).await;
     browser.see(&role("heading", "What happened")).await;
     browser.click(&css("#story details.more > summary")).await;
