@@ -36,7 +36,7 @@ fn of_mails(page: &&Page) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a journal of 100,000 mails takes its time: ./run-tests crowd"]
+#[ignore = "a journal of 100,000 mails takes its time: cargo test --test suite dashboard::crowd -- --ignored"]
 async fn pages_are_seen_soon_and_the_list_keeps_still_with_many_mails() {
     let desk = crowded().await;
     let browser = &desk.browser;
