@@ -69,13 +69,7 @@ impl Setup {
         let documents = BTreeMap::from([("processing_prefs", preferences)]);
         let secret = format!("whsec_{}", STANDARD.encode("a-secret-of-the-tests-0123456789"));
         let variables = vec![("WEBHOOK_SECRET".to_owned(), secret)];
-        Self {
-            receiver: Receiver::start().await,
-            mails: mails.to_vec(),
-            variables: Vec::new(),
-            documents,
-            crowd: 0,
-        }
+        Self { receiver: Receiver::start().await, mails: mails.to_vec(), variables, documents, crowd: 0 }
     }
 
     /// With a document.
@@ -205,7 +199,8 @@ impl Desk {
     /// What the browser complains of on this page, but for the status that the page has to have.
     async fn noise(&self, page: &Page) -> Vec<String> {
         let own = format!("{}{}", self.browser.origin(), self.path(page));
-        let status = format!("Failed to load resource: the server responded with a status of {}", page.status);
+        let status =
+            format!("Failed to load resource: the server responded with a status of {}", page.status);
         let mut noise = self.browser.noise().await;
         noise.retain(|said| !(page.status >= 400 && said.contains(&own) && said.contains(&status)));
         noise
