@@ -1,6 +1,6 @@
 // Lists that are put in order: by the buttons, by keys on them, and by drag. Each move is sent in
 // the background; without a script the buttons post a form.
-import { refresh, say } from "./swap.js";
+import { say } from "./swap.js";
 
 function members(list) {
   return [...list.querySelectorAll(":scope > .members > .member")];
@@ -30,16 +30,25 @@ async function save(list) {
   const ids = members(list).map((member) => member.dataset.id);
   const body = new URLSearchParams({ list: list.dataset.reorder, do: `order ${ids.join("\n")}` });
   try {
-    const answer = await fetch("/regles/liste", { method: "POST", body, redirect: "manual" });
-    if (answer.type !== "opaqueredirect" && !answer.ok) {
+    const answer = await fetch("/regles/liste", { method: "POST", body, headers: { accept: "text/html" } });
+    if (!answer.ok || new URL(answer.url).pathname !== location.pathname) {
       throw new Error(answer.status);
     }
-    // Whatever was refused shows as it is stored.
-    await refresh();
+    // Somebody else has changed the list meanwhile: that is said on the page that follows.
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const refused = page.querySelector("#alert .notice");
+    if (refused) {
+      failed(refused.textContent);
+    }
   } catch {
-    say(list.dataset.failed, "bad");
-    setTimeout(() => location.reload(), 1500);
+    failed(list.dataset.failed);
   }
+}
+
+/** The page is read again, as things are stored. */
+function failed(why) {
+  say(why, "bad");
+  setTimeout(() => location.reload(), 2500);
 }
 
 function moved(list, member) {

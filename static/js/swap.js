@@ -25,7 +25,7 @@ function address() {
 
 /** "fresh", "ended" (nobody is signed in any more) or "failed". */
 export async function refresh() {
-  if (!document.querySelector("[data-live]")) {
+  if (!document.querySelector("[data-live][id]")) {
     return "fresh";
   }
   let page;
@@ -41,7 +41,7 @@ export async function refresh() {
   } catch {
     return "failed";
   }
-  for (const part of document.querySelectorAll("[data-live]")) {
+  for (const part of document.querySelectorAll("[data-live][id]")) {
     const next = page.getElementById(part.id);
     if (next && !part.isEqualNode(next) && !isBusy(part)) {
       part.replaceWith(document.adoptNode(next));

@@ -1,5 +1,8 @@
 //! What things are called on pages: kinds of events, those who did something, documents, stores.
 
+use render_signal_actors::config::documents::Key;
+
+use super::documents;
 use crate::lang::Lang;
 
 /// Kinds of events, in the order of `docs/EVENTS.md`: code, French, English.
@@ -65,50 +68,18 @@ pub(in crate::http) fn kind(code: &str, lang: Lang) -> String {
 
 /// Who did something, as events name them.
 pub(in crate::http) fn who(by: &str, lang: Lang) -> String {
-    if let Some(user) = by.strip_prefix("session:") {
-        return match lang {
-            Lang::Fr => format!("{user} (tableau de bord)"),
-            Lang::En => format!("{user} (dashboard)"),
-        };
-    }
-    if let Some(token) = by.strip_prefix("token:") {
-        return match lang {
-            Lang::Fr => format!("qui a {token}"),
-            Lang::En => format!("whoever has {token}"),
-        };
-    }
-    let known = match by {
-        "cli" => ("la ligne de commande", "the command line"),
-        "migrate" => ("la migration", "the migration"),
-        "external" => ("un autre programme", "another program"),
+    let (french, english) = match by {
         "access" => ("les liens de connexion", "the sign-in links"),
-        "startup" => ("le démarrage", "the start"),
-        "recovered" | "recovery" | "reconciled" => {
-            ("la remise en accord des stockages", "stores brought together")
-        }
+        "recovered" | "recovery" => ("la remise en accord des stockages", "the reconciliation of the stores"),
         "" => ("inconnu", "unknown"),
-        other => (other, other),
+        origin => return documents::who(lang, origin),
     };
-    lang.pick(known.0, known.1).to_owned()
+    lang.pick(french, english).to_owned()
 }
 
-/// A document by its key, as people call it.
-pub(in crate::http) fn document(key: &str, lang: Lang) -> &str {
-    let (french, english) = match key {
-        "processing_prefs" => ("Préférences", "Preferences"),
-        "webhook_config" => ("Webhooks", "Webhooks"),
-        "polling_config" => ("Relève de la boîte", "Polling"),
-        "routing_rules" => ("Règles de routage", "Routing rules"),
-        "runtime_flags" => ("Interrupteurs", "Flags"),
-        "magic_link_tokens" => ("Liens de connexion", "Sign-in links"),
-        "detectors" => ("Détecteurs", "Detectors"),
-        "providers" => ("Services de fichiers", "File services"),
-        other => return other,
-    };
-    match lang {
-        Lang::Fr => french,
-        Lang::En => english,
-    }
+/// A document by the name under which it is stored.
+pub(in crate::http) fn document(key: &str, lang: Lang) -> String {
+    Key::named(key).map_or_else(|| key.to_owned(), |key| documents::document(lang, key))
 }
 
 /// A store of documents.
@@ -132,7 +103,6 @@ pub(in crate::http) fn sentence(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::config::documents::Key;
     use render_signal_actors::registry;
 
     use super::*;
@@ -152,8 +122,8 @@ mod tests {
 
     #[test]
     fn who_did_it_is_said_in_the_readers_language() {
-        assert_eq!(who("session:admin", Lang::Fr), "admin (tableau de bord)");
-        assert_eq!(who("token:PROCESS_API_TOKEN", Lang::En), "whoever has PROCESS_API_TOKEN");
+        assert_eq!(who("session:admin", Lang::Fr), "admin");
+        assert_eq!(who("token:PROCESS_API_TOKEN", Lang::En), "the token PROCESS_API_TOKEN");
         assert_eq!(who("somebody else", Lang::Fr), "somebody else");
         assert_eq!(sentence("état"), "État");
     }

@@ -1,5 +1,5 @@
 //! The pages for people, in a browser: [`pages::PAGES`] is the table of them, `everywhere` holds
-//! for each, `journeys` go from one to the next, `hostile` shows them what strangers write, `crowd`
+//! for each, `journeys`, `reading` and `underneath` go from one to the next, `hostile` shows them what strangers write, `crowd`
 //! looks at them when there are many mails. `flawed` shows that the checks see what they look for,
 //! `pictures` takes those of the README.
 //!
@@ -16,6 +16,8 @@ mod journeys;
 mod pages;
 mod pictures;
 mod places;
+mod reading;
+mod underneath;
 
 use std::collections::BTreeMap;
 
@@ -45,6 +47,7 @@ struct Desk {
     api: Api,
     worker: Program,
     receiver: Receiver,
+    /// Where mails are put.
     place: Place,
     /// Of a session, to come in without the form.
     session: String,

@@ -50,12 +50,12 @@ async fn a_link_is_made_shown_once_used_elsewhere_and_that_session_is_ended() {
     assert!(page.contains("Safari sur iPhone") && page.contains("Firefox sur Linux"), "{page}");
     assert!(!page.contains("<script>alert") && page.contains("&lt;script&gt;alert"), "{page}");
     assert!(page.contains("Cet appareil") && page.contains("Employé"), "{page}");
-    let id = value(page.split("Safari sur iPhone").nth(1).expect("a session"), "id").to_owned();
+    let id = value(page.split_once("Safari sur iPhone").expect("a session").1, "id").to_owned();
     let page = person.done("/acces/sessions/terminer", &[("id", &id)]).await;
     assert!(page.contains("La session est terminée"), "{page}");
     assert!(!phone.is_in().await && person.is_in().await);
-    let page = person.done("/acces/sessions/terminer", &[("id", &id)]).await;
-    assert!(page.contains("déjà terminée"), "{page}");
+    let page = person.done("/acces/sessions/terminer", &[("id", "none-of-this-name")]).await;
+    assert!(page.contains("Cette session n&#39;existe plus"), "{page}");
     assert!(page.contains("Session terminée"), "who did what says so: {page}");
 }
 

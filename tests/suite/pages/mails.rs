@@ -118,7 +118,10 @@ async fn place() -> (Place, Receiver) {
     let receiver = Receiver::start().await;
     let mut place = Place::new(&receiver.url(HOOK));
     place.set("API_TOKEN_SCOPES", "read,actions");
-    place.put("processing_prefs", &json!({"rate_limit_per_hour": 0, "retry_count": 0}).to_string());
+    place.put(
+        "processing_prefs",
+        &json!({"rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1}).to_string(),
+    );
     (place, receiver)
 }
 
@@ -182,9 +185,12 @@ async fn a_dead_letter_is_read_and_sent_again_alone_and_with_all_others() {
     reader.language = "en";
     let page = reader.page(&format!("/mails/{}", ids[0])).await;
     assert!(page.contains("Given up") && page.contains("What the receiver answered"), "{page}");
-    assert!(page.contains("Attempt 1 in") && page.contains("HTTP 503"), "{page}");
+    assert!(
+        page.contains("Attempt 1 in") && page.contains("Attempt 2 in") && page.contains("HTTP 503"),
+        "{page}"
+    );
     let answer = page.split("What the receiver answered").nth(1).expect("an answer");
-    assert!(answer.contains("&lt;html&gt;") && !answer.contains("<html>"), "an answer is text: {answer}");
+    assert!(answer.contains("&lt;h1&gt;Erreur") && !answer.contains("<h1>"), "an answer is text: {answer}");
 
     receiver.always(HOOK, Answer::Ok);
     let page = reader.done(&format!("/mails/{}/renvoyer", ids[0]), &[("target", "default")]).await;

@@ -83,9 +83,14 @@ impl Person {
 
     /// The answer to a form.
     pub(super) async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.send_from(path, fields, "same-origin").await
+    }
+
+    /// The answer to a form of a page that is elsewhere, as `Sec-Fetch-Site` says.
+    pub(super) async fn send_from(&mut self, path: &str, fields: &[(&str, &str)], site: &str) -> Response {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let extra = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
-        self.exchange("POST", path, extra, &body).await
+        let extra = format!("Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: {site}\r\n");
+        self.exchange("POST", path, &extra, &body).await
     }
 
     /// The page that follows a form.

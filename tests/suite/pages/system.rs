@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::person::{Person, value};
-use crate::support::Program;
 use crate::support::place::{NOWHERE, Place};
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::redis::Redis;
+use crate::support::until::{ensure, until};
+use crate::support::{PATIENCE, Program, mails};
 
 async fn started(place: &Place) -> (Program, Person) {
     let mut worker = place.worker("worker");
@@ -69,7 +70,7 @@ async fn a_backup_is_downloaded_and_opens_and_the_journal_is_sound() {
     let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an answer");
     assert_eq!(sound, "ok");
     let events: i64 = db
-        .query_row("SELECT count(*) FROM events WHERE kind = 'session.opened'", [], |row| row.get(0))
+        .query_row("SELECT count(*) FROM event WHERE kind = 'session.opened'", [], |row| row.get(0))
         .expect("events");
     assert_eq!(events, 1, "the sign-in that made it");
 
@@ -188,10 +189,14 @@ async fn everything_is_looked_at_and_the_report_says_what_to_do() {
 async fn the_last_events_are_read_page_by_page_and_filtered() {
     let place = Place::new(NOWHERE);
     let (_worker, mut person) = started(&place).await;
-    for _ in 0..30 {
-        let mut other = person.clone();
-        other.sign_in().await;
+    for mail in mails::mixed(40) {
+        place.deliver(&mail);
     }
+    until("forty mails in the journal", PATIENCE, async || {
+        let page = person.clone().page("/systeme/evenements?genre=mail.received").await;
+        ensure(page.matches(">mail.received</bdi>").count() == 40, || page)
+    })
+    .await;
     let first = person.page("/systeme/evenements?genre=session.opened").await;
     assert!(!first.contains("worker.started</bdi>"), "only what was asked for: {first}");
     let all = person.page("/systeme/evenements").await;

@@ -237,3 +237,46 @@ fn links_of_a_mail_tell_what_became_of_each() {
     assert!(queries::links_of(&log.db, "a").expect("links").is_empty());
     assert!(queries::delivery_hours(&log.db, start()).expect("hours").is_empty());
 }
+
+#[test]
+fn every_mail_has_one_fate_and_lists_counts_and_rows_agree_about_it() {
+    let log = day();
+    let mut all: Vec<String> = Vec::new();
+    let counts = queries::count_fates(&log.db, &MailFilter::default()).expect("counts");
+    for fate in queries::Fate::ALL {
+        let filter = MailFilter { fate: Some(fate), ..MailFilter::default() };
+        let rows = queries::mails(&log.db, &filter).expect("mails");
+        assert!(rows.iter().all(|row| queries::Fate::of(row) == fate), "{fate:?}: {rows:?}");
+        let counted: u64 = counts.iter().filter(|count| count.fate == fate).map(|count| count.n).sum();
+        assert_eq!(counted, rows.len() as u64, "{fate:?}");
+        let matches = queries::count_matches(&log.db, &filter, 9).expect("matches");
+        assert_eq!(matches, Matches::of(counted, 9), "{fate:?}");
+        all.push(format!("{} {}", fate.as_str(), ids(&log, &filter)));
+        assert_eq!(queries::Fate::named(fate.as_str()), Some(fate));
+    }
+    // One webhook of "a" was taken and one was given up: somebody has to look at it.
+    assert_eq!(all, ["delivered ", "waiting fec", "ignored b", "failed a", "unreadable d"]);
+    let reasons: Vec<_> = counts.iter().filter_map(|count| count.reason.as_deref()).collect();
+    assert_eq!(reasons, ["outside_window", "reply"], "of what cannot be read it is no reason to choose by");
+}
+
+#[test]
+fn counting_fates_reads_an_index_that_lists_do_not_use() {
+    let log = day();
+    let plan = |sql: &str| -> String {
+        let mut query = log.db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a query");
+        let rows = query.query_map([], |row| row.get::<_, String>("detail")).expect("a plan");
+        rows.map(|row| row.expect("a line")).collect::<Vec<_>>().join("; ")
+    };
+    let counted = plan(
+        "SELECT deliveries_total, delivered, cancelled, dead_lettered, stage, reason, COUNT(*) FROM mails
+         WHERE TRUE GROUP BY deliveries_total, delivered, cancelled, dead_lettered, stage, reason",
+    );
+    assert!(counted.contains("COVERING INDEX mails_counts") && !counted.contains("TEMP B-TREE"), "{counted}");
+    let listed = plan(
+        "SELECT * FROM mails WHERE stage = 'routed' AND dead_lettered = 0 AND delivered > 0
+         AND delivered + cancelled >= deliveries_total AND position < 9 AND position > -1
+         ORDER BY position DESC LIMIT 51",
+    );
+    assert!(listed.contains("INTEGER PRIMARY KEY") && !listed.contains("mails_counts"), "{listed}");
+}

@@ -8,7 +8,7 @@ use render_signal_actors::readmodel::queries::access::SessionRow;
 use super::sessions::{device_of, method};
 use super::words::Words;
 use crate::http::pages::form::Form;
-use crate::http::pages::frame::{Frame, Section};
+use crate::http::pages::frame::{Frame, Section, in_query};
 use crate::http::pages::names;
 use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
@@ -41,7 +41,7 @@ struct LoginRow {
     address: Shown,
     method: &'static str,
     badge: Badge,
-    until: When,
+    until: Option<When>,
 }
 
 /// Who did what.
@@ -124,9 +124,9 @@ fn login_row(row: SessionRow, visit: &Visit) -> LoginRow {
     let (clock, w) = (visit.clock, Words::of(visit.lang));
     let runs_out = Sessions::idle_end(row.used_at).min(row.ends_at);
     let (badge, until) = match row.ended_at {
-        Some(at) => (Badge::new(Mood::None, w.was_ended), at),
-        None if runs_out < clock.now => (Badge::new(Mood::None, w.ran_out), runs_out),
-        None => (Badge::new(Mood::Good, w.still_open), row.used_at),
+        Some(at) => (Badge::new(Mood::None, w.was_ended), Some(at)),
+        None if runs_out < clock.now => (Badge::new(Mood::None, w.ran_out), Some(runs_out)),
+        None => (Badge::new(Mood::Good, w.still_open), None),
     };
     LoginRow {
         at: When::short(clock, row.opened_at),
@@ -135,7 +135,7 @@ fn login_row(row: SessionRow, visit: &Visit) -> LoginRow {
         address: Shown(if row.address.is_empty() { w.unknown_address.to_owned() } else { row.address }),
         method: method(&row.method, w),
         badge,
-        until: When::short(clock, until),
+        until: until.map(|at| When::short(clock, at)),
     }
 }
 
@@ -158,11 +158,16 @@ pub(super) async fn some_actions(
 fn action_row(action: ActionView, visit: &Visit) -> ActionRow {
     let lang = visit.lang;
     let on = match action.stream.split_once('-') {
-        Some(("config", key)) => names::document(key, lang).to_owned(),
+        Some(("config", key)) => names::document(key, lang),
+        Some(("mail" | "target", id)) => id.to_owned(),
+        // Whose it was stands beside it.
+        Some(("session", _)) => String::new(),
+        Some(("magic_link", name)) => {
+            format!("{} {}", Words::of(lang).link, name.chars().take(8).collect::<String>())
+        }
         _ => action.stream.clone(),
     };
-    let href =
-        action.stream.strip_prefix("mail-").map(|id| format!("/mails/{}", super::super::frame::in_query(id)));
+    let href = action.stream.strip_prefix("mail-").map(|id| format!("/mails/{}", in_query(id)));
     ActionRow {
         at: When::short(visit.clock, action.at),
         who: Shown(names::who(&action.by, lang)),

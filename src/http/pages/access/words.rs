@@ -18,7 +18,7 @@ words! {
     by_link: "lien de connexion", "sign-in link";
     unknown_device: "Appareil inconnu", "Unknown device";
     unknown_address: "adresse inconnue", "address not known";
-    says: "Se dit", "Calls itself";
+    says: "Ce que dit le navigateur", "What the browser says";
     opened: "Depuis", "Since";
     used: "Dernier emploi", "Last used";
     ends: "Se termine", "Ends";
@@ -30,7 +30,7 @@ words! {
     end_others: "Terminer toutes les autres", "End all others";
     ended_one: "La session est terminée, sur tous les processus en une seconde.",
         "The session is over, on every worker within a second.";
-    gone_session: "Cette session était déjà terminée.", "This session was over already.";
+    gone_session: "Cette session n'existe plus.", "This session is not there any more.";
     more: "Voir la suite", "Show more";
 
     links: "Liens de connexion", "Sign-in links";

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Path;
 use askama::Template;
 use render_signal_actors::config::documents::Key;
+use render_signal_actors::config::edit::UPDATED_AT;
 use serde::Deserialize;
 
 use super::names::{document, field, who};
@@ -15,7 +16,6 @@ use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
 use crate::http::v1::Params;
 use crate::services::config::versions::{Content, Past};
-use crate::services::migrate::by_name;
 
 /// How many versions a page shows.
 const PAGE: usize = 50;
@@ -39,7 +39,7 @@ struct Index {
 
 pub(super) async fn index(visit: Visit) -> Result<HttpResponse, Problem> {
     let w = Words::of(visit.lang);
-    let Documents { all, standing } = Documents::read(&visit, &by_name()).await?;
+    let Documents { all, standing } = Documents::read(&visit, &Key::ALL).await?;
     let entries = all.into_iter().map(|one| Entry {
         name: document(visit.lang, one.key),
         href: history_of(one.key),
@@ -117,7 +117,8 @@ pub(super) fn newest(past: &[Past]) -> u64 {
 fn row(visit: &Visit, key: Key, past: &Past, newest: u64) -> Row {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let version = &past.version;
-    let names: Vec<String> = version.fields.iter().map(|name| field(lang, name)).collect();
+    let told = version.fields.iter().filter(|name| *name != UPDATED_AT);
+    let names: Vec<String> = told.map(|name| field(lang, name)).collect();
     let what = match (version.removed, names.is_empty()) {
         (true, _) => w.removed.to_owned(),
         (false, true) => w.whole.to_owned(),

@@ -42,7 +42,7 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::routes::{Route, Takes, Who};
 
 pub(in crate::http::pages) use changes::Changes;
-pub(in crate::http::pages) use names::{field, who};
+pub(in crate::http::pages) use names::{document, field, who};
 pub(in crate::http::pages) use read::{Document, Documents, versions};
 pub(in crate::http::pages) use save::{Outcome, Problems, save};
 pub(in crate::http::pages) use standing::Standing;

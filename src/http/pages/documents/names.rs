@@ -33,6 +33,16 @@ const FIELDS: &[(&str, [&str; 2])] = &[
     ("webhook_body", ["Texte du mail dans le webhook", "Mail text in the webhook"]),
     ("body", ["Texte du mail dans le webhook", "Mail text in the webhook"]),
     ("webhook_enabled", ["Envoi (ancien champ)", "Sending (former field)"]),
+    ("polling_enabled", ["Relève (sans effet ici)", "Checks (no effect here)"]),
+    ("recadrage_webhook_url", ["Adresse recadrage (sans effet)", "Address for recadrage (no effect)"]),
+    (
+        "autorepondeur_webhook_url",
+        ["Adresse désabonnement (sans effet)", "Address for unsubscription (no effect)"],
+    ),
+    (
+        "webhook_fallback_on_415",
+        ["Reprise après un refus 415 (sans effet)", "Repetition after a refusal 415 (no effect)"],
+    ),
     ("time_window", ["Fenêtre (ancien champ)", "Window (former field)"]),
     // processing_prefs
     ("exclude_keywords", ["Mots exclus", "Excluded words"]),
@@ -63,6 +73,7 @@ const FIELDS: &[(&str, [&str; 2])] = &[
     // routing_rules
     ("rules", ["Règles", "Rules"]),
     ("name", ["Nom", "Name"]),
+    ("enabled", ["Active", "Enabled"]),
     ("conditions", ["Conditions", "Conditions"]),
     ("actions", ["Actions", "Actions"]),
     ("field", ["Champ", "Field"]),
@@ -115,9 +126,9 @@ pub(super) fn path(lang: Lang, path: &str) -> String {
         }
         words.push_str(&field(lang, name));
         if !member.is_empty() {
-            words.push_str(lang.pick(" « ", " “"));
+            words.push_str(lang.pick(" « ", " “"));
             words.push_str(member);
-            words.push_str(lang.pick(" »", "”"));
+            words.push_str(lang.pick(" »", "”"));
         }
     }
     words.push_str(order);

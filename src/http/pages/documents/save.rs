@@ -148,7 +148,7 @@ fn notice(visit: &Visit, key: Key, saved: &edit::Saved) -> Notice {
     }
     if !saved.still_wrong.is_empty() {
         let wrong: Vec<String> = saved.still_wrong.iter().map(|problem| lang.problem(problem)).collect();
-        care.push(w.still_wrong(lang, &wrong.join(" ; ")));
+        care.push(w.still_wrong(lang, &wrong.join(lang.pick(" ; ", "; "))));
     }
     let document = documents::from_json::<Value>(&saved.text).unwrap_or_default();
     let of_change = |said: &str| saved.fields.iter().any(|name| said.starts_with(name.as_str()));

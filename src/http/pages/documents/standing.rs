@@ -88,7 +88,7 @@ fn of_document(visit: &Visit, state: &State) -> Option<String> {
     let name = document(lang, key);
     let wrong = |problem: &Wrong| lang.problem(problem);
     let wrong: Vec<String> = state.problems.iter().map(wrong).collect();
-    let wrong = wrong.join(" ; ");
+    let wrong = wrong.join(lang.pick(" ; ", "; "));
     let meaning = match &state.withholds {
         Some(governs) => lang.one(governs.said()),
         None if state.switched_off => w.off_obeyed.to_owned(),

@@ -16,7 +16,7 @@ fn a_path_is_said_part_by_part() {
         ("active_days", "Jours de relève", "Days of checks"),
         (
             "rules[a.b].actions.webhook_url",
-            "Règles « a.b » › Actions › Adresse du webhook",
+            "Règles « a.b » › Actions › Adresse du webhook",
             "Rules “a.b” › Actions › Webhook address",
         ),
         ("rules (order)", "Règles, ordre", "Rules, order"),

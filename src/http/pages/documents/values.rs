@@ -46,7 +46,7 @@ fn one(clock: Clock, name: &str, value: &Value) -> String {
             let said = fields.iter().map(|(name, value)| {
                 format!("{}{}{}", field(lang, name), lang.colon(), one(clock, name, value))
             });
-            said.collect::<Vec<_>>().join(" ; ")
+            said.collect::<Vec<_>>().join(lang.pick(" ; ", "; "))
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::lang::Lang;
 
 words! {
     Words;
-    nothing_new: "Rien à enregistrer : c'était déjà ainsi.", "Nothing to save: it was so already.";
+    nothing_new: "Rien à enregistrer : c'était déjà ainsi.", "Nothing to save: it was so already.";
     what: "Réglage", "Setting";
     hidden: "(la partie masquée diffère)", "(the masked part differs)";
     not_set: "non défini", "not set";
@@ -16,13 +16,13 @@ words! {
     stored: "Enregistré", "Stored";
     in_force: "En vigueur", "In force";
     in_force_other: "Ce qui est en vigueur est encore autre chose", "What is in force is something else again";
-    last_change: "Dernier changement :", "Last change:";
+    last_change: "Dernier changement :", "Last change:";
     take_mine: "Enregistrer ma saisie", "Save what I entered";
     keep_theirs: "Laisser la version de l'autre", "Leave the other version";
-    other_fields: "Les autres réglages restent comme ils sont enregistrés. Rien n'est perdu : chaque version reste dans l'historique.",
+    other_fields: "Les autres réglages restent comme ils sont enregistrés. Rien n'est perdu : chaque version reste dans l'historique.",
         "All other settings stay as they are stored. Nothing is lost: every version stays in the history.";
     history: "Historique", "History";
-    history_lead: "Chaque changement est une version : qui, quand, quoi. Une version peut être rétablie ; cela en fait une nouvelle.",
+    history_lead: "Chaque changement est une version : qui, quand, quoi. Une version peut être rétablie ; cela en fait une nouvelle.",
         "Every change is a version: who, when, what. A version can be restored; that makes a new one.";
     documents: "Documents", "Documents";
     never: "Jamais changé", "Never changed";
@@ -50,37 +50,37 @@ words! {
     no_difference: "Aucune différence.", "No difference.";
     back_to_history: "Historique", "History";
     way_back: "Rétablir cette version", "Restore this version";
-    would_change: "Voici ce qui changerait :", "This is what would change:";
+    would_change: "Voici ce qui changerait :", "This is what would change:";
     restored_to: "Rétabli", "Restored";
     restore: "Rétablir", "Restore";
     cancel: "Annuler", "Cancel";
     is_stored: "C'est exactement ce qui est enregistré maintenant.", "This is exactly what is stored now.";
-    not_restored: "La version n'a pas été rétablie, elle n'est plus valable :", "The version was not restored, it is not valid any more:";
-    removed_text: "Par cette version, le document a été supprimé : il n'y a rien à rétablir.", "By this version the document was removed: there is nothing to restore.";
-    not_kept: "Le contenu de cette version n'est plus gardé : elle ne peut pas être rétablie.", "The content of this version is kept no longer: it cannot be restored.";
-    changed_meanwhile: "Quelqu'un d'autre a enregistré entre-temps : rien n'a été changé. Voici ce que rétablir changerait maintenant.",
+    not_restored: "La version n'a pas été rétablie, elle n'est plus valable :", "The version was not restored, it is not valid any more:";
+    removed_text: "Par cette version, le document a été supprimé : il n'y a rien à rétablir.", "By this version the document was removed: there is nothing to restore.";
+    not_kept: "Le contenu de cette version n'est plus gardé : elle ne peut pas être rétablie.", "The content of this version is kept no longer: it cannot be restored.";
+    changed_meanwhile: "Quelqu'un d'autre a enregistré entre-temps : rien n'a été changé. Voici ce que rétablir changerait maintenant.",
         "Somebody else has saved meanwhile: nothing was changed. This is what restoring would change now.";
     decide: "Décider", "Decide";
     last_good: "la dernière version valable reste en vigueur", "the last good version stays in force";
     off_obeyed: "l'interrupteur qu'il contient est sur arrêt, et cela compte", "the switch in it says off, and that counts";
     authority: "En vigueur", "In force";
     pending_side: "L'autre version", "The other version";
-    pending_by: "L'autre version :", "The other version:";
-    pending_unknown: "Le contenu de l'autre version n'est pas encore dans l'historique ; rechargez la page dans un instant.",
+    pending_by: "L'autre version :", "The other version:";
+    pending_unknown: "Le contenu de l'autre version n'est pas encore dans l'historique ; rechargez la page dans un instant.",
         "The content of the other version is not in the history yet; reload the page in a moment.";
     keep_authority: "Garder ce qui est en vigueur", "Keep what is in force";
     keep_pending: "Prendre l'autre version", "Take the other version";
     other_side_stays: "La version qui n'est pas prise reste dans l'historique et peut être rétablie.",
         "The version that is not taken stays in the history and can be restored.";
-    decided: "C'est décidé ; l'autre version reste dans l'historique.", "It is decided; the other version stays in the history.";
-    decided_already: "Il n'y a plus rien à décider : une seule version est enregistrée.", "There is nothing to decide any more: one version is stored.";
+    decided: "C'est décidé ; l'autre version reste dans l'historique.", "It is decided; the other version stays in the history.";
+    decided_already: "Il n'y a plus rien à décider : une seule version est enregistrée.", "There is nothing to decide any more: one version is stored.";
 }
 
 impl Words {
     pub(super) fn conflict_said(&self, lang: Lang, name: &str) -> String {
         match lang {
             Lang::Fr => format!(
-                "« {name} » a été changé pendant que vous remplissiez le formulaire. Rien n'a été écrasé : choisissez."
+                "« {name} » a été changé pendant que vous remplissiez le formulaire. Rien n'a été écrasé : choisissez."
             ),
             Lang::En => format!(
                 "“{name}” was changed while you were filling in the form. Nothing was overwritten: choose."
@@ -91,7 +91,7 @@ impl Words {
     pub(super) fn degraded(&self, lang: Lang, store: &str, why: &str) -> String {
         match lang {
             Lang::Fr => format!(
-                "Le stockage principal n'a pas répondu ({why}) : c'est gardé dans {store} et lui sera transmis."
+                "Le stockage principal n'a pas répondu ({why}) : c'est gardé dans {store} et lui sera transmis."
             ),
             Lang::En => {
                 format!("The main store did not answer ({why}): it is kept in {store} and will be handed on.")
@@ -101,7 +101,7 @@ impl Words {
 
     pub(super) fn still_wrong(&self, lang: Lang, wrong: &str) -> String {
         match lang {
-            Lang::Fr => format!("Cela n'agira pas avant que soit corrigé aussi : {wrong}."),
+            Lang::Fr => format!("Cela n'agira pas avant que soit corrigé aussi : {wrong}."),
             Lang::En => format!("It does not act until this is mended, too: {wrong}."),
         }
     }
@@ -133,14 +133,14 @@ impl Words {
 
     pub(super) fn restored(&self, lang: Lang, number: u64, name: &str) -> String {
         match lang {
-            Lang::Fr => format!("La version {number} de « {name} » est rétablie."),
+            Lang::Fr => format!("La version {number} de « {name} » est rétablie."),
             Lang::En => format!("Version {number} of “{name}” is restored."),
         }
     }
 
     pub(super) fn restore_it(&self, lang: Lang, number: u64, name: &str) -> String {
         match lang {
-            Lang::Fr => format!("Rétablir la version {number} de « {name} » ?"),
+            Lang::Fr => format!("Rétablir la version {number} de « {name} » ?"),
             Lang::En => format!("Restore version {number} of “{name}”?"),
         }
     }
@@ -160,7 +160,7 @@ impl Words {
     pub(super) fn two_versions(&self, lang: Lang, name: &str) -> String {
         match lang {
             Lang::Fr => format!(
-                "« {name} » a été changé dans deux stockages qui ne se voyaient pas : il faut choisir."
+                "« {name} » a été changé dans deux stockages qui ne se voyaient pas : il faut choisir."
             ),
             Lang::En => format!(
                 "“{name}” was changed in two stores that could not see each other: somebody has to choose."
@@ -175,7 +175,7 @@ impl Words {
     pub(super) fn two_stores(&self, lang: Lang, name: &str, store: &str) -> String {
         match lang {
             Lang::Fr => format!(
-                "Pendant que {store} ne répondait pas, « {name} » a été changé ailleurs, et dans {store} aussi. La version de {store} est en vigueur ; l'autre attend votre décision."
+                "Pendant que {store} ne répondait pas, « {name} » a été changé ailleurs, et dans {store} aussi. La version de {store} est en vigueur ; l'autre attend votre décision."
             ),
             Lang::En => format!(
                 "While {store} did not answer, “{name}” was changed elsewhere, and in {store}, too. The version of {store} is in force; the other one waits for your decision."
@@ -186,9 +186,9 @@ impl Words {
     pub(super) fn store_trouble(&self, lang: Lang, store: &str, authority: bool, trouble: &str) -> String {
         match (lang, authority) {
             (Lang::Fr, true) => format!(
-                "Le stockage principal ({store}) ne répond pas : {trouble}. Un changement est gardé ailleurs et lui sera transmis."
+                "Le stockage principal ({store}) ne répond pas : {trouble}. Un changement est gardé ailleurs et lui sera transmis."
             ),
-            (Lang::Fr, false) => format!("Le stockage de réserve ({store}) ne répond pas : {trouble}."),
+            (Lang::Fr, false) => format!("Le stockage de réserve ({store}) ne répond pas : {trouble}."),
             (Lang::En, true) => format!(
                 "The main store ({store}) does not answer: {trouble}. A change is kept elsewhere and handed on."
             ),
@@ -198,21 +198,21 @@ impl Words {
 
     pub(super) fn pending(&self, lang: Lang, store: &str, names: &str) -> String {
         match lang {
-            Lang::Fr => format!("Attend d'être écrit dans {store} : {names}."),
+            Lang::Fr => format!("Attend d'être écrit dans {store} : {names}."),
             Lang::En => format!("Waits to be written to {store}: {names}."),
         }
     }
 
     pub(super) fn worker_keeps(&self, lang: Lang, worker: &str, why: &str) -> String {
         match lang {
-            Lang::Fr => format!("Le processus {worker} garde la version d'avant : {why}."),
+            Lang::Fr => format!("Le processus {worker} garde la version d'avant : {why}."),
             Lang::En => format!("Worker {worker} keeps the version before: {why}."),
         }
     }
 
     pub(super) fn refused(&self, lang: Lang, name: &str, wrong: &str, meaning: &str) -> String {
         match lang {
-            Lang::Fr => format!("« {name} » est refusé ({wrong}) : {meaning}."),
+            Lang::Fr => format!("« {name} » est refusé ({wrong}) : {meaning}."),
             Lang::En => format!("“{name}” is refused ({wrong}): {meaning}."),
         }
     }
@@ -220,7 +220,7 @@ impl Words {
     pub(super) fn unreadable(&self, lang: Lang, name: &str, wrong: &str) -> String {
         match lang {
             Lang::Fr => format!(
-                "« {name} » ne peut pas être lu maintenant ({wrong}) : rien ne peut y être enregistré."
+                "« {name} » ne peut pas être lu maintenant ({wrong}) : rien ne peut y être enregistré."
             ),
             Lang::En => format!("“{name}” cannot be read now ({wrong}): nothing can be saved in it."),
         }
@@ -228,7 +228,7 @@ impl Words {
 
     pub(super) fn about(&self, lang: Lang, name: &str, said: &str) -> String {
         match lang {
-            Lang::Fr => format!("« {name} » : {said}"),
+            Lang::Fr => format!("« {name} » : {said}"),
             Lang::En => format!("“{name}”: {said}"),
         }
     }

@@ -162,7 +162,7 @@ fn answer(visit: &Visit, id: &str, done: Result<String, String>) -> HttpResponse
 }
 
 /// With a capital letter and a full stop.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     let text: String = first.chain(letters).collect();

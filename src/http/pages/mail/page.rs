@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use askama::Template;
 use render_signal_actors::story::{Mark, MarkState, Story};
 
-use super::actions::{Deed, confirm, path};
+use super::actions::{Deed, confirm, path, sentence as capital};
 use super::decision::{self, Decision, Now};
 use super::links::{self, LinkShown};
 use super::sending::{self, Sent};
@@ -60,6 +60,10 @@ pub(super) struct Page {
     id: String,
     urgent: bool,
     content_gone: Option<Shown>,
+    /// The same for the head, unless what became of it says so.
+    gone: Option<Shown>,
+    /// Why nothing was decided.
+    undecided: Shown,
     badge: Badge,
     said: Shown,
     deeds: Vec<Confirm>,
@@ -119,6 +123,7 @@ impl Page {
                 Err(refused) => Today::Gone(Shown(lang.one(refused.said()))),
             },
         };
+        let gone = story.content_gone.as_deref().map(|gone| plain(lang, gone).into_owned());
         let neighbour = |id: &Option<String>| id.as_ref().map(|id| path(id));
         let subject = story.subject.clone().filter(|subject| !subject.trim().is_empty());
         Ok(Self {
@@ -135,7 +140,15 @@ impl Page {
                 .map(|at| clock.full(at)),
             size: clock.bytes(story.mail.size),
             urgent: story.mail.urgent,
-            content_gone: story.content_gone.as_deref().map(|gone| Shown(plain(lang, gone).into_owned())),
+            gone: gone
+                .clone()
+                .filter(|_| story.mail.stage != "quarantined")
+                .map(|gone| Shown(capital(&gone))),
+            undecided: Shown(match &gone {
+                Some(gone) => capital(gone),
+                None => w.no_decision.to_owned(),
+            }),
+            content_gone: gone.map(Shown),
             badge,
             said: Shown(said),
             deeds: deeds(clock, &story),

@@ -63,7 +63,8 @@ pub(super) fn entries(clock: Clock, story: &Story) -> Vec<Entry> {
     let mut before = None;
     let entry = |(told, next): (Told, Option<DateTime<Utc>>)| {
         let day = clock.date(told.at);
-        let is_new = before.replace(day.clone()).is_none_or(|before| before != day);
+        // That of the first is said above.
+        let is_new = before.replace(day.clone()).is_some_and(|before| before != day);
         let waited = next.map(|next| next - told.at).filter(|waited| *waited >= WAIT);
         Entry {
             mood: told.mood,

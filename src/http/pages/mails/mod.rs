@@ -44,6 +44,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 async fn show(visit: Visit, Params(wanted): Params<Wanted>) -> Result<HttpResponse, Problem> {
+    let wanted = wanted.in_own_words();
     let found = find(&visit, &wanted).await?;
     let frame = visit.frame(Section::Mails, Words::of(visit.lang).title).await;
     let status = if wanted.wrong().is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -73,6 +73,7 @@ pub(super) struct Page {
     text: String,
     carried: Vec<(String, String)>,
     fields: Vec<Field>,
+    span: Option<String>,
     opened: bool,
     narrows: bool,
     clear: String,
@@ -118,7 +119,8 @@ impl Page {
         Ok(Self {
             w,
             carried: ["state", "reason"].iter().filter_map(|name| carried(wanted, name)).collect(),
-            fields: fields(w, wanted, &found.targets),
+            fields: fields(clock, wanted, &found.targets),
+            span: wanted.span().map(|(since, until)| Words::span(clock, since, until)),
             opened: wanted.wrong().is_some()
                 || !(wanted.since.is_empty() && wanted.until.is_empty() && wanted.target.is_empty()),
             narrows: wanted.narrows(),
@@ -149,15 +151,16 @@ fn carried(wanted: &Wanted, name: &str) -> Option<(String, String)> {
     wanted.pairs().into_iter().find(|(found, _)| found == name)
 }
 
-fn fields(w: &Words, wanted: &Wanted, targets: &[String]) -> Vec<Field> {
-    let wrong = wanted.wrong();
+fn fields(clock: Clock, wanted: &Wanted, targets: &[String]) -> Vec<Field> {
+    let (w, wrong) = (Words::of(clock.lang), wanted.wrong());
+    let [since, until] = wanted.days(clock.zone);
     let day = |name: &str, label: &str, value: &str, mine: &[Wrong]| {
         let error = wrong.filter(|wrong| mine.contains(wrong)).map_or("", |wrong| w.wrong(wrong));
         Field::new(name, label, Input::Line("date"), value).error(error)
     };
     let mut fields = vec![
-        day("since", w.since, &wanted.since, &[Wrong::Since]),
-        day("until", w.until, &wanted.until, &[Wrong::Until, Wrong::Order]),
+        day("since", w.since, &since, &[Wrong::Since]),
+        day("until", w.until, &until, &[Wrong::Until, Wrong::Order]),
     ];
     let known = targets.contains(&wanted.target);
     if targets.len() > 1 || !(known || wanted.target.is_empty()) {
@@ -267,7 +270,7 @@ fn row(clock: Clock, listed: ListedMail, kept: Duration) -> Row {
         None => Heading::None(erased(clock, kept)),
     };
     let links = (mail.links > 0).then(|| Words::links(lang, mail.links));
-    let time = mail.delivery_time.map(|time| format!("{} {time}", lang.pick("pour", "for")));
+    let time = mail.delivery_time.map(|time| format!("{} {time}", lang.pick("livraison", "delivery")));
     Row {
         position: mail.position,
         href: format!("/mails/{}", in_query(&mail.email_id)),

@@ -33,10 +33,12 @@ pub(super) struct Wanted {
     pub(super) reason: String,
     /// Id of a target that they were routed to.
     pub(super) target: String,
-    /// The first day, in the configured zone.
+    /// The first day, in the configured zone; or an instant (RFC 3339), as charts say it.
     pub(super) since: String,
-    /// The last day.
+    /// The last day; or the instant before which.
     pub(super) until: String,
+    /// `true` = those of which a webhook was given up: the API's word for a state.
+    pub(super) failed: String,
     /// From where: what a link of the page says.
     pub(super) cursor: String,
     /// Exactly the mails at these positions, whatever has become of them: how a page that is open is
@@ -66,9 +68,22 @@ impl Wanted {
             target: text("target"),
             since: text("since"),
             until: text("until"),
-            cursor: String::new(),
-            rows: Vec::new(),
+            ..Self::default()
         }
+        .in_own_words()
+    }
+
+    /// With the words of the API's filters, which other pages link with, put as this page has them.
+    pub(super) fn in_own_words(mut self) -> Self {
+        if self.failed == "true" && self.state.is_empty() {
+            self.state = Fate::Failed.as_str().to_owned();
+        }
+        self.failed = String::new();
+        if self.state == "routed" {
+            self.state = Fate::Waiting.as_str().to_owned();
+            self.reason = SENDING.to_owned();
+        }
+        self
     }
 
     /// What became of them.
@@ -90,19 +105,32 @@ impl Wanted {
         }))
     }
 
-    /// What cannot be used of it, field by field.
+    /// What cannot be used of it.
     pub(super) fn wrong(&self) -> Option<Wrong> {
-        let day = |text: &str| text.is_empty() || day(text).is_some();
-        if !day(&self.since) {
-            return Some(Wrong::Since);
+        let [since, until] = [(&self.since, false), (&self.until, true)].map(|(text, end)| {
+            if text.is_empty() { Ok(None) } else { bound(text, Tz::UTC, end).map(Some).ok_or(()) }
+        });
+        match (since, until) {
+            (Err(()), _) => Some(Wrong::Since),
+            (_, Err(())) => Some(Wrong::Until),
+            (Ok(Some(since)), Ok(Some(until))) if until <= since => Some(Wrong::Order),
+            _ => None,
         }
-        if !day(&self.until) {
-            return Some(Wrong::Until);
-        }
-        let out_of_order = !self.since.is_empty()
-            && !self.until.is_empty()
-            && self::day(&self.until) < self::day(&self.since);
-        out_of_order.then_some(Wrong::Order)
+    }
+
+    /// The days for the inputs of a form, whatever was said.
+    pub(super) fn days(&self, zone: Tz) -> [String; 2] {
+        [(&self.since, TimeDelta::zero()), (&self.until, TimeDelta::seconds(1))].map(|(text, back)| {
+            match instant(text) {
+                Some(at) => (at - back).with_timezone(&zone).date_naive().to_string(),
+                None => text.clone(),
+            }
+        })
+    }
+
+    /// From when to when, where that is no matter of whole days.
+    pub(super) fn span(&self) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        Some((instant(&self.since)?, instant(&self.until)?))
     }
 
     /// The filter without the page.
@@ -122,9 +150,8 @@ impl Wanted {
             reason => filter.reason = some(reason),
         }
         if self.wrong().is_none() {
-            filter.since = day(&self.since).and_then(|day| midnight(zone, day));
-            let after = |day: NaiveDate| day.checked_add_days(Days::new(1));
-            filter.until = day(&self.until).and_then(after).and_then(|day| midnight(zone, day));
+            filter.since = bound(&self.since, zone, false);
+            filter.until = bound(&self.until, zone, true);
         }
         Ok(filter)
     }
@@ -227,6 +254,19 @@ fn day(text: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10)
 }
 
+/// When a text begins to hold, or ends to.
+fn bound(text: &str, zone: Tz, end: bool) -> Option<DateTime<Utc>> {
+    if let Some(at) = instant(text) {
+        return Some(at);
+    }
+    let day = day(text)?;
+    midnight(zone, if end { day.checked_add_days(Days::new(1))? } else { day })
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc())
+}
+
 /// When a day begins: an hour later where the clocks go forward at midnight.
 fn midnight(zone: Tz, day: NaiveDate) -> Option<DateTime<Utc>> {
     let begins = day.and_time(NaiveTime::MIN);
@@ -249,8 +289,28 @@ mod tests {
             since: "2026-03-29".to_owned(),
             until: "2026-03-29".to_owned(),
             cursor: "o12".to_owned(),
-            rows: Vec::new(),
+            ..Wanted::default()
         }
+    }
+
+    #[test]
+    fn what_other_pages_ask_for_is_understood() {
+        let read = |state: &str, failed: &str| {
+            let (state, failed) = (state.to_owned(), failed.to_owned());
+            Wanted { state, failed, ..Wanted::default() }.in_own_words()
+        };
+        assert_eq!(read("", "true").href(), "/mails?state=failed");
+        assert_eq!(read("routed", "").href(), "/mails?state=waiting&reason=sending");
+        let hour = Wanted {
+            since: "2026-11-12T22:00:00Z".to_owned(),
+            until: "2026-11-12T23:00:00Z".to_owned(),
+            ..Wanted::default()
+        };
+        let filter = hour.filter(PARIS).unwrap();
+        assert_eq!((filter.until.unwrap() - filter.since.unwrap()).num_minutes(), 60);
+        // It ends with the day in Paris, so its last day is that one.
+        assert_eq!(hour.days(PARIS), ["2026-11-12", "2026-11-12"]);
+        assert!(hour.span().is_some() && hour.wrong().is_none());
     }
 
     #[test]

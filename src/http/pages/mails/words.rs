@@ -1,5 +1,6 @@
 //! The texts of `/mails`.
 
+use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries::{Fate, Matches};
 
 use super::bulk::Deed;
@@ -12,6 +13,7 @@ words! {
     Words;
     title: "Mails", "Mails";
     search: "Chercher dans les sujets et les expéditeurs", "Search subjects and senders";
+    search_short: "Objet ou expéditeur", "Subject or sender";
     find: "Chercher", "Search";
     more: "Dates et cible", "Dates and target";
     clear: "Tout effacer", "Clear all";
@@ -61,6 +63,15 @@ impl Words {
         let mails = if many { "mails" } else { "mail" };
         let more = if matches.capped { clock.lang.pick("plus de ", "more than ") } else { "" };
         format!("{more}{n}\u{a0}{mails}")
+    }
+
+    /// From when to when.
+    pub(super) fn span(clock: Clock, since: DateTime<Utc>, until: DateTime<Utc>) -> String {
+        let (since, until) = (clock.short(since), clock.short(until));
+        clock.lang.either(
+            format!("Reçus entre {since} et {until}"),
+            format!("Received between {since} and {until}"),
+        )
     }
 
     /// How many have come since.

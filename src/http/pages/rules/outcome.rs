@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::line::Line;
 use super::rule::shown;
+use crate::http::pages::clock::Clock;
 use crate::lang::Lang;
 use crate::services::jobs::Hit;
 
@@ -16,13 +17,15 @@ pub(super) enum Fate {
     Goes,
     /// It would not go out any more.
     Stays,
-    /// It would go out otherwise, or not for another reason.
+    /// It would go out otherwise.
     Otherwise,
+    /// It would not go out either way, for another reason.
+    Reason,
 }
 
 impl Fate {
     /// Every one.
-    pub(super) const ALL: [Self; 3] = [Self::Goes, Self::Stays, Self::Otherwise];
+    pub(super) const ALL: [Self; 4] = [Self::Goes, Self::Stays, Self::Otherwise, Self::Reason];
 
     /// Its word in an address.
     pub(super) const fn word(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Fate {
             Self::Goes => "partent",
             Self::Stays => "restent",
             Self::Otherwise => "autrement",
+            Self::Reason => "raison",
         }
     }
 
@@ -40,7 +44,8 @@ impl Fate {
             (true, ..) => None,
             (_, false, true) => Some(Self::Goes),
             (_, true, false) => Some(Self::Stays),
-            _ => Some(Self::Otherwise),
+            (_, true, true) => Some(Self::Otherwise),
+            (_, false, false) => Some(Self::Reason),
         }
     }
 }
@@ -99,7 +104,8 @@ fn reason_of(reason: &str, lang: Lang) -> &str {
 }
 
 /// What differs besides where the mail goes and why; that is said by [`judged`].
-pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, lang: Lang) -> Option<Line> {
+pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: Clock) -> Option<Line> {
+    let lang = clock.lang;
     let value = |value: &Value| match value {
         Value::Null => lang.pick("rien", "nothing").to_owned(),
         Value::Bool(true) => lang.pick("oui", "yes").to_owned(),
@@ -118,11 +124,13 @@ pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, lang: Lang
     };
     let (what, before, after) = match change.field.as_str() {
         "decision" | "reason" | "detail" | "targets" | "detector" => return None,
-        "hold_until" => (
-            Line::of(lang.pick("au plus tard", "at the latest")),
-            value(&change.before),
-            value(&change.after),
-        ),
+        "hold_until" => {
+            let at = |written: &Value| match written.as_str().and_then(|text| text.parse().ok()) {
+                Some(at) => clock.short(at),
+                None => value(written),
+            };
+            (Line::of(lang.pick("au plus tard", "at the latest")), at(&change.before), at(&change.after))
+        }
         "delivery_time" => (
             Line::of(lang.pick("heure de livraison", "time of delivery")),
             value(&change.before),
@@ -191,13 +199,19 @@ mod tests {
 
     fn change(field: &str, before: Value, after: Value) -> Option<String> {
         let change = Change { field: field.to_owned(), before, after };
-        changed(&change, |target| format!("T {target}"), Lang::En).map(|line| line.text())
+        let now = "2026-11-12T13:02:07Z".parse().unwrap();
+        let clock = Clock { now, zone: chrono_tz::Europe::Paris, lang: Lang::En };
+        changed(&change, |target| format!("T {target}"), clock).map(|line| line.text())
     }
 
     #[test]
     fn what_differs_is_said_once_and_with_the_names_that_people_gave() {
         assert_eq!(change("decision", json!("hold"), json!("deliver")), None);
         assert_eq!(change("payload for a: detector", json!("x"), json!("y")), None);
+        assert_eq!(
+            change("hold_until", json!("2026-11-13T07:00:00+00:00"), json!(null)).unwrap(),
+            "at the latest: “tomorrow 08:00” → “nothing”"
+        );
         assert_eq!(change("urgent", json!(null), json!(true)).unwrap(), "urgent: “nothing” → “yes”");
         assert_eq!(
             change("priority", json!("medium"), json!("high")).unwrap(),

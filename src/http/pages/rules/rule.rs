@@ -351,7 +351,10 @@ pub(super) fn rows(form: &Form, name: &str) -> Vec<usize> {
         let (number, found) = field.strip_prefix('c')?.split_once('-')?;
         (found == name).then(|| number.parse().ok())?
     };
-    form.0.iter().filter_map(|(field, _)| number(field)).collect()
+    let mut rows: Vec<usize> = form.0.iter().filter_map(|(field, _)| number(field)).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows
 }
 
 /// Everything that is wrong with a rule, each with the field of the form. The judge of rules stops at

@@ -130,7 +130,8 @@ fn days_field(w: &Words, lang: Lang, chosen: u32) -> Field {
 
 /// The mails of how many days somebody wants to try.
 pub(super) fn days_of(form: &Form) -> u32 {
-    form.text("days").parse().ok().filter(|days| DAYS.contains(days)).unwrap_or(USUAL)
+    let sent = form.0.iter().find(|(name, _)| name == "days" || name.starts_with("days-"));
+    sent.and_then(|(_, days)| days.parse().ok()).filter(|days| DAYS.contains(days)).unwrap_or(USUAL)
 }
 
 /// What somebody wants of a document that is on the desk.

@@ -19,7 +19,7 @@ const DEPTH: usize = 4;
 pub(super) fn rule_when(rule: &Value, lang: Lang) -> Line {
     let conditions = rule.get("conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if conditions.is_empty() {
-        return Line::of(lang.pick("aucune condition", "no condition"));
+        return Line::of(lang.pick("Aucune condition.", "No condition."));
     }
     let mut line = Line::of(lang.pick("Si ", "If "));
     for (place, condition) in conditions.iter().enumerate() {
@@ -65,7 +65,7 @@ pub(super) fn rule_then(rule: &Value, default: &str, lang: Lang) -> Line {
 pub(super) fn detector_when(detector: &Value, lang: Lang) -> Line {
     match detector.get("conditions") {
         Some(conditions) => Line::of(lang.pick("Si ", "If ")).then(condition(conditions, lang, 0)),
-        None => Line::of(lang.pick("aucune condition", "no condition")),
+        None => Line::of(lang.pick("Aucune condition.", "No condition.")),
     }
 }
 

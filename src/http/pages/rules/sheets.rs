@@ -48,6 +48,9 @@ impl One {
             Sheet::Priorities => (w.priorities, w.priorities_lead),
             Sheet::Aside => (w.words_title, w.words_lead),
         };
+        let mut foot = foot;
+        // Two forms of a page have a field of this kind each.
+        foot.days.name = format!("days-{}", sheet.word());
         let foot = foot.with(wrong, &fields.iter().collect::<Vec<_>>());
         Self { title, lead, word: sheet.word(), fields, foot, history: history_of(sheet.key()) }
     }
@@ -71,7 +74,7 @@ async fn page(visit: &Visit, shown: &[Sheet], again: Option<(Sheet, One)>) -> Re
         });
     }
     let first = shown.first().copied().unwrap_or(Sheet::Aside);
-    let title = if first == Sheet::Aside { w.words_title } else { w.senders };
+    let title = if first == Sheet::Aside { w.words_title } else { w.senders_title };
     Ok(Page { frame: visit.frame(Section::Rules, title).await, w, action: first.page(), sheets })
 }
 

@@ -8,6 +8,7 @@ use actix_web::web::Path;
 use askama::Template;
 use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::edit::Edit;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::rules::target_id;
 use serde_json::{Map, Value};
 
@@ -18,13 +19,14 @@ use super::one_service::joined;
 use super::outcome::{Fate, changed, judged, untested};
 use super::send::spoken;
 use super::words::Words;
-use crate::http::pages::documents::{Changes, Outcome, SEEN};
+use crate::http::pages::documents::{Changes, Outcome, SEEN, document};
 use crate::http::pages::form::Form;
 use crate::http::pages::frame::{Frame, Section, in_query};
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
+use crate::lang::Lang;
 use crate::services::jobs::{Draft, Hit, Job, Stage};
 
 /// Mails that a page shows.
@@ -65,7 +67,8 @@ struct MailView {
 struct Page {
     frame: Frame,
     w: &'static Words,
-    id: String,
+    /// The document, in words.
+    what: String,
     running: bool,
     /// How far it is, in words, and as numbers.
     progress: String,
@@ -80,6 +83,7 @@ struct Page {
     differences: Changes,
     remarks: Vec<String>,
     untested: Vec<String>,
+    untested_title: String,
     departed: Option<String>,
     chips: Vec<Chip>,
     mails: Vec<MailView>,
@@ -138,15 +142,20 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
             subject: Shown(if hit.subject.is_empty() { "–".to_owned() } else { hit.subject.clone() }),
             sender: Shown(hit.sender.clone()),
             when: When::short(clock, hit.decided_at),
-            badge: badge(*fate, visit),
+            badge: Badge::new(fate.mood(), fate.short(lang)),
             before: judged(&hit.before, name, lang),
             after: judged(&hit.after, name, lang),
-            more: hit.changes.iter().filter_map(|change| changed(change, name, lang)).collect(),
+            // Of a mail that goes out on one side only, the rest is a matter of that.
+            more: match fate {
+                Fate::Otherwise => {
+                    hit.changes.iter().filter_map(|change| changed(change, name, clock)).collect()
+                }
+                Fate::Goes | Fate::Stays | Fate::Reason => Vec::new(),
+            },
         })
         .collect();
     let unchanged = job.tally.tested.saturating_sub(job.tally.changed);
     let untested_count: usize = job.tally.untested.values().sum();
-    let count = |number: String, text, mood| Count { number, text, mood };
     let running = job.stage == Stage::Running;
     let same = job.documents.iter().all(|document| document.differences == 0);
     let empty = match (running, job.total, fates.is_empty()) {
@@ -177,40 +186,67 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
             (Stage::Failed, None) => Some(Badge::new(Mood::Bad, w.broke_off)),
             (Stage::Running | Stage::Done, _) => None,
         },
-        counts: vec![
-            count(number(of(Fate::Goes)), w.would_go, Mood::Good),
-            count(number(of(Fate::Stays)), w.would_stay, Mood::Bad),
-            count(number(of(Fate::Otherwise)), w.otherwise, Mood::Care),
-            count(number(unchanged), w.unchanged, Mood::None),
-        ],
+        counts: Fate::ALL
+            .into_iter()
+            // The first three are what everybody wants to know.
+            .filter(|fate| *fate != Fate::Reason || of(*fate) > 0)
+            .map(|fate| Count { number: number(of(fate)), text: fate.text(w), mood: fate.mood() })
+            .chain([Count { number: number(unchanged), text: w.unchanged, mood: Mood::None }])
+            .collect(),
         tested: w.since(lang, &w.tried(lang, job.tally.tested), &clock.short(job.since)),
         empty: empty.map(|title| Empty { title: title.to_owned(), text: String::new() }),
         differences: document_changes(&stored.document, draft, visit),
-        remarks: job.remarks.iter().map(|said| lang.said(said).to_owned()).collect(),
+        remarks: remarks(&job, draft, visit),
         untested: if untested_count == 0 { Vec::new() } else { whys(&job.tally.untested, visit) },
+        untested_title: w.not_tried(lang, untested_count),
         departed: (departed > 0).then(|| w.departed(lang, departed)),
-        chips: vec![
-            chip(None, w.all, fates.len()),
-            chip(Some(Fate::Goes), w.would_go, of(Fate::Goes)),
-            chip(Some(Fate::Stays), w.would_stay, of(Fate::Stays)),
-            chip(Some(Fate::Otherwise), w.otherwise, of(Fate::Otherwise)),
-        ],
+        chips: std::iter::once(chip(None, w.all, fates.len()))
+            .chain(
+                Fate::ALL
+                    .into_iter()
+                    .filter(|fate| of(*fate) > 0)
+                    .map(|fate| chip(Some(fate), fate.short(lang), of(fate))),
+            )
+            .collect(),
         first_ones: (chosen.len() > SHOWN || job.tally.changed > fates.len())
             .then(|| w.first_ones(lang, mails.len())),
         mails,
         can_save: !same,
         edit_on: edit_on(draft, &job.id),
+        what: document(lang, draft.key),
         here,
-        id: job.id,
     })
 }
 
-fn badge(fate: Fate, visit: &Visit) -> Badge {
-    let lang = visit.lang;
-    match fate {
-        Fate::Goes => Badge::new(Mood::Good, lang.pick("Partirait", "Would go out")),
-        Fate::Stays => Badge::new(Mood::Bad, lang.pick("Ne partirait plus", "Would not go out")),
-        Fate::Otherwise => Badge::new(Mood::Care, lang.pick("Autrement", "Otherwise")),
+impl Fate {
+    /// How it is looked at.
+    const fn mood(self) -> Mood {
+        match self {
+            Self::Goes => Mood::Good,
+            Self::Stays => Mood::Bad,
+            Self::Otherwise => Mood::Care,
+            Self::Reason => Mood::None,
+        }
+    }
+
+    /// In a word or two, of one mail or of several.
+    const fn short(self, lang: Lang) -> &'static str {
+        match self {
+            Self::Goes => lang.pick("À envoyer", "To be sent"),
+            Self::Stays => lang.pick("Plus envoyé", "Not sent any more"),
+            Self::Otherwise => lang.pick("Autrement", "Otherwise"),
+            Self::Reason => lang.pick("Autre raison", "Another reason"),
+        }
+    }
+
+    /// What is so of a number of mails.
+    const fn text(self, w: &Words) -> &'static str {
+        match self {
+            Self::Goes => w.would_go,
+            Self::Stays => w.would_stay,
+            Self::Otherwise => w.otherwise,
+            Self::Reason => w.other_reason,
+        }
     }
 }
 
@@ -232,6 +268,17 @@ fn targets(documents: &[&Map<String, Value>]) -> BTreeMap<String, String> {
             .collect::<Vec<_>>()
     };
     documents.iter().flat_map(of).collect()
+}
+
+/// What is to be said of the document as it would be.
+fn remarks(job: &Job, draft: &Draft, visit: &Visit) -> Vec<String> {
+    // Which document it is stands above.
+    let own = |said: &Said| {
+        let rest = visit.lang.said(said).strip_prefix(draft.key.as_str())?;
+        let (_, text) = rest.split_once(':').filter(|(before, _)| before.trim().is_empty())?;
+        Some(text.trim().to_owned())
+    };
+    job.remarks.iter().filter_map(own).collect()
 }
 
 fn whys(untested_mails: &BTreeMap<String, usize>, visit: &Visit) -> Vec<String> {

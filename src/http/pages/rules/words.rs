@@ -55,7 +55,7 @@ words! {
     save: "Enregistrer", "Save";
     try_it: "Essayer", "Try";
     try_hint: "Essayer montre ce qui changerait pour les mails déjà reçus. Rien n'est enregistré ni envoyé.", "Trying shows what would change for mails that came already. Nothing is saved or sent.";
-    days: "Sur les mails", "On the mails";
+    days: "Essayer sur les mails", "Try on the mails";
     dirty: "Modifications non enregistrées", "Unsaved changes";
     errors: "À corriger avant d'enregistrer :", "To be mended before this can be saved:";
     choose: "— choisir —", "— choose —";
@@ -146,6 +146,7 @@ words! {
     guide: "Documentation des détecteurs : docs/DETECTORS.md du dépôt.", "Documentation of detectors: docs/DETECTORS.md of the repository.";
 
     senders: "Expéditeurs", "Senders";
+    senders_title: "Expéditeurs et priorités", "Senders and priorities";
     senders_label: "Adresses acceptées, une par ligne", "Accepted addresses, one to a line";
     senders_lead: "Les mails de toute autre adresse sont ignorés.", "Mails of any other address are ignored.";
     priorities: "Priorités", "Priorities";
@@ -206,8 +207,8 @@ words! {
     would_go: "partiraient, et ne partent pas maintenant", "would go out that do not now";
     would_stay: "ne partiraient plus", "would not go out any more";
     otherwise: "partiraient autrement", "would go out otherwise";
+    other_reason: "resteraient écartés, pour une autre raison", "would stay aside, for another reason";
     unchanged: "inchangés", "unchanged";
-    untested: "non essayés", "not tried";
     all: "Tous", "All";
     remarks: "À savoir", "To be known";
     saved_tried: "Le changement essayé est enregistré.", "The change that was tried is saved.";
@@ -319,6 +320,15 @@ impl Words {
     /// How many mails were tried.
     pub(super) fn tried(&self, lang: Lang, tested: usize) -> String {
         lang.count(tested, ["mail essayé", "mails essayés"], ["mail tried", "mails tried"])
+    }
+
+    /// How many mails could not be tried.
+    pub(super) fn not_tried(&self, lang: Lang, n: usize) -> String {
+        lang.count(
+            n,
+            ["mail n'a pas pu être essayé", "mails n'ont pas pu être essayés"],
+            ["mail could not be tried", "mails could not be tried"],
+        )
     }
 
     /// How many mails were tried, and since when they came.

@@ -26,6 +26,7 @@ mod words;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
 use actix_web::web::to;
 use render_signal_actors::config::edit::{Edit, EditError};
 use serde_json::Value;
@@ -41,6 +42,8 @@ use crate::http::problem::{Kind, Problem};
 use crate::http::routes::{Route, Takes, Who};
 use crate::services::Refused;
 
+/// Where the page is.
+const PAGE: &str = "/reglages";
 /// The field of a form that asks what it would do.
 const LOOK: &str = "look";
 
@@ -48,8 +51,20 @@ const LOOK: &str = "look";
 pub(super) fn routes() -> Vec<Route> {
     let page = Route::get("/reglages", Who::Session, || to(show));
     let forms =
-        Group::ALL.map(|group| Route::post(group.path(), Who::Session, || to(send)).takes(Takes::Form));
-    [page].into_iter().chain(forms).collect()
+        Group::ALL.map(|group| Route::post(group.path(), Who::Session, || to(send)).takes(Takes::LongForm));
+    // Whoever reloads what a form was answered with finds the form.
+    let ways = Group::ALL.map(|group| Route::get(group.path(), Who::Session, || to(way)));
+    [page].into_iter().chain(forms).chain(ways).collect()
+}
+
+/// The form that an address is about.
+fn group(visit: &Visit) -> Result<Group, Problem> {
+    let found = Group::ALL.into_iter().find(|group| group.path() == visit.request.path());
+    found.ok_or_else(|| Problem::new(Kind::NotFound, "there is no such form"))
+}
+
+async fn way(visit: Visit) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::SeeOther().insert_header((LOCATION, group(&visit)?.place())).finish())
 }
 
 async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
@@ -58,8 +73,7 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
 }
 
 async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    let group = Group::ALL.into_iter().find(|group| group.path() == visit.request.path());
-    let group = group.ok_or_else(|| Problem::new(Kind::NotFound, "there is no such form"))?;
+    let group = group(&visit)?;
     let wrong = checks::wrong(visit.lang, group, &form);
     let look = form.is_on(LOOK);
     if !wrong.0.is_empty() && !look {
@@ -68,7 +82,7 @@ async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
     let fields = groups::changed(group, &form);
     if fields.is_empty() && !look {
         let nothing = words::Words::of(visit.lang).nothing;
-        return Ok(visit.back(&group.place(), &Notice::good(nothing)));
+        return Ok(visit.back(PAGE, &Notice::good(nothing)));
     }
     let edit = Edit::merge(group.key(), fields, &visit.caller.by()).keeping_masked();
     if look {
@@ -80,7 +94,8 @@ async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
             if let Some(said) = effect::of(group, &visit.state.services.policy.load(), visit.clock) {
                 notice.text = format!("{} {}", notice.text, said.text());
             }
-            Ok(visit.back(&group.place(), &notice))
+            // What was done is said on top, beside what is so now.
+            Ok(visit.back(PAGE, &notice))
         }
         Outcome::Refused(problems) => again(&visit, Entered::new(group, form).wrong(problems)).await,
         Outcome::Conflict(conflict) => {

@@ -111,7 +111,7 @@ fn the_effect_is_said_in_words() {
     let away = json!({"vacation_start": "2026-11-30", "vacation_end": "2026-12-06"});
     let told = said(Group::Vacation, away, noon, Lang::Fr);
     assert!(told.contains("Vacances du 30\u{a0}nov.\u{a0}2026 au 6\u{a0}déc.\u{a0}2026 inclus"), "{told}");
-    assert!(told.ends_with("Prochaine ouverture : lundi 7\u{a0}déc.\u{a0}2026 à 9\u{a0}h."), "{told}");
+    assert!(told.ends_with("Prochaine ouverture : lundi 7\u{a0}déc.\u{a0}2026 à 9\u{a0}h."), "{told}");
     let window = json!({"webhook_time_start": "9h30", "webhook_time_end": "18h00", "absence_pause_enabled": true,
         "absence_pause_days": ["tuesday", "wednesday"]});
     let told = said(Group::Sending, window, "2026-11-30T18:00:00Z", Lang::Fr);

@@ -4,6 +4,7 @@ use askama::Template;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::prefs::ProcessingPrefs;
 use render_signal_actors::config::history::Version;
+use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::messages::GetWebhookStatus;
 use serde_json::Value;
 
@@ -328,13 +329,14 @@ impl Made<'_> {
         let (w, lang) = (self.w, self.visit.lang);
         match kind {
             Kind::Hour(_) => {
-                let env = self.force.env;
-                let (variable, hour) = match name {
-                    "active_start_hour" => ("POLLING_ACTIVE_START_HOUR", env.active_start_hour),
-                    _ => ("POLLING_ACTIVE_END_HOUR", env.active_end_hour),
+                let (env, default) = (self.force.env, EnvDefaults::default());
+                let (hour, usual) = match name {
+                    "active_start_hour" => (env.active_start_hour, default.active_start_hour),
+                    _ => (env.active_end_hour, default.active_end_hour),
                 };
-                w.as_variable(lang, variable, &in_words(clock, name, &hour.into()))
+                w.unset(lang, &in_words(clock, name, &hour.into()), hour == usual)
             }
+            Kind::Url if !says(document, name) => inputs::shown(kind, in_force),
             Kind::Number(..) if !says(document, name) => inputs::shown(kind, in_force),
             _ => String::new(),
         }

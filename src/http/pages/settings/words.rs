@@ -9,14 +9,14 @@ words! {
     title: "Réglages", "Settings";
     jump: "Aller à", "Go to";
     histories: "Historique", "History";
-    wrong: "Rien n'a été enregistré. À corriger :", "Nothing was saved. To be mended:";
-    nothing: "Rien à enregistrer : rien n'a été changé.", "Nothing to save: nothing was changed.";
+    wrong: "Rien n'a été enregistré. À corriger :", "Nothing was saved. To be mended:";
+    nothing: "Rien à enregistrer : rien n'a été changé.", "Nothing to save: nothing was changed.";
     save: "Enregistrer", "Save";
     look: "Voir l'effet", "See the effect";
     dirty: "Pas encore enregistré", "Not saved yet";
-    would: "Pas encore enregistré. Ce que cela donnerait :", "Not saved yet. What it would come to:";
-    locked: "Ne peut pas être lu maintenant, donc pas modifié :", "Cannot be read now, so it cannot be changed:";
-    last_change: "Dernier changement :", "Last change:";
+    would: "Pas encore enregistré. Ce que cela donnerait :", "Not saved yet. What it would come to:";
+    locked: "Ne peut pas être lu maintenant, donc pas modifié :", "Cannot be read now, so it cannot be changed:";
+    last_change: "Dernier changement :", "Last change:";
     never_changed: "Jamais changé ici.", "Never changed here.";
     history: "Historique et retour en arrière", "History, and back again";
     idle: "Sans effet dans ce document", "Without effect in this document";
@@ -25,22 +25,22 @@ words! {
     cancel: "Annuler", "Cancel";
     none: "rien", "nothing";
 
-    checks: "Quand relève-t-on la boîte ?", "When is the mailbox checked?";
-    checks_lead: "Hors de ces jours et heures, les mails restent dans la boîte ; ils sont pris à la prochaine ouverture.",
+    checks: "Quand relève-t-on la boîte ?", "When is the mailbox checked?";
+    checks_lead: "Hors de ces jours et heures, les mails restent dans la boîte ; ils sont pris à la prochaine ouverture.",
         "Outside these days and hours mails stay in the mailbox; they are taken when it opens next.";
     absences: "Absences", "Absences";
     absences_lead: "Des vacances arrêtent la relève. L'absence globale laisse relever, mais retient tous les envois de certains jours de la semaine.",
         "A vacation stops the checks. A global absence lets them go on, but holds everything back on some days of the week.";
-    sending: "Quand envoie-t-on ?", "When is something sent?";
+    sending: "Quand envoie-t-on ?", "When is something sent?";
     sending_lead: "Une seule fenêtre agit, celle-ci. En dehors, les mails attendent, sauf ceux dont le détecteur dit autre chose.",
         "One window acts, this one. Outside it mails wait, but those whose detector says otherwise.";
-    target: "Où envoie-t-on ?", "Where is it sent?";
+    target: "Où envoie-t-on ?", "Where is it sent?";
     target_lead: "L'adresse par défaut reçoit chaque mail, sauf quand une règle s'arrête là. La partie secrète des adresses n'est jamais montrée.",
         "The default address is given every mail, unless a rule stops there. The secret part of an address is never shown.";
     limits: "Limites et nouvelles tentatives", "Limits and retries";
-    limits_lead: "Un envoi qui échoue est répété, de plus en plus rarement. Rien n'est perdu : au bout du compte, il est mis de côté et peut être renvoyé.",
+    limits_lead: "Un envoi qui échoue est répété, de plus en plus rarement. Rien n'est perdu : au bout du compte, il est mis de côté et peut être renvoyé.",
         "What fails is sent again, less and less often. Nothing is lost: in the end it is set aside, and can be sent again.";
-    mails: "Quels mails comptent ?", "Which mails count?";
+    mails: "Quels mails comptent ?", "Which mails count?";
     mails_lead: "Expéditeurs, mots exclus et priorités sont sur la page des règles.", "Senders, excluded words and priorities are on the page of the rules.";
     flags: "Options", "Options";
     flags_lead: "Des interrupteurs pour des cas particuliers.", "Switches for special cases.";
@@ -65,10 +65,10 @@ words! {
     on_vacation: "Vacances", "Vacation";
     off: "Arrêté", "Off";
     stands_still: "Bloqué", "Stands still";
-    checks_off: "La relève est arrêtée : aucun mail n'est pris.", "Checks are off: no mail is taken.";
-    checks_withheld: "La relève est bloquée : son document est refusé.", "Checks stand still: their document is refused.";
-    sending_off: "L'envoi est coupé : les mails sont relevés et attendent.", "Sending is off: mails are taken, and wait.";
-    sending_withheld: "L'envoi est bloqué : un document est refusé, les mails attendent.", "Sending stands still: a document is refused, mails wait.";
+    checks_off: "La relève est arrêtée : aucun mail n'est pris.", "Checks are off: no mail is taken.";
+    checks_withheld: "La relève est bloquée : son document est refusé.", "Checks stand still: their document is refused.";
+    sending_off: "L'envoi est coupé : les mails sont relevés et attendent.", "Sending is off: mails are taken, and wait.";
+    sending_withheld: "L'envoi est bloqué : un document est refusé, les mails attendent.", "Sending stands still: a document is refused, mails wait.";
     sent_always: "Les webhooks partent à toute heure.", "Webhooks go out at any hour.";
     never_sent: "Rien ne partira de soi-même.", "Nothing will go out by itself.";
     never_again: "Avec ces réglages, elle ne s'ouvrira jamais.", "With these settings it will never open.";
@@ -86,23 +86,23 @@ words! {
     two_weeks: "2 semaines", "2 weeks";
     begin_vacation: "Partir", "Begin";
     end_vacation: "Terminer les vacances", "End the vacation";
-    end_vacation_q: "Terminer les vacances ?", "End the vacation?";
+    end_vacation_q: "Terminer les vacances ?", "End the vacation?";
 
     from_here: "réglé ici", "set here";
     built_in: "par défaut", "by default";
     built_in_retries: "pendant trois jours", "for three days";
     built_in_list: "la liste intégrée", "the built-in list";
 
-    a_day: "Cochez au moins un jour. Pour tout arrêter, décochez « Relève de la boîte ».", "Tick one day at least. To stop everything, untick “Mailbox checks”.";
+    a_day: "Cochez au moins un jour. Pour tout arrêter, décochez « Relève de la boîte ».", "Tick one day at least. To stop everything, untick “Mailbox checks”.";
     backwards: "Le dernier jour est avant le premier.", "The last day is before the first.";
     first_too: "Indiquez aussi le premier jour.", "Name the first day, too.";
     last_too: "Indiquez aussi le dernier jour.", "Name the last day, too.";
     an_absence_day: "Cochez au moins un jour, ou décochez l'absence globale.", "Tick one day at least, or untick the global absence.";
     both_bounds: "Indiquez les deux heures, ou aucune.", "Name both times, or none.";
-    never_open: "La fin est égale au début : rien ne partirait jamais.", "The end equals the start: nothing would ever go out.";
+    never_open: "La fin est égale au début : rien ne partirait jamais.", "The end equals the start: nothing would ever go out.";
     a_server: "Nommez au moins un serveur dont les rapports sont crus.", "Name one server at least whose reports are believed.";
-    a_time: "Ce n'est pas une heure. Exemple : 9h30 ou 09:30.", "This is no time. For example 9h30 or 09:30.";
-    a_date: "Ce n'est pas une date. Exemple : 2026-12-24.", "This is no date. For example 2026-12-24.";
+    a_time: "Ce n'est pas une heure. Exemple : 9h30 ou 09:30.", "This is no time. For example 9h30 or 09:30.";
+    a_date: "Ce n'est pas une date. Exemple : 2026-12-24.", "This is no date. For example 2026-12-24.";
     one_of_these: "Choisissez une des valeurs proposées.", "Choose one of the values that are offered.";
 }
 
@@ -130,7 +130,7 @@ impl Words {
 
     pub(super) fn in_force(&self, lang: Lang, value: &str, source: &str) -> String {
         match lang {
-            Lang::Fr => format!("En vigueur : {value}, {source}."),
+            Lang::Fr => format!("En vigueur : {value}, {source}."),
             Lang::En => format!("In force: {value}, {source}."),
         }
     }
@@ -149,10 +149,12 @@ impl Words {
         }
     }
 
-    pub(super) fn as_variable(&self, lang: Lang, variable: &str, value: &str) -> String {
-        match lang {
-            Lang::Fr => format!("{value}, comme {variable}"),
-            Lang::En => format!("{value}, as {variable} says"),
+    pub(super) fn unset(&self, lang: Lang, value: &str, is_default: bool) -> String {
+        match (lang, is_default) {
+            (Lang::Fr, true) => format!("{value} (par défaut)"),
+            (Lang::Fr, false) => format!("{value} (variable)"),
+            (Lang::En, true) => format!("{value} (default)"),
+            (Lang::En, false) => format!("{value} (variable)"),
         }
     }
 
@@ -172,8 +174,8 @@ impl Words {
 
     pub(super) fn away(&self, lang: Lang, first: &str, last: &str) -> String {
         match lang {
-            Lang::Fr if first == last => format!("Vacances le {first} : rien n'est relevé ce jour-là."),
-            Lang::Fr => format!("Vacances du {first} au {last} inclus : rien n'est relevé."),
+            Lang::Fr if first == last => format!("Vacances le {first} : rien n'est relevé ce jour-là."),
+            Lang::Fr => format!("Vacances du {first} au {last} inclus : rien n'est relevé."),
             Lang::En if first == last => format!("Vacation on {first}: nothing is checked that day."),
             Lang::En => format!("Vacation from {first} to {last} inclusive: nothing is checked."),
         }
@@ -181,7 +183,7 @@ impl Words {
 
     pub(super) fn next_checks(&self, lang: Lang, at: &str) -> String {
         match lang {
-            Lang::Fr => format!("Prochaine ouverture : {at}."),
+            Lang::Fr => format!("Prochaine ouverture : {at}."),
             Lang::En => format!("Opens next: {at}."),
         }
     }
@@ -195,14 +197,14 @@ impl Words {
 
     pub(super) fn absent(&self, lang: Lang, days: &str) -> String {
         match lang {
-            Lang::Fr => format!("Absence globale : rien ne part {days}."),
+            Lang::Fr => format!("Absence globale : rien ne part {days}."),
             Lang::En => format!("Global absence: nothing goes out {days}."),
         }
     }
 
     pub(super) fn next_sending(&self, lang: Lang, at: &str) -> String {
         match lang {
-            Lang::Fr => format!("Prochain envoi possible : {at}."),
+            Lang::Fr => format!("Prochain envoi possible : {at}."),
             Lang::En => format!("Goes out next: {at}."),
         }
     }
@@ -244,8 +246,8 @@ impl Words {
 
     pub(super) fn vacation_from_to(&self, lang: Lang, first: &str, last: &str) -> String {
         match lang {
-            Lang::Fr if first == last => format!("Vacances aujourd'hui, {first} ?"),
-            Lang::Fr => format!("Vacances du {first} au {last} ?"),
+            Lang::Fr if first == last => format!("Vacances aujourd'hui, {first} ?"),
+            Lang::Fr => format!("Vacances du {first} au {last} ?"),
             Lang::En if first == last => format!("Vacation today, {first}?"),
             Lang::En => format!("Vacation from {first} to {last}?"),
         }
@@ -265,7 +267,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "active_end_hour",
         [
-            "Jusqu'à cette heure ; avant celle du début, c'est par-dessus minuit.",
+            "Jusqu'à cette heure ; avant celle du début, c'est par-dessus minuit.",
             "Up to this hour; before that of the start it is over midnight.",
         ],
     ),
@@ -274,32 +276,32 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "absence_pause_enabled",
         [
-            "Coché, rien ne part les jours choisis ; les mails attendent le lendemain.",
+            "Coché, rien ne part les jours choisis ; les mails attendent le lendemain.",
             "Ticked, nothing goes out on the days chosen; mails wait for the next.",
         ],
     ),
     (
         "webhook_sending_enabled",
-        ["Décoché, plus rien ne part ; les mails attendent.", "Unticked, nothing goes out; mails wait."],
+        ["Décoché, plus rien ne part ; les mails attendent.", "Unticked, nothing goes out; mails wait."],
     ),
     (
         "webhook_time_start",
         [
-            "Vide avec la fin : pas de fenêtre propre, la variable décide.",
+            "Vide avec la fin : pas de fenêtre propre, la variable décide.",
             "Empty like the end: no window of its own, the variable decides.",
         ],
     ),
     (
         "webhook_url",
         [
-            "En https. Laissez la valeur masquée pour ne pas la changer ; vide, la variable décide.",
+            "En https. Laissez la valeur masquée pour ne pas la changer ; vide, la variable décide.",
             "With https. Leave the masked value to keep it; empty, the variable decides.",
         ],
     ),
     (
         "webhook_body",
         [
-            "Ce que le destinataire reçoit du texte ; sujet, expéditeur et liens sont toujours envoyés.",
+            "Ce que le destinataire reçoit du texte ; sujet, expéditeur et liens sont toujours envoyés.",
             "What the receiver is given of the text; subject, sender and links are always sent.",
         ],
     ),
@@ -313,7 +315,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "webhook_delivery_mode",
         [
-            "Le même texte JSON, annoncé ainsi. « Formulaire » pour un hébergeur qui refuse le JSON.",
+            "Le même texte JSON, annoncé ainsi. « Formulaire » pour un hébergeur qui refuse le JSON.",
             "The same JSON text, called so. “Form” for a host that refuses JSON.",
         ],
     ),
@@ -327,7 +329,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "rate_limit_per_hour",
         [
-            "Envois par heure et par adresse ; 0 = sans limite. Ce qui dépasse attend.",
+            "Envois par heure et par adresse ; 0 = sans limite. Ce qui dépasse attend.",
             "Webhooks per hour and address; 0 = no limit. What is over waits.",
         ],
     ),
@@ -338,7 +340,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "retry_delay_sec",
         [
-            "En secondes ; chaque pause est plus longue que celle d'avant.",
+            "En secondes ; chaque pause est plus longue que celle d'avant.",
             "In seconds; each pause is longer than the one before.",
         ],
     ),
@@ -372,7 +374,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "sender_authentication",
         [
-            "Exigée : un mail dont l'expéditeur n'est pas prouvé (DMARC, DKIM, SPF) ne déclenche rien.",
+            "Exigée : un mail dont l'expéditeur n'est pas prouvé (DMARC, DKIM, SPF) ne déclenche rien.",
             "Required: a mail whose sender is not proven (DMARC, DKIM, SPF) triggers nothing.",
         ],
     ),
@@ -383,7 +385,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "reply_prefixes",
         [
-            "Un par ligne, sans deux-points ; remplace la liste intégrée.",
+            "Un par ligne, sans deux-points ; remplace la liste intégrée.",
             "One per line, without a colon; instead of the built-in list.",
         ],
     ),

@@ -5,6 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use render_signal_actors::kernel::said::Said;
+use serde_json::Value;
 
 use super::words::Words;
 use super::{Told, page};
@@ -118,11 +119,15 @@ fn row(checked: Checked, visit: &Visit) -> VerifiedRow {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let sound = checked.valid && checked.unread.is_none();
     VerifiedRow {
-        name: names::document(checked.key, lang).to_owned(),
+        name: names::document(checked.key, lang),
         key: checked.key,
         badge: if sound { Badge::new(Mood::Good, w.valid) } else { Badge::new(Mood::Bad, w.invalid) },
         message: Shown(checked.unread.unwrap_or_else(|| lang.one(checked.message))),
-        summary: Shown(checked.summary),
+        summary: Shown(match (&checked.payload, checked.key) {
+            // The names of its fields are the links' own, and a part of what opens a session.
+            (Some(Value::Object(links)), "magic_link_tokens") => Words::links(lang, links.len()),
+            _ => checked.summary,
+        }),
         unknown: checked.unknown.into_iter().map(|said| Shown(lang.one(said))).collect(),
     }
 }

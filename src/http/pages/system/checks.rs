@@ -7,14 +7,15 @@ use askama::filters::HtmlSafe;
 use serde_json::Value;
 
 use super::words::Words;
-use super::{Told, page};
+use super::{HOME, Told, page};
 use crate::commands;
 use crate::doctor;
 use crate::findings::{self, Finding, Severity};
 use crate::http::pages::names::sentence;
+use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 use crate::lang::Lang;
 
 /// One thing that was looked at.
@@ -123,8 +124,7 @@ fn grave_first(mut rows: Vec<CheckRow>) -> Vec<CheckRow> {
 /// POST `/systeme/verifier`: reaches everything that is configured.
 pub(super) async fn look_at_all(visit: Visit) -> Result<HttpResponse, Problem> {
     let Ok(_alone) = visit.state.services.doctor.try_acquire() else {
-        let why = "somebody has everything looked at already; ask again in a moment";
-        return Err(Problem::new(Kind::TooManyRequests, why).retry_after(15));
+        return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
     };
     let report = doctor::look(commands::environment).await;
     let view = DoctorView {

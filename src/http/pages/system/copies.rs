@@ -5,10 +5,10 @@ use url::Url;
 
 use super::HOME;
 use super::words::Words;
+use crate::http::pages::names::sentence;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Confirm, Shown, When};
 use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
 use crate::services::Refused;
 use crate::services::links::{self, Stats};
 
@@ -47,9 +47,9 @@ pub(super) async fn view(visit: &Visit) -> CopiesView {
     let last = links::before(state.journal.as_ref(), None, LISTED).await.unwrap_or_default();
     CopiesView {
         on: state.reference.env.offload,
-        list: list.map(|stats| counted(stats, visit)).map_err(|refused: Refused| {
-            Shown(crate::http::pages::names::sentence(&lang.one(refused.said())))
-        }),
+        list: list
+            .map(|stats| counted(stats, visit))
+            .map_err(|refused: Refused| Shown(sentence(&lang.one(refused.said())))),
         rebuild: Confirm {
             id: "reecrire".to_owned(),
             button: w.rebuild.to_owned(),
@@ -94,9 +94,14 @@ fn counted(stats: Stats, visit: &Visit) -> Vec<(&'static str, Shown)> {
 }
 
 /// POST `/systeme/copies`: writes the list anew.
-pub(super) async fn rebuild(visit: Visit) -> Result<HttpResponse, Problem> {
-    let state = &visit.state;
-    let entries = links::rebuild(state.journal.as_ref(), &state.world, &state.services.links).await?;
-    tracing::info!(by = visit.caller.by(), entries, "the list of copies was written anew");
-    Ok(visit.back(HOME, &Notice::good(Words::rebuilt(visit.lang, entries))))
+pub(super) async fn rebuild(visit: Visit) -> HttpResponse {
+    let (state, lang) = (&visit.state, visit.lang);
+    let notice = match links::rebuild(state.journal.as_ref(), &state.world, &state.services.links).await {
+        Ok(entries) => {
+            tracing::info!(by = visit.caller.by(), entries, "the list of copies was written anew");
+            Notice::good(Words::rebuilt(lang, entries))
+        }
+        Err(refused) => Notice::bad(sentence(&lang.one(refused.said()))),
+    };
+    visit.back(HOME, &notice)
 }

@@ -86,7 +86,13 @@ pub(super) async fn write(visit: Visit, form: Form) -> Result<HttpResponse, Prob
     if fingerprint(&now) != form.text("seen") {
         return look(&visit, text, true).await;
     }
-    let outcome = configuration.import(&bundle, &by, false).await?;
+    let outcome = match configuration.import(&bundle, &by, false).await {
+        Ok(outcome) => outcome,
+        // Some may be written: the history says which.
+        Err(refused) => {
+            return Ok(visit.back(HOME, &Notice::bad(names::sentence(&lang.one(refused.said())))));
+        }
+    };
     if !outcome.written {
         return look(&visit, text, true).await;
     }
@@ -157,7 +163,7 @@ fn shown(outcome: Outcome, lang: Lang, moved: bool) -> Preview {
 fn one(document: Imported, lang: Lang) -> DocumentPreview {
     let w = Words::of(lang);
     DocumentPreview {
-        name: names::document(document.key.as_str(), lang).to_owned(),
+        name: names::document(document.key.as_str(), lang),
         badge: match document.fate {
             Fate::Unchanged => Badge::new(Mood::None, w.fate_unchanged),
             Fate::Created => Badge::new(Mood::Good, w.fate_created),

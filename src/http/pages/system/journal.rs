@@ -5,12 +5,13 @@ use actix_web::http::StatusCode;
 
 use super::checks::badge;
 use super::words::Words;
-use super::{Told, page};
+use super::{HOME, Told, page};
 use crate::findings;
 use crate::http::pages::names::sentence;
+use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::problem::{Kind, Problem};
 use crate::http::v1::operations::journal::{ReportView, checked, handed_out, seen};
 
 /// The journal.
@@ -67,7 +68,13 @@ pub(super) async fn part(visit: &Visit) -> Result<JournalPart, String> {
 
 /// POST `/systeme/journal`: reads the whole of it.
 pub(super) async fn verify(visit: Visit) -> Result<HttpResponse, Problem> {
-    let report = checked(&visit.state).await?;
+    let report = match checked(&visit.state).await {
+        Ok(report) => report,
+        Err(problem) if problem.kind == Kind::TooManyRequests => {
+            return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
+        }
+        Err(problem) => return Err(problem),
+    };
     let view = report_view(report, &visit);
     page(&visit, StatusCode::OK, Told { journal: Some(view), ..Told::default() }).await
 }

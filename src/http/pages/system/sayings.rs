@@ -108,6 +108,11 @@ impl Words {
         }
     }
 
+    /// Sign-in links, which are only counted.
+    pub(super) fn links(lang: Lang, count: usize) -> String {
+        lang.count(count, ["lien", "liens"], ["link", "links"])
+    }
+
     /// How many workers there were before.
     pub(super) fn earlier(lang: Lang, count: usize) -> String {
         lang.count(count, ["processus d'avant", "processus d'avant"], ["earlier worker", "earlier workers"])

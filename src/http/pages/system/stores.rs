@@ -99,7 +99,7 @@ fn row(document: Document, visit: &Visit) -> DocumentRow {
     let lang = visit.lang;
     let workers = &document.workers;
     DocumentRow {
-        name: names::document(document.key, lang).to_owned(),
+        name: names::document(document.key, lang),
         key: document.key,
         badge: badge(&document, Words::of(lang)),
         version: document.version.map(|version| version.to_string()).unwrap_or_default(),

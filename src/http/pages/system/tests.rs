@@ -87,7 +87,7 @@ async fn what_a_worker_runs_in_another_version_is_named() {
     assert!(part.alive[0].mine && part.alive[0].documents.is_none());
     let other = &part.alive[1];
     assert!(other.skewed, "it says that it runs another version");
-    assert_eq!(other.documents.as_deref(), Some("d'autres versions que ce processus : Préférences"));
+    assert_eq!(other.documents.as_deref(), Some("d'autres versions que ce processus\u{a0}: Préférences"));
     assert_eq!(other.checks.len(), 2, "what cannot be understood is no reason to show nothing");
 }
 

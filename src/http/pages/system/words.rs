@@ -15,6 +15,7 @@ words! {
     nav_copies: "Copies", "Copies";
     nav_service: "Service", "Service";
     cancel: "Annuler", "Cancel";
+    busy: "Quelqu'un le fait déjà : réessayez dans un instant.", "Somebody does so already: try again in a moment.";
 
     workers: "Processus", "Workers";
     workers_lead: "Chaque processus dit de lui-même comment il va. Un seul relève la boîte : celui qui a le bail.",
@@ -24,6 +25,7 @@ words! {
     not_ready: "Pas prêt", "Not ready";
     polls: "Relève la boîte", "Polls the mailbox";
     version: "Version", "Version";
+    other_version: "(une autre que ce processus)", "(another one than this worker)";
     running_for: "En marche depuis", "Running for";
     position: "Position dans le journal", "Position in the journal";
     position_unknown: "inconnue : le journal ne lui répond pas", "not known: the journal does not answer it";
@@ -32,9 +34,7 @@ words! {
     same_documents: "les mêmes que ceux de ce processus", "the same as this worker's";
     its_checks: "Ses contrôles", "Its checks";
     lease: "Bail", "Lease";
-    lease_holder: "Qui l'a", "Who has it";
-    lease_fence: "Barrière", "Fence";
-    lease_since: "Depuis", "Since";
+    lease_since: "depuis", "since";
     lease_nobody: "personne", "nobody";
     no_lease: "Aucun bail n'a encore été pris : personne n'a relevé la boîte.",
         "No lease was taken yet: nobody has polled the mailbox.";
@@ -110,7 +110,6 @@ words! {
     import_label: "Contenu du fichier", "What the file holds";
     import_file: "Choisir un fichier", "Choose a file";
     preview: "Voir ce qui changerait", "See what would change";
-    preview_title: "Ce qui changerait", "What would change";
     preview_same: "Rien ne changerait : tout est déjà ainsi.", "Nothing would change: all is so already.";
     preview_refused: "Un document n'est pas valide : aucun ne serait écrit.", "A document is not valid: none would be written.";
     preview_moved: "Les réglages ont changé depuis l'aperçu : en voici un nouveau.",

@@ -44,6 +44,8 @@ pub(super) struct WorkerCard {
     pub(super) polls: Option<Badge>,
     /// Of the program.
     pub(super) version: Shown,
+    /// It is not this worker's.
+    pub(super) other_version: bool,
     /// For how long it runs.
     pub(super) running: String,
     /// Since when.
@@ -76,8 +78,6 @@ pub(super) struct LeaseRow {
     pub(super) name: Shown,
     /// Who has it.
     pub(super) holder: Option<Shown>,
-    /// Of the last grant.
-    pub(super) fence: String,
     /// When it was granted or given back.
     pub(super) since: When,
 }
@@ -134,11 +134,15 @@ pub(super) async fn part(visit: &Visit) -> WorkersPart {
 fn cards(words: Vec<Word>, me: &str, clock: Clock) -> (Vec<WorkerCard>, Vec<CheckRow>, Vec<String>) {
     let head = words.iter().filter_map(|word| word.position).max().unwrap_or_default();
     let own = words.iter().find(|word| word.worker == me);
+    let version = own.map(|word| word.version.clone()).unwrap_or_default();
     let documents = own.map(|word| word.documents.clone()).unwrap_or_default();
     let checks = own.map(|word| checks::of_word(&word.checks, clock.lang)).unwrap_or_default();
     let names = words.iter().map(|word| word.worker.clone()).collect();
     let mut cards: Vec<WorkerCard> =
         words.into_iter().map(|word| card(word, me, &documents, head, clock)).collect();
+    for card in &mut cards {
+        card.other_version = card.version.0 != version;
+    }
     cards.sort_by_key(|card| !card.mine);
     (cards, checks, names)
 }
@@ -153,6 +157,7 @@ fn card(word: Word, me: &str, ours: &BTreeMap<String, String>, head: u64, clock:
         badge: if ready { Badge::new(Mood::Good, w.ready) } else { Badge::new(Mood::Bad, w.not_ready) },
         polls: word.polls.then(|| Badge::new(Mood::Good, w.polls)),
         version: Shown(word.version),
+        other_version: false,
         running: clock.length(clock.now - word.started_at),
         since: When::short(clock, word.started_at),
         position: word
@@ -176,7 +181,7 @@ fn other_documents(
     clock: Clock,
 ) -> Option<String> {
     let differing = ours.iter().filter(|(key, hash)| theirs.get(*key) != Some(*hash));
-    let names: Vec<&str> = differing.map(|(key, _)| names::document(key, clock.lang)).collect();
+    let names: Vec<String> = differing.map(|(key, _)| names::document(key, clock.lang)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
@@ -189,12 +194,7 @@ fn mailbox(seen: Mailbox, clock: Clock) -> MailboxRow {
 }
 
 fn lease(row: LeaseView, clock: Clock) -> LeaseRow {
-    LeaseRow {
-        name: Shown(row.name),
-        holder: row.holder.map(Shown),
-        fence: clock.number(row.fence),
-        since: When::short(clock, row.since),
-    }
+    LeaseRow { name: Shown(row.name), holder: row.holder.map(Shown), since: When::short(clock, row.since) }
 }
 
 fn earlier(row: WorkerView, clock: Clock) -> EarlierRow {

@@ -24,7 +24,8 @@ async fn until_said(browser: &Browser, part: &str, wanted: &str) {
     until(&format!("{wanted:?} in {part}"), PATIENCE, async || {
         let script = format!("return document.querySelector('{part}')?.innerText ?? ''");
         let said = browser.run(&script, &[]).await;
-        ensure(said.as_str().is_some_and(|said| said.contains(wanted)), || said.to_string())
+        let said = said.as_str().unwrap_or_default().replace('\u{a0}', " ");
+        ensure(said.contains(wanted), || said.clone())
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use super::super::Desk;
 use super::super::pages::Who;
 use super::confirm;
-use crate::support::browser::{Screen, css};
+use crate::support::browser::{Screen, css, label};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vacation_begins_and_ends_on_a_phone_in_a_few_touches() {
@@ -34,6 +34,21 @@ async fn a_vacation_begins_and_ends_on_a_phone_in_a_few_touches() {
     browser.until_true("a notice", "return document.querySelector('#status .notice.good') !== null").await;
     let now = browser.text_of(&css("#settings-now")).await;
     assert!(now.contains("La boîte est relevée"), "{now}");
+    browser.assert_quiet().await;
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_says_what_it_would_do_while_it_is_filled_in() {
+    let desk = Desk::open().await;
+    let browser = &desk.browser;
+    browser.language("fr").await;
+    desk.come_as(Who::User).await;
+    browser.go("/reglages").await;
+    browser.click(&label("Envoi des webhooks")).await;
+    browser.see_text("L'envoi est coupé\u{a0}: les mails sont relevés et attendent.").await;
+    browser.click(&css("#form-envoi .button.primary")).await;
+    browser.see_text("Enregistré\u{a0}: Envoi des webhooks.").await;
     browser.assert_quiet().await;
     desk.close().await;
 }
