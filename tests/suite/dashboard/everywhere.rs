@@ -56,7 +56,7 @@ async fn looks_right(language: &str) {
                     flaws.add(&name, looked_at(browser, theme, screen).await);
                 }
             }
-            flaws.add(&name, desk.noise(page).await);
+            flaws.add(&name, desk.noise().await);
         }
     }
     browser.theme(Theme::Light).await;
@@ -112,7 +112,7 @@ async fn in_large_text(desk: &Desk, page: &Page, language: &str) -> Vec<String> 
             flaws.push(format!("text does not follow the reader's own size: {usual} px, then {large} px"));
         }
     }
-    flaws.extend(desk.noise(page).await);
+    flaws.extend(desk.noise().await);
     flaws
 }
 
@@ -144,7 +144,7 @@ async fn every_page_can_be_used_by_keyboard_alone() {
                 desk.visit(page).await;
                 flaws.add(&name, checks::skips(browser).await);
             }
-            flaws.add(&name, desk.noise(page).await);
+            flaws.add(&name, desk.noise().await);
         }
     }
     flaws.assert_none();
@@ -168,7 +168,7 @@ async fn every_page_is_light_and_nothing_moves_that_should_not() {
         let (bytes, heavy) = checks::light(browser).await;
         println!("{}: {bytes} bytes compressed, seen after {paint:.0} ms on a slow phone", page.name);
         flaws.add(page.name, heavy);
-        flaws.add(page.name, desk.noise(page).await);
+        flaws.add(page.name, desk.noise().await);
     }
     flaws.assert_none();
     desk.close().await;

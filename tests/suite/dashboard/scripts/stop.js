@@ -9,10 +9,15 @@ if (box.width <= 1 || box.height <= 1) flaws.push("the focus is on something tha
 if (box.bottom <= 0 || box.top >= innerHeight || box.right <= 0 || box.left >= innerWidth) {
   flaws.push("the focus is outside of the screen");
 }
+// The parts of a date are stops of their own within one field, which the browser shows in its own way.
+const within = window.__last === element;
+window.__last = element;
 const width = parseFloat(style.outlineWidth);
 const ring = style.outlineStyle !== "none" && width > 0;
 // A shadow may stand for the outline; then it is one that other elements of its kind have not.
-if (!ring || width < 2) {
+if (within) {
+  // Its first part was judged.
+} else if (!ring || width < 2) {
   flaws.push(`the focus is not shown by an outline of 2 px or more (${style.outlineStyle} ${style.outlineWidth})`);
 } else {
   const found = contrast(painted(style.outlineColor), ground(element.parentElement ?? element));
@@ -27,9 +32,6 @@ if (!free) flaws.push(`the focus is hidden behind ${named(covers[0])}`);
 element.dataset.reached = "";
 // A part that is brought up to date has new elements, which say and do the same.
 (window.__reached ??= new Set()).add(named(element) + element.getAttribute("href"));
-// The parts of a date are stops of their own within one field.
-const within = window.__last === element;
-window.__last = element;
 const skip = element.localName === "a" ? element.getAttribute("href") : null;
 return {
   name: named(element),
