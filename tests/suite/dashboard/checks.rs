@@ -39,13 +39,51 @@ macro_rules! script {
     };
 }
 
+/// Opens whatever can be opened within the page, so that what is in it is looked at, too.
+pub(super) async fn open_all(browser: &Browser) {
+    let script = "for (const one of document.querySelectorAll('main details')) one.open = true";
+    browser.run(script, &[]).await;
+}
+
+/// The menu of the page is opened, and then the first question that it asks: both fit, and can be
+/// touched.
+pub(super) async fn on_top(browser: &Browser) -> Vec<String> {
+    let mut flaws = Vec::new();
+    for (open, close) in [
+        (
+            "document.querySelector('details.menu')?.setAttribute('open', '')",
+            "document.querySelector('details.menu')?.removeAttribute('open')",
+        ),
+        (
+            "document.querySelector('[popover]')?.showPopover()",
+            "document.querySelector('[popover]')?.hidePopover()",
+        ),
+    ] {
+        browser.run(open, &[]).await;
+        flaws.extend(fits(browser).await);
+        flaws.extend(touchable(browser).await);
+        flaws.extend(accessible(browser, Depth::Whole).await);
+        browser.run(close, &[]).await;
+    }
+    flaws
+}
+
+/// How much axe-core looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Everything.
+    Whole,
+    /// What the colours of the page can change.
+    Colours,
+}
+
 /// Without anything that axe-core finds.
-pub(super) async fn accessible(browser: &Browser) -> Vec<String> {
+pub(super) async fn accessible(browser: &Browser, depth: Depth) -> Vec<String> {
     let ready = browser.run("return Boolean(window.axe)", &[]).await;
     if ready == false {
         browser.run(AXE.as_str(), &[]).await;
     }
-    texts(&browser.run(script!("axe.js"), &[]).await)
+    texts(&browser.run(script!("axe.js"), &[(depth == Depth::Colours).into()]).await)
 }
 
 /// No wider than the screen, no text cut off.

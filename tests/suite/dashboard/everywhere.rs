@@ -1,8 +1,9 @@
 //! What holds for every page of the table.
 
-use super::pages::{Frame, PAGES, Page};
-use super::{Desk, checks};
-use crate::support::browser::{Screen, Theme};
+use super::Desk;
+use super::checks::{self, Depth};
+use super::pages::{Frame, PAGES, Page, Who};
+use crate::support::browser::{Browser, Screen, Theme};
 
 /// Flaws, by where they are; each is told once.
 #[derive(Default)]
@@ -32,7 +33,7 @@ fn ours() -> impl Iterator<Item = &'static Page> {
 
 /// Every page in both colours on three screens, with usual and with large text.
 async fn looks_right(language: &str) {
-    let desk = Desk::open().await;
+    let (desk, _files) = Desk::of_everything().await;
     let browser = &desk.browser;
     let mut flaws = Flaws::default();
     browser.language(language).await;
@@ -45,20 +46,17 @@ async fn looks_right(language: &str) {
             if page.is_ours() {
                 flaws.add(&name, checks::structured(browser, language, page.frame).await);
             }
-            for screen in Screen::ALL {
+            for screen in screens(theme) {
                 browser.screen(screen).await;
                 let name = format!("{name}-{}", screen.width());
-                browser.shoot(&name).await;
-                if !page.is_ours() {
-                    continue;
-                }
-                flaws.add(&name, checks::fits(browser).await);
-                flaws.add(&name, checks::touchable(browser).await);
                 if screen != Screen::Tablet {
-                    flaws.add(&name, checks::accessible(browser).await);
+                    browser.shoot(&name).await;
+                }
+                if page.is_ours() {
+                    flaws.add(&name, looked_at(browser, theme, screen).await);
                 }
             }
-            flaws.add(&name, desk.noise(page).await);
+            flaws.add(&name, desk.noise().await);
         }
     }
     browser.theme(Theme::Light).await;
@@ -67,6 +65,33 @@ async fn looks_right(language: &str) {
     }
     flaws.assert_none();
     desk.close().await;
+}
+
+/// Dark pages are laid out as light ones: the largest and the smallest will do.
+fn screens(theme: Theme) -> Vec<Screen> {
+    let all = Screen::ALL.into_iter();
+    all.filter(|screen| theme == Theme::Light || *screen != Screen::Tablet).collect()
+}
+
+/// The page as it came, then with all that can be opened.
+async fn looked_at(browser: &Browser, theme: Theme, screen: Screen) -> Vec<String> {
+    let mut flaws = Vec::new();
+    if theme == Theme::Light {
+        flaws.extend(checks::fits(browser).await);
+        flaws.extend(checks::touchable(browser).await);
+        checks::open_all(browser).await;
+        flaws.extend(checks::fits(browser).await);
+        flaws.extend(checks::touchable(browser).await);
+    }
+    match (theme, screen) {
+        (_, Screen::Tablet) => {}
+        (Theme::Light, _) => flaws.extend(checks::accessible(browser, Depth::Whole).await),
+        (Theme::Dark, _) => {
+            checks::open_all(browser).await;
+            flaws.extend(checks::accessible(browser, Depth::Colours).await);
+        }
+    }
+    flaws
 }
 
 /// A page in text of twice the size on three screens.
@@ -87,7 +112,7 @@ async fn in_large_text(desk: &Desk, page: &Page, language: &str) -> Vec<String> 
             flaws.push(format!("text does not follow the reader's own size: {usual} px, then {large} px"));
         }
     }
-    flaws.extend(desk.noise(page).await);
+    flaws.extend(desk.noise().await);
     flaws
 }
 
@@ -103,7 +128,7 @@ async fn every_page_looks_right_in_english() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_can_be_used_by_keyboard_alone() {
-    let desk = Desk::open().await;
+    let (desk, _files) = Desk::of_everything().await;
     let browser = &desk.browser;
     let mut flaws = Flaws::default();
     for (screen, theme, language) in [(Screen::Desk, Theme::Light, "fr"), (Screen::Phone, Theme::Dark, "en")]
@@ -119,7 +144,7 @@ async fn every_page_can_be_used_by_keyboard_alone() {
                 desk.visit(page).await;
                 flaws.add(&name, checks::skips(browser).await);
             }
-            flaws.add(&name, desk.noise(page).await);
+            flaws.add(&name, desk.noise().await);
         }
     }
     flaws.assert_none();
@@ -128,7 +153,7 @@ async fn every_page_can_be_used_by_keyboard_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_light_and_nothing_moves_that_should_not() {
-    let desk = Desk::open().await;
+    let (desk, _files) = Desk::of_everything().await;
     let browser = &desk.browser;
     let mut flaws = Flaws::default();
     browser.screen(Screen::Phone).await;
@@ -143,7 +168,29 @@ async fn every_page_is_light_and_nothing_moves_that_should_not() {
         let (bytes, heavy) = checks::light(browser).await;
         println!("{}: {bytes} bytes compressed, seen after {paint:.0} ms on a slow phone", page.name);
         flaws.add(page.name, heavy);
-        flaws.add(page.name, desk.noise(page).await);
+        flaws.add(page.name, desk.noise().await);
+    }
+    flaws.assert_none();
+    desk.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn menus_and_questions_fit_every_screen_in_both_colours() {
+    let (desk, _files) = Desk::of_everything().await;
+    let browser = &desk.browser;
+    let mut flaws = Flaws::default();
+    desk.come_as(Who::User).await;
+    for (language, theme) in [("fr", Theme::Light), ("en", Theme::Dark)] {
+        browser.language(language).await;
+        browser.theme(theme).await;
+        for page in ours().filter(|page| page.frame == Frame::Whole && page.status == 200) {
+            for screen in [Screen::Phone, Screen::Desk] {
+                browser.screen(screen).await;
+                desk.visit(page).await;
+                let name = format!("{}-{language}-{}-{}", page.name, theme.name(), screen.width());
+                flaws.add(&name, checks::on_top(browser).await);
+            }
+        }
     }
     flaws.assert_none();
     desk.close().await;

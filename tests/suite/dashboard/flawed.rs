@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::checks;
+use super::checks::{self, Depth};
 use super::pages::Frame;
 use crate::support::browser::{Browser, Screen, Theme, css, label, role};
 use crate::support::http::{Reader, answer};
@@ -75,7 +75,7 @@ async fn judged(browser: &Browser, name: &str, body: &str, style: &str, script: 
     let mut said = checks::structured(browser, "fr", Frame::Bare).await;
     said.extend(checks::fits(browser).await);
     said.extend(checks::touchable(browser).await);
-    said.extend(checks::accessible(browser).await);
+    said.extend(checks::accessible(browser, Depth::Whole).await);
     said.extend(checks::still(browser).await);
     said.extend(checks::harmless(browser).await);
     said.extend(checks::light(browser).await.1);
@@ -198,7 +198,7 @@ async fn framed(browser: &Browser, part: &str, otherwise: &str) -> String {
     browser.goto_elsewhere(&url).await;
     let mut said = checks::structured(browser, "fr", Frame::Whole).await;
     said.extend(checks::touchable(browser).await);
-    said.extend(checks::accessible(browser).await);
+    said.extend(checks::accessible(browser, Depth::Whole).await);
     said.extend(checks::by_keyboard(browser, Frame::Whole).await);
     browser.goto_elsewhere(&url).await;
     said.extend(checks::skips(browser).await);

@@ -4,9 +4,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use serde_json::json;
+
 use super::pages::{PAGES, Page, Who};
-use super::{Desk, checks};
-use crate::support::receiver::{Answer, Receiver};
+use super::places::rule;
+use super::{Desk, Setup, checks};
+use crate::support::receiver::Answer;
 use crate::support::site::HOOK;
 use crate::support::until::ensure;
 use crate::support::worker::Mode;
@@ -81,15 +84,35 @@ fn saying(text: &str) -> TestMail {
     TestMail { mark, raw: raw.into_bytes() }
 }
 
-/// The program after all of that came in: some of it was sent on, some was not taken.
+/// A text that a document may have: no signs that steer terminals.
+fn is_printable(text: &&str) -> bool {
+    !text.chars().any(|sign| sign.is_control() || ('\u{2028}'..='\u{202e}').contains(&sign))
+}
+
+/// The program after all of that came in: some of it was sent on, some was not taken; rules and
+/// settings say such things as well.
 async fn attacked(texts: &[&str]) -> (Desk, Worker) {
-    let receiver = Receiver::start().await;
-    receiver.always(HOOK, Answer::Page(500, ANSWER));
-    receiver.next(HOOK, [Answer::Page(200, ANSWER); 6]);
     let files = Worker::start(Mode::Copies).await;
     files.name_files("canari <script>window.__owned='file'</script>\u{202e}\"><b id=canary-file>.zip");
     let mails: Vec<_> = texts.iter().map(|text| saying(text)).collect();
-    let desk = Desk::with(receiver, &mails, &files.environment()).await;
+    let mut setup = Setup::new(&mails).await;
+    setup.receiver.always(HOOK, Answer::Page(500, ANSWER));
+    setup.receiver.next(HOOK, [Answer::Page(200, ANSWER); 6]);
+    setup.variables.extend(files.environment());
+    let url = setup.receiver.url(HOOK);
+    let written: Vec<&str> = texts.iter().copied().filter(is_printable).collect();
+    let rules = written.iter().enumerate().map(|(at, text)| rule(&format!("r{at}"), text, text, &url));
+    let rules = json!({ "rules": rules.collect::<Vec<_>>() });
+    let words: Vec<String> = written.iter().map(|text| format!("jamais {text}")).collect();
+    let preferences = json!({
+        "rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1, "exclude_keywords": words,
+    });
+    let setup = setup.document("routing_rules", rules).document("processing_prefs", preferences);
+    let mut desk = Desk::with(setup).await;
+    let trial = desk.trial("r0").await;
+    for (name, place) in [("rule", "r3"), ("trial", trial.as_str())] {
+        desk.places.know(name, place.to_owned());
+    }
     checks::keep_violations(&desk.browser).await;
     for (what, which) in [("taken", "state=delivered"), ("refused", "status=500")] {
         until(&format!("a webhook that was {what}"), PATIENCE, async || {
@@ -120,9 +143,16 @@ async fn assert_harmless(desk: &Desk, page: &Page) {
     let listed = desk.api.get("/api/v1/mails?limit=200").await;
     let all = listed["items"].as_array().expect("mails").iter();
     let all: Vec<_> = all.map(|mail| mail["id"].as_str().expect("an id").to_owned()).collect();
-    let of_one = page.path.contains("{mail}");
-    for mail in if of_one { all.as_slice() } else { &all[..1] } {
-        let path = page.path.replace("{mail}", mail).replace("{link}", &desk.link);
+    // One fate stands for all: it is every mail's page.
+    let paths: Vec<String> = match page.path {
+        "/mails/{delivered}" | "/mails/{ignored}?aujourdhui=1" => {
+            let fill = |id: &String| page.path.replace("{delivered}", id).replace("{ignored}", id);
+            all.iter().map(fill).collect()
+        }
+        path if path.starts_with("/mails/{") => Vec::new(),
+        path => vec![desk.places.path(path)],
+    };
+    for path in paths {
         desk.come_as(page.who).await;
         desk.browser.go(&path).await;
         desk.browser.arrive(&path).await;
@@ -153,6 +183,13 @@ async fn whatever_strangers_write_is_text_on_every_page() {
             (Who::Stranger, format!("/login?error={text}")),
             (Who::Stranger, format!("/login/magic/{text}?next={text}")),
             (Who::User, format!("/?q={text}")),
+            (Who::User, format!("/mails?text={text}")),
+            (Who::User, format!("/mails?since={text}&target={text}")),
+            (Who::User, format!("/mails/{text}")),
+            (Who::User, format!("/regles/regle?id={text}")),
+            (Who::User, format!("/regles/essais/{text}")),
+            (Who::User, format!("/reglages/historique/{text}")),
+            (Who::User, format!("/systeme/evenements?genre={text}")),
             (Who::User, format!("/{text}")),
         ] {
             desk.come_as(who).await;

@@ -1,22 +1,29 @@
 //! The pages for people, in a browser: [`pages::PAGES`] is the table of them, `everywhere` holds
-//! for each, `journeys`, `reading` and `without_script` go from one to the next, `hostile` shows them what
-//! strangers write. `flawed` shows that the checks see what they look for.
+//! for each, `journeys`, `reading` and `underneath` go from one to the next, `hostile` shows them what strangers write, `crowd`
+//! looks at them when there are many mails. `flawed` shows that the checks see what they look for,
+//! `pictures` takes those of the README.
 //!
 //! Needed: Chromium (Debian packages `chromium`, `chromium-driver`) and axe-core, which
 //! `tests/dashboard/install` gets from npm once. Pictures of every page lie in
 //! `target/tmp/screenshots`; how to add a page or a journey: `docs/TESTING.md`.
 
 mod checks;
+mod crowd;
 mod everywhere;
 mod flawed;
 mod hostile;
 mod journeys;
 mod pages;
+mod pictures;
+mod places;
 mod reading;
 mod rules;
 mod underneath;
-mod without_script;
 
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::api::{self, Api};
@@ -28,6 +35,7 @@ use crate::support::site::HOOK;
 use crate::support::until::ensure;
 use crate::support::{PATIENCE, Program, TestMail, mails, until};
 use pages::{Page, Who};
+use places::Places;
 
 /// `TRIGGER_PAGE_USER` as it is unless it is set.
 const USER: &str = "admin";
@@ -44,46 +52,117 @@ struct Desk {
     place: Place,
     /// Of a session, to come in without the form.
     session: String,
-    /// Identity of a mail, and the end of a sign-in link that nobody has used.
-    mail: String,
-    link: String,
+    /// What stands for the names in the paths of the table.
+    places: Places,
+}
+
+/// What there is before the program starts.
+struct Setup {
+    receiver: Receiver,
+    mails: Vec<TestMail>,
+    variables: Vec<(String, String)>,
+    documents: BTreeMap<&'static str, Value>,
+    /// Mails of years before, which only the journal knows.
+    crowd: usize,
+}
+
+impl Setup {
+    /// A receiver that says yes, and what fails is tried once more after a second.
+    async fn new(mails: &[TestMail]) -> Self {
+        let preferences = json!({ "rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1 });
+        let documents = BTreeMap::from([("processing_prefs", preferences)]);
+        let secret = format!("whsec_{}", STANDARD.encode("a-secret-of-the-tests-0123456789"));
+        let variables = vec![("WEBHOOK_SECRET".to_owned(), secret)];
+        Self { receiver: Receiver::start().await, mails: mails.to_vec(), variables, documents, crowd: 0 }
+    }
+
+    /// With a document.
+    fn document(mut self, key: &'static str, document: Value) -> Self {
+        self.documents.insert(key, document);
+        self
+    }
+
+    /// With a variable of the environment.
+    fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A place with all of that, and where webhooks go.
+    fn place(&self) -> Place {
+        let mut place = Place::new(&self.receiver.url(HOOK));
+        place.set("API_TOKEN_SCOPES", "read,actions,config,access");
+        for (name, value) in &self.variables {
+            place.set(name, value);
+        }
+        for (key, document) in &self.documents {
+            place.put(key, &document.to_string());
+        }
+        place
+    }
 }
 
 impl Desk {
     /// With a few ordinary mails, sent on to a receiver that says yes.
     async fn open() -> Self {
-        Self::with(Receiver::start().await, &mails::mixed(4), &[]).await
+        Self::with(Setup::new(&mails::mixed(4)).await).await
     }
 
-    /// With these mails, whatever the receiver says to them, and further variables.
-    async fn with(receiver: Receiver, mails: &[TestMail], variables: &[(String, String)]) -> Self {
-        let mut place = Place::new(&receiver.url(HOOK));
-        place.set("API_TOKEN_SCOPES", "read,actions,config,access");
-        for (name, value) in variables {
-            place.set(name, value);
-        }
-        let preferences = json!({ "rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1 });
-        place.put("processing_prefs", &preferences.to_string());
-        for mail in mails {
+    /// With what was set up.
+    async fn with(setup: Setup) -> Self {
+        let place = setup.place();
+        for mail in &setup.mails {
             place.deliver(mail);
         }
+        let crowded = match setup.crowd {
+            0 => None,
+            mails => Some(crowd::fill(&place.path("data"), mails).await),
+        };
         let mut worker = place.worker("worker");
         worker.set("PUBLIC_BASE_URL", &format!("http://127.0.0.1:{}", worker.port()));
         worker.start().await;
         let api = Api::new(worker.port());
-        let first = until("every mail in the list", PATIENCE, async || {
-            let page = api.get("/api/v1/mails").await;
-            let complete = page["count"].as_u64() == Some(mails.len() as u64) && page["complete"] == true;
-            ensure(complete, || page.to_string())?;
-            Ok::<_, String>(page["items"][0]["id"].as_str().unwrap_or("none").to_owned())
+        until("every mail in the list", PATIENCE, async || {
+            let page = api.get("/api/v1/mails?limit=200").await;
+            let complete = setup.crowd > 0 || page["count"].as_u64() == Some(setup.mails.len() as u64);
+            ensure(complete && page["complete"] == true, || page.to_string())
         })
         .await;
         let session = session(worker.port()).await;
         let browser = Browser::start(worker.port()).await;
-        let mut desk =
-            Self { browser, api, worker, receiver, place, session, mail: first, link: String::new() };
-        desk.link = desk.sign_in_link().await;
+        let mut desk = Self {
+            browser,
+            api,
+            worker,
+            receiver: setup.receiver,
+            place,
+            session,
+            places: Places::default(),
+        };
+        if let Some(id) = crowded {
+            desk.places.know("crowded", id);
+        }
+        desk.places.know("link", desk.sign_in_link().await);
         desk
+    }
+
+    /// The identity of a mail, by its mark, once it is in the list.
+    async fn id_of(&self, mail: &TestMail) -> String {
+        until("the mail in the list", PATIENCE, async || {
+            let found = self.api.get(&format!("/api/v1/mails?text={}", mail.mark)).await;
+            let id = found["items"][0]["id"].as_str().map(str::to_owned);
+            id.ok_or_else(|| found.to_string())
+        })
+        .await
+    }
+
+    /// Waits until the API says this of a mail.
+    async fn until_mail(&self, id: &str, what: &str, holds: impl Fn(&Value) -> bool) {
+        until(&format!("the mail {id} to be {what}"), PATIENCE, async || {
+            let story = self.api.get(&format!("/api/v1/mails/{id}")).await;
+            ensure(holds(&story["mail"]), || story["mail"].to_string())
+        })
+        .await;
     }
 
     /// The end of a new sign-in link, after `/login/magic/`.
@@ -108,7 +187,7 @@ impl Desk {
 
     /// Where a page of the table is.
     fn path(&self, page: &Page) -> String {
-        page.path.replace("{mail}", &self.mail).replace("{link}", &self.link)
+        self.places.path(page.path)
     }
 
     /// The browser has the cookie of a session from now on, or none.
@@ -132,11 +211,18 @@ impl Desk {
         path
     }
 
-    /// What the browser complains of on this page, but for the status that the page has to have.
-    async fn noise(&self, page: &Page) -> Vec<String> {
-        let own = format!("{}{} - Failed to load resource", self.browser.origin(), self.path(page));
+    /// What the browser complains of, but for the status that a page of the table has to have: it
+    /// may say so a moment later, on the next page.
+    async fn noise(&self) -> Vec<String> {
+        let origin = self.browser.origin();
+        let expected = |said: &String| {
+            pages::PAGES.iter().filter(|page| page.status >= 400).any(|page| {
+                said.contains(&format!("{origin}{}", self.places.path(page.path)))
+                    && said.contains(&format!("the server responded with a status of {}", page.status))
+            })
+        };
         let mut noise = self.browser.noise().await;
-        noise.retain(|said| !(page.status >= 400 && said.contains(&own)));
+        noise.retain(|said| !expected(said));
         noise
     }
 

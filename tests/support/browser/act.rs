@@ -6,9 +6,19 @@ use thirtyfour::{By, Key};
 use super::{Browser, Target, done};
 
 impl Browser {
-    /// Clicks, once nothing lies above it.
+    /// Clicks, once nothing lies above it. As a person does, it is brought to the middle of the
+    /// screen if a bar at an edge is above it.
     pub(crate) async fn click(&self, target: &Target) {
-        self.with(target, async |one| one.click().await).await;
+        self.with(target, async |one| {
+            let clicked = one.click().await;
+            if clicked.as_ref().is_err_and(|error| error.to_string().contains("intercepted")) {
+                let script = "arguments[0].scrollIntoView({ block: 'center' })";
+                self.driver.execute(script, vec![one.to_json()?]).await?;
+                return one.click().await;
+            }
+            clicked
+        })
+        .await;
     }
 
     /// Enters a text in place of what stands in a field.

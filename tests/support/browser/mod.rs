@@ -129,11 +129,13 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until the page shows this.
+    /// Waits until the page shows this; spaces at which no line is broken are spaces.
     pub(crate) async fn see_text(&self, wanted: &str) {
+        let plain = |text: &str| text.replace(['\u{a0}', '\u{202f}'], " ");
+        let wanted = plain(wanted);
         until(&format!("{wanted:?} on a page"), PATIENCE, async || {
             let text = self.text().await;
-            ensure(text.contains(wanted), || format!("the page says {text:?}"))
+            ensure(plain(&text).contains(&wanted), || format!("the page says {text:?}"))
         })
         .await;
     }

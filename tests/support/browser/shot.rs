@@ -37,4 +37,11 @@ impl Browser {
         let file = screenshots().join(format!("{name}.png"));
         std::fs::write(&file, self.picture().await).expect("writing a picture");
     }
+
+    /// Keeps a picture of what is on the screen under this name.
+    pub(crate) async fn shoot_screen(&self, name: &str) {
+        let taken = self.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
+        let picture = STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64");
+        std::fs::write(screenshots().join(format!("{name}.png")), picture).expect("writing a picture");
+    }
 }

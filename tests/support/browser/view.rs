@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Browser, done};
+use super::{Browser, PATIENCE, done, ensure, until};
 
 /// A screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -186,5 +186,21 @@ impl Browser {
     /// Goes back one page.
     pub(crate) async fn back(&self) {
         done("go back", self.driver.back().await);
+    }
+
+    /// Goes on in the tab that was opened last, once there is one besides the first.
+    pub(crate) async fn newest_tab(&self) {
+        let newest = until("another tab", PATIENCE, async || {
+            let tabs = self.driver.windows().await.map_err(|error| error.to_string())?;
+            ensure(tabs.len() > 1, || format!("there are {}", tabs.len()))?;
+            tabs.last().cloned().ok_or_else(|| "there is none".to_owned())
+        });
+        done("go to another tab", self.driver.switch_to_window(newest.await).await);
+    }
+
+    /// Goes back to the first tab.
+    pub(crate) async fn first_tab(&self) {
+        let tabs = done("list its tabs", self.driver.windows().await);
+        done("go to the first tab", self.driver.switch_to_window(tabs[0].clone()).await);
     }
 }

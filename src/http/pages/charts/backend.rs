@@ -54,6 +54,8 @@ pub(super) struct Classes<'t> {
     pub(super) text: &'t mut String,
     /// Width and height, in units of the picture.
     pub(super) size: (u32, u32),
+    /// The id of the picture; a pattern of another one on the page may not be there when it is hidden.
+    pub(super) id: &'t str,
 }
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
@@ -124,7 +126,10 @@ impl DrawingBackend for Classes<'_> {
             let role = Role::of(style.color());
             let (width, height) = ((right - left).max(1), (bottom - top).max(1));
             // A pattern, besides the colour: failures are told by their shape, too.
-            let pattern = if role == Role::Failed { " fill=\"url(#hatch)\"" } else { "" };
+            let pattern = match role {
+                Role::Failed => format!(" fill=\"url(#{}-hatch)\"", self.id),
+                _ => String::new(),
+            };
             self.put(format_args!(
                 "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" class=\"c-{}\"{pattern}/>",
                 role.word()

@@ -58,7 +58,7 @@ pub(in crate::http::pages) fn activity(slots: &[Slot], width: u32, id: &str, cap
     let size = (width, 190);
     let mut drawn = String::new();
     let places = {
-        let area = Classes { text: &mut drawn, size }.into_drawing_area();
+        let area = Classes { text: &mut drawn, size, id }.into_drawing_area();
         // Nothing that is drawn into a text fails.
         draw(&area, slots).unwrap_or_default()
     };
@@ -66,7 +66,7 @@ pub(in crate::http::pages) fn activity(slots: &[Slot], width: u32, id: &str, cap
     let mut svg = format!(
         "<svg class=\"chart\" id=\"{id}\" viewBox=\"0 0 {} {}\" role=\"group\" aria-labelledby=\"{id}-t {id}-d\">\
          <title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{text}</desc>\
-         <defs><pattern id=\"hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" \
+         <defs><pattern id=\"{id}-hatch\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" \
          patternTransform=\"rotate(45)\"><rect width=\"5\" height=\"5\" class=\"c-hatch-ground\"/>\
          <rect width=\"2.5\" height=\"5\" class=\"c-hatch-line\"/></pattern></defs>\
          <g aria-hidden=\"true\">{drawn}</g>",
@@ -184,7 +184,7 @@ mod tests {
         let slots = vec![slot(3, 2, 1), slot(0, 0, 0), slot(1, 1, 0)];
         let svg = activity(&slots, 360, "day", &caption()).to_string();
         for wanted in
-            ["role=\"group\"", "<title id=\"day-t\">T &lt;b&gt;", "c-delivered", "c-mails", "url(#hatch)"]
+            ["role=\"group\"", "<title id=\"day-t\">T &lt;b&gt;", "c-delivered", "c-mails", "url(#day-hatch)"]
         {
             assert!(svg.contains(wanted), "{wanted}: {svg}");
         }

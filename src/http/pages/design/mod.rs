@@ -66,7 +66,7 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
         },
         fields: vec![
             line("text", "text", "camille@exemple.fr").hint("hint"),
-            line("time", "time", "25:00").error("error"),
+            line("time", "text", "25:00").error("error"),
             Field::new("lines", "lines", Input::Lines(3), "a\nb"),
             Field::new("tick", "tick", Input::Tick, "on").hint("hint"),
             Field::new("boxes", "boxes", Input::Boxes(choices()), "lundi\nmercredi"),

@@ -267,7 +267,7 @@ pub(super) fn waits(w: &'static Words, look: &Look, clock: Clock) -> Vec<Wait> {
 
 fn open_because(state: &str, lang: Lang) -> &'static str {
     match state {
-        "retrying" => lang.pick("seront réessayés après un échec", "are tried again after a failure"),
+        "retrying" => lang.pick("à réessayer après un échec", "to be tried again after a failure"),
         "held_rate" => lang.pick("limite d'envois par heure", "the hourly limit"),
         "held_window" => lang.pick("hors de la fenêtre d'envoi", "outside the delivery window"),
         _ => lang.pick("en cours d'envoi", "being sent"),

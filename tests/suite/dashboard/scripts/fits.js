@@ -16,6 +16,8 @@ for (const [text, element] of texts()) {
   for (let at = element; at && at !== document.body; at = at.parentElement) {
     const style = getComputedStyle(at);
     if (["auto", "scroll"].includes(style.overflowX) || ["auto", "scroll"].includes(style.overflowY)) break;
+    // Shortened with a sign that says so; the page that it leads to has all of it.
+    if (style.webkitLineClamp !== "none") break;
     const edge = at.getBoundingClientRect();
     const sideways = style.overflowX !== "visible" && (box.right > edge.right + 1 || box.left < edge.left - 1);
     const down = style.overflowY !== "visible" && (box.bottom > edge.bottom + 2 || box.top < edge.top - 2);

@@ -17,10 +17,13 @@ const one = (selector, what) => {
 };
 one("main", "main");
 if (!bare) {
-  one('body > header, [role="banner"]', "header");
+  const headers = [...document.querySelectorAll('header, [role="banner"]')].filter(shown);
+  const banners = headers.filter((header) => !header.closest("main, article, aside, section, nav"));
+  if (banners.length !== 1) flaws.push(`${banners.length} × header, not one`);
   if (!document.querySelector('nav, [role="navigation"]')) flaws.push("no nav");
   for (const role of ["status", "alert"]) {
-    const there = document.querySelectorAll(`[role="${role}"]`).length;
+    // A form may have one of its own.
+    const there = document.querySelectorAll(`main > [role="${role}"]`).length;
     if (there !== 1) flaws.push(`${there} × role="${role}", not one that is there from the beginning`);
   }
 }

@@ -2,10 +2,11 @@
 
 use thirtyfour::Key;
 
-use super::pages::Who;
-use super::{Desk, PASSWORD, USER};
+use super::super::pages::Who;
+use super::super::{Desk, PASSWORD, USER};
+use super::FRENCH;
 use crate::support::api;
-use crate::support::browser::{Screen, css, label, role};
+use crate::support::browser::{Theme, css, label, role};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_signs_in_by_the_password_and_goes() {
@@ -31,6 +32,7 @@ async fn somebody_signs_in_by_the_password_and_goes() {
     browser.arrive("/").await;
     let before = browser.cookie("session").await.expect("a session");
 
+    browser.click(&css("details.menu > summary")).await;
     browser.click(&role("button", "Se déconnecter")).await;
     browser.arrive("/login").await;
     assert_eq!(browser.cookie("session").await, None);
@@ -76,9 +78,7 @@ async fn whoever_was_signed_out_comes_back_to_the_page_he_was_on() {
     assert!(ended.status < 300, "{}", ended.body);
     browser.reload().await;
     browser.arrive("/login?next=%2F%3Fseite%3D2").await;
-    browser.fill(&label("Utilisateur"), USER).await;
-    browser.fill(&label("Mot de passe"), PASSWORD).await;
-    browser.click(&role("button", "Se connecter")).await;
+    desk.sign_in(FRENCH).await;
     browser.arrive("/?seite=2").await;
     browser.assert_quiet().await;
     let listed = desk.api.ask("GET", "/api/v1/sessions", "", "").await;
@@ -87,34 +87,46 @@ async fn whoever_was_signed_out_comes_back_to_the_page_he_was_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vacation_is_set_on_a_phone_in_three_taps() {
+async fn the_theme_and_the_language_are_chosen_in_the_menu_and_stay_chosen() {
     let desk = Desk::open().await;
     let browser = &desk.browser;
-    browser.screen(Screen::Phone).await;
     browser.language("fr").await;
+    browser.theme(Theme::Light).await;
     desk.come_as(Who::User).await;
-    browser.go("/").await;
-    browser.click(&role("link", "Réglages")).await;
-    browser.click(&role("button", "1 semaine")).await;
-    browser.see_text("Aucun mail n'est relevé pendant ce temps.").await;
-    browser.click(&role("button", "Partir")).await;
-    browser.see_text("inclus\u{a0}: rien n'est relevé.").await;
-    browser.see(&role("button", "Terminer les vacances")).await;
-    browser.assert_quiet().await;
-    desk.close().await;
-}
+    browser.go("/mails?state=delivered").await;
+    let ground = async || browser.run("return getComputedStyle(document.body).backgroundColor", &[]).await;
+    let light = ground().await;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_form_says_what_it_would_do_while_it_is_filled_in() {
-    let desk = Desk::open().await;
-    let browser = &desk.browser;
-    browser.language("fr").await;
-    desk.come_as(Who::User).await;
+    // By the keyboard: the menu is reached, opened, closed by Escape, and the focus is back on it.
+    browser.run("document.querySelector('details.menu > summary').focus()", &[]).await;
+    browser.press(Key::Enter).await;
+    browser.see(&role("button", "Sombre")).await;
+    browser.press(Key::Escape).await;
+    browser.gone(&role("button", "Sombre")).await;
+    let script = "return document.activeElement === document.querySelector('details.menu > summary')";
+    assert_eq!(browser.run(script, &[]).await, true);
+
+    browser.click(&css("details.menu > summary")).await;
+    browser.click(&role("button", "Sombre")).await;
+    browser.arrive("/mails?state=delivered").await;
+    let script = "return document.documentElement.dataset.theme === 'dark'";
+    browser.until_true("the dark theme", script).await;
+    assert_ne!(ground().await, light, "the system asks for light, the person for dark");
+    assert_eq!(browser.cookie("theme").await.as_deref(), Some("dark"));
     browser.go("/reglages").await;
-    browser.click(&label("Envoi des webhooks")).await;
-    browser.see_text("L'envoi est coupé\u{a0}: les mails sont relevés et attendent.").await;
-    browser.click(&css("#form-envoi .button.primary")).await;
-    browser.see_text("Enregistré\u{a0}: Envoi des webhooks.").await;
+    browser.until_true("the dark theme on another page", script).await;
+
+    browser.click(&css("details.menu > summary")).await;
+    browser.click(&role("button", "English")).await;
+    browser.see(&role("heading", "Settings")).await;
+    browser.arrive("/reglages").await;
+    assert_eq!(browser.cookie("lang").await.as_deref(), Some("en"));
+    browser.click(&css("details.menu > summary")).await;
+    browser.click(&role("button", "Auto")).await;
+    browser
+        .until_true("the system's theme", "return document.documentElement.dataset.theme === 'auto'")
+        .await;
+    assert_eq!(ground().await, light);
     browser.assert_quiet().await;
     desk.close().await;
 }

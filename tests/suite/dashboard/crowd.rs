@@ -1,0 +1,93 @@
+//! With many mails in the journal: how soon each page is seen on a cheap phone, and that the list
+//! keeps still while they come in.
+
+use std::time::Duration;
+
+use super::pages::{PAGES, Page, Who};
+use super::{Desk, Setup, checks};
+use crate::support::browser::{Screen, css};
+use crate::support::until::ensure;
+use crate::support::{PATIENCE, mails, until};
+
+#[path = "../../../benches/http/fill.rs"]
+mod fill;
+
+/// As many as five years of two thousand a month.
+const MANY: usize = 100_000;
+/// How many come each second, and for how many seconds.
+const RUSH: (usize, u32) = (50, 6);
+
+async fn crowded() -> Desk {
+    let setup = Setup::new(&[]).await;
+    let mut setup = setup.variable("DATA_DIR", "data");
+    setup.crowd = MANY;
+    Desk::with(setup).await
+}
+
+/// Fills the journal of a place.
+pub(super) async fn fill(folder: &std::path::Path, mails: usize) -> String {
+    fill::journal(folder, mails).await
+}
+
+/// Pages that have to do with how many mails there are.
+fn of_mails(page: &&Page) -> bool {
+    ["overview", "overview-month", "mails", "mails-none", "rules", "settings", "system", "events", "access"]
+        .contains(&page.name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a journal of 100,000 mails takes its time: cargo test --test suite dashboard::crowd -- --ignored"]
+async fn pages_are_seen_soon_and_the_list_keeps_still_with_many_mails() {
+    let desk = crowded().await;
+    let browser = &desk.browser;
+    browser.screen(Screen::Phone).await;
+    browser.language("fr").await;
+    for page in PAGES.iter().filter(of_mails) {
+        browser.slow_phone(true).await;
+        desk.visit(page).await;
+        let paint = checks::first_paint(browser).await;
+        browser.slow_phone(false).await;
+        println!("{} with {MANY} mails: seen after {paint:.0} ms on a slow phone", page.name);
+    }
+    desk.come_as(Who::User).await;
+    let id = desk.places.of("crowded").to_owned();
+    browser.slow_phone(true).await;
+    browser.go(&format!("/mails/{id}")).await;
+    println!("a mail: seen after {:.0} ms on a slow phone", checks::first_paint(browser).await);
+    browser.slow_phone(false).await;
+
+    // While mails rush in, the list that is read keeps still.
+    browser.go("/mails").await;
+    browser.until_true("the stream", "return document.body.dataset.liveState === 'live'").await;
+    let tops = "return JSON.stringify([...document.querySelectorAll('#mails .mail')].map(
+        (row) => [row.id, Math.round(row.getBoundingClientRect().top)]))";
+    browser
+        .run(
+            "window.__slow = []; new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) window.__slow.push(Math.round(entry.duration));
+        }).observe({ type: 'longtask' })",
+            &[],
+        )
+        .await;
+    let before = browser.run(tops, &[]).await;
+    let mut rush = tokio::time::interval(Duration::from_secs(1));
+    for _ in 0..RUSH.1 {
+        rush.tick().await;
+        for mail in mails::mixed(RUSH.0) {
+            desk.place.deliver(&mail);
+        }
+        assert_eq!(browser.run(tops, &[]).await, before, "nothing moves");
+    }
+    let all = RUSH.0 * RUSH.1 as usize;
+    until("every new mail to be announced", PATIENCE, async || {
+        let said = browser.text_of(&css("#news")).await;
+        let count: String = said.chars().filter(char::is_ascii_digit).collect();
+        ensure(count == all.to_string(), || said)
+    })
+    .await;
+    assert_eq!(browser.run(tops, &[]).await, before, "nothing moves");
+    let slow = browser.run("return window.__slow", &[]).await;
+    println!("{all} mails in {} s: tasks of the page over 50 ms: {slow}", RUSH.1);
+    browser.assert_quiet().await;
+    desk.close().await;
+}
