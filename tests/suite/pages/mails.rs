@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::person::Person;
 use crate::support::api::Api;
-use crate::support::http::{self, Response};
 use crate::support::mails::{TestMail, named, unreadable};
 use crate::support::place::Place;
 use crate::support::receiver::Receiver;
@@ -11,81 +11,6 @@ use crate::support::until::ensure;
 use crate::support::{Answer, PATIENCE, Program, until};
 
 const HOOK: &str = "/hook";
-
-/// Somebody who has signed in, with a browser that runs no scripts.
-struct Reader {
-    port: u16,
-    cookies: Vec<(String, String)>,
-    language: &'static str,
-}
-
-impl Reader {
-    async fn at(worker: &Program) -> Self {
-        let mut reader = Self { port: worker.port(), cookies: Vec::new(), language: "fr" };
-        let form = [("username", "admin"), ("password", "a-password-of-the-tests")];
-        let answer = reader.send("/login", &form).await;
-        assert_eq!(answer.status, 303, "{}", answer.body);
-        reader
-    }
-
-    async fn ask(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Response {
-        let cookies: Vec<String> =
-            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies =
-            if cookies.is_empty() { String::new() } else { format!("Cookie: {}\r\n", cookies.join("; ")) };
-        let head = format!(
-            "Connection: close\r\nAccept: text/html\r\nAccept-Language: {}\r\n{cookies}{headers}",
-            self.language
-        );
-        let answer =
-            http::exchange_within(self.port, &http::request(method, path, &head, body), PATIENCE).await;
-        let answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        for (_, set) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
-            let (name, value) =
-                set.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
-            self.cookies.retain(|(have, _)| have != name);
-            if !set.contains("Max-Age=0") {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-        answer
-    }
-
-    async fn page(&mut self, path: &str) -> String {
-        let answer = self.ask("GET", path, "", "").await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-        answer.body
-    }
-
-    async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let headers = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
-        self.ask("POST", path, headers, &body).await
-    }
-
-    /// The page that follows a form.
-    async fn done(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
-        let answer = self.send(path, fields).await;
-        assert_eq!(answer.status, 303, "{path}: {}", answer.body);
-        let to = answer.header("location").expect("a way").to_owned();
-        self.page(&to).await
-    }
-
-    /// Waits until a page says this.
-    async fn until_said(&mut self, path: &str, text: &str) -> String {
-        let mut page = String::new();
-        let mut left = 600;
-        while left > 0 {
-            page = self.page(path).await;
-            if page.contains(text) {
-                return page;
-            }
-            left -= 1;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        panic!("{path} never said {text}: {page}")
-    }
-}
 
 /// The mails of the list, as the API has them.
 async fn listed(worker: &Program, query: &str) -> Vec<serde_json::Value> {
@@ -137,7 +62,7 @@ async fn an_ignored_mail_is_found_understood_released_and_delivered() {
     let (id, _) = (id_of(&worker, &wanted).await, id_of(&worker, &other).await);
     until_state(&worker, &id, "ignored", "links", 0).await;
 
-    let mut reader = Reader::at(&worker).await;
+    let mut reader = Person::signed_in(&worker).await;
     let list = reader.page("/mails?text=desabonnement+ete").await;
     assert!(list.contains(&format!("href=\"/mails/{id}\"")) && !list.contains(&other.mark), "{list}");
     assert!(list.contains("Ignoré") && list.contains("réponse"), "{list}");
@@ -181,7 +106,7 @@ async fn a_dead_letter_is_read_and_sent_again_alone_and_with_all_others() {
         until_state(&worker, &id, "routed", "dead_lettered", 1).await;
         ids.push(id);
     }
-    let mut reader = Reader::at(&worker).await;
+    let mut reader = Person::signed_in(&worker).await;
     reader.language = "en";
     let page = reader.page(&format!("/mails/{}", ids[0])).await;
     assert!(page.contains("Given up") && page.contains("What the receiver answered"), "{page}");
@@ -227,7 +152,7 @@ async fn what_strangers_write_is_text_and_filters_stay_in_every_link() {
     let id = id_of(&worker, &hostile).await;
     until_state(&worker, &id, "routed", "delivered", 1).await;
     place.deliver(&unreadable());
-    let mut reader = Reader::at(&worker).await;
+    let mut reader = Person::signed_in(&worker).await;
     reader.until_said("/mails?state=unreadable", "mail illisible").await;
     for path in ["/mails", &format!("/mails/{id}"), &format!("/mails/{id}?aujourdhui=1")] {
         for language in ["fr", "en"] {
@@ -244,7 +169,7 @@ async fn what_strangers_write_is_text_and_filters_stay_in_every_link() {
     for mail in &many {
         place.deliver(mail);
     }
-    let mut reader = Reader::at(&worker).await;
+    let mut reader = Person::signed_in(&worker).await;
     reader.until_said("/mails?text=suite&state=delivered", "51\u{a0}mails").await;
     let first = reader.page("/mails?text=suite&state=delivered&target=default").await;
     let older = first.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -265,10 +190,10 @@ async fn what_strangers_write_is_text_and_filters_stay_in_every_link() {
     assert!(!fresh.contains(&late.mark), "it is announced, not pushed in: {fresh}");
     assert_eq!(fresh.matches("<li class=\"mail\"").count(), 50);
 
-    let unknown = reader.ask("GET", "/mails/0123456789abcdef0123456789abcdef", "", "").await;
+    let unknown = reader.get("/mails/0123456789abcdef0123456789abcdef").await;
     assert_eq!(unknown.status, 404);
     assert!(unknown.body.contains("Mail inconnu"), "{}", unknown.body);
-    let wrong = reader.ask("GET", "/mails?since=hier", "", "").await;
+    let wrong = reader.get("/mails?since=hier").await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.body.contains("n&#39;est pas une date"), "{}", wrong.body);
     assert!(receiver.count() > 51);

@@ -5,8 +5,7 @@ use serde_json::json;
 use super::person::{Person, value};
 use crate::support::place::Place;
 use crate::support::receiver::Receiver;
-use crate::support::until::ensure;
-use crate::support::{Answer, PATIENCE, mails, until};
+use crate::support::{Answer, mails};
 
 const HOOK: &str = "/hook";
 
@@ -20,28 +19,13 @@ async fn place() -> (Place, Receiver) {
     (place, receiver)
 }
 
-/// Waits until the overview says this.
-async fn says(person: &mut Person, path: &str, wanted: &str) -> String {
-    let found = std::cell::RefCell::new(String::new());
-    let asking = std::cell::RefCell::new(person.clone());
-    until(wanted, PATIENCE, async || {
-        let mut person = asking.borrow().clone();
-        let page = person.page(path).await;
-        let there = page.contains(wanted);
-        *found.borrow_mut() = page;
-        ensure(there, || found.borrow().clone())
-    })
-    .await;
-    found.into_inner()
-}
-
 #[tokio::test]
 async fn it_says_that_all_is_well_what_is_not_and_what_to_do_and_does_it() {
     let (place, receiver) = place().await;
     let mut worker = place.worker("worker");
     worker.start().await;
     let mut person = Person::signed_in(&worker).await;
-    let page = says(&mut person, "/", "Tout fonctionne").await;
+    let page = person.until_said("/", "Tout fonctionne").await;
     assert!(
         page.contains("Aucun mail reçu pour l&#39;instant") || page.contains("Aucun mail reçu"),
         "{page}"
@@ -50,7 +34,7 @@ async fn it_says_that_all_is_well_what_is_not_and_what_to_do_and_does_it() {
 
     receiver.always(HOOK, Answer::Html(503));
     place.deliver(&mails::named("Lot perdu", "Zoe <zoe@example.fr>"));
-    let page = says(&mut person, "/", "1 webhook abandonné").await;
+    let page = person.until_said("/", "1 webhook abandonné").await;
     assert!(page.contains("Quelque chose vous attend") && page.contains("À traiter (1)"), "{page}");
     assert!(page.contains("<title>(1) Vue d&#39;ensemble"), "the tab says it: {page}");
     assert!(page.contains("icon-alert.svg\" type"), "and so does its icon: {page}");
@@ -61,7 +45,7 @@ async fn it_says_that_all_is_well_what_is_not_and_what_to_do_and_does_it() {
     let target = value(&page, "target").to_owned();
     let page = person.done("/renvoyer", &[("target", &target)]).await;
     assert!(page.contains("class=\"notice good\">1 webhook renvoyé<"), "{page}");
-    let page = says(&mut person, "/", "tout est livré").await;
+    let page = person.until_said("/", "tout est livré").await;
     assert!(page.contains("<title>Vue d&#39;ensemble"), "{page}");
     // What was said is said once.
     assert!(!page.contains("webhook renvoyé"), "{page}");

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 
 use crate::support::http::{self, Response};
-use crate::support::{PATIENCE, Program};
+use crate::support::until::ensure;
+use crate::support::{PATIENCE, Program, until};
 
 /// `TRIGGER_PAGE_PASSWORD` of a [`Place`](crate::support::place::Place).
 pub(super) const PASSWORD: &str = "a-password-of-the-tests";
@@ -99,6 +101,20 @@ impl Person {
         assert_eq!(answer.status, 303, "{path}: {}", answer.body);
         let to = answer.header("location").expect("a way").to_owned();
         self.page(&to).await
+    }
+
+    /// The page once it says this.
+    pub(super) async fn until_said(&mut self, path: &str, text: &str) -> String {
+        let asking = Mutex::new((self.clone(), String::new()));
+        until(text, PATIENCE, async || {
+            let mut person = asking.lock().await;
+            let page = person.0.page(path).await;
+            let there = page.contains(text);
+            person.1.clone_from(&page);
+            ensure(there, || page)
+        })
+        .await;
+        asking.into_inner().1
     }
 
     /// Whether somebody is signed in.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod look;
+mod standing;
 mod trend;
 mod view;
 mod words;
@@ -11,8 +12,9 @@ use actix_web::web::to;
 use askama::Template;
 
 use self::look::{Look, Span};
+use self::standing::{Target, Wait};
 use self::trend::{Trend, trend};
-use self::view::{LastMail, Target, Task, Verdict, Wait};
+use self::view::{LastMail, Task, Verdict};
 use self::words::Words;
 use super::form::Form;
 use super::frame::{Frame, Section};
@@ -62,17 +64,17 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     let look = Look::at(&visit.state, span, clock.now).await?;
     let verdict = view::verdict(w, &look, clock);
     let mailbox = look.mailbox.as_ref().map(|mailbox| {
-        let (mood, mut sentences) = view::mailbox(mailbox, clock);
+        let (mood, mut sentences) = standing::mailbox(mailbox, clock);
         let state = if sentences.is_empty() { String::new() } else { sentences.remove(0) };
         MailboxCard { name: Shown(mailbox.name.clone()), badge: Badge::new(mood, state), sentences }
     });
-    let targets = look.targets.iter().map(|row| view::target(w, row, look.day.get(&row.id), clock));
+    let targets = look.targets.iter().map(|row| standing::target(w, row, look.day.get(&row.id), clock));
     let page = Page {
         frame: visit.frame(Section::Overview, w.title).await,
         w,
         verdict,
         tasks: view::tasks(w, &look, clock),
-        waits: view::waits(w, &look, clock),
+        waits: standing::waits(w, &look, clock),
         mailbox,
         targets: targets.collect(),
         last: view::last_mails(w, &look, clock),
