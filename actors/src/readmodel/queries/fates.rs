@@ -51,7 +51,13 @@ impl Fate {
     /// That of a mail.
     #[must_use]
     pub fn of(mail: &MailRow) -> Self {
-        Self::by_account(&mail.stage, mail.deliveries_total, mail.delivered, mail.cancelled, mail.dead_lettered)
+        Self::by_account(
+            &mail.stage,
+            mail.deliveries_total,
+            mail.delivered,
+            mail.cancelled,
+            mail.dead_lettered,
+        )
     }
 
     fn by_account(stage: &str, total: u64, delivered: u64, cancelled: u64, dead: u64) -> Self {
