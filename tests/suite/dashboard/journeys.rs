@@ -94,7 +94,7 @@ async fn a_vacation_is_set_on_a_phone_in_three_taps() {
     browser.language("fr").await;
     desk.come_as(Who::User).await;
     browser.go("/").await;
-    browser.click(&role("link", "Réglages")).await;
+    browser.click(&css(".nav a[href='/reglages']")).await;
     browser.click(&role("button", "1 semaine")).await;
     browser.see_text("Aucun mail n'est relevé pendant ce temps.").await;
     browser.click(&role("button", "Partir")).await;
