@@ -45,10 +45,8 @@ async fn a_vacation_is_set_with_two_taps_on_the_page_and_acts_until_it_is_ended(
     let week = Form::of(&page, "vac-7");
     let (first, last) = (week.value("vacation_start").unwrap(), week.value("vacation_end").unwrap());
     let page = person.done("/reglages/vacances", &week.pairs()).await;
-    assert!(
-        page.contains("inclus : rien n&#39;est relevé.") || page.contains("inclus : rien n'est relevé."),
-        "{page}"
-    );
+    let told = "inclus\u{a0}: rien n'est relevé.";
+    assert!(plain(&page).contains(told), "{page}");
     assert!(page.contains("Prochaine ouverture"), "{page}");
     let stored = place.stored("polling_config");
     assert_eq!(
@@ -61,7 +59,7 @@ async fn a_vacation_is_set_with_two_taps_on_the_page_and_acts_until_it_is_ended(
     place.deliver(&mails::recadrage());
     let page = person.page("/reglages").await;
     let page = person.done("/reglages/vacances", &Form::of(&page, "vac-end").pairs()).await;
-    assert!(!page.contains("Prochaine ouverture") && page.contains("popovertarget=\"vac-14\""), "{page}");
+    assert!(page.contains("popovertarget=\"vac-14\"") && !page.contains("vac-end"), "{page}");
     assert!(place.stored("polling_config").get("vacation_start").is_none());
     until("the webhook", PATIENCE, async || ensure(receiver.count() == 1, || "none".to_owned())).await;
 }
@@ -217,10 +215,7 @@ async fn hostile_values_of_documents_are_text_everywhere() {
         "processing_prefs",
         &json!({"trusted_authserv_ids": [EVIL], "reply_prefixes": [EVIL], EVIL: 1}).to_string(),
     );
-    place.put(
-        "webhook_config",
-        &json!({"webhook_url": EVIL, "absence_pause_days": [EVIL], EVIL: EVIL}).to_string(),
-    );
+    place.put("webhook_config", &json!({ EVIL: EVIL }).to_string());
     let (_worker, mut person) = started(&place).await;
     let history = "/reglages/historique/";
     for path in [
