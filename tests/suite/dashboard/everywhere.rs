@@ -15,7 +15,11 @@ impl Flaws {
             match self.0.iter_mut().find(|(known, _)| *known == flaw) {
                 Some((_, places)) if places.iter().any(|known| known == place) => {}
                 Some((_, places)) => places.push(place.to_owned()),
-                None => self.0.push((flaw, vec![place.to_owned()])),
+                None => {
+                    // A run that is ended early has said something, too.
+                    println!("{place}: {flaw}");
+                    self.0.push((flaw, vec![place.to_owned()]));
+                }
             }
         }
     }
@@ -31,7 +35,7 @@ fn ours() -> impl Iterator<Item = &'static Page> {
     PAGES.iter().filter(|page| page.is_ours())
 }
 
-/// Every page in both colours on three screens, with usual and with large text.
+/// Every page in both colours on three screens.
 async fn looks_right(language: &str) {
     let (desk, _files) = Desk::of_everything().await;
     let browser = &desk.browser;
@@ -59,9 +63,19 @@ async fn looks_right(language: &str) {
             flaws.add(&name, desk.noise().await);
         }
     }
-    browser.theme(Theme::Light).await;
+    flaws.assert_none();
+    desk.close().await;
+}
+
+/// In French, whose texts are longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_can_be_read_in_large_text() {
+    let (desk, _files) = Desk::of_everything().await;
+    let mut flaws = Flaws::default();
+    desk.browser.language("fr").await;
+    desk.browser.theme(Theme::Light).await;
     for page in ours() {
-        flaws.add(&format!("{}-{language}-large", page.name), in_large_text(&desk, page, language).await);
+        flaws.add(&format!("{}-fr-large", page.name), in_large_text(&desk, page, "fr").await);
     }
     flaws.assert_none();
     desk.close().await;

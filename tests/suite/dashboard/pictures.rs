@@ -38,8 +38,12 @@ async fn the_pictures_of_the_readme_are_taken() {
     browser.theme(Theme::Light).await;
     browser.screen(Screen::Desk).await;
     desk.come_as(Who::User).await;
-    let list = desk.api.get("/api/v1/mails?text=recadrage&state=delivered").await;
-    let id = list["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no mail was delivered: {list}"));
+    let list = desk.api.get("/api/v1/mails?text=recadrage").await;
+    let mut mails = list["items"].as_array().expect("mails").iter();
+    let sent =
+        mails.find(|mail| mail["state"] == "routed").unwrap_or_else(|| panic!("none was sent: {list}"));
+    let id = sent["id"].as_str().expect("an id");
+    desk.until_mail(id, "delivered", |mail| mail["delivered"] == 1).await;
     for (name, path) in
         [("overview", "/".to_owned()), ("mail", format!("/mails/{id}")), ("rules", "/regles".to_owned())]
     {

@@ -48,8 +48,8 @@ async fn a_link_is_made_read_once_and_revoked_and_its_page_goes_on_being_there()
     browser.gone(&css("#alert p")).await;
 
     browser.go("/acces").await;
-    browser.click(&css("#liens .rows > li:first-child button.danger[popovertarget]")).await;
-    browser.click(&css(".dialog:popover-open button.primary")).await;
+    browser.click(&css("#liens .rows li:first-child button.danger[popovertarget]")).await;
+    browser.click(&css("#liens .dialog:popover-open button.primary")).await;
     browser.see_text("Le lien est révoqué.").await;
     browser.assert_quiet().await;
     desk.close().await;

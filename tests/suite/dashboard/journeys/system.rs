@@ -3,8 +3,19 @@
 use super::super::pages::Who;
 use super::super::{Desk, Setup};
 use super::confirm;
-use crate::support::Redis;
-use crate::support::browser::{css, role};
+use crate::support::browser::{Browser, css, role};
+use crate::support::until::ensure;
+use crate::support::{PATIENCE, Redis, until};
+
+/// The row of a document in the table of what was checked.
+async fn said_of(browser: &Browser, document: &str) -> String {
+    browser.see(&css("#verified")).await;
+    let script = format!(
+        "return [...document.querySelectorAll('#verified tbody tr')].map((row) => row.innerText)
+            .find((text) => text.includes('{document}')) ?? ''"
+    );
+    browser.run(&script, &[]).await.as_str().unwrap_or_default().to_owned()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configuration_is_migrated_and_the_data_are_checked_and_the_log_is_read() {
@@ -24,8 +35,9 @@ async fn the_configuration_is_migrated_and_the_data_are_checked_and_the_log_is_r
     browser.see_text("Les configurations ont été migrées").await;
 
     browser.click(&role("button", "Vérifier les données en Redis")).await;
-    browser.see(&css("#verified")).await;
-    browser.see_text("Toutes les données sont valides").await;
+    assert!(said_of(browser, "processing_prefs").await.contains("Valide"));
+    // What is not there is said, too: nobody has stored it yet.
+    browser.see_text("Des données ne sont pas valides").await;
 
     // Somebody spoils one: the check says which, and why.
     let key = redis.command("KEYS *processing_prefs*").await.expect("a key");
@@ -33,9 +45,11 @@ async fn the_configuration_is_migrated_and_the_data_are_checked_and_the_log_is_r
         key.split_whitespace().find(|word| word.contains("processing_prefs")).expect("a key").to_owned();
     redis.command(&format!("SET {key} nonsense")).await.expect("an answer");
     browser.click(&role("button", "Vérifier les données en Redis")).await;
-    browser.see_text("Des données ne sont pas valides").await;
-    let table = browser.text_of(&css("#verified")).await;
-    assert!(table.contains("processing_prefs") && table.contains("Invalide"), "{table}");
+    until("the spoiled document to be told", PATIENCE, async || {
+        let said = said_of(browser, "processing_prefs").await;
+        ensure(said.contains("Invalide"), || said)
+    })
+    .await;
     browser.assert_quiet().await;
     desk.close().await;
 }

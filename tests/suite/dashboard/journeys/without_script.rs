@@ -31,7 +31,7 @@ async fn mails_are_read_a_setting_is_saved_and_a_webhook_is_sent_again_without_a
     browser.see_text("1\u{a0}mail").await;
     browser.click(&row(&id)).await;
     browser.see(&role("heading", "What happened")).await;
-    browser.click(&css("#story details.more > summary")).await;
+    browser.click(&css("#story li:nth-child(1 of :has(details)) summary")).await;
     browser.see(&css("#story details[open] pre")).await;
     let story = browser.text_of(&css("#story")).await;
     assert!(story.contains("HTTP 500"), "{story}");

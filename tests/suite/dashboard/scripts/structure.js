@@ -3,10 +3,12 @@ const [language, bare] = arguments;
 const html = document.documentElement;
 if (html.lang !== language) flaws.push(`lang is "${html.lang}", not "${language}"`);
 if (!document.title.trim()) flaws.push("no title");
-const headings = [...document.querySelectorAll("h1")].filter(shown);
+// Those for screen readers alone are headings, too.
+const read = (element) => element.checkVisibility({ visibilityProperty: true });
+const headings = [...document.querySelectorAll("h1")].filter(read);
 if (headings.length !== 1) flaws.push(`${headings.length} first headings (h1), not one`);
 let level = 0;
-for (const heading of [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].filter(shown)) {
+for (const heading of [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].filter(read)) {
   const own = Number(heading.localName.slice(1));
   if (own > level + 1) flaws.push(`a heading too deep: ${named(heading)} after h${level}`);
   level = own;

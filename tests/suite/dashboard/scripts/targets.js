@@ -16,12 +16,17 @@ const within = (link) => {
 
 for (const control of controls()) {
   if (within(control)) continue;
+  // The bars of a chart are as wide as they are; the table below it leads to the same.
+  if (control.closest("svg")) continue;
+  // A link may cover the whole row that it stands in.
+  const cover = getComputedStyle(control, "::after");
+  const covers = cover.content !== "none" && cover.position === "absolute" && cover.inset === "0px";
   // A click on its label counts as well.
   const boxes = [control, ...(control.labels ?? [])].filter(shown).map((one) => one.getBoundingClientRect());
   const width = Math.max(...boxes.map((box) => box.right)) - Math.min(...boxes.map((box) => box.left));
   const height = Math.max(...boxes.map((box) => box.bottom)) - Math.min(...boxes.map((box) => box.top));
   const own = ["checkbox", "radio"].includes(control.type);
-  const box = own ? { width, height } : control.getBoundingClientRect();
+  const box = own ? { width, height } : (covers ? control.offsetParent : control).getBoundingClientRect();
   // Seen only once it has the focus: a skip link.
   if (box.bottom <= 0 || box.right <= 0) continue;
   if (Math.round(box.width) < LEAST || Math.round(box.height) < LEAST) {
