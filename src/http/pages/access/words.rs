@@ -58,7 +58,6 @@ words! {
     state_revoked: "Révoqué", "Revoked";
     state_gone: "Retiré", "Removed";
     link: "Lien", "Link";
-    state: "État", "State";
     made_by: "Créé", "Made";
     expires: "Expire", "Expires";
     never: "jamais", "never";
@@ -75,8 +74,6 @@ words! {
     tokens: "Jetons", "Tokens";
     tokens_lead: "Ce qui ouvre le programme sans session. Les valeurs ne sont montrées nulle part : elles sont dans l'environnement.",
         "What opens the program without a session. Values are shown nowhere: they are in the environment.";
-    variable: "Variable", "Variable";
-    what: "Ce qu'il permet", "What it allows";
     set: "Défini", "Set";
     unset: "Non défini", "Not set";
     api_none: "Remettre des mails à /api/ingress/gmail. Rien de /api/v1 : API_TOKEN_SCOPES n'est pas défini.",

@@ -66,7 +66,6 @@ struct Row {
 struct Page {
     frame: Frame,
     w: &'static Words,
-    name: String,
     home: &'static str,
     rows: Vec<Row>,
     empty: Option<Empty>,
@@ -102,7 +101,6 @@ pub(super) async fn show(
             .then(|| Empty { title: w.no_history.to_owned(), text: w.no_history_text.to_owned() }),
         home: home(key),
         w,
-        name,
         rows,
         older,
     };

@@ -40,8 +40,6 @@ pub(in crate::http::pages) struct LastChange {
     pub(in crate::http::pages) who: Shown,
     /// When.
     pub(in crate::http::pages) at: When,
-    /// Its version in the history.
-    pub(in crate::http::pages) version: u64,
 }
 
 /// Some documents, and how their stores stand.
@@ -109,7 +107,6 @@ fn last_change(visit: &Visit, state: &State) -> Option<LastChange> {
     Some(LastChange {
         who: Shown(who(visit.lang, state.origin.as_deref()?)),
         at: When::short(visit.clock, state.changed_at?),
-        version: state.version?,
     })
 }
 

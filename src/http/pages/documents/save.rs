@@ -39,8 +39,6 @@ pub(in crate::http::pages) enum Outcome {
 pub(in crate::http::pages) struct Saved {
     /// What to say on the next page.
     pub(in crate::http::pages) notice: Notice,
-    /// The top-level fields that differ now; empty = it was so already.
-    pub(in crate::http::pages) fields: Vec<String>,
 }
 
 /// Why nothing was changed, in the reader's language.
@@ -91,7 +89,7 @@ pub(in crate::http::pages) async fn save(visit: &Visit, edit: Edit, seen: &str) 
         Ok(saved) => {
             tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written on a page");
             settle(visit, key, &saved.text).await;
-            Ok(Outcome::Saved(Saved { notice: notice(visit, key, &saved), fields: saved.fields }))
+            Ok(Outcome::Saved(Saved { notice: notice(visit, key, &saved) }))
         }
         Err(EditError::Invalid(problems)) => Ok(Outcome::Refused(Problems::of(visit, &problems))),
         Err(EditError::Conflict(_)) => conflict(visit, &edit).await,

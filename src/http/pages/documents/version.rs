@@ -9,7 +9,7 @@ use render_signal_actors::config::documents::Key;
 use serde::Deserialize;
 
 use super::changes::Changes;
-use super::history::{home, section};
+use super::history::section;
 use super::names::{document, who};
 use super::read::seen_of;
 use super::save::Problems;
@@ -39,7 +39,6 @@ struct Page {
     when: When,
     who: Shown,
     history: String,
-    home: &'static str,
     /// Versions to compare with, the chosen one first in force.
     others: Vec<Choice>,
     with: String,
@@ -158,7 +157,6 @@ async fn page(
         when: When::short(visit.clock, found.version.at),
         who: Shown(who(lang, &found.version.origin)),
         history: history_of(key),
-        home: home(key),
         others: others(visit, &past, number),
         with: if to_now { NOW.to_owned() } else { from.to_string() },
         compared: heading,

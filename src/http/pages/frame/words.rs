@@ -31,6 +31,5 @@ words! {
     sign_in_again: "Se reconnecter", "Sign in again";
     restored: "Votre saisie non enregistrée a été reprise.", "What you had typed and not saved is back.";
     copied: "Copié", "Copied";
-    close: "Fermer", "Close";
     stopping: "Le programme redémarre : la page se mettra à jour.", "The program restarts: the page will come up to date.";
 }

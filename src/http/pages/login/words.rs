@@ -17,6 +17,4 @@ words! {
     leave_text: "Votre session sur cet appareil sera terminée.", "Your session on this device will end.";
     leave: "Se déconnecter", "Sign out";
     back: "Revenir", "Back";
-    nobody: "Personne ne peut se connecter ici : DASHBOARD_USER et DASHBOARD_PASSWORD ne sont pas définis.",
-        "Nobody can sign in here: DASHBOARD_USER and DASHBOARD_PASSWORD are not set.";
 }

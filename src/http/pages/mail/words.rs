@@ -17,7 +17,6 @@ words! {
     newer: "Suivant", "Next";
     older: "Précédent", "Previous";
     beside: "Mails voisins", "Mails beside it";
-    from: "De", "From";
     received: "Reçu", "Received";
     arrived: "Arrivé sur le serveur", "At the mail server";
     size: "Taille", "Size";
@@ -35,8 +34,6 @@ words! {
     decision: "La décision", "The decision";
     no_decision: "Rien n'a encore été décidé.", "Nothing was decided yet.";
     decided_at: "Décidé", "Decided";
-    outcome: "Décision", "Decision";
-    why: "Raison", "Reason";
     precisely: "Précisément", "Precisely";
     until: "Au plus tard", "At the latest";
     detector: "Détecteur", "Detector";
@@ -110,7 +107,6 @@ words! {
     source: "Télécharger la source", "Download the source";
     texts: "Télécharger les textes", "Download the texts";
     no: "Annuler", "Cancel";
-    back: "Retour", "Back";
 }
 
 impl Words {

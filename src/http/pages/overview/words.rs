@@ -21,7 +21,6 @@ words! {
     next: "prochain départ", "next one goes";
     at_once: "partent dès que possible", "go out as soon as possible";
     until_changed: "jusqu'à ce que cela change", "until that changes";
-    oldest: "le plus ancien est arrivé", "the oldest came";
     mailbox: "Boîte aux lettres", "Mailbox";
     check_now: "Relever maintenant", "Check now";
     check_asked: "La boîte est relevée maintenant.", "The mailbox is being checked now.";
@@ -70,7 +69,6 @@ words! {
         "The program stopped several times over them. They are kept apart.";
     settings: "Réglages", "Settings";
     system: "Système", "System";
-    rules: "Règles", "Rules";
 }
 
 impl Words {

@@ -78,7 +78,6 @@ pub(super) struct Fault {
 /// What a form of this room has besides its own rows.
 #[derive(Debug)]
 pub(super) struct Foot {
-    pub(super) w: &'static Words,
     /// The version that the form was made from.
     pub(super) seen: String,
     /// The mails of how many days are tried.
@@ -96,7 +95,7 @@ impl Foot {
     pub(super) fn new(visit: &Visit, desk: &Desk) -> Self {
         let w = Words::of(visit.lang);
         let days = days_field(w, visit.lang, USUAL);
-        Self { w, seen: desk.seen.clone(), days, faults: Vec::new(), refused: desk.tried, tried: desk.tried }
+        Self { seen: desk.seen.clone(), days, faults: Vec::new(), refused: desk.tried, tried: desk.tried }
     }
 
     /// Of one that is shown again, with what is wrong.
@@ -104,7 +103,7 @@ impl Foot {
         let w = Words::of(visit.lang);
         let days = days_field(w, visit.lang, days_of(form));
         let seen = form.text(SEEN).to_owned();
-        Self { w, seen, days, faults: Vec::new(), refused: true, tried: false }
+        Self { seen, days, faults: Vec::new(), refused: true, tried: false }
     }
 
     /// With what is wrong: fields that the form shows are named by their labels.

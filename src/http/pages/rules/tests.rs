@@ -378,7 +378,7 @@ fn frame(lang: Lang) -> Frame {
 fn foot(lang: Lang) -> Foot {
     let w = Words::of(lang);
     let days = Field::new("days", w.days, Input::Select(Vec::new()), "7");
-    Foot { w, seen: HOSTILE.to_owned(), days, faults: Vec::new(), refused: true, tried: true }
+    Foot { seen: HOSTILE.to_owned(), days, faults: Vec::new(), refused: true, tried: true }
 }
 
 fn assert_harmless(page: &str) {

@@ -10,7 +10,6 @@ words! {
     lead: "Ce qui arrive à un mail, dans l'ordre, selon les réglages de maintenant.", "What happens to a mail, in order, as things are set now.";
     history: "Historique", "History";
     edit: "Modifier", "Edit";
-    settings: "Réglages", "Settings";
     off: "Désactivé", "Off";
     off_rule: "Désactivée", "Off";
     broken: "À corriger", "To be mended";
@@ -36,7 +35,6 @@ words! {
     built_in: "Ceux du programme : rien n'est enregistré. Le premier changement enregistre une copie que vous pouvez modifier.", "Those of the program: nothing is stored. The first change stores a copy that is yours to change.";
     up: "Monter", "Up";
     down: "Descendre", "Down";
-    drag: "Déplacer", "Move";
     more: "Autres actions", "More actions";
     duplicate: "Dupliquer", "Duplicate";
     switch_off: "Désactiver", "Switch off";

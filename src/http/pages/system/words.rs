@@ -62,7 +62,6 @@ words! {
     waiting: "Doit encore recevoir", "Must still be given";
     conflict: "Deux changements attendent une décision", "Two changes wait for a decision";
     decide: "Décider dans Réglages", "Decide in Settings";
-    documents: "Documents", "Documents";
     document: "Document", "Document";
     state: "État", "State";
     version_of: "Version", "Version";
@@ -142,7 +141,6 @@ words! {
     durability: "Durabilité", "Durability";
     loss: "Perte", "Loss";
     events_link: "Lire les derniers événements", "Read the last events";
-    backup: "Sauvegarder", "Back up";
     backup_hint: "Une copie cohérente de tout le journal, faite sans rien arrêter. Elle contient des mails et de quoi reconnaître les sessions : gardez-la comme le journal lui-même.",
         "A consistent copy of the whole journal, made without stopping anything. It has mails and what sessions are known by: keep it as the journal itself.";
     backup_button: "Faire une copie et la télécharger", "Make a copy and download it";

@@ -39,7 +39,7 @@ async fn a_rule_is_tried_saved_acts_on_a_second_worker_and_is_restored_there() {
     browser.see_text("Modifications non enregistrées").await;
     browser.click(&role("button", "Essayer")).await;
     browser.see(&css("#trial .trial-done")).await;
-    browser.see(&css(&format!("#mails a[href*=\"/mails/\"]"))).await;
+    browser.see(&css("#mails a[href*=\"/mails/\"]")).await;
     let found = browser.text().await;
     assert!(found.contains(&first.mark) && found.contains("la destination par défaut"), "{found}");
     assert_eq!(browser.text_of(&css("#trial .tally li.care strong")).await, "1");
