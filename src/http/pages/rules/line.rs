@@ -69,6 +69,7 @@ impl Line {
     }
 
     /// As text, without any marks of a page.
+    #[cfg(test)]
     pub(super) fn text(&self) -> String {
         let piece = |piece: &Piece| match piece {
             Piece::Ours(text) => text.clone(),
