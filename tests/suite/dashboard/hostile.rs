@@ -108,6 +108,7 @@ async fn attacked(texts: &[&str]) -> (Desk, Worker) {
         "rate_limit_per_hour": 0, "retry_count": 1, "retry_delay_sec": 1, "exclude_keywords": words,
     });
     let setup = setup.document("routing_rules", rules).document("processing_prefs", preferences);
+    let setup = setup.document("webhook_config", json!({ "webhook_sending_enabled": true }));
     let mut desk = Desk::with(setup).await;
     let trial = desk.trial("r0").await;
     for (name, place) in [("rule", "r3"), ("trial", trial.as_str())] {
