@@ -79,10 +79,10 @@ async fn pages_are_seen_soon_and_the_list_keeps_still_with_many_mails() {
         assert_eq!(browser.run(tops, &[]).await, before, "nothing moves");
     }
     let all = RUSH.0 * RUSH.1 as usize;
-    until("every new mail to be announced", PATIENCE, async || {
+    until("the new mails to be announced", PATIENCE, async || {
         let said = browser.text_of(&css("#news")).await;
-        let count: String = said.chars().filter(char::is_ascii_digit).collect();
-        ensure(count == all.to_string(), || said)
+        // More than a hundred are not counted one by one.
+        ensure(said.starts_with("plus de"), || said)
     })
     .await;
     assert_eq!(browser.run(tops, &[]).await, before, "nothing moves");

@@ -44,11 +44,15 @@ async fn the_pictures_of_the_readme_are_taken() {
         mails.find(|mail| mail["state"] == "routed").unwrap_or_else(|| panic!("none was sent: {list}"));
     let id = sent["id"].as_str().expect("an id");
     desk.until_mail(id, "delivered", |mail| mail["delivered"] == 1).await;
+    // By then the worker has the mailbox.
+    browser.go("/").await;
+    browser.see_text("à l'écoute").await;
     for (name, path) in
         [("overview", "/".to_owned()), ("mail", format!("/mails/{id}")), ("rules", "/regles".to_owned())]
     {
         browser.go(&path).await;
-        browser.see(&css("main h1, main h2:first-of-type")).await;
+        browser.see(&css("main h1")).await;
+        browser.until_true("the stream", "return document.body.dataset.liveState === 'live'").await;
         browser.shoot_screen(&format!("readme-{name}")).await;
     }
     browser.assert_quiet().await;

@@ -40,10 +40,7 @@ async fn the_configuration_is_migrated_and_the_data_are_checked_and_the_log_is_r
     browser.see_text("Des données ne sont pas valides").await;
 
     // Somebody spoils one: the check says which, and why.
-    let key = redis.command("KEYS *processing_prefs*").await.expect("a key");
-    let key =
-        key.split_whitespace().find(|word| word.contains("processing_prefs")).expect("a key").to_owned();
-    redis.command(&format!("SET {key} nonsense")).await.expect("an answer");
+    redis.command(r#"SET r:ss:config:processing_prefs '{"retry_count":"many"}'"#).await.expect("an answer");
     browser.click(&role("button", "Vérifier les données en Redis")).await;
     until("the spoiled document to be told", PATIENCE, async || {
         let said = said_of(browser, "processing_prefs").await;
