@@ -194,6 +194,13 @@ findings! {
         "standby: nobody is known to poll, a holder was last seen {seconds} s ago";
     NobodyPollsYet "nobody_polls_yet" Ok {}
         "en réserve : personne ne relève encore que l'on sache", "standby: nobody is known to poll yet";
+    PolledByNoWorker "polled_by_no_worker" Warn {}
+        "aucun processus de cette installation ne relève la boîte : les mails y restent",
+        "no worker of this installation polls the mailbox: mails stay in it"
+        => "un autre programme tient peut-être le bail : donnez à chaque installation son BG_POLLER_LOCK_FILE \
+            (ou son préfixe dans Redis), et vérifiez ENABLE_BACKGROUND_TASKS",
+        "another program may hold the lease: give each installation its own BG_POLLER_LOCK_FILE (or prefix in \
+         Redis), and check ENABLE_BACKGROUND_TASKS";
     LeaseUnconfirmed "lease_unconfirmed" Warn { since: DayTime, why: String }
         "le bail ne peut pas être confirmé depuis {since} UTC : {why}",
         "the lease cannot be confirmed since {since} UTC: {why}";
@@ -338,6 +345,11 @@ findings! {
          read and write its objects";
 
     // Deliveries.
+    LimitHolds "limit_holds" Warn { webhooks: u64 }
+        "la limite d'envois par heure retient {webhooks} webhook(s)",
+        "the hourly limit holds {webhooks} webhook(s)"
+        => "relevez la limite si ces envois sont pressés ; sinon ils partent d'eux-mêmes",
+        "raise the limit if they are urgent; otherwise they go out by themselves";
     SendingWithheld "sending_withheld" Warn {}
         "un document de configuration est inutilisable, donc rien n'est envoyé",
         "a configuration document cannot be used, so nothing is sent";

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::catalogue::Finding;
 pub(crate) use self::subjects::subject;
-pub(crate) use self::told::{Aside, DayTime, InTurn, Names, Phase};
+pub(crate) use self::told::{Aside, DayTime, InTurn, Names, Phase, Told};
 
 /// How grave it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

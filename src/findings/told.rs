@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::lang::Lang;
 
 /// A value that stands within words.
-pub(super) trait Told {
+pub(crate) trait Told {
     /// As it is shown.
     fn told(&self, lang: Lang) -> String;
 }
@@ -78,8 +78,16 @@ impl Told for InTurn {
 pub(crate) struct Aside(pub(crate) Option<String>);
 
 impl Told for Aside {
-    fn told(&self, _: Lang) -> String {
-        self.0.as_ref().map_or_else(String::new, |aside| format!(" ({aside})"))
+    fn told(&self, lang: Lang) -> String {
+        let words = |aside: &str| match aside {
+            "outside_hours" => {
+                lang.pick("hors des heures de relève", "outside the hours of polling").to_owned()
+            }
+            "vacation" => lang.pick("vacances", "on vacation").to_owned(),
+            "disabled" => lang.pick("relève désactivée", "polling is switched off").to_owned(),
+            other => other.replace('_', " "),
+        };
+        self.0.as_deref().map_or_else(String::new, |aside| format!(" ({})", words(aside)))
     }
 }
 

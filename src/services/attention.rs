@@ -56,6 +56,8 @@ impl Item {
     /// Whether something is wrong now, and not only to be looked at.
     pub(crate) const fn is_wrong(&self) -> bool {
         match &self.what {
+            // Nothing reaches it: its webhooks wait, whatever the program itself can do.
+            What::Found { finding: Finding::TargetFails { .. }, .. } => true,
             What::Found { finding, .. } => matches!(finding.severity(), Severity::Fail),
             What::DeadLetters { .. } | What::TargetGone { .. } => true,
             What::Quarantined { .. } | What::SetAside { .. } => false,
@@ -63,13 +65,27 @@ impl Item {
     }
 }
 
+/// What is known beside the read models and the checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Webhooks are signed.
+    pub(crate) signed: bool,
+    /// Webhooks that the hourly limit holds.
+    pub(crate) limited: u64,
+    /// There is a mailbox, and no worker of this installation is known to poll it.
+    pub(crate) unpolled: bool,
+}
+
 /// All of it; empty = nothing needs anybody.
-pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, signed: bool) -> Vec<Item> {
+pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, known: Known) -> Vec<Item> {
     let mut items = Vec::new();
     let mut found: Vec<Item> = Vec::new();
     for (check, judged) in &ready.checks {
         for finding in &judged.findings {
-            if is_for_a_person(finding) {
+            // A target that is gone is said by itself.
+            let told =
+                matches!(finding, Finding::DeliveriesLate { .. }) && !needs.disabled_targets.is_empty();
+            if is_for_a_person(finding) && !told {
                 let what = What::Found { check, finding: finding.clone() };
                 found.push(Item { what, since: None });
             }
@@ -92,7 +108,17 @@ pub(crate) fn items(needs: &NeedsPerson, ready: &Readiness, signed: bool) -> Vec
         items.push(Item { what: What::SetAside { count: needs.set_aside }, since: None });
     }
     items.extend(worth_a_look);
-    if !signed {
+    if known.unpolled {
+        items.push(Item {
+            what: What::Found { check: "lease", finding: Finding::PolledByNoWorker {} },
+            since: None,
+        });
+    }
+    if known.limited > 0 {
+        let finding = Finding::LimitHolds { webhooks: known.limited };
+        items.push(Item { what: What::Found { check: "deliveries", finding }, since: None });
+    }
+    if !known.signed {
         let what = What::Found { check: "deliveries", finding: Finding::Unsigned {} };
         items.push(Item { what, since: None });
     }
@@ -130,6 +156,8 @@ mod tests {
     use super::*;
     use crate::http::readiness::Check;
 
+    const WELL: Known = Known { signed: true, limited: 0, unpolled: false };
+
     fn ready(findings: Vec<Finding>) -> Readiness {
         let check = Check { findings, detail: Value::Null };
         Readiness { status: "ready", checks: BTreeMap::from([("mailbox", check)]) }
@@ -138,7 +166,7 @@ mod tests {
     #[test]
     fn when_all_is_well_nothing_needs_anybody() {
         let ready = ready(vec![Finding::ThisWorkerPolls {}, Finding::AnySender {}]);
-        assert_eq!(items(&NeedsPerson::default(), &ready, true), []);
+        assert_eq!(items(&NeedsPerson::default(), &ready, WELL), []);
     }
 
     #[test]
@@ -146,7 +174,7 @@ mod tests {
         let ready = ready(vec![Finding::MailboxMissing {}, Finding::Hung { seconds: 40 }]);
         let dead = DeadLetters { target: "make".into(), n: 3, since: None };
         let needs = NeedsPerson { dead_letters: vec![dead], quarantined: 1, ..NeedsPerson::default() };
-        let codes: Vec<&str> = items(&needs, &ready, false)
+        let codes: Vec<&str> = items(&needs, &ready, Known { signed: false, limited: 2, unpolled: true })
             .iter()
             .map(|item| match &item.what {
                 What::DeadLetters { .. } => "dead",
@@ -156,6 +184,17 @@ mod tests {
                 What::Found { finding, .. } => finding.code(),
             })
             .collect();
-        assert_eq!(codes, ["hung", "dead", "quarantined", "mailbox_missing", "unsigned"]);
+        assert_eq!(
+            codes,
+            [
+                "hung",
+                "dead",
+                "quarantined",
+                "mailbox_missing",
+                "polled_by_no_worker",
+                "limit_holds",
+                "unsigned"
+            ]
+        );
     }
 }

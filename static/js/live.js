@@ -13,6 +13,8 @@ let failures = 0;
 let release = null;
 let poll = null;
 let due = null;
+let retry = null;
+let looking = false;
 let last = 0;
 
 function show(next) {
@@ -22,14 +24,25 @@ function show(next) {
   text.textContent = text.dataset[next] ?? "";
 }
 
+/** Brings the page up to date. Never twice at a time: a slow server is asked more slowly. */
 async function look() {
   due = null;
-  last = Date.now();
+  if (looking) {
+    lookSoon();
+    return;
+  }
+  looking = true;
   const found = await refresh();
+  looking = false;
+  last = Date.now();
   if (found === "ended") {
     end();
+  } else if (found === "failed") {
+    // What is shown is of before: that is said.
+    show("paused");
+  } else if (state === "paused") {
+    show(poll === null ? "live" : "polling");
   }
-  return found;
 }
 
 /** At most once in a while, and never too early: the last change counts. */
@@ -44,8 +57,7 @@ function end() {
     return;
   }
   stop();
-  show("paused");
-  state = "ended";
+  show("ended");
   const told = document.getElementById("session-ended").content.cloneNode(true);
   const kept = document.dispatchEvent(new CustomEvent("session-ended", { cancelable: true }));
   if (kept) {
@@ -65,10 +77,18 @@ function startPolling() {
   }
 }
 
+function stopPolling() {
+  clearInterval(poll);
+  poll = null;
+}
+
 function heard(message) {
   if (message === "bye") {
     show("stopping");
+  } else if (message === "down") {
+    startPolling();
   } else {
+    stopPolling();
     show("live");
     lookSoon();
   }
@@ -85,8 +105,6 @@ function listen() {
     };
     stream.addEventListener("state", () => {
       failures = 0;
-      clearInterval(poll);
-      poll = null;
       channel.postMessage("state");
       heard("state");
     });
@@ -95,28 +113,38 @@ function listen() {
       heard("bye");
     });
     stream.addEventListener("error", async () => {
-      // A stream does not say why it fails: the page is asked whether anybody is signed in.
+      // A stream does not say why it fails: it is asked whether anybody is signed in.
       failures += 1;
-      if (state !== "stopping") {
+      if (state !== "stopping" && state !== "polling") {
         show("paused");
       }
-      if (await refreshAfterFailure() === "ended") {
+      if (await isEnded()) {
         end();
         return;
       }
-      if (failures >= FAILURES || stream.readyState === EventSource.CLOSED) {
+      const closed = stream.readyState === EventSource.CLOSED;
+      if (failures >= FAILURES || closed) {
+        channel.postMessage("down");
         startPolling();
+      }
+      // An answer that is no stream ends it for good: a new one is tried after a while.
+      if (closed && retry === null) {
+        retry = setTimeout(() => {
+          retry = null;
+          release?.();
+          lead();
+        }, POLL + Math.random() * 5000);
       }
     });
   });
 }
 
-async function refreshAfterFailure() {
+async function isEnded() {
   try {
     const answer = await fetch("/api/v1/session", { cache: "no-store" });
-    return answer.status === 401 ? "ended" : "fresh";
+    return answer.status === 401;
   } catch {
-    return "failed";
+    return false;
   }
 }
 
@@ -124,7 +152,12 @@ async function lead() {
   if (document.hidden || state === "ended" || release) {
     return;
   }
-  await navigator.locks.request("render-signal-live", { ifAvailable: false }, async () => {
+  if (!("locks" in navigator)) {
+    // Locks are there over TLS and on this machine only: each tab listens for itself.
+    await listen();
+    return;
+  }
+  await navigator.locks.request("render-signal-live", async () => {
     if (!document.hidden && state !== "ended") {
       await listen();
     }
@@ -133,10 +166,11 @@ async function lead() {
 
 function stop() {
   release?.();
-  clearInterval(poll);
-  poll = null;
+  stopPolling();
   clearTimeout(due);
+  clearTimeout(retry);
   due = null;
+  retry = null;
 }
 
 export function goLive() {
@@ -159,10 +193,5 @@ export function goLive() {
       lead();
     }
   });
-  if (!("locks" in navigator)) {
-    // Locks are there over TLS and on this machine only: each tab listens for itself.
-    listen();
-    return;
-  }
   lead();
 }

@@ -20,7 +20,7 @@ function isBusy(part) {
 
 /** Where the page is read again: the same place, whatever has come since. */
 function address() {
-  return document.querySelector("[data-live-url]")?.dataset.liveUrl ?? location.href;
+  return document.querySelector("[data-live-url]")?.dataset.liveUrl ?? document.body.dataset.here ?? location.href;
 }
 
 /** "fresh", "ended" (nobody is signed in any more) or "failed". */

@@ -171,7 +171,8 @@ impl Clock {
         if whole == 0 {
             return "–".to_owned();
         }
-        let tenths = part.saturating_mul(1_000) / whole;
+        let rounded = (part.saturating_mul(1_000) + whole / 2) / whole;
+        let tenths = if part < whole { rounded.min(999) } else { rounded };
         // 999 of 1,000 is not all of them.
         let space = self.lang.pick("\u{a0}", "");
         if tenths == 1_000 { format!("100{space}%") } else { format!("{}{space}%", self.decimal(tenths, 10)) }

@@ -1,10 +1,12 @@
 //! The choice of language and theme, kept by the browser for a year.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::SET_COOKIE;
+use actix_web::http::header::{REFERER, SET_COOKIE};
+use url::Url;
 
 use super::cookies;
 use super::form::Form;
+use super::frame::LINKS;
 use super::look::{LANG, THEME, Theme};
 use super::visit::{Visit, see};
 use crate::http::access::inside;
@@ -15,7 +17,8 @@ const YEAR: u64 = 365 * 24 * 60 * 60;
 
 /// Keeps what was chosen, and goes back to where it was chosen.
 pub(super) async fn choose(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    let mut answer = see(&back(form.text("next")));
+    let came_from = visit.request.headers().get(REFERER).and_then(|from| from.to_str().ok());
+    let mut answer = see(&back(form.text("next"), came_from));
     let tls = visit.is_over_tls();
     let lang = Some(form.text("lang")).filter(|lang| matches!(*lang, "fr" | "en"));
     let theme = Theme::of(form.text("theme")).map(Theme::word);
@@ -27,8 +30,13 @@ pub(super) async fn choose(visit: Visit, form: Form) -> Result<HttpResponse, Pro
     Ok(answer.finish())
 }
 
-/// The login is a page of ours, too, for somebody who only chooses a language.
-fn back(next: &str) -> String {
+/// The login is a page of ours, too, for somebody who only chooses a language; so is that of a
+/// sign-in link, whose address only the browser knows.
+fn back(next: &str, came_from: Option<&str>) -> String {
+    let link = came_from.and_then(|from| Url::parse(from).ok()).filter(|from| from.path().starts_with(LINKS));
+    if let Some(link) = link.filter(|_| next == "/login") {
+        return link.path().to_owned();
+    }
     if next == "/login" || next.starts_with("/login?next=%2F") { next.to_owned() } else { inside(next) }
 }
 
@@ -47,7 +55,10 @@ mod tests {
             ("https://evil.example/login", "/"),
             ("", "/"),
         ] {
-            assert_eq!(back(next), wanted, "{next}");
+            assert_eq!(back(next, None), wanted, "{next}");
         }
+        let link = Some("https://evil.example/login/magic/a.b.c?x=1");
+        assert_eq!(back("/login", link), "/login/magic/a.b.c", "its path alone");
+        assert_eq!(back("/mails", link), "/mails");
     }
 }

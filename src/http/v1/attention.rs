@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, to};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::readmodel::queries;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,9 +16,10 @@ use crate::http::HttpState;
 use crate::http::access::Scope;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::Problem;
-use crate::http::readiness::readiness;
+use crate::http::readiness::{Readiness, readiness};
 use crate::http::routes::{Route, Who};
-use crate::services::attention::{self, Item, What};
+use crate::services::attention::{self, Item, Known, What};
+use crate::services::board::Word;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
@@ -69,21 +70,47 @@ pub(in crate::http) struct FailureView {
     mail: Option<String>,
 }
 
-/// What needs a person, of what the read models and the checks say.
-async fn look(state: &HttpState) -> Result<(queries::NeedsPerson, Vec<Item>), Problem> {
+/// What needs a person, and what it was found out from.
+pub(in crate::http) struct Look {
+    /// What the read models say.
+    pub(in crate::http) needs: queries::NeedsPerson,
+    /// How each part is.
+    pub(in crate::http) ready: Readiness,
+    /// What the workers say of themselves.
+    pub(in crate::http) words: Vec<Word>,
+    /// What needs a person.
+    pub(in crate::http) items: Vec<Item>,
+}
+
+/// A worker that has started a moment ago may take the lease yet.
+const SETTLED: TimeDelta = TimeDelta::seconds(15);
+
+/// Looks at everything.
+///
+/// # Errors
+/// The journal cannot be read now.
+pub(in crate::http) async fn look(state: &HttpState) -> Result<Look, Problem> {
     let views = state.journal.views();
-    let (found, needs) = tokio::join!(
+    let (found, needs, words) = tokio::join!(
         state.probe.look(state.draining.begun(), state.pulse.age()),
-        views.read(queries::needs_person),
+        views.read(|db| Ok((queries::needs_person(db)?, queries::open_deliveries(db)?))),
+        state.services.board.workers(),
     );
-    let needs = needs.map_err(unavailable)?;
-    let items = attention::items(&needs, &readiness(&found), state.services.signed);
-    Ok((needs, items))
+    let ((needs, open), ready) = (needs.map_err(unavailable)?, readiness(&found));
+    let limited = open.iter().filter(|row| row.reason == "held_rate").map(|row| row.n).sum();
+    let held = found.lock.as_ref().and_then(|lock| lock.as_ref().ok()).is_some_and(|lock| lock.held);
+    // Who cannot be asked may well be there.
+    let polled = held || words.as_ref().map_or(true, |words| words.iter().any(|word| word.polls));
+    let settled = found.now - state.services.board.started_at > SETTLED;
+    let unpolled = settled && !polled && found.idle.is_none() && state.reference.mailbox.is_some();
+    let known = Known { signed: state.services.signed, limited, unpolled };
+    let items = attention::items(&needs, &ready, known);
+    Ok(Look { needs, ready, words: words.unwrap_or_default(), items })
 }
 
 /// How many things need a person; 0 when the journal does not answer, too.
 pub(in crate::http) async fn count(state: &HttpState) -> u64 {
-    look(state).await.map_or(0, |(_, items)| items.len() as u64)
+    look(state).await.map_or(0, |look| look.items.len() as u64)
 }
 
 /// What needs a person.
@@ -93,7 +120,7 @@ pub(in crate::http) async fn attention(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let (needs, items) = look(&state).await?;
+    let Look { needs, items, .. } = look(&state).await?;
     let failure = state.journal.views().read(queries::last_failure).await.map_err(unavailable)?;
     let found = |item: &Item| match &item.what {
         What::Found { finding, .. } => Some(FindingView::from(finding)),

@@ -43,7 +43,7 @@ use crate::http::routes::{Route, Takes, Who};
 
 pub(in crate::http::pages) use changes::Changes;
 pub(in crate::http::pages) use names::{document, field, who};
-pub(in crate::http::pages) use read::{Document, Documents, versions};
+pub(in crate::http::pages) use read::{Document, Documents, seen_in, versions};
 pub(in crate::http::pages) use save::{Outcome, Problems, save};
 pub(in crate::http::pages) use standing::Standing;
 pub(in crate::http::pages) use values::{date, days, in_words};

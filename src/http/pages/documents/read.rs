@@ -7,8 +7,9 @@ use render_signal_actors::config::history;
 use render_signal_actors::config::store::Stamp;
 use serde_json::{Map, Value};
 
-use super::Standing;
 use super::names::who;
+use super::{SEEN, Standing};
+use crate::http::pages::form::Form;
 use crate::http::pages::parts::{Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
@@ -108,6 +109,14 @@ fn last_change(visit: &Visit, state: &State) -> Option<LastChange> {
         who: Shown(who(visit.lang, state.origin.as_deref()?)),
         at: When::short(visit.clock, state.changed_at?),
     })
+}
+
+/// The version that a form was made from: whoever sends none has not seen what he would change.
+///
+/// # Errors
+/// The form has no such field.
+pub(in crate::http::pages) fn seen_in(form: &Form) -> Result<&str, Problem> {
+    form.get(SEEN).ok_or_else(|| Problem::parameter(SEEN, "is missing: open the form again, and send it"))
 }
 
 /// What the hidden field says that somebody has seen.

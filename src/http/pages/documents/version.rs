@@ -96,7 +96,7 @@ pub(super) async fn restore(
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let configuration = &visit.state.services.configuration;
     let here = format!("{}/{number}", history_of(key));
-    let seen = Some(seen_of(form.text(SEEN)));
+    let seen = Some(seen_of(super::seen_in(&form)?));
     match configuration.restore(key, number, &visit.caller.by(), seen).await {
         Ok(saved) => {
             tracing::info!(%key, version = number, "an earlier version was restored on a page");

@@ -3,13 +3,19 @@
 
 mod words;
 
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::REFERER;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use url::{Position, Url};
 
 use super::assets;
 use super::clock::Clock;
 use super::look::Theme;
 use super::notice::Notice;
 use super::visit::Visit;
+use crate::http::access::inside;
 use crate::http::v1::attention;
 use crate::lang::Lang;
 pub(in crate::http::pages) use words::Words;
@@ -75,6 +81,9 @@ pub(in crate::http) struct Frame {
     pub(in crate::http::pages) here: String,
 }
 
+/// What addresses of sign-in links begin with.
+pub(super) const LINKS: &str = "/login/magic/";
+
 /// What a value within a query may not have.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -91,7 +100,6 @@ impl Frame {
 
     /// Around a page for anybody.
     pub(super) fn plain(visit: &Visit, title: &str) -> Self {
-        let uri = visit.request.uri();
         Self {
             lang: visit.lang,
             theme: visit.theme,
@@ -102,7 +110,7 @@ impl Frame {
             user: None,
             attention: 0,
             notice: Notice::of(&visit.request),
-            here: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            here: here(&visit.request),
         }
     }
 
@@ -131,6 +139,20 @@ impl Frame {
 /// A text as a value within a query (RFC 3986).
 pub(in crate::http) fn in_query(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
+}
+
+/// Address of a page with its query. That of a sign-in link opens a session, so it is on no page.
+/// The answer to a form is no page to come back to: the one with the form is.
+fn here(request: &HttpRequest) -> String {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if path.starts_with(LINKS) {
+        return "/login".to_owned();
+    }
+    if request.method() != Method::POST {
+        return path.to_owned();
+    }
+    let from = request.headers().get(REFERER).and_then(|from| Url::parse(from.to_str().ok()?).ok());
+    from.map_or_else(|| "/".to_owned(), |from| inside(&from[Position::BeforePath..Position::AfterQuery]))
 }
 
 fn entries(w: &Words, here: Section) -> Vec<Entry> {

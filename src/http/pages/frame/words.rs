@@ -25,6 +25,7 @@ words! {
     live: "En direct", "Live";
     polling: "Actualisé toutes les 15 s", "Refreshed every 15 s";
     paused: "Reconnexion…", "Reconnecting…";
+    over: "Session terminée", "Session ended";
     no_script: "Sans script : rechargez la page pour la mettre à jour.", "Without script: reload the page to bring it up to date.";
     ended: "Votre session est terminée.", "Your session has ended.";
     ended_kept: "Ce que vous avez saisi ici est gardé dans ce navigateur.", "What you typed here is kept in this browser.";

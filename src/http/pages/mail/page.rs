@@ -13,7 +13,7 @@ use super::words::Words;
 use crate::http::HttpState;
 use crate::http::pages::clock::Clock;
 use crate::http::pages::frame::{Frame, in_query};
-use crate::http::pages::mails::{Became, became, erased, is_open};
+use crate::http::pages::mails::{Became, became, erased, is_open, is_unreadable};
 use crate::http::pages::parts::{Badge, Confirm, Shown, When};
 use crate::http::problem::Problem;
 use crate::words::recorded::plain;
@@ -92,7 +92,7 @@ fn nameless(clock: Clock, story: &Story, kept: std::time::Duration) -> String {
     let w = Words::of(clock.lang);
     match &story.subject {
         Some(_) => w.no_subject.to_owned(),
-        None if story.mail.stage == "quarantined" => w.unreadable.to_owned(),
+        None if is_unreadable(clock, &story.mail, kept) => w.unreadable.to_owned(),
         None => erased(clock, kept),
     }
 }

@@ -19,8 +19,8 @@ use render_signal_actors::search::MailPage;
 
 pub(in crate::http::pages) use self::became::{Became, became, is_open, moment, reason};
 use self::bulk::Deed;
-pub(in crate::http::pages) use self::page::erased;
 use self::page::{Found, Page};
+pub(in crate::http::pages) use self::page::{erased, is_unreadable};
 use self::wanted::Wanted;
 use self::words::Words;
 use super::form::Form;

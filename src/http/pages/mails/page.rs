@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use askama::Template;
-use render_signal_actors::readmodel::queries::{Fate, FateCount, Matches};
+use render_signal_actors::readmodel::queries::{Fate, FateCount, MailRow, Matches};
 use render_signal_actors::search::{ListedMail, MailPage};
 
 use super::became::{became, reason};
@@ -167,7 +167,7 @@ fn fields(clock: Clock, wanted: &Wanted, targets: &[String]) -> Vec<Field> {
         let any = Choice { value: String::new(), text: w.any_target.to_owned() };
         let asked = Some(&wanted.target).filter(|id| !known && !id.is_empty());
         let ids = targets.iter().chain(asked);
-        let choices = ids.map(|id| Choice { value: id.clone(), text: id.clone() });
+        let choices = ids.map(|id| Choice { value: id.clone(), text: Shown(id.clone()).visible() });
         let input = Input::Select(std::iter::once(any).chain(choices).collect());
         fields.push(Field::new("target", w.target, input, wanted.target.as_str()));
     }
@@ -266,7 +266,7 @@ fn row(clock: Clock, listed: ListedMail, kept: Duration) -> Row {
     let heading = match subject {
         Some(subject) if subject.trim().is_empty() => Heading::None(w.no_subject.to_owned()),
         Some(subject) => Heading::Subject(Shown(subject)),
-        None if mail.stage == "quarantined" => Heading::None(w.unreadable.to_owned()),
+        None if is_unreadable(clock, &mail, kept) => Heading::None(w.unreadable.to_owned()),
         None => Heading::None(erased(clock, kept)),
     };
     let links = (mail.links > 0).then(|| Words::links(lang, mail.links));
@@ -282,6 +282,12 @@ fn row(clock: Clock, listed: ListedMail, kept: Duration) -> Row {
         badge: became.badge,
         said: Shown(became.said),
     }
+}
+
+/// Whether a mail without a heading never had one that could be read: none is erased so soon.
+pub(in crate::http::pages) fn is_unreadable(clock: Clock, mail: &MailRow, kept: Duration) -> bool {
+    let age = (clock.now - mail.received_at).to_std().unwrap_or_default();
+    mail.stage == "quarantined" || age < kept
 }
 
 /// `objet effacé après 7 jours`.

@@ -173,14 +173,13 @@ impl Words {
             Deed::Release => [
                 lang.pick("Libérer", "Release"),
                 lang.pick(
-                    "Ils partent tout de suite, quoi que disent les règles et la fenêtre.",
+                    "Départ immédiat, quoi que disent les règles et la fenêtre.",
                     "They go out at once, whatever the rules and the window say.",
                 ),
             ],
-            Deed::Ignore => [
-                lang.pick("Ignorer", "Ignore"),
-                lang.pick("Rien ne sera envoyé pour eux.", "Nothing will be sent for them."),
-            ],
+            Deed::Ignore => {
+                [lang.pick("Ignorer", "Ignore"), lang.pick("Rien ne sera envoyé.", "Nothing will be sent.")]
+            }
         };
         let limit = if matches.capped || matches.count > at_once as u64 {
             lang.either(

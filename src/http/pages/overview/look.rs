@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::readmodel::queries::{
-    self, DeliveryHour, HourRow, MailFilter, NeedsPerson, TargetCount, TargetRow, Waiting,
+    self, DeliveryHour, HourRow, MailFilter, TargetCount, TargetRow, Waiting,
 };
 use render_signal_actors::search::{ListedMail, MailQuery};
 
 use crate::http::HttpState;
 use crate::http::problem::Problem;
-use crate::http::readiness::{Readiness, readiness};
+use crate::http::readiness::Readiness;
+use crate::http::v1::attention;
 use crate::http::v1::page::unavailable;
-use crate::services::attention::{self, Item};
+use crate::services::attention::Item;
 use crate::services::board::{Mailbox, Word};
 
 /// Mails that are shown.
@@ -63,7 +64,6 @@ pub(super) struct Look {
 
 /// What the read models say.
 struct Rows {
-    needs: NeedsPerson,
     held: Vec<Waiting>,
     open: Vec<Waiting>,
     targets: Vec<TargetRow>,
@@ -83,7 +83,6 @@ impl Look {
         let views = state.journal.views();
         let rows = views.read(move |db| {
             Ok(Rows {
-                needs: queries::needs_person(db)?,
                 held: queries::held_mails(db)?,
                 open: queries::open_deliveries(db)?,
                 targets: queries::targets(db)?,
@@ -95,20 +94,13 @@ impl Look {
         });
         let newest = MailFilter { limit: LAST, ..MailFilter::default() };
         let last = MailQuery { filter: newest, ..MailQuery::default() };
-        let (found, rows, last, words) = tokio::join!(
-            state.probe.look(state.draining.begun(), state.pulse.age()),
-            rows,
-            state.search.mails(&last),
-            state.services.board.workers(),
-        );
-        let (rows, last) = (rows.map_err(unavailable)?, last.map_err(unavailable)?);
-        let ready = readiness(&found);
-        // Other workers may be away: what this one knows is shown then.
-        let words = words.unwrap_or_default();
+        let (found, rows, last) = tokio::join!(attention::look(state), rows, state.search.mails(&last));
+        let (found, rows) = (found?, rows.map_err(unavailable)?);
+        let last = last.map_err(unavailable)?;
         Ok(Self {
-            items: attention::items(&rows.needs, &ready, state.services.signed),
-            mailbox: mailbox(words),
-            ready,
+            items: found.items,
+            mailbox: mailbox(found.words),
+            ready: found.ready,
             held: rows.held,
             open: rows.open,
             targets: with_unused(rows.targets, &rows.counts),
@@ -124,16 +116,25 @@ impl Look {
         self.last.first().map(|listed| listed.mail.received_at)
     }
 
+    /// Whether webhooks wait because a receiver does not take them.
+    pub(super) fn fails(&self) -> bool {
+        let failed = |row: &TargetRow| match (row.last_success_at, row.last_failure_at) {
+            (Some(success), Some(failure)) => failure > success,
+            (success, failure) => success.is_none() && failure.is_some(),
+        };
+        self.open.iter().any(|row| row.reason == "retrying")
+            || self.targets.iter().any(|row| row.breaker == "open" || failed(row))
+    }
+
     /// How much waits.
     pub(super) fn waits(&self) -> u64 {
         self.held.iter().chain(&self.open).map(|row| row.n).sum()
     }
 }
 
-/// As the worker sees it that polls.
+/// As the worker sees it that polls: the others have never looked into it.
 fn mailbox(words: Vec<Word>) -> Option<Mailbox> {
-    let (polls, others): (Vec<Word>, Vec<Word>) = words.into_iter().partition(|word| word.polls);
-    polls.into_iter().chain(others).find_map(|word| word.mailbox)
+    words.into_iter().filter(|word| word.polls).find_map(|word| word.mailbox)
 }
 
 /// With those whose first delivery still waits: nothing is known of them yet.

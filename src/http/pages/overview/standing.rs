@@ -7,7 +7,7 @@ use render_signal_actors::readmodel::queries::{DeliveryHour, TargetRow, Waiting}
 use super::look::Look;
 use super::view::capital;
 use super::words::Words;
-use crate::findings::{Aside, Finding, Phase};
+use crate::findings::{Aside, Finding, Phase, Told as _};
 use crate::http::pages::clock::Clock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::parts::{Badge, Mood, Shown};
@@ -95,6 +95,11 @@ pub(super) fn mailbox(mailbox: &Mailbox, clock: Clock) -> (Mood, Vec<String>) {
         (Mood::Good, Finding::MailboxWell { mailbox: name(), phase, reason })
     };
     let lang = clock.lang;
+    if mailbox.phase == "inactive" {
+        // What waits in it is not known while nobody looks.
+        let said = pause(mailbox, lang);
+        return (Mood::Wait, vec![said.trim_end_matches('.').to_owned()]);
+    }
     let heard = mailbox.last_heard.map(|at| match lang {
         Lang::Fr => format!("Le serveur a parlé {}", clock.ago(at)),
         Lang::En => format!("The server spoke {}", clock.ago(at)),
@@ -113,6 +118,15 @@ pub(super) fn mailbox(mailbox: &Mailbox, clock: Clock) -> (Mood, Vec<String>) {
     sentences.extend(heard);
     sentences.push(lag);
     (mood, sentences)
+}
+
+/// That the mailbox is not looked into, and why.
+pub(super) fn pause(mailbox: &Mailbox, lang: Lang) -> String {
+    let why = Aside(mailbox.reason.clone()).told(lang);
+    match lang {
+        Lang::Fr => format!("La boîte n'est pas relevée{why}\u{a0}: les mails y attendent."),
+        Lang::En => format!("The mailbox is not polled{why}: mails wait in it."),
+    }
 }
 
 /// A target: how it is, and what shows it.

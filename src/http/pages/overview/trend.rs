@@ -153,10 +153,23 @@ fn latency(w: &Words, attempts: &[DeliveryHour], clock: Clock) -> (Vec<Bucket>, 
     }
     let all: u64 = sums.iter().sum();
     let names = BUCKETS.iter().map(|[fr, en]| format!("{} {}", w.within, clock.lang.pick(fr, en)));
-    let names = names.chain([w.later.to_owned()]);
-    let rows = names.zip(sums).filter(|(_, n)| *n > 0);
-    let rows = rows.map(|(name, count)| Bucket { name, count, share: clock.percent(count, all) });
-    (rows.collect(), all)
+    let mut within = 0;
+    let mut rows: Vec<Bucket> = Vec::new();
+    for (name, n) in names.zip(sums) {
+        within += n;
+        // A longer time that has no more of them says nothing.
+        if n > 0 {
+            rows.push(Bucket { name, count: within, share: clock.percent(within, all) });
+        }
+    }
+    if all > within {
+        rows.push(Bucket {
+            name: w.later.to_owned(),
+            count: all - within,
+            share: clock.percent(all - within, all),
+        });
+    }
+    (rows, all)
 }
 
 #[cfg(test)]

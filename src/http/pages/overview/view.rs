@@ -1,8 +1,10 @@
 //! The overview in words: one sentence that is true, what is to be done, the newest mails.
 
+use chrono::TimeDelta;
 use render_signal_actors::search::ListedMail;
 
 use super::look::Look;
+use super::standing;
 use super::words::Words;
 use crate::findings::{Finding, Severity};
 use crate::http::pages::clock::Clock;
@@ -74,11 +76,17 @@ pub(super) struct LastMail {
     pub(super) said: Shown,
 }
 
+/// No heading is erased so soon: a mail without one cannot be read.
+const FRESH: TimeDelta = TimeDelta::days(1);
+
 /// The newest mails.
 pub(super) fn last_mails(w: &'static Words, look: &Look, clock: Clock) -> Vec<LastMail> {
     let one = |listed: &ListedMail| {
         let became = became(clock, &listed.mail, &listed.deliveries);
         let subject = match listed.subject.as_deref() {
+            None if listed.mail.stage == "quarantined" || clock.now - listed.mail.received_at < FRESH => {
+                w.unreadable
+            }
             None => w.erased,
             Some("") => w.no_subject,
             Some(subject) => subject,
@@ -102,11 +110,18 @@ pub(super) fn verdict(w: &'static Words, look: &Look, clock: Clock) -> Verdict {
         (false, _, _) => (Mood::Bad, w.does_not_work),
         (true, true, _) => (Mood::Bad, w.needs_you),
         (true, false, false) => (Mood::Care, w.worth_a_look),
+        (true, false, true) if look.fails() && look.waits() > 0 => (Mood::Care, w.worth_a_look),
+        (true, false, true) if is_paused(look) => (Mood::Wait, w.paused),
         (true, false, true) => (Mood::Good, w.all_well),
     };
     let text = gravest(look)
         .map_or_else(|| well(w, look, clock), |finding| capital(clock.lang.said(&finding.said())) + ".");
     Verdict { mood, title: title.to_owned(), text, when: When::ago(clock, clock.now) }
+}
+
+/// Whether the mailbox is not looked into, as somebody has set it.
+fn is_paused(look: &Look) -> bool {
+    look.mailbox.as_ref().is_some_and(|mailbox| mailbox.phase == "inactive")
 }
 
 /// Why it does not work.
@@ -117,6 +132,14 @@ fn gravest(look: &Look) -> Option<&Finding> {
 
 /// What shows that mails come and go.
 fn well(w: &'static Words, look: &Look, clock: Clock) -> String {
+    let flow = flow(w, look, clock);
+    match look.mailbox.as_ref().filter(|_| is_paused(look)) {
+        None => flow,
+        Some(mailbox) => format!("{} {flow}", standing::pause(mailbox, clock.lang)),
+    }
+}
+
+fn flow(w: &'static Words, look: &Look, clock: Clock) -> String {
     let last = match look.last_mail() {
         Some(at) if clock.lang == Lang::Fr => format!("Dernier mail {}", clock.ago(at)),
         Some(at) => format!("Last mail {}", clock.ago(at)),
@@ -128,11 +151,25 @@ fn well(w: &'static Words, look: &Look, clock: Clock) -> String {
         0 => format!("{last}, {}.", w.all_delivered),
         n => {
             let n = usize::try_from(n).unwrap_or(usize::MAX);
-            let wait = clock.lang.count(
-                n,
-                ["envoi attend son heure", "envois attendent leur heure"],
-                ["delivery waits for its time", "deliveries wait for their time"],
-            );
+            let wait = if look.fails() {
+                clock.lang.count(
+                    n,
+                    [
+                        "envoi attend que le destinataire réponde",
+                        "envois attendent que le destinataire réponde",
+                    ],
+                    [
+                        "delivery waits for the receiver to answer",
+                        "deliveries wait for the receiver to answer",
+                    ],
+                )
+            } else {
+                clock.lang.count(
+                    n,
+                    ["envoi attend son heure", "envois attendent leur heure"],
+                    ["delivery waits for its time", "deliveries wait for their time"],
+                )
+            };
             format!("{last}, {wait}.")
         }
     }
@@ -174,7 +211,7 @@ fn task(w: &'static Words, item: &Item, place: usize, clock: Clock) -> Task {
             ..plain
         },
         What::TargetGone { target, .. } => Task {
-            title: w.gone.to_owned(),
+            title: w.gone_title.to_owned(),
             about: Some(Shown(target.clone())),
             text: w.gone_answer.to_owned(),
             button: Some(Button { action: "/reactiver", field: ("target", target.clone()), text: w.enable }),
@@ -195,7 +232,13 @@ fn task(w: &'static Words, item: &Item, place: usize, clock: Clock) -> Task {
         What::Found { check, finding } => Task {
             title: capital(lang.said(&finding.said())),
             text: finding.advice().map(|advice| capital(lang.said(&advice)) + ".").unwrap_or_default(),
-            link: Some(mended_at(w, check)),
+            link: Some(match finding {
+                Finding::TargetFails { .. } | Finding::DeliveriesLate { .. } => {
+                    ("/mails?state=waiting".to_owned(), w.see)
+                }
+                Finding::LimitHolds { .. } => ("/reglages#limites".to_owned(), w.settings),
+                _ => mended_at(w, check),
+            }),
             ..plain
         },
     }

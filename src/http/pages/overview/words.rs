@@ -25,6 +25,8 @@ words! {
     check_now: "Relever maintenant", "Check now";
     check_asked: "La boîte est relevée maintenant.", "The mailbox is being checked now.";
     no_mailbox: "Aucune boîte n'est configurée ici.", "No mailbox is configured here.";
+    not_polled: "Aucun processus de cette installation ne la relève pour l'instant.",
+        "No worker of this installation polls it at the moment.";
     targets: "Destinations", "Targets";
     no_target: "Rien n'a encore été envoyé.", "Nothing has been sent yet.";
     works: "Répond", "Answers";
@@ -44,10 +46,13 @@ words! {
     failed: "essais en échec", "failed attempts";
     no_subject: "(sans objet)", "(no subject)";
     erased: "(objet effacé)", "(subject erased)";
+    unreadable: "(mail illisible)", "(a mail that cannot be read)";
+    paused: "La relève est en pause", "Polling is paused";
+    gone_title: "Destination disparue (410)", "A target is gone (410)";
     numbers: "Les chiffres en tableau", "The numbers as a table";
     when: "Quand", "When";
     latency: "De l'arrivée du mail à la réponse", "From the mail's arrival to the answer";
-    within: "En", "Within";
+    within: "En moins de", "Within";
     later: "Plus tard (mails retenus, cibles en panne)", "Later (mails that were held, targets that failed)";
     count: "Webhooks", "Webhooks";
     share: "Part", "Share";

@@ -33,6 +33,8 @@ struct RefusedPage {
 #[template(path = "refused/expired.html")]
 struct ExpiredPage {
     frame: Frame,
+    /// Where it was sent to.
+    action: String,
     w: &'static Words,
     text: &'static str,
     kept: bool,
@@ -89,6 +91,7 @@ pub(in crate::http) async fn expired(mut request: ServiceRequest) -> actix_web::
         let form = body.as_ref().map(|body| Form::read(body)).ok();
         let page = ExpiredPage {
             frame: Frame::plain(&visit, w.expired),
+            action: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             w,
             text: if form.is_some() { w.expired_text } else { w.too_long },
             kept: form.is_some(),

@@ -16,8 +16,8 @@ words! {
     too_many: "Trop de demandes", "Too many requests";
     too_many_text: "Attendez un moment, puis réessayez.", "Wait a moment, then try again.";
     away: "Indisponible pour le moment", "Not available now";
-    away_text: "Le programme démarre, ou n'atteint pas son journal. Les mails restent dans la boîte et rien n'est perdu. Réessayez ; si cela dure, regardez l'état du service, /readyz, et ses journaux.",
-        "The program is starting, or does not reach its journal. Mails stay in the mailbox and nothing is lost. Try again; if this goes on, look at the state of the service, /readyz, and at its logs.";
+    away_text: "Le programme démarre, ou n'atteint pas son journal. Rien de nouveau n'est pris : les mails restent dans la boîte. Réessayez ; si cela dure, l'état du service, /readyz, et ses journaux disent pourquoi.",
+        "The program is starting, or does not reach its journal. Nothing new is taken in: mails stay in the mailbox. Try again; if this goes on, the state of the service, /readyz, and its logs say why.";
     fault: "Défaut du programme", "A fault of the program";
     fault_text: "Le programme a rencontré un défaut, décrit dans ses journaux. Réessayez ; si cela revient, signalez-le à la personne qui l'exploite.",
         "The program met a fault, which its logs describe. Try again; if it comes back, tell the person who runs it.";

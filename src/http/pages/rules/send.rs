@@ -7,7 +7,7 @@ use render_signal_actors::config::edit::Edit;
 use super::desk::Desk;
 use super::rule::Wrong;
 use super::words::Words;
-use crate::http::pages::documents::{Outcome, Problems, SEEN};
+use crate::http::pages::documents::{self, Outcome, Problems, SEEN};
 use crate::http::pages::form::Form;
 use crate::http::pages::frame::{Section, in_query};
 use crate::http::pages::notice::{Notice, Tone};
@@ -154,7 +154,7 @@ pub(super) async fn carry_out(
     sent: Sent<'_>,
     trying: bool,
 ) -> Result<Result<HttpResponse, Problems>, Problem> {
-    let seen = sent.form.text(SEEN);
+    let seen = documents::seen_in(sent.form)?;
     if trying {
         let days = days_of(sent.form);
         let begun = desk.try_out(visit, &sent.edit, seen, days, &sent.place).await?;

@@ -247,7 +247,9 @@ impl Words {
     pub(super) fn switched(&self, lang: Lang, name: &str, on: bool) -> String {
         match (lang, on) {
             (Lang::Fr, true) => format!("«\u{a0}{name}\u{a0}» est activé."),
-            (Lang::Fr, false) => format!("«\u{a0}{name}\u{a0}» est désactivé\u{a0}: il garde sa place."),
+            (Lang::Fr, false) => {
+                format!("«\u{a0}{name}\u{a0}» est désormais hors service, et garde sa place.")
+            }
             (Lang::En, true) => format!("“{name}” is on."),
             (Lang::En, false) => format!("“{name}” is off; it keeps its place."),
         }

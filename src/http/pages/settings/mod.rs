@@ -88,7 +88,7 @@ async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
     if look {
         return look_at(&visit, group, form, wrong, edit).await;
     }
-    match documents::save(&visit, edit, form.text(SEEN)).await? {
+    match documents::save(&visit, edit, documents::seen_in(&form)?).await? {
         Outcome::Saved(saved) => {
             let mut notice = saved.notice;
             if let Some(said) = effect::of(group, &visit.state.services.policy.load(), visit.clock) {

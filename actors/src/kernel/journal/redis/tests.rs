@@ -452,6 +452,27 @@ async fn an_answer_that_takes_too_long_is_an_unknown_outcome() {
     assert!(journal.append(commit).await.unwrap().already_there, "it was written after all");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_look_while_a_server_is_frozen_wait_once_and_not_one_after_the_other() {
+    let server = Server::plain();
+    let response = Duration::from_secs(2);
+    let journal = open(RedisOptions { response, ..server.options() }).await;
+    journal.append(events("a", Expected::NoStream, 1)).await.unwrap();
+    server.command(&["CLIENT", "PAUSE", "60000", "ALL"]);
+    let began = std::time::Instant::now();
+    let looks =
+        (0..10).map(|_| {
+            let journal = Arc::clone(&journal);
+            async move {
+                journal.views().read(|db| db.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))).await
+            }
+        });
+    let answers = futures::future::join_all(looks).await;
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    // Ten times the time that one look may take, were they to wait for each other.
+    assert!(began.elapsed() < response * 5, "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn the_settings_of_the_server_are_looked_at() {
     let durability = |settings: &'static [&'static str]| async move {

@@ -4,12 +4,13 @@
 //! was acknowledged before, by whichever worker. A log that is not the one it has followed
 //! rebuilds it.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{Mutex, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::link::{CLOSED, Link};
@@ -42,6 +43,8 @@ pub(super) struct LogViews {
     link: Arc<Link>,
     jobs: Sender<Job>,
     seen: Mutex<Seen>,
+    /// The last time that the log could not be followed.
+    failed: std::sync::Mutex<Option<(Instant, JournalError)>>,
 }
 
 impl LogViews {
@@ -56,7 +59,7 @@ impl LogViews {
             .name("journal-views".to_owned())
             .spawn(move || serve(&tables, &projections, &queue))
             .map_err(|error| unusable(&error))?;
-        Ok(Self { link, jobs, seen: Mutex::default() })
+        Ok(Self { link, jobs, seen: Mutex::default(), failed: std::sync::Mutex::default() })
     }
 
     async fn tell(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), JournalError> {
@@ -66,12 +69,32 @@ impl LogViews {
         answered.await.map_err(|_| gone())?.map_err(JournalError::Unavailable)
     }
 
-    /// Feeds what the log has and the tables have not.
+    /// Feeds what the log has and the tables have not. Who waits while somebody else fails is given
+    /// that failure: a server that does not answer costs all who ask its time once, and not one
+    /// after the other.
     pub(super) async fn catch_up(&self) -> Result<(), JournalError> {
+        let asked = Instant::now();
         let mut seen = self.seen.lock().await;
+        if let Some(why) = self.failure_since(asked) {
+            return Err(why);
+        }
+        let done = self.follow(&mut seen).await;
+        if let Err(why) = &done {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            *failed = Some((Instant::now(), why.clone()));
+        }
+        done
+    }
+
+    fn failure_since(&self, asked: Instant) -> Option<JournalError> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_ref().filter(|(at, _)| *at >= asked).map(|(_, why)| why.clone())
+    }
+
+    async fn follow(&self, seen: &mut Seen) -> Result<(), JournalError> {
         let mut head = self.link.look().await?;
         if head.epoch != seen.epoch || head.head < seen.position {
-            self.reset(&mut seen, head.epoch.clone()).await?;
+            self.reset(seen, head.epoch.clone()).await?;
         }
         while seen.position < head.head {
             // The last known event comes again, and shows whether this is still the same log.
@@ -82,7 +105,7 @@ impl LogViews {
                     Some(event) if event.position == seen.position => {
                         // Cut, and grown again before anybody looked at its end.
                         head = self.link.cut(&seen.epoch).await?;
-                        self.reset(&mut seen, head.epoch.clone()).await?;
+                        self.reset(seen, head.epoch.clone()).await?;
                         continue;
                     }
                     // It has left the log, into an archive.
