@@ -117,8 +117,8 @@ fn the_effect_is_said_in_words() {
     let told = said(Group::Sending, window, "2026-11-30T18:00:00Z", Lang::Fr);
     assert_eq!(
         told,
-        "Les webhooks partent de 9\u{a0}h\u{a0}30 à 18\u{a0}h. Absence globale : rien ne part les mardi et mercredi. \
-         Prochain envoi possible : jeudi à 9\u{a0}h\u{a0}30."
+        "Les webhooks partent de 9\u{a0}h\u{a0}30 à 18\u{a0}h. Absence globale\u{a0}: rien ne part les mardi et mercredi. \
+         Prochain envoi possible\u{a0}: jeudi à 9\u{a0}h\u{a0}30."
     );
     assert_eq!(
         said(Group::Sending, json!({"webhook_sending_enabled": false}), noon, Lang::En),
