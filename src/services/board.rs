@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::chore::Chore;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
 use render_signal_actors::kernel::said::Said;
+use render_signal_actors::messages::PollerStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -77,6 +78,22 @@ pub(crate) struct Mailbox {
     pub(crate) silent: bool,
 }
 
+impl Mailbox {
+    /// As this worker's poller has it.
+    pub(crate) fn of(status: &PollerStatus) -> Self {
+        Self {
+            name: status.mailbox.clone(),
+            phase: status.phase.clone(),
+            reason: status.reason.clone(),
+            last_heard: status.last_heard,
+            lag_mails: status.lag_mails,
+            oldest_waiting: status.oldest_waiting,
+            failures: status.failures,
+            silent: status.silent,
+        }
+    }
+}
+
 /// Where workers say how they are.
 #[derive(Clone)]
 pub(crate) struct Board {
@@ -115,16 +132,7 @@ impl Board {
             version: self.version.clone(),
             status: ready.status.to_owned(),
             position: found.journal.as_ref().ok().map(|journal| journal.head),
-            mailbox: poller.map(|status| Mailbox {
-                name: status.mailbox.clone(),
-                phase: status.phase.clone(),
-                reason: status.reason.clone(),
-                last_heard: status.last_heard,
-                lag_mails: status.lag_mails,
-                oldest_waiting: status.oldest_waiting,
-                failures: status.failures,
-                silent: status.silent,
-            }),
+            mailbox: poller.map(Mailbox::of),
             polls: found.lock.as_ref().and_then(|answer| answer.as_ref().ok()).is_some_and(|lock| lock.held),
             policy: config.map(|config| config.version),
             documents: config

@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
 use crate::http::readiness::{Readiness, readiness};
 use crate::http::routes::{Route, Who};
 use crate::services::attention::{self, Item, Known, What};
-use crate::services::board::Word;
+use crate::services::board::Mailbox;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
@@ -76,8 +76,8 @@ pub(in crate::http) struct Look {
     pub(in crate::http) needs: queries::NeedsPerson,
     /// How each part is.
     pub(in crate::http) ready: Readiness,
-    /// What the workers say of themselves.
-    pub(in crate::http) words: Vec<Word>,
+    /// The mailbox as the worker sees it that polls; `None` = nobody is known to.
+    pub(in crate::http) mailbox: Option<Mailbox>,
     /// What needs a person.
     pub(in crate::http) items: Vec<Item>,
 }
@@ -105,7 +105,12 @@ pub(in crate::http) async fn look(state: &HttpState) -> Result<Look, Problem> {
     let unpolled = settled && !polled && found.idle.is_none() && state.reference.mailbox.is_some();
     let known = Known { signed: state.services.signed, limited, unpolled };
     let items = attention::items(&needs, &ready, known);
-    Ok(Look { needs, ready, words: words.unwrap_or_default(), items })
+    // What this worker knows is newer than any word of it; the others have never looked.
+    let own = found.poller.as_ref().and_then(|poller| poller.as_ref().ok()).filter(|_| held).map(Mailbox::of);
+    let mailbox = own.or_else(|| {
+        words.unwrap_or_default().into_iter().filter(|word| word.polls).find_map(|word| word.mailbox)
+    });
+    Ok(Look { needs, ready, mailbox, items })
 }
 
 /// How many things need a person; 0 when the journal does not answer, too.

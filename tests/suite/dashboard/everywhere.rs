@@ -31,6 +31,10 @@ impl Flaws {
     }
 }
 
+/// Pages that are opened first: how soon they are seen on a slow phone is printed.
+const SECTIONS: [&str; 8] =
+    ["login", "overview", "mails", "mail-delivered", "rules", "settings", "system", "access"];
+
 fn ours() -> impl Iterator<Item = &'static Page> {
     PAGES.iter().filter(|page| page.is_ours())
 }
@@ -56,7 +60,8 @@ async fn looks_right(language: &str) {
                 if screen != Screen::Tablet {
                     browser.shoot(&name).await;
                 }
-                if page.is_ours() {
+                // Colours are the same in both languages.
+                if page.is_ours() && (theme == Theme::Light || language == "fr") {
                     flaws.add(&name, looked_at(browser, theme, screen).await);
                 }
             }
@@ -177,13 +182,16 @@ async fn every_page_is_light_and_nothing_moves_that_should_not() {
     for page in ours() {
         desk.visit(page).await;
         flaws.add(page.name, checks::still(browser).await);
-        browser.slow_phone(true).await;
-        desk.visit(page).await;
-        let paint = checks::first_paint(browser).await;
-        browser.slow_phone(false).await;
         let (bytes, heavy) = checks::light(browser).await;
-        println!("{}: {bytes} bytes compressed, seen after {paint:.0} ms on a slow phone", page.name);
+        println!("{}: {bytes} bytes compressed", page.name);
         flaws.add(page.name, heavy);
+        if SECTIONS.contains(&page.name) {
+            browser.slow_phone(true).await;
+            desk.visit(page).await;
+            let paint = checks::first_paint(browser).await;
+            browser.slow_phone(false).await;
+            println!("{}: seen after {paint:.0} ms on a slow phone", page.name);
+        }
         flaws.add(page.name, desk.noise().await);
     }
     flaws.assert_none();

@@ -14,7 +14,7 @@ use crate::http::readiness::Readiness;
 use crate::http::v1::attention;
 use crate::http::v1::page::unavailable;
 use crate::services::attention::Item;
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::Mailbox;
 
 /// Mails that are shown.
 const LAST: usize = 5;
@@ -99,7 +99,7 @@ impl Look {
         let last = last.map_err(unavailable)?;
         Ok(Self {
             items: found.items,
-            mailbox: mailbox(found.words),
+            mailbox: found.mailbox,
             ready: found.ready,
             held: rows.held,
             open: rows.open,
@@ -130,11 +130,6 @@ impl Look {
     pub(super) fn waits(&self) -> u64 {
         self.held.iter().chain(&self.open).map(|row| row.n).sum()
     }
-}
-
-/// As the worker sees it that polls: the others have never looked into it.
-fn mailbox(words: Vec<Word>) -> Option<Mailbox> {
-    words.into_iter().filter(|word| word.polls).find_map(|word| word.mailbox)
 }
 
 /// With those whose first delivery still waits: nothing is known of them yet.
