@@ -5,7 +5,7 @@ use thirtyfour::Key;
 
 use super::Desk;
 use super::pages::Who;
-use crate::support::browser::{Browser, css, label, role};
+use crate::support::browser::{Browser, label, role};
 
 /// The ids of the detectors, as the page has them.
 async fn detectors(browser: &Browser) -> Value {

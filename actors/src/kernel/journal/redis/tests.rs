@@ -589,7 +589,9 @@ async fn scripts_run_where_the_acl_forbids_to_load_them() {
 
 #[tokio::test]
 async fn a_server_in_cluster_mode_is_refused_with_a_word_that_helps() {
-    let server = Server::start(&["--save", "", "--cluster-enabled", "yes"]);
+    // By default it also listens 10,000 ports above its own, where somebody else may be.
+    let bus = crate::loopback::free_port().to_string();
+    let server = Server::start(&["--save", "", "--cluster-enabled", "yes", "--cluster-port", &bus]);
     let refused = RedisJournal::open(server.options(), world(), projections()).await.unwrap_err();
     assert!(matches!(refused, JournalError::Unsuitable { .. }), "{refused}");
     assert!(refused.to_string().contains("without cluster mode"), "{refused}");
