@@ -16,10 +16,15 @@ const fn name(tls: bool) -> &'static str {
 
 /// What a request shows; `None` = no cookie of ours.
 pub(super) fn shown(request: &HttpRequest, tls: bool) -> Option<&str> {
+    find(request, name(tls))
+}
+
+/// The value of a cookie by its name.
+pub(in crate::http) fn find<'r>(request: &'r HttpRequest, name: &str) -> Option<&'r str> {
     let headers = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
     let mut pairs =
         headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name(tls)).map(|(_, value)| value)
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 /// Has the browser keep it.

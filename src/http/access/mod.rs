@@ -11,6 +11,7 @@ mod origin;
 mod scopes;
 
 pub(crate) use caller::Caller;
+pub(in crate::http) use cookie::find as find_cookie;
 pub(in crate::http) use guard::{guard, in_voice};
 pub(in crate::http) use headers::harden;
 pub(in crate::http) use inside::inside;

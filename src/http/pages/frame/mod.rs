@@ -90,11 +90,16 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 impl Frame {
     /// Around a page for somebody who has signed in.
     pub(super) async fn around(visit: &Visit, section: Section, title: &str) -> Self {
+        // A journal that does not answer is said by the page itself.
+        Self::with(visit, section, title, attention::count(&visit.state).await)
+    }
+
+    /// The same, by whoever knows already how many things need a person.
+    pub(super) fn with(visit: &Visit, section: Section, title: &str, attention: u64) -> Self {
         let mut frame = Self::plain(visit, title);
         frame.entries = entries(frame.w, section);
         frame.user = visit.caller.session().map(|session| session.user.clone());
-        // A journal that does not answer is said by the page itself.
-        frame.attention = attention::count(&visit.state).await;
+        frame.attention = attention;
         frame
     }
 

@@ -70,7 +70,7 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     });
     let targets = look.targets.iter().map(|row| standing::target(w, row, look.day.get(&row.id), clock));
     let page = Page {
-        frame: visit.frame(Section::Overview, w.title).await,
+        frame: Frame::with(&visit, Section::Overview, w.title, look.items.len() as u64),
         w,
         verdict,
         tasks: view::tasks(w, &look, clock),
