@@ -1,5 +1,5 @@
 // Brings parts of a page up to date without disturbing who reads it: a part is changed only when it
-// has neither the focus nor a selection nor something that was opened.
+// has neither the focus nor a selection nor something that was opened, and nobody holds any of it.
 
 /** Says something to everybody, those who listen to the page included. */
 export function say(text, tone = "good") {
@@ -10,9 +10,20 @@ export function say(text, tone = "good") {
   place.replaceChildren(line);
 }
 
+// What a finger or the pointer holds, from the press to the release or the end of a drag.
+let held = null;
+let dragging = false;
+document.addEventListener("pointerdown", (event) => { held = event.target; }, true);
+document.addEventListener("pointerup", () => { held = null; }, true);
+// A drag begins with a pointer that is taken away.
+document.addEventListener("dragstart", (event) => { [held, dragging] = [event.target, true]; }, true);
+document.addEventListener("dragend", () => { [held, dragging] = [null, false]; }, true);
+document.addEventListener("pointercancel", () => { held = dragging ? held : null; }, true);
+
 function isBusy(part) {
   const selection = getSelection();
   return part.contains(document.activeElement)
+    || (held !== null && part.contains(held))
     || (!selection.isCollapsed && part.contains(selection.anchorNode))
     || part.querySelector("details[open]:not([data-keep])") !== null
     || part.querySelector(":popover-open") !== null;

@@ -1,11 +1,11 @@
-//! `/regles` with scripts: lists are put in order by the keyboard, a rule is tried and saved.
+//! `/regles` with scripts: lists are put in order by the keyboard and by drag, a rule is tried and saved.
 
 use serde_json::Value;
 use thirtyfour::Key;
 
 use super::Desk;
 use super::pages::Who;
-use crate::support::browser::{Browser, label, role};
+use crate::support::browser::{Browser, css, label, role};
 
 /// The ids of the detectors, as the page has them.
 async fn detectors(browser: &Browser) -> Value {
@@ -15,7 +15,7 @@ async fn detectors(browser: &Browser) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn detectors_are_put_in_order_by_the_keyboard() {
+async fn detectors_are_put_in_order_by_the_keyboard_and_by_drag() {
     let desk = Desk::open().await;
     let browser = &desk.browser;
     browser.language("fr").await;
@@ -29,6 +29,16 @@ async fn detectors_are_put_in_order_by_the_keyboard() {
     desk.until_stored(&["desabo", "recadrage"]).await;
     browser.reload().await;
     assert_eq!(detectors(browser).await, serde_json::json!(["desabo", "recadrage"]));
+
+    // Above the middle of the first one: below it the last would stay behind it.
+    let (last, first) = (".member:last-child .member-place", ".member:first-child .member-place");
+    browser
+        .drag(
+            &css(format!("#list-detectors {last}").as_str()),
+            &css(format!("#list-detectors {first}").as_str()),
+        )
+        .await;
+    desk.until_stored(&["recadrage", "desabo"]).await;
     browser.assert_quiet().await;
     desk.close().await;
 }

@@ -1,12 +1,16 @@
 //! What is underneath, and who can get in: a look at everything, an import, a link for a phone.
 
-use super::Desk;
 use super::pages::Who;
+use super::{Desk, Setup};
 use crate::support::browser::{css, label, role};
+use crate::support::mails;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_checked_and_settings_are_imported_after_a_look() {
-    let desk = Desk::open().await;
+    let mut setup = Setup::new(&mails::mixed(4)).await;
+    // Without a secret, which is what is found.
+    setup.variables.clear();
+    let desk = Desk::with(setup).await;
     let browser = &desk.browser;
     desk.come_as(Who::User).await;
     browser.language("en").await;
@@ -14,6 +18,7 @@ async fn everything_is_checked_and_settings_are_imported_after_a_look() {
     browser.see_text("answers this page").await;
     browser.click(&role("button", "Check everything")).await;
     browser.see_text("Everything was checked").await;
+    browser.see_text("Webhooks are not signed").await;
 
     let settings = r#"{"format":1,"documents":{"processing_prefs":{"retry_count":7,"retry_delay_sec":1,"rate_limit_per_hour":0}}}"#;
     browser.go("/systeme").await;

@@ -73,21 +73,22 @@ impl Browser {
     /// Drags one thing onto another with the pointer.
     pub(crate) async fn drag(&self, what: &Target, onto: &Target) {
         self.with(what, async |from| {
-            self.with(onto, async |to| {
-                from.scroll_into_view().await?;
-                // A drag begins with a move that is one, and is let go where it has been seen.
-                self.driver
-                    .action_chain()
-                    .click_and_hold_element(from)
-                    .move_by_offset(4, 4)
-                    .move_to_element_center(to)
-                    .move_by_offset(2, 2)
-                    .release()
-                    .perform()
-                    .await
-            })
-            .await;
-            Ok(())
+            // Both are looked for anew at each try: the page may have been brought up to date between.
+            let found = self.find_all(onto).await.map_err(no_such_element)?;
+            let [to] = found.as_slice() else {
+                return Err(no_such_element(format!("{onto}: there are {}", found.len())));
+            };
+            from.scroll_into_view().await?;
+            // A drag begins with a move that is one, and is let go where it has been seen.
+            self.driver
+                .action_chain()
+                .click_and_hold_element(from)
+                .move_by_offset(4, 4)
+                .move_to_element_center(to)
+                .move_by_offset(2, 2)
+                .release()
+                .perform()
+                .await
         })
         .await;
     }
