@@ -105,17 +105,23 @@ impl Frame {
 
     /// Around a page for anybody.
     pub(super) fn plain(visit: &Visit, title: &str) -> Self {
+        let (notice, here) = (Notice::of(&visit.request), here(&visit.request));
+        Self { theme: visit.theme, notice, here, ..Self::bare(visit.clock, title) }
+    }
+
+    /// Around a page that nobody in particular has asked for.
+    pub(super) fn bare(clock: Clock, title: &str) -> Self {
         Self {
-            lang: visit.lang,
-            theme: visit.theme,
-            clock: visit.clock,
-            w: Words::of(visit.lang),
+            lang: clock.lang,
+            theme: Theme::Auto,
+            clock,
+            w: Words::of(clock.lang),
             title: title.to_owned(),
             entries: Vec::new(),
             user: None,
             attention: 0,
-            notice: Notice::of(&visit.request),
-            here: here(&visit.request),
+            notice: None,
+            here: "/".to_owned(),
         }
     }
 

@@ -9,8 +9,7 @@ use super::bulk::Deed;
 use super::page::{Found, Page};
 use super::wanted::Wanted;
 use crate::http::pages::clock::Clock;
-use crate::http::pages::frame::{self, Frame};
-use crate::http::pages::look::Theme;
+use crate::http::pages::frame::Frame;
 use crate::lang::Lang;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}gpj";
@@ -21,18 +20,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn frame(lang: Lang) -> Frame {
     let clock = Clock { now: at("2026-11-12T13:02:07Z"), zone: chrono_tz::Europe::Paris, lang };
-    Frame {
-        lang,
-        theme: Theme::Auto,
-        clock,
-        w: frame::Words::of(lang),
-        title: "Mails".to_owned(),
-        entries: Vec::new(),
-        user: None,
-        attention: 0,
-        notice: None,
-        here: "/mails".to_owned(),
-    }
+    Frame { here: "/mails".to_owned(), ..Frame::bare(clock, "Mails") }
 }
 
 fn listed(position: u64, subject: Option<&str>) -> ListedMail {

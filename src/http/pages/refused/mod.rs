@@ -28,6 +28,16 @@ struct RefusedPage {
     retry: bool,
 }
 
+impl RefusedPage {
+    fn of(frame: Frame, kind: Kind, retry_after: Option<u64>) -> Self {
+        let w = Words::of(frame.lang);
+        let soon = retry_after.map(|seconds| w.soon(seconds, frame.lang)).unwrap_or_default();
+        let (status, [_, text]) = (kind.status(), why(w, kind));
+        let (slug, retry) = (kind.slug(), status.is_server_error());
+        Self { frame, w, text, soon, status: status.as_u16(), slug, retry }
+    }
+}
+
 /// What was typed, to be sent once more.
 #[derive(Template)]
 #[template(path = "refused/expired.html")]
@@ -45,17 +55,9 @@ struct ExpiredPage {
 pub(in crate::http) fn refusal(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let kind = problem.kind;
     let made = Visit::anybody(request).and_then(|visit| {
-        let w = Words::of(visit.lang);
-        let [title, text] = why(w, kind);
-        let page = RefusedPage {
-            frame: Frame::plain(&visit, title),
-            w,
-            text,
-            soon: problem.retry_after.map(|seconds| w.soon(seconds, visit.lang)).unwrap_or_default(),
-            status: kind.status().as_u16(),
-            slug: kind.slug(),
-            retry: kind.status().is_server_error() && request.method() == Method::GET,
-        };
+        let title = why(Words::of(visit.lang), kind)[0];
+        let mut page = RefusedPage::of(Frame::plain(&visit, title), kind, problem.retry_after);
+        page.retry &= request.method() == Method::GET;
         html(request, HttpResponse::build(kind.status()), &page)
     });
     made.unwrap_or_else(|_| problem.answer(request))
@@ -126,6 +128,25 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::http::pages::clock::Clock;
+    use crate::lang::Lang;
+
+    #[test]
+    fn no_page_has_a_style_or_a_script_of_its_own_and_each_says_what_and_when() {
+        for lang in [Lang::Fr, Lang::En] {
+            let now = "2026-11-12T13:02:07Z".parse().unwrap();
+            let clock = Clock { now, zone: chrono_tz::Europe::Paris, lang };
+            for kind in Kind::ALL {
+                let frame = Frame::bare(clock, why(Words::of(lang), *kind)[0]);
+                let page = RefusedPage::of(frame, *kind, Some(5)).render().unwrap();
+                for forbidden in ["<script", "<style", " style=", " onclick=", "javascript:", "http:"] {
+                    assert!(!page.contains(forbidden), "{forbidden} in {page}");
+                }
+                assert!(page.contains("lang=\"") && page.matches("<h1>").count() == 1, "{page}");
+                assert!(page.contains(" 5 s.") && page.contains(kind.slug()), "{page}");
+            }
+        }
+    }
 
     #[test]
     fn a_browser_gets_a_page_and_a_program_does_not() {

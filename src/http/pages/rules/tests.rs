@@ -18,8 +18,7 @@ use super::tree::Group;
 use super::words::Words;
 use crate::http::pages::clock::Clock;
 use crate::http::pages::form::Form;
-use crate::http::pages::frame::{self, Frame};
-use crate::http::pages::look::Theme;
+use crate::http::pages::frame::Frame;
 use crate::http::pages::parts::{Field, Input};
 use crate::lang::Lang;
 
@@ -361,18 +360,7 @@ const HOSTILE: &str = "\"><script>alert(1)</script>'&\u{202e}";
 
 fn frame(lang: Lang) -> Frame {
     let clock = Clock { now: "2026-11-30T10:00:00Z".parse().unwrap(), zone: chrono_tz::Europe::Paris, lang };
-    Frame {
-        lang,
-        theme: Theme::Auto,
-        clock,
-        w: frame::Words::of(lang),
-        title: HOSTILE.to_owned(),
-        entries: Vec::new(),
-        user: Some(HOSTILE.to_owned()),
-        attention: 0,
-        notice: None,
-        here: "/regles".to_owned(),
-    }
+    Frame { user: Some(HOSTILE.to_owned()), here: "/regles".to_owned(), ..Frame::bare(clock, HOSTILE) }
 }
 
 fn foot(lang: Lang) -> Foot {
