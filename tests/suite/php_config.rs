@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -629,6 +630,37 @@ fn said(text: &str) -> Value {
 async fn changes_of_different_fields_at_once_all_survive_on_a_php_host() {
     let php = Php::start().await;
     all_changes_survive(|| client(&php, TOKEN)).await;
+}
+
+/// Reads a document again and again while another process writes and removes it without a pause.
+const READER: &str = r#"
+    foreach (['Refusal', 'Json', 'Storage'] as $class) require "deployment/src/ConfigApi/$class.php";
+    $storage = new RenderSignal\ConfigApi\Storage($argv[1]);
+    $there = 0;
+    for ($round = 0; $round < 30000; $round++) $there += $storage->read('doc') === null ? 0 : 1;
+    exit($there > 0 && $there < $round ? 0 : 3);
+"#;
+const WRITER: &str = r#"
+    for (;;) {
+        file_put_contents("$argv[1]/new", '{"a": 1}');
+        rename("$argv[1]/new", "$argv[1]/doc.json");
+        unlink("$argv[1]/doc.json");
+    }
+"#;
+
+#[test]
+fn a_document_that_comes_and_goes_is_absent_or_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let php = |script: &str| {
+        let mut php = Command::new("php");
+        php.current_dir(env!("CARGO_MANIFEST_DIR")).args(["-r", script, "--"]).arg(folder.path());
+        php
+    };
+    let mut writer = php(WRITER).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let read = php(READER).output().unwrap();
+    writer.kill().unwrap();
+    writer.wait().unwrap();
+    assert!(read.status.success(), "{read:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

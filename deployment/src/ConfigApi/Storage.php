@@ -14,6 +14,9 @@ final class Storage
     /** Shorter than the 8 s after which the client gives up. */
     private const LOCK_SECONDS = 5;
 
+    /** Of a document that is there but cannot be opened. */
+    private const READ_ATTEMPTS = 10;
+
     public function __construct(private readonly string $folder)
     {
         // Another request may create it at the same time.
@@ -102,15 +105,21 @@ final class Storage
     private function stored(string $key): ?string
     {
         $path = $this->path($key);
-        $text = @file_get_contents($path);
-        if ($text === false) {
+        for ($attempt = 1; ; $attempt++) {
+            $text = @file_get_contents($path);
+            if ($text !== false) {
+                return Json::text($text);
+            }
             clearstatcache();
             if (!file_exists($path)) {
                 return null;
             }
-            throw new Refusal(500, 'Read error');
+            // It may have been created between the two looks; a document that cannot be read
+            // fails every time.
+            if ($attempt === self::READ_ATTEMPTS) {
+                throw new Refusal(500, 'Read error');
+            }
         }
-        return Json::text($text);
     }
 
     private function path(string $key): string
