@@ -1,6 +1,6 @@
 //! Many who look on while mails flow.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::mebibytes;
 use crate::support::api::EventStream;
@@ -8,14 +8,22 @@ use crate::support::child::{cpu_time, rss_kib};
 use crate::support::worker::Mode;
 use crate::support::{PATIENCE, Site, Worker, mails, until};
 
-/// `mails` mails, with and without `streams` open streams.
+/// What a page keeps open: the state, whenever it changes.
+const LIVE: &str = "/api/v1/live";
+/// What a program may keep open: every event.
+const EVENTS: &str = "/api/v1/events/stream";
+
+/// `mails` mails while nobody looks on, while `streams` pages do, and while half of them are
+/// programs that are told of every event.
 pub(crate) async fn measure(streams: usize, mails: usize) {
     println!("\n{mails} mails that wait in the mailbox:");
-    run(0, mails).await;
-    run(streams, mails).await;
+    run("nobody looks on", &[], mails).await;
+    run(&format!("{streams} pages"), &vec![LIVE; streams], mails).await;
+    let mixed: Vec<_> = [LIVE, EVENTS].into_iter().cycle().take(streams).collect();
+    run(&format!("{0} pages, {0} programs", streams / 2), &mixed, mails).await;
 }
 
-async fn run(streams: usize, count: usize) {
+async fn run(who: &str, paths: &[&'static str], count: usize) {
     let (site, r2) = (Site::start().await, Worker::start(Mode::Copies).await);
     let mut program = site.worker("worker");
     program.set("IMAP_SECURITY", "plain");
@@ -27,8 +35,7 @@ async fn run(streams: usize, count: usize) {
     program.start().await;
     let before = rss_kib(program.pid());
     let mut readers = Vec::new();
-    for number in 0..streams {
-        let path = ["/api/v1/live", "/api/v1/events/stream"][number % 2];
+    for path in paths {
         let mut stream = EventStream::open(program.port(), path, "").await;
         readers.push(tokio::spawn(async move {
             let mut told = 0_usize;
@@ -39,7 +46,8 @@ async fn run(streams: usize, count: usize) {
         }));
     }
     let opened = rss_kib(program.pid());
-    let (begun, cpu) = (Instant::now(), cpu_time(program.pid()));
+    let own = std::process::id();
+    let (begun, cpu, readers_cpu) = (Instant::now(), cpu_time(program.pid()), cpu_time(own));
     site.dovecot.deliver(&mails::mixed(count));
     until("every webhook", PATIENCE, async || {
         let arrived = site.receiver.count();
@@ -48,16 +56,21 @@ async fn run(streams: usize, count: usize) {
     .await;
     let took = begun.elapsed();
     let cpu = cpu_time(program.pid()).saturating_sub(cpu);
+    // Receiver and Worker run here, too.
+    let here = cpu_time(own).saturating_sub(readers_cpu);
     let after = rss_kib(program.pid());
     program.stop().await;
     let mut told = 0;
     for reader in readers {
         told += reader.await.expect("a reader");
     }
+    let per_mail =
+        |time: Duration| time.as_secs_f64() * 1e3 / f64::from(u32::try_from(count).expect("a few"));
     println!(
-        "  {streams:>3} streams: {:.2} s to the last webhook, {:.2} ms CPU per mail, RSS {:.1} MiB, {:.1} with them open, {:.1} at the end; {told} messages",
+        "  {who:<24} {:.2} s to the last webhook; CPU per mail: program {:.2} ms, readers and servers of the measurement {:.2} ms; RSS {:.1} MiB, {:.1} with the streams open, {:.1} at the end; {told} messages",
         took.as_secs_f64(),
-        cpu.as_secs_f64() * 1e3 / f64::from(u32::try_from(count).expect("a few")),
+        per_mail(cpu),
+        per_mail(here),
         mebibytes(before),
         mebibytes(opened),
         mebibytes(after),

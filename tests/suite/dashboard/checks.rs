@@ -10,7 +10,7 @@ use thirtyfour::Key;
 
 use super::pages::Frame;
 use super::texts;
-use crate::support::browser::Browser;
+use crate::support::browser::{Browser, SlowLink};
 
 /// Bytes of HTML, style sheets and scripts of a page, compressed, at most.
 pub(super) const HEAVIEST: u64 = 60 * 1024;
@@ -166,8 +166,46 @@ pub(super) async fn light(browser: &Browser) -> (u64, Vec<String>) {
     (all, flaw.into_iter().collect())
 }
 
+/// How soon a page is seen on a cheap phone, in milliseconds.
+pub(super) struct Paints {
+    /// Over a slow mobile link, nothing known of it.
+    first: f64,
+    /// The same, with the delays that the browser makes.
+    delayed: f64,
+    /// With those delays, from the page before: style and scripts are there.
+    next: f64,
+}
+
+impl std::fmt::Display for Paints {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { first, delayed, next } = self;
+        write!(out, "seen on a cheap phone after {first:.0} ms over a slow link ")?;
+        write!(out, "({delayed:.0} ms with the browser's own delays), after {next:.0} ms from another page")
+    }
+}
+
+/// Looks at a page that has been shown.
+pub(super) async fn paints(browser: &Browser, port: u16, path: &str) -> Paints {
+    browser.slow_processor(true).await;
+    browser.cache(false).await;
+    let link = SlowLink::to(port).await;
+    browser.goto_elsewhere(&format!("{}{path}", link.origin())).await;
+    let first = first_paint(browser).await;
+    browser.slow_network(true).await;
+    browser.go(path).await;
+    let delayed = first_paint(browser).await;
+    browser.cache(true).await;
+    browser.go(path).await;
+    browser.go(path).await;
+    let next = first_paint(browser).await;
+    browser.slow_network(false).await;
+    browser.slow_processor(false).await;
+    browser.go(path).await;
+    Paints { first, delayed, next }
+}
+
 /// Milliseconds until something was to be seen.
-pub(super) async fn first_paint(browser: &Browser) -> f64 {
+async fn first_paint(browser: &Browser) -> f64 {
     let script = "const [paint] = performance.getEntriesByName('first-contentful-paint');
         return paint ? paint.startTime : null";
     browser.until_true("something to be seen", script).await.as_f64().expect("a time")

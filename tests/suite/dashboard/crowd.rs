@@ -42,19 +42,16 @@ async fn pages_are_seen_soon_and_the_list_keeps_still_with_many_mails() {
     let browser = &desk.browser;
     browser.screen(Screen::Phone).await;
     browser.language("fr").await;
+    let port = desk.worker.port();
+    println!("with {MANY} mails:");
     for page in PAGES.iter().filter(of_mails) {
-        browser.slow_phone(true).await;
         desk.visit(page).await;
-        let paint = checks::first_paint(browser).await;
-        browser.slow_phone(false).await;
-        println!("{} with {MANY} mails: seen after {paint:.0} ms on a slow phone", page.name);
+        println!("{}: {}", page.name, checks::paints(browser, port, &desk.path(page)).await);
     }
     desk.come_as(Who::User).await;
-    let id = desk.places.of("crowded").to_owned();
-    browser.slow_phone(true).await;
-    browser.go(&format!("/mails/{id}")).await;
-    println!("a mail: seen after {:.0} ms on a slow phone", checks::first_paint(browser).await);
-    browser.slow_phone(false).await;
+    let mail = format!("/mails/{}", desk.places.of("crowded"));
+    browser.go(&mail).await;
+    println!("a mail: {}", checks::paints(browser, port, &mail).await);
 
     // While mails rush in, the list that is read keeps still.
     browser.go("/mails").await;

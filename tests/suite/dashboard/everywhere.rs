@@ -186,11 +186,8 @@ async fn every_page_is_light_and_nothing_moves_that_should_not() {
         println!("{}: {bytes} bytes compressed", page.name);
         flaws.add(page.name, heavy);
         if SECTIONS.contains(&page.name) {
-            browser.slow_phone(true).await;
-            desk.visit(page).await;
-            let paint = checks::first_paint(browser).await;
-            browser.slow_phone(false).await;
-            println!("{}: seen after {paint:.0} ms on a slow phone", page.name);
+            let paints = checks::paints(browser, desk.worker.port(), &desk.path(page)).await;
+            println!("{}: {paints}", page.name);
         }
         flaws.add(page.name, desk.noise().await);
     }

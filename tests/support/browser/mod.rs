@@ -9,6 +9,7 @@ mod driver;
 mod find;
 mod heard;
 mod shot;
+mod slow_link;
 mod view;
 
 use std::fmt::Display;
@@ -22,6 +23,7 @@ use super::until::{PATIENCE, ensure, until};
 use driver::Chromedriver;
 pub(crate) use find::{Target, css, label, role};
 pub(crate) use shot::screenshots;
+pub(crate) use slow_link::SlowLink;
 pub(crate) use view::{Screen, Theme};
 
 /// How long the browser may take for one command, a page that loads included.

@@ -161,13 +161,20 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !allowed })).await;
     }
 
-    /// A phone of the cheap kind on a slow mobile network, or this machine as it is. For the next
-    /// page, which is not taken from the cache.
-    pub(crate) async fn slow_phone(&self, slow: bool) {
+    /// The processor of a cheap phone, a quarter as fast as this one, or this one.
+    pub(crate) async fn slow_processor(&self, slow: bool) {
         self.devtools("Emulation.setCPUThrottlingRate", json!({ "rate": if slow { 4 } else { 1 } })).await;
-        self.devtools("Network.setCacheDisabled", json!({ "cacheDisabled": slow })).await;
-        // As the usual measuring programs mean "slow 4G": 1.6 Mbit/s of which a tenth is lost,
-        // and three round trips and three quarters before the first byte.
+    }
+
+    /// Whether what was fetched before may be used again. For the next page.
+    pub(crate) async fn cache(&self, used: bool) {
+        self.devtools("Network.setCacheDisabled", json!({ "cacheDisabled": !used })).await;
+    }
+
+    /// A slow mobile network as the usual measuring programs mean it, or none: 1.6 Mbit/s of which
+    /// a tenth is lost, and three round trips and three quarters before the first byte of every
+    /// answer.
+    pub(crate) async fn slow_network(&self, slow: bool) {
         let network = if slow {
             json!({ "offline": false, "latency": 562.5, "downloadThroughput": 184_320, "uploadThroughput": 86_400 })
         } else {
