@@ -14,6 +14,7 @@ use futures::FutureExt as _;
 use serde::Deserialize as _;
 use tokio::sync::Semaphore;
 
+use crate::kernel::aggregate::rehydrate;
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::persist::persist;
@@ -21,7 +22,7 @@ use crate::kernel::journal::{
     AppendError, Claimed, Commit, Defer, Due, Expected, Journal, LIGHT, StreamWrite,
 };
 use crate::kernel::load::Load;
-use crate::mail::life::{Cleared, MailEvent, SetAside, Suspected, mail_stream, rehydrate};
+use crate::mail::life::{Cleared, MailEvent, MailLife, SetAside, Suspected, mail_stream};
 use crate::mail::work::{DraftMeta, to_value};
 
 /// Pause between tries to read a stream.
@@ -109,8 +110,8 @@ async fn standing(journal: &dyn Journal, world: &World, email_id: &str) -> Resul
             }
         }
     };
-    let (life, version) = rehydrate(&events).map_err(|error| NotTried::Failed(error.to_string()))?;
-    Ok((life.trials, version))
+    let life = rehydrate::<MailLife>(&events).map_err(|error| NotTried::Failed(error.to_string()))?;
+    Ok((life.state.trials, life.version))
 }
 
 /// Appends a fact to the mail's stream, whatever else is appended to it at the same time. A note

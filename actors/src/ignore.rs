@@ -2,18 +2,17 @@
 //! wanted. It is marked read then, as other mails are that were dealt with, and can still be
 //! released while its content is kept.
 
+use crate::kernel::aggregate::rehydrate;
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError, NewEvent};
+use crate::kernel::execute::{Decision, Unwritten, execute};
 use crate::kernel::journal::{
     AppendError, Commit, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
 };
 use crate::mail::IgnoreReason;
-use crate::mail::life::{DeliveryEnd, Ignored, MailEvent, MailLife, Settled, Stage, mail_stream, rehydrate};
+use crate::mail::life::{DeliveryEnd, Ignored, MailEvent, MailLife, Settled, Stage, mail_stream};
 use crate::mail::work;
 use crate::webhook::state::{Cancelled, DeliveryEvent, delivery_stream};
-
-/// How often it is decided anew when the mail's stream moves at the same time.
-const CONFLICTS: usize = 8;
 
 /// Why a mail was not ignored.
 #[derive(Debug, thiserror::Error)]
@@ -52,16 +51,19 @@ pub async fn ignore(
     email_id: &str,
     by: &str,
 ) -> Result<(), IgnoreError> {
-    for _ in 0..CONFLICTS {
-        let (life, version) = rehydrate(&journal.read_stream(&mail_stream(email_id), 0).await?)?;
-        let commit = ignored(world, email_id, &life, version, by)?;
-        match journal.append(commit).await {
-            Ok(_) => return Ok(()),
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(IgnoreError::Busy(email_id.to_owned()))
+    let decide = async || {
+        let life = rehydrate::<MailLife>(&journal.read_stream(&mail_stream(email_id), 0).await?)?;
+        Ok(Decision::write(ignored(world, email_id, &life.state, life.version, by)?))
+    };
+    execute(
+        journal,
+        || Box::pin(decide()),
+        |error| match error {
+            Unwritten::Busy => IgnoreError::Busy(email_id.to_owned()),
+            Unwritten::Append(error) => error.into(),
+        },
+    )
+    .await
 }
 
 fn ignored(

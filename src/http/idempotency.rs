@@ -18,6 +18,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
+use render_signal_actors::kernel::digest::hex;
 use render_signal_actors::kernel::ephemeral::{Allowance, Ephemeral, Spent};
 use render_signal_actors::kernel::journal::{Body, Commit, Journal};
 use serde::{Deserialize, Serialize};
@@ -202,7 +203,7 @@ fn name(parts: &[&str]) -> String {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    format!("answer/{}", hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!("answer/{}", hex(hash.finalize()))
 }
 
 async fn kept(journal: &dyn Journal, name: &str) -> Result<Option<Kept>, Problem> {

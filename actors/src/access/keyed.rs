@@ -25,20 +25,16 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }
 
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::digest::hex;
 
     /// RFC 4231, test cases 2 and 6: a short key, and one that is longer than a block.
     #[test]
     fn it_is_hmac() {
         let short = keyed(&"Jefe".into(), b"what do ya want for nothing?");
-        assert_eq!(hex(&short), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_eq!(hex(short), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         let long: String = "\u{2a}".repeat(65);
         assert_ne!(keyed(&long.clone().into(), b"x"), keyed(&long[..64].to_owned().into(), b"x"));
         let reference = <Hmac<Sha256>>::new_from_slice(long.as_bytes()).unwrap().chain_update(b"x");

@@ -18,12 +18,13 @@ use super::record::{Record, read_all};
 use super::sessions::{Method, Session, Sessions};
 use super::state::{Created, MagicLinkCommand, MagicLinkEvent, MagicLinkState, link_name, link_stream};
 use super::token::{Refusal, Signer, end_of};
-use super::{ATTEMPTS, AccessError, Committed, Visitor, commit, expected, new_events};
+use super::{AccessError, Committed, Visitor, commit, new_events};
 use crate::config::documents::Key;
 use crate::config::edit::{Edit, Editor};
 use crate::config::store::Read;
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
-use crate::kernel::journal::{Commit, Journal, StreamWrite};
+use crate::kernel::execute::ATTEMPTS;
+use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
 use crate::readmodel::queries::access::{self as rows, LinkRow};
 
 /// Who changes the document, for its history.
@@ -179,7 +180,7 @@ impl MagicLinks {
     ) -> Result<StreamWrite, AccessError> {
         Ok(StreamWrite {
             stream: link_stream(name),
-            expected: expected(version),
+            expected: Expected::after(version),
             events: new_events(&self.editor.world, events)?,
         })
     }

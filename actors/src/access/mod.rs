@@ -29,15 +29,12 @@ pub mod upkeep;
 use std::time::Duration;
 
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent, EventError, NewEvent};
+use crate::kernel::event::{DomainEvent, NewEvent};
 use crate::kernel::journal::persist::persist;
-use crate::kernel::journal::{AppendError, Commit, Expected, Journal};
+use crate::kernel::journal::{AppendError, Commit, Journal};
 
 /// How long somebody waits for the journal before he is told that it does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How often something is decided again when somebody else wrote first.
-const ATTEMPTS: usize = 8;
 
 /// Why it is not known whether somebody may do something: nothing to do with who asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,13 +91,6 @@ enum Committed {
     SomebodyWasFirst,
 }
 
-/// What a writer believes who has read the stream up to this version.
-const fn expected(version: u64) -> Expected {
-    if version == 0 { Expected::NoStream } else { Expected::Exact(version) }
-}
-
 fn new_events<E: DomainEvent>(world: &World, events: &[E]) -> Result<Vec<NewEvent>, AccessError> {
-    let made: Result<Vec<NewEvent>, EventError> =
-        events.iter().map(|event| event.to_new(world.ids.next())).collect();
-    made.map_err(AccessError::journal)
+    crate::kernel::event::new_events(events, world.ids.as_ref()).map_err(AccessError::journal)
 }

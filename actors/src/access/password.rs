@@ -10,7 +10,8 @@ use argon2::{Argon2, Params, PasswordHasher as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::keyed::{hex, keyed, same};
+use super::keyed::{keyed, same};
+use crate::kernel::digest::hex;
 use crate::kernel::heavy::Heavy;
 
 /// What a piece of heavy work counts as: more than is done at once.

@@ -17,11 +17,12 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::keyed::hex;
 use super::state::{Ended, Opened, SessionCommand, SessionEvent, SessionState, Used, session_stream};
-use super::{ATTEMPTS, AccessError, Committed, Visitor, commit, expected, new_events};
+use super::{AccessError, Committed, Visitor, commit, new_events};
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
 use crate::kernel::clock::World;
+use crate::kernel::digest::hex;
+use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::journal::{Commit, Expected, Journal, StreamWrite};
 use crate::readmodel::queries::access::{self as rows, OpenSessions, SessionRow};
 
@@ -152,7 +153,7 @@ impl Sessions {
             Method::MagicLink(name) => ("magic_link", name),
         };
         let opened = Opened {
-            hash: hex(&Sha256::digest(random)),
+            hash: hex(Sha256::digest(random)),
             user: user.to_owned(),
             method: method.to_owned(),
             link,
@@ -191,7 +192,7 @@ impl Sessions {
             return Ok(Some(session).filter(|session| !session.is_over(now)));
         }
         let forgotten = self.forgotten.load(Ordering::Acquire);
-        let key = hex(&hash);
+        let key = hex(hash);
         let row = self.journal.views().read(move |db| rows::session_by_hash(db, &key)).await;
         let Some(row) = row.map_err(AccessError::journal)?.filter(|row| self.holds(row)) else {
             return Ok(None);
@@ -213,7 +214,7 @@ impl Sessions {
     /// The journal does not say.
     pub async fn is_open(&self, cookie: &str) -> Result<bool, AccessError> {
         let Some(hash) = hash_of(cookie) else { return Ok(false) };
-        let key = hex(&hash);
+        let key = hex(hash);
         let row = self.journal.views().read(move |db| rows::session_by_hash(db, &key)).await;
         let row = row.map_err(AccessError::journal)?.filter(|row| self.holds(row));
         Ok(row.is_some_and(|row| !Session::of(&row).is_over(self.world.now())))
@@ -285,7 +286,7 @@ impl Sessions {
                 return Ok(true);
             }
             let events = new_events(&self.world, &events)?;
-            let write = StreamWrite { stream, expected: expected(loaded.version), events };
+            let write = StreamWrite { stream, expected: Expected::after(loaded.version), events };
             let writes = vec![write];
             let done =
                 commit(self.journal.as_ref(), &self.world, Commit { writes, ..Commit::default() }).await?;

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::record::Record;
 use super::token::Refusal;
 use crate::domain_events;
-use crate::kernel::aggregate::Aggregate;
+use crate::kernel::aggregate::{Aggregate, Evolve};
+use crate::kernel::digest::short_sha256;
 use crate::kernel::event::StreamId;
 
 /// Payload of `session.opened`.
@@ -109,7 +109,7 @@ pub fn session_stream(id: &str) -> StreamId {
 /// a part of what opens a session.
 #[must_use]
 pub fn link_name(id: &str) -> String {
-    Sha256::digest(id.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    short_sha256(id, 32)
 }
 
 /// The stream of a sign-in link, by [`link_name`].
@@ -145,9 +145,20 @@ pub enum SessionCommand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSession;
 
+impl Evolve for SessionState {
+    type Event = SessionEvent;
+
+    fn evolve(&mut self, event: &SessionEvent) {
+        *self = match (*self, event) {
+            (Self::Ended, _) | (_, SessionEvent::Ended(_)) => Self::Ended,
+            (_, SessionEvent::Opened(_)) => Self::Open,
+            (before, SessionEvent::Used(_)) => before,
+        };
+    }
+}
+
 impl Aggregate for SessionState {
     type Command = SessionCommand;
-    type Event = SessionEvent;
     type Cx = ();
     type Reject = NoSession;
 
@@ -159,14 +170,6 @@ impl Aggregate for SessionState {
             (Self::Ended, SessionCommand::End(_)) => Ok(Vec::new()),
             _ => Err(NoSession),
         }
-    }
-
-    fn evolve(&mut self, event: &SessionEvent) {
-        *self = match (*self, event) {
-            (Self::Ended, _) | (_, SessionEvent::Ended(_)) => Self::Ended,
-            (_, SessionEvent::Opened(_)) => Self::Open,
-            (before, SessionEvent::Used(_)) => before,
-        };
     }
 }
 
@@ -225,9 +228,20 @@ impl MagicLinkState {
     }
 }
 
+impl Evolve for MagicLinkState {
+    type Event = MagicLinkEvent;
+
+    fn evolve(&mut self, event: &MagicLinkEvent) {
+        match event {
+            MagicLinkEvent::Created(created) => self.created = Some(created.clone()),
+            MagicLinkEvent::Consumed(_) => self.uses += 1,
+            MagicLinkEvent::Revoked(_) => self.revoked = true,
+        }
+    }
+}
+
 impl Aggregate for MagicLinkState {
     type Command = MagicLinkCommand;
-    type Event = MagicLinkEvent;
     /// The present instant.
     type Cx = DateTime<Utc>;
     type Reject = Refusal;
@@ -260,14 +274,6 @@ impl Aggregate for MagicLinkState {
                 let made = record.as_ref().and_then(|record| self.made_elsewhere(record));
                 Ok(made.into_iter().chain([revoked]).collect())
             }
-        }
-    }
-
-    fn evolve(&mut self, event: &MagicLinkEvent) {
-        match event {
-            MagicLinkEvent::Created(created) => self.created = Some(created.clone()),
-            MagicLinkEvent::Consumed(_) => self.uses += 1,
-            MagicLinkEvent::Revoked(_) => self.revoked = true,
         }
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::keyed::hex;
 use crate::kernel::clock::World;
+use crate::kernel::digest::hex;
 use crate::kernel::ephemeral::{Allowance, Ephemeral, MemoryEphemeral, Spent};
 
 /// Of one address.
@@ -57,7 +57,7 @@ impl Throttle {
         self.spend("address", &format!("login:address:{address}"), ADDRESS).await?;
         let Some(account) = account else { return Ok(()) };
         // Not as given: it may be a password in the wrong field.
-        let account = hex(&Sha256::digest(account.as_bytes()));
+        let account = hex(Sha256::digest(account.as_bytes()));
         if self.spend("account", &format!("login:account:{account}"), ACCOUNT).await.is_ok() {
             return Ok(());
         }

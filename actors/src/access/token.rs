@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
-use super::keyed::{hex, keyed, same};
+use super::keyed::{keyed, same};
+use crate::kernel::digest::hex;
 use crate::kernel::said::{Said, said};
 
 /// What stands for the end of a link that has none.
@@ -112,7 +113,7 @@ impl Signer {
     }
 
     fn sign(&self, id: &str, end: &str) -> String {
-        hex(&keyed(&self.0, format!("{id}.{end}").as_bytes()))
+        hex(keyed(&self.0, format!("{id}.{end}").as_bytes()))
     }
 
     /// The checks that need nothing but the text and the time.

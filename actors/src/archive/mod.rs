@@ -28,13 +28,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use sha2::{Digest as _, Sha256};
 
 use self::state::{ArchiveEvent, Archived, archive_stream};
 use self::store::ArchiveStore;
 use self::transfer::Line;
 use crate::access::state::{link_stream, session_stream};
 use crate::kernel::clock::World;
+use crate::kernel::digest::short_sha256;
 use crate::kernel::event::{DomainEvent as _, Recorded, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Journal, StreamWrite, Trim};
 use crate::mail::life::mail_stream;
@@ -239,7 +239,7 @@ fn lines(leaving: &[Leaving]) -> Result<Bytes, String> {
 fn name(leaving: &[Leaving], content: &[u8]) -> String {
     let oldest = leaving.iter().flat_map(|stream| &stream.events).min_by_key(|event| event.position);
     let (at, position) = oldest.map(|event| (event.at, event.position)).unwrap_or_default();
-    let hash: String = Sha256::digest(content).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = short_sha256(content, 16);
     format!("journal-{}-{position}-{hash}.jsonl", at.format("%Y%m%dT%H%M%SZ"))
 }
 

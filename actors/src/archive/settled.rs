@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::access::state::MagicLinkState;
-use crate::kernel::event::{DomainEvent as _, EventError, Recorded, StreamId};
-use crate::mail::life::{self, Stage};
+use crate::kernel::aggregate::rehydrate;
+use crate::kernel::event::{EventError, Recorded, StreamId};
+use crate::mail::life::{MailLife, Stage};
 use crate::webhook::delivery::DeliveryState;
-use crate::webhook::state::{DeliveryEvent, delivery_stream};
+use crate::webhook::state::delivery_stream;
 
 /// Whether the last of these events is older than `before`. A stream without events is not:
 /// there is nothing to archive.
@@ -21,7 +22,7 @@ pub fn is_old(events: &[Recorded], before: DateTime<Utc>) -> bool {
 /// # Errors
 /// When an event cannot be read.
 pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<StreamId>>, EventError> {
-    let (life, _) = life::rehydrate(mail)?;
+    let life = rehydrate::<MailLife>(mail)?.state;
     Ok(match life.stage {
         Stage::Skipped { .. } | Stage::Quarantined => Some(Vec::new()),
         // A mail may have been routed, and set aside, before somebody said that it is not wanted.
@@ -31,7 +32,7 @@ pub fn deliveries_of(email_id: &str, mail: &[Recorded]) -> Result<Option<Vec<Str
     })
 }
 
-fn streams(email_id: &str, life: &life::MailLife) -> Vec<StreamId> {
+fn streams(email_id: &str, life: &MailLife) -> Vec<StreamId> {
     life.deliveries.iter().map(|(target, _)| delivery_stream(email_id, target)).collect()
 }
 
@@ -40,7 +41,7 @@ fn streams(email_id: &str, life: &life::MailLife) -> Vec<StreamId> {
 /// # Errors
 /// When an event cannot be read.
 pub fn is_remainder(mail: &[Recorded]) -> Result<bool, EventError> {
-    let (life, _) = life::rehydrate(mail)?;
+    let life = rehydrate::<MailLife>(mail)?.state;
     Ok(life.stage == Stage::Unknown && mail.first().is_some_and(|event| event.version > 1))
 }
 
@@ -49,7 +50,7 @@ pub fn is_remainder(mail: &[Recorded]) -> Result<bool, EventError> {
 /// # Errors
 /// When an event cannot be read.
 pub fn is_over(link: &[Recorded], before: DateTime<Utc>) -> Result<bool, EventError> {
-    let link = crate::kernel::aggregate::rehydrate::<MagicLinkState>(link)?;
+    let link = rehydrate::<MagicLinkState>(link)?;
     Ok(link.state.is_over(before))
 }
 
@@ -58,10 +59,6 @@ pub fn is_over(link: &[Recorded], before: DateTime<Utc>) -> Result<bool, EventEr
 /// # Errors
 /// When an event cannot be read.
 pub fn is_done(delivery: &[Recorded]) -> Result<bool, EventError> {
-    use crate::kernel::aggregate::Aggregate as _;
-    let mut state = DeliveryState::default();
-    for event in delivery {
-        state.evolve(&DeliveryEvent::from_recorded(event)?);
-    }
-    Ok(matches!(state, DeliveryState::Delivered | DeliveryState::Cancelled))
+    let delivery = rehydrate::<DeliveryState>(delivery)?;
+    Ok(matches!(delivery.state, DeliveryState::Delivered | DeliveryState::Cancelled))
 }

@@ -12,8 +12,6 @@
 //! The lines of an archive are of the kind `event`. Claims are not copied: nobody who holds
 //! one works on the copy. Fences are granted anew.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
@@ -22,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use crate::kernel::digest::hex;
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::journal::{
     Body, Commit, Due, Expected, Journal, JournalError, OutboxAdd, Queue, StreamWrite, Trim,
@@ -158,12 +157,7 @@ impl Adder {
         let mut all = self.events;
         all.update(self.rows.finalize());
         all.update(self.others);
-        let mut sha256 = String::new();
-        for byte in all.finalize() {
-            // Writing to a String does not fail.
-            let _ = write!(sha256, "{byte:02x}");
-        }
-        Tally { sha256, ..self.tally }
+        Tally { sha256: hex(all.finalize()), ..self.tally }
     }
 }
 

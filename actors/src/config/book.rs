@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::documents::{self, Documents, Governs, Key, Problem, effect};
 use super::policy::{self, EnvDefaults};
 use super::store::{AckState, Read, StoreError};
+use crate::kernel::digest::sha256;
 use crate::kernel::said::{Said, said};
 use crate::mail::policy::Policy;
 use crate::messages::DocumentStatus;
@@ -88,7 +88,7 @@ impl Book {
             Err(error) => self.suspect(key, Problem::new("document", Said::alike(error.to_string())), now),
             Ok(Read::Absent) => self.take_absence(key, env, now),
             Ok(Read::Found { text, .. }) => {
-                let text_hash = sha256(text.as_bytes());
+                let text_hash = sha256(&text);
                 let entry = self.entries.entry(key).or_default();
                 if entry.last_text.as_ref() == Some(&text_hash) {
                     entry.suspect_since = None;
@@ -413,7 +413,7 @@ impl Entry {
 pub fn canonical_hash(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);
-    sha256(text.as_bytes())
+    sha256(text)
 }
 
 fn write_canonical(value: &Value, out: &mut String) {
@@ -444,10 +444,6 @@ fn write_canonical(value: &Value, out: &mut String) {
         }
         scalar => out.push_str(&scalar.to_string()),
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -9,10 +9,8 @@ use super::history::{for_ever, keeps_content, last};
 use super::state::{ConfigEvent, Conflicted, config_stream};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
-use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, StreamWrite};
-
-/// How often it is tried again when somebody else records something first.
-const CONFLICTS: usize = 5;
+use crate::kernel::execute::{Decision, execute};
+use crate::kernel::journal::{Body, Commit, Journal, StreamWrite};
 
 /// A version of a document that lost.
 #[derive(Debug, Clone, Copy)]
@@ -52,24 +50,14 @@ pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<
         bytes: lost.text.to_owned().into(),
         keep_until: for_ever(),
     });
-    let mut refused = String::new();
-    for _ in 0..CONFLICTS {
+    let decide = async || {
         let before = last(journal, key).await?.map_or(0, |last| last.version);
-        let commit = Commit {
+        Ok(Decision::write(Commit {
             at: world.now(),
-            writes: vec![StreamWrite {
-                stream: config_stream(key.as_str()),
-                expected: if before == 0 { Expected::NoStream } else { Expected::Exact(before) },
-                events: vec![event.clone()],
-            }],
+            writes: vec![StreamWrite::after(before, config_stream(key.as_str()), vec![event.clone()])],
             bodies: copy.iter().cloned().collect(),
             ..Commit::default()
-        };
-        match journal.append(commit).await {
-            Ok(_) => return Ok(()),
-            Err(error @ AppendError::Conflict { .. }) => refused = error.to_string(),
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Err(refused)
+        }))
+    };
+    execute(journal, || Box::pin(decide()), |error| format!("{}: {error}", config_stream(key.as_str()))).await
 }

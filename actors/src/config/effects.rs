@@ -11,6 +11,7 @@ use super::book::GRACE;
 use super::documents::Key;
 use super::store::{Ack, Stamp, StoreError};
 use super::{Batch, ConfigDeps, Loaded, Lost, Recorded, Removed, Seen, follow, history, load};
+use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Loss, lost};
 use crate::kernel::port::Port;
@@ -21,15 +22,14 @@ use crate::messages::PolicyChanged;
 const READ_AGAIN: Duration = Duration::from_secs(5);
 
 /// Pauses before an actor that did not answer is told again.
-const TELL_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const TELL_AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Tells one actor until it has heard.
 pub(super) async fn tell(port: Port<PolicyChanged>, world: World, policy: Arc<Policy>) {
-    let mut pause = TELL_AGAIN.0;
+    let mut retries = TELL_AGAIN.retries();
     while let Err(error) = port.ask(PolicyChanged(Arc::clone(&policy))).await {
         tracing::warn!(%error, version = policy.version, "an actor did not hear of the configuration, telling again");
-        tokio::time::sleep(world.jitter.spread(pause)).await;
-        pause = pause.saturating_mul(2).min(TELL_AGAIN.1);
+        retries.pause(world.jitter.as_ref()).await;
     }
 }
 
@@ -44,7 +44,7 @@ where
             Ok(answer) => return answer,
             Err(error) => {
                 tracing::debug!(%error, "the configuration actor did not answer");
-                tokio::time::sleep(TELL_AGAIN.0).await;
+                tokio::time::sleep(TELL_AGAIN.exact(1)).await;
             }
         }
     }

@@ -5,6 +5,7 @@
 //! died is recorded by the others.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -16,10 +17,8 @@ use super::state::{ConfigEvent, config_stream};
 use super::store::{ChangeId, DocumentStore, Listed};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
-use crate::kernel::journal::{AppendError, Journal};
-
-/// How often a change is decided again when somebody else recorded one first.
-const CONFLICTS: usize = 10;
+use crate::kernel::execute::{Decision, execute};
+use crate::kernel::journal::Journal;
 
 /// How far the history of a document has followed.
 #[derive(Debug, Clone)]
@@ -78,7 +77,7 @@ async fn record(
     world: &World,
     env: &EnvDefaults,
     change: &Listed,
-    mut tip: Tip,
+    tip: Tip,
 ) -> Result<Tip, String> {
     let document = match &change.text {
         None => None,
@@ -88,24 +87,29 @@ async fn record(
             None => return Ok(tip),
         },
     };
-    let mut refused = String::new();
-    for _ in 0..CONFLICTS {
+    // It is given to the first look, which needs no reading.
+    let known = Mutex::new(Some(tip));
+    let decide = async || {
+        let known = known.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tip = match known {
+            Some(tip) => tip,
+            None => Tip::read(journal, change.key).await?,
+        };
         let hash = document.as_ref().map_or("", |document| document.hash.as_str());
         if tip.covers(&change.id) || tip.hash() == hash {
-            return Ok(tip);
+            return Ok(Decision::already(Some(tip)));
         }
         let place = change.id.to_string();
         let commit =
             history::commit(world, change.key, document.as_ref(), tip.last.as_ref(), &change.origin, &place)?;
-        match journal.append(commit).await {
-            Ok(_) => return Tip::read(journal, change.key).await,
-            // Another worker was faster, probably with this very change.
-            Err(error @ AppendError::Conflict { .. }) => refused = error.to_string(),
-            Err(error) => return Err(error.to_string()),
-        }
-        tip = Tip::read(journal, change.key).await?;
+        Ok(Decision { commit: Some(commit), answer: None })
+    };
+    // Others are faster, probably with this very change.
+    let stream = config_stream(change.key.as_str());
+    match execute(journal, || Box::pin(decide()), |error| format!("{stream}: {error}")).await? {
+        Some(tip) => Ok(tip),
+        None => Tip::read(journal, change.key).await,
     }
-    Err(refused)
 }
 
 /// A text as a document in force; `None` when it would be refused.

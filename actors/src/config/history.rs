@@ -13,12 +13,10 @@ use super::state::{Changed, ConfigEvent, config_stream};
 use super::store::{DocumentStore, Read};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
-use crate::kernel::journal::{AppendError, Body, Commit, Expected, Journal, StreamWrite};
+use crate::kernel::execute::{Decision, execute};
+use crate::kernel::journal::{Body, Commit, Expected, Journal, StreamWrite};
 use crate::kernel::said::{Said, said};
 use crate::mail::policy::Configuration;
-
-/// How often a change is decided again when somebody else recorded one first.
-const CONFLICTS: usize = 5;
 
 /// How many copies are looked through for one that somebody has seen: nobody has been
 /// looking at a form for longer.
@@ -301,28 +299,23 @@ pub async fn record(
     in_force: Option<&InForce>,
     origin: &str,
 ) -> Result<bool, String> {
-    let mut refused = String::new();
-    for _ in 0..CONFLICTS {
+    // After a conflict: what was written in between may be this very document.
+    let decide = async || {
         let last = last(journal, key).await?;
         let hash = in_force.map_or("", |document| document.hash.as_str());
         if last.as_ref().map_or("", |last| last.hash.as_str()) == hash {
-            return Ok(false);
+            return Ok(Decision::already(false));
         }
         // In this order: who replaces it after this look records that after what was last
         // before it, so that this commit is refused.
         let removed = last.as_ref().is_some_and(|last| last.hash.is_empty());
         if is_superseded(store, env, key, hash, removed).await {
-            return Ok(false);
+            return Ok(Decision::already(false));
         }
         let commit = commit(world, key, in_force, last.as_ref(), origin, "")?;
-        match journal.append(commit).await {
-            Ok(_) => return Ok(true),
-            // Decide again: what was written in between may be this very document.
-            Err(error @ AppendError::Conflict { .. }) => refused = error.to_string(),
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Err(refused)
+        Ok(Decision { commit: Some(commit), answer: true })
+    };
+    execute(journal, || Box::pin(decide()), |error| format!("{}: {error}", config_stream(key.as_str()))).await
 }
 
 /// Whether the store holds another document. One that is refused, or that cannot be read, leaves
@@ -375,7 +368,7 @@ pub(super) fn commit(
         at: world.now(),
         writes: vec![StreamWrite {
             stream: config_stream(key.as_str()),
-            expected: if before == 0 { Expected::NoStream } else { Expected::Exact(before) },
+            expected: Expected::after(before),
             events: vec![event],
         }],
         bodies: copy.into_iter().collect(),

@@ -17,6 +17,7 @@ use super::strangers::Strangers;
 use super::turns::{Turns, order_of};
 use super::{DedupDeps, Job};
 use crate::kernel::event::{EventError, StreamId};
+use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::{AppendError, Commit, Journal, Queue};
 use crate::mail::groups::{self, KnownGroup, Standing};
@@ -33,8 +34,6 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const READINGS: usize = 2;
 /// Appends under way at the same time; the journal merges them into group commits.
 const APPENDING: usize = 256;
-/// How often a mail is tried anew when the streams that it belongs to keep moving.
-pub(super) const CONFLICTS: usize = 8;
 /// Why a mail is in quarantine that was not read, for whoever reads the list.
 const DEADLY: &str = "three workers ended while they read it for the first time, alone";
 /// Characters of the hash of a place in the name of a mail where every copy is one.
@@ -312,7 +311,7 @@ async fn append(
         return Ok(admitted);
     }
     let mut known = Hindsight::default();
-    for _ in 0..CONFLICTS {
+    for _ in 0..ATTEMPTS {
         let mut commit = prepared.commit.map_err(|error| AdmitError::Journal(error.to_string()))?;
         let held = commit.add.iter().any(|row| row.queue == Queue::Hold);
         let seat = strangers.seat(deps.journal.as_ref(), &mut commit).await;

@@ -1,11 +1,13 @@
 //! A mail whose identity the journal knows: a further copy, or another mail of that identity.
 
 use super::DedupDeps;
-use super::admit::{CONFLICTS, refused};
+use super::admit::refused;
 use super::commit::{self, Cx};
+use crate::kernel::aggregate::{Loaded, rehydrate};
+use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::journal::AppendError;
 use crate::mail::content;
-use crate::mail::life::{mail_stream, rehydrate};
+use crate::mail::life::{MailLife, mail_stream};
 use crate::messages::{Admit, AdmitError, Admitted};
 
 /// What was found out about a mail.
@@ -27,13 +29,14 @@ pub(super) async fn compare(
 ) -> Result<Found, AdmitError> {
     let location = &admit.location;
     let known = Admitted { email_id: key.to_owned(), duplicate: true, decision: None };
-    for _ in 0..CONFLICTS {
+    for _ in 0..ATTEMPTS {
         let events = deps
             .journal
             .read_stream(&mail_stream(key), 0)
             .await
             .map_err(|error| AdmitError::Journal(error.to_string()))?;
-        let (life, version) = rehydrate(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
+        let Loaded { state: life, version } =
+            rehydrate::<MailLife>(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
         if content::differ(life.content.as_deref(), content) {
             return Ok(Found::Other);
         }

@@ -17,6 +17,7 @@ use super::heavy::Thinking;
 use super::strangers::Strangers;
 use super::turns::{Turn, Turns, order_of, wants_order};
 use crate::alone::{Alone, NotTried, heed, returned};
+use crate::kernel::aggregate::rehydrate;
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
@@ -25,7 +26,7 @@ use crate::kernel::journal::{
 use crate::kernel::load::Load;
 use crate::mail::decide;
 use crate::mail::groups::{self, KnownGroup};
-use crate::mail::life::{Location, mail_stream, rehydrate};
+use crate::mail::life::{Location, MailLife, mail_stream};
 use crate::mail::work::{Draft, DraftMeta, to_value};
 
 /// How long a claim on a held mail lasts. Deciding takes no time; the rest is a slow disk, or
@@ -298,8 +299,8 @@ async fn redecide(
 
 async fn reload(deps: &DedupDeps, key: &str) -> Result<(u64, Vec<Location>), String> {
     let events = deps.journal.read_stream(&mail_stream(key), 0).await.map_err(|error| error.to_string())?;
-    let (life, version) = rehydrate(&events).map_err(|error| error.to_string())?;
-    Ok((version, life.locations))
+    let life = rehydrate::<MailLife>(&events).map_err(|error| error.to_string())?;
+    Ok((life.version, life.state.locations))
 }
 
 /// Ends our claim without a decision. Repeated until the journal has answered; the only other

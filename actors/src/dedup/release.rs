@@ -7,20 +7,20 @@ use chrono::TimeDelta;
 
 use super::commit;
 use super::kept::{self, KeptError};
+use crate::kernel::aggregate::{Loaded, rehydrate};
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent as _, EventError};
+use crate::kernel::event::{DomainEvent as _, EventError, new_events};
+use crate::kernel::execute::{Decision, Unwritten, execute};
 use crate::kernel::journal::{
     AppendError, Body, Commit, Defer, Due, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
 };
 use crate::mail::heading::Heading;
 use crate::mail::life::{
-    Location, MailEvent, Received, Released, Resumed, Stage, copied_from, copy_id, mail_stream, rehydrate,
+    Location, MailEvent, MailLife, Received, Released, Resumed, Stage, copied_from, copy_id, mail_stream,
 };
 use crate::mail::work::{self, Draft, DraftMeta};
 use crate::mail::{Outcome, Verdict, content};
 
-/// How often the wish is written anew when the mail's stream moves at the same time.
-const CONFLICTS: usize = 8;
 /// How long the content is kept at the least, from a release on. The worker that carries it
 /// out keeps it for MAIL_RETENTION_DAYS.
 const KEPT: TimeDelta = TimeDelta::days(1);
@@ -78,92 +78,95 @@ pub async fn release(
     email_id: &str,
     by: &str,
 ) -> Result<(), ReleaseError> {
-    let named = || email_id.to_owned();
-    let stream = mail_stream(email_id);
-    for _ in 0..CONFLICTS {
-        let (life, version) = rehydrate(&journal.read_stream(&stream, 0).await?)?;
+    // Two operators at once, or a decision at the same time: the later one looks again.
+    let decide = async || {
+        let events = journal.read_stream(&mail_stream(email_id), 0).await?;
+        let Loaded { state: life, version } = rehydrate::<MailLife>(&events)?;
         if let Some(queue) = &life.set_aside {
-            match resume(journal, world, (email_id, version), queue, by).await {
-                Err(ReleaseError::Append(AppendError::Conflict { .. })) => continue,
-                done => return done,
-            }
+            return resumed(world, (email_id, version), queue, by).map(Decision::write);
         }
         match life.stage {
-            Stage::Unknown => return release_copy(journal, world, email_id, by).await,
-            Stage::Routed => return Err(ReleaseError::Routed(named())),
-            Stage::Quarantined => return Err(ReleaseError::Unreadable(named())),
-            Stage::Received | Stage::Held | Stage::Ignored(_) | Stage::Skipped { .. } => {}
+            Stage::Unknown => copy_released(journal, world, email_id, by).await,
+            Stage::Routed => Err(ReleaseError::Routed(email_id.to_owned())),
+            Stage::Quarantined => Err(ReleaseError::Unreadable(email_id.to_owned())),
+            Stage::Received | Stage::Held | Stage::Ignored(_) | Stage::Skipped { .. } => {
+                released(journal, world, (email_id, version), life.locations, by).await
+            }
         }
-        let now = world.now();
-        let Some(moved) = content_of(journal, email_id, now + KEPT).await? else {
-            return Err(ReleaseError::ContentGone(named()));
-        };
-        let meta = DraftMeta {
-            email_id: named(),
-            mail_version: version + 1,
-            locations: life.locations,
-            released: true,
-            returned: 0,
-            told: false,
-            stranger: None,
-            waiting: None,
-            cancelled: Vec::new(),
-        };
-        let released = MailEvent::Released(Released { by: by.to_owned() });
-        let commit = Commit {
-            at: now,
-            writes: vec![StreamWrite {
-                stream: stream.clone(),
-                // Two operators at once, or a decision at the same time: the later one looks again.
-                expected: Expected::Exact(version),
-                events: vec![released.to_new(world.ids.next())?],
-            }],
-            add: vec![work::kept_draft_row(Queue::Hold, &meta, Due::At(now))],
-            settle: moved.settle,
-            bodies: moved.bodies,
-            ..Commit::default()
-        };
-        match journal.append(commit).await {
-            Ok(_) => return Ok(()),
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(ReleaseError::Busy(named()))
+        .map(Decision::write)
+    };
+    execute(
+        journal,
+        || Box::pin(decide()),
+        |error| match error {
+            Unwritten::Busy => ReleaseError::Busy(email_id.to_owned()),
+            Unwritten::Append(error) => error.into(),
+        },
+    )
+    .await
+}
+
+/// Has a mail routed, whatever was decided about it.
+async fn released(
+    journal: &dyn Journal,
+    world: &World,
+    (email_id, version): (&str, u64),
+    locations: Vec<Location>,
+    by: &str,
+) -> Result<Commit, ReleaseError> {
+    let now = world.now();
+    let Some(moved) = content_of(journal, email_id, now + KEPT).await? else {
+        return Err(ReleaseError::ContentGone(email_id.to_owned()));
+    };
+    let meta = DraftMeta {
+        email_id: email_id.to_owned(),
+        mail_version: version + 1,
+        locations,
+        released: true,
+        returned: 0,
+        told: false,
+        stranger: None,
+        waiting: None,
+        cancelled: Vec::new(),
+    };
+    let released = MailEvent::Released(Released { by: by.to_owned() }).to_new(world.ids.next())?;
+    Ok(Commit {
+        at: now,
+        writes: vec![StreamWrite::after(version, mail_stream(email_id), vec![released])],
+        add: vec![work::kept_draft_row(Queue::Hold, &meta, Due::At(now))],
+        settle: moved.settle,
+        bodies: moved.bodies,
+        ..Commit::default()
+    })
 }
 
 /// Has a mail that was set aside worked on again, where it stood.
-async fn resume(
-    journal: &dyn Journal,
+fn resumed(
     world: &World,
     (email_id, version): (&str, u64),
     queue: &str,
     by: &str,
-) -> Result<(), ReleaseError> {
+) -> Result<Commit, ReleaseError> {
     let Some(row) = Queue::ALL.into_iter().find(|known| known.as_str() == queue) else {
         return Err(ReleaseError::Unknown(email_id.to_owned()));
     };
     let now = world.now();
     let resumed = MailEvent::Resumed(Resumed { queue: queue.to_owned(), by: by.to_owned() });
-    let commit = Commit {
-        at: now,
-        writes: vec![StreamWrite {
-            stream: mail_stream(email_id),
-            expected: Expected::Exact(version),
-            events: vec![resumed.to_new(world.ids.next())?],
-        }],
-        defer: vec![Defer {
-            queue: row,
-            key: email_id.to_owned(),
-            claim: None,
-            due: Due::At(now),
-            meta: None,
-            partition: None,
-        }],
-        ..Commit::default()
+    let events = vec![resumed.to_new(world.ids.next())?];
+    let due = Defer {
+        queue: row,
+        key: email_id.to_owned(),
+        claim: None,
+        due: Due::At(now),
+        meta: None,
+        partition: None,
     };
-    journal.append(commit).await?;
-    Ok(())
+    Ok(Commit {
+        at: now,
+        writes: vec![StreamWrite::after(version, mail_stream(email_id), events)],
+        defer: vec![due],
+        ..Commit::default()
+    })
 }
 
 /// What brings the content of a mail to where a held mail has it.
@@ -195,22 +198,21 @@ async fn content_of(
 }
 
 /// Has a further copy of a mail sent, as a mail of its own: receivers take it for a new one.
-async fn release_copy(journal: &dyn Journal, world: &World, id: &str, by: &str) -> Result<(), ReleaseError> {
+async fn copy_released(
+    journal: &dyn Journal,
+    world: &World,
+    id: &str,
+    by: &str,
+) -> Result<Commit, ReleaseError> {
     let unknown = || ReleaseError::Unknown(id.to_owned());
     let original = copied_from(id).ok_or_else(unknown)?;
-    let (life, _) = rehydrate(&journal.read_stream(&mail_stream(original), 0).await?)?;
+    let life = rehydrate::<MailLife>(&journal.read_stream(&mail_stream(original), 0).await?)?.state;
     let location = life.locations.into_iter().skip(1).find(|location| copy_id(original, location) == id);
     let location = location.ok_or_else(unknown)?;
     let known = kept::known(journal, original).await?.ok_or_else(unknown)?;
     let Ok(mut mail) = known.content else { return Err(ReleaseError::ContentGone(original.to_owned())) };
     id.clone_into(&mut mail.email_id);
-    let commit = copy(world, mail, original, location, by)?;
-    match journal.append(commit).await {
-        Ok(_) => Ok(()),
-        // Another operator was quicker.
-        Err(AppendError::Conflict { .. }) => Err(ReleaseError::Routed(id.to_owned())),
-        Err(error) => Err(error.into()),
-    }
+    Ok(copy(world, mail, original, location, by)?)
 }
 
 fn copy(
@@ -248,7 +250,7 @@ fn copy(
         writes: vec![StreamWrite {
             stream: mail_stream(&id),
             expected: Expected::NoStream,
-            events: events.iter().map(|event| event.to_new(world.ids.next())).collect::<Result<_, _>>()?,
+            events: new_events(&events, world.ids.as_ref())?,
         }],
         add: vec![row],
         bodies: vec![body, heading],

@@ -2,31 +2,33 @@
 
 use crate::kernel::event::{DomainEvent, EventError, Recorded};
 
-/// A consistency boundary: the state of one stream, and the rules that change it.
-///
-/// Both functions are pure: no clock, no randomness, no I/O. A fact they need
-/// travels in the command or in the context.
-pub trait Aggregate: Default {
-    /// What somebody wants.
-    type Command;
+/// The state of one stream, as its events make it.
+pub trait Evolve: Default {
     /// What happened.
     type Event: DomainEvent;
+
+    /// Takes a fact in. Total: it never fails and never panics, whatever the order. Pure.
+    fn evolve(&mut self, event: &Self::Event);
+}
+
+/// A consistency boundary: the state of one stream, and the rules that change it.
+pub trait Aggregate: Evolve {
+    /// What somebody wants.
+    type Command;
     /// Facts from outside: time, policy.
     type Cx;
     /// Why the command was refused.
     type Reject;
 
-    /// What happens if `command` is carried out now. An empty list means "already so".
+    /// What happens if `command` is carried out now. An empty list means "already so". Pure: no
+    /// clock, no randomness, no I/O; a fact it needs travels in the command or in the context.
     ///
     /// # Errors
     /// The command is refused and nothing changes.
     fn decide(&self, command: &Self::Command, cx: &Self::Cx) -> Result<Vec<Self::Event>, Self::Reject>;
-
-    /// Takes a fact in. Total: it never fails and never panics, whatever the order.
-    fn evolve(&mut self, event: &Self::Event);
 }
 
-/// An aggregate together with the version of the stream it was read from.
+/// A state together with the version of the stream it was read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Loaded<A> {
     /// The state.
@@ -35,11 +37,11 @@ pub struct Loaded<A> {
     pub version: u64,
 }
 
-/// Rebuilds an aggregate from its stream.
+/// Rebuilds a state from the events of its stream.
 ///
 /// # Errors
 /// When an event cannot be read; see [`EventError`].
-pub fn rehydrate<A: Aggregate>(events: &[Recorded]) -> Result<Loaded<A>, EventError> {
+pub fn rehydrate<A: Evolve>(events: &[Recorded]) -> Result<Loaded<A>, EventError> {
     let mut loaded = Loaded { state: A::default(), version: 0 };
     for recorded in events {
         loaded.state.evolve(&A::Event::from_recorded(recorded)?);

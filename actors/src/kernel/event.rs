@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::clock::Ids;
+
 /// The name of a stream: `mail-<email_id>`, `lease-<name>` …
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -169,6 +171,14 @@ pub trait DomainEvent: Sized {
             source,
         })
     }
+}
+
+/// Several events, ready for the journal, each with an id of its own.
+///
+/// # Errors
+/// See [`DomainEvent::encode`].
+pub fn new_events<E: DomainEvent>(events: &[E], ids: &dyn Ids) -> Result<Vec<NewEvent>, EventError> {
+    events.iter().map(|event| event.to_new(ids.next())).collect()
 }
 
 fn find(kinds: &'static [EventKind], kind: &str) -> Option<&'static EventKind> {

@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, Sleep};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 
 /// How often an actor may be restarted.
@@ -147,13 +148,9 @@ where
             drop(self.notices.send(GuardianNotice::Escalated { actor: self.name, reason }));
             return false;
         }
-        let doublings = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
-        let after = self
-            .restarts
-            .first_backoff
-            .saturating_mul(2_u32.saturating_pow(doublings))
-            .min(self.restarts.max_backoff);
-        let after = self.world.jitter.spread(after);
+        let backoff = Backoff::new(self.restarts.first_backoff, self.restarts.max_backoff);
+        let failures = u32::try_from(count).unwrap_or(u32::MAX);
+        let after = backoff.wait(failures, self.world.jitter.as_ref());
         tracing::warn!(
             actor = self.name,
             reason,

@@ -1,9 +1,12 @@
 //! Event sourcing and supervision. Knows nothing about mail.
 
 pub mod aggregate;
+pub mod backoff;
 pub mod clock;
+pub mod digest;
 pub mod ephemeral;
 pub mod event;
+pub mod execute;
 pub mod files;
 pub mod guardian;
 pub mod heavy;

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode};
 use sha2::{Digest, Sha256};
 
+use crate::kernel::digest::hex;
 use crate::kernel::event::Recorded;
 use crate::kernel::guardian::panic_text;
 
@@ -264,7 +265,7 @@ pub fn content_hash(db: &Connection, projection: &dyn Projection) -> rusqlite::R
             hash.update(b"\n");
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(hash.finalize()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::state::{Lease, LeaseCommand, lease_stream};
 use super::store::{Attempt, LeaseStore, Renewal};
 use crate::kernel::aggregate::{Aggregate, rehydrate};
+use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Loss, StreamWrite, lost};
@@ -371,7 +372,7 @@ impl Holder {
             .map(|event| event.to_new(id))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| Failure::Final(error.to_string()))?;
-        let expected = if lease.version == 0 { Expected::NoStream } else { Expected::Exact(lease.version) };
+        let expected = Expected::after(lease.version);
         let commit = Commit {
             at: self.world.now(),
             cause,
@@ -390,7 +391,7 @@ impl Holder {
 
 /// How long to wait after so many failures in a row.
 fn backoff(failures: u32) -> Duration {
-    STANDBY.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE)
+    Backoff::new(STANDBY, LONGEST_PAUSE).exact(failures)
 }
 
 enum Failure {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain_events;
-use crate::kernel::aggregate::Aggregate;
+use crate::kernel::aggregate::{Aggregate, Evolve};
 use crate::kernel::event::StreamId;
 
 /// Payload of `lease.acquired` and `lease.taken_over`.
@@ -78,9 +78,26 @@ pub enum LeaseCommand {
 #[error("the lease was granted again with fence {0}")]
 pub struct Outdated(pub u64);
 
+impl Evolve for Lease {
+    type Event = LeaseEvent;
+
+    fn evolve(&mut self, event: &LeaseEvent) {
+        match event {
+            LeaseEvent::Acquired(granted) | LeaseEvent::TakenOver(granted) => {
+                self.held_by = Some((granted.holder.clone(), granted.fence));
+                self.last_fence = self.last_fence.max(granted.fence);
+            }
+            LeaseEvent::Released(released) => {
+                if self.held_by.as_ref().is_some_and(|(_, fence)| *fence == released.fence) {
+                    self.held_by = None;
+                }
+            }
+        }
+    }
+}
+
 impl Aggregate for Lease {
     type Command = LeaseCommand;
-    type Event = LeaseEvent;
     type Cx = ();
     type Reject = Outdated;
 
@@ -109,20 +126,6 @@ impl Aggregate for Lease {
                 Some((_, held)) if held > fence => Err(Outdated(*held)),
                 Some(_) | None => Ok(Vec::new()),
             },
-        }
-    }
-
-    fn evolve(&mut self, event: &LeaseEvent) {
-        match event {
-            LeaseEvent::Acquired(granted) | LeaseEvent::TakenOver(granted) => {
-                self.held_by = Some((granted.holder.clone(), granted.fence));
-                self.last_fence = self.last_fence.max(granted.fence);
-            }
-            LeaseEvent::Released(released) => {
-                if self.held_by.as_ref().is_some_and(|(_, fence)| *fence == released.fence) {
-                    self.held_by = None;
-                }
-            }
         }
     }
 }

@@ -8,7 +8,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::Mail;
-use super::identity::hex;
+use crate::kernel::digest::hex;
 
 /// Which hash it is. Hashes of different versions are not comparable: whoever changes what is
 /// hashed, or what the parser makes of a text, counts it up, or true copies of mails that are
@@ -64,7 +64,7 @@ fn version(content: &str) -> &str {
 }
 
 fn finish(hash: Sha256) -> String {
-    format!("{VERSION}:{}", hex(&hash.finalize()))
+    format!("{VERSION}:{}", hex(hash.finalize()))
 }
 
 /// Short texts with their lengths, so that nothing can be moved from one to the next.

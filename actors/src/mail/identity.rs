@@ -9,11 +9,12 @@ use regex::Regex;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 use super::encoding;
+use crate::kernel::digest::hex;
 
 /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
 #[must_use]
 pub fn email_id(message_id: &str, subject: &str, date: &str) -> String {
-    hex(&Md5::new()
+    hex(Md5::new()
         .chain_update(message_id)
         .chain_update("|")
         .chain_update(subject)
@@ -32,15 +33,7 @@ pub fn source_id(raw: &[u8]) -> String {
     for line in raw.split(|byte| *byte == b'\r') {
         digest.update(line);
     }
-    hex(&digest.finalize())
-}
-
-pub(super) fn hex(digest: &[u8]) -> String {
-    digest
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
+    hex(digest.finalize())
 }
 
 /// Accents removed, lower-cased, runs of white space made one blank, trimmed.
@@ -198,7 +191,7 @@ pub fn subject_group(subject: &str) -> String {
     let number =
         LOT.as_ref().and_then(|lot| lot.captures(core)).and_then(|captures| captures.get(1)).map(|number| {
             match number.as_str() {
-                long if long.chars().nth(LOT_DIGITS).is_some() => Cow::Owned(hex(&Md5::digest(long))),
+                long if long.chars().nth(LOT_DIGITS).is_some() => Cow::Owned(hex(Md5::digest(long))),
                 number => Cow::Borrowed(number),
             }
         });
@@ -207,7 +200,7 @@ pub fn subject_group(subject: &str) -> String {
             format!("media_solution_missions_recadrage_lot_{number}")
         }
         Some(number) => format!("lot_{number}"),
-        None => format!("subject_hash_{}", hex(&Md5::digest(core))),
+        None => format!("subject_hash_{}", hex(Md5::digest(core))),
     }
 }
 

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::policy::{Configuration, Priority, Share};
-use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, identity, pushed};
+use super::{Detection, HoldReason, IgnoreReason, Link, RuleRef, pushed};
 use crate::domain_events;
+use crate::kernel::aggregate::Evolve;
+use crate::kernel::digest;
 use crate::kernel::event::StreamId;
 
 /// Where a copy of a mail lies.
@@ -34,7 +36,7 @@ impl Location {
     #[must_use]
     pub fn digest(&self, digits: usize) -> String {
         let text = format!("{}\n{}\n{}", self.mailbox, self.validity, self.item);
-        identity::hex(&Md5::digest(text)).chars().take(digits).collect()
+        digest::hex(Md5::digest(text)).chars().take(digits).collect()
     }
 }
 
@@ -429,9 +431,10 @@ pub enum Stage {
     Routed,
 }
 
-impl MailLife {
-    /// Takes a fact in.
-    pub fn evolve(&mut self, event: &MailEvent) {
+impl Evolve for MailLife {
+    type Event = MailEvent;
+
+    fn evolve(&mut self, event: &MailEvent) {
         match event {
             MailEvent::Received(received) => {
                 self.add_location(&received.location);
@@ -474,7 +477,9 @@ impl MailLife {
             }
         }
     }
+}
 
+impl MailLife {
     fn add_location(&mut self, location: &Location) {
         if !self.locations.contains(location) {
             self.locations.push(location.clone());
@@ -507,21 +512,4 @@ impl MailLife {
             Stage::Unknown | Stage::Received | Stage::Held | Stage::Quarantined => false,
         }
     }
-}
-
-/// Rebuilds the life of a mail from its stream; also returns the stream's version.
-///
-/// # Errors
-/// When an event cannot be read.
-pub fn rehydrate(
-    events: &[crate::kernel::event::Recorded],
-) -> Result<(MailLife, u64), crate::kernel::event::EventError> {
-    use crate::kernel::event::DomainEvent as _;
-    let mut life = MailLife::default();
-    let mut version = 0;
-    for recorded in events {
-        life.evolve(&MailEvent::from_recorded(recorded)?);
-        version = recorded.version;
-    }
-    Ok((life, version))
 }

@@ -6,6 +6,7 @@ use super::Mail;
 use super::identity::lowercase;
 use super::pattern::Pattern;
 use super::policy::Target;
+use crate::kernel::digest::hex;
 use md5::{Digest as _, Md5};
 
 /// A usable rule: validated, its regular expressions compiled.
@@ -159,9 +160,9 @@ pub fn target_id(rule_id: &str) -> String {
     if !rule_id.is_empty() && rule_id.len() <= 64 && rule_id.bytes().all(plain) {
         return rule_id.to_owned();
     }
-    let digest = Md5::digest(rule_id);
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("rule-{hex}")
+    let mut digest = hex(Md5::digest(rule_id));
+    digest.truncate(16);
+    format!("rule-{digest}")
 }
 
 /// Makes an address of what operators write for a Make webhook (reference section 3.2): an

@@ -18,16 +18,17 @@ use super::source::{BUDGET, SourceError};
 use super::trouble::Troubles;
 use super::visit::{End, Visit};
 use super::{Control, LeaseCell, PollerDeps};
+use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Fence, Loss, lost};
 use crate::mail::windows::{Polling, may_poll};
 
-/// Pause after the first failure; doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Pause after the first panic; doubles with each further one.
-const AFTER_PANIC: Duration = Duration::from_secs(4);
 /// The pause never grows beyond this.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Pauses after failures.
+const AFTER_FAILURES: Backoff = Backoff::new(Duration::from_secs(1), MAX_PAUSE);
+/// Pauses after panics.
+const AFTER_PANICS: Backoff = Backoff::new(Duration::from_secs(4), MAX_PAUSE);
 /// How often the schedule is looked at while connected, and gauges are exported.
 const TICK: Duration = Duration::from_secs(5);
 /// How long the server may take to say goodbye.
@@ -280,9 +281,7 @@ impl Keeper {
     /// Counts `render_signal_mailbox_failures_total{kind}`.
     fn failed(&mut self, kind: &'static str, why: String) {
         self.failures = self.failures.saturating_add(1);
-        let doublings = self.failures.saturating_sub(1).min(16);
-        let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_PAUSE);
-        let pause = self.deps.world.jitter.spread(pause).min(MAX_PAUSE);
+        let pause = AFTER_FAILURES.wait(self.failures, self.deps.world.jitter.as_ref()).min(MAX_PAUSE);
         self.pause_until = Some(Instant::now() + pause);
         metrics::counter!("render_signal_mailbox_failures_total", "kind" => kind).increment(1);
         tracing::warn!(
@@ -302,9 +301,7 @@ impl Keeper {
 /// can make it do again and again must not end the process, so the next life waits longer each
 /// time before it looks at the mailbox: the guardian never counts too many in its window.
 fn after_panics(panics: u32, world: &World) -> Option<Instant> {
-    let doublings = panics.checked_sub(1)?.min(16);
-    let pause = AFTER_PANIC.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_PAUSE);
-    Some(Instant::now() + world.jitter.spread(pause))
+    (panics > 0).then(|| Instant::now() + AFTER_PANICS.wait(panics, world.jitter.as_ref()))
 }
 
 /// Resolves when a visit under `fence` is to end.

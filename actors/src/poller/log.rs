@@ -3,16 +3,14 @@
 use uuid::Uuid;
 
 use super::state::{Known, Mailbox, MailboxCommand, MailboxEvent, mailbox_stream};
-use crate::kernel::aggregate::{Aggregate as _, Loaded};
+use crate::kernel::aggregate::{Aggregate as _, Evolve as _, Loaded};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, NewEvent, StreamId};
+use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
     AppendError, Commit, Expected, Fence, Journal, JournalError, Settle, StreamWrite,
 };
-
-/// Tries at a commit that another writer keeps getting ahead of.
-const TRIES: usize = 5;
 
 /// Why a commit to the mailbox's stream did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +75,7 @@ impl MailboxLog {
     ) -> Result<(), LogError> {
         let mut lost = 0;
         let mut tries = 0;
-        while tries < TRIES {
+        while tries < ATTEMPTS {
             let now = world.now();
             let mut next = self.loaded.state.clone();
             let mut events: Vec<NewEvent> = Vec::new();
@@ -96,10 +94,7 @@ impl MailboxLog {
                 return Ok(());
             }
             let added = u64::try_from(events.len()).unwrap_or(u64::MAX);
-            let expected = match self.loaded.version {
-                0 => Expected::NoStream,
-                version => Expected::Exact(version),
-            };
+            let expected = Expected::after(self.loaded.version);
             let writes = if events.is_empty() {
                 Vec::new()
             } else {

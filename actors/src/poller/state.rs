@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain_events;
-use crate::kernel::aggregate::Aggregate;
+use crate::kernel::aggregate::{Aggregate, Evolve};
 use crate::kernel::event::StreamId;
 
 /// Payload of `mailbox.opened`.
@@ -147,29 +147,8 @@ pub enum MailboxCommand {
     Clear,
 }
 
-impl Aggregate for Mailbox {
-    type Command = MailboxCommand;
+impl Evolve for Mailbox {
     type Event = MailboxEvent;
-    /// Now.
-    type Cx = DateTime<Utc>;
-    /// Whatever a mailbox does is a fact.
-    type Reject = Infallible;
-
-    fn decide(&self, command: &MailboxCommand, now: &DateTime<Utc>) -> Result<Vec<MailboxEvent>, Infallible> {
-        Ok(match command {
-            MailboxCommand::Open { mailbox, validity, uid_next } => {
-                self.open(mailbox, *validity, *uid_next, *now)
-            }
-            MailboxCommand::Flag { items, .. } if items.is_empty() => Vec::new(),
-            MailboxCommand::Flag { mailbox, validity, items } => vec![MailboxEvent::Flagged(Flagged {
-                mailbox: mailbox.clone(),
-                validity: *validity,
-                items: items.clone(),
-            })],
-            MailboxCommand::Suspect(suspected) => vec![MailboxEvent::Suspected(suspected.clone())],
-            MailboxCommand::Clear => self.reading.iter().map(cleared).collect(),
-        })
-    }
 
     fn evolve(&mut self, event: &MailboxEvent) {
         match event {
@@ -206,6 +185,30 @@ impl Aggregate for Mailbox {
                 self.deaths.remove(&(cleared.validity, cleared.item.clone()));
             }
         }
+    }
+}
+
+impl Aggregate for Mailbox {
+    type Command = MailboxCommand;
+    /// Now.
+    type Cx = DateTime<Utc>;
+    /// Whatever a mailbox does is a fact.
+    type Reject = Infallible;
+
+    fn decide(&self, command: &MailboxCommand, now: &DateTime<Utc>) -> Result<Vec<MailboxEvent>, Infallible> {
+        Ok(match command {
+            MailboxCommand::Open { mailbox, validity, uid_next } => {
+                self.open(mailbox, *validity, *uid_next, *now)
+            }
+            MailboxCommand::Flag { items, .. } if items.is_empty() => Vec::new(),
+            MailboxCommand::Flag { mailbox, validity, items } => vec![MailboxEvent::Flagged(Flagged {
+                mailbox: mailbox.clone(),
+                validity: *validity,
+                items: items.clone(),
+            })],
+            MailboxCommand::Suspect(suspected) => vec![MailboxEvent::Suspected(suspected.clone())],
+            MailboxCommand::Clear => self.reading.iter().map(cleared).collect(),
+        })
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Pause before the first repetition of a mail that failed; grows fourfold with each further
-/// failure, so that a mail which makes the admission panic cannot cause a restart storm.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// The pause never grows beyond this.
-const MAX_PAUSE: Duration = Duration::from_secs(600);
+use crate::kernel::backoff::Backoff;
+
+/// Pauses before a mail that failed is tried again. They grow fourfold with each failure, so that
+/// a mail which makes the admission panic cannot cause a restart storm.
+const RETRIES: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(600)).times(4);
 /// From this many failures on, a mail is shown to the operator.
 const SHOWN_FROM: u32 = 3;
 
@@ -39,8 +39,7 @@ impl Troubles {
     /// Notes a failure.
     pub(super) fn failed(&mut self, item: &str, why: &str, now: Instant) {
         let failures = self.0.get(item).map_or(0, |trouble| trouble.failures).saturating_add(1);
-        let growth = 4_u32.saturating_pow(failures.saturating_sub(1).min(8));
-        let pause = FIRST_PAUSE.saturating_mul(growth).min(MAX_PAUSE);
+        let pause = RETRIES.exact(failures);
         self.0.insert(item.to_owned(), Trouble { failures, retry_at: now + pause, why: why.to_owned() });
         if failures < SHOWN_FROM {
             tracing::warn!(item, why, failures, "a mail could not be taken in, trying again");

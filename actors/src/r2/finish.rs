@@ -9,13 +9,14 @@ use super::outcome::{End, Fate, Obtained, settle_links};
 use super::plan::{Source, Unplanned};
 use super::transfer::{Opened, Read, Shared, Tally, park};
 use super::{NoCopy, R2Deps};
+use crate::kernel::aggregate::{Loaded, rehydrate};
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::event::NewEvent;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
     AppendError, Body, Claimed, Commit, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
 };
-use crate::mail::life::{MailEvent, mail_stream, rehydrate};
+use crate::mail::life::{MailEvent, MailLife, mail_stream};
 use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft};
 use crate::mail::{Link, policy::Policy};
 
@@ -164,7 +165,8 @@ pub(super) async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), S
             }
         }
     };
-    let (life, version) = rehydrate(&events).map_err(|error| error.to_string())?;
+    let Loaded { state: life, version } =
+        rehydrate::<MailLife>(&events).map_err(|error| error.to_string())?;
     if version == 0 {
         return Err("its stream does not exist".to_owned());
     }

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::kernel::digest::short_sha256;
 use crate::kernel::words::is_hidden;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
-use sha2::{Digest, Sha256};
 
 /// The provider whose links are rewritten; of the others only entities are undone.
 const DROPBOX: &str = "dropbox";
@@ -136,8 +136,7 @@ fn form_encode(text: &str) -> String {
 /// its SHA-256, and the file's name when the path ends in one.
 #[must_use]
 pub fn object_key(normalized: &str, provider: &str) -> String {
-    let hash: String =
-        Sha256::digest(normalized.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = short_sha256(normalized, 16);
     let (first, second) = hash.split_at_checked(8).unwrap_or((&hash, ""));
     format!("{provider}/{first}/{second}/{}", file_name(normalized))
 }

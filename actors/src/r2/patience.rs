@@ -9,12 +9,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::outcome::{End, passing};
+use crate::kernel::backoff::Backoff;
 use crate::mail::work::Waiting;
 
-/// Wait after the first try; doubles with each further one.
-const FIRST: Duration = Duration::from_secs(5);
-/// The wait never grows beyond this.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Waits after each try.
+const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(60));
 
 /// A mail that is to be tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub(super) fn put_off(
     if now >= at_the_latest {
         return None;
     }
-    let wait = FIRST.saturating_mul(2_u32.saturating_pow(tries)).min(LONGEST).mul_f64(0.8 + 0.4 * chance);
+    let wait = WAITS.spread(tries.saturating_add(1), chance);
     let due = now + TimeDelta::from_std(wait).unwrap_or_default();
     let asked = passing.iter().filter_map(|failure| failure.not_before).max();
     // The last try is made when the time is over.

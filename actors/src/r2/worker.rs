@@ -19,6 +19,7 @@ use super::normalize::{object_key, time_limit};
 use super::plan::Source;
 use super::{Copied, Job, LinkStore, NoCopy, address};
 use crate::egress::{Answer, GuardedClient, SendError, retry_after};
+use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::words::is_hidden;
 
@@ -223,7 +224,7 @@ impl LinkStore for WorkerClient {
         let headers = self.headers().map_err(NoCopy::lasting)?;
 
         let end = Instant::now() + time_limit(&source_url, &provider);
-        let mut pause = RETRY_PAUSE;
+        let mut retries = Backoff::new(RETRY_PAUSE, LONGEST_PAUSE).retries();
         let mut tries_left = RETRIES;
         loop {
             let limit = end.saturating_duration_since(Instant::now());
@@ -234,7 +235,7 @@ impl LinkStore for WorkerClient {
                 }
                 Err(failure) => failure,
             };
-            let wait = self.world.jitter.spread(pause);
+            let wait = retries.failed(self.world.jitter.as_ref());
             // A fault of this machine costs no try, only time.
             let may = failure.ours || (failure.again && tries_left > 0);
             if !may || Instant::now() + wait >= end {
@@ -243,7 +244,6 @@ impl LinkStore for WorkerClient {
             tracing::debug!(email_id = %job.email_id, why = failure.why, "the worker failed, trying again");
             tokio::time::sleep(wait).await;
             tries_left -= u32::from(!failure.ours);
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

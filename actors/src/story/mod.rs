@@ -16,6 +16,7 @@ use serde_json::Value;
 pub use self::delivery::{DeliveryStep, DeliveryWhat, delivery_steps};
 use crate::config::history::{DecidedUnder, versions_of};
 use crate::dedup::kept::{self, KeptError};
+use crate::kernel::aggregate::rehydrate;
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded};
 use crate::kernel::journal::{Journal, JournalError, Queue};
 use crate::kernel::projection::ViewError;
@@ -162,7 +163,7 @@ pub async fn story(journal: &dyn Journal, email_id: &str) -> Result<Option<Story
     });
     let Some((rows, neighbours, links)) = read.await? else { return Ok(None) };
     let events = journal.read_stream(&mail_stream(email_id), 0).await?;
-    let (life, _) = crate::mail::life::rehydrate(&events)?;
+    let life = rehydrate::<MailLife>(&events)?.state;
     let steps = tell(journal, events).await?;
     let heading = kept::heading(journal, email_id).await?;
     let (sender, subject) = heading.map(|heading| (heading.sender, heading.subject)).unzip();

@@ -1,14 +1,13 @@
 //! The address of a target as it is compared and looked up.
 
-use sha2::{Digest as _, Sha256};
-
+use crate::kernel::digest::sha256;
 use crate::mail::policy::Policy;
 use crate::mail::work;
 
 /// SHA-256 of an address in hex: lets events tell addresses apart without holding one.
 #[must_use]
 pub fn url_hash(address: &str) -> String {
-    Sha256::digest(address.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(address)
 }
 
 /// The address that the present policy has for a target, if it has one.

@@ -5,11 +5,11 @@ use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryState, Unsuited};
 use super::state::{DeliveryEvent, delivery_stream};
 use crate::kernel::aggregate::{self, Aggregate as _};
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent as _, EventError, Recorded};
+use crate::kernel::event::{DomainEvent as _, EventError, Recorded, new_events};
 use crate::kernel::journal::{
-    AppendError, Commit, Due, Expected, Journal, JournalError, OutboxAdd, Queue, StreamWrite,
+    AppendError, Commit, Due, Journal, JournalError, OutboxAdd, Queue, StreamWrite,
 };
-use crate::mail::life::{Stage, mail_stream, rehydrate};
+use crate::mail::life::{MailLife, Stage, mail_stream};
 use crate::mail::policy::{DeliveryMode, Priority};
 use crate::mail::work::{self, DeliverMeta, InWindow};
 
@@ -70,7 +70,8 @@ pub enum AgainError {
 /// When its stream cannot be read.
 pub async fn targets_of(journal: &dyn Journal, email_id: &str) -> Result<Vec<String>, AgainError> {
     let events = journal.read_stream(&mail_stream(email_id), 0).await?;
-    let (life, _) = rehydrate(&events).map_err(|error| AgainError::Unreadable(email_id.to_owned(), error))?;
+    let unreadable = |error| AgainError::Unreadable(email_id.to_owned(), error);
+    let life = aggregate::rehydrate::<MailLife>(&events).map_err(unreadable)?.state;
     let routed = life.stage == Stage::Routed;
     Ok(if routed { life.deliveries.into_iter().map(|(target, _)| target).collect() } else { Vec::new() })
 }
@@ -108,11 +109,7 @@ pub async fn deliver_again(
         let (email_id, target) = named();
         return Err(AgainError::ContentGone { email_id, target });
     }
-    let new = events
-        .iter()
-        .map(|event| event.to_new(world.ids.next()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
+    let new = new_events(&events, world.ids.as_ref()).map_err(unreadable)?;
     let meta = DeliverMeta {
         email_id: email_id.to_owned(),
         target: target.to_owned(),
@@ -142,7 +139,7 @@ pub async fn deliver_again(
         body_key: Some(body_key),
     };
     // Two operators at once: the second one meets a conflict.
-    let write = StreamWrite { stream, expected: Expected::Exact(loaded.version), events: new };
+    let write = StreamWrite::after(loaded.version, stream, new);
     journal.append(Commit { at: now, writes: vec![write], add: vec![row], ..Commit::default() }).await?;
     Ok(())
 }

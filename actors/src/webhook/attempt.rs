@@ -23,7 +23,7 @@ use crate::kernel::aggregate;
 use crate::kernel::event::{DomainEvent as _, StreamId};
 use crate::kernel::journal::AppendError;
 use crate::kernel::journal::persist::persist;
-use crate::mail::life::{self, mail_stream};
+use crate::mail::life::{MailLife, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
 use crate::mail::windows;
@@ -279,7 +279,7 @@ async fn reread(shared: &Shared, stream: &StreamId, decision: &mut Decision, bel
     let mail = mail_stream(&meta.email_id);
     let events = effects::read(&shared.deps, stream, 0).await;
     if *stream == mail {
-        match life::rehydrate(&events) {
+        match aggregate::rehydrate::<MailLife>(&events) {
             Ok(read) => belief.mail = Some(read),
             Err(error) => {
                 tracing::error!(%error, %stream, "a mail's events cannot be read");

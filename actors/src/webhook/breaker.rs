@@ -16,14 +16,13 @@ use std::convert::Infallible;
 use chrono::{DateTime, Duration, Utc};
 
 use super::state::{BreakerClosed, BreakerOpened, TargetDisabled, TargetEnabled, TargetEvent};
-use crate::kernel::aggregate::Aggregate;
+use crate::kernel::aggregate::{Aggregate, Evolve};
+use crate::kernel::backoff::Backoff;
 
 /// Failures in a row that open the breaker.
 pub const THRESHOLD: u32 = 5;
-/// The first wait of an open breaker, in seconds.
-const FIRST_WAIT: i64 = 30;
-/// The longest, in seconds.
-const LONGEST_WAIT: i64 = 300;
+/// Waits of an open breaker.
+const WAITS: Backoff = Backoff::new(std::time::Duration::from_secs(30), std::time::Duration::from_secs(300));
 
 /// What the events of a `target-<id>` stream add up to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,9 +124,25 @@ pub struct TargetCx {
     pub chance: f64,
 }
 
+impl Evolve for TargetState {
+    type Event = TargetEvent;
+
+    fn evolve(&mut self, event: &TargetEvent) {
+        match event {
+            TargetEvent::Disabled(disabled) => self.disabled = Some(disabled.url_hash.clone()),
+            TargetEvent::Enabled(_) => *self = Self::default(),
+            TargetEvent::BreakerOpened(opened) => {
+                let one_more = self.open.map_or(0, |open| open.times).saturating_add(1);
+                let times = opened.times.unwrap_or(one_more);
+                self.open = Some(Open { until: opened.until, times });
+            }
+            TargetEvent::BreakerClosed(_) => self.open = None,
+        }
+    }
+}
+
 impl Aggregate for TargetState {
     type Command = TargetCommand;
-    type Event = TargetEvent;
     type Cx = TargetCx;
     type Reject = Infallible;
 
@@ -153,19 +168,6 @@ impl Aggregate for TargetState {
         };
         Ok(event.into_iter().collect())
     }
-
-    fn evolve(&mut self, event: &TargetEvent) {
-        match event {
-            TargetEvent::Disabled(disabled) => self.disabled = Some(disabled.url_hash.clone()),
-            TargetEvent::Enabled(_) => *self = Self::default(),
-            TargetEvent::BreakerOpened(opened) => {
-                let one_more = self.open.map_or(0, |open| open.times).saturating_add(1);
-                let times = opened.times.unwrap_or(one_more);
-                self.open = Some(Open { until: opened.until, times });
-            }
-            TargetEvent::BreakerClosed(_) => self.open = None,
-        }
-    }
 }
 
 impl TargetState {
@@ -177,15 +179,8 @@ impl TargetState {
             None => 0,
         };
         let times = if fresh { before.saturating_add(1) } else { before.max(1) };
-        let doubled = times.saturating_sub(1);
-        let wait = FIRST_WAIT.saturating_mul(1 << doubled.min(8)).min(LONGEST_WAIT);
-        // Spread by ±20 %, so that many workers do not probe in step.
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            reason = "at most 360,000 ms"
-        )]
-        let wait = Duration::milliseconds((wait as f64 * 1_000.0 * (0.8 + 0.4 * cx.chance)) as i64);
+        let wait = WAITS.spread(times, cx.chance).as_millis();
+        let wait = Duration::milliseconds(i64::try_from(wait).unwrap_or(i64::MAX));
         Some(TargetEvent::BreakerOpened(BreakerOpened {
             target,
             failures,

@@ -6,19 +6,15 @@
 
 use super::delivery::{DeliveryCommand, DeliveryCx, DeliveryState, Unsuited};
 use super::state::{DeliveryEvent, delivery_stream};
-use crate::kernel::aggregate::{self, Aggregate as _};
+use crate::kernel::aggregate::{self, Aggregate as _, Evolve as _, Loaded};
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent as _, EventError, Recorded, StreamId};
-use crate::kernel::journal::{
-    AppendError, Commit, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
-};
+use crate::kernel::event::{DomainEvent as _, EventError, Recorded, new_events};
+use crate::kernel::execute::{Decision, Unwritten, execute};
+use crate::kernel::journal::{AppendError, Commit, Journal, JournalError, Queue, Settle, StreamWrite};
 use crate::kernel::projection::ViewError;
-use crate::mail::life::{self, DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
+use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
 use crate::mail::work;
 use crate::readmodel::queries;
-
-/// How often it is decided anew when the mail or the delivery moves at the same time.
-const CONFLICTS: usize = 8;
 
 /// Why a delivery was not cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -69,16 +65,17 @@ pub async fn cancel(
     target: &str,
     by: &str,
 ) -> Result<(), CancelError> {
-    for _ in 0..CONFLICTS {
-        let standing = Standing::read(journal, email_id, target).await?;
-        let commit = standing.cancelled(world, by)?;
-        match journal.append(commit).await {
-            Ok(_) => return Ok(()),
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(CancelError::Busy(email_id.to_owned(), target.to_owned()))
+    let decide =
+        async || Ok(Decision::write(Standing::read(journal, email_id, target).await?.cancelled(world, by)?));
+    execute(
+        journal,
+        || Box::pin(decide()),
+        |error| match error {
+            Unwritten::Busy => CancelError::Busy(email_id.to_owned(), target.to_owned()),
+            Unwritten::Append(error) => error.into(),
+        },
+    )
+    .await
 }
 
 /// A delivery as its streams tell it.
@@ -98,8 +95,9 @@ impl<'a> Standing<'a> {
         let unreadable = |error| CancelError::Unreadable(email_id.to_owned(), error);
         let history = journal.read_stream(&delivery_stream(email_id, target), 0).await?;
         let loaded = aggregate::rehydrate::<DeliveryState>(&history).map_err(unreadable)?;
-        let (mail, mail_version) =
-            life::rehydrate(&journal.read_stream(&mail_stream(email_id), 0).await?).map_err(unreadable)?;
+        let mail = journal.read_stream(&mail_stream(email_id), 0).await?;
+        let Loaded { state: mail, version: mail_version } =
+            aggregate::rehydrate::<MailLife>(&mail).map_err(unreadable)?;
         let routed = mail.stage == Stage::Routed && mail.deliveries.iter().any(|(id, _)| id == target);
         if history.is_empty() && !routed && !is_listed(journal, email_id, target).await? {
             return Err(CancelError::Unknown { email_id: email_id.to_owned(), target: target.to_owned() });
@@ -117,12 +115,16 @@ impl<'a> Standing<'a> {
             email_id: email_id.clone(),
             target: target.clone(),
         })?;
-        let new = events.iter().map(|event| event.to_new(world.ids.next())).collect::<Result<Vec<_>, _>>();
+        let new = new_events(&events, world.ids.as_ref());
         let now = world.now();
         let key = work::delivery_key(&email_id, &target);
         let mut commit = Commit {
             at: now,
-            writes: vec![write(delivery_stream(&email_id, &target), self.version, new.map_err(unreadable)?)],
+            writes: vec![StreamWrite::after(
+                self.version,
+                delivery_stream(&email_id, &target),
+                new.map_err(unreadable)?,
+            )],
             settle: vec![Settle { queue: Queue::Deliver, key, claim: None }],
             ..Commit::default()
         };
@@ -131,12 +133,12 @@ impl<'a> Standing<'a> {
         }
         if self.mail.stage == Stage::Unknown {
             // The journal has lost the mail; if it comes back meanwhile, this is decided anew.
-            commit.writes.push(write(mail_stream(&email_id), self.mail_version, Vec::new()));
+            commit.writes.push(StreamWrite::after(self.mail_version, mail_stream(&email_id), Vec::new()));
             return Ok(commit);
         }
         let settled = MailEvent::Settled(Settled { target, end: DeliveryEnd::Cancelled });
         let event = settled.to_new(world.ids.next()).map_err(unreadable)?;
-        commit.writes.push(write(mail_stream(&email_id), self.mail_version, vec![event]));
+        commit.writes.push(StreamWrite::after(self.mail_version, mail_stream(&email_id), vec![event]));
         let mut after = self.mail.clone();
         after.evolve(&settled);
         if after.all_done() {
@@ -158,9 +160,4 @@ fn is_again(history: &[Recorded]) -> bool {
 async fn is_listed(journal: &dyn Journal, email_id: &str, target: &str) -> Result<bool, ViewError> {
     let (email_id, target) = (email_id.to_owned(), target.to_owned());
     journal.views().read(move |db| queries::delivery(db, &email_id, &target).map(|row| row.is_some())).await
-}
-
-fn write(stream: StreamId, version: u64, events: Vec<crate::kernel::event::NewEvent>) -> StreamWrite {
-    let expected = if version == 0 { Expected::NoStream } else { Expected::Exact(version) };
-    StreamWrite { stream, expected, events }
 }

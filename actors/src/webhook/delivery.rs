@@ -9,9 +9,9 @@ use super::retry::{self, Class, Failed, Next};
 use super::state::{
     Attempted, Cancelled, DeadLettered, Deferred, DeliveryEvent, Requeued, Succeeded, delivery_stream,
 };
-use crate::kernel::aggregate::Aggregate;
-use crate::kernel::event::{DomainEvent as _, EventError, StreamId};
-use crate::kernel::journal::{Body, Commit, Defer, Due, Expected, Queue, Settle, StreamWrite};
+use crate::kernel::aggregate::{Aggregate, Evolve, Loaded};
+use crate::kernel::event::{DomainEvent as _, EventError};
+use crate::kernel::journal::{Body, Commit, Defer, Due, Queue, Settle, StreamWrite};
 use crate::mail::HoldReason;
 use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
 use crate::mail::policy::RetryPolicy;
@@ -63,9 +63,23 @@ pub struct DeliveryCx {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsuited(pub DeliveryState);
 
+impl Evolve for DeliveryState {
+    type Event = DeliveryEvent;
+
+    fn evolve(&mut self, event: &DeliveryEvent) {
+        *self = match event {
+            DeliveryEvent::Attempted(_) | DeliveryEvent::Deferred(_) | DeliveryEvent::Requeued(_) => {
+                Self::Open
+            }
+            DeliveryEvent::Succeeded(_) => Self::Delivered,
+            DeliveryEvent::DeadLettered(_) => Self::Dead,
+            DeliveryEvent::Cancelled(_) => Self::Cancelled,
+        };
+    }
+}
+
 impl Aggregate for DeliveryState {
     type Command = DeliveryCommand;
-    type Event = DeliveryEvent;
     type Cx = DeliveryCx;
     type Reject = Unsuited;
 
@@ -91,17 +105,6 @@ impl Aggregate for DeliveryState {
             (_, state) => return Err(Unsuited(*state)),
         };
         Ok(vec![event])
-    }
-
-    fn evolve(&mut self, event: &DeliveryEvent) {
-        *self = match event {
-            DeliveryEvent::Attempted(_) | DeliveryEvent::Deferred(_) | DeliveryEvent::Requeued(_) => {
-                Self::Open
-            }
-            DeliveryEvent::Succeeded(_) => Self::Delivered,
-            DeliveryEvent::DeadLettered(_) => Self::Dead,
-            DeliveryEvent::Cancelled(_) => Self::Cancelled,
-        };
     }
 }
 
@@ -261,8 +264,8 @@ fn dead(meta: &DeliverMeta, why: String) -> DeliveryEvent {
 pub struct Belief {
     /// Version of the delivery's stream; `None` = what the row says.
     pub delivery: Option<u64>,
-    /// The mail and the version of its stream; `None` = nothing but what the row says.
-    pub mail: Option<(MailLife, u64)>,
+    /// The mail; `None` = nothing but what the row says.
+    pub mail: Option<Loaded<MailLife>>,
 }
 
 /// The one commit that stores `decision` about the row `key`, held under `claim`. `notify` is
@@ -290,7 +293,11 @@ pub fn commit(
     let events = facts.iter().map(|event| event.to_new(id())).collect::<Result<Vec<_>, _>>()?;
     let new_version = version + u64::try_from(events.len()).unwrap_or_default();
     if !events.is_empty() {
-        commit.writes.push(write(delivery_stream(&meta.email_id, &meta.target), version, events));
+        commit.writes.push(StreamWrite::after(
+            version,
+            delivery_stream(&meta.email_id, &meta.target),
+            events,
+        ));
     }
     if let (Some((said, keep_until)), Some(DeliveryEvent::Attempted(_))) = (&decision.said, facts.first()) {
         let key = work::answer_body_key(&meta.email_id, &meta.target, version + 1);
@@ -325,20 +332,20 @@ pub fn commit(
     let (version, locations) = match &belief.mail {
         // No other delivery of this mail can have ended at this version.
         None => (meta.mail_version, (meta.siblings <= 1).then_some(&meta.locations)),
-        Some((life, version)) if life.stage == Stage::Unknown => {
+        Some(Loaded { state: life, version }) if life.stage == Stage::Unknown => {
             // The journal does not know the mail (it has lost commits). If it is taken in again
             // meanwhile, this outcome settles it, and its places have to be marked.
-            commit.writes.push(write(mail_stream(&meta.email_id), *version, Vec::new()));
+            commit.writes.push(StreamWrite::after(*version, mail_stream(&meta.email_id), Vec::new()));
             return Ok(commit);
         }
-        Some((life, version)) => (*version, ends(life, &settled).then_some(&life.locations)),
+        Some(Loaded { state: life, version }) => (*version, ends(life, &settled).then_some(&life.locations)),
     };
-    let known = belief.mail.as_ref().is_some_and(|(life, _)| {
+    let known = belief.mail.as_ref().is_some_and(|Loaded { state: life, .. }| {
         life.deliveries.iter().any(|(target, known)| *target == meta.target && *known == Some(end))
     });
     // Even without an event the version is checked: the places to mark depend on it.
     let events = if known { Vec::new() } else { vec![settled.to_new(id())?] };
-    commit.writes.push(write(mail_stream(&meta.email_id), version, events));
+    commit.writes.push(StreamWrite::after(version, mail_stream(&meta.email_id), events));
     if let Some(locations) = locations.filter(|_| end == DeliveryEnd::Delivered) {
         commit.add.extend(work::flag_rows(&meta.email_id, locations, now));
     }
@@ -360,11 +367,6 @@ fn ends(life: &MailLife, settled: &MailEvent) -> bool {
     let mut after = life.clone();
     after.evolve(settled);
     after.all_done()
-}
-
-fn write(stream: StreamId, version: u64, events: Vec<crate::kernel::event::NewEvent>) -> StreamWrite {
-    let expected = if version == 0 { Expected::NoStream } else { Expected::Exact(version) };
-    StreamWrite { stream, expected, events }
 }
 
 /// The address a delivery goes to now: the configured one, or the one it was routed to.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::breaker::TargetCommand;
 use super::lanes::{ClaimPlan, Earlier, Row};
 use super::{Report, Shared, WebhookDeps, target};
+use crate::kernel::backoff::Backoff;
 use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::journal::{ClaimRequest, Claimed, Commit, Defer, Due, OutboxRow, Queue, lost};
 use crate::kernel::port::PortError;
@@ -44,14 +45,13 @@ impl Shared {
 
     /// The same; the report comes back when the actor has failed over it.
     async fn told(&self, report: Report) -> Result<(), Report> {
-        let mut pause = Duration::from_millis(10);
+        let mut retries = Backoff::new(Duration::from_millis(10), AGAIN).retries();
         loop {
             match self.port.ask(report.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(PortError::Closed(_)) => return Err(report),
                 Err(PortError::Busy(_)) => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(AGAIN);
+                    retries.pause(self.deps.world.jitter.as_ref()).await;
                 }
                 // A message whose asker has gone is not handled. The reports bear repetition.
                 Err(PortError::Deadline(_)) => {}

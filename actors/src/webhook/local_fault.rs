@@ -15,12 +15,11 @@ use super::delivery::{Decision, Fate};
 use super::lanes::{Row, Signal};
 use super::state::{Deferred, DeliveryEvent};
 use super::{Report, Shared, attempt};
+use crate::kernel::backoff::Backoff;
 use crate::mail::work::DeliverMeta;
 
-/// The first wait, in seconds.
-const FIRST_WAIT: i64 = 5;
-/// The longest, in seconds: each wait is an event, a few hundred per delivery and day.
-const LONGEST_WAIT: i64 = 300;
+/// Waits from one try to the next. Each is an event: a few hundred per delivery and day.
+const WAITS: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(300));
 
 /// How long this machine has been at fault. Restarting it forgets that.
 #[derive(Debug, Default)]
@@ -39,9 +38,8 @@ impl LocalFaults {
     pub(super) fn again_at(&self, now: DateTime<Utc>, chance: f64) -> DateTime<Utc> {
         let mut spell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if spell.until.is_none_or(|until| now >= until) {
-            let wait = FIRST_WAIT.saturating_mul(1 << spell.times.min(10)).min(LONGEST_WAIT);
             spell.times = spell.times.saturating_add(1);
-            spell.until = Some(now + TimeDelta::seconds(wait));
+            spell.until = Some(now + TimeDelta::from_std(WAITS.exact(spell.times)).unwrap_or_default());
         }
         // A little apart, or they would take the last descriptors from one another again.
         let spread = TimeDelta::from_std(Duration::from_secs(1).mul_f64(chance)).unwrap_or_default();

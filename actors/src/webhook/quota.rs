@@ -39,12 +39,6 @@ struct Hour {
     taken: Vec<Counted>,
 }
 
-impl Hour {
-    const fn expected(&self) -> Expected {
-        if self.version == 0 { Expected::NoStream } else { Expected::Exact(self.version) }
-    }
-}
-
 /// The places that were taken of late, as far as they were read. See the module page.
 #[derive(Debug, Default)]
 pub(super) struct Quota {
@@ -87,7 +81,7 @@ impl Quota {
                 return Place::Full(taken.iter().map(|place| place.at).collect());
             }
             let belief =
-                |hour: &DateTime<Utc>| known.get(&key(hour)).map_or(Expected::NoStream, Hour::expected);
+                |hour: &DateTime<Utc>| Expected::after(known.get(&key(hour)).map_or(0, |hour| hour.version));
             let commit = match commit(deps, meta, at, hours.iter().map(|hour| (*hour, belief(hour)))) {
                 Ok(commit) => commit,
                 Err(error) => {

@@ -9,9 +9,9 @@ use super::state::delivery_stream;
 use super::target::{self, TargetError};
 use crate::kernel::aggregate::{self, Aggregate as _};
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent as _, EventError};
+use crate::kernel::event::{EventError, new_events};
 use crate::kernel::journal::{
-    AppendError, Commit, Defer, Due, Expected, Journal, JournalError, OutboxRow, Queue, StreamWrite,
+    AppendError, Commit, Defer, Due, Journal, JournalError, OutboxRow, Queue, StreamWrite,
 };
 use crate::mail::work::{self, DeliverMeta};
 
@@ -93,11 +93,7 @@ impl Undelivered {
         let cx = DeliveryCx { email_id: email_id.to_owned(), target: target.to_owned(), again: meta.again };
         let command = DeliveryCommand::Requeue { by: by.to_owned(), over: false };
         let events = loaded.state.decide(&command, &cx).map_err(|Unsuited(_)| not_dead())?;
-        let events = events
-            .iter()
-            .map(|event| event.to_new(world.ids.next()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(event_error)?;
+        let events = new_events(&events, world.ids.as_ref()).map_err(event_error)?;
         let now = world.now();
         let meta = DeliverMeta {
             attempts: 0,
@@ -116,7 +112,7 @@ impl Undelivered {
             partition: Some(work::delivery_partition(target, false)),
         };
         // Two operators at once: the second one meets a conflict.
-        let write = StreamWrite { stream, expected: Expected::Exact(loaded.version), events };
+        let write = StreamWrite::after(loaded.version, stream, events);
         journal
             .append(Commit { at: now, writes: vec![write], defer: vec![defer], ..Commit::default() })
             .await?;

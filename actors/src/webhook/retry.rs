@@ -7,6 +7,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
 use crate::egress::{Answer, SendError, retry_after};
+use crate::kernel::backoff::Backoff;
 use crate::mail::policy::RetryPolicy;
 use crate::mail::rules::mask_url;
 
@@ -142,10 +143,7 @@ pub fn next(policy: &RetryPolicy, failed: Failed, now: DateTime<Utc>, chance: f6
 
 /// `base * 2^(attempts - 1)`, at most an hour, spread by ±20 %.
 fn backoff(base: Duration, attempts: u32, chance: f64) -> Duration {
-    base.max(SHORTEST_BACKOFF)
-        .saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)))
-        .min(LONGEST_BACKOFF)
-        .mul_f64(0.8 + 0.4 * chance)
+    Backoff::new(base.max(SHORTEST_BACKOFF), LONGEST_BACKOFF).spread(attempts, chance)
 }
 
 #[cfg(test)]

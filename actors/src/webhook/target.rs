@@ -1,9 +1,10 @@
 //! The health of a target, from and to the journal.
 
-use crate::kernel::aggregate::{self, Aggregate as _};
+use crate::kernel::aggregate::{Aggregate as _, Evolve as _, Loaded, rehydrate};
 use crate::kernel::clock::World;
-use crate::kernel::event::{DomainEvent as _, EventError};
-use crate::kernel::journal::{AppendError, Commit, Expected, Journal, JournalError, StreamWrite};
+use crate::kernel::event::{DomainEvent as _, EventError, new_events};
+use crate::kernel::execute::{Decision, Unwritten, execute};
+use crate::kernel::journal::{AppendError, Commit, Journal, JournalError, StreamWrite};
 
 use super::breaker::{TargetCommand, TargetCx, TargetState};
 use super::state::target_stream;
@@ -17,6 +18,9 @@ pub enum TargetError {
     /// Its stream holds something unreadable.
     #[error("target {0:?} has an unreadable history: {1}")]
     Event(String, EventError),
+    /// Its stream never stood still.
+    #[error("target {0:?} keeps changing; try again")]
+    Busy(String),
     /// The change could not be stored.
     #[error("target {0:?} could not be changed: {1}")]
     Append(String, AppendError),
@@ -34,36 +38,36 @@ pub async fn carry_out(
 ) -> Result<TargetState, TargetError> {
     let stream = target_stream(target);
     let unreadable = |error| TargetError::Event(target.to_owned(), error);
-    loop {
-        let events = journal
+    let decide = async || {
+        let recorded = journal
             .read_stream(&stream, 0)
             .await
             .map_err(|error| TargetError::Read(target.to_owned(), error))?;
-        let mut loaded = aggregate::rehydrate::<TargetState>(&events).map_err(unreadable)?;
-        let Some(command) = command else { return Ok(loaded.state) };
+        let Loaded { mut state, version } = rehydrate::<TargetState>(&recorded).map_err(unreadable)?;
+        let Some(command) = command else { return Ok(Decision::already((state, Vec::new()))) };
         let now = world.now();
         let cx = TargetCx { target: target.to_owned(), now, chance: world.jitter.fraction() };
-        let Ok(events) = loaded.state.decide(command, &cx);
+        let Ok(events) = state.decide(command, &cx);
         if events.is_empty() {
-            return Ok(loaded.state);
+            return Ok(Decision::already((state, events)));
         }
-        let expected = if loaded.version == 0 { Expected::NoStream } else { Expected::Exact(loaded.version) };
-        let new = events
-            .iter()
-            .map(|event| event.to_new(world.ids.next()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(unreadable)?;
-        let write = StreamWrite { stream: stream.clone(), expected, events: new };
-        match journal.append(Commit { at: now, writes: vec![write], ..Commit::default() }).await {
-            Ok(_) => {
-                events.iter().for_each(|event| loaded.state.evolve(event));
-                for event in &events {
-                    tracing::warn!(target, event = event.kind(), "a target's health has changed");
-                }
-                return Ok(loaded.state);
-            }
-            Err(AppendError::Conflict { .. }) => {}
-            Err(error) => return Err(TargetError::Append(target.to_owned(), error)),
-        }
+        let new = new_events(&events, world.ids.as_ref()).map_err(unreadable)?;
+        let write = StreamWrite::after(version, stream.clone(), new);
+        events.iter().for_each(|event| state.evolve(event));
+        let commit = Commit { at: now, writes: vec![write], ..Commit::default() };
+        Ok(Decision { commit: Some(commit), answer: (state, events) })
+    };
+    let (state, events) = execute(
+        journal,
+        || Box::pin(decide()),
+        |error| match error {
+            Unwritten::Busy => TargetError::Busy(target.to_owned()),
+            Unwritten::Append(error) => TargetError::Append(target.to_owned(), error),
+        },
+    )
+    .await?;
+    for event in &events {
+        tracing::warn!(target, event = event.kind(), "a target's health has changed");
     }
+    Ok(state)
 }

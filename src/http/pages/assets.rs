@@ -4,6 +4,7 @@
 //! for a year and a new version of the program has new ones at once. Scripts find each other
 //! beside themselves. The style is one file for browsers and several for readers.
 
+use render_signal_actors::kernel::digest::hex;
 use std::io::Write as _;
 use std::sync::LazyLock;
 
@@ -89,10 +90,8 @@ static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
         digest.update(name.as_bytes());
         digest.update(bytes);
     }
-    let hash = digest.finalize().iter().take(6).fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    });
+    let mut hash = hex(digest.finalize());
+    hash.truncate(12);
     let file = |(name, kind, bytes): &(&'static str, &'static str, &'static [u8])| Asset {
         name,
         kind,

@@ -185,13 +185,14 @@ async fn every_page_is_light_and_nothing_moves_that_should_not() {
         let (bytes, heavy) = checks::light(browser).await;
         println!("{}: {bytes} bytes compressed", page.name);
         flaws.add(page.name, heavy);
-        if SECTIONS.contains(&page.name) {
-            let paints = checks::paints(browser, desk.worker.port(), &desk.path(page)).await;
-            println!("{}: {paints}", page.name);
-        }
         flaws.add(page.name, desk.noise().await);
     }
     flaws.assert_none();
+    // The link is another host, which would count as noise.
+    for page in ours().filter(|page| SECTIONS.contains(&page.name)) {
+        desk.visit(page).await;
+        println!("{}: {}", page.name, checks::paints(browser, desk.worker.port(), &desk.path(page)).await);
+    }
     desk.close().await;
 }
 

@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::documents::Key;
+use crate::kernel::digest::sha256;
 use crate::kernel::said::Said;
 
 /// Which version of a document was read; equal stamps mean equal content.
@@ -27,7 +27,7 @@ impl Stamp {
     /// The stamp of a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        Self(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(sha256(text))
     }
 }
 

@@ -45,6 +45,14 @@ pub enum Expected {
     Any,
 }
 
+impl Expected {
+    /// What a writer believes who has read the stream up to `version`; 0 = it does not exist.
+    #[must_use]
+    pub const fn after(version: u64) -> Self {
+        if version == 0 { Self::NoStream } else { Self::Exact(version) }
+    }
+}
+
 /// Events for one stream.
 #[derive(Debug, Clone)]
 pub struct StreamWrite {
@@ -54,6 +62,14 @@ pub struct StreamWrite {
     pub expected: Expected,
     /// In order; may be empty to check a version without writing.
     pub events: Vec<NewEvent>,
+}
+
+impl StreamWrite {
+    /// Events of a writer who has read the stream up to `version`; 0 = it does not exist.
+    #[must_use]
+    pub const fn after(version: u64, stream: StreamId, events: Vec<NewEvent>) -> Self {
+        Self { stream, expected: Expected::after(version), events }
+    }
 }
 
 /// A durable work queue of the outbox.

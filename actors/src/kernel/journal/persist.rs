@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{AppendError, Appended, Commit, Journal};
+use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 
 /// Longest pause between two tries.
@@ -21,7 +22,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// [`AppendError::Conflict`], [`AppendError::ClaimLost`] and [`AppendError::Fenced`]: these
 /// are answers, and repeating does not change them.
 pub async fn persist(journal: &dyn Journal, world: &World, commit: Commit) -> Result<Appended, AppendError> {
-    let mut pause = Duration::from_millis(50);
+    let mut retries = Backoff::new(Duration::from_millis(50), MAX_PAUSE).retries();
     let mut unsure = false;
     loop {
         match journal.append(commit.clone()).await {
@@ -42,8 +43,7 @@ pub async fn persist(journal: &dyn Journal, world: &World, commit: Commit) -> Re
             Err(error) => {
                 unsure |= matches!(error, AppendError::Indeterminate(_));
                 tracing::warn!(%error, "the journal did not take a commit, trying again");
-                tokio::time::sleep(world.jitter.spread(pause)).await;
-                pause = pause.saturating_mul(2).min(MAX_PAUSE);
+                retries.pause(world.jitter.as_ref()).await;
             }
         }
     }

@@ -5,12 +5,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::PART;
 use super::bucket::Bucket;
 use super::labels::Item;
 use super::offer::{Offer, Validator};
+use crate::kernel::digest::sha256;
 use crate::s3::BucketError;
 
 /// Where the notes lie.
@@ -76,6 +76,5 @@ impl Note {
 /// Where the note about the upload to `key` lies. The bucket is public and its listing is
 /// not, so the name must tell nothing.
 pub(super) fn place(key: &str) -> String {
-    let hash: String = Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{NOTES}{hash}.json")
+    format!("{NOTES}{}.json", sha256(key))
 }

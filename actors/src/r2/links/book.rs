@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
+use crate::kernel::digest::short_sha256;
 use crate::mail::providers;
 use crate::r2::name::sanitise;
 use crate::readmodel::queries::LinkRow;
@@ -70,7 +70,7 @@ pub fn entry(copy: &LinkRow) -> Value {
 #[must_use]
 pub fn mark(entry: &Value) -> String {
     let text = identity(entry).map_or_else(|| entry.to_string(), |identity| identity.join("\n"));
-    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    short_sha256(text, 32)
 }
 
 /// How many of the first entries are in an archive that ends with the entry of this mark.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use chrono::TimeZone as _;
 
 use super::*;
+use crate::kernel::journal::Expected;
 use crate::mail::life::{Location, Routed, RoutedDelivery};
 
 fn now() -> DateTime<Utc> {
@@ -64,7 +65,7 @@ fn kinds(commit: &Commit) -> Vec<(&str, Expected, Vec<&str>)> {
 
 #[test]
 fn a_mail_that_the_journal_has_lost_must_still_be_unknown_when_its_outcome_is_committed() {
-    let belief = Belief { mail: Some((MailLife::default(), 0)), delivery: Some(0) };
+    let belief = Belief { mail: Some(Loaded::default()), delivery: Some(0) };
     let commit = committed(&decided(Class::Delivered, None), &belief);
     let mail = kinds(&commit).pop().expect("a write");
     assert_eq!(mail, ("mail", Expected::NoStream, vec![]), "taken in again, it has places to be marked");
@@ -152,10 +153,11 @@ fn the_mail_is_marked_with_its_last_delivery_at_every_place() {
     let mut decision = decided(Class::Delivered, None);
     decision.meta.siblings = 2;
     assert!(committed(&decision, &Belief::default()).add.is_empty());
-    let first = Belief { delivery: None, mail: Some((life.clone(), 3)) };
+    let first = Belief { delivery: None, mail: Some(Loaded { state: life.clone(), version: 3 }) };
     assert!(committed(&decision, &first).add.is_empty());
     life.evolve(&MailEvent::Settled(Settled { target: "rule-1".to_owned(), end: DeliveryEnd::Delivered }));
-    let last = committed(&decision, &Belief { delivery: None, mail: Some((life, 4)) });
+    let last =
+        committed(&decision, &Belief { delivery: None, mail: Some(Loaded { state: life, version: 4 }) });
     assert_eq!(last.add.len(), 2);
     assert_eq!(kinds(&last)[1].1, Expected::Exact(4));
 }

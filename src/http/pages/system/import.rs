@@ -1,12 +1,10 @@
 //! All documents from one file: what that would change, and then the change.
 
-use std::fmt::Write as _;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use render_signal_actors::config::diff::Difference;
+use render_signal_actors::kernel::digest::sha256;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::words::Words;
 use super::{HOME, Told, page};
@@ -134,11 +132,7 @@ fn read(text: &str, lang: Lang) -> Result<Bundle, String> {
 fn fingerprint(outcome: &Outcome) -> String {
     // It always has a JSON form. Values in it are masked, so this is no way to guess at them.
     let text = serde_json::to_vec(&outcome.documents).unwrap_or_default();
-    Sha256::digest(text).iter().fold(String::new(), |mut text, byte| {
-        // Writing into a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    sha256(text)
 }
 
 fn shown(outcome: Outcome, lang: Lang, moved: bool) -> Preview {

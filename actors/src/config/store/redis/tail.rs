@@ -8,14 +8,13 @@ use futures::StreamExt as _;
 
 use super::link::Link;
 use super::scripts::{ELSEWHERE, EVENTS};
+use crate::kernel::backoff::{Backoff, Retries};
 
 /// How often the documents are looked at, hints or not: a program that knows nothing of the
 /// hints, such as the reference system, is heard within this time.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
-/// First pause before subscribing again; doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause.
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// Pauses before subscribing again.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Runs until it is aborted.
 pub(super) async fn follow(link: Arc<Link>) {
@@ -30,20 +29,19 @@ async fn look_again_and_again(link: &Link) {
 }
 
 async fn listen_again_and_again(link: &Link) {
-    let mut pause = FIRST_PAUSE;
+    let mut retries = AGAIN.retries();
     loop {
-        match listen(link, &mut pause).await {
+        match listen(link, &mut retries).await {
             Ok(()) => tracing::warn!("the subscription to changes of the configuration ended"),
             Err(error) => {
                 tracing::warn!(%error, "no subscription to changes of the configuration; it is tried again");
             }
         }
-        tokio::time::sleep(link.world.jitter.spread(pause)).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        retries.pause(link.world.jitter.as_ref()).await;
     }
 }
 
-async fn listen(link: &Link, pause: &mut Duration) -> Result<(), RedisError> {
+async fn listen(link: &Link, retries: &mut Retries) -> Result<(), RedisError> {
     let slow = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let subscribe = async {
         let mut hints = link.server.dialer().subscriber().await?;
@@ -51,7 +49,7 @@ async fn listen(link: &Link, pause: &mut Duration) -> Result<(), RedisError> {
         Ok::<_, RedisError>(hints)
     };
     let mut hints = tokio::time::timeout(link.server.response(), subscribe).await.map_err(slow)??;
-    *pause = FIRST_PAUSE;
+    retries.succeeded();
     // What was said before was not heard.
     link.look().await;
     let mut messages = hints.on_message();

@@ -2,9 +2,8 @@
 //! other's mails; so the journal notes what makes an installation that one, and a worker of
 //! another one is refused.
 
-use sha2::{Digest, Sha256};
-
 use super::link::{Link, Text};
+use crate::kernel::digest::short_sha256;
 use crate::kernel::journal::JournalError;
 
 /// What makes an installation that one and not another. What is empty is not known, and
@@ -46,7 +45,7 @@ impl Installation {
 
 /// Enough to tell two mailboxes apart; the address is not readable from it at a glance.
 fn hash(name: &str) -> String {
-    Sha256::digest(name.to_lowercase()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    short_sha256(name.to_lowercase(), 16)
 }
 
 /// Whose journal one has to be.

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::kernel::digest::short_sha256;
 use crate::kernel::journal::Difference;
 
 /// A worker's settings that all workers of a journal have in common.
@@ -28,8 +28,7 @@ impl Profile {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         if !value.is_empty() {
             // The name is part of it, so that equal values of two settings do not show as equal.
-            let hash = Sha256::digest(format!("{name}={value}"));
-            let hash = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let hash = short_sha256(format!("{name}={value}"), 16);
             self.settings.insert(name.to_owned(), hash);
         }
         self

@@ -8,31 +8,29 @@ use futures::StreamExt as _;
 
 use super::link::Link;
 use super::scripts::HINT;
+use crate::kernel::backoff::{Backoff, Retries};
 
 /// How often the end of the log is looked at, hints or not.
 const LOOK: Duration = Duration::from_secs(5);
-/// First pause before connecting again; doubles.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// Longest pause.
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// Pauses before connecting again.
+const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Runs until it is aborted.
 pub(super) async fn follow(link: Arc<Link>) {
-    let mut pause = FIRST_PAUSE;
+    let mut retries = AGAIN.retries();
     let mut before = false;
     loop {
-        match listen(&link, &mut before, &mut pause).await {
+        match listen(&link, &mut before, &mut retries).await {
             Ok(()) => tracing::warn!("the subscription to the journal's hints ended"),
             Err(error) => {
                 tracing::warn!(%error, "no subscription to the journal's hints; it is tried again");
             }
         }
-        tokio::time::sleep(link.world.jitter.spread(pause)).await;
-        pause = (pause * 2).min(LAST_PAUSE);
+        retries.pause(link.world.jitter.as_ref()).await;
     }
 }
 
-async fn listen(link: &Link, before: &mut bool, pause: &mut Duration) -> Result<(), RedisError> {
+async fn listen(link: &Link, before: &mut bool, retries: &mut Retries) -> Result<(), RedisError> {
     let slow = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let subscribe = async {
         let mut hints = link.dialer().subscriber().await?;
@@ -40,7 +38,7 @@ async fn listen(link: &Link, before: &mut bool, pause: &mut Duration) -> Result<
         Ok::<_, RedisError>(hints)
     };
     let mut hints = tokio::time::timeout(link.response(), subscribe).await.map_err(slow)??;
-    *pause = FIRST_PAUSE;
+    retries.succeeded();
     look(link).await;
     if *before {
         // Whatever was said meanwhile was not heard.

@@ -318,12 +318,15 @@ async fn a_log_that_got_shorter_is_noticed() {
 fn cut(server: &Server, kept: &::redis::Value, first: u64, last: u64) {
     let ::redis::Value::BulkString(kept) = kept else { panic!() };
     let mut connection = ::redis::Client::open(server.url()).unwrap().get_connection().unwrap();
-    cmd("RESTORE").arg("{rs:journal}:meta").arg(0).arg(kept).arg("REPLACE").exec(&mut connection).unwrap();
+    // At once, as a restart does: who looks meanwhile must not see the half of it.
+    let mut cut = ::redis::pipe();
+    cut.atomic().cmd("RESTORE").arg("{rs:journal}:meta").arg(0).arg(kept).arg("REPLACE");
     for position in first..=last {
-        server.command(&["XDEL", "{rs:journal}:log", &format!("{position}-0")]);
+        cut.cmd("XDEL").arg("{rs:journal}:log").arg(format!("{position}-0"));
     }
-    server.command(&["XSETID", "{rs:journal}:log", &format!("{}-0", first - 1)]);
-    server.command(&["DEL", "{rs:journal}:stream:test-b"]);
+    cut.cmd("XSETID").arg("{rs:journal}:log").arg(format!("{}-0", first - 1));
+    cut.cmd("DEL").arg("{rs:journal}:stream:test-b");
+    cut.exec(&mut connection).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
