@@ -31,14 +31,6 @@ struct Usage {
 
 /// A chore that measures at the start and every 30 s.
 pub(crate) fn watch(folder: PathBuf) -> Chore {
-    for (name, meaning) in [
-        ("render_signal_data_disk_total_bytes", "Size of the file system that DATA_DIR lies on."),
-        ("render_signal_data_disk_used_bytes", "What that file system has taken, by whomever."),
-        ("render_signal_data_disk_free_bytes", "What this program may still take of it."),
-        ("render_signal_data_dir_bytes", "What the files of DATA_DIR take."),
-    ] {
-        metrics::describe_gauge!(name, metrics::Unit::Bytes, meaning);
-    }
     Chore::new("disk_watch", move || measure_for_ever(folder.clone()))
 }
 

@@ -228,14 +228,6 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 impl Watched {
     /// Watches `inner`.
     pub(crate) fn over(inner: Arc<dyn Journal>, world: World) -> Arc<Self> {
-        metrics::describe_counter!(
-            "render_signal_journal_commits_total",
-            "Commits by outcome: appended, conflict, claim_lost, fenced, rejected, indeterminate."
-        );
-        metrics::describe_histogram!(
-            "render_signal_journal_append_seconds",
-            "From handing a commit over to its acknowledgement."
-        );
         Arc::new(Self { inner, world, trouble: Mutex::default() })
     }
 

@@ -9,6 +9,7 @@
 //! | `LOG_FORMAT` | `text`, `json` | `text` |
 
 mod lines;
+mod metrics;
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -147,12 +148,8 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
         .map_err(failed)?
         .install_recorder()
         .map_err(failed)?;
-    metrics::describe_counter!(
-        "render_signal_log_lines_dropped_total",
-        "Lines of the log that were dropped because nobody read it in time."
-    );
-    metrics::describe_gauge!("render_signal_build_info", "Always 1; the label version is the program's.");
-    metrics::gauge!("render_signal_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    self::metrics::describe();
+    ::metrics::gauge!("render_signal_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 

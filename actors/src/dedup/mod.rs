@@ -87,7 +87,6 @@ impl Actor for DedupActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        describe_metrics();
         let (jobs, queue) = mpsc::channel(QUEUE);
         self.jobs = Some(jobs);
         let (thinking, strangers) = (Thinking::default(), Strangers::default());
@@ -104,22 +103,6 @@ impl Actor for DedupActor {
             self.tasks.push(depend_on(ctx, task));
         }
     }
-}
-
-fn describe_metrics() {
-    metrics::describe_counter!("render_signal_mails_admitted_total", "Mails taken into the journal.");
-    metrics::describe_counter!(
-        "render_signal_mails_duplicate_total",
-        "Further copies of mails that the journal knows."
-    );
-    metrics::describe_counter!(
-        "render_signal_strangers_dropped_total",
-        "Mails of senders that are not in the list whose content was dropped before its time, to make room."
-    );
-    metrics::describe_counter!(
-        "render_signal_mails_heavy_total",
-        "Mails whose rules may take long to decide, for their text is long and the expressions are many or large."
-    );
 }
 
 impl Supervised for DedupActor {

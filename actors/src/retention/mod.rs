@@ -62,7 +62,6 @@ impl Retention {
     /// The chore, and what it tells of its rounds.
     #[must_use]
     pub fn chore(self) -> (Chore, watch::Receiver<Rounds>) {
-        describe_metrics();
         let (tell, told) = watch::channel(Rounds { since: Some(self.world.now()), ..Rounds::default() });
         let tell = Arc::new(tell);
         let chore = Chore::new("retention", move || self.clone().run(Arc::clone(&tell)));
@@ -122,15 +121,4 @@ impl Retention {
         }
         trouble
     }
-}
-
-fn describe_metrics() {
-    metrics::describe_counter!(
-        "render_signal_journal_bodies_purged_total",
-        "Bodies dropped because MAIL_RETENTION_DAYS were over and nothing referred to them."
-    );
-    metrics::describe_counter!(
-        "render_signal_journal_archived_events_total",
-        "Events moved out of the journal because JOURNAL_RETENTION_DAYS were over."
-    );
 }

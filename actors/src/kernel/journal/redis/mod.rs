@@ -124,10 +124,6 @@ impl RedisJournal {
         world: World,
         projections: Projections,
     ) -> Result<Arc<Self>, JournalError> {
-        metrics::describe_counter!(
-            "render_signal_journal_regressed_total",
-            "How often the journal in Redis was found to have lost acknowledged commits."
-        );
         let link = Arc::new(Link::new(&options, world)?);
         let durability = server::check(&link).await?;
         link.look().await?;
