@@ -49,10 +49,10 @@ words! {
     not_in_history: "absent de l'historique", "not in the history";
     version: "version", "version";
     steps: "Étape par étape", "Step by step";
-    steps_same: "Retrouvé à partir du contenu conservé, avec les mêmes documents et à l'heure de la décision.",
-        "Found again from the content that is kept, with the same documents and at the time of the decision.";
-    steps_changed: "Les réglages ont changé depuis : les étapes d'alors ne peuvent plus être retrouvées. Ce que ceux d'aujourd'hui diraient est plus bas.",
-        "The settings have changed since: the steps of then cannot be found again. What those of today would say is below.";
+    steps_same: "Retrouvé à partir du contenu conservé, sous les documents d'alors et à l'heure de la décision.",
+        "Found again from the content that is kept, under the documents of then and at the time of the decision.";
+    steps_unrecorded: "une version antérieure du programme ne notait pas les réglages en vigueur",
+        "an earlier version of the program did not record the settings in force";
     steps_gone: "Les étapes ne peuvent plus être retrouvées", "The steps cannot be found again";
     today: "Et aujourd'hui\u{a0}?", "And today?";
     today_ask: "Voir ce que les règles d'aujourd'hui en feraient", "See what the rules of now would make of it";
