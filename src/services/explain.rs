@@ -78,7 +78,7 @@ pub(crate) async fn stored(
         let gone = gone.to_string();
         let gone_in_french = plain(Lang::Fr, &gone);
         Refused::Gone(said!(
-            "le contenu du mail {email_id} ne peut plus être lu : {gone_in_french}",
+            "le contenu du mail {email_id} ne peut plus être lu\u{a0}: {gone_in_french}",
             "the content of mail {email_id} cannot be read any more: {gone}"
         ))
     })?;

@@ -106,7 +106,7 @@ async fn policy_of(
         if book.is_refused(key) {
             let Said { french, english } = book.what_is_wrong(key);
             return Ok(Err(said!(
-                "la version {version} de {key} n'est plus acceptée par ce programme : {french}",
+                "la version {version} de {key} n'est plus acceptée par ce programme\u{a0}: {french}",
                 "version {version} of {key} is no longer accepted by this program: {english}"
             )));
         }
@@ -125,7 +125,7 @@ fn never_recorded(document: &str) -> Said {
 /// Said when the documents of then do not lead to the decision of then.
 fn elsewhere() -> Said {
     said!(
-        "sous les mêmes documents la décision serait autre aujourd'hui : les variables d'environnement, le \
+        "sous les mêmes documents la décision serait autre aujourd'hui\u{a0}: les variables d'environnement, le \
          programme, ou ce que l'on sait du groupe de sujets, ont changé",
         "under the same documents the decision would be another today: the environment variables, the program, \
          or what is known of the subject group, have changed"

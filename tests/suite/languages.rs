@@ -230,7 +230,7 @@ async fn the_commands_of_a_history_speak_the_users_language() {
         ),
         (
             &["deliveries", "retry", &good_id],
-            &["non remis en file", "n'a aucun webhook non livré vers la cible «\u{a0}default\u{a0}»"],
+            &["non remis en file", "n'a aucun webhook non livré vers la destination «\u{a0}default\u{a0}»"],
             &["not queued  ", "no undelivered webhook of mail"],
         ),
         (

@@ -78,7 +78,7 @@ async fn an_ignored_mail_is_found_understood_released_and_delivered() {
     assert!(today.contains("La même décision qu&#39;à son arrivée."), "{today}");
 
     let page = reader.done(&format!("/mails/{id}/liberer"), &[]).await;
-    assert!(page.contains("Libéré : il part dans un instant."), "{page}");
+    assert!(page.contains("Libéré\u{a0}: il part dans un instant."), "{page}");
     until_state(&worker, &id, "routed", "delivered", 1).await;
     assert_eq!(receiver.accepted().get(&wanted.mark), Some(&1));
     let page = reader.page(&format!("/mails/{id}")).await;
