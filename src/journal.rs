@@ -21,9 +21,11 @@ use render_signal_actors::readmodel;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::commands;
 use crate::exit::Failure;
 use crate::findings;
 use crate::settings::{JournalPlace, RedisPlace, Settings};
+use crate::words::recorded;
 
 /// Between two lines of the log that say what a start waits for.
 const SAID_AGAIN: Duration = Duration::from_secs(15);
@@ -204,7 +206,7 @@ pub(crate) fn say_what_is_kept(place: &JournalPlace, durability: Durability) {
 
 /// A journal that cannot be opened or read ends the command with exit code 4.
 pub(crate) fn refused(error: &JournalError) -> Failure {
-    Failure::journal(error.to_string())
+    Failure::journal(commands::lang().one(recorded::said(error)))
 }
 
 /// A journal that remembers whether its last commit was taken, and counts and times them.

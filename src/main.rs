@@ -19,6 +19,8 @@ mod restart;
 mod services;
 mod settings;
 mod telemetry;
+#[cfg(test)]
+mod typography;
 mod wiring;
 mod words;
 

@@ -60,6 +60,9 @@ mod tests {
             "{english}"
         );
         let french = line(&check, Lang::Fr, &out);
-        assert!(french.starts_with("échec   bucket R2              files : 403 → vérifiez R2"), "{french}");
+        assert!(
+            french.starts_with("échec   bucket R2              files\u{a0}: 403 → vérifiez R2"),
+            "{french}"
+        );
     }
 }

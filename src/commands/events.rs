@@ -13,6 +13,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::journal::refused;
 use crate::lang::Lang;
 use crate::output::{Output, Style};
+use crate::words::integrity;
 
 /// Events read at a time.
 const PAGE: usize = 500;
@@ -97,7 +98,7 @@ pub(crate) async fn verify(
     } else {
         let problem = out.styled(Style::Bad, lang.pick("problème :", "problem:"));
         for what in &report.problems {
-            out.line(format!("{problem} {what}"))?;
+            out.line(format!("{problem} {}", integrity::problem(lang, what)))?;
         }
         out.line(verdict(&report, lang, out))?;
     }

@@ -58,7 +58,7 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         Ok(_) => Ok(raw),
         Err(error) => {
             let file = file.display();
-            let what = said!("{file} ne peut pas être lu : {error}", "{file} cannot be read: {error}");
+            let what = said!("{file} ne peut pas être lu\u{a0}: {error}", "{file} cannot be read: {error}");
             Err(Failure::found(commands::lang().one(what)))
         }
     }

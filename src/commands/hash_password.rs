@@ -28,7 +28,7 @@ pub(super) fn run(lang: Lang, out: &mut Output) -> Outcome {
     }
     if password.expose_secret().chars().count() < SHORT {
         complain(lang.pick(
-            "moins de 12 caractères : un mot de passe aussi court se trouve par essais",
+            "moins de 12 caractères\u{a0}: un mot de passe aussi court se trouve par essais",
             "fewer than 12 characters: a password as short as that is found by trying",
         ));
     }
@@ -41,10 +41,10 @@ pub(super) fn run(lang: Lang, out: &mut Output) -> Outcome {
 fn asked(lang: Lang) -> Result<SecretString, Failure> {
     let _quiet = Quiet::now()?;
     let mut input = io::stdin().lock();
-    let first = prompt(lang.pick("Mot de passe : ", "Password: "), &mut input, lang)?;
-    let second = prompt(lang.pick("Encore une fois : ", "Once more: "), &mut input, lang)?;
+    let first = prompt(lang.pick("Mot de passe\u{a0}: ", "Password: "), &mut input, lang)?;
+    let second = prompt(lang.pick("Encore une fois\u{a0}: ", "Once more: "), &mut input, lang)?;
     if first.expose_secret() != second.expose_secret() {
-        let why = lang.pick("les deux ne sont pas les mêmes : recommencez", "the two differ: try again");
+        let why = lang.pick("les deux ne sont pas les mêmes\u{a0}: recommencez", "the two differ: try again");
         return Err(Failure::new(Exit::Usage, why));
     }
     Ok(first)
@@ -76,7 +76,7 @@ fn line(input: &mut impl io::BufRead, lang: Lang) -> Result<SecretString, Failur
     if line.len() as u64 >= LONGEST {
         return Err(Failure::new(
             Exit::Usage,
-            lang.pick("ce n'est pas un mot de passe : trop long", "that is no password: too long"),
+            lang.pick("ce n'est pas un mot de passe\u{a0}: trop long", "that is no password: too long"),
         ));
     }
     Ok(line.to_owned().into())

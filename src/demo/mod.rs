@@ -193,7 +193,7 @@ impl Demo {
         self.stage.play(|ledger, _| ledger.seen() >= dropped && ledger.settled()).await?;
 
         self.heading(lang.pick(
-            "Un opérateur ferme la fenêtre d'envoi (webhook_config.json), puis deux mails arrivent encore :",
+            "Un opérateur ferme la fenêtre d'envoi (webhook_config.json), puis deux mails arrivent encore\u{a0}:",
             "An operator closes the delivery window (webhook_config.json), then two more mails arrive:",
         ))?;
         self.set_window(Window::Closed).await?;
@@ -262,7 +262,7 @@ impl Demo {
     async fn go_on(&mut self) -> Result<(), Failure> {
         let lang = self.lang;
         self.heading(lang.pick(
-            "La fenêtre s'ouvre de nouveau : ce qu'elle retenait part aussitôt.",
+            "La fenêtre s'ouvre de nouveau\u{a0}: ce qu'elle retenait part aussitôt.",
             "The window opens again: what it held goes out at once.",
         ))?;
         for sample in &mut self.samples {
@@ -287,7 +287,7 @@ fn welcome(stage: &mut Stage, lang: Lang, folder: &Path, mails: usize) -> Result
     let title = stage.out.styled(
         Style::Bold,
         lang.pick(
-            "render-signal : des mails deviennent des webhooks signés, et aucun ne se perd",
+            "render-signal\u{a0}: des mails deviennent des webhooks signés, et aucun ne se perd",
             "render-signal: mails become signed webhooks, and none is lost",
         ),
     );
@@ -295,13 +295,13 @@ fn welcome(stage: &mut Stage, lang: Lang, folder: &Path, mails: usize) -> Result
     stage.line(&format!(
         "{mails} {} {}",
         lang.pick(
-            "mails attendent dans la boîte ; tout se passe dans",
+            "mails attendent dans la boîte\u{a0}; tout se passe dans",
             "mails wait in the mailbox; all of it happens in"
         ),
         folder.display()
     ))?;
     stage.line(lang.pick(
-        "Le destinataire est dans ce programme ; il vérifie chaque signature et refuse un webhook une fois.",
+        "La destination est dans ce programme\u{a0}; elle vérifie chaque signature et refuse un webhook une fois.",
         "The receiver is inside this program; it verifies every signature and refuses one webhook once.",
     ))?;
     stage.line("")
@@ -313,7 +313,7 @@ fn invitation(lang: Lang, maildir: &Path, config: &Path) -> Vec<String> {
     vec![
         String::new(),
         lang.pick(
-            "La démonstration continue. À vous, dans un autre terminal :",
+            "La démonstration continue. À vous, dans un autre terminal\u{a0}:",
             "The demo goes on. Your turn, in another terminal:",
         )
         .to_owned(),

@@ -97,8 +97,11 @@ impl Narrator {
             ),
             MailEvent::Duplicated(_) => (
                 Style::Warn,
-                lang.pick("déjà connu : rien n'est envoyé deux fois", "known already: nothing is sent twice")
-                    .to_owned(),
+                lang.pick(
+                    "déjà connu\u{a0}: rien n'est envoyé deux fois",
+                    "known already: nothing is sent twice",
+                )
+                .to_owned(),
             ),
             MailEvent::Ignored(ignored) => {
                 (Style::Warn, lang.say("ignoré", "ignored", reasons::ignored(lang, ignored.reason)))
@@ -136,8 +139,8 @@ impl Narrator {
                 format!(
                     "{} {} → {}",
                     match copied.reused_from {
-                        None => lang.pick("fichier copié :", "file copied:"),
-                        Some(_) => lang.pick("fichier déjà copié :", "file copied before:"),
+                        None => lang.pick("fichier copié\u{a0}:", "file copied:"),
+                        Some(_) => lang.pick("fichier déjà copié\u{a0}:", "file copied before:"),
                     },
                     copied.provider,
                     copied.r2_url
@@ -168,7 +171,7 @@ impl Narrator {
 
     fn routed(&self, routed: &Routed) -> String {
         let lang = self.lang;
-        let mut text = lang.pick("décidé :", "decided:").to_owned();
+        let mut text = lang.pick("décidé\u{a0}:", "decided:").to_owned();
         if let Some(detection) = &routed.detection {
             text.push_str(&format!(" {}", detection.detector));
             if let Some(time) = &detection.delivery_time {
@@ -199,7 +202,7 @@ impl Narrator {
                 (
                     Style::Warn,
                     lang.say(
-                        &format!("→ {} : essai {} sans succès", attempted.target, attempted.attempt),
+                        &format!("→ {}\u{a0}: essai {} sans succès", attempted.target, attempted.attempt),
                         &format!("→ {}: attempt {} failed", attempted.target, attempted.attempt),
                         error,
                     ),
@@ -236,7 +239,7 @@ impl Narrator {
             DeliveryEvent::DeadLettered(dead) => (
                 Style::Bad,
                 lang.say(
-                    &format!("→ {} : abandonné, gardé", dead.target),
+                    &format!("→ {}\u{a0}: abandonné, gardé", dead.target),
                     &format!("→ {}: given up, kept", dead.target),
                     &dead.why,
                 ),
@@ -296,7 +299,7 @@ impl Narrator {
                 Style::Warn,
                 format!(
                     "{} {}",
-                    lang.pick("destinataire en panne, nouvel essai à", "receiver is down, probed at"),
+                    lang.pick("destination en panne, nouvel essai à", "receiver is down, probed at"),
                     self.time(opened.until, "%H:%M:%S")
                 ),
             ));

@@ -126,7 +126,7 @@ fn mend(key: Key, holder: Result<&'static str, &'static str>, storage: &Storage)
         Ok(store) => {
             let Said { french, english } = place(store, storage);
             said!(
-                "il est gardé {french} ; config show {key} --reveal > FICHIER, modifiez-le, config set {key} --file \
+                "il est gardé {french}\u{a0}; config show {key} --reveal > FICHIER, modifiez-le, config set {key} --file \
                  FICHIER",
                 "it is kept {english}; config show {key} --reveal > FILE, edit it, config set {key} --file FILE"
             )
@@ -134,7 +134,7 @@ fn mend(key: Key, holder: Result<&'static str, &'static str>, storage: &Storage)
         Err(store) => {
             let Said { french, english } = place(store, storage);
             said!(
-                "regardez {french}, qui le garde ; voyez « A configuration store does not answer » dans \
+                "regardez {french}, qui le garde\u{a0}; voyez « A configuration store does not answer » dans \
                  docs/RUNBOOK.md",
                 "look {english}, which keeps it; see \"A configuration store does not answer\" in docs/RUNBOOK.md"
             )

@@ -200,7 +200,7 @@ async fn look_at_journal(
             Some(journal)
         }
         Err(why) => {
-            checks.push(Check::new(NAME, Finding::JournalUnusable { why }));
+            checks.push(Check::new(NAME, Finding::JournalUnusable { why: why.into() }));
             None
         }
     }

@@ -16,6 +16,7 @@ use super::Check;
 use crate::findings::Finding;
 use crate::settings::{R2Settings, Settings};
 use crate::wiring;
+use crate::words::recorded;
 
 /// How long one server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -92,7 +93,7 @@ fn archive_folder(path: &Path) -> Finding {
 /// A bucket that is asked for, and not changed.
 async fn opened(asked: impl Future<Output = Result<(), String>>) -> Result<(), Said> {
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(Said::alike),
+        Ok(answer) => answer.map_err(recorded::said),
         Err(_) => Err(no_answer()),
     }
 }
@@ -115,7 +116,7 @@ async fn mailbox(settings: &Settings) -> Check {
     });
     let finding = match looked.await {
         Ok(Ok(opened)) => Finding::MailboxOpened { mailbox, mails: opened.exists },
-        Ok(Err(error)) => Finding::MailboxFails { mailbox, why: Said::alike(error.to_string()) },
+        Ok(Err(error)) => Finding::MailboxFails { mailbox, why: recorded::said(error) },
         Err(_) => Finding::MailboxFails { mailbox, why: no_answer() },
     };
     Check::new(NAME, finding)

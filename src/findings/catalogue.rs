@@ -6,7 +6,7 @@ use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 
 use super::Severity;
-use super::told::{Aside, DayTime, InTurn, Names, Phase, Told};
+use super::told::{Aside, DayTime, InTurn, Names, Phase, Recorded, Told};
 use crate::lang::Lang;
 
 macro_rules! findings {
@@ -79,13 +79,13 @@ findings! {
     // The process.
     Running "running" Ok { version: &'static str } "en marche", "running";
     Hung "hung" Fail { seconds: u64 }
-        "plus rien ne bouge : le fil des acteurs n'a pas battu depuis {seconds} s",
+        "plus rien ne bouge\u{a0}: le fil des acteurs n'a pas battu depuis {seconds} s",
         "nothing moves: the actors' thread has not beaten for {seconds} s";
-    Stopping "stopping" Fail {} "arrêt en cours : aucun nouveau travail n'est pris", "stopping: no new work is taken";
+    Stopping "stopping" Fail {} "arrêt en cours\u{a0}: aucun nouveau travail n'est pris", "stopping: no new work is taken";
     NoAnswer "no_answer" Fail { why: Said } "{why}", "{why}";
     FewDescriptors "few_descriptors" Warn { limit: u64, wanted: u64 }
-        "seuls {limit} fichiers peuvent être ouverts à la fois : en charge, des envois attendraient les uns après \
-         les autres ; portez la limite à {wanted} ou plus (ulimit -n, LimitNOFILE=, --ulimit nofile=)",
+        "seuls {limit} fichiers peuvent être ouverts à la fois\u{a0}: en charge, des envois attendraient les uns après \
+         les autres\u{a0}; portez la limite à {wanted} ou plus (ulimit -n, LimitNOFILE=, --ulimit nofile=)",
         "only {limit} files may be open at once: under load, deliveries would wait for one another; raise the \
          limit to {wanted} or more (ulimit -n, LimitNOFILE=, --ulimit nofile=)";
 
@@ -93,12 +93,12 @@ findings! {
     JournalOnDisk "journal_on_disk" Ok {}
         "un mail confirmé est sur le disque", "an acknowledged mail is on the disk";
     JournalWithinSeconds "journal_within_seconds" Warn {}
-        "un mail confirmé est sur le disque en deux secondes : une panne du serveur peut perdre les derniers",
+        "un mail confirmé est sur le disque en deux secondes\u{a0}: une panne du serveur peut perdre les derniers",
         "an acknowledged mail is on the disk within two seconds: a crash of the server may lose the last ones"
         => "mettez appendfsync always, si les deux dernières secondes avant une panne comptent",
         "set appendfsync always, if the last two seconds before a crash matter";
     JournalUntilRestart "journal_until_restart" Warn {}
-        "le serveur ne garde les mails confirmés qu'en mémoire : son redémarrage les perd",
+        "le serveur ne garde les mails confirmés qu'en mémoire\u{a0}: son redémarrage les perd",
         "the server keeps acknowledged mails in memory only: its restart loses them"
         => "mettez appendonly yes et appendfsync always sur le serveur",
         "set appendonly yes and appendfsync always at the server";
@@ -108,14 +108,14 @@ findings! {
         => "assurez-vous qu'il a appendonly yes, et maxmemory-policy noeviction",
         "make sure that it has appendonly yes, and maxmemory-policy noeviction";
     JournalInMemory "journal_in_memory" Warn {}
-        "un mail confirmé n'est qu'en mémoire : un redémarrage le perd",
+        "un mail confirmé n'est qu'en mémoire\u{a0}: un redémarrage le perd",
         "an acknowledged mail is in memory only: a restart loses it"
         => "gardez le journal dans un fichier ou dans Redis", "keep the journal in a file or in Redis";
-    JournalRefuses "journal_refuses" Fail { trouble: String }
-        "les mails restent dans la boîte, le journal ne les prend pas : {trouble}",
+    JournalRefuses "journal_refuses" Fail { trouble: Recorded }
+        "les mails restent dans la boîte, le journal ne les prend pas\u{a0}: {trouble}",
         "mails stay in the mailbox, the journal does not take them: {trouble}";
     CommitsLost "commits_lost" Warn { seconds: i64, known_position: u64, found_position: u64 }
-        "le serveur a perdu des écritures confirmées il y a {seconds} s : il en était à la position \
+        "le serveur a perdu des écritures confirmées il y a {seconds} s\u{a0}: il en était à la position \
          {known_position}, il est revenu à {found_position}",
         "the server lost acknowledged commits {seconds} s ago: it was at position {known_position}, it came back \
          at {found_position}";
@@ -130,14 +130,14 @@ findings! {
         => "donnez le même environnement à tous les processus d'un journal",
         "give all workers of a journal the same environment";
     JournalNotYet "journal_not_yet" Ok { place: String }
-        "{place} n'existe pas encore ; le premier démarrage le crée",
+        "{place} n'existe pas encore\u{a0}; le premier démarrage le crée",
         "{place} does not exist yet; the first start creates it";
     JournalHolds "journal_holds" Ok { place: String, events: u64 }
         "{place} contient {events} événements", "{place} holds {events} events";
-    JournalUnusable "journal_unusable" Fail { why: String } "{why}", "{why}"
+    JournalUnusable "journal_unusable" Fail { why: Recorded } "{why}", "{why}"
         => "voyez « It does not start » dans docs/RUNBOOK.md", "see \"It does not start\" in docs/RUNBOOK.md";
     JournalEphemeral "journal_ephemeral" Fail { folder: String }
-        "le journal dans {folder} est sur le système de fichiers du conteneur, que le prochain déploiement efface : \
+        "le journal dans {folder} est sur le système de fichiers du conteneur, que le prochain déploiement efface\u{a0}: \
          les mails qui attendent seraient oubliés. Attachez un disque et donnez à DATA_DIR son point de montage, ou \
          acceptez la perte avec ALLOW_EPHEMERAL_JOURNAL=1",
         "the journal in {folder} lies on the container's own file system, which the next deploy wipes: mails that \
@@ -147,12 +147,12 @@ findings! {
 
     // The mailbox.
     MailboxWell "mailbox_well" Ok { mailbox: String, phase: Phase, reason: Aside }
-        "la boîte va bien : {phase}{reason}", "the mailbox is well: {phase}{reason}";
+        "la boîte va bien\u{a0}: {phase}{reason}", "the mailbox is well: {phase}{reason}";
     MailboxUnreachable "mailbox_unreachable" Warn { mailbox: String, phase: Phase, reason: Aside, failures: u32 }
-        "la boîte est injoignable pour l'instant : {phase}{reason}",
+        "la boîte est injoignable pour l'instant\u{a0}: {phase}{reason}",
         "the mailbox cannot be reached at the moment: {phase}{reason}";
     MailboxSilent "mailbox_silent" Fail { mailbox: String, phase: Phase, reason: Aside }
-        "la boîte est devenue muette : {phase}{reason}", "the mailbox has gone silent: {phase}{reason}";
+        "la boîte est devenue muette\u{a0}: {phase}{reason}", "the mailbox has gone silent: {phase}{reason}";
     ServerSpoke "server_spoke" Ok { seconds: i64 }
         "le serveur a parlé il y a {seconds} s", "the server spoke {seconds} s ago";
     ServerNotHeard "server_not_heard" Ok {}
@@ -163,22 +163,22 @@ findings! {
         "{mails} mails attendent dans la boîte, le plus ancien depuis {seconds} s",
         "{mails} mails wait in the mailbox, the oldest for {seconds} s";
     PollingOff "polling_off" Ok {}
-        "les tâches de fond sont désactivées : ce processus ne relève pas",
+        "les tâches de fond sont désactivées\u{a0}: ce processus ne relève pas",
         "background tasks are switched off: this worker does not poll";
     PollsNothing "polls_nothing" Ok {} "ce processus ne relève pas", "this worker does not poll";
     MailboxMissing "mailbox_missing" Warn {}
-        "il n'y a pas de boîte, donc rien n'est relevé : EMAIL_ADDRESS, EMAIL_PASSWORD et IMAP_SERVER ne sont pas \
+        "il n'y a pas de boîte, donc rien n'est relevé\u{a0}: EMAIL_ADDRESS, EMAIL_PASSWORD et IMAP_SERVER ne sont pas \
          définis",
         "there is no mailbox, so nothing is polled: EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER are not set"
         => "définissez EMAIL_ADDRESS, EMAIL_PASSWORD et IMAP_SERVER, ou MAIL_SOURCE",
         "set EMAIL_ADDRESS, EMAIL_PASSWORD and IMAP_SERVER, or MAIL_SOURCE";
     MailboxDeclined "mailbox_declined" Warn {}
-        "il n'y a pas de boîte, donc rien n'est relevé : MAIL_SOURCE le dit",
+        "il n'y a pas de boîte, donc rien n'est relevé\u{a0}: MAIL_SOURCE le dit",
         "there is no mailbox, so nothing is polled: MAIL_SOURCE says so";
     MailboxOpened "mailbox_opened" Ok { mailbox: String, mails: u64 }
-        "{mailbox} : ouverte, {mails} mails", "{mailbox}: opened, {mails} mails";
+        "{mailbox}\u{a0}: ouverte, {mails} mails", "{mailbox}: opened, {mails} mails";
     MailboxFails "mailbox_fails" Fail { mailbox: String, why: Said }
-        "{mailbox} : {why}", "{mailbox}: {why}"
+        "{mailbox}\u{a0}: {why}", "{mailbox}: {why}"
         => "vérifiez IMAP_SERVER, IMAP_PORT, IMAP_SECURITY, EMAIL_ADDRESS et EMAIL_PASSWORD (ou le chemin de \
             MAIL_SOURCE), et qu'un pare-feu vous laisse sortir",
         "check IMAP_SERVER, IMAP_PORT, IMAP_SECURITY, EMAIL_ADDRESS and EMAIL_PASSWORD (or the path of \
@@ -186,26 +186,26 @@ findings! {
 
     // The right to poll.
     ThisWorkerPolls "this_worker_polls" Ok {} "ce processus relève", "this worker polls";
-    Standby "standby" Ok { holder: String } "en réserve : {holder} relève", "standby: {holder} polls";
+    Standby "standby" Ok { holder: String } "en réserve\u{a0}: {holder} relève", "standby: {holder} polls";
     StandbySince "standby_since" Ok { holder: String, seconds: i64 }
-        "en réserve : {holder} relevait il y a {seconds} s", "standby: {holder} polled {seconds} s ago";
+        "en réserve\u{a0}: {holder} relevait il y a {seconds} s", "standby: {holder} polled {seconds} s ago";
     NobodyPolls "nobody_polls" Ok { seconds: i64 }
-        "en réserve : personne ne relève que l'on sache, le dernier a été vu il y a {seconds} s",
+        "en réserve\u{a0}: personne ne relève que l'on sache, le dernier a été vu il y a {seconds} s",
         "standby: nobody is known to poll, a holder was last seen {seconds} s ago";
     NobodyPollsYet "nobody_polls_yet" Ok {}
-        "en réserve : personne ne relève encore que l'on sache", "standby: nobody is known to poll yet";
+        "en réserve\u{a0}: personne ne relève encore que l'on sache", "standby: nobody is known to poll yet";
     PolledByNoWorker "polled_by_no_worker" Warn {}
-        "aucun processus de cette installation ne relève la boîte : les mails y restent",
+        "aucun processus de cette installation ne relève la boîte\u{a0}: les mails y restent",
         "no worker of this installation polls the mailbox: mails stay in it"
-        => "un autre programme tient peut-être le bail : donnez à chaque installation son BG_POLLER_LOCK_FILE \
+        => "un autre programme tient peut-être le bail\u{a0}: donnez à chaque installation son BG_POLLER_LOCK_FILE \
             (ou son préfixe dans Redis), et vérifiez ENABLE_BACKGROUND_TASKS",
         "another program may hold the lease: give each installation its own BG_POLLER_LOCK_FILE (or prefix in \
          Redis), and check ENABLE_BACKGROUND_TASKS";
     LeaseUnconfirmed "lease_unconfirmed" Warn { since: DayTime, why: String }
-        "le bail ne peut pas être confirmé depuis {since} UTC : {why}",
+        "le bail ne peut pas être confirmé depuis {since} UTC\u{a0}: {why}",
         "the lease cannot be confirmed since {since} UTC: {why}";
     LeaseNotTaken "lease_not_taken" Warn { since: DayTime, why: String }
-        "le bail ne peut pas être pris depuis {since} UTC : {why}",
+        "le bail ne peut pas être pris depuis {since} UTC\u{a0}: {why}",
         "the lease cannot be taken since {since} UTC: {why}";
     LeaseWarning "lease_warning" Warn { warning: Said } "{warning}", "{warning}";
 
@@ -216,21 +216,21 @@ findings! {
         "{what} jusqu'à correction, puisqu'il n'y a pas de bonne version avant",
         "{what} until this is mended, since there is no good version before it";
     DocumentProblem "document_problem" Warn { document: String, problem: Problem }
-        "{document} : {problem}", "{document}: {problem}";
+        "{document}\u{a0}: {problem}", "{document}: {problem}";
     DocumentRemark "document_remark" Warn { document: String, remark: Said }
-        "{document} : {remark}", "{document}: {remark}";
+        "{document}\u{a0}: {remark}", "{document}: {remark}";
     DocumentOff "document_off" Warn { document: String }
-        "{document} : il est refusé, mais son interrupteur dit non, ce qui est respecté",
+        "{document}\u{a0}: il est refusé, mais son interrupteur dit non, ce qui est respecté",
         "{document}: it is refused, but its switch says off, which is obeyed"
         => "corrigez le document", "mend the document";
     PreferenceRemark "preference_remark" Warn { remark: Said } "{remark}", "{remark}"
         => "changez le document ou la variable", "change the document or the variable";
     StoreSilent "store_silent" Warn { store: &'static str, trouble: String }
-        "{store} ne répond pas : {trouble}", "{store} does not answer: {trouble}";
+        "{store} ne répond pas\u{a0}: {trouble}", "{store} does not answer: {trouble}";
     StoreBehind "store_behind" Warn { store: &'static str, documents: Names }
         "{store} doit encore recevoir {documents}", "{store} must still be given {documents}";
     DocumentsInConflict "documents_in_conflict" Warn { documents: Names }
-        "deux changements attendent une décision : {documents}", "two changes wait for a decision: {documents}"
+        "deux changements attendent une décision\u{a0}: {documents}", "two changes wait for a decision: {documents}"
         => "config resolve DOCUMENT --keep authority|pending", "config resolve DOCUMENT --keep authority|pending";
     WorkersRun "workers_run" Ok { running: usize, workers: usize }
         "{running} processus sur {workers} emploient les documents stockés",
@@ -238,7 +238,7 @@ findings! {
     DocumentRefused "document_refused" Fail { document: String, problem: Problem, mend: Said }
         "{problem}", "{problem}" => "{mend}", "{mend}";
     DocumentStops "document_stops" Fail { document: String, problem: Problem, what: Said, mend: Said }
-        "{problem} ({what} jusqu'à correction : il n'y a pas de bonne version avant)",
+        "{problem} ({what} jusqu'à correction\u{a0}: il n'y a pas de bonne version avant)",
         "{problem} ({what} until it is mended: there is no good version before it)"
         => "{mend}", "{mend}";
     DocumentMissing "document_missing" Warn { document: String, problem: Problem } "{problem}", "{problem}"
@@ -247,9 +247,9 @@ findings! {
     FieldIdle "field_idle" Warn { document: String, remark: Said } "{remark}", "{remark}"
         => "config set {document} --unset CHAMP, si ce n'est pas voulu",
         "config set {document} --unset FIELD, if it is not meant";
-    DocumentsSound "documents_sound" Ok { places: InTurn } "{places} : valides", "{places}: valid";
+    DocumentsSound "documents_sound" Ok { places: InTurn } "{places}\u{a0}: valides", "{places}: valid";
     SomeAbsent "some_absent" Ok { documents: Names }
-        "absents, donc l'environnement ou une valeur par défaut décide : {documents}",
+        "absents, donc l'environnement ou une valeur par défaut décide\u{a0}: {documents}",
         "absent, so the environment or a built-in default decides: {documents}";
     AnySender "any_sender" Warn {}
         "les mails de tout expéditeur comptent", "mails of every sender count"
@@ -263,24 +263,24 @@ findings! {
         "rien de ce qui est à nous n'est effacé quand la mémoire du serveur est pleine",
         "nothing of ours is deleted when the memory of the server is full";
     RedisNotKnown "redis_not_known" Ok { servers: Names }
-        "on ne sait pas encore ce qui arrive quand sa mémoire est pleine : {servers}",
+        "on ne sait pas encore ce qui arrive quand sa mémoire est pleine\u{a0}: {servers}",
         "it is not known yet what happens when its memory is full: {servers}";
     RedisDeletes "redis_deletes" Warn { server: &'static str, policy: String, kept: Vec<Said> }
-        "{server} : maxmemory-policy est {policy} : quand la mémoire du serveur est pleine, il efface {kept}. \
+        "{server}\u{a0}: maxmemory-policy est {policy}\u{a0}: quand la mémoire du serveur est pleine, il efface {kept}. \
          Mettez noeviction",
         "{server}: maxmemory-policy is {policy}: when the server's memory is full it deletes {kept}. Set it to \
          noeviction"
         => "c'est un réglage du serveur, ou de la plateforme qui le fait tourner",
         "it is a setting of the server, or of the platform that runs it";
     RedisDeletesLease "redis_deletes_lease" Warn { server: &'static str, policy: String }
-        "{server} : maxmemory-policy est {policy} : quand la mémoire du serveur est pleine, il peut effacer le bail \
-         de relève ; un autre processus relève alors, et rien n'est perdu. Mettez noeviction",
+        "{server}\u{a0}: maxmemory-policy est {policy}\u{a0}: quand la mémoire du serveur est pleine, il peut effacer le bail \
+         de relève\u{a0}; un autre processus relève alors, et rien n'est perdu. Mettez noeviction",
         "{server}: maxmemory-policy is {policy}: when the server's memory is full it may delete the polling lease; \
          another worker polls then, and nothing is lost. Set it to noeviction"
         => "c'est un réglage du serveur, ou de la plateforme qui le fait tourner",
         "it is a setting of the server, or of the platform that runs it";
     RedisDoesNotTell "redis_does_not_tell" Warn { server: &'static str, kept: Vec<Said> }
-        "{server} : le serveur ne dit pas sa maxmemory-policy : assurez-vous que c'est noeviction, sinon il peut \
+        "{server}\u{a0}: le serveur ne dit pas sa maxmemory-policy\u{a0}: assurez-vous que c'est noeviction, sinon il peut \
          effacer {kept}",
         "{server}: the server does not tell its maxmemory-policy: make sure that it is noeviction, or it may delete \
          {kept}"
@@ -293,19 +293,19 @@ findings! {
     CopiesFlow "copies_flow" Ok {}
         "aucun mail n'attend une copie qui ne peut être faite", "no mail waits for a copy that cannot be made";
     MailsWaitForCopies "mails_wait_for_copies" Warn { mails: usize, why: String }
-        "{mails} mails attendent les copies de leurs liens (R2_RETRY_SECONDS) : {why}",
+        "{mails} mails attendent les copies de leurs liens (R2_RETRY_SECONDS)\u{a0}: {why}",
         "{mails} mails wait for copies of their links (R2_RETRY_SECONDS): {why}";
     ListUsable "list_usable" Ok { file: String }
         "{file} peut être lu et écrit", "{file} can be read and written";
     ListNotYet "list_not_yet" Ok { file: String }
-        "{file} n'existe pas encore ; la première copie le crée",
+        "{file} n'existe pas encore\u{a0}; la première copie le crée",
         "{file} does not exist yet; the first copy creates it";
     ListTrouble "list_trouble" Warn { trouble: String } "{trouble}", "{trouble}"
-        => "donnez à WEBHOOK_LINKS_FILE un endroit où l'on peut écrire ; une liste abîmée est mise de côté et réécrite",
+        => "donnez à WEBHOOK_LINKS_FILE un endroit où l'on peut écrire\u{a0}; une liste abîmée est mise de côté et réécrite",
         "set WEBHOOK_LINKS_FILE to a place that can be written; a damaged list is put aside and written anew";
     BucketOpens "bucket_opens" Ok { bucket: String }
-        "{bucket} : il est là, et le jeton l'ouvre", "{bucket}: there, and the token opens it";
-    BucketFails "bucket_fails" Fail { bucket: String, why: Said } "{bucket} : {why}", "{bucket}: {why}"
+        "{bucket}\u{a0}: il est là, et le jeton l'ouvre", "{bucket}: there, and the token opens it";
+    BucketFails "bucket_fails" Fail { bucket: String, why: Said } "{bucket}\u{a0}: {why}", "{bucket}: {why}"
         => "vérifiez R2_ACCOUNT_ID (ou R2_ENDPOINT_URL), R2_BUCKET_NAME, et que le jeton de R2_ACCESS_KEY_ID peut lire \
             et écrire ses objets",
         "check R2_ACCOUNT_ID (or R2_ENDPOINT_URL), R2_BUCKET_NAME, and that the token of R2_ACCESS_KEY_ID may read \
@@ -326,7 +326,7 @@ findings! {
         "what is kept no longer was not dropped yet since the start";
     RetentionTrouble "retention_trouble" Warn { why: String } "{why}", "{why}";
     ArchiveEphemeral "archive_ephemeral" Warn { folder: String }
-        "{folder} serait effacé par le prochain déploiement, donc rien ne quitte le journal ; définissez \
+        "{folder} serait effacé par le prochain déploiement, donc rien ne quitte le journal\u{a0}; définissez \
          JOURNAL_ARCHIVE_BUCKET, ou attachez un disque et définissez JOURNAL_ARCHIVE_DIR, ou mettez \
          JOURNAL_RETENTION_DAYS=0",
         "{folder} would be wiped by the next deploy, so nothing is moved out of the journal; set \
@@ -335,10 +335,10 @@ findings! {
     ArchiveFolder "archive_folder" Ok { folder: String }
         "les vieux événements vont dans {folder}", "old events go to {folder}";
     ArchiveFolderUnusable "archive_folder_unusable" Warn { folder: String }
-        "{folder} n'est pas un dossier où l'on peut écrire : les vieux événements restent dans le journal",
+        "{folder} n'est pas un dossier où l'on peut écrire\u{a0}: les vieux événements restent dans le journal",
         "{folder} is no folder that can be written: old events stay in the journal"
         => "donnez à JOURNAL_ARCHIVE_DIR un dossier où l'on peut écrire", "set JOURNAL_ARCHIVE_DIR to one that can";
-    ArchiveFails "archive_fails" Fail { bucket: String, why: Said } "{bucket} : {why}", "{bucket}: {why}"
+    ArchiveFails "archive_fails" Fail { bucket: String, why: Said } "{bucket}\u{a0}: {why}", "{bucket}: {why}"
         => "vérifiez R2_ACCOUNT_ID (ou R2_ENDPOINT_URL), JOURNAL_ARCHIVE_BUCKET, et que le jeton de R2_ACCESS_KEY_ID \
             peut lire et écrire ses objets",
         "check R2_ACCOUNT_ID (or R2_ENDPOINT_URL), JOURNAL_ARCHIVE_BUCKET, and that the token of R2_ACCESS_KEY_ID may \
@@ -348,7 +348,7 @@ findings! {
     LimitHolds "limit_holds" Warn { webhooks: u64 }
         "la limite d'envois par heure retient {webhooks} webhook(s)",
         "the hourly limit holds {webhooks} webhook(s)"
-        => "relevez la limite si ces envois sont pressés ; sinon ils partent d'eux-mêmes",
+        => "relevez la limite si ces envois sont pressés\u{a0}; sinon ils partent d'eux-mêmes",
         "raise the limit if they are urgent; otherwise they go out by themselves";
     SendingWithheld "sending_withheld" Warn {}
         "un document de configuration est inutilisable, donc rien n'est envoyé",
@@ -369,11 +369,11 @@ findings! {
     TargetNoAddress "target_no_address" Fail { address: String }
         "{address} n'est pas une adresse", "{address} is no address" => "corrigez-la", "correct it";
     TargetSilent "target_silent" Fail { address: String, why: String }
-        "{address} : {why}", "{address}: {why}"
+        "{address}\u{a0}: {why}", "{address}: {why}"
         => "vérifiez l'adresse, et qu'un pare-feu vous laisse sortir",
         "check the address, and that a firewall lets you out";
     Unsigned "unsigned" Warn {} "les webhooks ne sont pas signés", "webhooks are not signed"
-        => "définissez WEBHOOK_SECRET : echo whsec_$(openssl rand -base64 32)",
+        => "définissez WEBHOOK_SECRET\u{a0}: echo whsec_$(openssl rand -base64 32)",
         "set WEBHOOK_SECRET: echo whsec_$(openssl rand -base64 32)";
 
     // The environment.
@@ -383,15 +383,15 @@ findings! {
     VariableWrong "variable_wrong" Fail { variable: &'static str, problem: String, example: String }
         "{problem}", "{problem}" => "par exemple {variable}={example}", "for example {variable}={example}";
     WorkerDoesNotPoll "worker_does_not_poll" Warn { variable: &'static str }
-        "ce processus ne relève pas : {variable} le dit", "this worker does not poll: {variable} says so";
+        "ce processus ne relève pas\u{a0}: {variable} le dit", "this worker does not poll: {variable} says so";
     SendersDiffer "senders_differ" Warn { variable: &'static str, others: Names }
-        "{variable} et {others} nomment des expéditeurs différents : ceux de {variable} comptent",
+        "{variable} et {others} nomment des expéditeurs différents\u{a0}: ceux de {variable} comptent",
         "{variable} and {others} name different senders: those of {variable} count";
     DaysDropped "days_dropped" Warn {}
-        "POLLING_ACTIVE_DAYS : ce qui n'est pas un jour (0 = lundi à 6) est ignoré",
+        "POLLING_ACTIVE_DAYS\u{a0}: ce qui n'est pas un jour (0 = lundi à 6) est ignoré",
         "POLLING_ACTIVE_DAYS: what is not a day (0 = Monday to 6) is dropped";
     InQuotes "in_quotes" Warn { variable: String }
-        "{variable} est entre guillemets, qui en font partie : ôtez-les s'ils ne sont pas voulus",
+        "{variable} est entre guillemets, qui en font partie\u{a0}: ôtez-les s'ils ne sont pas voulus",
         "{variable} is in quotation marks, which count as part of it: leave them out if they are not meant";
     SetToNothing "set_to_nothing" Warn { variable: &'static str }
         "{variable} est vide, ce qui compte comme non défini",
@@ -399,45 +399,45 @@ findings! {
     SetToNothingMeansOff "set_to_nothing_means_off" Warn { variable: &'static str }
         "{variable} est vide, ce qui veut dire non", "{variable} is set to nothing, which means off";
     NoEffect "no_effect" Warn { variable: &'static str, meaning: &'static str }
-        "{variable} est défini mais n'a aucun effet ; « doctor --variables » dit lequel en a un",
+        "{variable} est défini mais n'a aucun effet\u{a0}; « doctor --variables » dit lequel en a un",
         "{variable} is set but has no effect ({meaning})";
     RedisAuthoritiesIdle "redis_authorities_idle" Warn {}
-        "REDIS_CA_FILE est défini mais n'a aucun effet : aucun serveur rediss:// n'est nommé",
+        "REDIS_CA_FILE est défini mais n'a aucun effet\u{a0}: aucun serveur rediss:// n'est nommé",
         "REDIS_CA_FILE is set but has no effect: no rediss:// server is named";
     HostWithoutToken "host_without_token" Warn {}
-        "EXTERNAL_CONFIG_BASE_URL est défini mais CONFIG_API_TOKEN ne l'est pas : l'hôte n'est pas employé",
+        "EXTERNAL_CONFIG_BASE_URL est défini mais CONFIG_API_TOKEN ne l'est pas\u{a0}: l'hôte n'est pas employé",
         "EXTERNAL_CONFIG_BASE_URL is set but CONFIG_API_TOKEN is not: the host is not used";
     TokenWithoutHost "token_without_host" Warn {}
-        "CONFIG_API_TOKEN est défini mais n'a aucun effet : il est pour l'hôte de EXTERNAL_CONFIG_BASE_URL ; ce que ce \
+        "CONFIG_API_TOKEN est défini mais n'a aucun effet\u{a0}: il est pour l'hôte de EXTERNAL_CONFIG_BASE_URL\u{a0}; ce que ce \
          programme sert à /config_api.php demande CONFIG_API_SERVE_TOKEN",
         "CONFIG_API_TOKEN is set but has no effect: it is for the host of EXTERNAL_CONFIG_BASE_URL; what this \
          program serves at /config_api.php needs CONFIG_API_SERVE_TOKEN";
     NetworksIdle "networks_idle" Warn {}
-        "CONFIG_API_ALLOW_CIDRS est défini et CONFIG_API_SERVE_TOKEN ne l'est pas : aucun document n'est servi, donc \
+        "CONFIG_API_ALLOW_CIDRS est défini et CONFIG_API_SERVE_TOKEN ne l'est pas\u{a0}: aucun document n'est servi, donc \
          les réseaux ne changent rien",
         "CONFIG_API_ALLOW_CIDRS is set and CONFIG_API_SERVE_TOKEN is not: no document is served, so the networks \
          change nothing";
     CopiedDirectly "copied_directly" Warn {}
-        "le Worker R2 et l'accès direct à R2 sont tous deux configurés : les fichiers sont copiés directement (R2_MODE \
+        "le Worker R2 et l'accès direct à R2 sont tous deux configurés\u{a0}: les fichiers sont copiés directement (R2_MODE \
          le dit)",
         "the R2 Worker and direct access to R2 are both set up: files are copied directly (R2_MODE says which)";
     CopiesIncomplete "copies_incomplete" Warn { missing: &'static str }
-        "R2_FETCH_ENABLED est activé mais {missing} n'est pas défini : les liens sont envoyés tels quels",
+        "R2_FETCH_ENABLED est activé mais {missing} n'est pas défini\u{a0}: les liens sont envoyés tels quels",
         "R2_FETCH_ENABLED is on but {missing} is not set: links are delivered as they are";
     DeployIncomplete "deploy_incomplete" Warn {}
-        "RENDER_API_KEY et RENDER_SERVICE_ID déploient ensemble : l'un est défini, l'autre ne l'est pas",
+        "RENDER_API_KEY et RENDER_SERVICE_ID déploient ensemble\u{a0}: l'un est défini, l'autre ne l'est pas",
         "RENDER_API_KEY and RENDER_SERVICE_ID deploy together: one is set, the other is not";
     ArchiveInBucket "archive_in_bucket" Warn {}
-        "JOURNAL_ARCHIVE_BUCKET et JOURNAL_ARCHIVE_DIR sont tous deux définis : les vieux événements vont dans le \
+        "JOURNAL_ARCHIVE_BUCKET et JOURNAL_ARCHIVE_DIR sont tous deux définis\u{a0}: les vieux événements vont dans le \
          bucket",
         "JOURNAL_ARCHIVE_BUCKET and JOURNAL_ARCHIVE_DIR are both set: old events go into the bucket";
     WindowFileIgnored "window_file_ignored" Warn { file: String, why: Said }
-        "{file} est ignoré : {why}", "{file} is ignored: {why}";
+        "{file} est ignoré\u{a0}: {why}", "{file} is ignored: {why}";
     WindowSideIgnored "window_side_ignored" Warn { file: String, side: String, written: String }
-        "{file} : {side} est ignoré : \"{written}\" n'est pas une heure",
+        "{file}\u{a0}: {side} est ignoré\u{a0}: \"{written}\" n'est pas une heure",
         "{file}: {side} is ignored: \"{written}\" is no time of day";
     WindowFileHoldsNothing "window_file_holds_nothing" Warn { file: String }
-        "{file} ne retient aucun mail : ses heures sont dites aux destinataires là où ni webhook_config ni \
+        "{file} ne retient aucun mail\u{a0}: ses heures sont dites aux destinations là où ni webhook_config ni \
          WEBHOOKS_TIME_START et WEBHOOKS_TIME_END ne nomment de fenêtre",
         "{file} holds no mail back: receivers are told of its times where neither webhook_config nor \
          WEBHOOKS_TIME_START and WEBHOOKS_TIME_END name a window";

@@ -81,7 +81,7 @@ pub(crate) fn gravest(findings: &[Finding]) -> Option<&Finding> {
 /// All of them in one message.
 pub(crate) fn together(findings: &[Finding]) -> Said {
     let said: Vec<Said> = findings.iter().map(Finding::said).collect();
-    let Said { french, .. } = Said::joined(&said, " ; ");
+    let Said { french, .. } = Said::joined(&said, "\u{a0}; ");
     Said { french, ..Said::joined(&said, "; ") }
 }
 
@@ -120,6 +120,6 @@ mod tests {
         assert_eq!(gravest(&[]), None);
         let said = together(&found[..2]);
         assert_eq!(said.english, "this worker polls; mails of every sender count");
-        assert!(said.french.contains(" ; "), "{}", said.french);
+        assert!(said.french.contains("\u{a0}; "), "{}", said.french);
     }
 }

@@ -6,6 +6,7 @@ use render_signal_actors::kernel::said::Said;
 use serde::Serialize;
 
 use crate::lang::Lang;
+use crate::words::recorded::plain;
 
 /// A value that stands within words.
 pub(crate) trait Told {
@@ -34,6 +35,23 @@ impl Told for Said {
 impl Told for Problem {
     fn told(&self, lang: Lang) -> String {
         lang.problem(self)
+    }
+}
+
+/// What a machine or an event says in English; French is given as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Recorded(pub(crate) String);
+
+impl<T: Into<String>> From<T> for Recorded {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Told for Recorded {
+    fn told(&self, lang: Lang) -> String {
+        plain(lang, &self.0).into_owned()
     }
 }
 

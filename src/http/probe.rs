@@ -11,7 +11,6 @@ use render_signal_actors::kernel::journal::{
     Difference, Durability, Journal as _, JournalError, Loss, Queue,
 };
 use render_signal_actors::kernel::port::Port;
-use render_signal_actors::kernel::said::Said;
 use render_signal_actors::messages::{
     ConfigStatus, GetConfigStatus, GetLockStatus, GetPollerStatus, GetR2Status, GetWebhookStatus, LockStatus,
     PollerStatus, R2Status, WebhookStatus,
@@ -25,6 +24,7 @@ use tokio::time::Instant;
 use crate::eviction;
 use crate::findings::Finding;
 use crate::journal::Watched;
+use crate::words::recorded;
 
 /// How long each part may take to say how it is.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -119,7 +119,7 @@ impl Probe {
 
     async fn journal(&self) -> Result<JournalFinding, Finding> {
         if let Some(trouble) = self.journal.check().await {
-            return Err(Finding::JournalRefuses { trouble });
+            return Err(Finding::JournalRefuses { trouble: trouble.into() });
         }
         let loss = self.journal.losses().borrow().clone();
         let look = async {
@@ -134,7 +134,7 @@ impl Probe {
         let seconds = DEADLINE.as_secs();
         match tokio::time::timeout(DEADLINE, look).await {
             Ok(Ok(finding)) => Ok(finding),
-            Ok(Err(error)) => Err(Finding::NoAnswer { why: Said::alike(error.to_string()) }),
+            Ok(Err(error)) => Err(Finding::NoAnswer { why: recorded::said(error) }),
             Err(_) => Err(Finding::NoAnswer {
                 why: said!(
                     "aucune réponse du journal en {seconds} s",
@@ -164,7 +164,7 @@ where
     M::Result: Send,
 {
     match tokio::time::timeout(DEADLINE, port.ask(message)).await {
-        Ok(answer) => answer.map_err(|error| Finding::NoAnswer { why: Said::alike(error.to_string()) }),
+        Ok(answer) => answer.map_err(|error| Finding::NoAnswer { why: recorded::said(error) }),
         Err(_) => {
             let seconds = DEADLINE.as_secs();
             let why = said!("aucune réponse en {seconds} s", "no answer within {seconds} s");

@@ -13,7 +13,9 @@ use serde_json::json;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::pages::{asks_for_page, refusal, wants_page};
+use super::pages::{asks_for_page, language, refusal, wants_page};
+use crate::lang::Lang;
+use crate::words::faults::JournalFault;
 
 /// In which shape an address refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +124,14 @@ pub(crate) struct Problem {
     pub(crate) errors: Vec<Field>,
     /// When to ask again, in seconds.
     pub(crate) retry_after: Option<u64>,
+    /// What is wrong with the journal, where that is why and somebody can do something about it.
+    pub(crate) fault: Option<JournalFault>,
 }
 
 impl Problem {
     /// Of a kind.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None, fault: None }
     }
 
     /// With the bad fields.
@@ -149,9 +153,19 @@ impl Problem {
         Self::new(Kind::InvalidParameter, detail).with_errors(vec![Field { field: name.to_owned(), message }])
     }
 
-    /// The journal does not answer; nothing was changed.
+    /// The journal does not answer; nothing was changed. A journal that is full, damaged or not to be
+    /// written is told with what to do, instead of the words of the machine.
     pub(crate) fn unavailable(why: impl fmt::Display) -> Self {
-        Self::new(Kind::Unavailable, why.to_string()).retry_after(5)
+        let why = why.to_string();
+        let fault = JournalFault::of(&why);
+        let detail = fault.map_or(why, |fault| fault.said().english);
+        Self { fault, ..Self::new(Kind::Unavailable, detail).retry_after(5) }
+    }
+
+    /// The same for somebody who reads this language: what is wrong with the journal is said in it.
+    fn in_language(&self, lang: Lang) -> Self {
+        let detail = self.fault.map_or_else(|| self.detail.clone(), |fault| lang.one(fault.said()));
+        Self { detail, ..self.clone() }
     }
 
     /// As a problem document.
@@ -165,7 +179,7 @@ impl Problem {
             Voice::Problem => self.answer(request),
             Voice::Reference => self.finish(
                 HttpResponse::build(self.kind.status())
-                    .json(json!({"success": false, "message": self.detail})),
+                    .json(json!({"success": false, "message": self.in_language(Lang::Fr).detail})),
             ),
             Voice::Page if self.kind == Kind::Unauthenticated && wants_page(request) => {
                 let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
@@ -175,7 +189,7 @@ impl Problem {
                 )
             }
             Voice::Page if asks_for_page(request) => self.finish(refusal(request, self)),
-            Voice::Page => self.answer(request),
+            Voice::Page => self.in_language(language(request)).answer(request),
         }
     }
 

@@ -63,7 +63,7 @@ impl Backups {
     pub(crate) async fn make(&self) -> Result<Backup, Refused> {
         let Ok(_alone) = self.one.try_acquire() else {
             return Err(Refused::State(said!(
-                "une copie est déjà en cours ; attendez qu'elle soit finie",
+                "une copie est déjà en cours\u{a0}; attendez qu'elle soit finie",
                 "a copy is being made already; wait until it is done"
             )));
         };
@@ -149,7 +149,7 @@ fn sweep(folder: &Path, now: DateTime<Utc>) {
 
 fn failed(error: &dyn std::fmt::Display) -> Refused {
     let Said { french, english } = said!(
-        "la copie du journal n'a pas pu être faite : {error}",
+        "la copie du journal n'a pas pu être faite\u{a0}: {error}",
         "the copy of the journal could not be made: {error}"
     );
     Refused::Away(Said { french, english })

@@ -9,7 +9,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use render_signal_actors::chore::Chore;
 use render_signal_actors::kernel::ephemeral::Ephemeral;
-use render_signal_actors::kernel::said::Said;
 use render_signal_actors::messages::PollerStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +18,7 @@ use utoipa::ToSchema;
 use super::Refused;
 use crate::http::probe::{Draining, Probe, Pulse};
 use crate::http::readiness::readiness;
+use crate::words::recorded;
 
 /// Between two words.
 const EVERY: Duration = Duration::from_secs(5);
@@ -111,7 +111,7 @@ impl Board {
     /// What the workers say that are alive, by their names.
     pub(crate) async fn workers(&self) -> Result<Vec<Word>, Refused> {
         let said = self.said.published(PREFIX).await;
-        let said = said.map_err(|error| Refused::Away(Said::alike(error.to_string())))?;
+        let said = said.map_err(|error| Refused::Away(recorded::said(error)))?;
         // One of another version may say it in other words.
         let mut words: Vec<Word> =
             said.iter().filter_map(|word| serde_json::from_str(&word.value).ok()).collect();

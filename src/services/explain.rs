@@ -16,6 +16,8 @@ use render_signal_actors::said;
 use serde::Serialize;
 
 use super::Refused;
+use crate::lang::Lang;
+use crate::words::recorded::plain;
 
 /// What is explained, and the documents that decide.
 #[derive(Debug, Serialize)]
@@ -73,8 +75,10 @@ pub(crate) async fn stored(
         )));
     };
     let mail = known.content.map_err(|gone| {
+        let gone = gone.to_string();
+        let gone_in_french = plain(Lang::Fr, &gone);
         Refused::Gone(said!(
-            "le contenu du mail {email_id} ne peut plus être lu : {gone}",
+            "le contenu du mail {email_id} ne peut plus être lu\u{a0}: {gone_in_french}",
             "the content of mail {email_id} cannot be read any more: {gone}"
         ))
     })?;

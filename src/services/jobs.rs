@@ -239,7 +239,7 @@ impl Jobs {
         let runs = |held: &&Arc<Held>| held.job().stage == Stage::Running;
         if jobs.iter().filter(runs).count() >= AT_A_TIME {
             return Err(Refused::State(said!(
-                "{AT_A_TIME} essais sont en cours ; attendez la fin de l'un d'eux, ou annulez-le",
+                "{AT_A_TIME} essais sont en cours\u{a0}; attendez la fin de l'un d'eux, ou annulez-le",
                 "{AT_A_TIME} tests are running; wait for one of them, or cancel it"
             )));
         }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
-use render_signal_actors::kernel::said::Said;
 use render_signal_actors::r2::links::book::Counts;
 use render_signal_actors::r2::links::file::{FileTrouble, LinksFile};
 use render_signal_actors::r2::links::follower;
@@ -13,6 +12,7 @@ use render_signal_actors::said;
 use serde::Serialize;
 
 use super::Refused;
+use crate::words::recorded;
 
 /// What a list holds, and what lies beside it.
 #[derive(Debug, Clone, Serialize)]
@@ -59,12 +59,10 @@ pub(crate) async fn rebuild(
     world: &World,
     list: &Arc<LinksFile>,
 ) -> Result<usize, Refused> {
-    follower::rebuild(journal, world, list)
-        .await
-        .map_err(|error| Refused::Away(Said::alike(error.to_string())))?;
+    follower::rebuild(journal, world, list).await.map_err(|error| Refused::Away(recorded::said(error)))?;
     if list.exists() { list.count().map_err(|trouble| unusable(&trouble)) } else { Ok(0) }
 }
 
 fn unusable(trouble: &FileTrouble) -> Refused {
-    Refused::Away(Said::alike(trouble.to_string()))
+    Refused::Away(recorded::said(trouble))
 }

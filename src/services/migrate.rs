@@ -167,14 +167,14 @@ impl Target {
     async fn write(&self, key: Key, document: Value, log: &mut Log) -> bool {
         let Some(editor) = &self.editor else {
             log.complain(said!(
-                "{key} : il n'y a nulle part où l'écrire : définissez REDIS_URL",
+                "{key}\u{a0}: il n'y a nulle part où l'écrire\u{a0}: définissez REDIS_URL",
                 "{key}: there is nowhere to write it: set REDIS_URL"
             ));
             return false;
         };
         // What another program has left is moved as it is, and said.
         for Said { french, english } in effect::unknown(key, &document) {
-            log.complain(said!("{key} : {french}", "{key}: {english}"));
+            log.complain(said!("{key}\u{a0}: {french}", "{key}: {english}"));
         }
         let edit = Edit::replace(key, document, ORIGIN).keeping_time().allowing_unknown();
         match editor.apply(&edit).await {
@@ -182,7 +182,7 @@ impl Target {
                 if let Some(why) = saved.degraded {
                     let place = saved.stored_in;
                     log.complain(said!(
-                        "{key} n'est que dans {place} : {why}",
+                        "{key} n'est que dans {place}\u{a0}: {why}",
                         "{key} is in {place} only: {why}"
                     ));
                 }

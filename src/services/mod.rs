@@ -6,6 +6,7 @@
 //! | [`check`] | the documents where they belong, judged with the reference system's words |
 //! | [`migrate`] | documents from files into the shared store, with a log |
 //! | [`explain`] | why a mail would or would not trigger |
+//! | [`then`] | why it did or did not: a decision played again under the documents of then |
 //! | [`trial`], [`jobs`] | what changed documents would change, mail by mail; as a job with progress |
 //! | [`links`] | the copies of linked files, and the list of them |
 //! | [`attention`] | what needs a person |
@@ -24,6 +25,7 @@ pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod migrate;
 mod refused;
+pub(crate) mod then;
 pub(crate) mod trial;
 
 use std::sync::Arc;

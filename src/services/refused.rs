@@ -9,6 +9,10 @@ use render_signal_actors::config::store::StoreError;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 
+use crate::lang::Lang;
+use crate::words::faults::JournalFault;
+use crate::words::recorded::plain;
+
 /// Why something was not done. Nothing was changed, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Refused {
@@ -45,11 +49,11 @@ impl Refused {
             | Self::Changed(said)
             | Self::State(said)
             | Self::Away(said) => said.clone(),
-            Self::Journal(why) => Said::alike(why.as_str()),
+            Self::Journal(why) => journal(why),
             Self::Invalid(key, problems) => {
                 let all: Vec<Said> = problems.iter().map(Problem::said).collect();
                 let Said { french, english } = Said::joined(&all, "; ");
-                said!("{key} est refusé : {french}", "{key} is refused: {english}")
+                said!("{key} est refusé\u{a0}: {french}", "{key} is refused: {english}")
             }
         }
     }
@@ -59,12 +63,23 @@ impl Refused {
         match error {
             EditError::Invalid(problems) => Self::Invalid(key, problems),
             EditError::Conflict(conflict) => Self::Changed(conflict.said()),
-            EditError::Unknown(why) => Self::Changed(said!(
-                "{key} : {why} ; rien n'a été changé",
-                "{key}: {why}; nothing was changed"
-            )),
+            EditError::Unknown(why) => {
+                let Said { french, english } = journal(&why);
+                Self::Changed(said!(
+                    "{key}\u{a0}: {french}\u{a0}; rien n'a été changé",
+                    "{key}: {english}; nothing was changed"
+                ))
+            }
             EditError::Store(error) => error.into(),
         }
+    }
+}
+
+/// What the journal says: what to do where that is known, and otherwise its own words.
+fn journal(why: &str) -> Said {
+    match JournalFault::of(why) {
+        Some(fault) => fault.said(),
+        None => Said { french: plain(Lang::Fr, why).into_owned(), english: why.to_owned() },
     }
 }
 
@@ -72,20 +87,27 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict(key) => Self::Changed(said!(
-                "{key} a été changé entre-temps par quelqu'un d'autre : lisez-le à nouveau",
+                "{key} a été changé entre-temps par quelqu'un d'autre\u{a0}: lisez-le à nouveau",
                 "{key} was changed by somebody else in the meantime: read it again"
             )),
             StoreError::Lost(key) => Self::Away(said!(
-                "{key} est perdu : le stockage a été vidé",
+                "{key} est perdu\u{a0}: le stockage a été vidé",
                 "{key} is lost: the store was emptied"
             )),
             StoreError::Unreadable { what, why } => {
-                Self::Away(said!("{what} n'a pas pu être lu : {why}", "{what} could not be read: {why}"))
+                let french = plain(Lang::Fr, why);
+                Self::Away(said!(
+                    "{what} n'a pas pu être lu\u{a0}: {french}",
+                    "{what} could not be read: {why}"
+                ))
             }
-            StoreError::Unwritable { what, why } => Self::Away(said!(
-                "{what} n'a pas pu être écrit : {why}",
-                "{what} could not be written: {why}"
-            )),
+            StoreError::Unwritable { what, why } => {
+                let french = plain(Lang::Fr, why);
+                Self::Away(said!(
+                    "{what} n'a pas pu être écrit\u{a0}: {french}",
+                    "{what} could not be written: {why}"
+                ))
+            }
         }
     }
 }

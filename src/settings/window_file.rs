@@ -40,7 +40,9 @@ pub(super) fn read(config_dir: &Path) -> (Announced, Vec<Finding>) {
         match serde_json::from_slice(content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&content)) {
             Ok(window @ Value::Object(_)) => window,
             Ok(_) => return ignored(said!("ce n'est pas un objet JSON", "it is no JSON object")),
-            Err(error) => return ignored(said!("ce n'est pas du JSON : {error}", "it is no JSON: {error}")),
+            Err(error) => {
+                return ignored(said!("ce n'est pas du JSON\u{a0}: {error}", "it is no JSON: {error}"));
+            }
         };
     let mut said = Vec::new();
     let mut bound = |side: &str| {

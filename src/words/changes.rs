@@ -27,7 +27,7 @@ pub(crate) fn field(lang: Lang, field: &str) -> Cow<'_, str> {
         "hold_until" => "retenu jusqu'au".into(),
         "detector" => "détecteur".into(),
         "delivery_time" => "heure de livraison".into(),
-        "targets" => "cibles".into(),
+        "targets" => "destinations".into(),
         "priority" => "priorité".into(),
         other => other.into(),
     }

@@ -35,7 +35,7 @@ pub(crate) fn check(lang: Lang, step: &Step) -> &str {
         "window" => "fenêtre",
         "subject_group" => "groupe de sujets",
         "rule" => "règle",
-        "default_target" => "cible par défaut",
+        "default_target" => "destination par défaut",
         "priority" => "priorité",
         other => other,
     }

@@ -8,6 +8,8 @@
 //! | [`reasons`] | why nothing is sent, why a mail waits |
 //! | [`recorded`] | what events say in English, said in French |
 //! | [`refusals`] | why nothing was done about a mail or a delivery |
+//! | [`faults`] | what a disk, a network or the journal's file did not do, and what to do |
+//! | [`integrity`] | what the check of a journal finds |
 //! | [`when`] | an instant, exactly or as people say it |
 //!
 //! What is typed is put into words here. What an event records in plain words is English for ever:
@@ -15,6 +17,8 @@
 
 pub(crate) mod changes;
 pub(crate) mod explanation;
+pub(crate) mod faults;
+pub(crate) mod integrity;
 pub(crate) mod reasons;
 pub(crate) mod recorded;
 pub(crate) mod refusals;

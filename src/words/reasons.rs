@@ -102,10 +102,10 @@ pub(crate) fn stage(lang: Lang, stored: &str) -> &str {
 pub(crate) fn deferred(lang: Lang, code: &str) -> Cow<'_, str> {
     match code {
         "retry" => lang.pick("nouvel essai", "another try").into(),
-        "retry_after" => lang.pick("à la demande du destinataire", "the receiver asked for it").into(),
+        "retry_after" => lang.pick("à la demande de la destination", "the receiver asked for it").into(),
         "rate_limit" => lang.pick("limite d'envois par heure", "the hourly limit").into(),
         "outside_window" => held(lang, HoldReason::OutsideWindow).into(),
-        "target_disabled" => lang.pick("la cible est désactivée", "the target is switched off").into(),
+        "target_disabled" => lang.pick("la destination est désactivée", "the target is switched off").into(),
         "local_fault" => lang.pick("cette machine n'a pas pu essayer", "this machine could not try").into(),
         other => other.replace('_', " ").into(),
     }

@@ -5,11 +5,15 @@
 //! a server or of an operator are shown as they are.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
+use render_signal_actors::kernel::said::Said;
+
+use super::faults;
 use crate::lang::Lang;
 
 /// What is recorded as a whole.
-const WHOLE: [(&str, &str); 33] = [
+const WHOLE: [(&str, &str); 36] = [
     (
         "it is empty or has none of the header fields that every mail has (From, To, Subject, Date, Received)",
         "il est vide ou n'a aucun des champs d'en-tête de tout message (From, To, Subject, Date, Received)",
@@ -39,7 +43,7 @@ const WHOLE: [(&str, &str); 33] = [
     ),
     (
         "its receivers are given a part of the text only (webhook_body), and nothing else of it is kept",
-        "ses destinataires ne reçoivent qu'une partie du texte (webhook_body), et rien d'autre n'en est conservé",
+        "ses destinations ne reçoivent qu'une partie du texte (webhook_body), et rien d'autre n'en est conservé",
     ),
     ("it cannot be read", "il ne peut pas être lu"),
     (
@@ -63,6 +67,9 @@ const WHOLE: [(&str, &str); 33] = [
     ("a part is not valid in its character set", "une partie n'est pas valable dans son jeu de caractères"),
     ("no answer in time", "pas de réponse à temps"),
     ("it answered 410 Gone", "la réponse était 410 Gone"),
+    ("the target is gone", "la destination n'existe plus"),
+    ("the receiver says that it is gone", "la destination dit qu'elle n'existe plus"),
+    ("the name has no address", "ce nom n'a pas d'adresse"),
     ("an address that is not http", "une adresse qui n'est pas en http"),
     ("redirects are not followed", "les redirections ne sont pas suivies"),
     (
@@ -85,17 +92,23 @@ const WHOLE: [(&str, &str); 33] = [
 ];
 
 /// What stands before a reason, a colon between.
-const BEFORE: [(&str, &str); 6] = [
+const BEFORE: [(&str, &str); 9] = [
     ("it would be put in quarantine", "il serait mis en quarantaine"),
     ("refused", "refusé"),
     ("refused for now", "refusé pour l'instant"),
     ("this machine cannot connect", "cette machine ne peut pas se connecter"),
     ("no connection", "pas de connexion"),
     ("the connection failed", "la connexion a échoué"),
+    ("the journal refused the commit", "le journal a refusé l'écriture"),
+    ("the journal could not be read", "le journal n'a pas pu être lu"),
+    (
+        "the journal did not answer, the commit may or may not have been written",
+        "le journal n'a pas répondu, l'écriture a peut-être eu lieu",
+    ),
 ];
 
 /// What stands around a number or a name.
-const AROUND: [(&str, &str, &str, &str); 8] = [
+const AROUND: [(&str, &str, &str, &str); 10] = [
     ("longer than ", " bytes: no link that is copied", "plus de ", " octets : ce n'est pas un lien à copier"),
     (
         "",
@@ -122,6 +135,8 @@ const AROUND: [(&str, &str, &str, &str); 8] = [
         "plus de 1 Mio de ",
         " ; le reste a été laissé de côté",
     ),
+    ("the read model could not be read: ", "", "les tables de lecture n'ont pas pu être lues\u{a0}: ", ""),
+    ("", " has no address", "", " n'a pas d'adresse"),
     ("", " hides where its link leads", "", " cache où mène son lien"),
     ("", " hide where their links lead", "", " cachent où mènent leurs liens"),
 ];
@@ -132,6 +147,12 @@ pub(crate) fn plain(lang: Lang, recorded: &str) -> Cow<'_, str> {
         Lang::En => recorded.into(),
         Lang::Fr => french(recorded).map_or(Cow::Borrowed(recorded), Cow::Owned),
     }
+}
+
+/// The words of an error, in both languages.
+pub(crate) fn said(error: impl Display) -> Said {
+    let english = error.to_string();
+    Said { french: plain(Lang::Fr, &english).into_owned(), english }
 }
 
 fn french(recorded: &str) -> Option<String> {
@@ -151,11 +172,12 @@ fn french(recorded: &str) -> Option<String> {
                 })
                 .or_else(|| {
                     AROUND.iter().find_map(|(before, after, french_before, french_after)| {
-                        let inner = recorded.strip_prefix(before)?.strip_suffix(after)?;
+                        let inner = plain(Lang::Fr, recorded.strip_prefix(before)?.strip_suffix(after)?);
                         Some(format!("{french_before}{inner}{french_after}"))
                     })
                 })
         })
+        .or_else(|| faults::in_french(recorded))
 }
 
 /// The last word about a delivery: how often it was tried, and what came of the last try.

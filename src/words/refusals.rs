@@ -1,7 +1,7 @@
 //! Why nothing was done about a mail or a delivery, in French. English is what the errors say of
 //! themselves; one that is added here and has no French does not compile.
 //!
-//! What a journal says of its own faults is English in both: it is what its log says.
+//! A journal that is full, damaged or not to be written is told with what to do about it.
 
 use std::fmt::Display;
 
@@ -11,6 +11,8 @@ use render_signal_actors::webhook::again::AgainError;
 use render_signal_actors::webhook::cancel::CancelError;
 use render_signal_actors::webhook::redeliver::RetryError;
 
+use super::faults::JournalFault;
+use super::recorded::plain;
 use crate::lang::Lang;
 
 /// An error that people are told of in their language.
@@ -20,9 +22,11 @@ pub(crate) trait Refusal: Display {
 
     /// In this language.
     fn told(&self, lang: Lang) -> String {
-        match lang {
-            Lang::Fr => self.french(),
-            Lang::En => self.to_string(),
+        let english = self.to_string();
+        match (JournalFault::of(&english), lang) {
+            (Some(fault), _) => lang.one(fault.said()),
+            (None, Lang::Fr) => self.french(),
+            (None, Lang::En) => english,
         }
     }
 }
@@ -43,9 +47,9 @@ impl Refusal for ReleaseError {
                 "le contenu du mail {id} n'est pas conservé : il était trop grand, MAIL_RETENTION_DAYS sont passés, ou son expéditeur n'est pas dans la liste et des mails plus récents de tels expéditeurs ont eu besoin de la place"
             ),
             Self::Busy(id) => busy_mail(id),
-            Self::Read(error) => error.to_string(),
-            Self::Event(error) => error.to_string(),
-            Self::Append(error) => error.to_string(),
+            Self::Read(error) => recorded(error),
+            Self::Event(error) => recorded(error),
+            Self::Append(error) => recorded(error),
         }
     }
 }
@@ -61,9 +65,9 @@ impl Refusal for IgnoreError {
             ),
             Self::Already(id) => format!("le mail {id} est déjà ignoré"),
             Self::Busy(id) => busy_mail(id),
-            Self::Read(error) => error.to_string(),
-            Self::Event(error) => error.to_string(),
-            Self::Append(error) => error.to_string(),
+            Self::Read(error) => recorded(error),
+            Self::Event(error) => recorded(error),
+            Self::Append(error) => recorded(error),
         }
     }
 }
@@ -76,8 +80,8 @@ impl Refusal for RetryError {
                 format!("{} n'est pas abandonné : il part quand son heure vient", webhook(email_id, target))
             }
             Self::Unreadable(id, why) => format!("le webhook du mail {id} ne peut pas être lu : {why}"),
-            Self::Read(error) => error.to_string(),
-            Self::Append(error) => error.to_string(),
+            Self::Read(error) => recorded(error),
+            Self::Append(error) => recorded(error),
         }
     }
 }
@@ -93,9 +97,9 @@ impl Refusal for CancelError {
                 format!("{} ne cesse de changer ; essayez à nouveau", webhook(email_id, target))
             }
             Self::Unreadable(id, why) => unreadable(id, why),
-            Self::View(error) => error.to_string(),
-            Self::Read(error) => error.to_string(),
-            Self::Append(error) => error.to_string(),
+            Self::View(error) => recorded(error),
+            Self::Read(error) => recorded(error),
+            Self::Append(error) => recorded(error),
         }
     }
 }
@@ -104,7 +108,7 @@ impl Refusal for AgainError {
     fn french(&self) -> String {
         match self {
             Self::Unknown { email_id, target } => {
-                format!("aucun webhook du mail {email_id} vers la cible « {target} » n'est connu")
+                format!("aucun webhook du mail {email_id} vers la destination « {target} » n'est connu")
             }
             Self::Open { email_id, target } => {
                 format!("{} n'est pas terminé : il part quand son heure vient", webhook(email_id, target))
@@ -117,19 +121,24 @@ impl Refusal for AgainError {
                 webhook(email_id, target)
             ),
             Self::Unreadable(id, why) => unreadable(id, why),
-            Self::Read(error) => error.to_string(),
-            Self::Append(error) => error.to_string(),
+            Self::Read(error) => recorded(error),
+            Self::Append(error) => recorded(error),
         }
     }
 }
 
+/// What an error of the journal says.
+fn recorded(error: &impl Display) -> String {
+    plain(Lang::Fr, &error.to_string()).into_owned()
+}
+
 fn webhook(email_id: &str, target: &str) -> String {
-    format!("le webhook du mail {email_id} vers la cible « {target} »")
+    format!("le webhook du mail {email_id} vers la destination « {target} »")
 }
 
 fn undelivered_unknown(email_id: &str, target: &str) -> String {
     format!(
-        "le mail {email_id} n'a aucun webhook non livré vers la cible « {target} » ; `deliveries list` montre ce qu'il y a"
+        "le mail {email_id} n'a aucun webhook non livré vers la destination « {target} » ; `deliveries list` montre ce qu'il y a"
     )
 }
 

@@ -142,7 +142,7 @@ async fn a_change_that_is_refused_changes_nothing_anywhere() {
         (
             "fr_FR.UTF-8",
             "webhook_config est refusé, rien n'a été changé\u{a0}:\n  webhook_enabledd: champ inconnu : vouliez",
-            "    enable_poling n'est pas un champ connu et n'a aucun effet : vouliez-vous dire enable_polling ?\n",
+            "    enable_poling n'est pas un champ connu et n'a aucun effet\u{a0}: vouliez-vous dire enable_polling\u{a0}?\n",
             "webhook_config\u{a0}: version 1 → version 1\naucune différence\n",
         ),
         (

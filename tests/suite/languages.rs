@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::place::Place;
+use crate::support::place::{NOWHERE, Place};
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::until::ensure;
 use crate::support::{PATIENCE, mails, until};
@@ -230,7 +230,7 @@ async fn the_commands_of_a_history_speak_the_users_language() {
         ),
         (
             &["deliveries", "retry", &good_id],
-            &["non remis en file", "n'a aucun webhook non livré vers la cible «\u{a0}default\u{a0}»"],
+            &["non remis en file", "n'a aucun webhook non livré vers la destination «\u{a0}default\u{a0}»"],
             &["not queued  ", "no undelivered webhook of mail"],
         ),
         (
@@ -412,4 +412,32 @@ async fn what_is_asked_without_a_history_is_answered_in_the_users_language() {
     place.check_json(&[&by_night[..], &["--json"]].concat()).await;
     place.check_json(&["explain", "--json", "--at", "2026-11-22T19:30:00Z", "courriels/1.eml"]).await;
     place.check_json(&["links", "stats", "--file", "liste.json", "--json"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_machine_says_is_said_in_the_users_language_too() {
+    let mut place = Place::new(NOWHERE);
+    place.speak(ENGLISH);
+    place.put("processing_prefs", r#"{"retry_count": 1, "retry_delay_sec": 0}"#);
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    place.deliver(&mails::linking_to("https://fromsmash.com/abc"));
+    let id = until("the webhook to be given up", PATIENCE, async || {
+        let dead = place.json(&["deliveries", "list", "--state", "dead", "--json"]).await;
+        dead[0]["email_id"].as_str().map(str::to_owned).ok_or_else(|| dead.to_string())
+    })
+    .await;
+    assert!(worker.stop().await.success());
+    let delivery = format!("{id}/default");
+    let mut wrong = String::new();
+    for arguments in [&["deliveries", "show", &delivery][..], &["deliveries", "list", "--state", "dead"]] {
+        wrong.push_str(&place.check(arguments, &["connexion refusée"], &["Connection refused"], &[]).await);
+    }
+    std::fs::write(place.path("data/render-signal.db"), "no journal at all".repeat(400))
+        .expect("a damaged file");
+    let damaged = ["mails", "list"];
+    let french =
+        ["ne peut pas être utilisé\u{a0}: ", "Il n'a pas été touché\u{a0}; rétablissez une sauvegarde"];
+    wrong.push_str(&place.check(&damaged, &french, &["cannot be used: "], &["file is not a database"]).await);
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -16,7 +16,7 @@ pub(super) fn compare(documents: &mut [DocumentStatus], book: &Book, acks: &[Ack
             let state = ack.documents.get(&key).cloned().unwrap_or_default();
             match state.refused {
                 Some(Said { french, english }) => document.remarks.push(said!(
-                    "{worker} garde la version d'avant : {french}",
+                    "{worker} garde la version d'avant\u{a0}: {french}",
                     "{worker} keeps the version before: {english}"
                 )),
                 None if state.hash == stored => document.running += 1,

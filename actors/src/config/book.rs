@@ -217,7 +217,9 @@ impl Book {
         let webhook = self.documents.webhook.iter();
         webhook
             .flat_map(|document| &document.stand_ins)
-            .map(|Said { french, english }| said!("webhook_config : {french}", "webhook_config: {english}"))
+            .map(|Said { french, english }| {
+                said!("webhook_config\u{a0}: {french}", "webhook_config: {english}")
+            })
             .collect()
     }
 
@@ -380,7 +382,7 @@ fn no_json(line: usize, column: usize) -> Said {
 /// Said of a document that is in force and not stored any more.
 fn missing(key: Key) -> Said {
     said!(
-        "il n'est plus stocké, et personne ne l'a supprimé que l'on sache : le dernier bon reste en vigueur ; \
+        "il n'est plus stocké, et personne ne l'a supprimé que l'on sache\u{a0}: le dernier bon reste en vigueur\u{a0}; \
          `config remove {key}` le supprime",
         "it is not stored any more, and nobody is known to have removed it: the last good one stays in force; \
          `config remove {key}` removes it"

@@ -234,8 +234,8 @@ impl Conflict {
             false => format!(" ({})", self.fields.join(", ")),
         };
         said!(
-            "{key} a été changé entre-temps par quelqu'un d'autre{fields} : regardez-le à nouveau, puis \
-             refaites votre changement ; rien n'a été changé",
+            "{key} a été changé entre-temps par quelqu'un d'autre{fields}\u{a0}: regardez-le à nouveau, puis \
+             refaites votre changement\u{a0}; rien n'a été changé",
             "{key} was changed by somebody else in the meantime{fields}: look at it again, then repeat your \
              change; nothing was changed"
         )
@@ -454,7 +454,7 @@ impl Editor {
             }
             Wanted::Merge(_) if present.object.is_none() && present.read != Read::Absent => {
                 let why = said!(
-                    "le document enregistré n'est pas un objet JSON : remplacez-le en entier",
+                    "le document enregistré n'est pas un objet JSON\u{a0}: remplacez-le en entier",
                     "the stored document is no JSON object: replace the whole of it"
                 );
                 return Err(EditError::Invalid(vec![Problem::new("document", why)]));

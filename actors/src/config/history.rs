@@ -137,7 +137,7 @@ impl CopyError {
                 said!("{key} n'a pas encore d'historique", "{key} has no history yet")
             }
             Self::NoVersion { key, version, newest } => said!(
-                "{key} n'a pas de version {version} ; la plus récente est {newest}",
+                "{key} n'a pas de version {version}\u{a0}; la plus récente est {newest}",
                 "{key} has no version {version}; the newest is {newest}"
             ),
             Self::NoContent(key) => said!(
@@ -145,7 +145,7 @@ impl CopyError {
                 "of {key} the history keeps no content, only when it changed and a hash"
             ),
             Self::Gone { key, version } => said!(
-                "la copie de la version {version} de {key} n'est plus là : CONFIG_HISTORY_VERSIONS et \
+                "la copie de la version {version} de {key} n'est plus là\u{a0}: CONFIG_HISTORY_VERSIONS et \
                  CONFIG_HISTORY_DAYS disent combien de temps elle reste",
                 "the copy of version {version} of {key} is gone: CONFIG_HISTORY_VERSIONS and CONFIG_HISTORY_DAYS \
                  say how long one stays"

@@ -57,7 +57,7 @@ pub fn is_placeholder(url: &str) -> bool {
 /// is English; in French there is the rule that it stands for.
 pub(super) fn refusal(why: &str) -> Said {
     said!(
-        "webhook_url doit être une URL HTTPS valide. (https://, un hôte public ; http:// et les réseaux privés seulement dans EGRESS_ALLOW_CIDRS)",
+        "webhook_url doit être une URL HTTPS valide. (https://, un hôte public\u{a0}; http:// et les réseaux privés seulement dans EGRESS_ALLOW_CIDRS)",
         "webhook_url must be a valid HTTPS address. ({why})"
     )
 }

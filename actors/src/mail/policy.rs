@@ -153,7 +153,7 @@ impl Preferences {
         unheard
             .then(|| {
                 said!(
-                    "notify_on_failure est activé, mais personne n'apprend les envois abandonnés : \
+                    "notify_on_failure est activé, mais personne n'apprend les envois abandonnés\u{a0}: \
                      NOTIFY_WEBHOOK_URL n'est pas défini",
                     "notify_on_failure is on, but nobody is told of dead letters: NOTIFY_WEBHOOK_URL is not set"
                 )
@@ -220,8 +220,8 @@ impl Policy {
         let Schedule { start_hour, end_hour, .. } = self.schedule;
         let never = (start_hour == end_hour).then(|| {
             said!(
-                "les heures actives commencent et finissent à {start_hour}, ce qui veut dire jamais : aucun mail \
-                 n'est relevé ; pour la journée entière, mettez 0 et 24",
+                "les heures actives commencent et finissent à {start_hour}, ce qui veut dire jamais\u{a0}: aucun mail \
+                 n'est relevé\u{a0}; pour la journée entière, mettez 0 et 24",
                 "the active hours begin and end at {start_hour}, which means never: no mail is fetched; \
                  for the whole day let them be 0 and 24"
             )

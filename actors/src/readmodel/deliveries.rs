@@ -1,11 +1,11 @@
-//! `deliveries`: one row per mail and target. `sends`: deliveries of the last hours, by when
+//! `deliveries`: one row per mail and target. `deliveries_tally`: how many of a target are in a state. `sends`: deliveries of the last hours, by when
 //! they were counted, or first tried where there was no limit; from those that were tried a
 //! worker knows after a restart what was sent.
 
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::{archived_keys, at, instant, number, payload, text};
+use super::{archived_keys, at, instant, number, payload, tally, text};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -27,11 +27,11 @@ impl Projection for Deliveries {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["deliveries", "sends"]
+        &["deliveries", "deliveries_tally", "sends"]
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
@@ -62,7 +62,8 @@ impl Projection for Deliveries {
                  PRIMARY KEY (target, email_id)
              ) WITHOUT ROWID;
              CREATE INDEX sends_at ON sends (at_ms);",
-        )
+        )?;
+        db.execute_batch(tally::OF_DELIVERIES)
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {

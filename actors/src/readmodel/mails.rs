@@ -1,16 +1,21 @@
-//! `mails`: one row per mail, with where it stands. `deliveries_hourly`: attempts of each hour and
+//! `mails`: one row per mail, with where it stands. `mail_targets`: which mails were routed to a target.
+//! `mails_tally`: how many mails of a day stand alike, so that counting reads no mail. `deliveries_hourly`: attempts of each hour and
 //! target, and how long after the arrival of its mail a webhook was taken; it is filled from the
 //! same rows, and so rebuilt with them.
 //!
 //! Who sent it and what it is called is no part of
 //! the log, so it is none of this table (ADR 0040).
 
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::Value;
 
 use super::hourly::hour_of;
-use super::{archived_before, archived_keys, at, flag, instant, integer, length, number, payload, text};
+use super::{
+    archived_before, archived_keys, at, flag, instant, integer, length, number, payload, tally, text,
+};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
@@ -26,11 +31,11 @@ impl Projection for Mails {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["mails", "deliveries_hourly"]
+        &["mails", "mail_targets", "mails_tally", "deliveries_hourly"]
     }
 
     fn create(&self, db: &Connection) -> rusqlite::Result<()> {
@@ -55,11 +60,17 @@ impl Projection for Mails {
                  delivered        INTEGER NOT NULL DEFAULT 0,
                  dead_lettered    INTEGER NOT NULL DEFAULT 0,
                  cancelled        INTEGER NOT NULL DEFAULT 0,
+                 targets          TEXT NOT NULL DEFAULT '[]',
                  updated_at       INTEGER NOT NULL
              );
              CREATE INDEX mails_waiting ON mails (stage, position) WHERE stage IN ('held', 'skipped', 'quarantined', 'set_aside');
-             -- For counting only: its first column is none that lists ask for, which go by position.
-             CREATE INDEX mails_counts ON mails (deliveries_total, delivered, cancelled, dead_lettered, stage, reason);
+             -- For lists of some days: between which positions they lie. Mails come in the order of time.
+             CREATE INDEX mails_received ON mails (received_at);
+             CREATE TABLE mail_targets (
+                 target TEXT NOT NULL,
+                 mail   INTEGER NOT NULL,
+                 PRIMARY KEY (target, mail)
+             ) WITHOUT ROWID;
              CREATE TABLE deliveries_hourly (
                  hour   TEXT NOT NULL,
                  target TEXT NOT NULL,
@@ -74,7 +85,8 @@ impl Projection for Mails {
                  b6     INTEGER NOT NULL DEFAULT 0,
                  PRIMARY KEY (hour, target)
              ) WITHOUT ROWID;",
-        )
+        )?;
+        db.execute_batch(tally::OF_MAILS)
     }
 
     fn apply(&self, db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
@@ -193,9 +205,10 @@ fn held(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<
 fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     let detection = payload.get("detection").unwrap_or(&Value::Null);
     let urgent = detection.get("urgent").and_then(Value::as_bool).unwrap_or(false);
+    let targets = targets_of(payload);
     db.prepare_cached(
         "UPDATE mails SET stage = 'routed', reason = NULL, detail = NULL, hold_until = NULL, detector = ?2,
-             delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7
+             delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7, targets = ?8
          WHERE email_id = ?1",
     )?
     .execute((
@@ -206,8 +219,22 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
         length(payload, "links"),
         length(payload, "deliveries"),
         at(event),
+        Value::from(targets.iter().copied().collect::<Vec<_>>()).to_string(),
     ))?;
+    for target in targets {
+        db.prepare_cached(
+            "INSERT INTO mail_targets (target, mail) SELECT ?2, position FROM mails WHERE email_id = ?1
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute((event.stream.key(), target))?;
+    }
     Ok(())
+}
+
+/// The targets that a mail was routed to, each once and in an order that says nothing.
+fn targets_of(payload: &Value) -> BTreeSet<&str> {
+    let deliveries = payload.get("deliveries").and_then(Value::as_array);
+    deliveries.into_iter().flatten().filter_map(|delivery| text(delivery, "target")).collect()
 }
 
 fn settled(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
@@ -298,6 +325,13 @@ fn archived(db: &Connection, event: &Recorded) -> rusqlite::Result<()> {
         db.prepare_cached("DELETE FROM deliveries_hourly WHERE hour < ?1")?.execute([hour_of(before)])?;
     }
     let Some(mails) = archived_keys(event, "mail") else { return Ok(()) };
+    // By its key, which begins with the target, of which there are few.
+    db.prepare_cached(
+        "DELETE FROM mail_targets WHERE (target, mail) IN
+             (SELECT t.value, m.position FROM mails m, json_each(m.targets) t
+              WHERE m.email_id IN (SELECT value FROM json_each(?1)))",
+    )?
+    .execute([&mails])?;
     db.prepare_cached("DELETE FROM mails WHERE email_id IN (SELECT value FROM json_each(?1))")?
         .execute([mails])?;
     Ok(())

@@ -25,6 +25,7 @@ pub mod mails;
 pub mod queries;
 pub mod rates;
 pub mod sessions;
+mod tally;
 pub mod targets;
 pub mod workers;
 

@@ -26,7 +26,8 @@ pub(super) async fn export(args: &ExportArgs, out: &mut Output) -> Outcome {
     }
     let shown = args.file.display();
     let failed = |error: &dyn std::fmt::Display| {
-        let said = said!("{shown} ne peut pas être écrit : {error}", "{shown} cannot be written: {error}");
+        let said =
+            said!("{shown} ne peut pas être écrit\u{a0}: {error}", "{shown} cannot be written: {error}");
         Failure::found(lang.one(said))
     };
     let text = serde_json::to_string_pretty(&bundle).map_err(|error| failed(&error))?;
@@ -34,7 +35,7 @@ pub(super) async fn export(args: &ExportArgs, out: &mut Output) -> Outcome {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| failed(&error))?;
     let count = bundle.documents.len();
     out.line(lang.one(said!(
-        "{shown} : {count} documents, avec ce qui est masqué ailleurs",
+        "{shown}\u{a0}: {count} documents, avec ce qui est masqué ailleurs",
         "{shown}: {count} documents, with what is masked elsewhere"
     )))?;
     Ok(Exit::Ok)
@@ -47,7 +48,7 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Output) -> Outcome {
     let bundle: Bundle = from_json(&text).map_err(|error| {
         let shown = args.file.display();
         let said = said!(
-            "{shown} n'est pas ce que config export écrit : {error}",
+            "{shown} n'est pas ce que config export écrit\u{a0}: {error}",
             "{shown} is not what config export writes: {error}"
         );
         Failure::found(lang.one(said))

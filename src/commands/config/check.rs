@@ -27,7 +27,7 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
     }
     if store.is_none() {
         complain(commands::lang().pick(
-            "ni REDIS_URL ni EXTERNAL_CONFIG_BASE_URL n'est défini : il n'y a rien à vérifier",
+            "ni REDIS_URL ni EXTERNAL_CONFIG_BASE_URL n'est défini\u{a0}: il n'y a rien à vérifier",
             "neither REDIS_URL nor EXTERNAL_CONFIG_BASE_URL is set: there is nothing to check",
         ));
     }

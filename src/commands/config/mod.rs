@@ -107,7 +107,7 @@ impl Documents {
             (None, None) => {
                 let place = commands::place(args)?;
                 Err(Failure::journal(lang.one(said!(
-                    "il n'y a pas de journal {place}, donc pas d'historique ; nommez-le avec --journal, ou \
+                    "il n'y a pas de journal {place}, donc pas d'historique\u{a0}; nommez-le avec --journal, ou \
                      définissez DATA_DIR comme pour serve",
                     "there is no journal {place}, so there is no history; name it with --journal, or set \
                      DATA_DIR as for serve"
@@ -192,7 +192,7 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
         let lang = commands::lang();
         let wrong: Vec<String> = saved.still_wrong.iter().map(|problem| lang.problem(problem)).collect();
         let what = lang.say(
-            "est encore refusé pour ce qui n'y allait pas avant ; seul un interrupteur sur « non » agit",
+            "est encore refusé pour ce qui n'y allait pas avant\u{a0}; seul un interrupteur sur « non » agit",
             "is still refused for what was wrong with it before; only a switch that is off acts",
             &wrong.join("; "),
         );
@@ -204,7 +204,7 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
     let lang = commands::lang();
     if saved.stored_in.is_empty() {
         out.line(lang.one(said!(
-            "{key} : c'est déjà ainsi, rien n'a été écrit",
+            "{key}\u{a0}: c'est déjà ainsi, rien n'a été écrit",
             "{key}: it is so already, nothing was written"
         )))?;
         return Ok(Exit::Ok);
@@ -221,7 +221,7 @@ fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
     out.line(format!("{}{what}", out.styled(Style::Good, &done)))?;
     if let Some(why) = &saved.degraded {
         complain(&lang.one(said!(
-            "{key} n'est que dans {place}, jusqu'au retour de l'autorité : {why}",
+            "{key} n'est que dans {place}, jusqu'au retour de l'autorité\u{a0}: {why}",
             "{key} is in {place} only, until the authority is back: {why}"
         )));
     }

@@ -27,7 +27,7 @@ pub(super) async fn run(args: &RemoveArgs, out: &mut Output) -> Outcome {
     match removed? {
         true => {
             let done = lang.one(said!(
-                "{key} est supprimé : l'environnement ou une valeur par défaut décide",
+                "{key} est supprimé\u{a0}: l'environnement ou une valeur par défaut décide",
                 "{key} is removed: the environment or a built-in default decides"
             ));
             out.line(out.styled(Style::Good, &done))?;

@@ -24,11 +24,14 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
         Ok(true) => {
             let done = match keep {
                 Keep::Authority => said!(
-                    "{key} : la version du stockage est en vigueur",
+                    "{key}\u{a0}: la version du stockage est en vigueur",
                     "{key}: the store's version is in force"
                 ),
                 Keep::Pending => {
-                    said!("{key} : l'autre version est en vigueur", "{key}: the other version is in force")
+                    said!(
+                        "{key}\u{a0}: l'autre version est en vigueur",
+                        "{key}: the other version is in force"
+                    )
                 }
             };
             out.line(out.styled(Style::Good, lang.said(&done)))?;
@@ -40,7 +43,7 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
         Err(refused) => {
             let Said { french, english } = refused.said();
             Err(Failure::found(
-                lang.one(said!("{french} ; rien n'a été décidé", "{english}; nothing was decided")),
+                lang.one(said!("{french}\u{a0}; rien n'a été décidé", "{english}; nothing was decided")),
             ))
         }
     }

@@ -127,7 +127,7 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
             Some(stops) => {
                 let Said { french, english } = stops.said();
                 lang.one(said!(
-                    "    il n'y en a pas de bon avant lui : {french} tant qu'il n'est pas corrigé",
+                    "    il n'y en a pas de bon avant lui\u{a0}: {french} tant qu'il n'est pas corrigé",
                     "    there is no good one before it: {english} until it is mended"
                 ))
             }
@@ -142,7 +142,7 @@ fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
     for Keeps { worker, why } in &shown.workers.refused {
         let why = lang.said(why);
         out.line(lang.one(said!(
-            "    {worker} garde celui d'avant : {why}",
+            "    {worker} garde celui d'avant\u{a0}: {why}",
             "    {worker} keeps the one before: {why}"
         )))?;
     }
@@ -193,13 +193,13 @@ fn store_line(store: &StoreHealth, out: &Output) -> String {
     let list = |keys: &[Key]| keys.iter().map(|key| key.as_str()).collect::<Vec<_>>().join(", ");
     if !store.pending.is_empty() {
         let keys = list(&store.pending);
-        about.push_str(&lang.one(said!(" ; attend {keys}", "; waits for {keys}")));
+        about.push_str(&lang.one(said!("\u{a0}; attend {keys}", "; waits for {keys}")));
     }
     if !store.conflicts.is_empty() {
         let keys = list(&store.conflicts);
-        about.push_str(&lang.one(said!(" ; en conflit : {keys}", "; in conflict: {keys}")));
+        about.push_str(&lang.one(said!("\u{a0}; en conflit\u{a0}: {keys}", "; in conflict: {keys}")));
     }
-    lang.one(said!("stockage {name}{role} : {about}", "store {name}{role}: {about}"))
+    lang.one(said!("stockage {name}{role}\u{a0}: {about}", "store {name}{role}: {about}"))
 }
 
 /// A duration in one unit.

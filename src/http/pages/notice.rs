@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_sentence_arrives_as_it_was_sent() {
-        for text in ["C'est fait : 3 mails « libérés »; <b>\r\n", "é".repeat(300).as_str()] {
+        for text in ["C'est fait\u{a0}: 3 mails « libérés »; <b>\r\n", "é".repeat(300).as_str()] {
             let notice = Notice::good(text);
             let cookie = notice.carry(true).unwrap().to_str().unwrap().to_owned();
             assert!(cookie.contains("HttpOnly") && cookie.contains("Secure"), "{cookie}");

@@ -420,5 +420,5 @@ fn a_check_is_told_with_its_code_and_its_values() {
     assert_eq!(lease["findings"][1]["values"]["why"], "connection refused");
     assert_eq!(told["checks"]["process"]["code"], "running");
     let french = readiness(&findings).checks["lease"].said().french;
-    assert!(french.starts_with("en réserve : one relevait il y a 20 s ; le bail"), "{french}");
+    assert!(french.starts_with("en réserve\u{a0}: one relevait il y a 20 s\u{a0}; le bail"), "{french}");
 }

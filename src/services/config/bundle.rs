@@ -93,7 +93,7 @@ impl Configuration {
             let Some(stored) = self.stored(key).await? else { continue };
             let value = stored.value.ok_or_else(|| {
                 Refused::State(said!(
-                    "le document {key} stocké n'est pas du JSON : corrigez-le d'abord",
+                    "le document {key} stocké n'est pas du JSON\u{a0}: corrigez-le d'abord",
                     "the stored document {key} is no JSON: mend it first"
                 ))
             })?;
@@ -170,7 +170,7 @@ fn named(bundle: &Bundle) -> Result<Vec<(Key, &Value)>, Refused> {
     if bundle.format != FORMAT {
         let found = bundle.format;
         return Err(Refused::Unusable(said!(
-            "format {found} inconnu : ce programme connaît le format {FORMAT}",
+            "format {found} inconnu\u{a0}: ce programme connaît le format {FORMAT}",
             "format {found} is not known: this program knows format {FORMAT}"
         )));
     }

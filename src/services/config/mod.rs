@@ -62,7 +62,7 @@ impl Configuration {
     ) -> Result<Saved, Refused> {
         let Some(copy) = self.version(key, version).await? else {
             return Err(Refused::State(said!(
-                "par la version {version}, {key} a été supprimé : il n'y a rien à rétablir, rien n'a été changé",
+                "par la version {version}, {key} a été supprimé\u{a0}: il n'y a rien à rétablir, rien n'a été changé",
                 "by version {version} {key} was removed, so there is nothing to restore; nothing was changed"
             )));
         };

@@ -169,7 +169,7 @@ async fn recorded(journal: Option<&dyn Journal>) -> Result<Vec<ConfigRow>, Said>
         Err(_) => silent(),
     };
     Err(said!(
-        "versions et auteurs manquent, l'historique n'a pas pu être lu : {why}",
+        "versions et auteurs manquent, l'historique n'a pas pu être lu\u{a0}: {why}",
         "versions and authors are missing, the history could not be read: {why}"
     ))
 }

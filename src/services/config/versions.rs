@@ -97,6 +97,6 @@ impl Configuration {
 
 fn parsed(key: Key, text: &str) -> Result<Value, Refused> {
     documents::from_json(text).map_err(|error| {
-        Refused::Unusable(said!("{key} n'est pas du JSON : {error}", "{key} is no JSON: {error}"))
+        Refused::Unusable(said!("{key} n'est pas du JSON\u{a0}: {error}", "{key} is no JSON: {error}"))
     })
 }

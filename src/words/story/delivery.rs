@@ -63,7 +63,7 @@ impl Teller {
             // It is due as soon as somebody enables the target; the instant says nothing.
             (_, "target_disabled") => self
                 .lang
-                .pick("que la cible soit réactivée", "until the target is switched on again")
+                .pick("que la destination soit réactivée", "until the target is switched on again")
                 .to_owned(),
             _ => format!("{until} ({}{detail})", reasons::deferred(self.lang, why)),
         }

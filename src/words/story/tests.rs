@@ -284,7 +284,7 @@ fn delivery() -> Vec<(DeliveryWhat, &'static str, &'static str, &'static str)> {
         ),
         (
             waits("target_disabled", None),
-            "Attend que la cible soit réactivée",
+            "Attend que la destination soit réactivée",
             "Waits until the target is switched on again",
             "waits|until 2026-01-27T07:00:00Z (target_disabled)",
         ),

@@ -1,5 +1,6 @@
 //! `/mails` and `/mails/{id}`: a mail is found, its story is read, and something is done about it.
 
+use render_signal_actors::kernel::clock::World;
 use serde_json::json;
 
 use super::person::Person;
@@ -77,7 +78,7 @@ async fn an_ignored_mail_is_found_understood_released_and_delivered() {
     assert!(today.contains("La même décision qu&#39;à son arrivée."), "{today}");
 
     let page = reader.done(&format!("/mails/{id}/liberer"), &[]).await;
-    assert!(page.contains("Libéré : il part dans un instant."), "{page}");
+    assert!(page.contains("Libéré\u{a0}: il part dans un instant."), "{page}");
     until_state(&worker, &id, "routed", "delivered", 1).await;
     assert_eq!(receiver.accepted().get(&wanted.mark), Some(&1));
     let page = reader.page(&format!("/mails/{id}")).await;
@@ -90,6 +91,76 @@ async fn an_ignored_mail_is_found_understood_released_and_delivered() {
     assert_eq!(body.as_bytes(), sent.body, "the file has the bytes that were sent");
     let again = reader.done(&format!("/mails/{id}/liberer"), &[]).await;
     assert!(again.contains("role=\"alert\"") && again.contains("est déjà décidé"), "{again}");
+}
+
+/// Waits until a worker has recorded this version of `processing_prefs`.
+async fn until_version(worker: &Program, version: u64) {
+    until(&format!("version {version}"), PATIENCE, async || {
+        let history = Api::new(worker.port()).get("/api/v1/config/processing_prefs/history").await;
+        ensure(history.to_string().contains(&format!("\"version\":{version}")), || history.to_string())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_steps_of_a_decision_have_the_values_of_then_after_the_settings_have_changed_twice() {
+    let (place, _receiver) = place().await;
+    let prefs = |words: serde_json::Value| json!({"exclude_keywords": words, "retry_count": 1}).to_string();
+    place.put("processing_prefs", &prefs(json!(["chantier"])));
+    let hour = |hours| (World::real().now() + chrono::TimeDelta::hours(hours)).format("%H:%M").to_string();
+    let (start, end) = (hour(-2), hour(2));
+    let window = json!({"webhook_time_start": start, "webhook_time_end": end}).to_string();
+    place.put("webhook_config", &window);
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let ignored = named("Photos du chantier", "Zoe <zoe@example.fr>");
+    let sent = named("Photos du stade", "Zoe <zoe@example.fr>");
+    place.deliver(&ignored);
+    place.deliver(&sent);
+    let (ignored, sent) = (id_of(&worker, &ignored).await, id_of(&worker, &sent).await);
+    until_state(&worker, &ignored, "ignored", "links", 0).await;
+    until_state(&worker, &sent, "routed", "delivered", 1).await;
+    place.put("webhook_config", "{}");
+    for (version, word) in [(2, "stade"), (3, "piscine")] {
+        place.put("processing_prefs", &prefs(json!([word])));
+        until_version(&worker, version).await;
+    }
+
+    let mut reader = Person::signed_in(&worker).await;
+    let page = reader.page(&format!("/mails/{ignored}")).await;
+    assert!(page.contains("processing_prefs version 1") && page.contains("class=\"checks\""), "{page}");
+    assert!(page.contains("les mails qui contiennent «\u{a0}chantier\u{a0}» sont exclus"), "{page}");
+    assert!(page.contains("sous les documents d&#39;alors"), "{page}");
+    let page = reader.page(&format!("/mails/{sent}")).await;
+    assert!(
+        page.contains(&format!("ouverte de «\u{a0}{start}\u{a0}» à «\u{a0}{end}\u{a0}», il est ")),
+        "{page}"
+    );
+    let page = reader.page(&format!("/mails/{sent}?aujourdhui=1")).await;
+    assert!(
+        page.contains("aucune fenêtre d&#39;envoi n&#39;est configurée"),
+        "what is now, beside it: {page}"
+    );
+}
+
+#[tokio::test]
+async fn a_mails_page_says_which_version_of_the_settings_is_kept_no_more() {
+    let (mut place, _receiver) = place().await;
+    place.set("CONFIG_HISTORY_VERSIONS", "1");
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let mail = named("Re: Photos", "Zoe <zoe@example.fr>");
+    place.deliver(&mail);
+    let id = id_of(&worker, &mail).await;
+    until_state(&worker, &id, "ignored", "links", 0).await;
+    place.put("processing_prefs", r#"{"retry_count": 2}"#);
+    until_version(&worker, 2).await;
+    // A start drops the copies whose time is over.
+    worker.stop().await;
+    worker.start().await;
+    let mut reader = Person::signed_in(&worker).await;
+    let page = reader.until_said(&format!("/mails/{id}"), "Les étapes ne peuvent plus être retrouvées").await;
+    assert!(page.contains("la copie de la version 1 de processing_prefs n&#39;est plus là"), "{page}");
 }
 
 #[tokio::test]

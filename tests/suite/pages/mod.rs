@@ -2,6 +2,7 @@
 
 mod access;
 mod form;
+mod full;
 mod mails;
 mod overview;
 mod person;

@@ -11,8 +11,10 @@ use crate::kernel::said::{Said, said};
 /// A field, and where what it seems to promise is set: in French, and in English.
 struct Field(Key, &'static str, &'static str, &'static str);
 
-const RULE_NAMES_IT: (&str, &str) =
-    ("une règle de routing_rules nomme une autre cible", "a rule of routing_rules names another target");
+const RULE_NAMES_IT: (&str, &str) = (
+    "une règle de routing_rules nomme une autre destination",
+    "a rule of routing_rules names another target",
+);
 
 const WITHOUT: [Field; 4] = [
     Field(
@@ -26,7 +28,7 @@ const WITHOUT: [Field; 4] = [
     Field(
         Key::WebhookConfig,
         "webhook_fallback_on_415",
-        "chaque tentative envoie les mêmes octets avec le même type de contenu : webhook_delivery_mode",
+        "chaque tentative envoie les mêmes octets avec le même type de contenu\u{a0}: webhook_delivery_mode",
         "every attempt sends the same bytes with the same content type: webhook_delivery_mode",
     ),
 ];
@@ -57,13 +59,13 @@ pub fn remarks(key: Key, document: &Value) -> Vec<Said> {
         .iter()
         .filter(|Field(of, name, ..)| *of == key && set(name).is_some())
         .map(|Field(_, name, french, english)| {
-            said!("{name} n'a aucun effet : {french}", "{name} has no effect: {english}")
+            said!("{name} n'a aucun effet\u{a0}: {french}", "{name} has no effect: {english}")
         })
         .collect();
     // True is what happens anyway, and stands in every document that the reference has saved.
     if key == Key::ProcessingPrefs && set("mirror_media_to_custom") == Some(&Value::Bool(false)) {
         remarks.push(said!(
-            "mirror_media_to_custom n'a aucun effet : chaque mail va à la cible par défaut, avec ses liens",
+            "mirror_media_to_custom n'a aucun effet\u{a0}: chaque mail va à la destination par défaut, avec ses liens",
             "mirror_media_to_custom has no effect: every mail goes to the default target, with its links"
         ));
     }
@@ -76,7 +78,7 @@ pub fn remarks(key: Key, document: &Value) -> Vec<Said> {
     {
         remarks.push(said!(
             "global_time_start et global_time_end ne retiennent aucun mail, ils ne sont que dits aux \
-             destinataires : webhook_time_start et webhook_time_end sont la fenêtre",
+             destinations\u{a0}: webhook_time_start et webhook_time_end sont la fenêtre",
             "global_time_start and global_time_end hold no mail back, receivers are only told of them: \
              webhook_time_start and webhook_time_end are the window"
         ));

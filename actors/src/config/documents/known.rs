@@ -153,11 +153,11 @@ impl Unknown {
         let field = &self.field;
         match (self.elsewhere, self.nearest) {
             (Some(key), _) => said!(
-                "{field} n'est pas un champ connu et n'a aucun effet : il appartient à {key}",
+                "{field} n'est pas un champ connu et n'a aucun effet\u{a0}: il appartient à {key}",
                 "{field} is no known field and has no effect: it belongs to {key}"
             ),
             (None, Some(nearest)) => said!(
-                "{field} n'est pas un champ connu et n'a aucun effet : vouliez-vous dire {nearest} ?",
+                "{field} n'est pas un champ connu et n'a aucun effet\u{a0}: vouliez-vous dire {nearest}\u{a0}?",
                 "{field} is no known field and has no effect: {nearest} may be meant"
             ),
             (None, None) => said!(

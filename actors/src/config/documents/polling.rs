@@ -106,7 +106,7 @@ pub(super) fn senders(value: &Value) -> Result<Vec<String>, Said> {
         }
         if !is_address(&address) {
             return Err(said!(
-                "adresse invalide {address:?} (attendu : nom@domaine.tld)",
+                "adresse invalide {address:?} (attendu\u{a0}: nom@domaine.tld)",
                 "{address:?} is no address (expected: name@domain.tld)"
             ));
         }

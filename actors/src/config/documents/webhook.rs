@@ -105,7 +105,7 @@ impl WebhookConfig {
             fields.wrong(
                 "webhook_time_end",
                 said!(
-                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques : aucun webhook ne partirait jamais",
+                    "webhook_time_start ({start}) et webhook_time_end ({end}) sont identiques\u{a0}: aucun webhook ne partirait jamais",
                     "webhook_time_start ({start}) and webhook_time_end ({end}) are the same: no webhook would ever go out"
                 ),
             );

@@ -56,7 +56,7 @@ impl<'v> Object<'v> {
             Some(name) => {
                 let known = known.join(", ");
                 let message =
-                    said!("champ inconnu (attendus : {known}).", "no such field (there are: {known}).");
+                    said!("champ inconnu (attendus\u{a0}: {known}).", "no such field (there are: {known}).");
                 flaw(&format!("{at}.{}", shown(name)), message)
             }
             None => Ok(Self { map, at: at.to_owned() }),
@@ -373,7 +373,7 @@ fn form(object: &Object<'_>, field: Field, absent: Form) -> Read<(Form, bool)> {
         return flaw(
             &object.at("case_sensitive"),
             said!(
-                "la forme normalised n'a pas de majuscules : form: seen.",
+                "la forme normalised n'a pas de majuscules\u{a0}: form: seen.",
                 "the form normalised has no capitals: form: seen."
             ),
         );
@@ -435,7 +435,7 @@ fn expression(written: &str, form: Form, case_sensitive: bool, at: &str) -> Read
         return flaw(
             at,
             said!(
-                "« {letter} » n'existe pas dans la forme normalised : écrivez sans accents, ou form: seen.",
+                "« {letter} » n'existe pas dans la forme normalised\u{a0}: écrivez sans accents, ou form: seen.",
                 "\"{letter}\" does not exist in the form normalised: write it without accents, or form: seen."
             ),
         );
@@ -520,7 +520,7 @@ fn time_pattern(stored: &Value, at: &str, definitions: &Definitions) -> Read<Tim
         return flaw(
             &at,
             said!(
-                "les groupes (?<hour>…) ou (?<noon>…) et, ensemble, (?<day>…) et (?<month>…) sont attendus ; \
+                "les groupes (?<hour>…) ou (?<noon>…) et, ensemble, (?<day>…) et (?<month>…) sont attendus\u{a0}; \
                  (?<year>…) et (?<weekday>…) seulement avec eux.",
                 "the groups (?<hour>…) or (?<noon>…) and, together, (?<day>…) and (?<month>…) are expected; \
                  (?<year>…) and (?<weekday>…) only with them."
@@ -532,7 +532,7 @@ fn time_pattern(stored: &Value, at: &str, definitions: &Definitions) -> Read<Tim
         return flaw(
             &at,
             said!(
-                "répétition sans fin (* ou +) : écrivez combien de fois au plus, comme {{1,40}}.",
+                "répétition sans fin (* ou +)\u{a0}: écrivez combien de fois au plus, comme {{1,40}}.",
                 "repetition without an end (* or +): write how often at most, such as {{1,40}}."
             ),
         );
@@ -573,7 +573,7 @@ fn named(name: &str, stored: &Value) -> Read<Named> {
         return flaw(
             &at,
             said!(
-                "nom invalide : lettres ASCII, chiffres, « . », « _ », « - », au plus {ID}.",
+                "nom invalide\u{a0}: lettres ASCII, chiffres, « . », « _ », « - », au plus {ID}.",
                 "a name has ASCII letters, digits, \".\", \"_\" and \"-\" only, at most {ID}."
             ),
         );
@@ -592,7 +592,7 @@ fn named(name: &str, stored: &Value) -> Read<Named> {
         return flaw(
             &at,
             said!(
-                "exactement un groupe (…) est attendu : le texte à extraire.",
+                "exactement un groupe (…) est attendu\u{a0}: le texte à extraire.",
                 "exactly one group (…) is expected: the text to take out."
             ),
         );

@@ -49,7 +49,7 @@ impl Definitions {
                 return flaw(
                     &at,
                     said!(
-                        "nom invalide : lettres ASCII minuscules et « _ ».",
+                        "nom invalide\u{a0}: lettres ASCII minuscules et « _ ».",
                         "a name has small ASCII letters and \"_\" only."
                     ),
                 );

@@ -243,11 +243,11 @@ fn priority(mail: &Mail, policy: &Policy) -> Option<Step> {
     let priority = policy.prefs.priority_of(&mail.sender);
     let detail = match priority {
         Priority::High => said!(
-            "haute : il passe avant les autres qui attendent la même cible",
+            "haute : il passe avant les autres qui attendent la même destination",
             "high: it goes before others that wait for the same target"
         ),
         Priority::Low => said!(
-            "basse : il passe après les autres qui attendent la même cible",
+            "basse : il passe après les autres qui attendent la même destination",
             "low: it goes after others that wait for the same target"
         ),
         Priority::Medium => return None,

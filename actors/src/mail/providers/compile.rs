@@ -90,7 +90,7 @@ fn provider(stored: &Value, at: &str) -> Read<Provider> {
             return flaw(
                 format!("{at}.name"),
                 said!(
-                    "nom invalide : minuscules ASCII, chiffres, « . », « _ », « - », au plus {NAME}.",
+                    "nom invalide\u{a0}: minuscules ASCII, chiffres, « . », « _ », « - », au plus {NAME}.",
                     "no name: ASCII lower case, digits, \".\", \"_\", \"-\", at most {NAME}."
                 ),
             );

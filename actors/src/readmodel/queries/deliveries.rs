@@ -111,26 +111,9 @@ pub fn deliveries(db: &Connection, filter: &DeliveryFilter) -> rusqlite::Result<
 /// # Errors
 /// What SQLite says.
 pub fn count_deliveries(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
-    // Counting the open ones reads their small index only; the done ones are the rest, but for the
-    // few that were cancelled.
-    let mut counts: Vec<(String, u64)> = db
-        .prepare_cached(
-            "SELECT state, COUNT(*) AS n FROM deliveries INDEXED BY deliveries_open
-             WHERE state NOT IN ('delivered', 'cancelled') GROUP BY state ORDER BY state",
-        )?
+    db.prepare_cached("SELECT state, SUM(n) AS n FROM deliveries_tally GROUP BY state ORDER BY state IN ('delivered', 'cancelled'), state")?
         .query_map([], |row| Ok((row.get("state")?, count(row, "n")?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut over = db.prepare_cached(
-        "SELECT COUNT(*) AS n, COALESCE(SUM(state = 'cancelled'), 0) AS cancelled FROM deliveries",
-    )?;
-    let (all, cancelled) = over.query_row([], |row| Ok((count(row, "n")?, count(row, "cancelled")?)))?;
-    let open: u64 = counts.iter().map(|(_, n)| n).sum();
-    for (state, n) in [("cancelled", cancelled), ("delivered", all.saturating_sub(open + cancelled))] {
-        if n > 0 {
-            counts.push((state.to_owned(), n));
-        }
-    }
-    Ok(counts)
+        .collect()
 }
 
 /// The delivery that is still to be made and was decided first; dead letters do not count.
@@ -311,11 +294,9 @@ pub struct TargetCount {
 /// # Errors
 /// What SQLite says.
 pub fn count_by_target(db: &Connection) -> rusqlite::Result<Vec<TargetCount>> {
-    db.prepare_cached(
-        "SELECT target, state, COUNT(*) AS n FROM deliveries GROUP BY target, state ORDER BY target, state",
-    )?
-    .query_map([], |row| {
-        Ok(TargetCount { target: row.get("target")?, state: row.get("state")?, n: count(row, "n")? })
-    })?
-    .collect()
+    db.prepare_cached("SELECT target, state, n FROM deliveries_tally ORDER BY target, state")?
+        .query_map([], |row| {
+            Ok(TargetCount { target: row.get("target")?, state: row.get("state")?, n: count(row, "n")? })
+        })?
+        .collect()
 }

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 use serde::Serialize;
 
-use super::count;
 use super::mails::{MailFilter, MailRow};
+use super::tally::{self, Account};
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -109,28 +109,17 @@ pub struct FateCount {
 /// # Errors
 /// What SQLite says.
 pub fn count_fates(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<FateCount>> {
-    let (conditions, values) = filter.conditions();
-    // In the order of the index `mails_counts`, so that it is read once and nothing is sorted.
-    let sql = format!(
-        "SELECT deliveries_total, delivered, cancelled, dead_lettered, stage, reason, COUNT(*) AS n
-         FROM mails WHERE {conditions} GROUP BY deliveries_total, delivered, cancelled, dead_lettered, stage, reason"
-    );
-    let mut query = db.prepare_cached(&sql)?;
-    let mut rows = query.query(params_from_iter(values))?;
+    let accounts = match tally::accounts(db, filter)? {
+        Some(accounts) => accounts,
+        None => tally::scanned(db, filter)?,
+    };
     let mut sums: HashMap<(Fate, Option<String>), u64> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let stage: String = row.get("stage")?;
-        let fate = Fate::by_account(
-            &stage,
-            count(row, "deliveries_total")?,
-            count(row, "delivered")?,
-            count(row, "cancelled")?,
-            count(row, "dead_lettered")?,
-        );
+    for account in accounts {
+        let Account { stage, reason, total, delivered, cancelled, dead, n } = account;
+        let fate = Fate::by_account(&stage, total, delivered, cancelled, dead);
         // Of a mail that cannot be read it is a sentence, and not one of a few.
         let has_reason = matches!(stage.as_str(), "held" | "ignored" | "skipped");
-        let reason: Option<String> = if has_reason { row.get("reason")? } else { None };
-        *sums.entry((fate, reason)).or_default() += count(row, "n")?;
+        *sums.entry((fate, reason.filter(|_| has_reason))).or_default() += n;
     }
     let mut counts: Vec<FateCount> =
         sums.into_iter().map(|((fate, reason), n)| FateCount { fate, reason, n }).collect();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::conditions::Conditions;
 use super::deliveries::DELIVERY;
 use super::fates::Fate;
+use super::tally;
 use super::{DeliveryRow, count, limit, time, time_or_epoch};
 use crate::readmodel::integer;
 
@@ -138,36 +139,61 @@ impl MailFilter {
         Self { stages: vec![stage.to_owned()], ..Self::default() }
     }
 
-    /// The conditions but for the page, and their values.
-    pub(super) fn conditions(&self) -> (String, Vec<SqlValue>) {
+    /// How a mail has to stand: what `mails_tally` knows of it as well as `mails`.
+    pub(super) fn standing(&self) -> Conditions {
         let mut conditions = Conditions::default();
         if !self.stages.is_empty() {
             if self.stages.iter().all(|stage| WAITING.contains(&stage.as_str())) {
                 // The words of a partial index, so that it can be used.
-                conditions.sql("stage IN ('held', 'skipped', 'quarantined', 'set_aside')");
+                conditions.sql(IS_WAITING);
             }
             conditions.any_of("stage", &self.stages);
         }
         if let Some(fate) = self.fate {
             if fate == Fate::Unreadable {
                 // The words of the partial index again.
-                conditions.sql("stage IN ('held', 'skipped', 'quarantined', 'set_aside')");
+                conditions.sql(IS_WAITING);
             }
             conditions.sql(fate.condition());
         }
         conditions.is("reason", self.reason.as_deref());
+        conditions
+    }
+
+    /// Where the rows are read, and what their position is called there: mails of a target by the table
+    /// that has them in order, all others as they lie.
+    pub(super) fn source(&self) -> (&'static str, &'static str) {
+        match (&self.target, &self.positions) {
+            (Some(_), None) => {
+                ("mail_targets CROSS JOIN mails ON mails.position = mail_targets.mail", "mail_targets.mail")
+            }
+            _ => ("mails", "position"),
+        }
+    }
+
+    /// The conditions but for the page, and their values, for rows of [`Self::source`].
+    pub(super) fn conditions(&self, db: &Connection) -> rusqlite::Result<(String, Vec<SqlValue>)> {
+        let mut conditions = self.standing();
+        let (_, position) = self.source();
         conditions.is("detector", self.detector.as_deref());
-        if let Some(target) = &self.target {
-            conditions.with(
-                "EXISTS (SELECT 1 FROM deliveries d WHERE d.email_id = mails.email_id AND d.target = ?)",
+        match (&self.target, &self.positions) {
+            (Some(target), None) => conditions.with("mail_targets.target = ?", target.clone().into()),
+            (Some(target), Some(_)) => conditions.with(
+                "EXISTS (SELECT 1 FROM mail_targets t WHERE t.target = ? AND t.mail = mails.position)",
                 target.clone().into(),
-            );
+            ),
+            (None, _) => {}
         }
         if let Some(since) = self.since {
             conditions.with("received_at >= ?", since.timestamp_millis().into());
         }
         if let Some(until) = self.until {
             conditions.with("received_at < ?", until.timestamp_millis().into());
+        }
+        if let (true, None) = (self.since.is_some() || self.until.is_some(), &self.positions) {
+            let (first, last) = self.bounds(db)?;
+            conditions.with(&format!("{position} >= ?"), first.into());
+            conditions.with(&format!("{position} <= ?"), last.into());
         }
         if self.failed {
             conditions.sql(
@@ -180,27 +206,43 @@ impl MailFilter {
             let list = serde_json::Value::from(positions).to_string();
             conditions.with("position IN (SELECT value FROM json_each(?))", list.into());
         }
-        conditions.end()
+        Ok(conditions.end())
+    }
+
+    /// The first and the last position of the mails that came in the wanted time. Mails are listed by
+    /// position, and clocks may be set: without the bounds, a page of an old day would read all that
+    /// came since.
+    fn bounds(&self, db: &Connection) -> rusqlite::Result<(i64, i64)> {
+        let at = |at: Option<DateTime<Utc>>, otherwise| at.map_or(otherwise, |at| at.timestamp_millis());
+        db.prepare_cached(
+            "SELECT COALESCE(MIN(position), 1), COALESCE(MAX(position), 0) FROM mails INDEXED BY mails_received
+             WHERE received_at >= ?1 AND received_at < ?2",
+        )?
+        .query_row((at(self.since, i64::MIN), at(self.until, i64::MAX)), |row| Ok((row.get(0)?, row.get(1)?)))
     }
 }
 
 /// Stages of mails that are in a partial index.
 const WAITING: [&str; 4] = ["held", "skipped", "quarantined", "set_aside"];
 
+/// The condition of that index, word for word.
+const IS_WAITING: &str = "stage IN ('held', 'skipped', 'quarantined', 'set_aside')";
+
 /// Mails, newest first.
 ///
 /// # Errors
 /// What SQLite says.
 pub fn mails(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<MailRow>> {
-    let (conditions, mut values) = filter.conditions();
+    let (conditions, mut values) = filter.conditions(db)?;
+    let (source, position) = filter.source();
     let back = filter.after.is_some() && filter.before.is_none();
     let order = if back { "ASC" } else { "DESC" };
     values.push(filter.before.map_or(i64::MAX, integer).into());
     values.push(filter.after.map_or(-1, integer).into());
     values.push(limit(filter.limit).into());
     let sql = format!(
-        "SELECT {MAIL} FROM mails
-         WHERE {conditions} AND position < ? AND position > ? ORDER BY position {order} LIMIT ?"
+        "SELECT {MAIL} FROM {source}
+         WHERE {conditions} AND {position} < ? AND {position} > ? ORDER BY {position} {order} LIMIT ?"
     );
     let mut query = db.prepare_cached(&sql)?;
     let rows = query.query_map(params_from_iter(values), MailRow::read)?;
@@ -233,9 +275,13 @@ impl Matches {
 /// # Errors
 /// What SQLite says.
 pub fn count_matches(db: &Connection, filter: &MailFilter, most: u64) -> rusqlite::Result<Matches> {
-    let (conditions, mut values) = filter.conditions();
+    if let Some(accounts) = tally::accounts(db, filter)? {
+        return Ok(Matches::of(accounts.iter().map(|account| account.n).sum(), most));
+    }
+    let (conditions, mut values) = filter.conditions(db)?;
+    let (source, _) = filter.source();
     values.push(integer(most.saturating_add(1)).into());
-    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM mails WHERE {conditions} LIMIT ?)");
+    let sql = format!("SELECT COUNT(*) AS n FROM (SELECT 1 FROM {source} WHERE {conditions} LIMIT ?)");
     let found = db.prepare_cached(&sql)?.query_row(params_from_iter(values), |row| count(row, "n"))?;
     Ok(Matches::of(found, most))
 }
@@ -278,7 +324,8 @@ pub struct StageCount {
 /// What SQLite says.
 pub fn count_by_reason(db: &Connection) -> rusqlite::Result<Vec<StageCount>> {
     db.prepare_cached(
-        "SELECT stage, reason, COUNT(*) AS n FROM mails GROUP BY stage, reason ORDER BY stage, reason",
+        "SELECT stage, NULLIF(reason, '') AS reason, SUM(n) AS n FROM mails_tally
+         GROUP BY stage, reason ORDER BY stage, reason",
     )?
     .query_map([], |row| {
         Ok(StageCount { stage: row.get("stage")?, reason: row.get("reason")?, n: count(row, "n")? })
@@ -343,7 +390,7 @@ pub fn mail_story(db: &Connection, email_id: &str) -> rusqlite::Result<Option<Ma
 /// # Errors
 /// What SQLite says.
 pub fn count_mails(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
-    db.prepare_cached("SELECT stage, COUNT(*) AS n FROM mails GROUP BY stage ORDER BY stage")?
+    db.prepare_cached("SELECT stage, SUM(n) AS n FROM mails_tally GROUP BY stage ORDER BY stage")?
         .query_map([], |row| Ok((row.get("stage")?, count(row, "n")?)))?
         .collect()
 }
@@ -353,9 +400,9 @@ pub fn count_mails(db: &Connection) -> rusqlite::Result<Vec<(String, u64)>> {
 /// # Errors
 /// What SQLite says.
 pub fn oldest_held(db: &Connection) -> rusqlite::Result<Option<MailRow>> {
-    db.prepare_cached(&format!("SELECT {MAIL} FROM mails WHERE stage = 'held' ORDER BY position LIMIT 1"))?
-        .query_row([], MailRow::read)
-        .optional()
+    let sql =
+        format!("SELECT {MAIL} FROM mails WHERE {IS_WAITING} AND stage = 'held' ORDER BY position LIMIT 1");
+    db.prepare_cached(&sql)?.query_row([], MailRow::read).optional()
 }
 
 /// Positions and identities of the mails above a position, oldest first.

@@ -12,6 +12,7 @@ mod health;
 mod links;
 mod mails;
 mod operations;
+mod tally;
 mod waiting;
 
 pub use attempts::{AttemptRow, attempts};

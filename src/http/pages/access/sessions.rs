@@ -78,7 +78,7 @@ pub(super) async fn view(visit: &Visit, before: Option<u64>) -> Result<SessionsV
     items.sort_by_key(|session| !session.current);
     let others = items.iter().filter(|session| !session.current).count();
     let whole = before.is_none() && page.next_cursor.is_none();
-    let title = if whole { Words::end_others_ask(lang, others) } else { format!("{} ?", w.end_others) };
+    let title = if whole { Words::end_others_ask(lang, others) } else { format!("{}\u{a0}?", w.end_others) };
     let end_others = (others > 0).then(|| Confirm {
         id: "terminer-autres".to_owned(),
         button: w.end_others.to_owned(),

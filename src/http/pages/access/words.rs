@@ -26,7 +26,7 @@ words! {
     method: "Connexion par", "Signed in by";
     end: "Terminer", "End";
     sign_out: "Se déconnecter", "Sign out";
-    end_ask: "Terminer cette session ?", "End this session?";
+    end_ask: "Terminer cette session\u{a0}?", "End this session?";
     end_others: "Terminer toutes les autres", "End all others";
     ended_one: "La session est terminée, sur tous les processus en une seconde.",
         "The session is over, on every worker within a second.";
@@ -36,17 +36,17 @@ words! {
     links: "Liens de connexion", "Sign-in links";
     links_lead: "Qui a un lien peut se connecter sans mot de passe. Il n'est montré qu'une fois, quand il est créé.",
         "Whoever has a link can sign in without a password. It is shown once, when it is made.";
-    no_base: "Aucun lien ne peut être créé : définissez PUBLIC_BASE_URL, l'adresse sous laquelle les navigateurs joignent ce service, par exemple https://signal.exemple.fr. Les liens commencent par elle, et une requête ne doit pas pouvoir la choisir.",
+    no_base: "Aucun lien ne peut être créé\u{a0}: définissez PUBLIC_BASE_URL, l'adresse sous laquelle les navigateurs joignent ce service, par exemple https://signal.exemple.fr. Les liens commencent par elle, et une requête ne doit pas pouvoir la choisir.",
         "No link can be made: set PUBLIC_BASE_URL to the address under which browsers reach this service, such as https://signal.example.com. Links begin with it, and a request must not be able to choose it.";
     make: "Créer un lien", "Make a link";
     kind: "Durée du lien", "Life of the link";
-    permanent: "Sans fin : autant de connexions que l'on veut, jusqu'à ce qu'il soit révoqué",
+    permanent: "Sans fin\u{a0}: autant de connexions que l'on veut, jusqu'à ce qu'il soit révoqué",
         "Without end: any number of sign-ins, until it is revoked";
     made: "Le lien est créé", "The link was made";
-    made_text: "Copiez-le maintenant : il n'est montré que cette fois, et n'est écrit nulle part ailleurs.",
+    made_text: "Copiez-le maintenant\u{a0}: il n'est montré que cette fois, et n'est écrit nulle part ailleurs.",
         "Copy it now: it is shown this once, and is written nowhere else.";
     copy: "Copier le lien", "Copy the link";
-    scan: "Ou visez-le avec un téléphone :", "Or point a phone at it:";
+    scan: "Ou visez-le avec un téléphone\u{a0}:", "Or point a phone at it:";
     qr: "Code QR du lien de connexion", "QR code of the sign-in link";
     qr_none: "Le lien est trop long pour un code QR.", "The link is too long for a QR code.";
     back: "J'ai le lien, revenir", "I have the link, go back";
@@ -62,7 +62,7 @@ words! {
     expires: "Expire", "Expires";
     never: "jamais", "never";
     revoke: "Révoquer", "Revoke";
-    revoke_ask: "Révoquer ce lien ?", "Revoke this link?";
+    revoke_ask: "Révoquer ce lien\u{a0}?", "Revoke this link?";
     revoke_text: "Il n'ouvre plus rien, et les sessions qu'il a ouvertes se terminent.",
         "It opens nothing any more, and the sessions that it opened end.";
     revoked_none: "Ce lien n'existe plus.", "This link is not there any more.";
@@ -72,11 +72,11 @@ words! {
     over: "Liens qui n'ouvrent plus rien", "Links that open nothing any more";
 
     tokens: "Jetons", "Tokens";
-    tokens_lead: "Ce qui ouvre le programme sans session. Les valeurs ne sont montrées nulle part : elles sont dans l'environnement.",
+    tokens_lead: "Ce qui ouvre le programme sans session. Les valeurs ne sont montrées nulle part\u{a0}: elles sont dans l'environnement.",
         "What opens the program without a session. Values are shown nowhere: they are in the environment.";
     set: "Défini", "Set";
     unset: "Non défini", "Not set";
-    api_none: "Remettre des mails à /api/ingress/gmail. Rien de /api/v1 : API_TOKEN_SCOPES n'est pas défini.",
+    api_none: "Remettre des mails à /api/ingress/gmail. Rien de /api/v1\u{a0}: API_TOKEN_SCOPES n'est pas défini.",
         "Handing mails over at /api/ingress/gmail. Nothing of /api/v1: API_TOKEN_SCOPES is not set.";
     scope_read: "lire", "read";
     scope_actions: "agir (renvoyer, libérer, vérifier)", "act (send again, release, check)";
@@ -86,20 +86,20 @@ words! {
     test_key_unset: "L'API de test refuse tout le monde.", "The test API refuses everybody.";
     metrics: "Tout lire de /readyz et de /metrics.", "Reading all of /readyz and /metrics.";
     metrics_unset: "/metrics ne dit rien à qui n'a pas de session.", "/metrics tells nothing to whoever has no session.";
-    metrics_public: "METRICS_PUBLIC est défini : tout le monde lit /metrics.", "METRICS_PUBLIC is set: everybody reads /metrics.";
+    metrics_public: "METRICS_PUBLIC est défini\u{a0}: tout le monde lit /metrics.", "METRICS_PUBLIC is set: everybody reads /metrics.";
     host: "Lire et écrire les documents sur l'hôte de EXTERNAL_CONFIG_BASE_URL. Ce programme l'envoie, il ne l'accepte pas.",
         "Reading and writing the documents at the host of EXTERNAL_CONFIG_BASE_URL. This program sends it, and does not accept it.";
     host_unset: "Aucun hôte PHP n'est employé.", "No PHP host is used.";
     served: "Lire et écrire les documents que ce programme sert à /config_api.php.",
         "Reading and writing the documents that this program serves at /config_api.php.";
     served_unset: "/config_api.php n'est pas servi.", "/config_api.php is not served.";
-    ingress: "Signer les mails remis à /api/ingress/gmail : sans cette signature ils sont refusés, même avec le jeton.",
+    ingress: "Signer les mails remis à /api/ingress/gmail\u{a0}: sans cette signature ils sont refusés, même avec le jeton.",
         "Signing mails handed over at /api/ingress/gmail: without the signature they are refused, even with the token.";
-    ingress_unset: "Les mails remis à /api/ingress/gmail n'ont pas à être signés : le jeton suffit.",
+    ingress_unset: "Les mails remis à /api/ingress/gmail n'ont pas à être signés\u{a0}: le jeton suffit.",
         "Mails handed over at /api/ingress/gmail need no signature: the token is enough.";
 
     logins: "Connexions", "Sign-ins";
-    logins_lead: "Qui s'est connecté, d'où, et jusqu'à quand. Les essais refusés ne sont pas dans le journal : le programme les écrit sur sa sortie d'erreur.",
+    logins_lead: "Qui s'est connecté, d'où, et jusqu'à quand. Les essais refusés ne sont pas dans le journal\u{a0}: le programme les écrit sur sa sortie d'erreur.",
         "Who signed in, from where, and until when. Refused tries are not in the journal: the program writes them to its error output.";
     no_logins: "Personne ne s'est encore connecté", "Nobody has signed in yet";
     device: "Appareil", "Device";
@@ -146,9 +146,9 @@ impl Words {
     /// The question before the other sessions are ended.
     pub(super) fn end_others_ask(lang: Lang, others: usize) -> String {
         match (lang, others) {
-            (Lang::Fr, 1) => "Terminer l'autre session ?".to_owned(),
+            (Lang::Fr, 1) => "Terminer l'autre session\u{a0}?".to_owned(),
             (Lang::En, 1) => "End the other session?".to_owned(),
-            (Lang::Fr, n) => format!("Terminer les {n} autres sessions ?"),
+            (Lang::Fr, n) => format!("Terminer les {n} autres sessions\u{a0}?"),
             (Lang::En, n) => format!("End the {n} other sessions?"),
         }
     }
@@ -186,7 +186,7 @@ impl Words {
         match (lang, single, until) {
             (Lang::Fr, true, Some(until)) => format!("Il ouvre une seule session, jusqu'à {until}."),
             (Lang::En, true, Some(until)) => format!("It opens one session, until {until}."),
-            (Lang::Fr, ..) => "Il n'expire pas : révoquez-le quand il ne sert plus.".to_owned(),
+            (Lang::Fr, ..) => "Il n'expire pas\u{a0}: révoquez-le quand il ne sert plus.".to_owned(),
             (Lang::En, ..) => "It does not expire: revoke it when it is of no more use.".to_owned(),
         }
     }
@@ -201,7 +201,7 @@ impl Words {
     pub(super) fn api(lang: Lang, scopes: &str) -> String {
         match lang {
             Lang::Fr => format!(
-                "Remettre des mails à /api/ingress/gmail, et à /api/v1 (API_TOKEN_SCOPES) : {scopes}."
+                "Remettre des mails à /api/ingress/gmail, et à /api/v1 (API_TOKEN_SCOPES)\u{a0}: {scopes}."
             ),
             Lang::En => format!(
                 "Handing mails over at /api/ingress/gmail, and at /api/v1 (API_TOKEN_SCOPES): {scopes}."

@@ -53,7 +53,7 @@ const FIELDS: &[(&str, [&str; 2])] = &[
     ("sender_priority", ["Priorité par expéditeur", "Priority by sender"]),
     ("retry_count", ["Nouvelles tentatives", "Retries"]),
     ("retry_delay_sec", ["Pause avant la première nouvelle tentative", "Pause before the first retry"]),
-    ("webhook_timeout_sec", ["Temps laissé au destinataire", "Time for the receiver"]),
+    ("webhook_timeout_sec", ["Temps laissé à la destination", "Time for the receiver"]),
     ("rate_limit_per_hour", ["Limite par heure", "Limit per hour"]),
     ("notify_on_failure", ["Prévenir des abandons", "Tell of what was given up"]),
     ("mirror_media_to_custom", ["Copie au webhook", "Copy to the webhook"]),

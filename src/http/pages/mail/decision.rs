@@ -4,6 +4,7 @@ use actix_web::web::Data;
 use askama::Template;
 use askama::filters::HtmlSafe;
 use render_signal_actors::config::history::DecidedUnder;
+use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::explain::Step;
 use render_signal_actors::mail::life::{MailEvent, Routed};
 use render_signal_actors::mail::policy::Priority;
@@ -18,6 +19,7 @@ use crate::http::v1::mails::explain::HEAVY;
 use crate::lang::Lang;
 use crate::services::Refused;
 use crate::services::explain::{self, Today};
+use crate::services::then::{self, Replayed};
 use crate::words::explanation;
 use crate::words::reasons;
 use crate::words::recorded::plain;
@@ -183,8 +185,8 @@ fn document(w: &Words, decided: &DecidedUnder) -> Document {
     Document { text: Shown(format!("{name} {version}")), href: if rules { "/regles" } else { "/reglages" } }
 }
 
-/// The steps of the decision, when it comes out the same from what is kept, and what is said of
-/// them.
+/// The steps of the decision, when it comes out the same from what is kept under the documents of
+/// then, and what is said of them.
 async fn steps_of_then(
     clock: Clock,
     state: &Data<HttpState>,
@@ -196,20 +198,18 @@ async fn steps_of_then(
     if let Some(gone) = &story.content_gone {
         return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), plain(lang, gone)));
     }
-    let Some(Decided::Documents(documents)) = &step.decided_under else {
-        return (Vec::new(), w.steps_changed.to_owned());
+    let Some(Decided::Documents(under)) = &step.decided_under else {
+        return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), w.steps_unrecorded));
     };
+    let (decision, reason) = decided;
+    let decided = then::Decided { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
     let policy = state.services.policy.load_full();
-    let journal = state.journal.as_ref();
-    match explain::stored(&story.mail.email_id, &policy, step.at, journal, &HEAVY).await {
-        Ok(then)
-            if then.explained.configuration == *documents
-                && (then.explained.explanation.decision, then.explained.explanation.reason) == decided =>
-        {
-            (checks(lang, &then), w.steps_same.to_owned())
-        }
-        Ok(_) => (Vec::new(), w.steps_changed.to_owned()),
-        Err(refused) => (Vec::new(), format!("{}{}{}", w.steps_gone, lang.colon(), lang.one(refused.said()))),
+    let env = &state.services.configuration.editor.env;
+    let gone = |why: Said| (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), lang.one(why)));
+    match then::replay(decided, &policy, env, state.journal.as_ref(), &HEAVY).await {
+        Ok(Replayed::Same(then)) => (checks(lang, &then), w.steps_same.to_owned()),
+        Ok(Replayed::Unknown(why)) => gone(why),
+        Err(refused) => gone(refused.said()),
     }
 }
 

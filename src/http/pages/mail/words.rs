@@ -30,7 +30,7 @@ words! {
     further_copy: "autre exemplaire", "further copy";
     actions: "Actions", "Actions";
     story: "Ce qui s'est passé", "What happened";
-    answer: "Ce que le destinataire a répondu", "What the receiver answered";
+    answer: "Ce que la destination a répondu", "What the receiver answered";
     decision: "La décision", "The decision";
     no_decision: "Rien n'a encore été décidé.", "Nothing was decided yet.";
     decided_at: "Décidé", "Decided";
@@ -42,24 +42,24 @@ words! {
     high: "haute", "high";
     low: "basse", "low";
     rule: "Règle", "Rule";
-    default_target: "cible par défaut, sans règle", "default target, no rule";
+    default_target: "destination par défaut, sans règle", "default target, no rule";
     settings: "Réglages en vigueur", "Settings in force";
-    settings_unknown: "inconnus : une version antérieure ne les notait pas", "unknown: an earlier version did not record them";
+    settings_unknown: "inconnus\u{a0}: une version antérieure ne les notait pas", "unknown: an earlier version did not record them";
     settings_none: "l'environnement et les valeurs par défaut", "the environment and the built-in defaults";
     not_in_history: "absent de l'historique", "not in the history";
     version: "version", "version";
     steps: "Étape par étape", "Step by step";
-    steps_same: "Retrouvé à partir du contenu conservé, avec les mêmes documents et à l'heure de la décision.",
-        "Found again from the content that is kept, with the same documents and at the time of the decision.";
-    steps_changed: "Les réglages ont changé depuis : les étapes d'alors ne peuvent plus être retrouvées. Ce que ceux d'aujourd'hui diraient est plus bas.",
-        "The settings have changed since: the steps of then cannot be found again. What those of today would say is below.";
+    steps_same: "Retrouvé à partir du contenu conservé, sous les documents d'alors et à l'heure de la décision.",
+        "Found again from the content that is kept, under the documents of then and at the time of the decision.";
+    steps_unrecorded: "une version antérieure du programme ne notait pas les réglages en vigueur",
+        "an earlier version of the program did not record the settings in force";
     steps_gone: "Les étapes ne peuvent plus être retrouvées", "The steps cannot be found again";
     today: "Et aujourd'hui\u{a0}?", "And today?";
     today_ask: "Voir ce que les règles d'aujourd'hui en feraient", "See what the rules of now would make of it";
     today_text: "Le contenu conservé est décidé à nouveau, comme s'il arrivait maintenant. Rien n'est envoyé.",
         "The content that is kept is decided anew, as if it came now. Nothing is sent.";
     today_same: "La même décision qu'à son arrivée.", "The same decision as when it came.";
-    today_other: "Une autre décision qu'à son arrivée :", "Another decision than when it came:";
+    today_other: "Une autre décision qu'à son arrivée\u{a0}:", "Another decision than when it came:";
     today_gone: "Cela ne peut pas être rejoué", "That cannot be played again";
     sent: "Ce qui est envoyé", "What is sent";
     nothing_sent: "Aucun webhook n'a été décidé pour ce mail.", "No webhook was decided for this mail.";
@@ -72,9 +72,9 @@ words! {
     signature: "Avec WEBHOOK_SECRET s'ajoutent webhook-timestamp et webhook-signature, calculés à chaque essai.",
         "With WEBHOOK_SECRET there are webhook-timestamp and webhook-signature besides, made for each attempt.";
     body: "Corps", "Body";
-    body_pretty: "Mis en forme pour la lecture ; « Copier » et « Télécharger » donnent les octets envoyés.",
+    body_pretty: "Mis en forme pour la lecture\u{a0}; « Copier » et « Télécharger » donnent les octets envoyés.",
         "Set out to be read; “Copy” and “Download” give the bytes that are sent.";
-    body_cut: "Le début seulement : le corps entier se télécharge.", "The beginning only: the whole body can be downloaded.";
+    body_cut: "Le début seulement\u{a0}: le corps entier se télécharge.", "The beginning only: the whole body can be downloaded.";
     body_gone: "Le corps n'est plus conservé (MAIL_RETENTION_DAYS).", "The body is no longer kept (MAIL_RETENTION_DAYS).";
     body_not_yet: "Le corps sera prêt quand les liens seront copiés.", "The body will be ready when the links are copied.";
     copy: "Copier", "Copy";
@@ -90,20 +90,20 @@ words! {
     release: "Libérer", "Release";
     release_ask: "Envoyer ce mail\u{a0}?", "Send this mail?";
     release_text: "Il part tout de suite, quoi que disent les règles et la fenêtre.", "It goes out at once, whatever the rules and the window say.";
-    released: "Libéré : il part dans un instant.", "Released: it goes out in a moment.";
+    released: "Libéré\u{a0}: il part dans un instant.", "Released: it goes out in a moment.";
     release_copy: "Envoyer cet exemplaire", "Send this copy";
     release_copy_text: "Il part comme un mail à part entière, avec une identité à lui.", "It goes out as a mail of its own, with an identity of its own.";
     ignore: "Ignorer", "Ignore";
     ignore_ask: "Ne rien envoyer pour ce mail\u{a0}?", "Send nothing for this mail?";
     ignore_text: "Il est marqué comme lu. Tant que son contenu est conservé, il peut encore être libéré.",
         "It is marked as read. While its content is kept, it can still be released.";
-    ignored: "Ignoré : rien ne sera envoyé.", "Ignored: nothing will be sent.";
+    ignored: "Ignoré\u{a0}: rien ne sera envoyé.", "Ignored: nothing will be sent.";
     resend: "Renvoyer", "Send again";
-    resend_text: "Les mêmes octets avec le même webhook-id : un destinataire qui le connaît déjà peut le reconnaître.",
+    resend_text: "Les mêmes octets avec le même webhook-id\u{a0}: une destination qui le connaît déjà peut le reconnaître.",
         "The same bytes with the same webhook-id: a receiver that has it already can tell.";
     cancel: "Ne pas envoyer", "Do not send";
     cancel_text: "Un envoi déjà en cours peut encore arriver.", "One that is under way may still arrive.";
-    cancelled: "Annulé : ce webhook ne partira pas.", "Cancelled: this webhook will not be sent.";
+    cancelled: "Annulé\u{a0}: ce webhook ne partira pas.", "Cancelled: this webhook will not be sent.";
     source: "Télécharger la source", "Download the source";
     texts: "Télécharger les textes", "Download the texts";
     no: "Annuler", "Cancel";
@@ -117,8 +117,8 @@ impl Words {
 
     /// Asks whether all targets are.
     pub(super) fn resend_all_ask(lang: Lang, count: usize) -> String {
-        let addresses = lang.count(count, ["adresse", "adresses"], ["address", "addresses"]);
-        lang.either(format!("Renvoyer à {addresses}\u{a0}?"), format!("Send again to {addresses}?"))
+        let targets = lang.count(count, ["destination", "destinations"], ["target", "targets"]);
+        lang.either(format!("Renvoyer à {targets}\u{a0}?"), format!("Send again to {targets}?"))
     }
 
     /// The button of all targets.
@@ -126,7 +126,7 @@ impl Words {
         if count < 2 {
             return lang.pick("Renvoyer", "Send again").to_owned();
         }
-        lang.either(format!("Renvoyer aux {count} adresses"), format!("Send again to all {count}"))
+        lang.either(format!("Renvoyer aux {count} destinations"), format!("Send again to all {count}"))
     }
 
     /// Asks whether a webhook is not to be sent.

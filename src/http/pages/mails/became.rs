@@ -67,8 +67,8 @@ fn delivered(clock: Clock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became
     });
     let where_to = (all > 1).then(|| {
         lang.either(
-            format!("à {done} {} sur {all}", if done > 1 { "adresses" } else { "adresse" }),
-            format!("to {done} of {all} addresses"),
+            format!("à {done} {} sur {all}", if done > 1 { "destinations" } else { "destination" }),
+            format!("to {done} of {all} targets"),
         )
     });
     Became::new(Mood::Good, word, [where_to, took].into_iter().flatten().collect::<Vec<_>>().join(" "))
@@ -80,8 +80,8 @@ fn failed(lang: Lang, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
     let (count, all) = (mail.dead_lettered, mail.deliveries_total);
     let share = (all > 1).then(|| {
         lang.either(
-            format!("{count} {} sur {all}", if count > 1 { "adresses" } else { "adresse" }),
-            format!("{count} of {all} addresses"),
+            format!("{count} {} sur {all}", if count > 1 { "destinations" } else { "destination" }),
+            format!("{count} of {all} targets"),
         )
     });
     let said = [share, why].into_iter().flatten().collect::<Vec<_>>().join(lang.colon());

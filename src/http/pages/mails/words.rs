@@ -15,11 +15,11 @@ words! {
     search: "Chercher dans les sujets et les expéditeurs", "Search subjects and senders";
     search_short: "Objet ou expéditeur", "Subject or sender";
     find: "Chercher", "Search";
-    more: "Dates et cible", "Dates and target";
+    more: "Dates et destination", "Dates and target";
     clear: "Tout effacer", "Clear all";
     since: "Du", "From";
     until: "Au", "To";
-    target: "Cible", "Target";
+    target: "Destination", "Target";
     any_target: "Toutes", "Any";
     fates: "Ce qu'ils sont devenus", "What became of them";
     reasons: "Pourquoi", "Why";
@@ -33,15 +33,15 @@ words! {
     unreadable: "mail illisible", "unreadable mail";
     no_subject: "sans objet", "no subject";
     urgent: "urgent", "urgent";
-    incomplete: "La recherche n'a pas encore lu tous les mails : il peut en manquer pour quelques instants.",
+    incomplete: "La recherche n'a pas encore lu tous les mails\u{a0}: il peut en manquer pour quelques instants.",
         "The search has not read every mail yet: some may be missing for a moment.";
     short_page: "Rien de plus sur cette page, mais la recherche n'est pas finie.",
         "Nothing more on this page, but the search is not over.";
     gone: "Il n'y a plus de mails par ici.", "There are no more mails this way.";
-    not_a_day: "n'est pas une date ; attendu : AAAA-MM-JJ", "is not a date; expected: YYYY-MM-DD";
+    not_a_day: "n'est pas une date\u{a0}; attendu\u{a0}: AAAA-MM-JJ", "is not a date; expected: YYYY-MM-DD";
     not_in_order: "est avant le début", "is before the beginning";
     no: "Annuler", "Cancel";
-    nothing_done: "Il n'y avait rien à faire : tout a déjà changé.", "There was nothing to do: all of it has changed already.";
+    nothing_done: "Il n'y avait rien à faire\u{a0}: tout a déjà changé.", "There was nothing to do: all of it has changed already.";
 }
 
 impl Words {
@@ -101,7 +101,7 @@ impl Words {
             return [
                 lang.either(format!("Aucun mail ne contient « {text} »"), format!("No mail has “{text}”")),
                 lang.pick(
-                    "La recherche regarde l'objet et l'expéditeur ; un bout de mot suffit, les accents ne comptent pas.",
+                    "La recherche regarde l'objet et l'expéditeur\u{a0}; un bout de mot suffit, les accents ne comptent pas.",
                     "The search looks at subject and sender; a part of a word is enough, accents do not matter.",
                 )
                 .to_owned(),
@@ -111,7 +111,7 @@ impl Words {
             return [
                 lang.pick("Aucun mail ne correspond", "No mail matches").to_owned(),
                 lang.pick(
-                    "Élargissez les dates ou changez de cible.",
+                    "Élargissez les dates ou changez de destination.",
                     "Widen the dates or choose another target.",
                 )
                 .to_owned(),
@@ -128,7 +128,7 @@ impl Words {
             Some(Fate::Delivered) => [
                 lang.pick("Rien n'a encore été livré", "Nothing was delivered yet"),
                 lang.pick(
-                    "Un mail est livré quand toutes ses cibles ont accepté.",
+                    "Un mail est livré quand toutes ses destinations ont accepté.",
                     "A mail is delivered when all its targets have taken it.",
                 ),
             ],
@@ -146,7 +146,7 @@ impl Words {
             Some(Fate::Failed) => [
                 lang.pick("Aucun échec", "No failure"),
                 lang.pick(
-                    "Aucun webhook n'a été abandonné : rien à renvoyer.",
+                    "Aucun webhook n'a été abandonné\u{a0}: rien à renvoyer.",
                     "No webhook was given up: nothing to send again.",
                 ),
             ],
@@ -216,6 +216,9 @@ impl Words {
 
     /// There are more.
     pub(super) const fn more_left(lang: Lang) -> &'static str {
-        lang.pick(" Il en reste : recommencez pour la suite.", " There are more: do it again for the rest.")
+        lang.pick(
+            " Il en reste\u{a0}: recommencez pour la suite.",
+            " There are more: do it again for the rest.",
+        )
     }
 }

@@ -52,7 +52,7 @@ pub(super) async fn check(visit: Visit) -> Result<HttpResponse, Problem> {
         Ok(()) => Notice::good(w.check_asked),
         Err(NoSweep::NoMailbox) => Notice::bad(w.no_mailbox),
         Err(NoSweep::NoTarget) => Notice::bad(lang.pick(
-            "Il n'y a pas d'adresse où envoyer : définissez-la dans les réglages (webhook_url) ou WEBHOOK_URL.",
+            "Il n'y a pas d'adresse où envoyer\u{a0}: définissez-la dans les réglages (webhook_url) ou WEBHOOK_URL.",
             "There is no address to send to: set it in the settings (webhook_url) or WEBHOOK_URL.",
         )),
         Err(NoSweep::Withheld(why)) => Notice::bad(lang.say(
@@ -61,7 +61,7 @@ pub(super) async fn check(visit: Visit) -> Result<HttpResponse, Problem> {
             lang.said(&why),
         )),
         Err(NoSweep::NobodyPolls) => Notice::bad(lang.pick(
-            "Aucun processus ne relève la boîte pour l'instant : réessayez dans quelques secondes, ou vérifiez \
+            "Aucun processus ne relève la boîte pour l'instant\u{a0}: réessayez dans quelques secondes, ou vérifiez \
              ENABLE_BACKGROUND_TASKS et le bail (page Système).",
             "No worker polls at the moment: try again in some seconds, or check ENABLE_BACKGROUND_TASKS and the \
              lease (page System).",

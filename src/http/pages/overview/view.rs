@@ -155,8 +155,8 @@ fn flow(w: &'static Words, look: &Look, clock: Clock) -> String {
                 clock.lang.count(
                     n,
                     [
-                        "envoi attend que le destinataire réponde",
-                        "envois attendent que le destinataire réponde",
+                        "envoi attend que la destination réponde",
+                        "envois attendent que la destination réponde",
                     ],
                     [
                         "delivery waits for the receiver to answer",

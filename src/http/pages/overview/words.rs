@@ -53,7 +53,7 @@ words! {
     when: "Quand", "When";
     latency: "De l'arrivée du mail à la réponse", "From the mail's arrival to the answer";
     within: "En moins de", "Within";
-    later: "Plus tard (mails retenus, cibles en panne)", "Later (mails that were held, targets that failed)";
+    later: "Plus tard (mails retenus, destinations en panne)", "Later (mails that were held, targets that failed)";
     count: "Webhooks", "Webhooks";
     share: "Part", "Share";
     last_mails: "Derniers mails", "Last mails";
@@ -64,11 +64,11 @@ words! {
         "Each webhook goes out again with the same content and the same webhook-id, in order.";
     cancel: "Annuler", "Cancel";
     enable: "Réactiver", "Enable again";
-    enabled: "La destination est réactivée : ses webhooks partent.", "The target is enabled again: its webhooks go out.";
+    enabled: "La destination est réactivée\u{a0}: ses webhooks partent.", "The target is enabled again: its webhooks go out.";
     enabled_before: "La destination était déjà active.", "The target was enabled already.";
     gone_answer: "Elle a répondu qu'elle n'existe plus (410). Ses webhooks attendent.",
         "It answered that it is gone (410). Its webhooks wait.";
-    quarantined_text: "Illisibles : ils restent dans la boîte et sont gardés ici.",
+    quarantined_text: "Illisibles\u{a0}: ils restent dans la boîte et sont gardés ici.",
         "They cannot be read: they stay in the mailbox and are kept here.";
     set_aside_text: "Le programme s'est arrêté plusieurs fois en les traitant. Ils sont gardés à part.",
         "The program stopped several times over them. They are kept apart.";
@@ -158,10 +158,10 @@ impl Words {
         if left > 0 {
             let left = usize::try_from(left).unwrap_or(usize::MAX);
             text.push_str(&format!(
-                " ; {}",
+                "\u{a0}; {}",
                 lang.count(
                     left,
-                    ["reste : recommencez", "restent : recommencez"],
+                    ["reste\u{a0}: recommencez", "restent\u{a0}: recommencez"],
                     ["is left: do it again", "are left: do it again"]
                 )
             ));

@@ -21,7 +21,7 @@ use crate::http::v1::extract;
 struct RefusedPage {
     frame: Frame,
     w: &'static Words,
-    text: &'static str,
+    text: String,
     soon: String,
     status: u16,
     slug: &'static str,
@@ -29,10 +29,11 @@ struct RefusedPage {
 }
 
 impl RefusedPage {
-    fn of(frame: Frame, kind: Kind, retry_after: Option<u64>) -> Self {
-        let w = Words::of(frame.lang);
-        let soon = retry_after.map(|seconds| w.soon(seconds, frame.lang)).unwrap_or_default();
+    fn of(frame: Frame, problem: &Problem) -> Self {
+        let (w, kind) = (Words::of(frame.lang), problem.kind);
+        let soon = problem.retry_after.map(|seconds| w.soon(seconds, frame.lang)).unwrap_or_default();
         let (status, [_, text]) = (kind.status(), why(w, kind));
+        let text = problem.fault.map_or_else(|| text.to_owned(), |fault| frame.lang.one(fault.said()));
         let (slug, retry) = (kind.slug(), status.is_server_error());
         Self { frame, w, text, soon, status: status.as_u16(), slug, retry }
     }
@@ -56,7 +57,7 @@ pub(in crate::http) fn refusal(request: &HttpRequest, problem: &Problem) -> Http
     let kind = problem.kind;
     let made = Visit::anybody(request).and_then(|visit| {
         let title = why(Words::of(visit.lang), kind)[0];
-        let mut page = RefusedPage::of(Frame::plain(&visit, title), kind, problem.retry_after);
+        let mut page = RefusedPage::of(Frame::plain(&visit, title), problem);
         page.retry &= request.method() == Method::GET;
         html(request, HttpResponse::build(kind.status()), &page)
     });
@@ -138,7 +139,7 @@ mod tests {
             let clock = Clock { now, zone: chrono_tz::Europe::Paris, lang };
             for kind in Kind::ALL {
                 let frame = Frame::bare(clock, why(Words::of(lang), *kind)[0]);
-                let page = RefusedPage::of(frame, *kind, Some(5)).render().unwrap();
+                let page = RefusedPage::of(frame, &Problem::new(*kind, "x").retry_after(5)).render().unwrap();
                 for forbidden in ["<script", "<style", " style=", " onclick=", "javascript:", "http:"] {
                     assert!(!page.contains(forbidden), "{forbidden} in {page}");
                 }
@@ -146,6 +147,19 @@ mod tests {
                 assert!(page.contains(" 5 s.") && page.contains(kind.slug()), "{page}");
             }
         }
+    }
+
+    #[test]
+    fn a_journal_that_is_full_is_named_with_what_to_do() {
+        let full = "the journal refused the commit: /d/render-signal.db: database or disk is full";
+        for (lang, wanted) in [(Lang::Fr, "Libérez de la place"), (Lang::En, "Make room on its disk")] {
+            let clock = Clock { now: "2026-11-12T13:02:07Z".parse().unwrap(), zone: chrono_tz::UTC, lang };
+            let page =
+                RefusedPage::of(Frame::bare(clock, "x"), &Problem::unavailable(full)).render().unwrap();
+            assert!(page.contains(wanted) && !page.contains("render-signal.db"), "{page}");
+        }
+        let other = Problem::unavailable("the journal could not be read: no answer in time");
+        assert_eq!((other.fault, other.detail.contains("no answer in time")), (None, true));
     }
 
     #[test]

@@ -90,7 +90,7 @@ words! {
     stop: "Rien d'autre : pas d'envoi à la destination par défaut", "Nothing else: nothing goes to the default target";
     stop_hint: "Sinon le mail est aussi envoyé à la destination par défaut.", "Otherwise the mail is sent to the default target, too.";
     priority: "Priorité", "Priority";
-    priority_hint: "Dite au destinataire dans le webhook ; elle ne change pas l'ordre des envois.", "Told to the receiver in the webhook; it does not change the order of sending.";
+    priority_hint: "Dite à la destination dans le webhook ; elle ne change pas l'ordre des envois.", "Told to the receiver in the webhook; it does not change the order of sending.";
     priority_normal: "normale", "normal";
     priority_high: "haute", "high";
     ordering: "Ordre des envois", "Order of sending";

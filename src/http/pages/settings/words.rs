@@ -35,7 +35,7 @@ words! {
     sending_lead: "Une seule fenêtre agit, celle-ci. En dehors, les mails attendent, sauf ceux dont le détecteur dit autre chose.",
         "One window acts, this one. Outside it mails wait, but those whose detector says otherwise.";
     target: "Où envoie-t-on ?", "Where is it sent?";
-    target_lead: "L'adresse par défaut reçoit chaque mail, sauf quand une règle s'arrête là. La partie secrète des adresses n'est jamais montrée.",
+    target_lead: "La destination par défaut reçoit chaque mail, sauf quand une règle s'arrête là. La partie secrète des adresses n'est jamais montrée.",
         "The default address is given every mail, unless a rule stops there. The secret part of an address is never shown.";
     limits: "Limites et nouvelles tentatives", "Limits and retries";
     limits_lead: "Un envoi qui échoue est répété, de plus en plus rarement. Rien n'est perdu : au bout du compte, il est mis de côté et peut être renvoyé.",
@@ -49,12 +49,12 @@ words! {
     form_vacation: "Vacances", "Vacation";
     form_absence: "Absence globale", "Global absence";
     form_sending: "Fenêtre d'envoi", "Sending window";
-    form_target: "Adresse par défaut", "Default address";
+    form_target: "Destination par défaut", "Default target";
     form_limits: "Limites", "Limits";
     form_mails: "Tri des mails", "Sorting of mails";
     form_subjects: "Mails sur le même sujet", "Mails about one subject";
     form_flags: "Interrupteurs", "Switches";
-    rule_targets: "Adresses des règles", "Addresses of rules";
+    rule_targets: "Destinations des règles", "Targets of rules";
     rule_targets_lead: "Elles se modifient avec leur règle.", "They are changed with their rule.";
     to_rules: "Vers les règles", "To the rules";
     target_gone: "Désactivée (410)", "Disabled (410)";
@@ -301,7 +301,7 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "webhook_body",
         [
-            "Ce que le destinataire reçoit du texte ; sujet, expéditeur et liens sont toujours envoyés.",
+            "Ce que la destination reçoit du texte ; sujet, expéditeur et liens sont toujours envoyés.",
             "What the receiver is given of the text; subject, sender and links are always sent.",
         ],
     ),
@@ -322,14 +322,14 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "webhook_ssl_verify",
         [
-            "Décoché, un destinataire au certificat faux est cru.",
+            "Décoché, une destination au certificat faux est crue.",
             "Unticked, a receiver with a wrong certificate is believed.",
         ],
     ),
     (
         "rate_limit_per_hour",
         [
-            "Envois par heure et par adresse ; 0 = sans limite. Ce qui dépasse attend.",
+            "Envois par heure et par destination ; 0 = sans limite. Ce qui dépasse attend.",
             "Webhooks per hour and address; 0 = no limit. What is over waits.",
         ],
     ),

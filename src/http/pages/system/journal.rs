@@ -13,6 +13,7 @@ use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::{Kind, Problem};
 use crate::http::v1::operations::journal::{ReportView, checked, handed_out, seen};
+use crate::words::integrity::problem;
 
 /// The journal.
 pub(super) struct JournalPart {
@@ -94,7 +95,7 @@ fn report_view(report: ReportView, visit: &Visit) -> VerifyView {
         },
         at: When::short(clock, visit.state.world.now()),
         counts: counts.map(|(what, count)| (what, clock.number(count))).to_vec(),
-        problems: report.problems.into_iter().map(Shown).collect(),
+        problems: report.problems.iter().map(|what| Shown(problem(clock.lang, what).into_owned())).collect(),
     }
 }
 

@@ -76,7 +76,7 @@ impl Words {
     pub(super) fn rebuilt(lang: Lang, entries: usize) -> String {
         let count = lang.count(entries, ["entrée", "entrées"], ["entry", "entries"]);
         match lang {
-            Lang::Fr => format!("La liste a été réécrite : {count}."),
+            Lang::Fr => format!("La liste a été réécrite\u{a0}: {count}."),
             Lang::En => format!("The list was written anew: {count}."),
         }
     }
@@ -100,7 +100,7 @@ impl Words {
         let (known, found) = (clock.number(known), clock.number(found));
         match clock.lang {
             Lang::Fr => format!(
-                "le serveur a perdu des écritures confirmées : il en était à {known}, il est revenu à {found}"
+                "le serveur a perdu des écritures confirmées\u{a0}: il en était à {known}, il est revenu à {found}"
             ),
             Lang::En => {
                 format!("the server lost acknowledged commits: it was at {known}, it came back at {found}")

@@ -117,7 +117,7 @@ async fn a_mail_is_found_with_other_accents_understood_released_and_seen_deliver
     browser.click(&role("link", "Voir ce que les règles d'aujourd'hui en feraient")).await;
     browser.see_text("La même décision qu'à son arrivée.").await;
     confirm(browser, "#state button.primary[popovertarget]").await;
-    browser.see_text("Libéré : il part dans un instant.").await;
+    browser.see_text("Libéré\u{a0}: il part dans un instant.").await;
     mark(browser).await;
     until_said(browser, "#state .mail-state", "Livré").await;
     until_said(browser, "#story", "HTTP 200").await;

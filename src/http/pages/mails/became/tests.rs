@@ -61,7 +61,7 @@ fn every_fate_is_told_in_both_languages() {
     let two = [delivery("delivered", None), delivery("delivered", None)];
     assert_eq!(
         said(&routed, &two),
-        ["Livré: à 2 adresses sur 2 en 300 ms", "Delivered: to 2 of 2 addresses in 300 ms"]
+        ["Livré: à 2 destinations sur 2 en 300 ms", "Delivered: to 2 of 2 targets in 300 ms"]
     );
     let held = MailRow {
         reason: Some("outside_window".to_owned()),
@@ -87,7 +87,7 @@ fn every_fate_is_told_in_both_languages() {
     let dead = [delivery("delivered", None), delivery("dead_lettered", Some("HTTP 503"))];
     assert_eq!(
         said(&failed, &dead),
-        ["Abandonné: 1 adresse sur 2 : HTTP 503", "Given up: 1 of 2 addresses: HTTP 503"]
+        ["Abandonné: 1 destination sur 2 : HTTP 503", "Given up: 1 of 2 targets: HTTP 503"]
     );
     let open = MailRow { deliveries_total: 1, ..mail("routed") };
     assert_eq!(
