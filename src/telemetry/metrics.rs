@@ -112,13 +112,23 @@ const METRICS: &[Metric] = &[
     gauge("render_signal_build_info", &["version"], "Always 1; the label is the program's version."),
 ];
 
+impl Metric {
+    /// What it means, and by what it is told apart.
+    fn help(&self) -> String {
+        match self.labels {
+            [] => self.meaning.to_owned(),
+            labels => format!("{} By {}.", self.meaning, labels.join(", ")),
+        }
+    }
+}
+
 /// Tells whoever reads `/metrics` what each metric means.
 pub(super) fn describe() {
     for metric in METRICS {
         match metric.kind {
-            Kind::Counter => describe_counter!(metric.name, metric.meaning),
-            Kind::Gauge => describe_gauge!(metric.name, metric.meaning),
-            Kind::Histogram => describe_histogram!(metric.name, metric.meaning),
+            Kind::Counter => describe_counter!(metric.name, metric.help()),
+            Kind::Gauge => describe_gauge!(metric.name, metric.help()),
+            Kind::Histogram => describe_histogram!(metric.name, metric.help()),
         }
     }
 }
