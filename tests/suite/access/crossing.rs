@@ -61,17 +61,17 @@ async fn no_other_site_has_a_browser_fetch_what_costs_work() {
     browser.login().await;
     for path in ["/api/v1/journal/backup", "/api/v1/config/export", "/systeme/sauvegarde", "/systeme/export"]
     {
-        for (method, site, mode, destination, status) in [
-            ("GET", "cross-site", "no-cors", "image", 403),
-            ("HEAD", "cross-site", "no-cors", "empty", 403),
-            ("GET", "same-site", "no-cors", "image", 403),
-            ("GET", "cross-site", "navigate", "iframe", 403),
+        for (site, mode, destination) in [
+            ("cross-site", "no-cors", "image"),
+            ("cross-site", "cors", "empty"),
+            ("same-site", "no-cors", "image"),
+            ("cross-site", "navigate", "iframe"),
         ] {
             let headers = format!(
                 "Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {destination}\r\n"
             );
-            let answer = browser.send(method, path, &headers, "").await;
-            assert_eq!(answer.status, status, "{method} {path} {headers:?}");
+            let answer = browser.send("GET", path, &headers, "").await;
+            assert_eq!(answer.status, 403, "{path} {headers:?}");
         }
     }
     // Who follows a link of a mail goes there, and sees it.
