@@ -79,6 +79,8 @@ pub(crate) struct Route {
     pub(crate) voice: Voice,
     /// Its answer opens something, so that it is kept nowhere.
     pub(crate) secret: bool,
+    /// Reading it costs work: another site has no browser read it behind a person's back.
+    pub(crate) costly: bool,
     /// Who answers.
     handler: fn() -> actix_web::Route,
 }
@@ -91,7 +93,16 @@ impl Route {
         who: Who,
         handler: fn() -> actix_web::Route,
     ) -> Self {
-        Self { method, path, who, takes: Takes::Nothing, voice: Voice::Problem, secret: false, handler }
+        Self {
+            method,
+            path,
+            who,
+            takes: Takes::Nothing,
+            voice: Voice::Problem,
+            secret: false,
+            costly: false,
+            handler,
+        }
     }
 
     /// GET and HEAD.
@@ -128,6 +139,13 @@ impl Route {
     /// With an answer that opens something: it is not kept for a repetition.
     pub(crate) const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// With an answer that costs work, such as a copy of everything: other sites may lead a person
+    /// there, but not have a browser fetch it as a picture of theirs.
+    pub(crate) const fn costly(mut self) -> Self {
+        self.costly = true;
         self
     }
 

@@ -1,13 +1,23 @@
 // Brings parts of a page up to date without disturbing who reads it: a part is changed only when it
 // has neither the focus nor a selection nor something that was opened, and nobody holds any of it.
 
-/** Says something to everybody, those who listen to the page included. */
+const READING = 4000;
+
+/**
+ * Says something to everybody, those who listen to the page included. It lies over the page, so that nothing
+ * moves under a finger, and goes with the first thing that is done once there was time to read it.
+ */
 export function say(text, tone = "good") {
   const place = document.getElementById(tone === "bad" ? "alert" : "status");
   const line = document.createElement("p");
-  line.className = `notice ${tone}`;
+  line.className = `notice toast ${tone}`;
   line.textContent = text;
   place.replaceChildren(line);
+  setTimeout(() => {
+    for (const done of ["pointerdown", "keydown"]) {
+      document.addEventListener(done, () => line.remove(), { once: true, capture: true });
+    }
+  }, READING);
 }
 
 // What a finger or the pointer holds, from the press to the release or the end of a drag.

@@ -21,7 +21,7 @@ pub(in crate::http) async fn guard(
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let seen = match request.app_data::<web::Data<HttpState>>() {
-        Some(state) => state.access.caller(route.who, request.request()).await,
+        Some(state) => state.access.enter(route, request.request()).await,
         None => Err(Problem::new(Kind::Internal, "the server has no state")),
     };
     let caller = match seen {

@@ -66,7 +66,20 @@ impl Access {
     /// # Errors
     /// One did.
     pub(super) fn check_origin(&self, request: &HttpRequest) -> Result<(), Problem> {
-        origin::check(request, self.login.as_ref().and_then(|login| login.base_url.as_ref()))
+        origin::check(request, self.base_url())
+    }
+
+    /// Lets through who reads what costs work, unless a page of another site has it read.
+    ///
+    /// # Errors
+    /// One does.
+    pub(super) fn check_reader(&self, request: &HttpRequest) -> Result<(), Problem> {
+        origin::check_reader(request, self.base_url())
+    }
+
+    /// `PUBLIC_BASE_URL`.
+    fn base_url(&self) -> Option<&Url> {
+        self.login.as_ref().and_then(|login| login.base_url.as_ref())
     }
 
     /// The session of the cookie.

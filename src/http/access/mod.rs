@@ -23,7 +23,7 @@ use actix_web::HttpRequest;
 use bearer::{Guesses, Shown, Token};
 
 use super::problem::{Kind, Problem};
-use super::routes::Who;
+use super::routes::{Route, Who};
 
 /// The doors of the program and their keys.
 #[derive(Clone, Default)]
@@ -41,6 +41,18 @@ pub(crate) struct Access {
 }
 
 impl Access {
+    /// Who asks, where the entry of the table lets them in.
+    ///
+    /// # Errors
+    /// Nobody who may, or a page of another site reads what costs work.
+    async fn enter(&self, route: &Route, request: &HttpRequest) -> Result<Caller, Problem> {
+        let caller = self.caller(route.who, request).await?;
+        if route.costly {
+            self.check_reader(request)?;
+        }
+        Ok(caller)
+    }
+
     /// Who asks, where `who` may.
     ///
     /// # Errors

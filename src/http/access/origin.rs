@@ -24,13 +24,27 @@ fn is_safe(method: &Method) -> bool {
 /// # Errors
 /// A page of another origin sent it.
 pub(super) fn check(request: &HttpRequest, base: Option<&Url>) -> Result<(), Problem> {
-    if is_safe(request.method()) || comes_from_here(request, base) {
-        return Ok(());
-    }
-    Err(Problem::new(
+    if is_safe(request.method()) || comes_from_here(request, base) { Ok(()) } else { Err(foreign()) }
+}
+
+/// The same for what is read at a cost, such as a copy of the journal. A link of another site may
+/// lead a person here, who sees it happen, as to any page; no site has a browser fetch it as a
+/// picture, a script or a frame of its own.
+///
+/// # Errors
+/// A page of another origin has it read.
+pub(super) fn check_reader(request: &HttpRequest, base: Option<&Url>) -> Result<(), Problem> {
+    let says =
+        |name: &str, word: &[u8]| request.headers().get(name).is_some_and(|found| found.as_bytes() == word);
+    let goes_there = says("sec-fetch-mode", b"navigate") && says("sec-fetch-dest", b"document");
+    if goes_there || comes_from_here(request, base) { Ok(()) } else { Err(foreign()) }
+}
+
+fn foreign() -> Problem {
+    Problem::new(
         Kind::CrossOrigin,
         "a page of another site sent this, so nothing was done; if it was you, open the page here and repeat it",
-    ))
+    )
 }
 
 fn comes_from_here(request: &HttpRequest, base: Option<&Url>) -> bool {
@@ -101,6 +115,34 @@ mod tests {
                 assert!(passes(method, headers, None), "what is read is read");
             }
         }
+    }
+
+    #[test]
+    fn what_costs_work_is_read_by_who_goes_there_and_not_as_a_part_of_another_site() {
+        let host = ("host", "signal.example.fr");
+        for (site, mode, destination, passing) in [
+            ("cross-site", "no-cors", "image", false),
+            ("cross-site", "no-cors", "script", false),
+            ("cross-site", "cors", "empty", false),
+            ("cross-site", "navigate", "iframe", false),
+            ("cross-site", "navigate", "", false),
+            ("same-site", "no-cors", "image", false),
+            ("cross-site", "navigate", "document", true),
+            ("same-origin", "navigate", "document", true),
+            ("same-origin", "cors", "empty", true),
+            ("none", "navigate", "document", true),
+        ] {
+            let mut request = TestRequest::get().insert_header(host);
+            for (name, word) in
+                [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", destination)]
+            {
+                request = request.insert_header((name, word));
+            }
+            let passes = check_reader(&request.to_http_request(), None).is_ok();
+            assert_eq!(passes, passing, "{site} {mode} {destination}");
+        }
+        let program = TestRequest::get().insert_header(host).to_http_request();
+        assert!(check_reader(&program, None).is_ok(), "what is no browser says nothing of this");
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl Visit {
         page: &impl Template,
     ) -> Result<HttpResponse, Problem> {
         let mut answer = HttpResponse::build(status);
-        let read = Notice::of(&self.request).and_then(|_| Notice::forget(self.is_over_tls()));
-        if let Some(cookie) = read {
+        let tls = self.is_over_tls();
+        if let Some(cookie) = Notice::of(&self.request, tls).and_then(|_| Notice::forget(tls)) {
             answer.append_header((SET_COOKIE, cookie));
         }
         html(&self.request, answer, page)

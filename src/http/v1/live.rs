@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytestring::ByteString;
 use chrono::{DateTime, Utc};
 use futures::stream;
+use render_signal_actors::messages::PollerStatus;
 use render_signal_actors::readmodel::queries::{
     Waiting, count_deliveries, count_mails, held_mails, oldest_held, oldest_open_delivery, open_deliveries,
 };
@@ -24,6 +25,7 @@ use super::page::{Nothing, unavailable};
 use crate::http::HttpState;
 use crate::http::access::Scope;
 use crate::http::openapi::refusals::Refused;
+use crate::http::probe::Findings;
 use crate::http::problem::Problem;
 use crate::http::readiness;
 use crate::http::routes::{Route, Who};
@@ -83,10 +85,30 @@ impl WaitingView {
     }
 }
 
+/// What the mailbox's reader does: that is told on pages, while a check is as well when the reader
+/// rests by its schedule as when it watches. Fetching is part of watching: each mail is an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Doing {
+    phase: String,
+    reason: Option<String>,
+}
+
+impl Doing {
+    fn of(status: &PollerStatus) -> Self {
+        let phase = if status.phase == "fetching" { "watching" } else { &status.phase };
+        Self { phase: phase.to_owned(), reason: status.reason.clone() }
+    }
+}
+
 /// Makes it.
 async fn look(state: &HttpState) -> Result<Overview, Problem> {
     let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
-    let readiness = readiness::readiness(&findings);
+    overview_of(state, &findings).await
+}
+
+/// The same, of parts that were asked already.
+async fn overview_of(state: &HttpState, findings: &Findings) -> Result<Overview, Problem> {
+    let readiness = readiness::readiness(findings);
     let views = state.journal.views();
     let counts = views.read(|db| {
         let waiting = (held_mails(db)?, open_deliveries(db)?);
@@ -202,11 +224,13 @@ impl LiveHub {
         let mut hints = state.journal.hints();
         let mut last = None;
         while !self.is_over(states) {
-            match look(state).await {
-                Ok(overview) if last.as_ref() != Some(&overview) => {
+            let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
+            let doing = findings.poller.as_ref().and_then(|found| found.as_ref().ok()).map(Doing::of);
+            match overview_of(state, &findings).await.map(|overview| (overview, doing)) {
+                Ok(found) if last.as_ref() != Some(&found) => {
                     // A struct of texts and numbers always has a JSON form.
-                    let text = serde_json::to_string(&overview).unwrap_or_default();
-                    last = Some(overview);
+                    let text = serde_json::to_string(&found.0).unwrap_or_default();
+                    last = Some(found);
                     states.send_replace(Some(text.into()));
                 }
                 Ok(_) => {}
@@ -228,5 +252,28 @@ impl LiveHub {
             *open = None;
         }
         over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_stops_is_news_and_one_that_fetches_is_not() {
+        let doing = |phase: &str, reason: Option<&str>| {
+            Doing::of(&PollerStatus {
+                phase: phase.to_owned(),
+                reason: reason.map(str::to_owned),
+                ..PollerStatus::default()
+            })
+        };
+        assert_eq!(doing("watching", None), doing("fetching", None));
+        for other in
+            [doing("inactive", Some("vacation")), doing("waiting", Some("refused")), doing("standby", None)]
+        {
+            assert_ne!(doing("watching", None), other);
+        }
+        assert_ne!(doing("inactive", Some("vacation")), doing("inactive", Some("outside the hours")));
     }
 }

@@ -51,6 +51,37 @@ async fn no_other_site_acts_with_the_session_of_a_browser() {
     assert_eq!((ended.status, browser.name().await), (204, None));
 }
 
+/// A copy of the journal costs work: as the picture of another site it is not made.
+#[tokio::test]
+async fn no_other_site_has_a_browser_fetch_what_costs_work() {
+    let place = Place::new(NOWHERE);
+    let mut worker = place.worker("worker");
+    worker.start().await;
+    let mut browser = Browser::at(&worker);
+    browser.login().await;
+    for path in ["/api/v1/journal/backup", "/api/v1/config/export", "/systeme/sauvegarde", "/systeme/export"]
+    {
+        for (site, mode, destination) in [
+            ("cross-site", "no-cors", "image"),
+            ("cross-site", "cors", "empty"),
+            ("same-site", "no-cors", "image"),
+            ("cross-site", "navigate", "iframe"),
+        ] {
+            let headers = format!(
+                "Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {destination}\r\n"
+            );
+            let answer = browser.send("GET", path, &headers, "").await;
+            assert_eq!(answer.status, 403, "{path} {headers:?}");
+        }
+    }
+    // Who follows a link of a mail goes there, and sees it.
+    let link = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    for headers in [link, OURS, ""] {
+        let read = browser.send("GET", "/api/v1/config/export", headers, "").await;
+        assert_eq!(read.status, 200, "{headers:?}: {}", read.body);
+    }
+}
+
 #[tokio::test]
 async fn every_answer_says_whom_a_browser_may_talk_to() {
     let mut place = Place::new(NOWHERE);

@@ -39,34 +39,39 @@ fn ours() -> impl Iterator<Item = &'static Page> {
     PAGES.iter().filter(|page| page.is_ours())
 }
 
-/// Every page in both colours on three screens.
+/// Every page on three screens, in French in both colours.
 async fn looks_right(language: &str) {
     let (desk, _files) = Desk::of_everything().await;
     let browser = &desk.browser;
     let mut flaws = Flaws::default();
     browser.language(language).await;
-    for theme in Theme::ALL {
-        browser.theme(theme).await;
-        for page in PAGES {
-            browser.screen(Screen::Desk).await;
-            desk.visit(page).await;
-            let name = format!("{}-{language}-{}", page.name, theme.name());
-            if page.is_ours() {
-                flaws.add(&name, checks::structured(browser, language, page.frame).await);
-            }
-            for screen in screens(theme) {
+    // Colours that fade into others would be judged on their way.
+    browser.without_motion(true).await;
+    // They are the same in both languages.
+    let themes = if language == "fr" { Theme::ALL.as_slice() } else { &[Theme::Light] };
+    for page in PAGES {
+        browser.theme(Theme::Light).await;
+        browser.screen(Screen::Desk).await;
+        desk.visit(page).await;
+        if page.is_ours() {
+            let name = format!("{}-{language}", page.name);
+            flaws.add(&name, checks::structured(browser, language, page.frame).await);
+        }
+        // One visit: colours and screens change under the page, as they do under a reader.
+        for &theme in themes {
+            browser.theme(theme).await;
+            for &screen in screens(theme) {
                 browser.screen(screen).await;
-                let name = format!("{name}-{}", screen.width());
+                let name = format!("{}-{language}-{}-{}", page.name, theme.name(), screen.width());
                 if screen != Screen::Tablet {
                     browser.shoot(&name).await;
                 }
-                // Colours are the same in both languages.
-                if page.is_ours() && (theme == Theme::Light || language == "fr") {
+                if page.is_ours() {
                     flaws.add(&name, looked_at(browser, theme, screen).await);
                 }
             }
-            flaws.add(&name, desk.noise().await);
         }
+        flaws.add(&format!("{}-{language}", page.name), desk.noise().await);
     }
     flaws.assert_none();
     desk.close().await;
@@ -88,13 +93,16 @@ async fn every_page_can_be_read_in_large_text() {
     desk.close().await;
 }
 
-/// Dark pages are laid out as light ones: the largest and the smallest will do.
-fn screens(theme: Theme) -> Vec<Screen> {
-    let all = Screen::ALL.into_iter();
-    all.filter(|screen| theme == Theme::Light || *screen != Screen::Tablet).collect()
+/// Each begins with the screen that the one before ends with. Dark pages are laid out as light ones:
+/// the smallest and the largest will do.
+fn screens(theme: Theme) -> &'static [Screen] {
+    match theme {
+        Theme::Light => &Screen::ALL,
+        Theme::Dark => &[Screen::Phone, Screen::Desk],
+    }
 }
 
-/// The page as it came, then with all that can be opened.
+/// The page as it came, then with all that can be opened; at the end it is as it came.
 async fn looked_at(browser: &Browser, theme: Theme, screen: Screen) -> Vec<String> {
     let mut flaws = Vec::new();
     if theme == Theme::Light {
@@ -112,26 +120,28 @@ async fn looked_at(browser: &Browser, theme: Theme, screen: Screen) -> Vec<Strin
             flaws.extend(checks::accessible(browser, Depth::Colours).await);
         }
     }
+    checks::close_all(browser).await;
     flaws
 }
 
-/// A page in text of twice the size on three screens.
+/// A page in text of twice the size on three screens, then in the usual one.
 async fn in_large_text(desk: &Desk, page: &Page, language: &str) -> Vec<String> {
     let browser = &desk.browser;
     let mut flaws = Vec::new();
+    let mut sizes = Vec::new();
+    browser.large_text(true).await;
+    desk.visit(page).await;
     for screen in Screen::ALL {
         browser.screen(screen).await;
-        browser.large_text(true).await;
-        desk.visit(page).await;
-        let large = checks::text_size(browser).await;
+        sizes.push(checks::text_size(browser).await);
         let unfit = checks::fits(browser).await.into_iter();
         flaws.extend(unfit.map(|flaw| format!("{flaw}, at {} px", screen.width())));
         browser.shoot(&format!("{}-{language}-large-{}", page.name, screen.width())).await;
-        browser.large_text(false).await;
-        let usual = checks::text_size(browser).await;
-        if large < 1.9 * usual {
-            flaws.push(format!("text does not follow the reader's own size: {usual} px, then {large} px"));
-        }
+    }
+    browser.large_text(false).await;
+    let usual = checks::text_size(browser).await;
+    for large in sizes.into_iter().filter(|large| *large < 1.9 * usual) {
+        flaws.push(format!("text does not follow the reader's own size: {usual} px, then {large} px"));
     }
     flaws.extend(desk.noise().await);
     flaws
@@ -162,7 +172,6 @@ async fn every_page_can_be_used_by_keyboard_alone() {
             desk.visit(page).await;
             flaws.add(&name, checks::by_keyboard(browser, page.frame).await);
             if page.frame == Frame::Whole {
-                desk.visit(page).await;
                 flaws.add(&name, checks::skips(browser).await);
             }
             flaws.add(&name, desk.noise().await);
@@ -206,9 +215,9 @@ async fn menus_and_questions_fit_every_screen_in_both_colours() {
         browser.language(language).await;
         browser.theme(theme).await;
         for page in ours().filter(|page| page.frame == Frame::Whole && page.status == 200) {
+            desk.visit(page).await;
             for screen in [Screen::Phone, Screen::Desk] {
                 browser.screen(screen).await;
-                desk.visit(page).await;
                 let name = format!("{}-{language}-{}-{}", page.name, theme.name(), screen.width());
                 flaws.add(&name, checks::on_top(browser).await);
             }

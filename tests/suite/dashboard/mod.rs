@@ -64,6 +64,8 @@ struct Setup {
     documents: BTreeMap<&'static str, Value>,
     /// Mails of years before, which only the journal knows.
     crowd: usize,
+    /// What the program is started through; nothing = by itself.
+    wrapper: &'static [&'static str],
 }
 
 impl Setup {
@@ -73,7 +75,14 @@ impl Setup {
         let documents = BTreeMap::from([("processing_prefs", preferences)]);
         let secret = format!("whsec_{}", STANDARD.encode("a-secret-of-the-tests-0123456789"));
         let variables = vec![("WEBHOOK_SECRET".to_owned(), secret)];
-        Self { receiver: Receiver::start().await, mails: mails.to_vec(), variables, documents, crowd: 0 }
+        Self {
+            receiver: Receiver::start().await,
+            mails: mails.to_vec(),
+            variables,
+            documents,
+            crowd: 0,
+            wrapper: &[],
+        }
     }
 
     /// With a document.
@@ -120,6 +129,7 @@ impl Desk {
         };
         let mut worker = place.worker("worker");
         worker.set("PUBLIC_BASE_URL", &format!("http://127.0.0.1:{}", worker.port()));
+        worker.wrap(setup.wrapper);
         worker.start().await;
         let api = Api::new(worker.port());
         until("every mail in the list", PATIENCE, async || {

@@ -195,6 +195,12 @@ impl Browser {
         done("go back", self.driver.back().await);
     }
 
+    /// Opens a tab, in front of the others, and goes on in it.
+    pub(crate) async fn new_tab(&self) {
+        let tab = done("open a tab", self.driver.new_tab().await);
+        done("go to another tab", self.driver.switch_to_window(tab).await);
+    }
+
     /// Goes on in the tab that was opened last, once there is one besides the first.
     pub(crate) async fn newest_tab(&self) {
         let newest = until("another tab", PATIENCE, async || {

@@ -105,7 +105,7 @@ impl Frame {
 
     /// Around a page for anybody.
     pub(super) fn plain(visit: &Visit, title: &str) -> Self {
-        let (notice, here) = (Notice::of(&visit.request), here(&visit.request));
+        let (notice, here) = (Notice::of(&visit.request, visit.is_over_tls()), here(&visit.request));
         Self { theme: visit.theme, notice, here, ..Self::bare(visit.clock, title) }
     }
 

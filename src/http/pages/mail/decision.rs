@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use askama::Template;
 use askama::filters::HtmlSafe;
+use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::history::DecidedUnder;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::explain::Step;
@@ -13,6 +14,7 @@ use render_signal_actors::story::{self, Decided, Story};
 use super::words::Words;
 use crate::http::HttpState;
 use crate::http::pages::clock::Clock;
+use crate::http::pages::documents::history_of;
 use crate::http::pages::mails::{moment, reason};
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::v1::mails::explain::HEAVY;
@@ -34,7 +36,7 @@ pub(super) struct Fact {
 /// A document that was in force.
 pub(super) struct Document {
     pub(super) text: Shown,
-    pub(super) href: &'static str,
+    pub(super) href: String,
 }
 
 /// A check that was made.
@@ -175,14 +177,21 @@ fn routed_facts(w: &Words, routed: &Routed) -> Vec<Fact> {
     facts
 }
 
+/// A document that decided, with the way to the very version that did; where that is not in the
+/// history, to the page on which the document of now is changed.
 fn document(w: &Words, decided: &DecidedUnder) -> Document {
     let name = &decided.document;
     let rules = ["rule", "detector", "provider"].iter().any(|part| name.contains(part));
+    let href = match (Key::named(name), decided.version) {
+        (Some(key), Some(version)) => format!("{}/{version}", history_of(key)),
+        _ if rules => "/regles".to_owned(),
+        _ => "/reglages".to_owned(),
+    };
     let version = match decided.version {
         Some(version) => format!("{} {version}", w.version),
         None => format!("{} ({})", decided.hash, w.not_in_history),
     };
-    Document { text: Shown(format!("{name} {version}")), href: if rules { "/regles" } else { "/reglages" } }
+    Document { text: Shown(format!("{name} {version}")), href }
 }
 
 /// The steps of the decision, when it comes out the same from what is kept under the documents of
@@ -246,5 +255,24 @@ fn check(lang: Lang, step: &Step) -> Check {
         badge: Badge::new(mood, explanation::outcome(lang, step.outcome)),
         name: Shown(explanation::check(lang, step).replace('_', " ")),
         detail: Shown(lang.said(&step.detail).to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_leads_to_the_version_that_decided() {
+        for (name, version, href) in [
+            ("routing_rules", Some(3), "/reglages/historique/routing_rules/3"),
+            ("webhook_config", Some(1), "/reglages/historique/webhook_config/1"),
+            ("routing_rules", None, "/regles"),
+            ("webhook_config", None, "/reglages"),
+            ("of_a_version_to_come", Some(2), "/reglages"),
+        ] {
+            let decided = DecidedUnder { document: name.to_owned(), version, hash: "ab12".to_owned() };
+            assert_eq!(document(Words::of(Lang::Fr), &decided).href, href, "{name} {version:?}");
+        }
     }
 }

@@ -37,8 +37,10 @@ pub(in crate::http) struct Field {
     pub(in crate::http::pages) name: String,
     /// What it is.
     pub(in crate::http::pages) label: String,
-    /// What it does, and what is in force now.
+    /// What it does.
     pub(in crate::http::pages) hint: String,
+    /// What is in force now and where from, below that and smaller; empty = nothing.
+    pub(in crate::http::pages) note: String,
     /// The value; of a tick: `on` or nothing.
     pub(in crate::http::pages) value: String,
     /// How it is entered.
@@ -60,13 +62,19 @@ impl Field {
         value: impl Into<String>,
     ) -> Self {
         let (name, label, value) = (name.into(), label.into(), value.into());
-        let (hint, error, placeholder) = (String::new(), String::new(), String::new());
-        Self { name, label, hint, value, input, error, placeholder }
+        let [hint, note, error, placeholder] = [const { String::new() }; 4];
+        Self { name, label, hint, note, value, input, error, placeholder }
     }
 
     /// With what it does.
     pub(in crate::http::pages) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
+        self
+    }
+
+    /// With what is in force.
+    pub(in crate::http::pages) fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
         self
     }
 
@@ -88,7 +96,7 @@ impl Field {
         if !self.error.is_empty() {
             ids.push(format!("f-{}-error", self.name));
         }
-        if !self.hint.is_empty() {
+        if !(self.hint.is_empty() && self.note.is_empty()) {
             ids.push(format!("f-{}-hint", self.name));
         }
         ids.join(" ")

@@ -274,7 +274,8 @@ impl Made<'_> {
         let in_force = self.force.value(name);
         let placeholder = self.placeholder(&document.value, name, kind, &in_force);
         Field::new(name, documents::field(lang, name), self.input(name, kind, &placeholder), value)
-            .hint(self.hint(document, name, &in_force))
+            .hint(self.w.does(name))
+            .note(self.note(document, name, &in_force))
             .error(error)
             .placeholder(placeholder)
     }
@@ -342,8 +343,8 @@ impl Made<'_> {
         }
     }
 
-    /// What it does, and what is in force.
-    fn hint(&self, document: &Document, name: &str, in_force: &Value) -> String {
+    /// What is in force, and where from.
+    fn note(&self, document: &Document, name: &str, in_force: &Value) -> String {
         let (w, lang, clock) = (self.w, self.visit.lang, self.visit.clock);
         let value = match (name, in_force) {
             ("retry_count", Value::Number(number)) if number.as_u64() == Some(0) => {
@@ -360,8 +361,7 @@ impl Made<'_> {
             Source::Default(variable) => w.by_default(lang, variable),
             Source::BuiltIn => w.built_in.to_owned(),
         };
-        let what = w.does(name);
-        format!("{what}{}{}", if what.is_empty() { "" } else { " " }, w.in_force(lang, &value, &source))
+        w.in_force(lang, &value, &source)
     }
 }
 

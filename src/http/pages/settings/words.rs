@@ -137,8 +137,8 @@ impl Words {
 
     pub(super) fn by_variable(&self, lang: Lang, variable: &str) -> String {
         match lang {
-            Lang::Fr => format!("par la variable {variable}"),
-            Lang::En => format!("by the variable {variable}"),
+            Lang::Fr => format!("réglé sur le serveur ({variable})"),
+            Lang::En => format!("set on the server ({variable})"),
         }
     }
 
@@ -152,9 +152,9 @@ impl Words {
     pub(super) fn unset(&self, lang: Lang, value: &str, is_default: bool) -> String {
         match (lang, is_default) {
             (Lang::Fr, true) => format!("{value} (par défaut)"),
-            (Lang::Fr, false) => format!("{value} (variable)"),
+            (Lang::Fr, false) => format!("{value} (réglé sur le serveur)"),
             (Lang::En, true) => format!("{value} (default)"),
-            (Lang::En, false) => format!("{value} (variable)"),
+            (Lang::En, false) => format!("{value} (set on the server)"),
         }
     }
 
@@ -287,15 +287,15 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "webhook_time_start",
         [
-            "Vide avec la fin : pas de fenêtre propre, la variable décide.",
-            "Empty like the end: no window of its own, the variable decides.",
+            "Vide, comme la fin : la fenêtre réglée sur le serveur s'applique.",
+            "Empty, like the end: the window that is set on the server applies.",
         ],
     ),
     (
         "webhook_url",
         [
-            "En https. Laissez la valeur masquée pour ne pas la changer ; vide, la variable décide.",
-            "With https. Leave the masked value to keep it; empty, the variable decides.",
+            "En https. Laissez la valeur masquée pour ne pas la changer ; vide, l'adresse réglée sur le serveur sert.",
+            "With https. Leave the masked value to keep it; empty, the address that is set on the server is used.",
         ],
     ),
     (
@@ -355,8 +355,8 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "notify_on_failure",
         [
-            "Un envoi abandonné est annoncé à NOTIFY_WEBHOOK_URL.",
-            "What was given up is told to NOTIFY_WEBHOOK_URL.",
+            "Coché, un envoi abandonné est annoncé à l'adresse d'alerte du serveur (NOTIFY_WEBHOOK_URL).",
+            "Ticked, what was given up is told to the alert address of the server (NOTIFY_WEBHOOK_URL).",
         ],
     ),
     (
@@ -374,8 +374,8 @@ const DOES: &[(&str, [&str; 2])] = &[
     (
         "sender_authentication",
         [
-            "Exigée : un mail dont l'expéditeur n'est pas prouvé (DMARC, DKIM, SPF) ne déclenche rien.",
-            "Required: a mail whose sender is not proven (DMARC, DKIM, SPF) triggers nothing.",
+            "Exigée : un mail dont rien ne prouve l'expéditeur ne déclenche rien (preuves : DMARC, DKIM, SPF).",
+            "Required: a mail whose sender nothing proves triggers nothing (proofs: DMARC, DKIM, SPF).",
         ],
     ),
     (

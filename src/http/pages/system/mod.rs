@@ -75,8 +75,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(HOME, who, || to(show)),
         Route::get("/systeme/processus", who, || to(live)),
         Route::get("/systeme/evenements", who, || to(events::show)),
-        Route::get("/systeme/export", who, || to(carry::export)),
-        Route::get("/systeme/sauvegarde", who, || to(journal::backup)),
+        Route::get("/systeme/export", who, || to(carry::export)).costly(),
+        Route::get("/systeme/sauvegarde", who, || to(journal::backup)).costly(),
     ];
     [pages, asked, home].concat()
 }

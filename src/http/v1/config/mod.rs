@@ -26,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/v1/config", read, || to(read::overview)),
         Route::get("/api/v1/config/check", read, || to(read::check)),
         Route::get("/api/v1/config/conflicts", read, || to(read::conflicts)),
-        Route::get("/api/v1/config/export", config, || to(carry::export)),
+        Route::get("/api/v1/config/export", config, || to(carry::export)).costly(),
         Route::post("/api/v1/config/import", config, || to(carry::import)).takes(Takes::Json),
         Route::post("/api/v1/config/migrate", config, || to(carry::migrate)).takes(Takes::Json),
         Route::get("/api/v1/config/{key}", read, || to(read::document)),

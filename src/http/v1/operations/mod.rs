@@ -37,7 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/v1/journal", read, || to(journal::journal)),
         Route::post("/api/v1/journal/verify", actions, || to(journal::verify)),
         // All there is lies in it, what opens sessions included.
-        Route::get("/api/v1/journal/backup", Who::Api(Scope::Access), || to(journal::backup)),
+        Route::get("/api/v1/journal/backup", Who::Api(Scope::Access), || to(journal::backup)).costly(),
     ]
 }
 

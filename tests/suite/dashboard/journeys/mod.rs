@@ -2,6 +2,7 @@
 
 mod access;
 mod conflicts;
+mod live;
 mod login;
 mod mails;
 mod overview;
