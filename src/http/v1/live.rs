@@ -207,6 +207,8 @@ impl LiveHub {
                     // A struct of texts and numbers always has a JSON form.
                     let text = serde_json::to_string(&overview).unwrap_or_default();
                     last = Some(overview);
+                    // Who is told that something changed asks for the page anew.
+                    state.recent.forget();
                     states.send_replace(Some(text.into()));
                 }
                 Ok(_) => {}
