@@ -33,6 +33,7 @@ use crate::http::bodies::Bodies;
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
 use crate::http::probe::{Draining, Idle, Probe, Pulse};
+use crate::http::recent::Recent;
 use crate::http::streams::Streams;
 use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
@@ -192,6 +193,7 @@ impl Service {
             search,
             hub: EventHub::new(Arc::clone(&parts.journal)),
             live: LiveHub::default(),
+            recent: Recent::default(),
             streams: Streams::new(descriptors.connections() / 2),
             reference,
         };
@@ -504,6 +506,7 @@ mod tests {
                 search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 live: LiveHub::default(),
+                recent: Recent::default(),
                 streams: Streams::new(1),
                 reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
             },

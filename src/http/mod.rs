@@ -26,6 +26,7 @@ pub(crate) mod probe;
 mod problem;
 mod public;
 pub(crate) mod readiness;
+pub(crate) mod recent;
 mod routes;
 mod server;
 pub(crate) mod streams;
@@ -50,8 +51,10 @@ pub(crate) use compat::Reference;
 use compat::config_api::ConfigApi;
 use idempotency::Idempotency;
 use probe::{Draining, Probe, Pulse};
+use recent::Recent;
 pub(crate) use server::Http;
 use streams::Streams;
+pub(crate) use v1::attention::Around;
 pub(crate) use v1::events::EventHub;
 pub(crate) use v1::live::LiveHub;
 
@@ -92,6 +95,8 @@ pub(crate) struct HttpState {
     pub(crate) hub: EventHub,
     /// How everything is, as it changes.
     pub(crate) live: LiveHub,
+    /// How everything was a moment ago, for those who count what needs a person.
+    pub(crate) recent: Recent<Around>,
     /// The streams that are open.
     pub(crate) streams: Streams,
     /// What the endpoints of the system before need besides.

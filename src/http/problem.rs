@@ -51,6 +51,11 @@ macro_rules! kinds {
                 match self { $(Self::$name => StatusCode::$status,)+ }
             }
 
+            /// What `type` says: the address of its section, which `public` serves.
+            pub(crate) fn uri(self) -> String {
+                format!("/docs/errors#{}", self.slug())
+            }
+
             /// In a few words, always the same.
             pub(crate) const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)+ }
@@ -96,6 +101,8 @@ kinds! {
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many at a time";
     /// The head of a request is longer than any that is read; the gate answers that by itself.
     HeadersTooLarge = "headers-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large";
+    /// What came is no HTTP request; the gate says that in place of the parser.
+    MalformedRequest = "malformed-request", BAD_REQUEST, "No request that can be read";
     /// A fault of this program, which is in its log.
     Internal = "internal", INTERNAL_SERVER_ERROR, "A fault of the program";
     /// What was asked for is on another server, which did not do it.
@@ -196,7 +203,7 @@ impl Problem {
     fn document(&self, instance: Option<&str>) -> HttpResponse {
         let status = self.kind.status();
         let mut response = HttpResponse::build(status).json(Document {
-            r#type: format!("/docs/errors#{}", self.kind.slug()),
+            r#type: self.kind.uri(),
             title: self.kind.title(),
             status: status.as_u16(),
             detail: &self.detail,

@@ -136,6 +136,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         hub: EventHub::new(Arc::clone(&memory)),
         live: LiveHub::default(),
+        recent: Recent::default(),
         streams: Streams::new(8),
         search: Search::open(Arc::clone(&memory), None).expect("a search"),
         reference: reference(&says, &world),

@@ -83,7 +83,7 @@ pub(crate) fn check(key: Key, payload: Option<&Value>, env: &EnvDefaults) -> Che
         valid: wrong.is_none(),
         status: if wrong.is_none() { "OK" } else { "INVALID" },
         message: wrong.unwrap_or_else(|| Said::alike("OK")),
-        summary: object.map_or_else(|| "<vide>".to_owned(), summary),
+        summary: object.map_or_else(|| "<vide>".to_owned(), |object| summary(key, object)),
         payload_present: object.is_some(),
         unknown: payload.map(|document| effect::unknown(key, document)).unwrap_or_default(),
         unread: None,
@@ -106,7 +106,20 @@ fn refusal(key: Key, document: &Value, env: &EnvDefaults) -> Option<Said> {
     (!problems.is_empty()).then(|| Said::joined(&problems, "; "))
 }
 
-fn summary(object: &Map<String, Value>) -> String {
+/// As much of a sign-in link's own id as may be seen: enough to tell one from another.
+const ID_SHOWN: usize = 6;
+
+/// A field as it may be called. Those of [`Key::MagicLinkTokens`] are the ids of sign-in links: each
+/// is a part of what opens a session, so it is cut here as it is hidden everywhere else.
+fn called(key: Key, field: &str) -> String {
+    let is_link = key == Key::MagicLinkTokens && field != UPDATED_AT;
+    match field.char_indices().nth(ID_SHOWN).filter(|_| is_link) {
+        Some((end, _)) => format!("{}…", field.get(..end).unwrap_or_default()),
+        None => field.to_owned(),
+    }
+}
+
+fn summary(key: Key, object: &Map<String, Value>) -> String {
     let mut parts = Vec::new();
     if let Some(Value::String(at)) = object.get(UPDATED_AT) {
         parts.push(format!("{UPDATED_AT}={at}"));
@@ -114,7 +127,7 @@ fn summary(object: &Map<String, Value>) -> String {
     let mut sizes = |name: &str, size: fn(&Value) -> Option<usize>| {
         let mut found: Vec<String> = object
             .iter()
-            .filter_map(|(field, value)| size(value).map(|size| format!("{field}:{size}")))
+            .filter_map(|(field, value)| size(value).map(|size| format!("{}:{size}", called(key, field))))
             .collect();
         found.sort_unstable();
         if !found.is_empty() {
@@ -147,6 +160,20 @@ mod tests {
                 "keys=1",
             ),
             (Key::MagicLinkTokens, Some(json!({"t": {"a": 1, "b": 2}})), "OK", "dict_sizes=t:2"),
+            (
+                Key::MagicLinkTokens,
+                Some(
+                    json!({"0pened-by-thé-whole": {"a": 1}, "ééééééé": {}, "short1": {}, "list-of-links": [1]}),
+                ),
+                "OK",
+                "dict_sizes=0pened…:1, short1:0, éééééé…:0; list_sizes=list-o…:1",
+            ),
+            (
+                Key::ProcessingPrefs,
+                Some(json!({"sender_priority": {}})),
+                "OK",
+                "dict_sizes=sender_priority:0",
+            ),
             (Key::RoutingRules, None, "OK", "<vide>"),
             (Key::RoutingRules, Some(json!({"rules": []})), "OK", "list_sizes=rules:0"),
             (Key::RuntimeFlags, Some(json!({})), "OK", "<vide>"),

@@ -152,6 +152,20 @@ async fn what_is_too_much_or_of_another_kind_is_refused_as_such() {
             431,
             "headers-too-large",
         ),
+        (
+            format!("GET /api/v1/mails HTTP/1.1\r\n{token}{}\r\n", "X-One: 1\r\n".repeat(97)),
+            431,
+            "headers-too-large",
+        ),
+        ("GET /api/v1/mails\r\n\r\n".to_owned(), 400, "malformed-request"),
+        ("GET  /api/v1/mails HTTP/1.1\r\n\r\n".to_owned(), 400, "malformed-request"),
+        (format!("GET /api/v1/mails HTTP/1.1\r\n{token}Bad Name: 1\r\n\r\n"), 400, "malformed-request"),
+        (format!("GET /api/v1/mails HTTP/1.1\r\n{token}X-Zero: a\0b\r\n\r\n"), 400, "malformed-request"),
+        (
+            format!("POST /api/v1/deliveries/retry HTTP/1.1\r\n{token}{json}Content-Length: two\r\n\r\n{{}}"),
+            400,
+            "malformed-request",
+        ),
         (format!("BREW /api/v1/mails HTTP/1.1\r\n{token}\r\n"), 405, "method-not-allowed"),
         (format!("GET /nowhere HTTP/1.1\r\n{token}\r\n"), 404, "not-found"),
     ] {

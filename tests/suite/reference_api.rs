@@ -374,7 +374,7 @@ async fn a_test_webhook_is_what_the_dry_run_shows() {
     // The same by the new API.
     let test =
         async |wish: Value| Call::new("POST", "/api/v1/webhooks/test").known().json(&wish).send(port).await;
-    let shown = body(&test(json!({ "target": "default", "delivery_mode": "form" })).await);
+    let shown = body(&test(json!({ "target": "default", "delivery_mode": "form", "dry_run": true })).await);
     assert_eq!(shown["headers"]["content-type"], "application/x-www-form-urlencoded");
     assert!(
         shown["result"].is_null()
@@ -383,7 +383,12 @@ async fn a_test_webhook_is_what_the_dry_run_shows() {
     site.receiver.next("/hook", [Answer::Status(418)]);
     let told = body(&test(json!({ "dry_run": false })).await);
     assert_eq!((&told["result"]["delivered"], &told["result"]["status"]), (&json!(false), &json!(418)));
-    for wish in [json!({ "target": "nobody" }), json!({ "target": "default", "url": "https://x" })] {
+    let unsaid = test(json!({ "target": "default" })).await;
+    assert_eq!((unsaid.status, &body(&unsaid)["errors"][0]["field"]), (400, &json!("dry_run")));
+    for wish in [
+        json!({ "target": "nobody", "dry_run": true }),
+        json!({ "target": "default", "url": "https://x", "dry_run": true }),
+    ] {
         assert_eq!(test(wish).await.status, 422);
     }
     assert_eq!(test(json!({ "unknown": 1 })).await.status, 400);

@@ -40,7 +40,13 @@ pub(in crate::http) async fn guard(
         }
     };
     request.extensions_mut().insert(caller.clone());
-    idempotency::once(route, &caller, request, next).await
+    let changes = !request.method().is_safe();
+    let answered = idempotency::once(route, &caller, request, next).await?;
+    if let Some(state) = answered.request().app_data::<web::Data<HttpState>>().filter(|_| changes) {
+        // Before the answer is sent: the page behind a form shows what the form has done.
+        state.recent.forget();
+    }
+    Ok(answered)
 }
 
 fn comes_from_here(request: &ServiceRequest) -> bool {

@@ -32,6 +32,8 @@ pub(super) const NOT_SAVED: &str = "Erreur lors de la sauvegarde de la configura
 pub(super) const SAVED: &str = "Configuration mise à jour avec succès.";
 const BAD_TIME: &str = "Invalid time format. Use HHhMM or HH:MM (e.g., 11h30, 17:45).";
 const ONE_MISSING: &str = "Both start and end are required (or both empty to clear).";
+const BOTH_NEEDED: &str =
+    "Both webhook_time_start and webhook_time_end are required (or both empty to clear).";
 const PLACEHOLDER: &str = "webhook_url ne peut pas être une URL placeholder (ex: example.com).";
 
 /// What is in force of the document; fields that cannot be read count as absent.
@@ -79,11 +81,8 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
     {
         return Err(Refusal::bad(PLACEHOLDER));
     }
-    if let Some((start, end)) = bounds(&fields, ("webhook_time_start", "webhook_time_end"))? {
-        check_window(
-            (&start, &end),
-            "Both webhook_time_start and webhook_time_end are required (or both empty to clear).",
-        )?;
+    let both = ("webhook_time_start", "webhook_time_end");
+    if let Some((start, end)) = window(&fields, both, BOTH_NEEDED)? {
         // Each completes the other: a change of one is one of both.
         wanted.retain(|(name, _)| !name.starts_with("webhook_time_"));
         wanted.push(("webhook_time_start".to_owned(), Some(start.into())));
@@ -104,46 +103,43 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
     Ok(success(fields.noting(json!({ "message": SAVED }), FIELDS)))
 }
 
-/// Both bounds of a window, when the body names one of them; trimmed, one that is missing is
-/// empty.
-fn bounds(fields: &Fields, (first, last): (&str, &str)) -> Result<Option<(String, String)>, Refusal> {
-    if fields.get(first).is_none() && fields.get(last).is_none() {
-        return Ok(None);
-    }
-    let bound = |name: &str| match fields.get(name) {
-        None => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.trim().to_owned()),
-        // The reference reads null as the text "None".
-        Some(_) => Err(Refusal::bad(BAD_TIME)),
-    };
-    Ok(Some((bound(first)?, bound(last)?)))
-}
-
-/// A window has both bounds, as times, or none.
+/// The window that a body names, trimmed: both bounds as times, or two empty texts, which clear it;
+/// `None` = it names neither bound. One alone is refused, an empty one too: it would end a bound that
+/// the body does not name.
 ///
 /// # Errors
-/// It has not; in the reference's words.
-fn check_window((start, end): (&str, &str), one_missing: &str) -> Result<(), Refusal> {
+/// One of them is missing, or no time; in the reference's words.
+fn window(
+    fields: &Fields,
+    (first, last): (&str, &str),
+    one_missing: &str,
+) -> Result<Option<(String, String)>, Refusal> {
+    let bound = |value: &Value| match value {
+        Value::String(text) => Ok(text.trim().to_owned()),
+        // The reference reads null as the text "None".
+        _ => Err(Refusal::bad(BAD_TIME)),
+    };
+    let (start, end) = match (fields.get(first), fields.get(last)) {
+        (None, None) => return Ok(None),
+        (Some(start), Some(end)) => (bound(start)?, bound(end)?),
+        _ => return Err(Refusal::bad(one_missing)),
+    };
     match (start.is_empty(), end.is_empty()) {
-        (true, true) => Ok(()),
-        (false, false) if parse_time_hhmm(start).is_some() && parse_time_hhmm(end).is_some() => Ok(()),
-        (false, false) => Err(Refusal::bad(BAD_TIME)),
-        _ => Err(Refusal::bad(one_missing)),
+        (true, true) => {}
+        (false, false) if parse_time_hhmm(&start).is_some() && parse_time_hhmm(&end).is_some() => {}
+        (false, false) => return Err(Refusal::bad(BAD_TIME)),
+        _ => return Err(Refusal::bad(one_missing)),
     }
+    Ok(Some((start, end)))
 }
 
-/// The window that a body names. Both bounds are sent, empty ones to clear it: a body that says
-/// nothing of them, because it was lost or has other fields, must not end what it does not name.
+/// The same where a body is about nothing else: one that names neither bound, because it was lost or
+/// has other fields, is refused.
 ///
 /// # Errors
 /// One of them is missing, or no time; in the reference's words.
 pub(super) fn start_and_end(fields: &Fields, one_missing: &str) -> Result<(String, String), Refusal> {
-    if fields.get("start").is_none() || fields.get("end").is_none() {
-        return Err(Refusal::bad(one_missing));
-    }
-    let (start, end) = bounds(fields, ("start", "end"))?.unwrap_or_default();
-    check_window((&start, &end), one_missing)?;
-    Ok((start, end))
+    window(fields, ("start", "end"), one_missing)?.ok_or_else(|| Refusal::bad(one_missing))
 }
 
 /// What the reference says of a window that was changed.
@@ -184,6 +180,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_bound_that_is_not_named_is_not_ended_by_the_other() {
+        let both = ("webhook_time_start", "webhook_time_end");
+        let read = |body: Value| {
+            let fields = Fields(body.as_object().cloned().expect("an object"));
+            window(&fields, both, BOTH_NEEDED).map_err(|refusal| refusal.to_string())
+        };
+        for alone in [
+            json!({"webhook_time_start": ""}),
+            json!({"webhook_time_end": " "}),
+            json!({"webhook_time_start": "9h00"}),
+            json!({"webhook_time_end": "18h00", "webhook_sending_enabled": true}),
+            json!({"webhook_time_start": "", "webhook_time_end": "18h00"}),
+        ] {
+            assert_eq!(read(alone.clone()), Err(BOTH_NEEDED.to_owned()), "{alone}");
+        }
+        assert_eq!(read(json!({"webhook_sending_enabled": true})), Ok(None));
+        let cleared = json!({"webhook_time_start": "", "webhook_time_end": ""});
+        assert_eq!(read(cleared), Ok(Some((String::new(), String::new()))));
+    }
+
+    #[test]
     fn a_window_is_cleared_by_two_empty_bounds_and_by_nothing_else() {
         let read = |body: Value| {
             let fields = Fields(body.as_object().cloned().expect("an object"));
@@ -197,6 +214,7 @@ mod tests {
             (json!({"end": " "}), ONE_MISSING),
             (json!({"start": "9h00"}), ONE_MISSING),
             (json!({"start": "9h00", "end": ""}), ONE_MISSING),
+            (json!({"start": null}), ONE_MISSING),
             (json!({"start": null, "end": null}), BAD_TIME),
             (json!({"start": "9h", "end": "18h"}), BAD_TIME),
         ] {

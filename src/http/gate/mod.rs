@@ -12,6 +12,7 @@
 
 mod crowd;
 mod phase;
+mod refusal;
 mod stream;
 #[cfg(test)]
 mod tests;

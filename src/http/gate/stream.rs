@@ -10,8 +10,9 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::phase::Phase;
-use super::{Crowd, Gate, PATIENCE};
+use super::phase::{LONGEST_HEAD, Phase};
+use super::{Crowd, Gate, PATIENCE, refusal};
+use crate::http::problem::Kind;
 
 /// So much of what may not be read yet is taken off the wire: to notice that the other side
 /// has gone, no more is needed.
@@ -40,13 +41,6 @@ pub(in crate::http) struct Gated<S> {
     /// Its place among the connections.
     _place: Rc<()>,
 }
-
-/// The answer to a head that is too long. The parser never sees one, so it cannot answer.
-const TOO_LONG: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
-    content-type: application/problem+json\r\ncache-control: no-store\r\nconnection: close\r\n\
-    content-length: 138\r\n\r\n\
-    {\"type\":\"/docs/errors#headers-too-large\",\"title\":\"The head is too large\",\"status\":431,\
-    \"detail\":\"the head of a request has at most 32 KiB\"}";
 
 /// The end of a connection.
 #[derive(Debug)]
@@ -186,7 +180,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gated<S> {
                 Step::Refuse => {
                     // Nothing else is being written: requests come one at a time. Whoever does not
                     // take so little is not waited for.
-                    let _ = Pin::new(&mut this.io).poll_write(cx, TOO_LONG)?;
+                    let most = format!("the head of a request has at most {} KiB", LONGEST_HEAD / 1024);
+                    let told = refusal::answer(Kind::HeadersTooLarge, &most);
+                    let _ = Pin::new(&mut this.io).poll_write(cx, &told)?;
                     return Poll::Ready(Ok(()));
                 }
                 Step::Fetch => {}
@@ -207,6 +203,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
         let this = self.get_mut();
         if this.gate.0.borrow().evicted {
             return Poll::Ready(Err(given_up()));
+        }
+        if let Some(told) = refusal::of_parser(bytes) {
+            // The last words on this connection. Whoever does not take so little is not waited for.
+            let _ = Pin::new(&mut this.io).poll_write(cx, &told)?;
+            return Poll::Ready(Ok(bytes.len()));
         }
         if let Poll::Ready(written) = Pin::new(&mut this.io).poll_write(cx, bytes) {
             this.writing = Timer::default();

@@ -32,7 +32,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
 #[openapi(
     info(
         title = "render-signal",
-        description = "Mails, deliveries, events, configuration and operations. Errors are problem documents: see /docs/errors.",
+        description = "Mails, deliveries, events, configuration and operations. Errors are problem documents: see /docs/errors. `dry_run` has one rule: where what is done can be undone (documents have a history) it is false unless it is said; where it cannot (a webhook that is sent or given up) it has to be said.",
     ),
     paths(
         v1::attention::attention,

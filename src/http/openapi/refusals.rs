@@ -52,7 +52,10 @@ fn described(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 
 fn response(status: u16) -> Response {
     let same = |kind: &&Kind| StatusCode::from_u16(status).is_ok_and(|status| kind.status() == status);
-    let titles: Vec<&str> = Kind::ALL.iter().filter(same).map(|kind| kind.title()).collect();
+    // What is no request has no address that could be described.
+    let has_address = |kind: &&Kind| **kind != Kind::MalformedRequest;
+    let titles: Vec<&str> =
+        Kind::ALL.iter().filter(has_address).filter(same).map(|kind| kind.title()).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     ResponseBuilder::new()
         .description(titles.join(", or: "))

@@ -47,6 +47,7 @@ use actix_web::web::to;
 
 use super::problem::Voice;
 use super::routes::{Route, Takes, Who};
+pub(in crate::http) use assets::asset;
 pub(in crate::http) use look::language;
 pub(in crate::http) use refused::{asks_for_page, expired, is_late_form, refusal, wants_page};
 

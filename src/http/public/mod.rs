@@ -8,11 +8,10 @@
 //! | `/metrics` | Prometheus text: the same states; everything for those who have `METRICS_TOKEN` |
 //! | `/docs/errors` | what the `type` of a problem means |
 
+mod errors;
 mod health;
 mod status;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::to;
 
 use super::routes::{Route, Who};
@@ -24,13 +23,6 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         Route::get("/livez", Who::Stranger, || to(health::livez)),
         Route::get("/readyz", Who::Own, || to(status::readyz)),
         Route::get("/metrics", Who::Own, || to(status::metrics)),
-        Route::get("/docs/errors", Who::Stranger, || to(errors)),
+        Route::get("/docs/errors", Who::Stranger, || to(errors::show)),
     ]
-}
-
-/// What can go wrong, section by section.
-async fn errors() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
-        .body(include_str!("../../../docs/errors.md"))
 }

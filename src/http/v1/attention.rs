@@ -15,11 +15,12 @@ use super::targets::TargetView;
 use crate::http::HttpState;
 use crate::http::access::Scope;
 use crate::http::openapi::refusals::Refused;
+use crate::http::probe::Findings;
 use crate::http::problem::Problem;
 use crate::http::readiness::{Readiness, readiness};
 use crate::http::routes::{Route, Who};
 use crate::services::attention::{self, Item, Known, What};
-use crate::services::board::Mailbox;
+use crate::services::board::{Mailbox, Word};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
@@ -85,37 +86,82 @@ pub(in crate::http) struct Look {
 /// A worker that has started a moment ago may take the lease yet.
 const SETTLED: TimeDelta = TimeDelta::seconds(15);
 
+/// What is asked of others than the read models.
+#[derive(Debug)]
+pub(crate) struct Around {
+    /// What the parts of this worker say.
+    found: Findings,
+    /// What the workers say; `None` = they cannot be asked now.
+    words: Option<Vec<Word>>,
+}
+
+impl Around {
+    async fn now(state: &HttpState) -> Self {
+        let (found, words) = tokio::join!(
+            state.probe.look(state.draining.begun(), state.pulse.age()),
+            state.services.board.workers(),
+        );
+        Self { found, words: words.ok() }
+    }
+
+    /// This worker polls the mailbox.
+    fn holds_lease(&self) -> bool {
+        self.found.lock.as_ref().and_then(|lock| lock.as_ref().ok()).is_some_and(|lock| lock.held)
+    }
+
+    /// There is a mailbox, and no worker is known to poll it. Who cannot be asked may well be there.
+    fn is_unpolled(&self, state: &HttpState) -> bool {
+        let words = self.words.as_ref();
+        let polled = self.holds_lease() || words.is_none_or(|words| words.iter().any(|word| word.polls));
+        let settled = self.found.now - state.services.board.started_at > SETTLED;
+        settled && !polled && self.found.idle.is_none() && state.reference.mailbox.is_some()
+    }
+
+    /// What this worker knows of the mailbox is newer than any word of it; the others have never looked.
+    fn mailbox(&self) -> Option<Mailbox> {
+        let poller = self.found.poller.as_ref().and_then(|poller| poller.as_ref().ok());
+        let own = poller.filter(|_| self.holds_lease()).map(Mailbox::of);
+        let others = || self.words.iter().flatten().filter(|word| word.polls);
+        own.or_else(|| others().find_map(|word| word.mailbox.clone()))
+    }
+}
+
+/// What the read models say: what needs a person, and how many webhooks the hourly limit holds.
+async fn counted(state: &HttpState) -> Result<(queries::NeedsPerson, u64), Problem> {
+    let views = state.journal.views();
+    let read = views.read(|db| Ok((queries::needs_person(db)?, queries::open_deliveries(db)?)));
+    let (needs, open) = read.await.map_err(unavailable)?;
+    Ok((needs, open.iter().filter(|row| row.reason == "held_rate").map(|row| row.n).sum()))
+}
+
+fn items(
+    state: &HttpState,
+    around: &Around,
+    (needs, limited): &(queries::NeedsPerson, u64),
+) -> (Readiness, Vec<Item>) {
+    let (ready, unpolled) = (readiness(&around.found), around.is_unpolled(state));
+    let known = Known { signed: state.services.signed, limited: *limited, unpolled };
+    let items = attention::items(needs, &ready, known);
+    (ready, items)
+}
+
 /// Looks at everything.
 ///
 /// # Errors
 /// The journal cannot be read now.
 pub(in crate::http) async fn look(state: &HttpState) -> Result<Look, Problem> {
-    let views = state.journal.views();
-    let (found, needs, words) = tokio::join!(
-        state.probe.look(state.draining.begun(), state.pulse.age()),
-        views.read(|db| Ok((queries::needs_person(db)?, queries::open_deliveries(db)?))),
-        state.services.board.workers(),
-    );
-    let ((needs, open), ready) = (needs.map_err(unavailable)?, readiness(&found));
-    let limited = open.iter().filter(|row| row.reason == "held_rate").map(|row| row.n).sum();
-    let held = found.lock.as_ref().and_then(|lock| lock.as_ref().ok()).is_some_and(|lock| lock.held);
-    // Who cannot be asked may well be there.
-    let polled = held || words.as_ref().map_or(true, |words| words.iter().any(|word| word.polls));
-    let settled = found.now - state.services.board.started_at > SETTLED;
-    let unpolled = settled && !polled && found.idle.is_none() && state.reference.mailbox.is_some();
-    let known = Known { signed: state.services.signed, limited, unpolled };
-    let items = attention::items(&needs, &ready, known);
-    // What this worker knows is newer than any word of it; the others have never looked.
-    let own = found.poller.as_ref().and_then(|poller| poller.as_ref().ok()).filter(|_| held).map(Mailbox::of);
-    let mailbox = own.or_else(|| {
-        words.unwrap_or_default().into_iter().filter(|word| word.polls).find_map(|word| word.mailbox)
-    });
-    Ok(Look { needs, ready, mailbox, items })
+    let (around, counted) = tokio::join!(Around::now(state), counted(state));
+    let counted = counted?;
+    let (ready, items) = items(state, &around, &counted);
+    Ok(Look { needs: counted.0, ready, mailbox: around.mailbox(), items })
 }
 
-/// How many things need a person; 0 when the journal does not answer, too.
+/// How many things need a person; 0 when the journal does not answer, too. Every page asks: what the
+/// parts said a moment ago will do, and one look is for all who ask at once.
 pub(in crate::http) async fn count(state: &HttpState) -> u64 {
-    look(state).await.map_or(0, |look| look.items.len() as u64)
+    let around = state.recent.get(state.journal.hints(), Box::pin(Around::now(state)));
+    let (around, counted) = tokio::join!(around, counted(state));
+    counted.map_or(0, |counted| items(state, &around, &counted).1.len() as u64)
 }
 
 /// What needs a person.
@@ -148,4 +194,64 @@ pub(in crate::http) async fn attention(
         }),
     };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(attention))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use actix::{Actor, Context, Handler, MessageResult};
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, web};
+    use render_signal_actors::kernel::port::Port;
+    use render_signal_actors::messages::{GetWebhookStatus, PollerStatus, WebhookStatus};
+
+    use super::*;
+    use crate::http::{routes, tests};
+
+    /// An actor that counts how often it is asked how it is.
+    struct Asked(Arc<AtomicUsize>);
+
+    impl Actor for Asked {
+        type Context = Context<Self>;
+    }
+
+    impl Handler<GetWebhookStatus> for Asked {
+        type Result = MessageResult<GetWebhookStatus>;
+
+        fn handle(&mut self, _: GetWebhookStatus, _: &mut Self::Context) -> Self::Result {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            MessageResult(WebhookStatus::default())
+        }
+    }
+
+    #[actix_web::test]
+    async fn many_pages_at_once_ask_the_parts_once_and_a_page_behind_a_form_asks_anew() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let mut state = tests::state(PollerStatus::default());
+        let actor = Asked(Arc::clone(&asked)).start();
+        state.probe.actors.webhook = Port::new("webhook", &actor, 8, Duration::from_secs(1));
+        let times = || asked.load(Ordering::SeqCst);
+
+        let right = look(&state).await.unwrap().items.len() as u64;
+        assert_eq!(times(), 1);
+        let counts = futures::future::join_all((0..50).map(|_| count(&state))).await;
+        assert!(counts.iter().all(|count| *count == right), "{counts:?} {right}");
+        assert_eq!(times(), 2, "50 pages, one look");
+        look(&state).await.unwrap();
+        assert_eq!(times(), 3, "who asks how everything is, is told how it is now");
+        count(&state).await;
+        assert_eq!(times(), 3);
+
+        let app = App::new().app_data(web::Data::new(state.clone())).configure(routes::configure);
+        let app = init_service(app).await;
+        call_service(&app, TestRequest::get().uri("/health").to_request()).await;
+        count(&state).await;
+        assert_eq!(times(), 3, "nothing has changed");
+        call_service(&app, TestRequest::post().uri("/preferences").to_request()).await;
+        count(&state).await;
+        assert_eq!(times(), 4, "a form was sent");
+    }
 }

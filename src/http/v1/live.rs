@@ -231,6 +231,8 @@ impl LiveHub {
                     // A struct of texts and numbers always has a JSON form.
                     let text = serde_json::to_string(&found.0).unwrap_or_default();
                     last = Some(found);
+                    // Who is told that something changed asks for the page anew.
+                    state.recent.forget();
                     states.send_replace(Some(text.into()));
                 }
                 Ok(_) => {}

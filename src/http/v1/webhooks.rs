@@ -52,14 +52,8 @@ pub(in crate::http) struct TestWebhook {
     pub(in crate::http) payload: Map<String, Value>,
     /// What the body is called; otherwise as configured.
     pub(in crate::http) delivery_mode: Option<Mode>,
-    /// Only show what would be sent.
-    #[serde(default = "yes")]
-    #[schema(default = true)]
+    /// True: only show what would be sent. It has to be said, for what was sent cannot be taken back.
     pub(in crate::http) dry_run: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// What was, or would be, sent, and what came of it.

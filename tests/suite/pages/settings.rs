@@ -207,7 +207,8 @@ async fn a_form_says_what_it_would_do_without_doing_it_and_both_languages_are_th
 #[tokio::test]
 async fn hostile_values_of_documents_are_text_everywhere() {
     const EVIL: &str = "\"><script>alert(1)</script>";
-    let place = Place::new(NOWHERE);
+    let mut place = Place::new(NOWHERE);
+    place.set("API_TOKEN_SCOPES", "read");
     let rule = json!({"id": EVIL, "name": EVIL, "conditions": [{"field": "subject", "operator": "contains", "value": EVIL}],
         "actions": {"webhook_url": NOWHERE}});
     place.put("routing_rules", &json!({"rules": [rule]}).to_string());
@@ -216,7 +217,16 @@ async fn hostile_values_of_documents_are_text_everywhere() {
         &json!({"trusted_authserv_ids": [EVIL], "reply_prefixes": [EVIL], EVIL: 1}).to_string(),
     );
     place.put("webhook_config", &json!({ EVIL: EVIL }).to_string());
-    let (_worker, mut person) = started(&place).await;
+    let (worker, mut person) = started(&place).await;
+    // What lay there at the start is recorded a moment after the worker is ready.
+    for key in ["processing_prefs", "routing_rules"] {
+        let api = Api::new(worker.port());
+        until("a first version", PATIENCE, async || {
+            let history = api.get(&format!("/api/v1/config/{key}/history")).await;
+            ensure(history.as_array().is_some_and(|versions| !versions.is_empty()), || history.to_string())
+        })
+        .await;
+    }
     let history = "/reglages/historique/";
     for path in [
         "/reglages".to_owned(),

@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -131,6 +132,28 @@ fn shapes() -> Vec<String> {
     }
     shapes.push("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n".to_owned());
     shapes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_is_refused_in_json_and_what_came_before_it_is_answered() {
+    let (_place, worker) = started().await;
+    let good = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+    let bad = "GET /health HTTP/1.1\r\nHost: a\r\nBad Name: 1\r\n\r\n";
+    for pieces in [vec![bad], vec![good, bad], vec![good, good, bad]] {
+        let whole = pieces.concat();
+        let apart: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+        for pieces in [&[whole.as_bytes()][..], &apart] {
+            let told = answers_to(worker.port(), pieces).await;
+            assert_eq!((count(&told), told.matches(" 200 OK\r\n").count()), (apart.len(), apart.len() - 1));
+            let last = told.rsplit("HTTP/1.1 ").next().unwrap_or_default();
+            let (head, body) = last.split_once("\r\n\r\n").expect("a head");
+            assert!(head.starts_with("400 Bad Request\r\n"), "{told}");
+            assert!(head.contains("content-type: application/problem+json\r\n"), "{told}");
+            assert!(head.contains(&format!("content-length: {}", body.len())), "{told}");
+            let body: Value = serde_json::from_str(body).expect("a problem document");
+            assert_eq!(body["type"], "/docs/errors#malformed-request", "{told}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,7 @@ pub(in crate::http) async fn export(
 pub(in crate::http) struct ImportParams {
     /// Say only what would change.
     #[serde(default)]
+    #[param(default = false)]
     dry_run: bool,
 }
 
@@ -78,6 +79,7 @@ pub(in crate::http) struct Migrate {
     only: Vec<String>,
     /// Say only what would be migrated.
     #[serde(default)]
+    #[schema(default = false)]
     dry_run: bool,
     /// Read each document back, and compare.
     #[serde(default)]

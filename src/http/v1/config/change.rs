@@ -34,6 +34,7 @@ use crate::services::config::Stored;
 pub(in crate::http) struct WriteParams {
     /// Say only what would change.
     #[serde(default)]
+    #[param(default = false)]
     dry_run: bool,
     /// Fields that nobody knows are written, too; otherwise a new one is refused.
     #[serde(default)]

@@ -49,7 +49,7 @@ pub(in crate::http) struct BulkBody {
     since: Option<DateTime<Utc>>,
     /// Those that were decided before.
     until: Option<DateTime<Utc>>,
-    /// True: only count them. It has to be said, for there is no way back.
+    /// True: only count them. It has to be said, for what is done cannot be taken back.
     dry_run: bool,
 }
 

@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use chrono::{DateTime, Utc};
-use render_signal_actors::readmodel::queries::{self, MailFilter};
+use render_signal_actors::readmodel::queries::{self, Fate, FateCount, MailFilter, StageCount};
 use render_signal_actors::search::{MailPage, MailQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::view::{MailState, MailView};
+use super::view::{MailFate, MailState, MailView};
 use crate::http::HttpState;
 use crate::http::openapi::refusals::Refused;
 use crate::http::problem::Problem;
@@ -29,6 +29,11 @@ pub(in crate::http) struct ListParams {
     #[serde(default)]
     #[param(style = Form, explode = false, inline)]
     state: Vec<MailState>,
+    /// Those of which this became: `delivered` (every receiver took its webhook, but for those that
+    /// somebody cancelled), `waiting` (held, or a webhook has not ended), `ignored` (nothing is sent, or all was
+    /// cancelled), `failed` (a webhook was given up), `unreadable` (no mail that can be read, or workers ended over it).
+    #[param(inline)]
+    fate: Option<MailFate>,
     /// Those with this reason, such as `no_links`.
     reason: Option<String>,
     /// Those that this detector recognised.
@@ -86,7 +91,7 @@ impl ListParams {
         let (before, after) = self.cursor.as_deref().map_or(Ok((None, None)), place)?;
         let filter = MailFilter {
             stages: self.state.into_iter().map(MailState::stored).collect(),
-            fate: None,
+            fate: self.fate.map(Fate::from),
             reason: self.reason,
             detector: self.detector,
             target: self.target,
@@ -136,23 +141,44 @@ pub(in crate::http) struct MailCount {
     count: u64,
 }
 
-/// Counts.
+/// How many mails a fate has, for a reason.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct MailFateCount {
+    /// What became of them.
+    fate: MailFate,
+    /// Why they are held, skipped or ignored; null = of another state.
+    reason: Option<String>,
+    /// How many.
+    count: u64,
+}
+
+/// Counts. Each of both lists has every mail once.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct MailCounts {
     /// By state and reason.
     items: Vec<MailCount>,
+    /// By what became of them and reason, the most first: what `fate` filters by.
+    fates: Vec<MailFateCount>,
 }
 
-/// How many mails there are by state and reason.
+/// How many mails there are: by state and reason, and by what became of them and reason.
 #[utoipa::path(get, path = "/api/v1/mails/counts", tag = "mails", operation_id = "count_mails",
     responses((status = 200, body = MailCounts), Refused))]
 pub(in crate::http) async fn counts(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let rows = state.journal.views().read(queries::count_by_reason).await.map_err(unavailable)?;
-    let count = |row: queries::StageCount| MailCount { state: row.stage, reason: row.reason, count: row.n };
-    let counts = MailCounts { items: rows.into_iter().map(count).collect() };
+    // In one look, so that both lists are of the same mails.
+    let views = state.journal.views();
+    let both = views
+        .read(|db| Ok((queries::count_by_reason(db)?, queries::count_fates(db, &MailFilter::default())?)));
+    let (stages, fates) = both.await.map_err(unavailable)?;
+    let stage = |row: StageCount| MailCount { state: row.stage, reason: row.reason, count: row.n };
+    let fate = |row: FateCount| MailFateCount { fate: row.fate.into(), reason: row.reason, count: row.n };
+    let counts = MailCounts {
+        items: stages.into_iter().map(stage).collect(),
+        fates: fates.into_iter().map(fate).collect(),
+    };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(counts))
 }
 

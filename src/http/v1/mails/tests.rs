@@ -186,6 +186,15 @@ async fn mails_are_listed_filtered_and_searched() {
         ("?reason=outside_window", vec!["held"]),
         ("?target=default", vec!["dead", "sent"]),
         ("?failed=true", vec!["dead"]),
+        ("?fate=delivered", vec!["sent"]),
+        ("?fate=waiting", vec!["held"]),
+        ("?fate=ignored", vec![]),
+        ("?fate=failed", vec!["dead"]),
+        ("?fate=unreadable", vec!["odd"]),
+        ("?fate=delivered&target=default&state=routed&text=lot", vec!["sent"]),
+        ("?fate=delivered&state=held", vec![]),
+        ("?fate=waiting&reason=outside_window&text=ete", vec!["held"]),
+        ("?fate=failed&until=2000-01-01T00:00:00Z", vec![]),
         ("?text=ete", vec!["held"]),
         ("?text=lot+4&target=default", vec!["dead", "sent"]),
         ("?sender=camille&text=43", vec!["dead"]),
@@ -202,6 +211,9 @@ async fn mails_are_listed_filtered_and_searched() {
         (&first["subject"], &first["deliveries"][0]["state"]),
         (&json!("Lot 43"), &json!("dead_lettered"))
     );
+    let fates: Vec<&str> =
+        page["items"].as_array().unwrap().iter().map(|mail| mail["fate"].as_str().unwrap()).collect();
+    assert_eq!(fates, ["unreadable", "failed", "delivered"]);
     assert_eq!(page["previous_cursor"], Value::Null);
     let next = format!("/api/v1/mails?limit=3&cursor={}", page["next_cursor"].as_str().unwrap());
     let (_, last) = scene.get(&next).await;
@@ -211,6 +223,9 @@ async fn mails_are_listed_filtered_and_searched() {
     for (query, field) in [
         ("?nonsense=1", "nonsense"),
         ("?state=lost", "state[0]"),
+        ("?fate=lost", "fate"),
+        ("?fate=", "fate"),
+        ("?fate=failed,waiting", "fate"),
         ("?cursor=x", "cursor"),
         ("?limit=0", "limit"),
         ("?since=yesterday", "since"),
@@ -222,6 +237,16 @@ async fn mails_are_listed_filtered_and_searched() {
     assert!(
         counts["items"].as_array().unwrap().contains(&json!({"state": "routed", "reason": null, "count": 2}))
     );
+    let fates = counts["fates"].as_array().unwrap();
+    for (fate, reason) in [
+        ("delivered", Value::Null),
+        ("failed", Value::Null),
+        ("waiting", json!("outside_window")),
+        ("unreadable", Value::Null),
+    ] {
+        assert!(fates.contains(&json!({"fate": fate, "reason": reason, "count": 1})), "{fate}: {counts}");
+    }
+    assert_eq!(fates.len(), 4, "every mail once: {counts}");
 }
 
 #[actix_web::test]

@@ -1,7 +1,7 @@
 //! A mail as it is answered.
 
 use chrono::{DateTime, Utc};
-use render_signal_actors::readmodel::queries::MailRow;
+use render_signal_actors::readmodel::queries::{Fate, MailRow};
 use render_signal_actors::search::ListedMail;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -41,6 +41,46 @@ impl MailState {
     }
 }
 
+/// What became of a mail, as a person asks: every mail has exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::http) enum MailFate {
+    /// Every receiver took its webhook, but for those that somebody cancelled.
+    Delivered,
+    /// It is to be sent: it is held, or a webhook of it has not ended.
+    Waiting,
+    /// Nothing is sent for it, or all that would have been was cancelled.
+    Ignored,
+    /// A webhook of it was given up.
+    Failed,
+    /// It could not be read, or workers ended over it.
+    Unreadable,
+}
+
+impl From<MailFate> for Fate {
+    fn from(fate: MailFate) -> Self {
+        match fate {
+            MailFate::Delivered => Self::Delivered,
+            MailFate::Waiting => Self::Waiting,
+            MailFate::Ignored => Self::Ignored,
+            MailFate::Failed => Self::Failed,
+            MailFate::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+impl From<Fate> for MailFate {
+    fn from(fate: Fate) -> Self {
+        match fate {
+            Fate::Delivered => Self::Delivered,
+            Fate::Waiting => Self::Waiting,
+            Fate::Ignored => Self::Ignored,
+            Fate::Failed => Self::Failed,
+            Fate::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
 /// A mail.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in crate::http) struct MailView {
@@ -52,6 +92,8 @@ pub(in crate::http) struct MailView {
     subject: Option<String>,
     /// `received`, `held`, `skipped`, `ignored`, `quarantined`, `set_aside`, `routed`.
     state: String,
+    /// What became of it: `delivered`, `waiting`, `ignored`, `failed`, `unreadable`.
+    fate: MailFate,
     /// Why it is held, skipped, ignored, in quarantine or set aside.
     reason: Option<String>,
     /// What exactly: the keyword, the first mail of the group.
@@ -95,6 +137,7 @@ impl MailView {
         deliveries: Vec<DeliveryView>,
     ) -> Self {
         Self {
+            fate: Fate::of(&row).into(),
             id: row.email_id,
             sender,
             subject,
