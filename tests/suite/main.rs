@@ -44,6 +44,7 @@ mod languages;
 mod large;
 mod lease;
 mod links;
+mod log;
 mod mailbox;
 mod malformed;
 mod namesakes;

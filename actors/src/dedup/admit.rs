@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, mpsc};
+use tracing::Instrument as _;
 
 use super::commit::{self, Cx};
 use super::copies::{self, Found};
@@ -135,7 +136,9 @@ pub(super) async fn pipeline(
                         let prepared = prepared.await;
                         turn.comes().await;
                         namesake.comes().await;
-                        let result = append(&deps, &thinking, &strangers, &look, prepared).await;
+                        let span = tracing::info_span!("admit", email_id = prepared.key);
+                        let result = append(&deps, &thinking, &strangers, &look, prepared);
+                        let result = result.instrument(span).await;
                         drop((turn, namesake));
                         // Nobody waits any more: the poller will see the mail again, or know it.
                         drop(answer.send(result));
@@ -325,6 +328,8 @@ async fn append(
                 if held {
                     hold::reconsider_one(deps, strangers, look, &prepared.key, prepared.under).await;
                 }
+                let (decision, reason) = (prepared.decision.stage(), prepared.decision.reason());
+                tracing::info!(decision, reason, "a mail was taken in");
                 let decision = (!appended.already_there).then_some(prepared.decision);
                 return Ok(Admitted { email_id: prepared.key, duplicate: appended.already_there, decision });
             }

@@ -9,6 +9,7 @@ use futures::future::FutureExt as _;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
+use tracing::Instrument as _;
 
 use super::DedupDeps;
 use super::admit::known_group;
@@ -110,8 +111,9 @@ pub(super) async fn watch(
                 let held = load.hold("", body.as_ref().map_or(0, Bytes::len));
                 let opened = open(&deps, &thinking, (&heavy, &alone), &row, body).await;
                 let turn = turns.take(true, opened.as_ref().ok().and_then(|kept| order(&deps, kept)));
+                let span = tracing::info_span!("decide", email_id = row.key);
                 let deciding = decide_again(&deps, &thinking, &strangers, &look, row, opened, turn);
-                under_way.push(deciding.map(move |()| drop(held)));
+                under_way.push(deciding.instrument(span).map(move |()| drop(held)));
             }
         }
         tokio::select! {
@@ -210,15 +212,11 @@ async fn decide_again(
     let due = match done {
         Ok(()) | Err(Undecided::SetAside) => return,
         Err(Undecided::Unreadable(why)) => {
-            tracing::error!(
-                email_id = row.key,
-                why,
-                "a held mail cannot be decided any more, it was put aside"
-            );
+            tracing::error!(why, "a held mail cannot be decided any more, it was put aside");
             Due::Parked
         }
         Err(Undecided::Failed(why, pause)) => {
-            tracing::error!(email_id = row.key, why, "a held mail could not be decided again, it stays held");
+            tracing::error!(why, "a held mail could not be decided again, it stays held");
             Due::At(deps.world.now() + chrono::Duration::from_std(pause).unwrap_or_default())
         }
     };
@@ -244,6 +242,7 @@ async fn try_decide(
         turn.comes().await;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) => {
+                tracing::info!("a held mail was decided again");
                 reconsider_one(deps, strangers, look, &meta.email_id, under).await;
                 return Ok(());
             }

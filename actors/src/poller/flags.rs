@@ -196,7 +196,12 @@ impl Visit<'_> {
         // Mails marked `\Seen`.
         metrics::counter!("render_signal_mailbox_flagged_total")
             .increment(u64::try_from(marked).unwrap_or_default());
-        tracing::debug!(mails = marked, "mails marked as read");
+        for row in rows {
+            tracing::debug!(
+                email_id = row.meta.get("email_id").and_then(serde_json::Value::as_str),
+                "a mail is marked as read"
+            );
+        }
         Ok(())
     }
 

@@ -75,7 +75,11 @@ pub(super) async fn finish(
             ..Commit::default()
         };
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
-            Ok(_) => return tally,
+            Ok(_) => {
+                let Tally { copied, reused, kept, .. } = tally;
+                tracing::info!(copied, reused, kept, "the links of a mail are settled");
+                return tally;
+            }
             Err(AppendError::Conflict { .. }) => {
                 // Somebody noted a further copy of the mail, or cancelled a delivery: its deliveries
                 // must know it.
@@ -84,7 +88,7 @@ pub(super) async fn finish(
                 }
             }
             Err(error) => {
-                tracing::warn!(email_id = meta.email_id, %error, "another worker has taken the offload over");
+                tracing::warn!(%error, "another worker has taken the offload over");
                 return Tally::default();
             }
         }
@@ -98,7 +102,7 @@ async fn read_again(deps: &R2Deps, shared: &Shared, row: &Claimed, bytes: usize)
         match deps.journal.body(key).await {
             Ok(body) => break body.ok_or("its draft is gone")?,
             Err(error) => {
-                tracing::warn!(email_id = row.key, %error, "a draft could not be read again, trying again");
+                tracing::warn!(%error, "a draft could not be read again, trying again");
                 tokio::time::sleep(deps.world.jitter.spread(READ_PAUSE)).await;
             }
         }
@@ -160,7 +164,7 @@ pub(super) async fn refresh(deps: &R2Deps, meta: &mut DraftMeta) -> Result<(), S
         match deps.journal.read_stream(&stream, 0).await {
             Ok(events) => break events,
             Err(error) => {
-                tracing::warn!(email_id = meta.email_id, %error, "a mail's stream could not be read, trying again");
+                tracing::warn!(%error, "a mail's stream could not be read, trying again");
                 tokio::time::sleep(deps.world.jitter.spread(READ_PAUSE)).await;
             }
         }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use super::finish::{finish, refresh};
 use super::flights::{Flights, Lead, Part};
@@ -125,7 +126,13 @@ impl Read {
 
 /// Copies the links of one mail and commits the outcome. Answers when the row is no longer ours.
 /// `held`: its draft, until that is read.
-pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, mut row: Claimed, held: Held) -> Tally {
+pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, row: Claimed, held: Held) -> Tally {
+    // Whatever is logged below, by whichever room, names the mail.
+    let span = tracing::info_span!("offload", email_id = row.key);
+    offload_within(deps, shared, row, held).instrument(span).await
+}
+
+async fn offload_within(deps: R2Deps, shared: Shared, mut row: Claimed, held: Held) -> Tally {
     let policy = deps.policy.load_full();
     let body = row.body.take();
     let opened = read_alone(&deps, &shared, &row, body, &policy).await;
@@ -135,7 +142,7 @@ pub(super) async fn offload_mail(deps: R2Deps, shared: Shared, mut row: Claimed,
         Err(Unopened::Never(why)) => return park(&deps, &row, &why).await,
         Err(Unopened::SetAside) => return Tally { parked: 1, ..Tally::default() },
         Err(Unopened::NotNow(why)) => {
-            tracing::warn!(email_id = row.key, why, "a mail could not be opened, its offload is tried again");
+            tracing::warn!(why, "a mail could not be opened, its offload is tried again");
             let due = Due::At(deps.world.now() + AGAIN);
             give_back(&deps, row.key, row.claim, due, row.meta).await;
             return Tally::default();
@@ -240,7 +247,7 @@ async fn copy_planned(
     let copies = sources.iter().zip(parts).zip(known).map(async |((source, part), known)| match part {
         Part::Lead(lead) => {
             let end = match known {
-                Some(obtained) => use_again(source, email_id, obtained),
+                Some(obtained) => use_again(source, obtained),
                 None => {
                     let reach = providers.named(&source.provider).map(|provider| Arc::clone(&provider.reach));
                     let job = Job { source: source.clone(), email_id: email_id.to_owned(), reach };
@@ -250,7 +257,7 @@ async fn copy_planned(
             lead.land(&end);
             (end, Some(lead))
         }
-        Part::Follow(follow) => (followed(source, email_id, follow.landed(email_id).await), None),
+        Part::Follow(follow) => (followed(source, follow.landed(email_id).await), None),
     });
     let (ends, leads): (Vec<End>, Vec<Option<Lead>>) =
         futures::future::join_all(copies).await.into_iter().unzip();
@@ -258,25 +265,25 @@ async fn copy_planned(
 }
 
 /// What another mail's copy of the link means for this one.
-fn followed(source: &Source, email_id: &str, end: End) -> End {
+fn followed(source: &Source, end: End) -> End {
     match end {
-        Ok(obtained) => use_again(source, email_id, obtained),
+        Ok(obtained) => use_again(source, obtained),
         Err(failure) => {
-            tell_failed(source, email_id, &failure);
+            tell_failed(source, &failure);
             Err(failure)
         }
     }
 }
 
-fn use_again(source: &Source, email_id: &str, obtained: Obtained) -> End {
+fn use_again(source: &Source, obtained: Obtained) -> End {
     metrics::counter!("render_signal_r2_links_total", "outcome" => "reused").increment(1);
     let reused_from = obtained.reused_from.as_deref();
-    tracing::info!(email_id, provider = source.provider, reused_from, "a link's earlier copy is used again");
+    tracing::info!(provider = source.provider, reused_from, "a link's earlier copy is used again");
     Ok(obtained)
 }
 
 async fn copy_one(deps: &R2Deps, slots: &Semaphore, job: Job) -> Result<Copied, NoCopy> {
-    let (source, email_id) = (job.source.clone(), job.email_id.clone());
+    let source = job.source.clone();
     let Ok(Ok(_slot)) = timeout(SLOT_WAIT, slots.acquire()).await else {
         return Err(NoCopy::lasting("too many transfers were under way"));
     };
@@ -296,20 +303,20 @@ async fn copy_one(deps: &R2Deps, slots: &Semaphore, job: Job) -> Result<Copied, 
     match &end {
         // Links that ended, by outcome: copied, kept, put_off, reused.
         Ok(_) => metrics::counter!("render_signal_r2_links_total", "outcome" => "copied").increment(1),
-        Err(failure) => tell_failed(&source, &email_id, failure),
+        Err(failure) => tell_failed(&source, failure),
     }
     end
 }
 
 /// A line, and a count, for a link that has no copy yet, or will have none.
-fn tell_failed(source: &Source, email_id: &str, failure: &NoCopy) {
+fn tell_failed(source: &Source, failure: &NoCopy) {
     let (provider, why) = (source.provider.as_str(), failure.why.as_str());
     let outcome = if failure.passing { "put_off" } else { "kept" };
     metrics::counter!("render_signal_r2_links_total", "outcome" => outcome).increment(1);
     if failure.passing {
-        tracing::warn!(email_id, provider, why, "a link cannot be copied at the moment");
+        tracing::warn!(provider, why, "a link cannot be copied at the moment");
     } else {
-        tracing::warn!(email_id, provider, why, "a link was not copied and is sent as it is");
+        tracing::warn!(provider, why, "a link was not copied and is sent as it is");
     }
 }
 
@@ -324,7 +331,7 @@ async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) 
         Ok(news) => Vec::from_iter(news),
         Err(error) => return park(deps, row, &error.to_string()).await,
     };
-    tracing::warn!(email_id = meta.email_id, why, %due, %at_the_latest, "a mail waits for copies of its links");
+    tracing::warn!(why, %due, %at_the_latest, "a mail waits for copies of its links");
     loop {
         let next = DraftMeta {
             mail_version: meta.mail_version + u64::from(is_news),
@@ -354,7 +361,7 @@ async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) 
                 }
             }
             Err(error) => {
-                tracing::warn!(email_id = meta.email_id, %error, "another worker has taken the offload over");
+                tracing::warn!(%error, "another worker has taken the offload over");
                 return Tally::default();
             }
         }
@@ -364,7 +371,7 @@ async fn wait(deps: &R2Deps, row: &Claimed, mut meta: DraftMeta, later: PutOff) 
 /// Puts a row aside that cannot be worked on: visible, and nothing is lost.
 pub(super) async fn park(deps: &R2Deps, row: &Claimed, why: &str) -> Tally {
     if !give_back(deps, row.key.clone(), row.claim, Due::Parked, row.meta.clone()).await {
-        tracing::warn!(email_id = row.key, why, "an offload was given up, its row is not ours any more");
+        tracing::warn!(why, "an offload was given up, its row is not ours any more");
         return Tally::default();
     }
     tracing::error!(

@@ -241,7 +241,7 @@ impl LinkStore for WorkerClient {
             if !may || Instant::now() + wait >= end {
                 return Err(failure.no_copy());
             }
-            tracing::debug!(email_id = %job.email_id, why = failure.why, "the worker failed, trying again");
+            tracing::debug!(why = failure.why, "the worker failed, trying again");
             tokio::time::sleep(wait).await;
             tries_left -= u32::from(!failure.ours);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use url::Url;
 use uuid::Uuid;
 
@@ -27,7 +28,6 @@ use crate::mail::life::{MailLife, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::rules::mask_url;
 use crate::mail::windows;
-use crate::mail::work::DeliverMeta;
 
 /// How long a lost claim may turn out to have been given to this worker anew.
 const RECLAIM: Duration = Duration::from_secs(1);
@@ -68,6 +68,20 @@ pub(super) async fn await_window(shared: Arc<Shared>, flight: u64, row: Row, cla
 pub(super) async fn attempt(
     shared: Arc<Shared>,
     flight: u64,
+    row: Row,
+    counted: Option<DateTime<Utc>>,
+    claim: watch::Receiver<Uuid>,
+) {
+    let meta = &row.meta;
+    let (email_id, target, attempt) = (&meta.email_id, &meta.target, meta.attempts.saturating_add(1));
+    // Whatever is logged below, by whichever room, names the mail.
+    let span = tracing::info_span!("deliver", email_id, target, attempt);
+    attempt_within(shared, flight, row, counted, claim).instrument(span).await;
+}
+
+async fn attempt_within(
+    shared: Arc<Shared>,
+    flight: u64,
     mut row: Row,
     counted: Option<DateTime<Utc>>,
     claim: watch::Receiver<Uuid>,
@@ -89,11 +103,7 @@ pub(super) async fn attempt(
         }
     }
     if was_cancelled(&shared, &row, &policy).await {
-        tracing::info!(
-            email_id = row.meta.email_id,
-            target = row.meta.target,
-            "the delivery was cancelled while it waited for its turn"
-        );
+        tracing::info!("the delivery was cancelled while it waited for its turn");
         let claim = *claim.borrow();
         return shared.tell(Report::Ended { key: row.key, flight, claim }).await;
     }
@@ -131,7 +141,7 @@ pub(super) async fn attempt(
             let mut decision = delivery::after_attempt(&row.meta, &attempt, &policy.retry, now, chance);
             let keep_until = now + TimeDelta::from_std(policy.retention).unwrap_or_default();
             decision.said = said.map(|said| (said, keep_until));
-            note(&row.meta, &attempt, &decision);
+            note(&attempt, &decision);
             (decision, signal)
         }
     };
@@ -167,7 +177,7 @@ fn signal(class: &Class, url: &str) -> Signal {
     }
 }
 
-fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
+fn note(attempt: &Attempt, decision: &Decision) {
     let outcome = match (&attempt.class, &decision.fate) {
         (Class::Delivered, _) => "delivered",
         (Class::Gone, _) => "gone",
@@ -177,22 +187,12 @@ fn note(meta: &DeliverMeta, attempt: &Attempt, decision: &Decision) {
     metrics::counter!("render_signal_delivery_attempts_total", "outcome" => outcome).increment(1);
     #[expect(clippy::cast_precision_loss, reason = "a histogram needs no more than 52 bits")]
     metrics::histogram!("render_signal_delivery_seconds").record(attempt.took_ms as f64 / 1_000.0);
-    let (email_id, target, url) = (&meta.email_id, &meta.target, &attempt.url);
-    let number = decision.meta.attempts;
+    let (url, took_ms) = (&attempt.url, attempt.took_ms);
     match &attempt.class {
-        Class::Delivered => {
-            tracing::info!(
-                email_id,
-                target,
-                url,
-                attempt = number,
-                took_ms = attempt.took_ms,
-                "webhook delivered"
-            );
-        }
-        Class::Gone => tracing::warn!(email_id, target, url, "the target is gone (410), its deliveries wait"),
+        Class::Delivered => tracing::info!(url, took_ms, "webhook delivered"),
+        Class::Gone => tracing::warn!(url, took_ms, "the target is gone (410), its deliveries wait"),
         Class::Retry { why, .. } | Class::Unsendable { why } => {
-            tracing::warn!(email_id, target, url, attempt = number, why, outcome, "webhook not delivered");
+            tracing::warn!(url, took_ms, why, outcome, "webhook not delivered");
         }
     }
 }

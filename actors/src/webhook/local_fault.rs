@@ -64,10 +64,9 @@ pub(super) async fn put_off(
 ) {
     let world = &shared.deps.world;
     let until = shared.local_faults.again_at(world.now(), world.jitter.fraction());
-    let (email_id, target) = (&row.meta.email_id, &row.meta.target);
     metrics::counter!("render_signal_local_faults_total").increment(1);
-    tracing::warn!(email_id, target, why, %until, "this machine cannot post a webhook: it waits, and no attempt is spent");
-    let signal = Signal::Ours { place: counted.map(|at| (email_id.clone(), at)) };
+    tracing::warn!(why, %until, "this machine cannot post a webhook: it waits, and no attempt is spent");
+    let signal = Signal::Ours { place: counted.map(|at| (row.meta.email_id.clone(), at)) };
     shared.tell(Report::Answered { key: row.key.clone(), flight, signal, took: Duration::ZERO }).await;
     let claim = attempt::store(shared, &row.key, decision(&row.meta, why, until), claim).await;
     shared.tell(Report::Ended { key: row.key, flight, claim }).await;

@@ -150,7 +150,7 @@ impl<'s> Transfer<'s> {
             if tries >= TRIES || self.not_before.is_some() {
                 break NoCopy::passing(why, self.not_before);
             }
-            tracing::debug!(email_id = self.item.email_id, why, "a transfer broke off, trying again");
+            tracing::debug!(why, "a transfer broke off, trying again");
             let pause = self.store.world.jitter.spread(PAUSE * tries);
             if within(&mut left, tokio::time::sleep(pause)).await.is_none() {
                 break self.store.late();

@@ -78,7 +78,7 @@ impl Transfer<'_> {
                 status => Err(offer::no(status).into()),
             };
         }
-        tracing::info!(email_id = self.item.email_id, offset, "an upload goes on where it was broken off");
+        tracing::info!(offset, "an upload goes on where it was broken off");
         // Uploads that went on after an interruption.
         metrics::counter!("render_signal_r2_uploads_resumed_total").increment(1);
         let settings = &self.store.settings;
