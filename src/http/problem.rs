@@ -81,8 +81,8 @@ kinds! {
     NotFound = "not-found", NOT_FOUND, "Nothing is there";
     /// Another method.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Another method";
-    /// The body did not come in time.
-    Timeout = "timeout", REQUEST_TIMEOUT, "The body did not come in time";
+    /// The head or the body did not come in time.
+    Timeout = "timeout", REQUEST_TIMEOUT, "The request did not come in time";
     /// It cannot be done in the present state.
     Conflict = "conflict", CONFLICT, "Not in this state";
     /// It was there, and is kept no longer.

@@ -27,7 +27,9 @@ pub(crate) struct Recent<T> {
 #[derive(Debug)]
 struct Kept<T> {
     found: Arc<T>,
-    /// When the look ended.
+    /// When the look began.
+    begun: Instant,
+    /// When it ended.
     at: Instant,
     /// How many changes it came after.
     changes: u64,
@@ -53,16 +55,18 @@ impl<T> Recent<T> {
     /// twice, and not one after the other.
     pub(crate) async fn get(&self, hints: watch::Receiver<Hint>, look: impl Future<Output = T>) -> Arc<T> {
         let wanted = self.changes.load(Ordering::Acquire);
+        let asked = Instant::now();
         let mut kept = self.kept.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_good(wanted)) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_good(wanted, asked)) {
             return Arc::clone(&kept.found);
         }
         // Before the look begins: what happens while it lasts may not be in what it finds.
         let changes = self.changes.load(Ordering::Acquire);
         let mut hints = hints;
         hints.mark_unchanged();
+        let begun = Instant::now();
         let found = Arc::new(look.await);
-        *kept = Some(Kept { found: Arc::clone(&found), at: Instant::now(), changes, hints });
+        *kept = Some(Kept { found: Arc::clone(&found), begun, at: Instant::now(), changes, hints });
         found
     }
 
@@ -74,8 +78,12 @@ impl<T> Recent<T> {
 }
 
 impl<T> Kept<T> {
-    /// Whether it may be told to one who came after `wanted` changes.
-    fn is_good(&self, wanted: u64) -> bool {
+    /// Whether it may be told to one who `asked` then, and came after `wanted` changes. Whoever asked
+    /// before the look began knows of no commit that it could have missed.
+    fn is_good(&self, wanted: u64, asked: Instant) -> bool {
+        if self.begun >= asked {
+            return true;
+        }
         // A journal that is closed says nothing more.
         let committed = self.hints.has_changed().unwrap_or(true);
         self.changes >= wanted && !committed && self.at.elapsed() < FRESH
@@ -153,6 +161,23 @@ mod tests {
             assert_eq!((early, late), (1, (2, 2, 2)), "commit: {commit}");
             assert_eq!(begun.elapsed(), Duration::from_secs(4), "at most twice");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_are_told_by_one_look_however_often_the_journal_grows() {
+        let scene = Scene::new();
+        let flow = async {
+            for _ in 0..80 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                scene.journal.send_replace(Hint::default());
+            }
+        };
+        let late = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            futures::future::join_all((0..20).map(|_| scene.ask())).await
+        };
+        let (early, late, ()) = futures::join!(scene.ask(), late, flow);
+        assert_eq!((early, late), (1, vec![2; 20]));
     }
 
     #[tokio::test(start_paused = true)]

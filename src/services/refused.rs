@@ -58,13 +58,21 @@ impl Refused {
         }
     }
 
+    /// The same for the middle of a sentence.
+    pub(crate) fn cause(&self) -> Said {
+        match self {
+            Self::Journal(why) => cause_of(why),
+            other => other.said(),
+        }
+    }
+
     /// Why an edit was not made.
     pub(crate) fn edit(key: Key, error: EditError) -> Self {
         match error {
             EditError::Invalid(problems) => Self::Invalid(key, problems),
             EditError::Conflict(conflict) => Self::Changed(conflict.said()),
             EditError::Unknown(why) => {
-                let Said { french, english } = journal(&why);
+                let Said { french, english } = cause_of(&why);
                 Self::Changed(said!(
                     "{key}\u{a0}: {french}\u{a0}; rien n'a été changé",
                     "{key}: {english}; nothing was changed"
@@ -77,10 +85,16 @@ impl Refused {
 
 /// What the journal says: what to do where that is known, and otherwise its own words.
 fn journal(why: &str) -> Said {
-    match JournalFault::of(why) {
-        Some(fault) => fault.said(),
-        None => Said { french: plain(Lang::Fr, why).into_owned(), english: why.to_owned() },
-    }
+    JournalFault::of(why).map_or_else(|| own_words(why), JournalFault::said)
+}
+
+/// The same for the middle of a sentence: the cause alone.
+fn cause_of(why: &str) -> Said {
+    JournalFault::of(why).map_or_else(|| own_words(why), JournalFault::cause)
+}
+
+fn own_words(why: &str) -> Said {
+    Said { french: plain(Lang::Fr, why).into_owned(), english: why.to_owned() }
 }
 
 impl From<StoreError> for Refused {

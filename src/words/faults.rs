@@ -80,7 +80,13 @@ pub(crate) fn in_french(text: &str) -> Option<String> {
 
 /// Why a journal cannot be written or read, as far as somebody can do something about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JournalFault {
+pub(crate) struct JournalFault {
+    cause: Cause,
+    saved: Saved,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
     /// There is no room for it.
     Full,
     /// Its file is not what it was.
@@ -91,56 +97,102 @@ pub(crate) enum JournalFault {
     Disk,
 }
 
+/// What became of what was to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saved {
+    /// It was refused, and is not there.
+    Not,
+    /// Nobody knows: it may be there.
+    Perhaps,
+    /// Nothing was to be written.
+    Nothing,
+}
+
 /// By which words each is known: those of SQLite, of the system and of Redis.
-const KNOWN: [(&str, JournalFault); 12] = [
-    ("database or disk is full", JournalFault::Full),
-    ("(os error 28)", JournalFault::Full),
-    ("(os error 122)", JournalFault::Full),
-    ("OOM command not allowed", JournalFault::Full),
-    ("malformed", JournalFault::Damaged),
-    ("file is not a database", JournalFault::Damaged),
-    ("cannot be used: ", JournalFault::Damaged),
-    ("readonly database", JournalFault::ReadOnly),
-    ("(os error 30)", JournalFault::ReadOnly),
-    ("READONLY ", JournalFault::ReadOnly),
-    ("disk I/O error", JournalFault::Disk),
-    ("MISCONF ", JournalFault::Disk),
+const KNOWN: [(&str, Cause); 12] = [
+    ("database or disk is full", Cause::Full),
+    ("(os error 28)", Cause::Full),
+    ("(os error 122)", Cause::Full),
+    ("OOM command not allowed", Cause::Full),
+    ("malformed", Cause::Damaged),
+    ("file is not a database", Cause::Damaged),
+    ("cannot be used: ", Cause::Damaged),
+    ("readonly database", Cause::ReadOnly),
+    ("(os error 30)", Cause::ReadOnly),
+    ("READONLY ", Cause::ReadOnly),
+    ("disk I/O error", Cause::Disk),
+    ("MISCONF ", Cause::Disk),
 ];
 
 impl JournalFault {
     /// The one that an error tells of; `None` = it passes by itself, or it is no error of the journal.
     pub(crate) fn of(error: &str) -> Option<Self> {
         let of_journal = error.contains("the journal") || error.contains("the read model");
-        let known = KNOWN.iter().find(|(words, _)| error.contains(words));
-        known.filter(|_| of_journal).map(|(_, fault)| *fault)
+        let (_, cause) = KNOWN.iter().find(|(words, _)| error.contains(words)).filter(|_| of_journal)?;
+        let saved = if error.contains("may or may not have been written") {
+            Saved::Perhaps
+        } else if error.contains("refused the commit") {
+            Saved::Not
+        } else {
+            Saved::Nothing
+        };
+        Some(Self { cause: *cause, saved })
     }
 
-    /// The cause, that nothing was saved, and what to do: whole sentences.
+    /// The cause, what became of what was to be saved, and what to do: whole sentences.
     pub(crate) fn said(self) -> Said {
+        let Said { french: cause_fr, english: cause_en } = self.cause.said();
+        let (saved_fr, saved_en) = match self.saved {
+            Saved::Not => (", donc rien n'a été enregistré", ", so nothing was saved"),
+            Saved::Perhaps => (
+                ", et l'on ne sait pas si la demande a été enregistrée\u{a0}: vérifiez avant de la refaire",
+                ", and it is not known whether the request was saved: look before you repeat it",
+            ),
+            Saved::Nothing => ("", ""),
+        };
+        let Said { french: advice_fr, english: advice_en } = self.cause.advice();
+        // A sentence begins with a capital letter.
+        let (cause_fr, cause_en) = (cause_fr.replacen("le ", "Le ", 1), cause_en.replacen("the ", "The ", 1));
+        said!("{cause_fr}{saved_fr}. {advice_fr}", "{cause_en}{saved_en}. {advice_en}")
+    }
+
+    /// The cause alone, for the middle of a sentence.
+    pub(crate) fn cause(self) -> Said {
+        self.cause.said()
+    }
+}
+
+impl Cause {
+    fn said(self) -> Said {
+        match self {
+            Self::Full => said!("le journal est plein", "the journal is full"),
+            Self::Damaged => said!("le journal est endommagé", "the journal is damaged"),
+            Self::ReadOnly => said!("le journal est en lecture seule", "the journal can only be read"),
+            Self::Disk => said!("le disque du journal a une panne", "the journal's disk fails"),
+        }
+    }
+
+    fn advice(self) -> Said {
         match self {
             Self::Full => said!(
-                "Le journal est plein, donc rien n'a été enregistré. Libérez de la place sur son disque (ou dans \
-                 Redis), ou agrandissez-le, puis réessayez\u{a0}: les mails restent dans la boîte en attendant.",
-                "The journal is full, so nothing was saved. Make room on its disk (or in Redis), or enlarge it, then \
-                 try again: mails stay in the mailbox until then."
+                "Libérez de la place sur son disque (ou dans Redis), ou agrandissez-le, puis réessayez\u{a0}: les \
+                 mails restent dans la boîte en attendant.",
+                "Make room on its disk (or in Redis), or enlarge it, then try again: mails stay in the mailbox \
+                 until then."
             ),
             Self::Damaged => said!(
-                "Le journal est endommagé, donc rien n'a été enregistré. Arrêtez le programme et rétablissez une \
-                 sauvegarde du fichier\u{a0}; `render-signal events verify` dit ce qui ne va pas.",
-                "The journal is damaged, so nothing was saved. Stop the program and restore a backup of the file; \
-                 `render-signal events verify` tells what is wrong."
+                "Arrêtez le programme et rétablissez une sauvegarde du fichier\u{a0}; `render-signal events verify` \
+                 dit ce qui ne va pas.",
+                "Stop the program and restore a backup of the file; `render-signal events verify` tells what is \
+                 wrong."
             ),
             Self::ReadOnly => said!(
-                "Le journal est en lecture seule, donc rien n'a été enregistré. Rendez son dossier et son fichier \
-                 inscriptibles (ou le serveur Redis maître), puis réessayez.",
-                "The journal can only be read, so nothing was saved. Make its folder and file writable (or the Redis \
-                 server a master), then try again."
+                "Rendez son dossier et son fichier inscriptibles (ou le serveur Redis maître), puis réessayez.",
+                "Make its folder and file writable (or the Redis server a master), then try again."
             ),
             Self::Disk => said!(
-                "Le disque du journal a une panne, donc rien n'a été enregistré. Vérifiez le disque\u{a0}; s'il est remis \
-                 en état, le programme reprend de lui-même.",
-                "The journal's disk fails, so nothing was saved. Check the disk; once it is mended, the program goes \
-                 on by itself."
+                "Vérifiez le disque\u{a0}; s'il est remis en état, le programme reprend de lui-même.",
+                "Check the disk; once it is mended, the program goes on by itself."
             ),
         }
     }
@@ -183,29 +235,42 @@ mod tests {
     #[test]
     fn a_journals_fault_is_told_with_what_to_do_and_others_are_not_taken_for_one() {
         for (error, wanted) in [
-            ("the journal refused the commit: /d/j.db: database or disk is full", Some(JournalFault::Full)),
-            (
-                "the journal refused the commit: No space left on device (os error 28)",
-                Some(JournalFault::Full),
-            ),
+            ("the journal refused the commit: /d/j.db: database or disk is full", Some(Cause::Full)),
+            ("the journal refused the commit: No space left on device (os error 28)", Some(Cause::Full)),
             (
                 "the journal could not be read: /d/j.db: database disk image is malformed",
-                Some(JournalFault::Damaged),
+                Some(Cause::Damaged),
             ),
-            ("the read model could not be read: file is not a database", Some(JournalFault::Damaged)),
-            (
-                "the journal refused the commit: attempt to write a readonly database",
-                Some(JournalFault::ReadOnly),
-            ),
-            ("the journal refused the commit: disk I/O error: Error code 778", Some(JournalFault::Disk)),
+            ("the read model could not be read: file is not a database", Some(Cause::Damaged)),
+            ("the journal refused the commit: attempt to write a readonly database", Some(Cause::ReadOnly)),
+            ("the journal refused the commit: disk I/O error: Error code 778", Some(Cause::Disk)),
             ("the journal could not be read: Connection refused (os error 111)", None),
             ("there is no mail called database or disk is full", None),
         ] {
-            assert_eq!(JournalFault::of(error), wanted, "{error}");
+            assert_eq!(JournalFault::of(error).map(|fault| fault.cause), wanted, "{error}");
         }
-        for fault in [JournalFault::Full, JournalFault::Damaged, JournalFault::ReadOnly, JournalFault::Disk] {
-            let Said { french, english } = fault.said();
-            assert!(french.contains("rien n'a été enregistré") && english.contains("nothing was saved"));
+        for (error, french, english) in [
+            (
+                "the journal refused the commit: disk I/O error",
+                "rien n'a été enregistré",
+                "nothing was saved",
+            ),
+            (
+                "the journal did not answer, the commit may or may not have been written: disk I/O error",
+                "l'on ne sait pas si la demande a été enregistrée",
+                "it is not known whether the request was saved",
+            ),
+            ("the journal could not be read: disk I/O error", "a une panne. Vérifiez", "disk fails. Check"),
+        ] {
+            let said = JournalFault::of(error).expect("a fault").said();
+            assert!(
+                said.french.starts_with("Le disque du journal") && said.french.contains(french),
+                "{said:?}"
+            );
+            assert!(
+                said.english.starts_with("The journal's disk") && said.english.contains(english),
+                "{said:?}"
+            );
         }
     }
 }

@@ -205,7 +205,8 @@ fn held(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<
 fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {
     let detection = payload.get("detection").unwrap_or(&Value::Null);
     let urgent = detection.get("urgent").and_then(Value::as_bool).unwrap_or(false);
-    let targets = targets_of(payload);
+    let mut targets = targets_of(payload);
+    targets.extend(known_targets(db, event.stream.key())?);
     db.prepare_cached(
         "UPDATE mails SET stage = 'routed', reason = NULL, detail = NULL, hold_until = NULL, detector = ?2,
              delivery_time = ?3, urgent = ?4, links = ?5, deliveries_total = ?6, updated_at = ?7, targets = ?8
@@ -219,7 +220,7 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
         length(payload, "links"),
         length(payload, "deliveries"),
         at(event),
-        Value::from(targets.iter().copied().collect::<Vec<_>>()).to_string(),
+        Value::from(targets.iter().cloned().collect::<Vec<_>>()).to_string(),
     ))?;
     for target in targets {
         db.prepare_cached(
@@ -232,9 +233,19 @@ fn routed(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Resul
 }
 
 /// The targets that a mail was routed to, each once and in an order that says nothing.
-fn targets_of(payload: &Value) -> BTreeSet<&str> {
+fn targets_of(payload: &Value) -> BTreeSet<String> {
     let deliveries = payload.get("deliveries").and_then(Value::as_array);
-    deliveries.into_iter().flatten().filter_map(|delivery| text(delivery, "target")).collect()
+    let targets = deliveries.into_iter().flatten().filter_map(|delivery| text(delivery, "target"));
+    targets.map(str::to_owned).collect()
+}
+
+/// Those that it was routed to before: one that was set aside, taken for not wanted and then released
+/// is routed again, and has deliveries to all of them.
+fn known_targets(db: &Connection, email_id: &str) -> rusqlite::Result<BTreeSet<String>> {
+    let mut known = db.prepare_cached("SELECT targets FROM mails WHERE email_id = ?1 AND targets <> '[]'")?;
+    let known: Option<String> = known.query_row([email_id], |row| row.get(0)).optional()?;
+    // It is this table's own text.
+    Ok(known.and_then(|known| serde_json::from_str(&known).ok()).unwrap_or_default())
 }
 
 fn settled(db: &Connection, event: &Recorded, payload: &Value) -> rusqlite::Result<()> {

@@ -204,7 +204,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
         if this.gate.0.borrow().evicted {
             return Poll::Ready(Err(given_up()));
         }
-        if let Some(told) = refusal::of_parser(bytes) {
+        // While an answer is made, what is written is that answer, whatever it looks like.
+        let answering =
+            matches!(this.gate.0.borrow().phase, Phase::Body { .. } | Phase::Answering | Phase::Last);
+        if !answering && let Some(told) = refusal::of_parser(bytes) {
             // The last words on this connection. Whoever does not take so little is not waited for.
             let _ = Pin::new(&mut this.io).poll_write(cx, &told)?;
             return Poll::Ready(Ok(bytes.len()));

@@ -23,7 +23,11 @@ async fn the_files_are_migrated_into_redis_and_checked_there_and_the_log_is_read
     place.set("REDIS_URL", &redis.url());
     place.put("processing_prefs", r#"{"retry_count": 4}"#);
     place.put("polling_config", "no JSON");
-    let (_worker, mut person) = started(&place).await;
+    // It does not become ready: what the document says is not known.
+    let mut worker = place.worker("worker");
+    worker.launch();
+    worker.until_answer("/readyz", |answer| answer.body.contains("stands_still")).await;
+    let mut person = Person::signed_in(&worker).await;
 
     let page = person.page("/systeme").await;
     assert!(

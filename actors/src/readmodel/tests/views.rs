@@ -271,6 +271,8 @@ fn days() -> Log {
             _ => log.routed(id, &["default", "a\"b", "default"]),
         };
     }
+    // Released after somebody had taken it for not wanted, under other rules.
+    log.routed("i", &["b"]);
     log.settled("h", "default", "delivered");
     log.settled("k", "default", "dead_lettered");
     log.of_delivery("k", "default", "delivery.requeued", &json!({}));

@@ -75,17 +75,28 @@ pub(super) struct Now {
 }
 
 /// The step of the story that decided: the last one that no person's word came before.
-fn deciding(story: &Story) -> Option<&story::Step> {
-    let mut released = false;
+fn deciding(story: &Story) -> Option<(&story::Step, Whose)> {
+    let mut whose = Whose::Rules;
     let mut found = None;
     for step in &story.steps {
         match &step.known {
-            MailEvent::Released(_) => released = true,
-            _ if step.decided_under.is_some() && !(released && found.is_some()) => found = Some(step),
+            MailEvent::Released(_) => whose = Whose::Person,
+            _ if step.decided_under.is_some() && !(whose == Whose::Person && found.is_some()) => {
+                found = Some((step, whose));
+            }
             _ => {}
         }
     }
     found
+}
+
+/// Whose decision it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The rules decided.
+    Rules,
+    /// Somebody had it sent before any rule had decided: a further copy.
+    Person,
 }
 
 /// A decision and its reason by their codes.
@@ -102,7 +113,7 @@ fn codes(event: &MailEvent) -> Option<(&'static str, Option<&'static str>)> {
 /// What was decided; `None` = nothing was.
 pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Story) -> Option<Decision> {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
-    let step = deciding(story)?;
+    let (step, whose) = deciding(story)?;
     let (decision, why) = codes(&step.known)?;
     let (documents, settings) = match step.decided_under.as_ref()? {
         Decided::Unknown(_) => (Vec::new(), w.settings_unknown),
@@ -110,7 +121,10 @@ pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Stor
             (documents.iter().map(|one| document(w, one)).collect(), w.settings_none)
         }
     };
-    let (checks, note) = steps_of_then(clock, state, story, step, (decision, why)).await;
+    let (checks, note) = match whose {
+        Whose::Rules => steps_of_then(clock, state, story, step, (decision, why)).await,
+        Whose::Person => (Vec::new(), w.steps_by_hand.to_owned()),
+    };
     Some(Decision {
         at: When::short(clock, step.at),
         said: Shown(say(lang, decision, why)),
@@ -218,7 +232,7 @@ async fn steps_of_then(
     match then::replay(decided, &policy, env, state.journal.as_ref(), &HEAVY).await {
         Ok(Replayed::Same(then)) => (checks(lang, &then), w.steps_same.to_owned()),
         Ok(Replayed::Unknown(why)) => gone(why),
-        Err(refused) => gone(refused.said()),
+        Err(refused) => gone(refused.cause()),
     }
 }
 

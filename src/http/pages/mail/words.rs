@@ -51,6 +51,8 @@ words! {
     steps: "Étape par étape", "Step by step";
     steps_same: "Retrouvé à partir du contenu conservé, sous les documents d'alors et à l'heure de la décision.",
         "Found again from the content that is kept, under the documents of then and at the time of the decision.";
+    steps_by_hand: "Quelqu'un a demandé l'envoi de cet exemplaire\u{a0}: aucune règle ne l'a décidé.",
+        "Somebody had this copy sent: no rule decided it.";
     steps_unrecorded: "une version antérieure du programme ne notait pas les réglages en vigueur",
         "an earlier version of the program did not record the settings in force";
     steps_gone: "Les étapes ne peuvent plus être retrouvées", "The steps cannot be found again";

@@ -92,7 +92,8 @@ impl ListParams {
         let filter = MailFilter {
             stages: self.state.into_iter().map(MailState::stored).collect(),
             fate: self.fate.map(Fate::from),
-            reason: self.reason,
+            // The store has an empty one where there is none.
+            reason: self.reason.filter(|reason| !reason.is_empty()),
             detector: self.detector,
             target: self.target,
             since: self.since,
