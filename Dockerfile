@@ -12,12 +12,12 @@ COPY actors/Cargo.toml actors/
 RUN mkdir -p src actors/src benches/throughput tests/suite \
  && echo 'fn main() {}' | tee src/main.rs benches/throughput/main.rs tests/suite/main.rs > /dev/null \
  && touch actors/src/lib.rs \
- && cargo build --profile dist --locked --bin render-signal \
+ && cargo build --release --locked --bin render-signal \
  && rm -rf src actors/src
 COPY . .
 # The empty sources are newer than the real ones; make cargo look again.
 RUN touch src/main.rs actors/src/lib.rs \
- && cargo build --profile dist --locked --bin render-signal
+ && cargo build --release --locked --bin render-signal
 
 FROM debian:bookworm-slim
 # curl: the health check. Certificates of authorities and zones are inside the binary.
@@ -26,7 +26,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 10001 signal \
  && useradd --system --uid 10001 --gid signal --create-home --home-dir /var/data signal
-COPY --from=build /src/target/dist/render-signal /usr/local/bin/render-signal
+COPY --from=build /src/target/release/render-signal /usr/local/bin/render-signal
 COPY --chmod=755 deployment/entrypoint.sh /usr/local/bin/entrypoint
 WORKDIR /var/data
 # The journal and the configuration documents: mount a disk here.
