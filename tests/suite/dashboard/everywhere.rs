@@ -39,7 +39,7 @@ fn ours() -> impl Iterator<Item = &'static Page> {
     PAGES.iter().filter(|page| page.is_ours())
 }
 
-/// Every page on three screens, in French in both colours.
+/// Every page on three screens, in both colours.
 async fn looks_right(language: &str) {
     let (desk, _files) = Desk::of_everything().await;
     let browser = &desk.browser;
@@ -47,8 +47,6 @@ async fn looks_right(language: &str) {
     browser.language(language).await;
     // Colours that fade into others would be judged on their way.
     browser.without_motion(true).await;
-    // They are the same in both languages.
-    let themes = if language == "fr" { Theme::ALL.as_slice() } else { &[Theme::Light] };
     for page in PAGES {
         browser.theme(Theme::Light).await;
         browser.screen(Screen::Desk).await;
@@ -58,7 +56,7 @@ async fn looks_right(language: &str) {
             flaws.add(&name, checks::structured(browser, language, page.frame).await);
         }
         // One visit: colours and screens change under the page, as they do under a reader.
-        for &theme in themes {
+        for theme in Theme::ALL {
             browser.theme(theme).await;
             for &screen in screens(theme) {
                 browser.screen(screen).await;
