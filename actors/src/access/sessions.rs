@@ -286,7 +286,7 @@ impl Sessions {
                 return Ok(true);
             }
             let events = new_events(&self.world, &events)?;
-            let write = StreamWrite { stream, expected: Expected::after(loaded.version), events };
+            let write = StreamWrite::after(loaded.version, stream, events);
             let writes = vec![write];
             let done =
                 commit(self.journal.as_ref(), &self.world, Commit { writes, ..Commit::default() }).await?;

@@ -118,17 +118,7 @@ async fn released(
     let Some(moved) = content_of(journal, email_id, now + KEPT).await? else {
         return Err(ReleaseError::ContentGone(email_id.to_owned()));
     };
-    let meta = DraftMeta {
-        email_id: email_id.to_owned(),
-        mail_version: version + 1,
-        locations,
-        released: true,
-        returned: 0,
-        told: false,
-        stranger: None,
-        waiting: None,
-        cancelled: Vec::new(),
-    };
+    let meta = released_meta(email_id.to_owned(), version + 1, locations);
     let released = MailEvent::Released(Released { by: by.to_owned() }).to_new(world.ids.next())?;
     Ok(Commit {
         at: now,
@@ -138,6 +128,21 @@ async fn released(
         bodies: moved.bodies,
         ..Commit::default()
     })
+}
+
+/// What the row of a mail says that somebody wants sent.
+const fn released_meta(email_id: String, mail_version: u64, locations: Vec<Location>) -> DraftMeta {
+    DraftMeta {
+        email_id,
+        mail_version,
+        locations,
+        released: true,
+        returned: 0,
+        told: false,
+        stranger: None,
+        waiting: None,
+        cancelled: Vec::new(),
+    }
 }
 
 /// Has a mail that was set aside worked on again, where it stood.
@@ -229,17 +234,7 @@ fn copy(
         ..commit::received(&mail, location.clone(), None, content::of(&mail))
     };
     let events = [MailEvent::Received(received), MailEvent::Released(Released { by: by.to_owned() })];
-    let meta = DraftMeta {
-        email_id: id.clone(),
-        mail_version: 2,
-        locations: vec![location],
-        released: true,
-        returned: 0,
-        told: false,
-        stranger: None,
-        waiting: None,
-        cancelled: Vec::new(),
-    };
+    let meta = released_meta(id.clone(), 2, vec![location]);
     // Where to is decided by the worker that carries it out.
     let outcome = Outcome::Deliver { deliveries: Vec::new() };
     let draft = Draft { mail, verdict: Verdict { detection: None, links: Vec::new(), outcome } };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::clock::Jitter;
+use super::clock::{Jitter, spread};
 
 /// A rule for the waits between tries of what has failed.
 ///
@@ -38,7 +38,7 @@ impl Backoff {
     /// The same, spread. `chance` is in `0.0..1.0`, for pure code that is given it.
     #[must_use]
     pub fn spread(self, failures: u32, chance: f64) -> Duration {
-        self.exact(failures).mul_f64(0.8 + 0.4 * chance)
+        spread(self.exact(failures), chance)
     }
 
     /// The same, with a chance of its own.

@@ -53,8 +53,14 @@ pub trait Jitter: Send + Sync {
 
     /// `base` spread by ±20 %, so that many workers do not retry in step.
     fn spread(&self, base: Duration) -> Duration {
-        base.mul_f64(0.8 + 0.4 * self.fraction())
+        spread(base, self.fraction())
     }
+}
+
+/// `base` spread by ±20 %; `chance` is in `0.0..1.0`.
+#[must_use]
+pub fn spread(base: Duration, chance: f64) -> Duration {
+    base.mul_f64(0.8 + 0.4 * chance)
 }
 
 /// The three, carried together by everything that needs one of them.

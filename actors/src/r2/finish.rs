@@ -10,13 +10,12 @@ use super::plan::{Source, Unplanned};
 use super::transfer::{Opened, Read, Shared, Tally, park};
 use super::{NoCopy, R2Deps};
 use crate::kernel::aggregate::{Loaded, rehydrate};
-use crate::kernel::event::DomainEvent as _;
-use crate::kernel::event::NewEvent;
+use crate::kernel::event::new_events;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
     AppendError, Body, Claimed, Commit, Due, Expected, OutboxAdd, Queue, Settle, StreamWrite,
 };
-use crate::mail::life::{MailEvent, MailLife, mail_stream};
+use crate::mail::life::{MailLife, mail_stream};
 use crate::mail::work::{Draft, DraftMeta, deliver_rows, no_draft};
 use crate::mail::{Link, policy::Policy};
 
@@ -52,9 +51,7 @@ pub(super) async fn finish(
     let fates = fates(planned, ends);
     let tally = count(&fates);
     let (links, facts) = settle_links(&draft.verdict.links, fates);
-    let events: Result<Vec<NewEvent>, _> =
-        facts.iter().map(|fact: &MailEvent| fact.to_new(deps.world.ids.next())).collect();
-    let events = match events {
+    let events = match new_events(&facts, deps.world.ids.as_ref()) {
         Ok(events) => events,
         Err(error) => return park(deps, row, &error.to_string()).await,
     };
