@@ -22,7 +22,7 @@ use crate::kernel::journal::{
     AppendError, Claimed, Commit, Defer, Due, Expected, Journal, LIGHT, StreamWrite,
 };
 use crate::kernel::load::Load;
-use crate::mail::life::{Cleared, MailEvent, MailLife, SetAside, Suspected, mail_stream};
+use crate::mail::life::{MailCleared, MailEvent, MailLife, MailSetAside, MailSuspected, mail_stream};
 use crate::mail::work::{DraftMeta, to_value};
 
 /// Pause between tries to read a stream.
@@ -85,11 +85,11 @@ impl Alone {
             queue,
             "a worker ended while it had this mail, it is read alone"
         );
-        let suspected = MailEvent::Suspected(Suspected { queue: queue.to_owned(), claims: row.claims });
+        let suspected = MailEvent::Suspected(MailSuspected { queue: queue.to_owned(), claims: row.claims });
         note(journal, world, &meta.email_id, &suspected, version).await?;
         // A panic is not the end of the process.
         let done = AssertUnwindSafe(work).catch_unwind().await;
-        let cleared = MailEvent::Cleared(Cleared { queue: queue.to_owned() });
+        let cleared = MailEvent::Cleared(MailCleared { queue: queue.to_owned() });
         note(journal, world, &meta.email_id, &cleared, version + 1).await?;
         match done {
             Ok(done) => Ok(done),
@@ -148,7 +148,7 @@ async fn set_aside(
     version: u64,
 ) -> Result<(), NotTried> {
     let queue = row.queue.as_str();
-    let aside = MailEvent::SetAside(SetAside { queue: queue.to_owned(), why: WHY.to_owned() });
+    let aside = MailEvent::SetAside(MailSetAside { queue: queue.to_owned(), why: WHY.to_owned() });
     let event = aside.to_new(world.ids.next()).map_err(|error| NotTried::Failed(error.to_string()))?;
     let write = StreamWrite {
         stream: mail_stream(&meta.email_id),

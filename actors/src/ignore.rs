@@ -10,7 +10,7 @@ use crate::kernel::journal::{
     AppendError, Commit, Expected, Journal, JournalError, Queue, Settle, StreamWrite,
 };
 use crate::mail::IgnoreReason;
-use crate::mail::life::{DeliveryEnd, Ignored, MailEvent, MailLife, Settled, Stage, mail_stream};
+use crate::mail::life::{DeliveryEnd, MailEvent, MailIgnored, MailLife, MailSettled, Stage, mail_stream};
 use crate::mail::work;
 use crate::webhook::state::{Cancelled, DeliveryEvent, delivery_stream};
 
@@ -82,8 +82,12 @@ fn ignored(
     }
     let now = world.now();
     let reason = IgnoreReason::Operator;
-    let event =
-        MailEvent::Ignored(Ignored { reason, detail: None, configuration: None, by: Some(by.to_owned()) });
+    let event = MailEvent::Ignored(MailIgnored {
+        reason,
+        detail: None,
+        configuration: None,
+        by: Some(by.to_owned()),
+    });
     let mut commit = Commit {
         at: now,
         // Whoever decides about it now loses the row, and with it the right to.
@@ -123,7 +127,7 @@ fn cancel_all(
         });
         let key = work::delivery_key(email_id, target);
         commit.settle.push(Settle { queue: Queue::Deliver, key, claim: None });
-        let end = MailEvent::Settled(Settled { target: target.clone(), end: DeliveryEnd::Cancelled });
+        let end = MailEvent::Settled(MailSettled { target: target.clone(), end: DeliveryEnd::Cancelled });
         settled.push(end.to_new(world.ids.next())?);
     }
     Ok(settled)
@@ -136,7 +140,8 @@ mod tests {
     use crate::kernel::journal::{Due, OutboxAdd};
     use crate::mail::HoldReason;
     use crate::mail::life::{
-        Held, Location, Quarantined, Received, Routed, RoutedDelivery, SetAside, Skipped,
+        Location, MailHeld, MailQuarantined, MailReceived, MailRouted, MailSetAside, MailSkipped,
+        RoutedDelivery,
     };
     use crate::mail::policy::{Priority, Share};
     use crate::readmodel;
@@ -147,7 +152,7 @@ mod tests {
     }
 
     fn received() -> MailEvent {
-        MailEvent::Received(Received {
+        MailEvent::Received(MailReceived {
             email_id: "e".to_owned(),
             location: place(),
             sender: String::new(),
@@ -166,7 +171,7 @@ mod tests {
     fn routed(targets: &[&str]) -> MailEvent {
         let delivery =
             |target: &&str| RoutedDelivery { target: (*target).to_owned(), rule: None, share: Share::All };
-        MailEvent::Routed(Routed {
+        MailEvent::Routed(MailRouted {
             detection: None,
             links: Vec::new(),
             deliveries: targets.iter().map(delivery).collect(),
@@ -178,7 +183,7 @@ mod tests {
     }
 
     fn held() -> MailEvent {
-        MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None })
+        MailEvent::Held(MailHeld { reason: HoldReason::OutsideWindow, until: None, configuration: None })
     }
 
     async fn journal(world: &World, events: &[MailEvent], rows: &[(Queue, &str)]) -> MemoryJournal {
@@ -205,13 +210,13 @@ mod tests {
     #[tokio::test]
     async fn a_mail_is_ignored_where_that_makes_sense() {
         let world = World::real();
-        let skipped = MailEvent::Skipped(Skipped {
+        let skipped = MailEvent::Skipped(MailSkipped {
             reason: HoldReason::OutsideWindow,
             detector: "recadrage".to_owned(),
             seen: false,
             configuration: None,
         });
-        let unreadable = MailEvent::Quarantined(Quarantined {
+        let unreadable = MailEvent::Quarantined(MailQuarantined {
             email_id: "e".to_owned(),
             location: place(),
             why: "no mail".to_owned(),
@@ -219,7 +224,7 @@ mod tests {
             body_key: "source/e".to_owned(),
         });
         let aside =
-            |queue: &str| MailEvent::SetAside(SetAside { queue: queue.to_owned(), why: "w".to_owned() });
+            |queue: &str| MailEvent::SetAside(MailSetAside { queue: queue.to_owned(), why: "w".to_owned() });
         for (events, rows, cancelled) in [
             (vec![received(), held()], vec![(Queue::Hold, "e")], 0),
             (vec![received(), skipped], vec![], 0),

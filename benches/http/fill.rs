@@ -9,7 +9,7 @@ use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions
 use render_signal_actors::kernel::journal::{Commit, Expected, Journal as _, StreamWrite};
 use render_signal_actors::mail::IgnoreReason;
 use render_signal_actors::mail::heading::Heading;
-use render_signal_actors::mail::life::{Ignored, Location, MailEvent, Received, mail_stream};
+use render_signal_actors::mail::life::{Location, MailEvent, MailIgnored, MailReceived, mail_stream};
 use render_signal_actors::readmodel;
 
 /// Mails of one commit.
@@ -58,7 +58,7 @@ pub(crate) async fn journal(folder: &Path, mails: usize) -> String {
 }
 
 fn received(id: &str, number: usize) -> MailEvent {
-    MailEvent::Received(Received {
+    MailEvent::Received(MailReceived {
         email_id: id.to_owned(),
         location: Location { mailbox: "INBOX".to_owned(), validity: 1, item: number.to_string() },
         sender: String::new(),
@@ -75,5 +75,10 @@ fn received(id: &str, number: usize) -> MailEvent {
 }
 
 fn ignored() -> MailEvent {
-    MailEvent::Ignored(Ignored { reason: IgnoreReason::NoLinks, detail: None, by: None, configuration: None })
+    MailEvent::Ignored(MailIgnored {
+        reason: IgnoreReason::NoLinks,
+        detail: None,
+        by: None,
+        configuration: None,
+    })
 }

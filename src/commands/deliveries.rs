@@ -204,7 +204,7 @@ mod tests {
     use render_signal_actors::kernel::event::{DomainEvent as _, NewEvent};
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
-    use render_signal_actors::mail::life::{Held, MailEvent, mail_stream};
+    use render_signal_actors::mail::life::{MailEvent, MailHeld, mail_stream};
     use render_signal_actors::readmodel;
     use render_signal_actors::webhook::state::{DeadLettered, Deferred, DeliveryEvent, delivery_stream};
 
@@ -232,7 +232,7 @@ mod tests {
             detail: None,
         });
         let held =
-            MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None });
+            MailEvent::Held(MailHeld { reason: HoldReason::OutsideWindow, until: None, configuration: None });
         let write = |stream, events| StreamWrite { stream, expected: Expected::NoStream, events };
         let commit = Commit {
             at: world.now(),

@@ -70,7 +70,7 @@ mod tests {
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
     use render_signal_actors::mail::IgnoreReason;
-    use render_signal_actors::mail::life::{Ignored, mail_stream};
+    use render_signal_actors::mail::life::{MailIgnored, mail_stream};
     use render_signal_actors::mail::policy::Configuration;
     use render_signal_actors::readmodel;
 
@@ -97,7 +97,8 @@ mod tests {
         configuration.add("webhook_config", &"bb".repeat(32));
         configuration.add("routing_rules", &"cc".repeat(32));
         let ignored = |configuration| {
-            let ignored = Ignored { reason: IgnoreReason::NoLinks, detail: None, configuration, by: None };
+            let ignored =
+                MailIgnored { reason: IgnoreReason::NoLinks, detail: None, configuration, by: None };
             MailEvent::Ignored(ignored).to_new(world.ids.next()).unwrap()
         };
         let decisions = [None, Some(Configuration::default()), Some(configuration)];

@@ -277,7 +277,7 @@ mod tests {
     use render_signal_actors::kernel::event::{DomainEvent as _, NewEvent};
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
-    use render_signal_actors::mail::life::{Held, Ignored, MailEvent, Skipped, mail_stream};
+    use render_signal_actors::mail::life::{MailEvent, MailHeld, MailIgnored, MailSkipped, mail_stream};
     use render_signal_actors::mail::{HoldReason, IgnoreReason};
     use render_signal_actors::readmodel;
 
@@ -289,19 +289,19 @@ mod tests {
         let journal = MemoryJournal::new(world.clone(), readmodel::all());
         let reason = HoldReason::OutsideWindow;
         let detail = Some("facture".to_owned());
-        let ignored = MailEvent::Ignored(Ignored {
+        let ignored = MailEvent::Ignored(MailIgnored {
             reason: IgnoreReason::ExcludedKeyword,
             detail,
             configuration: None,
             by: None,
         });
-        let skipped = MailEvent::Skipped(Skipped {
+        let skipped = MailEvent::Skipped(MailSkipped {
             reason,
             detector: "recadrage".into(),
             seen: true,
             configuration: None,
         });
-        let held = MailEvent::Held(Held { reason, until: None, configuration: None });
+        let held = MailEvent::Held(MailHeld { reason, until: None, configuration: None });
         let mails = [("a", ignored), ("b", routed("default")), ("c", skipped), ("d", held)];
         let new = |event: &MailEvent| -> NewEvent { event.to_new(world.ids.next()).unwrap() };
         let writes = mails.iter().map(|(id, event)| StreamWrite {

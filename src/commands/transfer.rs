@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use render_signal_actors::archive::transfer::{self, Import, Line, Tally, TransferError};
+use render_signal_actors::archive::transfer::{self, CopyLine, CopyTotals, Import, TransferError};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::said;
@@ -33,7 +33,7 @@ pub(crate) async fn export(
     let bar = progress(usize::try_from(head).unwrap_or(usize::MAX));
     let mut to = writer(&args.file, lang)?;
     let copied = transfer::export(journal.as_ref(), World::real().now(), |line| {
-        if matches!(line, Line::Event(_)) {
+        if matches!(line, CopyLine::Event(_)) {
             bar.inc(1);
         }
         serde_json::to_writer(&mut to, line)?;
@@ -120,7 +120,7 @@ fn told(error: &TransferError, lang: Lang) -> String {
     }
 }
 
-async fn take_in(journal: &dyn Journal, file: &Path) -> Result<Tally, TransferError> {
+async fn take_in(journal: &dyn Journal, file: &Path) -> Result<CopyTotals, TransferError> {
     let mut import = Import::into_empty(journal).await?;
     let mut lines = reader(file)?.lines();
     let mut bar = progress(0);
@@ -134,7 +134,7 @@ async fn take_in(journal: &dyn Journal, file: &Path) -> Result<Tally, TransferEr
     import.finish().await
 }
 
-fn describe(tally: &Tally, lang: Lang) -> String {
+fn describe(tally: &CopyTotals, lang: Lang) -> String {
     let count =
         |n: u64, french, english| lang.count(usize::try_from(n).unwrap_or(usize::MAX), french, english);
     let events = count(tally.events, ["événement", "événements"], ["event", "events"]);

@@ -227,7 +227,8 @@ fn evolve(entry: &mut Entry, event: MailEvent) {
 pub(crate) mod tests {
     use render_signal_actors::kernel::event::StreamId;
     use render_signal_actors::mail::life::{
-        Duplicated, Held, Ignored, Location, Received, Routed, RoutedDelivery, Settled, mail_stream,
+        Location, MailDuplicated, MailHeld, MailIgnored, MailReceived, MailRouted, MailSettled,
+        RoutedDelivery, mail_stream,
     };
     use uuid::Uuid;
 
@@ -257,7 +258,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn received(id: &str, item: &str) -> MailEvent {
-        MailEvent::Received(Received {
+        MailEvent::Received(MailReceived {
             email_id: id.into(),
             location: location(item),
             sender: "production@media-solution.example".into(),
@@ -274,7 +275,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn routed(target: &str) -> MailEvent {
-        MailEvent::Routed(Routed {
+        MailEvent::Routed(MailRouted {
             detection: None,
             links: Vec::new(),
             deliveries: vec![RoutedDelivery {
@@ -305,7 +306,7 @@ pub(crate) mod tests {
         assert_eq!(under_way.meets("01", &Expected::Delivered("default")), Some(false));
         events.push((
             "a",
-            MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::Delivered }),
+            MailEvent::Settled(MailSettled { target: "default".into(), end: DeliveryEnd::Delivered }),
         ));
         let done = ledger(&events);
         assert!(done.settled());
@@ -318,7 +319,10 @@ pub(crate) mod tests {
         let dead = ledger(&[
             ("a", received("a", "01")),
             ("a", routed("default")),
-            ("a", MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::DeadLettered })),
+            (
+                "a",
+                MailEvent::Settled(MailSettled { target: "default".into(), end: DeliveryEnd::DeadLettered }),
+            ),
         ]);
         assert!(dead.settled());
         assert_eq!(dead.meets("01", &Expected::Delivered("default")), Some(false));
@@ -330,18 +334,22 @@ pub(crate) mod tests {
             ("a", received("a", "06")),
             (
                 "a",
-                MailEvent::Ignored(Ignored {
+                MailEvent::Ignored(MailIgnored {
                     reason: IgnoreReason::Reply,
                     detail: None,
                     configuration: None,
                     by: None,
                 }),
             ),
-            ("a", MailEvent::Duplicated(Duplicated { location: location("15") })),
+            ("a", MailEvent::Duplicated(MailDuplicated { location: location("15") })),
             ("b", received("b", "14")),
             (
                 "b",
-                MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None }),
+                MailEvent::Held(MailHeld {
+                    reason: HoldReason::OutsideWindow,
+                    until: None,
+                    configuration: None,
+                }),
             ),
         ]);
         assert_eq!(ledger.meets("06", &Expected::Ignored(IgnoreReason::Reply)), Some(true));

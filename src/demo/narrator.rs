@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use render_signal_actors::config::state::ConfigEvent;
 use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
-use render_signal_actors::mail::life::{MailEvent, Routed};
+use render_signal_actors::mail::life::{MailEvent, MailRouted};
 use render_signal_actors::poller::state::MailboxEvent;
 use render_signal_actors::webhook::state::{DeliveryEvent, TargetEvent};
 use render_signal_actors::worker::WorkerEvent;
@@ -169,7 +169,7 @@ impl Narrator {
         })
     }
 
-    fn routed(&self, routed: &Routed) -> String {
+    fn routed(&self, routed: &MailRouted) -> String {
         let lang = self.lang;
         let mut text = lang.pick("décidé\u{a0}:", "decided:").to_owned();
         if let Some(detection) = &routed.detection {
@@ -330,7 +330,7 @@ fn delivery_mail(event: &DeliveryEvent) -> &str {
 #[cfg(test)]
 mod tests {
     use render_signal_actors::config::state::{Changed, config_stream};
-    use render_signal_actors::mail::life::{Held, Ignored, mail_stream};
+    use render_signal_actors::mail::life::{MailHeld, MailIgnored, mail_stream};
     use render_signal_actors::mail::{HoldReason, IgnoreReason};
     use render_signal_actors::webhook::state::{Attempted, Succeeded, delivery_stream};
 
@@ -409,12 +409,12 @@ mod tests {
             recorded(
                 mail_stream("a"),
                 2,
-                &MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until, configuration: None }),
+                &MailEvent::Held(MailHeld { reason: HoldReason::OutsideWindow, until, configuration: None }),
             ),
             recorded(
                 mail_stream("a"),
                 3,
-                &MailEvent::Ignored(Ignored {
+                &MailEvent::Ignored(MailIgnored {
                     reason: IgnoreReason::Reply,
                     detail: None,
                     configuration: None,

@@ -214,7 +214,7 @@ fn section(
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, Settled, mail_stream};
+    use render_signal_actors::mail::life::{DeliveryEnd, MailEvent, MailSettled, mail_stream};
 
     use super::*;
     use crate::demo::ledger::tests::{received, recorded, routed};
@@ -232,7 +232,7 @@ mod tests {
         ledger.take(&recorded(
             stream,
             3,
-            &MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::Delivered }),
+            &MailEvent::Settled(MailSettled { target: "default".into(), end: DeliveryEnd::Delivered }),
         ));
         ledger
     }

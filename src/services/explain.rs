@@ -121,6 +121,6 @@ async fn group(
     };
     let stream = groups::group_stream(&groups::scoped(group, policy.zone, now));
     let events = past.read_stream(&stream, 0).await.map_err(Refused::journal)?;
-    let standing = groups::Standing::of(&events).map_err(Refused::journal)?;
+    let standing = groups::GroupOwner::of(&events).map_err(Refused::journal)?;
     Ok(Some((stream, standing)))
 }

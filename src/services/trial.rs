@@ -240,7 +240,7 @@ async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(Case, DateTime<
     let came = known.as_ref().map_or(row.received_at, |known| known.at);
     let (content, recorded) = match known {
         Some(known) => (known.content, known.recorded),
-        None => (Err(kept::Gone::Archived), None),
+        None => (Err(kept::ContentGone::Archived), None),
     };
     let content = content.map_err(|why| why.to_string());
     Ok((Case { place: row.email_id.clone(), came: Some(came), content, recorded }, came))

@@ -228,7 +228,7 @@ mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, TimeDelta, Utc};
-    use render_signal_actors::dedup::kept::Gone;
+    use render_signal_actors::dedup::kept::ContentGone;
     use render_signal_actors::egress::SendError;
     use render_signal_actors::mail::parse::{self, Unreadable};
     use render_signal_actors::mail::policy::RetryPolicy;
@@ -268,13 +268,13 @@ mod tests {
             said.extend(parse::parse(raw).unwrap().flaws);
         }
         let gone = [
-            Gone::Stranger,
-            Gone::TooLarge,
-            Gone::Unreadable,
-            Gone::Expired,
-            Gone::Archived,
-            Gone::Unrecorded,
-            Gone::Reduced,
+            ContentGone::Stranger,
+            ContentGone::TooLarge,
+            ContentGone::Unreadable,
+            ContentGone::Expired,
+            ContentGone::Archived,
+            ContentGone::Unrecorded,
+            ContentGone::Reduced,
         ];
         said.extend(gone.map(|one| one.to_string()));
         said.extend([Unplanned::TooLong, Unplanned::TooMany(50)].map(|one| one.to_string()));

@@ -11,7 +11,7 @@ mod tests;
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::history::DecidedUnder;
 use render_signal_actors::mail::life::{
-    DeliveryEnd, Held, Ignored, Location, MailEvent, Offloaded, Received, Routed,
+    DeliveryEnd, LinkOffloaded, Location, MailEvent, MailHeld, MailIgnored, MailReceived, MailRouted,
 };
 use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use render_signal_actors::story::{Decided, DeliveryStep, Step};
@@ -233,14 +233,14 @@ impl Teller {
         }
     }
 
-    fn received(self, mail: &Received) -> String {
+    fn received(self, mail: &MailReceived) -> String {
         match self.depth {
             Depth::Exact => self.place(&mail.location),
             Depth::Local(_) => format!("{}, {}", self.place(&mail.location), size(self.lang, mail.size)),
         }
     }
 
-    fn ignored(self, ignored: &Ignored) -> Told {
+    fn ignored(self, ignored: &MailIgnored) -> Told {
         let word = self.lang.pick("ignoré", "ignored");
         if let Some(by) = &ignored.by {
             return Told::on(Tone::Aside, word, self.by(by));
@@ -253,7 +253,7 @@ impl Teller {
         Told::why(Tone::Aside, word, format!("{reason}{detail}"))
     }
 
-    fn held(self, held: &Held, at: DateTime<Utc>) -> String {
+    fn held(self, held: &MailHeld, at: DateTime<Utc>) -> String {
         let reason = self.held_by(held.reason);
         let Some(until) = held.until else {
             let changed = self
@@ -270,14 +270,14 @@ impl Teller {
         }
     }
 
-    fn routed(self, routed: &Routed) -> String {
+    fn routed(self, routed: &MailRouted) -> String {
         let targets: Vec<&str> = routed.deliveries.iter().map(|one| one.target.as_str()).collect();
         let links = self.links(u64::try_from(routed.links.len()).unwrap_or(u64::MAX));
         format!("{} {}, {links}", self.lang.pick("à", "to"), targets.join(", "))
     }
 
-    fn offloaded(self, link: &Offloaded) -> Told {
-        let Offloaded { raw_url, r2_url, reused_from, .. } = link;
+    fn offloaded(self, link: &LinkOffloaded) -> Told {
+        let LinkOffloaded { raw_url, r2_url, reused_from, .. } = link;
         match self.lang {
             Lang::Fr => {
                 let word = if reused_from.is_some() { "déjà copié" } else { "copié" };

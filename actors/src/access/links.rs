@@ -15,9 +15,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::record::{Record, read_all};
-use super::sessions::{Method, Session, Sessions};
-use super::state::{Created, MagicLinkCommand, MagicLinkEvent, MagicLinkState, link_name, link_stream};
-use super::token::{Refusal, Signer, end_of};
+use super::sessions::{Session, Sessions, SignInMethod};
+use super::state::{
+    MagicLinkCommand, MagicLinkCreated, MagicLinkEvent, MagicLinkState, link_name, link_stream,
+};
+use super::token::{LinkRefusal, Signer, end_of};
 use super::{AccessError, Committed, Visitor, commit, new_events};
 use crate::config::documents::Key;
 use crate::config::edit::{Edit, Editor};
@@ -48,7 +50,7 @@ pub struct NewLink {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// The link is none, or none any more.
-    Refused(Refusal),
+    Refused(LinkRefusal),
     /// It is not known whether it is one.
     Failed(AccessError),
 }
@@ -59,15 +61,15 @@ impl From<AccessError> for Denied {
     }
 }
 
-impl From<Refusal> for Denied {
-    fn from(refusal: Refusal) -> Self {
+impl From<LinkRefusal> for Denied {
+    fn from(refusal: LinkRefusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
 /// Where a link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum LinkStatus {
     /// It opens a session.
     Open,
     /// It has opened its one session.
@@ -86,7 +88,7 @@ pub struct LinkSeen {
     /// What it is called; opens nothing.
     pub name: String,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: LinkStatus,
     /// It opens one session; otherwise any number.
     pub single_use: bool,
     /// When it was made; `None` = another program made it, and it was not used here.
@@ -118,7 +120,7 @@ impl std::fmt::Debug for MagicLinks {
 }
 
 /// The document as it was read.
-struct Document {
+struct TokenDocument {
     links: HashMap<String, Record>,
     /// Entries that are none.
     others: Vec<String>,
@@ -149,16 +151,16 @@ impl MagicLinks {
         self.editor.world.now()
     }
 
-    async fn document(&self) -> Result<Document, AccessError> {
+    async fn document(&self) -> Result<TokenDocument, AccessError> {
         self.editor.store.forget();
         let failed = |why: String| AccessError::Document(why);
         let text = match self.editor.store.read(Key::MagicLinkTokens).await {
             Ok(Read::Found { text, .. }) => text,
-            Ok(Read::Absent) => return Ok(Document { links: HashMap::new(), others: Vec::new() }),
+            Ok(Read::Absent) => return Ok(TokenDocument { links: HashMap::new(), others: Vec::new() }),
             Err(error) => return Err(failed(error.to_string())),
         };
         let (links, others) = read_all(&text).map_err(failed)?;
-        Ok(Document { links: links.into_iter().collect(), others })
+        Ok(TokenDocument { links: links.into_iter().collect(), others })
     }
 
     /// Writes entries; `None` removes one. Others are as they were, whoever changed them last.
@@ -199,7 +201,7 @@ impl MagicLinks {
         let expires_at = (!permanent).then(|| end_of(now, self.life));
         let (id, token) = self.signer.make(&self.editor.world.ids.secret(), expires_at);
         let name = link_name(&id);
-        let created = Created { single_use: !permanent, expires_at, by: by.to_owned() };
+        let created = MagicLinkCreated { single_use: !permanent, expires_at, by: by.to_owned() };
         let events = MagicLinkState::default()
             .decide(&MagicLinkCommand::Create(created), &now)
             .map_err(|_| AccessError::journal("a new link cannot be made"))?;
@@ -224,10 +226,10 @@ impl MagicLinks {
     pub async fn look(&self, text: &str) -> Result<(), Denied> {
         let signed = self.signer.read(text, self.now())?;
         if signed.expired {
-            return Err(Refusal::Expired.into());
+            return Err(LinkRefusal::Expired.into());
         }
         let document = self.document().await?;
-        let record = document.links.get(&signed.id).ok_or(Refusal::Unknown)?;
+        let record = document.links.get(&signed.id).ok_or(LinkRefusal::Unknown)?;
         let known = self.known(&link_name(&signed.id)).await?;
         let consume = MagicLinkCommand::Consume { record: record.clone(), session: String::new() };
         known.state.decide(&consume, &self.now())?;
@@ -243,20 +245,20 @@ impl MagicLinks {
         let signed = self.signer.read(text, self.now())?;
         if signed.expired {
             self.drop_entry(&signed.id).await;
-            return Err(Refusal::Expired.into());
+            return Err(LinkRefusal::Expired.into());
         }
         let name = link_name(&signed.id);
         for _ in 0..ATTEMPTS {
             let document = self.document().await?;
-            let record = document.links.get(&signed.id).ok_or(Refusal::Unknown)?;
+            let record = document.links.get(&signed.id).ok_or(LinkRefusal::Unknown)?;
             let known = self.known(&name).await?;
-            let opening = self.sessions.opening(&self.user, Method::MagicLink(name.clone()), from)?;
+            let opening = self.sessions.opening(&self.user, SignInMethod::MagicLink(name.clone()), from)?;
             let consume =
                 MagicLinkCommand::Consume { record: record.clone(), session: opening.session.id.clone() };
             let events = match known.state.decide(&consume, &self.now()) {
                 Ok(events) => events,
                 Err(refusal) => {
-                    if refusal == Refusal::Expired {
+                    if refusal == LinkRefusal::Expired {
                         self.drop_entry(&signed.id).await;
                     }
                     return Err(refusal.into());
@@ -272,7 +274,7 @@ impl MagicLinks {
                 }
                 // It has left the log: it was over before.
                 Committed::SomebodyWasFirst if self.is_archived(&name).await? => {
-                    return Err(Refusal::Unknown.into());
+                    return Err(LinkRefusal::Unknown.into());
                 }
                 Committed::SomebodyWasFirst => {}
             }
@@ -367,7 +369,7 @@ impl MagicLinks {
                 None => seen.push(of_record(name, &record, now)),
             }
         }
-        let key = |link: &LinkSeen| (link.standing == Standing::Open, link.created_at, link.name.clone());
+        let key = |link: &LinkSeen| (link.standing == LinkStatus::Open, link.created_at, link.name.clone());
         seen.sort_unstable_by_key(|link| std::cmp::Reverse(key(link)));
         Ok(seen)
     }
@@ -408,11 +410,11 @@ fn of_row(row: &LinkRow, record: Option<&Record>, now: DateTime<Utc>) -> LinkSee
     let expires_at = record.map_or(row.expires_at, |record| record.expires_at);
     let used = single_use && (row.uses > 0 || record.is_some_and(|record| record.consumed));
     let standing = match record {
-        _ if row.revoked_at.is_some() => Standing::Revoked,
-        _ if used => Standing::Used,
-        _ if expires_at.is_some_and(|end| end < now) => Standing::Expired,
-        None => Standing::Gone,
-        Some(_) => Standing::Open,
+        _ if row.revoked_at.is_some() => LinkStatus::Revoked,
+        _ if used => LinkStatus::Used,
+        _ if expires_at.is_some_and(|end| end < now) => LinkStatus::Expired,
+        None => LinkStatus::Gone,
+        Some(_) => LinkStatus::Open,
     };
     LinkSeen {
         name: row.name.clone(),
@@ -428,9 +430,9 @@ fn of_row(row: &LinkRow, record: Option<&Record>, now: DateTime<Utc>) -> LinkSee
 
 fn of_record(name: String, record: &Record, now: DateTime<Utc>) -> LinkSeen {
     let standing = match record {
-        record if record.single_use && record.consumed => Standing::Used,
-        record if record.expires_at.is_some_and(|end| end < now) => Standing::Expired,
-        _ => Standing::Open,
+        record if record.single_use && record.consumed => LinkStatus::Used,
+        record if record.expires_at.is_some_and(|end| end < now) => LinkStatus::Expired,
+        _ => LinkStatus::Open,
     };
     LinkSeen {
         name,

@@ -34,7 +34,7 @@ use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{AppendError, Commit, Journal};
 
 /// How long somebody waits for the journal before he is told that it does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why it is not known whether somebody may do something: nothing to do with who asks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +77,7 @@ impl Visitor {
 /// Commits, or says that somebody else wrote first.
 async fn commit(journal: &dyn Journal, world: &World, commit: Commit) -> Result<Committed, AccessError> {
     let commit = Commit { at: world.now(), ..commit };
-    match tokio::time::timeout(PATIENCE, persist(journal, world, commit)).await {
+    match tokio::time::timeout(JOURNAL_TIMEOUT, persist(journal, world, commit)).await {
         Ok(Ok(_)) => Ok(Committed::Done),
         Ok(Err(AppendError::Conflict { .. })) => Ok(Committed::SomebodyWasFirst),
         Ok(Err(error)) => Err(AccessError::journal(error)),

@@ -25,7 +25,7 @@ const MOST_PASSES: u32 = 20;
 
 /// Whether a password is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordCheck {
     /// It is.
     Right,
     /// It is not, or the user is another one.
@@ -35,7 +35,7 @@ pub enum Verdict {
 }
 
 /// How the password is kept.
-enum Kept {
+enum StoredPassword {
     /// Its SHA-256, so that a comparison does not even give its length away.
     Plain([u8; 32]),
     /// A PHC string.
@@ -46,7 +46,7 @@ enum Kept {
 #[derive(Clone)]
 pub struct Passwords {
     user: String,
-    kept: Arc<Kept>,
+    kept: Arc<StoredPassword>,
     turn: Heavy,
     waiting: Arc<AtomicUsize>,
     fingerprint: String,
@@ -67,9 +67,9 @@ impl Passwords {
     pub fn new(user: &str, password: &SecretString, key: &SecretString) -> Result<Self, String> {
         let text = password.expose_secret();
         let kept = if is_a_hash(text)? {
-            Kept::Hash(text.to_owned())
+            StoredPassword::Hash(text.to_owned())
         } else {
-            Kept::Plain(Sha256::digest(text.as_bytes()).into())
+            StoredPassword::Plain(Sha256::digest(text.as_bytes()).into())
         };
         let credential = format!("credential\0{user}\0{text}");
         let fingerprint = keyed(key, credential.as_bytes());
@@ -96,39 +96,39 @@ impl Passwords {
 
     /// Whether both are right. The same work is done for a user that there is not. Hashes are
     /// looked at one at a time, on a thread that nobody else needs.
-    pub async fn verify(&self, user: &str, password: SecretString) -> Verdict {
+    pub async fn verify(&self, user: &str, password: SecretString) -> PasswordCheck {
         let digest = |text: &str| -> [u8; 32] { Sha256::digest(text.as_bytes()).into() };
         let known = same(&digest(user), &digest(&self.user));
         let right = match self.kept.as_ref() {
-            Kept::Plain(wanted) => same(&digest(password.expose_secret()), wanted),
-            Kept::Hash(_) => {
-                let Some(_place) = Place::take(&self.waiting) else { return Verdict::Busy };
+            StoredPassword::Plain(wanted) => same(&digest(password.expose_secret()), wanted),
+            StoredPassword::Hash(_) => {
+                let Some(_place) = WaitingSlot::take(&self.waiting) else { return PasswordCheck::Busy };
                 let kept = Arc::clone(&self.kept);
                 self.turn.run(HEAVY, move || fits(&kept, &password)).await
             }
         };
         // Both are known by now: whichever is wrong takes the same time.
-        if known & right { Verdict::Right } else { Verdict::Wrong }
+        if known & right { PasswordCheck::Right } else { PasswordCheck::Wrong }
     }
 }
 
-fn fits(kept: &Kept, password: &SecretString) -> bool {
-    let Kept::Hash(hash) = kept else { return false };
+fn fits(kept: &StoredPassword, password: &SecretString) -> bool {
+    let StoredPassword::Hash(hash) = kept else { return false };
     let Ok(hash) = PasswordHash::new(hash) else { return false };
     Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok()
 }
 
 /// A place among those who wait.
-struct Place<'w>(&'w AtomicUsize);
+struct WaitingSlot<'w>(&'w AtomicUsize);
 
-impl<'w> Place<'w> {
+impl<'w> WaitingSlot<'w> {
     fn take(waiting: &'w AtomicUsize) -> Option<Self> {
         let place = Self(waiting);
         (place.0.fetch_add(1, Ordering::AcqRel) < WAITING).then_some(place)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaitingSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -201,18 +201,18 @@ mod tests {
         {
             let passwords = passwords(&kept);
             for (user, password, wanted) in [
-                ("admin", "s3cret é", Verdict::Right),
-                ("admin", "s3cret", Verdict::Wrong),
-                ("admin", "", Verdict::Wrong),
-                ("Admin", "s3cret é", Verdict::Wrong),
-                ("", "s3cret é", Verdict::Wrong),
+                ("admin", "s3cret é", PasswordCheck::Right),
+                ("admin", "s3cret", PasswordCheck::Wrong),
+                ("admin", "", PasswordCheck::Wrong),
+                ("Admin", "s3cret é", PasswordCheck::Wrong),
+                ("", "s3cret é", PasswordCheck::Wrong),
             ] {
                 assert_eq!(passwords.verify(user, password.into()).await, wanted, "{user} {password}");
             }
             if kept.starts_with('$') {
                 assert_eq!(
                     passwords.verify("admin", kept.into()).await,
-                    Verdict::Wrong,
+                    PasswordCheck::Wrong,
                     "the hash is no password"
                 );
             }
@@ -222,13 +222,13 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_user_costs_as_much_and_no_crowd_fills_the_memory() {
         let passwords = passwords(&cheap("x"));
-        let _all: Vec<_> = (0..WAITING).map(|_| Place::take(&passwords.waiting).unwrap()).collect();
+        let _all: Vec<_> = (0..WAITING).map(|_| WaitingSlot::take(&passwords.waiting).unwrap()).collect();
         // Whoever asks has to wait for the hash, also under a name that there is not.
         for user in ["admin", "nobody"] {
-            assert_eq!(passwords.verify(user, "x".into()).await, Verdict::Busy, "{user}");
+            assert_eq!(passwords.verify(user, "x".into()).await, PasswordCheck::Busy, "{user}");
         }
         drop(_all);
-        assert_eq!(passwords.verify("admin", "x".into()).await, Verdict::Right);
+        assert_eq!(passwords.verify("admin", "x".into()).await, PasswordCheck::Right);
     }
 
     #[test]

@@ -17,7 +17,9 @@ use secrecy::SecretString;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use super::state::{Ended, Opened, SessionCommand, SessionEvent, SessionState, Used, session_stream};
+use super::state::{
+    SessionCommand, SessionEnded, SessionEvent, SessionOpened, SessionState, SessionUsed, session_stream,
+};
 use super::{AccessError, Committed, Visitor, commit, new_events};
 use crate::kernel::aggregate::{Aggregate as _, Loaded, rehydrate};
 use crate::kernel::clock::World;
@@ -38,7 +40,7 @@ const BELIEVED: Duration = Duration::from_millis(250);
 /// So many are remembered; there is no reason for more.
 const REMEMBERED: usize = 1_024;
 /// Sessions ended by one commit.
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 /// A session that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +78,7 @@ impl Session {
 
 /// How somebody has proved who he is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Method {
+pub enum SignInMethod {
     /// By name and password.
     Password,
     /// By a sign-in link of this name.
@@ -85,7 +87,7 @@ pub enum Method {
 
 /// A session that is about to be opened, by a commit that holds its event.
 #[derive(Debug)]
-pub struct Opening {
+pub struct NewSession {
     /// What the cookie will hold.
     pub secret: SecretString,
     /// The session.
@@ -130,7 +132,7 @@ impl Sessions {
     pub async fn open(
         &self,
         user: &str,
-        method: Method,
+        method: SignInMethod,
         from: &Visitor,
     ) -> Result<(SecretString, Session), AccessError> {
         let opening = self.opening(user, method, from)?;
@@ -144,15 +146,20 @@ impl Sessions {
     }
 
     /// What opens one, when it is committed.
-    pub(super) fn opening(&self, user: &str, method: Method, from: &Visitor) -> Result<Opening, AccessError> {
+    pub(super) fn opening(
+        &self,
+        user: &str,
+        method: SignInMethod,
+        from: &Visitor,
+    ) -> Result<NewSession, AccessError> {
         let random = self.world.ids.secret();
         let now = self.world.now();
         let id = self.world.ids.next().simple().to_string();
         let (method, link) = match method {
-            Method::Password => ("password", String::new()),
-            Method::MagicLink(name) => ("magic_link", name),
+            SignInMethod::Password => ("password", String::new()),
+            SignInMethod::MagicLink(name) => ("magic_link", name),
         };
-        let opened = Opened {
+        let opened = SessionOpened {
             hash: hex(Sha256::digest(random)),
             user: user.to_owned(),
             method: method.to_owned(),
@@ -178,7 +185,7 @@ impl Sessions {
             expected: Expected::NoStream,
             events: new_events(&self.world, &events)?,
         };
-        Ok(Opening { secret: URL_SAFE_NO_PAD.encode(random).into(), session, write })
+        Ok(NewSession { secret: URL_SAFE_NO_PAD.encode(random).into(), session, write })
     }
 
     /// The open session of whoever shows this cookie; `None` = there is none.
@@ -228,7 +235,7 @@ impl Sessions {
     /// Notes that it is used. Whoever asks does not wait for long, and another worker may have
     /// noted it.
     async fn note(&self, row: &SessionRow, from: &Visitor) -> bool {
-        let used = SessionEvent::Used(Used { address: from.address.clone() });
+        let used = SessionEvent::Used(SessionUsed { address: from.address.clone() });
         let Ok(events) = new_events(&self.world, &[used]) else { return false };
         let write =
             StreamWrite { stream: session_stream(&row.id), expected: Expected::Exact(row.version), events };
@@ -276,7 +283,7 @@ impl Sessions {
     /// # Errors
     /// It is as it was, or the journal does not say.
     pub async fn end(&self, id: &str, reason: &str, by: &str) -> Result<bool, AccessError> {
-        let ended = SessionCommand::End(Ended { reason: reason.to_owned(), by: by.to_owned() });
+        let ended = SessionCommand::End(SessionEnded { reason: reason.to_owned(), by: by.to_owned() });
         for _ in 0..ATTEMPTS {
             let stream = session_stream(id);
             let events = self.journal.read_stream(&stream, 0).await.map_err(AccessError::journal)?;
@@ -330,11 +337,12 @@ impl Sessions {
         by: &str,
         which: impl Fn(&SessionRow) -> bool,
     ) -> Result<u64, AccessError> {
-        let ended = SessionEvent::Ended(Ended { reason: reason.to_owned(), by: by.to_owned() });
+        let ended = SessionEvent::Ended(SessionEnded { reason: reason.to_owned(), by: by.to_owned() });
         let (mut after, mut count, mut conflicts) = (None, 0, 0);
         loop {
             let open = OpenSessions { now: self.world.now(), credential: None, used_since: None };
-            let page = self.journal.views().read(move |db| rows::open_sessions(db, &open, after, PAGE)).await;
+            let page =
+                self.journal.views().read(move |db| rows::open_sessions(db, &open, after, PAGE_SIZE)).await;
             let page = page.map_err(AccessError::journal)?;
             let Some(last) = page.last().map(|row| row.position) else { return Ok(count) };
             let ending: Vec<&SessionRow> = page.iter().filter(|row| which(row)).collect();

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::record::Record;
-use super::token::Refusal;
+use super::token::LinkRefusal;
 use crate::domain_events;
 use crate::kernel::aggregate::{Aggregate, Evolve};
 use crate::kernel::digest::short_sha256;
@@ -12,7 +12,7 @@ use crate::kernel::event::StreamId;
 
 /// Payload of `session.opened`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opened {
+pub struct SessionOpened {
     /// SHA-256 of the text in the cookie, which nobody but the browser has.
     pub hash: String,
     /// Whose.
@@ -33,14 +33,14 @@ pub struct Opened {
 
 /// Payload of `session.used`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Used {
+pub struct SessionUsed {
     /// From where; empty = not known.
     pub address: String,
 }
 
 /// Payload of `session.ended`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct SessionEnded {
     /// `logout`, `replaced`, `revoked`, `everywhere` or `password_changed`.
     pub reason: String,
     /// Who ended it.
@@ -49,7 +49,7 @@ pub struct Ended {
 
 /// Payload of `magic_link.created`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Created {
+pub struct MagicLinkCreated {
     /// It opens one session; otherwise any number.
     pub single_use: bool,
     /// It opens none after that; `None` = never.
@@ -60,14 +60,14 @@ pub struct Created {
 
 /// Payload of `magic_link.consumed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Consumed {
+pub struct MagicLinkConsumed {
     /// The session that it opened.
     pub session: String,
 }
 
 /// Payload of `magic_link.revoked`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revoked {
+pub struct MagicLinkRevoked {
     /// Who revoked it.
     pub by: String,
 }
@@ -75,13 +75,13 @@ pub struct Revoked {
 domain_events! {
     /// What happens to a session.
     pub enum SessionEvent {
-        Opened(Opened) = "session.opened", schema 1, in "session", "Somebody signed in.", {
+        Opened(SessionOpened) = "session.opened", schema 1, in "session", "Somebody signed in.", {
             hash: "SHA-256 of the text in the cookie", user: "whose", method: "password or magic_link",
             link: "which sign-in link; empty for another method", credential: "keyed fingerprint of the password in force",
             ends_at: "it is over then, whatever happens", address: "who opened it", agent: "what the browser calls itself" };
-        Used(Used) = "session.used", schema 1, in "session", "A session was used; told once in a quarter of an hour.", {
+        Used(SessionUsed) = "session.used", schema 1, in "session", "A session was used; told once in a quarter of an hour.", {
             address: "from where" };
-        Ended(Ended) = "session.ended", schema 1, in "session", "A session was ended before its time.", {
+        Ended(SessionEnded) = "session.ended", schema 1, in "session", "A session was ended before its time.", {
             reason: "logout, replaced, revoked, everywhere or password_changed", by: "who ended it" };
     }
 }
@@ -89,12 +89,12 @@ domain_events! {
 domain_events! {
     /// What happens to a sign-in link.
     pub enum MagicLinkEvent {
-        Created(Created) = "magic_link.created", schema 1, in "magic_link", "A sign-in link was made, here or by another program.", {
+        Created(MagicLinkCreated) = "magic_link.created", schema 1, in "magic_link", "A sign-in link was made, here or by another program.", {
             single_use: "it opens one session", expires_at: "it opens none after that; null = never",
             by: "who made it; external = another program" };
-        Consumed(Consumed) = "magic_link.consumed", schema 1, in "magic_link", "A sign-in link opened a session.", {
+        Consumed(MagicLinkConsumed) = "magic_link.consumed", schema 1, in "magic_link", "A sign-in link opened a session.", {
             session: "which" };
-        Revoked(Revoked) = "magic_link.revoked", schema 1, in "magic_link", "A sign-in link was revoked.", {
+        Revoked(MagicLinkRevoked) = "magic_link.revoked", schema 1, in "magic_link", "A sign-in link was revoked.", {
             by: "who revoked it" };
     }
 }
@@ -134,11 +134,11 @@ pub enum SessionState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionCommand {
     /// Begin it.
-    Open(Opened),
+    Open(SessionOpened),
     /// Note that it is used.
-    Use(Used),
+    Use(SessionUsed),
     /// End it.
-    End(Ended),
+    End(SessionEnded),
 }
 
 /// There is no such session, or it is over.
@@ -178,7 +178,7 @@ impl Aggregate for SessionState {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MagicLinkState {
     /// How it was made, when that is known.
-    pub created: Option<Created>,
+    pub created: Option<MagicLinkCreated>,
     /// Sessions that it opened.
     pub uses: u64,
     /// It was revoked.
@@ -189,7 +189,7 @@ pub struct MagicLinkState {
 #[derive(Debug, Clone, PartialEq)]
 pub enum MagicLinkCommand {
     /// Make it.
-    Create(Created),
+    Create(MagicLinkCreated),
     /// Open a session with it, of which the document says this.
     Consume {
         /// The document's entry.
@@ -219,7 +219,7 @@ impl MagicLinkState {
     /// Another program made it: that is written down with the first thing that happens to it.
     fn made_elsewhere(&self, record: &Record) -> Option<MagicLinkEvent> {
         self.created.is_none().then(|| {
-            MagicLinkEvent::Created(Created {
+            MagicLinkEvent::Created(MagicLinkCreated {
                 single_use: record.single_use,
                 expires_at: record.expires_at,
                 by: "external".to_owned(),
@@ -244,33 +244,33 @@ impl Aggregate for MagicLinkState {
     type Command = MagicLinkCommand;
     /// The present instant.
     type Cx = DateTime<Utc>;
-    type Reject = Refusal;
+    type Reject = LinkRefusal;
 
     /// The order of the checks is that of the reference system (section 6.2).
     fn decide(
         &self,
         command: &MagicLinkCommand,
         now: &DateTime<Utc>,
-    ) -> Result<Vec<MagicLinkEvent>, Refusal> {
+    ) -> Result<Vec<MagicLinkEvent>, LinkRefusal> {
         match command {
             MagicLinkCommand::Create(created) if *self == Self::default() => {
                 Ok(vec![MagicLinkEvent::Created(created.clone())])
             }
-            MagicLinkCommand::Create(_) => Err(Refusal::Unknown),
-            MagicLinkCommand::Consume { .. } if self.revoked => Err(Refusal::Unknown),
+            MagicLinkCommand::Create(_) => Err(LinkRefusal::Unknown),
+            MagicLinkCommand::Consume { .. } if self.revoked => Err(LinkRefusal::Unknown),
             MagicLinkCommand::Consume { record, session } => {
                 if record.single_use && (record.consumed || self.uses > 0) {
-                    return Err(Refusal::Used);
+                    return Err(LinkRefusal::Used);
                 }
                 if record.expires_at.is_some_and(|end| end < *now) {
-                    return Err(Refusal::Expired);
+                    return Err(LinkRefusal::Expired);
                 }
-                let consumed = MagicLinkEvent::Consumed(Consumed { session: session.clone() });
+                let consumed = MagicLinkEvent::Consumed(MagicLinkConsumed { session: session.clone() });
                 Ok(self.made_elsewhere(record).into_iter().chain([consumed]).collect())
             }
             MagicLinkCommand::Revoke { .. } if self.revoked => Ok(Vec::new()),
             MagicLinkCommand::Revoke { record, by } => {
-                let revoked = MagicLinkEvent::Revoked(Revoked { by: by.clone() });
+                let revoked = MagicLinkEvent::Revoked(MagicLinkRevoked { by: by.clone() });
                 let made = record.as_ref().and_then(|record| self.made_elsewhere(record));
                 Ok(made.into_iter().chain([revoked]).collect())
             }
@@ -295,7 +295,10 @@ mod tests {
         MagicLinkCommand::Consume { record: record.clone(), session: "s".to_owned() }
     }
 
-    fn after(command: &MagicLinkCommand, state: &mut MagicLinkState) -> Result<Vec<&'static str>, Refusal> {
+    fn after(
+        command: &MagicLinkCommand,
+        state: &mut MagicLinkState,
+    ) -> Result<Vec<&'static str>, LinkRefusal> {
         use crate::kernel::event::DomainEvent as _;
         let events = state.decide(command, &at(100))?;
         events.iter().for_each(|event| state.evolve(event));
@@ -309,10 +312,10 @@ mod tests {
         let first = after(&consume(&fresh), &mut state);
         assert_eq!(first, Ok(vec!["magic_link.created", "magic_link.consumed"]));
         // The document is behind, or was put back from a copy.
-        assert_eq!(after(&consume(&fresh), &mut state), Err(Refusal::Used));
+        assert_eq!(after(&consume(&fresh), &mut state), Err(LinkRefusal::Used));
         // The reference system has consumed it.
         let elsewhere = consume(&record(true, true, Some(200)));
-        assert_eq!(after(&elsewhere, &mut MagicLinkState::default()), Err(Refusal::Used));
+        assert_eq!(after(&elsewhere, &mut MagicLinkState::default()), Err(LinkRefusal::Used));
         assert!(state.is_over(at(0)));
     }
 
@@ -327,20 +330,20 @@ mod tests {
         let revoke = MagicLinkCommand::Revoke { record: Some(permanent.clone()), by: "cli".to_owned() };
         assert_eq!(after(&revoke, &mut state), Ok(vec!["magic_link.revoked"]));
         assert_eq!(after(&revoke, &mut state), Ok(vec![]), "once is enough");
-        assert_eq!(after(&consume(&permanent), &mut state), Err(Refusal::Unknown));
+        assert_eq!(after(&consume(&permanent), &mut state), Err(LinkRefusal::Unknown));
         assert!(state.is_over(at(0)));
     }
 
     #[test]
     fn the_document_may_end_a_link_before_its_token_does() {
         let late = consume(&record(true, false, Some(99)));
-        assert_eq!(after(&late, &mut MagicLinkState::default()), Err(Refusal::Expired));
+        assert_eq!(after(&late, &mut MagicLinkState::default()), Err(LinkRefusal::Expired));
         let just = consume(&record(true, false, Some(100)));
         assert!(after(&just, &mut MagicLinkState::default()).is_ok());
     }
 
     fn any_event() -> impl Strategy<Value = SessionEvent> {
-        let opened = Opened {
+        let opened = SessionOpened {
             hash: String::new(),
             user: String::new(),
             method: String::new(),
@@ -352,8 +355,8 @@ mod tests {
         };
         prop_oneof![
             Just(SessionEvent::Opened(opened)),
-            Just(SessionEvent::Used(Used { address: String::new() })),
-            Just(SessionEvent::Ended(Ended { reason: String::new(), by: String::new() })),
+            Just(SessionEvent::Used(SessionUsed { address: String::new() })),
+            Just(SessionEvent::Ended(SessionEnded { reason: String::new(), by: String::new() })),
         ]
     }
 
@@ -370,7 +373,7 @@ mod tests {
             }
             prop_assert_eq!(state == SessionState::Ended, ended);
             if ended {
-                let used = SessionCommand::Use(Used { address: String::new() });
+                let used = SessionCommand::Use(SessionUsed { address: String::new() });
                 prop_assert_eq!(state.decide(&used, &()), Err(NoSession));
             }
         }

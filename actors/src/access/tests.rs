@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::links::{Denied, MagicLinks, Standing};
-use super::sessions::{Method, Session, Sessions};
+use super::links::{Denied, LinkStatus, MagicLinks};
+use super::sessions::{Session, Sessions, SignInMethod};
 use super::state::{link_name, link_stream};
-use super::token::{Refusal, Signer};
+use super::token::{LinkRefusal, Signer};
 use super::*;
 use crate::config::documents::Key;
 use crate::config::edit::Editor;
@@ -81,7 +81,7 @@ impl Shared {
 
     async fn opened(&self, sessions: &Sessions) -> (SecretString, Session) {
         let _ = self;
-        sessions.open("admin", Method::Password, &Visitor::default()).await.unwrap()
+        sessions.open("admin", SignInMethod::Password, &Visitor::default()).await.unwrap()
     }
 }
 
@@ -97,7 +97,7 @@ async fn a_session_that_one_worker_opens_is_known_to_the_other_and_nothing_else_
     let shared = Shared::new();
     let (one, two) = (shared.sessions("one"), shared.sessions("one"));
     let from = Visitor::new(Some([192, 0, 2, 7].into()), "Browser\u{1b}[2J 1");
-    let (cookie, session) = one.open("admin", Method::Password, &from).await.unwrap();
+    let (cookie, session) = one.open("admin", SignInMethod::Password, &from).await.unwrap();
     assert_eq!(two.find(cookie.expose_secret(), &from).await.unwrap(), Some(session.clone()));
     let row = &two.list(None, 10).await.unwrap()[0];
     assert_eq!((row.id.as_str(), row.address.as_str()), (session.id.as_str(), "192.0.2.7"));
@@ -245,7 +245,7 @@ async fn a_journal_that_does_not_answer_lets_nobody_in_and_says_so() {
     shared.journal.close().await;
     let found = sessions.find(cookie.expose_secret(), &Visitor::default()).await;
     assert!(matches!(found, Err(AccessError::Journal(_))), "{found:?}");
-    let opened = sessions.open("admin", Method::Password, &Visitor::default()).await;
+    let opened = sessions.open("admin", SignInMethod::Password, &Visitor::default()).await;
     assert!(matches!(opened, Err(AccessError::Journal(_))), "{opened:?}");
 }
 
@@ -291,7 +291,7 @@ async fn tokens_are_signed_as_the_reference_system_signs_them() {
             signer.read(&text, start())
         };
         assert!(signed(case["output"].as_str().unwrap()).is_ok(), "{}", case["id"]);
-        assert_eq!(signed(&"0".repeat(64)), Err(Refusal::Signature));
+        assert_eq!(signed(&"0".repeat(64)), Err(LinkRefusal::Signature));
     }
 }
 
@@ -316,9 +316,9 @@ async fn a_link_opens_one_session_and_says_the_rest_in_the_document() {
     assert!(finds(&shared.sessions("one"), &cookie).await);
     assert_eq!(shared.document()[id]["consumed"], json!(true));
     for links in [&one, &two] {
-        assert_eq!(links.look(text).await, Err(Denied::Refused(Refusal::Used)));
+        assert_eq!(links.look(text).await, Err(Denied::Refused(LinkRefusal::Used)));
         let again = links.consume(text, &Visitor::default()).await.unwrap_err();
-        assert_eq!(again, Denied::Refused(Refusal::Used));
+        assert_eq!(again, Denied::Refused(LinkRefusal::Used));
     }
     let kinds = shared.kinds().await;
     assert_eq!(kinds, ["magic_link.created", "magic_link.consumed", "session.opened"]);
@@ -339,7 +339,7 @@ async fn of_many_who_use_a_link_at_the_same_instant_one_is_let_in() {
     let let_in = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(let_in, 1, "{outcomes:?}");
     for outcome in outcomes {
-        assert!(matches!(outcome, Ok(_) | Err(Denied::Refused(Refusal::Used))), "{outcome:?}");
+        assert!(matches!(outcome, Ok(_) | Err(Denied::Refused(LinkRefusal::Used))), "{outcome:?}");
     }
     let opened = shared.kinds().await.iter().filter(|kind| *kind == "session.opened").count();
     assert_eq!(opened, 1);
@@ -354,7 +354,7 @@ async fn what_the_journal_knows_counts_when_the_document_is_put_back() {
     links.consume(text, &Visitor::default()).await.unwrap();
     shared.put(&before);
     let again = links.consume(text, &Visitor::default()).await.unwrap_err();
-    assert_eq!(again, Denied::Refused(Refusal::Used));
+    assert_eq!(again, Denied::Refused(LinkRefusal::Used));
     assert_eq!(links.tidy().await, Ok(1));
     let (id, _) = text.split_once('.').unwrap();
     assert_eq!(shared.document()[id]["consumed"], json!(true), "the reference system refuses it, too");
@@ -375,10 +375,10 @@ async fn what_the_reference_system_has_consumed_or_dropped_opens_nothing() {
     document[id]["consumed"] = json!(true);
     shared.put(&document);
     let refused = |refusal| Denied::Refused(refusal);
-    assert_eq!(links.consume(text, &Visitor::default()).await.unwrap_err(), refused(Refusal::Used));
+    assert_eq!(links.consume(text, &Visitor::default()).await.unwrap_err(), refused(LinkRefusal::Used));
     shared.put(&json!({}));
-    assert_eq!(links.consume(text, &Visitor::default()).await.unwrap_err(), refused(Refusal::Unknown));
-    assert_eq!(links.look(text).await, Err(refused(Refusal::Unknown)));
+    assert_eq!(links.consume(text, &Visitor::default()).await.unwrap_err(), refused(LinkRefusal::Unknown));
+    assert_eq!(links.look(text).await, Err(refused(LinkRefusal::Unknown)));
     shared.put(&json!([]));
     let failed = links.consume(text, &Visitor::default()).await.unwrap_err();
     assert!(matches!(failed, Denied::Failed(AccessError::Document(_))), "{failed:?}");
@@ -401,8 +401,8 @@ async fn a_revoked_link_opens_nothing_and_is_in_no_document() {
     let listed = two.list().await.unwrap();
     let line = |name: &str| listed.iter().find(|link| link.name == name).unwrap();
     let (ours, theirs) = (line(&mine.name), line(&link_name("theirs")));
-    assert_eq!((ours.standing, ours.uses, ours.single_use), (Standing::Open, 2, false));
-    assert_eq!((theirs.standing, theirs.created_by.as_str()), (Standing::Open, "external"));
+    assert_eq!((ours.standing, ours.uses, ours.single_use), (LinkStatus::Open, 2, false));
+    assert_eq!((theirs.standing, theirs.created_by.as_str()), (LinkStatus::Open, "external"));
     for (name, opened) in [(mine.name.clone(), 2), (link_name("theirs"), 0)] {
         assert_eq!(two.revoke(&name, "session:admin").await, Ok(Some(opened)));
         assert_eq!(two.revoke(&name, "session:admin").await, Ok(Some(0)), "as often as one likes");
@@ -412,14 +412,14 @@ async fn a_revoked_link_opens_nothing_and_is_in_no_document() {
     assert!(finds(&sessions, &other).await, "and nobody else");
     assert_eq!(shared.document(), json!({}));
     let refused = one.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap_err();
-    assert_eq!(refused, Denied::Refused(Refusal::Unknown));
+    assert_eq!(refused, Denied::Refused(LinkRefusal::Unknown));
     // Put back from a copy, it opens nothing all the same.
     shared.put(&document);
     let refused = one.consume(mine.token.expose_secret(), &Visitor::default()).await.unwrap_err();
-    assert_eq!(refused, Denied::Refused(Refusal::Unknown));
+    assert_eq!(refused, Denied::Refused(LinkRefusal::Unknown));
     assert_eq!(one.tidy().await, Ok(2));
     assert_eq!(shared.document(), json!({}));
-    assert!(one.list().await.unwrap().iter().all(|link| link.standing == Standing::Revoked));
+    assert!(one.list().await.unwrap().iter().all(|link| link.standing == LinkStatus::Revoked));
 }
 
 #[tokio::test(start_paused = true)]
@@ -428,10 +428,10 @@ async fn an_expired_link_leaves_the_document_when_somebody_tries_it() {
     let links = shared.links();
     let link = links.create(false, "cli").await.unwrap();
     tokio::time::advance(Duration::from_secs(901)).await;
-    assert_eq!(links.look(link.token.expose_secret()).await, Err(Denied::Refused(Refusal::Expired)));
+    assert_eq!(links.look(link.token.expose_secret()).await, Err(Denied::Refused(LinkRefusal::Expired)));
     assert_ne!(shared.document(), json!({}), "to look changes nothing");
     let refused = links.consume(link.token.expose_secret(), &Visitor::default()).await.unwrap_err();
-    assert_eq!(refused, Denied::Refused(Refusal::Expired));
+    assert_eq!(refused, Denied::Refused(LinkRefusal::Expired));
     assert_eq!(shared.document(), json!({}));
 }
 
@@ -443,7 +443,7 @@ async fn a_link_that_cannot_be_stored_is_none() {
     let failed = links.create(false, "cli").await.unwrap_err();
     assert!(matches!(failed, AccessError::Document(_)), "{failed:?}");
     std::fs::remove_dir(shared.path()).unwrap();
-    assert!(links.list().await.unwrap().iter().all(|link| link.standing == Standing::Revoked));
+    assert!(links.list().await.unwrap().iter().all(|link| link.standing == LinkStatus::Revoked));
 }
 
 #[tokio::test(start_paused = true)]
@@ -460,7 +460,7 @@ async fn a_link_that_was_archived_after_its_use_opens_nothing_again() {
     shared.journal.append(Commit { at: shared.world.now(), trim, ..Commit::default() }).await.unwrap();
     shared.put(&before);
     let refused = links.consume(text, &Visitor::default()).await.unwrap_err();
-    assert_eq!(refused, Denied::Refused(Refusal::Unknown));
+    assert_eq!(refused, Denied::Refused(LinkRefusal::Unknown));
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ const ID: usize = 16;
 
 /// Why a link opens nothing, in the order in which it is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum LinkRefusal {
     /// There is no text.
     Missing,
     /// Not three parts.
@@ -35,7 +35,7 @@ pub enum Refusal {
     Used,
 }
 
-impl Refusal {
+impl LinkRefusal {
     /// Every reason.
     pub const ALL: [Self; 7] = [
         Self::Missing,
@@ -84,7 +84,7 @@ impl Refusal {
 
 /// A token whose signature is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
+pub struct VerifiedToken {
     /// Its own id, under which the document knows it.
     pub id: String,
     /// It says so itself: over since.
@@ -119,23 +119,23 @@ impl Signer {
     /// The checks that need nothing but the text and the time.
     ///
     /// # Errors
-    /// What is wrong with it; an end that has passed is no error yet, see [`Signed::expired`].
-    pub fn read(&self, text: &str, now: DateTime<Utc>) -> Result<Signed, Refusal> {
+    /// What is wrong with it; an end that has passed is no error yet, see [`VerifiedToken::expired`].
+    pub fn read(&self, text: &str, now: DateTime<Utc>) -> Result<VerifiedToken, LinkRefusal> {
         if text.is_empty() {
-            return Err(Refusal::Missing);
+            return Err(LinkRefusal::Missing);
         }
         let parts: Vec<&str> = text.trim().split('.').collect();
-        let &[id, end, signature] = parts.as_slice() else { return Err(Refusal::Format) };
+        let &[id, end, signature] = parts.as_slice() else { return Err(LinkRefusal::Format) };
         let digits = !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit());
         if id.is_empty() || !(end == PERMANENT || digits) {
-            return Err(Refusal::Invalid);
+            return Err(LinkRefusal::Invalid);
         }
         if !same(self.sign(id, end).as_bytes(), signature.as_bytes()) {
-            return Err(Refusal::Signature);
+            return Err(LinkRefusal::Signature);
         }
         // More digits than a number has never end.
         let ends_at = end.parse().ok().and_then(|end| DateTime::from_timestamp(end, 0));
-        Ok(Signed { id: id.to_owned(), expired: ends_at.is_some_and(|end| end < now) })
+        Ok(VerifiedToken { id: id.to_owned(), expired: ends_at.is_some_and(|end| end < now) })
     }
 }
 
@@ -164,12 +164,15 @@ mod tests {
         let (id, text) = signer().make(&[7; 32], Some(at(100)));
         assert_eq!(id.len(), 22);
         let read = |now| signer().read(text.expose_secret(), at(now));
-        assert_eq!(read(100), Ok(Signed { id: id.clone(), expired: false }));
-        assert_eq!(read(101), Ok(Signed { id: id.clone(), expired: true }));
+        assert_eq!(read(100), Ok(VerifiedToken { id: id.clone(), expired: false }));
+        assert_eq!(read(101), Ok(VerifiedToken { id: id.clone(), expired: true }));
         let (permanent, text) = signer().make(&[7; 32], None);
         assert_eq!(permanent, id);
         assert!(text.expose_secret().contains(".permanent."));
-        assert_eq!(signer().read(text.expose_secret(), at(1 << 40)), Ok(Signed { id, expired: false }));
+        assert_eq!(
+            signer().read(text.expose_secret(), at(1 << 40)),
+            Ok(VerifiedToken { id, expired: false })
+        );
     }
 
     #[test]
@@ -180,21 +183,21 @@ mod tests {
         let far = format!("x.{}.{}", "9".repeat(40), signer().sign("x", &"9".repeat(40)));
         assert_eq!(signer().read(&far, at(0)).map(|read| read.expired), Ok(false));
         for (text, wanted) in [
-            ("", Refusal::Missing),
-            ("   ", Refusal::Format),
-            ("a.b", Refusal::Format),
-            ("a.1.b.c", Refusal::Format),
-            (".1.b", Refusal::Invalid),
-            ("a.b.c", Refusal::Invalid),
-            ("a..c", Refusal::Invalid),
-            ("a.-1.c", Refusal::Invalid),
-            ("a.١٢.c", Refusal::Invalid),
-            ("a.1.", Refusal::Signature),
-            ("a.1.é", Refusal::Signature),
-            ("é.1.\u{0}", Refusal::Signature),
-            (&good.to_uppercase().replace("PERMANENT", "permanent"), Refusal::Signature),
-            (&format!("{head}.{signature}0"), Refusal::Signature),
-            (&format!("{head}é.{signature}"), Refusal::Invalid),
+            ("", LinkRefusal::Missing),
+            ("   ", LinkRefusal::Format),
+            ("a.b", LinkRefusal::Format),
+            ("a.1.b.c", LinkRefusal::Format),
+            (".1.b", LinkRefusal::Invalid),
+            ("a.b.c", LinkRefusal::Invalid),
+            ("a..c", LinkRefusal::Invalid),
+            ("a.-1.c", LinkRefusal::Invalid),
+            ("a.١٢.c", LinkRefusal::Invalid),
+            ("a.1.", LinkRefusal::Signature),
+            ("a.1.é", LinkRefusal::Signature),
+            ("é.1.\u{0}", LinkRefusal::Signature),
+            (&good.to_uppercase().replace("PERMANENT", "permanent"), LinkRefusal::Signature),
+            (&format!("{head}.{signature}0"), LinkRefusal::Signature),
+            (&format!("{head}é.{signature}"), LinkRefusal::Invalid),
         ] {
             assert_eq!(signer().read(text, at(0)), Err(wanted), "{text:?}");
         }
@@ -204,6 +207,6 @@ mod tests {
     #[test]
     fn another_key_signs_otherwise() {
         let (_, text) = Signer::new("another".into()).make(&[7; 32], None);
-        assert_eq!(signer().read(text.expose_secret(), at(0)), Err(Refusal::Signature));
+        assert_eq!(signer().read(text.expose_secret(), at(0)), Err(LinkRefusal::Signature));
     }
 }

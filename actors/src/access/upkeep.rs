@@ -8,9 +8,9 @@ use super::sessions::Sessions;
 use crate::chore::Chore;
 
 /// Between two looks at the document of the sign-in links.
-const LOOK: Duration = Duration::from_secs(3_600);
+const INTERVAL: Duration = Duration::from_secs(3_600);
 /// What failed is tried again after this.
-const AGAIN: Duration = Duration::from_secs(60);
+const RETRY_PAUSE: Duration = Duration::from_secs(60);
 
 /// Ends the sessions of another password once, and keeps the document of the sign-in links in
 /// step with the journal.
@@ -28,16 +28,16 @@ pub fn chore(sessions: Arc<Sessions>, links: Arc<MagicLinks>) -> Chore {
                     }
                     Err(error) => {
                         tracing::debug!(%error, "sessions of another password open nothing, and are listed still");
-                        tokio::time::sleep(AGAIN).await;
+                        tokio::time::sleep(RETRY_PAUSE).await;
                     }
                 }
             }
             loop {
                 let pause = match links.tidy().await {
-                    Ok(_) => LOOK,
+                    Ok(_) => INTERVAL,
                     Err(error) => {
                         tracing::warn!(%error, "the document of the sign-in links is not tidied up");
-                        AGAIN
+                        RETRY_PAUSE
                     }
                 };
                 tokio::time::sleep(pause).await;

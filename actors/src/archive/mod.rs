@@ -31,7 +31,7 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 
 use self::state::{ArchiveEvent, Archived, archive_stream};
 use self::store::ArchiveStore;
-use self::transfer::Line;
+use self::transfer::CopyLine;
 use crate::access::state::{link_stream, session_stream};
 use crate::kernel::clock::World;
 use crate::kernel::digest::short_sha256;
@@ -72,7 +72,7 @@ pub struct Archiver {
 }
 
 /// A stream on its way out.
-struct Leaving {
+struct DepartingStream {
     stream: StreamId,
     events: Vec<Recorded>,
 }
@@ -145,7 +145,11 @@ impl Archiver {
     }
 
     /// The streams that leave with a candidate; none when something may still happen.
-    async fn settled(&self, candidate: &Candidate, before: DateTime<Utc>) -> Result<Vec<Leaving>, String> {
+    async fn settled(
+        &self,
+        candidate: &Candidate,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<DepartingStream>, String> {
         let unreadable = |error: crate::kernel::event::EventError| error.to_string();
         let first = self.read(match candidate.what {
             What::Worker => worker_stream(&candidate.key),
@@ -187,14 +191,14 @@ impl Archiver {
         Ok(leaving)
     }
 
-    async fn read(&self, stream: StreamId) -> Result<Leaving, String> {
+    async fn read(&self, stream: StreamId) -> Result<DepartingStream, String> {
         let events = self.journal.read_stream(&stream, 0).await.map_err(|error| error.to_string())?;
-        Ok(Leaving { stream, events })
+        Ok(DepartingStream { stream, events })
     }
 
     fn commit(
         &self,
-        leaving: Vec<Leaving>,
+        leaving: Vec<DepartingStream>,
         before: DateTime<Utc>,
         place: String,
         events: u64,
@@ -222,12 +226,12 @@ impl Archiver {
     }
 }
 
-fn lines(leaving: &[Leaving]) -> Result<Bytes, String> {
+fn lines(leaving: &[DepartingStream]) -> Result<Bytes, String> {
     let mut text = String::new();
     for event in leaving.iter().flat_map(|stream| &stream.events) {
         let mut event = event.clone();
         keys::leave_out(&mut event.payload);
-        let line = serde_json::to_string(&Line::Event(event)).map_err(|error| error.to_string())?;
+        let line = serde_json::to_string(&CopyLine::Event(event)).map_err(|error| error.to_string())?;
         text.push_str(&line);
         text.push('\n');
     }
@@ -236,7 +240,7 @@ fn lines(leaving: &[Leaving]) -> Result<Bytes, String> {
 
 /// Tells what is inside: the oldest event's time and position, and a part of the content's
 /// checksum. So nothing else ever gets that name.
-fn name(leaving: &[Leaving], content: &[u8]) -> String {
+fn name(leaving: &[DepartingStream], content: &[u8]) -> String {
     let oldest = leaving.iter().flat_map(|stream| &stream.events).min_by_key(|event| event.position);
     let (at, position) = oldest.map(|event| (event.at, event.position)).unwrap_or_default();
     let hash = short_sha256(content, 16);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::store::FileArchive;
-use super::transfer::{Import, Tally, TransferError, export};
+use super::transfer::{CopyTotals, Import, TransferError, export};
 use super::*;
 use crate::kernel::clock::FixedClock;
 use crate::kernel::event::NewEvent;
@@ -176,7 +176,7 @@ impl Scene {
         for file in files {
             for line in std::fs::read_to_string(file.unwrap().path()).unwrap().lines() {
                 match serde_json::from_str(line).unwrap() {
-                    Line::Event(event) => events.push(event),
+                    CopyLine::Event(event) => events.push(event),
                     other => panic!("{other:?}"),
                 }
             }
@@ -434,7 +434,7 @@ async fn varied() -> Scene {
     scene
 }
 
-async fn lines_of(journal: &dyn Journal) -> (Vec<String>, Tally) {
+async fn lines_of(journal: &dyn Journal) -> (Vec<String>, CopyTotals) {
     let mut lines = Vec::new();
     let tally = export(journal, now(), |line| {
         lines.push(serde_json::to_string(line)?);
@@ -445,7 +445,7 @@ async fn lines_of(journal: &dyn Journal) -> (Vec<String>, Tally) {
     (lines, tally)
 }
 
-async fn taken_in(journal: &dyn Journal, lines: &[String]) -> Result<Tally, TransferError> {
+async fn taken_in(journal: &dyn Journal, lines: &[String]) -> Result<CopyTotals, TransferError> {
     let mut import = Import::into_empty(journal).await?;
     for line in lines {
         import.line(line).await?;

@@ -30,14 +30,14 @@ use crate::kernel::journal::{
 pub const FORMAT: u32 = 1;
 
 /// Read and written at once.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Line {
+pub enum CopyLine {
     /// The first.
-    Journal(Head),
+    Journal(CopyHeader),
     /// An event.
     Event(Recorded),
     /// A stream that has lost its first events to an archive.
@@ -57,14 +57,14 @@ pub enum Line {
         bytes: String,
     },
     /// A row of the outbox.
-    Row(Row),
+    Row(CopiedRow),
     /// The last.
-    End(Tally),
+    End(CopyTotals),
 }
 
 /// What a copy begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
+pub struct CopyHeader {
     /// [`FORMAT`].
     pub format: u32,
     /// Position of the last event.
@@ -75,7 +75,7 @@ pub struct Head {
 
 /// A row of the outbox, as copied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct CopiedRow {
     /// Queue.
     pub queue: Queue,
     /// Key.
@@ -96,7 +96,7 @@ pub struct Row {
 
 /// How much there is of everything, and what it comes to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
+pub struct CopyTotals {
     /// Events.
     pub events: u64,
     /// Streams that have lost events to an archive.
@@ -114,7 +114,7 @@ pub struct Tally {
 /// Adds up what passes by.
 #[derive(Default)]
 struct Adder {
-    tally: Tally,
+    tally: CopyTotals,
     events: Sha256,
     rows: Sha256,
     /// Added up so that their order does not matter.
@@ -122,26 +122,26 @@ struct Adder {
 }
 
 impl Adder {
-    fn add(&mut self, line: &Line) {
+    fn add(&mut self, line: &CopyLine) {
         match line {
-            Line::Event(event) => {
+            CopyLine::Event(event) => {
                 self.tally.events += 1;
                 let facts = (&event.id, &event.stream, event.version, &event.kind, event.schema);
                 digest(&mut self.events, &(facts, event.at, event.cause, &event.payload));
             }
-            Line::Row(row) => {
+            CopyLine::Row(row) => {
                 self.tally.rows += 1;
                 digest(&mut self.rows, row);
             }
-            Line::Trim { stream, version } => {
+            CopyLine::Trim { stream, version } => {
                 self.tally.trimmed += 1;
                 self.mix(&(stream, version));
             }
-            Line::Body { key, bytes, .. } => {
+            CopyLine::Body { key, bytes, .. } => {
                 self.tally.bodies += 1;
                 self.mix(&(key, bytes));
             }
-            Line::Journal(_) | Line::End(_) => {}
+            CopyLine::Journal(_) | CopyLine::End(_) => {}
         }
     }
 
@@ -153,11 +153,11 @@ impl Adder {
         }
     }
 
-    fn finish(self) -> Tally {
+    fn finish(self) -> CopyTotals {
         let mut all = self.events;
         all.update(self.rows.finalize());
         all.update(self.others);
-        Tally { sha256: hex(all.finalize()), ..self.tally }
+        CopyTotals { sha256: hex(all.finalize()), ..self.tally }
     }
 }
 
@@ -216,10 +216,10 @@ impl From<JournalError> for TransferError {
 pub async fn export(
     journal: &dyn Journal,
     at: DateTime<Utc>,
-    mut sink: impl FnMut(&Line) -> std::io::Result<()>,
-) -> Result<Tally, TransferError> {
+    mut sink: impl FnMut(&CopyLine) -> std::io::Result<()>,
+) -> Result<CopyTotals, TransferError> {
     let before = journal.head().await?;
-    sink(&Line::Journal(Head { format: FORMAT, head: before, at }))?;
+    sink(&CopyLine::Journal(CopyHeader { format: FORMAT, head: before, at }))?;
     let mut adder = Adder::default();
     walk(journal, before, |line| {
         adder.add(line);
@@ -231,7 +231,7 @@ pub async fn export(
         return Err(TransferError::Moved { before, after });
     }
     let tally = adder.finish();
-    sink(&Line::End(tally.clone()))?;
+    sink(&CopyLine::End(tally.clone()))?;
     Ok(tally)
 }
 
@@ -239,7 +239,7 @@ pub async fn export(
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn tally(journal: &dyn Journal) -> Result<Tally, TransferError> {
+pub async fn tally(journal: &dyn Journal) -> Result<CopyTotals, TransferError> {
     let mut adder = Adder::default();
     walk(journal, journal.head().await?, |line| {
         adder.add(line);
@@ -254,45 +254,45 @@ pub async fn tally(journal: &dyn Journal) -> Result<Tally, TransferError> {
 async fn walk(
     journal: &dyn Journal,
     head: u64,
-    mut see: impl FnMut(&Line) -> std::io::Result<()>,
+    mut see: impl FnMut(&CopyLine) -> std::io::Result<()>,
 ) -> Result<(), TransferError> {
     let mut offset = 0;
     loop {
-        let page = journal.trimmed(offset, PAGE).await?;
+        let page = journal.trimmed(offset, PAGE_SIZE).await?;
         for Trim { stream, version } in &page {
-            see(&Line::Trim { stream: stream.clone(), version: *version })?;
+            see(&CopyLine::Trim { stream: stream.clone(), version: *version })?;
         }
         offset += page.len() as u64;
-        if page.len() < PAGE {
+        if page.len() < PAGE_SIZE {
             break;
         }
     }
     let mut after = 0;
     while after < head {
-        let page = journal.read_log(after, PAGE).await?;
+        let page = journal.read_log(after, PAGE_SIZE).await?;
         let Some(last) = page.last() else { break };
         after = last.position;
         for event in page {
-            see(&Line::Event(event))?;
+            see(&CopyLine::Event(event))?;
         }
     }
     let mut offset = 0;
     loop {
-        let page = journal.bodies(offset, PAGE).await?;
+        let page = journal.bodies(offset, PAGE_SIZE).await?;
         for kept in &page {
             if let Some(bytes) = journal.body(&kept.key).await? {
                 let (key, keep_until) = (kept.key.clone(), kept.keep_until);
-                see(&Line::Body { key, keep_until, bytes: BASE64.encode(bytes) })?;
+                see(&CopyLine::Body { key, keep_until, bytes: BASE64.encode(bytes) })?;
             }
         }
         offset += page.len() as u64;
-        if page.len() < PAGE {
+        if page.len() < PAGE_SIZE {
             break;
         }
     }
     for queue in Queue::ALL {
         for row in journal.outbox(queue, usize::MAX).await? {
-            see(&Line::Row(Row {
+            see(&CopyLine::Row(CopiedRow {
                 queue,
                 key: row.key,
                 partition: row.partition,
@@ -316,7 +316,7 @@ pub struct Import<'j> {
     /// Events of one commit: same instant, same cause.
     pending: Vec<Recorded>,
     trims: Vec<Trim>,
-    end: Option<Tally>,
+    end: Option<CopyTotals>,
 }
 
 impl<'j> Import<'j> {
@@ -346,45 +346,45 @@ impl<'j> Import<'j> {
     /// See [`TransferError`]. The journal then holds a part: it is to be thrown away.
     pub async fn line(&mut self, text: &str) -> Result<Option<u64>, TransferError> {
         self.lines += 1;
-        let line: Line = serde_json::from_str(text).map_err(|error| self.wrong(error.to_string()))?;
-        if self.begun == matches!(line, Line::Journal(_)) {
+        let line: CopyLine = serde_json::from_str(text).map_err(|error| self.wrong(error.to_string()))?;
+        if self.begun == matches!(line, CopyLine::Journal(_)) {
             return Err(self.wrong("a copy of a journal begins with one line \"journal\"".to_owned()));
         }
         if self.end.is_some() {
             return Err(self.wrong("something follows the end".to_owned()));
         }
         self.adder.add(&line);
-        if !matches!(line, Line::Event(_) | Line::Trim { .. }) {
+        if !matches!(line, CopyLine::Event(_) | CopyLine::Trim { .. }) {
             self.flush().await?;
         }
         match line {
-            Line::Journal(head) if head.format > FORMAT => {
+            CopyLine::Journal(head) if head.format > FORMAT => {
                 return Err(self.wrong(format!("format {} is newer than this program", head.format)));
             }
-            Line::Journal(head) => {
+            CopyLine::Journal(head) => {
                 self.begun = true;
                 return Ok(Some(head.head));
             }
-            Line::Trim { stream, version } => {
+            CopyLine::Trim { stream, version } => {
                 self.trims.push(Trim { stream, version });
-                if self.trims.len() >= PAGE {
+                if self.trims.len() >= PAGE_SIZE {
                     self.flush().await?;
                 }
             }
-            Line::Event(event) => {
+            CopyLine::Event(event) => {
                 // Trimmed streams come first: they are known before what follows on them.
                 if !self.trims.is_empty() {
                     self.flush().await?;
                 }
                 self.event(event).await?;
             }
-            Line::Body { key, keep_until, bytes } => {
+            CopyLine::Body { key, keep_until, bytes } => {
                 let bytes = BASE64.decode(bytes).map_err(|error| self.wrong(error.to_string()))?;
                 let body = Body { key, bytes: Bytes::from(bytes), keep_until };
                 self.commit(Commit { at: keep_until, bodies: vec![body], ..Commit::default() }).await?;
             }
-            Line::Row(row) => self.row(row).await?,
-            Line::End(tally) => self.end = Some(tally),
+            CopyLine::Row(row) => self.row(row).await?,
+            CopyLine::End(tally) => self.end = Some(tally),
         }
         Ok(None)
     }
@@ -394,7 +394,7 @@ impl<'j> Import<'j> {
     ///
     /// # Errors
     /// [`TransferError::Differs`], or [`TransferError::Line`] when the last line is missing.
-    pub async fn finish(mut self) -> Result<Tally, TransferError> {
+    pub async fn finish(mut self) -> Result<CopyTotals, TransferError> {
         let Some(told) = self.end.take() else {
             return Err(self.wrong("the copy ends without its last line: it was torn off".to_owned()));
         };
@@ -421,7 +421,7 @@ impl<'j> Import<'j> {
 
     async fn event(&mut self, event: Recorded) -> Result<(), TransferError> {
         let together = self.pending.first().is_none_or(|first| {
-            first.at == event.at && first.cause == event.cause && self.pending.len() < PAGE
+            first.at == event.at && first.cause == event.cause && self.pending.len() < PAGE_SIZE
         });
         if !together {
             self.flush().await?;
@@ -455,7 +455,7 @@ impl<'j> Import<'j> {
         self.commit(Commit { at, cause, writes, ..Commit::default() }).await
     }
 
-    async fn row(&mut self, row: Row) -> Result<(), TransferError> {
+    async fn row(&mut self, row: CopiedRow) -> Result<(), TransferError> {
         let at = row.added_at;
         let add = OutboxAdd {
             queue: row.queue,

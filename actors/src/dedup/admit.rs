@@ -11,26 +11,26 @@ use tokio::sync::{Notify, mpsc};
 use tracing::Instrument as _;
 
 use super::commit::{self, Cx};
-use super::copies::{self, Found};
+use super::copies::{self, CopyLookup};
 use super::heavy::Thinking;
 use super::hold;
 use super::strangers::Strangers;
-use super::turns::{Turns, order_of};
-use super::{DedupDeps, Job};
+use super::turns::{Sequencer, order_of};
+use super::{AdmissionJob, DedupDeps};
 use crate::kernel::event::{EventError, StreamId};
 use crate::kernel::execute::ATTEMPTS;
 use crate::kernel::heavy::Heavy;
 use crate::kernel::journal::{AppendError, Commit, Journal, Queue};
-use crate::mail::groups::{self, KnownGroup, Standing};
-use crate::mail::life::{Received, mail_stream};
+use crate::mail::groups::{self, GroupOwner, KnownGroup};
+use crate::mail::life::{MailReceived, mail_stream};
 use crate::mail::policy::Policy;
 use crate::mail::{IgnoreReason, LONGEST_HEADER, Mail, Outcome, Verdict, content, decide, identity, parse};
 use crate::messages::{Admit, AdmitError, Admitted, Decision, Source};
 
 /// Mails parsed at the same time.
-const PARSING: usize = 16;
+const MAX_PARSING: usize = 16;
 /// How long a mail keeps those behind it waiting.
-const PATIENCE: Duration = Duration::from_millis(250);
+const MAX_TURN_WAIT: Duration = Duration::from_millis(250);
 /// How often a mail is read that makes the parser panic.
 const READINGS: usize = 2;
 /// Appends under way at the same time; the journal merges them into group commits.
@@ -51,7 +51,7 @@ struct Hindsight {
 
 /// A mail of which the identity was the reference's when it was pushed first may be pushed again
 /// with an id: it is still the same mail, if it says the same.
-async fn pushed_before(deps: &DedupDeps, prepared: &Prepared) -> Result<Option<Admitted>, AdmitError> {
+async fn pushed_before(deps: &DedupDeps, prepared: &DecidedMail) -> Result<Option<Admitted>, AdmitError> {
     let Source::Pushed(mail) = &prepared.admit.source else { return Ok(None) };
     let key = mail.reference_id();
     if mail.id.is_empty() || key == prepared.key {
@@ -62,13 +62,13 @@ async fn pushed_before(deps: &DedupDeps, prepared: &Prepared) -> Result<Option<A
     let Some(last) = known.last() else { return Ok(None) };
     let content = prepared.content.as_deref();
     match copies::compare(deps, (&key, content), &prepared.admit, last.version).await? {
-        Found::Copy(admitted) => Ok(Some(admitted)),
-        Found::Other => Ok(None),
+        CopyLookup::Copy(admitted) => Ok(Some(admitted)),
+        CopyLookup::Other => Ok(None),
     }
 }
 
 /// A mail that has been read and decided, ready for the journal.
-struct Prepared {
+struct DecidedMail {
     /// The name of its stream.
     key: String,
     /// Empty when it has none, or could not be read.
@@ -89,7 +89,7 @@ pub(super) async fn pipeline(
     thinking: Thinking,
     strangers: Strangers,
     look: Arc<Notify>,
-    queue: mpsc::Receiver<Job>,
+    queue: mpsc::Receiver<AdmissionJob>,
 ) {
     let jobs =
         futures::stream::unfold(queue, |mut queue| async move { queue.recv().await.map(|job| (job, queue)) });
@@ -104,7 +104,7 @@ pub(super) async fn pipeline(
             let (deps, headers) = (&deps, &headers);
             async move {
                 let (prepared, late, (sender, key)) =
-                    match tokio::time::timeout(PATIENCE, &mut preparing).await {
+                    match tokio::time::timeout(MAX_TURN_WAIT, &mut preparing).await {
                         Ok(prepared) => {
                             let known = (prepared.sender.clone(), prepared.key.clone());
                             (std::future::ready(prepared).boxed(), false, known)
@@ -115,12 +115,12 @@ pub(super) async fn pipeline(
                 (prepared, late, order, key, job.answer)
             }
         })
-        .buffered(PARSING);
+        .buffered(MAX_PARSING);
     let mut prepared = std::pin::pin!(prepared.fuse());
-    let mut turns = Turns::default();
+    let mut turns = Sequencer::default();
     // Of two mails of one identity, the first to arrive gets it, so that it gets it again when
     // they are read again after the journal was lost.
-    let mut namesakes = Turns::default();
+    let mut namesakes = Sequencer::default();
     let mut appends = FuturesUnordered::new();
     loop {
         tokio::select! {
@@ -179,7 +179,7 @@ fn beginning(raw: &Bytes) -> Bytes {
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
 /// not the others theirs; but only when it does so twice: a fault that does not repeat is
 /// not the mail's.
-async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hindsight) -> Prepared {
+async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hindsight) -> DecidedMail {
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     for _ in 0..READINGS {
@@ -201,7 +201,13 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hinds
     quarantined(admit, &parse::Unreadable::ParserFailed.to_string(), cx)
 }
 
-fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, known: &Hindsight) -> Prepared {
+fn read(
+    deps: &DedupDeps,
+    policy: &Policy,
+    now: DateTime<Utc>,
+    admit: Admit,
+    known: &Hindsight,
+) -> DecidedMail {
     let cx = Cx { policy, now, ids: deps.world.ids.as_ref() };
     if admit.deadly {
         // A mail that workers died of before it was in the journal; it needs an operator.
@@ -238,7 +244,7 @@ fn read(deps: &DedupDeps, policy: &Policy, now: DateTime<Utc>, admit: Admit, kno
 }
 
 /// A mail that is too large: nothing is decided about its text.
-fn oversized(admit: Admit, mail: Mail, known: &Hindsight, cx: Cx<'_>) -> Prepared {
+fn oversized(admit: Admit, mail: Mail, known: &Hindsight, cx: Cx<'_>) -> DecidedMail {
     let detail = Some(too_large(mail.size, cx.policy));
     let outcome = Outcome::Ignore { reason: IgnoreReason::TooLarge, detail };
     let verdict = Verdict { detection: None, links: Vec::new(), outcome };
@@ -259,7 +265,7 @@ fn decided(
     content: String,
     known: &Hindsight,
     cx: Cx<'_>,
-) -> Prepared {
+) -> DecidedMail {
     let mut key = mail.email_id.clone();
     if cx.policy.disable_email_id_dedup {
         // Every copy is a mail of its own, so its place becomes part of its name.
@@ -271,7 +277,7 @@ fn decided(
         mail.email_id = content::other_id(&key, &content);
         other_content_of = Some(std::mem::replace(&mut key, mail.email_id.clone()));
     }
-    let received = Received {
+    let received = MailReceived {
         other_content_of,
         authentication: cx.policy.prefs.authentication.recorded(&mail),
         ..commit::received(&mail, admit.location.clone(), admit.arrived_at, content.clone())
@@ -280,10 +286,10 @@ fn decided(
     let decided = groups::claim(verdict, &key, &mail.subject, cx.policy, cx.now, known.group.as_ref());
     let decision = Decision::of(&decided.0.outcome);
     let commit = commit::admission(&key, received, mail, decided, admit.fence.clone(), cx);
-    Prepared { key, sender, content: Some(content), commit, decision, admit, under: cx.policy.version }
+    DecidedMail { key, sender, content: Some(content), commit, decision, admit, under: cx.policy.version }
 }
 
-fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
+fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> DecidedMail {
     let source = match &admit.source {
         Source::Full(raw) => raw.clone(),
         Source::HeaderOnly { header, .. } => header.clone(),
@@ -300,7 +306,7 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> Prepared {
     );
     let sender = String::new();
     let decision = Decision::Quarantined;
-    Prepared { key, sender, content: None, commit, decision, admit, under: cx.policy.version }
+    DecidedMail { key, sender, content: None, commit, decision, admit, under: cx.policy.version }
 }
 
 async fn append(
@@ -308,7 +314,7 @@ async fn append(
     thinking: &Thinking,
     strangers: &Strangers,
     look: &Notify,
-    mut prepared: Prepared,
+    mut prepared: DecidedMail,
 ) -> Result<Admitted, AdmitError> {
     if let Some(admitted) = pushed_before(deps, &prepared).await? {
         return Ok(admitted);
@@ -348,13 +354,13 @@ async fn append(
                 )
                 .await?
                 {
-                    Found::Copy(admitted) => return Ok(admitted),
-                    Found::Other if known.other => {
+                    CopyLookup::Copy(admitted) => return Ok(admitted),
+                    CopyLookup::Other if known.other => {
                         let why =
                             format!("mail {} has the name of another one with other content", prepared.key);
                         return Err(AdmitError::Journal(why));
                     }
-                    Found::Other => known.other = true,
+                    CopyLookup::Other => known.other = true,
                 }
                 prepared = prepare(deps.clone(), thinking.clone(), prepared.admit, known.clone()).await;
             }
@@ -367,7 +373,7 @@ async fn append(
 /// Who has a group now, in words of its own when that cannot be read.
 pub(super) async fn known_group(journal: &dyn Journal, stream: StreamId) -> Result<KnownGroup, String> {
     let events = journal.read_stream(&stream, 0).await.map_err(|error| error.to_string())?;
-    let standing = Standing::of(&events).map_err(|error| error.to_string())?;
+    let standing = GroupOwner::of(&events).map_err(|error| error.to_string())?;
     Ok((stream, standing))
 }
 

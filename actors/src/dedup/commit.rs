@@ -9,8 +9,8 @@ use crate::kernel::journal::{Body, Commit, Due, Expected, Fence, OutboxAdd, Queu
 use crate::mail::groups::Taking;
 use crate::mail::heading::Heading;
 use crate::mail::life::{
-    Duplicated, Held, Ignored, Location, MailEvent, Quarantined, Received, Routed, RoutedDelivery, Skipped,
-    mail_stream,
+    Location, MailDuplicated, MailEvent, MailHeld, MailIgnored, MailQuarantined, MailReceived, MailRouted,
+    MailSkipped, RoutedDelivery, mail_stream,
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
@@ -38,14 +38,14 @@ struct Consequences {
 }
 
 /// What was decided, and the subject group that is taken with it.
-pub(super) type Decided = (Verdict, Option<Taking>);
+pub(super) type GroupedDecision = (Verdict, Option<Taking>);
 
 /// A mail seen for the first time. `key` names its stream (its e-mail id, as a rule).
 pub(super) fn admission(
     key: &str,
-    received: Received,
+    received: MailReceived,
     mail: Mail,
-    (verdict, taking): Decided,
+    (verdict, taking): GroupedDecision,
     fence: Option<Fence>,
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
@@ -70,7 +70,7 @@ pub(super) fn redecision(
     key: &str,
     version: u64,
     draft: Draft,
-    (verdict, taking): Decided,
+    (verdict, taking): GroupedDecision,
     locations: &[Location],
     settle: Settle,
     cx: Cx<'_>,
@@ -118,7 +118,7 @@ fn consequences(
             let events = if before == Some(&verdict.outcome) {
                 Vec::new()
             } else {
-                vec![MailEvent::Ignored(Ignored {
+                vec![MailEvent::Ignored(MailIgnored {
                     reason,
                     detail,
                     configuration: Some(cx.policy.configuration.clone()),
@@ -130,7 +130,7 @@ fn consequences(
             Consequences { events, add: vec![row], bodies: vec![body] }
         }
         Outcome::Ignore { reason, detail } => Consequences {
-            events: vec![MailEvent::Ignored(Ignored {
+            events: vec![MailEvent::Ignored(MailIgnored {
                 reason,
                 detail,
                 configuration: Some(cx.policy.configuration.clone()),
@@ -146,7 +146,7 @@ fn consequences(
         Outcome::Skip { reason, seen } => {
             let detector = verdict.detection.as_ref().map(|found| found.detector.clone()).unwrap_or_default();
             let skipped =
-                Skipped { reason, detector, seen, configuration: Some(cx.policy.configuration.clone()) };
+                MailSkipped { reason, detector, seen, configuration: Some(cx.policy.configuration.clone()) };
             Consequences {
                 events: vec![MailEvent::Skipped(skipped)],
                 add: if seen { work::flag_rows(key, locations, cx.now) } else { Vec::new() },
@@ -158,7 +158,7 @@ fn consequences(
             let events = if unchanged {
                 Vec::new()
             } else {
-                vec![MailEvent::Held(Held {
+                vec![MailEvent::Held(MailHeld {
                     reason,
                     until,
                     configuration: Some(cx.policy.configuration.clone()),
@@ -172,7 +172,7 @@ fn consequences(
         }
         Outcome::Deliver { deliveries } => {
             let offload = cx.policy.offload && !verdict.links.is_empty();
-            let events = vec![MailEvent::Routed(Routed {
+            let events = vec![MailEvent::Routed(MailRouted {
                 detection: verdict.detection.clone().map(Detection::without_content),
                 links: verdict.links.clone(),
                 deliveries: deliveries
@@ -223,7 +223,7 @@ pub(super) fn duplicate(
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
     let add = if mark { work::flag_rows(key, std::slice::from_ref(&location), cx.now) } else { Vec::new() };
-    let event = MailEvent::Duplicated(Duplicated { location });
+    let event = MailEvent::Duplicated(MailDuplicated { location });
     Ok(Commit {
         at: cx.now,
         cause: fence.as_ref().map(Fence::grant),
@@ -244,7 +244,7 @@ pub(super) fn quarantine(
     cx: Cx<'_>,
 ) -> Result<Commit, EventError> {
     let body_key = work::source_body_key(key);
-    let event = MailEvent::Quarantined(Quarantined {
+    let event = MailEvent::Quarantined(MailQuarantined {
         email_id: key.to_owned(),
         location,
         why,
@@ -271,8 +271,8 @@ pub(super) fn received(
     location: Location,
     arrived_at: Option<DateTime<Utc>>,
     content: String,
-) -> Received {
-    Received {
+) -> MailReceived {
+    MailReceived {
         email_id: mail.email_id.clone(),
         location,
         sender: String::new(),

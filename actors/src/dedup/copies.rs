@@ -11,7 +11,7 @@ use crate::mail::life::{MailLife, mail_stream};
 use crate::messages::{Admit, AdmitError, Admitted};
 
 /// What was found out about a mail.
-pub(super) enum Found {
+pub(super) enum CopyLookup {
     /// It is a copy, and its place is in the journal.
     Copy(Admitted),
     /// It says other things than the mail that has its identity. Nothing was written.
@@ -26,7 +26,7 @@ pub(super) async fn compare(
     (key, content): (&str, Option<&str>),
     admit: &Admit,
     mut actual: u64,
-) -> Result<Found, AdmitError> {
+) -> Result<CopyLookup, AdmitError> {
     let location = &admit.location;
     let known = Admitted { email_id: key.to_owned(), duplicate: true, decision: None };
     for _ in 0..ATTEMPTS {
@@ -38,12 +38,12 @@ pub(super) async fn compare(
         let Loaded { state: life, version } =
             rehydrate::<MailLife>(&events).map_err(|error| AdmitError::Journal(error.to_string()))?;
         if content::differ(life.content.as_deref(), content) {
-            return Ok(Found::Other);
+            return Ok(CopyLookup::Other);
         }
         // What happened to an archived mail is not here any more, but its version is.
         let version = if events.is_empty() { actual } else { version };
         if life.locations.contains(location) {
-            return Ok(Found::Copy(known));
+            return Ok(CopyLookup::Copy(known));
         }
         let policy = deps.policy.load();
         let cx = Cx { policy: &policy, now: deps.world.now(), ids: deps.world.ids.as_ref() };
@@ -53,7 +53,7 @@ pub(super) async fn compare(
         match deps.journal.append(commit).await {
             Ok(_) => {
                 metrics::counter!("render_signal_mails_duplicate_total").increment(1);
-                return Ok(Found::Copy(known));
+                return Ok(CopyLookup::Copy(known));
             }
             Err(AppendError::Conflict { actual: now, .. }) => actual = now,
             Err(error) => return Err(refused(&error)),

@@ -16,7 +16,7 @@ use super::admit::known_group;
 use super::commit::{self, Cx};
 use super::heavy::Thinking;
 use super::strangers::Strangers;
-use super::turns::{Turn, Turns, order_of, wants_order};
+use super::turns::{Sequencer, SequencerTurn, order_of, wants_order};
 use crate::alone::{Alone, NotTried, heed, returned};
 use crate::kernel::aggregate::rehydrate;
 use crate::kernel::heavy::Heavy;
@@ -34,16 +34,16 @@ use crate::mail::work::{Draft, DraftMeta, to_value};
 /// a hostile set of rules.
 const LEASE: Duration = Duration::from_secs(120);
 /// Decisions under way at once.
-const AT_ONCE: usize = 64;
+const MAX_UNDER_WAY: usize = 64;
 /// Bytes of drafts under way at once, but for the last one. What is made of a draft is a few
 /// times as large for a moment.
 const DRAFTS: usize = 16 << 20;
 /// More are claimed when so few are left.
-const FEW: usize = AT_ONCE / 2;
+const REFILL_BELOW: usize = MAX_UNDER_WAY / 2;
 /// A lost hint costs at most this.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// When a mail is tried again that could not be decided because of the journal.
-const AGAIN: Duration = Duration::from_secs(5);
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// When a mail is tried again whose decision panicked. The configuration may be another then.
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
@@ -72,7 +72,7 @@ pub(super) async fn reconsider_one(
     // Nobody else looks for it, and its own time may be a day away.
     while let Err(error) = deps.journal.hasten(Queue::Hold, Some(&[key.to_owned()]), deps.world.now()).await {
         tracing::warn!(%error, email_id = key, "a held mail could not be made due after a change of configuration, trying again");
-        tokio::time::sleep(deps.world.jitter.spread(LOOK)).await;
+        tokio::time::sleep(deps.world.jitter.spread(POLL_INTERVAL)).await;
     }
     look.notify_one();
 }
@@ -88,9 +88,9 @@ pub(super) async fn watch(
     // The configuration for which held mails were made due; that of an earlier run is not known.
     let mut considered = None;
     let mut under_way = FuturesUnordered::new();
-    let mut timer = tokio::time::interval(LOOK);
+    let mut timer = tokio::time::interval(POLL_INTERVAL);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut turns = Turns::default();
+    let mut turns = Sequencer::default();
     let (heavy, alone, load) = (Heavy::default(), Alone::default(), Load::new(DRAFTS, DRAFTS));
     let mut due = true;
     while !*draining.borrow_and_update() {
@@ -100,8 +100,8 @@ pub(super) async fn watch(
             due = true;
         }
         due |= strangers.sweep(&deps).await | load.was_freed();
-        if due && under_way.len() <= FEW {
-            let room = AT_ONCE - under_way.len();
+        if due && under_way.len() <= REFILL_BELOW {
+            let room = MAX_UNDER_WAY - under_way.len();
             let claimed = claim(&deps, &load, room).await;
             due = claimed.len() == room;
             heed(&load, &claimed);
@@ -156,7 +156,7 @@ enum Undecided {
 
 impl From<String> for Undecided {
     fn from(why: String) -> Self {
-        Self::Failed(why, AGAIN)
+        Self::Failed(why, RETRY_PAUSE)
     }
 }
 
@@ -203,7 +203,7 @@ async fn decide_again(
     look: &Notify,
     row: Claimed,
     opened: Result<(DraftMeta, Draft), Undecided>,
-    turn: Turn,
+    turn: SequencerTurn,
 ) {
     let done = match opened {
         Ok(kept) => try_decide(deps, thinking, strangers, look, &row, kept, turn).await,
@@ -230,7 +230,7 @@ async fn try_decide(
     look: &Notify,
     row: &Claimed,
     (meta, draft): (DraftMeta, Draft),
-    mut turn: Turn,
+    mut turn: SequencerTurn,
 ) -> Result<(), Undecided> {
     let mut version = meta.mail_version;
     let mut locations = meta.locations.clone();

@@ -6,24 +6,24 @@ use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Journal, JournalError};
 use crate::mail::compare::{Recorded, recorded};
 use crate::mail::heading::{Heading, heading_key};
-use crate::mail::life::{MailEvent, Received, mail_stream};
+use crate::mail::life::{MailEvent, MailReceived, mail_stream};
 use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
 use crate::mail::{IgnoreReason, Mail, kept};
 
 /// A mail of the journal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct JournalMail {
     /// When it was decided on first.
     pub at: DateTime<Utc>,
     /// What was decided then.
     pub recorded: Option<Recorded>,
     /// It, or why there is nothing to read.
-    pub content: Result<Mail, Gone>,
+    pub content: Result<Mail, ContentGone>,
 }
 
 /// Why the content of a mail cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Gone {
+pub enum ContentGone {
     /// Its sender was not in the list.
     #[error(
         "its sender is not in the list, and its content is no longer kept (MAIL_RETENTION_DAYS, or newer ones needed the room)"
@@ -64,13 +64,13 @@ pub enum KeptError {
 ///
 /// # Errors
 /// See [`KeptError`].
-pub async fn known(journal: &dyn Journal, key: &str) -> Result<Option<Known>, KeptError> {
+pub async fn known(journal: &dyn Journal, key: &str) -> Result<Option<JournalMail>, KeptError> {
     let stream = journal.read_stream(&mail_stream(key), 0).await?;
     let Some(at) = stream.first().map(|event| event.at) else { return Ok(None) };
     let events: Vec<MailEvent> =
         stream.iter().map(MailEvent::from_recorded).collect::<Result<_, EventError>>()?;
     let content = content(journal, key, &events).await?;
-    Ok(Some(Known { at, recorded: recorded(&events), content }))
+    Ok(Some(JournalMail { at, recorded: recorded(&events), content }))
 }
 
 /// Who sent the mail whose stream is called `key`, and what it is called; `None` = that is erased
@@ -87,7 +87,7 @@ pub async fn heading(journal: &dyn Journal, key: &str) -> Result<Option<Heading>
     let stream = journal.read_stream(&mail_stream(key), 0).await?;
     let events: Vec<MailEvent> =
         stream.iter().map(MailEvent::from_recorded).collect::<Result<_, EventError>>()?;
-    if let Some(MailEvent::Received(Received { sender, subject, .. })) = events.first()
+    if let Some(MailEvent::Received(MailReceived { sender, subject, .. })) = events.first()
         && !(sender.is_empty() && subject.is_empty())
     {
         return Ok(Some(Heading { sender: sender.clone(), subject: subject.clone() }));
@@ -99,11 +99,11 @@ async fn content(
     journal: &dyn Journal,
     key: &str,
     events: &[MailEvent],
-) -> Result<Result<Mail, Gone>, JournalError> {
+) -> Result<Result<Mail, ContentGone>, JournalError> {
     let Some(MailEvent::Received(received)) = events.first() else {
         // The events before were archived, or there never was a mail to receive.
         let unreadable = matches!(events.first(), Some(MailEvent::Quarantined(_)));
-        return Ok(Err(if unreadable { Gone::Unreadable } else { Gone::Archived }));
+        return Ok(Err(if unreadable { ContentGone::Unreadable } else { ContentGone::Archived }));
     };
     for body in [draft_body_key(key), stranger_key(key)] {
         let draft = journal.body(&body).await?;
@@ -115,7 +115,11 @@ async fn content(
         match event {
             MailEvent::Routed(routed) => {
                 let Some(shape) = routed.text else {
-                    return Ok(Err(if routed.offload { Gone::Expired } else { Gone::Unrecorded }));
+                    return Ok(Err(if routed.offload {
+                        ContentGone::Expired
+                    } else {
+                        ContentGone::Unrecorded
+                    }));
                 };
                 for delivery in routed.deliveries.iter().filter(|delivery| delivery.share.is_all()) {
                     if let Some(mail) = from_webhook(journal, key, &delivery.target, shape, received).await? {
@@ -123,19 +127,19 @@ async fn content(
                     }
                 }
                 if !routed.deliveries.iter().any(|delivery| delivery.share.is_all()) {
-                    return Ok(Err(Gone::Reduced));
+                    return Ok(Err(ContentGone::Reduced));
                 }
             }
             MailEvent::Ignored(ignored) if ignored.reason == IgnoreReason::SenderNotAllowed => {
-                return Ok(Err(Gone::Stranger));
+                return Ok(Err(ContentGone::Stranger));
             }
             MailEvent::Ignored(ignored) if ignored.reason == IgnoreReason::TooLarge => {
-                return Ok(Err(Gone::TooLarge));
+                return Ok(Err(ContentGone::TooLarge));
             }
             _ => {}
         }
     }
-    Ok(Err(Gone::Expired))
+    Ok(Err(ContentGone::Expired))
 }
 
 async fn from_webhook(
@@ -143,7 +147,7 @@ async fn from_webhook(
     key: &str,
     target: &str,
     shape: crate::mail::life::TextShape,
-    received: &Received,
+    received: &MailReceived,
 ) -> Result<Option<Mail>, JournalError> {
     let body = journal.body(&delivery_body_key(key, target)).await?;
     Ok(body.and_then(|body| kept::from_webhook(&body, shape, received)))

@@ -52,7 +52,7 @@ pub struct DedupDeps {
 }
 
 /// One mail on its way through the pipeline.
-struct Job {
+struct AdmissionJob {
     admit: Admit,
     answer: oneshot::Sender<Result<Admitted, AdmitError>>,
 }
@@ -60,7 +60,7 @@ struct Job {
 /// See the module page.
 pub struct DedupActor {
     deps: DedupDeps,
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::Sender<AdmissionJob>>,
     look: Arc<Notify>,
     draining: watch::Sender<bool>,
     /// How many of the tasks have finished what they had.
@@ -122,7 +122,7 @@ impl Handler<Admit> for DedupActor {
         let now = self.deps.world.now();
         tracing::trace!(item = admit.location.item, %now, "mail handed over");
         let handed_over = match &self.jobs {
-            Some(jobs) if !*self.draining.borrow() => jobs.try_send(Job { admit, answer }).is_ok(),
+            Some(jobs) if !*self.draining.borrow() => jobs.try_send(AdmissionJob { admit, answer }).is_ok(),
             _ => false,
         };
         Box::pin(async move {

@@ -16,7 +16,8 @@ use crate::kernel::journal::{
 };
 use crate::mail::heading::Heading;
 use crate::mail::life::{
-    Location, MailEvent, MailLife, Received, Released, Resumed, Stage, copied_from, copy_id, mail_stream,
+    Location, MailEvent, MailLife, MailReceived, MailReleased, MailResumed, Stage, copied_from, copy_id,
+    mail_stream,
 };
 use crate::mail::work::{self, Draft, DraftMeta};
 use crate::mail::{Outcome, Verdict, content};
@@ -119,7 +120,7 @@ async fn released(
         return Err(ReleaseError::ContentGone(email_id.to_owned()));
     };
     let meta = released_meta(email_id.to_owned(), version + 1, locations);
-    let released = MailEvent::Released(Released { by: by.to_owned() }).to_new(world.ids.next())?;
+    let released = MailEvent::Released(MailReleased { by: by.to_owned() }).to_new(world.ids.next())?;
     Ok(Commit {
         at: now,
         writes: vec![StreamWrite::after(version, mail_stream(email_id), vec![released])],
@@ -156,7 +157,7 @@ fn resumed(
         return Err(ReleaseError::Unknown(email_id.to_owned()));
     };
     let now = world.now();
-    let resumed = MailEvent::Resumed(Resumed { queue: queue.to_owned(), by: by.to_owned() });
+    let resumed = MailEvent::Resumed(MailResumed { queue: queue.to_owned(), by: by.to_owned() });
     let events = vec![resumed.to_new(world.ids.next())?];
     let due = Defer {
         queue: row,
@@ -229,11 +230,11 @@ fn copy(
 ) -> Result<Commit, EventError> {
     let now = world.now();
     let id = mail.email_id.clone();
-    let received = Received {
+    let received = MailReceived {
         copy_of: Some(original.to_owned()),
         ..commit::received(&mail, location.clone(), None, content::of(&mail))
     };
-    let events = [MailEvent::Received(received), MailEvent::Released(Released { by: by.to_owned() })];
+    let events = [MailEvent::Received(received), MailEvent::Released(MailReleased { by: by.to_owned() })];
     let meta = released_meta(id.clone(), 2, vec![location]);
     // Where to is decided by the worker that carries it out.
     let outcome = Outcome::Deliver { deliveries: Vec::new() };

@@ -24,7 +24,7 @@ use crate::mail::policy::Policy;
 use crate::mail::work::{DraftMeta, Stranger, is_stranger};
 
 /// Mails that are kept at the most: more than a month's of most mailboxes.
-const MOST: usize = 1_000;
+const MAX_MAILS: usize = 1_000;
 /// Their bytes in all. A disk of 1 GB, the smallest there is to rent, holds them beside all else.
 const BYTES: u64 = 64 * 1024 * 1024;
 /// A larger one is not kept: it would drive out too many others.
@@ -36,16 +36,16 @@ const BATCH: usize = 100;
 
 /// The strangers' mails that are kept, the oldest first, as far as this worker knows.
 #[derive(Debug, Default)]
-struct Ledger {
+struct StrangerLedger {
     kept: VecDeque<(String, u64)>,
     bytes: u64,
 }
 
-impl Ledger {
+impl StrangerLedger {
     /// Takes one in and names those that make room.
     fn seat(&mut self, key: String, bytes: u64) -> Vec<(String, u64)> {
         let mut gone = Vec::new();
-        while self.kept.len() >= MOST || self.bytes.saturating_add(bytes) > BYTES {
+        while self.kept.len() >= MAX_MAILS || self.bytes.saturating_add(bytes) > BYTES {
             let Some(oldest) = self.kept.pop_front() else { break };
             self.bytes = self.bytes.saturating_sub(oldest.1);
             gone.push(oldest);
@@ -80,7 +80,7 @@ pub(super) struct Seat {
 }
 
 /// When they were looked through last, and under which list.
-struct Swept {
+struct LastSweep {
     at: DateTime<Utc>,
     senders: Vec<String>,
 }
@@ -89,8 +89,8 @@ struct Swept {
 #[derive(Clone, Default)]
 pub(super) struct Strangers {
     /// The grant of the lease under which it was read; `None` = to be read.
-    ledger: Arc<Mutex<Option<(u64, Ledger)>>>,
-    swept: Arc<Mutex<Option<Swept>>>,
+    ledger: Arc<Mutex<Option<(u64, StrangerLedger)>>>,
+    swept: Arc<Mutex<Option<LastSweep>>>,
     /// One was decided under a list that is not in force any more.
     again: Arc<AtomicBool>,
 }
@@ -165,7 +165,7 @@ impl Strangers {
         }
         match self.look_through(deps, &policy, now).await {
             Ok(due) => {
-                *swept = Some(Swept { at: now, senders: policy.allowed_senders.clone() });
+                *swept = Some(LastSweep { at: now, senders: policy.allowed_senders.clone() });
                 due
             }
             Err(why) => {
@@ -190,7 +190,7 @@ impl Strangers {
             rows.into_iter().partition(|(_, stranger)| decide::is_accepted(policy, &stranger.sender));
         let (over, others): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|(_, stranger)| stranger.until <= now);
-        let mut ledger = Ledger::default();
+        let mut ledger = StrangerLedger::default();
         let surplus: Vec<String> = others
             .iter()
             .flat_map(|(row, stranger)| ledger.seat(row.key.clone(), stranger.bytes))
@@ -241,8 +241,8 @@ fn stranger(row: &OutboxRow) -> Option<Stranger> {
     serde_json::from_value::<DraftMeta>(row.meta.clone()).ok()?.stranger
 }
 
-fn of_rows(rows: &[(OutboxRow, Stranger)]) -> Ledger {
-    let mut ledger = Ledger::default();
+fn of_rows(rows: &[(OutboxRow, Stranger)]) -> StrangerLedger {
+    let mut ledger = StrangerLedger::default();
     for (row, stranger) in rows {
         // More than there may be: the next sweep drops them.
         ledger.kept.push_back((row.key.clone(), stranger.bytes));
@@ -267,19 +267,19 @@ mod tests {
 
     #[test]
     fn the_oldest_make_room_by_number_and_by_bytes() {
-        let mut ledger = Ledger::default();
-        for n in 0..MOST {
+        let mut ledger = StrangerLedger::default();
+        for n in 0..MAX_MAILS {
             assert!(ledger.seat(n.to_string(), 1).is_empty());
         }
         assert_eq!(keys(&ledger.seat("one more".to_owned(), 1)), ["0"]);
-        assert_eq!((ledger.kept.len(), ledger.bytes), (MOST, MOST as u64));
+        assert_eq!((ledger.kept.len(), ledger.bytes), (MAX_MAILS, MAX_MAILS as u64));
         let gone = ledger.seat("all of it".to_owned(), BYTES);
-        assert_eq!((gone.len(), ledger.kept.len(), ledger.bytes), (MOST, 1, BYTES));
+        assert_eq!((gone.len(), ledger.kept.len(), ledger.bytes), (MAX_MAILS, 1, BYTES));
     }
 
     #[test]
     fn a_mail_that_was_not_taken_in_leaves_the_ledger_as_it_was() {
-        let mut ledger = Ledger::default();
+        let mut ledger = StrangerLedger::default();
         for (key, bytes) in [("a", BYTES / 2), ("b", BYTES / 4), ("c", BYTES / 4)] {
             ledger.seat(key.to_owned(), bytes);
         }

@@ -20,7 +20,7 @@ use super::*;
 use crate::kernel::event::{DomainEvent as _, Recorded};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, Fence, OutboxRow, Queue, StreamWrite};
-use crate::mail::life::{DeliveryEnd, Location, MailEvent, Settled, mail_stream};
+use crate::mail::life::{DeliveryEnd, Location, MailEvent, MailSettled, mail_stream};
 use crate::mail::policy::{Ordering, Policy, RetryPolicy, Schedule, Target, Window};
 use crate::mail::work::{DeliverMeta, DraftMeta, FlagMeta};
 use crate::mail::{parse, windows};
@@ -157,7 +157,7 @@ impl Scene {
     /// As somebody else does it: the delivery, an operator.
     async fn settle(&self, email_id: &str, version: u64) {
         let settled =
-            MailEvent::Settled(Settled { target: "default".to_owned(), end: DeliveryEnd::Delivered });
+            MailEvent::Settled(MailSettled { target: "default".to_owned(), end: DeliveryEnd::Delivered });
         let write = StreamWrite {
             stream: mail_stream(email_id),
             expected: Expected::Exact(version),

@@ -32,35 +32,35 @@ pub(super) fn wants_order(policy: &Policy) -> bool {
 
 /// The orders in which somebody waits or is waited for.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct Sequencer {
     /// Closed when the last mail of the order is done.
     last: HashMap<String, oneshot::Receiver<()>>,
 }
 
 /// A mail's turn. The next one's comes when this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+pub(super) struct SequencerTurn {
     before: Option<oneshot::Receiver<()>>,
     /// Dropped with the turn, which is what the next one waits for.
     _done: Option<oneshot::Sender<()>>,
 }
 
-impl Turns {
+impl Sequencer {
     /// The turn of the next mail of an order. `late` = it is overtaken by others.
-    pub(super) fn take(&mut self, late: bool, order: Option<String>) -> Turn {
+    pub(super) fn take(&mut self, late: bool, order: Option<String>) -> SequencerTurn {
         self.last.retain(|_, last| last.try_recv() == Err(oneshot::error::TryRecvError::Empty));
-        let Some(order) = order else { return Turn::default() };
+        let Some(order) = order else { return SequencerTurn::default() };
         let before = self.last.remove(&order);
         if !late && before.is_none() {
-            return Turn::default();
+            return SequencerTurn::default();
         }
         let (done, last) = oneshot::channel();
         self.last.insert(order, last);
-        Turn { before, _done: Some(done) }
+        SequencerTurn { before, _done: Some(done) }
     }
 }
 
-impl Turn {
+impl SequencerTurn {
     /// Waits until the mails before are done.
     pub(super) async fn comes(&mut self) {
         if let Some(before) = self.before.take() {
@@ -82,8 +82,8 @@ mod tests {
 
     #[test]
     fn only_those_of_the_same_order_wait_and_one_after_the_other() {
-        let mut turns = Turns::default();
-        let comes = |turn: &mut Turn| turn.comes().now_or_never().is_some();
+        let mut turns = Sequencer::default();
+        let comes = |turn: &mut SequencerTurn| turn.comes().now_or_never().is_some();
         let mut first = turns.take(false, order("a"));
         let mut late = turns.take(true, order("a"));
         let mut behind = turns.take(false, order("a"));
@@ -91,7 +91,7 @@ mod tests {
         let mut other = turns.take(false, order("b"));
         let mut free = turns.take(true, None);
         assert!(comes(&mut first) && comes(&mut late) && comes(&mut other) && comes(&mut free));
-        let waiting = |turn: &mut Turn| {
+        let waiting = |turn: &mut SequencerTurn| {
             let before = turn.before.as_mut().expect("it waits");
             before.try_recv() == Err(oneshot::error::TryRecvError::Empty)
         };

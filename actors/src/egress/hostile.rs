@@ -279,7 +279,7 @@ const PUBLIC: &[&str] = &[
 #[derive(Default)]
 struct Recorder(Mutex<Vec<IpAddr>>);
 
-impl Dialer for Recorder {
+impl DialCheck for Recorder {
     fn dial(&self, _: &str, addresses: &[IpAddr]) -> std::io::Result<()> {
         self.0.lock().unwrap().extend(addresses);
         if addresses.iter().all(IpAddr::is_loopback) {

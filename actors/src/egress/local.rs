@@ -20,7 +20,7 @@ const PORT: u16 = 9;
 
 /// What an error tells about this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+enum MachineFault {
     /// Too many open files, in the process or the system; no memory, no buffers.
     Ours,
     /// No local port is left, or there is no local address to come from: then often the
@@ -33,9 +33,9 @@ enum Fault {
 /// Whether a connection could not be made through a fault of this machine.
 pub(super) fn is_ours(error: &(dyn Error + 'static)) -> bool {
     match fault(error) {
-        Some(Fault::Ours) => true,
-        Some(Fault::PerhapsNoPort) => no_port() || no_network(),
-        Some(Fault::PerhapsNoNetwork) => no_network(),
+        Some(MachineFault::Ours) => true,
+        Some(MachineFault::PerhapsNoPort) => no_port() || no_network(),
+        Some(MachineFault::PerhapsNoNetwork) => no_network(),
         None => false,
     }
 }
@@ -43,10 +43,10 @@ pub(super) fn is_ours(error: &(dyn Error + 'static)) -> bool {
 /// Whether a name could not be looked up through a fault of this machine. A resolver that gets
 /// no socket says only that it does not know the name.
 pub(super) fn hinders_lookups(error: &(dyn Error + 'static)) -> bool {
-    fault(error) == Some(Fault::Ours) || no_socket()
+    fault(error) == Some(MachineFault::Ours) || no_socket()
 }
 
-fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
+fn fault(error: &(dyn Error + 'static)) -> Option<MachineFault> {
     let mut next = Some(error);
     while let Some(error) = next {
         let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
@@ -59,17 +59,17 @@ fn fault(error: &(dyn Error + 'static)) -> Option<Fault> {
 }
 
 /// EHOSTUNREACH is not among them: a router, or a neighbour that is switched off, causes it.
-const fn of_code(code: Errno) -> Option<Fault> {
+const fn of_code(code: Errno) -> Option<MachineFault> {
     match code {
-        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS => Some(Fault::Ours),
-        Errno::EADDRNOTAVAIL => Some(Fault::PerhapsNoPort),
-        Errno::ENETUNREACH | Errno::ENETDOWN => Some(Fault::PerhapsNoNetwork),
+        Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS => Some(MachineFault::Ours),
+        Errno::EADDRNOTAVAIL => Some(MachineFault::PerhapsNoPort),
+        Errno::ENETUNREACH | Errno::ENETDOWN => Some(MachineFault::PerhapsNoNetwork),
         _ => None,
     }
 }
 
 fn no_socket() -> bool {
-    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).is_err_and(|error| fault(&error) == Some(Fault::Ours))
+    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).is_err_and(|error| fault(&error) == Some(MachineFault::Ours))
 }
 
 /// Whether no local port is free. Nobody can connect to a socket that does not listen.
@@ -99,13 +99,13 @@ mod tests {
     #[test]
     fn a_fault_is_found_under_what_is_wrapped_around_it() {
         for (code, wanted) in [
-            (Errno::EMFILE, Some(Fault::Ours)),
-            (Errno::ENFILE, Some(Fault::Ours)),
-            (Errno::ENOMEM, Some(Fault::Ours)),
-            (Errno::ENOBUFS, Some(Fault::Ours)),
-            (Errno::EADDRNOTAVAIL, Some(Fault::PerhapsNoPort)),
-            (Errno::ENETUNREACH, Some(Fault::PerhapsNoNetwork)),
-            (Errno::ENETDOWN, Some(Fault::PerhapsNoNetwork)),
+            (Errno::EMFILE, Some(MachineFault::Ours)),
+            (Errno::ENFILE, Some(MachineFault::Ours)),
+            (Errno::ENOMEM, Some(MachineFault::Ours)),
+            (Errno::ENOBUFS, Some(MachineFault::Ours)),
+            (Errno::EADDRNOTAVAIL, Some(MachineFault::PerhapsNoPort)),
+            (Errno::ENETUNREACH, Some(MachineFault::PerhapsNoNetwork)),
+            (Errno::ENETDOWN, Some(MachineFault::PerhapsNoNetwork)),
             (Errno::EHOSTUNREACH, None),
             (Errno::ECONNREFUSED, None),
             (Errno::ECONNRESET, None),

@@ -33,14 +33,14 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use url::{Host, Url};
 
+use policy::AddressReach;
 pub use policy::EgressPolicy;
-use policy::Reach;
 use pools::Pools;
 pub use reach::reach;
 pub use retry_after::retry_after;
 pub use roots::Roots;
 pub use rustls_pki_types::CertificateDer;
-pub use stream::Streamed;
+pub use stream::StreamedAnswer;
 pub use tls::authorities;
 
 /// Time for an answer that had arrived while the whole process was stopped.
@@ -68,7 +68,7 @@ impl Resolver for SystemResolver {
 }
 
 /// The last word before a connection is made, when the guard has let its addresses through.
-pub trait Dialer: Send + Sync + 'static {
+pub trait DialCheck: Send + Sync + 'static {
     /// Connections to `host` are about to go to these addresses, and to no others.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ pub trait Dialer: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FreeDialer;
 
-impl Dialer for FreeDialer {
+impl DialCheck for FreeDialer {
     fn dial(&self, host: &str, addresses: &[IpAddr]) -> std::io::Result<()> {
         tracing::trace!(host, ?addresses, "connecting");
         Ok(())
@@ -97,7 +97,7 @@ pub struct ClientOptions {
     /// Finds addresses.
     pub resolver: Arc<dyn Resolver>,
     /// Is told which of them are connected to.
-    pub dialer: Arc<dyn Dialer>,
+    pub dialer: Arc<dyn DialCheck>,
 }
 
 impl Default for ClientOptions {
@@ -140,7 +140,7 @@ pub struct Answer {
 
 /// What is wanted of the body of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum BodyWanted {
     /// All of it, or there is no answer.
     Whole,
     /// Whatever of it comes in this time after the headers.
@@ -175,7 +175,7 @@ pub enum SendError {
 #[derive(Clone)]
 pub struct GuardedClient {
     policy: EgressPolicy,
-    dialer: Arc<dyn Dialer>,
+    dialer: Arc<dyn DialCheck>,
     pools: Arc<Pools>,
 }
 
@@ -224,7 +224,7 @@ impl GuardedClient {
         (cap, patience): (usize, Duration),
     ) -> Result<Answer, SendError> {
         let request = self.client(url)?.request(Method::POST, url.clone()).headers(headers).body(body);
-        exchange(request, timeout, cap, Wanted::Within(patience)).await
+        exchange(request, timeout, cap, BodyWanted::Within(patience)).await
     }
 
     /// Sends `body` to `url` by `method` and reads at most `cap` bytes of the answer, all
@@ -242,7 +242,7 @@ impl GuardedClient {
         cap: usize,
     ) -> Result<Answer, SendError> {
         let request = self.client(url)?.request(method, url.clone()).headers(headers).body(body);
-        exchange(request, timeout, cap, Wanted::Whole).await
+        exchange(request, timeout, cap, BodyWanted::Whole).await
     }
 
     /// Gets `url` and reads at most `cap` bytes of the answer, all within `timeout`.
@@ -256,7 +256,7 @@ impl GuardedClient {
         timeout: Duration,
         cap: usize,
     ) -> Result<Answer, SendError> {
-        exchange(self.client(url)?.get(url.clone()).headers(headers), timeout, cap, Wanted::Whole).await
+        exchange(self.client(url)?.get(url.clone()).headers(headers), timeout, cap, BodyWanted::Whole).await
     }
 
     fn client(&self, url: &Url) -> Result<reqwest::Client, SendError> {
@@ -286,7 +286,7 @@ async fn vetted(
     policy: &EgressPolicy,
     options: &ClientOptions,
     name: &str,
-    reach: Reach,
+    reach: AddressReach,
 ) -> Result<Vec<IpAddr>, SendError> {
     let addresses = options.resolver.resolve(name).await.map_err(|error| {
         let (ours, why) = (local::hinders_lookups(&error), format!("{name} cannot be resolved: {error}"));
@@ -316,9 +316,9 @@ async fn exchange(
     request: reqwest::RequestBuilder,
     timeout: Duration,
     cap: usize,
-    wanted: Wanted,
+    wanted: BodyWanted,
 ) -> Result<Answer, SendError> {
-    let Wanted::Within(patience) = wanted else {
+    let BodyWanted::Within(patience) = wanted else {
         let exchange = async {
             let mut answer = head(request.send().await.map_err(classify)?);
             answer.read(cap).await?;

@@ -20,7 +20,7 @@ pub struct EgressPolicy {
 
 /// What the protocol of an address allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum AddressReach {
     /// `https://`: the public internet and the allowed networks.
     Public,
     /// `http://`: the allowed networks only.
@@ -52,7 +52,12 @@ impl EgressPolicy {
     }
 
     /// Checks an address that `name` resolved to, or that was written as such (no name).
-    pub(super) fn check(&self, name: Option<&str>, address: IpAddr, reach: Reach) -> Result<(), String> {
+    pub(super) fn check(
+        &self,
+        name: Option<&str>,
+        address: IpAddr,
+        reach: AddressReach,
+    ) -> Result<(), String> {
         let address = address.to_canonical();
         if self.allowed(name).iter().any(|net| net.contains(&address)) {
             return Ok(());
@@ -66,8 +71,8 @@ impl EgressPolicy {
             });
         }
         match reach {
-            Reach::Public => Ok(()),
-            Reach::AllowedOnly => Err(format!(
+            AddressReach::Public => Ok(()),
+            AddressReach::AllowedOnly => Err(format!(
                 "http:// is allowed only towards EGRESS_ALLOW_CIDRS, and {address} is not in it; use https://"
             )),
         }
@@ -76,14 +81,14 @@ impl EgressPolicy {
     /// Checks what can be checked before a name is resolved: the protocol, and a host
     /// written as an address in any spelling (the parser of `Url` has normalised it).
     /// Needed because no resolver is asked for such a host.
-    pub(crate) fn check_url(&self, url: &Url) -> Result<Reach, String> {
+    pub(crate) fn check_url(&self, url: &Url) -> Result<AddressReach, String> {
         let reach = match url.scheme() {
-            "https" => Reach::Public,
+            "https" => AddressReach::Public,
             "http" if self.allowed(url.domain()).is_empty() => {
                 return Err("the address must start with https:// (http:// only towards EGRESS_ALLOW_CIDRS)"
                     .to_owned());
             }
-            "http" => Reach::AllowedOnly,
+            "http" => AddressReach::AllowedOnly,
             other => return Err(format!("the address must start with https://, not {other}://")),
         };
         match url.host() {
@@ -156,7 +161,7 @@ const fn is_isatap(segments: [u16; 8]) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(policy: &EgressPolicy, url: &str) -> Result<Reach, String> {
+    fn verdict(policy: &EgressPolicy, url: &str) -> Result<AddressReach, String> {
         policy.check_url(&Url::parse(url).unwrap())
     }
 
@@ -219,18 +224,18 @@ mod tests {
             "https://[::ffff:8.8.8.8]/",
             "https://hook.eu2.make.com/x",
         ] {
-            assert_eq!(verdict(&none, allowed), Ok(Reach::Public), "{allowed}");
+            assert_eq!(verdict(&none, allowed), Ok(AddressReach::Public), "{allowed}");
         }
     }
 
     #[test]
     fn allowed_networks_open_private_addresses_and_plain_http() {
         let policy = EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
-        assert_eq!(verdict(&policy, "https://127.0.0.1/"), Ok(Reach::Public));
-        assert_eq!(verdict(&policy, "http://127.9.9.9:80/"), Ok(Reach::AllowedOnly));
-        assert_eq!(verdict(&policy, "http://[fd00::1]/"), Ok(Reach::AllowedOnly));
-        assert_eq!(verdict(&policy, "http://[::ffff:127.0.0.1]/"), Ok(Reach::AllowedOnly));
-        assert_eq!(verdict(&policy, "http://receiver.internal/"), Ok(Reach::AllowedOnly));
+        assert_eq!(verdict(&policy, "https://127.0.0.1/"), Ok(AddressReach::Public));
+        assert_eq!(verdict(&policy, "http://127.9.9.9:80/"), Ok(AddressReach::AllowedOnly));
+        assert_eq!(verdict(&policy, "http://[fd00::1]/"), Ok(AddressReach::AllowedOnly));
+        assert_eq!(verdict(&policy, "http://[::ffff:127.0.0.1]/"), Ok(AddressReach::AllowedOnly));
+        assert_eq!(verdict(&policy, "http://receiver.internal/"), Ok(AddressReach::AllowedOnly));
         assert!(verdict(&policy, "http://8.8.8.8/").unwrap_err().contains("https://"));
         assert!(verdict(&policy, "https://10.0.0.1/").unwrap_err().contains("EGRESS_ALLOW_CIDRS"));
     }
@@ -240,7 +245,7 @@ mod tests {
         let policy = EgressPolicy::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()])
             .only_towards(&["files.example"]);
         for open in ["http://files.example/", "http://WWW.Files.Example:8080/"] {
-            assert_eq!(verdict(&policy, open), Ok(Reach::AllowedOnly), "{open}");
+            assert_eq!(verdict(&policy, open), Ok(AddressReach::AllowedOnly), "{open}");
         }
         for refused in [
             "http://10.0.0.1/",
@@ -258,16 +263,16 @@ mod tests {
         ] {
             assert!(verdict(&policy, refused).is_err(), "{refused}");
         }
-        assert_eq!(verdict(&policy, "https://other.example/"), Ok(Reach::Public));
-        assert_eq!(verdict(&policy, "https://8.8.8.8/"), Ok(Reach::Public));
+        assert_eq!(verdict(&policy, "https://other.example/"), Ok(AddressReach::Public));
+        assert_eq!(verdict(&policy, "https://8.8.8.8/"), Ok(AddressReach::Public));
         let (inside, public) = ("10.1.2.3".parse().unwrap(), "8.8.8.8".parse().unwrap());
-        for reach in [Reach::Public, Reach::AllowedOnly] {
+        for reach in [AddressReach::Public, AddressReach::AllowedOnly] {
             assert_eq!(policy.check(Some("files.example"), inside, reach), Ok(()));
             assert_eq!(policy.check(Some("www.files.example"), inside, reach), Ok(()));
             for name in [None, Some("other.example"), Some("sub.files.example"), Some("files.example.")] {
                 let why = policy.check(name, inside, reach).unwrap_err();
                 assert!(!why.contains("EGRESS_ALLOW_CIDRS"), "it would not help: {why}");
-                assert_eq!(policy.check(name, public, reach).is_ok(), reach == Reach::Public);
+                assert_eq!(policy.check(name, public, reach).is_ok(), reach == AddressReach::Public);
             }
         }
     }

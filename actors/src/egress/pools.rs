@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls_pki_types::CertificateDer;
 use tokio::time::Instant;
 
-use super::policy::Reach;
+use super::policy::AddressReach;
 use super::{ClientOptions, EgressError, EgressPolicy, describe, tls, vetted};
 
 /// Idle connections are closed before the receiver does it: the shortest time-out in
@@ -54,7 +54,7 @@ impl Pools {
     }
 
     /// The client for what may be reached.
-    pub(super) fn client(&self, reach: Reach) -> reqwest::Client {
+    pub(super) fn client(&self, reach: AddressReach) -> reqwest::Client {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let is_current = Arc::ptr_eq(&present.roots, &self.options.extra_roots.load());
         if present.since.elapsed() >= LIFE || !is_current {
@@ -66,8 +66,8 @@ impl Pools {
             }
         }
         match reach {
-            Reach::Public => present.secure.clone(),
-            Reach::AllowedOnly => present.plain.clone(),
+            AddressReach::Public => present.secure.clone(),
+            AddressReach::AllowedOnly => present.plain.clone(),
         }
     }
 }
@@ -83,15 +83,15 @@ fn generation(
         Some(tls) => tls,
         None => tls::config(options, &roots)?,
     };
-    let build = |reach: Reach| {
-        let guard = Guard { policy: policy.clone(), reach, options: options.clone() };
+    let build = |reach: AddressReach| {
+        let guard = AddressGuard { policy: policy.clone(), reach, options: options.clone() };
         reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())
             .dns_resolver(guard)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
-            .https_only(reach == Reach::Public)
+            .https_only(reach == AddressReach::Public)
             .tcp_nodelay(true)
             .connect_timeout(CONNECT)
             .pool_idle_timeout(IDLE)
@@ -103,18 +103,18 @@ fn generation(
             .build()
             .map_err(|error| EgressError(describe(&error)))
     };
-    let (secure, plain) = (build(Reach::Public)?, build(Reach::AllowedOnly)?);
+    let (secure, plain) = (build(AddressReach::Public)?, build(AddressReach::AllowedOnly)?);
     Ok(Generation { since: Instant::now(), roots, tls, secure, plain })
 }
 
 /// Lets only allowed addresses through to the connector.
-struct Guard {
+struct AddressGuard {
     policy: EgressPolicy,
-    reach: Reach,
+    reach: AddressReach,
     options: ClientOptions,
 }
 
-impl Resolve for Guard {
+impl Resolve for AddressGuard {
     fn resolve(&self, name: Name) -> Resolving {
         let (policy, reach, options) = (self.policy.clone(), self.reach, self.options.clone());
         Box::pin(async move {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-use super::policy::Reach;
+use super::policy::AddressReach;
 use super::{ClientOptions, EgressPolicy, SendError, literal, tls, vetted};
 
 /// Connects to the server of `url` within the rules of `egress`, shakes hands for
@@ -34,7 +34,7 @@ async fn connect(egress: &EgressPolicy, options: &ClientOptions, url: &Url) -> R
     for address in addresses {
         match TcpStream::connect(SocketAddr::new(address, port)).await {
             Ok(stream) => {
-                if reach == Reach::Public {
+                if reach == AddressReach::Public {
                     shake_hands(options, url, stream).await?;
                 }
                 return Ok(address);
@@ -50,7 +50,7 @@ async fn addresses(
     egress: &EgressPolicy,
     options: &ClientOptions,
     url: &Url,
-    reach: Reach,
+    reach: AddressReach,
 ) -> Result<Vec<IpAddr>, SendError> {
     match (literal(url), url.host_str()) {
         // Checked with the URL already.

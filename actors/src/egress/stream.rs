@@ -10,7 +10,7 @@ use super::{GuardedClient, SendError, classify, in_time};
 
 /// An answer whose body is still to be read. Dropping it closes the connection.
 #[derive(Debug)]
-pub struct Streamed {
+pub struct StreamedAnswer {
     /// HTTP status.
     pub status: u16,
     /// Headers.
@@ -29,15 +29,15 @@ impl GuardedClient {
         url: &Url,
         headers: HeaderMap,
         timeout: Duration,
-    ) -> Result<Streamed, SendError> {
+    ) -> Result<StreamedAnswer, SendError> {
         let request = self.client(url)?.get(url.clone()).headers(headers);
         let mut response = in_time(timeout, async { request.send().await.map_err(classify) }).await?;
         let headers = std::mem::take(response.headers_mut());
-        Ok(Streamed { status: response.status().as_u16(), headers, response })
+        Ok(StreamedAnswer { status: response.status().as_u16(), headers, response })
     }
 }
 
-impl Streamed {
+impl StreamedAnswer {
     /// The next piece of the body, of any size, if it comes within `timeout`; `None` at the end.
     ///
     /// # Errors

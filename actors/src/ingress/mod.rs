@@ -51,7 +51,9 @@ pub struct Ingress {
 
 /// Room for a request, until it is answered.
 #[derive(Debug)]
-pub struct Room(#[expect(dead_code, reason = "held, and given back by being dropped")] OwnedSemaphorePermit);
+pub struct RequestRoom(
+    #[expect(dead_code, reason = "held, and given back by being dropped")] OwnedSemaphorePermit,
+);
 
 impl Ingress {
     /// Hands over through `admit`, whose permits bound how many mails are under way.
@@ -62,9 +64,9 @@ impl Ingress {
 
     /// Room for a request of so many bytes; `None` = too many others are being read.
     #[must_use]
-    pub fn room(&self, bytes: usize) -> Option<Room> {
+    pub fn room(&self, bytes: usize) -> Option<RequestRoom> {
         let units = u32::try_from(bytes.min(ROOM).div_ceil(UNIT)).unwrap_or(u32::MAX);
-        Arc::clone(&self.room).try_acquire_many_owned(units).ok().map(Room)
+        Arc::clone(&self.room).try_acquire_many_owned(units).ok().map(RequestRoom)
     }
 
     /// Takes a mail in. Safe to repeat: one that is known is answered as such.

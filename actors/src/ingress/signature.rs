@@ -11,7 +11,7 @@ pub const WINDOW: TimeDelta = TimeDelta::minutes(5);
 
 /// What a request says of its signature: the headers of these names.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Signed<'r> {
+pub struct SignatureHeaders<'r> {
     /// `webhook-id`.
     pub id: Option<&'r str>,
     /// `webhook-timestamp`: seconds since 1970.
@@ -40,7 +40,7 @@ pub enum SignatureError {
 /// See [`SignatureError`].
 pub fn check(
     keys: &SigningKeys,
-    signed: Signed<'_>,
+    signed: SignatureHeaders<'_>,
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<(), SignatureError> {
@@ -72,7 +72,8 @@ mod tests {
         let stamp = |seconds: i64| (now + TimeDelta::seconds(seconds)).timestamp();
         let signature = |secret: &str, at: i64, body: &str| keys(secret).signature("id", at, body.as_bytes());
         let judge = |timestamp: &str, signature: &str, body: &str| {
-            let signed = Signed { id: Some("id"), timestamp: Some(timestamp), signature: Some(signature) };
+            let signed =
+                SignatureHeaders { id: Some("id"), timestamp: Some(timestamp), signature: Some(signature) };
             check(&keys(SECRET), signed, body.as_bytes(), now)
         };
         let both = format!("{} {}", signature(OTHER, stamp(0), "{}"), signature(SECRET, stamp(0), "{}"));
@@ -99,7 +100,7 @@ mod tests {
         }
         assert_eq!(judge("soon", &good, "{}"), Err(SignatureError::NotNow));
         assert_eq!(judge("99999999999999999", &good, "{}"), Err(SignatureError::NotNow));
-        let unsigned = Signed { signature: None, id: Some("id"), timestamp: Some(&now_text) };
+        let unsigned = SignatureHeaders { signature: None, id: Some("id"), timestamp: Some(&now_text) };
         assert_eq!(check(&keys(SECRET), unsigned, b"{}", now), Err(SignatureError::Missing));
     }
 }

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use uuid::Uuid;
 
-use self::steady::{SteadyClock, System};
+use self::steady::{SteadyClock, SystemClocks};
 
 /// What time it is.
 pub trait Clock: Send + Sync {
@@ -84,7 +84,7 @@ impl World {
     /// The real world: one clock for the whole process, UUID v7, thread-local randomness.
     #[must_use]
     pub fn real() -> Self {
-        static CLOCK: LazyLock<Arc<SteadyClock>> = LazyLock::new(|| Arc::new(SteadyClock::new(System)));
+        static CLOCK: LazyLock<Arc<SteadyClock>> = LazyLock::new(|| Arc::new(SteadyClock::new(SystemClocks)));
         Self { clock: CLOCK.clone(), ids: Arc::new(SystemIds), jitter: Arc::new(SystemJitter) }
     }
 

@@ -16,10 +16,10 @@ use super::journal::{BodyBudget, LIGHT};
 
 /// See the module page. Clones are the same load.
 #[derive(Debug, Clone)]
-pub struct Load(Arc<Inner>);
+pub struct Load(Arc<LoadInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct LoadInner {
     /// Bytes in all.
     budget: u64,
     /// Bytes of one owner.
@@ -43,12 +43,12 @@ pub struct Held {
 
 #[derive(Debug)]
 struct One {
-    load: Arc<Inner>,
+    load: Arc<LoadInner>,
     owner: String,
     bytes: u64,
 }
 
-impl Inner {
+impl LoadInner {
     fn sums(&self) -> MutexGuard<'_, Sums> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,7 +73,7 @@ impl Load {
     /// Nothing is held. `budget`: bytes in all; `share`: bytes of one owner.
     #[must_use]
     pub fn new(budget: usize, share: usize) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(LoadInner {
             budget: budget as u64,
             share: share as u64,
             held: Mutex::default(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
+use super::store::{LeaseAnswer, LeaseError, LeaseStore, Renewal};
 use crate::kernel::files::{self, PRIVATE, folder_of};
 use crate::kernel::said::{Said, said};
 
@@ -47,30 +47,30 @@ impl FileLease {
         }
     }
 
-    fn lock(&self) -> Result<Attempt, LeaseError> {
+    fn lock(&self) -> Result<LeaseAnswer, LeaseError> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = held.as_ref() {
             if self.is_ours(file).map_err(|error| self.error("examined", &error))? {
-                return Ok(Attempt::Granted);
+                return Ok(LeaseAnswer::Granted);
             }
             *held = None;
         }
         let mut file = open(&self.path).map_err(|error| self.error("opened", &error))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Attempt::HeldBy(holder_in(&mut file))),
+            Err(TryLockError::WouldBlock) => return Ok(LeaseAnswer::HeldBy(holder_in(&mut file))),
             Err(TryLockError::Error(error)) => return Err(self.error("locked", &error)),
         }
         // Removed and made anew between our opening and our locking: try again later.
         if !self.is_ours(&file).map_err(|error| self.error("examined", &error))? {
-            return Ok(Attempt::HeldBy("unknown".to_owned()));
+            return Ok(LeaseAnswer::HeldBy("unknown".to_owned()));
         }
         // The name is for people: the lock holds without it (on a full disk, say).
         if let Err(error) = write_holder(&mut file, &self.holder) {
             tracing::warn!(path = %self.path.display(), %error, "the name of the holder could not be written");
         }
         *held = Some(file);
-        Ok(Attempt::Granted)
+        Ok(LeaseAnswer::Granted)
     }
 }
 
@@ -97,7 +97,7 @@ fn holder_in(file: &mut File) -> String {
 
 #[async_trait]
 impl LeaseStore for FileLease {
-    async fn try_acquire(&self, _ttl: Duration) -> Result<Attempt, LeaseError> {
+    async fn try_acquire(&self, _ttl: Duration) -> Result<LeaseAnswer, LeaseError> {
         self.lock()
     }
 
@@ -142,17 +142,17 @@ mod tests {
         let path = dir.path().join("sub/poller.lock");
         let (one, two) = (FileLease::new(&path, "one", false), FileLease::new(&path, "two", true));
         assert_eq!(two.renew(TTL).await, Ok(Renewal::Lost));
-        assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted));
-        assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted), "ours already");
-        assert_eq!(two.try_acquire(TTL).await, Ok(Attempt::HeldBy("one".to_owned())));
+        assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
+        assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted), "ours already");
+        assert_eq!(two.try_acquire(TTL).await, Ok(LeaseAnswer::HeldBy("one".to_owned())));
         assert_eq!(one.renew(TTL).await, Ok(Renewal::Renewed));
         assert_eq!(two.release().await, Ok(()), "not ours: nothing happens");
-        assert_eq!(two.try_acquire(TTL).await, Ok(Attempt::HeldBy("one".to_owned())));
+        assert_eq!(two.try_acquire(TTL).await, Ok(LeaseAnswer::HeldBy("one".to_owned())));
         assert_eq!(one.release().await, Ok(()));
-        assert_eq!(two.try_acquire(TTL).await, Ok(Attempt::Granted));
+        assert_eq!(two.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");
         drop(two);
-        assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted), "dropped with its holder");
+        assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted), "dropped with its holder");
         assert!(one.warning().is_none());
     }
 
@@ -161,10 +161,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("poller.lock");
         let (one, two) = (FileLease::new(&path, "one", false), FileLease::new(&path, "two", false));
-        assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted));
+        assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(two.try_acquire(TTL).await, Ok(Attempt::Granted));
+        assert_eq!(two.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
         assert_eq!(one.renew(TTL).await, Ok(Renewal::Lost));
-        assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::HeldBy("two".to_owned())));
+        assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::HeldBy("two".to_owned())));
     }
 }

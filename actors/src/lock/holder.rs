@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::state::{Lease, LeaseCommand, lease_stream};
-use super::store::{Attempt, LeaseStore, Renewal};
+use super::store::{LeaseAnswer, LeaseStore, Renewal};
 use crate::kernel::aggregate::{Aggregate, rehydrate};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
@@ -59,15 +59,15 @@ pub(super) struct Holder {
 }
 
 /// Why there is no answer.
-const SILENT: &str = "the lease store did not answer in time";
+const TIMED_OUT: &str = "the lease store did not answer in time";
 
 /// Tells when the journal has lost commits.
 type Losses = watch::Receiver<Option<Loss>>;
 
 /// How an attempt to take the lease ended.
-enum Outcome {
+enum AttemptOutcome {
     /// It is ours, counted from the moment.
-    Granted(Fence, Moment),
+    Granted(Fence, ClockReading),
     /// Somebody else has it.
     Busy,
     /// An error. The lease may be ours all the same: an answer can be lost.
@@ -77,12 +77,12 @@ enum Outcome {
 /// An instant on both clocks: that of the runtime stands still while a machine sleeps, that of
 /// the world may follow a server whose clock is set. A lease is as old as the older of the two says.
 #[derive(Clone, Copy)]
-struct Moment {
+struct ClockReading {
     monotonic: Instant,
     world: DateTime<Utc>,
 }
 
-impl Moment {
+impl ClockReading {
     fn now(world: &World) -> Self {
         Self { monotonic: Instant::now(), world: world.now() }
     }
@@ -103,18 +103,18 @@ impl Holder {
             // Before the grant: what is lost later may be the grant.
             let losses = self.journal.losses();
             let outcome = self.acquire_until_stopped().await;
-            perhaps_ours = !matches!(outcome, Outcome::Busy);
+            perhaps_ours = !matches!(outcome, AttemptOutcome::Busy);
             let pause = match outcome {
-                Outcome::Granted(fence, granted) => {
+                AttemptOutcome::Granted(fence, granted) => {
                     failures = 0;
                     self.hold(fence, granted, losses).await;
                     continue;
                 }
-                Outcome::Busy => {
+                AttemptOutcome::Busy => {
                     failures = 0;
                     STANDBY
                 }
-                Outcome::Failed => {
+                AttemptOutcome::Failed => {
                     failures += 1;
                     backoff(failures)
                 }
@@ -127,7 +127,7 @@ impl Holder {
     }
 
     /// Tries to take the lease. A worker that is told to stop meanwhile does not wait for long.
-    async fn acquire_until_stopped(&self) -> Outcome {
+    async fn acquire_until_stopped(&self) -> AttemptOutcome {
         let stopped = async {
             self.stop.cancelled().await;
             tokio::time::sleep(STOP_PATIENCE).await;
@@ -135,7 +135,7 @@ impl Holder {
         tokio::select! {
             biased;
             outcome = self.acquire() => outcome,
-            () = stopped => Outcome::Failed,
+            () = stopped => AttemptOutcome::Failed,
         }
     }
 
@@ -159,17 +159,17 @@ impl Holder {
     }
 
     /// Takes the lease when it is free: grant, fence, event, in this order.
-    async fn acquire(&self) -> Outcome {
+    async fn acquire(&self) -> AttemptOutcome {
         // Counted from before the question: the store's TTL cannot have started earlier.
-        let asked = Moment::now(&self.world);
+        let asked = ClockReading::now(&self.world);
         let attempt = match tokio::time::timeout(self.patience(), self.store.try_acquire(self.ttl)).await {
             Ok(Ok(attempt)) => attempt,
             Ok(Err(error)) => return self.not_now(error.to_string()),
-            Err(_) => return self.not_now(SILENT.to_owned()),
+            Err(_) => return self.not_now(TIMED_OUT.to_owned()),
         };
-        if let Attempt::HeldBy(holder) = attempt {
+        if let LeaseAnswer::HeldBy(holder) = attempt {
             self.confirmed(Some(holder));
-            return Outcome::Busy;
+            return AttemptOutcome::Busy;
         }
         let fence = match self.journal.raise_fence(POLLER).await {
             Ok(token) => Fence { lease: POLLER.to_owned(), token },
@@ -183,15 +183,15 @@ impl Holder {
             self.give_back().await;
             return self.not_now(error);
         }
-        Outcome::Granted(fence, asked)
+        AttemptOutcome::Granted(fence, asked)
     }
 
-    fn not_now(&self, why: String) -> Outcome {
+    fn not_now(&self, why: String) -> AttemptOutcome {
         // render_signal_lease_failures_total: attempts to take the lease that ended in an error.
         metrics::counter!("render_signal_lease_failures_total").increment(1);
         tracing::warn!(why, "the lease could not be taken, trying again");
         self.troubled(why);
-        Outcome::Failed
+        AttemptOutcome::Failed
     }
 
     /// The store has said who has the lease (`None`: nobody).
@@ -214,7 +214,7 @@ impl Holder {
     }
 
     /// Holds the lease until it is lost or the task is told to stop.
-    async fn hold(&self, fence: Fence, granted: Moment, losses: Losses) {
+    async fn hold(&self, fence: Fence, granted: ClockReading, losses: Losses) {
         tracing::info!(fence = fence.token, worker = self.worker, "lease granted, this worker polls");
         // render_signal_lease_held: 1 on the worker that polls.
         metrics::gauge!("render_signal_lease_held").set(1.0);
@@ -252,7 +252,7 @@ impl Holder {
     }
 
     /// Renews until the lease is lost (why), or the task is told to stop (`None`).
-    async fn keep(&self, fence: &Fence, granted: Moment, mut losses: Losses) -> Option<String> {
+    async fn keep(&self, fence: &Fence, granted: ClockReading, mut losses: Losses) -> Option<String> {
         let mut confirmed = granted;
         let mut refused = self.refused.clone();
         let mut failures = 0;
@@ -274,7 +274,7 @@ impl Holder {
             if confirmed.age(&self.world) >= self.ttl {
                 return Some(format!("it could not be renewed for {} ms", self.ttl.as_millis()));
             }
-            let asked = Moment::now(&self.world);
+            let asked = ClockReading::now(&self.world);
             let why = match self.renew().await? {
                 Ok(Renewal::Renewed) => {
                     confirmed = asked;
@@ -299,7 +299,7 @@ impl Holder {
             renewal = tokio::time::timeout(self.patience(), self.store.renew(self.ttl)) => Some(match renewal {
                 Ok(Ok(renewal)) => Ok(renewal),
                 Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(SILENT.to_owned()),
+                Err(_) => Err(TIMED_OUT.to_owned()),
             }),
             () = self.stop.cancelled() => None,
         }
@@ -337,12 +337,12 @@ impl Holder {
     /// Puts a grant or a release into the journal; a journal that refuses is asked again for
     /// as long as `patience`.
     async fn record(&self, command: &LeaseCommand, fence: &Fence, patience: Duration) -> Result<(), String> {
-        let since = Moment::now(&self.world);
+        let since = ClockReading::now(&self.world);
         loop {
             let error = match self.try_record(command, fence).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Again(error)) => error,
+                Err(LeaseFailure::Final(error)) => return Err(error),
+                Err(LeaseFailure::Again(error)) => error,
             };
             let pause = self.ttl / 30;
             if since.age(&self.world) + pause >= patience {
@@ -352,13 +352,16 @@ impl Holder {
         }
     }
 
-    async fn try_record(&self, command: &LeaseCommand, fence: &Fence) -> Result<(), Failure> {
+    async fn try_record(&self, command: &LeaseCommand, fence: &Fence) -> Result<(), LeaseFailure> {
         let stream = lease_stream(POLLER);
-        let recorded =
-            self.journal.read_stream(&stream, 0).await.map_err(|error| Failure::Again(error.to_string()))?;
-        let lease = rehydrate::<Lease>(&recorded).map_err(|error| Failure::Final(error.to_string()))?;
+        let recorded = self
+            .journal
+            .read_stream(&stream, 0)
+            .await
+            .map_err(|error| LeaseFailure::Again(error.to_string()))?;
+        let lease = rehydrate::<Lease>(&recorded).map_err(|error| LeaseFailure::Final(error.to_string()))?;
         let events =
-            lease.state.decide(command, &()).map_err(|outdated| Failure::Final(outdated.to_string()))?;
+            lease.state.decide(command, &()).map_err(|outdated| LeaseFailure::Final(outdated.to_string()))?;
         if events.is_empty() {
             return Ok(());
         }
@@ -371,7 +374,7 @@ impl Holder {
             .iter()
             .map(|event| event.to_new(id))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Failure::Final(error.to_string()))?;
+            .map_err(|error| LeaseFailure::Final(error.to_string()))?;
         let expected = Expected::after(lease.version);
         let commit = Commit {
             at: self.world.now(),
@@ -382,9 +385,9 @@ impl Holder {
         };
         match self.journal.append(commit).await {
             Ok(_) => Ok(()),
-            Err(error @ AppendError::Fenced { .. }) => Err(Failure::Final(error.to_string())),
+            Err(error @ AppendError::Fenced { .. }) => Err(LeaseFailure::Final(error.to_string())),
             // Read and decided again, so a commit that had landed is seen.
-            Err(error) => Err(Failure::Again(error.to_string())),
+            Err(error) => Err(LeaseFailure::Again(error.to_string())),
         }
     }
 }
@@ -394,7 +397,7 @@ fn backoff(failures: u32) -> Duration {
     Backoff::new(STANDBY, LONGEST_PAUSE).exact(failures)
 }
 
-enum Failure {
+enum LeaseFailure {
     /// Repeating does not help.
     Final(String),
     /// Later it may work.

@@ -97,7 +97,7 @@ async fn tell(
     heard: watch::Sender<Option<Fence>>,
     refused: watch::Sender<Option<Fence>>,
 ) {
-    const AGAIN: Duration = Duration::from_millis(500);
+    const RETRY_PAUSE: Duration = Duration::from_millis(500);
     loop {
         let now = fence.borrow_and_update().clone();
         let told = poller.ask(LeaseChanged { fence: now.clone() }).await;
@@ -111,7 +111,7 @@ async fn tell(
             }
             Err(error) => {
                 tracing::warn!(%error, "the poller did not hear of the lease, telling again");
-                match tokio::time::timeout(AGAIN, fence.changed()).await {
+                match tokio::time::timeout(RETRY_PAUSE, fence.changed()).await {
                     Ok(changed) => changed,
                     Err(_) => continue,
                 }

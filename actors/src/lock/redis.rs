@@ -12,7 +12,7 @@ use redis::FromRedisValue;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
-use super::store::{Attempt, LeaseError, LeaseStore, Renewal};
+use super::store::{LeaseAnswer, LeaseError, LeaseStore, Renewal};
 use crate::kernel::journal::redis::DEFAULT_PREFIX;
 use crate::kernel::redis::{Dialer, RedisAddress, Script, explain, judge};
 use crate::kernel::said::Said;
@@ -27,7 +27,7 @@ pub fn key_of(prefix: &str) -> String {
 }
 
 /// Longest wait for a connection, and for an answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Our own lease is taken again, with a new TTL: an answer may have been lost on its way.
 const ACQUIRE: &str = "
@@ -79,7 +79,7 @@ impl RedisLease {
         ttl: Duration,
     ) -> Result<Self, LeaseError> {
         let dialer = address.dialer().map_err(|why| failed("cannot be kept in Redis", why))?;
-        let patience = PATIENCE.min(ttl / 8);
+        let patience = ANSWER_TIMEOUT.min(ttl / 8);
         Ok(Self {
             dialer,
             patience,
@@ -129,9 +129,9 @@ fn name(value: String) -> String {
 
 #[async_trait]
 impl LeaseStore for RedisLease {
-    async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError> {
+    async fn try_acquire(&self, ttl: Duration) -> Result<LeaseAnswer, LeaseError> {
         let holder: Option<String> = self.run("could not be taken", &self.acquire, ttl).await?;
-        Ok(holder.map_or(Attempt::Granted, |holder| Attempt::HeldBy(name(holder))))
+        Ok(holder.map_or(LeaseAnswer::Granted, |holder| LeaseAnswer::HeldBy(name(holder))))
     }
 
     async fn renew(&self, ttl: Duration) -> Result<Renewal, LeaseError> {

@@ -8,7 +8,7 @@ use crate::kernel::event::StreamId;
 
 /// Payload of `lease.acquired` and `lease.taken_over`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Granted {
+pub struct LeaseGranted {
     /// Who holds it now: `<host>/<pid>/<start id>`.
     pub holder: String,
     /// Its fence.
@@ -20,7 +20,7 @@ pub struct Granted {
 
 /// Payload of `lease.released`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Released {
+pub struct LeaseReleased {
     /// Who held it.
     pub holder: String,
     /// Its fence.
@@ -30,11 +30,11 @@ pub struct Released {
 domain_events! {
     /// What happens to a lease.
     pub enum LeaseEvent {
-        Acquired(Granted) = "lease.acquired", schema 1, in "lease", "A worker took a free lease.", {
+        Acquired(LeaseGranted) = "lease.acquired", schema 1, in "lease", "A worker took a free lease.", {
             holder: "who", fence: "strictly increasing" };
-        TakenOver(Granted) = "lease.taken_over", schema 1, in "lease", "A worker took a lease that its holder had not released.", {
+        TakenOver(LeaseGranted) = "lease.taken_over", schema 1, in "lease", "A worker took a lease that its holder had not released.", {
             holder: "who", fence: "strictly increasing", previous: "who held it" };
-        Released(Released) = "lease.released", schema 1, in "lease", "The holder gave the lease back.", {
+        Released(LeaseReleased) = "lease.released", schema 1, in "lease", "The holder gave the lease back.", {
             holder: "who", fence: "its fence" };
     }
 }
@@ -112,7 +112,7 @@ impl Aggregate for Lease {
                 }
                 let previous = self.held_by.as_ref().map(|(previous, _)| previous.clone());
                 let taken_over = previous.is_some();
-                let granted = Granted { holder: holder.clone(), fence: *fence, previous };
+                let granted = LeaseGranted { holder: holder.clone(), fence: *fence, previous };
                 Ok(vec![if taken_over {
                     LeaseEvent::TakenOver(granted)
                 } else {
@@ -121,7 +121,7 @@ impl Aggregate for Lease {
             }
             LeaseCommand::Release { holder, fence } => match &self.held_by {
                 Some((_, held)) if held == fence => {
-                    Ok(vec![LeaseEvent::Released(Released { holder: holder.clone(), fence: *fence })])
+                    Ok(vec![LeaseEvent::Released(LeaseReleased { holder: holder.clone(), fence: *fence })])
                 }
                 Some((_, held)) if held > fence => Err(Outdated(*held)),
                 Some(_) | None => Ok(Vec::new()),

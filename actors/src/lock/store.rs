@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 /// The answer to an attempt to take the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Attempt {
+pub enum LeaseAnswer {
     /// It is ours, for a TTL from the moment we asked.
     Granted,
     /// Somebody else has it, as far as known by this name.
@@ -41,7 +41,7 @@ pub trait LeaseStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// Unknown whether it was taken.
-    async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError>;
+    async fn try_acquire(&self, ttl: Duration) -> Result<LeaseAnswer, LeaseError>;
 
     /// Keeps the lease for another TTL.
     ///

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use tokio::time::Instant;
 
-use super::store::{Attempt, LeaseError, Renewal};
+use super::store::{LeaseAnswer, LeaseError, Renewal};
 use super::*;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::said::Said;
@@ -47,14 +47,14 @@ impl Client {
 
 #[async_trait]
 impl LeaseStore for Client {
-    async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError> {
+    async fn try_acquire(&self, ttl: Duration) -> Result<LeaseAnswer, LeaseError> {
         self.server.asked.fetch_add(1, Ordering::SeqCst);
         self.reach().await?;
         {
             let mut held = self.server.held.lock().unwrap();
             match held.as_ref() {
                 Some((holder, until)) if holder != self.name && *until > Instant::now() => {
-                    return Ok(Attempt::HeldBy(holder.clone()));
+                    return Ok(LeaseAnswer::HeldBy(holder.clone()));
                 }
                 _ => *held = Some((self.name.to_owned(), Instant::now() + ttl)),
             }
@@ -62,7 +62,7 @@ impl LeaseStore for Client {
         if self.server.mute.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
-        Ok(Attempt::Granted)
+        Ok(LeaseAnswer::Granted)
     }
 
     async fn renew(&self, ttl: Duration) -> Result<Renewal, LeaseError> {

@@ -23,7 +23,7 @@ const NAME: usize = 255;
 
 /// What one server found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct ServerReport {
     /// Its `authserv-id`, lower-cased.
     pub host: String,
     /// What passed, in the order of the field.
@@ -140,8 +140,8 @@ fn aligned(passed: &str, sender: &str) -> bool {
 }
 
 /// The reports of a mail, the topmost of each host.
-pub(super) fn reports(message: &Entity<'_>) -> Vec<Report> {
-    let mut reports: Vec<Report> = Vec::new();
+pub(super) fn reports(message: &Entity<'_>) -> Vec<ServerReport> {
+    let mut reports: Vec<ServerReport> = Vec::new();
     for value in message.texts("authentication-results") {
         let Some(report) = report(&value) else { continue };
         if reports.len() < HOSTS && !reports.iter().any(|known| known.host == report.host) {
@@ -151,13 +151,13 @@ pub(super) fn reports(message: &Entity<'_>) -> Vec<Report> {
     reports
 }
 
-fn report(value: &str) -> Option<Report> {
+fn report(value: &str) -> Option<ServerReport> {
     let value = value.get(..value.floor_char_boundary(READ)).unwrap_or(value);
     let bare = without_comments(value).to_lowercase();
     let mut parts = bare.split(';');
     let host = parts.next()?.split_whitespace().next()?.trim_matches('"').to_owned();
     let passed = parts.take(RESULTS).filter_map(passed).collect();
-    (!host.is_empty() && host.len() <= NAME && !host.contains('=')).then_some(Report { host, passed })
+    (!host.is_empty() && host.len() <= NAME && !host.contains('=')).then_some(ServerReport { host, passed })
 }
 
 /// `dkim=pass header.d=example.fr`; `None` when it did not pass or is another check.

@@ -5,14 +5,14 @@
 //! not bulk: the missions themselves may be sent by a machine.
 
 use super::header::Entity;
-use super::mime::Bodies;
+use super::mime::MailTexts;
 
 /// Characters of a field's value that are told.
 const TOLD: usize = 60;
 
 /// What says that the mail is an automatic answer, such as `Auto-Submitted: auto-replied`;
 /// `None` = nothing does.
-pub(super) fn evidence(message: &Entity<'_>, bodies: &Bodies) -> Option<String> {
+pub(super) fn evidence(message: &Entity<'_>, bodies: &MailTexts) -> Option<String> {
     header(message).or_else(|| bodies.automatic.clone())
 }
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::groups::{self, Standing, Taking};
+use super::groups::{self, GroupOwner, Taking};
 use super::life::MailEvent;
 use super::policy::{Policy, Priority};
 use super::rules::mask_url;
@@ -85,7 +85,7 @@ pub struct Trial {
 #[derive(Debug)]
 struct Side {
     policy: Policy,
-    groups: HashMap<StreamId, Standing>,
+    groups: HashMap<StreamId, GroupOwner>,
 }
 
 impl Trial {
@@ -120,7 +120,7 @@ impl Side {
             groups::claim(verdict, &mail.email_id, &mail.subject, policy, now, known.as_ref());
         let judgement = judgement(mail, verdict, policy, now);
         if let Some(Taking { stream, .. }) = taking {
-            self.groups.insert(stream, Standing::taken_by(&mail.email_id, now));
+            self.groups.insert(stream, GroupOwner::taken_by(&mail.email_id, now));
         }
         judgement
     }

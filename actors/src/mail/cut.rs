@@ -19,13 +19,13 @@ const MARK_END: &str = " bytes left out …]\n";
 
 /// What was left out of the text of a mail.
 #[derive(Debug, Default)]
-pub(super) struct Rest {
+pub(super) struct CutRest {
     bytes: usize,
     links: Vec<String>,
     taken: usize,
 }
 
-impl Rest {
+impl CutRest {
     /// Leaves this out, too.
     pub(super) fn add(&mut self, text: &str, is_html: bool, providers: &Providers) {
         self.bytes = self.bytes.saturating_add(text.len());
@@ -113,7 +113,7 @@ pub(super) fn place(bytes: &[u8], limit: usize, is_html: bool, charset: Option<&
 
 /// Says at the end of a text what was left out of it: a line `[… N bytes left out …]`, and each
 /// link on a line of its own.
-pub(super) fn mark(text: &mut String, rest: &Rest) {
+pub(super) fn mark(text: &mut String, rest: &CutRest) {
     if rest.bytes == 0 {
         return;
     }
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_the_rest_is_bounded() {
-        let mut rest = Rest::default();
+        let mut rest = CutRest::default();
         for n in 0..1_000 {
             let text =
                 format!("https://fromsmash.com/{n} https://www.dropbox.com/s/{}{n}", "x".repeat(2_000));
@@ -194,14 +194,14 @@ mod tests {
         }
         assert!(rest.links.len() <= LINKS && rest.taken <= BYTES, "{} {}", rest.links.len(), rest.taken);
         // A link that has no room is no end to those behind it.
-        let mut rest = Rest::default();
+        let mut rest = CutRest::default();
         let long = format!("https://fromsmash.com/{} https://fromsmash.com/b", "x".repeat(BYTES));
         for _ in 0..3 {
             rest.add(&long, false, &providers::defaults());
         }
         assert_eq!(rest.links, ["https://fromsmash.com/b"]);
         let mut text = "x".to_owned();
-        mark(&mut text, &Rest::default());
+        mark(&mut text, &CutRest::default());
         assert_eq!(text, "x");
     }
 

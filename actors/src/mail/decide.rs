@@ -114,9 +114,9 @@ pub(super) fn decide_on(
         return excluded(keyword, recognised.map(|recognised| recognised.detection), links);
     }
     let outcome = match opening(policy, recognised.as_ref(), now) {
-        Opening::Skipped { seen } => Outcome::Skip { reason: HoldReason::OutsideWindow, seen },
-        Opening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
-        Opening::Now { start, end } => {
+        WindowOpening::Skipped { seen } => Outcome::Skip { reason: HoldReason::OutsideWindow, seen },
+        WindowOpening::Closed(closed) => Outcome::Hold { reason: closed.reason, until: closed.until },
+        WindowOpening::Now { start, end } => {
             let in_window = outside_window(recognised.as_ref()) != OutsideWindow::Send;
             let deliveries = deliveries(mail, material.combined(), policy, (start, end), in_window);
             Outcome::Deliver { deliveries }
@@ -167,7 +167,7 @@ pub fn is_accepted(policy: &Policy, sender: &str) -> bool {
 }
 
 /// Whether webhooks may go out.
-enum Opening {
+enum WindowOpening {
     /// Now, with these texts in the payload.
     Now { start: Option<String>, end: Option<String> },
     /// Later.
@@ -178,25 +178,25 @@ enum Opening {
 
 /// The switch, the absence and the window (reference section 5.12). The mail's detector
 /// says whether it is sent while the window is closed.
-fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> Opening {
+fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> WindowOpening {
     if let Err(closed) = windows::sending(policy, now) {
-        return Opening::Closed(closed);
+        return WindowOpening::Closed(closed);
     }
     if let Some(window) = policy.window.as_ref().filter(|window| !windows::within(window, policy.zone, now)) {
         match outside_window(recognised) {
             OutsideWindow::Hold => {
                 let until = windows::next_opening(window, policy.zone, now);
-                return Opening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
+                return WindowOpening::Closed(Closed { reason: HoldReason::OutsideWindow, until });
             }
             OutsideWindow::Skip => {
                 let seen = recognised.is_some_and(|found| found.mark_skipped_read);
-                return Opening::Skipped { seen };
+                return WindowOpening::Skipped { seen };
             }
             OutsideWindow::Send => {}
         }
     }
     let (start, end) = texts(policy, now);
-    Opening::Now { start, end }
+    WindowOpening::Now { start, end }
 }
 
 /// What the payload says about the window: its own bounds, completed by those that are

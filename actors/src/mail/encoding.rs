@@ -270,14 +270,14 @@ fn finish(run: &mut Option<(&str, Vec<u8>)>, out: &mut String, clean: &mut bool)
     out.push_str(&text);
 }
 
-struct Word<'t> {
+struct EncodedWord<'t> {
     charset: &'t str,
     base64: bool,
     text: &'t str,
     source: &'t str,
 }
 
-impl Word<'_> {
+impl EncodedWord<'_> {
     fn bytes(&self) -> Vec<u8> {
         if self.base64 {
             return base64(self.text.as_bytes()).0;
@@ -289,7 +289,7 @@ impl Word<'_> {
 
 /// The encoded word at the start of `text`, and what follows it. The search for its end
 /// reads the rest of the header when there is none.
-fn encoded_word(text: &str) -> Option<(Word<'_>, &str)> {
+fn encoded_word(text: &str) -> Option<(EncodedWord<'_>, &str)> {
     let (charset, rest) = text.strip_prefix("=?")?.split_once('?')?;
     let (base64, rest) = match rest.as_bytes() {
         [b'b' | b'B', b'?', ..] => (true, rest.get(2..)?),
@@ -300,7 +300,7 @@ fn encoded_word(text: &str) -> Option<(Word<'_>, &str)> {
     let source = text.get(..text.len() - after.len())?;
     // RFC 2231 section 5: the language after an asterisk.
     let charset = charset.split('*').next().unwrap_or(charset);
-    Some((Word { charset, base64, text: word, source }, after))
+    Some((EncodedWord { charset, base64, text: word, source }, after))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct GroupRule {
 
 /// Payload of `group.taken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taken {
+pub struct GroupTaken {
     /// The group with its month, such as `2026-01:lot_42`.
     pub group: String,
     /// The mail that took it.
@@ -38,7 +38,7 @@ pub struct Taken {
 domain_events! {
     /// What happens to a subject group.
     pub enum GroupEvent {
-        Taken(Taken) = "group.taken", schema 1, in "group", "A mail of a subject group was routed; later ones of the group are ignored.", {
+        Taken(GroupTaken) = "group.taken", schema 1, in "group", "A mail of a subject group was routed; later ones of the group are ignored.", {
             group: "with its month", email_id: "the mail" };
     }
 }
@@ -60,7 +60,7 @@ pub fn group_stream(scoped: &str) -> StreamId {
 
 /// Who has a group, as far as is known. The default is: nobody ever had it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct GroupOwner {
     version: u64,
     holder: Option<(String, DateTime<Utc>)>,
 }
@@ -76,7 +76,7 @@ pub enum Claim {
     Taken(String),
 }
 
-impl Standing {
+impl GroupOwner {
     /// From the events of the group's stream.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ pub struct Taking {
 }
 
 /// What is known about one group: its stream, and who has it.
-pub type KnownGroup = (StreamId, Standing);
+pub type KnownGroup = (StreamId, GroupOwner);
 
 /// Lets the mail `email_id` with this subject take its group, if it is to be routed: the
 /// verdict stands and the group is taken with it, or another mail has it and the mail is
@@ -146,12 +146,12 @@ pub fn claim(
     }
     let group = scoped(&identity::subject_group(subject), policy.zone, now);
     let stream = group_stream(&group);
-    let unknown = Standing::default();
+    let unknown = GroupOwner::default();
     let standing = known.filter(|(of, _)| *of == stream).map_or(&unknown, |(_, standing)| standing);
     match standing.claim(email_id, rule, now) {
         Claim::Own => (verdict, None),
         Claim::Free(expected) => {
-            let event = GroupEvent::Taken(Taken { group, email_id: email_id.to_owned() });
+            let event = GroupEvent::Taken(GroupTaken { group, email_id: email_id.to_owned() });
             (verdict, Some(Taking { stream, expected, event }))
         }
         Claim::Taken(holder) => {
@@ -211,7 +211,8 @@ mod tests {
     use crate::mail::samples::at;
 
     fn taken(version: u64, by: &str, when: &str) -> Recorded {
-        let event = GroupEvent::Taken(Taken { group: "2026-01:lot_42".to_owned(), email_id: by.to_owned() });
+        let event =
+            GroupEvent::Taken(GroupTaken { group: "2026-01:lot_42".to_owned(), email_id: by.to_owned() });
         let new = event.to_new(Uuid::nil()).expect("an event");
         Recorded {
             position: version,
@@ -231,8 +232,8 @@ mod tests {
         let eternal = GroupRule::default();
         let hour = GroupRule { ttl: Some(Duration::from_secs(3600)) };
         let now = at("2026-01-26T10:00:00Z");
-        assert_eq!(Standing::default().claim("a", hour, now), Claim::Free(Expected::NoStream));
-        let standing = Standing::of(&[taken(1, "a", "2026-01-26T09:00:01Z")]).expect("readable");
+        assert_eq!(GroupOwner::default().claim("a", hour, now), Claim::Free(Expected::NoStream));
+        let standing = GroupOwner::of(&[taken(1, "a", "2026-01-26T09:00:01Z")]).expect("readable");
         for (who, rule, now, expected) in [
             ("b", eternal, now, Claim::Taken("a".to_owned())),
             ("b", hour, now, Claim::Taken("a".to_owned())),
@@ -245,7 +246,7 @@ mod tests {
             assert_eq!(standing.claim(who, rule, now), expected, "{who} at {now}");
         }
         let again = [taken(1, "a", "2026-01-26T09:00:01Z"), taken(2, "b", "2026-01-26T10:00:01Z")];
-        let standing = Standing::of(&again).expect("readable");
+        let standing = GroupOwner::of(&again).expect("readable");
         assert_eq!(standing.claim("a", hour, at("2026-01-26T10:30:00Z")), Claim::Taken("b".to_owned()));
     }
 }

@@ -20,7 +20,7 @@ const MAX_NAME: usize = 76;
 
 /// A header block and what follows it.
 pub(super) struct Entity<'a> {
-    fields: Vec<Field<'a>>,
+    fields: Vec<HeaderField<'a>>,
     /// The body, untouched.
     pub(super) body: &'a [u8],
     /// The header block was not as it should be: lines that are no fields, or no empty
@@ -30,7 +30,7 @@ pub(super) struct Entity<'a> {
     pub(super) is_cut: bool,
 }
 
-struct Field<'a> {
+struct HeaderField<'a> {
     name: &'a [u8],
     /// Where its first line starts.
     line: usize,
@@ -166,15 +166,15 @@ pub(super) fn message(raw: &[u8]) -> Entity<'_> {
 }
 
 /// The fields of a block, as far as they are kept.
-struct Fields<'a> {
-    kept: Vec<Field<'a>>,
+struct HeaderFields<'a> {
+    kept: Vec<HeaderField<'a>>,
     /// There was one, and the last one is kept.
     is_last_kept: Option<bool>,
     is_cut: bool,
 }
 
-impl<'a> Fields<'a> {
-    fn push(&mut self, field: Field<'a>) {
+impl<'a> HeaderFields<'a> {
+    fn push(&mut self, field: HeaderField<'a>) {
         let fits = self.kept.len() < MAX_FIELDS && field.line < LONGEST_HEADER;
         self.is_last_kept = Some(fits);
         self.is_cut |= !fits;
@@ -202,7 +202,7 @@ fn value(raw: &[u8], start: usize, end: usize) -> &[u8] {
 /// Reads a header block. Lines that are no fields end it, unless fields that software
 /// writes follow before the next empty line. Where it ends is found however long it is.
 pub(super) fn entity(raw: &[u8]) -> Entity<'_> {
-    let mut fields = Fields { kept: Vec::with_capacity(24), is_last_kept: None, is_cut: false };
+    let mut fields = HeaderFields { kept: Vec::with_capacity(24), is_last_kept: None, is_cut: false };
     let mut position = 0;
     // Where the text starts if no further known field comes.
     let mut stray: Option<usize> = None;
@@ -234,7 +234,7 @@ pub(super) fn entity(raw: &[u8]) -> Entity<'_> {
             _ => stray = stray.or(Some(start)),
         }
     }
-    let Fields { kept: mut fields, is_cut, .. } = fields;
+    let HeaderFields { kept: mut fields, is_cut, .. } = fields;
     if !separated && stray.is_none() {
         // The block runs to the end: fields that no software writes are the text.
         let known = fields.iter().rposition(|field| field.known).map_or(0, |last| last + 1);
@@ -251,7 +251,7 @@ pub(super) fn trim_line_end(line: &[u8]) -> &[u8] {
 }
 
 /// The field that `line`, which lies at `start` in `raw`, begins.
-fn field<'a>(raw: &'a [u8], line: &'a [u8], start: usize) -> Option<Field<'a>> {
+fn field<'a>(raw: &'a [u8], line: &'a [u8], start: usize) -> Option<HeaderField<'a>> {
     let colon = line.iter().take(MAX_NAME + 1).position(|byte| *byte == b':')?;
     let (written, _) = line.split_at_checked(colon)?;
     let name = written.trim_ascii_end();
@@ -262,7 +262,7 @@ fn field<'a>(raw: &'a [u8], line: &'a [u8], start: usize) -> Option<Field<'a>> {
         return None;
     }
     let value_start = start + colon + 1;
-    Some(Field {
+    Some(HeaderField {
         name,
         line: start,
         start: value_start,

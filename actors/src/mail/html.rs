@@ -1,18 +1,19 @@
 //! HTML to the text a reader sees, for the detectors. One pass, no look-ahead: the cost is
 //! linear whatever the markup.
 
-use super::markup::{Token, Tokens};
+use super::markup::{MarkupToken, Tokens};
 
 /// Renders HTML: tags, comments, style and script dropped, entities decoded, blocks on
 /// lines of their own, and `<blockquote>` (the history of a reply) marked with `> ` as in
 /// plain text.
 pub(super) fn to_text(html: &str) -> String {
-    let mut page = Page { out: String::with_capacity(html.len() / 2), quotes: 0, blank: Blank::Line };
+    let mut page =
+        TextCollector { out: String::with_capacity(html.len() / 2), quotes: 0, blank: Blank::Line };
     for token in Tokens::of(html) {
         match token {
             // A tag that never ends: what is left is shown as it is.
-            Token::Text(text) | Token::Unfinished(text) => page.text(text),
-            Token::Tag(tag) => page.tag(tag.name, tag.closing),
+            MarkupToken::Text(text) | MarkupToken::Unfinished(text) => page.text(text),
+            MarkupToken::Tag(tag) => page.tag(tag.name, tag.closing),
         }
     }
     page.out
@@ -29,13 +30,13 @@ enum Blank {
     Space,
 }
 
-struct Page {
+struct TextCollector {
     out: String,
     quotes: usize,
     blank: Blank,
 }
 
-impl Page {
+impl TextCollector {
     fn text(&mut self, text: &str) {
         for (index, word) in text.split([' ', '\t', '\r', '\n', '\u{c}']).enumerate() {
             if index > 0 && self.blank == Blank::None {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::life::{Received, TextShape};
+use super::life::{MailReceived, TextShape};
 use super::work::Draft;
 use super::{Mail, parse, pushed};
 
@@ -23,7 +23,7 @@ pub fn from_draft(body: &[u8]) -> Result<Mail, serde_json::Error> {
 
 /// Of a webhook (see [`super::payload`]), what was taken from the mail as it is.
 #[derive(Debug, Deserialize)]
-struct Told {
+struct WebhookPart {
     subject: String,
     #[serde(rename = "receivedDateTime")]
     date: String,
@@ -37,8 +37,8 @@ struct Told {
 
 /// The mail of a webhook; `None` = they do not belong together, or it is no webhook.
 #[must_use]
-pub fn from_webhook(body: &[u8], shape: TextShape, received: &Received) -> Option<Mail> {
-    let told: Told = serde_json::from_slice(body).ok()?;
+pub fn from_webhook(body: &[u8], shape: TextShape, received: &MailReceived) -> Option<Mail> {
+    let told: WebhookPart = serde_json::from_slice(body).ok()?;
     let pushed = told.source.as_deref() == Some(pushed::SOURCE);
     let (plain, rest) = told.email_content.split_at_checked(usize::try_from(shape.plain_bytes).ok()?)?;
     let html = if pushed { rest } else { rest.strip_prefix('\n')? };
@@ -71,8 +71,8 @@ mod tests {
     use crate::mail::samples::{at, policy};
     use crate::mail::{Outcome, decide, payload};
 
-    fn received(mail: &Mail) -> Received {
-        Received {
+    fn received(mail: &Mail) -> MailReceived {
+        MailReceived {
             email_id: mail.email_id.clone(),
             location: Location { mailbox: "m".to_owned(), validity: 0, item: "1".to_owned() },
             sender: mail.sender.clone(),

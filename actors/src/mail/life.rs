@@ -42,7 +42,7 @@ impl Location {
 
 /// Payload of `mail.received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Received {
+pub struct MailReceived {
     /// md5 identity (reference section 5.6), or what `other_content_of` and `copy_of` say.
     pub email_id: String,
     /// Where it was found.
@@ -81,14 +81,14 @@ pub struct Received {
 
 /// Payload of `mail.duplicated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Duplicated {
+pub struct MailDuplicated {
     /// Where the further copy was found.
     pub location: Location,
 }
 
 /// Payload of `mail.ignored`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ignored {
+pub struct MailIgnored {
     /// Why.
     pub reason: IgnoreReason,
     /// What exactly: the keyword, the first mail of the group.
@@ -103,7 +103,7 @@ pub struct Ignored {
 
 /// Payload of `mail.skipped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
+pub struct MailSkipped {
     /// Why.
     pub reason: HoldReason,
     /// The detector that asked for it.
@@ -116,14 +116,14 @@ pub struct Skipped {
 
 /// Payload of `mail.released`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Released {
+pub struct MailReleased {
     /// Who asked, such as `cli`.
     pub by: String,
 }
 
 /// Payload of `mail.quarantined`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quarantined {
+pub struct MailQuarantined {
     /// md5 of the source, since there is no identity to read.
     pub email_id: String,
     /// Where it was found.
@@ -138,7 +138,7 @@ pub struct Quarantined {
 
 /// Payload of `mail.held`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
+pub struct MailHeld {
     /// Why.
     pub reason: HoldReason,
     /// When it is decided again at the latest.
@@ -162,7 +162,7 @@ pub struct RoutedDelivery {
 
 /// Payload of `mail.routed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Routed {
+pub struct MailRouted {
     /// What the detectors found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detection: Option<Detection>,
@@ -195,7 +195,7 @@ pub struct TextShape {
 
 /// Payload of `link.offloaded`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Offloaded {
+pub struct LinkOffloaded {
     /// As found in the mail.
     pub raw_url: String,
     /// Normalised, as it was fetched.
@@ -218,7 +218,7 @@ pub struct Offloaded {
 
 /// Payload of `link.kept`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct LinkKept {
     /// As found in the mail; the receiver gets this one.
     pub raw_url: String,
     /// Why there is no copy.
@@ -238,7 +238,7 @@ pub struct LinksDeferred {
 
 /// Payload of `links.kept`: many links, one fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptUntried {
+pub struct LinksKept {
     /// How many of the mail's links; the receiver gets them as they were found.
     pub count: u64,
     /// Why none of them was tried.
@@ -247,7 +247,7 @@ pub struct KeptUntried {
 
 /// Payload of `mail.suspected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Suspected {
+pub struct MailSuspected {
     /// Queue of the row: `hold` or `offload`.
     pub queue: String,
     /// How often the row was claimed, this time included.
@@ -256,14 +256,14 @@ pub struct Suspected {
 
 /// Payload of `mail.cleared`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cleared {
+pub struct MailCleared {
     /// Queue of the row.
     pub queue: String,
 }
 
 /// Payload of `mail.set_aside`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetAside {
+pub struct MailSetAside {
     /// Queue of the row, which is parked.
     pub queue: String,
     /// Why.
@@ -272,7 +272,7 @@ pub struct SetAside {
 
 /// Payload of `mail.resumed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Resumed {
+pub struct MailResumed {
     /// Queue of the row, which is due again.
     pub queue: String,
     /// Who asked, such as `cli`.
@@ -293,7 +293,7 @@ pub enum DeliveryEnd {
 
 /// Payload of `mail.settled`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settled {
+pub struct MailSettled {
     /// Id of the target.
     pub target: String,
     /// How.
@@ -303,7 +303,7 @@ pub struct Settled {
 domain_events! {
     /// What happens to a mail.
     pub enum MailEvent {
-        Received(Received) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
+        Received(MailReceived) = "mail.received", schema 1, in "mail", "A mail was read and taken into the journal.", {
             email_id: "md5 of Message-ID, subject and date; with a hash, when another mail has that", location: "mailbox, validity, item", sender: "in events of earlier versions: clean address",
             subject: "the same: at most 200 characters", size: "bytes", arrived_at: "when the server took it in",
             subject_group: "the same: without month", flaws: "what could not be read",
@@ -311,49 +311,49 @@ domain_events! {
             other_content_of: "email_id of the mail that has the same md5, and other content",
             copy_of: "email_id of the mail that it is a copy of, when somebody had the copy sent",
             authentication: "what trusted servers say of the sender, where that is asked" };
-        Duplicated(Duplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
+        Duplicated(MailDuplicated) = "mail.duplicated", schema 1, in "mail", "A further copy of a known mail was seen.", {
             location: "mailbox, validity, item" };
-        Ignored(Ignored) = "mail.ignored", schema 2, in "mail", "Nothing is sent for this mail.", {
+        Ignored(MailIgnored) = "mail.ignored", schema 2, in "mail", "Nothing is sent for this mail.", {
             reason: "why", detail: "the keyword, the first mail of the group, or the host that hides where a link leads", configuration: "documents that were in force, with the first digits of their hashes; null = unknown",
             by: "who decided it, when it was a person" },
             upcasts [without_configuration];
-        Skipped(Skipped) = "mail.skipped", schema 2, in "mail", "The mail is not sent unless somebody releases it.", {
+        Skipped(MailSkipped) = "mail.skipped", schema 2, in "mail", "The mail is not sent unless somebody releases it.", {
             reason: "why", detector: "which asked for it", seen: "its copies are marked read", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
             upcasts [without_configuration];
-        Released(Released) = "mail.released", schema 1, in "mail", "Somebody wants the mail sent, whatever was decided.", {
+        Released(MailReleased) = "mail.released", schema 1, in "mail", "Somebody wants the mail sent, whatever was decided.", {
             by: "who asked" };
-        Quarantined(Quarantined) = "mail.quarantined", schema 1, in "mail", "A mail could not be read at all; its source is kept.", {
+        Quarantined(MailQuarantined) = "mail.quarantined", schema 1, in "mail", "A mail could not be read at all; its source is kept.", {
             email_id: "md5 of the source", location: "mailbox, validity, item", why: "why", size: "bytes",
             body_key: "key of the kept source" };
-        Held(Held) = "mail.held", schema 2, in "mail", "The mail waits.", {
+        Held(MailHeld) = "mail.held", schema 2, in "mail", "The mail waits.", {
             reason: "why", until: "when it is decided again at the latest", configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
             upcasts [without_configuration];
-        Routed(Routed) = "mail.routed", schema 2, in "mail", "It was decided which webhooks are sent.", {
+        Routed(MailRouted) = "mail.routed", schema 2, in "mail", "It was decided which webhooks are sent.", {
             detection: "what the detectors found", links: "delivery links", deliveries: "targets, rules, and how much of the text each is given",
             offload: "links are copied first", priority: "of the sender",
             text: "of a mail whose webhooks alone are kept: bytes of plain text in email_content, and whether there is an attachment",
             configuration: "documents that were in force, with the first digits of their hashes; null = unknown" },
             upcasts [without_configuration];
-        LinkOffloaded(Offloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
+        LinkOffloaded(LinkOffloaded) = "link.offloaded", schema 1, in "mail", "A linked file lies in R2: copied now, or for an earlier mail.", {
             raw_url: "as found in the mail", source_url: "normalised", r2_url: "where the copy lies",
             provider: "file service", original_filename: "the file's own name",
             expires_at: "when the copy may be deleted at the earliest",
             reused_from: "email_id of the mail that it was copied for, when not for this one; webhook_links.json, when only that list knows it" };
-        LinkKept(Kept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
+        LinkKept(LinkKept) = "link.kept", schema 1, in "mail", "A linked file could not be copied; the source link is sent.", {
             raw_url: "as found in the mail", why: "why there is no copy" };
-        LinksKept(KeptUntried) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
+        LinksKept(LinksKept) = "links.kept", schema 1, in "mail", "Links that are not even tried to copy; they are sent as they were found.", {
             count: "how many links of the mail", why: "why none was tried" };
         LinksDeferred(LinksDeferred) = "links.deferred", schema 1, in "mail", "Links cannot be copied at the moment; the mail waits for that.", {
             count: "how many links", why: "what the first of them waits for", until: "at the latest then they are sent, copied or not" };
-        Suspected(Suspected) = "mail.suspected", schema 1, in "mail", "A worker ended while it had this mail; from here on it is read alone.", {
+        Suspected(MailSuspected) = "mail.suspected", schema 1, in "mail", "A worker ended while it had this mail; from here on it is read alone.", {
             queue: "hold or offload", claims: "how often the row was claimed" };
-        Cleared(Cleared) = "mail.cleared", schema 1, in "mail", "It was read alone, and the worker lives.", {
+        Cleared(MailCleared) = "mail.cleared", schema 1, in "mail", "It was read alone, and the worker lives.", {
             queue: "hold or offload" };
-        SetAside(SetAside) = "mail.set_aside", schema 1, in "mail", "Workers ended over this mail, again and again; it waits for somebody to look at it.", {
+        SetAside(MailSetAside) = "mail.set_aside", schema 1, in "mail", "Workers ended over this mail, again and again; it waits for somebody to look at it.", {
             queue: "hold or offload", why: "why" };
-        Resumed(Resumed) = "mail.resumed", schema 1, in "mail", "Somebody wants a mail that was set aside worked on again.", {
+        Resumed(MailResumed) = "mail.resumed", schema 1, in "mail", "Somebody wants a mail that was set aside worked on again.", {
             queue: "hold or offload", by: "who asked" };
-        Settled(Settled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
+        Settled(MailSettled) = "mail.settled", schema 1, in "mail", "One of the mail's deliveries has ended.", {
             target: "id of the target", end: "delivered, dead_lettered or cancelled" };
     }
 }

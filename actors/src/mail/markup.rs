@@ -5,7 +5,7 @@
 
 /// A piece of a page.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token<'h> {
+pub(super) enum MarkupToken<'h> {
     /// Text, its entities untouched.
     Text(&'h str),
     /// A tag.
@@ -49,7 +49,7 @@ impl<'h> Tokens<'h> {
     }
 
     /// What begins with `<`; `None` when it is nothing that is shown.
-    fn markup(&mut self) -> Option<Token<'h>> {
+    fn markup(&mut self) -> Option<MarkupToken<'h>> {
         let body = self.rest.get(1..).unwrap_or_default();
         if let Some(comment) = body.strip_prefix("!--") {
             self.rest = after_comment(comment).unwrap_or_default();
@@ -58,16 +58,18 @@ impl<'h> Tokens<'h> {
         let named = body.strip_prefix('/').unwrap_or(body);
         if !named.starts_with(|first: char| first.is_ascii_alphabetic()) {
             if !body.starts_with(['/', '!', '?']) {
-                return Some(Token::Text(self.split(1)));
+                return Some(MarkupToken::Text(self.split(1)));
             }
             // A declaration, or a comment by mistake.
             let Some(end) = self.rest.find('>') else {
-                return Some(Token::Unfinished(self.split(usize::MAX)));
+                return Some(MarkupToken::Unfinished(self.split(usize::MAX)));
             };
             self.split(end + 1);
             return None;
         }
-        let Some(end) = self.end_of_tag() else { return Some(Token::Unfinished(self.split(usize::MAX))) };
+        let Some(end) = self.end_of_tag() else {
+            return Some(MarkupToken::Unfinished(self.split(usize::MAX)));
+        };
         let closing = body.starts_with('/');
         let inner = self.split(end + 1);
         let inner = inner.get(1 + usize::from(closing)..end).unwrap_or_default();
@@ -76,7 +78,7 @@ impl<'h> Tokens<'h> {
         if !closing {
             self.unseen = UNSEEN.into_iter().find(|element| name.eq_ignore_ascii_case(element));
         }
-        Some(Token::Tag(Tag { name, closing, attributes }))
+        Some(MarkupToken::Tag(Tag { name, closing, attributes }))
     }
 
     /// Where the `>` of the tag stands with which the rest begins.
@@ -129,22 +131,22 @@ impl<'h> Tokens<'h> {
 }
 
 impl<'h> Iterator for Tokens<'h> {
-    type Item = Token<'h>;
+    type Item = MarkupToken<'h>;
 
-    fn next(&mut self) -> Option<Token<'h>> {
+    fn next(&mut self) -> Option<MarkupToken<'h>> {
         loop {
             if let Some(element) = self.unseen.take() {
                 self.skip(element);
             }
             match self.rest.find('<') {
                 None if self.rest.is_empty() => return None,
-                None => return Some(Token::Text(self.split(usize::MAX))),
+                None => return Some(MarkupToken::Text(self.split(usize::MAX))),
                 Some(0) => {
                     if let Some(token) = self.markup() {
                         return Some(token);
                     }
                 }
-                Some(text) => return Some(Token::Text(self.split(text))),
+                Some(text) => return Some(MarkupToken::Text(self.split(text))),
             }
         }
     }
@@ -217,7 +219,7 @@ mod tests {
     fn hrefs(html: &str) -> Vec<&str> {
         Tokens::of(html)
             .filter_map(|token| match token {
-                Token::Tag(tag) => tag.attribute("href"),
+                MarkupToken::Tag(tag) => tag.attribute("href"),
                 _ => None,
             })
             .collect()

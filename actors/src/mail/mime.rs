@@ -13,7 +13,7 @@ use std::sync::Arc;
 use mail_parser::ContentType;
 
 use super::automatic;
-use super::cut::{self, Rest};
+use super::cut::{self, CutRest};
 use super::encoding::{self, Guess};
 use super::flowed;
 use super::header::{Entity, entity, message, trim_line_end};
@@ -36,7 +36,7 @@ const TELLING: usize = 64 << 10;
 
 /// The text of a mail, put together as the reference does.
 #[derive(Default)]
-pub(super) struct Bodies {
+pub(super) struct MailTexts {
     /// All `text/plain` parts, at most 1 MiB, and then what [`cut`] says of the rest.
     pub(super) plain: String,
     /// All `text/html` parts, raw, at most 1 MiB, and the same.
@@ -47,8 +47,8 @@ pub(super) struct Bodies {
     pub(super) flaws: Vec<String>,
     /// Whose links are kept of what is left out.
     providers: Arc<Providers>,
-    plain_left_out: Rest,
-    html_left_out: Rest,
+    plain_left_out: CutRest,
+    html_left_out: CutRest,
     parts: usize,
     /// Inside a mail that this one holds: what it says is not said of this one.
     forwarded: bool,
@@ -65,9 +65,9 @@ pub(super) struct Bodies {
 }
 
 /// Walks the parts of `message`.
-pub(super) fn bodies(message: &Entity<'_>, providers: &Arc<Providers>) -> Bodies {
+pub(super) fn bodies(message: &Entity<'_>, providers: &Arc<Providers>) -> MailTexts {
     let enclosed = message.body.len().max(ENCLOSED);
-    let mut bodies = Bodies { providers: Arc::clone(providers), enclosed, ..Bodies::default() };
+    let mut bodies = MailTexts { providers: Arc::clone(providers), enclosed, ..MailTexts::default() };
     bodies.part(message, 0, false);
     // Some programs mark all that they send as an attachment: the only part is the text.
     if let (1, Some((text, html))) = (bodies.leaves, bodies.attached.take()) {
@@ -81,8 +81,8 @@ pub(super) fn bodies(message: &Entity<'_>, providers: &Arc<Providers>) -> Bodies
 }
 
 /// A text that is no part of a message, and has its character set behind it.
-pub(super) fn text(text: &str, html: bool, providers: &Arc<Providers>) -> Bodies {
-    let mut bodies = Bodies { providers: Arc::clone(providers), ..Bodies::default() };
+pub(super) fn text(text: &str, html: bool, providers: &Arc<Providers>) -> MailTexts {
+    let mut bodies = MailTexts { providers: Arc::clone(providers), ..MailTexts::default() };
     let split = |text: &str, limit: usize| {
         let at = text.floor_char_boundary(cut::piece(text.as_bytes(), limit, html, None));
         // Never nothing: what is left gets shorter each time.
@@ -108,7 +108,7 @@ pub(super) fn text(text: &str, html: bool, providers: &Arc<Providers>) -> Bodies
     bodies
 }
 
-impl Bodies {
+impl MailTexts {
     fn flaw(&mut self, flaw: String) {
         if self.flaws.len() < 20 && !self.flaws.contains(&flaw) {
             self.flaws.push(flaw);
@@ -161,7 +161,7 @@ impl Bodies {
                 self.has_attachment = true;
                 if self.attached.is_none() && part.body.len() <= HTML_BUDGET {
                     let html = subkind == "html";
-                    let text = Text::of(content_type.as_ref(), html);
+                    let text = TextType::of(content_type.as_ref(), html);
                     let bytes = self.transfer(part, part.body, text.charset);
                     self.attached = Some((self.decoded(&bytes, &text), html));
                 }
@@ -216,7 +216,7 @@ impl Bodies {
 
     fn leaf(&mut self, part: &Entity<'_>, content_type: Option<&ContentType<'_>>, html: bool) {
         self.leaves += 1;
-        let text = Text::of(content_type, html);
+        let text = TextType::of(content_type, html);
         let bytes = self.transfer(part, part.body, text.charset);
         self.join(html);
         let mut rest = &*bytes;
@@ -245,7 +245,7 @@ impl Bodies {
     }
 
     /// The text of a part or of a piece of it, its paragraphs put together again (RFC 3676).
-    fn decoded(&mut self, bytes: &[u8], text: &Text<'_>) -> String {
+    fn decoded(&mut self, bytes: &[u8], text: &TextType<'_>) -> String {
         let (decoded, guess) = encoding::charset(bytes, text.charset);
         match guess {
             Guess::None => {}
@@ -332,14 +332,14 @@ impl Bodies {
 }
 
 /// What the type of a text says about it.
-struct Text<'c> {
+struct TextType<'c> {
     charset: Option<&'c str>,
     /// RFC 3676.
     flowed: bool,
     delsp: bool,
 }
 
-impl<'c> Text<'c> {
+impl<'c> TextType<'c> {
     fn of(content_type: Option<&'c ContentType<'_>>, html: bool) -> Self {
         let parameter = |name: &str| content_type.and_then(|content_type| content_type.attribute(name));
         let is = |name: &str, value: &str| {

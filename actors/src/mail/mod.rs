@@ -99,7 +99,7 @@ pub struct Mail {
     pub automatic: Option<String>,
     /// What the servers that took it say of its sender, the topmost report of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub authentication: Vec<authentication::Report>,
+    pub authentication: Vec<authentication::ServerReport>,
     /// It was handed over by HTTP ([`pushed`]): its text is one part, plain or HTML.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pushed: bool,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::header::{self, Entity};
-use super::mime::{self, Bodies};
+use super::mime::{self, MailTexts};
 use super::providers::{self, Providers};
 use super::{Mail, authentication, automatic, encoding, html, identity};
 use crate::kernel::said::Said;
@@ -67,7 +67,7 @@ pub fn parse_for(raw: &[u8], providers: &Arc<Providers>) -> Result<Mail, Unreada
     let mut mail = headers(&message, raw);
     let automatic = automatic::evidence(&message, &bodies);
     mail.text = text(&bodies.plain, &bodies.html);
-    let Bodies { plain, html, has_attachment, flaws, .. } = bodies;
+    let MailTexts { plain, html, has_attachment, flaws, .. } = bodies;
     mail.plain = plain;
     mail.html = html;
     mail.has_attachment = has_attachment;

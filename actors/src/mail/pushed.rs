@@ -7,7 +7,7 @@ use chrono::DateTime;
 
 use super::header;
 use super::life::Location;
-use super::mime::{self, Bodies};
+use super::mime::{self, MailTexts};
 use super::parse;
 use super::providers::Providers;
 use super::{Mail, authentication, automatic, identity};
@@ -83,7 +83,7 @@ impl Pushed {
     #[must_use]
     pub fn read(&self, providers: &Arc<Providers>) -> Mail {
         let mut mail = self.read_header();
-        let Bodies { plain, html, flaws, .. } = mime::text(&self.body, is_page(&self.body), providers);
+        let MailTexts { plain, html, flaws, .. } = mime::text(&self.body, is_page(&self.body), providers);
         mail.text = parse::text(&plain, &html);
         (mail.plain, mail.html) = (plain, html);
         mail.flaws.extend(flaws);
@@ -312,7 +312,7 @@ mod tests {
             assert_eq!(json["receivedDateTime"], "2026-07-01T07:59:00.000Z");
             assert!(text.find("email_content") < text.find("\"source\""), "{text}");
             assert!(text.find("\"source\"") < text.find("sender_email"), "{text}");
-            let received = life::Received {
+            let received = life::MailReceived {
                 email_id: mail.email_id.clone(),
                 location: pushed(body).location(),
                 sender: String::new(),

@@ -19,7 +19,7 @@ const LATE_DAYS: i64 = 60;
 
 /// The parts of a time as they are written; `None` = not written.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Written<'t> {
+pub(super) struct WrittenTime<'t> {
     /// `11`.
     pub(super) hour: Option<&'t str>,
     /// `midi` or `minuit`, instead of an hour.
@@ -42,16 +42,16 @@ pub(super) struct Written<'t> {
 
 /// A time, with its day when the text names one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct FoundTime {
     day: Option<NaiveDate>,
     time: NaiveTime,
 }
 
-impl Found {
+impl FoundTime {
     /// The time that is written, its day counted from `arrived`, the local time at which the
     /// mail arrived. `None` when there is no such time or no such day, or when a part of it is
     /// not understood.
-    pub(super) fn read(written: &Written<'_>, arrived: NaiveDateTime) -> Option<Self> {
+    pub(super) fn read(written: &WrittenTime<'_>, arrived: NaiveDateTime) -> Option<Self> {
         let relative = written.relative.map(normalize);
         let half = written.half.map(normalize);
         let afternoon = [&relative, &half].into_iter().flatten().any(|words| is_afternoon(words));
@@ -66,7 +66,7 @@ impl Found {
 }
 
 /// `11h51` or `le 03/02/2026 à 09h00`.
-impl fmt::Display for Found {
+impl fmt::Display for FoundTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(day) = self.day {
             write!(f, "le {} à ", day.format("%d/%m/%Y"))?;
@@ -77,13 +77,13 @@ impl fmt::Display for Found {
 
 /// One hour from `now`, real time, told as the local clock will show it; with the day when
 /// it is no longer today.
-pub(super) fn in_an_hour(zone: Tz, now: DateTime<Utc>) -> Found {
+pub(super) fn in_an_hour(zone: Tz, now: DateTime<Utc>) -> FoundTime {
     let today = now.with_timezone(&zone).date_naive();
     let then = (now + TimeDelta::hours(1)).with_timezone(&zone);
-    Found { day: Some(then.date_naive()).filter(|day| *day != today), time: then.time() }
+    FoundTime { day: Some(then.date_naive()).filter(|day| *day != today), time: then.time() }
 }
 
-fn clock(written: &Written<'_>, afternoon: bool) -> Option<NaiveTime> {
+fn clock(written: &WrittenTime<'_>, afternoon: bool) -> Option<NaiveTime> {
     let hour = match (written.hour, written.noon.map(normalize).as_deref()) {
         (Some(hour), _) => number(hour)?,
         (None, Some("midi")) => 12,
@@ -108,7 +108,7 @@ fn is_afternoon(words: &str) -> bool {
 
 /// A day of the month. Without its year it is the next one of that name, or one that has
 /// just passed.
-fn date(day: &str, written: &Written<'_>, today: NaiveDate) -> Option<NaiveDate> {
+fn date(day: &str, written: &WrittenTime<'_>, today: NaiveDate) -> Option<NaiveDate> {
     let day = number(day)?;
     let month = month(bare(written.month?))?;
     let date = match written.year.map(bare) {

@@ -103,7 +103,7 @@ fn judge<'p>(
 
 /// How an address within another is written at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
+enum NestedForm {
     /// `https://`, or with one slash, as some servers make it.
     Plain,
     /// `https%3A%2F%2F`, `https:%2F%2F`, `https%253A%252F%252F`.
@@ -116,9 +116,9 @@ enum Written {
 
 /// Where one begins.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct NestedMark {
     at: usize,
-    written: Written,
+    written: NestedForm,
 }
 
 /// The marks in what follows a host.
@@ -134,9 +134,9 @@ impl<'u> Marks<'u> {
 }
 
 impl Iterator for Marks<'_> {
-    type Item = Mark;
+    type Item = NestedMark;
 
-    fn next(&mut self) -> Option<Mark> {
+    fn next(&mut self) -> Option<NestedMark> {
         let bytes = self.rest.as_bytes();
         loop {
             let from = bytes.get(self.at..)?;
@@ -149,30 +149,30 @@ impl Iterator for Marks<'_> {
                 continue;
             }
             if let Some(written) = self.rest.get(at..).and_then(beginning) {
-                return Some(Mark { at, written });
+                return Some(NestedMark { at, written });
             }
         }
     }
 }
 
 /// How the address is written that `text` begins with.
-fn beginning(text: &str) -> Option<Written> {
+fn beginning(text: &str) -> Option<NestedForm> {
     // "http" in base64, in the usual cases of its letters, and that in base64 once more.
     if ["aHR0c", "SHR0c", "SFRUU", "YUhSMGN"].iter().any(|start| text.starts_with(start)) {
-        return Some(Written::Base64);
+        return Some(NestedForm::Base64);
     }
     if text.starts_with("%68%74%74%70") {
-        return Some(Written::Percent);
+        return Some(NestedForm::Percent);
     }
     let rest =
         text.get(4..).filter(|_| text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")))?;
     let rest = rest.strip_prefix(['s', 'S']).unwrap_or(rest);
     if rest.starts_with("-3A__") || rest.starts_with("-3a__") {
-        return Some(Written::Dashes);
+        return Some(NestedForm::Dashes);
     }
     let (rest, _) = one(rest, ':', "3a")?;
     let (_, slash_is_encoded) = one(rest, '/', "2f")?;
-    Some(if slash_is_encoded { Written::Percent } else { Written::Plain })
+    Some(if slash_is_encoded { NestedForm::Percent } else { NestedForm::Plain })
 }
 
 /// What follows a letter, written as it is or percent-encoded any number of times (`%3A`,
@@ -189,7 +189,7 @@ fn one<'t>(text: &'t str, letter: char, code: &str) -> Option<(&'t str, bool)> {
     start.eq_ignore_ascii_case(code).then_some((rest, true))
 }
 
-impl Mark {
+impl NestedMark {
     /// The address that begins here in `rest`, up to where its wrapper goes on.
     fn read(self, rest: &str, budget: &mut Budget) -> Option<String> {
         let (before, from) = rest.split_at_checked(self.at)?;
@@ -197,9 +197,9 @@ impl Mark {
         let is_whole = before.ends_with(['?', '#']);
         let ends: &[char] = match (self.written, in_query) {
             // It is the path, or all of the query, with whatever it has itself.
-            (Written::Plain, false) => &[],
-            (Written::Plain, true) if is_whole => &[],
-            (Written::Plain, true) => &['&', '#'],
+            (NestedForm::Plain, false) => &[],
+            (NestedForm::Plain, true) if is_whole => &[],
+            (NestedForm::Plain, true) => &['&', '#'],
             (_, true) => &['&', '#', ';'],
             (_, false) => &['/', '?', '#', '&', ';'],
         };
@@ -210,7 +210,7 @@ impl Mark {
         // whatever would have ended it was. Of one that has a further address in it, that one is.
         let is_encoded = if in_query { !is_whole } else { !url.contains('?') && url.contains("%3F") };
         let is_last = || split_scheme(&url).is_some_and(|(_, rest)| Marks::of(rest).next().is_none());
-        if self.written == Written::Plain && is_encoded && url.contains('%') && is_last() {
+        if self.written == NestedForm::Plain && is_encoded && url.contains('%') && is_last() {
             return percent(&url, budget);
         }
         Some(url)
@@ -236,17 +236,17 @@ fn closed<'t>(before: &str, text: &'t str) -> &'t str {
 }
 
 /// The address as it is, its encodings undone.
-fn readable(text: &str, written: Written, budget: &mut Budget) -> Option<String> {
-    if written == Written::Dashes {
+fn readable(text: &str, written: NestedForm, budget: &mut Budget) -> Option<String> {
+    if written == NestedForm::Dashes {
         return percent(&text.replace('-', "%").replace('_', "/"), budget);
     }
     let mut text = Cow::Borrowed(text);
     for _ in 0..ROUNDS {
         match beginning(&text) {
-            Some(Written::Plain) if colon_is_plain(&text) => {
+            Some(NestedForm::Plain) if colon_is_plain(&text) => {
                 return Some(with_slashes(&text));
             }
-            Some(Written::Base64) => text = base64(&text, budget)?.into(),
+            Some(NestedForm::Base64) => text = base64(&text, budget)?.into(),
             Some(_) => text = percent(&text, budget)?.into(),
             None => return None,
         }

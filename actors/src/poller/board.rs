@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::source::Candidate;
+use super::source::ListedMail;
 use crate::messages::PollerStatus;
 
 /// The mailbox counts as silent no earlier than this.
@@ -15,7 +15,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(300);
 
 /// What the poller is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Phase {
+pub(super) enum PollerPhase {
     /// No lease.
     #[default]
     Standby,
@@ -31,7 +31,7 @@ pub(super) enum Phase {
     Waiting,
 }
 
-impl Phase {
+impl PollerPhase {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Standby => "standby",
@@ -50,11 +50,11 @@ impl Phase {
 }
 
 /// A place in the mailbox: UID first, so that the oldest come first.
-type Key = (u64, String);
+type PlaceKey = (u64, String);
 
 #[derive(Debug, Default)]
-struct Inner {
-    phase: Phase,
+struct BoardInner {
+    phase: PollerPhase,
     reason: Option<String>,
     /// What is wrong with single mails.
     trouble: Option<String>,
@@ -62,27 +62,27 @@ struct Inner {
     active_since: Option<DateTime<Utc>>,
     failures: u32,
     /// Listed and not yet in the journal.
-    waiting: BTreeMap<Key, Candidate>,
+    waiting: BTreeMap<PlaceKey, ListedMail>,
     uid_next: u64,
     cursor: u64,
 }
 
 /// Shared between the actor and its tasks. Locks are held for map operations only.
 #[derive(Debug, Default)]
-pub(super) struct Board(Mutex<Inner>, Notify);
+pub(super) struct PollerBoard(Mutex<BoardInner>, Notify);
 
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+impl PollerBoard {
+    fn lock(&self) -> MutexGuard<'_, BoardInner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The poller now does this.
-    pub(super) fn phase(&self, phase: Phase, reason: Option<String>, now: DateTime<Utc>) {
+    pub(super) fn phase(&self, phase: PollerPhase, reason: Option<String>, now: DateTime<Utc>) {
         let mut inner = self.lock();
         if phase.is_active() && !inner.phase.is_active() {
             inner.active_since = Some(now);
         }
-        if phase == Phase::Standby {
+        if phase == PollerPhase::Standby {
             // Whoever holds the lease now knows better.
             inner.waiting.clear();
         }
@@ -126,7 +126,7 @@ impl Board {
     }
 
     /// These mails are not in the journal; adds them, or what is newly known of them.
-    pub(super) fn wait_for(&self, mails: &[Candidate]) {
+    pub(super) fn wait_for(&self, mails: &[ListedMail]) {
         let mut inner = self.lock();
         for mail in mails {
             inner.uid_next = inner.uid_next.max(mail.uid.saturating_add(1));
@@ -145,7 +145,7 @@ impl Board {
     }
 
     /// Everything that waits, oldest first.
-    pub(super) fn waiting(&self) -> Vec<Candidate> {
+    pub(super) fn waiting(&self) -> Vec<ListedMail> {
         self.lock().waiting.values().cloned().collect()
     }
 
@@ -169,7 +169,7 @@ impl Board {
         }
     }
 
-    /// Exports what [`Board::status`] says, and the UIDs.
+    /// Exports what [`PollerBoard::status`] says, and the UIDs.
     ///
     /// Gauges: `render_signal_mailbox_waiting_mails`,
     /// `render_signal_mailbox_oldest_waiting_seconds` (age, 0 = none waits),
@@ -203,7 +203,7 @@ impl Board {
     }
 }
 
-impl Inner {
+impl BoardInner {
     /// Not heard for longer than three looks should take.
     fn is_silent(&self, interval: Duration, now: DateTime<Utc>) -> bool {
         if !self.phase.is_active() {

@@ -12,7 +12,7 @@ use crate::kernel::event::{DomainEvent as _, StreamId};
 use crate::kernel::journal::{AppendError, Commit, Expected, Hint, Journal, StreamWrite};
 
 /// A lost hint costs at most this.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// A busy journal is asked no more often than this.
 const QUIET: Duration = Duration::from_millis(200);
 
@@ -59,7 +59,7 @@ pub async fn request(
 }
 
 /// Hears of wishes.
-pub(super) struct Checks {
+pub(super) struct CheckRequests {
     stream: StreamId,
     hints: watch::Receiver<Hint>,
     /// Version up to which they were heard; `None` = to be asked.
@@ -70,7 +70,7 @@ pub(super) struct Checks {
     owed: bool,
 }
 
-impl Checks {
+impl CheckRequests {
     pub(super) fn new(journal: &dyn Journal, mailbox: &str) -> Self {
         Self { stream: check_stream(mailbox), hints: journal.hints(), heard: None, open: false, owed: false }
     }
@@ -105,8 +105,8 @@ impl Checks {
             }
             tokio::time::sleep(QUIET).await;
             // An error means that the journal is closed: then the timer is enough.
-            if let Ok(Err(_)) = tokio::time::timeout(LOOK, self.hints.changed()).await {
-                tokio::time::sleep(LOOK).await;
+            if let Ok(Err(_)) = tokio::time::timeout(POLL_INTERVAL, self.hints.changed()).await {
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         }
     }

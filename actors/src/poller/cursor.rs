@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use super::source::Candidate;
+use super::source::ListedMail;
 use crate::archive::items::uid_of;
 use crate::kernel::projection::{ViewError, Views};
 
@@ -43,12 +43,12 @@ pub(super) async fn unknown(
     views: &Views,
     mailbox: &str,
     validity: u64,
-    listed: Vec<Candidate>,
-) -> Result<Vec<Candidate>, ViewError> {
+    listed: Vec<ListedMail>,
+) -> Result<Vec<ListedMail>, ViewError> {
     let mut unknown = Vec::new();
     let mut rest = listed.into_iter().peekable();
     while rest.peek().is_some() {
-        let chunk: Vec<Candidate> = rest.by_ref().take(CHUNK).collect();
+        let chunk: Vec<ListedMail> = rest.by_ref().take(CHUNK).collect();
         let names: Vec<String> = chunk.iter().map(|candidate| candidate.item.clone()).collect();
         let mailbox = mailbox.to_owned();
         let validity = as_stored(validity);

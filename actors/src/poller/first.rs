@@ -7,9 +7,9 @@
 
 use super::log::LogError;
 use super::round::ADMISSIONS;
-use super::source::Candidate;
-use super::state::{MailboxCommand, Suspected};
-use super::visit::{End, Visit};
+use super::source::ListedMail;
+use super::state::{MailboxCommand, MailboxSuspected};
+use super::visit::{Visit, VisitEnd};
 use crate::alone::DEATHS;
 use crate::kernel::event::StreamId;
 use crate::kernel::journal::{Fence, Journal};
@@ -40,7 +40,7 @@ async fn was_orphaned(journal: &dyn Journal, fence: &Fence) -> Result<bool, LogE
 
 impl Visit<'_> {
     /// Finds out, once for each grant, whether a poller has died. The mailbox's stream is read.
-    pub(super) async fn look_back(&mut self) -> Result<(), End> {
+    pub(super) async fn look_back(&mut self) -> Result<(), VisitEnd> {
         let token = self.fence.token;
         if self.first.fence != Some(token) {
             let orphaned = was_orphaned(self.deps.journal.as_ref(), &self.fence).await?;
@@ -52,7 +52,7 @@ impl Visit<'_> {
 
     /// Notes that this mail is about to be read alone, where that is so. True = too many workers
     /// died of it, it must not be read.
-    pub(super) async fn suspect(&mut self, mail: &Candidate) -> Result<bool, End> {
+    pub(super) async fn suspect(&mut self, mail: &ListedMail) -> Result<bool, VisitEnd> {
         if !self.first.are_on_trial() {
             return Ok(false);
         }
@@ -61,7 +61,7 @@ impl Visit<'_> {
             return Ok(true);
         }
         let mailbox = self.deps.source.mailbox().to_owned();
-        let suspected = Suspected { mailbox, validity, item: mail.item.clone(), fence: token };
+        let suspected = MailboxSuspected { mailbox, validity, item: mail.item.clone(), fence: token };
         self.note(MailboxCommand::Suspect(suspected)).await?;
         self.first.left = self.first.left.saturating_sub(1);
         if !self.first.are_on_trial() {
@@ -71,22 +71,22 @@ impl Visit<'_> {
     }
 
     /// All that waited are read: the trial is over.
-    pub(super) async fn all_read(&mut self) -> Result<(), End> {
+    pub(super) async fn all_read(&mut self) -> Result<(), VisitEnd> {
         self.first.left = 0;
         self.read_alone_no_more().await
     }
 
     /// Notes that the mail that was read alone last has not taken the worker down.
-    pub(super) async fn read_alone_no_more(&mut self) -> Result<(), End> {
+    pub(super) async fn read_alone_no_more(&mut self) -> Result<(), VisitEnd> {
         self.note(MailboxCommand::Clear).await
     }
 
-    async fn note(&mut self, command: MailboxCommand) -> Result<(), End> {
+    async fn note(&mut self, command: MailboxCommand) -> Result<(), VisitEnd> {
         let (journal, world) = (self.deps.journal.clone(), self.deps.world.clone());
         let commands = [command];
         tokio::select! {
             biased;
-            stop = self.stopping.clone() => Err(End::Stopped(stop)),
+            stop = self.stopping.clone() => Err(VisitEnd::Stopped(stop)),
             done = self.log.commit(journal.as_ref(), &world, &self.fence, &commands, Vec::new()) => {
                 Ok(done?)
             }

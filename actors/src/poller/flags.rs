@@ -13,9 +13,9 @@ use serde::Deserialize as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::source::{Session, SourceError};
+use super::source::{MailboxSession, SourceError};
 use super::state::MailboxCommand;
-use super::visit::{End, Visit};
+use super::visit::{Visit, VisitEnd};
 use crate::kernel::clock::World;
 use crate::kernel::journal::persist::persist;
 use crate::kernel::journal::{
@@ -28,9 +28,9 @@ const BATCH: usize = 500;
 /// Batches in a row before fetching gets its turn again.
 const BATCHES: usize = 4;
 /// From the first row until it is acted upon, so that many go together.
-const GATHER: Duration = Duration::from_millis(500);
+const BATCH_WINDOW: Duration = Duration::from_millis(500);
 /// How often the queue is looked at without a hint.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a claim holds; longer than any exchange may take.
 const CLAIM: Duration = Duration::from_secs(120);
 /// A journal that is away may take this long to come back for them; the lease is often lost
@@ -73,7 +73,7 @@ impl Flags {
                 biased;
                 // A closed channel is no hint; the timer remains.
                 Ok(()) = self.hints.changed() => true,
-                () = sleep(LOOK) => false,
+                () = sleep(POLL_INTERVAL) => false,
             };
             if !hinted {
                 match journal.next_due(Queue::Flag).await {
@@ -91,7 +91,7 @@ impl Flags {
         let now = count(&self.hints.borrow_and_update());
         if now != self.seen {
             self.seen = now;
-            self.ready_at.get_or_insert_with(|| Instant::now() + GATHER);
+            self.ready_at.get_or_insert_with(|| Instant::now() + BATCH_WINDOW);
         }
     }
 }
@@ -104,7 +104,7 @@ fn count(hint: &Hint) -> u64 {
 
 /// A batch, sorted by what is to be done.
 #[derive(Debug, Default)]
-struct Batch {
+struct FlagBatch {
     /// Items of this UIDVALIDITY: to be marked.
     ours: Vec<String>,
     /// Items of an earlier one: nothing can be marked any more.
@@ -113,7 +113,7 @@ struct Batch {
 
 impl Visit<'_> {
     /// Marks what waits to be marked. A mailbox that declines is asked again later.
-    pub(super) async fn store_flags(&mut self, session: &mut dyn Session) -> Result<(), End> {
+    pub(super) async fn store_flags(&mut self, session: &mut dyn MailboxSession) -> Result<(), VisitEnd> {
         for _ in 0..BATCHES {
             self.flags.ready_at = None;
             let rows = match self.claim_flags().await {
@@ -141,11 +141,15 @@ impl Visit<'_> {
     }
 
     /// Marks one batch and settles it.
-    async fn store_batch(&mut self, session: &mut dyn Session, rows: &[Claimed]) -> Result<(), End> {
+    async fn store_batch(
+        &mut self,
+        session: &mut dyn MailboxSession,
+        rows: &[Claimed],
+    ) -> Result<(), VisitEnd> {
         let batch = sort(rows, self.opened.validity);
         if !batch.ours.is_empty() {
             match self.ask("marking mails as read", session.mark_seen(&batch.ours)).await {
-                Err(End::Failed(SourceError::Declined(why))) => {
+                Err(VisitEnd::Failed(SourceError::Declined(why))) => {
                     tracing::warn!(why, mails = batch.ours.len(), "mails could not be marked as read");
                     self.give_back(rows.to_vec(), DECLINED_PAUSE).await;
                     return Ok(());
@@ -172,7 +176,7 @@ impl Visit<'_> {
             .await
     }
 
-    async fn settle_flags(&mut self, rows: &[Claimed], batch: Batch) -> Result<(), End> {
+    async fn settle_flags(&mut self, rows: &[Claimed], batch: FlagBatch) -> Result<(), VisitEnd> {
         let marked = batch.ours.len();
         let mailbox = self.deps.source.mailbox().to_owned();
         let flag = |validity, items| MailboxCommand::Flag { mailbox: mailbox.clone(), validity, items };
@@ -190,7 +194,7 @@ impl Visit<'_> {
         let world = self.deps.world.clone();
         tokio::select! {
             biased;
-            stop = self.stopping.clone() => return Err(End::Stopped(stop)),
+            stop = self.stopping.clone() => return Err(VisitEnd::Stopped(stop)),
             done = self.log.commit(journal.as_ref(), &world, &self.fence, &commands, settle) => done?,
         }
         // Mails marked `\Seen`.
@@ -237,8 +241,8 @@ impl Visit<'_> {
     }
 }
 
-fn sort(rows: &[Claimed], validity: u64) -> Batch {
-    let mut batch = Batch::default();
+fn sort(rows: &[Claimed], validity: u64) -> FlagBatch {
+    let mut batch = FlagBatch::default();
     for row in rows {
         match FlagMeta::deserialize(&row.meta) {
             Ok(meta) if meta.location.validity == validity => batch.ours.push(meta.location.item),

@@ -10,13 +10,13 @@ use futures::future::{BoxFuture, Shared};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::board::{Board, Phase};
-use super::check::Checks;
+use super::board::{PollerBoard, PollerPhase};
+use super::check::CheckRequests;
 use super::first::FirstReadings;
 use super::log::MailboxLog;
 use super::source::{BUDGET, SourceError};
 use super::trouble::Troubles;
-use super::visit::{End, Visit};
+use super::visit::{Visit, VisitEnd};
 use super::{Control, LeaseCell, PollerDeps};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
@@ -36,7 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why a visit to the mailbox is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum VisitStop {
     /// The lease changed hands: let go of everything at once.
     Lease,
     /// The schedule says no: finish what is under way.
@@ -58,7 +58,7 @@ pub(super) enum Stay {
 
 /// How a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
+enum RestEnd {
     /// It is over, or there is news.
     Over,
     /// Somebody wants the mailbox looked at.
@@ -68,12 +68,12 @@ enum Rest {
 }
 
 /// Resolves when a visit is to end. Can be awaited in many places.
-pub(super) type Stopping = Shared<BoxFuture<'static, Stop>>;
+pub(super) type Stopping = Shared<BoxFuture<'static, VisitStop>>;
 
 /// The task behind the actor.
 pub(super) struct Keeper {
     deps: PollerDeps,
-    board: Arc<Board>,
+    board: Arc<PollerBoard>,
     control: watch::Receiver<Control>,
     drained: watch::Sender<bool>,
     log: MailboxLog,
@@ -96,13 +96,13 @@ pub(super) struct Keeper {
     /// What the poller before may have died of.
     first: FirstReadings,
     /// Who wants the mailbox looked at now.
-    checks: Checks,
+    checks: CheckRequests,
 }
 
 impl Keeper {
     pub(super) fn new(
         deps: PollerDeps,
-        board: Arc<Board>,
+        board: Arc<PollerBoard>,
         refused: LeaseCell,
         control: watch::Receiver<Control>,
         drained: watch::Sender<bool>,
@@ -110,7 +110,7 @@ impl Keeper {
     ) -> Self {
         let log = MailboxLog::new(deps.source.mailbox());
         let losses = deps.journal.losses();
-        let checks = Checks::new(deps.journal.as_ref(), deps.source.mailbox());
+        let checks = CheckRequests::new(deps.journal.as_ref(), deps.source.mailbox());
         Self {
             board,
             control,
@@ -147,7 +147,7 @@ impl Keeper {
     async fn cycle(&mut self) -> bool {
         let control = self.control.borrow_and_update().clone();
         if control.draining {
-            self.board.phase(Phase::Standby, Some("stopping".to_owned()), self.deps.world.now());
+            self.board.phase(PollerPhase::Standby, Some("stopping".to_owned()), self.deps.world.now());
             return false;
         }
         if self.losses.has_changed().unwrap_or(false) {
@@ -156,28 +156,28 @@ impl Keeper {
         }
         let refused = self.refused.load_full();
         let Some(fence) = control.fence.filter(|fence| refused.as_deref() != Some(fence)) else {
-            self.board.phase(Phase::Standby, None, self.deps.world.now());
+            self.board.phase(PollerPhase::Standby, None, self.deps.world.now());
             return self.control.changed().await.is_ok();
         };
         let policy = self.deps.policy.load_full();
         if let Polling::Inactive(why) = may_poll(&policy, self.deps.world.now()) {
-            self.board.phase(Phase::Inactive, Some(why.to_owned()), self.deps.world.now());
+            self.board.phase(PollerPhase::Inactive, Some(why.to_owned()), self.deps.world.now());
             return match self.rest_until(Instant::now() + policy.schedule.inactive_interval).await {
                 // Who asks for it knows the schedule; but while nobody knows whose mails count, none is fetched.
-                Rest::Wished if policy.withheld.polling.is_empty() => {
+                RestEnd::Wished if policy.withheld.polling.is_empty() => {
                     self.visit(fence, Stay::OneSweep).await;
                     true
                 }
-                rest => rest != Rest::Gone,
+                rest => rest != RestEnd::Gone,
             };
         }
         if let Some(until) = self.pause_until.filter(|until| *until > Instant::now()) {
-            self.board.phase(Phase::Waiting, self.reason.clone(), self.deps.world.now());
+            self.board.phase(PollerPhase::Waiting, self.reason.clone(), self.deps.world.now());
             let rest = self.rest_until(until).await;
-            if rest == Rest::Wished {
+            if rest == RestEnd::Wished {
                 self.pause_until = None;
             }
-            return rest != Rest::Gone;
+            return rest != RestEnd::Gone;
         }
         self.visit(fence, Stay::WhileActive).await;
         true
@@ -198,17 +198,17 @@ impl Keeper {
 
     /// Waits until `until`, until the actor says something, or until somebody wants the mailbox
     /// looked at.
-    async fn rest_until(&mut self, until: Instant) -> Rest {
+    async fn rest_until(&mut self, until: Instant) -> RestEnd {
         tokio::select! {
             biased;
-            changed = self.control.changed() => if changed.is_ok() { Rest::Over } else { Rest::Gone },
-            () = sleep_until(until) => Rest::Over,
-            () = self.checks.wished(self.deps.journal.as_ref()) => Rest::Wished,
+            changed = self.control.changed() => if changed.is_ok() { RestEnd::Over } else { RestEnd::Gone },
+            () = sleep_until(until) => RestEnd::Over,
+            () = self.checks.wished(self.deps.journal.as_ref()) => RestEnd::Wished,
         }
     }
 
     async fn visit(&mut self, fence: Fence, stay: Stay) {
-        self.board.phase(Phase::Connecting, self.reason.clone(), self.deps.world.now());
+        self.board.phase(PollerPhase::Connecting, self.reason.clone(), self.deps.world.now());
         let stopping =
             stopping(self.control.clone(), self.losses.clone(), self.deps.clone(), fence.clone(), stay);
         let mailbox = self.deps.source.mailbox().to_owned();
@@ -241,7 +241,7 @@ impl Keeper {
             stay,
         );
         let end = visit.run(session.as_mut()).await;
-        self.cautious = matches!(end, End::Journal(_)) || (self.cautious && !visit.went_well());
+        self.cautious = matches!(end, VisitEnd::Journal(_)) || (self.cautious && !visit.went_well());
         if visit.went_well() {
             self.failures = 0;
             self.reason = None;
@@ -249,25 +249,25 @@ impl Keeper {
         }
         match end {
             // The lease is lost: whatever the session has under way is dropped with it.
-            End::Stopped(Stop::Lease) => tracing::info!(mailbox, "the lease is gone, mailbox left"),
-            End::Stopped(why) => {
+            VisitEnd::Stopped(VisitStop::Lease) => tracing::info!(mailbox, "the lease is gone, mailbox left"),
+            VisitEnd::Stopped(why) => {
                 tracing::info!(mailbox, ?why, "mailbox closed");
                 // It knows better than to wait for ever; this is for those that do not.
                 drop(tokio::time::timeout(GOODBYE, session.close()).await);
                 self.stopped(why);
             }
-            End::Fenced(why) => {
+            VisitEnd::Fenced(why) => {
                 tracing::warn!(mailbox, why, "this worker does not hold the lease any more, polling stops");
                 self.refused.store(Some(Arc::new(fence)));
             }
-            End::Failed(error) => self.source_failed(&error),
-            End::Journal(why) => self.failed("journal", why),
+            VisitEnd::Failed(error) => self.source_failed(&error),
+            VisitEnd::Journal(why) => self.failed("journal", why),
         }
     }
 
     /// A visit was told to end. Who asked for a sweep is not told that the schedule was in the way.
-    fn stopped(&mut self, why: Stop) {
-        if why == Stop::Inactive {
+    fn stopped(&mut self, why: VisitStop) {
+        if why == VisitStop::Inactive {
             self.checks.owe();
         }
     }
@@ -316,19 +316,19 @@ fn stopping(
         loop {
             let now = control.borrow_and_update().clone();
             if now.draining {
-                return Stop::Drain;
+                return VisitStop::Drain;
             }
             if now.fence.as_ref() != Some(&fence) {
-                return Stop::Lease;
+                return VisitStop::Lease;
             }
             let policy = deps.policy.load_full();
             if stay == Stay::WhileActive && may_poll(&policy, deps.world.now()) != Polling::Active {
-                return Stop::Inactive;
+                return VisitStop::Inactive;
             }
             tokio::select! {
                 biased;
-                changed = control.changed() => if changed.is_err() { return Stop::Lease },
-                () = lost(&mut losses) => return Stop::Loss,
+                changed = control.changed() => if changed.is_err() { return VisitStop::Lease },
+                () = lost(&mut losses) => return VisitStop::Loss,
                 () = sleep(TICK) => {}
             }
         }
@@ -337,7 +337,7 @@ fn stopping(
     .shared()
 }
 
-async fn export_gauges(deps: PollerDeps, board: Arc<Board>) {
+async fn export_gauges(deps: PollerDeps, board: Arc<PollerBoard>) {
     loop {
         let interval = deps.policy.load().schedule.interval;
         board.export(deps.source.mailbox(), interval, deps.world.now());

@@ -15,13 +15,13 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::source::{
-    Body, Candidate, Detail, LONGEST_HEADER, MailSource, Opened, Part, Scope, Session, Sink, SourceError,
-    Wake, Wanted, header_end,
+    Detail, LONGEST_HEADER, ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailSource,
+    MailboxSession, MailboxStatus, Sink, SourceError, Wake, header_end,
 };
 use crate::messages::Source;
 
 /// How often the folders are looked at while waiting.
-const LOOK: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Where the mailbox is.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl MailSource for MaildirSource {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+    async fn connect(&self) -> Result<Box<dyn MailboxSession>, SourceError> {
         let folders = Folders { root: self.settings.path.clone() };
         let of_session = folders.clone();
         let mails = on_disk(move || {
@@ -83,7 +83,7 @@ struct MaildirSession {
     exists: u64,
     /// When the folders had changed last, as the last listing began.
     listed: Option<Times>,
-    /// The last listing was due to a change; see [`Session::wait`] below.
+    /// The last listing was due to a change; see [`MailboxSession::wait`] below.
     confirm: bool,
 }
 
@@ -91,12 +91,12 @@ struct MaildirSession {
 type Times = [Option<SystemTime>; 2];
 
 #[async_trait]
-impl Session for MaildirSession {
-    fn opened(&self) -> Opened {
-        Opened { validity: 0, uid_next: 0, exists: self.exists }
+impl MailboxSession for MaildirSession {
+    fn opened(&self) -> MailboxStatus {
+        MailboxStatus { validity: 0, uid_next: 0, exists: self.exists }
     }
 
-    async fn list(&mut self, _: &Scope) -> Result<Vec<Candidate>, SourceError> {
+    async fn list(&mut self, _: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
         let folders = self.folders.clone();
         let (times, mails) = on_disk(move || {
             // Before the listing: what comes meanwhile is listed twice rather than never.
@@ -107,16 +107,16 @@ impl Session for MaildirSession {
         .await?;
         self.confirm = self.listed.as_ref() != Some(&times);
         self.listed = Some(times);
-        let mut unread: Vec<Candidate> = mails
+        let mut unread: Vec<ListedMail> = mails
             .into_iter()
             .filter(|(_, place)| !place.seen())
-            .map(|(item, _)| Candidate { item, uid: 0, detail: None })
+            .map(|(item, _)| ListedMail { item, uid: 0, detail: None })
             .collect();
         unread.sort_by(|a, b| a.item.cmp(&b.item));
         Ok(unread)
     }
 
-    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
+    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
         let folders = self.folders.clone();
         let items: Vec<String> = mails.iter().map(|mail| mail.item.clone()).collect();
         on_disk(move || {
@@ -128,14 +128,14 @@ impl Session for MaildirSession {
                     let metadata = std::fs::metadata(folders.path_of(place)).ok()?;
                     let arrived_at = metadata.modified().ok().map(chrono::DateTime::from);
                     let detail = Detail { size: metadata.len(), arrived_at, seen: place.seen() };
-                    Some(Candidate { item, uid: 0, detail: Some(detail) })
+                    Some(ListedMail { item, uid: 0, detail: Some(detail) })
                 })
                 .collect())
         })
         .await
     }
 
-    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
+    async fn fetch(&mut self, wanted: &[LoadRequest], sink: Sink) -> Result<(), SourceError> {
         let folders = self.folders.clone();
         let places = on_disk(move || folders.scan().map_err(|error| folders.failed(&error))).await?;
         for mail in wanted {
@@ -163,7 +163,7 @@ impl Session for MaildirSession {
             if now >= deadline {
                 return Ok(Wake::Elapsed);
             }
-            tokio::time::sleep(LOOK.min(deadline - now)).await;
+            tokio::time::sleep(POLL_INTERVAL.min(deadline - now)).await;
             let folders = self.folders.clone();
             let times = on_disk(move || Ok(folders.times())).await?;
             // A file system's clock ticks in milliseconds: a mail that came within the same
@@ -188,14 +188,14 @@ async fn on_disk<T: Send + 'static>(
 
 /// Where a mail lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct MaildirPlace {
     /// In `cur/`, not in `new/`.
     cur: bool,
     /// The whole file name.
     file: String,
 }
 
-impl Place {
+impl MaildirPlace {
     /// The flags after `:2,`; none for anything else.
     fn flags(&self) -> &str {
         self.file.split_once(":2,").map_or("", |(_, flags)| flags)
@@ -236,7 +236,7 @@ impl Folders {
         self.root.join("cur")
     }
 
-    fn path_of(&self, place: &Place) -> PathBuf {
+    fn path_of(&self, place: &MaildirPlace) -> PathBuf {
         let folder = if place.cur { self.cur_folder() } else { self.new_folder() };
         folder.join(&place.file)
     }
@@ -252,7 +252,7 @@ impl Folders {
 
     /// Every mail by name. One that is in both folders, as it is for an instant while
     /// another program moves it by link and unlink, counts as being in `cur/`.
-    fn scan(&self) -> io::Result<HashMap<String, Place>> {
+    fn scan(&self) -> io::Result<HashMap<String, MaildirPlace>> {
         let mut mails = HashMap::new();
         for (cur, folder) in [(false, self.new_folder()), (true, self.cur_folder())] {
             for entry in std::fs::read_dir(folder)? {
@@ -265,42 +265,42 @@ impl Folders {
                 if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     continue;
                 }
-                mails.insert(item_of(file).to_owned(), Place { cur, file: file.to_owned() });
+                mails.insert(item_of(file).to_owned(), MaildirPlace { cur, file: file.to_owned() });
             }
         }
         Ok(mails)
     }
 
-    fn load(&self, mail: &Wanted, place: Option<Place>) -> Body {
+    fn load(&self, mail: &LoadRequest, place: Option<MaildirPlace>) -> LoadedBody {
         let Some(place) = place else {
-            return Body::Gone;
+            return LoadedBody::Gone;
         };
         match self.read(&place, mail) {
-            Ok(source) => Body::Loaded(source),
+            Ok(source) => LoadedBody::Loaded(source),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Flags are part of the name: it may have been renamed since the listing.
                 match self.scan().map(|mut mails| mails.remove(&mail.item)) {
-                    Ok(None) => Body::Gone,
+                    Ok(None) => LoadedBody::Gone,
                     Ok(Some(place)) => self
                         .read(&place, mail)
-                        .map_or_else(|error| Body::Unloadable(error.to_string()), Body::Loaded),
-                    Err(error) => Body::Unloadable(error.to_string()),
+                        .map_or_else(|error| LoadedBody::Unloadable(error.to_string()), LoadedBody::Loaded),
+                    Err(error) => LoadedBody::Unloadable(error.to_string()),
                 }
             }
-            Err(error) => Body::Unloadable(error.to_string()),
+            Err(error) => LoadedBody::Unloadable(error.to_string()),
         }
     }
 
-    fn read(&self, place: &Place, mail: &Wanted) -> io::Result<Source> {
+    fn read(&self, place: &MaildirPlace, mail: &LoadRequest) -> io::Result<Source> {
         let file = std::fs::File::open(self.path_of(place))?;
         match mail.part {
-            Part::Full => {
+            LoadPart::Full => {
                 let mut bytes =
                     Vec::with_capacity(usize::try_from(mail.size.min(mail.limit)).unwrap_or_default());
                 file.take(mail.limit.saturating_add(1)).read_to_end(&mut bytes)?;
                 Ok(mail.loaded(Bytes::from(bytes)))
             }
-            Part::Header => {
+            LoadPart::Header => {
                 let mut bytes = Vec::new();
                 file.take(LONGEST_HEADER as u64).read_to_end(&mut bytes)?;
                 bytes.truncate(header_end(&bytes));
@@ -329,7 +329,7 @@ impl Folders {
         Ok(())
     }
 
-    fn rename(&self, place: &Place) -> io::Result<()> {
+    fn rename(&self, place: &MaildirPlace) -> io::Result<()> {
         let marked = place.marked();
         if marked == *place {
             return Ok(());

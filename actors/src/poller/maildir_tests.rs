@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use super::*;
 use crate::poller::source::BUDGET;
 
-const ALL: Scope = Scope { above: 0, unseen: true, since: None };
+const ALL: ListScope = ListScope { above: 0, unseen: true, since: None };
 
 fn maildir() -> (TempDir, MaildirSource) {
     let dir = TempDir::new().unwrap();
@@ -32,11 +32,14 @@ fn files(dir: &TempDir, folder: &str) -> Vec<String> {
     names
 }
 
-async fn listed(session: &mut Box<dyn Session>) -> Vec<String> {
+async fn listed(session: &mut Box<dyn MailboxSession>) -> Vec<String> {
     session.list(&ALL).await.unwrap().into_iter().map(|mail| mail.item).collect()
 }
 
-async fn fetched(session: &mut Box<dyn Session>, wanted: Vec<Wanted>) -> BTreeMap<String, Body> {
+async fn fetched(
+    session: &mut Box<dyn MailboxSession>,
+    wanted: Vec<LoadRequest>,
+) -> BTreeMap<String, LoadedBody> {
     let (sink, mut mails) = Sink::new(Arc::new(Semaphore::new(BUDGET)));
     let (done, all) = tokio::join!(session.fetch(&wanted, sink), async {
         let mut all = BTreeMap::new();
@@ -50,8 +53,8 @@ async fn fetched(session: &mut Box<dyn Session>, wanted: Vec<Wanted>) -> BTreeMa
     all
 }
 
-fn wanted(item: &str, part: Part) -> Wanted {
-    Wanted { item: item.to_owned(), uid: 0, size: 1_000, limit: 1_000, part }
+fn wanted(item: &str, part: LoadPart) -> LoadRequest {
+    LoadRequest { item: item.to_owned(), uid: 0, size: 1_000, limit: 1_000, part }
 }
 
 #[tokio::test]
@@ -65,7 +68,7 @@ async fn unread_mails_are_listed_and_read_ones_are_not() {
     put(&dir, "cur/.hidden", "x");
     put(&dir, "tmp/f.host", "unfinished");
     let mut session = source.connect().await.unwrap();
-    assert_eq!(session.opened(), Opened { validity: 0, uid_next: 0, exists: 5 });
+    assert_eq!(session.opened(), MailboxStatus { validity: 0, uid_next: 0, exists: 5 });
     assert_eq!(listed(&mut session).await, ["a.host", "b.host", "c.host", "d.host"]);
     let mails = session.list(&ALL).await.unwrap();
     fs::remove_file(dir.path().join("cur/d.host")).unwrap();
@@ -102,28 +105,31 @@ async fn fetching_survives_renamed_and_removed_files_and_reads_headers_only_when
     let mut bodies = fetched(
         &mut session,
         vec![
-            wanted("a", Part::Full),
-            wanted("b", Part::Header),
-            wanted("c", Part::Full),
-            wanted("gone", Part::Full),
+            wanted("a", LoadPart::Full),
+            wanted("b", LoadPart::Header),
+            wanted("c", LoadPart::Full),
+            wanted("gone", LoadPart::Full),
         ],
     )
     .await;
     assert!(
-        matches!(bodies.remove("a"), Some(Body::Loaded(Source::Full(b))) if &b[..] == b"Subject: a\r\n\r\nbody")
+        matches!(bodies.remove("a"), Some(LoadedBody::Loaded(Source::Full(b))) if &b[..] == b"Subject: a\r\n\r\nbody")
     );
     assert!(matches!(
         bodies.remove("b"),
-        Some(Body::Loaded(Source::HeaderOnly { header, size: 1_000 })) if &header[..] == b"Subject: b\n\n"
+        Some(LoadedBody::Loaded(Source::HeaderOnly { header, size: 1_000 })) if &header[..] == b"Subject: b\n\n"
     ));
-    assert!(matches!(bodies.remove("c"), Some(Body::Loaded(Source::Full(_)))));
-    assert!(matches!(bodies.remove("gone"), Some(Body::Gone)));
+    assert!(matches!(bodies.remove("c"), Some(LoadedBody::Loaded(Source::Full(_)))));
+    assert!(matches!(bodies.remove("gone"), Some(LoadedBody::Gone)));
 
     let folders = Folders { root: dir.path().to_owned() };
-    let stale = Place { cur: true, file: "c:2,".to_owned() };
-    assert!(matches!(folders.load(&wanted("c", Part::Full), Some(stale)), Body::Loaded(_)), "renamed");
-    let stale = Place { cur: false, file: "z".to_owned() };
-    assert!(matches!(folders.load(&wanted("z", Part::Full), Some(stale)), Body::Gone), "removed");
+    let stale = MaildirPlace { cur: true, file: "c:2,".to_owned() };
+    assert!(
+        matches!(folders.load(&wanted("c", LoadPart::Full), Some(stale)), LoadedBody::Loaded(_)),
+        "renamed"
+    );
+    let stale = MaildirPlace { cur: false, file: "z".to_owned() };
+    assert!(matches!(folders.load(&wanted("z", LoadPart::Full), Some(stale)), LoadedBody::Gone), "removed");
 }
 
 #[tokio::test]

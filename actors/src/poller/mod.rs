@@ -44,7 +44,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::board::Board;
+use self::board::PollerBoard;
 use self::keeper::Keeper;
 use self::source::MailSource;
 use crate::kernel::clock::World;
@@ -93,7 +93,7 @@ struct Control {
 /// See the module page.
 pub struct PollerActor {
     deps: PollerDeps,
-    board: Arc<Board>,
+    board: Arc<PollerBoard>,
     /// What the journal did not accept.
     refused: LeaseCell,
     control: watch::Sender<Control>,

@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::board::Phase;
-use super::keeper::Stop;
-use super::source::{Body, Candidate, Fetched, Part, Session, Sink, SourceError, Wanted};
-use super::visit::{End, Visit};
+use super::board::PollerPhase;
+use super::keeper::VisitStop;
+use super::source::{
+    Fetched, ListedMail, LoadPart, LoadRequest, LoadedBody, MailboxSession, Sink, SourceError,
+};
+use super::visit::{Visit, VisitEnd};
 use crate::kernel::port::Port;
 use crate::mail::life::Location;
 use crate::messages::{Admit, AdmitError, Admitted};
@@ -36,24 +38,24 @@ const WELL_AGAIN: usize = 4;
 const SUSPECTS: usize = 64;
 
 /// A mail after its admission.
-struct Settled {
-    mail: Candidate,
-    answer: Result<Admitted, Refusal>,
+struct SettledMail {
+    mail: ListedMail,
+    answer: Result<Admitted, RoundRefusal>,
 }
 
-enum Refusal {
+enum RoundRefusal {
     Fenced(String),
     Failed(String),
 }
 
 /// What became of the mails of one call.
 #[derive(Default)]
-struct Tally {
+struct RoundTally {
     admitted: usize,
     failed: Vec<(String, String)>,
 }
 
-impl Tally {
+impl RoundTally {
     fn last_failure(&self) -> Option<String> {
         self.failed.last().map(|(_, why)| why.clone())
     }
@@ -64,12 +66,12 @@ impl Visit<'_> {
     ///
     /// # Errors
     /// What ends the visit. Trouble with single mails does not.
-    pub(super) async fn take_in(&mut self, session: &mut dyn Session) -> Result<(), End> {
+    pub(super) async fn take_in(&mut self, session: &mut dyn MailboxSession) -> Result<(), VisitEnd> {
         let now = Instant::now();
         // An admission without an answer may have been one: such a mail waits no longer.
         let board = self.board;
         self.troubles.retain(|item| board.waits(item));
-        let (alone, together): (Vec<Candidate>, Vec<Candidate>) =
+        let (alone, together): (Vec<ListedMail>, Vec<ListedMail>) =
             self.board.waiting().into_iter().partition(|mail| self.troubles.retry_at(&mail.item).is_some());
         let done = self.take_in_together(session, &together).await;
         self.board.trouble(self.troubles.shown());
@@ -89,12 +91,16 @@ impl Visit<'_> {
         Ok(())
     }
 
-    async fn take_in_together(&mut self, session: &mut dyn Session, mails: &[Candidate]) -> Result<(), End> {
+    async fn take_in_together(
+        &mut self,
+        session: &mut dyn MailboxSession,
+        mails: &[ListedMail],
+    ) -> Result<(), VisitEnd> {
         if mails.is_empty() {
             return Ok(());
         }
-        self.board.phase(Phase::Fetching, None, self.deps.world.now());
-        let mut tally = Tally::default();
+        self.board.phase(PollerPhase::Fetching, None, self.deps.world.now());
+        let mut tally = RoundTally::default();
         let mut admissions = JoinSet::new();
         let mut done = Ok(());
         for slice in mails.chunks(SLICE) {
@@ -111,11 +117,15 @@ impl Visit<'_> {
     }
 
     /// A mail in trouble, apart from the others, so that it can spoil nothing.
-    async fn take_in_alone(&mut self, session: &mut dyn Session, mail: Candidate) -> Result<(), End> {
-        let mut tally = Tally::default();
+    async fn take_in_alone(
+        &mut self,
+        session: &mut dyn MailboxSession,
+        mail: ListedMail,
+    ) -> Result<(), VisitEnd> {
+        let mut tally = RoundTally::default();
         let mut admissions = JoinSet::new();
         // Looked at anew: it may be gone by now.
-        let mail = [Candidate { detail: None, ..mail }];
+        let mail = [ListedMail { detail: None, ..mail }];
         let done = self.take_slice(session, &mail, &mut admissions, &mut tally).await;
         let done = self.finish(admissions, &mut tally, done).await;
         for (item, why) in tally.failed {
@@ -127,17 +137,17 @@ impl Visit<'_> {
     /// Awaits the admissions under way, unless they are worth nothing any more.
     async fn finish(
         &mut self,
-        mut admissions: JoinSet<Settled>,
-        tally: &mut Tally,
-        mut done: Result<(), End>,
-    ) -> Result<(), End> {
+        mut admissions: JoinSet<SettledMail>,
+        tally: &mut RoundTally,
+        mut done: Result<(), VisitEnd>,
+    ) -> Result<(), VisitEnd> {
         let deadline = Instant::now() + LAST_ADMISSIONS;
-        while !matches!(done, Err(End::Fenced(_) | End::Stopped(Stop::Lease))) {
+        while !matches!(done, Err(VisitEnd::Fenced(_) | VisitEnd::Stopped(VisitStop::Lease))) {
             let settled = if done.is_ok() {
                 tokio::select! {
                     biased;
                     stop = self.stopping.clone() => {
-                        done = Err(End::Stopped(stop));
+                        done = Err(VisitEnd::Stopped(stop));
                         continue;
                     }
                     settled = admissions.join_next() => settled,
@@ -155,7 +165,7 @@ impl Visit<'_> {
     }
 
     /// Tells trouble with the journal from trouble with single mails.
-    fn conclude(&mut self, tally: &Tally, done: Result<(), End>) -> Result<(), End> {
+    fn conclude(&mut self, tally: &RoundTally, done: Result<(), VisitEnd>) -> Result<(), VisitEnd> {
         let all_failed = tally.admitted == 0;
         if !all_failed || tally.failed.len() < HOPELESS {
             for (item, why) in &tally.failed {
@@ -163,19 +173,19 @@ impl Visit<'_> {
             }
         }
         match tally.last_failure() {
-            Some(why) if all_failed && done.is_ok() => Err(End::Journal(why)),
+            Some(why) if all_failed && done.is_ok() => Err(VisitEnd::Journal(why)),
             _ => done,
         }
     }
 
     /// How many admissions may be under way.
-    fn admissions(&self, tally: &Tally) -> usize {
+    fn admissions(&self, tally: &RoundTally) -> usize {
         let feeling_the_way = self.cautious && tally.admitted < WELL_AGAIN;
         if feeling_the_way || self.first.are_on_trial() { 1 } else { ADMISSIONS }
     }
 
     /// Whether the journal must be at fault.
-    fn hopeless(&self, tally: &Tally) -> bool {
+    fn hopeless(&self, tally: &RoundTally) -> bool {
         let limit = if self.cautious { HOPELESS_AGAIN } else { HOPELESS };
         tally.admitted == 0 && tally.failed.len() >= limit
     }
@@ -183,23 +193,23 @@ impl Visit<'_> {
     /// Describes, loads and hands over up to [`SLICE`] mails. Their admissions go on.
     async fn take_slice(
         &mut self,
-        session: &mut dyn Session,
-        slice: &[Candidate],
-        admissions: &mut JoinSet<Settled>,
-        tally: &mut Tally,
-    ) -> Result<(), End> {
+        session: &mut dyn MailboxSession,
+        slice: &[ListedMail],
+        admissions: &mut JoinSet<SettledMail>,
+        tally: &mut RoundTally,
+    ) -> Result<(), VisitEnd> {
         let described = self.describe(session, slice).await?;
-        let (ours, others): (Vec<Candidate>, Vec<Candidate>) =
+        let (ours, others): (Vec<ListedMail>, Vec<ListedMail>) =
             described.into_iter().partition(|mail| self.is_ours(mail));
         for mail in others {
             self.board.done(mail.uid, &mail.item, false);
         }
         let limit = self.deps.policy.load().email_limit();
-        let wanted: Vec<Wanted> = ours.iter().map(|mail| wanted(mail, limit)).collect();
+        let wanted: Vec<LoadRequest> = ours.iter().map(|mail| wanted(mail, limit)).collect();
         if wanted.is_empty() {
             return Ok(());
         }
-        let mut left: BTreeMap<String, Candidate> =
+        let mut left: BTreeMap<String, ListedMail> =
             ours.into_iter().map(|mail| (mail.item.clone(), mail)).collect();
         let loaded = self.load(session, &wanted, &mut left, admissions, tally).await;
         if loaded.is_ok() {
@@ -207,7 +217,7 @@ impl Visit<'_> {
                 self.troubles.failed(item, "the source did not say what became of it", Instant::now());
             }
         }
-        if let Err(End::Failed(error)) = &loaded {
+        if let Err(VisitEnd::Failed(error)) = &loaded {
             // One of those that were asked for first may be what broke it: they are tried
             // again one by one, after the others.
             let asked = wanted.iter().map(|mail| &mail.item).filter(|item| left.contains_key(*item));
@@ -217,7 +227,7 @@ impl Visit<'_> {
         }
         match loaded {
             // This fetch was declined, the session is still good.
-            Err(End::Failed(SourceError::Declined(_))) => Ok(()),
+            Err(VisitEnd::Failed(SourceError::Declined(_))) => Ok(()),
             other => other,
         }
     }
@@ -225,23 +235,23 @@ impl Visit<'_> {
     /// Fills in what is not known of the mails. Those that are gone wait no longer.
     async fn describe(
         &mut self,
-        session: &mut dyn Session,
-        slice: &[Candidate],
-    ) -> Result<Vec<Candidate>, End> {
-        let (known, unknown): (Vec<Candidate>, Vec<Candidate>) =
+        session: &mut dyn MailboxSession,
+        slice: &[ListedMail],
+    ) -> Result<Vec<ListedMail>, VisitEnd> {
+        let (known, unknown): (Vec<ListedMail>, Vec<ListedMail>) =
             slice.iter().cloned().partition(|mail| mail.detail.is_some());
         if unknown.is_empty() {
             return Ok(known);
         }
         let described = match self.ask("describing mails", session.describe(&unknown)).await {
             Ok(described) => described,
-            Err(End::Failed(error)) => {
+            Err(VisitEnd::Failed(error)) => {
                 for mail in &unknown {
                     self.troubles.suspected(&mail.item, &error.to_string(), Instant::now());
                 }
                 return match error {
                     SourceError::Declined(_) => Ok(known),
-                    error => Err(End::Failed(error)),
+                    error => Err(VisitEnd::Failed(error)),
                 };
             }
             Err(end) => return Err(end),
@@ -261,12 +271,12 @@ impl Visit<'_> {
     /// Loads mails and starts their admission. Removes from `left` what was answered.
     async fn load(
         &mut self,
-        session: &mut dyn Session,
-        wanted: &[Wanted],
-        left: &mut BTreeMap<String, Candidate>,
-        admissions: &mut JoinSet<Settled>,
-        tally: &mut Tally,
-    ) -> Result<(), End> {
+        session: &mut dyn MailboxSession,
+        wanted: &[LoadRequest],
+        left: &mut BTreeMap<String, ListedMail>,
+        admissions: &mut JoinSet<SettledMail>,
+        tally: &mut RoundTally,
+    ) -> Result<(), VisitEnd> {
         let (sink, mut fetched) = Sink::new(self.bytes.clone());
         let mut fetching = session.fetch(wanted, sink);
         let mut result = None;
@@ -274,11 +284,11 @@ impl Visit<'_> {
         while result.is_none() || open {
             tokio::select! {
                 biased;
-                stop = self.stopping.clone() => return Err(End::Stopped(stop)),
+                stop = self.stopping.clone() => return Err(VisitEnd::Stopped(stop)),
                 Some(settled) = admissions.join_next(), if !admissions.is_empty() => {
                     self.settled(settled, tally)?;
                     if self.hopeless(tally) {
-                        return Err(End::Journal(tally.last_failure().unwrap_or_default()));
+                        return Err(VisitEnd::Journal(tally.last_failure().unwrap_or_default()));
                     }
                 }
                 mail = fetched.recv(), if open && admissions.len() < self.admissions(tally) => match mail {
@@ -292,30 +302,30 @@ impl Visit<'_> {
                 },
                 done = &mut fetching, if result.is_none() => result = Some(done),
                 () = sleep(STALLED) => {
-                    return Err(End::Failed(SourceError::Unreachable(format!(
+                    return Err(VisitEnd::Failed(SourceError::Unreachable(format!(
                         "loading mails: nothing came for {} s", STALLED.as_secs()
                     ))));
                 }
             }
         }
-        result.unwrap_or(Ok(())).map_err(End::Failed)
+        result.unwrap_or(Ok(())).map_err(VisitEnd::Failed)
     }
 
     /// Counts `render_signal_mailbox_fetched_total{part}`.
     async fn fetched(
         &mut self,
         fetched: Fetched,
-        mail: Candidate,
-        admissions: &mut JoinSet<Settled>,
-    ) -> Result<(), End> {
+        mail: ListedMail,
+        admissions: &mut JoinSet<SettledMail>,
+    ) -> Result<(), VisitEnd> {
         let (body, share) = fetched.into_parts();
         let source = match body {
-            Body::Loaded(source) => source,
-            Body::Gone => {
+            LoadedBody::Loaded(source) => source,
+            LoadedBody::Gone => {
                 self.gone(&mail);
                 return Ok(());
             }
-            Body::Unloadable(why) => {
+            LoadedBody::Unloadable(why) => {
                 self.troubles.failed(&mail.item, &why, Instant::now());
                 return Ok(());
             }
@@ -339,16 +349,20 @@ impl Visit<'_> {
         admissions.spawn(async move {
             let answer = ask(&port, admit).await;
             drop(share);
-            Settled { mail, answer }
+            SettledMail { mail, answer }
         });
         Ok(())
     }
 
     /// Counts `render_signal_mailbox_admitted_total{result}`: `new`, `duplicate`, `failed`.
-    fn settled(&mut self, settled: Result<Settled, JoinError>, tally: &mut Tally) -> Result<(), End> {
+    fn settled(
+        &mut self,
+        settled: Result<SettledMail, JoinError>,
+        tally: &mut RoundTally,
+    ) -> Result<(), VisitEnd> {
         let settled = match settled {
             Ok(settled) => settled,
-            Err(error) => return Err(End::Journal(format!("an admission broke off: {error}"))),
+            Err(error) => return Err(VisitEnd::Journal(format!("an admission broke off: {error}"))),
         };
         let result = match settled.answer {
             Ok(admitted) => {
@@ -357,8 +371,8 @@ impl Visit<'_> {
                 self.board.done(settled.mail.uid, &settled.mail.item, true);
                 if admitted.duplicate { "duplicate" } else { "new" }
             }
-            Err(Refusal::Fenced(why)) => return Err(End::Fenced(why)),
-            Err(Refusal::Failed(why)) => {
+            Err(RoundRefusal::Fenced(why)) => return Err(VisitEnd::Fenced(why)),
+            Err(RoundRefusal::Failed(why)) => {
                 tally.failed.push((settled.mail.item, why));
                 "failed"
             }
@@ -367,25 +381,25 @@ impl Visit<'_> {
         Ok(())
     }
 
-    fn gone(&mut self, mail: &Candidate) {
+    fn gone(&mut self, mail: &ListedMail) {
         tracing::info!(item = mail.item, "a mail left the mailbox before it could be read");
         self.troubles.cleared(&mail.item);
         self.board.done(mail.uid, &mail.item, false);
     }
 }
 
-fn wanted(mail: &Candidate, limit: u64) -> Wanted {
+fn wanted(mail: &ListedMail, limit: u64) -> LoadRequest {
     let size = mail.detail.map_or(0, |detail| detail.size);
-    let part = if size > limit { Part::Header } else { Part::Full };
-    Wanted { item: mail.item.clone(), uid: mail.uid, size, limit, part }
+    let part = if size > limit { LoadPart::Header } else { LoadPart::Full };
+    LoadRequest { item: mail.item.clone(), uid: mail.uid, size, limit, part }
 }
 
 /// No answer, or an answer that is no admission: the mail stays and is tried again.
-async fn ask(port: &Port<Admit>, admit: Admit) -> Result<Admitted, Refusal> {
+async fn ask(port: &Port<Admit>, admit: Admit) -> Result<Admitted, RoundRefusal> {
     match port.ask(admit).await {
         Ok(Ok(admitted)) => Ok(admitted),
-        Ok(Err(AdmitError::Fenced(why))) => Err(Refusal::Fenced(why)),
-        Ok(Err(AdmitError::Journal(why))) => Err(Refusal::Failed(why)),
-        Err(error) => Err(Refusal::Failed(error.to_string())),
+        Ok(Err(AdmitError::Fenced(why))) => Err(RoundRefusal::Fenced(why)),
+        Ok(Err(AdmitError::Journal(why))) => Err(RoundRefusal::Failed(why)),
+        Err(error) => Err(RoundRefusal::Failed(error.to_string())),
     }
 }

@@ -1,6 +1,6 @@
 //! The port to a mailbox: what the poller asks of a mail server.
 //!
-//! A [`MailSource`] makes [`Session`]s; the poller has at most one at a time. An adapter
+//! A [`MailSource`] makes [`MailboxSession`]s; the poller has at most one at a time. An adapter
 //! touches the world and decides nothing: which mails are ours, how large is too large
 //! and when to try again is the poller's business.
 //!
@@ -54,7 +54,7 @@ impl SourceError {
 
 /// What the server says of the mailbox when it is opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Opened {
+pub struct MailboxStatus {
     /// UIDVALIDITY (RFC 9051 section 2.3.1.1); 0 for a source without UIDs.
     pub validity: u64,
     /// UIDNEXT: the UID of the next mail to arrive; 0 for a source without UIDs.
@@ -65,7 +65,7 @@ pub struct Opened {
 
 /// Which mails to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope {
+pub struct ListScope {
     /// Every mail with a UID above this one. Means nothing to a source without UIDs.
     pub above: u64,
     /// And every mail that is not `\Seen`. A source without UIDs lists these always.
@@ -77,12 +77,12 @@ pub struct Scope {
 
 /// A mail that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub struct ListedMail {
     /// Its name: the UID in decimal, or the unique part of a Maildir file name.
     pub item: String,
     /// Its UID; 0 for a source without UIDs.
     pub uid: u64,
-    /// What is known of it; `None` = [`Session::describe`] tells.
+    /// What is known of it; `None` = [`MailboxSession::describe`] tells.
     pub detail: Option<Detail>,
 }
 
@@ -99,7 +99,7 @@ pub struct Detail {
 
 /// How much of a mail to load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum LoadPart {
     /// All of it.
     Full,
     /// The header block only.
@@ -108,7 +108,7 @@ pub enum Part {
 
 /// A mail to load.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct LoadRequest {
     /// Its name.
     pub item: String,
     /// Its UID; 0 for a source without UIDs.
@@ -118,10 +118,10 @@ pub struct Wanted {
     /// The largest mail that is taken whole, in bytes, whatever the source said.
     pub limit: u64,
     /// How much of it.
-    pub part: Part,
+    pub part: LoadPart,
 }
 
-impl Wanted {
+impl LoadRequest {
     /// What was loaded of it, of which the source gives at most one byte above the limit. A mail
     /// that is longer after all is as one that was known to be: its header only.
     pub(super) fn loaded(&self, bytes: Bytes) -> Source {
@@ -153,7 +153,7 @@ pub(super) fn header_end(bytes: &[u8]) -> usize {
 
 /// What became of a mail that was to be loaded.
 #[derive(Debug)]
-pub enum Body {
+pub enum LoadedBody {
     /// Here it is.
     Loaded(Source),
     /// It is no longer in the mailbox.
@@ -162,24 +162,24 @@ pub enum Body {
     Unloadable(String),
 }
 
-/// One mail out of [`Session::fetch`].
+/// One mail out of [`MailboxSession::fetch`].
 #[derive(Debug)]
 pub struct Fetched {
     /// Its name.
     pub item: String,
     /// Its content.
-    pub body: Body,
+    pub body: LoadedBody,
     /// Its share of the bytes that may be in memory; given back when dropped.
-    share: Share,
+    share: BytesShare,
 }
 
 /// A share of the bytes that may be in memory; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Share(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub(super) struct BytesShare(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl Fetched {
     /// The content, and the share to hold on to for as long as it is in memory.
-    pub(super) fn into_parts(self) -> (Body, Share) {
+    pub(super) fn into_parts(self) -> (LoadedBody, BytesShare) {
         (self.body, self.share)
     }
 }
@@ -201,30 +201,30 @@ pub trait MailSource: Send + Sync {
     fn mailbox(&self) -> &str;
 
     /// Opens it.
-    async fn connect(&self) -> Result<Box<dyn Session>, SourceError>;
+    async fn connect(&self) -> Result<Box<dyn MailboxSession>, SourceError>;
 }
 
 /// An open mailbox.
 #[async_trait]
-pub trait Session: Send {
+pub trait MailboxSession: Send {
     /// As it was when it was opened.
-    fn opened(&self) -> Opened;
+    fn opened(&self) -> MailboxStatus;
 
     /// Mails within `scope`, in any order, each once.
-    async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError>;
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError>;
 
     /// Size, arrival and flags of mails. Those that are gone are left out.
-    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError>;
+    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError>;
 
     /// Loads mails, without marking them, and hands each to `sink` as soon as it is there,
     /// in any order, each exactly once.
-    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError>;
+    async fn fetch(&mut self, wanted: &[LoadRequest], sink: Sink) -> Result<(), SourceError>;
 
     /// Marks mails as read. Those that are gone are passed over.
     async fn mark_seen(&mut self, items: &[String]) -> Result<(), SourceError>;
 
     /// Waits until there may be new mails (also such as have arrived since the last
-    /// [`Session::list`] began), at most `max`.
+    /// [`MailboxSession::list`] began), at most `max`.
     async fn wait(&mut self, max: Duration) -> Result<Wake, SourceError>;
 
     /// Takes leave of the server. Dropping a session is rude, and allowed.
@@ -262,17 +262,17 @@ impl Sink {
     ///
     /// # Errors
     /// [`SinkClosed`] when the fetch was given up.
-    pub async fn hand_over(&self, item: String, body: Body) -> Result<(), SinkClosed> {
+    pub async fn hand_over(&self, item: String, body: LoadedBody) -> Result<(), SinkClosed> {
         let bytes = match &body {
-            Body::Loaded(Source::Full(bytes)) => bytes.len(),
-            Body::Loaded(Source::HeaderOnly { header, .. }) => header.len(),
+            LoadedBody::Loaded(Source::Full(bytes)) => bytes.len(),
+            LoadedBody::Loaded(Source::HeaderOnly { header, .. }) => header.len(),
             // Not from a mailbox.
-            Body::Loaded(Source::Pushed(mail)) => mail.size(),
-            Body::Gone | Body::Unloadable(_) => 0,
+            LoadedBody::Loaded(Source::Pushed(mail)) => mail.size(),
+            LoadedBody::Gone | LoadedBody::Unloadable(_) => 0,
         };
         // One mail larger than the whole budget takes all of it, and waits for nobody after.
         let units = u32::try_from(bytes.div_ceil(UNIT).min(BUDGET)).unwrap_or(u32::MAX);
         let share = Arc::clone(&self.bytes).acquire_many_owned(units).await.map_err(|_| SinkClosed)?;
-        self.mails.send(Fetched { item, body, share: Share(share) }).await.map_err(|_| SinkClosed)
+        self.mails.send(Fetched { item, body, share: BytesShare(share) }).await.map_err(|_| SinkClosed)
     }
 }

@@ -12,7 +12,7 @@ use crate::kernel::event::StreamId;
 
 /// Payload of `mailbox.opened`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Opened {
+pub struct MailboxOpened {
     /// Name of the mailbox.
     pub mailbox: String,
     /// UIDVALIDITY; 0 for a Maildir.
@@ -27,7 +27,7 @@ pub struct Opened {
 
 /// Payload of `mailbox.reset`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reset {
+pub struct MailboxReset {
     /// Name of the mailbox.
     pub mailbox: String,
     /// UIDVALIDITY before.
@@ -38,7 +38,7 @@ pub struct Reset {
 
 /// Payload of `mailbox.flagged`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Flagged {
+pub struct MailboxFlagged {
     /// Name of the mailbox.
     pub mailbox: String,
     /// UIDVALIDITY.
@@ -49,7 +49,7 @@ pub struct Flagged {
 
 /// Payload of `mailbox.suspected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Suspected {
+pub struct MailboxSuspected {
     /// Name of the mailbox.
     pub mailbox: String,
     /// UIDVALIDITY.
@@ -63,7 +63,7 @@ pub struct Suspected {
 
 /// Payload of `mailbox.cleared`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cleared {
+pub struct MailboxCleared {
     /// Name of the mailbox.
     pub mailbox: String,
     /// UIDVALIDITY.
@@ -75,15 +75,15 @@ pub struct Cleared {
 domain_events! {
     /// What happens to a mailbox.
     pub enum MailboxEvent {
-        Opened(Opened) = "mailbox.opened", schema 1, in "mailbox", "A mailbox was seen for the first time.", {
+        Opened(MailboxOpened) = "mailbox.opened", schema 1, in "mailbox", "A mailbox was seen for the first time.", {
             mailbox: "name", validity: "UIDVALIDITY", cursor: "highest UID at first sight", since: "when" };
-        Reset(Reset) = "mailbox.reset", schema 1, in "mailbox", "The server renumbered the mailbox (UIDVALIDITY changed).", {
+        Reset(MailboxReset) = "mailbox.reset", schema 1, in "mailbox", "The server renumbered the mailbox (UIDVALIDITY changed).", {
             mailbox: "name", before: "UIDVALIDITY before", after: "UIDVALIDITY now" };
-        Flagged(Flagged) = "mailbox.flagged", schema 1, in "mailbox", "Mails were marked as read.", {
+        Flagged(MailboxFlagged) = "mailbox.flagged", schema 1, in "mailbox", "Mails were marked as read.", {
             mailbox: "name", validity: "UIDVALIDITY", items: "UIDs" };
-        Suspected(Suspected) = "mailbox.suspected", schema 1, in "mailbox", "A mail is read for the first time, alone, since a poller before has died.", {
+        Suspected(MailboxSuspected) = "mailbox.suspected", schema 1, in "mailbox", "A mail is read for the first time, alone, since a poller before has died.", {
             mailbox: "name", validity: "UIDVALIDITY", item: "UID", fence: "of this poller" };
-        Cleared(Cleared) = "mailbox.cleared", schema 1, in "mailbox", "The mail that was read alone last has been read.", {
+        Cleared(MailboxCleared) = "mailbox.cleared", schema 1, in "mailbox", "The mail that was read alone last has been read.", {
             mailbox: "name", validity: "UIDVALIDITY", item: "UID" };
     }
 }
@@ -100,7 +100,7 @@ pub struct Mailbox {
     /// `None` until it was opened for the first time.
     pub known: Option<Known>,
     /// The mail that is read alone, or was when the worker died.
-    reading: Option<Suspected>,
+    reading: Option<MailboxSuspected>,
     /// How many workers died while they read a mail alone, of those that were read by nobody
     /// since: UIDVALIDITY and name. One entry costs the life of a worker.
     deaths: BTreeMap<(u64, String), u32>,
@@ -142,7 +142,7 @@ pub enum MailboxCommand {
         items: Vec<String>,
     },
     /// This mail is about to be read alone.
-    Suspect(Suspected),
+    Suspect(MailboxSuspected),
     /// The mail that was read alone last has been read, whatever became of it.
     Clear,
 }
@@ -201,20 +201,22 @@ impl Aggregate for Mailbox {
                 self.open(mailbox, *validity, *uid_next, *now)
             }
             MailboxCommand::Flag { items, .. } if items.is_empty() => Vec::new(),
-            MailboxCommand::Flag { mailbox, validity, items } => vec![MailboxEvent::Flagged(Flagged {
-                mailbox: mailbox.clone(),
-                validity: *validity,
-                items: items.clone(),
-            })],
+            MailboxCommand::Flag { mailbox, validity, items } => {
+                vec![MailboxEvent::Flagged(MailboxFlagged {
+                    mailbox: mailbox.clone(),
+                    validity: *validity,
+                    items: items.clone(),
+                })]
+            }
             MailboxCommand::Suspect(suspected) => vec![MailboxEvent::Suspected(suspected.clone())],
             MailboxCommand::Clear => self.reading.iter().map(cleared).collect(),
         })
     }
 }
 
-fn cleared(reading: &Suspected) -> MailboxEvent {
-    let Suspected { mailbox, validity, item, .. } = reading.clone();
-    MailboxEvent::Cleared(Cleared { mailbox, validity, item })
+fn cleared(reading: &MailboxSuspected) -> MailboxEvent {
+    let MailboxSuspected { mailbox, validity, item, .. } = reading.clone();
+    MailboxEvent::Cleared(MailboxCleared { mailbox, validity, item })
 }
 
 impl Mailbox {
@@ -234,7 +236,7 @@ impl Mailbox {
 
     fn open(&self, mailbox: &str, validity: u64, uid_next: u64, now: DateTime<Utc>) -> Vec<MailboxEvent> {
         let opened = |since| {
-            MailboxEvent::Opened(Opened {
+            MailboxEvent::Opened(MailboxOpened {
                 mailbox: mailbox.to_owned(),
                 validity,
                 cursor: uid_next.saturating_sub(1),
@@ -245,7 +247,7 @@ impl Mailbox {
             None => vec![opened(now)],
             Some(known) if known.validity == validity => Vec::new(),
             Some(known) => vec![
-                MailboxEvent::Reset(Reset {
+                MailboxEvent::Reset(MailboxReset {
                     mailbox: mailbox.to_owned(),
                     before: known.validity,
                     after: validity,
@@ -309,7 +311,7 @@ mod tests {
 
     fn suspect(item: &str, fence: u64) -> MailboxCommand {
         let (mailbox, item) = ("box".to_owned(), item.to_owned());
-        MailboxCommand::Suspect(Suspected { mailbox, validity: 7, item, fence })
+        MailboxCommand::Suspect(MailboxSuspected { mailbox, validity: 7, item, fence })
     }
 
     #[test]
@@ -360,14 +362,14 @@ mod tests {
             for (kind, number) in kinds {
                 let mailbox = "box".to_owned();
                 state.evolve(&match kind {
-                    0 => MailboxEvent::Opened(Opened { mailbox, validity: number, cursor: number, since: at(0) }),
-                    1 => MailboxEvent::Reset(Reset { mailbox, before: 0, after: number }),
-                    2 => MailboxEvent::Flagged(Flagged { mailbox, validity: number, items: Vec::new() }),
+                    0 => MailboxEvent::Opened(MailboxOpened { mailbox, validity: number, cursor: number, since: at(0) }),
+                    1 => MailboxEvent::Reset(MailboxReset { mailbox, before: 0, after: number }),
+                    2 => MailboxEvent::Flagged(MailboxFlagged { mailbox, validity: number, items: Vec::new() }),
                     3 => {
                         let (validity, item) = (number % 2, (number % 3).to_string());
-                        MailboxEvent::Suspected(Suspected { mailbox, validity, item, fence: number })
+                        MailboxEvent::Suspected(MailboxSuspected { mailbox, validity, item, fence: number })
                     }
-                    _ => MailboxEvent::Cleared(Cleared { mailbox, validity: 0, item: number.to_string() }),
+                    _ => MailboxEvent::Cleared(MailboxCleared { mailbox, validity: 0, item: number.to_string() }),
                 });
             }
         }

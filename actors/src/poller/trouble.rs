@@ -16,7 +16,7 @@ const SHOWN_FROM: u32 = 3;
 
 /// One such mail.
 #[derive(Debug, Clone)]
-struct Trouble {
+struct TroubleMail {
     failures: u32,
     retry_at: Instant,
     why: String,
@@ -24,7 +24,7 @@ struct Trouble {
 
 /// All of them, by name.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(BTreeMap<String, Trouble>);
+pub(super) struct Troubles(BTreeMap<String, TroubleMail>);
 
 impl Troubles {
     /// The connection broke while this mail, among others, was asked for. The first time,
@@ -33,14 +33,14 @@ impl Troubles {
         if self.0.contains_key(item) {
             return self.failed(item, why, now);
         }
-        self.0.insert(item.to_owned(), Trouble { failures: 1, retry_at: now, why: why.to_owned() });
+        self.0.insert(item.to_owned(), TroubleMail { failures: 1, retry_at: now, why: why.to_owned() });
     }
 
     /// Notes a failure.
     pub(super) fn failed(&mut self, item: &str, why: &str, now: Instant) {
         let failures = self.0.get(item).map_or(0, |trouble| trouble.failures).saturating_add(1);
         let pause = RETRIES.exact(failures);
-        self.0.insert(item.to_owned(), Trouble { failures, retry_at: now + pause, why: why.to_owned() });
+        self.0.insert(item.to_owned(), TroubleMail { failures, retry_at: now + pause, why: why.to_owned() });
         if failures < SHOWN_FROM {
             tracing::warn!(item, why, failures, "a mail could not be taken in, trying again");
         } else {

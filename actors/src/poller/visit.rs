@@ -9,13 +9,13 @@ use futures::FutureExt as _;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
-use super::board::{Board, Phase};
-use super::check::Checks;
+use super::board::{PollerBoard, PollerPhase};
+use super::check::CheckRequests;
 use super::first::FirstReadings;
 use super::flags::Flags;
-use super::keeper::{Stay, Stop, Stopping};
+use super::keeper::{Stay, Stopping, VisitStop};
 use super::log::{LogError, MailboxLog};
-use super::source::{Candidate, Opened, Scope, Session, SourceError, Wake};
+use super::source::{ListScope, ListedMail, MailboxSession, MailboxStatus, SourceError, Wake};
 use super::state::{Known, MailboxCommand};
 use super::trouble::Troubles;
 use super::{Control, PollerDeps, cursor};
@@ -37,9 +37,9 @@ const MIN_WAIT: Duration = Duration::from_millis(1);
 
 /// How a visit ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum VisitEnd {
     /// It was told to.
-    Stopped(Stop),
+    Stopped(VisitStop),
     /// The journal does not take this worker for the holder of the lease.
     Fenced(String),
     /// The mailbox failed.
@@ -48,7 +48,7 @@ pub(super) enum End {
     Journal(String),
 }
 
-impl From<LogError> for End {
+impl From<LogError> for VisitEnd {
     fn from(error: LogError) -> Self {
         match error {
             LogError::Fenced(why) => Self::Fenced(why),
@@ -79,7 +79,7 @@ async fn another_interval(control: &mut watch::Receiver<Control>, policy: &Polic
 
 /// What a wait came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum WaitOutcome {
     /// The source has news, or the time is over.
     Wake(Wake),
     /// Somebody wants the mailbox looked at.
@@ -91,14 +91,14 @@ enum Turn {
 /// One connection.
 pub(super) struct Visit<'a> {
     pub(super) deps: PollerDeps,
-    pub(super) board: &'a Board,
+    pub(super) board: &'a PollerBoard,
     pub(super) log: &'a mut MailboxLog,
     pub(super) troubles: &'a mut Troubles,
     pub(super) bytes: Arc<Semaphore>,
     pub(super) fence: Fence,
     pub(super) stopping: Stopping,
     control: watch::Receiver<Control>,
-    pub(super) opened: Opened,
+    pub(super) opened: MailboxStatus,
     pub(super) flags: Flags,
     /// The admission failed the time before: feel the way before running.
     pub(super) cautious: bool,
@@ -107,7 +107,7 @@ pub(super) struct Visit<'a> {
     /// Lives of the actor in a row that ended by a panic; a whole sweep ends the row.
     panics: &'a AtomicU32,
     /// Who wants the mailbox looked at now.
-    checks: &'a mut Checks,
+    checks: &'a mut CheckRequests,
     stay: Stay,
     /// Highest UID that was listed: all at or below it are in the journal, or wait on the
     /// board, or are not ours.
@@ -119,18 +119,18 @@ impl<'a> Visit<'a> {
     #[expect(clippy::too_many_arguments, reason = "called once, by the keeper that owns all of it")]
     pub(super) fn new(
         deps: PollerDeps,
-        board: &'a Board,
+        board: &'a PollerBoard,
         log: &'a mut MailboxLog,
         troubles: &'a mut Troubles,
         bytes: Arc<Semaphore>,
         fence: Fence,
         stopping: Stopping,
         control: watch::Receiver<Control>,
-        opened: Opened,
+        opened: MailboxStatus,
         cautious: bool,
         first: &'a mut FirstReadings,
         panics: &'a AtomicU32,
-        checks: &'a mut Checks,
+        checks: &'a mut CheckRequests,
         stay: Stay,
     ) -> Self {
         let flags = Flags::new(deps.journal.as_ref());
@@ -161,19 +161,19 @@ impl<'a> Visit<'a> {
     }
 
     /// Reads and watches the mailbox until something ends it.
-    pub(super) async fn run(&mut self, session: &mut dyn Session) -> End {
+    pub(super) async fn run(&mut self, session: &mut dyn MailboxSession) -> VisitEnd {
         let end = match self.watch(session).await {
             Ok(never) => match never {},
             Err(end) => end,
         };
         // Whatever is done on the way out is done quickly or not at all.
         self.stopping = futures::future::pending().boxed().shared();
-        if !matches!(end, End::Fenced(_) | End::Stopped(Stop::Lease))
+        if !matches!(end, VisitEnd::Fenced(_) | VisitEnd::Stopped(VisitStop::Lease))
             && !matches!(timeout(LAST_FLAGS, self.read_alone_no_more()).await, Ok(Ok(())))
         {
             tracing::warn!("it could not be noted that the mail that was read alone has been read");
         }
-        if matches!(end, End::Stopped(Stop::Drain)) {
+        if matches!(end, VisitEnd::Stopped(VisitStop::Drain)) {
             // Rows that are not settled come due again.
             match timeout(LAST_FLAGS, self.store_flags(session)).await {
                 Ok(Ok(())) => {}
@@ -184,11 +184,11 @@ impl<'a> Visit<'a> {
         end
     }
 
-    async fn watch(&mut self, session: &mut dyn Session) -> Result<Infallible, End> {
+    async fn watch(&mut self, session: &mut dyn MailboxSession) -> Result<Infallible, VisitEnd> {
         let known = self.open().await?;
         let journal = Arc::clone(&self.deps.journal);
         self.checks.answered(journal.as_ref()).await;
-        let first = Scope {
+        let first = ListScope {
             above: known.cursor,
             unseen: true,
             since: known.renumbered.then(|| known.since - SINCE_SLACK),
@@ -200,7 +200,7 @@ impl<'a> Visit<'a> {
         self.panics.store(0, Ordering::Relaxed);
         self.board.failures(0);
         if self.stay == Stay::OneSweep {
-            return Err(End::Stopped(Stop::Inactive));
+            return Err(VisitEnd::Stopped(VisitStop::Inactive));
         }
         let mut swept_at = Instant::now();
         loop {
@@ -210,28 +210,28 @@ impl<'a> Visit<'a> {
             let interval = self.deps.policy.load().schedule.interval.max(MIN_INTERVAL);
             let sweep_at = swept_at + interval;
             let due = self.troubles.next().map_or(sweep_at, |retry_at| retry_at.min(sweep_at));
-            self.board.phase(Phase::Watching, None, self.deps.world.now());
+            self.board.phase(PollerPhase::Watching, None, self.deps.world.now());
             let max = due.saturating_duration_since(Instant::now()).max(MIN_WAIT);
             let turn = self.wait(session, max, interval).await?;
             let whole = match turn {
-                Turn::Wake(Wake::Changed) => {
-                    let newer = Scope { above: self.high, unseen: false, since: None };
+                WaitOutcome::Wake(Wake::Changed) => {
+                    let newer = ListScope { above: self.high, unseen: false, since: None };
                     self.sweep(session, &newer).await?;
                     false
                 }
-                Turn::Wake(Wake::Elapsed) if Instant::now() >= sweep_at => true,
+                WaitOutcome::Wake(Wake::Elapsed) if Instant::now() >= sweep_at => true,
                 // A mail that was in trouble may be tried again.
-                Turn::Wake(Wake::Elapsed) => {
+                WaitOutcome::Wake(Wake::Elapsed) => {
                     self.take_in(session).await?;
                     false
                 }
-                Turn::Wished => true,
+                WaitOutcome::Wished => true,
                 // Flags are due, or the interval is another one.
-                Turn::Look => false,
+                WaitOutcome::Look => false,
             };
             if whole {
                 swept_at = Instant::now();
-                let whole = Scope { above: self.high, unseen: true, since: None };
+                let whole = ListScope { above: self.high, unseen: true, since: None };
                 self.sweep(session, &whole).await?;
                 self.checks.swept();
             }
@@ -241,36 +241,36 @@ impl<'a> Visit<'a> {
     /// Waits for news, for a wish, for flags or an interval other than this, or for `max`.
     async fn wait(
         &mut self,
-        session: &mut dyn Session,
+        session: &mut dyn MailboxSession,
         max: Duration,
         interval: Duration,
-    ) -> Result<Turn, End> {
+    ) -> Result<WaitOutcome, VisitEnd> {
         let journal = Arc::clone(&self.deps.journal);
         let world = self.deps.world.clone();
         tokio::select! {
             biased;
-            stop = self.stopping.clone() => Err(End::Stopped(stop)),
+            stop = self.stopping.clone() => Err(VisitEnd::Stopped(stop)),
             wake = timeout(max + GUARD, session.wait(max)) => match wake {
                 Ok(Ok(wake)) => {
                     // A wait that ran out proves nothing; the listing that follows does.
                     if wake == Wake::Changed {
                         self.board.heard(self.deps.world.now());
                     }
-                    Ok(Turn::Wake(wake))
+                    Ok(WaitOutcome::Wake(wake))
                 }
-                Ok(Err(error)) => Err(End::Failed(error)),
-                Err(_) => Err(End::Failed(SourceError::Unreachable(
+                Ok(Err(error)) => Err(VisitEnd::Failed(error)),
+                Err(_) => Err(VisitEnd::Failed(SourceError::Unreachable(
                     "waiting for new mails: the wait did not end".to_owned(),
                 ))),
             },
-            () = self.flags.ready(journal.as_ref(), &world) => Ok(Turn::Look),
-            () = another_interval(&mut self.control, &self.deps.policy, interval) => Ok(Turn::Look),
-            () = self.checks.wished(journal.as_ref()) => Ok(Turn::Wished),
+            () = self.flags.ready(journal.as_ref(), &world) => Ok(WaitOutcome::Look),
+            () = another_interval(&mut self.control, &self.deps.policy, interval) => Ok(WaitOutcome::Look),
+            () = self.checks.wished(journal.as_ref()) => Ok(WaitOutcome::Wished),
         }
     }
 
     /// Takes note of the mailbox: its first sight, or a change of UIDVALIDITY.
-    async fn open(&mut self) -> Result<Known, End> {
+    async fn open(&mut self) -> Result<Known, VisitEnd> {
         let journal = Arc::clone(&self.deps.journal);
         let mailbox = self.deps.source.mailbox().to_owned();
         self.log.refresh(journal.as_ref()).await?;
@@ -284,13 +284,13 @@ impl<'a> Visit<'a> {
         let world = self.deps.world.clone();
         tokio::select! {
             biased;
-            stop = self.stopping.clone() => return Err(End::Stopped(stop)),
+            stop = self.stopping.clone() => return Err(VisitEnd::Stopped(stop)),
             done = self.log.commit(journal.as_ref(), &world, &self.fence, &open, Vec::new()) => done?,
         }
         let known = self
             .log
             .known()
-            .ok_or_else(|| End::Journal(format!("the stream of mailbox {mailbox} has no opening")))?;
+            .ok_or_else(|| VisitEnd::Journal(format!("the stream of mailbox {mailbox} has no opening")))?;
         if let Some(before) = before.filter(|before| before.validity != known.validity) {
             tracing::warn!(
                 mailbox,
@@ -301,20 +301,20 @@ impl<'a> Visit<'a> {
         }
         let highest = cursor::highest(&journal.views(), &mailbox, known.validity)
             .await
-            .map_err(|error| End::Journal(error.to_string()))?;
+            .map_err(|error| VisitEnd::Journal(error.to_string()))?;
         self.board.opened(self.opened.uid_next, highest.max(known.cursor));
         Ok(known)
     }
 
     /// Lists the mails of `scope`, and takes in those that the journal does not have.
-    async fn sweep(&mut self, session: &mut dyn Session, scope: &Scope) -> Result<(), End> {
+    async fn sweep(&mut self, session: &mut dyn MailboxSession, scope: &ListScope) -> Result<(), VisitEnd> {
         let listed = self.ask("listing the mails", session.list(scope)).await?;
         self.high = listed.iter().map(|mail| mail.uid).fold(self.high, u64::max);
         let views = self.deps.journal.views();
         let mailbox = self.deps.source.mailbox();
         let unknown = cursor::unknown(&views, mailbox, self.opened.validity, listed)
             .await
-            .map_err(|error| End::Journal(error.to_string()))?;
+            .map_err(|error| VisitEnd::Journal(error.to_string()))?;
         self.board.wait_for(&unknown);
         self.take_in(session).await
     }
@@ -324,22 +324,22 @@ impl<'a> Visit<'a> {
         &self,
         what: &'static str,
         call: impl Future<Output = Result<T, SourceError>>,
-    ) -> Result<T, End> {
+    ) -> Result<T, VisitEnd> {
         tokio::select! {
             biased;
-            stop = self.stopping.clone() => Err(End::Stopped(stop)),
+            stop = self.stopping.clone() => Err(VisitEnd::Stopped(stop)),
             answer = guarded(what, call) => {
                 if !matches!(answer, Err(SourceError::Unreachable(_))) {
                     self.board.heard(self.deps.world.now());
                 }
-                answer.map_err(End::Failed)
+                answer.map_err(VisitEnd::Failed)
             }
         }
     }
 
     /// Whether a mail that was listed is ours: after a change of UIDVALIDITY, the source
     /// may list mails that had been read before the first sight.
-    pub(super) fn is_ours(&self, mail: &Candidate) -> bool {
+    pub(super) fn is_ours(&self, mail: &ListedMail) -> bool {
         let (Some(known), Some(detail)) = (self.log.known(), mail.detail) else {
             return true;
         };

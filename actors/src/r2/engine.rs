@@ -22,13 +22,13 @@ use crate::messages::R2Status;
 
 /// Mails under way at once.
 const MAILS: usize = 64;
-/// Fewer free places than this are left to gather for [`GATHER`], so that rows are claimed in batches.
+/// Fewer free places than this are left to gather for [`BATCH_WINDOW`], so that rows are claimed in batches.
 const BATCH: usize = MAILS / 4;
 /// See [`BATCH`].
-const GATHER: Duration = Duration::from_millis(2);
+const BATCH_WINDOW: Duration = Duration::from_millis(2);
 /// Pause between looks when no hint says that there is something.
-const LOOK: Duration = Duration::from_secs(1);
-/// What is under way may still finish for so long after a [`Order::Drain`].
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// What is under way may still finish for so long after a [`EngineOrder::Drain`].
 const DRAIN: Duration = Duration::from_secs(4);
 /// What is given back then, or after an engine that failed, may take so long.
 const GIVING_BACK: Duration = Duration::from_secs(3);
@@ -42,7 +42,7 @@ const OVERDUE: chrono::Duration = chrono::Duration::seconds(120);
 
 /// What the engine is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum EngineOrder {
     /// Claim and work.
     Work,
     /// Finish or give back what is claimed, and end.
@@ -60,7 +60,7 @@ pub(super) struct Progress {
 
 /// A claim we hold.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldClaim {
     key: String,
     claim: Uuid,
     claims: u32,
@@ -70,17 +70,17 @@ pub(super) struct Held {
 
 /// The claims of engines that were dropped. They last for as long as the largest file may
 /// take, so the next engine gives them back.
-pub(super) type Orphans = Arc<Mutex<Vec<Held>>>;
+pub(super) type Orphans = Arc<Mutex<Vec<HeldClaim>>>;
 
 /// The work of the actor, in a task of its own. Dropping its future drops all work under
 /// way, and leaves its claims to the next engine.
 pub(super) struct Engine {
     deps: R2Deps,
-    orders: watch::Receiver<Order>,
+    orders: watch::Receiver<EngineOrder>,
     report: watch::Sender<Progress>,
     shared: Shared,
     jobs: JoinSet<Tally>,
-    held: HashMap<Id, Held>,
+    held: HashMap<Id, HeldClaim>,
     orphans: Orphans,
     status: R2Status,
     /// Mails that were put off here, with until when and why.
@@ -97,7 +97,7 @@ impl Drop for Engine {
 impl Engine {
     pub(super) fn new(
         deps: R2Deps,
-        orders: watch::Receiver<Order>,
+        orders: watch::Receiver<EngineOrder>,
         report: watch::Sender<Progress>,
         orphans: Orphans,
     ) -> Self {
@@ -119,7 +119,7 @@ impl Engine {
         let mut hints = self.deps.journal.hints();
         let mut seen = *hints.borrow_and_update();
         let mut hints_open = true;
-        let mut timer = interval(LOOK);
+        let mut timer = interval(POLL_INTERVAL);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut worth_a_look = true;
         while !self.is_to_drain() {
@@ -163,12 +163,12 @@ impl Engine {
     }
 
     fn is_to_drain(&self) -> bool {
-        *self.orders.borrow() == Order::Drain
+        *self.orders.borrow() == EngineOrder::Drain
     }
 
     /// Lets a few more mails end, and returns how many places are free then.
     async fn gather(&mut self) -> usize {
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(BATCH_WINDOW).await;
         self.reap().await;
         MAILS.saturating_sub(self.jobs.len())
     }
@@ -204,7 +204,7 @@ impl Engine {
         // A meta that cannot be read is parked; until then it stays as it is.
         let meta = DraftMeta::deserialize(&row.meta)
             .map_or_else(|_| row.meta.clone(), |meta| to_value(&returned(&meta, row.claims)));
-        let held = Held { key: row.key.clone(), claim: row.claim, claims: row.claims, meta };
+        let held = HeldClaim { key: row.key.clone(), claim: row.claim, claims: row.claims, meta };
         let draft = self.shared.load.hold("", row.body.as_ref().map_or(0, Bytes::len));
         let job = offload_mail(self.deps.clone(), self.shared.clone(), row, draft);
         let task = self.jobs.spawn(job);
@@ -242,8 +242,8 @@ impl Engine {
     }
 
     /// What waits for copies, as far as it was put off here: another worker may have gone on.
-    fn note_put_off(&mut self, held: Option<Held>, put_off: Option<(DateTime<Utc>, String)>) {
-        let Some(Held { key, .. }) = held else { return };
+    fn note_put_off(&mut self, held: Option<HeldClaim>, put_off: Option<(DateTime<Utc>, String)>) {
+        let Some(HeldClaim { key, .. }) = held else { return };
         match put_off {
             Some(put_off) => drop(self.put_off.insert(key, put_off)),
             None => drop(self.put_off.remove(&key)),
@@ -277,7 +277,7 @@ impl Engine {
 
     /// Whatever was claimed and is worked on by nobody comes due at once.
     async fn give_back_orphans(&self) {
-        let mut orphans: Vec<Held> =
+        let mut orphans: Vec<HeldClaim> =
             std::mem::take(self.orphans.lock().unwrap_or_else(PoisonError::into_inner).as_mut());
         if orphans.is_empty() {
             return;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::outcome::{End, Fate, Obtained, settle_links};
 use super::plan::{Source, Unplanned};
-use super::transfer::{Opened, Read, Shared, Tally, park};
+use super::transfer::{Opened, ReadDraft, Shared, Tally, park};
 use super::{NoCopy, R2Deps};
 use crate::kernel::aggregate::{Loaded, rehydrate};
 use crate::kernel::event::new_events;
@@ -47,7 +47,7 @@ pub(super) async fn finish(
             }
         }
     };
-    let Read { draft, planned } = read;
+    let ReadDraft { draft, planned } = read;
     let fates = fates(planned, ends);
     let tally = count(&fates);
     let (links, facts) = settle_links(&draft.verdict.links, fates);
@@ -55,7 +55,7 @@ pub(super) async fn finish(
         Ok(events) => events,
         Err(error) => return park(deps, row, &error.to_string()).await,
     };
-    let routed = Arc::new(Routed { draft, links, policy });
+    let routed = Arc::new(FinishedMail { draft, links, policy });
     loop {
         let (now, routed, after) = (deps.world.now(), Arc::clone(&routed), after(&meta, events.len()));
         let (add, bodies) = shared.heavy.run(bytes, move || routed.deliveries(&after, now)).await;
@@ -93,7 +93,12 @@ pub(super) async fn finish(
 }
 
 /// The draft of a mail that was too heavy to be kept in memory while its links were copied.
-async fn read_again(deps: &R2Deps, shared: &Shared, row: &Claimed, bytes: usize) -> Result<Read, String> {
+async fn read_again(
+    deps: &R2Deps,
+    shared: &Shared,
+    row: &Claimed,
+    bytes: usize,
+) -> Result<ReadDraft, String> {
     let key = row.body_key.as_deref().ok_or("its row names no draft")?;
     let body = loop {
         match deps.journal.body(key).await {
@@ -105,7 +110,7 @@ async fn read_again(deps: &R2Deps, shared: &Shared, row: &Claimed, bytes: usize)
         }
     };
     let most = deps.links_per_mail;
-    shared.heavy.run(bytes, move || Read::of(&body, most)).await
+    shared.heavy.run(bytes, move || ReadDraft::of(&body, most)).await
 }
 
 /// What became of each link of the mail.
@@ -136,13 +141,13 @@ fn after(meta: &DraftMeta, events: usize) -> DraftMeta {
 }
 
 /// A mail whose links have ended.
-struct Routed {
+struct FinishedMail {
     draft: Draft,
     links: Vec<Link>,
     policy: Arc<Policy>,
 }
 
-impl Routed {
+impl FinishedMail {
     fn deliveries(&self, meta: &DraftMeta, now: DateTime<Utc>) -> (Vec<OutboxAdd>, Vec<Body>) {
         let Draft { mail, verdict } = &self.draft;
         let (add, mut bodies) =

@@ -16,10 +16,10 @@ use super::plan::Source;
 
 /// See the module page.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flights(Arc<Mutex<HashMap<Source, Flight>>>);
+pub(super) struct Flights(Arc<Mutex<HashMap<Source, LinkFlight>>>);
 
 #[derive(Debug, Clone)]
-struct Flight {
+struct LinkFlight {
     /// The mail that leads it.
     email_id: String,
     /// How it ended; `None` = it has not.
@@ -43,7 +43,7 @@ pub(super) struct Lead {
 
 /// See [`Part::Follow`].
 pub(super) struct Follow {
-    flight: Flight,
+    flight: LinkFlight,
 }
 
 impl Flights {
@@ -54,7 +54,7 @@ impl Flights {
             return Part::Follow(Follow { flight: flight.clone() });
         }
         let (sender, landed) = watch::channel(None);
-        flights.insert(source.clone(), Flight { email_id: email_id.to_owned(), landed });
+        flights.insert(source.clone(), LinkFlight { email_id: email_id.to_owned(), landed });
         Part::Lead(Lead { flights: self.clone(), source: source.clone(), landed: sender })
     }
 

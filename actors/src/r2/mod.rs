@@ -55,7 +55,7 @@ use crate::mail::providers::Reach;
 use crate::messages::{Drain, GetR2Status, PolicyChanged, R2Status};
 use normalize::{FOLDER_LIMIT, time_limit};
 
-use engine::{Engine, Order, Orphans, Progress};
+use engine::{Engine, EngineOrder, Orphans, Progress};
 use links::file::LinksFile;
 use links::follower::{catch_up_at_the_end, follow};
 use plan::Source;
@@ -190,7 +190,7 @@ pub struct R2Deps {
 pub struct R2Actor {
     deps: R2Deps,
     /// Orders to the engine; the engine ends when this is dropped.
-    orders: watch::Sender<Order>,
+    orders: watch::Sender<EngineOrder>,
     progress: watch::Receiver<Progress>,
     /// See [`Orphans`].
     orphans: Orphans,
@@ -206,7 +206,7 @@ impl R2Actor {
     /// An actor that starts its work when it is started.
     #[must_use]
     pub fn new(deps: R2Deps) -> Self {
-        let (orders, _) = watch::channel(Order::Work);
+        let (orders, _) = watch::channel(EngineOrder::Work);
         let (_, progress) = watch::channel(Progress::default());
         Self { deps, orders, progress, orphans: Orphans::default(), engine: None, upkeep: None, list: None }
     }
@@ -244,7 +244,7 @@ impl Handler<PolicyChanged> for R2Actor {
 
     /// The engine reads the policy for every mail anew; a change can only make it worth looking.
     fn handle(&mut self, _: PolicyChanged, _: &mut Self::Context) {
-        self.orders.send_if_modified(|order| *order == Order::Work);
+        self.orders.send_if_modified(|order| *order == EngineOrder::Work);
     }
 }
 
@@ -252,7 +252,7 @@ impl Handler<Drain> for R2Actor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) -> Self::Result {
-        self.orders.send_replace(Order::Drain);
+        self.orders.send_replace(EngineOrder::Drain);
         let mut progress = self.progress.clone();
         let deps = self.deps.clone();
         Box::pin(async move {

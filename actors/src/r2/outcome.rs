@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::plan::Unplanned;
 use super::{Copied, NoCopy};
 use crate::mail::Link;
-use crate::mail::life::{Kept, KeptUntried, MailEvent, Offloaded};
+use crate::mail::life::{LinkKept, LinkOffloaded, LinksKept, MailEvent};
 
 /// A copy that the mail can refer to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn settle_links(links: &[Link], fates: Vec<Fate>) -> (Vec<Link>, Vec<MailEve
     facts.extend(
         untried
             .into_iter()
-            .map(|(why, count)| MailEvent::LinksKept(KeptUntried { count, why: why.to_string() })),
+            .map(|(why, count)| MailEvent::LinksKept(LinksKept { count, why: why.to_string() })),
     );
     (settled, facts)
 }
@@ -73,7 +73,7 @@ fn settle_link(link: &mut Link, end: End) -> MailEvent {
             link.r2_url = Some(r2_url.clone());
             link.original_filename.clone_from(&original_filename);
             let provider = link.provider.clone();
-            MailEvent::LinkOffloaded(Offloaded {
+            MailEvent::LinkOffloaded(LinkOffloaded {
                 raw_url,
                 source_url,
                 r2_url,
@@ -83,7 +83,7 @@ fn settle_link(link: &mut Link, end: End) -> MailEvent {
                 reused_from,
             })
         }
-        Err(NoCopy { why, .. }) => MailEvent::LinkKept(Kept { raw_url, why }),
+        Err(NoCopy { why, .. }) => MailEvent::LinkKept(LinkKept { raw_url, why }),
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(settled.first().and_then(|link| link.original_filename.as_deref()), Some("a.zip"));
         assert!(matches!(
             events.as_slice(),
-            [MailEvent::LinkOffloaded(_), MailEvent::LinkKept(Kept { why, .. }), MailEvent::LinkKept(_)] if why == "refused"
+            [MailEvent::LinkOffloaded(_), MailEvent::LinkKept(LinkKept { why, .. }), MailEvent::LinkKept(_)] if why == "refused"
         ));
     }
 
@@ -138,8 +138,8 @@ mod tests {
         assert!(settled.iter().zip(&links).all(|(link, raw)| link.direct_url.as_ref() == Some(&raw.raw_url)));
         let [
             MailEvent::LinkKept(_),
-            MailEvent::LinksKept(KeptUntried { count: 99, why: long }),
-            MailEvent::LinksKept(KeptUntried { count: 200, why: many }),
+            MailEvent::LinksKept(LinksKept { count: 99, why: long }),
+            MailEvent::LinksKept(LinksKept { count: 200, why: many }),
         ] = events.as_slice()
         else {
             panic!("{events:?}")

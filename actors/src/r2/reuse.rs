@@ -16,7 +16,7 @@ use crate::readmodel::queries::{LinkRow, copy_of};
 /// time to fetch it.
 pub const MARGIN: chrono::Duration = chrono::Duration::hours(2);
 /// A read model that does not answer by then is done without.
-const PATIENCE: Duration = Duration::from_secs(2);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// For each source, its copy if there is one that may be used again.
 ///
@@ -26,7 +26,7 @@ pub(super) async fn known(deps: &R2Deps, sources: &[Source]) -> Vec<Option<Obtai
     let views = deps.journal.views();
     let look = views
         .read(move |db| wanted.iter().map(|Source { url, provider }| copy_of(db, url, provider)).collect());
-    let rows: Vec<Option<LinkRow>> = match timeout(PATIENCE, look).await {
+    let rows: Vec<Option<LinkRow>> = match timeout(QUERY_TIMEOUT, look).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {
             tracing::warn!(%error, "earlier copies could not be looked up, the links are copied anew");
@@ -61,7 +61,7 @@ async fn listed(copies: &Copies, sources: &[Source]) -> Vec<Option<LinkRow>> {
     let Some(list) = copies.list.clone() else { return Vec::new() };
     let links: Vec<String> = sources.iter().map(|source| source.url.clone()).collect();
     let look = tokio::task::spawn_blocking(move || list.find(&links));
-    match timeout(PATIENCE, look).await {
+    match timeout(QUERY_TIMEOUT, look).await {
         Ok(Ok(Ok(rows))) => rows,
         Ok(Ok(Err(trouble))) => {
             tracing::debug!(%trouble, "the list of copied files could not be looked through");

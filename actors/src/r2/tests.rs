@@ -14,7 +14,9 @@ use crate::kernel::event::{DomainEvent, Recorded};
 use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite};
-use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, RoutedDelivery, mail_stream};
+use crate::mail::life::{
+    Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
+};
 use crate::mail::policy::{self, Policy, RetryPolicy, Schedule, Target};
 use crate::mail::work::{DeliverMeta, Draft, DraftMeta, InWindow, draft_row};
 use crate::mail::{Link, Mail, Outcome, Planned, Verdict};
@@ -179,7 +181,7 @@ impl Bench {
     /// The same, with this text.
     async fn mail_saying(&self, id: &str, urls: &[&str], plain: String) {
         let links: Vec<Link> = urls.iter().map(|url| link(url)).collect();
-        let received = MailEvent::Received(Received {
+        let received = MailEvent::Received(MailReceived {
             email_id: id.to_owned(),
             location: location("1"),
             sender: "studio@example.fr".to_owned(),
@@ -193,7 +195,7 @@ impl Bench {
             copy_of: None,
             authentication: None,
         });
-        let routed = MailEvent::Routed(Routed {
+        let routed = MailEvent::Routed(MailRouted {
             detection: None,
             links: links.clone(),
             deliveries: vec![RoutedDelivery {
@@ -440,7 +442,7 @@ fn a_further_copy_seen_meanwhile_is_marked_too() {
     run(|| async {
         let bench = Bench::new(None);
         bench.mail("a", &["https://ok"]).await;
-        let duplicated = MailEvent::Duplicated(Duplicated { location: location("2") });
+        let duplicated = MailEvent::Duplicated(MailDuplicated { location: location("2") });
         bench
             .append(Commit {
                 at: bench.world.now(),
@@ -598,7 +600,7 @@ fn a_mail_is_set_aside_only_when_a_worker_died_while_it_read_it_alone() {
         // One of them was being read alone when three of them did, another by chance twice.
         for (mail, deaths) in [("m7", 3), ("m8", 2)] {
             let suspected = |claims| {
-                let fact = crate::mail::life::Suspected { queue: "offload".to_owned(), claims };
+                let fact = crate::mail::life::MailSuspected { queue: "offload".to_owned(), claims };
                 MailEvent::Suspected(fact).to_new(bench.world.ids.next()).expect("encodes")
             };
             let suspect = Commit {

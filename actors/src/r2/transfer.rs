@@ -39,9 +39,9 @@ const SLOT_WAIT: Duration = FOLDER_LIMIT;
 const OVERRUN: Duration = Duration::from_secs(5);
 /// Time for everything else that a mail needs before its commit: heavy ones make theirs one after
 /// the other.
-const COMMIT: Duration = Duration::from_secs(120);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(120);
 /// When a mail is tried again that the journal could not tell about.
-const AGAIN: chrono::Duration = chrono::Duration::seconds(5);
+const RETRY_PAUSE: chrono::Duration = chrono::Duration::seconds(5);
 /// Bytes of drafts that wait to be read, but for the last one. They are read one after the
 /// other, some tens of megabytes a second, so a larger budget would bring nothing. Control
 /// characters are written sixfold in JSON: the draft of a mail of two mebibytes has twelve.
@@ -49,7 +49,7 @@ const UNREAD: usize = 16 << 20;
 
 /// How long a claim holds: longer than a mail can take before its commit.
 pub(super) fn claim_lease(deps: &R2Deps) -> Duration {
-    SLOT_WAIT + deps.store.longest() + OVERRUN + COMMIT
+    SLOT_WAIT + deps.store.longest() + OVERRUN + COMMIT_TIMEOUT
 }
 
 /// How a mail ended, as far as this actor is concerned.
@@ -104,18 +104,18 @@ pub(super) struct Opened {
     sources: Vec<Source>,
     /// `None` = it is heavy. A transfer may take hours, and 64 such drafts would fill a small
     /// machine; so it is read again for the commit. It lies in the journal as long as the row does.
-    pub(super) read: Option<Read>,
+    pub(super) read: Option<ReadDraft>,
     /// Bytes of the draft: what the work with it costs.
     pub(super) bytes: usize,
 }
 
 /// A draft, with what is made of each of its links.
-pub(super) struct Read {
+pub(super) struct ReadDraft {
     pub(super) draft: Draft,
     pub(super) planned: Vec<Result<Source, Unplanned>>,
 }
 
-impl Read {
+impl ReadDraft {
     /// `most`: links of one mail that are copied.
     pub(super) fn of(body: &[u8], most: usize) -> Result<Self, String> {
         let draft: Draft = serde_json::from_slice(body).map_err(|error| format!("its draft: {error}"))?;
@@ -143,7 +143,7 @@ async fn offload_within(deps: R2Deps, shared: Shared, mut row: Claimed, held: He
         Err(Unopened::SetAside) => return Tally { parked: 1, ..Tally::default() },
         Err(Unopened::NotNow(why)) => {
             tracing::warn!(why, "a mail could not be opened, its offload is tried again");
-            let due = Due::At(deps.world.now() + AGAIN);
+            let due = Due::At(deps.world.now() + RETRY_PAUSE);
             give_back(&deps, row.key, row.claim, due, row.meta).await;
             return Tally::default();
         }
@@ -186,7 +186,7 @@ async fn read_alone(
     let (policy, for_rows) = (Arc::clone(policy), meta.clone());
     let is_first = row.claims <= 1;
     let read = shared.heavy.run(bytes, move || {
-        let read = Read::of(&body, most)?;
+        let read = ReadDraft::of(&body, most)?;
         drop(body);
         if !is_first {
             let Draft { mail, verdict } = &read.draft;

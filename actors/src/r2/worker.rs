@@ -118,7 +118,7 @@ struct Request<'a> {
 }
 
 /// Why one try failed.
-struct Failure {
+struct TryFailure {
     why: String,
     /// The next try may go better, at once.
     again: bool,
@@ -128,7 +128,7 @@ struct Failure {
     passing: Option<Option<DateTime<Utc>>>,
 }
 
-impl Failure {
+impl TryFailure {
     const fn lasting(why: String) -> Self {
         Self { why, again: false, ours: false, passing: None }
     }
@@ -160,14 +160,19 @@ impl WorkerClient {
     }
 
     /// Posts once and judges the answer.
-    async fn ask(&self, headers: HeaderMap, body: Bytes, limit: Duration) -> Result<Found, Failure> {
+    async fn ask(
+        &self,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<WorkerAnswer, TryFailure> {
         let posted = self.http.post(&self.settings.endpoint, headers, body, limit, ANSWER_CAP);
         match posted.await {
-            Ok(answer) if answer.status == 200 => read_answer(&answer.body).map_err(Failure::lasting),
+            Ok(answer) if answer.status == 200 => read_answer(&answer.body).map_err(TryFailure::lasting),
             Ok(answer) => {
                 let not_before = retry_after(&answer.headers, self.world.now());
                 let busy = matches!(answer.status, 408 | 425 | 429);
-                Err(Failure {
+                Err(TryFailure {
                     why: format!("the Worker answered {}{}", answer.status, said(&answer.body)),
                     // Whoever names a time is not asked again before.
                     again: answer.status >= 500 && not_before.is_none(),
@@ -180,7 +185,7 @@ impl WorkerClient {
                 let ours = matches!(error, SendError::Local(_));
                 let passes = unreached || ours || matches!(error, SendError::RefusedNow(_));
                 let why = format!("the Worker gave no answer: {error}");
-                Err(Failure { why, again: unreached, ours, passing: passes.then_some(None) })
+                Err(TryFailure { why, again: unreached, ours, passing: passes.then_some(None) })
             }
         }
     }
@@ -229,7 +234,7 @@ impl LinkStore for WorkerClient {
         loop {
             let limit = end.saturating_duration_since(Instant::now());
             let failure = match self.ask(headers.clone(), body.clone(), limit).await {
-                Ok(Found { r2_url, original_filename }) => {
+                Ok(WorkerAnswer { r2_url, original_filename }) => {
                     self.check_address(&r2_url).map_err(NoCopy::lasting)?;
                     return Ok(Copied { source_url, r2_url, original_filename, expires_at: None });
                 }
@@ -249,12 +254,12 @@ impl LinkStore for WorkerClient {
 }
 
 /// What a successful answer says.
-struct Found {
+struct WorkerAnswer {
     r2_url: String,
     original_filename: Option<String>,
 }
 
-fn read_answer(body: &[u8]) -> Result<Found, String> {
+fn read_answer(body: &[u8]) -> Result<WorkerAnswer, String> {
     let answer: Value =
         serde_json::from_slice(body).map_err(|_| "the Worker's answer is not JSON".to_owned())?;
     if !answer.get("success").is_some_and(is_truthy) {
@@ -264,7 +269,7 @@ fn read_answer(body: &[u8]) -> Result<Found, String> {
     let r2_url = text("r2_url").filter(|url| !url.is_empty());
     let original_filename = text("original_filename").and_then(sanitise);
     match r2_url {
-        Some(r2_url) => Ok(Found { r2_url: r2_url.to_owned(), original_filename }),
+        Some(r2_url) => Ok(WorkerAnswer { r2_url: r2_url.to_owned(), original_filename }),
         None => Err("the Worker's answer has no r2_url".to_owned()),
     }
 }

@@ -5,7 +5,7 @@ use crate::kernel::event::{Recorded, StreamId};
 use crate::kernel::journal::{Journal, JournalError};
 
 /// Events that are read at a time.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 /// Reads for one page. Whoever looks for what is rare gets a short page, and goes on from where
 /// it ends; nobody holds the journal for long.
 const READS: usize = 20;
@@ -69,8 +69,8 @@ pub async fn onward(
     }
     let mut position = after;
     for _ in 0..READS {
-        let events = journal.read_log(position, PAGE).await?;
-        let whole = events.len() == PAGE;
+        let events = journal.read_log(position, PAGE_SIZE).await?;
+        let whole = events.len() == PAGE_SIZE;
         for event in events {
             if page.events.len() == limit {
                 page.next = Some(position);
@@ -108,14 +108,14 @@ pub async fn back(
         page.next = wanted.next().and_then(|_| page.events.last()).map(|event| event.position);
         return Ok(page);
     }
-    let step = u64::try_from(PAGE).unwrap_or(u64::MAX);
+    let step = u64::try_from(PAGE_SIZE).unwrap_or(u64::MAX);
     let mut end = before.min(journal.head().await?.saturating_add(1));
     for _ in 0..READS {
         if end <= 1 {
             return Ok(page);
         }
         let start = end.saturating_sub(1).saturating_sub(step);
-        let events = journal.read_log(start, PAGE).await?;
+        let events = journal.read_log(start, PAGE_SIZE).await?;
         for event in events.into_iter().rev().filter(|event| event.position < end) {
             if page.events.len() == limit {
                 page.next = page.events.last().map(|event| event.position);

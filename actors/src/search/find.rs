@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 
-use super::index::{Index, signed, unsigned};
+use super::index::{SearchIndex, signed, unsigned};
 
 /// Shorter parts cannot be looked up in `words`.
 const TRIGRAM: usize = 3;
@@ -17,7 +17,7 @@ const REMEMBERED: usize = 128;
 
 /// What is looked for: every word, as a part of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Wanted {
+pub(super) struct SearchTerms {
     /// In subject or sender.
     pub(super) anywhere: Vec<String>,
     /// In the sender.
@@ -26,7 +26,7 @@ pub(super) struct Wanted {
 
 /// Which of what is found.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Span {
+pub(super) struct ResultSpan {
     /// Smaller positions only.
     pub(super) before: Option<u64>,
     /// Larger positions only; without `before` the nearest of them come first.
@@ -35,7 +35,7 @@ pub(super) struct Span {
     pub(super) limit: usize,
 }
 
-impl Span {
+impl ResultSpan {
     /// Smaller than the first, larger than the second.
     fn bounds(self) -> [Value; 2] {
         [self.before.map_or(i64::MAX, signed).into(), self.after.map_or(-1, signed).into()]
@@ -52,9 +52,9 @@ impl Span {
 
 /// How many mails questions found, and up to how many they were counted.
 #[derive(Debug, Default)]
-pub(super) struct Counted(HashMap<(Wanted, u64), u64>);
+pub(super) struct MatchCount(HashMap<(SearchTerms, u64), u64>);
 
-impl Counted {
+impl MatchCount {
     /// There are more mails: what has found as many as are counted still does.
     pub(super) fn grown(&mut self) {
         self.0.retain(|(_, most), found| *found >= *most);
@@ -65,7 +65,7 @@ impl Counted {
         self.0.clear();
     }
 
-    fn remember(&mut self, key: (Wanted, u64), found: u64) {
+    fn remember(&mut self, key: (SearchTerms, u64), found: u64) {
         if self.0.len() >= REMEMBERED {
             self.forget();
         }
@@ -73,9 +73,9 @@ impl Counted {
     }
 }
 
-impl Index {
+impl SearchIndex {
     /// Positions of mails, newest first, or the nearest after `span.after`.
-    pub(super) fn find(&self, wanted: &Wanted, span: Span) -> rusqlite::Result<Vec<u64>> {
+    pub(super) fn find(&self, wanted: &SearchTerms, span: ResultSpan) -> rusqlite::Result<Vec<u64>> {
         if !wanted.can_be_looked_up() {
             return self.go_through(wanted, span, None);
         }
@@ -89,7 +89,7 @@ impl Index {
         self.look_up(wanted, span)
     }
 
-    fn look_up(&self, wanted: &Wanted, span: Span) -> rusqlite::Result<Vec<u64>> {
+    fn look_up(&self, wanted: &SearchTerms, span: ResultSpan) -> rusqlite::Result<Vec<u64>> {
         let sql = format!(
             "SELECT rowid FROM words WHERE words MATCH ? AND rowid < ? AND rowid > ? ORDER BY rowid {} LIMIT ?",
             span.order()
@@ -99,7 +99,12 @@ impl Index {
     }
 
     /// Compares the texts, of the first `most` mails or of all.
-    fn go_through(&self, wanted: &Wanted, span: Span, most: Option<usize>) -> rusqlite::Result<Vec<u64>> {
+    fn go_through(
+        &self,
+        wanted: &SearchTerms,
+        span: ResultSpan,
+        most: Option<usize>,
+    ) -> rusqlite::Result<Vec<u64>> {
         let (matching, patterns) = wanted.patterns();
         let order = span.order();
         // The limit within keeps the comparison out of there: it is of so many mails at most.
@@ -122,7 +127,7 @@ impl Index {
     }
 
     /// How many mails are found, counted up to `most`.
-    pub(super) fn count(&mut self, wanted: &Wanted, most: u64) -> rusqlite::Result<u64> {
+    pub(super) fn count(&mut self, wanted: &SearchTerms, most: u64) -> rusqlite::Result<u64> {
         let key = (wanted.clone(), most);
         if let Some(found) = self.counted.0.get(&key) {
             return Ok(*found);
@@ -144,7 +149,7 @@ impl Index {
     }
 }
 
-impl Wanted {
+impl SearchTerms {
     /// Whether nothing is asked for.
     pub(super) fn is_nothing(&self) -> bool {
         self.anywhere.is_empty() && self.sender.is_empty()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::index::{Entry, Mark};
+use super::index::{IndexEntry, IndexMark};
 use super::{Search, SearchError};
 use crate::dedup::kept::{self, KeptError};
 use crate::kernel::journal::{Journal, lost};
@@ -16,7 +16,7 @@ use crate::readmodel::queries;
 use crate::retention::Rounds;
 
 /// Pause between looks when no hint says that there is something.
-const LOOK: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 /// After a hint, more is let come.
 const SETTLE: Duration = Duration::from_millis(500);
 /// Whoever looks for something waits so long for the next mails to be taken in.
@@ -37,7 +37,7 @@ pub(super) async fn follow(search: Search, mut rounds: watch::Receiver<Rounds>) 
         let done = round(&search, &mut sweep).await;
         trouble = tell(done, trouble);
         tokio::select! {
-            () = sleep(LOOK) => {}
+            () = sleep(POLL_INTERVAL) => {}
             changed = hints.changed(), if hints_open => {
                 hints_open = changed.is_ok();
                 sleep(SETTLE).await;
@@ -136,15 +136,15 @@ impl Search {
         let Some(event) = self.journal.read_log(last.saturating_sub(1), 1).await?.pop() else {
             return Ok(false);
         };
-        let mark = Mark { position: *last, event: event.id };
+        let mark = IndexMark { position: *last, event: event.id };
         let more = mails.len() == BATCH;
         let headings = headings(self.journal.as_ref(), &mails).await?;
-        let entries: Vec<Entry> = mails
+        let entries: Vec<IndexEntry> = mails
             .into_iter()
             .zip(headings)
             .filter_map(|((position, email_id), heading)| {
                 let Heading { sender, subject } = heading?;
-                Some(Entry { position, email_id, subject, sender })
+                Some(IndexEntry { position, email_id, subject, sender })
             })
             .collect();
         let added = self.run(move |index| index.add(&entries, from, mark)).await?;
@@ -152,7 +152,7 @@ impl Search {
     }
 
     /// Whether the log still has the event that the index knows as the last, or has archived it.
-    async fn is_of_this_log(&self, mark: Mark) -> Result<bool, SearchError> {
+    async fn is_of_this_log(&self, mark: IndexMark) -> Result<bool, SearchError> {
         match self.journal.read_log(mark.position.saturating_sub(1), 1).await?.pop() {
             Some(event) if event.position == mark.position => Ok(event.id == mark.event),
             Some(_) => Ok(true),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
 use uuid::Uuid;
 
-use super::find::Counted;
+use super::find::MatchCount;
 use super::fold;
 use crate::kernel::files;
 
@@ -23,7 +23,7 @@ const CACHE: i64 = 4_096;
 
 /// How far the index follows the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct IndexMark {
     /// Position of the last mail that was looked at.
     pub(super) position: u64,
     /// Id of the event there: another log has another one.
@@ -32,7 +32,7 @@ pub(super) struct Mark {
 
 /// A mail to be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct IndexEntry {
     /// Position of its first event.
     pub(super) position: u64,
     /// Identity.
@@ -44,13 +44,13 @@ pub(super) struct Entry {
 }
 
 /// See the module page.
-pub(super) struct Index {
+pub(super) struct SearchIndex {
     path: Option<PathBuf>,
     pub(super) db: Connection,
-    pub(super) counted: Counted,
+    pub(super) counted: MatchCount,
 }
 
-impl Index {
+impl SearchIndex {
     /// Opens the index at a path, or makes one: a damaged one, or one of another version, is
     /// replaced. `None` = in memory.
     pub(super) fn open(path: Option<PathBuf>) -> Result<Self, String> {
@@ -83,7 +83,7 @@ impl Index {
     }
 
     fn over(path: Option<PathBuf>, db: Connection) -> Self {
-        Self { path, db, counted: Counted::default() }
+        Self { path, db, counted: MatchCount::default() }
     }
 
     fn create(&self) -> rusqlite::Result<()> {
@@ -111,13 +111,18 @@ impl Index {
         Ok(())
     }
 
-    pub(super) fn mark(&self) -> rusqlite::Result<Option<Mark>> {
+    pub(super) fn mark(&self) -> rusqlite::Result<Option<IndexMark>> {
         mark(&self.db)
     }
 
     /// Takes mails in that follow `from`, and remembers how far it has come; all or nothing. False =
     /// it has come to another place since, and they are not what follows.
-    pub(super) fn add(&mut self, entries: &[Entry], from: Option<Mark>, to: Mark) -> rusqlite::Result<bool> {
+    pub(super) fn add(
+        &mut self,
+        entries: &[IndexEntry],
+        from: Option<IndexMark>,
+        to: IndexMark,
+    ) -> rusqlite::Result<bool> {
         let tx = self.db.transaction()?;
         if mark(&tx)? != from {
             return Ok(false);
@@ -168,10 +173,10 @@ impl Index {
     }
 }
 
-fn mark(db: &Connection) -> rusqlite::Result<Option<Mark>> {
+fn mark(db: &Connection) -> rusqlite::Result<Option<IndexMark>> {
     db.prepare_cached("SELECT position, event FROM mark")?
         .query_row([], |row| {
-            Ok(Mark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) })
+            Ok(IndexMark { position: unsigned(row.get(0)?), event: Uuid::from_bytes(row.get(1)?) })
         })
         .optional()
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::find::{Span, Wanted};
+use super::find::{ResultSpan, SearchTerms};
 use super::follow::{BATCH, headings};
 use super::{Search, SearchError, fold};
 use crate::readmodel::queries::{self, DeliveryRow, MailFilter, MailRow, Matches};
@@ -34,9 +34,9 @@ pub struct MailQuery {
 
 impl MailQuery {
     /// What the texts ask for.
-    pub(super) fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> SearchTerms {
         let words = |text: &Option<String>| text.as_deref().map(fold::words).unwrap_or_default();
-        Wanted { anywhere: words(&self.text), sender: words(&self.sender) }
+        SearchTerms { anywhere: words(&self.text), sender: words(&self.sender) }
     }
 }
 
@@ -71,11 +71,11 @@ pub struct MailPage {
 }
 
 /// A mail, and how it stands with each of its targets.
-type Standing = (MailRow, Vec<DeliveryRow>);
+type TargetStanding = (MailRow, Vec<DeliveryRow>);
 
 /// Mails in the order of the page, and whether there are more that way.
-struct Found {
-    mails: Vec<Standing>,
+struct ListedMails {
+    mails: Vec<TargetStanding>,
     /// Where the next page in this direction begins.
     next: Option<u64>,
 }
@@ -126,14 +126,14 @@ impl Search {
         Ok(Matches { count: found.mails.len() as u64, capped: found.next.is_some() })
     }
 
-    async fn by_filter(&self, filter: &MailFilter) -> Result<Found, SearchError> {
+    async fn by_filter(&self, filter: &MailFilter) -> Result<ListedMails, SearchError> {
         let wanted = filter.limit;
         let back = is_back(filter);
         let mails = self.standing(MailFilter { limit: wanted.saturating_add(1), ..filter.clone() }).await?;
         Ok(cut(mails, wanted, back, None))
     }
 
-    async fn standing(&self, filter: MailFilter) -> Result<Vec<Standing>, SearchError> {
+    async fn standing(&self, filter: MailFilter) -> Result<Vec<TargetStanding>, SearchError> {
         Ok(self.journal.views().read(move |db| standing(db, &filter)).await?)
     }
 
@@ -142,12 +142,12 @@ impl Search {
         Ok(self.journal.views().read(move |db| queries::count_matches(db, &filter, most)).await?)
     }
 
-    async fn by_text(&self, wanted: &Wanted, filter: &MailFilter) -> Result<Found, SearchError> {
+    async fn by_text(&self, wanted: &SearchTerms, filter: &MailFilter) -> Result<ListedMails, SearchError> {
         let back = is_back(filter);
         let most = filter.limit.saturating_add(1);
         // What is found is the page, unless a filter takes some of it away.
         let limit = if is_unfiltered(filter) { most } else { BATCH };
-        let mut span = Span { before: filter.before, after: filter.after, limit };
+        let mut span = ResultSpan { before: filter.before, after: filter.after, limit };
         let (mut mails, mut looked_at, mut ended_at) = (Vec::new(), 0, None);
         loop {
             let hits = self.find(wanted, span).await?;
@@ -183,13 +183,13 @@ impl Search {
         Ok(cut(mails, filter.limit, back, ended_at))
     }
 
-    async fn count_by_text(&self, wanted: &Wanted, filter: &MailFilter) -> Result<Matches, SearchError> {
+    async fn count_by_text(&self, wanted: &SearchTerms, filter: &MailFilter) -> Result<Matches, SearchError> {
         if is_unfiltered(filter) {
             let wanted = wanted.clone();
             let found = self.run(move |index| index.count(&wanted, COUNTED_BY_TEXT + 1)).await?;
             return Ok(Matches::of(found, COUNTED_BY_TEXT));
         }
-        let mut span = Span { limit: BATCH, ..Span::default() };
+        let mut span = ResultSpan { limit: BATCH, ..ResultSpan::default() };
         let (mut found, mut looked_at) = (0, 0);
         loop {
             let hits = self.find(wanted, span).await?;
@@ -207,7 +207,7 @@ impl Search {
     }
 
     /// With all that a list shows of them.
-    async fn listed(&self, mails: Vec<Standing>) -> Result<Vec<ListedMail>, SearchError> {
+    async fn listed(&self, mails: Vec<TargetStanding>) -> Result<Vec<ListedMail>, SearchError> {
         let ids: Vec<(u64, String)> =
             mails.iter().map(|(row, _)| (row.position, row.email_id.clone())).collect();
         let headings = headings(self.journal.as_ref(), &ids).await?;
@@ -220,7 +220,7 @@ impl Search {
 }
 
 /// Mails that a filter matches, with their deliveries.
-fn standing(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<Standing>> {
+fn standing(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<TargetStanding>> {
     let rows = queries::mails(db, filter)?;
     let ids: Vec<String> = rows.iter().map(|row| row.email_id.clone()).collect();
     let mut deliveries: HashMap<String, Vec<DeliveryRow>> = HashMap::new();
@@ -234,7 +234,7 @@ fn standing(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<Standi
     Ok(with_their_own.collect())
 }
 
-fn position(mail: &Standing) -> u64 {
+fn position(mail: &TargetStanding) -> u64 {
     mail.0.position
 }
 
@@ -250,7 +250,7 @@ fn is_unfiltered(filter: &MailFilter) -> bool {
 }
 
 /// Cuts the one mail too many off, which tells that there is another page.
-fn cut(mut mails: Vec<Standing>, wanted: usize, back: bool, ended_at: Option<u64>) -> Found {
+fn cut(mut mails: Vec<TargetStanding>, wanted: usize, back: bool, ended_at: Option<u64>) -> ListedMails {
     let mut next = ended_at;
     if mails.len() > wanted {
         if back {
@@ -261,5 +261,5 @@ fn cut(mut mails: Vec<Standing>, wanted: usize, back: bool, ended_at: Option<u64
             next = mails.last().map(position);
         }
     }
-    Found { mails, next }
+    ListedMails { mails, next }
 }

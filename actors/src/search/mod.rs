@@ -25,9 +25,9 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::{Mutex, oneshot, watch};
 
-use self::find::{Span, Wanted};
+use self::find::{ResultSpan, SearchTerms};
 pub use self::fold::fold;
-use self::index::{Index, Mark, is_damage};
+use self::index::{IndexMark, SearchIndex, is_damage};
 pub use self::list::{ListedMail, MailPage, MailQuery};
 use crate::chore::Chore;
 use crate::kernel::event::EventError;
@@ -52,13 +52,13 @@ pub enum SearchError {
     Event(#[from] EventError),
 }
 
-type Job = Box<dyn FnOnce(&mut Index) + Send>;
+type SearchJob = Box<dyn FnOnce(&mut SearchIndex) + Send>;
 
 /// The search; clones are the same. See the module page.
 #[derive(Clone)]
 pub struct Search {
     journal: Arc<dyn Journal>,
-    jobs: Sender<Job>,
+    jobs: Sender<SearchJob>,
     /// One at a time goes on with the log.
     following: Arc<Mutex<()>>,
     /// Whether the index was found to be of this log.
@@ -78,12 +78,12 @@ impl Search {
     /// # Errors
     /// [`SearchError::Index`] when there is no memory or thread for it.
     pub fn open(journal: Arc<dyn Journal>, path: Option<PathBuf>) -> Result<Self, SearchError> {
-        let index = match Index::open(path.clone()) {
+        let index = match SearchIndex::open(path.clone()) {
             Ok(index) => index,
             Err(why) => {
                 let path = path.map(|path| path.display().to_string()).unwrap_or_default();
                 tracing::warn!(path, why, "the index of the search is kept in memory");
-                Index::open(None).map_err(SearchError::Index)?
+                SearchIndex::open(None).map_err(SearchError::Index)?
             }
         };
         let (jobs, queue) = std::sync::mpsc::channel();
@@ -106,11 +106,11 @@ impl Search {
     async fn run<T, F>(&self, job: F) -> Result<T, SearchError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Index) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&mut SearchIndex) -> rusqlite::Result<T> + Send + 'static,
     {
         let gone = || SearchError::Index("its thread stopped".to_owned());
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |index| {
+        let job: SearchJob = Box::new(move |index| {
             let done = job(index);
             if let Err(error) = &done
                 && is_damage(error)
@@ -132,18 +132,18 @@ impl Search {
         anew.map_err(SearchError::Index)
     }
 
-    async fn find(&self, wanted: &Wanted, span: Span) -> Result<Vec<u64>, SearchError> {
+    async fn find(&self, wanted: &SearchTerms, span: ResultSpan) -> Result<Vec<u64>, SearchError> {
         let wanted = wanted.clone();
         self.run(move |index| index.find(&wanted, span)).await
     }
 
-    async fn mark(&self) -> Result<Option<Mark>, SearchError> {
+    async fn mark(&self) -> Result<Option<IndexMark>, SearchError> {
         self.run(|index| index.mark()).await
     }
 }
 
 /// A query that panics is an error for whoever asked, and for nobody else.
-fn work(mut index: Index, queue: &std::sync::mpsc::Receiver<Job>) {
+fn work(mut index: SearchIndex, queue: &std::sync::mpsc::Receiver<SearchJob>) {
     while let Ok(job) = queue.recv() {
         let run = std::panic::AssertUnwindSafe(|| job(&mut index));
         if std::panic::catch_unwind(run).is_err() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
-use super::index::Entry;
+use super::index::IndexEntry;
 use super::*;
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, NewEvent};
@@ -14,12 +14,12 @@ use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use crate::kernel::journal::{Commit, Expected, StreamWrite};
 use crate::mail::IgnoreReason;
 use crate::mail::heading::Heading;
-use crate::mail::life::{Ignored, Location, MailEvent, Received, mail_stream};
+use crate::mail::life::{Location, MailEvent, MailIgnored, MailReceived, mail_stream};
 use crate::readmodel;
 use crate::readmodel::queries::MailFilter;
 
 fn received(id: &str, sender: &str, subject: &str) -> MailEvent {
-    MailEvent::Received(Received {
+    MailEvent::Received(MailReceived {
         email_id: id.to_owned(),
         location: Location { mailbox: "INBOX".to_owned(), validity: 1, item: id.to_owned() },
         sender: sender.to_owned(),
@@ -45,7 +45,7 @@ async fn admit(
     reason: IgnoreReason,
 ) {
     let new = |event: &MailEvent| -> NewEvent { event.to_new(world.ids.next()).unwrap() };
-    let ignored = MailEvent::Ignored(Ignored { reason, detail: None, configuration: None, by: None });
+    let ignored = MailEvent::Ignored(MailIgnored { reason, detail: None, configuration: None, by: None });
     let events = vec![new(&received(id, "", "")), new(&ignored)];
     let write = StreamWrite { stream: mail_stream(id), expected: Expected::NoStream, events };
     let heading = Heading { sender: sender.to_owned(), subject: subject.to_owned() };
@@ -222,8 +222,9 @@ async fn what_is_in_many_mails_is_found_and_counted_like_what_is_in_few() {
     admit(journal.as_ref(), &world, "1300", "a@b.fr", "Commun, rare", IgnoreReason::NoLinks).await;
     assert_eq!(asked("rare", None, 2).await, ("1300 1207".to_owned(), 5, false));
     assert_eq!(asked("commun", None, 2).await.1, 1_000);
-    let newest =
-        search.find(&query("commun", None, 0).wanted(), Span { limit: 400, ..Span::default() }).await;
+    let newest = search
+        .find(&query("commun", None, 0).wanted(), ResultSpan { limit: 400, ..ResultSpan::default() })
+        .await;
     search.run(move |index| index.erase(&newest.unwrap_or_default())).await.unwrap();
     assert_eq!(asked("commun", None, 1).await, ("0900".to_owned(), 901, false));
     assert_eq!(asked("rare", None, 1).await, ("0807".to_owned(), 3, false));
@@ -231,9 +232,9 @@ async fn what_is_in_many_mails_is_found_and_counted_like_what_is_in_few() {
 
 #[tokio::test]
 async fn mails_that_do_not_follow_what_the_index_holds_are_not_taken_in() {
-    let mut index = Index::open(None).unwrap();
-    let mark = |position| Mark { position, event: uuid::Uuid::nil() };
-    let entry = |position: u64| Entry {
+    let mut index = SearchIndex::open(None).unwrap();
+    let mark = |position| IndexMark { position, event: uuid::Uuid::nil() };
+    let entry = |position: u64| IndexEntry {
         position,
         email_id: position.to_string(),
         subject: "lot".to_owned(),
@@ -364,8 +365,8 @@ async fn it_goes_on_after_a_restart_and_is_made_anew_when_it_is_damaged_or_of_an
 /// Waits for its thread to let go of the file.
 async fn closed(search: Search) {
     let (gone, wait) = oneshot::channel::<()>();
-    let job: Job = Box::new(move |index| {
-        *index = Index::open(None).unwrap();
+    let job: SearchJob = Box::new(move |index| {
+        *index = SearchIndex::open(None).unwrap();
         drop(gone);
     });
     search.jobs.send(job).unwrap();
@@ -399,11 +400,11 @@ fn the_index_finds_what_a_comparison_finds() {
     use proptest::prelude::*;
     let texts = prop::collection::vec(("[aeé bß\"*-]{0,12}", "[aé.@]{0,6}"), 1..30);
     proptest!(ProptestConfig::with_cases(48), |(texts in texts, question in "[aeé bß\"*-]{1,5}", erased in 0_usize..8)| {
-        let mut index = Index::open(None).unwrap();
-        let mark = |position| Mark { position, event: uuid::Uuid::nil() };
+        let mut index = SearchIndex::open(None).unwrap();
+        let mark = |position| IndexMark { position, event: uuid::Uuid::nil() };
         for (n, (subject, sender)) in texts.iter().enumerate() {
             let position = n as u64 + 1;
-            let entry = Entry { position, email_id: n.to_string(), subject: subject.clone(), sender: sender.clone() };
+            let entry = IndexEntry { position, email_id: n.to_string(), subject: subject.clone(), sender: sender.clone() };
             let from = (n > 0).then(|| mark(n as u64));
             assert!(index.add(&[entry], from, mark(position)).unwrap());
         }
@@ -411,7 +412,7 @@ fn the_index_finds_what_a_comparison_finds() {
         index.erase(&gone).unwrap();
         let words = fold::words(&question);
         prop_assume!(!words.is_empty());
-        let wanted = Wanted { anywhere: words.clone(), sender: Vec::new() };
+        let wanted = SearchTerms { anywhere: words.clone(), sender: Vec::new() };
         let mut expected: Vec<u64> = texts
             .iter()
             .enumerate()
@@ -423,14 +424,14 @@ fn the_index_finds_what_a_comparison_finds() {
             .collect();
         prop_assert_eq!(index.count(&wanted, 1_000).unwrap(), expected.len() as u64);
         prop_assert_eq!(index.count(&wanted, 1_000).unwrap(), expected.len() as u64);
-        let ascending = index.find(&wanted, Span { after: Some(0), before: None, limit: 1_000 }).unwrap();
+        let ascending = index.find(&wanted, ResultSpan { after: Some(0), before: None, limit: 1_000 }).unwrap();
         prop_assert_eq!(ascending, expected.clone());
         expected.reverse();
-        let found = index.find(&wanted, Span { limit: 1_000, ..Span::default() }).unwrap();
+        let found = index.find(&wanted, ResultSpan { limit: 1_000, ..ResultSpan::default() }).unwrap();
         prop_assert_eq!(&found, &expected);
         // So few that the newest are gone through first.
         for limit in [1, 2] {
-            let few = index.find(&wanted, Span { limit, ..Span::default() }).unwrap();
+            let few = index.find(&wanted, ResultSpan { limit, ..ResultSpan::default() }).unwrap();
             prop_assert_eq!(few.as_slice(), &expected[..limit.min(expected.len())]);
         }
     });

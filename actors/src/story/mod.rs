@@ -21,7 +21,8 @@ use crate::kernel::event::{DomainEvent as _, EventError, Recorded};
 use crate::kernel::journal::{Journal, JournalError, Queue};
 use crate::kernel::projection::ViewError;
 use crate::mail::life::{
-    Held, Ignored, Location, MailEvent, MailLife, Routed, Skipped, Stage, copy_id, mail_stream,
+    Location, MailEvent, MailHeld, MailIgnored, MailLife, MailRouted, MailSkipped, Stage, copy_id,
+    mail_stream,
 };
 use crate::mail::policy::Configuration;
 use crate::mail::work;
@@ -180,7 +181,7 @@ pub async fn story(journal: &dyn Journal, email_id: &str) -> Result<Option<Story
     }
     let content_gone = match kept::known(journal, email_id).await? {
         Some(known) => known.content.err().map(|gone| gone.to_string()),
-        None => Some(kept::Gone::Archived.to_string()),
+        None => Some(kept::ContentGone::Archived.to_string()),
     };
     let marks = marks(journal, email_id, &life).await?;
     Ok(Some(Story {
@@ -227,11 +228,11 @@ async fn tell(journal: &dyn Journal, events: Vec<Recorded>) -> Result<Vec<Step>,
 /// What a decision was made under; `None` = it is no decision of the program's.
 const fn configuration(event: &MailEvent) -> Option<Option<&Configuration>> {
     match event {
-        MailEvent::Ignored(Ignored { by: Some(_), .. }) => None,
-        MailEvent::Ignored(Ignored { configuration, .. })
-        | MailEvent::Skipped(Skipped { configuration, .. })
-        | MailEvent::Held(Held { configuration, .. })
-        | MailEvent::Routed(Routed { configuration, .. }) => Some(configuration.as_ref()),
+        MailEvent::Ignored(MailIgnored { by: Some(_), .. }) => None,
+        MailEvent::Ignored(MailIgnored { configuration, .. })
+        | MailEvent::Skipped(MailSkipped { configuration, .. })
+        | MailEvent::Held(MailHeld { configuration, .. })
+        | MailEvent::Routed(MailRouted { configuration, .. }) => Some(configuration.as_ref()),
         _ => None,
     }
 }

@@ -6,7 +6,9 @@ use crate::kernel::clock::World;
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::journal::{Body, Commit, Due, Expected, OutboxAdd, StreamWrite};
 use crate::mail::IgnoreReason;
-use crate::mail::life::{DeliveryEnd, Duplicated, Kept, Received, Released, RoutedDelivery, Settled};
+use crate::mail::life::{
+    DeliveryEnd, LinkKept, MailDuplicated, MailReceived, MailReleased, MailSettled, RoutedDelivery,
+};
 use crate::mail::policy::{Priority, Share};
 use crate::readmodel;
 use crate::webhook::state::{Attempted, Cancelled, DeliveryEvent, Succeeded, delivery_stream};
@@ -16,7 +18,7 @@ fn place(item: &str) -> Location {
 }
 
 fn received(id: &str) -> MailEvent {
-    MailEvent::Received(Received {
+    MailEvent::Received(MailReceived {
         email_id: id.to_owned(),
         location: place("1"),
         sender: "camille@exemple.fr".to_owned(),
@@ -48,18 +50,18 @@ fn attempted(attempt: u32, error: Option<&str>) -> DeliveryEvent {
 async fn journal(world: &World) -> MemoryJournal {
     let journal = MemoryJournal::new(world.clone(), readmodel::all());
     let target = |target: &str| RoutedDelivery { target: target.to_owned(), rule: None, share: Share::All };
-    let settled = |target: &str, end| MailEvent::Settled(Settled { target: target.to_owned(), end });
+    let settled = |target: &str, end| MailEvent::Settled(MailSettled { target: target.to_owned(), end });
     let mail = [
         received("a"),
-        MailEvent::Ignored(Ignored {
+        MailEvent::Ignored(MailIgnored {
             reason: IgnoreReason::Reply,
             detail: None,
             configuration: None,
             by: None,
         }),
-        MailEvent::Duplicated(Duplicated { location: place("2") }),
-        MailEvent::Released(Released { by: "session:camille".to_owned() }),
-        MailEvent::Routed(Routed {
+        MailEvent::Duplicated(MailDuplicated { location: place("2") }),
+        MailEvent::Released(MailReleased { by: "session:camille".to_owned() }),
+        MailEvent::Routed(MailRouted {
             detection: None,
             links: Vec::new(),
             deliveries: vec![target("default"), target("rule-1")],
@@ -68,7 +70,7 @@ async fn journal(world: &World) -> MemoryJournal {
             text: None,
             configuration: Some(Configuration::default()),
         }),
-        MailEvent::LinkKept(Kept { raw_url: "https://b".to_owned(), why: "too large".to_owned() }),
+        MailEvent::LinkKept(LinkKept { raw_url: "https://b".to_owned(), why: "too large".to_owned() }),
         settled("rule-1", DeliveryEnd::Cancelled),
         settled("default", DeliveryEnd::Delivered),
     ];

@@ -12,7 +12,7 @@ use crate::kernel::event::{DomainEvent as _, EventError, Recorded, new_events};
 use crate::kernel::execute::{Decision, Unwritten, execute};
 use crate::kernel::journal::{AppendError, Commit, Journal, JournalError, Queue, Settle, StreamWrite};
 use crate::kernel::projection::ViewError;
-use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
+use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, MailSettled, Stage, mail_stream};
 use crate::mail::work;
 use crate::readmodel::queries;
 
@@ -136,7 +136,7 @@ impl<'a> Standing<'a> {
             commit.writes.push(StreamWrite::after(self.mail_version, mail_stream(&email_id), Vec::new()));
             return Ok(commit);
         }
-        let settled = MailEvent::Settled(Settled { target, end: DeliveryEnd::Cancelled });
+        let settled = MailEvent::Settled(MailSettled { target, end: DeliveryEnd::Cancelled });
         let event = settled.to_new(world.ids.next()).map_err(unreadable)?;
         commit.writes.push(StreamWrite::after(self.mail_version, mail_stream(&email_id), vec![event]));
         let mut after = self.mail.clone();

@@ -13,7 +13,7 @@ use crate::kernel::aggregate::{Aggregate, Evolve, Loaded};
 use crate::kernel::event::{DomainEvent as _, EventError};
 use crate::kernel::journal::{Body, Commit, Defer, Due, Queue, Settle, StreamWrite};
 use crate::mail::HoldReason;
-use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, Settled, Stage, mail_stream};
+use crate::mail::life::{DeliveryEnd, MailEvent, MailLife, MailSettled, Stage, mail_stream};
 use crate::mail::policy::RetryPolicy;
 use crate::mail::work::{self, DeliverMeta, InWindow};
 
@@ -328,7 +328,7 @@ pub fn commit(
     if !meta.settles_mail() {
         return Ok(commit);
     }
-    let settled = MailEvent::Settled(Settled { target: meta.target.clone(), end });
+    let settled = MailEvent::Settled(MailSettled { target: meta.target.clone(), end });
     let (version, locations) = match &belief.mail {
         // No other delivery of this mail can have ended at this version.
         None => (meta.mail_version, (meta.siblings <= 1).then_some(&meta.locations)),

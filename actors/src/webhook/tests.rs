@@ -34,7 +34,9 @@ use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{
     Body, ClaimRequest, Claimed, Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite,
 };
-use crate::mail::life::{Duplicated, Location, MailEvent, Received, Routed, RoutedDelivery, mail_stream};
+use crate::mail::life::{
+    Location, MailDuplicated, MailEvent, MailReceived, MailRouted, RoutedDelivery, mail_stream,
+};
 use crate::mail::policy::{Ordering as Order, Policy, Priority, RetryPolicy, Schedule, Target};
 use crate::mail::work::{self, DeliverMeta, InWindow};
 
@@ -286,7 +288,7 @@ impl Scene {
     async fn urgent(&self, email_id: &str, targets: &[&str], order: Option<&str>, priority: Priority) {
         let now = self.world.now();
         let place = location(email_id);
-        let received = MailEvent::Received(Received {
+        let received = MailEvent::Received(MailReceived {
             email_id: email_id.to_owned(),
             location: place.clone(),
             sender: "a@example.org".to_owned(),
@@ -308,7 +310,7 @@ impl Scene {
                 share: crate::mail::policy::Share::All,
             })
             .collect();
-        let routed = MailEvent::Routed(Routed {
+        let routed = MailEvent::Routed(MailRouted {
             detection: None,
             links: Vec::new(),
             deliveries,
@@ -530,7 +532,7 @@ fn a_mail_is_marked_when_its_last_delivery_is_through() {
         scene.receivers.script("slow.example", [Does::Answers(500), Does::Answers(500)]);
         scene.mail("m1", &["default", "slow"], None).await;
         // A further copy, seen after the routing.
-        let duplicated = MailEvent::Duplicated(Duplicated { location: location("copy") });
+        let duplicated = MailEvent::Duplicated(MailDuplicated { location: location("copy") });
         let events = vec![duplicated.to_new(scene.world.ids.next()).unwrap()];
         let write = StreamWrite { stream: mail_stream("m1"), expected: Expected::Exact(2), events };
         let commit = Commit { at: scene.world.now(), writes: vec![write], ..Commit::default() };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
 use render_signal_actors::archive::store::ArchiveStore;
-use render_signal_actors::archive::transfer::Line;
+use render_signal_actors::archive::transfer::CopyLine;
 use render_signal_actors::archive::{Archiver, Round};
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;
@@ -101,11 +101,11 @@ async fn nothing_leaves_the_journal_while_the_bucket_is_away() {
     let log = desk.journal.read_log(0, 1_000).await.unwrap();
     assert_eq!(log.last().unwrap().payload["place"], format!("r2:{BUCKET}/{}", keys[0]));
     let text = String::from_utf8(s3.object(&keys[0]).unwrap()).unwrap();
-    let archived: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let archived: Vec<CopyLine> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let streams: Vec<String> = archived
         .into_iter()
         .map(|line| match line {
-            Line::Event(event) => event.stream.to_string(),
+            CopyLine::Event(event) => event.stream.to_string(),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::{Change, DocumentStore, Read, Stamp, StoreError, Written};
 use render_signal_actors::egress::{Answer, SendError};
-use render_signal_actors::lock::store::{Attempt, LeaseError, LeaseStore, Renewal};
+use render_signal_actors::lock::store::{LeaseAnswer, LeaseError, LeaseStore, Renewal};
 use render_signal_actors::r2::{Copied, Job, LinkStore, NoCopy};
 use render_signal_actors::webhook::port::{Outgoing, Receiver};
 use reqwest::header::HeaderMap;
@@ -38,18 +38,18 @@ impl SimLease {
 
 #[async_trait]
 impl LeaseStore for SimLease {
-    async fn try_acquire(&self, ttl: Duration) -> Result<Attempt, LeaseError> {
+    async fn try_acquire(&self, ttl: Duration) -> Result<LeaseAnswer, LeaseError> {
         let asked = Instant::now();
         self.chaos
             .through("lease.acquire", || {
                 let mut held = self.registry.0.lock().unwrap();
                 match &*held {
                     Some((holder, until)) if *holder != self.worker && *until > Instant::now() => {
-                        Attempt::HeldBy(holder.clone())
+                        LeaseAnswer::HeldBy(holder.clone())
                     }
                     _ => {
                         *held = Some((self.worker.clone(), asked + ttl));
-                        Attempt::Granted
+                        LeaseAnswer::Granted
                     }
                 }
             })

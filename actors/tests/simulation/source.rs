@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use render_signal_actors::messages::Source;
 use render_signal_actors::poller::source::{
-    Body, Candidate, Detail, MailSource, Opened, Part, Scope, Session, Sink, SourceError, Wake, Wanted,
+    Detail, ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailSource, MailboxSession,
+    MailboxStatus, Sink, SourceError, Wake,
 };
 
 use crate::chaos::{Chaos, Failed};
@@ -29,11 +30,11 @@ impl MailSource for SimSource {
         "sim/inbox"
     }
 
-    async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+    async fn connect(&self) -> Result<Box<dyn MailboxSession>, SourceError> {
         let opened = self
             .chaos
             .through("imap.connect", || {
-                self.server.with(|state| Opened {
+                self.server.with(|state| MailboxStatus {
                     validity: state.validity,
                     uid_next: state.uid_next,
                     exists: state.messages.len() as u64,
@@ -52,7 +53,7 @@ impl MailSource for SimSource {
 }
 
 struct SimSession {
-    opened: Opened,
+    opened: MailboxStatus,
     server: Server,
     chaos: Chaos,
     rules: Arc<Rules>,
@@ -73,12 +74,12 @@ impl SimSession {
 }
 
 #[async_trait]
-impl Session for SimSession {
-    fn opened(&self) -> Opened {
+impl MailboxSession for SimSession {
+    fn opened(&self) -> MailboxStatus {
         self.opened
     }
 
-    async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError> {
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
         self.check()?;
         self.heard = self.server.changed.count();
         let found = self
@@ -93,7 +94,7 @@ impl Session for SimSession {
                                 || (scope.unseen && !mail.seen)
                                 || scope.since.is_some_and(|since| mail.arrived_at >= since)
                         })
-                        .map(|(uid, _)| Candidate { item: uid.to_string(), uid: *uid, detail: None })
+                        .map(|(uid, _)| ListedMail { item: uid.to_string(), uid: *uid, detail: None })
                         .collect()
                 })
             })
@@ -103,7 +104,7 @@ impl Session for SimSession {
         Ok(found)
     }
 
-    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
+    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
         self.check()?;
         let described = self
             .chaos
@@ -118,7 +119,7 @@ impl Session for SimSession {
                                 arrived_at: Some(mail.arrived_at),
                                 seen: mail.seen,
                             };
-                            Some(Candidate { detail: Some(detail), ..candidate.clone() })
+                            Some(ListedMail { detail: Some(detail), ..candidate.clone() })
                         })
                         .collect()
                 })
@@ -129,7 +130,7 @@ impl Session for SimSession {
         Ok(described)
     }
 
-    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
+    async fn fetch(&mut self, wanted: &[LoadRequest], sink: Sink) -> Result<(), SourceError> {
         for mail in wanted {
             self.check()?;
             let raw = self
@@ -141,11 +142,11 @@ impl Session for SimSession {
                 .map_err(lost)?;
             self.check()?;
             let body = match (raw, mail.part) {
-                (None, _) => Body::Gone,
-                (Some(raw), Part::Full) => Body::Loaded(Source::Full(raw)),
-                (Some(raw), Part::Header) => {
+                (None, _) => LoadedBody::Gone,
+                (Some(raw), LoadPart::Full) => LoadedBody::Loaded(Source::Full(raw)),
+                (Some(raw), LoadPart::Header) => {
                     let size = raw.len() as u64;
-                    Body::Loaded(Source::HeaderOnly { header: raw, size })
+                    LoadedBody::Loaded(Source::HeaderOnly { header: raw, size })
                 }
             };
             sink.hand_over(mail.item.clone(), body)

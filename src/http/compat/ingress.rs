@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use render_signal_actors::ingress::signature::{self, Signed};
+use render_signal_actors::ingress::signature::{self, SignatureHeaders};
 use render_signal_actors::ingress::{IngressError, LARGEST, body};
 use render_signal_actors::mail::IgnoreReason;
 use render_signal_actors::messages::{Admitted, Decision};
@@ -43,7 +43,7 @@ pub(super) async fn take(
 async fn admit(state: &HttpState, headers: &HeaderMap, bytes: &[u8]) -> Answer {
     if let Some(keys) = &state.reference.ingress_keys {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let signed = Signed {
+        let signed = SignatureHeaders {
             id: header("webhook-id"),
             timestamp: header("webhook-timestamp"),
             signature: header("webhook-signature"),

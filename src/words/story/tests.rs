@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use render_signal_actors::mail::Link;
 use render_signal_actors::mail::life::{
-    Cleared, Duplicated, Kept, KeptUntried, LinksDeferred, Quarantined, Released, Resumed, RoutedDelivery,
-    SetAside, Settled, Skipped, Suspected,
+    LinkKept, LinksDeferred, LinksKept, MailCleared, MailDuplicated, MailQuarantined, MailReleased,
+    MailResumed, MailSetAside, MailSettled, MailSkipped, MailSuspected, RoutedDelivery,
 };
 use render_signal_actors::mail::policy::{Priority, Share};
 use render_signal_actors::story::DeliveryWhat;
@@ -26,7 +26,7 @@ fn inbox() -> Location {
 }
 
 fn received(location: Location, size: u64) -> MailEvent {
-    MailEvent::Received(Received {
+    MailEvent::Received(MailReceived {
         email_id: "a".to_owned(),
         location,
         sender: String::new(),
@@ -43,12 +43,12 @@ fn received(location: Location, size: u64) -> MailEvent {
 }
 
 fn held(reason: HoldReason, until: Option<&str>) -> MailEvent {
-    MailEvent::Held(Held { reason, until: until.map(at), configuration: None })
+    MailEvent::Held(MailHeld { reason, until: until.map(at), configuration: None })
 }
 
 fn ignored(reason: IgnoreReason, detail: Option<&str>, by: Option<&str>) -> MailEvent {
     let (detail, by) = (detail.map(str::to_owned), by.map(str::to_owned));
-    MailEvent::Ignored(Ignored { reason, detail, configuration: None, by })
+    MailEvent::Ignored(MailIgnored { reason, detail, configuration: None, by })
 }
 
 fn routed() -> MailEvent {
@@ -61,7 +61,7 @@ fn routed() -> MailEvent {
         original_filename: None,
         r2_url: None,
     };
-    MailEvent::Routed(Routed {
+    MailEvent::Routed(MailRouted {
         detection: None,
         links: vec![link],
         deliveries: vec![target("default"), target("équipe")],
@@ -73,7 +73,7 @@ fn routed() -> MailEvent {
 }
 
 fn copied(reused_from: Option<&str>) -> MailEvent {
-    MailEvent::LinkOffloaded(Offloaded {
+    MailEvent::LinkOffloaded(LinkOffloaded {
         raw_url: "https://l".into(),
         source_url: "https://l".into(),
         r2_url: "https://r2".into(),
@@ -103,7 +103,7 @@ fn mail() -> Vec<(MailEvent, &'static str, &'static str, &'static str)> {
             "received|in imap.example.fr/me@example.fr/INBOX (7, 12)",
         ),
         (
-            MailEvent::Duplicated(Duplicated { location: place("gmail_push") }),
+            MailEvent::Duplicated(MailDuplicated { location: place("gmail_push") }),
             "Autre exemplaire par HTTP",
             "Further copy by HTTP",
             "duplicated|a further copy in gmail_push (7, 12)",
@@ -121,7 +121,7 @@ fn mail() -> Vec<(MailEvent, &'static str, &'static str, &'static str)> {
             "ignored|wanted by cli",
         ),
         (
-            MailEvent::Skipped(Skipped {
+            MailEvent::Skipped(MailSkipped {
                 reason: HoldReason::OutsideWindow,
                 detector: "recadrage".into(),
                 seen: true,
@@ -132,13 +132,13 @@ fn mail() -> Vec<(MailEvent, &'static str, &'static str, &'static str)> {
             "skipped|outside window, as the detector recadrage wants it",
         ),
         (
-            MailEvent::Released(Released { by: by() }),
+            MailEvent::Released(MailReleased { by: by() }),
             "Libéré à la demande de cli",
             "Released by cli",
             "released|wanted by cli",
         ),
         (
-            MailEvent::Quarantined(Quarantined {
+            MailEvent::Quarantined(MailQuarantined {
                 email_id: "a".into(),
                 location: inbox(),
                 why: "the parser failed on it".into(),
@@ -180,13 +180,16 @@ fn mail() -> Vec<(MailEvent, &'static str, &'static str, &'static str)> {
             "offloaded|https://l lies at https://r2",
         ),
         (
-            MailEvent::LinkKept(Kept { raw_url: "https://l".into(), why: "no connection: refused".into() }),
+            MailEvent::LinkKept(LinkKept {
+                raw_url: "https://l".into(),
+                why: "no connection: refused".into(),
+            }),
             "Lien gardé : https://l : pas de connexion : refused",
             "Source link kept: https://l: no connection: refused",
             "kept|https://l: no connection: refused",
         ),
         (
-            MailEvent::LinksKept(KeptUntried { count: 2, why: "the offload is switched off".into() }),
+            MailEvent::LinksKept(LinksKept { count: 2, why: "the offload is switched off".into() }),
             "Liens gardés : 2 liens : la copie des fichiers est désactivée",
             "Source links kept: 2 links: the offload is switched off",
             "kept|2 links: the offload is switched off",
@@ -204,31 +207,31 @@ fn mail() -> Vec<(MailEvent, &'static str, &'static str, &'static str)> {
             "deferred|2 links cannot be copied now (no answer in time); they are sent at 2026-01-26T07:00:00Z at the latest",
         ),
         (
-            MailEvent::Suspected(Suspected { queue: queue(), claims: 2 }),
+            MailEvent::Suspected(MailSuspected { queue: queue(), claims: 2 }),
             "Suspect : lu à part, car un worker s'est arrêté pendant qu'il avait ce mail",
             "Suspected: read alone, since a worker ended while it had this mail",
             "suspected|read alone, since a worker ended while it had this mail",
         ),
         (
-            MailEvent::Cleared(Cleared { queue: queue() }),
+            MailEvent::Cleared(MailCleared { queue: queue() }),
             "Hors de cause : il a été lu à part, et le worker vit",
             "Cleared: it was read alone, and the worker lives",
             "cleared|it was read alone, and the worker lives",
         ),
         (
-            MailEvent::SetAside(SetAside { queue: queue(), why: "as it is".into() }),
+            MailEvent::SetAside(MailSetAside { queue: queue(), why: "as it is".into() }),
             "Mis de côté : as it is",
             "Set aside: as it is",
             "set aside|as it is",
         ),
         (
-            MailEvent::Resumed(Resumed { queue: queue(), by: by() }),
+            MailEvent::Resumed(MailResumed { queue: queue(), by: by() }),
             "Repris à la demande de cli",
             "Resumed by cli",
             "resumed|wanted by cli",
         ),
         (
-            MailEvent::Settled(Settled { target: "default".into(), end: DeliveryEnd::DeadLettered }),
+            MailEvent::Settled(MailSettled { target: "default".into(), end: DeliveryEnd::DeadLettered }),
             "Terminé pour default : abandonné",
             "Settled for default: given up",
             "settled|default: dead lettered",

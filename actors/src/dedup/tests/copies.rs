@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::dedup::release::{ReleaseError, release};
 use crate::mail::content;
-use crate::mail::life::{Received, copy_id};
+use crate::mail::life::{MailReceived, copy_id};
 use crate::readmodel::queries::duplicates;
 
 /// One of those that share an identity: neither Message-ID nor anything else tells them apart.
@@ -103,7 +103,7 @@ fn what_an_earlier_version_recorded_is_taken_for_the_same() {
         |_| {},
         |scene| async move {
             let mail = parse::parse(&linking_to("a")).unwrap();
-            let received = MailEvent::Received(Received {
+            let received = MailEvent::Received(MailReceived {
                 content: None,
                 ..crate::dedup::commit::received(&mail, place(1), None, content::of(&mail))
             });

@@ -30,9 +30,9 @@ pub(super) trait Sources: Send + Sync {
 }
 
 /// Those of the system.
-pub(super) struct System;
+pub(super) struct SystemClocks;
 
-impl Sources for System {
+impl Sources for SystemClocks {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn wall(&self) -> DateTime<Utc> {
         Utc::now()
@@ -47,12 +47,12 @@ impl Sources for System {
 }
 
 /// See the module page.
-pub(super) struct SteadyClock<S = System> {
+pub(super) struct SteadyClock<S = SystemClocks> {
     sources: S,
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
 }
 
-struct State {
+struct ClockState {
     /// What was said last, and when by the count.
     now: DateTime<Utc>,
     counted: Duration,
@@ -62,7 +62,7 @@ struct State {
     told: bool,
 }
 
-impl State {
+impl ClockState {
     /// Goes on with the count. How long that was.
     fn advance(&mut self, counted: Duration) -> TimeDelta {
         let passed = TimeDelta::from_std(counted.saturating_sub(self.counted)).unwrap_or_default();
@@ -74,7 +74,8 @@ impl State {
 
 impl<S: Sources> SteadyClock<S> {
     pub(super) fn new(sources: S) -> Self {
-        let state = State { now: sources.wall(), counted: sources.counted(), follows: false, told: false };
+        let state =
+            ClockState { now: sources.wall(), counted: sources.counted(), follows: false, told: false };
         Self { sources, state: Mutex::new(state) }
     }
 }

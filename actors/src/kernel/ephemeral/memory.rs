@@ -18,11 +18,11 @@ pub(super) const SWEEP: usize = 1_024;
 #[derive(Debug)]
 pub struct MemoryEphemeral {
     world: World,
-    pub(super) held: Mutex<Held>,
+    pub(super) held: Mutex<HeldKey>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldKey {
     /// By key, the instant at which the allowance is whole again.
     pub(super) owed: BTreeMap<String, DateTime<Utc>>,
     /// Allowances when they were last looked through.
@@ -31,7 +31,7 @@ pub(super) struct Held {
     said: BTreeMap<String, (String, DateTime<Utc>)>,
 }
 
-impl Held {
+impl HeldKey {
     /// Drops the allowances that are whole, when there are twice as many as were left last time.
     fn sweep(&mut self, now: DateTime<Utc>) {
         if self.owed.len() >= SWEEP.max(self.swept * 2) {
@@ -48,7 +48,7 @@ impl MemoryEphemeral {
         Self { world, held: Mutex::default() }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+    fn held(&self) -> std::sync::MutexGuard<'_, HeldKey> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn config(named: Vec<CertificateDer<'static>>) -> Result<ClientConfig
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Named { named, inner }))
+        .with_custom_certificate_verifier(Arc::new(PinnedTrust { named, inner }))
         .with_no_client_auth();
     Ok(config)
 }
@@ -33,12 +33,12 @@ pub(super) fn config(named: Vec<CertificateDer<'static>>) -> Result<ClientConfig
 /// `openssl req -x509` makes such ones; they say of themselves that they are an authority, and no
 /// chain may end in one. The operator has named exactly this one, which is more than a chain says.
 #[derive(Debug)]
-struct Named {
+struct PinnedTrust {
     named: Vec<CertificateDer<'static>>,
     inner: Arc<WebPkiServerVerifier>,
 }
 
-impl ServerCertVerifier for Named {
+impl ServerCertVerifier for PinnedTrust {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -111,7 +111,7 @@ mod tests {
         roots.add(named.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-        let verifier = Named { named: vec![named.clone()], inner };
+        let verifier = PinnedTrust { named: vec![named.clone()], inner };
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let now = UnixTime::since_unix_epoch(Duration::from_secs(1_795_000_000));
         let verified = verifier.verify_server_cert(shown, &[], &name, &[], now);

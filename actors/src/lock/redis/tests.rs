@@ -56,16 +56,16 @@ async fn one_holder_at_a_time() {
     let server = Server::start();
     let (one, two) = (server.lease("one"), server.lease("two"));
     assert_eq!(two.renew(TTL).await, Ok(Renewal::Lost));
-    assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted));
-    assert_eq!(one.try_acquire(TTL * 4).await, Ok(Attempt::Granted), "ours already");
+    assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
+    assert_eq!(one.try_acquire(TTL * 4).await, Ok(LeaseAnswer::Granted), "ours already");
     assert!(server.left() > 31_000, "with a new TTL");
-    assert_eq!(two.try_acquire(TTL).await, Ok(Attempt::HeldBy("one".to_owned())));
+    assert_eq!(two.try_acquire(TTL).await, Ok(LeaseAnswer::HeldBy("one".to_owned())));
     assert_eq!(two.renew(TTL).await, Ok(Renewal::Lost));
     assert_eq!(two.release().await, Ok(()), "not ours: nothing happens");
     assert_eq!(one.renew(TTL).await, Ok(Renewal::Renewed));
     assert!((1..=30_000).contains(&server.left()));
     assert_eq!(one.release().await, Ok(()));
-    assert_eq!(two.try_acquire(TTL).await, Ok(Attempt::Granted));
+    assert_eq!(two.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
     assert_eq!(one.renew(TTL).await, Ok(Renewal::Lost));
     assert!(two.warning().is_none());
 }
@@ -75,14 +75,14 @@ async fn it_runs_out_and_a_server_that_was_emptied_gives_it_to_anybody() {
     let server = Server::start();
     let (one, two) = (server.lease("one"), server.lease("two"));
     let short = Duration::from_millis(50);
-    assert_eq!(one.try_acquire(short).await, Ok(Attempt::Granted));
-    while two.try_acquire(TTL).await.unwrap() != Attempt::Granted {
+    assert_eq!(one.try_acquire(short).await, Ok(LeaseAnswer::Granted));
+    while two.try_acquire(TTL).await.unwrap() != LeaseAnswer::Granted {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(one.renew(TTL).await, Ok(Renewal::Lost));
     cmd("FLUSHALL").exec(&mut server.connection()).unwrap();
     assert_eq!(two.renew(TTL).await, Ok(Renewal::Lost));
-    assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted));
+    assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn the_lock_of_the_reference_system_is_respected() {
     let server = Server::start();
     cmd("SET").arg(KEY).arg("pid=42").arg("EX").arg(300).exec(&mut server.connection()).unwrap();
     let one = server.lease("one");
-    let held = Attempt::HeldBy("pid=42 of the previous system".to_owned());
+    let held = LeaseAnswer::HeldBy("pid=42 of the previous system".to_owned());
     assert_eq!(one.try_acquire(TTL).await, Ok(held));
     one.release().await.unwrap();
     assert!(server.left() > 31_000, "it is not ours to release");
@@ -100,7 +100,7 @@ async fn the_lock_of_the_reference_system_is_respected() {
 async fn a_server_that_went_away_is_an_error_and_its_return_is_noticed() {
     let server = Server::start();
     let one = server.lease("one");
-    assert_eq!(one.try_acquire(TTL).await, Ok(Attempt::Granted));
+    assert_eq!(one.try_acquire(TTL).await, Ok(LeaseAnswer::Granted));
     cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut server.connection()).unwrap();
     let error = one.renew(TTL).await.unwrap_err();
     assert!(error.to_string().starts_with("the lease in Redis could not be renewed: "), "{error}");

@@ -5,7 +5,7 @@ use super::*;
 use crate::mail::explain::explain;
 use crate::mail::filters::{Filters, Keywords};
 use crate::mail::groups::GroupRule;
-use crate::mail::life::{Held, Ignored, Routed, RoutedDelivery};
+use crate::mail::life::{MailHeld, MailIgnored, MailRouted, RoutedDelivery};
 use crate::mail::parse::parse;
 use crate::mail::samples::{self, at, policy, window};
 use crate::mail::{HoldReason, detectors};
@@ -166,7 +166,7 @@ fn of_a_group_the_first_mail_of_the_trial_counts() {
 
 #[test]
 fn what_was_recorded_is_the_first_decision() {
-    let routed = MailEvent::Routed(Routed {
+    let routed = MailEvent::Routed(MailRouted {
         detection: None,
         links: Vec::new(),
         deliveries: vec![RoutedDelivery {
@@ -179,8 +179,9 @@ fn what_was_recorded_is_the_first_decision() {
         text: None,
         configuration: None,
     });
-    let held = MailEvent::Held(Held { reason: HoldReason::OutsideWindow, until: None, configuration: None });
-    let ignored = MailEvent::Ignored(Ignored {
+    let held =
+        MailEvent::Held(MailHeld { reason: HoldReason::OutsideWindow, until: None, configuration: None });
+    let ignored = MailEvent::Ignored(MailIgnored {
         reason: IgnoreReason::NoLinks,
         detail: None,
         configuration: None,

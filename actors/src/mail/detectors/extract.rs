@@ -43,7 +43,7 @@ pub(super) struct DeliveryTime {
 #[derive(Debug, Clone)]
 pub(super) struct TimePattern {
     pub(super) field: Field,
-    /// Its groups are the parts of [`times::Written`].
+    /// Its groups are the parts of [`times::WrittenTime`].
     pub(super) pattern: Pattern,
     /// What stands in the address of a link is no time.
     pub(super) outside_links: bool,
@@ -157,14 +157,14 @@ fn text<'f>(facts: &'f Facts<'_>, field: Field) -> &'f Text<'f> {
 }
 
 impl TimePattern {
-    fn find(&self, facts: &Facts<'_>, shared: &[Reject], arrived: NaiveDateTime) -> Option<times::Found> {
+    fn find(&self, facts: &Facts<'_>, shared: &[Reject], arrived: NaiveDateTime) -> Option<times::FoundTime> {
         let text = text(facts, self.field);
         let seen = text.get(Form::Seen);
         let searched = if self.outside_links { text.without_links() } else { seen };
         let searched = searched.get(..searched.floor_char_boundary(SEARCHED)).unwrap_or(searched);
         let shared = if self.shares_rejects { shared } else { &[] };
         self.pattern.captures_iter(searched).take(CANDIDATES).find_map(|captures| {
-            let time = times::Found::read(&written(&captures), arrived)?;
+            let time = times::FoundTime::read(&written(&captures), arrived)?;
             let rejected = captures.get(0).is_some_and(|found| {
                 self.rejects.iter().chain(shared).any(|reject| reject.applies(seen, found))
             });
@@ -173,9 +173,9 @@ impl TimePattern {
     }
 }
 
-fn written<'t>(captures: &Captures<'t>) -> times::Written<'t> {
+fn written<'t>(captures: &Captures<'t>) -> times::WrittenTime<'t> {
     let group = |name: &str| captures.name(name).map(|group| group.as_str());
-    times::Written {
+    times::WrittenTime {
         hour: group("hour"),
         noon: group("noon"),
         minute: group("minute"),

@@ -82,7 +82,7 @@ fn each_preference_says_what_it_does() {
 
     use crate::kernel::event::{DomainEvent as _, Recorded};
     use crate::mail::filters::Keywords;
-    use crate::mail::groups::{GroupRule, Standing};
+    use crate::mail::groups::{GroupOwner, GroupRule};
 
     let now = at("2026-01-26T08:00:00Z");
     let words = |word: &str| Keywords::new(&[word.to_owned()]);
@@ -117,7 +117,7 @@ fn each_preference_says_what_it_does() {
 
     let group = "2026-01:media_solution_missions_recadrage_lot_42".to_owned();
     let stream = groups::group_stream(&group);
-    let taken = groups::GroupEvent::Taken(groups::Taken { group, email_id: "first".to_owned() });
+    let taken = groups::GroupEvent::Taken(groups::GroupTaken { group, email_id: "first".to_owned() });
     let new = taken.to_new(uuid::Uuid::nil()).expect("an event");
     let recorded = Recorded {
         position: 1,
@@ -130,7 +130,7 @@ fn each_preference_says_what_it_does() {
         cause: None,
         payload: new.payload,
     };
-    let known = (stream, Standing::of(&[recorded]).expect("readable"));
+    let known = (stream, GroupOwner::of(&[recorded]).expect("readable"));
     let taken = explain_knowing(RAW, &policy, now, Some(&known));
     assert_eq!((taken.decision, taken.reason), ("ignore", Some("duplicate_group")));
     assert!(taken.detail.as_ref().is_some_and(|detail| detail.english.contains("mail first")), "{taken:?}");

@@ -3,11 +3,11 @@
 
 use url::Url;
 
-use super::gather::{Gather, Place};
-use super::scan::{Kind, scan};
+use super::gather::{AddressPlace, Gather};
+use super::scan::{TextKind, scan};
 use crate::mail::entities;
 use crate::mail::identity::visible;
-use crate::mail::markup::{Tag, Token, Tokens};
+use crate::mail::markup::{MarkupToken, Tag, Tokens};
 
 /// Longest `<base href>` that is used, in bytes: what is joined with it costs its length.
 const BASE: usize = 512;
@@ -20,12 +20,12 @@ const INLINE: [&str; 22] = [
 
 /// Gathers the links of a page.
 pub(super) fn gather(html: &str, gather: &mut Gather<'_>) {
-    let mut page = Page { gather, shown: String::new(), base: None, anchor: Anchor::None };
+    let mut page = AnchorScan { gather, shown: String::new(), base: None, anchor: Anchor::None };
     for token in Tokens::of(html) {
         match token {
-            Token::Text(text) => page.shown.push_str(&entities::decode(text, false)),
-            Token::Tag(tag) => page.tag(&tag),
-            Token::Unfinished(_) => break,
+            MarkupToken::Text(text) => page.shown.push_str(&entities::decode(text, false)),
+            MarkupToken::Tag(tag) => page.tag(&tag),
+            MarkupToken::Unfinished(_) => break,
         }
     }
     page.flush();
@@ -40,7 +40,7 @@ enum Anchor {
     To(String),
 }
 
-struct Page<'g, 'p> {
+struct AnchorScan<'g, 'p> {
     gather: &'g mut Gather<'p>,
     /// Text that is shown, up to the present tag.
     shown: String,
@@ -48,7 +48,7 @@ struct Page<'g, 'p> {
     anchor: Anchor,
 }
 
-impl Page<'_, '_> {
+impl AnchorScan<'_, '_> {
     fn tag(&mut self, tag: &Tag<'_>) {
         if INLINE.iter().any(|inline| tag.is(inline)) {
             return;
@@ -85,7 +85,7 @@ impl Page<'_, '_> {
     /// Takes the target of an anchor. The link it is, if it is one.
     fn target(&mut self, href: &str) -> Option<String> {
         let url = self.address(href)?;
-        self.gather.take(&url, Place::Target, false)
+        self.gather.take(&url, AddressPlace::Target, false)
     }
 
     /// The address that an attribute holds, as a browser reads it (WHATWG URL, section 4.4): with
@@ -116,15 +116,15 @@ impl Page<'_, '_> {
             return;
         }
         let providers = self.gather.providers();
-        scan(&shown, Kind::Seen, providers, |spotted| match &self.anchor {
+        scan(&shown, TextKind::Seen, providers, |spotted| match &self.anchor {
             Anchor::None => {
-                self.gather.take(&spotted.url, Place::Text, spotted.cut);
+                self.gather.take(&spotted.url, AddressPlace::Text, spotted.cut);
             }
             // Mailers cut the text of an anchor, or leave its query out. Where it leads is the link.
             Anchor::To(target) if target.starts_with(&spotted.url) => {}
             Anchor::To(_) | Anchor::Elsewhere if spotted.cut => {}
             Anchor::To(_) | Anchor::Elsewhere => {
-                self.gather.take(&spotted.url, Place::Text, false);
+                self.gather.take(&spotted.url, AddressPlace::Text, false);
             }
         });
     }

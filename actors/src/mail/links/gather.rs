@@ -19,7 +19,7 @@ const LONGER: usize = 8;
 
 /// Where an address stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum AddressPlace {
     /// In the text of a plain part.
     Plain,
     /// In the text that an HTML part shows.
@@ -28,7 +28,7 @@ pub(super) enum Place {
     Target,
 }
 
-struct Taken {
+struct GatheredLinks {
     link: Link,
     /// Some anchor leads there.
     is_target: bool,
@@ -40,7 +40,7 @@ struct Taken {
 pub(super) struct Gather<'p> {
     providers: &'p Providers,
     budget: Budget,
-    taken: Vec<Taken>,
+    taken: Vec<GatheredLinks>,
     by_url: HashMap<String, usize>,
     /// What pictures are shown from.
     pictures: HashSet<String>,
@@ -75,8 +75,8 @@ impl<'p> Gather<'p> {
     }
 
     /// Takes an address. The link that it is or wraps, if any.
-    pub(super) fn take(&mut self, address: &str, place: Place, cut: bool) -> Option<String> {
-        if cut && place == Place::Plain && self.has_page {
+    pub(super) fn take(&mut self, address: &str, place: AddressPlace, cut: bool) -> Option<String> {
+        if cut && place == AddressPlace::Plain && self.has_page {
             return None;
         }
         let Some((url, provider)) = wrappers::follow(address, self.providers, &mut self.budget) else {
@@ -91,7 +91,7 @@ impl<'p> Gather<'p> {
         if provider.name == "dropbox" && is_preview(&url) {
             return None;
         }
-        let is_target = place == Place::Target;
+        let is_target = place == AddressPlace::Target;
         if let Some(known) = self.by_url.get(&*url).and_then(|at| self.taken.get_mut(*at)) {
             known.is_target |= is_target;
             known.is_cut &= cut;
@@ -100,7 +100,7 @@ impl<'p> Gather<'p> {
         } else {
             self.by_url.insert(url.clone().into_owned(), self.taken.len());
             let link = Link::found(&provider.name, &url);
-            self.taken.push(Taken { link, is_target, is_cut: cut });
+            self.taken.push(GatheredLinks { link, is_target, is_cut: cut });
         }
         Some(url.into_owned())
     }
@@ -115,11 +115,11 @@ impl<'p> Gather<'p> {
     /// What there is in the end.
     pub(super) fn finish(self) -> Found {
         let Self { taken, pictures, hidden, left_out, budget, .. } = self;
-        let urls = |wanted: fn(&Taken) -> bool| -> BTreeSet<&str> {
+        let urls = |wanted: fn(&GatheredLinks) -> bool| -> BTreeSet<&str> {
             taken.iter().filter(|one| wanted(one)).map(|one| one.link.raw_url.as_str()).collect()
         };
         let (whole, targets) = (urls(|one| !one.is_cut), urls(|one| one.is_target));
-        let counts = |one: &Taken| {
+        let counts = |one: &GatheredLinks| {
             let url = one.link.raw_url.as_str();
             one.is_target
                 || !(pictures.contains(url)

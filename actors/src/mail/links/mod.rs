@@ -27,8 +27,8 @@ use super::providers::Providers;
 use super::{Link, Mail};
 use crate::kernel::said::{Said, said};
 use address::{MAX_AUTHORITY, host, schemes, trim_punctuation};
-use gather::{Gather, Place};
-use scan::{Kind, scan};
+use gather::{AddressPlace, Gather};
+use scan::{TextKind, scan};
 
 /// What is found in a mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,12 +80,12 @@ pub fn of_mail(mail: &Mail, providers: &Providers) -> Found {
 pub(super) fn find(plain: &str, html: &str, providers: &Providers) -> Found {
     let mut gather = Gather::new(providers, !html.trim().is_empty());
     let (page, left_out) = cut::split(html);
-    scan(plain, Kind::Plain, providers, |spotted| {
-        gather.take(&spotted.url, Place::Plain, spotted.cut);
+    scan(plain, TextKind::Plain, providers, |spotted| {
+        gather.take(&spotted.url, AddressPlace::Plain, spotted.cut);
     });
     anchors::gather(page, &mut gather);
-    scan(left_out, Kind::Seen, providers, |spotted| {
-        gather.take(&spotted.url, Place::Target, false);
+    scan(left_out, TextKind::Seen, providers, |spotted| {
+        gather.take(&spotted.url, AddressPlace::Target, false);
     });
     gather.finish()
 }

@@ -17,7 +17,7 @@ const MARKS: usize = 4;
 
 /// What kind of text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TextKind {
     /// A plain part: entities may be left in it, and lines are lines.
     Plain,
     /// What a reader sees of an HTML part.
@@ -34,7 +34,7 @@ pub(super) struct Spotted {
 }
 
 /// The addresses of a text, in order of appearance. What is between two of them is read once.
-pub(super) fn scan(text: &str, kind: Kind, providers: &Providers, mut take: impl FnMut(Spotted)) {
+pub(super) fn scan(text: &str, kind: TextKind, providers: &Providers, mut take: impl FnMut(Spotted)) {
     let text = visible(text);
     let starts: Vec<_> = schemes(&text).collect();
     let mut taken = 0; // end of the last address: what lies inside of it is not looked at again
@@ -121,11 +121,11 @@ fn listed(url: &str) -> &str {
 }
 
 /// The address with its entities decoded, up to where a person would see its end.
-fn finish(before: &str, run: &str, kind: Kind, is_file_host: bool) -> Option<Spotted> {
+fn finish(before: &str, run: &str, kind: TextKind, is_file_host: bool) -> Option<Spotted> {
     let run = enclosed(before, run);
     let decoded = match kind {
-        Kind::Plain => entities::decode(run, true),
-        Kind::Seen => run.into(),
+        TextKind::Plain => entities::decode(run, true),
+        TextKind::Seen => run.into(),
     };
     let decoded = visible(&decoded);
     let end = decoded.find(|letter: char| is_space(letter) || letter.is_control()).unwrap_or(decoded.len());
@@ -217,8 +217,8 @@ fn is_picture(before: &str) -> bool {
 
 /// An address in `<…>`, and where that ends: line ends within are none of it (RFC 3986,
 /// appendix C). Blanks are, where it stands on one line.
-fn angled(text: &str, start: usize, kind: Kind) -> Option<(String, usize)> {
-    let before = text.get(..start).filter(|_| kind == Kind::Plain)?;
+fn angled(text: &str, start: usize, kind: TextKind) -> Option<(String, usize)> {
+    let before = text.get(..start).filter(|_| kind == TextKind::Plain)?;
     let before = ["<", "<URL:", "<url:"].iter().find_map(|open| before.strip_suffix(open))?;
     let written = text.get(start..text.floor_char_boundary((start + ANGLED).min(text.len())))?;
     let mut url = String::new();

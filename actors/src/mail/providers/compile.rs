@@ -11,7 +11,7 @@ use super::{Host, Paths, Provider, Providers, Reach};
 use crate::kernel::said::{Said, said};
 
 /// Providers of one document.
-const MOST: usize = 50;
+const MAX_PROVIDERS: usize = 50;
 /// Hosts or paths of one list.
 const LIST: usize = 100;
 /// Characters of a name.
@@ -28,9 +28,9 @@ pub struct Flaw {
     pub message: Said,
 }
 
-type Read<T> = Result<T, Flaw>;
+type ProviderReader<T> = Result<T, Flaw>;
 
-fn flaw<T>(field: impl Into<String>, message: Said) -> Read<T> {
+fn flaw<T>(field: impl Into<String>, message: Said) -> ProviderReader<T> {
     Err(Flaw { field: field.into(), message })
 }
 
@@ -39,15 +39,18 @@ fn flaw<T>(field: impl Into<String>, message: Said) -> Read<T> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn providers(document: &Value) -> Read<Providers> {
+pub fn providers(document: &Value) -> ProviderReader<Providers> {
     let Some(object) = document.as_object() else {
         return flaw("document", said!("un objet JSON est attendu.", "a JSON object is expected."));
     };
     // Its writers add fields of their own to the whole: a time, a name.
     let list = match object.get("providers") {
-        Some(Value::Array(list)) if list.len() <= MOST => list,
+        Some(Value::Array(list)) if list.len() <= MAX_PROVIDERS => list,
         Some(Value::Array(_)) => {
-            return flaw("providers", said!("au plus {MOST} fournisseurs.", "at most {MOST} providers."));
+            return flaw(
+                "providers",
+                said!("au plus {MAX_PROVIDERS} fournisseurs.", "at most {MAX_PROVIDERS} providers."),
+            );
         }
         // A document without the list says nothing, and must not switch providers off.
         _ => return flaw("providers", said!("providers doit être une liste.", "providers must be a list.")),
@@ -72,7 +75,7 @@ pub fn providers(document: &Value) -> Read<Providers> {
     Ok(Providers::of_list(read))
 }
 
-fn provider(stored: &Value, at: &str) -> Read<Provider> {
+fn provider(stored: &Value, at: &str) -> ProviderReader<Provider> {
     const KNOWN: [&str; 7] =
         ["name", "hosts", "except_hosts", "paths", "except_paths", "fetch_from", "redirect_to"];
     let Value::Object(object) = stored else {
@@ -130,7 +133,7 @@ fn list<T>(
     at: &str,
     field: &str,
     read: impl Fn(&str) -> Result<T, Said>,
-) -> Read<Vec<T>> {
+) -> ProviderReader<Vec<T>> {
     let list = match object.get(field) {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(list)) if list.len() <= LIST => list,

@@ -4,7 +4,7 @@ use async_imap::imap_proto::{AttributeValue, Response, SectionPath};
 use async_imap::imap_proto::{MailboxDatum, MessageSection};
 use chrono::{DateTime, Utc};
 
-use super::super::source::{Candidate, Detail, LONGEST_HEADER, Part, Scope, Wanted};
+use super::super::source::{Detail, LONGEST_HEADER, ListScope, ListedMail, LoadPart, LoadRequest};
 use super::bounds::{ANSWER, Ask, BELIEVED};
 
 /// UIDs in one describing or marking command: keeps the line below 8,000 bytes (RFC 7162
@@ -48,7 +48,7 @@ pub(super) fn uid_set(uids: &[u64]) -> String {
 /// mailbox to its bottom: when a mail is removed meanwhile, those above it move down into
 /// a window that is still to come, so none is missed. One by one: a server may claim four
 /// thousand million mails.
-pub(super) fn searches(scope: &Scope, exists: u64) -> impl Iterator<Item = String> + use<> {
+pub(super) fn searches(scope: &ListScope, exists: u64) -> impl Iterator<Item = String> + use<> {
     let mut keys = format!("UID {}:{MAX_UID}", scope.above.saturating_add(1).min(u64::from(MAX_UID)));
     if scope.unseen {
         keys = format!("OR UNSEEN {keys}");
@@ -92,21 +92,21 @@ pub(super) fn describe(uids: &[u64]) -> String {
 
 /// One fetching command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Batch {
+pub(super) struct FetchBatch {
     pub(super) command: String,
     pub(super) ask: Ask,
-    pub(super) mails: Vec<Wanted>,
+    pub(super) mails: Vec<LoadRequest>,
 }
 
 /// Cuts what is wanted into commands of bounded size, in order.
-pub(super) fn batches(wanted: &[Wanted]) -> Vec<Batch> {
+pub(super) fn batches(wanted: &[LoadRequest]) -> Vec<FetchBatch> {
     let mut batches = Vec::new();
-    let mut mails: Vec<Wanted> = Vec::new();
+    let mut mails: Vec<LoadRequest> = Vec::new();
     let mut bytes = 0;
     for mail in wanted {
         let size = match mail.part {
-            Part::Full => mail.size,
-            Part::Header => 0,
+            LoadPart::Full => mail.size,
+            LoadPart::Header => 0,
         };
         let fits = mails.last().is_none_or(|last| {
             last.part == mail.part && mails.len() < BATCH_MAILS && bytes + size <= BATCH_BYTES
@@ -124,32 +124,32 @@ pub(super) fn batches(wanted: &[Wanted]) -> Vec<Batch> {
     batches
 }
 
-fn batch(mails: Vec<Wanted>) -> Batch {
+fn batch(mails: Vec<LoadRequest>) -> FetchBatch {
     let uids: Vec<u64> = mails.iter().map(|mail| mail.uid).collect();
     // What the server said of a mail's size may be wrong, so what it may send is limited by what
     // we accept, and one byte more tells that a mail is longer.
     let limit = mails.iter().map(|mail| mail.limit).max().unwrap_or_default();
     let (part, literal) = match mails.first().map(|mail| mail.part) {
-        Some(Part::Header) => ("HEADER", LONGEST_HEADER as u64),
-        Some(Part::Full) | None => ("", limit.saturating_add(1)),
+        Some(LoadPart::Header) => ("HEADER", LONGEST_HEADER as u64),
+        Some(LoadPart::Full) | None => ("", limit.saturating_add(1)),
     };
     let command = format!("UID FETCH {} (UID BODY.PEEK[{part}]<0.{literal}>)", uid_set(&uids));
     let bytes = (literal.saturating_add(ANSWER)).saturating_mul(mails.len() as u64);
-    Batch { command, ask: Ask { bytes, literal }, mails }
+    FetchBatch { command, ask: Ask { bytes, literal }, mails }
 }
 
 /// The mails of a `SEARCH` answer.
-pub(super) fn found(response: &Response<'_>) -> impl Iterator<Item = Candidate> {
+pub(super) fn found(response: &Response<'_>) -> impl Iterator<Item = ListedMail> {
     let uids = match response {
         Response::MailboxData(MailboxDatum::Search(uids)) => uids.as_slice(),
         _ => &[],
     };
-    uids.iter().map(|uid| Candidate { item: uid.to_string(), uid: u64::from(*uid), detail: None })
+    uids.iter().map(|uid| ListedMail { item: uid.to_string(), uid: u64::from(*uid), detail: None })
 }
 
 /// A mail's description, when this is one. A notice that flags changed has no UID or no
 /// size and is none.
-pub(super) fn described(response: &Response<'_>) -> Option<Candidate> {
+pub(super) fn described(response: &Response<'_>) -> Option<ListedMail> {
     let Response::Fetch(_, attributes) = response else {
         return None;
     };
@@ -169,7 +169,7 @@ pub(super) fn described(response: &Response<'_>) -> Option<Candidate> {
         }
     }
     let (uid, size) = (uid?, size?);
-    Some(Candidate { item: uid.to_string(), uid, detail: Some(Detail { size, arrived_at, seen }) })
+    Some(ListedMail { item: uid.to_string(), uid, detail: Some(Detail { size, arrived_at, seen }) })
 }
 
 /// The UID and the content of a body or header answer. `None` content = the server said NIL.
@@ -232,11 +232,11 @@ mod tests {
 
     #[test]
     fn searches_cover_the_scope_and_go_from_top_to_bottom() {
-        let scope = Scope { above: 41, unseen: true, since: None };
+        let scope = ListScope { above: 41, unseen: true, since: None };
         let searches = |scope, exists| searches(scope, exists).collect::<Vec<_>>();
         assert_eq!(searches(&scope, 0), ["UID SEARCH OR UNSEEN UID 42:4294967295"]);
         let since = Some("2026-03-05T01:00:00Z".parse().unwrap());
-        let scope = Scope { above: 0, unseen: true, since };
+        let scope = ListScope { above: 0, unseen: true, since };
         assert_eq!(
             searches(&scope, 40_001),
             [
@@ -247,17 +247,17 @@ mod tests {
         );
     }
 
-    fn mail(uid: u64, size: u64, part: Part) -> Wanted {
-        Wanted { item: uid.to_string(), uid, size, limit: 1_000_000, part }
+    fn mail(uid: u64, size: u64, part: LoadPart) -> LoadRequest {
+        LoadRequest { item: uid.to_string(), uid, size, limit: 1_000_000, part }
     }
 
     #[test]
     fn batches_keep_to_their_budget_and_lose_nothing() {
-        let mut wanted: Vec<Wanted> = (1..=70).map(|uid| mail(uid, 10, Part::Full)).collect();
-        wanted.push(mail(71, 900_000, Part::Full));
-        wanted.push(mail(72, 200_000, Part::Full));
-        wanted.push(mail(73, 90_000_000, Part::Header));
-        wanted.push(mail(74, 5_000_000, Part::Full));
+        let mut wanted: Vec<LoadRequest> = (1..=70).map(|uid| mail(uid, 10, LoadPart::Full)).collect();
+        wanted.push(mail(71, 900_000, LoadPart::Full));
+        wanted.push(mail(72, 200_000, LoadPart::Full));
+        wanted.push(mail(73, 90_000_000, LoadPart::Header));
+        wanted.push(mail(74, 5_000_000, LoadPart::Full));
         let batches = batches(&wanted);
         let commands: Vec<&str> = batches.iter().map(|batch| batch.command.as_str()).collect();
         assert_eq!(
@@ -272,7 +272,7 @@ mod tests {
         );
         assert_eq!(batches[2].ask, Ask { bytes: 1_000_001 + ANSWER, literal: 1_000_001 });
         assert_eq!(batches[3].ask.literal, 262_144);
-        let all: Vec<Wanted> = batches.into_iter().flat_map(|batch| batch.mails).collect();
+        let all: Vec<LoadRequest> = batches.into_iter().flat_map(|batch| batch.mails).collect();
         assert_eq!(all, wanted);
     }
 

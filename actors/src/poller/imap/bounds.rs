@@ -29,7 +29,7 @@ pub(super) struct Ask {
 }
 
 #[derive(Debug)]
-struct State {
+struct BoundsState {
     /// Silence is what is expected: during IDLE.
     patient: bool,
     under_way: usize,
@@ -43,18 +43,24 @@ struct State {
 
 /// The bounds of one connection.
 #[derive(Debug, Clone)]
-pub(super) struct Bounds(Arc<Mutex<State>>);
+pub(super) struct ConnectionBounds(Arc<Mutex<BoundsState>>);
 
-impl Default for Bounds {
+impl Default for ConnectionBounds {
     fn default() -> Self {
-        let state =
-            State { patient: false, under_way: 0, answered: 0, left: NOTICES, literal: 0, refusal: None };
+        let state = BoundsState {
+            patient: false,
+            under_way: 0,
+            answered: 0,
+            left: NOTICES,
+            literal: 0,
+            refusal: None,
+        };
         Self(Arc::new(Mutex::new(state)))
     }
 }
 
-impl Bounds {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ConnectionBounds {
+    fn state(&self) -> MutexGuard<'_, BoundsState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

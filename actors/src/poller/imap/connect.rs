@@ -15,19 +15,19 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::super::source::{Opened, SourceError};
-use super::bounds::{Ask, Bounds};
+use super::super::source::{MailboxStatus, SourceError};
+use super::bounds::{Ask, ConnectionBounds};
 use super::greeting::{greeting, starttls};
 use super::said::Secrets;
 use super::session::ImapSession;
-use super::watched::{Io, Watched};
-use super::wire::{Voice, Wire};
+use super::watched::{Io, WatchedIo};
+use super::wire::{ServerVoice, Wire};
 use super::{ImapSecurity, ImapSettings, WATCHDOG};
 
 /// One address of several may take this long.
 const PER_ADDRESS: Duration = Duration::from_secs(10);
 
-pub(super) type Connection = async_imap::Session<Watched>;
+pub(super) type Connection = async_imap::Session<WatchedIo>;
 
 /// Connects, protects, logs in, selects.
 pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, SourceError> {
@@ -51,19 +51,20 @@ pub(super) async fn connect(settings: &ImapSettings) -> Result<ImapSession, Sour
         Some(uid_next) => u64::from(uid_next),
         None => within("asking for UIDNEXT", settings, uid_next(&mut session, settings, &voice)).await?,
     };
-    let opened = Opened { validity: u64::from(validity), uid_next, exists: u64::from(selected.exists) };
+    let opened =
+        MailboxStatus { validity: u64::from(validity), uid_next, exists: u64::from(selected.exists) };
     let refresh = settings.idle_refresh.min(ImapSettings::MAX_IDLE_REFRESH);
     Ok(ImapSession { wire: Wire::new(session, voice, selected.exists, can_idle, refresh), opened })
 }
 
 /// How the server's words are heard on one connection.
-fn voice(settings: &ImapSettings) -> Voice {
+fn voice(settings: &ImapSettings) -> ServerVoice {
     let secrets = Secrets::new(&[&settings.user, settings.password.expose_secret()]);
-    Voice { bounds: Bounds::default(), secrets }
+    ServerVoice { bounds: ConnectionBounds::default(), secrets }
 }
 
 /// A command of the library's own, under the bounds of one that asks for words only.
-async fn exchange<T>(voice: &Voice, answer: impl Future<Output = T>) -> T {
+async fn exchange<T>(voice: &ServerVoice, answer: impl Future<Output = T>) -> T {
     voice.bounds.asked(Ask::default(), 0);
     let answer = answer.await;
     voice.bounds.answered();
@@ -87,7 +88,7 @@ async fn within<T>(
 }
 
 /// A protected stream, past the server's greeting.
-async fn open(settings: &ImapSettings, voice: &Voice) -> Result<Client<Watched>, SourceError> {
+async fn open(settings: &ImapSettings, voice: &ServerVoice) -> Result<Client<WatchedIo>, SourceError> {
     let server = format!("{}:{}", settings.host, settings.port);
     let mut tcp = dial(settings).await?;
     let stream: Box<dyn Io> = match settings.security {
@@ -106,7 +107,7 @@ async fn open(settings: &ImapSettings, voice: &Voice) -> Result<Client<Watched>,
             Box::new(encrypt(settings, tcp).await?)
         }
     };
-    Ok(Client::new(Watched::new(stream, WATCHDOG, voice.bounds.clone())))
+    Ok(Client::new(WatchedIo::new(stream, WATCHDOG, voice.bounds.clone())))
 }
 
 async fn dial(settings: &ImapSettings) -> Result<TcpStream, SourceError> {
@@ -177,8 +178,8 @@ fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, SourceError> {
 
 async fn log_in(
     settings: &ImapSettings,
-    client: Client<Watched>,
-    voice: &Voice,
+    client: Client<WatchedIo>,
+    voice: &ServerVoice,
 ) -> Result<(Connection, bool), SourceError> {
     let login = client.login_with_capabilities(&settings.user, settings.password.expose_secret());
     let login = exchange(voice, login).await;
@@ -210,7 +211,7 @@ fn refusal(settings: &ImapSettings, error: SourceError) -> SourceError {
 async fn uid_next(
     session: &mut Connection,
     settings: &ImapSettings,
-    voice: &Voice,
+    voice: &ServerVoice,
 ) -> Result<u64, SourceError> {
     let status = exchange(voice, session.status(&settings.mailbox, "(UIDNEXT)")).await;
     let status = status.map_err(|error| voice.explain(&error))?;

@@ -56,7 +56,7 @@ pub(super) enum Breach {
 
 /// What a response is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ResponseKind {
     /// Ends with words for people: `OK`, `NO`, `BYE`, `+`, a tag.
     Words,
     /// Words and numbers of one line.
@@ -69,20 +69,20 @@ enum Kind {
 
 /// The scanner of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Guard {
+pub(super) struct ResponseGuard {
     /// The present line, as far as it has come.
     held: Vec<u8>,
     /// Bytes of the present response outside of literals.
     length: usize,
     /// The response that goes on behind a literal.
-    within: Option<Kind>,
+    within: Option<ResponseKind>,
     literals: u32,
     /// Bytes of the present literal that are still to come.
     left: u64,
     refusal: Option<Vec<u8>>,
 }
 
-impl Guard {
+impl ResponseGuard {
     /// Takes in what has arrived and adds to `passed` what the parser may see.
     /// `literal` = the largest literal that was asked for, in bytes.
     ///
@@ -98,7 +98,7 @@ impl Guard {
             if self.left > 0 {
                 let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
                 let (content, rest) = bytes.split_at(here);
-                if self.within != Some(Kind::Other) {
+                if self.within != Some(ResponseKind::Other) {
                     passed.extend_from_slice(content);
                 }
                 self.left -= here as u64;
@@ -138,20 +138,22 @@ impl Guard {
             return Err(Breach::Malformed);
         }
         let first = self.within.is_none();
-        let kind = self.within.unwrap_or_else(|| Kind::of(line));
+        let kind = self.within.unwrap_or_else(|| ResponseKind::of(line));
         let follows = match kind {
-            Kind::Fetch(begin) if first => items::scan(line.get(begin..).unwrap_or_default(), true)?,
-            Kind::Fetch(_) => items::scan(line, false)?,
-            Kind::Other => announced(line),
+            ResponseKind::Fetch(begin) if first => items::scan(line.get(begin..).unwrap_or_default(), true)?,
+            ResponseKind::Fetch(_) => items::scan(line, false)?,
+            ResponseKind::Other => announced(line),
             // A literal here would be one for the parser only, or for us only.
-            Kind::Words | Kind::Flat if announced(line).is_some() => return Err(Breach::Unasked),
-            Kind::Words => {
+            ResponseKind::Words | ResponseKind::Flat if announced(line).is_some() => {
+                return Err(Breach::Unasked);
+            }
+            ResponseKind::Words => {
                 self.words(line)?;
                 None
             }
-            Kind::Flat => None,
+            ResponseKind::Flat => None,
         };
-        if kind != Kind::Other {
+        if kind != ResponseKind::Other {
             passed.extend_from_slice(whole);
         }
         let Some(announced) = follows else {
@@ -160,7 +162,7 @@ impl Guard {
             self.literals = 0;
             return Ok(());
         };
-        let allowed = if kind == Kind::Other { PASSED_OVER } else { literal };
+        let allowed = if kind == ResponseKind::Other { PASSED_OVER } else { literal };
         self.literals += 1;
         if announced > allowed || self.literals > LITERALS {
             return Err(Breach::TooLarge { announced, allowed });
@@ -185,7 +187,7 @@ impl Guard {
     }
 }
 
-impl Kind {
+impl ResponseKind {
     fn of(line: &[u8]) -> Self {
         let Some(rest) = line.strip_prefix(b"* ") else {
             // A tag, `+`, or nothing that the parser knows.

@@ -36,7 +36,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::source::{MailSource, Session, SourceError};
+use super::source::{MailSource, MailboxSession, SourceError};
 
 /// No exchange takes longer than this without a byte from the server; what all the waiting for
 /// one answer may take is in `bounds`.
@@ -102,7 +102,7 @@ impl MailSource for ImapSource {
         &self.name
     }
 
-    async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+    async fn connect(&self) -> Result<Box<dyn MailboxSession>, SourceError> {
         Ok(Box::new(connect::connect(&self.settings).await?))
     }
 }

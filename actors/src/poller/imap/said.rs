@@ -10,7 +10,7 @@ const SHOWN: usize = 200;
 /// Stands for what is not shown.
 const HIDDEN: &str = "(hidden)";
 /// A shorter secret is looked for as it is, and not in what may be encoded: chance would find it.
-const LONG: usize = 4;
+const MIN_ENCODED_SECRET_BYTES: usize = 4;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
@@ -90,7 +90,7 @@ impl Secrets {
 
     fn is_in(&self, bytes: &[u8]) -> bool {
         self.0.iter().map(|secret| secret.expose_secret().as_bytes()).any(|secret| {
-            let long = secret.len() >= LONG;
+            let long = secret.len() >= MIN_ENCODED_SECRET_BYTES;
             (long && bytes.windows(secret.len()).any(|part| part.eq_ignore_ascii_case(secret)))
                 || bytes == secret
         })
@@ -119,7 +119,7 @@ fn without(text: &str, secret: &str) -> String {
         let alone = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
         let before = lower.get(..at).and_then(|text| text.chars().next_back());
         let behind = lower.get(end..).and_then(|text| text.chars().next());
-        if secret.len() < LONG && !(alone(before) && alone(behind)) {
+        if secret.len() < MIN_ENCODED_SECRET_BYTES && !(alone(before) && alone(behind)) {
             continue;
         }
         kept.push_str(text.get(from..at).unwrap_or_default());

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::super::source::{
-    Body, Candidate, Opened, Part, Scope, Session, Sink, SinkClosed, SourceError, Wake, Wanted,
+    ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailboxSession, MailboxStatus, Sink,
+    SinkClosed, SourceError, Wake,
 };
 use super::answers::{self, UIDS};
 use super::listing::Listing;
@@ -23,16 +24,16 @@ const PIPELINE: usize = 2;
 #[derive(Debug)]
 pub(super) struct ImapSession {
     pub(super) wire: Wire,
-    pub(super) opened: Opened,
+    pub(super) opened: MailboxStatus,
 }
 
 #[async_trait]
-impl Session for ImapSession {
-    fn opened(&self) -> Opened {
+impl MailboxSession for ImapSession {
+    fn opened(&self) -> MailboxStatus {
         self.opened
     }
 
-    async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError> {
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
         self.wire.begin_listing().await?;
         let exists = self.wire.exists();
         let mut listing = Listing::new(exists);
@@ -56,9 +57,10 @@ impl Session for ImapSession {
         Ok(listing.into_mails())
     }
 
-    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
+    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
         // Only what was asked for finds a place here.
-        let mut asked: BTreeMap<u64, Option<Candidate>> = mails.iter().map(|mail| (mail.uid, None)).collect();
+        let mut asked: BTreeMap<u64, Option<ListedMail>> =
+            mails.iter().map(|mail| (mail.uid, None)).collect();
         for chunk in mails.chunks(UIDS) {
             let uids: Vec<u64> = chunk.iter().map(|mail| mail.uid).collect();
             let ask = answers::describing(uids.len() as u64);
@@ -76,7 +78,7 @@ impl Session for ImapSession {
         Ok(asked.into_values().flatten().collect())
     }
 
-    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
+    async fn fetch(&mut self, wanted: &[LoadRequest], sink: Sink) -> Result<(), SourceError> {
         match self.fetch_into(wanted, &sink).await {
             // Nobody wants the rest; its answers are passed over by the next command.
             Err(FetchError::Closed(SinkClosed)) => Ok(()),
@@ -124,9 +126,9 @@ impl From<SinkClosed> for FetchError {
 }
 
 /// A fetching command under way, with the mails it has not answered yet.
-struct UnderWay {
+struct FetchUnderWay {
     tag: RequestId,
-    left: HashMap<u64, Wanted>,
+    left: HashMap<u64, LoadRequest>,
 }
 
 impl ImapSession {
@@ -142,15 +144,15 @@ impl ImapSession {
         self.wire.finish(&tag, |response, exists| listing.add(answers::found(response), exists)).await
     }
 
-    async fn fetch_into(&mut self, wanted: &[Wanted], sink: &Sink) -> Result<(), FetchError> {
+    async fn fetch_into(&mut self, wanted: &[LoadRequest], sink: &Sink) -> Result<(), FetchError> {
         let mut batches = answers::batches(wanted).into_iter();
-        let mut under_way: VecDeque<UnderWay> = VecDeque::new();
+        let mut under_way: VecDeque<FetchUnderWay> = VecDeque::new();
         loop {
             while under_way.len() < PIPELINE {
                 let Some(batch) = batches.next() else { break };
                 let tag = self.wire.send(&batch.command, batch.ask).await?;
                 let left = batch.mails.into_iter().map(|mail| (mail.uid, mail)).collect();
-                under_way.push_back(UnderWay { tag, left });
+                under_way.push_back(FetchUnderWay { tag, left });
             }
             let Some(first) = under_way.front() else {
                 return Ok(());
@@ -179,28 +181,28 @@ fn copied((uid, data): (u64, Option<&[u8]>)) -> (u64, Option<Bytes>) {
 
 /// What the server did not answer: gone when all went well, else not to be had.
 async fn hand_over_rest(
-    left: HashMap<u64, Wanted>,
+    left: HashMap<u64, LoadRequest>,
     ended: Result<(), SourceError>,
     sink: &Sink,
 ) -> Result<(), SinkClosed> {
-    let mut left: Vec<Wanted> = left.into_values().collect();
+    let mut left: Vec<LoadRequest> = left.into_values().collect();
     left.sort_by_key(|mail| mail.uid);
     for mail in left {
         let body = match &ended {
-            Ok(()) => Body::Gone,
-            Err(error) => Body::Unloadable(error.to_string()),
+            Ok(()) => LoadedBody::Gone,
+            Err(error) => LoadedBody::Unloadable(error.to_string()),
         };
         sink.hand_over(mail.item, body).await?;
     }
     Ok(())
 }
 
-fn body(mail: &Wanted, data: Option<Bytes>) -> Body {
+fn body(mail: &LoadRequest, data: Option<Bytes>) -> LoadedBody {
     let Some(bytes) = data else {
-        return Body::Unloadable("the server has the mail and gives NIL for its content".to_owned());
+        return LoadedBody::Unloadable("the server has the mail and gives NIL for its content".to_owned());
     };
-    Body::Loaded(match mail.part {
-        Part::Full => mail.loaded(bytes),
-        Part::Header => Source::HeaderOnly { header: bytes, size: mail.size },
+    LoadedBody::Loaded(match mail.part {
+        LoadPart::Full => mail.loaded(bytes),
+        LoadPart::Header => Source::HeaderOnly { header: bytes, size: mail.size },
     })
 }

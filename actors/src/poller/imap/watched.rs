@@ -10,8 +10,8 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::bounds::{Bounds, patience};
-use super::guard::{Breach, Guard};
+use super::bounds::{ConnectionBounds, patience};
+use super::guard::{Breach, ResponseGuard};
 
 /// Bytes that are taken from the network at once.
 const CHUNK: usize = 16 * 1024;
@@ -24,49 +24,49 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Io for T {}
 /// from the last byte read or written, so it bounds silence and not the length of a mail;
 /// [`patience`] bounds all the waiting for one answer.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct WatchedIo {
     inner: Box<dyn Io>,
     limit: Duration,
-    bounds: Bounds,
-    guard: Guard,
+    bounds: ConnectionBounds,
+    guard: ResponseGuard,
     /// What the parser may see.
     passed: BytesMut,
     chunk: Box<[u8]>,
     timer: Pin<Box<Sleep>>,
     /// The timer runs since then.
     armed: Option<Instant>,
-    waiting: Waiting,
+    waiting: AnswerWait,
 }
 
 /// The waiting for one answer.
 #[derive(Debug, Default)]
-struct Waiting {
+struct AnswerWait {
     /// Which one it is.
     answered: u64,
     waited: Duration,
     bytes: u64,
 }
 
-impl Watched {
-    pub(super) fn new(inner: Box<dyn Io>, limit: Duration, bounds: Bounds) -> Self {
+impl WatchedIo {
+    pub(super) fn new(inner: Box<dyn Io>, limit: Duration, bounds: ConnectionBounds) -> Self {
         Self {
             inner,
             limit,
             bounds,
-            guard: Guard::default(),
+            guard: ResponseGuard::default(),
             passed: BytesMut::new(),
             chunk: vec![0; CHUNK].into_boxed_slice(),
             timer: Box::pin(tokio::time::sleep(limit)),
             armed: None,
-            waiting: Waiting::default(),
+            waiting: AnswerWait::default(),
         }
     }
 
     /// The waiting that is counted at present.
-    fn waiting(&mut self) -> &mut Waiting {
+    fn waiting(&mut self) -> &mut AnswerWait {
         let answered = self.bounds.count_of_answered();
         if self.waiting.answered != answered {
-            self.waiting = Waiting { answered, ..Waiting::default() };
+            self.waiting = AnswerWait { answered, ..AnswerWait::default() };
         }
         &mut self.waiting
     }
@@ -131,7 +131,7 @@ impl Watched {
     }
 }
 
-impl AsyncRead for Watched {
+impl AsyncRead for WatchedIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
@@ -150,7 +150,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for WatchedIo {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.disarm();
         Pin::new(&mut self.inner).poll_write(task, bytes)

@@ -10,14 +10,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::source::{SourceError, Wake};
 use super::WATCHDOG;
-use super::bounds::{Ask, Bounds};
+use super::bounds::{Ask, ConnectionBounds};
 use super::guard::Breach;
 use super::said::Secrets;
-use super::watched::Watched;
+use super::watched::WatchedIo;
 
 /// An IDLE that was begun.
 #[derive(Debug)]
-struct Idle {
+struct IdleCommand {
     tag: RequestId,
     since: Instant,
     /// The server has said that it waits for DONE.
@@ -27,15 +27,15 @@ struct Idle {
 /// A connection with a mailbox selected.
 #[derive(Debug)]
 pub(super) struct Wire {
-    client: Client<Watched>,
-    voice: Voice,
+    client: Client<WatchedIo>,
+    voice: ServerVoice,
     /// Mails in the mailbox, as far as the server has said.
     exists: u32,
     /// There may be new mails since the last listing began.
     changed: bool,
     /// The server knows IDLE.
     can_idle: bool,
-    idle: Option<Idle>,
+    idle: Option<IdleCommand>,
     /// Commands that are not answered. A server that ends what was not begun changes no bound.
     under_way: Vec<RequestId>,
     idle_refresh: Duration,
@@ -45,8 +45,8 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(
-        client: Client<Watched>,
-        voice: Voice,
+        client: Client<WatchedIo>,
+        voice: ServerVoice,
         exists: u32,
         can_idle: bool,
         idle_refresh: Duration,
@@ -209,7 +209,7 @@ impl Wire {
     async fn begin_idle(&mut self) -> Result<(), SourceError> {
         if self.idle.is_none() {
             let tag = self.send_now("IDLE", Ask::default()).await?;
-            self.idle = Some(Idle { tag, since: Instant::now(), confirmed: false });
+            self.idle = Some(IdleCommand { tag, since: Instant::now(), confirmed: false });
         }
         while self.idle.as_ref().is_some_and(|idle| !idle.confirmed) {
             self.next_of_idle().await?;
@@ -287,12 +287,12 @@ impl Wire {
 
 /// How the server is heard: what it may send, and how its words are shown.
 #[derive(Debug)]
-pub(super) struct Voice {
-    pub(super) bounds: Bounds,
+pub(super) struct ServerVoice {
+    pub(super) bounds: ConnectionBounds,
     pub(super) secrets: Secrets,
 }
 
-impl Voice {
+impl ServerVoice {
     /// The server's words, which are about commands and not from mails.
     fn said(&self, outcome: &Outcome<'_>) -> String {
         let code = match &outcome.code {
@@ -329,7 +329,7 @@ fn too_slow() -> String {
     format!("the server did not take a command for {} s", WATCHDOG.as_secs())
 }
 
-/// See [`Voice::explain`].
+/// See [`ServerVoice::explain`].
 pub(super) fn explain_io(error: &std::io::Error) -> SourceError {
     if let Some(breach) = error.get_ref().and_then(|cause| cause.downcast_ref::<Breach>()) {
         return SourceError::Protocol(breach.to_string());

@@ -20,14 +20,15 @@ use crate::kernel::guardian::{Guardian, Restarts};
 use crate::kernel::journal::memory::{Faults, MemoryJournal};
 use crate::kernel::journal::{AppendError, Commit, Expected, Fence, Journal, Queue, StreamWrite};
 use crate::kernel::port::Port;
-use crate::mail::life::{Duplicated, MailEvent, Received, mail_stream};
+use crate::mail::life::{MailDuplicated, MailEvent, MailReceived, mail_stream};
 use crate::mail::policy::{Ordering as Order, Policy, RetryPolicy, Schedule, Target};
 use crate::mail::work::flag_rows;
 use crate::messages::{
     Admit, AdmitError, Admitted, Drain, GetPollerStatus, LeaseChanged, PolicyChanged, PollerStatus, Source,
 };
 use crate::poller::source::{
-    Body, Candidate, Detail, MailSource, Opened, Scope, Session, Sink, SourceError, Wake, Wanted,
+    Detail, ListScope, ListedMail, LoadRequest, LoadedBody, MailSource, MailboxSession, MailboxStatus, Sink,
+    SourceError, Wake,
 };
 use crate::poller::{PollerActor, PollerDeps};
 use crate::readmodel;
@@ -143,7 +144,7 @@ impl MailSource for FakeMailbox {
         NAME
     }
 
-    async fn connect(&self) -> Result<Box<dyn Session>, SourceError> {
+    async fn connect(&self) -> Result<Box<dyn MailboxSession>, SourceError> {
         self.server().connects.push(Instant::now());
         let explodes = self.server().explodes;
         assert!(!explodes, "an adapter that nobody foresaw");
@@ -158,7 +159,7 @@ impl MailSource for FakeMailbox {
         if server.down {
             return Err(SourceError::Unreachable("down".to_owned()));
         }
-        let opened = Opened {
+        let opened = MailboxStatus {
             validity: server.validity,
             uid_next: server.uid_next,
             exists: u64::try_from(server.mails.len()).unwrap(),
@@ -171,7 +172,7 @@ impl MailSource for FakeMailbox {
 struct FakeSession {
     mailbox: FakeMailbox,
     news: watch::Receiver<u64>,
-    opened: Opened,
+    opened: MailboxStatus,
 }
 
 impl FakeSession {
@@ -189,22 +190,22 @@ impl FakeSession {
     }
 }
 
-fn candidate(uid: u64, mail: Option<&FakeMail>) -> Candidate {
+fn candidate(uid: u64, mail: Option<&FakeMail>) -> ListedMail {
     let detail = mail.map(|mail| Detail {
         size: mail.size.unwrap_or(u64::try_from(mail.source.len()).unwrap()),
         arrived_at: Some(mail.arrived_at),
         seen: mail.seen,
     });
-    Candidate { item: uid.to_string(), uid, detail }
+    ListedMail { item: uid.to_string(), uid, detail }
 }
 
 #[async_trait]
-impl Session for FakeSession {
-    fn opened(&self) -> Opened {
+impl MailboxSession for FakeSession {
+    fn opened(&self) -> MailboxStatus {
         self.opened
     }
 
-    async fn list(&mut self, scope: &Scope) -> Result<Vec<Candidate>, SourceError> {
+    async fn list(&mut self, scope: &ListScope) -> Result<Vec<ListedMail>, SourceError> {
         self.alive().await?;
         self.news.mark_unchanged();
         let server = self.mailbox.server();
@@ -217,30 +218,30 @@ impl Session for FakeSession {
         Ok(listed.map(|(uid, mail)| candidate(*uid, detailed.then_some(mail))).collect())
     }
 
-    async fn describe(&mut self, mails: &[Candidate]) -> Result<Vec<Candidate>, SourceError> {
+    async fn describe(&mut self, mails: &[ListedMail]) -> Result<Vec<ListedMail>, SourceError> {
         self.alive().await?;
         let server = self.mailbox.server();
         let there = mails.iter().filter_map(|mail| Some((mail.uid, server.mails.get(&mail.uid)?)));
         Ok(there.map(|(uid, mail)| candidate(uid, Some(mail))).collect())
     }
 
-    async fn fetch(&mut self, wanted: &[Wanted], sink: Sink) -> Result<(), SourceError> {
+    async fn fetch(&mut self, wanted: &[LoadRequest], sink: Sink) -> Result<(), SourceError> {
         self.alive().await?;
         for mail in wanted {
             let body = {
                 let mut server = self.mailbox.server();
                 server.loads.push(mail.uid);
                 match server.mails.get(&mail.uid) {
-                    None => Body::Gone,
+                    None => LoadedBody::Gone,
                     Some(found) if found.deadly => {
                         return Err(SourceError::Protocol("an answer that is none".to_owned()));
                     }
-                    Some(found) if found.nil => Body::Unloadable("NIL".to_owned()),
+                    Some(found) if found.nil => LoadedBody::Unloadable("NIL".to_owned()),
                     Some(found) => {
                         let bytes = Bytes::from(found.source.clone());
-                        Body::Loaded(match mail.part {
-                            crate::poller::source::Part::Full => Source::Full(bytes),
-                            crate::poller::source::Part::Header => {
+                        LoadedBody::Loaded(match mail.part {
+                            crate::poller::source::LoadPart::Full => Source::Full(bytes),
+                            crate::poller::source::LoadPart::Header => {
                                 Source::HeaderOnly { header: bytes, size: mail.size }
                             }
                         })
@@ -370,7 +371,7 @@ async fn take(
     flags: bool,
 ) -> Result<Admitted, AdmitError> {
     let id = text.replace(' ', "_");
-    let received = MailEvent::Received(Received {
+    let received = MailEvent::Received(MailReceived {
         email_id: id.clone(),
         location: admit.location.clone(),
         sender: String::new(),
@@ -384,7 +385,7 @@ async fn take(
         copy_of: None,
         authentication: None,
     });
-    let duplicated = MailEvent::Duplicated(Duplicated { location: admit.location.clone() });
+    let duplicated = MailEvent::Duplicated(MailDuplicated { location: admit.location.clone() });
     for (duplicate, event, expected) in
         [(false, received, Expected::NoStream), (true, duplicated, Expected::Any)]
     {

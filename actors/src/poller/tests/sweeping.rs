@@ -11,7 +11,7 @@ use crate::archive::{Archiver, Round};
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::{Commit, Expected, Journal as _, StreamWrite};
 use crate::mail::IgnoreReason;
-use crate::mail::life::{Ignored, MailEvent, mail_stream};
+use crate::mail::life::{MailEvent, MailIgnored, mail_stream};
 use crate::messages::Source;
 
 #[actix_rt::test]
@@ -217,7 +217,7 @@ async fn a_mail_that_breaks_the_connection_stops_no_other() {
 /// Everything is done with these mails.
 async fn ignore(rig: &Rig, ids: &[String]) {
     for id in ids {
-        let ignored = MailEvent::Ignored(Ignored {
+        let ignored = MailEvent::Ignored(MailIgnored {
             reason: IgnoreReason::NoLinks,
             detail: None,
             configuration: None,

@@ -17,7 +17,7 @@ use crate::s3::{BucketError, connect, failure};
 
 /// A finished part of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct UploadedPart {
     /// From 1.
     pub(super) number: i32,
     /// Bytes.
@@ -104,18 +104,18 @@ impl Bucket {
         upload: &str,
         number: i32,
         body: Bytes,
-    ) -> Result<Part, BucketError> {
+    ) -> Result<UploadedPart, BucketError> {
         let size = body.len() as u64;
         let request = self.client.upload_part().bucket(&self.name).key(key).upload_id(upload);
         // TLS protects the bytes; hashing them as well costs more time than all the rest.
         let request = request.part_number(number).body(ByteStream::from(body)).customize();
         let sent = request.disable_payload_signing().send().await.map_err(failure)?;
         let etag = sent.e_tag.ok_or_else(|| BucketError::Failed("a part got no ETag".to_owned()))?;
-        Ok(Part { number, size, etag })
+        Ok(UploadedPart { number, size, etag })
     }
 
     /// The finished parts of an upload, in order. [`BucketError::Gone`] when there is no such upload.
-    pub(super) async fn parts(&self, key: &str, upload: &str) -> Result<Vec<Part>, BucketError> {
+    pub(super) async fn parts(&self, key: &str, upload: &str) -> Result<Vec<UploadedPart>, BucketError> {
         let mut parts = Vec::new();
         let mut marker: Option<String> = None;
         loop {
@@ -123,7 +123,7 @@ impl Bucket {
             let page = request.set_part_number_marker(marker).send().await.map_err(failure)?;
             parts.extend(page.parts().iter().filter_map(|part| {
                 let size = u64::try_from(part.size()?).ok()?;
-                Some(Part { number: part.part_number()?, size, etag: part.e_tag()?.to_owned() })
+                Some(UploadedPart { number: part.part_number()?, size, etag: part.e_tag()?.to_owned() })
             }));
             marker = page.next_part_number_marker.filter(|_| page.is_truncated == Some(true));
             if marker.is_none() {
@@ -134,7 +134,12 @@ impl Bucket {
     }
 
     /// Makes the parts one object.
-    pub(super) async fn complete(&self, key: &str, upload: &str, parts: &[Part]) -> Result<(), BucketError> {
+    pub(super) async fn complete(
+        &self,
+        key: &str,
+        upload: &str,
+        parts: &[UploadedPart],
+    ) -> Result<(), BucketError> {
         let parts = parts
             .iter()
             .map(|part| CompletedPart::builder().part_number(part.number).e_tag(&part.etag).build())

@@ -30,7 +30,7 @@ const ORIGINAL_FILENAME: &str = "originalFilename";
 
 /// One link to copy, as far as it does not depend on what its host answers.
 #[derive(Debug, Clone)]
-pub(super) struct Item {
+pub(super) struct LinkItem {
     /// The link, normalised.
     pub(super) source_url: String,
     /// File service.
@@ -43,7 +43,7 @@ pub(super) struct Item {
     pub(super) reach: Arc<Reach>,
 }
 
-impl Item {
+impl LinkItem {
     /// The item of a normalised link.
     pub(super) fn new(source_url: String, provider: &str, email_id: String, reach: Arc<Reach>) -> Self {
         let provider = if FOLDERS.contains(&provider) { provider } else { "unknown" };
@@ -71,7 +71,12 @@ pub(super) struct Labels {
 
 impl Labels {
     /// The labels of the copy of `item`.
-    pub(super) fn new(item: &Item, offer: &Offer, now: DateTime<Utc>, retention: Option<Duration>) -> Self {
+    pub(super) fn new(
+        item: &LinkItem,
+        offer: &Offer,
+        now: DateTime<Utc>,
+        retention: Option<Duration>,
+    ) -> Self {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut metadata = HashMap::from([
             (PROVIDER.to_owned(), encode(&item.provider)),
@@ -142,8 +147,13 @@ mod tests {
         Arc::clone(&providers.named("dropbox").expect("a built-in provider").reach)
     }
 
-    fn item() -> Item {
-        Item::new("https://www.dropbox.com/s/a/b.zip?dl=1".to_owned(), "dropbox", "e1".to_owned(), reach())
+    fn item() -> LinkItem {
+        LinkItem::new(
+            "https://www.dropbox.com/s/a/b.zip?dl=1".to_owned(),
+            "dropbox",
+            "e1".to_owned(),
+            reach(),
+        )
     }
 
     fn offer(name: Option<&str>) -> Offer {
@@ -181,7 +191,7 @@ mod tests {
     #[test]
     fn a_strange_provider_gets_no_folder_of_its_own() {
         for provider in ["", "../x", "Dropbox/", "box"] {
-            let item = Item::new("https://a/b".to_owned(), provider, String::new(), reach());
+            let item = LinkItem::new("https://a/b".to_owned(), provider, String::new(), reach());
             assert!(item.key.starts_with("unknown/"), "{}", item.key);
         }
     }

@@ -36,7 +36,7 @@ use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
 use crate::s3::{Account, BucketError};
 use bucket::Bucket;
-use labels::Item;
+use labels::LinkItem;
 pub use rooms::Pace;
 use rooms::{Rooms, within};
 use transfer::{CLEAN_UP, Copy, Transfer};
@@ -152,7 +152,7 @@ impl DirectStore {
     }
 
     /// Copies the file unless it is there.
-    async fn copy(&self, item: &Item) -> Result<Copy, NoCopy> {
+    async fn copy(&self, item: &LinkItem) -> Result<Copy, NoCopy> {
         let mut patience = self.settings.limit;
         // The same link in two mails is copied once.
         let alone = within(&mut patience, self.keys.lock(&item.key)).await;
@@ -189,7 +189,7 @@ impl LinkStore for DirectStore {
     async fn offload(&self, job: Job) -> Result<Copied, NoCopy> {
         let reach = job.reach().map_err(NoCopy::lasting)?;
         let Source { url: source_url, provider } = job.source;
-        let item = Item::new(source_url, &provider, job.email_id, reach);
+        let item = LinkItem::new(source_url, &provider, job.email_id, reach);
         let Copy { original_filename, expires_at } = self.copy(&item).await?;
         let r2_url = self.address(&item.key);
         Ok(Copied { r2_url, source_url: item.source_url, original_filename, expires_at })

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PART;
 use super::bucket::Bucket;
-use super::labels::Item;
+use super::labels::LinkItem;
 use super::offer::{Offer, Validator};
 use crate::kernel::digest::sha256;
 use crate::s3::BucketError;
@@ -18,7 +18,7 @@ pub(super) const NOTES: &str = "render-signal/uploads/";
 
 /// An upload that can be gone on with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Note {
+pub(super) struct UploadCheckpoint {
     /// The object it becomes.
     pub(super) key: String,
     /// Id of the upload.
@@ -43,9 +43,9 @@ pub(super) struct Note {
     pub(super) shared: bool,
 }
 
-impl Note {
+impl UploadCheckpoint {
     /// Of an upload that is begun `now`. `None` when the source cannot be fetched in parts.
-    pub(super) fn new(item: &Item, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
+    pub(super) fn new(item: &LinkItem, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
         Some(Self {
             key: item.key.clone(),
             upload: upload.to_owned(),

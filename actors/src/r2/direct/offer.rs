@@ -19,7 +19,7 @@ const SNIFF: usize = 512;
 
 /// Why there is nothing to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum NothingToCopy {
     /// It will not be better the next time.
     Refused(String),
     /// The next try may go better.
@@ -72,17 +72,17 @@ pub(super) struct Resume {
 }
 
 /// Judges status and headers of an answer that is meant to be the whole file.
-pub(super) fn whole(status: u16, headers: &HeaderMap, max_bytes: u64) -> Result<Offer, Trouble> {
+pub(super) fn whole(status: u16, headers: &HeaderMap, max_bytes: u64) -> Result<Offer, NothingToCopy> {
     if status != 200 {
         return Err(no(status));
     }
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(encoding) = text(CONTENT_ENCODING).filter(|value| !value.eq_ignore_ascii_case("identity")) {
-        return Err(Trouble::Refused(format!("the host sends it encoded as {encoding:.20}")));
+        return Err(NothingToCopy::Refused(format!("the host sends it encoded as {encoding:.20}")));
     }
     let media_type = text(CONTENT_TYPE).unwrap_or_default();
     if is_html(media_type) {
-        return Err(Trouble::Refused("the host sends an HTML page, not a file".to_owned()));
+        return Err(NothingToCopy::Refused("the host sends an HTML page, not a file".to_owned()));
     }
     let length = text(CONTENT_LENGTH).and_then(|value| value.parse().ok());
     if let Some(length) = length.filter(|length| *length > max_bytes) {
@@ -122,18 +122,18 @@ fn read_range(value: &str) -> Option<(u64, u64, u64)> {
 }
 
 /// Why an answer with another status than 200 is no file.
-pub(super) fn no(status: u16) -> Trouble {
+pub(super) fn no(status: u16) -> NothingToCopy {
     let why = format!("the host answered {status}");
     if status >= 500 || matches!(status, 408 | 425 | 429) {
-        Trouble::Broken(why)
+        NothingToCopy::Broken(why)
     } else {
-        Trouble::Refused(why)
+        NothingToCopy::Refused(why)
     }
 }
 
 /// The file is larger than is allowed.
-pub(super) fn too_large(length: u64, max_bytes: u64) -> Trouble {
-    Trouble::Refused(format!("it has {length} bytes or more, and R2_MAX_FILE_BYTES allows {max_bytes}"))
+pub(super) fn too_large(length: u64, max_bytes: u64) -> NothingToCopy {
+    NothingToCopy::Refused(format!("it has {length} bytes or more, and R2_MAX_FILE_BYTES allows {max_bytes}"))
 }
 
 /// Judges the start of a body. `whole_length` is the length of the whole file if known.
@@ -142,8 +142,8 @@ pub(super) fn check_start(
     whole_length: Option<u64>,
     is_folder: bool,
     attachment: bool,
-) -> Result<(), Trouble> {
-    let refuse = |why: &str| Err(Trouble::Refused(why.to_owned()));
+) -> Result<(), NothingToCopy> {
+    let refuse = |why: &str| Err(NothingToCopy::Refused(why.to_owned()));
     if start.is_empty() {
         return refuse("the file is empty");
     }
@@ -196,10 +196,10 @@ mod tests {
         lines.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
     }
 
-    fn refused(result: Result<impl std::fmt::Debug, Trouble>) -> String {
+    fn refused(result: Result<impl std::fmt::Debug, NothingToCopy>) -> String {
         match result.unwrap_err() {
-            Trouble::Refused(why) => why,
-            Trouble::Broken(why) => panic!("only broken: {why}"),
+            NothingToCopy::Refused(why) => why,
+            NothingToCopy::Broken(why) => panic!("only broken: {why}"),
         }
     }
 
@@ -235,8 +235,8 @@ mod tests {
         assert!(refused(whole(200, &headers(&[("content-encoding", "gzip")]), MAX)).contains("gzip"));
         assert!(refused(whole(404, &HeaderMap::new(), MAX)).contains("404"));
         assert!(refused(whole(206, &HeaderMap::new(), MAX)).contains("206"));
-        assert!(matches!(whole(503, &HeaderMap::new(), MAX), Err(Trouble::Broken(_))));
-        assert!(matches!(whole(429, &HeaderMap::new(), MAX), Err(Trouble::Broken(_))));
+        assert!(matches!(whole(503, &HeaderMap::new(), MAX), Err(NothingToCopy::Broken(_))));
+        assert!(matches!(whole(429, &HeaderMap::new(), MAX), Err(NothingToCopy::Broken(_))));
     }
 
     #[test]

@@ -9,11 +9,11 @@ use reqwest::header::{
 use tokio::time::Instant;
 use url::Url;
 
-use super::labels::Item;
-use super::offer::{self, Resume, Trouble};
+use super::labels::LinkItem;
+use super::offer::{self, NothingToCopy, Resume};
 use super::rooms::Pace;
 use super::{DirectSettings, PART};
-use crate::egress::{GuardedClient, SendError, Streamed};
+use crate::egress::{GuardedClient, SendError, StreamedAnswer};
 
 /// Redirections that are followed; the services need two.
 const MAX_REDIRECTS: usize = 8;
@@ -23,12 +23,12 @@ const AGENT: HeaderValue = HeaderValue::from_static("render-signal-server/r2-tra
 /// What the host answers in the end: the headers are there, the body is still to be read.
 pub(super) async fn open(
     http: &GuardedClient,
-    item: &Item,
+    item: &LinkItem,
     patience: Duration,
     resume: Option<&Resume>,
-) -> Result<Streamed, Trouble> {
+) -> Result<StreamedAnswer, NothingToCopy> {
     let mut url = Url::parse(&item.source_url)
-        .map_err(|error| Trouble::Refused(format!("the link is no URL: {error}")))?;
+        .map_err(|error| NothingToCopy::Refused(format!("the link is no URL: {error}")))?;
     let headers = request_headers(resume)?;
     for _ in 0..=MAX_REDIRECTS {
         let answer = http.open(&url, headers.clone(), patience).await.map_err(trouble)?;
@@ -36,24 +36,25 @@ pub(super) async fn open(
             return Ok(answer);
         }
         let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
-        let location = location.ok_or_else(|| Trouble::Refused("a redirection leads nowhere".to_owned()))?;
+        let location =
+            location.ok_or_else(|| NothingToCopy::Refused("a redirection leads nowhere".to_owned()))?;
         url = url
             .join(location)
-            .map_err(|error| Trouble::Refused(format!("a redirection leads to no URL: {error}")))?;
+            .map_err(|error| NothingToCopy::Refused(format!("a redirection leads to no URL: {error}")))?;
         if !item.reach.may_lead_to(&url) {
             let host = url.host_str().unwrap_or_default();
-            return Err(Trouble::Refused(format!(
+            return Err(NothingToCopy::Refused(format!(
                 "it is redirected to {host}, which redirect_to of its provider does not name"
             )));
         }
     }
-    Err(Trouble::Refused(format!("there are more than {MAX_REDIRECTS} redirections")))
+    Err(NothingToCopy::Refused(format!("there are more than {MAX_REDIRECTS} redirections")))
 }
 
-fn request_headers(resume: Option<&Resume>) -> Result<HeaderMap, Trouble> {
+fn request_headers(resume: Option<&Resume>) -> Result<HeaderMap, NothingToCopy> {
     let value = |text: &str| {
         HeaderValue::from_str(text)
-            .map_err(|_| Trouble::Refused("the host's validator is no header".to_owned()))
+            .map_err(|_| NothingToCopy::Refused("the host's validator is no header".to_owned()))
     };
     let mut headers = HeaderMap::from_iter([
         (USER_AGENT, AGENT),
@@ -67,21 +68,21 @@ fn request_headers(resume: Option<&Resume>) -> Result<HeaderMap, Trouble> {
     Ok(headers)
 }
 
-fn trouble(error: SendError) -> Trouble {
+fn trouble(error: SendError) -> NothingToCopy {
     match error {
         SendError::Refused(why) | SendError::RefusedNow(why) => {
-            Trouble::Refused(format!("it leads where it must not: {why}"))
+            NothingToCopy::Refused(format!("it leads where it must not: {why}"))
         }
-        SendError::Timeout => Trouble::Broken("the host kept silent for too long".to_owned()),
+        SendError::Timeout => NothingToCopy::Broken("the host kept silent for too long".to_owned()),
         SendError::Local(_) | SendError::Connect(_) | SendError::Transport(_) => {
-            Trouble::Broken(format!("the host: {error}"))
+            NothingToCopy::Broken(format!("the host: {error}"))
         }
     }
 }
 
 /// The body, cut into parts.
-pub(super) struct Parts {
-    answer: Streamed,
+pub(super) struct BodyParts {
+    answer: StreamedAnswer,
     patience: Duration,
     /// Bytes of the file before the next part; those of earlier tries included.
     offset: u64,
@@ -100,10 +101,10 @@ pub(super) struct Parts {
     spare: Vec<BytesMut>,
 }
 
-impl Parts {
+impl BodyParts {
     /// The parts of `answer`, of which `offset` bytes lie in the bucket already.
     pub(super) fn new(
-        answer: Streamed,
+        answer: StreamedAnswer,
         patience: Duration,
         offset: u64,
         length: Option<u64>,
@@ -125,7 +126,7 @@ impl Parts {
     }
 
     /// The next part: of [`PART`] bytes, or the last one, which is shorter; empty at the end.
-    pub(super) async fn next(&mut self) -> Result<Bytes, Trouble> {
+    pub(super) async fn next(&mut self) -> Result<Bytes, NothingToCopy> {
         let left = self.length.map_or(PART as u64, |length| length.saturating_sub(self.offset));
         let room = usize::try_from(left).map_or(PART, |left| left.min(PART));
         let mut part = self.spare.pop().unwrap_or_else(|| BytesMut::with_capacity(room));
@@ -144,7 +145,7 @@ impl Parts {
         match self.length {
             // Shorter ones are the rule: a full part needs not be the last.
             Some(length) if part.len() < PART && self.offset != length => {
-                Err(Trouble::Broken(format!("it ended after {} of {length} bytes", self.offset)))
+                Err(NothingToCopy::Broken(format!("it ended after {} of {length} bytes", self.offset)))
             }
             _ => Ok(part.freeze()),
         }
@@ -158,7 +159,7 @@ impl Parts {
         }
     }
 
-    async fn chunk(&mut self) -> Result<Option<Bytes>, Trouble> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, NothingToCopy> {
         let asked = Instant::now();
         let chunk = self.answer.chunk(self.patience).await.map_err(trouble)?;
         self.waited += asked.elapsed();
@@ -168,7 +169,7 @@ impl Parts {
             return Err(offer::too_large(self.start + self.received, self.max_bytes));
         }
         if self.pace.is_too_slow(self.received, self.waited) {
-            return Err(Trouble::Refused("the host sends too slowly".to_owned()));
+            return Err(NothingToCopy::Refused("the host sends too slowly".to_owned()));
         }
         Ok(Some(chunk))
     }

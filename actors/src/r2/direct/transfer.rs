@@ -15,13 +15,13 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::bucket::Bucket;
-use super::labels::{Existing, Item, Labels};
-use super::note::Note;
-use super::offer::{self, Offer, Resume, Trouble};
+use super::labels::{Existing, Labels, LinkItem};
+use super::note::UploadCheckpoint;
+use super::offer::{self, NothingToCopy, Offer, Resume};
 use super::rooms::within;
-use super::source::{self, Parts};
+use super::source::{self, BodyParts};
 use super::{DirectStore, PART};
-use crate::egress::{Streamed, retry_after};
+use crate::egress::{StreamedAnswer, retry_after};
 use crate::r2::NoCopy;
 use crate::r2::normalize::time_limit;
 use crate::s3::BucketError;
@@ -49,27 +49,27 @@ impl From<Existing> for Copy {
 }
 
 /// Why a try ended without a copy.
-enum Stop {
+enum TryStop {
     /// The source, or the bucket.
-    Trouble(Trouble),
+    Trouble(NothingToCopy),
     /// Another worker copies the same link, and has ended our upload or will overtake it.
     Overtaken,
     /// It is no file for the lane, and no place was free: it has to wait for one.
     NeedsPlace,
 }
 
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
+impl From<NothingToCopy> for TryStop {
+    fn from(trouble: NothingToCopy) -> Self {
         Self::Trouble(trouble)
     }
 }
 
-impl From<BucketError> for Stop {
+impl From<BucketError> for TryStop {
     fn from(error: BucketError) -> Self {
         match error {
             BucketError::Gone | BucketError::Exists => Self::Overtaken,
-            BucketError::Refused(_) => Self::Trouble(Trouble::Refused(error.to_string())),
-            BucketError::Failed(_) => Self::Trouble(Trouble::Broken(error.to_string())),
+            BucketError::Refused(_) => Self::Trouble(NothingToCopy::Refused(error.to_string())),
+            BucketError::Failed(_) => Self::Trouble(NothingToCopy::Broken(error.to_string())),
         }
     }
 }
@@ -77,7 +77,7 @@ impl From<BucketError> for Stop {
 /// A body that has begun to come.
 struct Beginning {
     offer: Offer,
-    parts: Parts,
+    parts: BodyParts,
     /// Its first part, if that was read already.
     first: Option<Bytes>,
 }
@@ -86,7 +86,7 @@ struct Beginning {
 pub(super) struct Transfer<'s> {
     store: &'s DirectStore,
     bucket: &'s Bucket,
-    item: &'s Item,
+    item: &'s LinkItem,
     /// There is a copy that is about to expire, so the new one must replace it.
     replace: bool,
     /// It is no file for the lane.
@@ -103,7 +103,7 @@ pub(super) struct Transfer<'s> {
 }
 
 impl<'s> Transfer<'s> {
-    pub(super) fn new(store: &'s DirectStore, item: &'s Item, replace: bool) -> Self {
+    pub(super) fn new(store: &'s DirectStore, item: &'s LinkItem, replace: bool) -> Self {
         let (bucket, needs_place, place, upload) = (&store.bucket, false, None, None);
         Self {
             store,
@@ -132,18 +132,18 @@ impl<'s> Transfer<'s> {
             let before = self.finished;
             let why = match within(&mut left, Box::pin(self.attempt(lane))).await {
                 Some(Ok(copy)) => return Ok(copy),
-                Some(Err(Stop::NeedsPlace)) => {
+                Some(Err(TryStop::NeedsPlace)) => {
                     self.needs_place = true;
                     continue;
                 }
-                Some(Err(Stop::Overtaken)) => match within(&mut left, self.wait_for_other()).await {
+                Some(Err(TryStop::Overtaken)) => match within(&mut left, self.wait_for_other()).await {
                     Some(Ok(copy)) => return Ok(copy),
                     // It was their failure, not ours.
                     Some(Err(error)) => error.to_string(),
                     None => break self.store.late(),
                 },
-                Some(Err(Stop::Trouble(Trouble::Refused(why)))) => break NoCopy::lasting(why),
-                Some(Err(Stop::Trouble(Trouble::Broken(why)))) => why,
+                Some(Err(TryStop::Trouble(NothingToCopy::Refused(why)))) => break NoCopy::lasting(why),
+                Some(Err(TryStop::Trouble(NothingToCopy::Broken(why)))) => why,
                 None => break self.store.late(),
             };
             tries = if self.finished > before { 1 } else { tries + 1 };
@@ -178,7 +178,7 @@ impl<'s> Transfer<'s> {
         Ok(Some(room))
     }
 
-    async fn attempt(&mut self, lane: Option<SemaphorePermit<'s>>) -> Result<Copy, Stop> {
+    async fn attempt(&mut self, lane: Option<SemaphorePermit<'s>>) -> Result<Copy, TryStop> {
         if let Some(lane) = lane {
             return self.in_lane(lane).await;
         }
@@ -192,13 +192,13 @@ impl<'s> Transfer<'s> {
     }
 
     /// Copies a small file from a quick host; any other one takes a place, or must wait for it.
-    async fn in_lane(&mut self, lane: SemaphorePermit<'s>) -> Result<Copy, Stop> {
-        if Note::read(self.bucket, &self.item.key).await?.is_some() {
-            return Err(Stop::NeedsPlace);
+    async fn in_lane(&mut self, lane: SemaphorePermit<'s>) -> Result<Copy, TryStop> {
+        if UploadCheckpoint::read(self.bucket, &self.item.key).await?.is_some() {
+            return Err(TryStop::NeedsPlace);
         }
         let (store, mut lane, mut place) = (self.store, Some(lane), None);
-        let mut take_place = || -> Result<(), Stop> {
-            place = Some(store.rooms.place_now().ok_or(Stop::NeedsPlace)?);
+        let mut take_place = || -> Result<(), TryStop> {
+            place = Some(store.rooms.place_now().ok_or(TryStop::NeedsPlace)?);
             lane = None;
             Ok(())
         };
@@ -226,7 +226,7 @@ impl<'s> Transfer<'s> {
     }
 
     /// Opens the source and reads its first part, unless there is more than that for sure.
-    async fn begin_reading(&mut self) -> Result<Beginning, Trouble> {
+    async fn begin_reading(&mut self) -> Result<Beginning, NothingToCopy> {
         let answer = self.ask(None).await?;
         let mut beginning = self.accept(answer)?;
         if beginning.offer.length.is_none_or(|length| length < PART as u64) {
@@ -235,14 +235,14 @@ impl<'s> Transfer<'s> {
         Ok(beginning)
     }
 
-    fn accept(&self, answer: Streamed) -> Result<Beginning, Trouble> {
+    fn accept(&self, answer: StreamedAnswer) -> Result<Beginning, NothingToCopy> {
         let settings = &self.store.settings;
         let offer = offer::whole(answer.status, &answer.headers, settings.max_bytes)?;
-        let parts = Parts::new(answer, self.patience(), 0, offer.length, settings);
+        let parts = BodyParts::new(answer, self.patience(), 0, offer.length, settings);
         Ok(Beginning { offer, parts, first: None })
     }
 
-    async fn ask(&mut self, resume: Option<&Resume>) -> Result<Streamed, Trouble> {
+    async fn ask(&mut self, resume: Option<&Resume>) -> Result<StreamedAnswer, NothingToCopy> {
         let patience = self.patience();
         let answer = source::open(&self.store.hosts, self.item, patience, resume).await?;
         if answer.status >= 400 {
@@ -256,13 +256,13 @@ impl<'s> Transfer<'s> {
     }
 
     /// Copies the whole file from its beginning.
-    async fn start(&mut self, answer: Streamed) -> Result<Copy, Stop> {
+    async fn start(&mut self, answer: StreamedAnswer) -> Result<Copy, TryStop> {
         let beginning = self.accept(answer)?;
         self.finish(beginning).await
     }
 
     /// Copies the rest of a file.
-    async fn finish(&mut self, beginning: Beginning) -> Result<Copy, Stop> {
+    async fn finish(&mut self, beginning: Beginning) -> Result<Copy, TryStop> {
         let Beginning { offer, mut parts, first } = beginning;
         let first = match first {
             Some(first) => first,

@@ -32,7 +32,7 @@ pub struct Cursor {
 
 /// What the `.lock` file says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Note {
+struct LockNote {
     /// How far the journal has been carried over.
     #[serde(flatten)]
     cursor: Option<Cursor>,
@@ -150,7 +150,7 @@ impl LinksFile {
         self.note().cursor
     }
 
-    fn note(&self) -> Note {
+    fn note(&self) -> LockNote {
         let text = files::read_plain(&self.lock_path(), LONGEST_NOTE).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
@@ -386,7 +386,7 @@ impl Cursor {
 }
 
 /// Half of it would not be read as a note, and the list be written anew: no harm.
-fn remember(mut lock: File, note: &Note) -> io::Result<()> {
+fn remember(mut lock: File, note: &LockNote) -> io::Result<()> {
     if note.cursor.is_none() && note.archived.is_none() {
         return Ok(());
     }

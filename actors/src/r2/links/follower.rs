@@ -15,7 +15,7 @@ use crate::kernel::projection::ViewError;
 use crate::readmodel::queries::{LinkRow, copies_after, copy_at};
 
 /// Pause between looks when no hint says that there is something.
-const LOOK: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 /// After a hint, more is let come before the file is written.
 const SETTLE: Duration = Duration::from_millis(500);
 /// Pause before another try at a file that somebody else writes.
@@ -51,7 +51,7 @@ pub(in crate::r2) async fn follow(journal: Arc<dyn Journal>, world: World, list:
         hints.mark_unchanged();
         trouble = tell(catch_up(journal.as_ref(), &world, &list).await, &list, trouble);
         tokio::select! {
-            () = sleep(LOOK) => {}
+            () = sleep(POLL_INTERVAL) => {}
             changed = hints.changed(), if hints_open => {
                 hints_open = changed.is_ok();
                 sleep(world.jitter.spread(SETTLE)).await;
@@ -123,7 +123,7 @@ async fn bring_up_to_date(
     let mut anew = wanted_anew;
     for _ in 0..TRIES {
         let from = list.cursor();
-        let News { copies, known_cursor } = news(journal, list, from.clone(), anew).await?;
+        let ListNews { copies, known_cursor } = news(journal, list, from.clone(), anew).await?;
         let whole = anew || !known_cursor;
         if copies.is_empty() && !wanted_anew {
             if !whole && !list.exists() {
@@ -154,7 +154,7 @@ async fn bring_up_to_date(
 }
 
 /// What the journal has for the list.
-struct News {
+struct ListNews {
     copies: Vec<LinkRow>,
     /// The cursor is of this journal.
     known_cursor: bool,
@@ -165,7 +165,7 @@ async fn news(
     list: &LinksFile,
     cursor: Option<Cursor>,
     anew: bool,
-) -> Result<News, ViewError> {
+) -> Result<ListNews, ViewError> {
     let most = list.capacity();
     let look = move |db: &rusqlite::Connection| {
         let known = match &cursor {
@@ -173,7 +173,7 @@ async fn news(
             None => false,
         };
         let after = cursor.filter(|_| known && !anew).map_or(0, |cursor| cursor.position);
-        Ok(News { copies: copies_after(db, after, most)?, known_cursor: known })
+        Ok(ListNews { copies: copies_after(db, after, most)?, known_cursor: known })
     };
     journal.views().read(look).await
 }

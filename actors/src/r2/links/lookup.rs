@@ -25,18 +25,18 @@ pub const LISTED: &str = "webhook_links.json";
 
 /// The copies of a list by the links they were made of. Clones share what was read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lookup(Arc<Mutex<Known>>);
+pub(super) struct Lookup(Arc<Mutex<KnownList>>);
 
 #[derive(Debug, Default)]
-struct Known {
-    version: Option<Version>,
+struct KnownList {
+    version: Option<FileVersion>,
     copies: HashMap<String, LinkRow>,
 }
 
 /// What changes with the content of a file: device, inode, length, time of change in ns.
-type Version = (u64, u64, u64, i64, i64);
+type FileVersion = (u64, u64, u64, i64, i64);
 
-fn version(list: &Metadata) -> Version {
+fn version(list: &Metadata) -> FileVersion {
     (list.dev(), list.ino(), list.len(), list.mtime(), list.mtime_nsec())
 }
 
@@ -51,12 +51,12 @@ impl Lookup {
         match fs::metadata(list) {
             Ok(data) if known.version == Some(version(&data)) => {}
             Ok(data) => {
-                *known = Known::default();
+                *known = KnownList::default();
                 let content = files::read_plain(list, LONGEST)?;
                 let entries = book::parse(&content).map_err(io::Error::other)?;
-                *known = Known { version: Some(version(&data)), copies: copies(&entries) };
+                *known = KnownList { version: Some(version(&data)), copies: copies(&entries) };
             }
-            Err(why) if why.kind() == io::ErrorKind::NotFound => *known = Known::default(),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => *known = KnownList::default(),
             Err(why) => return Err(why),
         }
         Ok(links.iter().map(|link| known.copies.get(link).cloned()).collect())

@@ -15,7 +15,7 @@ use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::journal::{Commit, Expected, Journal as _, StreamWrite, Trim};
-use crate::mail::life::{MailEvent, Offloaded, mail_stream};
+use crate::mail::life::{LinkOffloaded, MailEvent, mail_stream};
 use crate::r2::name::sanitise;
 use crate::r2::normalize::normalize;
 use crate::readmodel::queries::{LinkRow, copy_of};
@@ -40,7 +40,7 @@ impl Desk {
     }
 
     async fn offloaded(&self, mail: &str, source: &str, r2_url: &str, more: (Option<&str>, Option<&str>)) {
-        let event = MailEvent::LinkOffloaded(Offloaded {
+        let event = MailEvent::LinkOffloaded(LinkOffloaded {
             raw_url: source.to_owned(),
             source_url: normalize(source, "dropbox"),
             r2_url: r2_url.to_owned(),

@@ -4,12 +4,12 @@ use rusqlite::types::Value;
 
 /// Conditions that all hold, and the values of their `?`.
 #[derive(Debug, Default)]
-pub(super) struct Conditions {
+pub(super) struct SqlConditions {
     sql: Vec<String>,
     values: Vec<Value>,
 }
 
-impl Conditions {
+impl SqlConditions {
     /// One without a value.
     pub(super) fn sql(&mut self, condition: &str) {
         self.sql.push(condition.to_owned());

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
 use serde::{Deserialize, Serialize};
 
-use super::conditions::Conditions;
+use super::conditions::SqlConditions;
 use super::mails::Matches;
 use super::{count, limit, time, time_or_epoch};
 use crate::readmodel::integer;
@@ -211,8 +211,8 @@ pub struct Selection {
 const OVER: [&str; 2] = ["delivered", "cancelled"];
 
 impl Selection {
-    fn conditions(&self) -> Conditions {
-        let mut conditions = Conditions::default();
+    fn conditions(&self) -> SqlConditions {
+        let mut conditions = SqlConditions::default();
         if !self.states.is_empty() && !self.states.iter().any(|state| OVER.contains(&state.as_str())) {
             // The words of the partial index, so that it can be used.
             conditions.sql("state NOT IN ('delivered', 'cancelled')");

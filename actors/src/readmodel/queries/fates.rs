@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::mails::{MailFilter, MailRow};
-use super::tally::{self, Account};
+use super::tally::{self, StandingCount};
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -115,7 +115,7 @@ pub fn count_fates(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec
     };
     let mut sums: HashMap<(Fate, Option<String>), u64> = HashMap::new();
     for account in accounts {
-        let Account { stage, reason, total, delivered, cancelled, dead, n } = account;
+        let StandingCount { stage, reason, total, delivered, cancelled, dead, n } = account;
         let fate = Fate::by_account(&stage, total, delivered, cancelled, dead);
         // Of a mail that cannot be read it is a sentence, and not one of a few.
         let has_reason = matches!(stage.as_str(), "held" | "ignored" | "skipped");

@@ -5,7 +5,7 @@ use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde::Serialize;
 
-use super::conditions::Conditions;
+use super::conditions::SqlConditions;
 use super::deliveries::DELIVERY;
 use super::fates::Fate;
 use super::tally;
@@ -140,8 +140,8 @@ impl MailFilter {
     }
 
     /// How a mail has to stand: what `mails_tally` knows of it as well as `mails`.
-    pub(super) fn standing(&self) -> Conditions {
-        let mut conditions = Conditions::default();
+    pub(super) fn standing(&self) -> SqlConditions {
+        let mut conditions = SqlConditions::default();
         if !self.stages.is_empty() {
             if self.stages.iter().all(|stage| WAITING.contains(&stage.as_str())) {
                 // The words of a partial index, so that it can be used.

@@ -14,7 +14,7 @@ const ACCOUNT: &str = "stage, reason, deliveries_total, delivered, cancelled, de
 
 /// How many mails stand alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct StandingCount {
     /// The stage.
     pub(super) stage: String,
     /// The reason, where the stage has one.
@@ -31,7 +31,7 @@ pub(super) struct Account {
     pub(super) n: u64,
 }
 
-impl Account {
+impl StandingCount {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             stage: row.get(0)?,
@@ -50,7 +50,7 @@ impl Account {
 ///
 /// # Errors
 /// What SQLite says.
-pub(super) fn accounts(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Option<Vec<Account>>> {
+pub(super) fn accounts(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Option<Vec<StandingCount>>> {
     if filter.detector.is_some() || filter.failed || filter.positions.is_some() {
         return Ok(None);
     }
@@ -65,10 +65,10 @@ pub(super) fn accounts(db: &Connection, filter: &MailFilter) -> rusqlite::Result
 }
 
 /// From when until before when.
-type Span = (i64, i64);
+type TimeSpan = (i64, i64);
 
 /// The whole days of a time, and what is left of it at its ends.
-fn whole_days((since, until): Span) -> (Span, Vec<Span>) {
+fn whole_days((since, until): TimeSpan) -> (TimeSpan, Vec<TimeSpan>) {
     let first = match since {
         i64::MIN => i64::MIN,
         since => since.div_euclid(DAY) + i64::from(since.rem_euclid(DAY) > 0),
@@ -88,8 +88,8 @@ fn ask(
     n: &str,
     table: &str,
     column: &str,
-    (from, to): Span,
-) -> rusqlite::Result<Vec<Account>> {
+    (from, to): TimeSpan,
+) -> rusqlite::Result<Vec<StandingCount>> {
     if from >= to {
         return Ok(Vec::new());
     }
@@ -110,15 +110,15 @@ fn ask(
 ///
 /// # Errors
 /// What SQLite says.
-pub(super) fn scanned(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<Account>> {
+pub(super) fn scanned(db: &Connection, filter: &MailFilter) -> rusqlite::Result<Vec<StandingCount>> {
     let (conditions, values) = filter.conditions(db)?;
     let (source, _) = filter.source();
     let sql = format!("SELECT {ACCOUNT}, COUNT(*) FROM {source} WHERE {conditions} GROUP BY {ACCOUNT}");
     read(db, &sql, values)
 }
 
-fn read(db: &Connection, sql: &str, values: Vec<SqlValue>) -> rusqlite::Result<Vec<Account>> {
-    db.prepare_cached(sql)?.query_map(params_from_iter(values), Account::read)?.collect()
+fn read(db: &Connection, sql: &str, values: Vec<SqlValue>) -> rusqlite::Result<Vec<StandingCount>> {
+    db.prepare_cached(sql)?.query_map(params_from_iter(values), StandingCount::read)?.collect()
 }
 
 #[cfg(test)]

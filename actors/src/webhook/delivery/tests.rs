@@ -4,7 +4,7 @@ use chrono::TimeZone as _;
 
 use super::*;
 use crate::kernel::journal::Expected;
-use crate::mail::life::{Location, Routed, RoutedDelivery};
+use crate::mail::life::{Location, MailRouted, RoutedDelivery};
 
 fn now() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 3, 1, 12, 0, 0).unwrap()
@@ -141,7 +141,7 @@ fn the_mail_is_marked_with_its_last_delivery_at_every_place() {
         share: crate::mail::policy::Share::All,
     };
     let mut life = MailLife { locations: vec![location("1"), location("2")], ..MailLife::default() };
-    life.evolve(&MailEvent::Routed(Routed {
+    life.evolve(&MailEvent::Routed(MailRouted {
         detection: None,
         links: Vec::new(),
         deliveries: vec![routed("default"), routed("rule-1")],
@@ -155,7 +155,10 @@ fn the_mail_is_marked_with_its_last_delivery_at_every_place() {
     assert!(committed(&decision, &Belief::default()).add.is_empty());
     let first = Belief { delivery: None, mail: Some(Loaded { state: life.clone(), version: 3 }) };
     assert!(committed(&decision, &first).add.is_empty());
-    life.evolve(&MailEvent::Settled(Settled { target: "rule-1".to_owned(), end: DeliveryEnd::Delivered }));
+    life.evolve(&MailEvent::Settled(MailSettled {
+        target: "rule-1".to_owned(),
+        end: DeliveryEnd::Delivered,
+    }));
     let last =
         committed(&decision, &Belief { delivery: None, mail: Some(Loaded { state: life, version: 4 }) });
     assert_eq!(last.add.len(), 2);

@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use render_signal_actors::access::Visitor;
 use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::access::password::Passwords;
-use render_signal_actors::access::sessions::{Method, Sessions};
+use render_signal_actors::access::sessions::{Sessions, SignInMethod};
 use render_signal_actors::access::throttle::Throttle;
 use render_signal_actors::access::token::Signer;
 use render_signal_actors::config::edit::Editor;
@@ -70,7 +70,7 @@ async fn what_a_browser_calls_itself_is_text_wherever_it_is_shown() {
     let (state, _folder) = state(None);
     let sessions = &state.access.login.as_ref().unwrap().sessions;
     let visitor = Visitor { address: HOSTILE.to_owned(), agent: HOSTILE.to_owned() };
-    sessions.open(HOSTILE, Method::Password, &visitor).await.unwrap();
+    sessions.open(HOSTILE, SignInMethod::Password, &visitor).await.unwrap();
     for language in ["fr", "en"] {
         for shown in [
             show(visit(&state, language)).await,

@@ -12,10 +12,10 @@ use actix_web::web::{Path, to};
 use actix_web::{HttpRequest, HttpResponse};
 use render_signal_actors::access::AccessError;
 use render_signal_actors::access::links::Denied;
-use render_signal_actors::access::password::Verdict;
-use render_signal_actors::access::sessions::Method;
+use render_signal_actors::access::password::PasswordCheck;
+use render_signal_actors::access::sessions::SignInMethod;
 use render_signal_actors::access::throttle::TooSoon;
-use render_signal_actors::access::token::Refusal;
+use render_signal_actors::access::token::LinkRefusal;
 use render_signal_actors::kernel::said::Said;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -123,7 +123,7 @@ impl Entering {
         self.refuse(&problem, &said, fields)
     }
 
-    fn refuse_link(&self, refusal: Refusal, fields: &Fields) -> HttpResponse {
+    fn refuse_link(&self, refusal: LinkRefusal, fields: &Fields) -> HttpResponse {
         let said = refusal.said();
         self.refuse(&Problem::new(Kind::Unauthenticated, said.english.clone()), &said, fields)
     }
@@ -149,7 +149,7 @@ async fn form(visit: Visit) -> Result<HttpResponse, Problem> {
     }
     // Known words only: whoever makes a link must not be able to put his own on our page.
     let error = asked.get("error").unwrap_or_default();
-    let said = Refusal::ALL.into_iter().map(Refusal::said).find(|said| said.french == error);
+    let said = LinkRefusal::ALL.into_iter().map(LinkRefusal::said).find(|said| said.french == error);
     Entering::new(visit).form(StatusCode::OK, said.as_ref(), &fields)
 }
 
@@ -167,9 +167,9 @@ async fn login(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
     }
     let password = fields.password.clone().unwrap_or_default();
     match login.passwords.verify(&fields.username, password).await {
-        Verdict::Right => {}
-        Verdict::Busy => return Ok(entering.refuse_soon(TooSoon(std::time::Duration::ZERO), &fields)),
-        Verdict::Wrong => {
+        PasswordCheck::Right => {}
+        PasswordCheck::Busy => return Ok(entering.refuse_soon(TooSoon(std::time::Duration::ZERO), &fields)),
+        PasswordCheck::Wrong => {
             tracing::warn!(address = ?from, "somebody could not sign in: the user or the password is another one");
             let said = Said {
                 french: "Identifiants invalides.".to_owned(),
@@ -180,7 +180,7 @@ async fn login(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
         }
     }
     let visitor = state.access.visitor(request);
-    let opened = login.sessions.open(login.passwords.user(), Method::Password, &visitor).await;
+    let opened = login.sessions.open(login.passwords.user(), SignInMethod::Password, &visitor).await;
     let (secret, session) = opened.map_err(not_now)?;
     tracing::info!(user = session.user, address = visitor.address, "somebody signed in");
     Ok(entering.let_in(&secret, &fields.next).await)

@@ -7,7 +7,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::history::DecidedUnder;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::explain::Step;
-use render_signal_actors::mail::life::{MailEvent, Routed};
+use render_signal_actors::mail::life::{MailEvent, MailRouted};
 use render_signal_actors::mail::policy::Priority;
 use render_signal_actors::story::{self, Decided, Story};
 
@@ -168,7 +168,7 @@ fn facts(clock: Clock, w: &Words, event: &MailEvent) -> Vec<Fact> {
     }
 }
 
-fn routed_facts(w: &Words, routed: &Routed) -> Vec<Fact> {
+fn routed_facts(w: &Words, routed: &MailRouted) -> Vec<Fact> {
     let fact = |label, value: String, href| Fact { label, value: Shown(value), href };
     let mut facts = Vec::new();
     if let Some(detection) = &routed.detection {

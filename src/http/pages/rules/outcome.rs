@@ -172,19 +172,19 @@ pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: Clo
 
 /// Why a mail was not tried, in the reader's language: the journal says it in English.
 pub(super) fn untested(why: &str, lang: Lang) -> &str {
-    use render_signal_actors::dedup::kept::Gone;
-    const WORDS: [(Gone, &str, &str); 7] = [
+    use render_signal_actors::dedup::kept::ContentGone;
+    const WORDS: [(ContentGone, &str, &str); 7] = [
         (
-            Gone::Stranger,
+            ContentGone::Stranger,
             "expéditeur pas dans la liste, contenu plus gardé",
             "sender not in the list, content no longer kept",
         ),
-        (Gone::TooLarge, "trop gros, jamais chargé", "too large, never loaded"),
-        (Gone::Unreadable, "illisible, en quarantaine", "cannot be read, in quarantine"),
-        (Gone::Expired, "contenu plus gardé", "content no longer kept"),
-        (Gone::Archived, "archivé", "archived"),
-        (Gone::Unrecorded, "seul son webhook est gardé", "only its webhook is kept"),
-        (Gone::Reduced, "seule une partie du texte est gardée", "only a part of its text is kept"),
+        (ContentGone::TooLarge, "trop gros, jamais chargé", "too large, never loaded"),
+        (ContentGone::Unreadable, "illisible, en quarantaine", "cannot be read, in quarantine"),
+        (ContentGone::Expired, "contenu plus gardé", "content no longer kept"),
+        (ContentGone::Archived, "archivé", "archived"),
+        (ContentGone::Unrecorded, "seul son webhook est gardé", "only its webhook is kept"),
+        (ContentGone::Reduced, "seule une partie du texte est gardée", "only a part of its text is kept"),
     ];
     let known = WORDS.into_iter().find(|(gone, ..)| gone.to_string() == why);
     known.map_or(why, |(_, french, english)| lang.pick(french, english))
@@ -192,7 +192,7 @@ pub(super) fn untested(why: &str, lang: Lang) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::dedup::kept::Gone;
+    use render_signal_actors::dedup::kept::ContentGone;
     use serde_json::json;
 
     use super::*;
@@ -230,13 +230,13 @@ mod tests {
     #[test]
     fn every_reason_for_which_a_mail_is_not_tried_is_said_in_both_languages() {
         for gone in [
-            Gone::Stranger,
-            Gone::TooLarge,
-            Gone::Unreadable,
-            Gone::Expired,
-            Gone::Archived,
-            Gone::Unrecorded,
-            Gone::Reduced,
+            ContentGone::Stranger,
+            ContentGone::TooLarge,
+            ContentGone::Unreadable,
+            ContentGone::Expired,
+            ContentGone::Archived,
+            ContentGone::Unrecorded,
+            ContentGone::Reduced,
         ] {
             let why = gone.to_string();
             assert_ne!(untested(&why, Lang::Fr), why);

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use chrono::{DateTime, Utc};
-use render_signal_actors::access::links::{LinkSeen, Standing};
+use render_signal_actors::access::links::{LinkSeen, LinkStatus};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -32,14 +32,14 @@ pub(in crate::http) enum MagicLinkState {
     Gone,
 }
 
-impl From<Standing> for MagicLinkState {
-    fn from(standing: Standing) -> Self {
+impl From<LinkStatus> for MagicLinkState {
+    fn from(standing: LinkStatus) -> Self {
         match standing {
-            Standing::Open => Self::Open,
-            Standing::Used => Self::Used,
-            Standing::Expired => Self::Expired,
-            Standing::Revoked => Self::Revoked,
-            Standing::Gone => Self::Gone,
+            LinkStatus::Open => Self::Open,
+            LinkStatus::Used => Self::Used,
+            LinkStatus::Expired => Self::Expired,
+            LinkStatus::Revoked => Self::Revoked,
+            LinkStatus::Gone => Self::Gone,
         }
     }
 }

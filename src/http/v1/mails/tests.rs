@@ -11,7 +11,9 @@ use render_signal_actors::kernel::event::{DomainEvent, NewEvent, StreamId};
 use render_signal_actors::kernel::journal::{Body, Commit, Due, Expected, OutboxAdd, Queue, StreamWrite};
 use render_signal_actors::mail::HoldReason;
 use render_signal_actors::mail::heading::Heading;
-use render_signal_actors::mail::life::{DeliveryEnd, Held, MailEvent, Quarantined, Settled, mail_stream};
+use render_signal_actors::mail::life::{
+    DeliveryEnd, MailEvent, MailHeld, MailQuarantined, MailSettled, mail_stream,
+};
 use render_signal_actors::mail::policy::{DeliveryMode, Priority};
 use render_signal_actors::mail::work::{self, DeliverMeta, InWindow};
 use render_signal_actors::messages::PollerStatus;
@@ -38,13 +40,13 @@ impl Scene {
         state.access.api_token = Some(Token::new(&TOKEN.into()));
         state.access.scopes = Scopes::new(scopes.to_vec());
         let scene = Self(state);
-        let held = Held { reason: HoldReason::OutsideWindow, until: None, configuration: None };
+        let held = MailHeld { reason: HoldReason::OutsideWindow, until: None, configuration: None };
         scene.mail("held", "Été – Lot 1", &[MailEvent::Held(held)]).await;
         scene.mail("sent", "Lot 42", &[routed("default"), settled(DeliveryEnd::Delivered)]).await;
         scene.delivery("sent", None).await;
         scene.mail("dead", "Lot 43", &[routed("default"), settled(DeliveryEnd::DeadLettered)]).await;
         scene.delivery("dead", Some("HTTP 503")).await;
-        let unreadable = MailEvent::Quarantined(Quarantined {
+        let unreadable = MailEvent::Quarantined(MailQuarantined {
             email_id: "odd".to_owned(),
             location: location("9"),
             why: "no mail".to_owned(),
@@ -149,7 +151,7 @@ impl Scene {
 }
 
 fn settled(end: DeliveryEnd) -> MailEvent {
-    MailEvent::Settled(Settled { target: "default".to_owned(), end })
+    MailEvent::Settled(MailSettled { target: "default".to_owned(), end })
 }
 
 fn meta(id: &str) -> DeliverMeta {

@@ -11,22 +11,40 @@ const ORDERS: [Option<&str>; 3] = [None, Some("s"), Some("z")];
 
 /// One operation. Claims are named by row: each journal gives out tokens of its own.
 #[derive(Debug, Clone)]
-enum Step {
-    Write { streams: Vec<(u8, Belief, u8)>, fence: Option<u64>, rows: Vec<Row>, ends: Vec<End> },
+enum Operation {
+    Write {
+        streams: Vec<(u8, BelievedVersion, u8)>,
+        fence: Option<u64>,
+        rows: Vec<ModelRow>,
+        ends: Vec<RowEnd>,
+    },
     Repeat,
-    Claim { limit: usize, partition_default: usize, only: Option<(u8, usize)>, lease: u64, bodies: Bodies },
-    Hasten { only: Option<Vec<&'static str>> },
+    Claim {
+        limit: usize,
+        partition_default: usize,
+        only: Option<(u8, usize)>,
+        lease: u64,
+        bodies: BodySizes,
+    },
+    Hasten {
+        only: Option<Vec<&'static str>>,
+    },
     RaiseFence,
     Purge,
-    Trim { stream: u8, off_by: u64 },
-    Pass { seconds: i64 },
+    Trim {
+        stream: u8,
+        off_by: u64,
+    },
+    Pass {
+        seconds: i64,
+    },
 }
 
 /// Bytes, the largest light body, a partition of which only light ones come, whether in order.
-type Bodies = (Option<u64>, u64, Option<u8>, bool);
+type BodySizes = (Option<u64>, u64, Option<u8>, bool);
 
 #[derive(Debug, Clone)]
-enum Belief {
+enum BelievedVersion {
     Right,
     None,
     Wrong(u64),
@@ -34,7 +52,7 @@ enum Belief {
 }
 
 #[derive(Debug, Clone)]
-struct Row {
+struct ModelRow {
     queue: Queue,
     key: &'static str,
     partition: u8,
@@ -44,7 +62,7 @@ struct Row {
 }
 
 #[derive(Debug, Clone)]
-struct End {
+struct RowEnd {
     queue: Queue,
     key: &'static str,
     with_claim: bool,
@@ -61,16 +79,16 @@ fn due() -> impl Strategy<Value = Option<Option<i64>>> {
     prop_oneof![6 => (-5..20_i64).prop_map(|s| Some(Some(s))), 1 => Just(Some(None)), 1 => Just(None)]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Operation> {
     let belief = prop_oneof![
-        6 => Just(Belief::Right),
-        1 => Just(Belief::None),
-        1 => (0..4_u64).prop_map(Belief::Wrong),
-        1 => Just(Belief::Any)
+        6 => Just(BelievedVersion::Right),
+        1 => Just(BelievedVersion::None),
+        1 => (0..4_u64).prop_map(BelievedVersion::Wrong),
+        1 => Just(BelievedVersion::Any)
     ];
     let streams = prop::collection::vec((0..4_u8, belief, 0..3_u8), 0..3);
     let row = (queue(), select(&KEYS[..]), 0..2_u8, select(&ORDERS[..]), due(), prop::option::of(-5..20_i64))
-        .prop_map(|(queue, key, partition, order, due, body)| Row {
+        .prop_map(|(queue, key, partition, order, due, body)| ModelRow {
             queue,
             key,
             partition,
@@ -85,19 +103,25 @@ fn step() -> impl Strategy<Value = Step> {
         prop::option::of(select(vec![Some(0_i64), Some(5), None])),
         prop::option::of(0..2_u8),
     )
-        .prop_map(|(queue, key, with_claim, defer, moves)| End { queue, key, with_claim, defer, moves });
+        .prop_map(|(queue, key, with_claim, defer, moves)| RowEnd {
+            queue,
+            key,
+            with_claim,
+            defer,
+            moves,
+        });
     let write = (
         streams,
         prop::option::weighted(0.2, 0..4_u64),
         prop::collection::vec(row, 0..4),
         prop::collection::vec(end, 0..3),
     )
-        .prop_map(|(streams, fence, rows, ends)| Step::Write { streams, fence, rows, ends });
+        .prop_map(|(streams, fence, rows, ends)| Operation::Write { streams, fence, rows, ends });
     // Bodies have four or five bytes.
     let bodies = (prop::option::of(0..15_u64), 0..6_u64, prop::option::of(0..2_u8), any::<bool>());
     let only = prop::option::of((0..2_u8, 0..3_usize));
     let claim = (0..6_usize, 0..4_usize, only, select(vec![0_u64, 3, 60]), bodies).prop_map(
-        |(limit, partition_default, only, lease, bodies)| Step::Claim {
+        |(limit, partition_default, only, lease, bodies)| Operation::Claim {
             limit,
             partition_default,
             only,
@@ -107,14 +131,14 @@ fn step() -> impl Strategy<Value = Step> {
     );
     prop_oneof![
         8 => write,
-        1 => Just(Step::Repeat),
+        1 => Just(Operation::Repeat),
         6 => claim,
-        1 => prop::option::of(prop::collection::vec(select(KEYS.to_vec()), 0..3)).prop_map(|only| Step::Hasten { only }),
-        1 => Just(Step::RaiseFence),
-        1 => Just(Step::Purge),
+        1 => prop::option::of(prop::collection::vec(select(KEYS.to_vec()), 0..3)).prop_map(|only| Operation::Hasten { only }),
+        1 => Just(Operation::RaiseFence),
+        1 => Just(Operation::Purge),
         1 => (0..4_u8, select(vec![0_u64, 0, 0, 1]))
-            .prop_map(|(stream, off_by)| Step::Trim { stream, off_by }),
-        3 => (1..10_i64).prop_map(|seconds| Step::Pass { seconds }),
+            .prop_map(|(stream, off_by)| Operation::Trim { stream, off_by }),
+        3 => (1..10_i64).prop_map(|seconds| Operation::Pass { seconds }),
     ]
 }
 
@@ -123,13 +147,13 @@ fn partition(number: u8) -> String {
 }
 
 /// A journal, and the claims and fences that it has given out.
-struct Side {
+struct JournalUnderTest {
     journal: Arc<dyn Journal>,
     claims: HashMap<(Queue, String), Uuid>,
     fences: Vec<u64>,
 }
 
-impl Side {
+impl JournalUnderTest {
     fn new(journal: Arc<dyn Journal>) -> Self {
         Self { journal, claims: HashMap::new(), fences: Vec::new() }
     }
@@ -155,7 +179,7 @@ impl Side {
     }
 
     /// Commits with this side's claims and fences; the answer with the numbers of grants.
-    async fn append(&self, commit: &Commit, ends: &[End]) -> String {
+    async fn append(&self, commit: &Commit, ends: &[RowEnd]) -> String {
         match self.journal.append(self.with_claims(commit, ends)).await {
             Err(AppendError::Fenced { lease, held, current }) => {
                 format!("fenced {lease} {:?} {:?}", self.number(held), self.number(current))
@@ -165,7 +189,7 @@ impl Side {
     }
 
     /// The commit with this side's claims and fences.
-    fn with_claims(&self, commit: &Commit, ends: &[End]) -> Commit {
+    fn with_claims(&self, commit: &Commit, ends: &[RowEnd]) -> Commit {
         let mut commit = commit.clone();
         if let Some(fence) = &mut commit.fence {
             fence.token = self.fence(fence.token);
@@ -264,9 +288,9 @@ impl Side {
 }
 
 fn build(
-    step: &[(u8, Belief, u8)],
+    step: &[(u8, BelievedVersion, u8)],
     fence: Option<u64>,
-    rows: &[Row],
+    rows: &[ModelRow],
     now: DateTime<Utc>,
     versions: &[u64; 4],
 ) -> Commit {
@@ -275,11 +299,11 @@ fn build(
     for (number, belief, count) in step {
         let version = versions[usize::from(*number)];
         let expected = match belief {
-            Belief::Right if version == 0 => Expected::NoStream,
-            Belief::Right => Expected::Exact(version),
-            Belief::None => Expected::NoStream,
-            Belief::Wrong(version) => Expected::Exact(*version),
-            Belief::Any => Expected::Any,
+            BelievedVersion::Right if version == 0 => Expected::NoStream,
+            BelievedVersion::Right => Expected::Exact(version),
+            BelievedVersion::None => Expected::NoStream,
+            BelievedVersion::Wrong(version) => Expected::Exact(*version),
+            BelievedVersion::Any => Expected::Any,
         };
         commit.writes.push(write(&number.to_string(), expected, u64::from(*count)));
     }
@@ -307,15 +331,15 @@ fn build(
     commit
 }
 
-async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
+async fn run(steps: Vec<Operation>, subject: Arc<dyn Journal>) {
     let model: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world(), projections()));
-    let (mut model, mut subject) = (Side::new(model), Side::new(subject));
+    let (mut model, mut subject) = (JournalUnderTest::new(model), JournalUnderTest::new(subject));
     let mut now = t(0);
-    let mut last: Option<(Commit, Vec<End>)> = None;
+    let mut last: Option<(Commit, Vec<RowEnd>)> = None;
     for step in steps {
         let (left, right) = match &step {
-            Step::Write { .. } | Step::Repeat => {
-                if let Step::Write { streams, fence, rows, ends } = &step {
+            Operation::Write { .. } | Operation::Repeat => {
+                if let Operation::Write { streams, fence, rows, ends } = &step {
                     let mut versions = [0; 4];
                     for (number, version) in (0..).zip(&mut versions) {
                         *version = model.version(number).await;
@@ -325,7 +349,7 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 let Some((commit, ends)) = &last else { continue };
                 (model.append(commit, ends).await, subject.append(commit, ends).await)
             }
-            Step::Claim {
+            Operation::Claim {
                 limit,
                 partition_default,
                 only,
@@ -348,19 +372,19 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 };
                 (model.claim(&request).await, subject.claim(&request).await)
             }
-            Step::Hasten { only } => {
+            Operation::Hasten { only } => {
                 let only: Option<Vec<String>> =
                     only.as_ref().map(|keys| keys.iter().map(|key| (*key).to_owned()).collect());
                 let left = model.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
                 let right = subject.journal.hasten(Queue::Deliver, only.as_deref(), now).await;
                 (format!("{left:?}"), format!("{right:?}"))
             }
-            Step::RaiseFence => (model.raise_fence().await, subject.raise_fence().await),
-            Step::Purge => {
+            Operation::RaiseFence => (model.raise_fence().await, subject.raise_fence().await),
+            Operation::Purge => {
                 let left = model.journal.purge(now).await;
                 (format!("{left:?}"), format!("{:?}", subject.journal.purge(now).await))
             }
-            Step::Trim { stream: number, off_by } => {
+            Operation::Trim { stream: number, off_by } => {
                 // A commit that has left the log need not be recognised when it is repeated.
                 last = None;
                 let version = (model.version(*number).await + off_by).max(1);
@@ -374,7 +398,7 @@ async fn run(steps: Vec<Step>, subject: Arc<dyn Journal>) {
                 let left = model.journal.append(commit.clone()).await;
                 (format!("{left:?}"), format!("{:?}", subject.journal.append(commit).await))
             }
-            Step::Pass { seconds } => {
+            Operation::Pass { seconds } => {
                 now += chrono::Duration::seconds(*seconds);
                 continue;
             }

@@ -22,12 +22,12 @@ use crate::kernel::projection::{Projection, Projections};
 
 pub(super) use self::machine::answers_agree;
 
-type Case = fn(Arc<dyn Journal>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type ConformanceCase = fn(Arc<dyn Journal>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Names the cases of a module, so that a failure tells which one it was.
 macro_rules! cases {
     ($($name:ident),* $(,)?) => {
-        pub(super) const CASES: &[(&str, super::Case)] =
+        pub(super) const CASES: &[(&str, super::ConformanceCase)] =
             &[$((stringify!($name), |journal| Box::pin($name(journal)))),*];
     };
 }

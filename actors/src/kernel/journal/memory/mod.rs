@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use self::model::{Change, Model, Touched};
+use self::model::{Model, Touched, UndoEntry};
 use super::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
     OutboxRow, Queue, Trim, VerifyReport,
@@ -59,7 +59,7 @@ pub trait Faults: Send + Sync {
 }
 
 /// How an operation ended badly.
-enum Lost {
+enum OperationLost {
     Rejected,
     Unknown,
 }
@@ -68,30 +68,30 @@ const REJECTED: &str = "injected fault: refused";
 const UNKNOWN: &str = "injected fault: no answer";
 const CLOSED: &str = "the journal is closed";
 
-impl From<Lost> for JournalError {
-    fn from(lost: Lost) -> Self {
+impl From<OperationLost> for JournalError {
+    fn from(lost: OperationLost) -> Self {
         Self::Unavailable(
             match lost {
-                Lost::Rejected => REJECTED,
-                Lost::Unknown => UNKNOWN,
+                OperationLost::Rejected => REJECTED,
+                OperationLost::Unknown => UNKNOWN,
             }
             .to_owned(),
         )
     }
 }
 
-impl From<Lost> for AppendError {
-    fn from(lost: Lost) -> Self {
+impl From<OperationLost> for AppendError {
+    fn from(lost: OperationLost) -> Self {
         match lost {
-            Lost::Rejected => Self::Rejected(REJECTED.to_owned()),
-            Lost::Unknown => Self::Indeterminate(UNKNOWN.to_owned()),
+            OperationLost::Rejected => Self::Rejected(REJECTED.to_owned()),
+            OperationLost::Unknown => Self::Indeterminate(UNKNOWN.to_owned()),
         }
     }
 }
 
 struct State {
     model: Model,
-    changes: Vec<Change>,
+    changes: Vec<UndoEntry>,
     tables: Result<Connection, String>,
     closed: bool,
 }
@@ -179,7 +179,7 @@ impl MemoryJournal {
     async fn change<T>(
         &self,
         point: FaultPoint,
-        make: impl FnOnce(&mut State) -> Option<(Change, T)>,
+        make: impl FnOnce(&mut State) -> Option<(UndoEntry, T)>,
     ) -> Result<Option<T>, JournalError> {
         let fault = self.ask(point).await;
         let mut state = self.shared.lock();
@@ -187,20 +187,22 @@ impl MemoryJournal {
             return Err(JournalError::Unavailable(CLOSED.to_owned()));
         }
         match fault {
-            Fault::Rejected => return Err(Lost::Rejected.into()),
-            Fault::IndeterminateNotWritten => return Err(Lost::Unknown.into()),
+            Fault::Rejected => return Err(OperationLost::Rejected.into()),
+            Fault::IndeterminateNotWritten => return Err(OperationLost::Unknown.into()),
             Fault::Ok | Fault::Delay(_) | Fault::IndeterminateWritten => {}
         }
         let Some((change, made)) = make(&mut state) else { return Ok(None) };
         state.changes.push(change);
-        if fault == Fault::IndeterminateWritten { Err(Lost::Unknown.into()) } else { Ok(Some(made)) }
+        if fault == Fault::IndeterminateWritten { Err(OperationLost::Unknown.into()) } else { Ok(Some(made)) }
     }
 
     async fn read<T>(&self, look: impl FnOnce(&Model) -> T) -> Result<T, JournalError> {
         match self.ask(FaultPoint::Read).await {
             Fault::Ok | Fault::Delay(_) => {}
-            Fault::Rejected => return Err(Lost::Rejected.into()),
-            Fault::IndeterminateWritten | Fault::IndeterminateNotWritten => return Err(Lost::Unknown.into()),
+            Fault::Rejected => return Err(OperationLost::Rejected.into()),
+            Fault::IndeterminateWritten | Fault::IndeterminateNotWritten => {
+                return Err(OperationLost::Unknown.into());
+            }
         }
         let state = self.shared.lock();
         if state.closed {
@@ -256,13 +258,13 @@ impl Journal for MemoryJournal {
             return Err(AppendError::Rejected(CLOSED.to_owned()));
         }
         match fault {
-            Fault::Rejected => return Err(Lost::Rejected.into()),
-            Fault::IndeterminateNotWritten => return Err(Lost::Unknown.into()),
+            Fault::Rejected => return Err(OperationLost::Rejected.into()),
+            Fault::IndeterminateNotWritten => return Err(OperationLost::Unknown.into()),
             Fault::Ok | Fault::Delay(_) | Fault::IndeterminateWritten => {}
         }
         let outcome = state.model.append(&commit)?;
         if !outcome.appended.already_there {
-            state.changes.push(Change::Commit(Arc::new(commit)));
+            state.changes.push(UndoEntry::Commit(Arc::new(commit)));
             let fed = state.tables.as_ref().map(|tables| self.shared.feed(tables, &outcome.new));
             if let Ok(Err(error)) = fed {
                 state.tables = Err(error);
@@ -271,7 +273,11 @@ impl Journal for MemoryJournal {
         let position = state.model.head();
         drop(state);
         self.shared.hint(position, outcome.touched);
-        if fault == Fault::IndeterminateWritten { Err(Lost::Unknown.into()) } else { Ok(outcome.appended) }
+        if fault == Fault::IndeterminateWritten {
+            Err(OperationLost::Unknown.into())
+        } else {
+            Ok(outcome.appended)
+        }
     }
 
     async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
@@ -292,7 +298,7 @@ impl Journal for MemoryJournal {
             .change(FaultPoint::Claim, |state| {
                 let claimed = state.model.claim(&request, || ids.next());
                 let tokens: Vec<_> = claimed.iter().map(|row| row.claim).collect();
-                (!tokens.is_empty()).then(|| (Change::Claim(Arc::new(request), tokens), claimed))
+                (!tokens.is_empty()).then(|| (UndoEntry::Claim(Arc::new(request), tokens), claimed))
             })
             .await?;
         Ok(claimed.unwrap_or_default())
@@ -307,7 +313,7 @@ impl Journal for MemoryJournal {
         let count = self
             .change(FaultPoint::Claim, |state| {
                 let count = state.model.hasten(queue, only, now);
-                (count > 0).then(|| (Change::Hasten(queue, only.map(<[String]>::to_vec), now), count))
+                (count > 0).then(|| (UndoEntry::Hasten(queue, only.map(<[String]>::to_vec), now), count))
             })
             .await?
             .unwrap_or(0);
@@ -346,7 +352,7 @@ impl Journal for MemoryJournal {
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         let raised = self
             .change(FaultPoint::Append, |state| {
-                Some((Change::RaiseFence(lease.to_owned()), state.model.raise_fence(lease)))
+                Some((UndoEntry::RaiseFence(lease.to_owned()), state.model.raise_fence(lease)))
             })
             .await?;
         Ok(raised.unwrap_or_default())
@@ -356,7 +362,7 @@ impl Journal for MemoryJournal {
         let purged = self
             .change(FaultPoint::Append, |state| {
                 let purged = state.model.purge(now);
-                (purged > 0).then_some((Change::Purge(now), purged))
+                (purged > 0).then_some((UndoEntry::Purge(now), purged))
             })
             .await?;
         Ok(purged.unwrap_or_default())

@@ -19,23 +19,23 @@ use crate::kernel::journal::{
 };
 
 /// A claim: its token, and when it runs out (microseconds since 1970).
-type Claim = (Uuid, i64);
+type MemoryClaim = (Uuid, i64);
 
 /// A row of the outbox.
 #[derive(Debug, Clone)]
-struct Row {
+struct MemoryRow {
     place: u64,
     partition: String,
     order_key: Option<String>,
     due: Due,
-    claim: Option<Claim>,
+    claim: Option<MemoryClaim>,
     claims: u32,
     added_at: DateTime<Utc>,
     meta: Value,
     body_key: Option<String>,
 }
 
-impl Row {
+impl MemoryRow {
     /// When the row alone could be claimed: not before it is due, nor before its claim has run out.
     fn ready_at(&self) -> Option<i64> {
         match self.due {
@@ -56,7 +56,7 @@ type Ready = (i64, u64, String);
 pub(super) type Touched = [u64; 4];
 
 /// What one commit did.
-pub(super) struct Outcome {
+pub(super) struct CommitOutcome {
     pub(super) appended: Appended,
     pub(super) new: Vec<Recorded>,
     pub(super) touched: Touched,
@@ -64,12 +64,12 @@ pub(super) struct Outcome {
 
 /// A stream: how many of its first events have left the log, and where the others are.
 #[derive(Debug, Clone, Default)]
-struct Stream {
+struct MemoryStream {
     trimmed: u64,
     positions: Vec<u64>,
 }
 
-impl Stream {
+impl MemoryStream {
     fn version(&self) -> u64 {
         self.trimmed + self.positions.len() as u64
     }
@@ -81,8 +81,8 @@ pub(super) struct Model {
     log: BTreeMap<u64, Recorded>,
     head: u64,
     ids: HashMap<Uuid, u64>,
-    streams: BTreeMap<StreamId, Stream>,
-    rows: BTreeMap<(Queue, String), Row>,
+    streams: BTreeMap<StreamId, MemoryStream>,
+    rows: BTreeMap<(Queue, String), MemoryRow>,
     places: u64,
     bodies: BTreeMap<String, (Bytes, DateTime<Utc>)>,
     fences: BTreeMap<String, u64>,
@@ -94,11 +94,11 @@ impl Model {
     }
 
     /// Applies a commit as a whole, or says why not and changes nothing.
-    pub(super) fn append(&mut self, commit: &Commit) -> Result<Outcome, AppendError> {
+    pub(super) fn append(&mut self, commit: &Commit) -> Result<CommitOutcome, AppendError> {
         rules::well_formed(commit)?;
         if let Some(position) = self.landed(commit)? {
             let appended = Appended { position, already_there: true };
-            return Ok(Outcome { appended, new: Vec::new(), touched: [0; 4] });
+            return Ok(CommitOutcome { appended, new: Vec::new(), touched: [0; 4] });
         }
         self.check_fence(commit)?;
         self.check_versions(commit)?;
@@ -114,7 +114,7 @@ impl Model {
         for body in &commit.bodies {
             self.bodies.insert(body.key.clone(), (body.bytes.clone(), stored(body.keep_until)));
         }
-        Ok(Outcome { appended: Appended { position: self.head(), already_there: false }, new, touched })
+        Ok(CommitOutcome { appended: Appended { position: self.head(), already_there: false }, new, touched })
     }
 
     fn landed(&self, commit: &Commit) -> Result<Option<u64>, AppendError> {
@@ -153,7 +153,7 @@ impl Model {
     }
 
     fn version(&self, stream: &StreamId) -> u64 {
-        self.streams.get(stream).map_or(0, Stream::version)
+        self.streams.get(stream).map_or(0, MemoryStream::version)
     }
 
     fn trim(&mut self, trim: &Trim) {
@@ -239,7 +239,7 @@ impl Model {
             return;
         }
         self.places += 1;
-        let row = Row {
+        let row = MemoryRow {
             place: self.places,
             partition: add.partition.clone(),
             order_key: add.order_key.clone(),
@@ -253,7 +253,7 @@ impl Model {
         self.rows.insert((add.queue, add.key.clone()), row);
     }
 
-    fn of_queue(&self, queue: Queue) -> impl Iterator<Item = (&String, &Row)> {
+    fn of_queue(&self, queue: Queue) -> impl Iterator<Item = (&String, &MemoryRow)> {
         self.rows.iter().filter(move |((q, _), _)| *q == queue).map(|((_, key), row)| (key, row))
     }
 
@@ -263,7 +263,7 @@ impl Model {
     /// parked, and not before every claim on one of the others has run out.
     fn ready(&self, queue: Queue) -> Vec<Ready> {
         let mut ready = Vec::new();
-        let mut orders: BTreeMap<(&str, &str), Vec<(&String, &Row)>> = BTreeMap::new();
+        let mut orders: BTreeMap<(&str, &str), Vec<(&String, &MemoryRow)>> = BTreeMap::new();
         for (key, row) in self.of_queue(queue) {
             match &row.order_key {
                 None => ready.extend(row.ready_at().map(|at| (at, row.place, key.clone()))),
@@ -464,7 +464,7 @@ fn stored_due(due: Due) -> Due {
 
 /// A change that was made, kept so that a crash can take the last ones back.
 #[derive(Clone)]
-pub(super) enum Change {
+pub(super) enum UndoEntry {
     /// A commit.
     Commit(Arc<Commit>),
     /// A claim, with the tokens that were given out.
@@ -480,22 +480,22 @@ pub(super) enum Change {
 impl Model {
     /// Makes a change that was possible before and is therefore possible again; returns its
     /// events.
-    pub(super) fn redo(&mut self, change: &Change) -> Vec<Recorded> {
+    pub(super) fn redo(&mut self, change: &UndoEntry) -> Vec<Recorded> {
         match change {
-            Change::Commit(commit) => {
+            UndoEntry::Commit(commit) => {
                 return self.append(commit).map(|outcome| outcome.new).unwrap_or_default();
             }
-            Change::Claim(request, tokens) => {
+            UndoEntry::Claim(request, tokens) => {
                 let mut tokens = tokens.iter().copied();
                 self.claim(request, || tokens.next().unwrap_or_default());
             }
-            Change::Hasten(queue, only, now) => {
+            UndoEntry::Hasten(queue, only, now) => {
                 self.hasten(*queue, only.as_deref(), *now);
             }
-            Change::RaiseFence(lease) => {
+            UndoEntry::RaiseFence(lease) => {
                 self.raise_fence(lease);
             }
-            Change::Purge(now) => {
+            UndoEntry::Purge(now) => {
                 self.purge(*now);
             }
         }

@@ -2,7 +2,7 @@
 //! other's mails; so the journal notes what makes an installation that one, and a worker of
 //! another one is refused.
 
-use super::link::{Link, Text};
+use super::link::{JournalServer, ScriptText};
 use crate::kernel::digest::short_sha256;
 use crate::kernel::journal::JournalError;
 
@@ -64,7 +64,7 @@ pub enum Owner {
 ///
 /// # Errors
 /// [`JournalError::Foreign`]; the journal is then as it was.
-pub(super) async fn check(link: &Link, prefix: &str, owner: &Owner) -> Result<(), JournalError> {
+pub(super) async fn check(link: &JournalServer, prefix: &str, owner: &Owner) -> Result<(), JournalError> {
     let (mine, what) = match owner {
         Owner::Anybody => return Ok(()),
         Owner::Compared(mine) => (mine, "look"),
@@ -82,13 +82,13 @@ pub(super) async fn check(link: &Link, prefix: &str, owner: &Owner) -> Result<()
 ///
 /// # Errors
 /// When the server cannot be asked.
-pub(super) async fn adopt(link: &Link, mine: &Installation) -> Result<Option<String>, JournalError> {
+pub(super) async fn adopt(link: &JournalServer, mine: &Installation) -> Result<Option<String>, JournalError> {
     let known = note(link, mine, "adopt").await?;
     Ok(mine.differs(&known))
 }
 
-async fn note(link: &Link, mine: &Installation, what: &str) -> Result<Installation, JournalError> {
-    let args = [mine.mailbox.as_str(), mine.documents.as_str(), what].map(Text::from);
+async fn note(link: &JournalServer, mine: &Installation, what: &str) -> Result<Installation, JournalError> {
+    let args = [mine.mailbox.as_str(), mine.documents.as_str(), what].map(ScriptText::from);
     let (mailbox, documents): (String, String) = link.run(&link.scripts.belongs, &args).await?;
     Ok(Installation { mailbox, documents })
 }

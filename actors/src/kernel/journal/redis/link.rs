@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::profile::Profile;
-use super::scripts::{FORMAT, META, Scripts};
-use super::{MOST, RedisOptions};
+use super::scripts::{FORMAT, JournalScripts, META};
+use super::{MAX_COUNT, RedisOptions};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{AppendError, Hint, JournalError, Loss};
 pub(super) use crate::kernel::redis::Trouble;
@@ -22,9 +22,9 @@ use crate::kernel::redis::{Dialer, Limits, Script, Server};
 pub(super) const CLOSED: &str = "the journal is closed";
 
 /// A script's argument, or a part of its answer.
-pub(super) type Text = Vec<u8>;
+pub(super) type ScriptText = Vec<u8>;
 /// A line of an answer; `None` = there is no such thing.
-pub(super) type Line = Vec<Option<Text>>;
+pub(super) type ReplyLine = Vec<Option<ScriptText>>;
 
 impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
@@ -46,7 +46,7 @@ impl From<Trouble> for JournalError {
 
 /// What this process knows of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct LogMark {
     /// Random, made with the log.
     pub(super) epoch: String,
     /// The highest position seen or acknowledged.
@@ -54,11 +54,11 @@ pub(super) struct Mark {
 }
 
 /// The server, seen through a pool.
-pub(super) struct Link {
+pub(super) struct JournalServer {
     server: Server,
     prefix: String,
     meta: String,
-    pub(super) scripts: Scripts,
+    pub(super) scripts: JournalScripts,
     pub(super) world: World,
     pub(super) hints: watch::Sender<Hint>,
     /// Tells its own hints from those of others.
@@ -66,16 +66,16 @@ pub(super) struct Link {
     /// What this process says to the others of its environment.
     pub(super) profile: Option<Profile>,
     pub(super) losses: watch::Sender<Option<Loss>>,
-    mark: Mutex<Mark>,
+    mark: Mutex<LogMark>,
     /// Claims whose answer was lost: what tokens begin with, and until when such a claim may
     /// hold. The server may have made them, and nobody works on them.
-    astray: Mutex<Vec<(Text, Instant)>>,
+    astray: Mutex<Vec<(ScriptText, Instant)>>,
     /// This process has asked for work: it is a worker, and others are told that it lives.
     works: AtomicBool,
     closed: RwLock<bool>,
 }
 
-impl Link {
+impl JournalServer {
     /// Makes the pool; connects to nothing yet.
     pub(super) fn new(options: &RedisOptions, world: World) -> Result<Self, JournalError> {
         let limits =
@@ -86,13 +86,13 @@ impl Link {
             server,
             meta: format!("{prefix}{META}"),
             prefix,
-            scripts: Scripts::new(),
+            scripts: JournalScripts::new(),
             origin: world.ids.next().to_string(),
             profile: options.profile.clone(),
             world,
             hints: watch::Sender::new(Hint::default()),
             losses: watch::Sender::new(None),
-            mark: Mutex::new(Mark { epoch: String::new(), head: 0 }),
+            mark: Mutex::new(LogMark { epoch: String::new(), head: 0 }),
             astray: Mutex::default(),
             works: AtomicBool::new(false),
             closed: RwLock::new(false),
@@ -137,7 +137,11 @@ impl Link {
     }
 
     /// Runs a script with its arguments.
-    pub(super) async fn run<T: FromRedisValue>(&self, script: &Script, args: &[Text]) -> Result<T, Trouble> {
+    pub(super) async fn run<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        args: &[ScriptText],
+    ) -> Result<T, Trouble> {
         let mut call = script.prepare();
         call.key(&self.meta);
         for arg in args {
@@ -152,29 +156,29 @@ impl Link {
     }
 
     /// What is known of the log.
-    pub(super) fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> LogMark {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads where the log ends, notices when it is another one or a shorter one than it was,
     /// and marks an empty one as new, and a shorter one as another one. From then on the clock of
     /// this process is that of the server.
-    pub(super) async fn look(&self) -> Result<Mark, JournalError> {
+    pub(super) async fn look(&self) -> Result<LogMark, JournalError> {
         let known = self.mark();
         self.look_knowing(&known).await
     }
 
     /// The log of this epoch is known to have been cut, although it is not shorter any more:
     /// marks it as another one, unless somebody else has.
-    pub(super) async fn cut(&self, epoch: &str) -> Result<Mark, JournalError> {
-        self.look_knowing(&Mark { epoch: epoch.to_owned(), head: MOST }).await
+    pub(super) async fn cut(&self, epoch: &str) -> Result<LogMark, JournalError> {
+        self.look_knowing(&LogMark { epoch: epoch.to_owned(), head: MAX_COUNT }).await
     }
 
-    async fn look_knowing(&self, known: &Mark) -> Result<Mark, JournalError> {
+    async fn look_knowing(&self, known: &LogMark) -> Result<LogMark, JournalError> {
         let before = self.mark();
         let fresh = Uuid::to_string(&self.world.ids.next());
         let args = [&fresh, &FORMAT.to_string(), &known.epoch, &known.head.to_string()];
-        let args = args.map(|arg| Text::from(arg.as_str()));
+        let args = args.map(|arg| ScriptText::from(arg.as_str()));
         let clock = &self.world.clock;
         let asked = clock.counted();
         let (epoch, format, head, seconds, micros): (String, i64, u64, i64, u32) =
@@ -189,13 +193,13 @@ impl Link {
                 known: FORMAT,
             });
         }
-        let found = Mark { epoch, head };
+        let found = LogMark { epoch, head };
         self.compare(&before, &found);
         Ok(found)
     }
 
     /// `before` is what was known when `found` was asked for: commits go on meanwhile.
-    fn compare(&self, before: &Mark, found: &Mark) {
+    fn compare(&self, before: &LogMark, found: &LogMark) {
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         if before.epoch.is_empty() {
             *mark = found.clone();
@@ -224,7 +228,7 @@ impl Link {
     }
 
     /// Tells everybody that the log is not the one that was known.
-    fn regressed(&self, known: &Mark, found: &Mark) {
+    fn regressed(&self, known: &LogMark, found: &LogMark) {
         tracing::error!(
             known_epoch = known.epoch,
             known_position = known.head,
@@ -252,14 +256,14 @@ impl Link {
     }
 
     /// The answer to a claim was lost; `stem` begins its tokens, `lease` is how long it holds.
-    pub(super) fn went_astray(&self, stem: Text, lease: Duration) {
+    pub(super) fn went_astray(&self, stem: ScriptText, lease: Duration) {
         // The server may get to it as late as an answer may come.
         let until = Instant::now() + lease + self.response();
         self.astray.lock().unwrap_or_else(PoisonError::into_inner).push((stem, until));
     }
 
     /// Stems of the claims that went astray and may still hold.
-    pub(super) fn stems_astray(&self) -> Vec<Text> {
+    pub(super) fn stems_astray(&self) -> Vec<ScriptText> {
         let mut astray = self.astray.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         astray.retain(|(_, until)| *until > now);

@@ -29,11 +29,11 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::installation::{Installation, Owner};
-use self::link::{Line, Link, Text, Trouble};
+use self::link::{JournalServer, ReplyLine, ScriptText, Trouble};
 pub use self::profile::Profile;
 use self::scripts::{BODIES, BODY, LOG, PARTITIONS, TRIMMED};
 use self::views::LogViews;
-use self::wire::{Answer, Entry};
+use self::wire::{AppendReply, LogEntry};
 use super::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Difference, Durability, Hint, Journal,
     JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
@@ -44,9 +44,9 @@ use crate::kernel::projection::{Projections, ViewRunner, Views};
 use crate::kernel::redis::RedisAddress;
 
 /// Events of a stream, or rows, fetched by one script: nothing else runs meanwhile.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 /// The largest number that Lua and Redis both take for a count; no log gets that far.
-const MOST: u64 = 1 << 53;
+const MAX_COUNT: u64 = 1 << 53;
 
 /// Before every key, unless [`RedisOptions::prefix`] says otherwise.
 pub const DEFAULT_PREFIX: &str = "rs:journal";
@@ -98,7 +98,7 @@ impl std::fmt::Debug for RedisOptions {
 
 /// The journal in Redis. See the module page.
 pub struct RedisJournal {
-    link: Arc<Link>,
+    link: Arc<JournalServer>,
     views: Arc<LogViews>,
     durability: Durability,
     silence: Duration,
@@ -124,7 +124,7 @@ impl RedisJournal {
         world: World,
         projections: Projections,
     ) -> Result<Arc<Self>, JournalError> {
-        let link = Arc::new(Link::new(&options, world)?);
+        let link = Arc::new(JournalServer::new(&options, world)?);
         let durability = server::check(&link).await?;
         link.look().await?;
         installation::check(&link, &options.prefix, &options.owner).await?;
@@ -159,22 +159,24 @@ impl RedisJournal {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let last = offset.saturating_add(limit as u64 - 1).min(MOST);
+        let last = offset.saturating_add(limit as u64 - 1).min(MAX_COUNT);
         let key = self.link.key(name);
-        let page =
-            self.link.ask(cmd("ZRANGE").arg(key).arg(offset.min(MOST)).arg(last).arg("WITHSCORES")).await?;
+        let page = self
+            .link
+            .ask(cmd("ZRANGE").arg(key).arg(offset.min(MAX_COUNT)).arg(last).arg("WITHSCORES"))
+            .await?;
         Ok(page)
     }
 }
 
 /// Events above a position, oldest first.
-async fn read_log(link: &Link, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
+async fn read_log(link: &JournalServer, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
     if limit == 0 {
         return Ok(Vec::new());
     }
     let from = format!("{}-0", after.saturating_add(1));
-    let limit = MOST.min(limit as u64);
-    let entries: Vec<Entry> =
+    let limit = MAX_COUNT.min(limit as u64);
+    let entries: Vec<LogEntry> =
         link.ask(cmd("XRANGE").arg(link.key(LOG)).arg(from).arg("+").arg("COUNT").arg(limit)).await?;
     Ok(entries.into_iter().map(wire::recorded).collect::<Result<_, _>>()?)
 }
@@ -187,14 +189,14 @@ impl Journal for RedisJournal {
         rules::well_formed(&commit)?;
         let mark = link.mark();
         let args = wire::commit(&commit, &mark, &link.origin);
-        let answer: Vec<Text> = link.run(&link.scripts.append, &args).await?;
+        let answer: Vec<ScriptText> = link.run(&link.scripts.append, &args).await?;
         match wire::answer(&commit, &answer)? {
-            Answer::Written(appended, touched) => {
+            AppendReply::Written(appended, touched) => {
                 link.noted(Some(&mark.epoch), appended.position, touched);
                 Ok(appended)
             }
-            Answer::There(appended) => Ok(appended),
-            Answer::Regressed => {
+            AppendReply::There(appended) => Ok(appended),
+            AppendReply::Regressed => {
                 if let Err(error) = link.look().await {
                     tracing::warn!(%error, "the end of the journal cannot be seen");
                 }
@@ -209,17 +211,17 @@ impl Journal for RedisJournal {
     async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
         let _open = self.link.enter().await?;
         let mut events = Vec::new();
-        let mut after = after.min(MOST);
+        let mut after = after.min(MAX_COUNT);
         loop {
-            let args = [stream.as_str(), &after.to_string(), &PAGE.to_string()].map(Text::from);
-            let page: Vec<Entry> = self.link.run(&self.link.scripts.stream, &args).await?;
+            let args = [stream.as_str(), &after.to_string(), &PAGE_SIZE.to_string()].map(ScriptText::from);
+            let page: Vec<LogEntry> = self.link.run(&self.link.scripts.stream, &args).await?;
             let count = page.len();
             for entry in page {
                 let event = wire::recorded(entry)?;
                 after = event.version;
                 events.push(event);
             }
-            if count < PAGE {
+            if count < PAGE_SIZE {
                 return Ok(events);
             }
         }
@@ -241,7 +243,7 @@ impl Journal for RedisJournal {
         link.works();
         let stem = wire::stem(link.world.ids.next());
         let args = wire::claim(&request, &link.origin, stem.clone());
-        let lines: Vec<Line> = link.run(&link.scripts.claim, &args).await.inspect_err(|trouble| {
+        let lines: Vec<ReplyLine> = link.run(&link.scripts.claim, &args).await.inspect_err(|trouble| {
             if matches!(trouble, Trouble::Unknown(_)) {
                 link.went_astray(stem, request.lease);
             }
@@ -258,9 +260,13 @@ impl Journal for RedisJournal {
         let link = &self.link;
         let _open = link.enter().await?;
         let count = only.map_or_else(String::new, |keys| keys.len().to_string());
-        let mut args =
-            vec![wire::queue(queue), wire::instant(now), Text::from(link.origin.as_str()), Text::from(count)];
-        args.extend(only.into_iter().flatten().map(|key| Text::from(key.as_str())));
+        let mut args = vec![
+            wire::queue(queue),
+            wire::instant(now),
+            ScriptText::from(link.origin.as_str()),
+            ScriptText::from(count),
+        ];
+        args.extend(only.into_iter().flatten().map(|key| ScriptText::from(key.as_str())));
         let (head, count): (u64, u64) = link.run(&link.scripts.hasten, &args).await?;
         if count > 0 {
             link.noted(None, head, Queue::ALL.map(|of| u64::from(of == queue)));
@@ -282,10 +288,13 @@ impl Journal for RedisJournal {
         let now = rules::micros(link.world.now());
         let mut rows = Vec::new();
         while rows.len() < limit {
-            let wanted = PAGE.min(limit - rows.len());
-            let args =
-                [wire::queue(queue), Text::from(rows.len().to_string()), Text::from(wanted.to_string())];
-            let lines: Vec<Line> = link.run(&link.scripts.list, &args).await?;
+            let wanted = PAGE_SIZE.min(limit - rows.len());
+            let args = [
+                wire::queue(queue),
+                ScriptText::from(rows.len().to_string()),
+                ScriptText::from(wanted.to_string()),
+            ];
+            let lines: Vec<ReplyLine> = link.run(&link.scripts.list, &args).await?;
             let count = lines.len();
             for line in lines {
                 rows.push(wire::listed(queue, line, now)?.0);
@@ -300,19 +309,19 @@ impl Journal for RedisJournal {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         let _open = self.link.enter().await?;
         let key = self.link.key(&format!("{BODY}{key}"));
-        let bytes: Option<Text> = self.link.ask(cmd("HGET").arg(key).arg("bytes")).await?;
+        let bytes: Option<ScriptText> = self.link.ask(cmd("HGET").arg(key).arg("bytes")).await?;
         Ok(bytes.map(Bytes::from))
     }
 
     async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
         let _open = self.link.enter().await?;
         let mut bodies = Vec::with_capacity(keys.len());
-        for keys in keys.chunks(PAGE) {
+        for keys in keys.chunks(PAGE_SIZE) {
             let mut questions = ::redis::pipe();
             for key in keys {
                 questions.hget(self.link.key(&format!("{BODY}{key}")), "bytes");
             }
-            let page: Vec<Option<Text>> = self.link.ask_all(&questions).await?;
+            let page: Vec<Option<ScriptText>> = self.link.ask_all(&questions).await?;
             bodies.extend(page.into_iter().map(|bytes| bytes.map(Bytes::from)));
         }
         Ok(bodies)
@@ -336,7 +345,7 @@ impl Journal for RedisJournal {
 
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         let _open = self.link.enter().await?;
-        let (fence,): (u64,) = self.link.run(&self.link.scripts.fence, &[Text::from(lease)]).await?;
+        let (fence,): (u64,) = self.link.run(&self.link.scripts.fence, &[ScriptText::from(lease)]).await?;
         Ok(fence)
     }
 
@@ -345,11 +354,15 @@ impl Journal for RedisJournal {
         let _open = link.enter().await?;
         let (mut kept, mut purged) = (0, 0);
         loop {
-            let args = [wire::instant(now), Text::from(kept.to_string()), Text::from(PAGE.to_string())];
+            let args = [
+                wire::instant(now),
+                ScriptText::from(kept.to_string()),
+                ScriptText::from(PAGE_SIZE.to_string()),
+            ];
             let (seen, dropped): (u64, u64) = link.run(&link.scripts.purge, &args).await?;
             purged += dropped;
             kept += seen - dropped.min(seen);
-            if seen < PAGE as u64 {
+            if seen < PAGE_SIZE as u64 {
                 return Ok(purged);
             }
         }

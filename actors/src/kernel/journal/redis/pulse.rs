@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::link::{Link, Text, Trouble};
+use super::link::{JournalServer, ScriptText, Trouble};
 use super::profile::Profile;
 use crate::kernel::journal::Difference;
 
@@ -12,10 +12,10 @@ use crate::kernel::journal::Difference;
 const BEATS: u32 = 5;
 
 /// Released claims per queue, and vanished workers.
-type Released = (u64, u64, u64, u64, u64);
+type ReleasedClaims = (u64, u64, u64, u64, u64);
 
 /// Beats until it is aborted. A process that never asks for work is no worker.
-pub(super) async fn beat(link: Arc<Link>, silence: Duration) {
+pub(super) async fn beat(link: Arc<JournalServer>, silence: Duration) {
     let mut said = Vec::new();
     loop {
         tokio::time::sleep(link.world.jitter.spread(silence / BEATS)).await;
@@ -45,7 +45,7 @@ pub(super) async fn beat(link: Arc<Link>, silence: Duration) {
 }
 
 /// Says in the log which worker has another environment, when that is news.
-async fn remark(link: &Link, silence: Duration, said: &mut Vec<Difference>) {
+async fn remark(link: &JournalServer, silence: Duration, said: &mut Vec<Difference>) {
     let Ok(differences) = others(link, silence).await else { return };
     for news in differences.iter().filter(|one| !said.contains(one)) {
         tracing::warn!(
@@ -56,9 +56,9 @@ async fn remark(link: &Link, silence: Duration, said: &mut Vec<Difference>) {
 }
 
 /// In what the other workers that live differ from this process.
-pub(super) async fn others(link: &Link, silence: Duration) -> Result<Vec<Difference>, Trouble> {
+pub(super) async fn others(link: &JournalServer, silence: Duration) -> Result<Vec<Difference>, Trouble> {
     let Some(profile) = &link.profile else { return Ok(Vec::new()) };
-    let silence = Text::from(silence.as_millis().to_string());
+    let silence = ScriptText::from(silence.as_millis().to_string());
     let said: Vec<(String, String)> = link.run(&link.scripts.others, &[silence]).await?;
     // One of another version may say it in other words.
     let known = said.iter().filter(|(origin, _)| *origin != link.origin);
@@ -71,7 +71,7 @@ pub(super) async fn others(link: &Link, silence: Duration) -> Result<Vec<Differe
 }
 
 /// Takes leave: what is still claimed is due again at once.
-pub(super) async fn leave(link: &Link) {
+pub(super) async fn leave(link: &JournalServer) {
     if !link.is_worker() {
         return;
     }
@@ -80,16 +80,16 @@ pub(super) async fn leave(link: &Link) {
     }
 }
 
-async fn run(link: &Link, silence: Duration, leaves: bool) -> Result<Released, Trouble> {
+async fn run(link: &JournalServer, silence: Duration, leaves: bool) -> Result<ReleasedClaims, Trouble> {
     let silence = silence.as_millis().min(u128::from(u32::MAX));
     let astray = link.stems_astray();
     let profile = link.profile.as_ref().and_then(|profile| serde_json::to_string(profile).ok());
     let mut args = vec![
-        Text::from(link.origin.as_str()),
-        Text::from(silence.to_string()),
-        Text::from(if leaves { "1" } else { "0" }),
-        profile.map(Text::from).unwrap_or_default(),
-        Text::from(astray.len().to_string()),
+        ScriptText::from(link.origin.as_str()),
+        ScriptText::from(silence.to_string()),
+        ScriptText::from(if leaves { "1" } else { "0" }),
+        profile.map(ScriptText::from).unwrap_or_default(),
+        ScriptText::from(astray.len().to_string()),
     ];
     args.extend(astray);
     link.run(&link.scripts.beat, &args).await

@@ -54,7 +54,7 @@ pub(super) const BODIES: &str = "bodies";
 pub(super) const HINT: &str = "hint";
 
 /// All scripts, hashed once.
-pub(super) struct Scripts {
+pub(super) struct JournalScripts {
     pub(super) look: Script,
     pub(super) belongs: Script,
     pub(super) append: Script,
@@ -74,7 +74,7 @@ macro_rules! script {
     };
 }
 
-impl Scripts {
+impl JournalScripts {
     pub(super) fn new() -> Self {
         Self {
             look: script!("lua/look.lua"),

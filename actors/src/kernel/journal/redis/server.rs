@@ -2,7 +2,7 @@
 
 use ::redis::cmd;
 
-use super::link::Link;
+use super::link::JournalServer;
 use crate::kernel::journal::{Durability, JournalError};
 use crate::kernel::redis::NO_CLUSTER;
 use crate::kernel::redis::survey::{info, is_cluster, policy, setting};
@@ -11,7 +11,7 @@ use crate::kernel::redis::survey::{info, is_cluster, policy, setting};
 ///
 /// # Errors
 /// [`JournalError::Unsuitable`], [`JournalError::NotYet`], [`JournalError::Unavailable`].
-pub(super) async fn check(link: &Link) -> Result<Durability, JournalError> {
+pub(super) async fn check(link: &JournalServer) -> Result<Durability, JournalError> {
     // What is forbidden is unknown below; a server that is not there is not.
     link.ask::<String>(&cmd("PING")).await?;
     let server = link.server();

@@ -6,18 +6,18 @@ use std::time::Duration;
 use ::redis::RedisError;
 use futures::StreamExt as _;
 
-use super::link::Link;
+use super::link::JournalServer;
 use super::scripts::HINT;
 use crate::kernel::backoff::{Backoff, Retries};
 
 /// How often the end of the log is looked at, hints or not.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Pauses before connecting again.
-const AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Runs until it is aborted.
-pub(super) async fn follow(link: Arc<Link>) {
-    let mut retries = AGAIN.retries();
+pub(super) async fn follow(link: Arc<JournalServer>) {
+    let mut retries = RECONNECT.retries();
     let mut before = false;
     loop {
         match listen(&link, &mut before, &mut retries).await {
@@ -30,7 +30,7 @@ pub(super) async fn follow(link: Arc<Link>) {
     }
 }
 
-async fn listen(link: &Link, before: &mut bool, retries: &mut Retries) -> Result<(), RedisError> {
+async fn listen(link: &JournalServer, before: &mut bool, retries: &mut Retries) -> Result<(), RedisError> {
     let slow = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     let subscribe = async {
         let mut hints = link.dialer().subscriber().await?;
@@ -46,7 +46,7 @@ async fn listen(link: &Link, before: &mut bool, retries: &mut Retries) -> Result
     }
     *before = true;
     let mut messages = hints.on_message();
-    let mut timer = tokio::time::interval(LOOK);
+    let mut timer = tokio::time::interval(POLL_INTERVAL);
     timer.tick().await;
     loop {
         tokio::select! {
@@ -59,13 +59,13 @@ async fn listen(link: &Link, before: &mut bool, retries: &mut Retries) -> Result
     }
 }
 
-async fn look(link: &Link) {
+async fn look(link: &JournalServer) {
     if let Err(error) = link.look().await {
         tracing::warn!(%error, "the end of the journal cannot be seen");
     }
 }
 
-fn heard(link: &Link, message: &[u8]) {
+fn heard(link: &JournalServer, message: &[u8]) {
     let mut words = std::str::from_utf8(message).unwrap_or_default().split(' ');
     if words.next() == Some(&link.origin) {
         return;

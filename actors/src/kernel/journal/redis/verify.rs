@@ -4,25 +4,25 @@ use std::collections::HashMap;
 
 use ::redis::cmd;
 
-use super::link::{Line, Link, Text};
+use super::link::{JournalServer, ReplyLine, ScriptText};
 use super::scripts::{BODIES, BODY, IDS, LOG, META, STREAM, TRIMMED};
-use super::wire::{self, Entry};
+use super::wire::{self, LogEntry};
 use crate::kernel::event::Recorded;
 use crate::kernel::journal::memory::missing_body;
 use crate::kernel::journal::{JournalError, Queue, VerifyReport};
 
 /// Entries read at once.
-const PAGE: u64 = 500;
+const PAGE_SIZE: u64 = 500;
 
 /// Checks the log up to where it ends now, then the outbox and the bodies.
 ///
 /// # Errors
 /// [`JournalError::Unavailable`] when the server cannot be asked.
-pub(super) async fn verify(link: &Link) -> Result<VerifyReport, JournalError> {
+pub(super) async fn verify(link: &JournalServer) -> Result<VerifyReport, JournalError> {
     let mut report = VerifyReport::default();
     let head = link.look().await?.head;
     let trimmed = trimmed(link).await?;
-    let mut log = Log { last: 0, gaps: 0, versions: trimmed.clone() };
+    let mut log = LogCheck { last: 0, gaps: 0, versions: trimmed.clone() };
     events(link, head, &mut log, &mut report).await?;
     let gaps: Option<u64> = link.ask(cmd("HGET").arg(link.key(META)).arg("gaps")).await?;
     // Something may have been archived meanwhile.
@@ -48,7 +48,7 @@ pub(super) async fn verify(link: &Link) -> Result<VerifyReport, JournalError> {
 }
 
 /// What is known of the log so far.
-struct Log {
+struct LogCheck {
     /// Position of the last event.
     last: u64,
     /// How many positions have no event.
@@ -58,36 +58,42 @@ struct Log {
 }
 
 /// Up to which version each stream has lost its events to an archive.
-async fn trimmed(link: &Link) -> Result<HashMap<String, u64>, JournalError> {
+async fn trimmed(link: &JournalServer) -> Result<HashMap<String, u64>, JournalError> {
     let mut trimmed = HashMap::new();
     loop {
         let offset = trimmed.len() as u64;
         let page: Vec<(String, f64)> = link
-            .ask(cmd("ZRANGE").arg(link.key(TRIMMED)).arg(offset).arg(offset + PAGE - 1).arg("WITHSCORES"))
+            .ask(
+                cmd("ZRANGE")
+                    .arg(link.key(TRIMMED))
+                    .arg(offset)
+                    .arg(offset + PAGE_SIZE - 1)
+                    .arg("WITHSCORES"),
+            )
             .await?;
         let count = page.len() as u64;
         trimmed.extend(page.into_iter().map(|(name, version)| (name, version as u64)));
-        if count < PAGE {
+        if count < PAGE_SIZE {
             return Ok(trimmed);
         }
     }
 }
 
 async fn events(
-    link: &Link,
+    link: &JournalServer,
     head: u64,
-    log: &mut Log,
+    log: &mut LogCheck,
     report: &mut VerifyReport,
 ) -> Result<(), JournalError> {
     while log.last < head {
-        let entries: Vec<Entry> = link
+        let entries: Vec<LogEntry> = link
             .ask(
                 cmd("XRANGE")
                     .arg(link.key(LOG))
                     .arg(format!("{}-0", log.last + 1))
                     .arg(format!("{head}-0"))
                     .arg("COUNT")
-                    .arg(PAGE),
+                    .arg(PAGE_SIZE),
             )
             .await?;
         if entries.is_empty() {
@@ -128,7 +134,7 @@ async fn events(
     Ok(())
 }
 
-fn event_in_place(event: &Recorded, log: &mut Log, report: &mut VerifyReport) {
+fn event_in_place(event: &Recorded, log: &mut LogCheck, report: &mut VerifyReport) {
     log.gaps += event.position.saturating_sub(log.last + 1);
     log.last = event.position;
     let version = log.versions.entry(event.stream.to_string()).or_default();
@@ -141,11 +147,15 @@ fn event_in_place(event: &Recorded, log: &mut Log, report: &mut VerifyReport) {
     *version = event.version;
 }
 
-async fn outbox(link: &Link, queue: Queue, report: &mut VerifyReport) -> Result<(), JournalError> {
+async fn outbox(link: &JournalServer, queue: Queue, report: &mut VerifyReport) -> Result<(), JournalError> {
     let mut offset = 0;
     loop {
-        let args = [wire::queue(queue), Text::from(offset.to_string()), Text::from(PAGE.to_string())];
-        let lines: Vec<Line> = link.run(&link.scripts.list, &args).await?;
+        let args = [
+            wire::queue(queue),
+            ScriptText::from(offset.to_string()),
+            ScriptText::from(PAGE_SIZE.to_string()),
+        ];
+        let lines: Vec<ReplyLine> = link.run(&link.scripts.list, &args).await?;
         let count = lines.len() as u64;
         for line in lines {
             report.outbox += 1;
@@ -156,19 +166,19 @@ async fn outbox(link: &Link, queue: Queue, report: &mut VerifyReport) -> Result<
             }
         }
         offset += count;
-        if count < PAGE {
+        if count < PAGE_SIZE {
             return Ok(());
         }
     }
 }
 
-async fn bodies(link: &Link, report: &mut VerifyReport) -> Result<(), JournalError> {
+async fn bodies(link: &JournalServer, report: &mut VerifyReport) -> Result<(), JournalError> {
     let mut offset = 0;
     loop {
         let keys: Vec<String> =
-            link.ask(cmd("ZRANGE").arg(link.key(BODIES)).arg(offset).arg(offset + PAGE - 1)).await?;
+            link.ask(cmd("ZRANGE").arg(link.key(BODIES)).arg(offset).arg(offset + PAGE_SIZE - 1)).await?;
         for key in &keys {
-            let (sum, bytes): (Option<Text>, Option<Text>) =
+            let (sum, bytes): (Option<ScriptText>, Option<ScriptText>) =
                 link.ask(cmd("HMGET").arg(link.key(&format!("{BODY}{key}"))).arg("sum").arg("bytes")).await?;
             // One that was purged meanwhile is neither.
             if let (Some(sum), Some(bytes)) = (sum, bytes)
@@ -178,7 +188,7 @@ async fn bodies(link: &Link, report: &mut VerifyReport) -> Result<(), JournalErr
             }
         }
         offset += keys.len() as u64;
-        if (keys.len() as u64) < PAGE {
+        if (keys.len() as u64) < PAGE_SIZE {
             return Ok(());
         }
     }

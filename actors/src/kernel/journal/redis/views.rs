@@ -13,26 +13,26 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::link::{CLOSED, Link};
+use super::link::{CLOSED, JournalServer};
 use super::read_log;
 use crate::kernel::event::Recorded;
 use crate::kernel::journal::JournalError;
 use crate::kernel::projection::{self, Projections, ViewError, ViewJob, ViewRunner};
 
 /// Events fetched and fed at once.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
-type Answer = oneshot::Sender<Result<(), String>>;
+type ProjectionReply = oneshot::Sender<Result<(), String>>;
 
-enum Job {
+enum ProjectionJob {
     Run(ViewJob),
-    Feed(Vec<Recorded>, Answer),
-    Reset(Answer),
+    Feed(Vec<Recorded>, ProjectionReply),
+    Reset(ProjectionReply),
 }
 
 /// How far the read models have come, and in which log.
 #[derive(Default)]
-struct Seen {
+struct ProjectionMark {
     epoch: String,
     position: u64,
     last: Option<Uuid>,
@@ -40,16 +40,16 @@ struct Seen {
 
 /// See the module page. The thread ends with it.
 pub(super) struct LogViews {
-    link: Arc<Link>,
-    jobs: Sender<Job>,
-    seen: Mutex<Seen>,
+    link: Arc<JournalServer>,
+    jobs: Sender<ProjectionJob>,
+    seen: Mutex<ProjectionMark>,
     /// The last time that the log could not be followed.
     failed: std::sync::Mutex<Option<(Instant, JournalError)>>,
 }
 
 impl LogViews {
     /// Starts the thread with empty tables.
-    pub(super) fn start(link: Arc<Link>, projections: Projections) -> Result<Self, JournalError> {
+    pub(super) fn start(link: Arc<JournalServer>, projections: Projections) -> Result<Self, JournalError> {
         let unusable =
             |why: &dyn std::fmt::Display| JournalError::Unavailable(format!("no read models: {why}"));
         let tables = Connection::open_in_memory().map_err(|error| unusable(&error))?;
@@ -62,7 +62,7 @@ impl LogViews {
         Ok(Self { link, jobs, seen: Mutex::default(), failed: std::sync::Mutex::default() })
     }
 
-    async fn tell(&self, job: impl FnOnce(Answer) -> Job) -> Result<(), JournalError> {
+    async fn tell(&self, job: impl FnOnce(ProjectionReply) -> ProjectionJob) -> Result<(), JournalError> {
         let gone = || JournalError::Unavailable("the read models stopped".to_owned());
         let (answer, answered) = oneshot::channel();
         self.jobs.send(job(answer)).map_err(|_| gone())?;
@@ -91,14 +91,14 @@ impl LogViews {
         failed.as_ref().filter(|(at, _)| *at >= asked).map(|(_, why)| why.clone())
     }
 
-    async fn follow(&self, seen: &mut Seen) -> Result<(), JournalError> {
+    async fn follow(&self, seen: &mut ProjectionMark) -> Result<(), JournalError> {
         let mut head = self.link.look().await?;
         if head.epoch != seen.epoch || head.head < seen.position {
             self.reset(seen, head.epoch.clone()).await?;
         }
         while seen.position < head.head {
             // The last known event comes again, and shows whether this is still the same log.
-            let mut page = read_log(&self.link, seen.position.saturating_sub(1), PAGE).await?;
+            let mut page = read_log(&self.link, seen.position.saturating_sub(1), PAGE_SIZE).await?;
             if let Some(last) = seen.last {
                 match page.first() {
                     Some(event) if event.id == last => drop(page.remove(0)),
@@ -113,15 +113,15 @@ impl LogViews {
                 }
             }
             let Some((position, last)) = page.last().map(|event| (event.position, event.id)) else { break };
-            self.tell(|answer| Job::Feed(page, answer)).await?;
+            self.tell(|answer| ProjectionJob::Feed(page, answer)).await?;
             (seen.position, seen.last) = (position, Some(last));
         }
         Ok(())
     }
 
-    async fn reset(&self, seen: &mut Seen, epoch: String) -> Result<(), JournalError> {
-        self.tell(Job::Reset).await?;
-        *seen = Seen { epoch, position: 0, last: None };
+    async fn reset(&self, seen: &mut ProjectionMark, epoch: String) -> Result<(), JournalError> {
+        self.tell(ProjectionJob::Reset).await?;
+        *seen = ProjectionMark { epoch, position: 0, last: None };
         Ok(())
     }
 }
@@ -131,28 +131,28 @@ impl ViewRunner for LogViews {
     async fn run(&self, job: ViewJob) -> Result<(), ViewError> {
         let _open = self.link.enter().await.map_err(|_| ViewError(CLOSED.to_owned()))?;
         self.catch_up().await.map_err(|error| ViewError(error.to_string()))?;
-        self.jobs.send(Job::Run(job)).map_err(|_| ViewError(CLOSED.to_owned()))
+        self.jobs.send(ProjectionJob::Run(job)).map_err(|_| ViewError(CLOSED.to_owned()))
     }
 }
 
-fn serve(tables: &Connection, projections: &Projections, queue: &Receiver<Job>) {
+fn serve(tables: &Connection, projections: &Projections, queue: &Receiver<ProjectionJob>) {
     while let Ok(job) = queue.recv() {
         match job {
-            Job::Run(job) => {
+            ProjectionJob::Run(job) => {
                 // A query that panics is an error for whoever asked, and for nobody else.
                 let run = std::panic::AssertUnwindSafe(|| job(tables));
                 if std::panic::catch_unwind(run).is_err() {
                     tracing::error!("a query over the journal panicked");
                 }
             }
-            Job::Feed(events, answer) => {
+            ProjectionJob::Feed(events, answer) => {
                 _ = answer.send(in_transaction(tables, || {
                     events.iter().try_for_each(|event| projection::feed(tables, projections, event))?;
                     let head = events.last().map_or(0, |event| event.position);
                     projections.iter().try_for_each(|one| projection::advance(tables, one.name(), head))
                 }));
             }
-            Job::Reset(answer) => {
+            ProjectionJob::Reset(answer) => {
                 _ = answer.send(in_transaction(tables, || {
                     projections.iter().try_for_each(|one| projection::reset(tables, one.as_ref()))
                 }));

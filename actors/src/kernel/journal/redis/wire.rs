@@ -4,8 +4,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::MOST;
-use super::link::{Line, Mark, Text, Trouble};
+use super::MAX_COUNT;
+use super::link::{LogMark, ReplyLine, ScriptText, Trouble};
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::journal::budget::BEYOND;
 use crate::kernel::journal::{
@@ -16,27 +16,27 @@ use crate::kernel::journal::{
 const MOST_CLAIMED: usize = 60_000;
 
 /// An entry of the log: its id, its fields and values in turn.
-pub(super) type Entry = (String, Vec<Text>);
+pub(super) type LogEntry = (String, Vec<ScriptText>);
 
-fn text(value: impl ToString) -> Text {
+fn text(value: impl ToString) -> ScriptText {
     value.to_string().into_bytes()
 }
 
 /// A queue as the scripts know it.
-pub(super) fn queue(queue: Queue) -> Text {
+pub(super) fn queue(queue: Queue) -> ScriptText {
     text(rules::queue_index(queue))
 }
 
 /// An instant as the scripts know it.
-pub(super) fn instant(at: chrono::DateTime<chrono::Utc>) -> Text {
+pub(super) fn instant(at: chrono::DateTime<chrono::Utc>) -> ScriptText {
     text(rules::micros(at))
 }
 
-fn id(id: Option<Uuid>) -> Text {
+fn id(id: Option<Uuid>) -> ScriptText {
     id.map_or_else(Vec::new, |id| id.as_bytes().to_vec())
 }
 
-fn due(args: &mut Vec<Text>, due: Due) {
+fn due(args: &mut Vec<ScriptText>, due: Due) {
     match due {
         Due::At(at) => args.extend([text(0), instant(at)]),
         Due::Reserved => args.extend([text(1), Vec::new()]),
@@ -44,13 +44,13 @@ fn due(args: &mut Vec<Text>, due: Due) {
     }
 }
 
-fn optional(args: &mut Vec<Text>, value: Option<Text>) {
+fn optional(args: &mut Vec<ScriptText>, value: Option<ScriptText>) {
     args.push(text(u8::from(value.is_some())));
     args.push(value.unwrap_or_default());
 }
 
 /// The arguments of `append.lua`.
-pub(super) fn commit(commit: &Commit, mark: &Mark, origin: &str) -> Vec<Text> {
+pub(super) fn commit(commit: &Commit, mark: &LogMark, origin: &str) -> Vec<ScriptText> {
     let mut args =
         vec![text(&mark.epoch), text(mark.head), text(origin), instant(commit.at), id(commit.cause)];
     match &commit.fence {
@@ -91,7 +91,7 @@ pub(super) fn commit(commit: &Commit, mark: &Mark, origin: &str) -> Vec<Text> {
     args
 }
 
-fn stream_write(args: &mut Vec<Text>, commit: &Commit, write: &StreamWrite) {
+fn stream_write(args: &mut Vec<ScriptText>, commit: &Commit, write: &StreamWrite) {
     args.push(text(write.stream.as_str()));
     args.push(match write.expected {
         Expected::NoStream => text(0),
@@ -106,7 +106,7 @@ fn stream_write(args: &mut Vec<Text>, commit: &Commit, write: &StreamWrite) {
     }
 }
 
-fn new_sum(commit: &Commit, write: &StreamWrite, event: &NewEvent, payload: &[u8]) -> Text {
+fn new_sum(commit: &Commit, write: &StreamWrite, event: &NewEvent, payload: &[u8]) -> ScriptText {
     let parts: [&[u8]; 7] = [
         event.id.as_bytes(),
         write.stream.as_str().as_bytes(),
@@ -120,7 +120,7 @@ fn new_sum(commit: &Commit, write: &StreamWrite, event: &NewEvent, payload: &[u8
 }
 
 /// The checksum of an event: SHA-256, cut. It covers everything but its place in the log.
-fn event_sum(parts: [&[u8]; 7]) -> Text {
+fn event_sum(parts: [&[u8]; 7]) -> ScriptText {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
@@ -130,12 +130,12 @@ fn event_sum(parts: [&[u8]; 7]) -> Text {
 }
 
 /// The checksum of a body: SHA-256, cut.
-pub(super) fn body_sum(bytes: &[u8]) -> Text {
+pub(super) fn body_sum(bytes: &[u8]) -> ScriptText {
     Sha256::digest(bytes).iter().take(16).copied().collect()
 }
 
 /// What `append.lua` said.
-pub(super) enum Answer {
+pub(super) enum AppendReply {
     /// Written now.
     Written(Appended, [u64; 4]),
     /// There already.
@@ -145,17 +145,17 @@ pub(super) enum Answer {
 }
 
 /// Reads the answer of `append.lua`.
-pub(super) fn answer(commit: &Commit, answer: &[Text]) -> Result<Answer, AppendError> {
+pub(super) fn answer(commit: &Commit, answer: &[ScriptText]) -> Result<AppendReply, AppendError> {
     let odd = || AppendError::Indeterminate("the script gave an answer that cannot be read".to_owned());
     let word = |index: usize| answer.get(index).and_then(|word| std::str::from_utf8(word).ok());
     let number = |index: usize| word(index).and_then(|word| word.parse::<u64>().ok()).ok_or_else(odd);
     match word(0).unwrap_or_default() {
         "ok" => {
             let appended = Appended { position: number(1)?, already_there: false };
-            Ok(Answer::Written(appended, [number(2)?, number(3)?, number(4)?, number(5)?]))
+            Ok(AppendReply::Written(appended, [number(2)?, number(3)?, number(4)?, number(5)?]))
         }
-        "there" => Ok(Answer::There(Appended { position: number(1)?, already_there: true })),
-        "regressed" => Ok(Answer::Regressed),
+        "there" => Ok(AppendReply::There(Appended { position: number(1)?, already_there: true })),
+        "regressed" => Ok(AppendReply::Regressed),
         "taken" => {
             let id = answer.get(1).and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(odd)?;
             Err(rules::id_taken(id))
@@ -192,12 +192,12 @@ pub(super) fn answer(commit: &Commit, answer: &[Text]) -> Result<Answer, AppendE
 }
 
 /// What the tokens of one claim have in common.
-pub(super) fn stem(id: Uuid) -> Text {
+pub(super) fn stem(id: Uuid) -> ScriptText {
     id.as_bytes().iter().take(14).copied().collect()
 }
 
 /// The arguments of `claim.lua`; the tokens begin with `stem`.
-pub(super) fn claim(request: &ClaimRequest, origin: &str, stem: Text) -> Vec<Text> {
+pub(super) fn claim(request: &ClaimRequest, origin: &str, stem: ScriptText) -> Vec<ScriptText> {
     let bounded = |count: usize| text(count.min(MOST_CLAIMED));
     let mut args = vec![
         text(origin),
@@ -212,22 +212,22 @@ pub(super) fn claim(request: &ClaimRequest, origin: &str, stem: Text) -> Vec<Tex
     for (partition, cap) in &request.per_partition {
         args.extend([text(partition), bounded(*cap)]);
     }
-    args.push(request.bodies.bytes.map_or_else(Vec::new, |bytes| text(bytes.min(MOST))));
+    args.push(request.bodies.bytes.map_or_else(Vec::new, |bytes| text(bytes.min(MAX_COUNT))));
     args.push(text(request.bodies.light_only.len()));
     args.extend(request.bodies.light_only.iter().map(text));
     let in_order = u8::from(request.bodies.in_order);
-    args.extend([text(request.bodies.light.min(MOST)), text(in_order), text(BEYOND)]);
+    args.extend([text(request.bodies.light.min(MAX_COUNT)), text(in_order), text(BEYOND)]);
     args
 }
 
 /// One line after the other of an answer.
-struct Words(std::vec::IntoIter<Option<Text>>);
+struct Words(std::vec::IntoIter<Option<ScriptText>>);
 
 impl Words {
-    fn optional(&mut self) -> Option<Text> {
+    fn optional(&mut self) -> Option<ScriptText> {
         self.0.next().flatten()
     }
-    fn bytes(&mut self) -> Result<Text, Trouble> {
+    fn bytes(&mut self) -> Result<ScriptText, Trouble> {
         self.optional().ok_or_else(|| unreadable("something is missing"))
     }
     fn text(&mut self) -> Result<String, Trouble> {
@@ -249,7 +249,7 @@ fn unreadable(why: &(impl std::fmt::Display + ?Sized)) -> Trouble {
 }
 
 /// A row that `claim.lua` has claimed.
-pub(super) fn claimed(queue: Queue, line: Line) -> Result<Claimed, Trouble> {
+pub(super) fn claimed(queue: Queue, line: ReplyLine) -> Result<Claimed, Trouble> {
     let mut words = Words(line.into_iter());
     Ok(Claimed {
         queue,
@@ -266,7 +266,11 @@ pub(super) fn claimed(queue: Queue, line: Line) -> Result<Claimed, Trouble> {
 }
 
 /// A row of `list.lua`, and the body it refers to when that is not there.
-pub(super) fn listed(queue: Queue, line: Line, now: i64) -> Result<(OutboxRow, Option<String>), Trouble> {
+pub(super) fn listed(
+    queue: Queue,
+    line: ReplyLine,
+    now: i64,
+) -> Result<(OutboxRow, Option<String>), Trouble> {
     let mut words = Words(line.into_iter());
     let (key, partition) = (words.text()?, words.text()?);
     let (state, due) = (words.text()?, words.text()?);
@@ -294,15 +298,15 @@ pub(super) fn listed(queue: Queue, line: Line, now: i64) -> Result<(OutboxRow, O
 }
 
 /// An event of the log.
-pub(super) fn recorded(entry: Entry) -> Result<Recorded, Trouble> {
+pub(super) fn recorded(entry: LogEntry) -> Result<Recorded, Trouble> {
     checked(entry).map(|(event, _)| event)
 }
 
 /// An event of the log, and whether it matches its checksum.
-pub(super) fn checked((id, fields): Entry) -> Result<(Recorded, bool), Trouble> {
+pub(super) fn checked((id, fields): LogEntry) -> Result<(Recorded, bool), Trouble> {
     let position = id.split('-').next().unwrap_or_default().parse().map_err(|error| unreadable(&error))?;
     // Always written in the same order; the names are for people.
-    let values: Vec<Option<Text>> = fields.into_iter().skip(1).step_by(2).map(Some).collect();
+    let values: Vec<Option<ScriptText>> = fields.into_iter().skip(1).step_by(2).map(Some).collect();
     let mut words = Words(values.into_iter());
     let id = words.bytes()?;
     let stream = words.text()?;

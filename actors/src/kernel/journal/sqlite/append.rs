@@ -47,7 +47,7 @@ impl<'c> Tx<'c> {
 }
 
 /// A stream that the commit writes to.
-struct Stream {
+struct WrittenStream {
     name: StreamId,
     id: Option<i64>,
     version: u64,
@@ -126,10 +126,13 @@ fn check_fence(db: &Connection, commit: &Commit) -> rusqlite::Result<Result<(), 
     Ok(Ok(()))
 }
 
-fn check_versions(db: &Connection, commit: &Commit) -> rusqlite::Result<Result<Vec<Stream>, AppendError>> {
+fn check_versions(
+    db: &Connection,
+    commit: &Commit,
+) -> rusqlite::Result<Result<Vec<WrittenStream>, AppendError>> {
     let mut find = db.prepare_cached("SELECT id, version, head FROM stream WHERE name = ?1")?;
     // The name, and its version after the writes of this commit that were looked at so far.
-    let mut streams: Vec<(Stream, u64)> = Vec::new();
+    let mut streams: Vec<(WrittenStream, u64)> = Vec::new();
     for write in &commit.writes {
         let known = streams.iter().position(|(stream, _)| stream.name == write.stream);
         if known.is_none() {
@@ -138,7 +141,7 @@ fn check_versions(db: &Connection, commit: &Commit) -> rusqlite::Result<Result<V
                 .optional()?;
             let (id, version, head) = there
                 .map_or((None, 0, 0), |(id, version, head)| (Some(id), unsigned(version), unsigned(head)));
-            streams.push((Stream { name: write.stream.clone(), id, version, head }, version));
+            streams.push((WrittenStream { name: write.stream.clone(), id, version, head }, version));
         }
         let index = known.unwrap_or(streams.len().saturating_sub(1));
         let Some((_, version)) = streams.get_mut(index) else { continue };
@@ -154,7 +157,7 @@ fn write_events(
     tx: &mut Tx<'_>,
     commit: &Commit,
     write: &StreamWrite,
-    stream: &mut Stream,
+    stream: &mut WrittenStream,
 ) -> rusqlite::Result<()> {
     let count = write.events.len() as u64;
     let (version, head) = (signed(stream.version + count), signed(tx.head + count));
@@ -182,7 +185,7 @@ fn write_event(
     commit: &Commit,
     event: &NewEvent,
     stream_id: i64,
-    stream: &mut Stream,
+    stream: &mut WrittenStream,
 ) -> rusqlite::Result<()> {
     let payload = event.payload.to_string();
     let (position, version) = (tx.head + 1, stream.version + 1);

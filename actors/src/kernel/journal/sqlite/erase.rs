@@ -18,7 +18,7 @@ use crate::kernel::files::folder_of;
 pub(super) const MARK: &str = "CREATE TABLE IF NOT EXISTS erased (at INTEGER)";
 
 /// How long the log is waited for while somebody reads in it; commits wait as long.
-const PATIENCE: Duration = Duration::from_millis(200);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Cuts the log, so that nothing of what was deleted is left in it. `false` = somebody still
 /// reads there: try again later.
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// # Errors
 /// What SQLite says.
 pub(super) fn cut_log(db: &Connection) -> rusqlite::Result<bool> {
-    db.busy_timeout(PATIENCE)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
     let busy = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     db.busy_timeout(super::schema::BUSY)?;
     Ok(busy? == 0)

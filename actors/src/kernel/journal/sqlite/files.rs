@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a file is, whatever it is called: device and inode.
-type Identity = (u64, u64);
+type FileIdentity = (u64, u64);
 
 /// The files of one journal as they were when it was opened. Clones are the same.
 #[derive(Debug, Clone)]
-pub(super) struct Files(Arc<Mutex<Vec<(PathBuf, Identity)>>>);
+pub(super) struct Files(Arc<Mutex<Vec<(PathBuf, FileIdentity)>>>);
 
 impl Files {
     /// The database at `path`, its write-ahead log and its index, as far as they exist.
@@ -27,7 +27,7 @@ impl Files {
         *self.known() = present(path);
     }
 
-    fn known(&self) -> MutexGuard<'_, Vec<(PathBuf, Identity)>> {
+    fn known(&self) -> MutexGuard<'_, Vec<(PathBuf, FileIdentity)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -49,7 +49,7 @@ impl Files {
     }
 }
 
-fn present(path: &Path) -> Vec<(PathBuf, Identity)> {
+fn present(path: &Path) -> Vec<(PathBuf, FileIdentity)> {
     let beside = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -59,7 +59,7 @@ fn present(path: &Path) -> Vec<(PathBuf, Identity)> {
     [path.to_owned(), beside("-wal"), beside("-shm")].into_iter().filter_map(known).collect()
 }
 
-fn identity(file: &Path) -> io::Result<Identity> {
+fn identity(file: &Path) -> io::Result<FileIdentity> {
     fs::metadata(file).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 

@@ -36,9 +36,9 @@ use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
 use self::files::Files;
-use self::reader::Reader;
-use self::slot::Slot;
-use self::writer::{Done, Op, Trouble, Writer};
+use self::reader::ReadThread;
+use self::slot::ProcessSlot;
+use self::writer::{DatabaseFailure, Op, WriteDone, WriteThread};
 use super::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
     OutboxRow, Queue, Trim, VerifyReport,
@@ -76,8 +76,8 @@ pub struct SqliteJournal {
     path: PathBuf,
     world: World,
     /// `None` when it was opened for looking only.
-    writer: Option<Writer>,
-    reader: Arc<Reader>,
+    writer: Option<WriteThread>,
+    reader: Arc<ReadThread>,
     hints: watch::Sender<Hint>,
     /// As they were at the opening; `None` when it was opened for looking only.
     files: Option<Files>,
@@ -111,7 +111,7 @@ impl SqliteJournal {
         if let Some(pages) = options.max_pages {
             db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(explain)?;
         }
-        let slot = Slot::take(path)?;
+        let slot = ProcessSlot::take(path)?;
         erase::once(&db, path);
         let released = slot::release_claims(&db, &slot).map_err(explain)?;
         if released > 0 {
@@ -122,7 +122,7 @@ impl SqliteJournal {
         let hints = watch::Sender::new(Hint { position: head, queues: [0; 4] });
         let files = Files::of(path);
         let place = (path.to_owned(), files.clone());
-        let writer = Writer::start(place, db, slot, world.clone(), projections, hints.clone())
+        let writer = WriteThread::start(place, db, slot, world.clone(), projections, hints.clone())
             .map_err(|error| no_thread(&error))?;
         Self::with(path, world, Some((writer, files)), reading, hints)
     }
@@ -145,11 +145,11 @@ impl SqliteJournal {
     fn with(
         path: &Path,
         world: World,
-        writing: Option<(Writer, Files)>,
+        writing: Option<(WriteThread, Files)>,
         reading: Connection,
         hints: watch::Sender<Hint>,
     ) -> Result<Arc<Self>, JournalError> {
-        let reader = Arc::new(Reader::start(path, reading).map_err(|error| no_thread(&error))?);
+        let reader = Arc::new(ReadThread::start(path, reading).map_err(|error| no_thread(&error))?);
         let (writer, files) = writing.unzip();
         Ok(Arc::new(Self { path: path.to_owned(), world, writer, reader, hints, files }))
     }
@@ -163,10 +163,10 @@ impl SqliteJournal {
         Ok(self.ask(Op::Rebuild).await.map(number)?)
     }
 
-    async fn ask(&self, op: Op) -> Result<Done, Trouble> {
+    async fn ask(&self, op: Op) -> Result<WriteDone, DatabaseFailure> {
         match &self.writer {
             Some(writer) => writer.ask(op).await,
-            None => Err(Trouble::NotWritten("the journal was opened for reading only".to_owned())),
+            None => Err(DatabaseFailure::NotWritten("the journal was opened for reading only".to_owned())),
         }
     }
 }
@@ -188,10 +188,10 @@ fn no_thread(error: &std::io::Error) -> JournalError {
     JournalError::Unavailable(format!("a thread could not be started: {error}"))
 }
 
-fn number(done: Done) -> u64 {
+fn number(done: WriteDone) -> u64 {
     match done {
-        Done::Number(number) => number,
-        Done::Appended(_) | Done::Claimed(_) => 0,
+        WriteDone::Number(number) => number,
+        WriteDone::Appended(_) | WriteDone::Claimed(_) => 0,
     }
 }
 
@@ -199,8 +199,8 @@ fn number(done: Done) -> u64 {
 impl Journal for SqliteJournal {
     async fn append(&self, commit: Commit) -> Result<Appended, AppendError> {
         match self.ask(Op::Append(Box::new(commit))).await? {
-            Done::Appended(appended) => appended,
-            Done::Claimed(_) | Done::Number(_) => {
+            WriteDone::Appended(appended) => appended,
+            WriteDone::Claimed(_) | WriteDone::Number(_) => {
                 Err(AppendError::Indeterminate("the writer mixed up its answers".to_owned()))
             }
         }
@@ -221,8 +221,8 @@ impl Journal for SqliteJournal {
 
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
         match self.ask(Op::Claim(request)).await? {
-            Done::Claimed(claimed) => Ok(claimed),
-            Done::Appended(_) | Done::Number(_) => Ok(Vec::new()),
+            WriteDone::Claimed(claimed) => Ok(claimed),
+            WriteDone::Appended(_) | WriteDone::Number(_) => Ok(Vec::new()),
         }
     }
 

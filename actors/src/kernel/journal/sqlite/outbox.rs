@@ -17,14 +17,14 @@ use crate::kernel::journal::{
 };
 
 /// A row that a commit settles or defers.
-pub(super) struct Ended {
+pub(super) struct EndedRow {
     seq: i64,
-    order: Option<Order>,
+    order: Option<OrderKey>,
 }
 
 /// What rows share that are claimed one at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Order {
+struct OrderKey {
     queue: Queue,
     partition: String,
     key: String,
@@ -38,7 +38,7 @@ struct Order {
 pub(super) fn check_claims(
     db: &Connection,
     commit: &Commit,
-) -> rusqlite::Result<Result<Vec<Option<Ended>>, AppendError>> {
+) -> rusqlite::Result<Result<Vec<Option<EndedRow>>, AppendError>> {
     let settled = commit.settle.iter().map(|row| (row.queue, &row.key, row.claim));
     let deferred = commit.defer.iter().map(|row| (row.queue, &row.key, row.claim));
     let mut find = db.prepare_cached(
@@ -50,10 +50,10 @@ pub(super) fn check_claims(
             .query_row((queue_number(queue), key), |row| {
                 let order_key: Option<String> = row.get(3)?;
                 let order = match order_key {
-                    Some(key) => Some(Order { queue, partition: row.get(2)?, key }),
+                    Some(key) => Some(OrderKey { queue, partition: row.get(2)?, key }),
                     None => None,
                 };
-                Ok((rows::optional_uuid(row, 1)?, Ended { seq: row.get(0)?, order }))
+                Ok((rows::optional_uuid(row, 1)?, EndedRow { seq: row.get(0)?, order }))
             })
             .optional()?;
         let held = found.as_ref().and_then(|(claim, _)| *claim);
@@ -69,7 +69,7 @@ pub(super) fn check_claims(
 ///
 /// # Errors
 /// What SQLite says.
-pub(super) fn write(tx: &mut Tx<'_>, commit: &Commit, ended: &[Option<Ended>]) -> rusqlite::Result<()> {
+pub(super) fn write(tx: &mut Tx<'_>, commit: &Commit, ended: &[Option<EndedRow>]) -> rusqlite::Result<()> {
     let mut ended = ended.iter();
     let mut touched = [false; 4];
     let mut touch = |queue: Queue| {
@@ -142,14 +142,14 @@ fn add(db: &Connection, row: &OutboxAdd, at: DateTime<Utc>) -> rusqlite::Result<
             |stored| Ok((stored.get(0)?, stored.get(1)?)),
         )?;
     match order_key {
-        Some(key) => refresh(db, &Order { queue: row.queue, partition, key }),
+        Some(key) => refresh(db, &OrderKey { queue: row.queue, partition, key }),
         None => Ok(()),
     }
 }
 
 /// Makes the first row of an order that is not parked the only visible one: from when it is
 /// due and no claim on it, or on another row of the order, holds any more.
-fn refresh(db: &Connection, order: &Order) -> rusqlite::Result<()> {
+fn refresh(db: &Connection, order: &OrderKey) -> rusqlite::Result<()> {
     let group = (queue_number(order.queue), &order.partition, &order.key);
     let mut find = db.prepare_cached(
         "SELECT seq, state, due, visible FROM outbox INDEXED BY outbox_order
@@ -244,7 +244,7 @@ pub(super) fn release(db: &Connection, owner: i64) -> rusqlite::Result<usize> {
         if let Some(key) = row.get(2)? {
             let number: i64 = row.get(0)?;
             if let Some(queue) = Queue::ALL.into_iter().find(|queue| queue_number(*queue) == number) {
-                orders.insert(Order { queue, partition: row.get(1)?, key });
+                orders.insert(OrderKey { queue, partition: row.get(1)?, key });
             }
         }
     }
@@ -284,7 +284,7 @@ pub(super) fn hasten(
     while let Some(row) = changed.next()? {
         count += 1;
         if let Some(key) = row.get(1)? {
-            orders.insert(Order { queue, partition: row.get(0)?, key });
+            orders.insert(OrderKey { queue, partition: row.get(0)?, key });
         }
     }
     for order in &orders {

@@ -9,7 +9,7 @@ use crate::kernel::journal::budget::{BEYOND, Picker};
 use crate::kernel::journal::{ClaimRequest, Queue, rules};
 
 /// When a row can be claimed, its number, its partition.
-type Candidate<'p> = (i64, i64, &'p str);
+type ClaimCandidate<'p> = (i64, i64, &'p str);
 
 /// The rows that are claimed, in this order.
 ///
@@ -32,7 +32,7 @@ pub(super) fn pick(db: &Connection, request: &ClaimRequest) -> rusqlite::Result<
 
 fn offer<'a>(
     db: &Connection,
-    candidates: &[Candidate<'a>],
+    candidates: &[ClaimCandidate<'a>],
     picker: &mut Picker<'a>,
     picked: &mut Vec<i64>,
 ) -> rusqlite::Result<()> {
@@ -63,7 +63,7 @@ fn candidates<'p>(
     request: &ClaimRequest,
     partitions: impl Iterator<Item = &'p str>,
     part: impl Fn(usize) -> (usize, usize),
-) -> rusqlite::Result<Vec<Candidate<'p>>> {
+) -> rusqlite::Result<Vec<ClaimCandidate<'p>>> {
     let queue = queue_number(request.queue);
     let now = rules::micros(request.now);
     let mut due = db.prepare_cached(

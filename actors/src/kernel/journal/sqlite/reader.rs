@@ -18,27 +18,27 @@ use crate::kernel::projection::{ViewError, ViewJob, ViewRunner};
 /// Reads waiting or under way, in all.
 const PERMITS: usize = 256;
 
-enum Job {
+enum ReadJob {
     Run(ViewJob, OwnedSemaphorePermit),
     Stop(oneshot::Sender<()>),
 }
 
 /// How to ask the reader.
-pub(super) struct Reader {
+pub(super) struct ReadThread {
     path: PathBuf,
-    jobs: Sender<Job>,
+    jobs: Sender<ReadJob>,
     permits: Arc<Semaphore>,
 }
 
-impl Reader {
+impl ReadThread {
     /// Starts the thread on an open connection.
     pub(super) fn start(path: &Path, db: Connection) -> std::io::Result<Self> {
         let (jobs, queue) = std::sync::mpsc::channel();
         std::thread::Builder::new().name("journal-reader".to_owned()).spawn(move || {
             while let Ok(job) = queue.recv() {
                 match job {
-                    Job::Run(job, _permit) => guarded(&db, job),
-                    Job::Stop(stopped) => {
+                    ReadJob::Run(job, _permit) => guarded(&db, job),
+                    ReadJob::Stop(stopped) => {
                         drop(db);
                         _ = stopped.send(());
                         return;
@@ -68,18 +68,18 @@ impl Reader {
     pub(super) async fn close(&self) {
         self.permits.close();
         let (stop, stopped) = oneshot::channel();
-        if self.jobs.send(Job::Stop(stop)).is_ok() {
+        if self.jobs.send(ReadJob::Stop(stop)).is_ok() {
             drop(stopped.await);
         }
     }
 }
 
 #[async_trait]
-impl ViewRunner for Reader {
+impl ViewRunner for ReadThread {
     async fn run(&self, job: ViewJob) -> Result<(), ViewError> {
         let closed = || ViewError(CLOSED.to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
-        self.jobs.send(Job::Run(job, permit)).map_err(|_| closed())
+        self.jobs.send(ReadJob::Run(job, permit)).map_err(|_| closed())
     }
 }
 

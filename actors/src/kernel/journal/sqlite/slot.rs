@@ -22,13 +22,13 @@ const SLOTS: i64 = 64;
 /// A number that no other living process has. Given back when dropped; the file stays, or two
 /// processes could lock a file of the same name, one of them no longer in the folder.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ProcessSlot {
     /// The number.
     pub(super) number: i64,
     _lock: File,
 }
 
-impl Slot {
+impl ProcessSlot {
     /// Takes the lowest free number.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Slot {
 ///
 /// # Errors
 /// What SQLite says.
-pub(super) fn release_claims(db: &Connection, slot: &Slot) -> rusqlite::Result<usize> {
+pub(super) fn release_claims(db: &Connection, slot: &ProcessSlot) -> rusqlite::Result<usize> {
     db.execute_batch("BEGIN IMMEDIATE")?;
     let released = outbox::release(db, slot.number);
     db.execute_batch(if released.is_ok() { "COMMIT" } else { "ROLLBACK" })?;

@@ -457,7 +457,7 @@ async fn die(journal: Arc<SqliteJournal>, path: &Path, number: i64) {
     loop {
         let mut below = Vec::new();
         let free = loop {
-            let slot = Slot::take(path).unwrap();
+            let slot = ProcessSlot::take(path).unwrap();
             if slot.number >= number {
                 break slot.number;
             }

@@ -14,14 +14,14 @@ use crate::kernel::journal::{JournalError, Queue, VerifyReport};
 const PROBLEMS: usize = 100;
 
 /// What is known of a stream so far: its last version, and the position of that event.
-type Streams = HashMap<i64, (i64, i64)>;
+type StreamVersions = HashMap<i64, (i64, i64)>;
 
-struct Findings {
+struct VerifyFindings {
     problems: Vec<String>,
     more: u64,
 }
 
-impl Findings {
+impl VerifyFindings {
     fn add(&mut self, problem: String) {
         if self.problems.len() < PROBLEMS {
             self.problems.push(problem);
@@ -39,9 +39,9 @@ pub(super) fn verify(path: &Path) -> Result<VerifyReport, JournalError> {
     let db = schema::open_to_look(path)?;
     let explain = |error: rusqlite::Error| schema::explain(path, &error);
     db.execute_batch("BEGIN").map_err(explain)?;
-    let mut findings = Findings { problems: Vec::new(), more: 0 };
+    let mut findings = VerifyFindings { problems: Vec::new(), more: 0 };
     structure(&db, &mut findings).map_err(explain)?;
-    let mut streams = Streams::new();
+    let mut streams = StreamVersions::new();
     let counted = events(&db, &mut streams, &mut findings).map_err(explain)?;
     let (streams, trimmed) = stream_heads(&db, &streams, &mut findings).map_err(explain)?;
     let outbox = outbox(&db, &mut findings).map_err(explain)?;
@@ -53,7 +53,7 @@ pub(super) fn verify(path: &Path) -> Result<VerifyReport, JournalError> {
     Ok(VerifyReport { events: counted.present, trimmed, streams, outbox, problems: findings.problems })
 }
 
-fn structure(db: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+fn structure(db: &Connection, findings: &mut VerifyFindings) -> rusqlite::Result<()> {
     let mut query = db.prepare("PRAGMA integrity_check(20)")?;
     let mut found = query.query([])?;
     while let Some(row) = found.next()? {
@@ -66,12 +66,16 @@ fn structure(db: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
 }
 
 /// How many events there are, and where the log ends.
-struct Counted {
+struct LogCount {
     present: u64,
     head: u64,
 }
 
-fn events(db: &Connection, streams: &mut Streams, findings: &mut Findings) -> rusqlite::Result<Counted> {
+fn events(
+    db: &Connection,
+    streams: &mut StreamVersions,
+    findings: &mut VerifyFindings,
+) -> rusqlite::Result<LogCount> {
     let mut query = db.prepare(
         "SELECT e.position, e.id, s.name, e.version, e.kind, e.schema, e.at, e.cause, e.payload, e.sum, e.prev,
              e.stream, s.trimmed
@@ -96,7 +100,7 @@ fn events(db: &Connection, streams: &mut Streams, findings: &mut Findings) -> ru
             Err(error) => findings.add(format!("event {position} cannot be read: {error}")),
         }
     }
-    Ok(Counted { present, head: unsigned(last_position) })
+    Ok(LogCount { present, head: unsigned(last_position) })
 }
 
 /// Checks one event; returns its stored checksum, so that one bad event is reported once.
@@ -104,7 +108,7 @@ fn event(
     row: &rusqlite::Row<'_>,
     position: i64,
     last_sum: &Sum,
-    streams: &mut Streams,
+    streams: &mut StreamVersions,
 ) -> rusqlite::Result<(Sum, Vec<String>)> {
     let stored: Sum = row.get(9)?;
     let name: Option<String> = row.get(2)?;
@@ -154,7 +158,11 @@ fn event(
 }
 
 /// Returns how many streams there are, and how many events have left them.
-fn stream_heads(db: &Connection, seen: &Streams, findings: &mut Findings) -> rusqlite::Result<(u64, u64)> {
+fn stream_heads(
+    db: &Connection,
+    seen: &StreamVersions,
+    findings: &mut VerifyFindings,
+) -> rusqlite::Result<(u64, u64)> {
     let mut query = db.prepare("SELECT id, name, version, head, trimmed FROM stream")?;
     let mut found = query.query([])?;
     let (mut count, mut gone) = (0, 0);
@@ -172,7 +180,7 @@ fn stream_heads(db: &Connection, seen: &Streams, findings: &mut Findings) -> rus
     Ok((count, gone))
 }
 
-fn outbox(db: &Connection, findings: &mut Findings) -> rusqlite::Result<u64> {
+fn outbox(db: &Connection, findings: &mut VerifyFindings) -> rusqlite::Result<u64> {
     let mut query = db.prepare(
         "SELECT o.queue, o.key, o.body_key FROM outbox o
          WHERE o.body_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM body b WHERE b.key = o.body_key)",
@@ -189,7 +197,7 @@ fn outbox(db: &Connection, findings: &mut Findings) -> rusqlite::Result<u64> {
     db.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0)).map(unsigned)
 }
 
-fn bodies(db: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
+fn bodies(db: &Connection, findings: &mut VerifyFindings) -> rusqlite::Result<()> {
     let mut query = db.prepare("SELECT key, bytes, sum FROM body")?;
     let mut found = query.query([])?;
     while let Some(row) = found.next()? {
@@ -205,7 +213,7 @@ fn bodies(db: &Connection, findings: &mut Findings) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn checkpoints(db: &Connection, head: u64, findings: &mut Findings) -> rusqlite::Result<()> {
+fn checkpoints(db: &Connection, head: u64, findings: &mut VerifyFindings) -> rusqlite::Result<()> {
     let mut query = db.prepare("SELECT name, position FROM projection")?;
     let mut found = query.query([])?;
     while let Some(row) = found.next()? {

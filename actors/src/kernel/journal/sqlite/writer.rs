@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::append::{self, Tx};
 use super::files::Files;
-use super::slot::Slot;
+use super::slot::ProcessSlot;
 use super::{erase, outbox, schema};
 use crate::kernel::clock::World;
 use crate::kernel::journal::{
@@ -60,7 +60,7 @@ pub(super) enum Op {
 }
 
 /// What came of it.
-pub(super) enum Done {
+pub(super) enum WriteDone {
     Appended(Result<Appended, AppendError>),
     Claimed(Vec<Claimed>),
     Number(u64),
@@ -68,7 +68,7 @@ pub(super) enum Done {
 
 /// The database failed.
 #[derive(Debug, Clone)]
-pub(super) enum Trouble {
+pub(super) enum DatabaseFailure {
     /// Nothing was written.
     NotWritten(String),
     /// Nothing was written because of something in the group: a part of it may do.
@@ -77,50 +77,50 @@ pub(super) enum Trouble {
     Unknown(String),
 }
 
-impl From<Trouble> for AppendError {
-    fn from(trouble: Trouble) -> Self {
+impl From<DatabaseFailure> for AppendError {
+    fn from(trouble: DatabaseFailure) -> Self {
         match trouble {
-            Trouble::NotWritten(why) | Trouble::NotTogether(why) => Self::Rejected(why),
-            Trouble::Unknown(why) => Self::Indeterminate(why),
+            DatabaseFailure::NotWritten(why) | DatabaseFailure::NotTogether(why) => Self::Rejected(why),
+            DatabaseFailure::Unknown(why) => Self::Indeterminate(why),
         }
     }
 }
 
-impl From<Trouble> for JournalError {
-    fn from(trouble: Trouble) -> Self {
+impl From<DatabaseFailure> for JournalError {
+    fn from(trouble: DatabaseFailure) -> Self {
         match trouble {
-            Trouble::NotWritten(why) | Trouble::NotTogether(why) | Trouble::Unknown(why) => {
-                Self::Unavailable(why)
-            }
+            DatabaseFailure::NotWritten(why)
+            | DatabaseFailure::NotTogether(why)
+            | DatabaseFailure::Unknown(why) => Self::Unavailable(why),
         }
     }
 }
 
-struct Job {
+struct WriteJob {
     op: Op,
-    answer: oneshot::Sender<Result<Done, Trouble>>,
+    answer: oneshot::Sender<Result<WriteDone, DatabaseFailure>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// How to ask the writer.
-pub(super) struct Writer {
-    jobs: Sender<Job>,
+pub(super) struct WriteThread {
+    jobs: Sender<WriteJob>,
     permits: Arc<Semaphore>,
 }
 
-impl Writer {
+impl WriteThread {
     /// Starts the thread on a checked connection.
     pub(super) fn start(
         (path, files): (PathBuf, Files),
         db: Connection,
-        slot: Slot,
+        slot: ProcessSlot,
         world: World,
         projections: Projections,
         hints: watch::Sender<Hint>,
     ) -> std::io::Result<Self> {
         let (jobs, queue) = std::sync::mpsc::channel();
         let noticed = data_version(&db).unwrap_or_default();
-        let worker = Worker {
+        let worker = WriteLoop {
             path,
             files,
             db: Some(db),
@@ -139,18 +139,18 @@ impl Writer {
     /// Has something done. Waits for its turn when much is under way.
     ///
     /// Dropping the future does not undo what was asked.
-    pub(super) async fn ask(&self, op: Op) -> Result<Done, Trouble> {
-        let closed = || Trouble::NotWritten(CLOSED.to_owned());
+    pub(super) async fn ask(&self, op: Op) -> Result<WriteDone, DatabaseFailure> {
+        let closed = || DatabaseFailure::NotWritten(CLOSED.to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;
         self.send(op, Some(permit)).await
     }
 
-    async fn send(&self, op: Op, permit: Option<OwnedSemaphorePermit>) -> Result<Done, Trouble> {
+    async fn send(&self, op: Op, permit: Option<OwnedSemaphorePermit>) -> Result<WriteDone, DatabaseFailure> {
         let (answer, answered) = oneshot::channel();
         self.jobs
-            .send(Job { op, answer, _permit: permit })
-            .map_err(|_| Trouble::NotWritten(CLOSED.to_owned()))?;
-        answered.await.map_err(|_| Trouble::Unknown("the journal's writer stopped".to_owned()))?
+            .send(WriteJob { op, answer, _permit: permit })
+            .map_err(|_| DatabaseFailure::NotWritten(CLOSED.to_owned()))?;
+        answered.await.map_err(|_| DatabaseFailure::Unknown("the journal's writer stopped".to_owned()))?
     }
 
     /// Refuses what comes from now on, finishes what is under way, closes the file.
@@ -162,20 +162,20 @@ impl Writer {
 }
 
 /// What this process has claimed and not worked on, others may have at once.
-fn release_claims(db: &Connection, slot: &Slot) -> rusqlite::Result<()> {
+fn release_claims(db: &Connection, slot: &ProcessSlot) -> rusqlite::Result<()> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     outbox::release(&tx, slot.number)?;
     tx.commit()
 }
 
-struct Worker {
+struct WriteLoop {
     path: PathBuf,
     /// Looked at around each commit: nothing is acknowledged that is written into nowhere.
     files: Files,
     /// `None` after a failure: opened again for the next group.
     db: Option<Connection>,
     /// Goes into the claims of this process.
-    slot: Slot,
+    slot: ProcessSlot,
     world: World,
     projections: Projections,
     hints: watch::Sender<Hint>,
@@ -189,8 +189,8 @@ struct Worker {
     uncut: Option<Instant>,
 }
 
-impl Worker {
-    fn run(mut self, queue: &Receiver<Job>) {
+impl WriteLoop {
+    fn run(mut self, queue: &Receiver<WriteJob>) {
         loop {
             let first = match queue.recv_timeout(LOOK_ABROAD) {
                 Ok(job) => job,
@@ -213,31 +213,31 @@ impl Worker {
         }
     }
 
-    fn finish(mut self, close: Job, queue: &Receiver<Job>) {
+    fn finish(mut self, close: WriteJob, queue: &Receiver<WriteJob>) {
         if let Some(db) = self.db.take()
             && let Err(error) = release_claims(&db, &self.slot)
         {
             // They run out by themselves, or are released by whoever takes the slot.
             tracing::warn!(%error, path = %self.path.display(), "claims were not given back at the end");
         }
-        drop(close.answer.send(Ok(Done::Number(0))));
+        drop(close.answer.send(Ok(WriteDone::Number(0))));
         while let Ok(late) = queue.try_recv() {
-            drop(late.answer.send(Err(Trouble::NotWritten(CLOSED.to_owned()))));
+            drop(late.answer.send(Err(DatabaseFailure::NotWritten(CLOSED.to_owned()))));
         }
     }
 
     /// Does a group and answers. When it could not be written as a whole, each operation is
     /// tried alone: a small one may still fit on a full disk, and a bad one harms nobody else.
-    fn serve(&mut self, group: Vec<Job>) {
+    fn serve(&mut self, group: Vec<WriteJob>) {
         let started = Instant::now();
         let size = group.len();
-        let answers: Vec<Result<Done, Trouble>> = match self.attempt(&group) {
+        let answers: Vec<Result<WriteDone, DatabaseFailure>> = match self.attempt(&group) {
             Ok(done) => done.into_iter().map(Ok).collect(),
-            Err(Trouble::NotTogether(_)) if size > 1 => group
+            Err(DatabaseFailure::NotTogether(_)) if size > 1 => group
                 .iter()
                 .map(|job| {
                     let done = self.attempt(std::slice::from_ref(job))?;
-                    done.into_iter().next().ok_or_else(|| Trouble::Unknown("no answer".to_owned()))
+                    done.into_iter().next().ok_or_else(|| DatabaseFailure::Unknown("no answer".to_owned()))
                 })
                 .collect(),
             Err(trouble) => (0..size).map(|_| Err(trouble.clone())).collect(),
@@ -252,24 +252,24 @@ impl Worker {
         }
     }
 
-    fn attempt(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
+    fn attempt(&mut self, group: &[WriteJob]) -> Result<Vec<WriteDone>, DatabaseFailure> {
         if let Some(why) = self.files.gone() {
-            return Err(Trouble::NotWritten(why));
+            return Err(DatabaseFailure::NotWritten(why));
         }
         let done = self.attempt_here(group)?;
         match self.files.gone() {
-            Some(why) => Err(Trouble::Unknown(why)),
+            Some(why) => Err(DatabaseFailure::Unknown(why)),
             None => Ok(done),
         }
     }
 
-    fn attempt_here(&mut self, group: &[Job]) -> Result<Vec<Done>, Trouble> {
+    fn attempt_here(&mut self, group: &[WriteJob]) -> Result<Vec<WriteDone>, DatabaseFailure> {
         let db = match self.db.take() {
             Some(db) => db,
             None => {
                 self.fed = None;
-                let db =
-                    schema::reopen(&self.path).map_err(|error| Trouble::NotWritten(self.text(&error)))?;
+                let db = schema::reopen(&self.path)
+                    .map_err(|error| DatabaseFailure::NotWritten(self.text(&error)))?;
                 self.files.opened_again(&self.path);
                 db
             }
@@ -287,14 +287,22 @@ impl Worker {
     }
 
     /// One transaction. Also says whether the connection may be used again.
-    fn transact(&mut self, db: &Connection, group: &[Job]) -> (Result<Vec<Done>, Trouble>, bool) {
+    fn transact(
+        &mut self,
+        db: &Connection,
+        group: &[WriteJob],
+    ) -> (Result<Vec<WriteDone>, DatabaseFailure>, bool) {
         let applied = match self.apply(db, group) {
             Ok(applied) => applied,
             Err(error) => {
                 let usable = roll_back(db) && !is_broken(&error);
                 let why = self.text(&error);
                 let together = is_busy(&error) || !usable;
-                let trouble = if together { Trouble::NotWritten(why) } else { Trouble::NotTogether(why) };
+                let trouble = if together {
+                    DatabaseFailure::NotWritten(why)
+                } else {
+                    DatabaseFailure::NotTogether(why)
+                };
                 return (Err(trouble), usable);
             }
         };
@@ -304,8 +312,8 @@ impl Worker {
             let text = self.text(&error);
             // A full disk is told before the end mark of the transaction is written.
             return match error.sqlite_error_code() {
-                Some(ErrorCode::DiskFull) if undone => (Err(Trouble::NotTogether(text)), true),
-                _ => (Err(Trouble::Unknown(text)), false),
+                Some(ErrorCode::DiskFull) if undone => (Err(DatabaseFailure::NotTogether(text)), true),
+                _ => (Err(DatabaseFailure::Unknown(text)), false),
             };
         }
         if applied.erased {
@@ -318,7 +326,7 @@ impl Worker {
         (Ok(applied.done), true)
     }
 
-    fn apply(&self, db: &Connection, group: &[Job]) -> rusqlite::Result<Applied> {
+    fn apply(&self, db: &Connection, group: &[WriteJob]) -> rusqlite::Result<Applied> {
         db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut tx = Tx::load(db, &self.projections)?;
         let version = data_version(db)?;
@@ -340,16 +348,16 @@ impl Worker {
         Ok(Applied { done, head: tx.head, touched: tx.touched, version, erased })
     }
 
-    fn one(&self, tx: &mut Tx<'_>, op: &Op) -> rusqlite::Result<Done> {
+    fn one(&self, tx: &mut Tx<'_>, op: &Op) -> rusqlite::Result<WriteDone> {
         Ok(match op {
-            Op::Append(commit) => Done::Appended(append::append(tx, commit)?),
+            Op::Append(commit) => WriteDone::Appended(append::append(tx, commit)?),
             Op::Claim(request) => {
-                Done::Claimed(outbox::claim(tx.db, request, self.slot.number, self.world.ids.as_ref())?)
+                WriteDone::Claimed(outbox::claim(tx.db, request, self.slot.number, self.world.ids.as_ref())?)
             }
             Op::Hasten { queue, only, now } => {
-                Done::Number(outbox::hasten(tx, *queue, only.as_deref(), *now)?)
+                WriteDone::Number(outbox::hasten(tx, *queue, only.as_deref(), *now)?)
             }
-            Op::Purge { now, limit } => Done::Number(outbox::purge(tx.db, *now, *limit)?),
+            Op::Purge { now, limit } => WriteDone::Number(outbox::purge(tx.db, *now, *limit)?),
             Op::RaiseFence(lease) => {
                 // Not below the clock (microseconds), as in Redis: a journal that was copied from
                 // there, or restored from a backup, knows of grants that this table does not.
@@ -361,16 +369,16 @@ impl Worker {
                          ON CONFLICT (lease) DO UPDATE SET token = max(token + 1, ?2) RETURNING token",
                     )?
                     .query_row((lease, clock), |row| row.get(0))?;
-                Done::Number(super::rows::unsigned(token))
+                WriteDone::Number(super::rows::unsigned(token))
             }
             Op::Rebuild => {
                 for one in self.projections.iter() {
                     projection::reset(tx.db, one.as_ref())?;
                 }
                 append::catch_up(tx.db, &self.projections, tx.head)?;
-                Done::Number(tx.head)
+                WriteDone::Number(tx.head)
             }
-            Op::Close => Done::Number(0),
+            Op::Close => WriteDone::Number(0),
         })
     }
 
@@ -421,7 +429,7 @@ impl Worker {
 
 /// What a transaction did, as long as its commit succeeds.
 struct Applied {
-    done: Vec<Done>,
+    done: Vec<WriteDone>,
     head: u64,
     touched: [u64; 4],
     version: i64,
@@ -430,16 +438,16 @@ struct Applied {
 }
 
 /// Whether something is gone by this that must not be found any more.
-fn erases(op: &Op, done: &Done) -> bool {
+fn erases(op: &Op, done: &WriteDone) -> bool {
     match (op, done) {
-        (Op::Purge { .. }, Done::Number(bodies)) => *bodies > 0,
-        (Op::Append(commit), Done::Appended(Ok(_))) => !commit.trim.is_empty(),
+        (Op::Purge { .. }, WriteDone::Number(bodies)) => *bodies > 0,
+        (Op::Append(commit), WriteDone::Appended(Ok(_))) => !commit.trim.is_empty(),
         _ => false,
     }
 }
 
 /// Takes what waits, up to the bounds of a group. A `Close` ends it.
-fn gather(first: Job, queue: &Receiver<Job>) -> (Vec<Job>, Option<Job>) {
+fn gather(first: WriteJob, queue: &Receiver<WriteJob>) -> (Vec<WriteJob>, Option<WriteJob>) {
     let mut group = Vec::new();
     let mut bytes = 0;
     let mut next = Some(first);

@@ -12,13 +12,14 @@ use super::dovecot::Dovecot;
 use crate::messages::Source;
 use crate::poller::imap::{ImapSecurity, ImapSettings, ImapSource};
 use crate::poller::source::{
-    BUDGET, Body, Candidate, MailSource as _, Part, Scope, Session, Sink, SourceError, Wake, Wanted,
+    BUDGET, ListScope, ListedMail, LoadPart, LoadRequest, LoadedBody, MailSource as _, MailboxSession, Sink,
+    SourceError, Wake,
 };
 
-const ALL: Scope = Scope { above: 0, unseen: true, since: None };
-const UNREAD: Scope = Scope { above: 1_000, unseen: true, since: None };
+const ALL: ListScope = ListScope { above: 0, unseen: true, since: None };
+const UNREAD: ListScope = ListScope { above: 1_000, unseen: true, since: None };
 
-async fn open(settings: ImapSettings) -> Box<dyn Session> {
+async fn open(settings: ImapSettings) -> Box<dyn MailboxSession> {
     ImapSource::new(settings).connect().await.unwrap()
 }
 
@@ -29,15 +30,15 @@ async fn refused(settings: ImapSettings) -> SourceError {
     }
 }
 
-fn uids(mails: &[Candidate]) -> Vec<u64> {
+fn uids(mails: &[ListedMail]) -> Vec<u64> {
     mails.iter().map(|mail| mail.uid).collect()
 }
 
-fn wanted(uid: u64, size: u64, part: Part) -> Wanted {
-    Wanted { item: uid.to_string(), uid, size, limit: 2_000_000, part }
+fn wanted(uid: u64, size: u64, part: LoadPart) -> LoadRequest {
+    LoadRequest { item: uid.to_string(), uid, size, limit: 2_000_000, part }
 }
 
-async fn fetch(session: &mut Box<dyn Session>, wanted: &[Wanted]) -> BTreeMap<u64, Body> {
+async fn fetch(session: &mut Box<dyn MailboxSession>, wanted: &[LoadRequest]) -> BTreeMap<u64, LoadedBody> {
     let (sink, mut mails) = Sink::new(Arc::new(Semaphore::new(BUDGET)));
     let (done, all) = tokio::join!(session.fetch(wanted, sink), async {
         let mut all = BTreeMap::new();
@@ -70,41 +71,41 @@ async fn listing_describing_and_fetching_find_every_mail_whole_and_mark_none() {
     let all = session.list(&ALL).await.unwrap();
     assert_eq!(uids(&all), (1..=301).collect::<Vec<_>>());
     assert_eq!(uids(&session.list(&UNREAD).await.unwrap()), (1..=300).collect::<Vec<_>>());
-    let newer = session.list(&Scope { above: 299, unseen: false, since: None }).await.unwrap();
+    let newer = session.list(&ListScope { above: 299, unseen: false, since: None }).await.unwrap();
     assert_eq!(uids(&newer), [300, 301]);
     assert!(newer[1].detail.unwrap().seen && !newer[0].detail.unwrap().seen);
-    let none = session.list(&Scope { above: 301, unseen: false, since: None }).await.unwrap();
+    let none = session.list(&ListScope { above: 301, unseen: false, since: None }).await.unwrap();
     assert_eq!(uids(&none), Vec::<u64>::new(), "not the last one either");
     let since = newer[0].detail.unwrap().arrived_at;
-    let dated = session.list(&Scope { above: 5_000, unseen: true, since }).await.unwrap();
+    let dated = session.list(&ListScope { above: 5_000, unseen: true, since }).await.unwrap();
     assert_eq!(dated.len(), 301, "those that arrived today, read or not");
 
     let described = session.describe(&all).await.unwrap();
     assert_eq!(described.len(), 301);
-    let mut want: Vec<Wanted> = described
+    let mut want: Vec<LoadRequest> = described
         .iter()
-        .map(|mail| wanted(mail.uid, mail.detail.unwrap().size, Part::Full))
+        .map(|mail| wanted(mail.uid, mail.detail.unwrap().size, LoadPart::Full))
         .filter(|mail| mail.uid != 301)
         .collect();
     assert!(
         want.iter()
             .all(|w| w.size == u64::try_from(mails[w.item.parse::<usize>().unwrap() - 1].len()).unwrap())
     );
-    want.push(wanted(301, 9_000_000, Part::Header));
-    want.push(wanted(777, 10, Part::Full));
+    want.push(wanted(301, 9_000_000, LoadPart::Header));
+    want.push(wanted(777, 10, LoadPart::Full));
     let bodies = fetch(&mut session, &want).await;
     assert_eq!(bodies.len(), 302);
     for (uid, body) in bodies {
         match body {
-            Body::Loaded(Source::Full(bytes)) => {
+            LoadedBody::Loaded(Source::Full(bytes)) => {
                 assert_eq!(bytes, mails[usize::try_from(uid).unwrap() - 1].as_bytes(), "uid {uid}");
             }
-            Body::Loaded(Source::HeaderOnly { header, size }) => {
+            LoadedBody::Loaded(Source::HeaderOnly { header, size }) => {
                 assert_eq!((uid, size, &header[..]), (301, 9_000_000, &b"Subject: read\r\n\r\n"[..]));
             }
-            Body::Loaded(Source::Pushed(_)) => panic!("uid {uid} was pushed"),
-            Body::Gone => assert_eq!(uid, 777),
-            Body::Unloadable(why) => panic!("uid {uid}: {why}"),
+            LoadedBody::Loaded(Source::Pushed(_)) => panic!("uid {uid} was pushed"),
+            LoadedBody::Gone => assert_eq!(uid, 777),
+            LoadedBody::Unloadable(why) => panic!("uid {uid}: {why}"),
         }
     }
     assert_eq!(dovecot.search("UNSEEN").await.len(), 300, "peeking marks nothing");
@@ -117,7 +118,7 @@ async fn a_fetch_that_is_given_up_leaves_the_session_usable() {
     let mails: Vec<String> = (1..=200).map(|n| mail(n, 10_000)).collect();
     dovecot.append(&mails.iter().map(String::as_str).collect::<Vec<_>>(), None).await;
     let mut session = open(dovecot.settings(ImapSecurity::Plain)).await;
-    let want: Vec<Wanted> = (1..=200).map(|uid| wanted(uid, 10_000, Part::Full)).collect();
+    let want: Vec<LoadRequest> = (1..=200).map(|uid| wanted(uid, 10_000, LoadPart::Full)).collect();
     let (sink, mut taken) = Sink::new(Arc::new(Semaphore::new(BUDGET)));
     let first = tokio::select! {
         done = session.fetch(&want, sink) => panic!("it went through: {done:?}"),
@@ -148,7 +149,7 @@ async fn idle_tells_of_new_mails_and_goes_on_after_being_cut_short() {
     assert_eq!(wake.unwrap(), Wake::Changed);
     // Until it is listed, the news stays news.
     assert_eq!(session.wait(Duration::from_secs(30)).await.unwrap(), Wake::Changed);
-    let newer = session.list(&Scope { above: 0, unseen: false, since: None }).await.unwrap();
+    let newer = session.list(&ListScope { above: 0, unseen: false, since: None }).await.unwrap();
     assert_eq!(uids(&newer), [1]);
     session.mark_seen(&["1".to_owned(), "99".to_owned()]).await.unwrap();
     assert_eq!(dovecot.search("SEEN").await, [1]);

@@ -5,20 +5,20 @@ use async_imap::imap_proto::Response;
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use crate::poller::imap::guard::{Breach, Guard, LINE};
+use crate::poller::imap::guard::{Breach, LINE, ResponseGuard};
 
 const LITERAL: u64 = 64;
 
 /// What the guard lets through of one response, or its complaint.
 fn passed(bytes: &[u8]) -> Result<Vec<u8>, Breach> {
     let mut passed = BytesMut::new();
-    Guard::default().take(bytes, LITERAL, &mut passed)?;
+    ResponseGuard::default().take(bytes, LITERAL, &mut passed)?;
     Ok(passed.to_vec())
 }
 
 /// The same, when nothing is under way at the end.
 fn passed_whole(bytes: &[u8]) -> Option<Vec<u8>> {
-    let (mut guard, mut passed) = (Guard::default(), BytesMut::new());
+    let (mut guard, mut passed) = (ResponseGuard::default(), BytesMut::new());
     guard.take(bytes, LITERAL, &mut passed).ok()?;
     guard.is_at_rest().then(|| passed.to_vec())
 }
@@ -133,7 +133,7 @@ proptest! {
     ) {
         let text = pieces.concat();
         let mut rest = text.as_bytes();
-        let mut guard = Guard::default();
+        let mut guard = ResponseGuard::default();
         let mut pieced = BytesMut::new();
         let mut judged = Ok(());
         for cut in cuts.into_iter().chain([usize::MAX]) {

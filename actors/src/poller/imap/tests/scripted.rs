@@ -10,13 +10,14 @@ use tokio::time::Instant;
 
 use crate::messages::Source;
 use crate::poller::imap::WATCHDOG;
-use crate::poller::imap::bounds::Bounds;
+use crate::poller::imap::bounds::ConnectionBounds;
 use crate::poller::imap::said::Secrets;
 use crate::poller::imap::session::ImapSession;
-use crate::poller::imap::watched::Watched;
-use crate::poller::imap::wire::{Voice, Wire};
+use crate::poller::imap::watched::WatchedIo;
+use crate::poller::imap::wire::{ServerVoice, Wire};
 use crate::poller::source::{
-    BUDGET, Body, Opened, Part, Scope, Session as _, Sink, SourceError, Wake, Wanted,
+    BUDGET, ListScope, LoadPart, LoadRequest, LoadedBody, MailboxSession as _, MailboxStatus, Sink,
+    SourceError, Wake,
 };
 
 /// The server's end. Commands are checked by their text without the tag.
@@ -47,19 +48,19 @@ const REFRESH: Duration = Duration::from_secs(120);
 pub(super) async fn session() -> (ImapSession, Server) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let mut server = Server { stream: BufReader::new(theirs) };
-    let bounds = Bounds::default();
-    let client = Client::new(Watched::new(Box::new(ours), WATCHDOG, bounds.clone()));
+    let bounds = ConnectionBounds::default();
+    let client = Client::new(WatchedIo::new(Box::new(ours), WATCHDOG, bounds.clone()));
     let (client, ()) = tokio::join!(client.login("me", "secret"), async {
         let tag = server.expect("LOGIN \"me\" \"secret\"").await;
         server.say(&format!("{tag} OK in\r\n")).await;
     });
-    let voice = Voice { bounds, secrets: Secrets::new(&["me", "secret"]) };
+    let voice = ServerVoice { bounds, secrets: Secrets::new(&["me", "secret"]) };
     let wire = Wire::new(client.unwrap(), voice, 3, true, REFRESH);
-    (ImapSession { wire, opened: Opened { validity: 1, uid_next: 4, exists: 3 } }, server)
+    (ImapSession { wire, opened: MailboxStatus { validity: 1, uid_next: 4, exists: 3 } }, server)
 }
 
-pub(super) fn wanted(uid: u64) -> Wanted {
-    Wanted { item: uid.to_string(), uid, size: 10, limit: 99, part: Part::Full }
+pub(super) fn wanted(uid: u64) -> LoadRequest {
+    LoadRequest { item: uid.to_string(), uid, size: 10, limit: 99, part: LoadPart::Full }
 }
 
 pub(super) async fn fetch(
@@ -67,17 +68,17 @@ pub(super) async fn fetch(
     uids: &[u64],
 ) -> (Result<(), SourceError>, Vec<(String, String)>) {
     let (sink, mut mails) = Sink::new(Arc::new(Semaphore::new(BUDGET)));
-    let wanted: Vec<Wanted> = uids.iter().map(|uid| wanted(*uid)).collect();
+    let wanted: Vec<LoadRequest> = uids.iter().map(|uid| wanted(*uid)).collect();
     tokio::join!(session.fetch(&wanted, sink), async {
         let mut all = Vec::new();
         while let Some(mail) = mails.recv().await {
             let item = mail.item.clone();
             let what = match mail.into_parts().0 {
-                Body::Loaded(Source::Full(_)) => "loaded".to_owned(),
-                Body::Loaded(Source::HeaderOnly { size, .. }) => format!("header of {size}"),
-                Body::Loaded(Source::Pushed(_)) => "pushed".to_owned(),
-                Body::Gone => "gone".to_owned(),
-                Body::Unloadable(why) => why,
+                LoadedBody::Loaded(Source::Full(_)) => "loaded".to_owned(),
+                LoadedBody::Loaded(Source::HeaderOnly { size, .. }) => format!("header of {size}"),
+                LoadedBody::Loaded(Source::Pushed(_)) => "pushed".to_owned(),
+                LoadedBody::Gone => "gone".to_owned(),
+                LoadedBody::Unloadable(why) => why,
             };
             all.push((item, what));
         }
@@ -91,7 +92,7 @@ async fn a_command_without_an_answer_fails_after_thirty_seconds() {
     let (mut session, mut server) = session().await;
     let begun = Instant::now();
     let (listed, _) = tokio::join!(
-        session.list(&Scope { above: 3, unseen: false, since: None }),
+        session.list(&ListScope { above: 3, unseen: false, since: None }),
         server.expect("UID FETCH 4:4294967295 (UID FLAGS INTERNALDATE RFC822.SIZE)")
     );
     assert!(matches!(&listed, Err(SourceError::Unreachable(why)) if why.contains("30 s")), "{listed:?}");
@@ -140,12 +141,13 @@ async fn a_server_that_declines_idle_is_polled() {
         server.say(&format!("{tag} BAD what?\r\n")).await;
     });
     assert_eq!((waited, begun.elapsed().as_secs()), (Ok(Wake::Elapsed), 30));
-    let (listed, ()) = tokio::join!(session.list(&Scope { above: 3, unseen: true, since: None }), async {
-        let tag = server.expect("NOOP").await;
-        server.say(&format!("* 5 EXISTS\r\n{tag} OK done\r\n")).await;
-        let tag = server.expect("UID SEARCH OR UNSEEN UID 4:4294967295").await;
-        server.say(&format!("* SEARCH 2 5\r\n{tag} OK done\r\n")).await;
-    });
+    let (listed, ()) =
+        tokio::join!(session.list(&ListScope { above: 3, unseen: true, since: None }), async {
+            let tag = server.expect("NOOP").await;
+            server.say(&format!("* 5 EXISTS\r\n{tag} OK done\r\n")).await;
+            let tag = server.expect("UID SEARCH OR UNSEEN UID 4:4294967295").await;
+            server.say(&format!("* SEARCH 2 5\r\n{tag} OK done\r\n")).await;
+        });
     assert_eq!(listed.unwrap().iter().map(|mail| mail.uid).collect::<Vec<_>>(), [2, 5]);
 }
 

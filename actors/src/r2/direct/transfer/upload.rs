@@ -6,20 +6,20 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 
-use super::{Copy, Stop, Transfer};
+use super::{Copy, Transfer, TryStop};
 use crate::r2::direct::PART;
-use crate::r2::direct::bucket::Part;
+use crate::r2::direct::bucket::UploadedPart;
 use crate::r2::direct::labels::Labels;
-use crate::r2::direct::note::{Note, place};
-use crate::r2::direct::offer::{self, Offer, Resume, Trouble};
-use crate::r2::direct::source::Parts;
+use crate::r2::direct::note::{UploadCheckpoint, place};
+use crate::r2::direct::offer::{self, NothingToCopy, Offer, Resume};
+use crate::r2::direct::source::BodyParts;
 use crate::s3::BucketError;
 
 /// Parts that are uploaded at once. One more is never read meanwhile: this many times
 /// [`PART`] is all the memory that a file takes.
 const PARTS_AT_ONCE: usize = 2;
 /// Pause between looks at what another worker is doing.
-const LOOK: Duration = Duration::from_secs(3);
+const POLL_INTERVAL: Duration = Duration::from_secs(3);
 /// Ending an upload takes no longer than this.
 pub(in crate::r2::direct) const CLEAN_UP: Duration = Duration::from_secs(10);
 
@@ -32,8 +32,12 @@ pub(super) struct Upload {
 
 impl Transfer<'_> {
     /// An upload that was broken off, with its finished parts.
-    pub(super) async fn find_upload(&mut self) -> Result<Option<(Note, Vec<Part>)>, Stop> {
-        let Some(mut note) = Note::read(self.bucket, &self.item.key).await? else { return Ok(None) };
+    pub(super) async fn find_upload(
+        &mut self,
+    ) -> Result<Option<(UploadCheckpoint, Vec<UploadedPart>)>, TryStop> {
+        let Some(mut note) = UploadCheckpoint::read(self.bucket, &self.item.key).await? else {
+            return Ok(None);
+        };
         self.noted = true;
         if self.store.world.now() - note.begun > self.store.settings.resumable_for() {
             return Ok(None);
@@ -57,7 +61,11 @@ impl Transfer<'_> {
     }
 
     /// Goes on with an upload, or begins anew when the source is not what it was.
-    pub(super) async fn go_on(&mut self, note: Note, done: Vec<Part>) -> Result<Copy, Stop> {
+    pub(super) async fn go_on(
+        &mut self,
+        note: UploadCheckpoint,
+        done: Vec<UploadedPart>,
+    ) -> Result<Copy, TryStop> {
         let copy = self.copy_of(note.name.clone(), note.begun);
         let offset = done.iter().map(|part| part.size).sum();
         if offset == note.length {
@@ -82,7 +90,7 @@ impl Transfer<'_> {
         // Uploads that went on after an interruption.
         metrics::counter!("render_signal_r2_uploads_resumed_total").increment(1);
         let settings = &self.store.settings;
-        let mut parts = Parts::new(answer, self.patience(), offset, Some(note.length), settings);
+        let mut parts = BodyParts::new(answer, self.patience(), offset, Some(note.length), settings);
         self.pump(&note.upload, &mut parts, Bytes::new(), done).await?;
         Ok(copy)
     }
@@ -92,10 +100,10 @@ impl Transfer<'_> {
         labels: Labels,
         offer: &Offer,
         now: DateTime<Utc>,
-    ) -> Result<String, Stop> {
+    ) -> Result<String, TryStop> {
         let id = self.bucket.begin(&self.item.key, labels).await?;
         self.upload = Some(Upload { id: id.clone(), shared: false });
-        if let Some(note) = Note::new(self.item, &id, offer, now) {
+        if let Some(note) = UploadCheckpoint::new(self.item, &id, offer, now) {
             self.noted = true;
             note.write(self.bucket).await?;
         }
@@ -106,10 +114,10 @@ impl Transfer<'_> {
     pub(super) async fn pump(
         &mut self,
         upload: &str,
-        source: &mut Parts,
+        source: &mut BodyParts,
         first: Bytes,
-        mut done: Vec<Part>,
-    ) -> Result<(), Stop> {
+        mut done: Vec<UploadedPart>,
+    ) -> Result<(), TryStop> {
         let mut under_way = JoinSet::new();
         let mut number = i32::try_from(done.len()).unwrap_or(i32::MAX);
         let mut next = Some(first).filter(|part| !part.is_empty());
@@ -149,10 +157,10 @@ impl Transfer<'_> {
 
     async fn take_in(
         &mut self,
-        under_way: &mut JoinSet<Result<(Part, Bytes), BucketError>>,
-        done: &mut Vec<Part>,
-        source: &mut Parts,
-    ) -> Result<(), Stop> {
+        under_way: &mut JoinSet<Result<(UploadedPart, Bytes), BucketError>>,
+        done: &mut Vec<UploadedPart>,
+        source: &mut BodyParts,
+    ) -> Result<(), TryStop> {
         match under_way.join_next().await {
             None => Ok(()),
             Some(Ok(sent)) => {
@@ -164,12 +172,12 @@ impl Transfer<'_> {
             }
             Some(Err(error)) => {
                 let why = format!("the upload of a part failed unexpectedly: {error}");
-                Err(Trouble::Broken(why).into())
+                Err(NothingToCopy::Broken(why).into())
             }
         }
     }
 
-    async fn complete(&mut self, upload: &str, parts: &[Part]) -> Result<(), Stop> {
+    async fn complete(&mut self, upload: &str, parts: &[UploadedPart]) -> Result<(), TryStop> {
         self.bucket.complete(&self.item.key, upload, parts).await?;
         self.upload = None;
         if self.noted
@@ -194,12 +202,12 @@ impl Transfer<'_> {
             if !unfinished.any(|upload| upload.key == self.item.key) {
                 return Err(BucketError::Failed("another worker has given the upload up".to_owned()));
             }
-            tokio::time::sleep(self.store.world.jitter.spread(LOOK)).await;
+            tokio::time::sleep(self.store.world.jitter.spread(POLL_INTERVAL)).await;
         }
     }
 
     /// Ends every earlier upload of this object: there will be another one.
-    pub(super) async fn end_all(&mut self) -> Result<(), Stop> {
+    pub(super) async fn end_all(&mut self) -> Result<(), TryStop> {
         self.upload = None;
         for upload in self.bucket.unfinished(&self.item.key).await? {
             if upload.key == self.item.key {
@@ -216,7 +224,7 @@ impl Transfer<'_> {
     pub(super) async fn discard(&mut self) {
         let Some(upload) = self.upload.take() else { return };
         let ended = async {
-            let note = Note::read(self.bucket, &self.item.key).await?;
+            let note = UploadCheckpoint::read(self.bucket, &self.item.key).await?;
             let note = note.filter(|note| note.upload == upload.id);
             if upload.shared || note.as_ref().is_some_and(|note| note.shared) {
                 return Ok(());
@@ -234,7 +242,7 @@ impl Transfer<'_> {
 
 /// The parts up to the first gap: the bytes of the file that are there. Only full parts
 /// count, and the last one of the file.
-fn gapless(parts: Vec<Part>, length: u64) -> Vec<Part> {
+fn gapless(parts: Vec<UploadedPart>, length: u64) -> Vec<UploadedPart> {
     let mut offset = 0;
     let mut found = Vec::new();
     for (part, number) in parts.into_iter().zip(1..) {
@@ -252,8 +260,8 @@ fn gapless(parts: Vec<Part>, length: u64) -> Vec<Part> {
 mod tests {
     use super::*;
 
-    fn part(number: i32, size: usize) -> Part {
-        Part { number, size: size as u64, etag: String::new() }
+    fn part(number: i32, size: usize) -> UploadedPart {
+        UploadedPart { number, size: size as u64, etag: String::new() }
     }
 
     #[test]
