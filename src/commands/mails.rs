@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
-use render_signal_actors::dedup::kept;
 use render_signal_actors::dedup::release::release as release_mail;
+use render_signal_actors::dedup::stored;
 use render_signal_actors::ignore::ignore as ignore_mail;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::Journal;
@@ -105,7 +105,7 @@ pub(super) const fn erased(lang: Lang) -> &'static str {
 
 /// What is kept of who sent a mail and what it is called.
 pub(super) async fn heading(journal: &dyn Journal, email_id: &str) -> Result<Option<Heading>, Failure> {
-    kept::heading(journal, email_id).await.map_err(|error| Failure::journal(error.to_string()))
+    stored::heading(journal, email_id).await.map_err(|error| Failure::journal(error.to_string()))
 }
 
 fn print<T: Serialize>(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use render_signal_actors::dedup::kept;
+use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::journal::{Due, Hint, Journal, JournalError, Queue};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -78,7 +78,7 @@ impl Stage {
 
     /// What a mail is called is beside its events.
     async fn call_by_name(&mut self, email_id: &str) -> Result<(), Failure> {
-        let heading = kept::heading(self.journal.as_ref(), email_id).await;
+        let heading = stored::heading(self.journal.as_ref(), email_id).await;
         if let Some(heading) = heading.map_err(|error| Failure::journal(error.to_string()))? {
             self.ledger.call(email_id, heading.subject);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use render_signal_actors::config::history::{DecidedUnder, versions_of};
-use render_signal_actors::dedup::kept;
+use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::heavy::Heavy;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::mail::compare::Recorded;
@@ -68,7 +68,7 @@ pub(crate) async fn stored(
     journal: &dyn Journal,
     heavy: &Heavy,
 ) -> Result<Today, Refused> {
-    let Some(known) = kept::known(journal, email_id).await.map_err(Refused::journal)? else {
+    let Some(known) = stored::known(journal, email_id).await.map_err(Refused::journal)? else {
         return Err(Refused::Missing(said!(
             "il n'y a pas de mail {email_id} dans le journal",
             "there is no mail {email_id} in the journal"

@@ -10,7 +10,7 @@ use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, Editor, UPDATED_AT};
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::store::{Read, Stamp};
-use render_signal_actors::dedup::kept;
+use render_signal_actors::dedup::stored;
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
@@ -236,11 +236,11 @@ where
 }
 
 async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(Case, DateTime<Utc>), Refused> {
-    let known = kept::known(journal, &row.email_id).await.map_err(Refused::journal)?;
+    let known = stored::known(journal, &row.email_id).await.map_err(Refused::journal)?;
     let came = known.as_ref().map_or(row.received_at, |known| known.at);
     let (content, recorded) = match known {
         Some(known) => (known.content, known.recorded),
-        None => (Err(kept::ContentGone::Archived), None),
+        None => (Err(stored::ContentGone::Archived), None),
     };
     let content = content.map_err(|why| why.to_string());
     Ok((Case { place: row.email_id.clone(), came: Some(came), content, recorded }, came))

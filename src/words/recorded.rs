@@ -228,7 +228,7 @@ mod tests {
     use std::time::Duration;
 
     use chrono::{DateTime, TimeDelta, Utc};
-    use render_signal_actors::dedup::kept::ContentGone;
+    use render_signal_actors::dedup::stored::ContentGone;
     use render_signal_actors::egress::SendError;
     use render_signal_actors::mail::parse::{self, Unreadable};
     use render_signal_actors::mail::policy::RetryPolicy;

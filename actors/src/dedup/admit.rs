@@ -12,10 +12,10 @@ use tracing::Instrument as _;
 
 use super::commit::{self, Cx};
 use super::copies::{self, CopyLookup};
-use super::heavy::Thinking;
+use super::decision_pool::DecisionPool;
 use super::hold;
+use super::sequencer::{Sequencer, order_of};
 use super::strangers::Strangers;
-use super::turns::{Sequencer, order_of};
 use super::{AdmissionJob, DedupDeps};
 use crate::kernel::event::{EventError, StreamId};
 use crate::kernel::execute::ATTEMPTS;
@@ -86,7 +86,7 @@ struct DecidedMail {
 /// Runs until the queue is closed and empty.
 pub(super) async fn pipeline(
     deps: DedupDeps,
-    thinking: Thinking,
+    thinking: DecisionPool,
     strangers: Strangers,
     look: Arc<Notify>,
     queue: mpsc::Receiver<AdmissionJob>,
@@ -134,8 +134,8 @@ pub(super) async fn pipeline(
                     let mut namesake = namesakes.take(true, Some(key));
                     appends.push(async move {
                         let prepared = prepared.await;
-                        turn.comes().await;
-                        namesake.comes().await;
+                        turn.ready().await;
+                        namesake.ready().await;
                         let span = tracing::info_span!("admit", email_id = prepared.key);
                         let result = append(&deps, &thinking, &strangers, &look, prepared);
                         let result = result.instrument(span).await;
@@ -179,7 +179,7 @@ fn beginning(raw: &Bytes) -> Bytes {
 /// Reads and decides on another core. A parser that panics costs this mail its reading,
 /// not the others theirs; but only when it does so twice: a fault that does not repeat is
 /// not the mail's.
-async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hindsight) -> DecidedMail {
+async fn prepare(deps: DedupDeps, thinking: DecisionPool, admit: Admit, known: Hindsight) -> DecidedMail {
     let policy = deps.policy.load_full();
     let now = deps.world.now();
     for _ in 0..READINGS {
@@ -192,7 +192,7 @@ async fn prepare(deps: DedupDeps, thinking: Thinking, admit: Admit, known: Hinds
             Source::HeaderOnly { .. } => 0,
         };
         let read = move || read(&for_task, &under, now, copy, &known);
-        match thinking.about(&policy, bytes, read).await {
+        match thinking.run(&policy, bytes, read).await {
             Ok(prepared) => return prepared,
             Err(error) => tracing::error!(item = admit.location.item, %error, "reading a mail failed"),
         }
@@ -311,7 +311,7 @@ fn quarantined(admit: Admit, why: &str, cx: Cx<'_>) -> DecidedMail {
 
 async fn append(
     deps: &DedupDeps,
-    thinking: &Thinking,
+    thinking: &DecisionPool,
     strangers: &Strangers,
     look: &Notify,
     mut prepared: DecidedMail,

@@ -14,7 +14,7 @@ use crate::mail::life::{
 };
 use crate::mail::policy::Policy;
 use crate::mail::work::{self, Draft, DraftMeta};
-use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, kept};
+use crate::mail::{Detection, IgnoreReason, Mail, Outcome, Verdict, reread};
 
 /// Quarantined sources outlive ordinary bodies: somebody has to look at them.
 const QUARANTINE_DAYS: i64 = 365;
@@ -185,7 +185,7 @@ fn consequences(
                     .collect(),
                 offload,
                 priority: cx.policy.prefs.priority_of(&mail.sender),
-                text: Some(kept::shape(&mail)),
+                text: Some(reread::shape(&mail)),
                 configuration: Some(cx.policy.configuration.clone()),
             })];
             let meta = DraftMeta { told: true, ..meta(1) };

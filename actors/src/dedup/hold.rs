@@ -14,9 +14,9 @@ use tracing::Instrument as _;
 use super::DedupDeps;
 use super::admit::known_group;
 use super::commit::{self, Cx};
-use super::heavy::Thinking;
+use super::decision_pool::DecisionPool;
+use super::sequencer::{Sequencer, SequencerTurn, order_of, wants_order};
 use super::strangers::Strangers;
-use super::turns::{Sequencer, SequencerTurn, order_of, wants_order};
 use crate::alone::{Alone, NotTried, heed, returned};
 use crate::kernel::aggregate::rehydrate;
 use crate::kernel::heavy::Heavy;
@@ -80,7 +80,7 @@ pub(super) async fn reconsider_one(
 /// Decides due mails again, for ever; when draining, ends those under way and stops.
 pub(super) async fn watch(
     deps: DedupDeps,
-    thinking: Thinking,
+    thinking: DecisionPool,
     strangers: Strangers,
     look: Arc<Notify>,
     mut draining: watch::Receiver<bool>,
@@ -164,7 +164,7 @@ impl From<String> for Undecided {
 /// once for nothing: then nothing is computed of it later that has not been computed before.
 async fn open(
     deps: &DedupDeps,
-    thinking: &Thinking,
+    thinking: &DecisionPool,
     (heavy, alone): (&Heavy, &Alone),
     row: &Claimed,
     body: Option<Bytes>,
@@ -180,7 +180,7 @@ async fn open(
             let (policy, now, mail) = (deps.policy.load_full(), deps.world.now(), draft.mail.clone());
             let (under, bytes) = (Arc::clone(&policy), mail.plain.len() + mail.html.len());
             // A panic comes again when it is decided in earnest.
-            drop(thinking.about(&policy, bytes, move || decide::release(&mail, &under, now)).await);
+            drop(thinking.run(&policy, bytes, move || decide::release(&mail, &under, now)).await);
         }
         Ok::<_, serde_json::Error>(draft)
     };
@@ -198,7 +198,7 @@ fn order(deps: &DedupDeps, (meta, draft): &(DraftMeta, Draft)) -> Option<String>
 
 async fn decide_again(
     deps: &DedupDeps,
-    thinking: &Thinking,
+    thinking: &DecisionPool,
     strangers: &Strangers,
     look: &Notify,
     row: Claimed,
@@ -225,7 +225,7 @@ async fn decide_again(
 
 async fn try_decide(
     deps: &DedupDeps,
-    thinking: &Thinking,
+    thinking: &DecisionPool,
     strangers: &Strangers,
     look: &Notify,
     row: &Claimed,
@@ -239,7 +239,7 @@ async fn try_decide(
         let draft = draft.clone();
         let (under, commit) =
             redecide(deps, thinking, row, &meta, draft, (version, &locations), group.as_ref()).await?;
-        turn.comes().await;
+        turn.ready().await;
         match persist(deps.journal.as_ref(), &deps.world, commit).await {
             Ok(_) => {
                 tracing::info!("a held mail was decided again");
@@ -261,7 +261,7 @@ async fn try_decide(
 /// The commit that follows, and the version of the configuration it follows from.
 async fn redecide(
     deps: &DedupDeps,
-    thinking: &Thinking,
+    thinking: &DecisionPool,
     row: &Claimed,
     meta: &DraftMeta,
     draft: Draft,
@@ -279,7 +279,7 @@ async fn redecide(
         // made due when the configuration changes.
         return Err(Undecided::Failed(format!("a document cannot be used: {why}"), AFTER_PANIC));
     }
-    let deciding = thinking.about(&policy, bytes, move || {
+    let deciding = thinking.run(&policy, bytes, move || {
         let (mail, policy, group) = (&mail, under.as_ref(), group.as_ref());
         if released {
             let verdict = decide::release(mail, policy, now);

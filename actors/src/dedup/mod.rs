@@ -13,14 +13,14 @@
 mod admit;
 mod commit;
 mod copies;
-mod heavy;
+mod decision_pool;
 mod hold;
-pub mod kept;
 pub mod release;
+mod sequencer;
+pub mod stored;
 mod strangers;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use futures::FutureExt as _;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::heavy::Thinking;
+use self::decision_pool::DecisionPool;
 use self::strangers::Strangers;
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
@@ -89,7 +89,7 @@ impl Actor for DedupActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (jobs, queue) = mpsc::channel(QUEUE);
         self.jobs = Some(jobs);
-        let (thinking, strangers) = (Thinking::default(), Strangers::default());
+        let (thinking, strangers) = (DecisionPool::default(), Strangers::default());
         let (deps, look) = (self.deps.clone(), Arc::clone(&self.look));
         let pipeline = admit::pipeline(deps, thinking.clone(), strangers.clone(), look, queue);
         let (deps, look) = (self.deps.clone(), Arc::clone(&self.look));

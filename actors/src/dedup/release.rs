@@ -6,7 +6,7 @@
 use chrono::TimeDelta;
 
 use super::commit;
-use super::kept::{self, KeptError};
+use super::stored::{self, KeptError};
 use crate::kernel::aggregate::{Loaded, rehydrate};
 use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, EventError, new_events};
@@ -215,7 +215,7 @@ async fn copy_released(
     let life = rehydrate::<MailLife>(&journal.read_stream(&mail_stream(original), 0).await?)?.state;
     let location = life.locations.into_iter().skip(1).find(|location| copy_id(original, location) == id);
     let location = location.ok_or_else(unknown)?;
-    let known = kept::known(journal, original).await?.ok_or_else(unknown)?;
+    let known = stored::known(journal, original).await?.ok_or_else(unknown)?;
     let Ok(mut mail) = known.content else { return Err(ReleaseError::ContentGone(original.to_owned())) };
     id.clone_into(&mut mail.email_id);
     Ok(copy(world, mail, original, location, by)?)

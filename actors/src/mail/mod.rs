@@ -29,7 +29,6 @@ mod header;
 pub mod heading;
 mod html;
 pub mod identity;
-pub mod kept;
 pub mod life;
 pub mod links;
 mod markup;
@@ -43,6 +42,7 @@ mod properties;
 pub mod providers;
 pub mod pushed;
 pub mod replies;
+pub mod reread;
 pub mod rules;
 #[cfg(test)]
 mod samples;

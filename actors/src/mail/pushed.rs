@@ -163,7 +163,7 @@ fn is_page(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::{Outcome, decide, kept, life, payload, providers, samples};
+    use crate::mail::{Outcome, decide, life, payload, providers, reread, samples};
 
     fn pushed(body: &str) -> Pushed {
         Pushed {
@@ -326,7 +326,7 @@ mod tests {
                 copy_of: None,
                 authentication: None,
             };
-            assert_eq!(kept::from_webhook(&sent, kept::shape(&mail), &received), Some(mail));
+            assert_eq!(reread::from_webhook(&sent, reread::shape(&mail), &received), Some(mail));
         }
     }
 }

@@ -26,7 +26,6 @@ pub mod address;
 pub mod direct;
 pub mod engine;
 mod finish;
-mod flights;
 pub mod links;
 pub mod name;
 pub mod normalize;
@@ -34,6 +33,7 @@ pub mod outcome;
 mod patience;
 pub mod plan;
 pub mod reuse;
+mod single_flight;
 pub mod transfer;
 pub mod worker;
 

@@ -14,11 +14,11 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::finish::{finish, refresh};
-use super::flights::{Flights, Lead, Part};
 use super::normalize::FOLDER_LIMIT;
 use super::outcome::{End, Obtained};
 use super::patience::{PutOff, put_off};
 use super::plan::{Source, Unplanned, plan};
+use super::single_flight::{Lead, Part, SingleFlight};
 use super::{Copied, Job, NoCopy, R2Deps, reuse};
 use crate::alone::{Alone, NotTried, returned};
 use crate::kernel::event::DomainEvent;
@@ -73,7 +73,7 @@ pub(super) struct Shared {
     /// Transfers that may begin.
     pub(super) slots: Arc<Semaphore>,
     /// Links that are being copied.
-    pub(super) flights: Flights,
+    pub(super) flights: SingleFlight,
     /// Where drafts are read and bodies are made.
     pub(super) heavy: Heavy,
     /// Where mails are read that a worker may have died of.
@@ -88,7 +88,7 @@ impl Default for Shared {
     fn default() -> Self {
         Self {
             slots: Arc::new(Semaphore::new(TRANSFERS)),
-            flights: Flights::default(),
+            flights: SingleFlight::default(),
             heavy: Heavy::default(),
             alone: Alone::default(),
             load: Load::new(UNREAD, UNREAD),

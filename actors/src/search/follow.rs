@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::index::{IndexEntry, IndexMark};
 use super::{Search, SearchError};
-use crate::dedup::kept::{self, KeptError};
+use crate::dedup::stored::{self, KeptError};
 use crate::kernel::journal::{Journal, lost};
 use crate::mail::heading::{Heading, heading_key};
 use crate::readmodel::queries;
@@ -202,7 +202,7 @@ pub(super) async fn headings(
     for ((_, email_id), kept) in mails.iter().zip(kept) {
         headings.push(match kept.and_then(|bytes| Heading::read(&bytes)) {
             Some(heading) => Some(heading),
-            None => kept::heading(journal, email_id).await?,
+            None => stored::heading(journal, email_id).await?,
         });
     }
     Ok(headings)

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use chrono::TimeDelta;
 use futures::stream::{StreamExt as _, iter};
-use render_signal_actors::dedup::kept;
+use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::work::answer_body_key;
 use render_signal_actors::readmodel::queries::{self, AttemptRow};
 use serde_json::{Map, Value, json};
@@ -59,7 +59,7 @@ async fn subjects(state: &HttpState, rows: &[AttemptRow]) -> HashMap<String, Str
     let ask = |mail: &str| {
         let (journal, mail) = (state.journal.clone(), mail.to_owned());
         async move {
-            let heading = kept::heading(journal.as_ref(), &mail).await.ok().flatten()?;
+            let heading = stored::heading(journal.as_ref(), &mail).await.ok().flatten()?;
             let subject: String = heading.subject.chars().take(SUBJECT).collect();
             (!subject.is_empty()).then_some((mail, subject))
         }

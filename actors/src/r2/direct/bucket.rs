@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::DirectSettings;
-use super::labels::{self, Existing, Labels};
+use super::metadata::{self, Existing, ObjectMetadata};
 use crate::egress::GuardedClient;
 use crate::s3::{BucketError, connect, failure};
 
@@ -58,7 +58,7 @@ impl Bucket {
     /// What the object says of itself; `None` = there is none.
     pub(super) async fn head(&self, key: &str) -> Result<Option<Existing>, BucketError> {
         match self.client.head_object().bucket(&self.name).key(key).send().await.map_err(failure) {
-            Ok(found) => Ok(Some(labels::read(found.metadata().unwrap_or(&Default::default())))),
+            Ok(found) => Ok(Some(metadata::read(found.metadata().unwrap_or(&Default::default())))),
             Err(BucketError::Gone) => Ok(None),
             Err(error) => Err(error),
         }
@@ -69,7 +69,7 @@ impl Bucket {
         &self,
         key: &str,
         body: Bytes,
-        labels: Labels,
+        labels: ObjectMetadata,
         create: bool,
     ) -> Result<(), BucketError> {
         let request = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
@@ -85,7 +85,7 @@ impl Bucket {
     }
 
     /// Begins an upload in parts.
-    pub(super) async fn begin(&self, key: &str, labels: Labels) -> Result<String, BucketError> {
+    pub(super) async fn begin(&self, key: &str, labels: ObjectMetadata) -> Result<String, BucketError> {
         let request = self.client.create_multipart_upload().bucket(&self.name).key(key);
         let begun = request
             .content_type(labels.content_type)

@@ -2,22 +2,22 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | [`offer`] | whether what a host answers is the file (pure) |
+//! | [`source_response`] | whether what a host answers is the file (pure) |
 //! | [`disposition`] | file names in `Content-Disposition` (pure) |
-//! | [`labels`] | metadata and headers of an object (pure) |
+//! | [`metadata`] | metadata and headers of an object (pure) |
 //! | [`source`] | asks the host, follows redirections, cuts the body into parts |
 //! | [`bucket`] | what is done in the bucket |
-//! | [`rooms`] | how many files are read at once, and how slowly |
-//! | [`transfer`], [`note`] | one file; its upload in parts, and how that goes on after an interruption |
+//! | [`limits`] | how many files are read at once, and how slowly |
+//! | [`transfer`], [`checkpoint`] | one file; its upload in parts, and how that goes on after an interruption |
 //! | [`upkeep`] | removes what is unfinished or expired |
 
 mod bucket;
+mod checkpoint;
 mod disposition;
-mod labels;
-mod note;
-mod offer;
-mod rooms;
+mod limits;
+mod metadata;
 mod source;
+mod source_response;
 mod transfer;
 mod upkeep;
 
@@ -36,9 +36,9 @@ use crate::egress::{ClientOptions, EgressError, EgressPolicy, GuardedClient};
 use crate::kernel::clock::World;
 use crate::s3::{Account, BucketError};
 use bucket::Bucket;
-use labels::LinkItem;
-pub use rooms::Pace;
-use rooms::{Rooms, within};
+pub use limits::Pace;
+use limits::{TransferLimits, within};
+use metadata::LinkItem;
 use transfer::{CLEAN_UP, Copy, Transfer};
 pub use upkeep::Swept;
 
@@ -112,7 +112,7 @@ pub struct DirectStore {
     /// For the hosts of files: they, and whom they redirect to, are named by strangers.
     hosts: GuardedClient,
     world: World,
-    rooms: Rooms,
+    limits: TransferLimits,
     keys: Keys,
 }
 
@@ -131,8 +131,8 @@ impl DirectStore {
     ) -> Result<Self, EgressError> {
         let bucket = Bucket::new(&settings, Arc::new(GuardedClient::new(egress, options.clone())?));
         let hosts = GuardedClient::new(&egress.clone().only_towards(&OPEN_TO), options.clone())?;
-        let (rooms, keys) = (Rooms::default(), Keys::default());
-        Ok(Self { settings, bucket, hosts, world, rooms, keys })
+        let (limits, keys) = (TransferLimits::default(), Keys::default());
+        Ok(Self { settings, bucket, hosts, world, limits, keys })
     }
 
     /// Whether the bucket is there and the credentials open it. Nothing is changed.

@@ -9,9 +9,9 @@ use reqwest::header::{
 use tokio::time::Instant;
 use url::Url;
 
-use super::labels::LinkItem;
-use super::offer::{self, NothingToCopy, Resume};
-use super::rooms::Pace;
+use super::limits::Pace;
+use super::metadata::LinkItem;
+use super::source_response::{self, NothingToCopy, Resume};
 use super::{DirectSettings, PART};
 use crate::egress::{GuardedClient, SendError, StreamedAnswer};
 
@@ -166,7 +166,7 @@ impl BodyParts {
         let Some(chunk) = chunk else { return Ok(None) };
         self.received += chunk.len() as u64;
         if self.start + self.received > self.max_bytes {
-            return Err(offer::too_large(self.start + self.received, self.max_bytes));
+            return Err(source_response::too_large(self.start + self.received, self.max_bytes));
         }
         if self.pace.is_too_slow(self.received, self.waited) {
             return Err(NothingToCopy::Refused("the host sends too slowly".to_owned()));

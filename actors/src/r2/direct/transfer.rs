@@ -15,11 +15,11 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
 use super::bucket::Bucket;
-use super::labels::{Existing, Labels, LinkItem};
-use super::note::UploadCheckpoint;
-use super::offer::{self, NothingToCopy, Offer, Resume};
-use super::rooms::within;
+use super::checkpoint::UploadCheckpoint;
+use super::limits::within;
+use super::metadata::{Existing, LinkItem, ObjectMetadata};
 use super::source::{self, BodyParts};
+use super::source_response::{self, NothingToCopy, Resume, SourceResponse};
 use super::{DirectStore, PART};
 use crate::egress::{StreamedAnswer, retry_after};
 use crate::r2::NoCopy;
@@ -54,8 +54,8 @@ enum TryStop {
     Trouble(NothingToCopy),
     /// Another worker copies the same link, and has ended our upload or will overtake it.
     Overtaken,
-    /// It is no file for the lane, and no place was free: it has to wait for one.
-    NeedsPlace,
+    /// It is no file for a fast permit, and no slow one was free: it has to wait for one.
+    NeedsSlowPermit,
 }
 
 impl From<NothingToCopy> for TryStop {
@@ -76,7 +76,7 @@ impl From<BucketError> for TryStop {
 
 /// A body that has begun to come.
 struct Beginning {
-    offer: Offer,
+    offer: SourceResponse,
     parts: BodyParts,
     /// Its first part, if that was read already.
     first: Option<Bytes>,
@@ -89,8 +89,8 @@ pub(super) struct Transfer<'s> {
     item: &'s LinkItem,
     /// There is a copy that is about to expire, so the new one must replace it.
     replace: bool,
-    /// It is no file for the lane.
-    needs_place: bool,
+    /// It is no file for a fast permit.
+    needs_slow: bool,
     place: Option<SemaphorePermit<'s>>,
     /// The upload that we have begun or taken over.
     upload: Option<Upload>,
@@ -104,13 +104,13 @@ pub(super) struct Transfer<'s> {
 
 impl<'s> Transfer<'s> {
     pub(super) fn new(store: &'s DirectStore, item: &'s LinkItem, replace: bool) -> Self {
-        let (bucket, needs_place, place, upload) = (&store.bucket, false, None, None);
+        let (bucket, needs_slow, place, upload) = (&store.bucket, false, None, None);
         Self {
             store,
             bucket,
             item,
             replace,
-            needs_place,
+            needs_slow,
             place,
             upload,
             noted: false,
@@ -125,15 +125,15 @@ impl<'s> Transfer<'s> {
     pub(super) async fn run(mut self, mut patience: Duration, mut left: Duration) -> Result<Copy, NoCopy> {
         let mut tries = 0;
         let end = loop {
-            let lane = match self.enter(&mut patience).await {
-                Ok(lane) => lane,
+            let fast = match self.enter(&mut patience).await {
+                Ok(fast) => fast,
                 Err(why) => break NoCopy::lasting(why),
             };
             let before = self.finished;
-            let why = match within(&mut left, Box::pin(self.attempt(lane))).await {
+            let why = match within(&mut left, Box::pin(self.attempt(fast))).await {
                 Some(Ok(copy)) => return Ok(copy),
-                Some(Err(TryStop::NeedsPlace)) => {
-                    self.needs_place = true;
+                Some(Err(TryStop::NeedsSlowPermit)) => {
+                    self.needs_slow = true;
                     continue;
                 }
                 Some(Err(TryStop::Overtaken)) => match within(&mut left, self.wait_for_other()).await {
@@ -160,27 +160,27 @@ impl<'s> Transfer<'s> {
         Err(end)
     }
 
-    /// Waits for its turn: a way into the lane, or a place, which is then kept.
+    /// Waits for a permit: a fast one, or a slow one, which is then kept.
     async fn enter(&mut self, patience: &mut Duration) -> Result<Option<SemaphorePermit<'s>>, String> {
-        let rooms = &self.store.rooms;
+        let limits = &self.store.limits;
         if self.place.is_some() {
             return Ok(None);
         }
-        let room = if self.needs_place { rooms.place(patience).await } else { rooms.lane(patience).await };
-        let room = room.ok_or_else(|| {
+        let permit = if self.needs_slow { limits.slow(patience).await } else { limits.fast(patience).await };
+        let permit = permit.ok_or_else(|| {
             let limit = self.store.settings.limit.as_secs();
             format!("its turn did not come within R2_TRANSFER_MAX_SECONDS ({limit}): others were slow")
         })?;
-        if self.needs_place {
-            self.place = Some(room);
+        if self.needs_slow {
+            self.place = Some(permit);
             return Ok(None);
         }
-        Ok(Some(room))
+        Ok(Some(permit))
     }
 
-    async fn attempt(&mut self, lane: Option<SemaphorePermit<'s>>) -> Result<Copy, TryStop> {
-        if let Some(lane) = lane {
-            return self.in_lane(lane).await;
+    async fn attempt(&mut self, fast: Option<SemaphorePermit<'s>>) -> Result<Copy, TryStop> {
+        if let Some(fast) = fast {
+            return self.with_fast_permit(fast).await;
         }
         match self.find_upload().await? {
             Some((note, parts)) => self.go_on(note, parts).await,
@@ -192,14 +192,14 @@ impl<'s> Transfer<'s> {
     }
 
     /// Copies a small file from a quick host; any other one takes a place, or must wait for it.
-    async fn in_lane(&mut self, lane: SemaphorePermit<'s>) -> Result<Copy, TryStop> {
+    async fn with_fast_permit(&mut self, fast: SemaphorePermit<'s>) -> Result<Copy, TryStop> {
         if UploadCheckpoint::read(self.bucket, &self.item.key).await?.is_some() {
-            return Err(TryStop::NeedsPlace);
+            return Err(TryStop::NeedsSlowPermit);
         }
-        let (store, mut lane, mut place) = (self.store, Some(lane), None);
+        let (store, mut fast, mut place) = (self.store, Some(fast), None);
         let mut take_place = || -> Result<(), TryStop> {
-            place = Some(store.rooms.place_now().ok_or(TryStop::NeedsPlace)?);
-            lane = None;
+            place = Some(store.limits.try_slow().ok_or(TryStop::NeedsSlowPermit)?);
+            fast = None;
             Ok(())
         };
         let beginning = {
@@ -221,7 +221,7 @@ impl<'s> Transfer<'s> {
         self.place = place;
         let copied = self.finish(beginning).await;
         // Until then a file that has come whole was in memory.
-        drop(lane);
+        drop(fast);
         copied
     }
 
@@ -237,7 +237,7 @@ impl<'s> Transfer<'s> {
 
     fn accept(&self, answer: StreamedAnswer) -> Result<Beginning, NothingToCopy> {
         let settings = &self.store.settings;
-        let offer = offer::whole(answer.status, &answer.headers, settings.max_bytes)?;
+        let offer = source_response::whole(answer.status, &answer.headers, settings.max_bytes)?;
         let parts = BodyParts::new(answer, self.patience(), 0, offer.length, settings);
         Ok(Beginning { offer, parts, first: None })
     }
@@ -269,10 +269,10 @@ impl<'s> Transfer<'s> {
             None => parts.next().await?,
         };
         let whole_length = if first.len() < PART { Some(first.len() as u64) } else { offer.length };
-        offer::check_start(&first, whole_length, self.item.is_folder(), offer.attachment)?;
+        source_response::check_start(&first, whole_length, self.item.is_folder(), offer.attachment)?;
         self.end_all().await?;
         let now = self.store.world.now();
-        let labels = Labels::new(self.item, &offer, now, self.store.settings.retention);
+        let labels = ObjectMetadata::new(self.item, &offer, now, self.store.settings.retention);
         let copy = self.copy_of(offer.name.clone(), now);
         if first.len() < PART {
             self.bucket.put(&self.item.key, first, labels, !self.replace).await?;

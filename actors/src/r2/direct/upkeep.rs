@@ -8,8 +8,8 @@ use futures::{StreamExt, stream};
 
 use super::DirectStore;
 use super::bucket::Bucket;
-use super::labels::FOLDERS;
-use super::note::NOTES;
+use super::checkpoint::CHECKPOINTS;
+use super::metadata::FOLDERS;
 use crate::s3::BucketError;
 
 /// Pause between two rounds.
@@ -64,7 +64,7 @@ pub(super) async fn sweep(store: &DirectStore) -> Result<Swept, BucketError> {
     let now = store.world.now();
     let abandoned = now - store.settings.abandoned_after();
     let mut swept = Swept { uploads: end_uploads(&store.bucket, abandoned).await?, expired: 0 };
-    for (note, _) in older_than(&store.bucket, NOTES, abandoned).await? {
+    for (note, _) in older_than(&store.bucket, CHECKPOINTS, abandoned).await? {
         store.bucket.delete(&note).await?;
     }
     if let Some(retention) = store.settings.retention {

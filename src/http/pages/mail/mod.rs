@@ -15,7 +15,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::{Path, to};
 use askama::Template;
-use render_signal_actors::dedup::kept;
+use render_signal_actors::dedup::stored;
 use render_signal_actors::mail::Mail;
 use render_signal_actors::mail::work::delivery_body_key;
 use render_signal_actors::story;
@@ -74,7 +74,7 @@ async fn show(visit: Visit, id: Path<String>, Params(asked): Params<Asked>) -> R
 
 /// The texts of a mail, as a file: a browser never shows what a stranger wrote as a page.
 async fn texts(visit: Visit, id: Path<String>) -> Result<HttpResponse, Problem> {
-    let known = kept::known(visit.state.journal.as_ref(), &id).await.map_err(unavailable)?;
+    let known = stored::known(visit.state.journal.as_ref(), &id).await.map_err(unavailable)?;
     let known = known.ok_or_else(|| Problem::new(Kind::NotFound, "there is no such mail"))?;
     let mail = known.content.map_err(|gone| Problem::new(Kind::Gone, gone.to_string()))?;
     Ok(download("text/plain; charset=utf-8", "mail.txt", text_of(&mail)))

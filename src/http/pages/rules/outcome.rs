@@ -172,7 +172,7 @@ pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: Clo
 
 /// Why a mail was not tried, in the reader's language: the journal says it in English.
 pub(super) fn untested(why: &str, lang: Lang) -> &str {
-    use render_signal_actors::dedup::kept::ContentGone;
+    use render_signal_actors::dedup::stored::ContentGone;
     const WORDS: [(ContentGone, &str, &str); 7] = [
         (
             ContentGone::Stranger,
@@ -192,7 +192,7 @@ pub(super) fn untested(why: &str, lang: Lang) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use render_signal_actors::dedup::kept::ContentGone;
+    use render_signal_actors::dedup::stored::ContentGone;
     use serde_json::json;
 
     use super::*;

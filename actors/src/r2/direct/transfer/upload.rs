@@ -9,10 +9,10 @@ use tokio::task::JoinSet;
 use super::{Copy, Transfer, TryStop};
 use crate::r2::direct::PART;
 use crate::r2::direct::bucket::UploadedPart;
-use crate::r2::direct::labels::Labels;
-use crate::r2::direct::note::{UploadCheckpoint, place};
-use crate::r2::direct::offer::{self, NothingToCopy, Offer, Resume};
+use crate::r2::direct::checkpoint::{UploadCheckpoint, place};
+use crate::r2::direct::metadata::ObjectMetadata;
 use crate::r2::direct::source::BodyParts;
+use crate::r2::direct::source_response::{self, NothingToCopy, Resume, SourceResponse};
 use crate::s3::BucketError;
 
 /// Parts that are uploaded at once. One more is never read meanwhile: this many times
@@ -74,7 +74,7 @@ impl Transfer<'_> {
         }
         let resume = Resume { offset, validator: note.validator, length: note.length };
         let answer = self.ask(Some(&resume)).await?;
-        if !offer::is_rest(answer.status, &answer.headers, &resume) {
+        if !source_response::is_rest(answer.status, &answer.headers, &resume) {
             return match answer.status {
                 200 => self.start(answer).await,
                 // The file has become shorter, or something between us does not keep to the
@@ -83,7 +83,7 @@ impl Transfer<'_> {
                     let answer = self.ask(None).await?;
                     self.start(answer).await
                 }
-                status => Err(offer::no(status).into()),
+                status => Err(source_response::no(status).into()),
             };
         }
         tracing::info!(offset, "an upload goes on where it was broken off");
@@ -97,8 +97,8 @@ impl Transfer<'_> {
 
     pub(super) async fn begin(
         &mut self,
-        labels: Labels,
-        offer: &Offer,
+        labels: ObjectMetadata,
+        offer: &SourceResponse,
         now: DateTime<Utc>,
     ) -> Result<String, TryStop> {
         let id = self.bucket.begin(&self.item.key, labels).await?;

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::PART;
 use super::bucket::Bucket;
-use super::labels::LinkItem;
-use super::offer::{Offer, Validator};
+use super::metadata::LinkItem;
+use super::source_response::{SourceResponse, Validator};
 use crate::kernel::digest::sha256;
 use crate::s3::BucketError;
 
 /// Where the notes lie.
-pub(super) const NOTES: &str = "render-signal/uploads/";
+pub(super) const CHECKPOINTS: &str = "render-signal/uploads/";
 
 /// An upload that can be gone on with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,12 @@ pub(super) struct UploadCheckpoint {
 
 impl UploadCheckpoint {
     /// Of an upload that is begun `now`. `None` when the source cannot be fetched in parts.
-    pub(super) fn new(item: &LinkItem, upload: &str, offer: &Offer, now: DateTime<Utc>) -> Option<Self> {
+    pub(super) fn new(
+        item: &LinkItem,
+        upload: &str,
+        offer: &SourceResponse,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
         Some(Self {
             key: item.key.clone(),
             upload: upload.to_owned(),
@@ -76,5 +81,5 @@ impl UploadCheckpoint {
 /// Where the note about the upload to `key` lies. The bucket is public and its listing is
 /// not, so the name must tell nothing.
 pub(super) fn place(key: &str) -> String {
-    format!("{NOTES}{}.json", sha256(key))
+    format!("{CHECKPOINTS}{}.json", sha256(key))
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::disposition;
-use super::offer::Offer;
+use super::source_response::SourceResponse;
 use crate::mail::providers::Reach;
 use crate::r2::name::sanitise;
 use crate::r2::normalize::object_key;
@@ -59,7 +59,7 @@ impl LinkItem {
 
 /// Headers of a new object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Labels {
+pub(super) struct ObjectMetadata {
     /// `Content-Type`.
     pub(super) content_type: String,
     /// `Content-Disposition`: always an attachment, so that a page or a picture with scripts
@@ -69,11 +69,11 @@ pub(super) struct Labels {
     pub(super) metadata: HashMap<String, String>,
 }
 
-impl Labels {
+impl ObjectMetadata {
     /// The labels of the copy of `item`.
     pub(super) fn new(
         item: &LinkItem,
-        offer: &Offer,
+        offer: &SourceResponse,
         now: DateTime<Utc>,
         retention: Option<Duration>,
     ) -> Self {
@@ -112,7 +112,7 @@ pub(super) struct Existing {
     pub(super) original_filename: Option<String>,
 }
 
-/// Reads what [`Labels`] has written, or the reference's Worker.
+/// Reads what [`ObjectMetadata`] has written, or the reference's Worker.
 pub(super) fn read(metadata: &HashMap<String, String>) -> Existing {
     let find = |wanted: &str| {
         metadata.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
@@ -156,8 +156,8 @@ mod tests {
         )
     }
 
-    fn offer(name: Option<&str>) -> Offer {
-        Offer {
+    fn offer(name: Option<&str>) -> SourceResponse {
+        SourceResponse {
             length: None,
             validator: None,
             name: name.map(str::to_owned),
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read_and_is_a_header() {
         let now = DateTime::UNIX_EPOCH;
-        let labels = Labels::new(&item(), &offer(Some("Lot 100 % – été.zip")), now, Some(24 * HOUR));
+        let labels = ObjectMetadata::new(&item(), &offer(Some("Lot 100 % – été.zip")), now, Some(24 * HOUR));
         assert!(labels.metadata.values().all(|value| value.bytes().all(|b| (0x20..0x7f).contains(&b))));
         assert_eq!(labels.metadata["expiresAt"], "1970-01-02T00:00:00.000Z");
         assert_eq!(labels.metadata["sourceUrl"], "https://www.dropbox.com/s/a/b.zip?dl=1");
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn without_retention_a_copy_is_kept() {
-        let labels = Labels::new(&item(), &offer(None), DateTime::UNIX_EPOCH, None);
+        let labels = ObjectMetadata::new(&item(), &offer(None), DateTime::UNIX_EPOCH, None);
         assert!(!labels.metadata.contains_key("expiresAt"));
         assert!(labels.content_disposition.contains("b.zip"));
         assert!(read(&labels.metadata).is_fresh(DateTime::UNIX_EPOCH + 9999 * HOUR, None));

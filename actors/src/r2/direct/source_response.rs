@@ -47,7 +47,7 @@ impl Validator {
 
 /// A body that may be the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Offer {
+pub(super) struct SourceResponse {
     /// Length of the whole file in bytes, if announced.
     pub(super) length: Option<u64>,
     /// `None` = it cannot be fetched in parts.
@@ -72,7 +72,11 @@ pub(super) struct Resume {
 }
 
 /// Judges status and headers of an answer that is meant to be the whole file.
-pub(super) fn whole(status: u16, headers: &HeaderMap, max_bytes: u64) -> Result<Offer, NothingToCopy> {
+pub(super) fn whole(
+    status: u16,
+    headers: &HeaderMap,
+    max_bytes: u64,
+) -> Result<SourceResponse, NothingToCopy> {
     if status != 200 {
         return Err(no(status));
     }
@@ -90,7 +94,7 @@ pub(super) fn whole(status: u16, headers: &HeaderMap, max_bytes: u64) -> Result<
     }
     let disposition = headers.get(CONTENT_DISPOSITION).map(|value| disposition::read(value.as_bytes()));
     let disposition = disposition.unwrap_or_default();
-    Ok(Offer {
+    Ok(SourceResponse {
         length,
         validator: validator(headers),
         name: disposition.name,
@@ -215,7 +219,7 @@ mod tests {
             ]),
             MAX,
         );
-        let want = Offer {
+        let want = SourceResponse {
             length: Some(1000),
             validator: Some(Validator::Etag("\"v1\"".to_owned())),
             name: Some("a.zip".to_owned()),

@@ -1,10 +1,10 @@
 //! Mails that take a while to decide: large texts, or many or large expressions.
 //!
 //! Searching takes linear time and each expression has a budget, but a hostile set of
-//! rules over a hostile text can still add up to seconds. Such a mail is thought about on
-//! a thread of its own, so that the tasks of all others go on; and it waits only for
-//! mails of its own weight, so that a small one never stands behind large ones. Tiny mails
-//! never get there, so a simulation stays on one thread.
+//! rules over a hostile text can still add up to seconds. Such a mail is decided on a
+//! thread of its own, so that the tasks of all others go on; and it waits only for mails of
+//! its own weight, so that a small one never stands behind large ones. Small mails are decided
+//! by a task of the runtime, so a simulation stays on one thread.
 
 use std::sync::Arc;
 
@@ -18,38 +18,38 @@ use crate::mail::policy::Policy;
 const LIGHT: usize = 1 << 21;
 /// What reading a mail costs beside the searches, per byte, in the same unit.
 const READING: usize = 64;
-/// Classes of weight beyond that. One mail of each is thought about at a time.
+/// Classes of weight beyond that. One mail of each is decided at a time.
 const CLASSES: usize = 5;
 /// How much heavier a class is than the one before, as a power of two.
 const STEP: u32 = 2;
 /// From this class on, a mail is counted as heavy: about a second in the worst case.
 const HEAVY: usize = 3;
 
-/// Who thinks.
+/// The threads that decide heavy mails: at most one of each class at a time. Clones share them.
 #[derive(Clone)]
-pub(super) struct Thinking([Arc<Semaphore>; CLASSES]);
+pub(super) struct DecisionPool([Arc<Semaphore>; CLASSES]);
 
-impl Default for Thinking {
+impl Default for DecisionPool {
     fn default() -> Self {
         Self(std::array::from_fn(|_| Arc::new(Semaphore::new(1))))
     }
 }
 
-impl Thinking {
-    /// Runs `think`, which reads or decides a mail of `bytes` under `policy`.
+impl DecisionPool {
+    /// Runs `decide`, which reads or decides a mail of `bytes` under `policy`.
     ///
     /// # Errors
     /// It panicked, or the runtime is shutting down.
-    pub(super) async fn about<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         policy: &Policy,
         bytes: usize,
-        think: impl FnOnce() -> T + Send + 'static,
+        decide: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
         let work = policy.search_work(bytes).saturating_add(bytes.saturating_mul(READING));
         let Some(class) = class(work) else {
             // A task of its own: another core may take it, and a panic stays in it.
-            return tokio::spawn(async move { think() }).await;
+            return tokio::spawn(async move { decide() }).await;
         };
         if class >= HEAVY {
             metrics::counter!("render_signal_mails_heavy_total").increment(1);
@@ -59,11 +59,11 @@ impl Thinking {
             Some(one) => Arc::clone(one).acquire_owned().await.ok(),
             None => None,
         };
-        // The permit goes along: whoever asked may have gone before the thought has ended.
+        // The thread holds the permit: the caller may be dropped before the decision is made.
         spawn_blocking(move || {
-            let thought = think();
+            let decided = decide();
             drop(permit);
-            thought
+            decided
         })
         .await
     }

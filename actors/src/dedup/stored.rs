@@ -8,7 +8,7 @@ use crate::mail::compare::{Recorded, recorded};
 use crate::mail::heading::{Heading, heading_key};
 use crate::mail::life::{MailEvent, MailReceived, mail_stream};
 use crate::mail::work::{delivery_body_key, draft_body_key, stranger_key};
-use crate::mail::{IgnoreReason, Mail, kept};
+use crate::mail::{IgnoreReason, Mail, reread};
 
 /// A mail of the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,7 +107,7 @@ async fn content(
     };
     for body in [draft_body_key(key), stranger_key(key)] {
         let draft = journal.body(&body).await?;
-        if let Some(mail) = draft.and_then(|draft| kept::from_draft(&draft).ok()) {
+        if let Some(mail) = draft.and_then(|draft| reread::from_draft(&draft).ok()) {
             return Ok(Ok(mail));
         }
     }
@@ -150,5 +150,5 @@ async fn from_webhook(
     received: &MailReceived,
 ) -> Result<Option<Mail>, JournalError> {
     let body = journal.body(&delivery_body_key(key, target)).await?;
-    Ok(body.and_then(|body| kept::from_webhook(&body, shape, received)))
+    Ok(body.and_then(|body| reread::from_webhook(&body, shape, received)))
 }

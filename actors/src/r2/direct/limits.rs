@@ -1,14 +1,14 @@
-//! How many files are read at once, and where: bounded memory, and no file waits for ever
-//! behind slow ones.
+//! Concurrency limits of downloads: memory is bounded, and no file waits for ever behind
+//! slow ones.
 //!
-//! | room | for | at once | memory of each |
+//! | permit | for | at once | memory of each |
 //! |---|---|---|---|
-//! | lane | a file of less than one part, as long as its host is quick | [`LANE`] | what has come of it |
-//! | place | any other one | [`PLACES`] | two parts |
+//! | fast | a file of less than one part, as long as its host is quick | [`MAX_FAST`] | the bytes that have arrived |
+//! | slow | any other file | [`MAX_SLOW`] | two parts |
 //!
-//! Every file begins in the lane. One that turns out to be longer, or has not come within
-//! [`Pace::quick`], goes on in a place if one is free. If none is, it hangs up, leaves the
-//! lane to others, and asks its host again when it has got one.
+//! Every file begins with a fast permit. One that turns out to be longer, or has not arrived
+//! within [`Pace::quick`], exchanges it for a slow one if one is free. If none is, it closes
+//! the connection, gives its permit back, and asks its host again when it has a slow one.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 /// Small files under way at once.
-const LANE: usize = 16;
+const MAX_FAST: usize = 16;
 /// Files of more than one part, or from slow hosts, under way at once.
-const PLACES: usize = 4;
+const MAX_SLOW: usize = 4;
 
 /// How slow a host may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// So long a file may take, from the request to its last byte, without a place.
+    /// So long a file may take, from the request to its last byte, with a fast permit.
     pub quick: Duration,
     /// A source is not judged by its speed before this.
     pub run_up: Duration,
@@ -44,33 +44,34 @@ impl Pace {
     }
 }
 
-/// See the module page.
+/// The permits of one process.
 #[derive(Debug)]
-pub(super) struct Rooms {
-    lane: Semaphore,
-    places: Semaphore,
+pub(super) struct TransferLimits {
+    fast: Semaphore,
+    slow: Semaphore,
 }
 
-impl Default for Rooms {
+impl Default for TransferLimits {
     fn default() -> Self {
-        Self { lane: Semaphore::new(LANE), places: Semaphore::new(PLACES) }
+        Self { fast: Semaphore::new(MAX_FAST), slow: Semaphore::new(MAX_SLOW) }
     }
 }
 
-impl Rooms {
-    /// A way into the lane, in turn; `None` = not within `patience`, which is used up.
-    pub(super) async fn lane(&self, patience: &mut Duration) -> Option<SemaphorePermit<'_>> {
-        within(patience, self.lane.acquire()).await?.ok()
+impl TransferLimits {
+    /// A fast permit, in order of request. `None`: there was none within `patience`, the time
+    /// that is left; the wait is taken from it.
+    pub(super) async fn fast(&self, patience: &mut Duration) -> Option<SemaphorePermit<'_>> {
+        within(patience, self.fast.acquire()).await?.ok()
     }
 
-    /// A place, in turn; `None` = not within `patience`, which is used up.
-    pub(super) async fn place(&self, patience: &mut Duration) -> Option<SemaphorePermit<'_>> {
-        within(patience, self.places.acquire()).await?.ok()
+    /// A slow permit, by the same rule.
+    pub(super) async fn slow(&self, patience: &mut Duration) -> Option<SemaphorePermit<'_>> {
+        within(patience, self.slow.acquire()).await?.ok()
     }
 
-    /// A place, if one is free and nobody waits for it.
-    pub(super) fn place_now(&self) -> Option<SemaphorePermit<'_>> {
-        self.places.try_acquire().ok()
+    /// A slow permit, if one is free and nobody waits for it.
+    pub(super) fn try_slow(&self) -> Option<SemaphorePermit<'_>> {
+        self.slow.try_acquire().ok()
     }
 }
 

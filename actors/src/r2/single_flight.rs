@@ -14,9 +14,9 @@ use super::NoCopy;
 use super::outcome::{End, Obtained};
 use super::plan::Source;
 
-/// See the module page.
+/// The copies under way in this process. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flights(Arc<Mutex<HashMap<Source, LinkFlight>>>);
+pub(super) struct SingleFlight(Arc<Mutex<HashMap<Source, LinkFlight>>>);
 
 #[derive(Debug, Clone)]
 struct LinkFlight {
@@ -36,7 +36,7 @@ pub(super) enum Part {
 
 /// See [`Part::Lead`]. Dropping it ends the flight.
 pub(super) struct Lead {
-    flights: Flights,
+    flights: SingleFlight,
     source: Source,
     landed: watch::Sender<Option<End>>,
 }
@@ -46,7 +46,7 @@ pub(super) struct Follow {
     flight: LinkFlight,
 }
 
-impl Flights {
+impl SingleFlight {
     /// Joins the flight of a link, or starts it.
     pub(super) fn join(&self, source: &Source, email_id: &str) -> Part {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);

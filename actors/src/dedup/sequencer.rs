@@ -1,8 +1,7 @@
-//! Whose turn it is to be appended.
+//! Keeps the mails of one order in that order while they are read side by side.
 //!
-//! A mail that takes very long to read is overtaken by those behind it, but not by those
-//! that a target wants after it: they wait until it is in the journal, and so do those
-//! behind them.
+//! A mail that takes long to read is overtaken by later ones, except by those that a target
+//! wants delivered after it: they wait until it is in the journal, and so do those behind them.
 
 use std::collections::HashMap;
 
@@ -30,23 +29,23 @@ pub(super) fn wants_order(policy: &Policy) -> bool {
     targets.into_iter().any(|target| target.ordering != Ordering::None)
 }
 
-/// The orders in which somebody waits or is waited for.
+/// The orders in which a mail waits, or is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Sequencer {
     /// Closed when the last mail of the order is done.
     last: HashMap<String, oneshot::Receiver<()>>,
 }
 
-/// A mail's turn. The next one's comes when this is dropped.
+/// The place of a mail in its order. Dropping it lets the next mail go on.
 #[derive(Debug, Default)]
 pub(super) struct SequencerTurn {
     before: Option<oneshot::Receiver<()>>,
-    /// Dropped with the turn, which is what the next one waits for.
+    /// Dropped with the place: the next mail waits for that.
     _done: Option<oneshot::Sender<()>>,
 }
 
 impl Sequencer {
-    /// The turn of the next mail of an order. `late` = it is overtaken by others.
+    /// The place of the next mail of an order. `late`: others may overtake it.
     pub(super) fn take(&mut self, late: bool, order: Option<String>) -> SequencerTurn {
         self.last.retain(|_, last| last.try_recv() == Err(oneshot::error::TryRecvError::Empty));
         let Some(order) = order else { return SequencerTurn::default() };
@@ -61,8 +60,8 @@ impl Sequencer {
 }
 
 impl SequencerTurn {
-    /// Waits until the mails before are done.
-    pub(super) async fn comes(&mut self) {
+    /// Returns when the mails before it are done.
+    pub(super) async fn ready(&mut self) {
         if let Some(before) = self.before.take() {
             // Nothing is ever sent: the other end is dropped.
             drop(before.await);
@@ -83,7 +82,7 @@ mod tests {
     #[test]
     fn only_those_of_the_same_order_wait_and_one_after_the_other() {
         let mut turns = Sequencer::default();
-        let comes = |turn: &mut SequencerTurn| turn.comes().now_or_never().is_some();
+        let comes = |turn: &mut SequencerTurn| turn.ready().now_or_never().is_some();
         let mut first = turns.take(false, order("a"));
         let mut late = turns.take(true, order("a"));
         let mut behind = turns.take(false, order("a"));
