@@ -15,7 +15,7 @@ use render_signal_actors::access::upkeep;
 use render_signal_actors::archive::Archiver;
 use render_signal_actors::egress::Roots;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::ReadAgain;
 use render_signal_actors::retention::Retention;
@@ -156,7 +156,7 @@ impl Service {
         let login = wiring::login(settings, &parts, world, &shared)?;
         let links = Arc::clone(&login.links);
         let upkeep = upkeep::chore(Arc::clone(&login.sessions), Arc::clone(&login.links));
-        let services = wiring::services(settings, &parts, &shared, world);
+        let services = wiring::services(settings, &parts, journal, &shared, world);
         let (probe, probed) = watch::channel(None);
         let board = services.board.clone();
         let says = board.clone().chore(probed, draining.clone(), pulse.clone());
@@ -186,6 +186,7 @@ impl Service {
             access: access(settings, login),
             config_api: wiring::config_api(settings, &parts, world),
             journal: Arc::clone(&parts.journal),
+            journal_admin: Arc::clone(journal) as Arc<dyn JournalAdmin>,
             editor: wiring::editor(&parts, world),
             world: world.clone(),
             bodies: Bodies::default(),
@@ -230,7 +231,7 @@ async fn until_the_end(
     restart: &Restart,
     draining: &Draining,
     http: ServerHandle,
-    journal: &dyn Journal,
+    journal: &dyn JournalAdmin,
 ) -> Exit {
     let (reason, exit) = tokio::select! {
         name = signals.next() => {
@@ -270,7 +271,7 @@ async fn until_the_end(
 }
 
 /// Why the journal may not be written any more.
-async fn gone(journal: &dyn Journal) -> String {
+async fn gone(journal: &dyn JournalAdmin) -> String {
     loop {
         tokio::time::sleep(LOOK).await;
         if let Some(why) = journal.gone() {
@@ -329,7 +330,7 @@ fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure
 fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Retention, Failure> {
     Ok(Retention {
         world: world.clone(),
-        journal: Arc::clone(journal) as Arc<dyn Journal>,
+        journal: Arc::clone(journal) as Arc<dyn JournalAdmin>,
         history: settings.storage.config_history,
         archiver: archiver(settings, journal, world)?,
     })
@@ -493,10 +494,12 @@ mod tests {
                 access: Access::default(),
                 config_api: None,
                 journal: Arc::clone(&parts.journal),
+                journal_admin: Arc::clone(&journal) as Arc<dyn JournalAdmin>,
                 editor: wiring::editor(&parts, &world),
                 services: wiring::services(
                     &settings,
                     &parts,
+                    &journal,
                     &wiring::shared_facts(&settings, &world)?,
                     &world,
                 ),

@@ -14,7 +14,7 @@ use render_signal_actors::kernel::journal::redis::{
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
     AppendError, Appended, Body, ClaimRequest, Claimed, Commit, Difference, Durability, Hint, Journal,
-    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
+    JournalAdmin, JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use render_signal_actors::readmodel;
@@ -87,7 +87,7 @@ pub(crate) async fn adopt(
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
 pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watched>, Failure> {
-    let journal: Arc<dyn Journal> = match place {
+    let journal: Arc<dyn JournalAdmin> = match place {
         JournalPlace::File(path) => {
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
                 .map_err(|error| refused(&error))?
@@ -123,7 +123,10 @@ async fn in_redis(place: &RedisPlace, world: &World, who: Who) -> Result<Arc<Red
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+pub(crate) async fn open_to_look(
+    place: &JournalPlace,
+    world: &World,
+) -> Result<Arc<dyn JournalAdmin>, Failure> {
     match place {
         JournalPlace::File(path) => {
             let journal =
@@ -142,7 +145,10 @@ pub(crate) async fn open_to_look(place: &JournalPlace, world: &World) -> Result<
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) async fn open_to_compare(settings: &Settings, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+pub(crate) async fn open_to_compare(
+    settings: &Settings,
+    world: &World,
+) -> Result<Arc<dyn JournalAdmin>, Failure> {
     let place = &settings.storage.journal;
     let JournalPlace::Redis(redis) = place else { return open_to_look(place, world).await };
     let who = Who { owner: Owner::Compared(settings.installation()), profile: Some(settings.profile()) };
@@ -153,7 +159,7 @@ pub(crate) async fn open_to_compare(settings: &Settings, world: &World) -> Resul
 /// What a command finds that can do its work without a journal, too.
 pub(crate) enum Found {
     /// It is there.
-    Here(Arc<dyn Journal>),
+    Here(Arc<dyn JournalAdmin>),
     /// No server has ever run here.
     Missing,
     /// Its server does not answer now, and why. A file always does, or is damaged.
@@ -214,7 +220,7 @@ pub(crate) fn refused(error: &JournalError) -> Failure {
 /// A full disk is noticed by the first commit that is refused, and by nothing else: reading
 /// goes on as if nothing were. So this is where `/readyz` learns of it.
 pub(crate) struct Watched {
-    inner: Arc<dyn Journal>,
+    inner: Arc<dyn JournalAdmin>,
     world: World,
     trouble: Mutex<Option<String>>,
 }
@@ -229,7 +235,7 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 
 impl Watched {
     /// Watches `inner`.
-    pub(crate) fn over(inner: Arc<dyn Journal>, world: World) -> Arc<Self> {
+    pub(crate) fn over(inner: Arc<dyn JournalAdmin>, world: World) -> Arc<Self> {
         Arc::new(Self { inner, world, trouble: Mutex::default() })
     }
 
@@ -333,20 +339,8 @@ impl Journal for Watched {
         self.inner.bodies_of(keys).await
     }
 
-    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
-        self.inner.bodies(offset, limit).await
-    }
-
-    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
-        self.inner.trimmed(offset, limit).await
-    }
-
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         self.inner.raise_fence(lease).await
-    }
-
-    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
-        self.inner.purge(now).await
     }
 
     fn hints(&self) -> watch::Receiver<Hint> {
@@ -359,6 +353,25 @@ impl Journal for Watched {
 
     fn views(&self) -> Views {
         self.inner.views()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[async_trait]
+impl JournalAdmin for Watched {
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.inner.bodies(offset, limit).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.inner.trimmed(offset, limit).await
+    }
+
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
+        self.inner.purge(now).await
     }
 
     fn durability(&self) -> Durability {
@@ -375,10 +388,6 @@ impl Journal for Watched {
 
     async fn verify(&self) -> Result<VerifyReport, JournalError> {
         self.inner.verify().await
-    }
-
-    async fn close(&self) {
-        self.inner.close().await;
     }
 }
 

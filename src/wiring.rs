@@ -26,7 +26,7 @@ use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::{Ephemeral, MemoryEphemeral, RedisEphemeral};
 use render_signal_actors::kernel::guardian::Restarts;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::lock;
 use render_signal_actors::lock::file::FileLease;
 use render_signal_actors::lock::redis::RedisLease;
@@ -48,6 +48,7 @@ use crate::http::Reference;
 use crate::http::access::Login;
 use crate::http::compat::config_api::ConfigApi;
 use crate::http::compat::utility::TRIGGER;
+use crate::journal::Watched;
 use crate::restart::Restart;
 use crate::services::Services;
 use crate::services::backup::Backups;
@@ -296,17 +297,17 @@ pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn
 pub(crate) fn services(
     settings: &Settings,
     parts: &Parts,
+    journal: &Arc<Watched>,
     shared: &Arc<dyn Ephemeral>,
     world: &World,
 ) -> Services {
-    let journal = || Arc::clone(&parts.journal);
     Services {
         configuration: Configuration { editor: editor(parts, world) },
         policy: Arc::clone(&parts.policy),
-        jobs: Jobs::new(journal(), world.clone()),
+        jobs: Jobs::new(Arc::clone(&parts.journal), world.clone()),
         backups: Backups::new(
             settings.storage.journal.clone(),
-            journal(),
+            Arc::clone(journal) as Arc<dyn JournalAdmin>,
             world.clone(),
             settings.storage.data_dir.clone(),
         ),

@@ -16,7 +16,7 @@ use render_signal_actors::kernel::event::{NewEvent, StreamId};
 use render_signal_actors::kernel::journal::redis::{RedisJournal, RedisOptions};
 use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use render_signal_actors::kernel::journal::{
-    Body, BodyBudget, ClaimRequest, Claimed, Commit, Due, Expected, Journal, OutboxAdd, Queue, Settle,
+    Body, BodyBudget, ClaimRequest, Claimed, Commit, Due, Expected, JournalAdmin, OutboxAdd, Queue, Settle,
     StreamWrite,
 };
 use serde_json::json;
@@ -24,7 +24,7 @@ use serde_json::json;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 struct Bench {
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn JournalAdmin>,
     world: World,
 }
 
@@ -136,7 +136,7 @@ fn usage() -> Result<(Duration, f64), Failure> {
     Ok((Duration::from_millis((ticks(11) + ticks(12)) * 10), kib / 1_024.0))
 }
 
-async fn open(place: &str, world: &World) -> Result<Arc<dyn Journal>, Failure> {
+async fn open(place: &str, world: &World) -> Result<Arc<dyn JournalAdmin>, Failure> {
     let nothing = Arc::new(Vec::new());
     if place.starts_with("redis") {
         return Ok(RedisJournal::open(RedisOptions::new(place), world.clone(), nothing).await?);

@@ -136,6 +136,7 @@ fn cancel_all(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::journal::JournalAdmin as _;
     use crate::kernel::journal::memory::MemoryJournal;
     use crate::kernel::journal::{Due, OutboxAdd};
     use crate::mail::HoldReason;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use render_signal_actors::kernel::event::{Recorded, StreamId};
-use render_signal_actors::kernel::journal::{Journal, VerifyReport};
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin, VerifyReport};
 use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::said;
 
@@ -86,7 +86,7 @@ pub(crate) async fn show(
 
 /// Checks the whole journal.
 pub(crate) async fn verify(
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn JournalAdmin>,
     args: &VerifyArgs,
     lang: Lang,
     out: &mut Output,

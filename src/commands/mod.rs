@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use render_signal_actors::config::documents::Problem;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::said;
 
 use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
@@ -244,7 +244,7 @@ fn refusal(key: &str, head: &str, problems: &[Problem]) -> String {
     format!("{key} {head}{}{problems}", lang.pick("\u{a0}:", ":"))
 }
 
-async fn look(args: &JournalArgs) -> Result<Arc<dyn Journal>, Failure> {
+async fn look(args: &JournalArgs) -> Result<Arc<dyn JournalAdmin>, Failure> {
     journal::open_to_look(&place(args)?, &World::real()).await
 }
 

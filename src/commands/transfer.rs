@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use render_signal_actors::archive::transfer::{self, CopyLine, CopyTotals, Import, TransferError};
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::JournalAdmin;
 use render_signal_actors::said;
 
 use crate::cli::{ExportArgs, ImportArgs};
@@ -23,7 +23,7 @@ const DASH: &str = "-";
 
 /// Writes the journal to a file.
 pub(crate) async fn export(
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn JournalAdmin>,
     place: &JournalPlace,
     args: &ExportArgs,
     lang: Lang,
@@ -72,7 +72,7 @@ pub(crate) async fn export(
 
 /// Fills an empty journal from a file.
 pub(crate) async fn import(
-    journal: &dyn Journal,
+    journal: &dyn JournalAdmin,
     place: &JournalPlace,
     args: &ImportArgs,
     lang: Lang,
@@ -120,7 +120,7 @@ fn told(error: &TransferError, lang: Lang) -> String {
     }
 }
 
-async fn take_in(journal: &dyn Journal, file: &Path) -> Result<CopyTotals, TransferError> {
+async fn take_in(journal: &dyn JournalAdmin, file: &Path) -> Result<CopyTotals, TransferError> {
     let mut import = Import::into_empty(journal).await?;
     let mut lines = reader(file)?.lines();
     let mut bar = progress(0);

@@ -27,7 +27,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use render_signal_actors::access::links::MagicLinks;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::system::System;
 use secrecy::ExposeSecret as _;
 

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use metrics_exporter_prometheus::PrometheusHandle;
 use render_signal_actors::config::edit::Editor;
 use render_signal_actors::kernel::clock::World;
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::search::Search;
 
 use crate::services::Services;
@@ -79,6 +79,8 @@ pub(crate) struct HttpState {
     pub(crate) config_api: Option<ConfigApi>,
     /// What has happened.
     pub(crate) journal: Arc<dyn Journal>,
+    /// The same journal, for what is asked of it as a whole.
+    pub(crate) journal_admin: Arc<dyn JournalAdmin>,
     /// Changes the configuration documents.
     pub(crate) editor: Editor,
     /// Time, ids and chance.

@@ -8,7 +8,7 @@ use actix::Message;
 use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::{
-    Difference, Durability, Journal as _, JournalError, Loss, Queue,
+    Difference, Durability, Journal as _, JournalAdmin as _, JournalError, Loss, Queue,
 };
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::messages::{

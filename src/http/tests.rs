@@ -22,6 +22,7 @@ use render_signal_actors::ingress::Ingress;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::MemoryEphemeral;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
+use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::kernel::port::Port;
 use render_signal_actors::mail::policy::{Policy, PolicyCell};
 use render_signal_actors::messages::{
@@ -75,13 +76,18 @@ says!(GetConfigStatus, |_: &Says| {
 });
 says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_owned())));
 
-fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: PathBuf) -> Services {
+fn services(editor: &Editor, journal: &Arc<MemoryJournal>, world: &World, folder: PathBuf) -> Services {
     let storage = Storage::from_env(|_| None).expect("defaults");
     Services {
         configuration: Configuration { editor: editor.clone() },
         policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&editor.env, 1))),
-        jobs: Jobs::new(Arc::clone(journal), world.clone()),
-        backups: Backups::new(storage.journal.clone(), Arc::clone(journal), world.clone(), folder),
+        jobs: Jobs::new(Arc::clone(journal) as Arc<dyn Journal>, world.clone()),
+        backups: Backups::new(
+            storage.journal.clone(),
+            Arc::clone(journal) as Arc<dyn JournalAdmin>,
+            world.clone(),
+            folder,
+        ),
         board: Board {
             said: Arc::new(MemoryEphemeral::new(world.clone())),
             worker: "this".to_owned(),
@@ -100,7 +106,8 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
     let world = World::real();
     let says = Says { poller }.start();
     let deadline = Duration::from_secs(1);
-    let memory: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
+    let memory_admin = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
+    let memory: Arc<dyn Journal> = Arc::clone(&memory_admin) as Arc<dyn Journal>;
     let files = std::env::temp_dir().join("render-signal-no-documents");
     let editor = Editor {
         store: Arc::new(FileStore::new(files.clone(), None)),
@@ -109,9 +116,9 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         world: world.clone(),
     };
     HttpState {
-        services: services(&editor, &memory, &world, files),
+        services: services(&editor, &memory_admin, &world, files),
         probe: Probe {
-            journal: Watched::over(Arc::clone(&memory), world.clone()),
+            journal: Watched::over(Arc::clone(&memory_admin) as Arc<dyn JournalAdmin>, world.clone()),
             eviction: None,
             retention: None,
             idle: None,
@@ -141,6 +148,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         search: Search::open(Arc::clone(&memory), None).expect("a search"),
         reference: reference(&says, &world),
         journal: memory,
+        journal_admin: memory_admin,
         world,
     }
 }

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::archive::transfer;
 use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::files::{self, PRIVATE};
-use render_signal_actors::kernel::journal::Journal;
+use render_signal_actors::kernel::journal::JournalAdmin;
 use render_signal_actors::kernel::journal::sqlite::backup;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
@@ -34,7 +34,7 @@ const LEFT_BEHIND: TimeDelta = TimeDelta::hours(24);
 #[derive(Clone)]
 pub(crate) struct Backups {
     place: JournalPlace,
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn JournalAdmin>,
     world: World,
     folder: PathBuf,
     one: Arc<Semaphore>,
@@ -55,7 +55,12 @@ pub(crate) struct Backup {
 
 impl Backups {
     /// Copies of this journal, made within `folder`.
-    pub(crate) fn new(place: JournalPlace, journal: Arc<dyn Journal>, world: World, folder: PathBuf) -> Self {
+    pub(crate) fn new(
+        place: JournalPlace,
+        journal: Arc<dyn JournalAdmin>,
+        world: World,
+        folder: PathBuf,
+    ) -> Self {
         Self { place, journal, world, folder, one: Arc::new(Semaphore::new(1)) }
     }
 
@@ -162,7 +167,7 @@ mod tests {
     use render_signal_actors::kernel::event::DomainEvent as _;
     use render_signal_actors::kernel::journal::memory::MemoryJournal;
     use render_signal_actors::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
-    use render_signal_actors::kernel::journal::{Commit, Expected, StreamWrite};
+    use render_signal_actors::kernel::journal::{Commit, Expected, Journal, StreamWrite};
     use render_signal_actors::mail::life::mail_stream;
     use render_signal_actors::readmodel;
 

@@ -11,6 +11,7 @@ use super::transfer::{CopyTotals, Import, TransferError, export};
 use super::*;
 use crate::kernel::clock::FixedClock;
 use crate::kernel::event::NewEvent;
+use crate::kernel::journal::JournalAdmin;
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
 use crate::kernel::journal::{Body, Due, OutboxAdd, Queue};
@@ -434,7 +435,7 @@ async fn varied() -> Scene {
     scene
 }
 
-async fn lines_of(journal: &dyn Journal) -> (Vec<String>, CopyTotals) {
+async fn lines_of(journal: &dyn JournalAdmin) -> (Vec<String>, CopyTotals) {
     let mut lines = Vec::new();
     let tally = export(journal, now(), |line| {
         lines.push(serde_json::to_string(line)?);
@@ -445,7 +446,7 @@ async fn lines_of(journal: &dyn Journal) -> (Vec<String>, CopyTotals) {
     (lines, tally)
 }
 
-async fn taken_in(journal: &dyn Journal, lines: &[String]) -> Result<CopyTotals, TransferError> {
+async fn taken_in(journal: &dyn JournalAdmin, lines: &[String]) -> Result<CopyTotals, TransferError> {
     let mut import = Import::into_empty(journal).await?;
     for line in lines {
         import.line(line).await?;

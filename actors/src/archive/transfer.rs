@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::kernel::digest::hex;
 use crate::kernel::event::{NewEvent, Recorded, StreamId};
 use crate::kernel::journal::{
-    Body, Commit, Due, Expected, Journal, JournalError, OutboxAdd, Queue, StreamWrite, Trim,
+    Body, Commit, Due, Expected, JournalAdmin, JournalError, OutboxAdd, Queue, StreamWrite, Trim,
 };
 
 /// The format of the lines.
@@ -214,7 +214,7 @@ impl From<JournalError> for TransferError {
 /// # Errors
 /// See [`TransferError`]; what was written then is no copy, and has no last line.
 pub async fn export(
-    journal: &dyn Journal,
+    journal: &dyn JournalAdmin,
     at: DateTime<Utc>,
     mut sink: impl FnMut(&CopyLine) -> std::io::Result<()>,
 ) -> Result<CopyTotals, TransferError> {
@@ -239,7 +239,7 @@ pub async fn export(
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn tally(journal: &dyn Journal) -> Result<CopyTotals, TransferError> {
+pub async fn tally(journal: &dyn JournalAdmin) -> Result<CopyTotals, TransferError> {
     let mut adder = Adder::default();
     walk(journal, journal.head().await?, |line| {
         adder.add(line);
@@ -252,7 +252,7 @@ pub async fn tally(journal: &dyn Journal) -> Result<CopyTotals, TransferError> {
 /// Shows every line of a journal's content: streams that had lost events first, so that
 /// what follows on them can be taken in as it comes.
 async fn walk(
-    journal: &dyn Journal,
+    journal: &dyn JournalAdmin,
     head: u64,
     mut see: impl FnMut(&CopyLine) -> std::io::Result<()>,
 ) -> Result<(), TransferError> {
@@ -309,7 +309,7 @@ async fn walk(
 
 /// Takes lines into an empty journal.
 pub struct Import<'j> {
-    journal: &'j dyn Journal,
+    journal: &'j dyn JournalAdmin,
     adder: Adder,
     lines: u64,
     begun: bool,
@@ -324,7 +324,7 @@ impl<'j> Import<'j> {
     ///
     /// # Errors
     /// [`TransferError::NotEmpty`].
-    pub async fn into_empty(journal: &'j dyn Journal) -> Result<Import<'j>, TransferError> {
+    pub async fn into_empty(journal: &'j dyn JournalAdmin) -> Result<Import<'j>, TransferError> {
         let head = journal.head().await?;
         if head > 0 {
             return Err(TransferError::NotEmpty(head));

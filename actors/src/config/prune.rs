@@ -96,6 +96,7 @@ mod tests {
     use super::*;
     use crate::config::state::{Changed, ConfigEvent, config_stream};
     use crate::kernel::event::DomainEvent as _;
+    use crate::kernel::journal::JournalAdmin as _;
     use crate::kernel::journal::memory::MemoryJournal;
     use crate::kernel::journal::{Expected, StreamWrite};
 

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::store::Stamp;
 use super::store::file::FileStore;
 use super::*;
+use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::VerifyReport;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 
@@ -44,6 +45,7 @@ impl Handler<PolicyChanged> for Listener {
 struct Bench {
     dir: tempfile::TempDir,
     deps: ConfigDeps,
+    journal: Arc<MemoryJournal>,
     refusal: Arc<Refusal>,
     heard: Arc<Mutex<Vec<u64>>>,
 }
@@ -59,8 +61,9 @@ impl Bench {
         let env = Arc::new(EnvDefaults::default());
         let policy = Arc::new(ArcSwap::from_pointee(Book::default().policy(&env, 1)));
         let store = Arc::new(FileStore::new(dir.path(), None));
-        let deps = ConfigDeps { world, journal, policy, worker: "here".to_owned(), store, env };
-        Self { dir, deps, refusal, heard: Arc::default() }
+        let worker = "here".to_owned();
+        let deps = ConfigDeps { world, journal: journal.clone(), policy, worker, store, env };
+        Self { dir, deps, journal, refusal, heard: Arc::default() }
     }
 
     fn write(&self, key: Key, text: &str) {
@@ -140,7 +143,7 @@ async fn a_change_of_a_file_is_in_force_everywhere_and_in_the_journal() {
     assert!(!format!("{log:?}").contains("secret"), "addresses stay out of events");
     let copy = bench.deps.journal.body("config/webhook_config/1").await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&copy).contains("secret.example"));
-    assert_eq!(bench.deps.journal.verify().await.unwrap().problems, VerifyReport::default().problems);
+    assert_eq!(bench.journal.verify().await.unwrap().problems, VerifyReport::default().problems);
 }
 
 #[actix::test]

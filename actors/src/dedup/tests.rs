@@ -18,6 +18,7 @@ use futures::future::join_all;
 
 use super::*;
 use crate::kernel::event::{DomainEvent as _, Recorded};
+use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{Commit, Due, Expected, Fence, OutboxRow, Queue, StreamWrite};
 use crate::mail::life::{DeliveryEnd, Location, MailEvent, MailSettled, mail_stream};

@@ -25,7 +25,7 @@ use crate::archive::{Archiver, Round};
 use crate::chore::Chore;
 use crate::config::prune::{Keep, prune};
 use crate::kernel::clock::World;
-use crate::kernel::journal::Journal;
+use crate::kernel::journal::JournalAdmin;
 
 /// Between two rounds.
 pub const INTERVAL: Duration = Duration::from_secs(3_600);
@@ -51,7 +51,7 @@ pub struct Retention {
     /// Time and ids.
     pub world: World,
     /// Where everything is.
-    pub journal: Arc<dyn Journal>,
+    pub journal: Arc<dyn JournalAdmin>,
     /// How many copies of documents stay.
     pub history: Keep,
     /// What moves old events out; `None` = they stay.

@@ -11,7 +11,7 @@ use crate::kernel::clock::World;
 use crate::kernel::event::{DomainEvent as _, NewEvent};
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::journal::sqlite::{SqliteJournal, SqliteOptions};
-use crate::kernel::journal::{Commit, Expected, StreamWrite};
+use crate::kernel::journal::{Commit, Expected, JournalAdmin as _, StreamWrite};
 use crate::mail::IgnoreReason;
 use crate::mail::heading::Heading;
 use crate::mail::life::{Location, MailEvent, MailIgnored, MailReceived, mail_stream};
@@ -265,9 +265,9 @@ fn on_disk(folder: &TempDir, text: &str) -> bool {
 async fn what_is_erased_in_the_journal_is_erased_in_the_index_and_in_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::real();
-    let journal = memory(&world);
+    let journal = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
     filled(journal.as_ref(), &world).await;
-    let search = Search::open(Arc::clone(&journal), at(&folder)).unwrap();
+    let search = Search::open(Arc::clone(&journal) as Arc<dyn Journal>, at(&folder)).unwrap();
     assert_eq!(found(&search, "recadrage").await, "m1");
     assert!(on_disk(&folder, "recadrage") && on_disk(&folder, "rec"));
     journal.purge(world.now() + TimeDelta::days(8)).await.unwrap();

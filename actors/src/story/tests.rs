@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::kernel::clock::World;
+use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::kernel::journal::{Body, Commit, Due, Expected, OutboxAdd, StreamWrite};
 use crate::mail::IgnoreReason;

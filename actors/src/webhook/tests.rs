@@ -30,6 +30,7 @@ use super::*;
 use crate::egress::{Answer, SendError};
 use crate::kernel::event::{DomainEvent as _, StreamId};
 use crate::kernel::guardian::{Guardian, Restarts};
+use crate::kernel::journal::JournalAdmin as _;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use crate::kernel::journal::{
     Body, ClaimRequest, Claimed, Commit, Due, Expected, OutboxAdd, OutboxRow, Queue, StreamWrite,

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::kernel::event::{Recorded, StreamId};
 use render_signal_actors::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
 use render_signal_actors::kernel::journal::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
-    Loss, OutboxRow, Queue, Trim, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalAdmin,
+    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport,
 };
 use render_signal_actors::kernel::projection::Views;
 use tokio::sync::watch;
@@ -127,20 +127,25 @@ impl Journal for Checked {
         self.hint();
         answer
     }
+
     async fn read_stream(&self, stream: &StreamId, after: u64) -> Result<Vec<Recorded>, JournalError> {
         self.inner.read_stream(stream, after).await
     }
+
     async fn read_log(&self, after: u64, limit: usize) -> Result<Vec<Recorded>, JournalError> {
         self.inner.read_log(after, limit).await
     }
+
     async fn head(&self) -> Result<u64, JournalError> {
         self.inner.head().await
     }
+
     async fn claim(&self, request: ClaimRequest) -> Result<Vec<Claimed>, JournalError> {
         let claimed = self.inner.claim(request).await;
         self.hint();
         claimed
     }
+
     async fn hasten(
         &self,
         queue: Queue,
@@ -151,49 +156,65 @@ impl Journal for Checked {
         self.hint();
         hastened
     }
+
     async fn next_due(&self, queue: Queue) -> Result<Option<DateTime<Utc>>, JournalError> {
         self.inner.next_due(queue).await
     }
+
     async fn outbox(&self, queue: Queue, limit: usize) -> Result<Vec<OutboxRow>, JournalError> {
         self.inner.outbox(queue, limit).await
     }
+
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.inner.body(key).await
     }
+
     async fn bodies_of(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, JournalError> {
         self.inner.bodies_of(keys).await
     }
 
-    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
-        self.inner.bodies(offset, limit).await
-    }
-    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
-        self.inner.trimmed(offset, limit).await
-    }
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         self.inner.raise_fence(lease).await
     }
-    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
-        self.inner.purge(now).await
-    }
+
     fn hints(&self) -> watch::Receiver<Hint> {
         let (hints, listening) = watch::channel(*self.inner.hints().borrow());
         self.hints.lock().unwrap().push(hints);
         listening
     }
+
     fn losses(&self) -> watch::Receiver<Option<Loss>> {
         self.inner.losses()
     }
+
     fn views(&self) -> Views {
         self.inner.views()
     }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}
+
+#[async_trait]
+impl JournalAdmin for Checked {
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.inner.bodies(offset, limit).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.inner.trimmed(offset, limit).await
+    }
+
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
+        self.inner.purge(now).await
+    }
+
     fn durability(&self) -> Durability {
         self.inner.durability()
     }
+
     async fn verify(&self) -> Result<VerifyReport, JournalError> {
         self.inner.verify().await
-    }
-    async fn close(&self) {
-        self.inner.close().await;
     }
 }

@@ -13,7 +13,7 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::event::{DomainEvent as _, Recorded};
 use render_signal_actors::kernel::guardian::Restarts;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
-use render_signal_actors::kernel::journal::{Due, Journal as _, Queue};
+use render_signal_actors::kernel::journal::{Due, Journal as _, JournalAdmin as _, Queue};
 use render_signal_actors::kernel::projection;
 use render_signal_actors::mail::work::is_stranger;
 use render_signal_actors::mail::{content, parse};

@@ -15,7 +15,7 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::ephemeral::{Ephemeral as _, MemoryEphemeral};
 use render_signal_actors::kernel::event::DomainEvent as _;
 use render_signal_actors::kernel::journal::memory::MemoryJournal;
-use render_signal_actors::kernel::journal::{Commit, Expected, Journal, StreamWrite};
+use render_signal_actors::kernel::journal::{Commit, Expected, Journal, JournalAdmin, StreamWrite};
 use render_signal_actors::mail::life::mail_stream;
 use render_signal_actors::messages::PollerStatus;
 use render_signal_actors::readmodel;
@@ -42,7 +42,8 @@ impl Desk {
     fn new(scopes: &[Scope]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::real();
-        let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
+        let memory = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
+        let journal: Arc<dyn Journal> = Arc::clone(&memory) as Arc<dyn Journal>;
         let editor = Editor {
             store: Arc::new(FileStore::new(folder.path(), None)),
             env: Arc::default(),
@@ -58,8 +59,13 @@ impl Desk {
         state.services.configuration = Configuration { editor: editor.clone() };
         state.services.jobs = Jobs::new(Arc::clone(&journal), world.clone());
         let place = state.services.storage.journal.clone();
-        state.services.backups = Backups::new(place, Arc::clone(&journal), world, folder.path().to_owned());
-        (state.editor, state.journal) = (editor, journal);
+        state.services.backups = Backups::new(
+            place,
+            Arc::clone(&memory) as Arc<dyn JournalAdmin>,
+            world,
+            folder.path().to_owned(),
+        );
+        (state.editor, state.journal, state.journal_admin) = (editor, journal, memory);
         Self { folder, state }
     }
 

@@ -8,7 +8,7 @@ use futures::future::join_all;
 
 use super::{Scene, afternoon, epoch, id, known, mail, new, play, source, wait};
 use crate::dedup::release::{ReleaseError, release};
-use crate::kernel::journal::{Journal as _, Queue};
+use crate::kernel::journal::{Journal as _, JournalAdmin as _, Queue};
 use crate::mail::detectors::OutsideWindow;
 use crate::mail::filters::Keywords;
 use crate::mail::groups::GroupRule;

@@ -504,7 +504,7 @@ pub struct Hint {
     pub queues: [u64; 4],
 }
 
-/// The journal. See the module page for its contract.
+/// The journal, as actors use it. The contract is at the top of this module.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// Commits, atomically and durably.
@@ -551,21 +551,10 @@ pub trait Journal: Send + Sync + 'static {
         Ok(bodies)
     }
 
-    /// The bodies that are kept, `limit` of them from `offset` on, in an order that is the same
-    /// while nothing is written.
-    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError>;
-
-    /// The streams that have lost events to an archive, with the version up to which, `limit` of
-    /// them from `offset` on, in an order that is the same while nothing is written.
-    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError>;
-
     /// Grants the lease `lease` anew: returns a fence above every earlier one, those of a
     /// log that was lost included, and from now on refuses commits with another fence of
     /// that lease.
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError>;
-
-    /// Drops bodies that are past their time and that no row refers to. Returns how many.
-    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError>;
 
     /// Hints of commits by this process (and, where the backend can tell, by others).
     fn hints(&self) -> watch::Receiver<Hint>;
@@ -578,6 +567,25 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The read models kept beside the log.
     fn views(&self) -> Views;
+
+    /// Finishes what is under way and closes. Later calls fail.
+    async fn close(&self);
+}
+
+/// What the owner of a journal and its administration use beside [`Journal`]: what is kept in
+/// it, whether it is sound, and its end. Actors are given a [`Journal`] alone.
+#[async_trait]
+pub trait JournalAdmin: Journal {
+    /// The bodies that are kept, `limit` of them from `offset` on, in an order that is the same
+    /// while nothing is written.
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError>;
+
+    /// The streams that have lost events to an archive, with the version up to which, `limit` of
+    /// them from `offset` on, in an order that is the same while nothing is written.
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError>;
+
+    /// Drops bodies that are past their time and that no row refers to. Returns how many.
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError>;
 
     /// What an acknowledgement means here.
     fn durability(&self) -> Durability;
@@ -596,7 +604,4 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Reads everything and checks it: gapless positions, versions, checksums, bodies.
     async fn verify(&self) -> Result<VerifyReport, JournalError>;
-
-    /// Finishes what is under way and closes. Later calls fail.
-    async fn close(&self);
 }

@@ -51,7 +51,7 @@ pub(super) struct VerifyView {
 pub(super) async fn part(visit: &Visit) -> Result<JournalPart, String> {
     let (lang, clock, w) = (visit.lang, visit.clock, Words::of(visit.lang));
     let view = seen(&visit.state).await.map_err(|problem| Words::unknown(lang, &problem.detail))?;
-    let promise = findings::durability(visit.state.journal.durability());
+    let promise = findings::durability(visit.state.journal_admin.durability());
     Ok(JournalPart {
         kind: if view.kind == "file" { w.kind_file } else { w.kind_redis },
         place: Shown(view.place),

@@ -35,11 +35,11 @@ fn archive(trims: Vec<Trim>) -> Commit {
     Commit { trim: trims, ..events("archive", Expected::Any, 1) }
 }
 
-async fn positions(journal: &Arc<dyn Journal>, after: u64) -> Vec<u64> {
+async fn positions(journal: &Arc<dyn JournalAdmin>, after: u64) -> Vec<u64> {
     journal.read_log(after, 100).await.unwrap().iter().map(|event| event.position).collect()
 }
 
-async fn archived_events_leave_the_log(journal: Arc<dyn Journal>) {
+async fn archived_events_leave_the_log(journal: Arc<dyn JournalAdmin>) {
     journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
     journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
     journal.append(events("a", Expected::Exact(2), 1)).await.unwrap();
@@ -69,7 +69,7 @@ async fn archived_events_leave_the_log(journal: Arc<dyn Journal>) {
     assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
 }
 
-async fn a_stream_that_moved_on_is_not_trimmed(journal: Arc<dyn Journal>) {
+async fn a_stream_that_moved_on_is_not_trimmed(journal: Arc<dyn JournalAdmin>) {
     journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
     journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
     let refused = journal.append(archive(vec![trim("b", 1), trim("a", 1)])).await.unwrap_err();
@@ -82,7 +82,7 @@ async fn a_stream_that_moved_on_is_not_trimmed(journal: Arc<dyn Journal>) {
     assert!(matches!(written, Err(AppendError::Rejected(_))));
 }
 
-async fn a_copy_learns_of_archived_streams(journal: Arc<dyn Journal>) {
+async fn a_copy_learns_of_archived_streams(journal: Arc<dyn JournalAdmin>) {
     journal.append(Commit { trim: vec![trim("a", 3), trim("b", 1)], ..Commit::default() }).await.unwrap();
     assert_eq!(journal.head().await.unwrap(), 0);
     let refused = journal.append(events("a", Expected::NoStream, 1)).await.unwrap_err();
@@ -98,7 +98,7 @@ async fn a_copy_learns_of_archived_streams(journal: Arc<dyn Journal>) {
     assert_eq!((report.trimmed, report.problems), (4, Vec::new()));
 }
 
-async fn versions_are_checked(journal: Arc<dyn Journal>) {
+async fn versions_are_checked(journal: Arc<dyn JournalAdmin>) {
     let first = journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
     assert_eq!(first, Appended { position: 2, already_there: false });
     let refused = journal.append(events("a", Expected::NoStream, 1)).await.unwrap_err();
@@ -122,7 +122,7 @@ async fn versions_are_checked(journal: Arc<dyn Journal>) {
     assert_eq!(versions, [1, 2, 3, 4]);
 }
 
-async fn a_commit_is_atomic_over_streams(journal: Arc<dyn Journal>) {
+async fn a_commit_is_atomic_over_streams(journal: Arc<dyn JournalAdmin>) {
     journal.append(events("b", Expected::NoStream, 1)).await.unwrap();
     let mut commit = events("a", Expected::NoStream, 1);
     commit.writes.push(write("b", Expected::NoStream, 1));
@@ -141,7 +141,7 @@ async fn a_commit_is_atomic_over_streams(journal: Arc<dyn Journal>) {
     assert_eq!(journal.outbox(Queue::Deliver, 9).await.unwrap().len(), 1);
 }
 
-async fn one_stream_may_be_written_twice_in_a_commit(journal: Arc<dyn Journal>) {
+async fn one_stream_may_be_written_twice_in_a_commit(journal: Arc<dyn JournalAdmin>) {
     let mut commit = events("a", Expected::NoStream, 1);
     commit.writes.push(write("a", Expected::Exact(1), 2));
     journal.append(commit).await.unwrap();
@@ -154,7 +154,7 @@ async fn one_stream_may_be_written_twice_in_a_commit(journal: Arc<dyn Journal>) 
     assert_eq!(journal.head().await.unwrap(), 3);
 }
 
-async fn an_empty_write_checks_only(journal: Arc<dyn Journal>) {
+async fn an_empty_write_checks_only(journal: Arc<dyn JournalAdmin>) {
     let commit = Commit { at: t(0), writes: vec![write("a", Expected::NoStream, 0)], ..Commit::default() };
     let appended = journal.append(commit.clone()).await.unwrap();
     assert_eq!(appended, Appended { position: 0, already_there: false });
@@ -164,7 +164,7 @@ async fn an_empty_write_checks_only(journal: Arc<dyn Journal>) {
     assert_eq!(appended, Appended { position: 1, already_there: false });
 }
 
-async fn a_repeat_is_recognised(journal: Arc<dyn Journal>) {
+async fn a_repeat_is_recognised(journal: Arc<dyn JournalAdmin>) {
     let fence = journal.raise_fence("poller").await.unwrap();
     let mut commit = events("a", Expected::NoStream, 2);
     commit.add.push(row("k", Due::At(t(0))));
@@ -181,7 +181,7 @@ async fn a_repeat_is_recognised(journal: Arc<dyn Journal>) {
     assert!(journal.outbox(Queue::Deliver, 9).await.unwrap().is_empty(), "the settled row stays settled");
 }
 
-async fn a_partial_repeat_is_refused(journal: Arc<dyn Journal>) {
+async fn a_partial_repeat_is_refused(journal: Arc<dyn JournalAdmin>) {
     let first = events("a", Expected::NoStream, 1);
     journal.append(first.clone()).await.unwrap();
     let mut more = first.clone();
@@ -193,7 +193,7 @@ async fn a_partial_repeat_is_refused(journal: Arc<dyn Journal>) {
     assert_eq!(journal.head().await.unwrap(), 1);
 }
 
-async fn contradictions_are_refused(journal: Arc<dyn Journal>) {
+async fn contradictions_are_refused(journal: Arc<dyn JournalAdmin>) {
     let mut twice = events("a", Expected::NoStream, 1);
     let same = twice.writes[0].events[0].clone();
     twice.writes[0].events.push(same);
@@ -217,7 +217,7 @@ async fn contradictions_are_refused(journal: Arc<dyn Journal>) {
     assert_eq!(journal.head().await.unwrap(), 0);
 }
 
-async fn stale_fences_are_refused(journal: Arc<dyn Journal>) {
+async fn stale_fences_are_refused(journal: Arc<dyn JournalAdmin>) {
     let fenced = |lease: &str, token, key: &str| Commit {
         fence: Some(Fence { lease: lease.to_owned(), token }),
         ..events(key, Expected::NoStream, 1)
@@ -241,7 +241,7 @@ async fn stale_fences_are_refused(journal: Arc<dyn Journal>) {
     assert_eq!(journal.head().await.unwrap(), 3);
 }
 
-async fn events_come_back_as_written(journal: Arc<dyn Journal>) {
+async fn events_come_back_as_written(journal: Arc<dyn JournalAdmin>) {
     let cause = Uuid::from_u128(77);
     let at = t(0) + chrono::Duration::nanoseconds(123_456_789);
     let mut commit = events("a", Expected::NoStream, 1);
@@ -268,7 +268,7 @@ async fn events_come_back_as_written(journal: Arc<dyn Journal>) {
     assert!(journal.read_stream(&stream("none"), 0).await.unwrap().is_empty());
 }
 
-async fn positions_are_gapless_under_concurrency(journal: Arc<dyn Journal>) {
+async fn positions_are_gapless_under_concurrency(journal: Arc<dyn JournalAdmin>) {
     let writers = (0..50).map(|writer: u64| {
         let journal = Arc::clone(&journal);
         tokio::spawn(async move {
@@ -300,13 +300,13 @@ async fn positions_are_gapless_under_concurrency(journal: Arc<dyn Journal>) {
     assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
 }
 
-async fn only_one_of_many_writers_creates_a_stream(journal: Arc<dyn Journal>) {
+async fn only_one_of_many_writers_creates_a_stream(journal: Arc<dyn JournalAdmin>) {
     let writers = (0..20).map(|_| journal.append(events("a", Expected::NoStream, 1))).collect::<Vec<_>>();
     let won = futures::future::join_all(writers).await.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!((won, journal.head().await.unwrap()), (1, 1));
 }
 
-async fn a_large_payload_survives(journal: Arc<dyn Journal>) {
+async fn a_large_payload_survives(journal: Arc<dyn JournalAdmin>) {
     let text = "0123456789abcdef".repeat(65_536);
     let mut commit = events("a", Expected::NoStream, 1);
     commit.writes[0].events[0].payload = json!({ "n": 1, "text": text });
@@ -319,7 +319,7 @@ async fn a_large_payload_survives(journal: Arc<dyn Journal>) {
     assert_eq!(journal.verify().await.unwrap().problems, Vec::<String>::new());
 }
 
-async fn the_log_is_read_in_pages(journal: Arc<dyn Journal>) {
+async fn the_log_is_read_in_pages(journal: Arc<dyn JournalAdmin>) {
     for key in 0..5 {
         journal.append(events(&key.to_string(), Expected::NoStream, 3)).await.unwrap();
     }
@@ -338,7 +338,7 @@ async fn the_log_is_read_in_pages(journal: Arc<dyn Journal>) {
     assert!(journal.read_log(0, 0).await.unwrap().is_empty());
 }
 
-async fn hints_follow_commits(journal: Arc<dyn Journal>) {
+async fn hints_follow_commits(journal: Arc<dyn JournalAdmin>) {
     let mut hints = journal.hints();
     let before = *hints.borrow_and_update();
     journal.append(events("a", Expected::NoStream, 2)).await.unwrap();
@@ -359,7 +359,7 @@ async fn hints_follow_commits(journal: Arc<dyn Journal>) {
     assert!(hints.borrow_and_update().queues[2] > hastened.queues[2]);
 }
 
-async fn views_equal_the_log(journal: Arc<dyn Journal>) {
+async fn views_equal_the_log(journal: Arc<dyn JournalAdmin>) {
     let counted = |db: &Connection| db.query_row("SELECT coalesce(sum(n), 0) FROM kinds", [], |r| r.get(0));
     for round in 0..10_u64 {
         let mut commit = events(&round.to_string(), Expected::NoStream, round + 1);
@@ -392,7 +392,7 @@ async fn views_equal_the_log(journal: Arc<dyn Journal>) {
     assert!(failed.is_err());
 }
 
-async fn verify_finds_a_missing_body(journal: Arc<dyn Journal>) {
+async fn verify_finds_a_missing_body(journal: Arc<dyn JournalAdmin>) {
     journal.append(events("a", Expected::NoStream, 3)).await.unwrap();
     let with_body = |key: &str| OutboxAdd { body_key: Some(format!("{key}-body")), ..row(key, Due::Parked) };
     let mut commit = add(vec![with_body("k"), with_body("l")]);
@@ -408,7 +408,7 @@ async fn verify_finds_a_missing_body(journal: Arc<dyn Journal>) {
     assert!(claimed.is_empty());
 }
 
-async fn bodies_are_kept_and_purged(journal: Arc<dyn Journal>) {
+async fn bodies_are_kept_and_purged(journal: Arc<dyn JournalAdmin>) {
     let body = |key: &str, text: &'static str, until| Body {
         key: key.to_owned(),
         bytes: Bytes::from_static(text.as_bytes()),
@@ -435,7 +435,7 @@ async fn bodies_are_kept_and_purged(journal: Arc<dyn Journal>) {
     assert_eq!(journal.body("new").await.unwrap(), Some(Bytes::from_static(b"four")));
 }
 
-async fn a_closed_journal_refuses(journal: Arc<dyn Journal>) {
+async fn a_closed_journal_refuses(journal: Arc<dyn JournalAdmin>) {
     journal.append(events("a", Expected::NoStream, 1)).await.unwrap();
     journal.close().await;
     assert!(matches!(

@@ -148,13 +148,13 @@ fn partition(number: u8) -> String {
 
 /// A journal, and the claims and fences that it has given out.
 struct JournalUnderTest {
-    journal: Arc<dyn Journal>,
+    journal: Arc<dyn JournalAdmin>,
     claims: HashMap<(Queue, String), Uuid>,
     fences: Vec<u64>,
 }
 
 impl JournalUnderTest {
-    fn new(journal: Arc<dyn Journal>) -> Self {
+    fn new(journal: Arc<dyn JournalAdmin>) -> Self {
         Self { journal, claims: HashMap::new(), fences: Vec::new() }
     }
 
@@ -331,8 +331,8 @@ fn build(
     commit
 }
 
-async fn run(steps: Vec<Operation>, subject: Arc<dyn Journal>) {
-    let model: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world(), projections()));
+async fn run(steps: Vec<Operation>, subject: Arc<dyn JournalAdmin>) {
+    let model: Arc<dyn JournalAdmin> = Arc::new(MemoryJournal::new(world(), projections()));
     let (mut model, mut subject) = (JournalUnderTest::new(model), JournalUnderTest::new(subject));
     let mut now = t(0);
     let mut last: Option<(Commit, Vec<RowEnd>)> = None;
@@ -411,7 +411,7 @@ async fn run(steps: Vec<Operation>, subject: Arc<dyn Journal>) {
 
 /// Feeds random operations to a journal from `make` and to the reference model, and
 /// compares each answer, and everything that can be read at the end.
-pub(in crate::kernel::journal) fn answers_agree(cases: u32, make: impl Fn() -> Arc<dyn Journal>) {
+pub(in crate::kernel::journal) fn answers_agree(cases: u32, make: impl Fn() -> Arc<dyn JournalAdmin>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {

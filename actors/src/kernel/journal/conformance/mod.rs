@@ -22,7 +22,7 @@ use crate::kernel::projection::{Projection, Projections};
 
 pub(super) use self::machine::answers_agree;
 
-type ConformanceCase = fn(Arc<dyn Journal>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+type ConformanceCase = fn(Arc<dyn JournalAdmin>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Names the cases of a module, so that a failure tells which one it was.
 macro_rules! cases {
@@ -35,7 +35,7 @@ use cases;
 
 /// Runs every case, each on an empty journal from `make` (made with [`world`] and
 /// [`projections`]).
-pub(super) async fn run_all(make: impl Fn() -> Arc<dyn Journal>) {
+pub(super) async fn run_all(make: impl Fn() -> Arc<dyn JournalAdmin>) {
     for (name, case) in events::CASES.iter().chain(outbox::CASES) {
         println!("case {name}");
         let journal = make();

@@ -30,17 +30,17 @@ cases![
     queues_are_apart,
 ];
 
-async fn claim_keys(journal: &Arc<dyn Journal>, seconds: i64) -> Vec<String> {
+async fn claim_keys(journal: &Arc<dyn JournalAdmin>, seconds: i64) -> Vec<String> {
     journal.claim(request(seconds)).await.unwrap().into_iter().map(|row| row.key).collect()
 }
 
-async fn claim_one(journal: &Arc<dyn Journal>, seconds: i64) -> Claimed {
+async fn claim_one(journal: &Arc<dyn JournalAdmin>, seconds: i64) -> Claimed {
     let mut claimed = journal.claim(request(seconds)).await.unwrap();
     assert_eq!(claimed.len(), 1, "{:?}", keys(&claimed));
     claimed.remove(0)
 }
 
-async fn due_rows_are_claimed_once(journal: Arc<dyn Journal>) {
+async fn due_rows_are_claimed_once(journal: Arc<dyn JournalAdmin>) {
     let mut commit = add(vec![
         row("late", Due::At(t(5))),
         row("b", Due::At(t(2))),
@@ -68,7 +68,7 @@ async fn due_rows_are_claimed_once(journal: Arc<dyn Journal>) {
     assert_eq!(left[1].due, Due::At(t(2)));
 }
 
-async fn a_claim_runs_out(journal: Arc<dyn Journal>) {
+async fn a_claim_runs_out(journal: Arc<dyn JournalAdmin>) {
     journal.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
     let first = claim_one(&journal, 0).await;
     assert!(claim_keys(&journal, 59).await.is_empty());
@@ -77,7 +77,7 @@ async fn a_claim_runs_out(journal: Arc<dyn Journal>) {
     assert_ne!(second.claim, first.claim);
 }
 
-async fn a_lost_claim_is_refused(journal: Arc<dyn Journal>) {
+async fn a_lost_claim_is_refused(journal: Arc<dyn JournalAdmin>) {
     journal.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
     let first = claim_one(&journal, 0).await;
     let second = claim_one(&journal, 60).await;
@@ -94,7 +94,7 @@ async fn a_lost_claim_is_refused(journal: Arc<dyn Journal>) {
     assert!(matches!(gone, AppendError::ClaimLost { .. }));
 }
 
-async fn an_operator_needs_no_claim(journal: Arc<dyn Journal>) {
+async fn an_operator_needs_no_claim(journal: Arc<dyn JournalAdmin>) {
     journal.append(add(vec![row("k", Due::At(t(0))), row("l", Due::Parked)])).await.unwrap();
     let claimed = claim_one(&journal, 0).await;
     journal.append(settle("k", None)).await.unwrap();
@@ -105,7 +105,7 @@ async fn an_operator_needs_no_claim(journal: Arc<dyn Journal>) {
     assert_eq!(claim_keys(&journal, 0).await, ["l"]);
 }
 
-async fn a_deferred_row_comes_back(journal: Arc<dyn Journal>) {
+async fn a_deferred_row_comes_back(journal: Arc<dyn JournalAdmin>) {
     journal.append(add(vec![row("k", Due::At(t(0)))])).await.unwrap();
     let claimed = claim_one(&journal, 0).await;
     let mut commit = defer("k", Some(claimed.claim), Due::At(t(30)));
@@ -120,7 +120,7 @@ async fn a_deferred_row_comes_back(journal: Arc<dyn Journal>) {
     assert_eq!((parked.due, parked.claimed, &parked.meta), (Due::Parked, false, &json!({ "attempts": 1 })));
 }
 
-async fn a_deferred_row_moves_to_another_partition(journal: Arc<dyn Journal>) {
+async fn a_deferred_row_moves_to_another_partition(journal: Arc<dyn JournalAdmin>) {
     let rows = ["k", "l"].map(|key| in_partition("a", row(key, Due::At(t(0)))));
     let in_order = ["s1", "s2"].map(|key| in_partition("a", ordered("s", row(key, Due::At(t(0))))));
     journal.append(add(rows.into_iter().chain(in_order).collect())).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_deferred_row_moves_to_another_partition(journal: Arc<dyn Journal>) {
     assert!(problems.is_empty(), "{problems:?}");
 }
 
-async fn adding_again_replaces_and_drops_the_claim(journal: Arc<dyn Journal>) {
+async fn adding_again_replaces_and_drops_the_claim(journal: Arc<dyn JournalAdmin>) {
     journal.append(add(vec![row("k", Due::At(t(0))), row("l", Due::At(t(0)))])).await.unwrap();
     let claimed = journal.claim(request(0)).await.unwrap();
     let mut again = row("k", Due::At(t(0)));
@@ -176,7 +176,7 @@ async fn adding_again_replaces_and_drops_the_claim(journal: Arc<dyn Journal>) {
     );
 }
 
-async fn settled_and_added_again_is_a_new_row(journal: Arc<dyn Journal>) {
+async fn settled_and_added_again_is_a_new_row(journal: Arc<dyn JournalAdmin>) {
     journal.append(add(vec![row("k", Due::At(t(0))), row("l", Due::Parked)])).await.unwrap();
     let claimed = claim_one(&journal, 0).await;
     let mut commit = settle("k", Some(claimed.claim));
@@ -188,7 +188,7 @@ async fn settled_and_added_again_is_a_new_row(journal: Arc<dyn Journal>) {
     assert_eq!((listed[1].claims, listed[1].added_at), (0, t(1)));
 }
 
-async fn limits_hold_per_partition_and_in_all(journal: Arc<dyn Journal>) {
+async fn limits_hold_per_partition_and_in_all(journal: Arc<dyn JournalAdmin>) {
     let mut rows = Vec::new();
     for n in 0..4 {
         for partition in ["a", "b", "c", "d"] {
@@ -209,7 +209,7 @@ async fn limits_hold_per_partition_and_in_all(journal: Arc<dyn Journal>) {
     assert_eq!(keys(&journal.claim(ask).await.unwrap()), ["b2", "b3"]);
 }
 
-async fn a_long_backlog_hides_nobody(journal: Arc<dyn Journal>) {
+async fn a_long_backlog_hides_nobody(journal: Arc<dyn JournalAdmin>) {
     let mut rows: Vec<_> = (0..500).map(|n| row(&n.to_string(), Due::At(t(0)))).collect();
     rows.push(in_partition("quiet", row("q", Due::At(t(5)))));
     journal.append(add(rows)).await.unwrap();
@@ -221,7 +221,7 @@ async fn a_long_backlog_hides_nobody(journal: Arc<dyn Journal>) {
 
 /// Rows that are due at once, in partition `a` unless the key begins with another one's name and
 /// `/`; each with a body of so many bytes.
-async fn weighty(journal: &Arc<dyn Journal>, rows: &[(&str, usize)]) {
+async fn weighty(journal: &Arc<dyn JournalAdmin>, rows: &[(&str, usize)]) {
     let mut commit = add(Vec::new());
     for (key, bytes) in rows {
         let partition = key.split_once('/').map_or("a", |(partition, _)| partition);
@@ -242,13 +242,13 @@ fn within(bytes: u64) -> ClaimRequest {
     ClaimRequest { bodies, ..request(0) }
 }
 
-async fn claimed_within(journal: &Arc<dyn Journal>, request: ClaimRequest) -> Vec<String> {
+async fn claimed_within(journal: &Arc<dyn JournalAdmin>, request: ClaimRequest) -> Vec<String> {
     let claimed = journal.claim(request).await.unwrap();
     assert!(claimed.iter().all(|row| row.body.is_some() == row.body_key.is_some()), "with their bodies");
     claimed.into_iter().map(|row| row.key).collect()
 }
 
-async fn heavy_rows_share_a_budget_in_their_order(journal: Arc<dyn Journal>) {
+async fn heavy_rows_share_a_budget_in_their_order(journal: Arc<dyn JournalAdmin>) {
     weighty(&journal, &[("h40", 40), ("none", 0), ("h60", 60), ("h50", 50), ("l", 10), ("h11", 11)]).await;
     // h11 would fit, but nothing heavy passes h50.
     assert_eq!(claimed_within(&journal, within(120)).await, ["h40", "none", "h60", "l"]);
@@ -256,7 +256,7 @@ async fn heavy_rows_share_a_budget_in_their_order(journal: Arc<dyn Journal>) {
     assert!(claimed_within(&journal, within(1_000)).await.is_empty(), "nothing is left");
 }
 
-async fn a_row_heavier_than_the_budget_comes_as_the_only_heavy_one(journal: Arc<dyn Journal>) {
+async fn a_row_heavier_than_the_budget_comes_as_the_only_heavy_one(journal: Arc<dyn JournalAdmin>) {
     weighty(&journal, &[("h500", 500), ("h11", 11), ("b/h12", 12), ("l", 10)]).await;
     assert_eq!(claimed_within(&journal, within(0)).await, ["l"], "nothing is left of the budget");
     assert_eq!(claimed_within(&journal, within(1)).await, ["h500"]);
@@ -266,7 +266,7 @@ async fn a_row_heavier_than_the_budget_comes_as_the_only_heavy_one(journal: Arc<
     assert!(journal.outbox(Queue::Deliver, 9).await.unwrap().iter().all(|row| row.claims == 1));
 }
 
-async fn light_rows_pass_a_backlog_of_heavy_ones(journal: Arc<dyn Journal>) {
+async fn light_rows_pass_a_backlog_of_heavy_ones(journal: Arc<dyn JournalAdmin>) {
     let heavy: Vec<String> = (0..100).map(|n| format!("h{n}")).collect();
     let mut rows: Vec<(&str, usize)> = heavy.iter().map(|key| (key.as_str(), 20)).collect();
     rows.extend([("l1", 1), ("b/l", 1), ("l2", 1), ("l3", 1)]);
@@ -281,7 +281,7 @@ async fn light_rows_pass_a_backlog_of_heavy_ones(journal: Arc<dyn Journal>) {
     assert_eq!(claimed_within(&journal, ask).await, ["l3"]);
 }
 
-async fn a_partition_may_be_limited_to_light_rows(journal: Arc<dyn Journal>) {
+async fn a_partition_may_be_limited_to_light_rows(journal: Arc<dyn JournalAdmin>) {
     weighty(&journal, &[("h", 11), ("b/h", 12), ("l", 1), ("b/l", 1), ("b/h2", 11)]).await;
     let mut ask = within(30);
     ask.bodies.light_only.insert("a".to_owned());
@@ -291,7 +291,7 @@ async fn a_partition_may_be_limited_to_light_rows(journal: Arc<dyn Journal>) {
     assert_eq!(claimed_within(&journal, request(0)).await, ["h"]);
 }
 
-async fn where_order_counts_nothing_passes_a_heavy_row(journal: Arc<dyn Journal>) {
+async fn where_order_counts_nothing_passes_a_heavy_row(journal: Arc<dyn JournalAdmin>) {
     weighty(&journal, &[("l1", 1), ("h1", 20), ("l2", 1), ("h2", 20), ("b/l", 1), ("l3", 1)]).await;
     let ask = |bytes| {
         let mut ask = within(bytes);
@@ -304,7 +304,7 @@ async fn where_order_counts_nothing_passes_a_heavy_row(journal: Arc<dyn Journal>
     assert_eq!(claimed_within(&journal, ask(20)).await, ["h2", "b/l", "l3"]);
 }
 
-async fn heavy_rows_of_an_order_keep_it(journal: Arc<dyn Journal>) {
+async fn heavy_rows_of_an_order_keep_it(journal: Arc<dyn JournalAdmin>) {
     weighty(&journal, &[("h", 20)]).await;
     let mut commit = add(Vec::new());
     for (key, bytes) in [("s1", 20), ("s2", 1)] {
@@ -320,7 +320,7 @@ async fn heavy_rows_of_an_order_keep_it(journal: Arc<dyn Journal>) {
     assert_eq!(claimed_within(&journal, within(0)).await, ["s2"]);
 }
 
-async fn ordered_rows_go_one_at_a_time(journal: Arc<dyn Journal>) {
+async fn ordered_rows_go_one_at_a_time(journal: Arc<dyn JournalAdmin>) {
     // The order is that of addition, not of the due times.
     let rows = vec![
         ordered("s", row("s1", Due::At(t(3)))),
@@ -340,7 +340,7 @@ async fn ordered_rows_go_one_at_a_time(journal: Arc<dyn Journal>) {
     assert!(claim_keys(&journal, 69).await.contains(&"s2".to_owned()));
 }
 
-async fn a_deferred_first_row_blocks_its_order(journal: Arc<dyn Journal>) {
+async fn a_deferred_first_row_blocks_its_order(journal: Arc<dyn JournalAdmin>) {
     let rows = vec![ordered("s", row("s1", Due::At(t(0)))), ordered("s", row("s2", Due::At(t(0))))];
     journal.append(add(rows)).await.unwrap();
     let s1 = claim_one(&journal, 0).await;
@@ -352,7 +352,7 @@ async fn a_deferred_first_row_blocks_its_order(journal: Arc<dyn Journal>) {
     assert_eq!(claim_keys(&journal, 100).await, ["s2"]);
 }
 
-async fn a_reserved_row_keeps_its_place(journal: Arc<dyn Journal>) {
+async fn a_reserved_row_keeps_its_place(journal: Arc<dyn JournalAdmin>) {
     let rows = vec![
         ordered("s", row("s1", Due::Reserved)),
         ordered("s", row("s2", Due::At(t(0)))),
@@ -372,13 +372,13 @@ async fn a_reserved_row_keeps_its_place(journal: Arc<dyn Journal>) {
     assert_eq!(claim_keys(&journal, 6).await, ["s2"]);
 }
 
-async fn a_parked_row_blocks_nobody(journal: Arc<dyn Journal>) {
+async fn a_parked_row_blocks_nobody(journal: Arc<dyn JournalAdmin>) {
     let rows = vec![ordered("s", row("s1", Due::Parked)), ordered("s", row("s2", Due::At(t(0))))];
     journal.append(add(rows)).await.unwrap();
     assert_eq!(claim_keys(&journal, 0).await, ["s2"]);
 }
 
-async fn a_row_that_comes_back_waits_for_the_claim_of_its_order(journal: Arc<dyn Journal>) {
+async fn a_row_that_comes_back_waits_for_the_claim_of_its_order(journal: Arc<dyn JournalAdmin>) {
     let rows = vec![
         ordered("s", row("s1", Due::Parked)),
         ordered("s", row("s2", Due::At(t(0)))),
@@ -394,7 +394,7 @@ async fn a_row_that_comes_back_waits_for_the_claim_of_its_order(journal: Arc<dyn
     assert_eq!(claim_keys(&journal, 10).await, ["s1"]);
 }
 
-async fn waiting_rows_are_hastened(journal: Arc<dyn Journal>) {
+async fn waiting_rows_are_hastened(journal: Arc<dyn JournalAdmin>) {
     let rows = vec![
         row("due", Due::At(t(0))),
         row("later", Due::At(t(100))),
@@ -420,7 +420,7 @@ async fn waiting_rows_are_hastened(journal: Arc<dyn Journal>) {
     assert_eq!(journal.hasten(Queue::Hold, None, t(11)).await.unwrap(), 0);
 }
 
-async fn next_due_tells_when_to_look(journal: Arc<dyn Journal>) {
+async fn next_due_tells_when_to_look(journal: Arc<dyn JournalAdmin>) {
     assert_eq!(journal.next_due(Queue::Deliver).await.unwrap(), None);
     let rows = vec![
         row("k", Due::At(t(30))),
@@ -438,7 +438,7 @@ async fn next_due_tells_when_to_look(journal: Arc<dyn Journal>) {
     assert_eq!(journal.next_due(Queue::Flag).await.unwrap(), None);
 }
 
-async fn rows_are_listed_in_order_of_addition(journal: Arc<dyn Journal>) {
+async fn rows_are_listed_in_order_of_addition(journal: Arc<dyn JournalAdmin>) {
     for n in (0..5).rev() {
         journal.append(add(vec![row(&n.to_string(), Due::At(t(n)))])).await.unwrap();
     }
@@ -446,7 +446,7 @@ async fn rows_are_listed_in_order_of_addition(journal: Arc<dyn Journal>) {
     assert_eq!(listed.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["4", "3", "2"]);
 }
 
-async fn queues_are_apart(journal: Arc<dyn Journal>) {
+async fn queues_are_apart(journal: Arc<dyn JournalAdmin>) {
     for queue in Queue::ALL {
         journal.append(add(vec![OutboxAdd { queue, ..row("k", Due::At(t(0))) }])).await.unwrap();
     }

@@ -19,8 +19,8 @@ use tokio::sync::watch;
 
 use self::model::{Model, Touched, UndoEntry};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
-    OutboxRow, Queue, Trim, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalAdmin,
+    JournalError, KeptBody, OutboxRow, Queue, Trim, VerifyReport,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -341,14 +341,6 @@ impl Journal for MemoryJournal {
         self.read(|model| keys.iter().map(|key| model.body(key)).collect()).await
     }
 
-    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
-        self.read(|model| model.kept_bodies(offset, limit)).await
-    }
-
-    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
-        self.read(|model| model.trimmed(offset, limit)).await
-    }
-
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         let raised = self
             .change(FaultPoint::Append, |state| {
@@ -356,6 +348,29 @@ impl Journal for MemoryJournal {
             })
             .await?;
         Ok(raised.unwrap_or_default())
+    }
+
+    fn hints(&self) -> watch::Receiver<Hint> {
+        self.shared.hints.subscribe()
+    }
+
+    fn views(&self) -> Views {
+        Views::new(Arc::clone(&self.shared) as Arc<dyn ViewRunner>)
+    }
+
+    async fn close(&self) {
+        self.shared.lock().closed = true;
+    }
+}
+
+#[async_trait]
+impl JournalAdmin for MemoryJournal {
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.read(|model| model.kept_bodies(offset, limit)).await
+    }
+
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.read(|model| model.trimmed(offset, limit)).await
     }
 
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
@@ -368,24 +383,12 @@ impl Journal for MemoryJournal {
         Ok(purged.unwrap_or_default())
     }
 
-    fn hints(&self) -> watch::Receiver<Hint> {
-        self.shared.hints.subscribe()
-    }
-
-    fn views(&self) -> Views {
-        Views::new(Arc::clone(&self.shared) as Arc<dyn ViewRunner>)
-    }
-
     fn durability(&self) -> Durability {
         Durability::Memory
     }
 
     async fn verify(&self) -> Result<VerifyReport, JournalError> {
         self.read(Model::verify).await
-    }
-
-    async fn close(&self) {
-        self.shared.lock().closed = true;
     }
 }
 

@@ -154,17 +154,8 @@ impl Journal for Crashing {
     async fn body(&self, key: &str) -> Result<Option<Bytes>, JournalError> {
         self.0.body(key).await
     }
-    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
-        self.0.bodies(offset, limit).await
-    }
-    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
-        self.0.trimmed(offset, limit).await
-    }
     async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
         self.0.raise_fence(lease).await
-    }
-    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
-        self.0.purge(now).await
     }
     fn hints(&self) -> watch::Receiver<Hint> {
         self.0.hints()
@@ -172,13 +163,26 @@ impl Journal for Crashing {
     fn views(&self) -> Views {
         self.0.views()
     }
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+#[async_trait]
+impl JournalAdmin for Crashing {
+    async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
+        self.0.bodies(offset, limit).await
+    }
+    async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
+        self.0.trimmed(offset, limit).await
+    }
+    async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
+        self.0.purge(now).await
+    }
     fn durability(&self) -> Durability {
         self.0.durability()
     }
     async fn verify(&self) -> Result<VerifyReport, JournalError> {
         self.0.verify().await
-    }
-    async fn close(&self) {
-        self.0.close().await;
     }
 }

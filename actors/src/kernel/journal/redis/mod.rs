@@ -36,7 +36,7 @@ use self::views::LogViews;
 use self::wire::{AppendReply, LogEntry};
 use super::{
     AppendError, Appended, ClaimRequest, Claimed, Commit, Difference, Durability, Hint, Journal,
-    JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
+    JournalAdmin, JournalError, KeptBody, Loss, OutboxRow, Queue, Trim, VerifyReport, rules,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -327,6 +327,34 @@ impl Journal for RedisJournal {
         Ok(bodies)
     }
 
+    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
+        let _open = self.link.enter().await?;
+        let (fence,): (u64,) = self.link.run(&self.link.scripts.fence, &[ScriptText::from(lease)]).await?;
+        Ok(fence)
+    }
+
+    fn hints(&self) -> watch::Receiver<Hint> {
+        self.link.hints.subscribe()
+    }
+
+    fn losses(&self) -> watch::Receiver<Option<Loss>> {
+        self.link.losses.subscribe()
+    }
+
+    fn views(&self) -> Views {
+        Views::new(Arc::clone(&self.views) as Arc<dyn ViewRunner>)
+    }
+
+    async fn close(&self) {
+        self.tail.abort();
+        self.pulse.abort();
+        pulse::leave(&self.link).await;
+        self.link.close().await;
+    }
+}
+
+#[async_trait]
+impl JournalAdmin for RedisJournal {
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         let page: Vec<(String, f64)> = self.ranked(BODIES, offset, limit).await?;
         let kept = page.into_iter();
@@ -341,12 +369,6 @@ impl Journal for RedisJournal {
             version: version as u64,
         };
         Ok(trimmed.map(trim).collect())
-    }
-
-    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
-        let _open = self.link.enter().await?;
-        let (fence,): (u64,) = self.link.run(&self.link.scripts.fence, &[ScriptText::from(lease)]).await?;
-        Ok(fence)
     }
 
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
@@ -368,18 +390,6 @@ impl Journal for RedisJournal {
         }
     }
 
-    fn hints(&self) -> watch::Receiver<Hint> {
-        self.link.hints.subscribe()
-    }
-
-    fn losses(&self) -> watch::Receiver<Option<Loss>> {
-        self.link.losses.subscribe()
-    }
-
-    fn views(&self) -> Views {
-        Views::new(Arc::clone(&self.views) as Arc<dyn ViewRunner>)
-    }
-
     fn durability(&self) -> Durability {
         self.durability
     }
@@ -392,12 +402,5 @@ impl Journal for RedisJournal {
     async fn verify(&self) -> Result<VerifyReport, JournalError> {
         let _open = self.link.enter().await?;
         verify::verify(&self.link).await
-    }
-
-    async fn close(&self) {
-        self.tail.abort();
-        self.pulse.abort();
-        pulse::leave(&self.link).await;
-        self.link.close().await;
     }
 }

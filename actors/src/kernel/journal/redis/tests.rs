@@ -105,7 +105,7 @@ impl Opener {
         Self(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap())
     }
 
-    fn open(&self, options: RedisOptions) -> Arc<dyn Journal> {
+    fn open(&self, options: RedisOptions) -> Arc<dyn JournalAdmin> {
         std::thread::scope(|scope| scope.spawn(|| self.0.block_on(open(options))).join().unwrap())
     }
 }

@@ -40,8 +40,8 @@ use self::reader::ReadThread;
 use self::slot::ProcessSlot;
 use self::writer::{DatabaseFailure, Op, WriteDone, WriteThread};
 use super::{
-    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalError, KeptBody,
-    OutboxRow, Queue, Trim, VerifyReport,
+    AppendError, Appended, ClaimRequest, Claimed, Commit, Durability, Hint, Journal, JournalAdmin,
+    JournalError, KeptBody, OutboxRow, Queue, Trim, VerifyReport,
 };
 use crate::kernel::clock::World;
 use crate::kernel::event::{Recorded, StreamId};
@@ -255,16 +255,34 @@ impl Journal for SqliteJournal {
         self.reader.read(move |db| outbox::bodies_of(db, &keys)).await
     }
 
+    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
+        Ok(self.ask(Op::RaiseFence(lease.to_owned())).await.map(number)?)
+    }
+
+    fn hints(&self) -> watch::Receiver<Hint> {
+        self.hints.subscribe()
+    }
+
+    fn views(&self) -> Views {
+        Views::new(Arc::clone(&self.reader) as Arc<dyn ViewRunner>)
+    }
+
+    async fn close(&self) {
+        self.reader.close().await;
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
+    }
+}
+
+#[async_trait]
+impl JournalAdmin for SqliteJournal {
     async fn bodies(&self, offset: u64, limit: usize) -> Result<Vec<KeptBody>, JournalError> {
         self.reader.read(move |db| outbox::bodies(db, offset, limit)).await
     }
 
     async fn trimmed(&self, offset: u64, limit: usize) -> Result<Vec<Trim>, JournalError> {
         self.reader.read(move |db| trim::list(db, offset, limit)).await
-    }
-
-    async fn raise_fence(&self, lease: &str) -> Result<u64, JournalError> {
-        Ok(self.ask(Op::RaiseFence(lease.to_owned())).await.map(number)?)
     }
 
     async fn purge(&self, now: DateTime<Utc>) -> Result<u64, JournalError> {
@@ -276,14 +294,6 @@ impl Journal for SqliteJournal {
                 return Ok(dropped);
             }
         }
-    }
-
-    fn hints(&self) -> watch::Receiver<Hint> {
-        self.hints.subscribe()
-    }
-
-    fn views(&self) -> Views {
-        Views::new(Arc::clone(&self.reader) as Arc<dyn ViewRunner>)
     }
 
     fn durability(&self) -> Durability {
@@ -304,12 +314,5 @@ impl Journal for SqliteJournal {
             .spawn(move || drop(answer.send(verify::verify(&path))))
             .map_err(|error| no_thread(&error))?;
         answered.await.map_err(|_| JournalError::Unavailable("the check stopped".to_owned()))?
-    }
-
-    async fn close(&self) {
-        self.reader.close().await;
-        if let Some(writer) = &self.writer {
-            writer.close().await;
-        }
     }
 }
