@@ -103,7 +103,7 @@ pub struct LinkSeen {
     pub uses: u64,
 }
 
-/// See the module page.
+/// Makes, consumes and revokes sign-in links, in step with the document `magic_link_tokens`.
 pub struct MagicLinks {
     editor: Editor,
     journal: Arc<dyn Journal>,

@@ -42,7 +42,7 @@ enum StoredPassword {
     Hash(String),
 }
 
-/// See the module page. Clones share the queue.
+/// Checks passwords, a few at a time. Clones share the queue.
 #[derive(Clone)]
 pub struct Passwords {
     user: String,

@@ -95,7 +95,7 @@ pub struct NewSession {
     pub(super) write: StreamWrite,
 }
 
-/// See the module page.
+/// Opens, checks and ends sessions.
 pub struct Sessions {
     journal: Arc<dyn Journal>,
     world: World,

@@ -26,7 +26,7 @@ const GUESSED_AT: Allowance = Allowance { burst: 2, every: Duration::from_secs(3
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooSoon(pub Duration);
 
-/// See the module page.
+/// Counts tries per address, for all workers, and makes guessers wait.
 #[derive(Clone)]
 pub struct Throttle {
     shared: Arc<dyn Ephemeral>,

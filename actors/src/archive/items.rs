@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::event::{DomainEvent as _, EventError, Recorded};
-use crate::mail::life::{Location, MailEvent};
+use crate::mail::life::{Location, MailEvent, uid_of};
 
 /// Items of one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +24,6 @@ pub struct Items {
     /// Names that are no UIDs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
-}
-
-/// The UID that an item's name is, if it is one.
-#[must_use]
-pub fn uid_of(item: &str) -> Option<u32> {
-    // Nothing but the canonical form, so that no two names are the same number.
-    item.parse::<u32>().ok().filter(|uid| uid.to_string() == item)
 }
 
 /// Every place that these events name for a copy of a mail.

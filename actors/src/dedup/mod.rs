@@ -57,7 +57,7 @@ struct AdmissionJob {
     answer: oneshot::Sender<Result<Admitted, AdmitError>>,
 }
 
-/// See the module page.
+/// Admits mails: reads, decides and records each once, and decides held ones again.
 pub struct DedupActor {
     deps: DedupDeps,
     jobs: Option<mpsc::Sender<AdmissionJob>>,

@@ -38,7 +38,7 @@ struct Generation {
     plain: reqwest::Client,
 }
 
-/// See the module page.
+/// The pools of one client, replaced when they are old.
 pub(super) struct Pools {
     policy: EgressPolicy,
     options: ClientOptions,

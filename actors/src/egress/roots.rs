@@ -12,7 +12,7 @@ use super::authorities;
 
 type Certificates = Vec<CertificateDer<'static>>;
 
-/// See the module page. Clones share them.
+/// The certificate authorities that connections are checked against. Clones share them.
 #[derive(Clone, Default)]
 pub struct Roots {
     certificates: Arc<ArcSwap<Certificates>>,

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::journal::{BodyBudget, LIGHT};
 
-/// See the module page. Clones are the same load.
+/// How many bytes of bodies are in memory, and a limit for them. Clones are the same load.
 #[derive(Debug, Clone)]
 pub struct Load(Arc<LoadInner>);
 

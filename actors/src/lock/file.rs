@@ -14,7 +14,7 @@ use super::store::{LeaseAnswer, LeaseError, LeaseStore, Renewal};
 use crate::kernel::files::{self, PRIVATE, folder_of};
 use crate::kernel::said::{Said, said};
 
-/// See the module page.
+/// A lease that the workers of one machine share, by a lock of a file.
 #[derive(Debug)]
 pub struct FileLease {
     path: PathBuf,

@@ -46,7 +46,7 @@ const RELEASE: &str = "
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])";
 
-/// See the module page. Has one connection of its own, so that no work of the journal
+/// A lease in Redis. Has one connection of its own, so that no work of the journal
 /// stands before a renewal.
 pub struct RedisLease {
     dialer: Dialer,

@@ -11,7 +11,7 @@ use crate::kernel::journal::Body;
 /// Characters of a subject that are kept.
 const SUBJECT: usize = 200;
 
-/// See the module page.
+/// Sender and subject of a mail, kept as a body that retention erases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heading {
     /// Clean address; empty when the mail has none.

@@ -40,6 +40,13 @@ impl Location {
     }
 }
 
+/// The UID that an item's name is, if it is one.
+#[must_use]
+pub fn uid_of(item: &str) -> Option<u32> {
+    // Nothing but the canonical form, so that no two names are the same number.
+    item.parse::<u32>().ok().filter(|uid| uid.to_string() == item)
+}
+
 /// Payload of `mail.received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailReceived {

@@ -10,8 +10,8 @@
 use std::collections::HashSet;
 
 use super::source::ListedMail;
-use crate::archive::items::uid_of;
 use crate::kernel::projection::{ViewError, Views};
+use crate::mail::life::uid_of;
 
 /// Mails asked about in one query, so that other readers get their turn in between.
 const CHUNK: usize = 2_000;

@@ -90,7 +90,7 @@ struct Control {
     draining: bool,
 }
 
-/// See the module page.
+/// Polls the mailbox while this worker holds the lease; marks mails as read.
 pub struct PollerActor {
     deps: PollerDeps,
     board: Arc<PollerBoard>,

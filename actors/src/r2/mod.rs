@@ -186,7 +186,7 @@ pub struct R2Deps {
     pub patience: Duration,
 }
 
-/// See the module page.
+/// Copies linked files to R2, and sends mails on whose links are settled.
 pub struct R2Actor {
     deps: R2Deps,
     /// Orders to the engine; the engine ends when this is dropped.

@@ -11,7 +11,7 @@ use crate::kernel::projection::Projection;
 /// Origins of a changed document behind which nobody stands who asked for it.
 const NOBODY: [&str; 6] = ["startup", "external", "recovered", "recovery", "reconciled", "access"];
 
-/// See the module page.
+/// Keeps `actions`.
 #[derive(Debug, Clone, Copy)]
 pub struct Actions;
 

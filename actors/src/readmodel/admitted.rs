@@ -12,7 +12,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
 
-/// See the module page.
+/// Keeps `admitted`.
 #[derive(Debug, Clone, Copy)]
 pub struct Admitted;
 

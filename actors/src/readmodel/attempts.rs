@@ -18,7 +18,7 @@ const KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Old rows are dropped at every position divisible by this: it depends on the log alone.
 const SWEEP_EVERY: u64 = 64;
 
-/// See the module page.
+/// Keeps `attempts`.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempts;
 

@@ -7,7 +7,7 @@ use crate::config::state::ConfigEvent;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 
-/// See the module page.
+/// Keeps `configs`.
 #[derive(Debug, Clone, Copy)]
 pub struct Configs;
 

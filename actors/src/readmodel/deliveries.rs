@@ -17,7 +17,7 @@ const SENDS_KEPT: i64 = 2 * 60 * 60 * 1000;
 /// Old sends are dropped at every position divisible by this: it depends on the log alone.
 const SWEEP_EVERY: u64 = 64;
 
-/// See the module page.
+/// Keeps `deliveries`.
 #[derive(Debug, Clone, Copy)]
 pub struct Deliveries;
 

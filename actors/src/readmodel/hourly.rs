@@ -7,7 +7,7 @@ use super::archived_before;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 
-/// See the module page.
+/// Keeps `hourly`.
 #[derive(Debug, Clone, Copy)]
 pub struct Hourly;
 

@@ -7,7 +7,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::lock::state::LeaseEvent;
 
-/// See the module page.
+/// Keeps `leases`.
 #[derive(Debug, Clone, Copy)]
 pub struct Leases;
 

@@ -13,7 +13,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
 
-/// See the module page.
+/// Keeps `links`.
 #[derive(Debug, Clone, Copy)]
 pub struct Links;
 

@@ -7,7 +7,7 @@ use crate::access::state::MagicLinkEvent;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 
-/// See the module page.
+/// Keeps `magic_links`.
 #[derive(Debug, Clone, Copy)]
 pub struct MagicLinks;
 

@@ -7,7 +7,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::poller::state::MailboxEvent;
 
-/// See the module page.
+/// Keeps `mailboxes`.
 #[derive(Debug, Clone, Copy)]
 pub struct Mailboxes;
 

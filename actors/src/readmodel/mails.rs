@@ -21,7 +21,7 @@ use crate::kernel::projection::Projection;
 use crate::mail::life::MailEvent;
 use crate::webhook::state::DeliveryEvent;
 
-/// See the module page.
+/// Keeps `mails`.
 #[derive(Debug, Clone, Copy)]
 pub struct Mails;
 

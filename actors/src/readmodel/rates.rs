@@ -6,7 +6,7 @@ use super::{archived_keys, at};
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 
-/// See the module page.
+/// Keeps `rates`.
 #[derive(Debug, Clone, Copy)]
 pub struct Rates;
 

@@ -7,7 +7,7 @@ use crate::access::state::SessionEvent;
 use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 
-/// See the module page.
+/// Keeps `sessions`.
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions;
 

@@ -7,7 +7,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::webhook::state::{DeliveryEvent, TargetEvent};
 
-/// See the module page.
+/// Keeps `targets`.
 #[derive(Debug, Clone, Copy)]
 pub struct Targets;
 

@@ -7,7 +7,7 @@ use crate::kernel::event::Recorded;
 use crate::kernel::projection::Projection;
 use crate::worker::WorkerEvent;
 
-/// See the module page.
+/// Keeps `workers`.
 #[derive(Debug, Clone, Copy)]
 pub struct Workers;
 

@@ -45,7 +45,7 @@ pub struct Rounds {
     pub under_way: bool,
 }
 
-/// See the module page.
+/// Drops what is past its time: copies of documents, bodies, archived events.
 #[derive(Clone)]
 pub struct Retention {
     /// Time and ids.

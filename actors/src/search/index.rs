@@ -43,7 +43,7 @@ pub(super) struct IndexEntry {
     pub(super) sender: String,
 }
 
-/// See the module page.
+/// The full-text index of senders and subjects, in SQLite.
 pub(super) struct SearchIndex {
     path: Option<PathBuf>,
     pub(super) db: Connection,

@@ -46,7 +46,7 @@ impl Sources for SystemClocks {
     }
 }
 
-/// See the module page.
+/// A clock that counts, and draws near to its reference: the wall clock, or that of the shared server.
 pub(super) struct SteadyClock<S = SystemClocks> {
     sources: S,
     state: Mutex<ClockState>,

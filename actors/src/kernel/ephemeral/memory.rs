@@ -14,7 +14,7 @@ use crate::kernel::clock::World;
 /// the keys, so they are dropped while they come.
 pub(super) const SWEEP: usize = 1_024;
 
-/// See the module page.
+/// The same in the memory of one process.
 #[derive(Debug)]
 pub struct MemoryEphemeral {
     world: World,

@@ -62,7 +62,7 @@ pub struct Published {
 #[error("what workers tell each other for a while is not known: {0}")]
 pub struct EphemeralError(pub String);
 
-/// See the module page. Allowances and what is published have names of their own: a key of one
+/// What workers share for a while. Allowances and what is published have names of their own: a key of one
 /// never means the other.
 #[async_trait]
 pub trait Ephemeral: Send + Sync {

@@ -63,7 +63,7 @@ for _, key in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
 end
 return found";
 
-/// See the module page.
+/// What workers share for a while, in Redis, as keys with a TTL.
 pub struct RedisEphemeral {
     server: Server,
     prefix: String,

@@ -89,7 +89,7 @@ pub struct FileTrouble {
     pub why: io::Error,
 }
 
-/// See the module page.
+/// The list `webhook_links.json`, which other programs read and write too.
 #[derive(Debug, Clone)]
 pub struct LinksFile {
     path: PathBuf,

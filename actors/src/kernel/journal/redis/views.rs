@@ -38,7 +38,7 @@ struct ProjectionMark {
     last: Option<Uuid>,
 }
 
-/// See the module page. The thread ends with it.
+/// The read models of a journal in Redis, kept up by a thread that follows the log. The thread ends with it.
 pub(super) struct LogViews {
     link: Arc<JournalServer>,
     jobs: Sender<ProjectionJob>,
