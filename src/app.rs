@@ -26,7 +26,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::http::access::bearer::{Guesses, Token};
 use crate::http::access::{Access, Login};
 use crate::http::bodies::Bodies;
@@ -38,7 +38,7 @@ use crate::http::streams::Streams;
 use crate::http::{EventHub, Http, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::restart::Restart;
-use crate::services::board::Board;
+use crate::services::board::WorkerBoard;
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
 
@@ -55,7 +55,7 @@ const BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
 const UPKEEP: u32 = 5;
 
-async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, Failure> {
+async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, CommandFailure> {
     wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
 }
 
@@ -64,12 +64,12 @@ async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Re
 ///
 /// # Errors
 /// What the future fails with, or why there is no runtime.
-pub(crate) fn on_actix<F: Future<Output = Outcome>>(work: F) -> Outcome {
+pub(crate) fn on_actix<F: Future<Output = CommandResult>>(work: F) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("worker")
         .build()
-        .map_err(|error| Failure::found(format!("no runtime: {error}")))?;
+        .map_err(|error| CommandFailure::found(format!("no runtime: {error}")))?;
     let system = actix_rt::System::with_tokio_rt(move || runtime);
     let outcome = system.block_on(work);
     // Dropping it would wait for every blocking call, a hanging name look-up among them. All
@@ -79,12 +79,12 @@ pub(crate) fn on_actix<F: Future<Output = Outcome>>(work: F) -> Outcome {
 }
 
 /// The service.
-pub(crate) fn serve(settings: Settings) -> Outcome {
+pub(crate) fn serve(settings: Settings) -> CommandResult {
     let metrics = telemetry::start_metrics()?;
     on_actix(run(settings, metrics))
 }
 
-async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
+async fn run(settings: Settings, metrics: PrometheusHandle) -> CommandResult {
     let world = World::real();
     // First, so that no signal finds the default action.
     let mut signals = Signals::listen()?;
@@ -92,7 +92,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let listener = bind(settings.bind, settings.port)?;
     let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
-        return Err(Failure::journal(why.said().english));
+        return Err(CommandFailure::journal(why.said().english));
     }
     for warning in settings.warnings.iter().chain(&descriptors.warning()) {
         tracing::warn!(code = warning.code(), "{}", warning.said());
@@ -127,7 +127,7 @@ pub(crate) struct Service {
     /// Set once it stops.
     pub(crate) draining: Draining,
     /// What it says of itself to other workers.
-    board: Board,
+    board: WorkerBoard,
     /// Somebody wants it started again.
     restart: Restart,
 }
@@ -144,7 +144,7 @@ impl Service {
         listener: TcpListener,
         metrics: PrometheusHandle,
         descriptors: &Descriptors,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandFailure> {
         let mut parts = parts(settings, journal, world).await?;
         let (retention, rounds) = retention(settings, journal, world)?.chore();
         let search = search(settings, journal)?;
@@ -279,14 +279,14 @@ async fn gone(journal: &dyn Journal) -> String {
     }
 }
 
-fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
+fn bind(address: IpAddr, port: u16) -> Result<TcpListener, CommandFailure> {
     listen(SocketAddr::new(address, port)).map_err(|error| {
         let advice = if error.kind() == io::ErrorKind::AddrInUse {
             "; another program has it: set PORT to a free one"
         } else {
             ""
         };
-        Failure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
+        CommandFailure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
     })
 }
 
@@ -319,14 +319,18 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
 
 /// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
 /// of one that is elsewhere.
-fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure> {
+fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, CommandFailure> {
     let path = settings.storage.search_index();
     Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
-        .map_err(|error| Failure::found(error.to_string()))
+        .map_err(|error| CommandFailure::found(error.to_string()))
 }
 
 /// What drops what is kept no longer.
-fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Retention, Failure> {
+fn retention(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    world: &World,
+) -> Result<Retention, CommandFailure> {
     Ok(Retention {
         world: world.clone(),
         journal: Arc::clone(journal) as Arc<dyn Journal>,
@@ -336,7 +340,11 @@ fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resu
 }
 
 /// What moves old events out of the journal, if anything does.
-fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
+fn archiver(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    world: &World,
+) -> Result<Option<Archiver>, CommandFailure> {
     let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
     if let Some(why) = settings.no_archive() {
         tracing::warn!(code = why.code(), why = %why.said(), "old events stay in the journal");
@@ -460,7 +468,7 @@ mod tests {
     }
 
     /// As `serve` does it, with the real journal, over a system of which one actor always panics.
-    async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> Outcome {
+    async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> CommandResult {
         let (settings, world) = (settings(folder), World::real());
         let journal = journal::open(&settings.storage.journal, &world).await?;
         let for_all = world.clone();

@@ -22,7 +22,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::lines::Lines;
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 
 /// Libraries that see credentials or receivers' addresses on the wire and tell about it
 /// below `info` (`async_imap` prints the LOGIN command at `trace`). No setting makes
@@ -46,19 +46,19 @@ const SECONDS: &[f64] = &[
 
 /// What the environment asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Wanted {
+struct LogSettings {
     directives: String,
     json: bool,
 }
 
-fn wanted(default_level: &str, lookup: impl Fn(&str) -> Option<String>) -> Wanted {
+fn wanted(default_level: &str, lookup: impl Fn(&str) -> Option<String>) -> LogSettings {
     let set =
         |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let level = set("LOG_LEVEL")
         .or_else(|| set("FLASK_LOG_LEVEL"))
         .map(|level| known_level(&level))
         .unwrap_or_else(|| default_level.to_owned());
-    Wanted {
+    LogSettings {
         directives: set("RUST_LOG").unwrap_or(level),
         json: set("LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
     }
@@ -139,9 +139,9 @@ pub(crate) fn flush_log() {
 ///
 /// # Errors
 /// When a recorder is installed already.
-pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
+pub(crate) fn start_metrics() -> Result<PrometheusHandle, CommandFailure> {
     let failed = |error: metrics_exporter_prometheus::BuildError| {
-        Failure::found(format!("metrics cannot be collected: {error}"))
+        CommandFailure::found(format!("metrics cannot be collected: {error}"))
     };
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
@@ -157,13 +157,13 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
 mod tests {
     use super::*;
 
-    fn with(pairs: &'static [(&str, &str)]) -> Wanted {
+    fn with(pairs: &'static [(&str, &str)]) -> LogSettings {
         wanted("info", |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
     }
 
     #[test]
     fn the_level_comes_from_the_environment() {
-        assert_eq!(with(&[]), Wanted { directives: "info".into(), json: false });
+        assert_eq!(with(&[]), LogSettings { directives: "info".into(), json: false });
         assert_eq!(with(&[("FLASK_LOG_LEVEL", "WARNING")]).directives, "warn");
         assert_eq!(with(&[("FLASK_LOG_LEVEL", "loud")]).directives, "info");
         assert_eq!(with(&[("FLASK_LOG_LEVEL", "DEBUG"), ("LOG_LEVEL", "error")]).directives, "error");

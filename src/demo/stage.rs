@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use super::narrator::{Line, Narrator};
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::journal::refused;
 use crate::output::{Output, Style, progress};
 
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const PAGE: usize = 500;
 
 /// Follows one journal.
-pub(crate) struct Stage {
+pub(crate) struct DemoStage {
     journal: Arc<dyn Journal>,
     hints: watch::Receiver<Hint>,
     position: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) out: Output,
 }
 
-impl Stage {
+impl DemoStage {
     /// At the beginning of the journal.
     pub(crate) fn new(journal: Arc<dyn Journal>, narrator: Narrator, out: Output) -> Self {
         let hints = journal.hints();
@@ -56,7 +56,7 @@ impl Stage {
     pub(crate) async fn play(
         &mut self,
         mut done: impl FnMut(&Ledger, &[(String, String)]) -> bool,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandFailure> {
         let mut last = Instant::now();
         loop {
             self.hints.mark_unchanged();
@@ -77,16 +77,16 @@ impl Stage {
     }
 
     /// What a mail is called is beside its events.
-    async fn call_by_name(&mut self, email_id: &str) -> Result<(), Failure> {
+    async fn call_by_name(&mut self, email_id: &str) -> Result<(), CommandFailure> {
         let heading = kept::heading(self.journal.as_ref(), email_id).await;
-        if let Some(heading) = heading.map_err(|error| Failure::journal(error.to_string()))? {
+        if let Some(heading) = heading.map_err(|error| CommandFailure::journal(error.to_string()))? {
             self.ledger.call(email_id, heading.subject);
         }
         Ok(())
     }
 
     /// Takes in and tells everything there is; returns `(kind, stream)` of each event.
-    async fn read(&mut self) -> Result<Vec<(String, String)>, Failure> {
+    async fn read(&mut self) -> Result<Vec<(String, String)>, CommandFailure> {
         let mut news = Vec::new();
         loop {
             let page = self
@@ -111,7 +111,7 @@ impl Stage {
         Ok(news)
     }
 
-    fn say(&mut self, line: &Line) -> Result<(), Failure> {
+    fn say(&mut self, line: &Line) -> Result<(), CommandFailure> {
         let text = format!(
             "{}  {:<36}  {}",
             self.out.styled(Style::Dim, &line.at),
@@ -125,7 +125,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), CommandFailure> {
         let out = &mut self.out;
         self.bar.suspend(|| out.line(text))
     }
@@ -136,7 +136,7 @@ impl Stage {
     }
 
     /// Whether nothing is left to send, copy or mark; dead letters stay.
-    async fn queues_are_empty(&self) -> Result<bool, Failure> {
+    async fn queues_are_empty(&self) -> Result<bool, CommandFailure> {
         for queue in [Queue::Offload, Queue::Deliver, Queue::Flag] {
             let rows = self.journal.outbox(queue, PAGE).await.map_err(|error| refused(&error))?;
             if rows.iter().any(|row| row.due != Due::Parked) {

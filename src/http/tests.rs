@@ -39,8 +39,8 @@ use super::*;
 use crate::journal::Watched;
 use crate::restart::Restart;
 use crate::services::backup::Backups;
-use crate::services::board::Board;
-use crate::services::config::Configuration;
+use crate::services::board::WorkerBoard;
+use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
 use crate::settings::Make;
 use crate::settings::Storage;
@@ -78,11 +78,11 @@ says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_
 fn services(editor: &Editor, journal: &Arc<dyn Journal>, world: &World, folder: PathBuf) -> Services {
     let storage = Storage::from_env(|_| None).expect("defaults");
     Services {
-        configuration: Configuration { editor: editor.clone() },
+        configuration: ConfigService { editor: editor.clone() },
         policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&editor.env, 1))),
         jobs: Jobs::new(Arc::clone(journal), world.clone()),
         backups: Backups::new(storage.journal.clone(), Arc::clone(journal), world.clone(), folder),
-        board: Board {
+        board: WorkerBoard {
             said: Arc::new(MemoryEphemeral::new(world.clone())),
             worker: "this".to_owned(),
             started_at: world.now(),

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Refused;
+use super::ServiceError;
 use crate::settings::Storage;
 
 /// Who changed it, as the history says.
@@ -38,7 +38,7 @@ pub(crate) const fn is_our_own(key: Key) -> bool {
 /// What became of one document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = MigrationLog)]
-pub(crate) struct Log {
+pub(crate) struct MigrationLog {
     /// All is well.
     pub(crate) ok: bool,
     /// What the reference system's script prints, line by line.
@@ -48,7 +48,7 @@ pub(crate) struct Log {
     pub(crate) complaints: Vec<Said>,
 }
 
-impl Log {
+impl MigrationLog {
     fn line(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
@@ -60,7 +60,7 @@ impl Log {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct MigrationOptions {
     /// Say only what would be migrated.
     pub(crate) dry: bool,
     /// Read each document back, and compare.
@@ -68,7 +68,7 @@ pub(crate) struct Wanted {
 }
 
 /// Where documents go.
-pub(crate) struct Target {
+pub(crate) struct MigrationTarget {
     /// `None` = nowhere.
     pub(crate) editor: Option<Editor>,
     /// The store itself, made anew, with nothing behind it and nothing remembered.
@@ -80,12 +80,12 @@ pub(crate) struct Target {
 pub(crate) async fn migrate(
     keys: &[Key],
     asked: bool,
-    wanted: Wanted,
+    wanted: MigrationOptions,
     storage: &Storage,
-    target: &Target,
-    mut each: impl FnMut(&Log),
-) -> Log {
-    let mut all = Log { ok: true, ..Log::default() };
+    target: &MigrationTarget,
+    mut each: impl FnMut(&MigrationLog),
+) -> MigrationLog {
+    let mut all = MigrationLog { ok: true, ..MigrationLog::default() };
     for key in keys.iter().copied() {
         let log = one(key, asked, wanted, storage, target).await;
         each(&log);
@@ -96,8 +96,14 @@ pub(crate) async fn migrate(
     all
 }
 
-async fn one(key: Key, asked: bool, wanted: Wanted, storage: &Storage, target: &Target) -> Log {
-    let mut log = Log { ok: true, ..Log::default() };
+async fn one(
+    key: Key,
+    asked: bool,
+    wanted: MigrationOptions,
+    storage: &Storage,
+    target: &MigrationTarget,
+) -> MigrationLog {
+    let mut log = MigrationLog { ok: true, ..MigrationLog::default() };
     let source = source(key, storage);
     let shown = source.display();
     if !source.exists() {
@@ -162,9 +168,9 @@ fn read(path: &Path) -> Option<Value> {
     is_nothing.then(|| Value::Object(Map::new()))
 }
 
-impl Target {
+impl MigrationTarget {
     /// Writes a document as it is. Returns whether that was done.
-    async fn write(&self, key: Key, document: Value, log: &mut Log) -> bool {
+    async fn write(&self, key: Key, document: Value, log: &mut MigrationLog) -> bool {
         let Some(editor) = &self.editor else {
             log.complain(said!(
                 "{key}\u{a0}: il n'y a nulle part où l'écrire\u{a0}: définissez REDIS_URL",
@@ -189,7 +195,7 @@ impl Target {
                 true
             }
             Err(error) => {
-                log.complain(Refused::edit(key, error).said());
+                log.complain(ServiceError::edit(key, error).said());
                 false
             }
         }
@@ -197,7 +203,7 @@ impl Target {
 
     /// What is wrong with what the store itself says, beside what was sent. When it was written
     /// is the store's business.
-    async fn differs(&self, key: Key, sent: Value, log: &mut Log) -> Option<&'static str> {
+    async fn differs(&self, key: Key, sent: Value, log: &mut MigrationLog) -> Option<&'static str> {
         let Some(store) = (self.itself)() else { return Some(NOT_THERE) };
         match store.read(key).await {
             Ok(Read::Found { text, .. }) => {
@@ -206,7 +212,7 @@ impl Target {
             }
             Ok(Read::Absent) => Some(NOT_THERE),
             Err(error) => {
-                log.complain(Refused::from(error).said());
+                log.complain(ServiceError::from(error).said());
                 Some(NOT_THERE)
             }
         }

@@ -13,7 +13,7 @@
 //! | [`backup`] | a consistent copy of the journal |
 //! | [`board`] | what each worker says of itself |
 //!
-//! Nothing here prints or knows HTTP: results are values, errors are [`Refused`].
+//! Nothing here prints or knows HTTP: results are values, errors are [`ServiceError`].
 
 pub(crate) mod attention;
 pub(crate) mod backup;
@@ -34,14 +34,14 @@ use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::r2::links::file::LinksFile;
 use tokio::sync::Semaphore;
 
-pub(crate) use self::refused::Refused;
+pub(crate) use self::refused::ServiceError;
 use crate::settings::Storage;
 
 /// What a running service offers.
 #[derive(Clone)]
 pub(crate) struct Services {
     /// The documents.
-    pub(crate) configuration: config::Configuration,
+    pub(crate) configuration: config::ConfigService,
     /// The policy in force.
     pub(crate) policy: PolicyCell,
     /// Rule tests.
@@ -49,7 +49,7 @@ pub(crate) struct Services {
     /// Copies of the journal.
     pub(crate) backups: backup::Backups,
     /// What the workers say of themselves.
-    pub(crate) board: board::Board,
+    pub(crate) board: board::WorkerBoard,
     /// Whoever has everything looked at does so alone.
     pub(crate) doctor: Arc<Semaphore>,
     /// And whoever has the whole journal read.

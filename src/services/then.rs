@@ -18,12 +18,12 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
 
-use super::Refused;
-use super::explain::{self, Today};
+use super::ServiceError;
+use super::explain::{self, ExplainedToday};
 
 /// What was decided about a mail.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Decided<'a> {
+pub(crate) struct PastDecision<'a> {
     /// Identity of the mail.
     pub(crate) email_id: &'a str,
     /// When: the windows are judged for this moment.
@@ -40,7 +40,7 @@ pub(crate) struct Decided<'a> {
 #[derive(Debug)]
 pub(crate) enum Replayed {
     /// The same decision: these are its steps.
-    Same(Box<Today>),
+    Same(Box<ExplainedToday>),
     /// It cannot be shown, and why.
     Unknown(Said),
 }
@@ -53,12 +53,12 @@ pub(crate) enum Replayed {
 /// # Errors
 /// When the journal cannot be read, or the content of the mail is no longer kept.
 pub(crate) async fn replay(
-    decided: Decided<'_>,
+    decided: PastDecision<'_>,
     in_force: &Arc<Policy>,
     env: &EnvDefaults,
     journal: &dyn Journal,
     heavy: &Heavy,
-) -> Result<Replayed, Refused> {
+) -> Result<Replayed, ServiceError> {
     let policy = if is_under(in_force, decided.under) {
         Arc::clone(in_force)
     } else {
@@ -89,7 +89,7 @@ async fn policy_of(
     env: &EnvDefaults,
     journal: &dyn Journal,
     now: DateTime<Utc>,
-) -> Result<Result<Policy, Said>, Refused> {
+) -> Result<Result<Policy, Said>, ServiceError> {
     let mut book = Book::default();
     for one in under {
         let (Some(key), Some(version)) = (Key::named(&one.document), one.version) else {
@@ -98,7 +98,7 @@ async fn policy_of(
         let text = match history::copy(journal, key, version).await {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Err(never_recorded(&one.document))),
-            Err(CopyError::Unreadable(why)) => return Err(Refused::Journal(why)),
+            Err(CopyError::Unreadable(why)) => return Err(ServiceError::Journal(why)),
             Err(gone) => return Ok(Err(gone.said())),
         };
         let read = Read::Found { stamp: Stamp::of(&text), text };

@@ -11,12 +11,12 @@ pub(crate) const ON_S: &[&str] = &["1", "true", "yes", "on"];
 pub(crate) const ON_DISABLE: &[&str] = &["1", "true", "yes"];
 
 /// Words that switch something off, whatever switches it on. An empty text does, too, as in
-/// the reference system; see [`Kind::Protection`] for where it does not.
+/// the reference system; see [`VariableKind::Protection`] for where it does not.
 pub(crate) const OFF: &[&str] = &["0", "false", "no", "n", "off"];
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum VariableKind {
     /// Any text.
     Text,
     /// Any text; never shown.
@@ -49,7 +49,7 @@ pub(crate) enum Kind {
     Networks,
 }
 
-impl Kind {
+impl VariableKind {
     /// The kind in the words of a manual.
     pub(crate) fn describe(self) -> String {
         match self {
@@ -93,7 +93,7 @@ pub(crate) struct Variable {
     /// Names that are read when the first one is unset or blank.
     pub(crate) aliases: &'static [&'static str],
     /// What a value looks like.
-    pub(crate) kind: Kind,
+    pub(crate) kind: VariableKind,
     /// Whether it has to be set.
     pub(crate) need: Need,
     /// A good value, for error messages and manuals.
@@ -119,10 +119,10 @@ macro_rules! variables {
     };
 }
 
-use Kind::{
+use Need::{Default, NoEffect, Required, RequiredForImap};
+use VariableKind::{
     Choice, Days, Int, List, Mode, Networks, Path, Protection, Secret, Switch, Text, Time, Url, Zone,
 };
-use Need::{Default, NoEffect, Required, RequiredForImap};
 
 const DAY: i64 = 86_400;
 const MANY: i64 = i64::MAX;

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// What has been said and not been written.
 #[derive(Debug, Default)]
-struct Waiting {
+struct LineBacklog {
     lines: AtomicUsize,
     bytes: AtomicUsize,
     /// Dropped since the log said so last.
@@ -35,7 +35,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     sender: SyncSender<Vec<u8>>,
-    waiting: Arc<Waiting>,
+    waiting: Arc<LineBacklog>,
 }
 
 impl Lines {
@@ -51,7 +51,7 @@ impl Lines {
 
     fn into(out: impl io::Write + Send + 'static) -> io::Result<Self> {
         let (sender, lines) = sync_channel(LINES);
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(LineBacklog::default());
         let counts = Arc::clone(&waiting);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&lines, &counts, out))?;
         Ok(Self { sender, waiting })
@@ -85,14 +85,14 @@ impl Lines {
     }
 }
 
-impl Waiting {
+impl LineBacklog {
     fn written(&self, size: usize) {
         self.bytes.fetch_sub(size, Ordering::AcqRel);
         self.lines.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-fn write_all(lines: &Receiver<Vec<u8>>, waiting: &Waiting, mut out: impl io::Write) {
+fn write_all(lines: &Receiver<Vec<u8>>, waiting: &LineBacklog, mut out: impl io::Write) {
     while let Ok(line) = lines.recv() {
         write(&mut out, &line);
         waiting.written(line.len());
@@ -122,9 +122,9 @@ fn write(out: &mut impl io::Write, mut line: &[u8]) {
 /// One event of the log, which comes in one piece. Marks of direction in it are written out:
 /// file names, answers of servers and other words of strangers are part of lines. (Control
 /// characters are written out by the formatter, and our own colours are some.)
-pub(super) struct Line<'a>(&'a Lines);
+pub(super) struct LogLine<'a>(&'a Lines);
 
-impl io::Write for Line<'_> {
+impl io::Write for LogLine<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         self.0.say(visible(&text, char::is_control).as_bytes());
@@ -137,10 +137,10 @@ impl io::Write for Line<'_> {
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+    type Writer = LogLine<'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line(self)
+        LogLine(self)
     }
 }
 

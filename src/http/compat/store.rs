@@ -15,10 +15,10 @@ use render_signal_actors::egress::EgressPolicy;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Fields, Refusal};
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::http::HttpState;
 use crate::services::check::{self, Checked};
-use crate::services::migrate::{self, Log, Target, Wanted, by_name, is_our_own};
+use crate::services::migrate::{self, MigrationLog, MigrationOptions, MigrationTarget, by_name, is_our_own};
 use crate::wiring;
 
 const NO_STORE: &str = "Le magasin de configuration ne peut pas être ouvert.";
@@ -75,15 +75,19 @@ pub(super) async fn migrate(state: Data<HttpState>, fields: Fields) -> Answer {
 
 /// Writes the files of the documents into Redis, and reads each back. `asked` = they were asked for
 /// by name.
-pub(in crate::http) async fn migrated(state: &HttpState, keys: &[Key], asked: bool) -> Result<Log, Failure> {
+pub(in crate::http) async fn migrated(
+    state: &HttpState,
+    keys: &[Key],
+    asked: bool,
+) -> Result<MigrationLog, CommandFailure> {
     let storage = &state.services.storage;
     let redis = wiring::redis_documents(storage, &state.world)?;
     let (place, world) = (Arc::clone(storage), state.world.clone());
-    let target = Target {
+    let target = MigrationTarget {
         editor: redis.map(|store| Editor { store, ..state.editor.clone() }),
         itself: Box::new(move || wiring::redis_documents(&place, &world).ok().flatten()),
     };
-    let wanted = Wanted { dry: false, verify: true };
+    let wanted = MigrationOptions { dry: false, verify: true };
     Ok(migrate::migrate(keys, asked, wanted, storage, &target, |_| {}).await)
 }
 
@@ -99,13 +103,16 @@ pub(super) async fn verify(state: Data<HttpState>, fields: Fields) -> Answer {
 }
 
 /// What the first shared store holds, asked anew, and what is wrong with it.
-pub(in crate::http) async fn verified(state: &HttpState, keys: &[Key]) -> Result<Vec<Checked>, Failure> {
+pub(in crate::http) async fn verified(
+    state: &HttpState,
+    keys: &[Key],
+) -> Result<Vec<Checked>, CommandFailure> {
     let store = shared(state)?;
     Ok(check::all(store.as_deref(), keys, true, &state.reference.env).await)
 }
 
 /// The first shared store itself, with nothing behind it: Redis, or the PHP host.
-fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
     let storage = &state.services.storage;
     if let Some(redis) = wiring::redis_documents(storage, &state.world)? {
         return Ok(Some(redis));

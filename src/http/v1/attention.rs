@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 use crate::http::readiness::{Readiness, readiness};
 use crate::http::routes::{Route, Who};
 use crate::services::attention::{self, Item, Known, What};
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::{MailboxReport, WorkerReport};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
@@ -78,7 +78,7 @@ pub(in crate::http) struct Look {
     /// How each part is.
     pub(in crate::http) ready: Readiness,
     /// The mailbox as the worker sees it that polls; `None` = nobody is known to.
-    pub(in crate::http) mailbox: Option<Mailbox>,
+    pub(in crate::http) mailbox: Option<MailboxReport>,
     /// What needs a person.
     pub(in crate::http) items: Vec<Item>,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Around {
     /// What the parts of this worker say.
     found: Findings,
     /// What the workers say; `None` = they cannot be asked now.
-    words: Option<Vec<Word>>,
+    words: Option<Vec<WorkerReport>>,
 }
 
 impl Around {
@@ -118,9 +118,9 @@ impl Around {
     }
 
     /// What this worker knows of the mailbox is newer than any word of it; the others have never looked.
-    fn mailbox(&self) -> Option<Mailbox> {
+    fn mailbox(&self) -> Option<MailboxReport> {
         let poller = self.found.poller.as_ref().and_then(|poller| poller.as_ref().ok());
-        let own = poller.filter(|_| self.holds_lease()).map(Mailbox::of);
+        let own = poller.filter(|_| self.holds_lease()).map(MailboxReport::of);
         let others = || self.words.iter().flatten().filter(|word| word.polls);
         own.or_else(|| others().find_map(|word| word.mailbox.clone()))
     }

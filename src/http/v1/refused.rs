@@ -3,22 +3,22 @@
 use render_signal_actors::config::documents::Problem as Wrong;
 
 use crate::http::problem::{Field, Kind, Problem};
-use crate::services::Refused;
+use crate::services::ServiceError;
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<ServiceError> for Problem {
+    fn from(refused: ServiceError) -> Self {
         let kind = match &refused {
-            Refused::Missing(_) => Kind::NotFound,
-            Refused::Gone(_) => Kind::Gone,
-            Refused::Unusable(_) => Kind::InvalidDocument,
-            Refused::Changed(_) => Kind::PreconditionFailed,
-            Refused::State(_) => Kind::Conflict,
-            Refused::Invalid(key, wrong) => {
+            ServiceError::Missing(_) => Kind::NotFound,
+            ServiceError::Gone(_) => Kind::Gone,
+            ServiceError::Unusable(_) => Kind::InvalidDocument,
+            ServiceError::Changed(_) => Kind::PreconditionFailed,
+            ServiceError::State(_) => Kind::Conflict,
+            ServiceError::Invalid(key, wrong) => {
                 let why = format!("{key} is refused, nothing was changed");
                 return Self::new(Kind::InvalidDocument, why).with_errors(fields(wrong));
             }
-            Refused::Journal(why) => return super::page::unavailable(why),
-            Refused::Away(said) => {
+            ServiceError::Journal(why) => return super::page::unavailable(why),
+            ServiceError::Away(said) => {
                 tracing::warn!(why = %said, "a request could not be answered");
                 return Self::unavailable(said);
             }

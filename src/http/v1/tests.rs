@@ -27,7 +27,7 @@ use crate::http::access::bearer::Token;
 use crate::http::access::{Access, Scope, Scopes};
 use crate::http::{HttpState, routes, tests};
 use crate::services::backup::Backups;
-use crate::services::config::Configuration;
+use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
 
 const TOKEN: &str = "an-api-token-of-the-tests-0123456789";
@@ -55,7 +55,7 @@ impl Desk {
             scopes: Scopes::new(scopes.to_vec()),
             ..Access::default()
         };
-        state.services.configuration = Configuration { editor: editor.clone() };
+        state.services.configuration = ConfigService { editor: editor.clone() };
         state.services.jobs = Jobs::new(Arc::clone(&journal), world.clone());
         let place = state.services.storage.journal.clone();
         state.services.backups = Backups::new(place, Arc::clone(&journal), world, folder.path().to_owned());
@@ -312,7 +312,7 @@ async fn a_worker_tells_how_it_is_with_codes_and_lists_the_others() {
     let shared = Arc::new(MemoryEphemeral::new(World::real()));
     let mut desk = desk;
     desk.state.services.board.said = Arc::clone(&shared) as _;
-    let other = crate::services::board::Word { worker: "other/1/a".into(), polls: true, ..own };
+    let other = crate::services::board::WorkerReport { worker: "other/1/a".into(), polls: true, ..own };
     let text = serde_json::to_string(&other).unwrap();
     shared.publish("worker/other/1/a", &text, std::time::Duration::from_secs(20)).await.unwrap();
     let workers = desk.get("/api/v1/workers").await;

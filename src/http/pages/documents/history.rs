@@ -15,7 +15,7 @@ use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
 use crate::http::v1::Params;
-use crate::services::config::versions::{Content, Past};
+use crate::services::config::versions::{Past, VersionContent};
 
 /// How many versions a page shows.
 const PAGE: usize = 50;
@@ -125,10 +125,10 @@ fn row(visit: &Visit, key: Key, past: &Past, newest: u64) -> Row {
     let badge = match past.content {
         _ if version.lost => Some(Badge::new(Mood::Care, w.lost)),
         _ if version.version == newest => Some(Badge::new(Mood::Good, w.newest)),
-        Content::Gone => Some(Badge::new(Mood::None, w.gone)),
-        Content::Kept | Content::None => None,
+        VersionContent::Gone => Some(Badge::new(Mood::None, w.gone)),
+        VersionContent::Kept | VersionContent::None => None,
     };
-    let shown = past.content == Content::Kept || version.removed;
+    let shown = past.content == VersionContent::Kept || version.removed;
     Row {
         number: version.version,
         when: When::short(visit.clock, version.at),

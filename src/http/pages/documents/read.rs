@@ -14,7 +14,7 @@ use crate::http::pages::parts::{Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
 use crate::http::v1::config::read::seen;
-use crate::services::config::overview::Shown as State;
+use crate::services::config::overview::DocumentState;
 
 /// A document as a page edits it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(in crate::http::pages) struct Document {
     /// Names the stored version: the value of the hidden field [`SEEN`](super::SEEN). Empty = none.
     pub(in crate::http::pages) seen: String,
     /// How it is, as the API says it.
-    pub(in crate::http::pages) state: State,
+    pub(in crate::http::pages) state: DocumentState,
     /// Who changed it last and when, if the history knows.
     pub(in crate::http::pages) changed: Option<LastChange>,
     /// Why it cannot be read now, in the reader's language; nothing can be saved then.
@@ -104,7 +104,7 @@ pub(in crate::http::pages) async fn versions(visit: &Visit, key: Key) -> Vec<his
     }
 }
 
-fn last_change(visit: &Visit, state: &State) -> Option<LastChange> {
+fn last_change(visit: &Visit, state: &DocumentState) -> Option<LastChange> {
     Some(LastChange {
         who: Shown(who(visit.lang, state.origin.as_deref()?)),
         at: When::short(visit.clock, state.changed_at?),

@@ -16,7 +16,7 @@ use super::words::Words;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
-use crate::services::Refused;
+use crate::services::ServiceError;
 
 /// What is saved acts within moments: a page that is read at once is to show it. After so many
 /// looks the page is shown as things are.
@@ -94,7 +94,7 @@ pub(in crate::http::pages) async fn save(visit: &Visit, edit: Edit, seen: &str) 
         Err(EditError::Invalid(problems)) => Ok(Outcome::Refused(Problems::of(visit, &problems))),
         Err(EditError::Conflict(_)) => conflict(visit, &edit).await,
         Err(error) => {
-            let why = Refused::edit(key, error).said();
+            let why = ServiceError::edit(key, error).said();
             tracing::warn!(%key, %why, "a document was not written on a page");
             Ok(Outcome::Refused(Problems::whole(visit.lang.one(why))))
         }
@@ -108,7 +108,7 @@ async fn conflict(visit: &Visit, edit: &Edit) -> Result<Outcome, Problem> {
     let after = match configuration.editor.preview(edit).await {
         Ok(after) => after,
         Err(EditError::Invalid(problems)) => return Ok(Outcome::Refused(Problems::of(visit, &problems))),
-        Err(error) => return Err(Refused::edit(key, error).into()),
+        Err(error) => return Err(ServiceError::edit(key, error).into()),
     };
     let theirs = stored.as_ref().and_then(|stored| stored.value.as_ref());
     let mut found = differences(key, theirs, Some(&after));

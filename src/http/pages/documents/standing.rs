@@ -8,7 +8,7 @@ use super::names::document;
 use super::words::Words;
 use crate::http::pages::parts::{Mood, Shown};
 use crate::http::pages::visit::Visit;
-use crate::services::config::overview::{Overview, Shown as State};
+use crate::services::config::overview::{ConfigOverview, DocumentState};
 
 /// One thing to know.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl HtmlSafe for Standing {}
 
 impl Standing {
     /// Of what is known.
-    pub(super) fn of(visit: &Visit, overview: &Overview) -> Self {
+    pub(super) fn of(visit: &Visit, overview: &ConfigOverview) -> Self {
         let (w, lang) = (Words::of(visit.lang), visit.lang);
         let plain = |mood, text: String| Line { mood, text: Shown(text), href: String::new(), link: "" };
         let mut lines = Vec::new();
@@ -82,7 +82,7 @@ impl Standing {
 }
 
 /// What is wrong with a document, and what that means.
-fn of_document(visit: &Visit, state: &State) -> Option<String> {
+fn of_document(visit: &Visit, state: &DocumentState) -> Option<String> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let key = Key::named(state.key)?;
     let name = document(lang, key);

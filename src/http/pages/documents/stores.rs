@@ -18,7 +18,7 @@ use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
-use crate::services::config::versions::{Content, Past};
+use crate::services::config::versions::{Past, VersionContent};
 
 /// Both sides, and two buttons.
 #[derive(Template)]
@@ -51,7 +51,7 @@ pub(super) async fn show(visit: Visit, name: Path<String>) -> Result<HttpRespons
         return Ok(visit.back(home(key), &Notice::good(w.decided_already)));
     };
     let past = configuration.history(key).await?;
-    let lost = past.iter().rfind(|past| past.version.lost && past.content == Content::Kept);
+    let lost = past.iter().rfind(|past| past.version.lost && past.content == VersionContent::Kept);
     let changes = match lost {
         Some(Past { version, .. }) => {
             let other = configuration.version(key, version.version).await?;

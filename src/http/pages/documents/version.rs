@@ -22,8 +22,8 @@ use crate::http::pages::parts::{Choice, Confirm, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::{Kind, Problem};
 use crate::http::v1::Params;
-use crate::services::Refused;
-use crate::services::config::versions::{Content, Past};
+use crate::services::ServiceError;
+use crate::services::config::versions::{Past, VersionContent};
 
 /// What stands for the stored document among versions to compare with.
 const NOW: &str = "now";
@@ -108,12 +108,12 @@ pub(super) async fn restore(
             };
             Ok(visit.back(&history_of(key), &notice))
         }
-        Err(Refused::Changed(_)) => Ok(visit.back(&here, &Notice::bad(w.changed_meanwhile))),
-        Err(Refused::Invalid(_, problems)) => {
+        Err(ServiceError::Changed(_)) => Ok(visit.back(&here, &Notice::bad(w.changed_meanwhile))),
+        Err(ServiceError::Invalid(_, problems)) => {
             let page = page(&visit, key, number, None, Problems::named(&visit, &problems)).await?;
             visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
-        Err(refused @ (Refused::State(_) | Refused::Gone(_) | Refused::Away(_))) => {
+        Err(refused @ (ServiceError::State(_) | ServiceError::Gone(_) | ServiceError::Away(_))) => {
             Ok(visit.back(&here, &Notice::bad(lang.one(refused.said()))))
         }
         Err(refused) => Err(refused.into()),
@@ -149,7 +149,7 @@ async fn page(
         false => w.between(lang, from.min(number), from.max(number)),
     };
     let name = document(lang, key);
-    let restorable = found.content == Content::Kept && key != Key::MagicLinkTokens;
+    let restorable = found.content == VersionContent::Kept && key != Key::MagicLinkTokens;
     Ok(Page {
         frame: visit.frame(section(key), &w.version_of(lang, number, &name)).await,
         w,
@@ -176,7 +176,7 @@ async fn compare(
 ) -> Result<Result<Changes, String>, Problem> {
     match visit.state.services.configuration.diff(key, Some(from), to).await {
         Ok(diff) => Ok(Ok(Changes::of(visit, &diff.differences, names))),
-        Err(refused @ (Refused::Gone(_) | Refused::Unusable(_) | Refused::Away(_))) => {
+        Err(refused @ (ServiceError::Gone(_) | ServiceError::Unusable(_) | ServiceError::Away(_))) => {
             Ok(Err(visit.lang.one(refused.said())))
         }
         Err(refused) => Err(refused.into()),
@@ -187,7 +187,8 @@ async fn compare(
 fn others(visit: &Visit, past: &[Past], number: u64) -> Vec<Choice> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let now = Choice { value: NOW.to_owned(), text: w.stored_now.to_owned() };
-    let kept = past.iter().rev().filter(|one| one.version.version != number && one.content == Content::Kept);
+    let kept =
+        past.iter().rev().filter(|one| one.version.version != number && one.content == VersionContent::Kept);
     let kept = kept.map(|one| {
         let (version, at) = (one.version.version, visit.clock.short(one.version.at));
         Choice { value: version.to_string(), text: w.numbered(lang, version, &at) }

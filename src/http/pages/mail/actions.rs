@@ -19,7 +19,7 @@ use crate::http::pages::visit::Visit;
 use crate::http::problem::{Kind, Problem};
 use crate::http::v1::page::unavailable;
 use crate::lang::Lang;
-use crate::words::refusals::Refusal;
+use crate::words::refusals::LocalizedError;
 
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

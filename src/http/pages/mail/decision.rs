@@ -19,8 +19,8 @@ use crate::http::pages::mails::{moment, reason};
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::v1::mails::explain::HEAVY;
 use crate::lang::Lang;
-use crate::services::Refused;
-use crate::services::explain::{self, Today};
+use crate::services::ServiceError;
+use crate::services::explain::{self, ExplainedToday};
 use crate::services::then::{self, Replayed};
 use crate::words::explanation;
 use crate::words::reasons;
@@ -225,7 +225,7 @@ async fn steps_of_then(
         return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), w.steps_unrecorded));
     };
     let (decision, reason) = decided;
-    let decided = then::Decided { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
+    let decided = then::PastDecision { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
     let policy = state.services.policy.load_full();
     let env = &state.services.configuration.editor.env;
     let gone = |why: Said| (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), lang.one(why)));
@@ -237,7 +237,7 @@ async fn steps_of_then(
 }
 
 /// What the rules of now would make of it.
-pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -> Result<Now, Refused> {
+pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -> Result<Now, ServiceError> {
     let policy = state.services.policy.load_full();
     let today = explain::stored(email_id, &policy, clock.now, state.journal.as_ref(), &HEAVY).await?;
     let explanation = &today.explained.explanation;
@@ -255,7 +255,7 @@ pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -
     Ok(Now { said: Shown(said), same, checks: Checks(checks(clock.lang, &today)) })
 }
 
-fn checks(lang: Lang, today: &Today) -> Vec<Check> {
+fn checks(lang: Lang, today: &ExplainedToday) -> Vec<Check> {
     today.explained.explanation.steps.iter().map(|step| check(lang, step)).collect()
 }
 

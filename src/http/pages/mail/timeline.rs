@@ -9,7 +9,7 @@ use crate::http::pages::clock::Clock;
 use crate::http::pages::parts::{Shown, When};
 use crate::lang::Lang;
 use crate::words::recorded::plain;
-use crate::words::story::{Teller, Tone};
+use crate::words::story::{StoryTone, Teller};
 use crate::words::when::Depth;
 
 /// A wait is said from here on.
@@ -125,15 +125,15 @@ fn attempt_text(clock: Clock, attempt: u32, took: u64, error: &str) -> String {
     Words::attempt(clock.lang, attempt, &clock.milliseconds(took), &plain(clock.lang, error))
 }
 
-fn mood_of_mail(event: &MailEvent, tone: Tone) -> &'static str {
+fn mood_of_mail(event: &MailEvent, tone: StoryTone) -> &'static str {
     match (event, tone) {
         (MailEvent::Held(_) | MailEvent::LinksDeferred(_), _) => "wait",
         // Decided, and not yet done.
         (MailEvent::Routed(_) | MailEvent::Released(_) | MailEvent::Resumed(_), _) => "",
-        (_, Tone::Good) => "good",
-        (_, Tone::Warn) => "care",
-        (_, Tone::Bad) => "bad",
-        (_, Tone::News | Tone::Aside) => "",
+        (_, StoryTone::Good) => "good",
+        (_, StoryTone::Warn) => "care",
+        (_, StoryTone::Bad) => "bad",
+        (_, StoryTone::News | StoryTone::Aside) => "",
     }
 }
 

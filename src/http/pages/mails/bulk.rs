@@ -13,7 +13,7 @@ use crate::http::HttpState;
 use crate::http::problem::Problem;
 use crate::http::v1::page::unavailable;
 use crate::lang::Lang;
-use crate::words::refusals::Refusal;
+use crate::words::refusals::LocalizedError;
 
 /// At most so many at a time: whoever wants more asks again.
 pub(super) const AT_ONCE: usize = 500;

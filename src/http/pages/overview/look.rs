@@ -14,7 +14,7 @@ use crate::http::readiness::Readiness;
 use crate::http::v1::attention;
 use crate::http::v1::page::unavailable;
 use crate::services::attention::Item;
-use crate::services::board::Mailbox;
+use crate::services::board::MailboxReport;
 
 /// Mails that are shown.
 const LAST: usize = 5;
@@ -45,7 +45,7 @@ pub(super) struct Look {
     /// What needs a person.
     pub(super) items: Vec<Item>,
     /// The mailbox as the worker sees it that polls; `None` = nobody polls.
-    pub(super) mailbox: Option<Mailbox>,
+    pub(super) mailbox: Option<MailboxReport>,
     /// Mails that wait, by reason.
     pub(super) held: Vec<Waiting>,
     /// Webhooks that wait, by state.

@@ -12,7 +12,7 @@ use crate::http::pages::clock::Clock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::parts::{Badge, Mood, Shown};
 use crate::lang::Lang;
-use crate::services::board::Mailbox;
+use crate::services::board::MailboxReport;
 use crate::words::reasons;
 
 /// Something that waits.
@@ -83,7 +83,7 @@ fn until(w: &'static Words, row: &Waiting, clock: Clock, without: &'static str) 
 }
 
 /// How the mailbox is: whether it is well, and sentences.
-pub(super) fn mailbox(mailbox: &Mailbox, clock: Clock) -> (Mood, Vec<String>) {
+pub(super) fn mailbox(mailbox: &MailboxReport, clock: Clock) -> (Mood, Vec<String>) {
     let name = || mailbox.name.clone();
     let (phase, reason) = (Phase(mailbox.phase.clone()), Aside(mailbox.reason.clone()));
     let (mood, state) = if mailbox.silent {
@@ -121,7 +121,7 @@ pub(super) fn mailbox(mailbox: &Mailbox, clock: Clock) -> (Mood, Vec<String>) {
 }
 
 /// That the mailbox is not looked into, and why.
-pub(super) fn pause(mailbox: &Mailbox, lang: Lang) -> String {
+pub(super) fn pause(mailbox: &MailboxReport, lang: Lang) -> String {
     let why = Aside(mailbox.reason.clone()).told(lang);
     match lang {
         Lang::Fr => format!("La boîte n'est pas relevée{why}\u{a0}: les mails y attendent."),

@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 use crate::http::pages::documents::{self, Outcome, Problems};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::{Kind, Problem};
-use crate::services::jobs::Draft;
-use crate::services::{Refused, trial};
+use crate::services::jobs::RuleTestDraft;
+use crate::services::{ServiceError, trial};
 
 /// A document to be changed.
 pub(super) struct Desk {
@@ -46,7 +46,7 @@ impl Desk {
                 }
             },
             // One that has vanished is still in force.
-            None => configuration.editor.present(key).await.map_err(Refused::from)?,
+            None => configuration.editor.present(key).await.map_err(ServiceError::from)?,
         };
         let built_in = document.is_none();
         let document = document.or_else(|| built_in_document(key)).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Desk {
             _ => match editor.preview(edit).await {
                 Ok(Value::Object(document)) => document,
                 Ok(_) => Map::new(),
-                Err(error) => return refused(visit, Refused::edit(self.key, error)),
+                Err(error) => return refused(visit, ServiceError::edit(self.key, error)),
             },
         };
         let proposed = vec![(self.key, Value::Object(document.clone()))];
@@ -101,7 +101,7 @@ impl Desk {
             Ok(prepared) => prepared,
             Err(why) => return refused(visit, why),
         };
-        let draft = Draft {
+        let draft = RuleTestDraft {
             key: self.key,
             document,
             made_from: (!seen.is_empty()).then(|| Stamp(seen.to_owned())),
@@ -116,15 +116,15 @@ impl Desk {
 }
 
 /// What is wrong in the reader's language; what nobody can mend in a form is a problem of the page.
-fn refused<T>(visit: &Visit, why: Refused) -> Result<Result<T, Problems>, Problem> {
+fn refused<T>(visit: &Visit, why: ServiceError) -> Result<Result<T, Problems>, Problem> {
     match why {
-        Refused::Invalid(_, problems) => {
+        ServiceError::Invalid(_, problems) => {
             let said = |problem: &stored::Problem| {
                 (problem.field.clone(), visit.lang.said(&problem.message).to_owned())
             };
             Ok(Err(Problems(problems.iter().map(said).collect())))
         }
-        Refused::State(said) | Refused::Changed(said) | Refused::Unusable(said) => {
+        ServiceError::State(said) | ServiceError::Changed(said) | ServiceError::Unusable(said) => {
             Ok(Err(Problems(vec![(String::new(), visit.lang.one(said))])))
         }
         why => Err(why.into()),

@@ -27,7 +27,7 @@ use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
 use crate::lang::Lang;
-use crate::services::jobs::{Draft, Hit, Job, Stage};
+use crate::services::jobs::{Hit, RuleTestDraft, RuleTestJob, RuleTestStage};
 
 /// Mails that a page shows.
 const SHOWN: usize = 100;
@@ -117,7 +117,7 @@ async fn gone(visit: &Visit) -> Result<HttpResponse, Problem> {
     visit.show_as(StatusCode::NOT_FOUND, &page)
 }
 
-async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
+async fn page(visit: &Visit, job: RuleTestJob, draft: &RuleTestDraft) -> Result<Page, Problem> {
     let (w, lang, clock) = (Words::of(visit.lang), visit.lang, visit.clock);
     let query = Form::read(visit.request.query_string().as_bytes());
     let wanted = Fate::ALL.into_iter().find(|fate| fate.word() == query.text("quoi"));
@@ -156,7 +156,7 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
         .collect();
     let unchanged = job.tally.tested.saturating_sub(job.tally.changed);
     let untested_count: usize = job.tally.untested.values().sum();
-    let running = job.stage == Stage::Running;
+    let running = job.stage == RuleTestStage::Running;
     let same = job.documents.iter().all(|document| document.differences == 0);
     let empty = match (running, job.total, fates.is_empty()) {
         (false, 0, _) => Some(w.no_mails),
@@ -179,12 +179,12 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
         done: job.done,
         total: job.total.max(1),
         ended: match (job.stage, &job.failure) {
-            (Stage::Cancelled, _) => Some(Badge::new(Mood::Care, w.ended_early)),
-            (Stage::Failed, Some(why)) => {
+            (RuleTestStage::Cancelled, _) => Some(Badge::new(Mood::Care, w.ended_early)),
+            (RuleTestStage::Failed, Some(why)) => {
                 Some(Badge::new(Mood::Bad, format!("{} {}", w.broke_off, lang.said(why))))
             }
-            (Stage::Failed, None) => Some(Badge::new(Mood::Bad, w.broke_off)),
-            (Stage::Running | Stage::Done, _) => None,
+            (RuleTestStage::Failed, None) => Some(Badge::new(Mood::Bad, w.broke_off)),
+            (RuleTestStage::Running | RuleTestStage::Done, _) => None,
         },
         counts: Fate::ALL
             .into_iter()
@@ -251,7 +251,7 @@ impl Fate {
 }
 
 /// Where the draft is changed further.
-fn edit_on(draft: &Draft, id: &str) -> String {
+fn edit_on(draft: &RuleTestDraft, id: &str) -> String {
     let between = if draft.place.contains('?') { '&' } else { '?' };
     format!("{}{between}essai={}", draft.place, in_query(id))
 }
@@ -271,7 +271,7 @@ fn targets(documents: &[&Map<String, Value>]) -> BTreeMap<String, String> {
 }
 
 /// What is to be said of the document as it would be.
-fn remarks(job: &Job, draft: &Draft, visit: &Visit) -> Vec<String> {
+fn remarks(job: &RuleTestJob, draft: &RuleTestDraft, visit: &Visit) -> Vec<String> {
     // Which document it is stands above.
     let own = |said: &Said| {
         let rest = visit.lang.said(said).strip_prefix(draft.key.as_str())?;
@@ -291,7 +291,7 @@ fn whys(untested_mails: &BTreeMap<String, usize>, visit: &Visit) -> Vec<String> 
 }
 
 /// What of the document would be another value.
-fn document_changes(stored: &Map<String, Value>, draft: &Draft, visit: &Visit) -> Changes {
+fn document_changes(stored: &Map<String, Value>, draft: &RuleTestDraft, visit: &Visit) -> Changes {
     let w = Words::of(visit.lang);
     let (before, after) = (Value::Object(stored.clone()), Value::Object(draft.document.clone()));
     let mut found = differences(draft.key, Some(&before), Some(&after));
@@ -306,7 +306,7 @@ pub(super) async fn act(visit: Visit, id: Path<String>, form: Form) -> Result<Ht
     let (Some(job), Some(draft)) = (jobs.get(&id), jobs.draft(&id)) else { return gone(&visit).await };
     let here = format!("/regles/essais/{}", in_query(&id));
     if form.text("do") == "stop" {
-        if job.stage == Stage::Running {
+        if job.stage == RuleTestStage::Running {
             jobs.cancel(&id);
         }
         return Ok(visit.back(&here, &Notice::care(w.ended_early)));

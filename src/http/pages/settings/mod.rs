@@ -40,7 +40,7 @@ use super::notice::Notice;
 use super::visit::Visit;
 use crate::http::problem::{Kind, Problem};
 use crate::http::routes::{Route, Takes, Who};
-use crate::services::Refused;
+use crate::services::ServiceError;
 
 /// Where the page is.
 const PAGE: &str = "/reglages";
@@ -124,7 +124,7 @@ async fn look_at(
         match editor.preview(&edit).await {
             Ok(after) => entered.effect = would(visit, group, &after),
             Err(EditError::Invalid(problems)) => wrong = Problems::of(visit, &problems),
-            Err(error) => return Err(Refused::edit(group.key(), error).into()),
+            Err(error) => return Err(ServiceError::edit(group.key(), error).into()),
         }
     }
     let page = view::page(visit, Some(entered.wrong(wrong))).await?;

@@ -9,7 +9,7 @@ use crate::http::pages::names::told;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::{Confirm, Shown, When};
 use crate::http::pages::visit::Visit;
-use crate::services::Refused;
+use crate::services::ServiceError;
 use crate::services::links::{self, Stats};
 
 /// The last copies of which so many are listed.
@@ -49,7 +49,7 @@ pub(super) async fn view(visit: &Visit) -> CopiesView {
         on: state.reference.env.offload,
         list: list
             .map(|stats| counted(stats, visit))
-            .map_err(|refused: Refused| Shown(told(&refused.said(), lang))),
+            .map_err(|refused: ServiceError| Shown(told(&refused.said(), lang))),
         rebuild: Confirm {
             id: "reecrire".to_owned(),
             button: w.rebuild.to_owned(),

@@ -15,7 +15,7 @@ use crate::http::pages::parts::{Badge, Mood, Shown};
 use crate::http::pages::visit::Visit;
 use crate::http::problem::Problem;
 use crate::lang::Lang;
-use crate::services::config::bundle::{Bundle, Fate, Imported, Outcome};
+use crate::services::config::bundle::{Bundle, ImportOutcome, Imported, ImportedFate};
 
 /// Characters of a value that are shown.
 const LONGEST: usize = 400;
@@ -94,7 +94,8 @@ pub(super) async fn write(visit: Visit, form: Form) -> Result<HttpResponse, Prob
     if !outcome.written {
         return look(&visit, text, true).await;
     }
-    let changed = outcome.documents.iter().filter(|document| document.fate != Fate::Unchanged).count();
+    let changed =
+        outcome.documents.iter().filter(|document| document.fate != ImportedFate::Unchanged).count();
     tracing::info!(by, documents = changed, "a configuration was imported");
     Ok(visit.back(HOME, &Notice::good(Words::imported(lang, changed))))
 }
@@ -129,18 +130,19 @@ fn read(text: &str, lang: Lang) -> Result<Bundle, String> {
 }
 
 /// Names what an import would do: another one, as soon as that is something else.
-fn fingerprint(outcome: &Outcome) -> String {
+fn fingerprint(outcome: &ImportOutcome) -> String {
     // It always has a JSON form. Values in it are masked, so this is no way to guess at them.
     let text = serde_json::to_vec(&outcome.documents).unwrap_or_default();
     sha256(text)
 }
 
-fn shown(outcome: Outcome, lang: Lang, moved: bool) -> Preview {
+fn shown(outcome: ImportOutcome, lang: Lang, moved: bool) -> Preview {
     let w = Words::of(lang);
     let seen = fingerprint(&outcome);
     let has = |fate| outcome.documents.iter().any(|document| document.fate == fate);
-    let changed = outcome.documents.iter().filter(|document| document.fate != Fate::Unchanged).count();
-    let refused = has(Fate::Refused);
+    let changed =
+        outcome.documents.iter().filter(|document| document.fate != ImportedFate::Unchanged).count();
+    let refused = has(ImportedFate::Refused);
     Preview {
         said: match (refused, changed) {
             (true, _) => w.preview_refused.to_owned(),
@@ -159,10 +161,10 @@ fn one(document: Imported, lang: Lang) -> DocumentPreview {
     DocumentPreview {
         name: names::document(document.key.as_str(), lang),
         badge: match document.fate {
-            Fate::Unchanged => Badge::new(Mood::None, w.fate_unchanged),
-            Fate::Created => Badge::new(Mood::Good, w.fate_created),
-            Fate::Replaced => Badge::new(Mood::Wait, w.fate_replaced),
-            Fate::Refused => Badge::new(Mood::Bad, w.fate_refused),
+            ImportedFate::Unchanged => Badge::new(Mood::None, w.fate_unchanged),
+            ImportedFate::Created => Badge::new(Mood::Good, w.fate_created),
+            ImportedFate::Replaced => Badge::new(Mood::Wait, w.fate_replaced),
+            ImportedFate::Refused => Badge::new(Mood::Bad, w.fate_refused),
         },
         problems: document.problems.iter().map(|problem| Shown(lang.problem(problem))).collect(),
         differences: document.differences.into_iter().map(|found| row(found, w)).collect(),

@@ -8,7 +8,7 @@ use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::v1::config::read;
 use crate::lang::Lang;
-use crate::services::config::overview::Shown as Document;
+use crate::services::config::overview::DocumentState;
 use crate::services::migrate::by_name;
 
 /// Stores and documents.
@@ -101,7 +101,7 @@ fn card(health: StoreHealth, visit: &Visit) -> StoreCard {
     }
 }
 
-fn row(document: Document, visit: &Visit) -> DocumentRow {
+fn row(document: DocumentState, visit: &Visit) -> DocumentRow {
     let lang = visit.lang;
     let workers = &document.workers;
     DocumentRow {
@@ -119,7 +119,7 @@ fn row(document: Document, visit: &Visit) -> DocumentRow {
     }
 }
 
-fn badge(document: &Document, w: &Words) -> Badge {
+fn badge(document: &DocumentState, w: &Words) -> Badge {
     if document.withholds.is_some() {
         return Badge::new(Mood::Bad, w.withheld);
     }
@@ -132,7 +132,7 @@ fn badge(document: &Document, w: &Words) -> Badge {
     }
 }
 
-fn notes(document: &Document, lang: Lang) -> Vec<Shown> {
+fn notes(document: &DocumentState, lang: Lang) -> Vec<Shown> {
     let stands_still = document.withholds.map(|governs| lang.one(governs.said()));
     let problems = document.problems.iter().map(|problem| lang.problem(problem));
     let remarks = document.remarks.iter().map(|remark| lang.said(remark).to_owned());

@@ -11,7 +11,7 @@ use crate::http::pages::names;
 use crate::http::pages::parts::{Badge, Mood, Shown, When};
 use crate::http::pages::visit::Visit;
 use crate::http::v1::operations::parts::{LeaseView, WorkerView, granted, known_and_alive};
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::{MailboxReport, WorkerReport};
 
 /// Workers that have ended of which so many are listed.
 const EARLIER: usize = 20;
@@ -131,7 +131,7 @@ pub(super) async fn part(visit: &Visit) -> WorkersPart {
 }
 
 /// The cards, this worker's first; its checks; and the names of all.
-fn cards(words: Vec<Word>, me: &str, clock: Clock) -> (Vec<WorkerCard>, Vec<CheckRow>, Vec<String>) {
+fn cards(words: Vec<WorkerReport>, me: &str, clock: Clock) -> (Vec<WorkerCard>, Vec<CheckRow>, Vec<String>) {
     let head = words.iter().filter_map(|word| word.position).max().unwrap_or_default();
     let own = words.iter().find(|word| word.worker == me);
     let version = own.map(|word| word.version.clone()).unwrap_or_default();
@@ -147,7 +147,13 @@ fn cards(words: Vec<Word>, me: &str, clock: Clock) -> (Vec<WorkerCard>, Vec<Chec
     (cards, checks, names)
 }
 
-fn card(word: Word, me: &str, ours: &BTreeMap<String, String>, head: u64, clock: Clock) -> WorkerCard {
+fn card(
+    word: WorkerReport,
+    me: &str,
+    ours: &BTreeMap<String, String>,
+    head: u64,
+    clock: Clock,
+) -> WorkerCard {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
     let mine = word.worker == me;
     let ready = word.status == "ready";
@@ -185,7 +191,7 @@ fn other_documents(
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-fn mailbox(seen: Mailbox, clock: Clock) -> MailboxRow {
+fn mailbox(seen: MailboxReport, clock: Clock) -> MailboxRow {
     MailboxRow {
         name: Shown(seen.name),
         waiting: Words::waiting_mails(clock.lang, seen.lag_mails),

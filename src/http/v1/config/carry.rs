@@ -15,8 +15,8 @@ use crate::http::openapi::refusals::{Refused, RefusedChange};
 use crate::http::problem::{Field, Kind, Problem};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{JsonBody, Params};
-use crate::services::config::bundle::{Bundle, Outcome};
-use crate::services::migrate::{self, Log, Target, Wanted, by_name};
+use crate::services::config::bundle::{Bundle, ImportOutcome};
+use crate::services::migrate::{self, MigrationLog, MigrationOptions, MigrationTarget, by_name};
 use crate::wiring;
 
 /// All documents but the sign-in links, with what is masked elsewhere: what `import` takes.
@@ -48,7 +48,7 @@ pub(in crate::http) struct ImportParams {
 /// them is not valid. Documents that it does not name stay.
 #[utoipa::path(post, path = "/api/v1/config/import", tag = "configuration", params(ImportParams),
     request_body = Bundle,
-    responses((status = 200, body = Outcome), RefusedChange))]
+    responses((status = 200, body = ImportOutcome), RefusedChange))]
 pub(in crate::http) async fn import(
     Params(params): Params<ImportParams>,
     caller: Caller,
@@ -90,7 +90,7 @@ pub(in crate::http) struct Migrate {
 /// the log, in the words of the system before; `ok` says whether all went well.
 #[utoipa::path(post, path = "/api/v1/config/migrate", tag = "configuration",
     request_body = Migrate,
-    responses((status = 200, body = Log), RefusedChange))]
+    responses((status = 200, body = MigrationLog), RefusedChange))]
 pub(in crate::http) async fn migrate(
     _: Params<Nothing>,
     state: Data<HttpState>,
@@ -98,7 +98,7 @@ pub(in crate::http) async fn migrate(
 ) -> Result<HttpResponse, Problem> {
     let keys = selected(&asked.only)?;
     let target = target(&state)?;
-    let wanted = Wanted { dry: asked.dry_run, verify: asked.verify };
+    let wanted = MigrationOptions { dry: asked.dry_run, verify: asked.verify };
     let storage = &state.services.storage;
     let log = migrate::migrate(&keys, !asked.only.is_empty(), wanted, storage, &target, |_| {}).await;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(log))
@@ -114,17 +114,17 @@ fn selected(only: &[String]) -> Result<Vec<Key>, Problem> {
 }
 
 /// The shared store: with its history, and as it is itself.
-fn target(state: &HttpState) -> Result<Target, Problem> {
+fn target(state: &HttpState) -> Result<MigrationTarget, Problem> {
     let editor = &state.services.configuration.editor;
     let storage = &state.services.storage;
     let journal = editor.journal.clone();
-    let unusable = |failure: crate::exit::Failure| Problem::unavailable(failure.message);
+    let unusable = |failure: crate::exit::CommandFailure| Problem::unavailable(failure.message);
     let store =
         wiring::shared_documents(storage, &editor.env, &editor.world, journal.clone()).map_err(unusable)?;
     let egress = render_signal_actors::egress::EgressPolicy::new(editor.env.egress_allow.clone());
     let (storage, world) = (Arc::clone(storage), editor.world.clone());
     let itself = move || wiring::remote_documents(&storage, &egress, &world).ok()?.into_iter().next();
-    Ok(Target {
+    Ok(MigrationTarget {
         editor: store.map(|store| Editor {
             store,
             env: Arc::clone(&editor.env),

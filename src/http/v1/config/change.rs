@@ -24,7 +24,7 @@ use crate::http::v1::extract::{body, json, media_type};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
 use crate::http::v1::{JsonBody, Params};
-use crate::services::Refused;
+use crate::services::ServiceError;
 use crate::services::config::Stored;
 
 /// How to write.
@@ -96,7 +96,8 @@ async fn write(
     edit.allow_unknown = params.allow_unknown;
     if params.dry_run {
         let before = configuration.stored(key).await?.and_then(|stored| stored.value);
-        let after = configuration.editor.preview(&edit).await.map_err(|error| Refused::edit(key, error))?;
+        let after =
+            configuration.editor.preview(&edit).await.map_err(|error| ServiceError::edit(key, error))?;
         let found = differences(key, before.as_ref(), Some(&after));
         let top = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
         let mut fields: Vec<String> = found.iter().map(|found| top(&found.path)).collect();

@@ -20,8 +20,8 @@ use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
 use crate::services::check::{self, Checked};
-use crate::services::config::overview::{Overview, Shown};
-use crate::services::config::versions::{Content, Past};
+use crate::services::config::overview::{ConfigOverview, DocumentState};
+use crate::services::config::versions::{Past, VersionContent};
 use crate::services::migrate::by_name;
 
 fn answer(body: impl Serialize) -> HttpResponse {
@@ -33,7 +33,7 @@ pub(in crate::http) async fn seen(
     state: &HttpState,
     keys: &[Key],
     content: bool,
-) -> Result<Overview, Problem> {
+) -> Result<ConfigOverview, Problem> {
     let overview = state.services.configuration.overview(keys, content);
     let (overview, own) = tokio::join!(overview, state.probe.actors.config.ask(GetConfigStatus));
     let mut overview = overview?;
@@ -46,7 +46,7 @@ pub(in crate::http) async fn seen(
 
 /// How all documents are, where they are kept, and which workers run them.
 #[utoipa::path(get, path = "/api/v1/config", tag = "configuration",
-    responses((status = 200, body = Overview), Refused))]
+    responses((status = 200, body = ConfigOverview), Refused))]
 pub(in crate::http) async fn overview(
     _: Params<Nothing>,
     state: Data<HttpState>,
@@ -96,7 +96,7 @@ pub(in crate::http) async fn conflicts(
 pub(in crate::http) struct DocumentView {
     /// How it is; `stored` is what is stored, masked.
     #[serde(flatten)]
-    state: Shown,
+    state: DocumentState,
     /// What is wrong with it, field by field.
     errors: Vec<Field>,
 }
@@ -169,7 +169,7 @@ pub(in crate::http) struct VersionView {
     /// SHA-256 of its canonical JSON; empty when it was removed.
     hash: String,
     /// Whether it can be shown and restored.
-    content: Content,
+    content: VersionContent,
 }
 
 impl From<Past> for VersionView {

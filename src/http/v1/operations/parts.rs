@@ -16,7 +16,7 @@ use crate::http::openapi::refusals::Refused;
 use crate::http::problem::Problem;
 use crate::http::v1::Params;
 use crate::http::v1::page::{Nothing, unavailable};
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::{MailboxReport, WorkerReport};
 
 /// Rows of a queue that are counted; of more it is only said that there are more.
 const COUNTED: usize = 20_000;
@@ -53,7 +53,7 @@ impl From<WorkerRow> for WorkerView {
 #[schema(as = Workers)]
 pub(in crate::http) struct WorkersView {
     /// Those that are alive, as each says of itself.
-    pub(in crate::http) alive: Vec<Word>,
+    pub(in crate::http) alive: Vec<WorkerReport>,
     /// Those that the journal knows, latest first.
     pub(in crate::http) known: Vec<WorkerView>,
 }
@@ -75,7 +75,7 @@ pub(in crate::http) async fn known_and_alive(state: &HttpState) -> Result<Worker
 }
 
 /// What the workers say; this one as it is now, whatever it said last.
-async fn alive(state: &HttpState) -> Result<Vec<Word>, Problem> {
+async fn alive(state: &HttpState) -> Result<Vec<WorkerReport>, Problem> {
     let board = &state.services.board;
     let mut words = board.workers().await?;
     words.retain(|word| word.worker != board.worker);
@@ -204,7 +204,7 @@ pub(in crate::http) struct MailboxView {
     /// Mails marked as read.
     flagged: u64,
     /// How the worker that polls sees it; null = none says so now.
-    seen: Option<Mailbox>,
+    seen: Option<MailboxReport>,
     /// That worker.
     worker: Option<String>,
 }
@@ -221,7 +221,7 @@ pub(in crate::http) async fn mailboxes(
     // Who polls knows best.
     words.sort_by_key(|word| !word.polls);
     let view = |row: MailboxRow| {
-        let sees = |word: &&Word| word.mailbox.as_ref().is_some_and(|seen| seen.name == row.mailbox);
+        let sees = |word: &&WorkerReport| word.mailbox.as_ref().is_some_and(|seen| seen.name == row.mailbox);
         let word = words.iter().find(sees);
         let MailboxRow { mailbox, validity, cursor, since, resets, flagged } = row;
         MailboxView {

@@ -19,7 +19,7 @@ use crate::http::problem::{Field, Kind, Problem};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{JsonBody, Params};
 use crate::services::config::bundle::carried;
-use crate::services::jobs::Job;
+use crate::services::jobs::RuleTestJob;
 use crate::services::trial;
 
 /// The mails of so long are tried when nothing else is asked for.
@@ -41,7 +41,7 @@ pub(in crate::http) struct Wanted {
 
 /// Begins a rule test on the mails of the journal. Nothing is written.
 #[utoipa::path(post, path = "/api/v1/rules/tests", tag = "operations", request_body = Wanted,
-    responses((status = 202, body = Job, headers(("Location" = String, description = "Where its progress is"))), RefusedChange))]
+    responses((status = 202, body = RuleTestJob, headers(("Location" = String, description = "Where its progress is"))), RefusedChange))]
 pub(in crate::http) async fn begin(
     _: Params<Nothing>,
     caller: Caller,
@@ -80,7 +80,7 @@ fn proposed(documents: BTreeMap<String, Value>) -> Result<Vec<(Key, Value)>, Pro
 
 /// The rule tests of this worker, the newest first, without their mails.
 #[utoipa::path(get, path = "/api/v1/rules/tests", tag = "operations",
-    responses((status = 200, body = Vec<Job>), Refused))]
+    responses((status = 200, body = Vec<RuleTestJob>), Refused))]
 pub(in crate::http) async fn list(
     _: Params<Nothing>,
     state: Data<HttpState>,
@@ -96,7 +96,7 @@ fn unknown(id: &str) -> Problem {
 /// How far a rule test is, and what it found so far.
 #[utoipa::path(get, path = "/api/v1/rules/tests/{id}", tag = "operations",
     params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, body = Job), Refused))]
+    responses((status = 200, body = RuleTestJob), Refused))]
 pub(in crate::http) async fn one(
     id: Path<String>,
     _: Params<Nothing>,
@@ -108,7 +108,7 @@ pub(in crate::http) async fn one(
 /// Cancels a rule test that runs; forgets one that has ended.
 #[utoipa::path(delete, path = "/api/v1/rules/tests/{id}", tag = "operations",
     params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, body = Job, description = "As it was"), RefusedChange))]
+    responses((status = 200, body = RuleTestJob, description = "As it was"), RefusedChange))]
 pub(in crate::http) async fn cancel(
     id: Path<String>,
     _: Params<Nothing>,
