@@ -27,15 +27,15 @@ use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
 use crate::exit::{CommandFailure, CommandResult, Exit};
-use crate::http::access::bearer::{Guesses, Token};
+use crate::http::access::bearer::{Guesses, TokenDigest};
 use crate::http::access::{Access, Login};
-use crate::http::bodies::Bodies;
+use crate::http::bodies::BodyPermits;
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
-use crate::http::probe::{Draining, Idle, Probe, Pulse};
+use crate::http::probe::{Draining, Idle, Pulse, StatusProbe};
 use crate::http::recent::Recent;
-use crate::http::streams::Streams;
-use crate::http::{EventHub, Http, HttpState, LiveHub};
+use crate::http::streams::StreamLimit;
+use crate::http::{BoundServer, EventHub, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::restart::Restart;
 use crate::services::board::WorkerBoard;
@@ -43,17 +43,17 @@ use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
-const STOP: Duration = Duration::from_secs(25);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 /// Of that, what the HTTP server and the journal may take at the end.
-const LAST_STEPS: Duration = Duration::from_secs(4);
+const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(4);
 /// Between two beats of the actors' thread.
-const BEAT: Duration = Duration::from_secs(1);
-/// Between two looks whether the journal is still there.
-const LOOK: Duration = Duration::from_secs(1);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is checked whether the journal still answers.
+const JOURNAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that may wait to be accepted. More are refused by the system.
-const BACKLOG: u32 = 256;
+const ACCEPT_BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
-const UPKEEP: u32 = 5;
+const BEATS_PER_UPKEEP: u32 = 5;
 
 async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, CommandFailure> {
     wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
@@ -121,7 +121,7 @@ pub(crate) struct Service {
     /// The actors.
     pub(crate) actors: System,
     /// The server: it answers once it is started.
-    pub(crate) http: Http,
+    pub(crate) http: BoundServer,
     /// Links that sign somebody in.
     pub(crate) links: Arc<MagicLinks>,
     /// Set once it stops.
@@ -163,7 +163,7 @@ impl Service {
         let indexes = search.chore(rounds.clone());
         parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
         let actors = system::start(&parts);
-        let asked = Probe {
+        let asked = StatusProbe {
             journal: Arc::clone(journal),
             actors: actors.probe.clone(),
             world: world.clone(),
@@ -181,23 +181,23 @@ impl Service {
             metrics,
             draining: draining.clone(),
             pulse,
-            metrics_token: settings.metrics_token.as_ref().map(Token::new),
+            metrics_token: settings.metrics_token.as_ref().map(TokenDigest::new),
             metrics_public: settings.metrics_public,
             access: access(settings, login),
             config_api: wiring::config_api(settings, &parts, world),
             journal: Arc::clone(&parts.journal),
             editor: wiring::editor(&parts, world),
             world: world.clone(),
-            bodies: Bodies::default(),
+            bodies: BodyPermits::default(),
             idempotency: Idempotency::new(shared),
             search,
             hub: EventHub::new(Arc::clone(&parts.journal)),
             live: LiveHub::default(),
             recent: Recent::default(),
-            streams: Streams::new(descriptors.connections() / 2),
+            streams: StreamLimit::new(descriptors.connections() / 2),
             reference,
         };
-        let http = Http::on(listener, descriptors.connections(), state)?;
+        let http = BoundServer::on(listener, descriptors.connections(), state)?;
         Ok(Self { actors, http, links, draining, board, restart })
     }
 }
@@ -205,9 +205,9 @@ impl Service {
 /// The doors and their keys.
 fn access(settings: &Settings, login: Login) -> Access {
     Access {
-        api_token: Some(Token::new(&settings.process_api_token)),
+        api_token: Some(TokenDigest::new(&settings.process_api_token)),
         scopes: settings.api_token_scopes.clone(),
-        test_key: settings.test_api_key.as_ref().map(Token::new),
+        test_key: settings.test_api_key.as_ref().map(TokenDigest::new),
         guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
         login: Some(login),
     }
@@ -253,16 +253,19 @@ async fn until_the_end(
     draining.begin();
     let orderly = async {
         // Claims and leases that are not given back in time run out by themselves.
-        if tokio::time::timeout(STOP.saturating_sub(LAST_STEPS), actors.stop(reason)).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT.saturating_sub(LAST_STEPS_TIMEOUT), actors.stop(reason))
+            .await
+            .is_err()
+        {
             tracing::warn!("some work was still under way; it comes due again");
         }
         http.stop(true).await;
         journal.close().await;
     };
     tokio::select! {
-        stopped = tokio::time::timeout(STOP, orderly) => match stopped {
+        stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, orderly) => match stopped {
             Ok(()) => tracing::info!("stopped"),
-            Err(_) => tracing::warn!(seconds = STOP.as_secs(), "not stopped in time; what was under way comes due again"),
+            Err(_) => tracing::warn!(seconds = SHUTDOWN_TIMEOUT.as_secs(), "not stopped in time; what was under way comes due again"),
         },
         name = signals.next() => tracing::warn!(signal = name, "told twice: ending at once; what was under way comes due again"),
     }
@@ -272,7 +275,7 @@ async fn until_the_end(
 /// Why the journal may not be written any more.
 async fn gone(journal: &dyn Journal) -> String {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(JOURNAL_CHECK_INTERVAL).await;
         if let Some(why) = journal.gone() {
             return why;
         }
@@ -299,18 +302,18 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // As the standard library does it: the connections of the process before may still be dying.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
+    socket.listen(ACCEPT_BACKLOG)?.into_std()
 }
 
 /// Beats on the actors' thread, and does the metrics' housekeeping.
 fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
     drop(actix_rt::spawn(async move {
-        let mut ticks = tokio::time::interval(BEAT);
+        let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for beat in 0_u32.. {
             ticks.tick().await;
             pulse.beat();
-            if beat % UPKEEP == 0 {
+            if beat % BEATS_PER_UPKEEP == 0 {
                 metrics.run_upkeep();
             }
         }
@@ -481,11 +484,11 @@ mod tests {
         let actors = system::start(&parts);
         let draining = Draining::default();
         let restart = Restart::default();
-        let http = Http::on(
+        let http = BoundServer::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
             16,
             HttpState {
-                probe: Probe {
+                probe: StatusProbe {
                     journal: Arc::clone(&journal),
                     actors: actors.probe.clone(),
                     world: world.clone(),
@@ -509,13 +512,13 @@ mod tests {
                     &world,
                 ),
                 world: world.clone(),
-                bodies: Bodies::default(),
+                bodies: BodyPermits::default(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 live: LiveHub::default(),
                 recent: Recent::default(),
-                streams: Streams::new(1),
+                streams: StreamLimit::new(1),
                 reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
             },
         )?;

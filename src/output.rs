@@ -154,8 +154,8 @@ pub(crate) fn complain(text: &str) {
 /// A bar over `count` steps on a terminal's standard error; nothing elsewhere, or when it
 /// would be over at once.
 pub(crate) fn progress(count: usize) -> ProgressBar {
-    const SHORT: usize = 20;
-    if count <= SHORT || !io::stderr().is_terminal() {
+    const MIN_ITEMS: usize = 20;
+    if count <= MIN_ITEMS || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(

@@ -51,7 +51,7 @@ struct LogSettings {
     json: bool,
 }
 
-fn wanted(default_level: &str, lookup: impl Fn(&str) -> Option<String>) -> LogSettings {
+fn log_settings(default_level: &str, lookup: impl Fn(&str) -> Option<String>) -> LogSettings {
     let set =
         |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let level = set("LOG_LEVEL")
@@ -105,8 +105,8 @@ fn named(target: &str, libraries: &[&str]) -> bool {
 
 /// Starts logging. Called once, by the command that runs.
 pub(crate) fn start_logging(default_level: &str) {
-    let wanted = wanted(default_level, |name| std::env::var(name).ok());
-    let filter = EnvFilter::builder().parse_lossy(&wanted.directives).and(filter_fn(may_talk));
+    let settings = log_settings(default_level, |name| std::env::var(name).ok());
+    let filter = EnvFilter::builder().parse_lossy(&settings.directives).and(filter_fn(may_talk));
     let Ok(lines) = Lines::start() else {
         // Without standard error there is nobody to tell.
         return;
@@ -114,7 +114,7 @@ pub(crate) fn start_logging(default_level: &str) {
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(lines.clone())
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    let layer = if wanted.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
+    let layer = if settings.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
     // A second call would be a mistake of ours, and costs nothing but its own logs.
     if tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().is_ok() {
         drop(LINES.set(lines));
@@ -125,13 +125,13 @@ pub(crate) fn start_logging(default_level: &str) {
 
 /// Where log lines go, once logging has started.
 static LINES: OnceLock<Lines> = OnceLock::new();
-/// What the last lines may take at the end.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// How long the last lines may take to be written at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Waits until the log is written, unless nobody reads it. The last step of the program.
 pub(crate) fn flush_log() {
     if let Some(lines) = LINES.get() {
-        lines.flush(LAST_LINES);
+        lines.flush(FLUSH_TIMEOUT);
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn with(pairs: &'static [(&str, &str)]) -> LogSettings {
-        wanted("info", |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        log_settings("info", |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
     }
 
     #[test]

@@ -16,9 +16,9 @@ use crate::output::{Output, Style};
 use crate::words::integrity;
 
 /// Events read at a time.
-const PAGE: usize = 500;
-/// How often `--follow` looks: another process's commits send no hints here.
-const LOOK: Duration = Duration::from_millis(200);
+const PAGE_SIZE: usize = 500;
+/// How often `--follow` reads the log: commits of another process send no hints here.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Prints the last events, and those to come.
 pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> CommandResult {
@@ -32,9 +32,9 @@ pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut O
     }
     let mut position = head;
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         loop {
-            let page = journal.read_log(position, PAGE).await.map_err(|error| refused(&error))?;
+            let page = journal.read_log(position, PAGE_SIZE).await.map_err(|error| refused(&error))?;
             let Some(newest) = page.last() else { break };
             position = newest.position;
             for event in page.iter().filter(|event| selection.has(event)) {

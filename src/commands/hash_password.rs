@@ -12,9 +12,9 @@ use crate::lang::Lang;
 use crate::output::{Output, complain};
 
 /// A longer line is no password.
-const LONGEST: u64 = 4_096;
+const MAX_BYTES: u64 = 4_096;
 /// A shorter one is found by trying.
-const SHORT: usize = 12;
+const MIN_CHARS: usize = 12;
 
 /// Reads a password and prints its hash.
 pub(super) fn run(lang: Lang, out: &mut Output) -> CommandResult {
@@ -26,7 +26,7 @@ pub(super) fn run(lang: Lang, out: &mut Output) -> CommandResult {
             lang.pick("aucun mot de passe n'a été donné", "no password was given"),
         ));
     }
-    if password.expose_secret().chars().count() < SHORT {
+    if password.expose_secret().chars().count() < MIN_CHARS {
         complain(lang.pick(
             "moins de 12 caractères\u{a0}: un mot de passe aussi court se trouve par essais",
             "fewer than 12 characters: a password as short as that is found by trying",
@@ -63,7 +63,7 @@ fn prompt(text: &str, input: &mut io::StdinLock<'_>, lang: Lang) -> Result<Secre
 /// One line, without its end.
 fn line(input: &mut impl io::BufRead, lang: Lang) -> Result<SecretString, CommandFailure> {
     let mut text = String::new();
-    let read = input.by_ref().take(LONGEST + 1).read_line(&mut text);
+    let read = input.by_ref().take(MAX_BYTES + 1).read_line(&mut text);
     let text = SecretString::from(text);
     read.map_err(|error| {
         CommandFailure::found(lang.say(
@@ -73,7 +73,7 @@ fn line(input: &mut impl io::BufRead, lang: Lang) -> Result<SecretString, Comman
         ))
     })?;
     let line = text.expose_secret().trim_end_matches(['\r', '\n']);
-    if line.len() as u64 >= LONGEST {
+    if line.len() as u64 >= MAX_BYTES {
         return Err(CommandFailure::new(
             Exit::Usage,
             lang.pick("ce n'est pas un mot de passe\u{a0}: trop long", "that is no password: too long"),

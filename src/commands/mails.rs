@@ -23,7 +23,7 @@ use crate::words::refusals::LocalizedError;
 use crate::words::when::Depth;
 
 /// Who asked, as the journal records it.
-const BY: &str = "cli";
+const ORIGIN: &str = "cli";
 
 impl MailStateArg {
     /// The stages of a mail.
@@ -74,14 +74,14 @@ impl<T> WithHeading<T> {
     /// The subject as it is shown, in so many characters.
     fn shown(&self, lang: Lang, out: &Output) -> String {
         match &self.subject {
-            Some(subject) => fit_ends(subject, SUBJECT),
-            None => out.styled(Style::Dim, &format!("{:<SUBJECT$}", erased(lang))),
+            Some(subject) => fit_ends(subject, MAX_SUBJECT_CHARS),
+            None => out.styled(Style::Dim, &format!("{:<MAX_SUBJECT_CHARS$}", erased(lang))),
         }
     }
 }
 
 /// Characters of a subject in a line.
-const SUBJECT: usize = 40;
+const MAX_SUBJECT_CHARS: usize = 40;
 
 /// Asks for each mail.
 async fn named<T>(
@@ -234,7 +234,7 @@ pub(crate) async fn release(
 ) -> CommandResult {
     let world = World::real();
     let words = lang.either(("libéré    ", "non libéré"), ("released    ", "not released"));
-    each(&args.ids, words, lang, out, async |id| release_mail(journal, &world, id, BY).await).await
+    each(&args.ids, words, lang, out, async |id| release_mail(journal, &world, id, ORIGIN).await).await
 }
 
 /// Has nothing sent for mails.
@@ -246,7 +246,7 @@ pub(crate) async fn ignore(
 ) -> CommandResult {
     let world = World::real();
     let words = lang.either(("ignoré    ", "non ignoré"), ("ignored     ", "not ignored "));
-    each(&args.ids, words, lang, out, async |id| ignore_mail(journal, &world, id, BY).await).await
+    each(&args.ids, words, lang, out, async |id| ignore_mail(journal, &world, id, ORIGIN).await).await
 }
 
 /// Does something about each, and says what came of it.
@@ -343,7 +343,7 @@ mod tests {
     async fn what_cannot_be_released_is_said() {
         let journal = journal().await;
         for (id, why) in [("x", "there is no mail x"), ("b", "routed already"), ("c", "content of mail c")] {
-            let error = release_mail(&journal, &World::real(), id, BY).await.unwrap_err();
+            let error = release_mail(&journal, &World::real(), id, ORIGIN).await.unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }

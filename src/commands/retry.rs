@@ -16,7 +16,7 @@ use crate::lang::Lang;
 use crate::output::Output;
 
 /// Who asked, as the journal records it.
-const BY: &str = "cli";
+const ORIGIN: &str = "cli";
 
 /// Puts dead letters back.
 pub(crate) async fn retry(
@@ -32,7 +32,7 @@ pub(crate) async fn retry(
     let words = lang.either(("remis en file    ", "non remis en file"), ("queued again", "not queued  "));
     let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        undelivered.retry(journal, &world, email_id, target, BY).await
+        undelivered.retry(journal, &world, email_id, target, ORIGIN).await
     });
     let exit = queued.await?;
     if ids.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) async fn cancel(
     let words = lang.either(("annulé    ", "non annulé"), ("cancelled    ", "not cancelled"));
     let cancelled = each(&args.ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        cancel_delivery(journal, &world, email_id, target, BY).await
+        cancel_delivery(journal, &world, email_id, target, ORIGIN).await
     });
     cancelled.await
 }
@@ -96,7 +96,7 @@ pub(crate) async fn again(
         .either(("envoyé à nouveau    ", "non envoyé à nouveau"), ("queued once more", "not queued      "));
     let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        deliver_again(journal, &world, email_id, target, BY).await
+        deliver_again(journal, &world, email_id, target, ORIGIN).await
     });
     queued.await
 }
@@ -109,7 +109,7 @@ pub(crate) async fn enable(
     out: &mut Output,
 ) -> CommandResult {
     let target = &args.target;
-    let needed = enable_target(journal, &World::real(), target, BY)
+    let needed = enable_target(journal, &World::real(), target, ORIGIN)
         .await
         .map_err(|error| CommandFailure::journal(error.to_string()))?;
     out.line(lang.one(if needed {

@@ -56,7 +56,7 @@ const ZONE: chrono_tz::Tz = chrono_tz::Europe::Paris;
 /// stand-in of the Worker knows its caller by.
 const TOKEN: &str = "a-token-of-the-demo-and-no-secret";
 /// How long stopping may take.
-const STOP: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the demo.
 ///
@@ -187,8 +187,8 @@ impl Demo {
         let outcome = if self.open_ended && ended.is_err() { self.summarise().await } else { ended };
         self.draining.begin();
         // What does not end in time ends with the process.
-        drop(tokio::time::timeout(STOP, self.actors.stop("signal")).await);
-        drop(tokio::time::timeout(STOP, self.server.stop(true)).await);
+        drop(tokio::time::timeout(SHUTDOWN_TIMEOUT, self.actors.stop("signal")).await);
+        drop(tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.stop(true)).await);
         self.journal.close().await;
         outcome.map(|()| Exit::Ok)
     }

@@ -15,12 +15,12 @@ use crate::exit::CommandFailure;
 use crate::journal::refused;
 use crate::output::{Output, Style, progress};
 
-/// Nothing has happened for this long: nothing will.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest wait between two looks; hints may be lost.
-const LOOK: Duration = Duration::from_millis(200);
+/// When nothing has happened for this long, nothing will.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the log is read without a hint, since hints may be lost.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Events read at a time.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
 /// Follows one journal.
 pub(crate) struct DemoStage {
@@ -67,12 +67,12 @@ impl DemoStage {
             }
             if !news.is_empty() {
                 last = Instant::now();
-            } else if last.elapsed() > PATIENCE {
+            } else if last.elapsed() > IDLE_TIMEOUT {
                 self.bar.finish_and_clear();
                 return Ok(false);
             }
             // A hint, or time to look anyway.
-            drop(tokio::time::timeout(LOOK, self.hints.changed()).await);
+            drop(tokio::time::timeout(POLL_INTERVAL, self.hints.changed()).await);
         }
     }
 
@@ -91,7 +91,7 @@ impl DemoStage {
         loop {
             let page = self
                 .journal
-                .read_log(self.position, PAGE)
+                .read_log(self.position, PAGE_SIZE)
                 .await
                 .map_err(|error: JournalError| refused(&error))?;
             let Some(newest) = page.last() else { break };
@@ -138,7 +138,7 @@ impl DemoStage {
     /// Whether nothing is left to send, copy or mark; dead letters stay.
     async fn queues_are_empty(&self) -> Result<bool, CommandFailure> {
         for queue in [Queue::Offload, Queue::Deliver, Queue::Flag] {
-            let rows = self.journal.outbox(queue, PAGE).await.map_err(|error| refused(&error))?;
+            let rows = self.journal.outbox(queue, PAGE_SIZE).await.map_err(|error| refused(&error))?;
             if rows.iter().any(|row| row.due != Due::Parked) {
                 return Ok(false);
             }

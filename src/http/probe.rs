@@ -27,11 +27,11 @@ use crate::journal::Watched;
 use crate::words::recorded;
 
 /// How long each part may take to say how it is.
-const DEADLINE: Duration = Duration::from_secs(2);
+const PART_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The ways to ask.
 #[derive(Clone)]
-pub(crate) struct Probe {
+pub(crate) struct StatusProbe {
     /// The journal.
     pub(crate) journal: Arc<Watched>,
     /// The actors.
@@ -99,7 +99,7 @@ pub(crate) struct Findings {
     pub(crate) idle: Option<Idle>,
 }
 
-impl Probe {
+impl StatusProbe {
     /// Asks all of them at once.
     pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Findings {
         let actors = &self.actors;
@@ -131,8 +131,8 @@ impl Probe {
                 others: self.journal.others().await?,
             })
         };
-        let seconds = DEADLINE.as_secs();
-        match tokio::time::timeout(DEADLINE, look).await {
+        let seconds = PART_TIMEOUT.as_secs();
+        match tokio::time::timeout(PART_TIMEOUT, look).await {
             Ok(Ok(finding)) => Ok(finding),
             Ok(Err(error)) => Err(Finding::NoAnswer { why: recorded::said(error) }),
             Err(_) => Err(Finding::NoAnswer {
@@ -163,10 +163,10 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    match tokio::time::timeout(DEADLINE, port.ask(message)).await {
+    match tokio::time::timeout(PART_TIMEOUT, port.ask(message)).await {
         Ok(answer) => answer.map_err(|error| Finding::NoAnswer { why: recorded::said(error) }),
         Err(_) => {
-            let seconds = DEADLINE.as_secs();
+            let seconds = PART_TIMEOUT.as_secs();
             let why = said!("aucune réponse en {seconds} s", "no answer within {seconds} s");
             Err(Finding::NoAnswer { why })
         }

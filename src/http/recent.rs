@@ -14,18 +14,18 @@ use tokio::time::Instant;
 
 /// What was found counts for so long, when nothing is known to have changed: what happens outside
 /// of the journal and of this process is seen that much later.
-const FRESH: Duration = Duration::from_secs(1);
+const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// See the module page. Clones share it.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
-    kept: Arc<Mutex<Option<Kept<T>>>>,
+    kept: Arc<Mutex<Option<CachedResult<T>>>>,
     changes: Arc<AtomicU64>,
 }
 
 /// What one look found.
 #[derive(Debug)]
-struct Kept<T> {
+struct CachedResult<T> {
     found: Arc<T>,
     /// When the look began.
     begun: Instant,
@@ -66,7 +66,7 @@ impl<T> Recent<T> {
         hints.mark_unchanged();
         let begun = Instant::now();
         let found = Arc::new(look.await);
-        *kept = Some(Kept { found: Arc::clone(&found), begun, at: Instant::now(), changes, hints });
+        *kept = Some(CachedResult { found: Arc::clone(&found), begun, at: Instant::now(), changes, hints });
         found
     }
 
@@ -77,7 +77,7 @@ impl<T> Recent<T> {
     }
 }
 
-impl<T> Kept<T> {
+impl<T> CachedResult<T> {
     /// Whether it may be told to one who `asked` then, and came after `wanted` changes. Whoever asked
     /// before the look began knows of no commit that it could have missed.
     fn is_good(&self, wanted: u64, asked: Instant) -> bool {
@@ -86,7 +86,7 @@ impl<T> Kept<T> {
         }
         // A journal that is closed says nothing more.
         let committed = self.hints.has_changed().unwrap_or(true);
-        self.changes >= wanted && !committed && self.at.elapsed() < FRESH
+        self.changes >= wanted && !committed && self.at.elapsed() < MAX_AGE
     }
 }
 
@@ -126,7 +126,7 @@ mod tests {
         let told = futures::future::join_all((0..100).map(|_| scene.ask())).await;
         assert!(told.iter().all(|number| *number == 1), "{told:?}");
         assert_eq!(begun.elapsed(), Duration::from_secs(2), "nobody waited for another's look");
-        tokio::time::advance(FRESH - Duration::from_millis(1)).await;
+        tokio::time::advance(MAX_AGE - Duration::from_millis(1)).await;
         assert_eq!(scene.ask().await, 1);
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(scene.ask().await, 2, "it has become old");

@@ -24,11 +24,11 @@ use super::ServiceError;
 use crate::settings::JournalPlace;
 
 /// What the folders of copies that are being made are called.
-const FOLDER: &str = "backup-";
+const FOLDER_PREFIX: &str = "backup-";
 /// Mode of such a folder.
-const FOR_US: u32 = 0o700;
+const OWNER_ONLY: u32 = 0o700;
 /// A folder as old as this was left by a process that died.
-const LEFT_BEHIND: TimeDelta = TimeDelta::hours(24);
+const ABANDONED_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Makes copies, one at a time: each reads the whole journal and takes as much of the disk.
 #[derive(Clone)]
@@ -106,8 +106,8 @@ struct BackupFolder(PathBuf);
 
 impl BackupFolder {
     fn within(parent: &Path, world: &World) -> Result<Self, ServiceError> {
-        let folder = parent.join(format!("{FOLDER}{}", world.ids.next().simple()));
-        DirBuilder::new().mode(FOR_US).create(&folder).map_err(|error| failed(&error))?;
+        let folder = parent.join(format!("{FOLDER_PREFIX}{}", world.ids.next().simple()));
+        DirBuilder::new().mode(OWNER_ONLY).create(&folder).map_err(|error| failed(&error))?;
         Ok(Self(folder))
     }
 }
@@ -133,10 +133,10 @@ async fn copied(from: PathBuf, to: PathBuf) -> Result<File, ServiceError> {
 fn sweep(folder: &Path, now: DateTime<Utc>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER));
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER_PREFIX));
         let old = || {
             let changed = entry.metadata().and_then(|found| found.modified()).ok();
-            changed.is_some_and(|changed| now - DateTime::<Utc>::from(changed) > LEFT_BEHIND)
+            changed.is_some_and(|changed| now - DateTime::<Utc>::from(changed) > ABANDONED_AFTER)
         };
         if ours
             && old()

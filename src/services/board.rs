@@ -16,14 +16,14 @@ use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::ServiceError;
-use crate::http::probe::{Draining, Probe, Pulse};
+use crate::http::probe::{Draining, Pulse, StatusProbe};
 use crate::http::readiness::readiness;
 use crate::words::recorded;
 
-/// Between two words.
-const EVERY: Duration = Duration::from_secs(5);
-/// How long a word holds: two may be missed.
-const HOLDS: Duration = Duration::from_secs(20);
+/// How often a worker reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a report is kept: a worker may miss two before it counts as gone.
+const REPORT_TTL: Duration = Duration::from_secs(20);
 /// What the keys begin with.
 const PREFIX: &str = "worker/";
 
@@ -114,13 +114,13 @@ impl WorkerBoard {
         let said = said.map_err(|error| ServiceError::Away(recorded::said(error)))?;
         // One of another version may say it in other words.
         let mut words: Vec<WorkerReport> =
-            said.iter().filter_map(|word| serde_json::from_str(&word.value).ok()).collect();
+            said.iter().filter_map(|report| serde_json::from_str(&report.value).ok()).collect();
         words.sort_by(|one, other| one.worker.cmp(&other.worker));
         Ok(words)
     }
 
     /// This worker, as it is now.
-    pub(crate) async fn own(&self, probe: &Probe, draining: bool, pulse: Duration) -> WorkerReport {
+    pub(crate) async fn own(&self, probe: &StatusProbe, draining: bool, pulse: Duration) -> WorkerReport {
         let found = probe.look(draining, pulse).await;
         let ready = readiness(&found);
         let poller = found.poller.as_ref().and_then(|answer| answer.as_ref().ok());
@@ -148,7 +148,7 @@ impl WorkerBoard {
     /// Says how this worker is, until the process ends; as soon as there is a way to ask.
     pub(crate) fn chore(
         self,
-        probe: watch::Receiver<Option<Probe>>,
+        probe: watch::Receiver<Option<StatusProbe>>,
         draining: Draining,
         pulse: Pulse,
     ) -> Chore {
@@ -167,9 +167,9 @@ impl WorkerBoard {
         format!("{PREFIX}{}", self.worker)
     }
 
-    async fn say(&self, word: &WorkerReport) {
-        let Ok(text) = serde_json::to_string(word) else { return };
-        if let Err(error) = self.said.publish(&self.key(), &text, HOLDS).await {
+    async fn say(&self, report: &WorkerReport) {
+        let Ok(text) = serde_json::to_string(report) else { return };
+        if let Err(error) = self.said.publish(&self.key(), &text, REPORT_TTL).await {
             tracing::debug!(%error, "the other workers are not told how this one is");
         }
     }
@@ -177,7 +177,7 @@ impl WorkerBoard {
 
 async fn say_for_ever(
     board: WorkerBoard,
-    mut probe: watch::Receiver<Option<Probe>>,
+    mut probe: watch::Receiver<Option<StatusProbe>>,
     draining: Draining,
     pulse: Pulse,
 ) {
@@ -188,8 +188,8 @@ async fn say_for_ever(
     };
     let Some(probe) = probe else { return std::future::pending().await };
     loop {
-        let word = board.own(&probe, draining.begun(), pulse.age()).await;
-        board.say(&word).await;
-        tokio::time::sleep(EVERY).await;
+        let report = board.own(&probe, draining.begun(), pulse.age()).await;
+        board.say(&report).await;
+        tokio::time::sleep(REPORT_INTERVAL).await;
     }
 }

@@ -21,12 +21,12 @@ use utoipa::ToSchema;
 use super::ServiceError;
 use super::trial::{self, ComparedMail, PreparedTrial, Run, TrialDocument, TrialResult, TrialTally};
 
-/// Jobs that run at a time: each is a core's work.
-const AT_A_TIME: usize = 2;
+/// Jobs that run at a time: each keeps a core busy.
+const MAX_RUNNING: usize = 2;
 /// Jobs that are remembered, running ones included.
-const REMEMBERED: usize = 20;
+const MAX_REMEMBERED: usize = 20;
 /// Mails of a job that are listed; the others are counted.
-const LISTED: usize = 500;
+const MAX_LISTED_MAILS: usize = 500;
 
 /// How a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -156,13 +156,13 @@ impl TrackedJob {
 pub(crate) struct Jobs {
     journal: Arc<dyn Journal>,
     world: World,
-    held: Arc<Mutex<VecDeque<Arc<TrackedJob>>>>,
+    jobs: Arc<Mutex<VecDeque<Arc<TrackedJob>>>>,
 }
 
 impl Jobs {
     /// None yet.
     pub(crate) fn new(journal: Arc<dyn Journal>, world: World) -> Self {
-        Self { journal, world, held: Arc::default() }
+        Self { journal, world, jobs: Arc::default() }
     }
 
     /// Begins a job over the mails that came since then, as if each came when it came, or at `at`.
@@ -217,17 +217,17 @@ impl Jobs {
             tally: TrialTally::default(),
             mails: Vec::new(),
         };
-        let held =
+        let tracked =
             Arc::new(TrackedJob { job: Mutex::new(job.clone()), cancelled: AtomicBool::new(false), draft });
-        self.make_room(Arc::clone(&held))?;
+        self.make_room(Arc::clone(&tracked))?;
         let (journal, world) = (Arc::clone(&self.journal), self.world.clone());
         drop(tokio::spawn(async move {
-            let outcome = go_through(journal.as_ref(), &held, Run::new(trial), since, at).await;
-            let mut job = held.job();
+            let outcome = go_through(journal.as_ref(), &tracked, Run::new(trial), since, at).await;
+            let mut job = tracked.job();
             job.ended_at = Some(world.now());
             (job.stage, job.failure) = match outcome {
                 Err(refused) => (RuleTestStage::Failed, Some(refused.said())),
-                Ok(()) if held.cancelled.load(Ordering::Relaxed) => (RuleTestStage::Cancelled, None),
+                Ok(()) if tracked.cancelled.load(Ordering::Relaxed) => (RuleTestStage::Cancelled, None),
                 Ok(()) => (RuleTestStage::Done, None),
             };
         }));
@@ -237,15 +237,16 @@ impl Jobs {
     /// Takes a job in, if there is room; the oldest that has ended makes place.
     fn make_room(&self, new: Arc<TrackedJob>) -> Result<(), ServiceError> {
         let mut jobs = self.lock();
-        let runs = |held: &&Arc<TrackedJob>| held.job().stage == RuleTestStage::Running;
-        if jobs.iter().filter(runs).count() >= AT_A_TIME {
+        let runs = |tracked: &&Arc<TrackedJob>| tracked.job().stage == RuleTestStage::Running;
+        if jobs.iter().filter(runs).count() >= MAX_RUNNING {
             return Err(ServiceError::State(said!(
-                "{AT_A_TIME} essais sont en cours\u{a0}; attendez la fin de l'un d'eux, ou annulez-le",
-                "{AT_A_TIME} tests are running; wait for one of them, or cancel it"
+                "{MAX_RUNNING} essais sont en cours\u{a0}; attendez la fin de l'un d'eux, ou annulez-le",
+                "{MAX_RUNNING} tests are running; wait for one of them, or cancel it"
             )));
         }
-        if jobs.len() >= REMEMBERED
-            && let Some(oldest) = jobs.iter().position(|held| held.job().stage != RuleTestStage::Running)
+        if jobs.len() >= MAX_REMEMBERED
+            && let Some(oldest) =
+                jobs.iter().position(|tracked| tracked.job().stage != RuleTestStage::Running)
         {
             jobs.remove(oldest);
         }
@@ -255,7 +256,7 @@ impl Jobs {
 
     /// A job as it is now.
     pub(crate) fn get(&self, id: &str) -> Option<RuleTestJob> {
-        self.find(id).map(|held| held.job().clone())
+        self.find(id).map(|tracked| tracked.job().clone())
     }
 
     /// The document that a job tries, if it may be saved.
@@ -265,15 +266,15 @@ impl Jobs {
 
     /// All jobs as they are now, the newest first, without their mails.
     pub(crate) fn list(&self) -> Vec<RuleTestJob> {
-        let short = |held: &Arc<TrackedJob>| RuleTestJob { mails: Vec::new(), ..held.job().clone() };
+        let short = |tracked: &Arc<TrackedJob>| RuleTestJob { mails: Vec::new(), ..tracked.job().clone() };
         self.lock().iter().rev().map(short).collect()
     }
 
     /// Ends a job that runs; forgets one that has ended. `None` = there is no such job.
     pub(crate) fn cancel(&self, id: &str) -> Option<RuleTestJob> {
-        let held = self.find(id)?;
-        held.cancelled.store(true, Ordering::Relaxed);
-        let job = held.job().clone();
+        let tracked = self.find(id)?;
+        tracked.cancelled.store(true, Ordering::Relaxed);
+        let job = tracked.job().clone();
         if job.stage != RuleTestStage::Running {
             self.lock().retain(|one| one.job().id != id);
         }
@@ -281,31 +282,31 @@ impl Jobs {
     }
 
     fn find(&self, id: &str) -> Option<Arc<TrackedJob>> {
-        self.lock().iter().find(|held| held.job().id == id).map(Arc::clone)
+        self.lock().iter().find(|tracked| tracked.job().id == id).map(Arc::clone)
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<TrackedJob>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn go_through(
     journal: &dyn Journal,
-    held: &TrackedJob,
+    tracked: &TrackedJob,
     mut run: Run,
     since: DateTime<Utc>,
     at: Option<DateTime<Utc>>,
 ) -> Result<(), ServiceError> {
     trial::of_journal::<ServiceError>(journal, since, at, &mut run, |run, tried| {
-        let mut job = held.job();
+        let mut job = tracked.job();
         job.done += 1;
         job.tally = run.tally.clone();
         if let TrialResult::Mail(found) = &tried
-            && job.mails.len() < LISTED
+            && job.mails.len() < MAX_LISTED_MAILS
         {
             job.mails.extend(Hit::of(found));
         }
-        Ok(match held.cancelled.load(Ordering::Relaxed) {
+        Ok(match tracked.cancelled.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })

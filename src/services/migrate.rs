@@ -80,14 +80,14 @@ pub(crate) struct MigrationTarget {
 pub(crate) async fn migrate(
     keys: &[Key],
     asked: bool,
-    wanted: MigrationOptions,
+    options: MigrationOptions,
     storage: &Storage,
     target: &MigrationTarget,
     mut each: impl FnMut(&MigrationLog),
 ) -> MigrationLog {
     let mut all = MigrationLog { ok: true, ..MigrationLog::default() };
     for key in keys.iter().copied() {
-        let log = one(key, asked, wanted, storage, target).await;
+        let log = one(key, asked, options, storage, target).await;
         each(&log);
         all.ok &= log.ok;
         all.lines.extend(log.lines);
@@ -99,7 +99,7 @@ pub(crate) async fn migrate(
 async fn one(
     key: Key,
     asked: bool,
-    wanted: MigrationOptions,
+    options: MigrationOptions,
     storage: &Storage,
     target: &MigrationTarget,
 ) -> MigrationLog {
@@ -120,7 +120,7 @@ async fn one(
         // As it is stored, so that it is what is read back.
         normalise(key, fields, |_| true);
     }
-    if wanted.dry {
+    if options.dry {
         log.line(format!("{key}: DRY (source={shown})"));
         return log;
     }
@@ -128,7 +128,7 @@ async fn one(
     let word = if written { "OK" } else { "FAILED" };
     log.line(format!("{key}: {word} (source={shown})"));
     log.ok = written;
-    if wanted.verify && written {
+    if options.verify && written {
         let wrong = target.differs(key, document, &mut log).await;
         log.ok = wrong.is_none();
         log.line(match wrong {

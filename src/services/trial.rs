@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 use super::ServiceError;
 
 /// Rows of the journal read at once.
-const PAGE: usize = 200;
+const PAGE_SIZE: usize = 200;
 
 /// A document that is tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -230,7 +230,7 @@ where
 {
     let mut after = 0;
     loop {
-        let page = journal.views().read(move |db| mails_since(db, since, after, PAGE)).await;
+        let page = journal.views().read(move |db| mails_since(db, since, after, PAGE_SIZE)).await;
         let page = page.map_err(ServiceError::journal)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.position;

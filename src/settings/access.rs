@@ -9,7 +9,7 @@ use super::reader::VariableReader;
 use super::variables as vars;
 
 /// A sign-in link lives so long at least, in seconds.
-const SHORTEST: i64 = 60;
+const MIN_LINK_SECONDS: i64 = 60;
 
 /// Who may sign in, and how.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub(super) fn read(reader: &mut VariableReader<'_>) -> AccessSettings {
         secret_key,
         user,
         password,
-        link_life: TimeDelta::seconds(seconds.max(SHORTEST)),
+        link_life: TimeDelta::seconds(seconds.max(MIN_LINK_SECONDS)),
         base_url,
         tls,
     }

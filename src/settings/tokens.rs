@@ -11,7 +11,7 @@ use super::variables::{self as vars, Variable};
 use crate::findings::Finding;
 
 /// Fewer characters could be guessed.
-const SHORTEST: usize = 24;
+const MIN_CHARS: usize = 24;
 /// They stand in published examples: everybody knows them.
 const PUBLISHED: [&str; 3] = ["changeme-config-api-token", "votre_jeton_secret_ici", "VOTRE_TOKEN"];
 
@@ -21,12 +21,12 @@ pub(super) fn token(reader: &mut VariableReader<'_>, variable: &Variable) -> Str
     let advice = "set a long random text, such as `openssl rand -hex 32` makes";
     if PUBLISHED.contains(&token.as_str()) {
         reader.wrong(variable, format!("it stands in published examples, so everybody knows it; {advice}"));
-    } else if !token.is_empty() && token.chars().count() < SHORTEST {
+    } else if !token.is_empty() && token.chars().count() < MIN_CHARS {
         let length = token.chars().count();
         reader.wrong(
             variable,
             format!(
-                "has {length} characters, {SHORTEST} at least are needed; {advice}, here and where it is used"
+                "has {length} characters, {MIN_CHARS} at least are needed; {advice}, here and where it is used"
             ),
         );
     }

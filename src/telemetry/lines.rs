@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use render_signal_actors::kernel::words::visible;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that may wait.
-const LINES: usize = 8_192;
-/// Bytes that may wait.
-const BYTES: usize = 4 * 1_024 * 1_024;
-/// Between two looks whether everything is written, or whether a terminal takes more.
-const LOOK: Duration = Duration::from_millis(2);
+/// Lines that may wait to be written; more are dropped and counted.
+const MAX_QUEUED_LINES: usize = 8_192;
+/// Bytes that may wait to be written.
+const MAX_QUEUED_BYTES: usize = 4 * 1_024 * 1_024;
+/// How often it is checked whether everything is written, or whether a terminal takes more.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// What has been said and not been written.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ impl Lines {
     }
 
     fn into(out: impl io::Write + Send + 'static) -> io::Result<Self> {
-        let (sender, lines) = sync_channel(LINES);
+        let (sender, lines) = sync_channel(MAX_QUEUED_LINES);
         let waiting = Arc::new(LineBacklog::default());
         let counts = Arc::clone(&waiting);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&lines, &counts, out))?;
@@ -61,7 +61,7 @@ impl Lines {
     pub(super) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         while self.waiting.lines.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -69,7 +69,7 @@ impl Lines {
         let size = line.len();
         let before = self.waiting.bytes.fetch_add(size, Ordering::AcqRel);
         self.waiting.lines.fetch_add(1, Ordering::AcqRel);
-        let sent = if before + size > BYTES {
+        let sent = if before + size > MAX_QUEUED_BYTES {
             Err(())
         } else {
             self.sender.try_send(line.to_vec()).map_err(|error| match error {
@@ -97,7 +97,7 @@ fn write_all(lines: &Receiver<Vec<u8>>, waiting: &LineBacklog, mut out: impl io:
         write(&mut out, &line);
         waiting.written(line.len());
         // When there is room again: what is said here has to wait like anything else.
-        if waiting.lines.load(Ordering::Acquire) < LINES / 2 {
+        if waiting.lines.load(Ordering::Acquire) < MAX_QUEUED_LINES / 2 {
             let dropped = waiting.dropped.swap(0, Ordering::AcqRel);
             if dropped > 0 {
                 tracing::warn!(lines = dropped, "log lines were dropped, for nobody read the log");
@@ -113,7 +113,7 @@ fn write(out: &mut impl io::Write, mut line: &[u8]) {
             Ok(0) => return,
             Ok(count) => line = line.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(LOOK),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(POLL_INTERVAL),
             Err(_) => return,
         }
     }
@@ -174,18 +174,18 @@ mod tests {
         let log = Lines::into(Slow(taking, taken)).unwrap();
         let more = 100;
         // One is in the writer's hand.
-        for number in 0..=LINES + more {
+        for number in 0..=MAX_QUEUED_LINES + more {
             log.make_writer().write_all(format!("{number}\n").as_bytes()).unwrap();
         }
         let dropped = log.waiting.dropped.load(Ordering::Acquire);
         let dropped = usize::try_from(dropped).unwrap();
         assert!((more..=more + 1).contains(&dropped), "{dropped}");
-        for _ in 0..=LINES + more - dropped {
+        for _ in 0..=MAX_QUEUED_LINES + more - dropped {
             take.send(()).unwrap();
         }
         log.flush(Duration::from_secs(60));
         let written: Vec<Vec<u8>> = lines.try_iter().collect();
-        assert_eq!(written.len(), LINES + more + 1 - dropped);
+        assert_eq!(written.len(), MAX_QUEUED_LINES + more + 1 - dropped);
         assert_eq!(written[1], b"1\n");
     }
 
@@ -194,11 +194,11 @@ mod tests {
         let (_take, taking) = mpsc::channel();
         let (taken, _lines) = mpsc::channel();
         let log = Lines::into(Slow(taking, taken)).unwrap();
-        let large = vec![b'x'; BYTES / 8];
+        let large = vec![b'x'; MAX_QUEUED_BYTES / 8];
         for _ in 0..100 {
             log.make_writer().write_all(&large).unwrap();
         }
-        assert!(log.waiting.bytes.load(Ordering::Acquire) <= BYTES);
+        assert!(log.waiting.bytes.load(Ordering::Acquire) <= MAX_QUEUED_BYTES);
         assert!(log.waiting.dropped.load(Ordering::Acquire) >= 91);
     }
 }

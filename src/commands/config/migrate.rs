@@ -32,9 +32,9 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> CommandResult {
         editor: documents.as_ref().map(|documents| documents.configuration().editor),
         itself: Box::new(move || itself(redis_only).ok().flatten()),
     };
-    let wanted = MigrationOptions { dry: args.dry_run, verify: args.verify };
+    let options = MigrationOptions { dry: args.dry_run, verify: args.verify };
     let mut printed = Ok(());
-    let log = migrate::migrate(&keys, !args.only.is_empty(), wanted, &storage, &target, |log| {
+    let log = migrate::migrate(&keys, !args.only.is_empty(), options, &storage, &target, |log| {
         if printed.is_ok() {
             printed = print(log, out);
         }

@@ -13,7 +13,7 @@ use crate::output::{Output, Style, fit};
 use crate::services::config::versions::{Diff, Past, VersionContent};
 
 /// Longest value that is printed, in characters.
-const VALUE: usize = 200;
+const MAX_VALUE_CHARS: usize = 200;
 
 /// Prints who changed a document, newest last.
 pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> CommandResult {
@@ -37,7 +37,7 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> CommandResu
         } else if version.fields.is_empty() {
             "–".to_owned()
         } else {
-            fit(&version.fields.join(", "), VALUE)
+            fit(&version.fields.join(", "), MAX_VALUE_CHARS)
         };
         let gone = if *content == VersionContent::Gone {
             out.styled(Style::Dim, lang.pick("  (contenu effacé)", "  (content gone)"))
@@ -87,7 +87,7 @@ pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> CommandResult {
 
 /// One thing that differs.
 pub(super) fn line(difference: &Difference, out: &Output) -> String {
-    let shown = |value: &Value| fit(&value.to_string(), VALUE);
+    let shown = |value: &Value| fit(&value.to_string(), MAX_VALUE_CHARS);
     match (&difference.before, &difference.after) {
         (None, Some(after)) => out.styled(Style::Good, &format!("+ {}: {}", difference.path, shown(after))),
         (Some(before), None) => out.styled(Style::Bad, &format!("- {}: {}", difference.path, shown(before))),

@@ -16,7 +16,7 @@ use crate::output::{complain, progress};
 use crate::services::trial::{self, TrialCase};
 
 /// Larger files are no mails that any server takes.
-const LARGEST: u64 = 256 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Tries every mail of a folder, as if all came at `now`.
 pub(super) async fn of_folder(
     folder: &Path,
@@ -58,7 +58,7 @@ pub(super) async fn of_folder(
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(file)?.len() > LARGEST {
+    if fs::metadata(file)?.len() > MAX_FILE_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
     }
     fs::read(file)

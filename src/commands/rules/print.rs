@@ -18,7 +18,7 @@ use crate::words::recorded::plain;
 use crate::words::{changes, reasons};
 
 /// Longest value that is printed, in characters.
-const VALUE: usize = 120;
+const MAX_VALUE_CHARS: usize = 120;
 
 /// How results are printed.
 pub(super) struct Printer {
@@ -229,20 +229,20 @@ impl Printer {
 
     fn value(&self, change: &Change, value: &Value) -> String {
         if let Some(word) = changes::value(self.lang, change, value) {
-            return fit(&word, VALUE);
+            return fit(&word, MAX_VALUE_CHARS);
         }
         match value {
             Value::Null => "–".to_owned(),
             Value::Array(members) if members.is_empty() => "–".to_owned(),
             Value::Array(members) if members.iter().all(Value::is_string) => {
                 let texts: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
-                fit(&texts.join(", "), VALUE)
+                fit(&texts.join(", "), MAX_VALUE_CHARS)
             }
             Value::String(text) if change.field == "hold_until" => {
                 text.parse().map_or_else(|_| text.clone(), |until| self.local(until))
             }
-            Value::String(text) => fit(text, VALUE),
-            other => fit(&other.to_string(), VALUE),
+            Value::String(text) => fit(text, MAX_VALUE_CHARS),
+            other => fit(&other.to_string(), MAX_VALUE_CHARS),
         }
     }
 

@@ -1,21 +1,21 @@
 //! A service's refusal, as it is answered.
 
-use render_signal_actors::config::documents::Problem as Wrong;
+use render_signal_actors::config::documents::Problem;
 
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::services::ServiceError;
 
-impl From<ServiceError> for Problem {
+impl From<ServiceError> for HttpProblem {
     fn from(refused: ServiceError) -> Self {
         let kind = match &refused {
-            ServiceError::Missing(_) => Kind::NotFound,
-            ServiceError::Gone(_) => Kind::Gone,
-            ServiceError::Unusable(_) => Kind::InvalidDocument,
-            ServiceError::Changed(_) => Kind::PreconditionFailed,
-            ServiceError::State(_) => Kind::Conflict,
+            ServiceError::Missing(_) => ProblemKind::NotFound,
+            ServiceError::Gone(_) => ProblemKind::Gone,
+            ServiceError::Unusable(_) => ProblemKind::InvalidDocument,
+            ServiceError::Changed(_) => ProblemKind::PreconditionFailed,
+            ServiceError::State(_) => ProblemKind::Conflict,
             ServiceError::Invalid(key, wrong) => {
                 let why = format!("{key} is refused, nothing was changed");
-                return Self::new(Kind::InvalidDocument, why).with_errors(fields(wrong));
+                return Self::new(ProblemKind::InvalidDocument, why).with_errors(fields(wrong));
             }
             ServiceError::Journal(why) => return super::page::unavailable(why),
             ServiceError::Away(said) => {
@@ -28,13 +28,13 @@ impl From<ServiceError> for Problem {
 }
 
 /// What is wrong with a document, field by field.
-pub(in crate::http) fn fields(wrong: &[Wrong]) -> Vec<Field> {
-    let named = |problem: &Wrong| match problem.field.as_str() {
+pub(in crate::http) fn fields(wrong: &[Problem]) -> Vec<FieldProblem> {
+    let named = |problem: &Problem| match problem.field.as_str() {
         "" => "document".to_owned(),
         field => field.to_owned(),
     };
     wrong
         .iter()
-        .map(|problem| Field { field: named(problem), message: problem.message.english.clone() })
+        .map(|problem| FieldProblem { field: named(problem), message: problem.message.english.clone() })
         .collect()
 }

@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::demo::ledger::tests::{received, routed};
-use crate::http::access::bearer::Token;
-use crate::http::access::{Access, Scope, Scopes};
+use crate::http::access::bearer::TokenDigest;
+use crate::http::access::{Access, ApiScope, Scopes};
 use crate::http::{HttpState, routes, tests};
 use crate::services::backup::Backups;
 use crate::services::config::ConfigService;
@@ -39,7 +39,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(scopes: &[Scope]) -> Self {
+    fn new(scopes: &[ApiScope]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::real();
         let journal: Arc<dyn Journal> = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
@@ -51,7 +51,7 @@ impl Desk {
         };
         let mut state = tests::state(PollerStatus::default());
         state.access = Access {
-            api_token: Some(Token::new(&TOKEN.into())),
+            api_token: Some(TokenDigest::new(&TOKEN.into())),
             scopes: Scopes::new(scopes.to_vec()),
             ..Access::default()
         };
@@ -64,7 +64,7 @@ impl Desk {
     }
 
     fn of_everything() -> Self {
-        Self::new(&[Scope::Read, Scope::Actions, Scope::Config, Scope::Access])
+        Self::new(&[ApiScope::Read, ApiScope::Actions, ApiScope::Config, ApiScope::Access])
     }
 
     fn put(&self, key: &str, text: &str) {
@@ -233,7 +233,7 @@ async fn a_merge_patch_changes_what_it_names_and_bad_fields_are_named() {
 
 #[actix_web::test]
 async fn what_opens_something_is_shown_to_the_scope_config_alone() {
-    let desk = Desk::new(&[Scope::Read]);
+    let desk = Desk::new(&[ApiScope::Read]);
     desk.put("webhook_config", &json!({"webhook_url": URL}).to_string());
     for path in ["/api/v1/config", "/api/v1/config/webhook_config", "/api/v1/config/check"] {
         assert!(!desk.get(path).await.to_string().contains("s3cret"), "{path}");

@@ -17,8 +17,8 @@ use utoipa::ToSchema;
 use super::ConfigService;
 use crate::services::ServiceError;
 
-/// The format of the file.
-const FORMAT: u32 = 1;
+/// Version of the file's format.
+const FORMAT_VERSION: u32 = 1;
 
 /// All documents. Sign-in links are left out: whoever has them can log in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -99,7 +99,7 @@ impl ConfigService {
             })?;
             documents.insert(key.as_str().to_owned(), if reveal { value } else { masked(key, &value) });
         }
-        Ok(Bundle { format: FORMAT, at: Some(self.editor.world.now()), documents })
+        Ok(Bundle { format: FORMAT_VERSION, at: Some(self.editor.world.now()), documents })
     }
 
     /// Writes the documents of a file, or says what that would change. All of them are looked at
@@ -172,11 +172,11 @@ fn whole<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
 
 /// The documents of a file by their keys.
 fn named(bundle: &Bundle) -> Result<Vec<(Key, &Value)>, ServiceError> {
-    if bundle.format != FORMAT {
+    if bundle.format != FORMAT_VERSION {
         let found = bundle.format;
         return Err(ServiceError::Unusable(said!(
-            "format {found} inconnu\u{a0}: ce programme connaît le format {FORMAT}",
-            "format {found} is not known: this program knows format {FORMAT}"
+            "format {found} inconnu\u{a0}: ce programme connaît le format {FORMAT_VERSION}",
+            "format {found} is not known: this program knows format {FORMAT_VERSION}"
         )));
     }
     let unknown = |name: &str| -> Said {

@@ -22,10 +22,11 @@ use utoipa::ToSchema;
 use super::ConfigService;
 use crate::services::ServiceError;
 
-/// Each store and the journal may take so long to say what they hold, all at the same time.
-const READ: Duration = Duration::from_secs(3);
-/// After so long there is an answer, with what is known by then.
-const WHOLE: Duration = Duration::from_secs(5);
+/// How long each store and the journal may take to say what they hold; they are asked at the same
+/// time.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the whole answer may take; it then says what is known by then.
+const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is known of all documents.
 #[derive(Debug, Serialize, ToSchema)]
@@ -112,9 +113,9 @@ impl ConfigService {
     pub(crate) async fn overview(&self, keys: &[Key], content: bool) -> Result<ConfigOverview, ServiceError> {
         let store = self.editor.store.as_ref();
         let (env, journal) = (&self.editor.env, self.editor.journal.as_deref());
-        let (now, end) = (self.editor.world.now(), Instant::now() + WHOLE);
+        let (now, end) = (self.editor.world.now(), Instant::now() + OVERVIEW_TIMEOUT);
         let (readings, recorded, told) =
-            tokio::join!(readings(store), recorded(journal), timeout(READ, store.workers()));
+            tokio::join!(readings(store), recorded(journal), timeout(READ_TIMEOUT, store.workers()));
         let (acks, workers_unknown) = match told {
             Ok(Ok(acks)) => (acks, None),
             Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
@@ -153,7 +154,7 @@ impl ConfigOverview {
 /// What the store holds under every key, or that it did not say so in time.
 async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreError>)> {
     let read = async |key: Key| {
-        let read = timeout(READ, store.read(key)).await;
+        let read = timeout(READ_TIMEOUT, store.read(key)).await;
         let late = |_| Err(StoreError::Unreadable { what: key.to_string(), why: silent() });
         (key, read.unwrap_or_else(late))
     };
@@ -163,7 +164,7 @@ async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreErro
 /// What the history knows of the documents, or why it is not known.
 async fn recorded(journal: Option<&dyn Journal>) -> Result<Vec<ConfigRow>, Said> {
     let Some(journal) = journal else { return Ok(Vec::new()) };
-    let why = match timeout(READ, journal.views().read(configs)).await {
+    let why = match timeout(READ_TIMEOUT, journal.views().read(configs)).await {
         Ok(Ok(rows)) => return Ok(rows),
         Ok(Err(error)) => error.to_string(),
         Err(_) => silent(),
@@ -175,7 +176,7 @@ async fn recorded(journal: Option<&dyn Journal>) -> Result<Vec<ConfigRow>, Said>
 }
 
 fn silent() -> String {
-    format!("no answer within {} s", READ.as_secs())
+    format!("no answer within {} s", READ_TIMEOUT.as_secs())
 }
 
 /// `read`: `None` = it cannot be read now.
@@ -279,7 +280,9 @@ mod tests {
             Editor { store: Arc::new(Frozen), env: Arc::default(), journal: None, world: World::real() };
         let configuration = ConfigService { editor };
         let keys = by_name();
-        let asked = timeout(WHOLE + Duration::from_millis(100), configuration.overview(&keys, false)).await;
+        let asked =
+            timeout(OVERVIEW_TIMEOUT + Duration::from_millis(100), configuration.overview(&keys, false))
+                .await;
         let overview = asked.expect("an answer in time").expect("what is known");
         assert_eq!(overview.workers_unknown, Some(silent()));
         for document in overview.documents {

@@ -7,7 +7,7 @@ use super::HOME;
 use super::words::Words;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::Confirm;
-use crate::http::pages::visit::Visit;
+use crate::http::pages::visit::PageVisit;
 
 /// What can be done with the service.
 pub(super) struct ServiceView {
@@ -18,7 +18,7 @@ pub(super) struct ServiceView {
 }
 
 /// What can be done.
-pub(super) fn view(visit: &Visit) -> ServiceView {
+pub(super) fn view(visit: &PageVisit) -> ServiceView {
     let w = Words::of(visit.lang);
     let ask = |id: &str, button: &str, title: &str, text: &str, action: &str, class| Confirm {
         id: id.to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn view(visit: &Visit) -> ServiceView {
 }
 
 /// POST `/systeme/deployer`.
-pub(super) async fn deploy(visit: Visit) -> HttpResponse {
+pub(super) async fn deploy(visit: PageVisit) -> HttpResponse {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     tracing::warn!(by = visit.caller.by(), "told over HTTP to deploy");
     let notice = match visit.state.reference.deployer.deploy().await {
@@ -59,7 +59,7 @@ pub(super) async fn deploy(visit: Visit) -> HttpResponse {
 }
 
 /// POST `/systeme/redemarrer`.
-pub(super) async fn restart(visit: Visit) -> HttpResponse {
+pub(super) async fn restart(visit: PageVisit) -> HttpResponse {
     tracing::warn!(by = visit.caller.by(), "told over HTTP to restart");
     visit.state.reference.restart.ask();
     visit.back(HOME, &Notice::care(Words::of(visit.lang).restarted))
