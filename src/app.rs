@@ -102,7 +102,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> CommandResult {
     let journal = tokio::select! {
         opened = journal::open_for_work(&settings, &world) => opened?,
         name = signals.next() => {
-            tracing::info!(signal = name, "told to stop before the journal could be opened");
+            tracing::info!(signal = name, "a signal to stop came before the journal could be opened");
             return Ok(Exit::Ok);
         }
     };
@@ -118,7 +118,6 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> CommandResult {
 
 /// A service whose actors run and whose HTTP server is bound.
 pub(crate) struct Service {
-    /// The actors.
     pub(crate) actors: System,
     /// The server: it answers once it is started.
     pub(crate) http: BoundServer,
@@ -238,7 +237,7 @@ async fn until_the_end(
             ("signal", Exit::Ok)
         }
         () = restart.asked() => {
-            tracing::info!("told to restart, stopping");
+            tracing::info!("a restart was asked for, stopping");
             ("restart", Exit::Restart)
         }
         why = gone(journal) => {
@@ -267,7 +266,7 @@ async fn until_the_end(
             Ok(()) => tracing::info!("stopped"),
             Err(_) => tracing::warn!(seconds = SHUTDOWN_TIMEOUT.as_secs(), "not stopped in time; what was under way comes due again"),
         },
-        name = signals.next() => tracing::warn!(signal = name, "told twice: ending at once; what was under way comes due again"),
+        name = signals.next() => tracing::warn!(signal = name, "a second signal: ending at once; what was under way comes due again"),
     }
     exit
 }

@@ -7,11 +7,11 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::findings::Finding;
 
-/// With fewer than this, the work itself may run out of them.
+/// With fewer descriptors than this, the work itself may run out of them.
 const MIN_COMFORTABLE: u64 = 4_096;
-/// HTTP connections, whatever the limit.
+/// The most HTTP connections, however many descriptors there are.
 const MAX_CONNECTIONS: u64 = 1_024;
-/// And at least so many, or nobody could ask how the worker is.
+/// The fewest HTTP connections: with none, nobody could ask how the worker is.
 const MIN_CONNECTIONS: u64 = 16;
 
 /// What the process may have.

@@ -44,7 +44,7 @@ const SECONDS: &[f64] = &[
     0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0,
 ];
 
-/// What the environment asks for.
+/// What the environment says about logging.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct LogSettings {
     directives: String,

@@ -59,7 +59,7 @@ pub(crate) async fn list(
     print(&rows, line, args, lang, out)
 }
 
-/// A row, and what is kept of who sent the mail and what it is called.
+/// A row with the sender and the subject of its mail, as far as they are kept.
 #[derive(Serialize)]
 struct WithHeading<T> {
     #[serde(flatten)]
@@ -71,7 +71,7 @@ struct WithHeading<T> {
 }
 
 impl<T> WithHeading<T> {
-    /// The subject as it is shown, in so many characters.
+    /// The subject in [`MAX_SUBJECT_CHARS`], or why there is none.
     fn shown(&self, lang: Lang, out: &Output) -> String {
         match &self.subject {
             Some(subject) => fit_ends(subject, MAX_SUBJECT_CHARS),
@@ -80,7 +80,7 @@ impl<T> WithHeading<T> {
     }
 }
 
-/// Characters of a subject in a line.
+/// Characters of a subject in a line of the list.
 const MAX_SUBJECT_CHARS: usize = 40;
 
 /// Asks for each mail.

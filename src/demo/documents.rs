@@ -36,7 +36,6 @@ impl DemoDocuments {
         Ok(Self { folder, zone })
     }
 
-    /// Where they are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }

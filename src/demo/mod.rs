@@ -340,7 +340,6 @@ fn invitation(lang: Lang, maildir: &Path, config: &Path) -> Vec<String> {
 struct DemoAddresses<'p> {
     /// The stand-ins.
     receiver: &'p str,
-    /// The dashboard.
     dashboard: &'p str,
 }
 

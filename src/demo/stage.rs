@@ -1,4 +1,4 @@
-//! The stage: follows the journal, tells what happens, and knows when all has settled.
+//! Follows the journal of the demo, prints what happens, and knows when all has settled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Events read at a time.
 const PAGE_SIZE: usize = 500;
 
-/// Follows one journal.
+/// Follows the journal, as the module says.
 pub(crate) struct DemoStage {
     journal: Arc<dyn Journal>,
     hints: watch::Receiver<Hint>,

@@ -7,14 +7,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::{HttpProblem, ProblemKind};
 
-/// Bytes of large bodies that are in memory at once.
+/// Bytes of large bodies that may be in memory at a time.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// Smaller ones are not counted: there are no more of them than connections.
+/// Bodies of up to this many bytes are not counted: there are no more of them than connections.
 const UNCOUNTED_BYTES: usize = 64 * 1024;
-/// Bytes that are counted as one.
+/// Bytes for which one permit of the semaphore is taken.
 const BYTES_PER_PERMIT: usize = 1024;
 
-/// The room. Clones share it.
+/// The memory for large bodies. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyPermits(Arc<Semaphore>);
 
@@ -24,14 +24,14 @@ impl Default for BodyPermits {
     }
 }
 
-/// Room for a body, until the request that has it is answered.
+/// Memory for one body, until its request is answered.
 #[derive(Debug)]
 pub(in crate::http) struct BodyPermit(
     #[expect(dead_code, reason = "held, and given back by being dropped")] OwnedSemaphorePermit,
 );
 
 impl BodyPermits {
-    /// Room for a body of so many bytes; a small one needs none.
+    /// Reserves memory for a body of `bytes` bytes; a small one needs none.
     ///
     /// # Errors
     /// Too many others are being read.

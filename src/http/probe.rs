@@ -32,9 +32,7 @@ const PART_TIMEOUT: Duration = Duration::from_secs(2);
 /// The ways to ask.
 #[derive(Clone)]
 pub(crate) struct StatusProbe {
-    /// The journal.
     pub(crate) journal: Arc<Watched>,
-    /// The actors.
     pub(crate) actors: system::Probe,
     /// The clock.
     pub(crate) world: World,
@@ -73,13 +71,11 @@ pub(crate) struct JournalFinding {
 /// Everything that was answered; an error is why there was no answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Findings {
-    /// When.
     pub(crate) now: DateTime<Utc>,
     /// The program is stopping.
     pub(crate) draining: bool,
     /// How long ago the actors' thread last beat.
     pub(crate) pulse: Duration,
-    /// The journal.
     pub(crate) journal: Result<JournalFinding, Finding>,
     /// The mailbox; `None` = switched off.
     pub(crate) poller: Option<Result<PollerStatus, Finding>>,

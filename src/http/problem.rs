@@ -17,7 +17,7 @@ use super::pages::{asks_for_page, language, refusal, wants_page};
 use crate::lang::Lang;
 use crate::words::faults::JournalFault;
 
-/// In which shape an address refuses.
+/// The format in which an address refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RefusalFormat {
     /// `application/problem+json`.
@@ -124,7 +124,6 @@ pub(crate) struct FieldProblem {
 /// Why a request is not granted. Everything in it is shown to the caller: never a secret.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpProblem {
-    /// What kind.
     pub(crate) kind: ProblemKind,
     /// What failed, on what, what to do.
     pub(crate) detail: String,

@@ -12,18 +12,18 @@ use render_signal_actors::kernel::journal::Hint;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-/// What was found counts for so long, when nothing is known to have changed: what happens outside
-/// of the journal and of this process is seen that much later.
+/// How long a result is used when nothing is known to have changed. What happens outside of the
+/// journal and of this process is seen that much later.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// See the module page. Clones share it.
+/// The last result, shared by all pages. Clones share it.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
     kept: Arc<Mutex<Option<CachedResult<T>>>>,
     changes: Arc<AtomicU64>,
 }
 
-/// What one look found.
+/// A result, and what it depends on.
 #[derive(Debug)]
 struct CachedResult<T> {
     found: Arc<T>,

@@ -110,22 +110,18 @@ impl Route {
         Self::new(Method::GET, path, who, handler)
     }
 
-    /// POST.
     pub(crate) fn post(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
         Self::new(Method::POST, path, who, handler)
     }
 
-    /// PUT.
     pub(crate) fn put(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
         Self::new(Method::PUT, path, who, handler)
     }
 
-    /// PATCH.
     pub(crate) fn patch(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
         Self::new(Method::PATCH, path, who, handler)
     }
 
-    /// DELETE.
     pub(crate) fn delete(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
         Self::new(Method::DELETE, path, who, handler)
     }

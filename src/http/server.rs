@@ -21,8 +21,8 @@ use super::{HttpState, routes};
 /// How long open requests may take once the server is told to stop, in seconds. Health
 /// checks and metrics are short.
 const GRACEFUL_SECONDS: u64 = 2;
-/// A connection that is closed may take so long to hear of it: longer than the gate waits, which
-/// bounds it.
+/// How long a connection that is being closed may take to end. It is longer than what the gate
+/// waits, which bounds it.
 const CLOSE_TIMEOUT: Duration = MAX_LINGER.saturating_add(Duration::from_secs(1));
 
 /// The server: bound, and not yet running.

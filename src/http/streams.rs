@@ -1,12 +1,11 @@
-//! How many streams are open, of which there is a bound: each holds a connection for as long as
-//! its reader likes.
+//! How many streams may be open at a time: each keeps a connection for as long as its reader likes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::problem::{HttpProblem, ProblemKind};
 
-/// The streams. Clones share them.
+/// The open streams, and how many there may be. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamLimit {
     open: Arc<AtomicUsize>,
@@ -14,15 +13,15 @@ pub(crate) struct StreamLimit {
 }
 
 impl StreamLimit {
-    /// At most so many.
+    /// With at most `most` streams at a time.
     pub(crate) fn new(most: usize) -> Self {
         Self { open: Arc::default(), most: most.max(1) }
     }
 
-    /// One more.
+    /// Opens one more.
     ///
     /// # Errors
-    /// There are as many as may be.
+    /// As many are open as may be.
     pub(in crate::http) fn enter(&self) -> Result<StreamPermit, HttpProblem> {
         let open = self.open.fetch_add(1, Ordering::AcqRel);
         let permit = StreamPermit(self.clone());

@@ -1,5 +1,5 @@
 //! What each worker says of itself, for the others to show: how its mailbox lags, what the server
-//! last said, which documents it runs, what it found out. A word lives for some seconds, so a
+//! last said, which documents it runs, what it found out. A report expires after some seconds, so a
 //! worker that died is not listed for long.
 
 use std::collections::BTreeMap;
@@ -101,7 +101,6 @@ pub(crate) struct WorkerBoard {
     pub(crate) said: Arc<dyn Ephemeral>,
     /// This worker's name.
     pub(crate) worker: String,
-    /// When it started.
     pub(crate) started_at: DateTime<Utc>,
     /// The program's version.
     pub(crate) version: String,
@@ -170,7 +169,7 @@ impl WorkerBoard {
     async fn say(&self, report: &WorkerReport) {
         let Ok(text) = serde_json::to_string(report) else { return };
         if let Err(error) = self.said.publish(&self.key(), &text, REPORT_TTL).await {
-            tracing::debug!(%error, "the other workers are not told how this one is");
+            tracing::debug!(%error, "the state of this worker could not be shared with the others");
         }
     }
 }

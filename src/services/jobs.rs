@@ -129,7 +129,6 @@ pub(crate) struct RuleTestJob {
 /// is what was tried.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RuleTestDraft {
-    /// Which.
     pub(crate) key: Key,
     /// The whole of it, as it would be.
     pub(crate) document: Map<String, Value>,

@@ -58,7 +58,7 @@ impl MigrationLog {
     }
 }
 
-/// What to do.
+/// Which steps of a migration are taken.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MigrationOptions {
     /// Say only what would be migrated.
@@ -67,7 +67,7 @@ pub(crate) struct MigrationOptions {
     pub(crate) verify: bool,
 }
 
-/// Where documents go.
+/// The store that documents are written into.
 pub(crate) struct MigrationTarget {
     /// `None` = nowhere.
     pub(crate) editor: Option<Editor>,

@@ -105,7 +105,6 @@ pub(crate) enum TrialResult {
     Untested {
         /// Its file, or its id in the journal.
         place: String,
-        /// Why.
         why: String,
     },
 }
@@ -116,7 +115,6 @@ pub(crate) struct ComparedMail {
     pub(crate) place: String,
     /// When it came into the journal.
     pub(crate) came: Option<DateTime<Utc>>,
-    /// It.
     pub(crate) mail: Mail,
     /// The moment it was decided for.
     pub(crate) decided_at: DateTime<Utc>,

@@ -8,7 +8,7 @@ use url::Url;
 use super::reader::VariableReader;
 use super::variables as vars;
 
-/// A sign-in link lives so long at least, in seconds.
+/// The shortest life of a sign-in link, in seconds.
 const MIN_LINK_SECONDS: i64 = 60;
 
 /// Who may sign in, and how.

@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     pub(crate) r2_retention: Option<Duration>,
     /// `R2_MAX_LINKS_PER_MAIL`; the other links of a mail are sent as they are.
     pub(crate) r2_links_per_mail: usize,
-    /// `R2_RETRY_SECONDS`: so long a mail waits for copies that cannot be made at the moment.
+    /// `R2_RETRY_SECONDS`: how long a mail waits for copies that cannot be made at the moment.
     pub(crate) r2_patience: Duration,
     /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
     pub(crate) archive_bucket: Option<BucketSettings>,

@@ -8,7 +8,6 @@ use super::reader::VariableReader;
 use super::variables::{self as vars, Variable};
 use crate::findings::Finding;
 
-/// See the module page.
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
     /// `INGRESS_HMAC_SECRET`; `None` = the token is enough.

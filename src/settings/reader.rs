@@ -14,7 +14,6 @@ use crate::findings::Finding;
 /// One variable that is missing or malformed. Never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettingError {
-    /// Its name.
     pub(crate) name: &'static str,
     /// What is wrong.
     pub(crate) problem: String,

@@ -1,4 +1,5 @@
-//! Every environment variable the program knows, in one table (reference section 1).
+//! Every environment variable the program knows, in one table: those of the reference system, under
+//! their names (reference section 1), and our own.
 //!
 //! `--help`, the documentation, the start-up errors and the reading itself all use this
 //! table, so a default or an alias is written down once.
@@ -35,7 +36,6 @@ pub(crate) enum VariableKind {
     Days,
     /// One of these words, in any case.
     Choice(&'static [&'static str]),
-    /// A path.
     Path,
     /// Who may read and write a file, in octal digits.
     Mode,
@@ -88,7 +88,6 @@ pub(crate) enum Need {
 /// One environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Variable {
-    /// Its name.
     pub(crate) name: &'static str,
     /// Names that are read when the first one is unset or blank.
     pub(crate) aliases: &'static [&'static str],

@@ -1,6 +1,6 @@
 //! `webhook_time_window.json`: what the reference system's dashboard wrote as "the" window.
 //!
-//! There, as here, it holds nothing back: it only completes what webhooks say about the window
+//! As in that system it holds nothing back: it only completes what webhooks say about the window
 //! (reference sections 3.7 and 5.12). It is read at the start.
 
 use std::io::ErrorKind;

@@ -22,7 +22,7 @@ const MAX_QUEUED_BYTES: usize = 4 * 1_024 * 1_024;
 /// How often it is checked whether everything is written, or whether a terminal takes more.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What has been said and not been written.
+/// How much waits to be written, and how many lines were dropped.
 #[derive(Debug, Default)]
 struct LineBacklog {
     lines: AtomicUsize,
@@ -57,7 +57,7 @@ impl Lines {
         Ok(Self { sender, waiting })
     }
 
-    /// Waits until everything is written, at most so long.
+    /// Waits until everything is written, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         while self.waiting.lines.load(Ordering::Acquire) > 0 && Instant::now() < deadline {

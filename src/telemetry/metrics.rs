@@ -14,7 +14,6 @@ enum MetricKind {
     Histogram,
 }
 
-/// A metric.
 #[derive(Debug, Clone, Copy)]
 struct Metric {
     name: &'static str,

@@ -50,7 +50,7 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> CommandResu
     }
 }
 
-/// What the commands work on.
+/// What the commands work on: the store, its defaults, and the journal where there is one.
 struct ConfigContext {
     store: Arc<dyn DocumentStore>,
     defaults: Arc<EnvDefaults>,

@@ -28,7 +28,6 @@ pub(super) struct Printer {
     pub(super) lang: Lang,
 }
 
-/// A line of JSON.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum JsonLine<'a> {

@@ -1,8 +1,8 @@
 //! Who has a token: `Authorization: Bearer …` (RFC 6750 section 2.1).
 //!
-//! The right token is always believed at once. A wrong one is answered only after a pause, and
-//! of one address only so many wait at a time; while they do, nothing else that it sends is
-//! looked at, or else guessing side by side would be guessing without a pause. An address has
+//! The right token is accepted at once. The answer to a wrong one is held back for a moment, and of
+//! one address only [`MAX_WAITING`] wait at a time. While they do, no other token of that address is
+//! compared: otherwise parallel guesses would not be slowed down. An address has
 //! an entry only while a guess of it waits, so there are no more entries than connections.
 
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ impl TokenDigest {
     }
 }
 
-/// What a request has shown.
+/// What the bearer token of a request is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum TokenCheck {
     /// The right token.

@@ -19,10 +19,10 @@ use url::Url;
 use super::{Access, Caller, cookie, origin};
 use crate::http::problem::{HttpProblem, ProblemKind};
 
-/// Between two looks whether the session of an open stream is over: for so long, at most, a cookie
-/// that was stolen is sent events once its session is revoked.
+/// How often it is checked whether the session of an open stream is over. A stolen cookie is sent
+/// events for this long, at most, after its session was revoked.
 const SESSION_CHECK_INTERVAL: Duration = Duration::from_millis(500);
-/// A stream ends when it is not known for so long whether its session is open.
+/// A stream ends when it could not be found out for this long whether its session is open.
 const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How people sign in.

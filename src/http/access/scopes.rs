@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// One right.
+/// A right that `API_TOKEN_SCOPES` gives to the token of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiScope {
     /// See mails, deliveries, events and how the program is.

@@ -52,7 +52,7 @@ fn undone(message: &str) -> CompatRefusal {
 
 /// POST `/api/restart_server`: stops in order; whoever watches the program starts it again.
 pub(super) async fn restart(state: Data<HttpState>, caller: Caller) -> CompatResult {
-    tracing::warn!(by = caller.by(), "told over HTTP to restart");
+    tracing::warn!(by = caller.by(), "a restart was asked for over HTTP");
     state.reference.restart.ask();
     Ok(success(json!({
         "message": "Redémarrage planifié. L'application sera indisponible quelques secondes.",
@@ -61,7 +61,7 @@ pub(super) async fn restart(state: Data<HttpState>, caller: Caller) -> CompatRes
 
 /// POST `/api/deploy_application`: by the deploy hook or by the API of Render; no command is run.
 pub(super) async fn deploy(state: Data<HttpState>, caller: Caller) -> CompatResult {
-    tracing::warn!(by = caller.by(), "told over HTTP to deploy");
+    tracing::warn!(by = caller.by(), "a deployment was asked for over HTTP");
     match state.reference.deployer.deploy().await {
         Ok(Deployed::Hook) => Ok(success(json!({
             "message": "Déploiement Render déclenché via Deploy Hook. Consultez le dashboard Render.",

@@ -1,6 +1,6 @@
 //! `/config_api.php`: the documents for another program, by the protocol of
-//! `deployment/public_html/config_api.php` (reference section 2.4). One instance can be the
-//! external backend of another.
+//! `deployment/public_html/config_api.php`, so that one client can talk to either (reference section
+//! 2.4). One instance can be the external backend of another.
 //!
 //! | status | when |
 //! |---|---|

@@ -19,10 +19,11 @@ use crate::http::HttpState;
 const MAX_ENTRIES: usize = 50;
 /// How many days are listed when the request does not say.
 const DEFAULT_DAYS: i64 = 7;
-/// Days that are kept.
+/// The most days that may be asked for: attempts are kept for so many.
 const MAX_DAYS: i64 = 30;
-/// Characters of a subject and of what a receiver said.
+/// Characters of a subject.
 const MAX_SUBJECT_CHARS: usize = 100;
+/// Characters of what a receiver said.
 const MAX_SNIPPET_CHARS: usize = 200;
 /// Reads of the journal at a time.
 const CONCURRENT_READS: usize = 8;

@@ -1,4 +1,5 @@
-//! `POST /api/auth/magic-link`: makes a sign-in link (reference section 4.2).
+//! `POST /api/auth/magic-link`: makes a sign-in link, for the clients that the reference system has
+//! (reference section 4.2).
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};

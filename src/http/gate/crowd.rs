@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use super::ConnectionGate;
 use super::phase::ReadPhase;
 
-/// Nobody loses a place before so much time to be read, and answered, in it. Without it, a
-/// crowd that comes back as soon as it is turned out takes the place of a question that has
-/// come in and was not looked at yet.
+/// How long every connection is left alone, so that its request is read and answered. Without this,
+/// a crowd that connects again as soon as it is turned out would evict requests that have arrived
+/// and were not read yet.
 pub(super) const GRACE: Duration = Duration::from_millis(200);
-/// While no place may be taken, it is looked so often whether one was left.
+/// How often it is checked whether a connection has ended, while none may be evicted.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The connections. Clones share them.
@@ -22,7 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 pub(in crate::http) struct Crowd {
     bound: usize,
     members: Rc<RefCell<Vec<OpenConnection>>>,
-    /// Who waits for a place gets it in the order of coming.
+    /// New connections that wait, in the order in which they came.
     queue: Rc<Mutex<()>>,
 }
 
@@ -34,14 +34,14 @@ struct OpenConnection {
 }
 
 impl Crowd {
-    /// At most so many.
+    /// With at most `bound` connections at a time.
     pub(in crate::http) fn new(bound: usize) -> Self {
         Self { bound: bound.max(1), members: Rc::default(), queue: Rc::default() }
     }
 
     /// One more connection. If there are too many, the one that has kept us waiting for
-    /// longest ends: whoever has a question sends it at once, and is answered even while a
-    /// crowd that sends half a request holds every place. None ends within its [`GRACE`];
+    /// longest ends: a client with a request sends it at once, and is answered even while a
+    /// crowd that sends half a request holds every connection. None ends within its [`GRACE`];
     /// until then the new one waits. Dropping what is returned leaves.
     pub(super) async fn enter(&self) -> (ConnectionGate, Rc<()>) {
         let _turn = self.queue.lock().await;

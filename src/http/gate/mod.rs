@@ -29,8 +29,8 @@ pub(super) use phase::Follows;
 use phase::ReadPhase;
 pub(super) use stream::{Gated, MAX_LINGER};
 
-/// A head, from its first byte, and a body must be here within this time; an answer must be
-/// taken without a pause as long as this.
+/// How long a head (from its first byte) or a body may take to arrive, and how long a client may
+/// pause while it takes an answer.
 pub(super) const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection's gate: its stream asks what may be read, and its requests say what follows.

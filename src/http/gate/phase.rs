@@ -1,6 +1,6 @@
 //! What of a connection's bytes may be read now. Pure.
 
-/// A longer head is not read: it is answered 431, and the connection ends.
+/// Bytes of the longest head that is read. A longer one is answered 431, and the connection ends.
 pub(super) const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 /// What follows the head of a request.
@@ -8,7 +8,7 @@ pub(super) const MAX_HEAD_BYTES: usize = 32 * 1024;
 pub(in crate::http) enum Follows {
     /// The next request.
     Next,
-    /// A body of so many bytes, and then the next request.
+    /// A body of `left` more bytes, and then the next request.
     Body(u64),
     /// Nothing that may be read: this request is the last one.
     Nothing,

@@ -14,16 +14,16 @@ use super::phase::{MAX_HEAD_BYTES, ReadPhase};
 use super::{ConnectionGate, Crowd, IO_TIMEOUT, refusal};
 use crate::http::problem::ProblemKind;
 
-/// So much of what may not be read yet is taken off the wire: to notice that the other side
-/// has gone, no more is needed.
+/// Bytes that are taken off the wire before they may be read: to notice that the other side has
+/// gone, no more is needed.
 const MAX_BUFFERED: usize = 8 * 1024;
-/// What still comes in after the last answer is thrown away until nothing came for so long.
+/// What still comes in after the last answer is thrown away until nothing has come for this long.
 /// Closing at once would reset the connection, and the answer might be lost with it.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Never longer than this in all, nor more bytes: the largest mail, of a client that sends all of
-/// it before it looks for an answer. One whose place another has taken has [`LINGER_TIMEOUT`] in all.
+/// The longest time in all, for a client that sends the whole of the largest mail before it reads the
+/// answer. A connection that was ended in favour of another has [`LINGER_TIMEOUT`] in all.
 pub(in crate::http) const MAX_LINGER: Duration = Duration::from_secs(5);
-/// See [`MAX_LINGER`].
+/// The most bytes that are thrown away meanwhile: those of the largest mail.
 const MAX_LINGER_BYTES: usize = 32 * 1024 * 1024;
 
 /// A stream of which is read what its gate lets through.
@@ -109,7 +109,6 @@ impl<S> Gated<S> {
         }
     }
 
-    /// Its gate.
     pub(in crate::http) fn gate(&self) -> ConnectionGate {
         self.gate.clone()
     }
@@ -212,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
             ReadPhase::Body { .. } | ReadPhase::Answering | ReadPhase::Last
         );
         if !answering && let Some(told) = refusal::of_parser(bytes) {
-            // The last words on this connection. Whoever does not take so little is not waited for.
+            // The last bytes on this connection. A client that does not take them at once is not waited for.
             let _ = Pin::new(&mut this.io).poll_write(cx, &told)?;
             return Poll::Ready(Ok(bytes.len()));
         }

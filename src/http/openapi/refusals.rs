@@ -28,7 +28,7 @@ pub(in crate::http) struct ProblemDocument {
     errors: Option<Vec<FieldProblem>>,
 }
 
-/// Of whoever only reads.
+/// How an operation that only reads may refuse.
 pub(in crate::http) struct ReadRefusals;
 
 impl IntoResponses for ReadRefusals {
@@ -37,7 +37,7 @@ impl IntoResponses for ReadRefusals {
     }
 }
 
-/// Of whoever sends something.
+/// How an operation that changes something may refuse.
 pub(in crate::http) struct ChangeRefusals;
 
 impl IntoResponses for ChangeRefusals {

@@ -28,7 +28,6 @@ struct Asset {
     small: Option<Bytes>,
 }
 
-/// All of them.
 struct Assets {
     hash: String,
     files: Vec<Asset>,

@@ -12,7 +12,6 @@ use super::visit::{PageVisit, see};
 use crate::http::access::inside;
 use crate::http::problem::HttpProblem;
 
-/// In seconds.
 const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// Keeps what was chosen, and goes back to where it was chosen.

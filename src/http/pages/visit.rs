@@ -25,7 +25,6 @@ const MIN_COMPRESSED_BYTES: usize = 1_024;
 /// A request for a page.
 #[derive(Clone)]
 pub(in crate::http) struct PageVisit {
-    /// It.
     pub(in crate::http::pages) request: HttpRequest,
     /// What the handlers need.
     pub(in crate::http::pages) state: Data<HttpState>,

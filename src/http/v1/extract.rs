@@ -61,7 +61,6 @@ fn named(message: &str) -> HttpProblem {
     }
 }
 
-/// A JSON body.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
 

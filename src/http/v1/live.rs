@@ -237,7 +237,7 @@ impl LiveHub {
                     states.send_replace(Some(text.into()));
                 }
                 Ok(_) => {}
-                Err(problem) => tracing::debug!(%problem, "those who look on wait for the journal"),
+                Err(problem) => tracing::debug!(%problem, "live states wait for the journal"),
             }
             tokio::time::sleep(MIN_INTERVAL).await;
             // A journal that is closed gives no more hints: the timer is enough.

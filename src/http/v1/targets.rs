@@ -17,7 +17,7 @@ use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
 use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::routes::{Route, RouteAccess};
 
-/// A month: so long hours are kept at the least.
+/// The longest span that may be asked for: the numbers of an hour are kept for a month at least.
 const MAX_HOURS: i64 = 31 * 24;
 
 /// The addresses of this room.

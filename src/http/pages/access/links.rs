@@ -37,7 +37,6 @@ pub(super) struct SignInLinksView {
     pub(super) empty: Empty,
 }
 
-/// A link.
 pub(super) struct SignInLinkEntry {
     /// The beginning of its name.
     pub(super) name: String,
@@ -55,7 +54,6 @@ pub(super) struct SignInLinkEntry {
     pub(super) uses: String,
     /// When last.
     pub(super) used: Option<When>,
-    /// Revokes it.
     pub(super) revoke: Option<Confirm>,
 }
 

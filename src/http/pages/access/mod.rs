@@ -33,7 +33,7 @@ use crate::http::routes::{Route, RouteAccess, Takes};
 
 /// Its address.
 const HOME: &str = "/acces";
-/// Of the long lists, so many are on the page; the others have pages of their own.
+/// Entries of a long list that this page shows; the whole list has a page of its own.
 const PREVIEW_SIZE: usize = 10;
 
 /// The addresses of this room.
@@ -56,7 +56,6 @@ pub(super) fn routes() -> Vec<Route> {
     [pages, asked, home].concat()
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "access/page.html")]
 struct AccessPage {

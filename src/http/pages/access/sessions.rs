@@ -29,7 +29,6 @@ pub(super) struct SessionsView {
     pub(super) more: Option<String>,
 }
 
-/// A session.
 pub(super) struct SessionEntry {
     /// Browser and system, in words.
     pub(super) device: String,

@@ -6,7 +6,6 @@ use crate::http::access::ApiScope;
 use crate::http::pages::parts::{Badge, Mood};
 use crate::http::pages::visit::PageVisit;
 
-/// A token.
 pub(super) struct TokenRow {
     /// The variable that it comes from.
     pub(super) name: &'static str,

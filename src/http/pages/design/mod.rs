@@ -20,7 +20,6 @@ pub(super) fn routes() -> Vec<Route> {
     }
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "design/page.html")]
 struct DesignPage {

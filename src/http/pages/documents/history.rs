@@ -27,7 +27,6 @@ struct DocumentEntry {
     last: Option<super::read::LastChange>,
 }
 
-/// All documents.
 #[derive(Template)]
 #[template(path = "documents/index.html")]
 struct DocumentsPage {
@@ -154,7 +153,6 @@ pub(super) const fn home(key: Key) -> &'static str {
     }
 }
 
-/// The section that is.
 pub(super) const fn section(key: Key) -> Section {
     match key {
         Key::RoutingRules | Key::Detectors | Key::Providers => Section::Rules,

@@ -19,7 +19,6 @@ use crate::services::config::overview::DocumentState;
 /// A document as a page edits it.
 #[derive(Debug)]
 pub(in crate::http::pages) struct EditedDocument {
-    /// Which.
     pub(in crate::http::pages) key: Key,
     /// What is stored, masked as the API masks it; of one that has vanished what is in force. Empty
     /// when there is nothing, or what is stored is no object.
@@ -39,7 +38,6 @@ pub(in crate::http::pages) struct EditedDocument {
 pub(in crate::http::pages) struct LastChange {
     /// Who, in words.
     pub(in crate::http::pages) who: UntrustedText,
-    /// When.
     pub(in crate::http::pages) at: When,
 }
 

@@ -18,13 +18,13 @@ use crate::http::pages::visit::PageVisit;
 use crate::http::problem::HttpProblem;
 use crate::services::ServiceError;
 
-/// What is saved acts within moments: a page that is read at once is to show it. After so many
-/// looks the page is shown as things are.
+/// How often it is checked whether a saved document is in force, which takes moments: the page that
+/// is read next is to show it. After that the page is shown as things are.
 const MAX_CHECKS: u32 = 20;
-/// Between two looks.
+/// Between two such checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What came of it.
+/// How saving a document ended.
 pub(in crate::http::pages) enum SaveOutcome {
     /// It is stored, or was so already.
     Saved(SavedChange),

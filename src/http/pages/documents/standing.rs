@@ -15,7 +15,6 @@ use crate::services::config::overview::{ConfigOverview, DocumentState};
 pub(in crate::http::pages) struct DocumentNotice {
     /// How bad it is.
     pub(in crate::http::pages) mood: Mood,
-    /// What is so.
     pub(in crate::http::pages) text: UntrustedText,
     /// Where to decide or to look; empty = nowhere.
     pub(in crate::http::pages) href: String,

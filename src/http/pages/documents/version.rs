@@ -28,7 +28,6 @@ use crate::services::config::versions::{Past, VersionContent};
 /// What stands for the stored document among versions to compare with.
 const CURRENT: &str = "now";
 
-/// A version.
 #[derive(Template)]
 #[template(path = "documents/version.html")]
 struct VersionPage {

@@ -35,7 +35,6 @@ pub(in crate::http) enum Section {
     System,
     /// Who can get in?
     Access,
-    /// None of them.
     None,
 }
 
@@ -44,7 +43,6 @@ pub(in crate::http) enum Section {
 pub(in crate::http::pages) struct NavEntry {
     /// Its address.
     pub(in crate::http::pages) href: &'static str,
-    /// Its name.
     pub(in crate::http::pages) name: &'static str,
     /// Its name where there is little room.
     pub(in crate::http::pages) short: &'static str,

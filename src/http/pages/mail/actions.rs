@@ -21,7 +21,7 @@ use crate::http::v1::page::unavailable;
 use crate::lang::Lang;
 use crate::words::refusals::LocalizedError;
 
-/// What can be done.
+/// What can be done with a mail, or with one of its deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MailAction {
     /// It is sent, whatever was decided.

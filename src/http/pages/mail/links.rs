@@ -9,7 +9,6 @@ use crate::http::pages::clock::PageClock;
 use crate::http::pages::parts::{Badge, Mood, UntrustedText};
 use crate::words::recorded::plain;
 
-/// A link.
 pub(super) struct LinkShown {
     pub(super) url: UntrustedText,
     /// Where it leads, if it is one that a browser may follow from here.

@@ -33,7 +33,7 @@ pub(super) struct Raw {
     payload: UntrustedText,
 }
 
-/// What the rules of now would do.
+/// What the rules of today would make of the mail.
 pub(super) enum TodayView {
     /// It can be asked for.
     Offer(String),
@@ -43,7 +43,6 @@ pub(super) enum TodayView {
     Gone(UntrustedText),
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "mail/page.html")]
 pub(super) struct MailDetailPage {

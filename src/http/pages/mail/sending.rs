@@ -38,7 +38,6 @@ pub(super) struct WebhookView {
     pub(super) actions: Vec<Confirm>,
 }
 
-/// A body.
 pub(super) struct WebhookBody {
     /// Its id in the page.
     pub(super) id: String,
@@ -162,7 +161,7 @@ fn set_out(text: &str) -> String {
     lines.unwrap_or_else(|| text.to_owned())
 }
 
-/// At most so many bytes, whole characters.
+/// The first `most` bytes at most, in whole characters.
 fn beginning(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.get(..end).unwrap_or_default()

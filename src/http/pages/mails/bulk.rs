@@ -15,12 +15,12 @@ use crate::http::v1::page::unavailable;
 use crate::lang::Lang;
 use crate::words::refusals::LocalizedError;
 
-/// At most so many at a time: whoever wants more asks again.
+/// Mails that one request acts upon; for more, it is sent again.
 pub(super) const MAX_AT_ONCE: usize = 500;
-/// Mails of a page while they are gathered.
+/// Mails that are read at a time.
 const PAGE_SIZE: usize = 200;
 
-/// What is done about each.
+/// What is done to every mail of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BulkAction {
     /// Its webhooks that were given up are sent again.
@@ -66,7 +66,7 @@ impl BulkAction {
     }
 }
 
-/// What came of it.
+/// What came of it: how many mails it was done to, how many refused it, and the first reason.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct BulkResult {
     /// Mails that it was done about.

@@ -16,7 +16,7 @@ use crate::http::pages::parts::{Badge, Choice, Confirm, Empty, FormField, Input,
 use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
 
-/// What was found out for the page.
+/// What the list shows, read from the journal.
 pub(super) struct MailListData {
     /// The rows.
     pub(super) page: MailPage,
@@ -34,7 +34,7 @@ pub(super) struct MailListData {
     pub(super) kept: Duration,
 }
 
-/// A filter that one touch chooses.
+/// A filter that one click chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FilterChip {
     pub(super) href: String,
@@ -43,7 +43,6 @@ pub(super) struct FilterChip {
     pub(super) here: bool,
 }
 
-/// A mail.
 pub(super) struct MailEntry {
     position: u64,
     href: String,
@@ -64,7 +63,6 @@ enum MailTitle {
     None(String),
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "mails/page.html")]
 pub(super) struct MailListPage {

@@ -1,4 +1,4 @@
-//! What the overview is made of: one look at everything.
+//! What the overview is made of, read at one moment.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,6 @@ pub(super) enum TrendSpan {
 }
 
 impl TrendSpan {
-    /// Since when.
     pub(super) fn since(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Day => now - TimeDelta::hours(23),
@@ -38,7 +37,7 @@ impl TrendSpan {
     }
 }
 
-/// Everything, as it is now.
+/// Everything that the overview shows, read at one moment.
 pub(super) struct OverviewData {
     /// How each part is.
     pub(super) ready: Readiness,
@@ -50,7 +49,6 @@ pub(super) struct OverviewData {
     pub(super) held: Vec<Waiting>,
     /// Webhooks that wait, by state.
     pub(super) open: Vec<Waiting>,
-    /// Targets.
     pub(super) targets: Vec<TargetRow>,
     /// How the attempts of a day came out, by target.
     pub(super) day: BTreeMap<String, DeliveryHour>,

@@ -41,13 +41,12 @@ struct MailboxCard {
     sentences: Vec<String>,
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "overview/page.html")]
 struct OverviewPage {
     frame: Frame,
     w: &'static Words,
-    verdict: HealthSummary,
+    summary: HealthSummary,
     tasks: Vec<Task>,
     waits: Vec<Wait>,
     mailbox: Option<MailboxCard>,
@@ -62,7 +61,7 @@ async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let query = FormData::read(visit.request.query_string().as_bytes());
     let span = if query.text("periode") == "mois" { TrendSpan::Month } else { TrendSpan::Day };
     let data = OverviewData::at(&visit.state, span, clock.now).await?;
-    let verdict = view::verdict(w, &data, clock);
+    let summary = view::summary(w, &data, clock);
     let mailbox = data.mailbox.as_ref().map(|mailbox| {
         let (mood, mut sentences) = standing::mailbox(mailbox, clock);
         let state = if sentences.is_empty() { String::new() } else { sentences.remove(0) };
@@ -72,7 +71,7 @@ async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let page = OverviewPage {
         frame: Frame::with(&visit, Section::Overview, w.title, data.items.len() as u64),
         w,
-        verdict,
+        summary,
         tasks: view::tasks(w, &data, clock),
         waits: standing::waits(w, &data, clock),
         mailbox,

@@ -20,7 +20,6 @@ use crate::words::reasons;
 pub(super) struct Wait {
     /// How many.
     pub(super) count: String,
-    /// Why.
     pub(super) why: String,
     /// When it goes on.
     pub(super) until: String,
@@ -28,12 +27,9 @@ pub(super) struct Wait {
     pub(super) href: String,
 }
 
-/// A target.
 #[derive(Debug, Clone)]
 pub(super) struct TargetCard {
-    /// Its id.
     pub(super) id: UntrustedText,
-    /// How it is.
     pub(super) badge: Badge,
     /// What shows it.
     pub(super) text: String,
@@ -43,7 +39,6 @@ pub(super) struct TargetCard {
     pub(super) href: String,
 }
 
-/// What waits, and why.
 pub(super) fn waits(w: &'static Words, data: &OverviewData, clock: PageClock) -> Vec<Wait> {
     let lang = clock.lang;
     let held = data.held.iter().map(|row| {

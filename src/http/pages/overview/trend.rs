@@ -28,11 +28,9 @@ pub(super) struct LatencyRow {
     pub(super) name: String,
     /// How many.
     pub(super) count: u64,
-    /// Of all.
     pub(super) share: String,
 }
 
-/// The trend.
 #[derive(Debug, Clone)]
 pub(super) struct Trend {
     /// Drawn for a phone.

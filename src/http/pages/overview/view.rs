@@ -14,7 +14,7 @@ use crate::http::pages::parts::{Badge, Confirm, Mood, UntrustedText, When};
 use crate::lang::Lang;
 use crate::services::attention::{Item, What};
 
-/// How it is, in a sentence.
+/// How everything is, in a sentence: the head of the overview.
 #[derive(Debug, Clone)]
 pub(super) struct HealthSummary {
     /// Whether it is well.
@@ -23,7 +23,6 @@ pub(super) struct HealthSummary {
     pub(super) title: String,
     /// With what shows it.
     pub(super) text: String,
-    /// Of when this is.
     pub(super) when: When,
 }
 
@@ -32,13 +31,11 @@ pub(super) struct HealthSummary {
 pub(super) struct Task {
     /// How grave it is.
     pub(super) mood: Mood,
-    /// What it is.
     pub(super) title: String,
     /// Of which target.
     pub(super) about: Option<UntrustedText>,
     /// What it means, or what to do.
     pub(super) text: String,
-    /// Since when.
     pub(super) since: Option<When>,
     /// What does it, with a question before.
     pub(super) confirm: Option<Confirm>,
@@ -105,8 +102,8 @@ pub(super) fn last_mails(w: &'static Words, data: &OverviewData, clock: PageCloc
     data.last.iter().map(one).collect()
 }
 
-/// How it is, in a sentence.
-pub(super) fn verdict(w: &'static Words, data: &OverviewData, clock: PageClock) -> HealthSummary {
+/// How everything is: the gravest thing, or what flows.
+pub(super) fn summary(w: &'static Words, data: &OverviewData, clock: PageClock) -> HealthSummary {
     let wrong = data.items.iter().any(Item::is_wrong);
     let (mood, title) = match (data.ready.is_ready(), wrong, data.items.is_empty()) {
         (false, _, _) => (Mood::Bad, w.does_not_work),

@@ -109,7 +109,6 @@ impl Words {
         lang.count(n, ["mail mis de côté", "mails mis de côté"], ["mail set aside", "mails set aside"])
     }
 
-    /// What waits.
     pub(super) fn waits(&self, n: u64, lang: Lang) -> String {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         lang.count(n, ["mail", "mails"], ["mail", "mails"])

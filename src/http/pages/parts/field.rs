@@ -29,13 +29,12 @@ pub(in crate::http) enum Input {
     Radios(Vec<Choice>),
 }
 
-/// A row.
+/// A row of a form: a label, an input, and what is wrong with the value.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/field.html")]
 pub(in crate::http) struct FormField {
     /// Its name, and with `f-` before it its id.
     pub(in crate::http::pages) name: String,
-    /// What it is.
     pub(in crate::http::pages) label: String,
     /// What it does.
     pub(in crate::http::pages) hint: String,

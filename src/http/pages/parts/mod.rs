@@ -69,7 +69,6 @@ pub(in crate::http) struct Badge {
 impl HtmlSafe for Badge {}
 
 impl Badge {
-    /// One.
     pub(in crate::http::pages) fn new(mood: Mood, text: impl Into<String>) -> Self {
         Self { mood, text: text.into() }
     }

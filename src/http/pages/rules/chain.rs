@@ -13,7 +13,6 @@ use crate::lang::Lang;
 /// Texts of a list that are named in a sentence.
 const MAX_NAMED: usize = 5;
 
-/// One step.
 #[derive(Debug)]
 pub(super) struct ChainStep {
     /// What is asked.

@@ -17,7 +17,6 @@ use crate::services::{ServiceError, trial};
 
 /// A document to be changed.
 pub(super) struct Desk {
-    /// Which.
     pub(super) key: Key,
     /// What it says; where nothing is stored, what the program has built in.
     pub(super) document: Map<String, Value>,

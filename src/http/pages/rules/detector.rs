@@ -12,7 +12,6 @@ use crate::http::pages::form::FormData;
 use crate::http::pages::parts::{FormField, Input};
 use crate::lang::Lang;
 
-/// What it looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Looks {
     /// As rows.
@@ -32,7 +31,6 @@ pub(super) struct DetectorForm {
     pub(super) value: String,
     /// It is asked.
     pub(super) enabled: bool,
-    /// What it looks for.
     pub(super) looks: Looks,
     /// Outside of the window, an urgent mail: `hold`, `skip` or `send`.
     pub(super) outside_urgent: String,

@@ -14,7 +14,6 @@ enum Piece {
     Theirs(UntrustedText),
 }
 
-/// A sentence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sentence(Vec<Piece>);
 

@@ -21,7 +21,6 @@ use crate::http::problem::{HttpProblem, ProblemKind};
 const HOME: &str = "/regles#detectors";
 const LIST: List = List::Detectors;
 
-/// The form.
 #[derive(Template)]
 #[template(path = "rules/detector.html")]
 pub(super) struct DetectorFormPage {

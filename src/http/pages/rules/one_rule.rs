@@ -20,7 +20,6 @@ use crate::http::problem::{HttpProblem, ProblemKind};
 const HOME: &str = "/regles#rules";
 const LIST: List = List::Rules;
 
-/// The form.
 #[derive(Template)]
 #[template(path = "rules/rule.html")]
 pub(super) struct RuleFormPage {

@@ -31,7 +31,6 @@ struct ServiceEntry {
     hosts: Sentence,
 }
 
-/// All of them.
 #[derive(Template)]
 #[template(path = "rules/services.html")]
 struct All {
@@ -44,7 +43,6 @@ struct All {
     reset: Option<Confirm>,
 }
 
-/// The form.
 #[derive(Template)]
 #[template(path = "rules/service.html")]
 struct ServiceFormPage {

@@ -15,7 +15,7 @@ use crate::http::pages::parts::Confirm;
 use crate::http::pages::visit::{PageVisit, see};
 use crate::http::problem::{HttpProblem, ProblemKind};
 
-/// Mails of so many days are tried.
+/// How many days of mails a new order is tried on.
 const TRIAL_DAYS: u32 = 7;
 
 /// What is to be done, of `verb id`. An order has an id on each line.

@@ -55,7 +55,6 @@ pub(super) struct ListMember {
     pub(super) delete: Confirm,
 }
 
-/// A list.
 #[derive(Template)]
 #[template(path = "rules/list.html")]
 pub(super) struct ListView {
@@ -73,7 +72,6 @@ pub(super) struct ListView {
 
 impl askama::filters::HtmlSafe for ListView {}
 
-/// The page.
 #[derive(Template)]
 #[template(path = "rules/page.html")]
 pub(super) struct RulesPage {

@@ -24,7 +24,6 @@ pub(super) struct ConditionInput {
     pub(super) field: String,
     /// How it is compared.
     pub(super) operator: String,
-    /// With what.
     pub(super) value: String,
     /// Capitals count.
     pub(super) case: bool,

@@ -16,9 +16,9 @@ use crate::http::pages::visit::{PageVisit, see};
 use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
 
-/// The mails of so many days can be tried.
+/// How many days of mails a trial may go through.
 const DAY_CHOICES: [u32; 5] = [1, 3, 7, 14, 30];
-/// When nothing else is asked for.
+/// The days of a trial when the form does not say.
 const DEFAULT_DAYS: u32 = 7;
 
 /// What the button says that was pressed.

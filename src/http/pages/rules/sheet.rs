@@ -14,7 +14,6 @@ use crate::http::pages::form::FormData;
 use crate::http::pages::parts::{FormField, Input};
 use crate::lang::Lang;
 
-/// Which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sheet {
     /// Whose mails are accepted.
@@ -65,7 +64,6 @@ impl Sheet {
         }
     }
 
-    /// The page that has it.
     pub(super) const fn page(self) -> &'static str {
         match self {
             Self::Senders | Self::Priorities => "/regles/expediteurs",

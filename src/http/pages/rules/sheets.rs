@@ -18,7 +18,6 @@ use crate::http::pages::parts::FormField;
 use crate::http::pages::visit::PageVisit;
 use crate::http::problem::{HttpProblem, ProblemKind};
 
-/// A form.
 pub(super) struct SheetForm {
     pub(super) title: &'static str,
     pub(super) lead: &'static str,

@@ -41,7 +41,6 @@ impl TestGroup {
 /// A test as a form has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TestInput {
-    /// What it is for.
     pub(super) group: TestGroup,
     /// What is looked at.
     pub(super) field: String,

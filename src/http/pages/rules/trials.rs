@@ -61,7 +61,6 @@ struct TrialMailView {
     more: Vec<Sentence>,
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "rules/trial.html")]
 struct TrialPage {

@@ -19,7 +19,6 @@ use crate::lang::Lang;
 pub(super) struct Effect {
     /// What is so now.
     pub(super) badge: Badge,
-    /// What the rule is.
     pub(super) rule: String,
     /// When that changes, or what is so besides.
     pub(super) next: String,

@@ -7,9 +7,7 @@ use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::rules::mask_url;
 use serde_json::{Map, Value, json};
 
-/// What is in force.
 pub(super) struct Force<'a> {
-    /// The policy.
     pub(super) policy: &'a Policy,
     /// The preferences.
     pub(super) prefs: &'a ProcessingPrefs,

@@ -42,7 +42,6 @@ use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::routes::{Route, RouteAccess, Takes};
 use crate::services::ServiceError;
 
-/// Where the page is.
 const PAGE_PATH: &str = "/reglages";
 /// The field of a form that asks what it would do.
 const PREVIEW_FIELD: &str = "look";

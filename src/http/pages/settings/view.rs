@@ -24,7 +24,6 @@ use crate::http::pages::parts::{Badge, Choice, Confirm, FormField, Input, Mood, 
 use crate::http::pages::visit::PageVisit;
 use crate::http::problem::HttpProblem;
 
-/// The page.
 #[derive(Template)]
 #[template(path = "settings/page.html")]
 pub(super) struct SettingsPage {
@@ -47,7 +46,6 @@ struct SettingsSection {
     targets: Vec<RuleTarget>,
 }
 
-/// A form.
 struct FormView {
     group: SettingsGroup,
     title: &'static str,
@@ -72,7 +70,6 @@ struct Last {
     what: String,
 }
 
-/// A target of a rule.
 struct RuleTarget {
     name: UntrustedText,
     url: UntrustedText,

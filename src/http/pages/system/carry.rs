@@ -20,7 +20,6 @@ use crate::services::check::Checked;
 pub(super) struct MigrationView {
     /// How it went.
     pub(super) badge: Badge,
-    /// When.
     pub(super) at: When,
     /// The lines of the system before.
     pub(super) log: UntrustedText,
@@ -30,7 +29,6 @@ pub(super) struct MigrationView {
 
 /// What the shared store holds.
 pub(super) struct VerifiedView {
-    /// How it is.
     pub(super) badge: Badge,
     /// When it was read.
     pub(super) at: When,

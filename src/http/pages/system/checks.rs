@@ -23,11 +23,9 @@ use crate::lang::Lang;
 #[derive(Template)]
 #[template(path = "system/check.html")]
 pub(super) struct CheckRow {
-    /// What.
     pub(super) name: UntrustedText,
     /// As its gravest finding.
     pub(super) badge: Badge,
-    /// All is well with it.
     pub(super) well: bool,
     /// What was found, in order.
     pub(super) lines: Vec<FindingLine>,
@@ -37,7 +35,6 @@ pub(super) struct CheckRow {
 
 impl HtmlSafe for CheckRow {}
 
-/// A finding.
 pub(super) struct FindingLine {
     /// In words, which may be a server's.
     pub(super) text: UntrustedText,

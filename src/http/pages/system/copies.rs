@@ -12,10 +12,9 @@ use crate::http::pages::visit::PageVisit;
 use crate::services::ServiceError;
 use crate::services::links::{self, Stats};
 
-/// The last copies of which so many are listed.
+/// Copies that are listed: the last ones.
 const MAX_LISTED: usize = 10;
 
-/// The copies.
 pub(super) struct CopiesView {
     /// Whether any are made.
     pub(super) on: bool,

@@ -19,7 +19,6 @@ use crate::http::v1::page::unavailable;
 /// Events on a page.
 const PAGE_SIZE: usize = 50;
 
-/// The page.
 #[derive(Template)]
 #[template(path = "system/events.html")]
 struct EventsPage {
@@ -34,7 +33,6 @@ struct EventsPage {
     newest: Option<String>,
 }
 
-/// An event.
 struct EventRow {
     position: String,
     name: String,

@@ -59,7 +59,6 @@ pub(super) struct DocumentPreview {
 
 /// A thing that differs.
 pub(super) struct DifferenceRow {
-    /// Where.
     pub(super) path: UntrustedText,
     /// What is there.
     pub(super) before: UntrustedText,

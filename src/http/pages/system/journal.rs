@@ -15,7 +15,6 @@ use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::operations::journal::{ReportView, checked, handed_out, seen};
 use crate::words::integrity::problem;
 
-/// The journal.
 pub(super) struct JournalPart {
     /// A file or a server, in words.
     pub(super) kind: &'static str,
@@ -37,7 +36,6 @@ pub(super) struct JournalPart {
 
 /// What a check of the whole journal found.
 pub(super) struct VerifyView {
-    /// How it is.
     pub(super) badge: Badge,
     /// When it was read.
     pub(super) at: When,

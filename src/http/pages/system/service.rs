@@ -42,7 +42,7 @@ pub(super) fn view(visit: &PageVisit) -> ServiceView {
 /// POST `/systeme/deployer`.
 pub(super) async fn deploy(visit: PageVisit) -> HttpResponse {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
-    tracing::warn!(by = visit.caller.by(), "told over HTTP to deploy");
+    tracing::warn!(by = visit.caller.by(), "a deployment was asked for over HTTP");
     let notice = match visit.state.reference.deployer.deploy().await {
         Ok(Deployed::Hook) => Notice::good(w.deployed_hook),
         Ok(Deployed::Api { id, status }) => Notice::good(Words::deployed(lang, id.as_deref(), &status)),
@@ -60,7 +60,7 @@ pub(super) async fn deploy(visit: PageVisit) -> HttpResponse {
 
 /// POST `/systeme/redemarrer`.
 pub(super) async fn restart(visit: PageVisit) -> HttpResponse {
-    tracing::warn!(by = visit.caller.by(), "told over HTTP to restart");
+    tracing::warn!(by = visit.caller.by(), "a restart was asked for over HTTP");
     visit.state.reference.restart.ask();
     visit.back(HOME, &Notice::care(Words::of(visit.lang).restarted))
 }

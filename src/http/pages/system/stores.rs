@@ -25,15 +25,12 @@ pub(super) struct StoresView {
     pub(super) remarks: Vec<UntrustedText>,
 }
 
-/// A store.
 pub(super) struct StoreCard {
-    /// Its name.
     pub(super) name: &'static str,
     /// It has the last word, or stands in.
     pub(super) role: &'static str,
     /// Whether it answers.
     pub(super) badge: Badge,
-    /// Since when.
     pub(super) since: Option<When>,
     /// What is wrong with it.
     pub(super) trouble: Option<UntrustedText>,
@@ -43,19 +40,16 @@ pub(super) struct StoreCard {
     pub(super) conflicts: String,
 }
 
-/// A document.
 pub(super) struct DocumentRow {
     /// What people call it.
     pub(super) name: String,
     /// What it is stored as.
     pub(super) key: &'static str,
-    /// How it is.
     pub(super) badge: Badge,
     /// Of the history; empty = not recorded.
     pub(super) version: String,
     /// Who changed it last.
     pub(super) who: UntrustedText,
-    /// When.
     pub(super) at: Option<When>,
     /// Who runs it; empty = not known.
     pub(super) running: String,

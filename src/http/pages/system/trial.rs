@@ -33,7 +33,6 @@ pub(super) struct TrialView {
 
 /// What would be, or was, sent.
 pub(super) struct TestPostView {
-    /// It was sent.
     pub(super) was_sent: bool,
     /// Where to, masked.
     pub(super) url: UntrustedText,

@@ -13,7 +13,7 @@ use crate::http::pages::visit::PageVisit;
 use crate::http::v1::operations::parts::{LeaseView, WorkerView, granted, known_and_alive};
 use crate::services::board::{MailboxReport, WorkerReport};
 
-/// Workers that have ended of which so many are listed.
+/// Ended workers that are listed.
 const MAX_ENDED: usize = 20;
 
 /// The part of the page that changes by itself.
@@ -48,7 +48,6 @@ pub(super) struct WorkerCard {
     pub(super) other_version: bool,
     /// For how long it runs.
     pub(super) running: String,
-    /// Since when.
     pub(super) since: When,
     /// How far it has read.
     pub(super) position: String,
@@ -64,7 +63,6 @@ pub(super) struct WorkerCard {
 
 /// A mailbox as a worker sees it.
 pub(super) struct MailboxEntry {
-    /// Its name.
     pub(super) name: UntrustedText,
     /// How many mails wait there.
     pub(super) waiting: String,
@@ -72,11 +70,8 @@ pub(super) struct MailboxEntry {
     pub(super) heard: Option<When>,
 }
 
-/// A lease.
 pub(super) struct LeaseEntry {
-    /// What for.
     pub(super) name: UntrustedText,
-    /// Who has it.
     pub(super) holder: Option<UntrustedText>,
     /// When it was granted or given back.
     pub(super) since: When,
@@ -84,7 +79,6 @@ pub(super) struct LeaseEntry {
 
 /// A worker of which only the journal knows.
 pub(super) struct EarlierRow {
-    /// Its name.
     pub(super) name: UntrustedText,
     /// Of the program.
     pub(super) version: UntrustedText,
@@ -92,7 +86,6 @@ pub(super) struct EarlierRow {
     pub(super) from: When,
     /// When it stopped in order.
     pub(super) to: Option<When>,
-    /// Why.
     pub(super) why: UntrustedText,
 }
 

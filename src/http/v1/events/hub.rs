@@ -36,10 +36,9 @@ impl From<Recorded> for EncodedEvent {
     }
 }
 
-/// What is told to all.
+/// What every follower is sent.
 #[derive(Debug, Clone)]
 pub(super) enum Broadcast {
-    /// An event.
     Event(Arc<EncodedEvent>),
     /// The log was cut, or is another one; it ends here now.
     Cut {
@@ -48,7 +47,7 @@ pub(super) enum Broadcast {
     },
 }
 
-/// See the module page. Clones share it.
+/// Reads the log once for all who follow it. Clones share it.
 #[derive(Clone)]
 pub(crate) struct EventHub {
     journal: Arc<dyn Journal>,
@@ -87,7 +86,7 @@ impl EventHub {
             position = match self.next(position, &sender).await {
                 Ok(position) => position,
                 Err(error) => {
-                    tracing::warn!(%error, "those who follow the events wait for the journal");
+                    tracing::warn!(%error, "streams of events wait for the journal");
                     position
                 }
             };

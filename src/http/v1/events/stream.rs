@@ -72,7 +72,7 @@ pub(in crate::http) async fn events(
         selection,
         position: resumed.unwrap_or(head),
         resumed: resumed.is_some(),
-        // Whoever begins now has a position to come back to, even if nothing happens for long.
+        // A client that begins now has a position to come back to, even if nothing happens for long.
         ready: resumed.is_none().then(|| opened(head)).into_iter().collect(),
         behind: true,
         news,
@@ -94,7 +94,7 @@ pub(in crate::http) fn respond(
 ) -> HttpResponse {
     // Those who were sent away together shall not come back together.
     let retry = state.world.jitter.spread(RECONNECT_DELAY);
-    // Whoever is signed out somewhere else is told no more.
+    // A client that is signed out somewhere else is sent no more.
     let events = events.take_until(Box::pin(state.access.until_over(request)));
     let sse = Sse::from_infallible_stream(Box::pin(events))
         .with_keep_alive(HEARTBEAT_INTERVAL)
@@ -122,7 +122,7 @@ fn last_id(request: &HttpRequest) -> Result<Option<u64>, HttpProblem> {
     })
 }
 
-/// One who follows.
+/// A client that follows the events.
 struct EventFollower {
     state: Data<HttpState>,
     selection: Selection,

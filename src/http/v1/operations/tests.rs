@@ -22,7 +22,7 @@ use crate::services::config::bundle::carried;
 use crate::services::jobs::RuleTestJob;
 use crate::services::trial;
 
-/// The mails of so long are tried when nothing else is asked for.
+/// The span whose mails are tried when the request does not say.
 const A_WEEK: TimeDelta = TimeDelta::days(7);
 
 /// What to try.
