@@ -82,7 +82,7 @@ pub(crate) fn stats(args: &LinksStatsArgs, lang: Lang, out: &mut Output) -> Comm
 const ENTRIES_FR: [&str; 2] = ["entrée", "entrées"];
 const ENTRIES_EN: [&str; 2] = ["entry", "entries"];
 
-/// Writes the list anew.
+/// Rewrites the list.
 pub(crate) async fn rebuild(
     journal: Arc<dyn Journal>,
     args: &LinksRebuildArgs,

@@ -1,6 +1,5 @@
-//! What was found out a moment ago, for all who want to know it again: every page says how many
-//! things need a person, and to find that out the journal, every actor and the other workers are
-//! asked. Nothing that decides or answers for the state of this worker (`/readyz`, the API, the page of the
+//! A result of a moment ago, for all pages: every page says how many things need a person, and to
+//! find that out the journal, every actor and the other workers are asked. Nothing that decides or answers for the state of this worker (`/readyz`, the API, the page of the
 //! overview) reads it from here.
 
 use std::future::Future;
@@ -70,16 +69,16 @@ impl<T> Recent<T> {
         found
     }
 
-    /// Something has changed: whoever asks from now on is told of it. A look that is under way is
-    /// for those who asked before.
+    /// Something has changed: requests from now on are answered with it. A look that is under way
+    /// answers only those that came before.
     pub(crate) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 }
 
 impl<T> CachedResult<T> {
-    /// Whether it may be told to one who `asked` then, and came after `wanted` changes. Whoever asked
-    /// before the look began knows of no commit that it could have missed.
+    /// Whether it may answer a request that came at `asked`, after `wanted` changes. One that came
+    /// before the look began knows of no commit that the look could have missed.
     fn is_good(&self, wanted: u64, asked: Instant) -> bool {
         if self.begun >= asked {
             return true;

@@ -72,7 +72,7 @@ pub(crate) struct Route {
     /// As actix writes patterns: `/api/v1/mails/{id}`.
     pub(crate) path: &'static str,
     /// Who may.
-    pub(crate) who: RouteAccess,
+    pub(crate) access: RouteAccess,
     /// What body.
     pub(crate) takes: Takes,
     /// In which shape it is refused.
@@ -90,13 +90,13 @@ impl Route {
     pub(crate) fn new(
         method: Method,
         path: &'static str,
-        who: RouteAccess,
+        access: RouteAccess,
         handler: fn() -> actix_web::Route,
     ) -> Self {
         Self {
             method,
             path,
-            who,
+            access,
             takes: Takes::Nothing,
             format: RefusalFormat::Problem,
             secret: false,
@@ -106,24 +106,24 @@ impl Route {
     }
 
     /// GET and HEAD.
-    pub(crate) fn get(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::GET, path, who, handler)
+    pub(crate) fn get(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::GET, path, access, handler)
     }
 
-    pub(crate) fn post(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::POST, path, who, handler)
+    pub(crate) fn post(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::POST, path, access, handler)
     }
 
-    pub(crate) fn put(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::PUT, path, who, handler)
+    pub(crate) fn put(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::PUT, path, access, handler)
     }
 
-    pub(crate) fn patch(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::PATCH, path, who, handler)
+    pub(crate) fn patch(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::PATCH, path, access, handler)
     }
 
-    pub(crate) fn delete(path: &'static str, who: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::DELETE, path, who, handler)
+    pub(crate) fn delete(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::DELETE, path, access, handler)
     }
 
     /// With a body.
@@ -284,7 +284,7 @@ mod tests {
     fn what_a_stranger_may_use_is_listed_here_too() {
         let open: Vec<String> = table()
             .into_iter()
-            .filter(|route| matches!(route.who, RouteAccess::Stranger | RouteAccess::Own))
+            .filter(|route| matches!(route.access, RouteAccess::Stranger | RouteAccess::Own))
             .map(|route| format!("{} {}", route.method, route.path))
             .collect();
         assert_eq!(

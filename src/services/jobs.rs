@@ -1,5 +1,5 @@
-//! Rule tests as jobs of this worker: begun, looked at while they run, cancelled. There are few at
-//! a time, and a finished one is remembered for a while; a restart forgets all of them.
+//! Rule tests as jobs of this worker: started, shown while they run, cancelled. Few run at a time,
+//! and a finished one is remembered for a while; a restart forgets all of them.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;

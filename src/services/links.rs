@@ -53,7 +53,7 @@ pub(crate) fn stats(list: &LinksFile) -> Result<Stats, ServiceError> {
     Ok(Stats { file, counts, archives })
 }
 
-/// Writes the list anew from the journal. Answers how many entries it has.
+/// Rewrites the list from the journal. Answers how many entries it has.
 pub(crate) async fn rebuild(
     journal: &dyn Journal,
     world: &World,

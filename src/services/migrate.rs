@@ -71,7 +71,7 @@ pub(crate) struct MigrationOptions {
 pub(crate) struct MigrationTarget {
     /// `None` = nowhere.
     pub(crate) editor: Option<Editor>,
-    /// The store itself, made anew, with nothing behind it and nothing remembered.
+    /// A new connection to the store itself, without fallbacks and without what was read before.
     pub(crate) itself: Box<dyn Fn() -> Option<Arc<dyn DocumentStore>>>,
 }
 

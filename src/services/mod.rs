@@ -6,7 +6,7 @@
 //! | [`check`] | the documents where they belong, judged with the reference system's words |
 //! | [`migrate`] | documents from files into the shared store, with a log |
 //! | [`explain`] | why a mail would or would not trigger |
-//! | [`then`] | why it did or did not: a decision played again under the documents of then |
+//! | [`replay`] | why it did or did not: a past decision made again under its documents |
 //! | [`trial`], [`jobs`] | what changed documents would change, mail by mail; as a job with progress |
 //! | [`links`] | the copies of linked files, and the list of them |
 //! | [`attention`] | what needs a person |
@@ -20,12 +20,12 @@ pub(crate) mod backup;
 pub(crate) mod board;
 pub(crate) mod check;
 pub(crate) mod config;
+mod error;
 pub(crate) mod explain;
 pub(crate) mod jobs;
 pub(crate) mod links;
 pub(crate) mod migrate;
-mod refused;
-pub(crate) mod then;
+pub(crate) mod replay;
 pub(crate) mod trial;
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ use render_signal_actors::mail::policy::PolicyCell;
 use render_signal_actors::r2::links::file::LinksFile;
 use tokio::sync::Semaphore;
 
-pub(crate) use self::refused::ServiceError;
+pub(crate) use self::error::ServiceError;
 use crate::settings::Storage;
 
 /// What a running service offers.
@@ -50,9 +50,9 @@ pub(crate) struct Services {
     pub(crate) backups: backup::Backups,
     /// What the workers say of themselves.
     pub(crate) board: board::WorkerBoard,
-    /// Whoever has everything looked at does so alone.
+    /// One run of `doctor` at a time: it asks every server.
     pub(crate) doctor: Arc<Semaphore>,
-    /// And whoever has the whole journal read.
+    /// One check of the whole journal at a time: it reads all of it.
     pub(crate) verifying: Arc<Semaphore>,
     /// The list of copies.
     pub(crate) links: Arc<LinksFile>,

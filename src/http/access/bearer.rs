@@ -1,9 +1,9 @@
 //! Who has a token: `Authorization: Bearer …` (RFC 6750 section 2.1).
 //!
 //! The right token is accepted at once. The answer to a wrong one is held back for a moment, and of
-//! one address only [`MAX_WAITING`] wait at a time. While they do, no other token of that address is
-//! compared: otherwise parallel guesses would not be slowed down. An address has
-//! an entry only while a guess of it waits, so there are no more entries than connections.
+//! one address only a few wait at a time: further wrong ones are refused at once as too many. An
+//! address has an entry only while a guess of it waits, so there are no more entries than
+//! connections.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -82,19 +82,19 @@ impl Guesses {
     }
 
     /// Whether the request bears the token: `Authorization: Bearer …`.
-    pub(in crate::http) async fn look(&self, token: &TokenDigest, request: &HttpRequest) -> TokenCheck {
+    pub(in crate::http) async fn check(&self, token: &TokenDigest, request: &HttpRequest) -> TokenCheck {
         let Some(header) = request.headers().get(AUTHORIZATION) else { return TokenCheck::Nothing };
         self.judge(token.is_borne_by(header), request).await
     }
 
     /// Whether the request bears this token. What it bears instead may be another one, so nothing
-    /// waits here: ask [`Self::look`] about the last one that it may be.
+    /// waits here: ask [`Self::check`] about the last one that it may be.
     pub(in crate::http) fn bears(&self, token: &TokenDigest, request: &HttpRequest) -> bool {
         request.headers().get(AUTHORIZATION).is_some_and(|header| token.is_borne_by(header))
     }
 
     /// Whether the request shows the token, bare, in a header of its own.
-    pub(in crate::http) async fn look_at(
+    pub(in crate::http) async fn check_header(
         &self,
         token: &TokenDigest,
         request: &HttpRequest,
@@ -107,8 +107,8 @@ impl Guesses {
     async fn judge(&self, right: bool, request: &HttpRequest) -> TokenCheck {
         let peer = || request.peer_addr().map(|peer| peer.ip());
         let from = network(self.client(request).or_else(peer));
-        // First: behind a proxy everybody may have one address, and whoever guesses must not
-        // keep the operator out. With 24 characters, guesses side by side find nothing.
+        // First: behind a proxy everybody may have one address, and somebody who guesses must not
+        // keep the operator out. With 24 characters, parallel guesses find nothing.
         if right {
             return TokenCheck::Right;
         }
@@ -184,7 +184,7 @@ mod tests {
             (Some(""), TokenCheck::Wrong),
         ] {
             let begun = tokio::time::Instant::now();
-            let shown = guesses.look(&token(), &request("192.0.2.1", shows)).await;
+            let shown = guesses.check(&token(), &request("192.0.2.1", shows)).await;
             assert_eq!(shown, wanted, "{shows:?}");
             let pause = if wanted == TokenCheck::Wrong { WRONG_TOKEN_DELAY } else { Duration::ZERO };
             assert!(
@@ -203,23 +203,23 @@ mod tests {
                 .map(|_| {
                     let guesses = guesses.clone();
                     let request = request(guesser, Some("Bearer wrong"));
-                    async move { guesses.look(&token(), &request).await }
+                    async move { guesses.check(&token(), &request).await }
                 })
                 .collect();
             let waiting = futures::future::join_all(waiting);
             let meanwhile = async {
                 tokio::time::sleep(WRONG_TOKEN_DELAY / 2).await;
                 assert_eq!(guesses.0.lock().expect("a map").len(), 1);
-                let wrong = guesses.look(&token(), &request(neighbour, Some("Bearer wrong"))).await;
+                let wrong = guesses.check(&token(), &request(neighbour, Some("Bearer wrong"))).await;
                 assert_eq!(wrong, TokenCheck::TooMany);
                 for from in [neighbour, other] {
-                    assert_eq!(guesses.look(&token(), &request(from, Some(RIGHT))).await, TokenCheck::Right);
+                    assert_eq!(guesses.check(&token(), &request(from, Some(RIGHT))).await, TokenCheck::Right);
                 }
             };
             let (waited, ()) = futures::future::join(waiting, meanwhile).await;
             assert_eq!(waited, [TokenCheck::Wrong; MAX_WAITING]);
             assert!(guesses.0.lock().expect("a map").is_empty(), "nothing is kept");
-            assert_eq!(guesses.look(&token(), &request(guesser, Some(RIGHT))).await, TokenCheck::Right);
+            assert_eq!(guesses.check(&token(), &request(guesser, Some(RIGHT))).await, TokenCheck::Right);
         }
     }
 }

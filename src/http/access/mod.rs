@@ -46,23 +46,23 @@ impl Access {
     /// # Errors
     /// Nobody who may, or a page of another site reads what costs work.
     async fn enter(&self, route: &Route, request: &HttpRequest) -> Result<Caller, HttpProblem> {
-        let caller = self.caller(route.who, request).await?;
+        let caller = self.caller(route.access, request).await?;
         if route.costly {
             self.check_reader(request)?;
         }
         Ok(caller)
     }
 
-    /// Who asks, where `who` may.
+    /// Who asks, where `access` lets them in.
     ///
     /// # Errors
     /// Nobody who may.
     pub(in crate::http) async fn caller(
         &self,
-        who: RouteAccess,
+        access: RouteAccess,
         request: &HttpRequest,
     ) -> Result<Caller, HttpProblem> {
-        match who {
+        match access {
             // Somebody signs in or out: no other site has a browser do that.
             RouteAccess::Stranger => self.check_origin(request).map(|()| Caller::Stranger),
             RouteAccess::Own => Ok(Caller::Stranger),
@@ -80,7 +80,7 @@ impl Access {
     /// `PROCESS_API_TOKEN`; `None` = no token was sent.
     async fn by_token(&self, request: &HttpRequest) -> Result<Option<Caller>, HttpProblem> {
         let Some(token) = &self.api_token else { return Ok(None) };
-        match self.guesses.look(token, request).await {
+        match self.guesses.check(token, request).await {
             TokenCheck::Right => Ok(Some(Caller::ApiToken)),
             TokenCheck::Nothing => Ok(None),
             TokenCheck::Wrong => Err(unauthorized()),
@@ -90,7 +90,7 @@ impl Access {
 
     async fn by_test_key(&self, request: &HttpRequest) -> Result<Caller, HttpProblem> {
         let Some(key) = &self.test_key else { return Err(unauthorized()) };
-        match self.guesses.look_at(key, request, "x-api-key").await {
+        match self.guesses.check_header(key, request, "x-api-key").await {
             TokenCheck::Right => Ok(Caller::TestKey),
             TokenCheck::Nothing | TokenCheck::Wrong => Err(unauthorized()),
             TokenCheck::TooMany => Err(too_many()),

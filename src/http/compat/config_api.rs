@@ -171,7 +171,7 @@ async fn grant(
         tracing::debug!(?client, "an address outside of CONFIG_API_ALLOW_CIDRS asked for documents");
         return Err(ConfigApiRefusal::new(StatusCode::FORBIDDEN, "Forbidden"));
     }
-    match guesses.look(&api.token, request).await {
+    match guesses.check(&api.token, request).await {
         TokenCheck::Right => {}
         TokenCheck::Nothing | TokenCheck::Wrong => {
             let refusal = ConfigApiRefusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");

@@ -1,4 +1,4 @@
-//! All connections of the server, of which there is a bound.
+//! All connections of the server, whose number is bounded.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};

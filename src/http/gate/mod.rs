@@ -8,7 +8,7 @@
 //! this version of it or the next.
 //!
 //! It also bounds what a connection may cost: the time for a head, for a body and for taking
-//! an answer; and of a crowd it gives up the one that has kept us waiting for longest.
+//! an answer. When there are too many connections it ends the one that it has waited for longest.
 
 mod crowd;
 mod phase;
@@ -44,7 +44,7 @@ struct GateState {
     since: Instant,
     /// When what is being read must be here.
     deadline: Option<Instant>,
-    /// The answer is a stream without an end: whoever sends no more has gone.
+    /// The answer is a stream without an end: a client that closes its side has gone.
     streams: bool,
     /// Another connection has taken its place.
     evicted: bool,

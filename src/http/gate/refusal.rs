@@ -1,6 +1,6 @@
-//! What a connection is told when no request came of what it sent: there is no handler to say it,
-//! and the parser's own words are a status without a body. Clients of the API read the problem
-//! document that every other refusal is.
+//! The answer to bytes that are no request. No handler sees them, and the parser would answer a
+//! status without a body: here they get a problem document, which clients of the API read in every
+//! other refusal.
 
 use serde_json::json;
 

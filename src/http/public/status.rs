@@ -28,7 +28,7 @@ async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, Http
         return Ok(true);
     }
     let Some(token) = &state.metrics_token else { return Ok(false) };
-    match state.access.guesses.look(token, request).await {
+    match state.access.guesses.check(token, request).await {
         TokenCheck::Right => Ok(true),
         TokenCheck::Nothing => Ok(false),
         TokenCheck::Wrong => Err(HttpProblem::new(

@@ -1,4 +1,4 @@
-//! `/api/v1/attention`: what nothing happens to until somebody does something.
+//! `/api/v1/attention`: what needs a person, and stays as it is until somebody acts.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;

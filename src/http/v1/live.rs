@@ -1,5 +1,5 @@
 //! `/api/v1/overview` and `/api/v1/live`: how everything is, once and as it changes. The state is
-//! made once per change for all who look, at most once a second, and not at all while nobody does.
+//! made once per change for all clients, at most once a second, and not at all while there are none.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -232,7 +232,7 @@ impl LiveHub {
                     // A struct of texts and numbers always has a JSON form.
                     let text = serde_json::to_string(&found.0).unwrap_or_default();
                     last = Some(found);
-                    // Who is told that something changed asks for the page anew.
+                    // A client that is told of a change asks for the page again.
                     state.recent.forget();
                     states.send_replace(Some(text.into()));
                 }

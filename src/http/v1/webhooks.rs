@@ -1,4 +1,4 @@
-//! `/api/v1/webhooks/test`: a webhook that is none, to see whether a receiver takes it.
+//! `/api/v1/webhooks/test`: a test webhook, to see whether a receiver takes it.
 
 use std::collections::BTreeMap;
 

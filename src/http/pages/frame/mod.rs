@@ -92,7 +92,7 @@ impl Frame {
         Self::with(visit, section, title, attention::count(&visit.state).await)
     }
 
-    /// The same, by whoever knows already how many things need a person.
+    /// The same, for a page that knows already how many things need a person.
     pub(super) fn with(visit: &PageVisit, section: Section, title: &str, attention: u64) -> Self {
         let mut frame = Self::plain(visit, title);
         frame.entries = entries(frame.w, section);

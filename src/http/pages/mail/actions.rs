@@ -1,4 +1,4 @@
-//! A person's word about a mail: let it go, do not want it, send it once more, do not send it.
+//! What a person can do with a mail: release it, ignore it, send it once more, cancel it.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;

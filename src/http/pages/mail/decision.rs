@@ -21,7 +21,7 @@ use crate::http::v1::mails::explain::HEAVY;
 use crate::lang::Lang;
 use crate::services::ServiceError;
 use crate::services::explain::{self, ExplainedToday};
-use crate::services::then::{self, Replayed};
+use crate::services::replay::{self, PastDecision, Replayed};
 use crate::words::explanation;
 use crate::words::reasons;
 use crate::words::recorded::plain;
@@ -229,11 +229,11 @@ async fn steps_of_then(
         return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), w.steps_unrecorded));
     };
     let (decision, reason) = decided;
-    let decided = then::PastDecision { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
+    let decided = PastDecision { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
     let policy = state.services.policy.load_full();
     let env = &state.services.configuration.editor.env;
     let gone = |why: Said| (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), lang.one(why)));
-    match then::replay(decided, &policy, env, state.journal.as_ref(), &HEAVY).await {
+    match replay::replay(decided, &policy, env, state.journal.as_ref(), &HEAVY).await {
         Ok(Replayed::Same(then)) => (checks(lang, &then), w.steps_same.to_owned()),
         Ok(Replayed::Unknown(why)) => gone(why),
         Err(refused) => gone(refused.cause()),

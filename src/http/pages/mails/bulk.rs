@@ -1,6 +1,5 @@
-//! The same done about all mails that a filter matches: they are counted first, in the question, and
-//! then dealt with one by one. Each is whole for itself; what cannot be done about one is said, and
-//! the others go on.
+//! One action on all mails that a filter matches. They are counted first, for the question, and then
+//! acted upon one by one: each is a commit of its own, and one that refuses does not stop the others.
 
 use render_signal_actors::dedup::release;
 use render_signal_actors::ignore;

@@ -158,7 +158,7 @@ fn whoever_comes_back_to_the_address_of_an_answer_is_led_to_the_page() {
     for route in
         routes.iter().filter(|route| route.path.starts_with("/systeme") || route.path.starts_with("/acces"))
     {
-        assert_eq!(route.who, RouteAccess::Session, "{}", route.path);
+        assert_eq!(route.access, RouteAccess::Session, "{}", route.path);
         let has_get = routes.iter().any(|other| other.path == route.path && other.method == "GET");
         assert!(has_get, "{} has no GET", route.path);
     }

@@ -1,5 +1,5 @@
-//! A person's word about deliveries: try again, do not send, send once more; about one, or about
-//! all that a selection has.
+//! What a person can do with deliveries: retry, cancel, send once more; with one, or with all of a
+//! selection.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};

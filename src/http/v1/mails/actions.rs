@@ -1,4 +1,4 @@
-//! A person's word about a mail: let it go, do not want it, send it once more.
+//! What a person can do with a mail: release it, ignore it, send it once more.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};

@@ -1,8 +1,8 @@
-//! A decision of the past, played again step by step under the documents that it was made under.
+//! A past decision, made again step by step under the documents of that time.
 //!
-//! The history keeps a copy of each version of a document, so the [`Policy`] of then can be made
-//! anew; the environment and the program are those of today. What comes out is shown only when it
-//! is what was decided: steps that lead elsewhere would explain nothing.
+//! The history keeps a copy of each version of a document, so the [`Policy`] of that time can be
+//! compiled again; the environment and the program are those of today. The steps are shown only when
+//! they lead to the recorded decision: others would explain nothing.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(crate) struct PastDecision<'a> {
     pub(crate) reason: Option<&'a str>,
 }
 
-/// What playing it again came to.
+/// What making it again came to.
 #[derive(Debug)]
 pub(crate) enum Replayed {
     /// The same decision: these are its steps.
@@ -45,9 +45,9 @@ pub(crate) enum Replayed {
     Unknown(Said),
 }
 
-/// Plays a decision again. Sends and stores nothing.
+/// Makes a decision again. Sends and stores nothing.
 ///
-/// `in_force` is the policy of now: it is taken when the documents are still the same, so that
+/// `in_force` is the policy of today. It is taken when the documents are still the same, so that
 /// nothing has to be read.
 ///
 /// # Errors
@@ -114,7 +114,7 @@ async fn policy_of(
     Ok(Ok(book.policy(env, 0)))
 }
 
-/// Said of a document whose content of then is nowhere.
+/// Said of a document whose content of that time is kept nowhere.
 fn never_recorded(document: &str) -> Said {
     said!(
         "la version de {document} qui était en vigueur n'est pas dans l'historique",
@@ -122,7 +122,7 @@ fn never_recorded(document: &str) -> Said {
     )
 }
 
-/// Said when the documents of then do not lead to the decision of then.
+/// Said when the documents of that time do not lead to the recorded decision.
 fn elsewhere() -> Said {
     said!(
         "sous les mêmes documents la décision serait autre aujourd'hui\u{a0}: les variables d'environnement, le \
