@@ -26,36 +26,36 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::descriptors::Descriptors;
-use crate::exit::{Exit, Failure, Outcome};
-use crate::http::access::bearer::{Guesses, Token};
+use crate::exit::{CommandFailure, CommandResult, Exit};
+use crate::http::access::bearer::{Guesses, TokenDigest};
 use crate::http::access::{Access, Login};
-use crate::http::bodies::Bodies;
+use crate::http::bodies::BodyPermits;
 use crate::http::client::Proxies;
 use crate::http::idempotency::Idempotency;
-use crate::http::probe::{Draining, Idle, Probe, Pulse};
+use crate::http::probe::{Draining, Idle, Pulse, StatusProbe};
 use crate::http::recent::Recent;
-use crate::http::streams::Streams;
-use crate::http::{EventHub, Http, HttpState, LiveHub};
+use crate::http::streams::StreamLimit;
+use crate::http::{BoundServer, EventHub, HttpState, LiveHub};
 use crate::journal::{self, Watched};
 use crate::restart::Restart;
-use crate::services::board::Board;
+use crate::services::board::WorkerBoard;
 use crate::settings::Settings;
 use crate::{disk, eviction, privacy, telemetry, wiring};
 
 /// From the signal to the end of the process; Render kills after 30 s.
-const STOP: Duration = Duration::from_secs(25);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 /// Of that, what the HTTP server and the journal may take at the end.
-const LAST_STEPS: Duration = Duration::from_secs(4);
+const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(4);
 /// Between two beats of the actors' thread.
-const BEAT: Duration = Duration::from_secs(1);
-/// Between two looks whether the journal is still there.
-const LOOK: Duration = Duration::from_secs(1);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How often it is checked whether the journal still answers.
+const JOURNAL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Connections that may wait to be accepted. More are refused by the system.
-const BACKLOG: u32 = 256;
+const ACCEPT_BACKLOG: u32 = 256;
 /// Beats between two rounds of the metrics' housekeeping.
-const UPKEEP: u32 = 5;
+const BEATS_PER_UPKEEP: u32 = 5;
 
-async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, Failure> {
+async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Parts, CommandFailure> {
     wiring::parts(settings, Arc::clone(journal) as Arc<dyn Journal>, world).await
 }
 
@@ -64,12 +64,12 @@ async fn parts(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Re
 ///
 /// # Errors
 /// What the future fails with, or why there is no runtime.
-pub(crate) fn on_actix<F: Future<Output = Outcome>>(work: F) -> Outcome {
+pub(crate) fn on_actix<F: Future<Output = CommandResult>>(work: F) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("worker")
         .build()
-        .map_err(|error| Failure::found(format!("no runtime: {error}")))?;
+        .map_err(|error| CommandFailure::found(format!("no runtime: {error}")))?;
     let system = actix_rt::System::with_tokio_rt(move || runtime);
     let outcome = system.block_on(work);
     // Dropping it would wait for every blocking call, a hanging name look-up among them. All
@@ -79,12 +79,12 @@ pub(crate) fn on_actix<F: Future<Output = Outcome>>(work: F) -> Outcome {
 }
 
 /// The service.
-pub(crate) fn serve(settings: Settings) -> Outcome {
+pub(crate) fn serve(settings: Settings) -> CommandResult {
     let metrics = telemetry::start_metrics()?;
     on_actix(run(settings, metrics))
 }
 
-async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
+async fn run(settings: Settings, metrics: PrometheusHandle) -> CommandResult {
     let world = World::real();
     // First, so that no signal finds the default action.
     let mut signals = Signals::listen()?;
@@ -92,7 +92,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let listener = bind(settings.bind, settings.port)?;
     let descriptors = Descriptors::raise();
     if let Some(why) = settings.storage.refusal() {
-        return Err(Failure::journal(why.said().english));
+        return Err(CommandFailure::journal(why.said().english));
     }
     for warning in settings.warnings.iter().chain(&descriptors.warning()) {
         tracing::warn!(code = warning.code(), "{}", warning.said());
@@ -102,7 +102,7 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
     let journal = tokio::select! {
         opened = journal::open_for_work(&settings, &world) => opened?,
         name = signals.next() => {
-            tracing::info!(signal = name, "told to stop before the journal could be opened");
+            tracing::info!(signal = name, "a signal to stop came before the journal could be opened");
             return Ok(Exit::Ok);
         }
     };
@@ -118,16 +118,15 @@ async fn run(settings: Settings, metrics: PrometheusHandle) -> Outcome {
 
 /// A service whose actors run and whose HTTP server is bound.
 pub(crate) struct Service {
-    /// The actors.
     pub(crate) actors: System,
     /// The server: it answers once it is started.
-    pub(crate) http: Http,
+    pub(crate) http: BoundServer,
     /// Links that sign somebody in.
     pub(crate) links: Arc<MagicLinks>,
     /// Set once it stops.
     pub(crate) draining: Draining,
     /// What it says of itself to other workers.
-    board: Board,
+    board: WorkerBoard,
     /// Somebody wants it started again.
     restart: Restart,
 }
@@ -144,7 +143,7 @@ impl Service {
         listener: TcpListener,
         metrics: PrometheusHandle,
         descriptors: &Descriptors,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandFailure> {
         let mut parts = parts(settings, journal, world).await?;
         let (retention, rounds) = retention(settings, journal, world)?.chore();
         let search = search(settings, journal)?;
@@ -163,7 +162,7 @@ impl Service {
         let indexes = search.chore(rounds.clone());
         parts.chores = [retention, disk, says, indexes, upkeep].into_iter().chain(look).collect();
         let actors = system::start(&parts);
-        let asked = Probe {
+        let asked = StatusProbe {
             journal: Arc::clone(journal),
             actors: actors.probe.clone(),
             world: world.clone(),
@@ -181,7 +180,7 @@ impl Service {
             metrics,
             draining: draining.clone(),
             pulse,
-            metrics_token: settings.metrics_token.as_ref().map(Token::new),
+            metrics_token: settings.metrics_token.as_ref().map(TokenDigest::new),
             metrics_public: settings.metrics_public,
             access: access(settings, login),
             config_api: wiring::config_api(settings, &parts, world),
@@ -189,16 +188,16 @@ impl Service {
             journal_admin: Arc::clone(journal) as Arc<dyn JournalAdmin>,
             editor: wiring::editor(&parts, world),
             world: world.clone(),
-            bodies: Bodies::default(),
+            bodies: BodyPermits::default(),
             idempotency: Idempotency::new(shared),
             search,
             hub: EventHub::new(Arc::clone(&parts.journal)),
             live: LiveHub::default(),
             recent: Recent::default(),
-            streams: Streams::new(descriptors.connections() / 2),
+            streams: StreamLimit::new(descriptors.connections() / 2),
             reference,
         };
-        let http = Http::on(listener, descriptors.connections(), state)?;
+        let http = BoundServer::on(listener, descriptors.connections(), state)?;
         Ok(Self { actors, http, links, draining, board, restart })
     }
 }
@@ -206,9 +205,9 @@ impl Service {
 /// The doors and their keys.
 fn access(settings: &Settings, login: Login) -> Access {
     Access {
-        api_token: Some(Token::new(&settings.process_api_token)),
+        api_token: Some(TokenDigest::new(&settings.process_api_token)),
         scopes: settings.api_token_scopes.clone(),
-        test_key: settings.test_api_key.as_ref().map(Token::new),
+        test_key: settings.test_api_key.as_ref().map(TokenDigest::new),
         guesses: Guesses::behind(Proxies::new(settings.trusted_proxies.clone())),
         login: Some(login),
     }
@@ -239,7 +238,7 @@ async fn until_the_end(
             ("signal", Exit::Ok)
         }
         () = restart.asked() => {
-            tracing::info!("told to restart, stopping");
+            tracing::info!("a restart was asked for, stopping");
             ("restart", Exit::Restart)
         }
         why = gone(journal) => {
@@ -254,18 +253,21 @@ async fn until_the_end(
     draining.begin();
     let orderly = async {
         // Claims and leases that are not given back in time run out by themselves.
-        if tokio::time::timeout(STOP.saturating_sub(LAST_STEPS), actors.stop(reason)).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT.saturating_sub(LAST_STEPS_TIMEOUT), actors.stop(reason))
+            .await
+            .is_err()
+        {
             tracing::warn!("some work was still under way; it comes due again");
         }
         http.stop(true).await;
         journal.close().await;
     };
     tokio::select! {
-        stopped = tokio::time::timeout(STOP, orderly) => match stopped {
+        stopped = tokio::time::timeout(SHUTDOWN_TIMEOUT, orderly) => match stopped {
             Ok(()) => tracing::info!("stopped"),
-            Err(_) => tracing::warn!(seconds = STOP.as_secs(), "not stopped in time; what was under way comes due again"),
+            Err(_) => tracing::warn!(seconds = SHUTDOWN_TIMEOUT.as_secs(), "not stopped in time; what was under way comes due again"),
         },
-        name = signals.next() => tracing::warn!(signal = name, "told twice: ending at once; what was under way comes due again"),
+        name = signals.next() => tracing::warn!(signal = name, "a second signal: ending at once; what was under way comes due again"),
     }
     exit
 }
@@ -273,21 +275,21 @@ async fn until_the_end(
 /// Why the journal may not be written any more.
 async fn gone(journal: &dyn JournalAdmin) -> String {
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(JOURNAL_CHECK_INTERVAL).await;
         if let Some(why) = journal.gone() {
             return why;
         }
     }
 }
 
-fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Failure> {
+fn bind(address: IpAddr, port: u16) -> Result<TcpListener, CommandFailure> {
     listen(SocketAddr::new(address, port)).map_err(|error| {
         let advice = if error.kind() == io::ErrorKind::AddrInUse {
             "; another program has it: set PORT to a free one"
         } else {
             ""
         };
-        Failure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
+        CommandFailure::found(format!("{address} port {port} cannot be listened on: {error}{advice}"))
     })
 }
 
@@ -300,18 +302,18 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // As the standard library does it: the connections of the process before may still be dying.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)?.into_std()
+    socket.listen(ACCEPT_BACKLOG)?.into_std()
 }
 
 /// Beats on the actors' thread, and does the metrics' housekeeping.
 fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
     drop(actix_rt::spawn(async move {
-        let mut ticks = tokio::time::interval(BEAT);
+        let mut ticks = tokio::time::interval(HEARTBEAT_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for beat in 0_u32.. {
             ticks.tick().await;
             pulse.beat();
-            if beat % UPKEEP == 0 {
+            if beat % BEATS_PER_UPKEEP == 0 {
                 metrics.run_upkeep();
             }
         }
@@ -320,14 +322,18 @@ fn keep_alive(pulse: Pulse, metrics: PrometheusHandle) {
 
 /// What finds mails by their texts. Its index lies beside the journal, or beside what a worker keeps
 /// of one that is elsewhere.
-fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, Failure> {
+fn search(settings: &Settings, journal: &Arc<Watched>) -> Result<Search, CommandFailure> {
     let path = settings.storage.search_index();
     Search::open(Arc::clone(journal) as Arc<dyn Journal>, Some(path))
-        .map_err(|error| Failure::found(error.to_string()))
+        .map_err(|error| CommandFailure::found(error.to_string()))
 }
 
 /// What drops what is kept no longer.
-fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Retention, Failure> {
+fn retention(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    world: &World,
+) -> Result<Retention, CommandFailure> {
     Ok(Retention {
         world: world.clone(),
         journal: Arc::clone(journal) as Arc<dyn JournalAdmin>,
@@ -337,7 +343,11 @@ fn retention(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Resu
 }
 
 /// What moves old events out of the journal, if anything does.
-fn archiver(settings: &Settings, journal: &Arc<Watched>, world: &World) -> Result<Option<Archiver>, Failure> {
+fn archiver(
+    settings: &Settings,
+    journal: &Arc<Watched>,
+    world: &World,
+) -> Result<Option<Archiver>, CommandFailure> {
     let Some(days) = settings.storage.journal_retention_days else { return Ok(None) };
     if let Some(why) = settings.no_archive() {
         tracing::warn!(code = why.code(), why = %why.said(), "old events stay in the journal");
@@ -461,7 +471,7 @@ mod tests {
     }
 
     /// As `serve` does it, with the real journal, over a system of which one actor always panics.
-    async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> Outcome {
+    async fn serve_with_a_broken(actor: &'static str, folder: &std::path::Path) -> CommandResult {
         let (settings, world) = (settings(folder), World::real());
         let journal = journal::open(&settings.storage.journal, &world).await?;
         let for_all = world.clone();
@@ -474,11 +484,11 @@ mod tests {
         let actors = system::start(&parts);
         let draining = Draining::default();
         let restart = Restart::default();
-        let http = Http::on(
+        let http = BoundServer::on(
             bind(IpAddr::from([127, 0, 0, 1]), 0)?,
             16,
             HttpState {
-                probe: Probe {
+                probe: StatusProbe {
                     journal: Arc::clone(&journal),
                     actors: actors.probe.clone(),
                     world: world.clone(),
@@ -504,13 +514,13 @@ mod tests {
                     &world,
                 ),
                 world: world.clone(),
-                bodies: Bodies::default(),
+                bodies: BodyPermits::default(),
                 idempotency: Idempotency::new(wiring::shared_facts(&settings, &world)?),
                 search: search(&settings, &journal)?,
                 hub: EventHub::new(Arc::clone(&parts.journal)),
                 live: LiveHub::default(),
                 recent: Recent::default(),
-                streams: Streams::new(1),
+                streams: StreamLimit::new(1),
                 reference: wiring::reference(&settings, &parts, actors.ingress.clone(), &restart, &world)?,
             },
         )?;

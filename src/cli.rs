@@ -241,13 +241,13 @@ pub(crate) enum EventsCommand {
     /// Print the last events, and with --follow those to come
     Tail(TailArgs),
     /// Print one stream, such as mail-<email_id>
-    Show(ShowArgs),
+    Show(EventsShowArgs),
     /// Read the whole journal and check it
     Verify(VerifyArgs),
     /// Write the whole journal to a file, as JSON Lines
-    Export(ExportArgs),
+    Export(EventsExportArgs),
     /// Fill an empty journal from such a file, and compare
-    Import(ImportArgs),
+    Import(EventsImportArgs),
     /// Say that the journal in Redis is that of this installation, after its mailbox or its
     /// CONFIG_STORE_REDIS_PREFIX got another name
     Adopt,
@@ -255,7 +255,7 @@ pub(crate) enum EventsCommand {
 
 /// Arguments of `events export`.
 #[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
+pub(crate) struct EventsExportArgs {
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
     /// The file, which must not exist yet; "-" is standard output
@@ -265,7 +265,7 @@ pub(crate) struct ExportArgs {
 
 /// Arguments of `events import`.
 #[derive(Debug, Args)]
-pub(crate) struct ImportArgs {
+pub(crate) struct EventsImportArgs {
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
     /// The file; "-" is standard input
@@ -294,7 +294,7 @@ pub(crate) struct TailArgs {
 
 /// Arguments of `events show`.
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct EventsShowArgs {
     /// Name of the stream
     #[arg(value_name = "STREAM")]
     pub(crate) stream: String,
@@ -337,7 +337,7 @@ pub(crate) enum DeliveriesCommand {
 pub(crate) struct ListArgs {
     /// Only those in this state
     #[arg(long, value_enum)]
-    pub(crate) state: Option<DeliveryState>,
+    pub(crate) state: Option<DeliveryStateArg>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -364,7 +364,7 @@ pub(crate) struct DeliveryShowArgs {
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum DeliveryState {
+pub(crate) enum DeliveryStateArg {
     /// Decided and not tried yet
     Waiting,
     /// Failed, and will be tried again
@@ -433,7 +433,7 @@ pub(crate) enum MailsCommand {
 pub(crate) struct MailsListArgs {
     /// Only those in this state
     #[arg(long, value_enum)]
-    pub(crate) state: Option<MailState>,
+    pub(crate) state: Option<MailStateArg>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -483,7 +483,7 @@ pub(crate) struct LinksListArgs {
 
 /// Where a mail stands that nothing is sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MailState {
+pub(crate) enum MailStateArg {
     /// Waits for a window, a switch or a day
     Held,
     /// Came outside the window, and its detector does not let it wait

@@ -7,12 +7,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::findings::Finding;
 
-/// With fewer than this, the work itself may run out of them.
-const COMFORTABLE: u64 = 4_096;
-/// HTTP connections, whatever the limit.
-const MOST_CONNECTIONS: u64 = 1_024;
-/// And at least so many, or nobody could ask how the worker is.
-const FEWEST_CONNECTIONS: u64 = 16;
+/// With fewer descriptors than this, the work itself may run out of them.
+const MIN_COMFORTABLE: u64 = 4_096;
+/// The most HTTP connections, however many descriptors there are.
+const MAX_CONNECTIONS: u64 = 1_024;
+/// The fewest HTTP connections: with none, nobody could ask how the worker is.
+const MIN_CONNECTIONS: u64 = 16;
 
 /// What the process may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Descriptors {
     /// Takes as many as may be had without asking anybody: raises the soft limit to the hard one.
     pub(crate) fn raise() -> Self {
         let limits = getrlimit(Resource::RLIMIT_NOFILE);
-        let Ok((soft, hard)) = limits else { return Self { limit: COMFORTABLE } };
+        let Ok((soft, hard)) = limits else { return Self { limit: MIN_COMFORTABLE } };
         if soft < hard {
             match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
                 Ok(()) => return Self { limit: hard },
@@ -36,14 +36,14 @@ impl Descriptors {
 
     /// Connections at the HTTP port: a quarter at most. The others are for the work.
     pub(crate) fn connections(self) -> usize {
-        let share = (self.limit / 4).clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
+        let share = (self.limit / 4).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
         usize::try_from(share).unwrap_or(usize::MAX)
     }
 
     /// What the operator should know.
     pub(crate) fn warning(self) -> Option<Finding> {
         let Self { limit } = self;
-        (limit < COMFORTABLE).then_some(Finding::FewDescriptors { limit, wanted: COMFORTABLE })
+        (limit < MIN_COMFORTABLE).then_some(Finding::FewDescriptors { limit, wanted: MIN_COMFORTABLE })
     }
 }
 

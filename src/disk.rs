@@ -9,12 +9,12 @@ use std::time::Duration;
 use nix::sys::statvfs::statvfs;
 use render_signal_actors::chore::Chore;
 
-/// Between two looks.
-const LOOK: Duration = Duration::from_secs(30);
-/// Files of the directory that are looked at; a count beyond that would take too long.
-const MOST: usize = 100_000;
+/// How often the size of the directory is measured.
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// Files of the directory that are counted; counting more would take too long.
+const MAX_FILES: usize = 100_000;
 /// Bytes of a block of [`fs::Metadata`], whatever the file system's are.
-const BLOCK: u64 = 512;
+const BLOCK_BYTES: u64 = 512;
 
 /// What was found, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ async fn measure_for_ever(folder: PathBuf) {
             }
             Err(_) => {}
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -90,11 +90,11 @@ fn taken(folder: &Path) -> io::Result<u64> {
         };
         for file in files.flatten() {
             seen += 1;
-            if seen > MOST {
+            if seen > MAX_FILES {
                 return Ok(bytes);
             }
             let Ok(data) = file.metadata() else { continue };
-            bytes = bytes.saturating_add(data.blocks().saturating_mul(BLOCK));
+            bytes = bytes.saturating_add(data.blocks().saturating_mul(BLOCK_BYTES));
             if data.is_dir() {
                 folders.push(file.path());
             }

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use crate::findings::Finding;
 use crate::settings::Storage;
 
-/// Between two questions: an operator may set it meanwhile.
-const AGAIN: Duration = Duration::from_secs(300);
-/// The same, as long as a server has not answered.
-const SOON: Duration = Duration::from_secs(10);
+/// How often the servers are asked: an operator may change their settings meanwhile.
+const CHECK_INTERVAL: Duration = Duration::from_secs(300);
+/// How soon they are asked again when one has not answered.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A server, and what of ours is there.
 #[derive(Debug, Clone)]
@@ -130,7 +130,7 @@ async fn ask_for_ever(servers: Vec<Server>, found: watch::Sender<Found>) {
         for remark in now.remarks.iter().filter(|remark| !found.borrow().remarks.contains(remark)) {
             tracing::warn!(code = remark.code(), "{}", remark.said());
         }
-        let pause = if now.unknown.is_empty() { AGAIN } else { SOON };
+        let pause = if now.unknown.is_empty() { CHECK_INTERVAL } else { RETRY_INTERVAL };
         found.send_replace(now);
         tokio::time::sleep(pause).await;
     }

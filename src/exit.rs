@@ -51,14 +51,14 @@ impl From<Exit> for ExitCode {
 
 /// Why a command did not do what it was asked: a message for a human, and the exit code.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandFailure {
     /// The exit code.
     pub(crate) exit: Exit,
     /// What failed, on what, and what to do. No secret.
     pub(crate) message: String,
 }
 
-impl Failure {
+impl CommandFailure {
     /// A failure with an exit code of its own.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into() }
@@ -75,22 +75,22 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CommandFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for CommandFailure {}
 
-impl From<std::io::Error> for Failure {
+impl From<std::io::Error> for CommandFailure {
     fn from(error: std::io::Error) -> Self {
         Self::found(error.to_string())
     }
 }
 
 /// What a command returns.
-pub(crate) type Outcome = Result<Exit, Failure>;
+pub(crate) type CommandResult = Result<Exit, CommandFailure>;
 
 #[cfg(test)]
 mod tests {

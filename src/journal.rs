@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::commands;
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::findings;
 use crate::settings::{JournalPlace, RedisPlace, Settings};
 use crate::words::recorded;
@@ -38,7 +38,10 @@ const TRIED_AGAIN: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) async fn open_for_work(settings: &Settings, world: &World) -> Result<Arc<Watched>, Failure> {
+pub(crate) async fn open_for_work(
+    settings: &Settings,
+    world: &World,
+) -> Result<Arc<Watched>, CommandFailure> {
     let place = &settings.storage.journal;
     let JournalPlace::Redis(redis) = place else { return open(place, world).await };
     let mut said: Option<Instant> = None;
@@ -72,9 +75,11 @@ pub(crate) async fn adopt(
     place: &JournalPlace,
     installation: &Installation,
     world: &World,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<String>, CommandFailure> {
     let JournalPlace::Redis(redis) = place else {
-        return Err(Failure::journal(format!("{place} is a file: it belongs to whoever has its folder")));
+        return Err(CommandFailure::journal(format!(
+            "{place} is a file: it belongs to whoever has its folder"
+        )));
     };
     let journal = in_redis(redis, world, Who::default()).await.map_err(|error| refused(&error))?;
     let outcome = journal.adopt(installation).await.map_err(|error| refused(&error));
@@ -86,7 +91,7 @@ pub(crate) async fn adopt(
 ///
 /// # Errors
 /// Exit code 4 with what is wrong and what to do.
-pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watched>, Failure> {
+pub(crate) async fn open(place: &JournalPlace, world: &World) -> Result<Arc<Watched>, CommandFailure> {
     let journal: Arc<dyn JournalAdmin> = match place {
         JournalPlace::File(path) => {
             SqliteJournal::open(path, world.clone(), readmodel::all(), SqliteOptions::default())
@@ -126,7 +131,7 @@ async fn in_redis(place: &RedisPlace, world: &World, who: Who) -> Result<Arc<Red
 pub(crate) async fn open_to_look(
     place: &JournalPlace,
     world: &World,
-) -> Result<Arc<dyn JournalAdmin>, Failure> {
+) -> Result<Arc<dyn JournalAdmin>, CommandFailure> {
     match place {
         JournalPlace::File(path) => {
             let journal =
@@ -148,7 +153,7 @@ pub(crate) async fn open_to_look(
 pub(crate) async fn open_to_compare(
     settings: &Settings,
     world: &World,
-) -> Result<Arc<dyn JournalAdmin>, Failure> {
+) -> Result<Arc<dyn JournalAdmin>, CommandFailure> {
     let place = &settings.storage.journal;
     let JournalPlace::Redis(redis) = place else { return open_to_look(place, world).await };
     let who = Who { owner: Owner::Compared(settings.installation()), profile: Some(settings.profile()) };
@@ -170,7 +175,11 @@ pub(crate) enum Found {
 ///
 /// # Errors
 /// Exit code 4 when it is there and cannot be used, with what is wrong and what to do.
-pub(crate) async fn find(place: &JournalPlace, purpose: Purpose, world: &World) -> Result<Found, Failure> {
+pub(crate) async fn find(
+    place: &JournalPlace,
+    purpose: Purpose,
+    world: &World,
+) -> Result<Found, CommandFailure> {
     if is_missing(place) {
         return Ok(Found::Missing);
     }
@@ -211,8 +220,8 @@ pub(crate) fn say_what_is_kept(place: &JournalPlace, durability: Durability) {
 }
 
 /// A journal that cannot be opened or read ends the command with exit code 4.
-pub(crate) fn refused(error: &JournalError) -> Failure {
-    Failure::journal(commands::lang().one(recorded::said(error)))
+pub(crate) fn refused(error: &JournalError) -> CommandFailure {
+    CommandFailure::journal(commands::lang().one(recorded::said(error)))
 }
 
 /// A journal that remembers whether its last commit was taken, and counts and times them.

@@ -11,8 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use render_signal_actors::kernel::words::visible;
 use serde::Serialize;
 
-use crate::exit::{Exit, Failure};
-use crate::words::story::Tone;
+use crate::exit::{CommandFailure, Exit};
+use crate::words::story::StoryTone;
 
 /// Standard output, line by line.
 pub(crate) struct Output {
@@ -44,7 +44,7 @@ impl Output {
     ///
     /// # Errors
     /// When the reader is gone ([`Exit::Ok`], no message) or the output cannot be written.
-    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), CommandFailure> {
         let shown = shown(text.as_ref(), self.colour);
         writeln!(self.to, "{shown}").and_then(|()| self.to.flush()).map_err(gone)
     }
@@ -53,16 +53,18 @@ impl Output {
     ///
     /// # Errors
     /// See [`Self::line`].
-    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        self.line(serde_json::to_string(value).map_err(|error| Failure::found(error.to_string()))?)
+    pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<(), CommandFailure> {
+        self.line(serde_json::to_string(value).map_err(|error| CommandFailure::found(error.to_string()))?)
     }
 
     /// A value as JSON over several lines, for one object that a human may read.
     ///
     /// # Errors
     /// See [`Self::line`].
-    pub(crate) fn json_pretty(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        self.line(serde_json::to_string_pretty(value).map_err(|error| Failure::found(error.to_string()))?)
+    pub(crate) fn json_pretty(&mut self, value: &impl Serialize) -> Result<(), CommandFailure> {
+        self.line(
+            serde_json::to_string_pretty(value).map_err(|error| CommandFailure::found(error.to_string()))?,
+        )
     }
 
     /// `text` in the given style, or as it is where colours do not belong.
@@ -72,11 +74,11 @@ impl Output {
 }
 
 /// A reader that closed the pipe has seen enough: that is no failure.
-fn gone(error: io::Error) -> Failure {
+fn gone(error: io::Error) -> CommandFailure {
     if error.kind() == io::ErrorKind::BrokenPipe {
-        Failure::new(Exit::Ok, "")
+        CommandFailure::new(Exit::Ok, "")
     } else {
-        Failure::found(format!("the output could not be written: {error}"))
+        CommandFailure::found(format!("the output could not be written: {error}"))
     }
 }
 
@@ -109,14 +111,14 @@ impl Style {
     }
 }
 
-impl From<Tone> for Style {
-    fn from(tone: Tone) -> Self {
+impl From<StoryTone> for Style {
+    fn from(tone: StoryTone) -> Self {
         match tone {
-            Tone::News => Self::Bold,
-            Tone::Aside => Self::Dim,
-            Tone::Good => Self::Good,
-            Tone::Warn => Self::Warn,
-            Tone::Bad => Self::Bad,
+            StoryTone::News => Self::Bold,
+            StoryTone::Aside => Self::Dim,
+            StoryTone::Good => Self::Good,
+            StoryTone::Warn => Self::Warn,
+            StoryTone::Bad => Self::Bad,
         }
     }
 }
@@ -152,8 +154,8 @@ pub(crate) fn complain(text: &str) {
 /// A bar over `count` steps on a terminal's standard error; nothing elsewhere, or when it
 /// would be over at once.
 pub(crate) fn progress(count: usize) -> ProgressBar {
-    const SHORT: usize = 20;
-    if count <= SHORT || !io::stderr().is_terminal() {
+    const MIN_ITEMS: usize = 20;
+    if count <= MIN_ITEMS || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(

@@ -14,7 +14,7 @@ use render_signal_actors::kernel::files;
 use crate::settings::Storage;
 
 /// Names that are listed in one line of the log.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// What this process makes from now on is for this user alone, unless it says otherwise.
 pub(crate) fn for_us_alone() {
@@ -44,8 +44,9 @@ pub(crate) fn tighten(storage: &Storage, lock_file: &Path) {
 }
 
 fn named(paths: &[PathBuf]) -> String {
-    let mut names: Vec<String> = paths.iter().take(NAMED).map(|path| path.display().to_string()).collect();
-    if paths.len() > NAMED {
+    let mut names: Vec<String> =
+        paths.iter().take(MAX_NAMED).map(|path| path.display().to_string()).collect();
+    if paths.len() > MAX_NAMED {
         names.push("…".to_owned());
     }
     names.join(", ")

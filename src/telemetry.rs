@@ -22,7 +22,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::lines::Lines;
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 
 /// Libraries that see credentials or receivers' addresses on the wire and tell about it
 /// below `info` (`async_imap` prints the LOGIN command at `trace`). No setting makes
@@ -44,21 +44,21 @@ const SECONDS: &[f64] = &[
     0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0,
 ];
 
-/// What the environment asks for.
+/// What the environment says about logging.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Wanted {
+struct LogSettings {
     directives: String,
     json: bool,
 }
 
-fn wanted(default_level: &str, lookup: impl Fn(&str) -> Option<String>) -> Wanted {
+fn log_settings(default_level: &str, lookup: impl Fn(&str) -> Option<String>) -> LogSettings {
     let set =
         |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let level = set("LOG_LEVEL")
         .or_else(|| set("FLASK_LOG_LEVEL"))
         .map(|level| known_level(&level))
         .unwrap_or_else(|| default_level.to_owned());
-    Wanted {
+    LogSettings {
         directives: set("RUST_LOG").unwrap_or(level),
         json: set("LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")),
     }
@@ -105,8 +105,8 @@ fn named(target: &str, libraries: &[&str]) -> bool {
 
 /// Starts logging. Called once, by the command that runs.
 pub(crate) fn start_logging(default_level: &str) {
-    let wanted = wanted(default_level, |name| std::env::var(name).ok());
-    let filter = EnvFilter::builder().parse_lossy(&wanted.directives).and(filter_fn(may_talk));
+    let settings = log_settings(default_level, |name| std::env::var(name).ok());
+    let filter = EnvFilter::builder().parse_lossy(&settings.directives).and(filter_fn(may_talk));
     let Ok(lines) = Lines::start() else {
         // Without standard error there is nobody to tell.
         return;
@@ -114,7 +114,7 @@ pub(crate) fn start_logging(default_level: &str) {
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(lines.clone())
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
-    let layer = if wanted.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
+    let layer = if settings.json { layer.json().flatten_event(true).boxed() } else { layer.boxed() };
     // A second call would be a mistake of ours, and costs nothing but its own logs.
     if tracing_subscriber::registry().with(layer.with_filter(filter)).try_init().is_ok() {
         drop(LINES.set(lines));
@@ -125,13 +125,13 @@ pub(crate) fn start_logging(default_level: &str) {
 
 /// Where log lines go, once logging has started.
 static LINES: OnceLock<Lines> = OnceLock::new();
-/// What the last lines may take at the end.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// How long the last lines may take to be written at the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Waits until the log is written, unless nobody reads it. The last step of the program.
 pub(crate) fn flush_log() {
     if let Some(lines) = LINES.get() {
-        lines.flush(LAST_LINES);
+        lines.flush(FLUSH_TIMEOUT);
     }
 }
 
@@ -139,9 +139,9 @@ pub(crate) fn flush_log() {
 ///
 /// # Errors
 /// When a recorder is installed already.
-pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
+pub(crate) fn start_metrics() -> Result<PrometheusHandle, CommandFailure> {
     let failed = |error: metrics_exporter_prometheus::BuildError| {
-        Failure::found(format!("metrics cannot be collected: {error}"))
+        CommandFailure::found(format!("metrics cannot be collected: {error}"))
     };
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
@@ -157,13 +157,13 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
 mod tests {
     use super::*;
 
-    fn with(pairs: &'static [(&str, &str)]) -> Wanted {
-        wanted("info", |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+    fn with(pairs: &'static [(&str, &str)]) -> LogSettings {
+        log_settings("info", |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
     }
 
     #[test]
     fn the_level_comes_from_the_environment() {
-        assert_eq!(with(&[]), Wanted { directives: "info".into(), json: false });
+        assert_eq!(with(&[]), LogSettings { directives: "info".into(), json: false });
         assert_eq!(with(&[("FLASK_LOG_LEVEL", "WARNING")]).directives, "warn");
         assert_eq!(with(&[("FLASK_LOG_LEVEL", "loud")]).directives, "info");
         assert_eq!(with(&[("FLASK_LOG_LEVEL", "DEBUG"), ("LOG_LEVEL", "error")]).directives, "error");

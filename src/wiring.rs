@@ -43,7 +43,7 @@ use render_signal_actors::webhook::port::GuardedReceiver;
 use render_signal_actors::webhook::trial::Tester;
 use tokio::sync::Semaphore;
 
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::http::Reference;
 use crate::http::access::Login;
 use crate::http::compat::config_api::ConfigApi;
@@ -52,10 +52,12 @@ use crate::journal::Watched;
 use crate::restart::Restart;
 use crate::services::Services;
 use crate::services::backup::Backups;
-use crate::services::board::Board;
-use crate::services::config::Configuration;
+use crate::services::board::WorkerBoard;
+use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
-use crate::settings::{JournalPlace, MailSource, R2Settings, Settings, Storage, StoreOrder, host_name};
+use crate::settings::{
+    JournalPlace, MailSourceSettings, R2Settings, Settings, Storage, StoreOrder, host_name,
+};
 
 /// Everything a system is made of.
 ///
@@ -65,7 +67,7 @@ pub(crate) async fn parts(
     settings: &Settings,
     journal: Arc<dyn Journal>,
     world: &World,
-) -> Result<Parts, Failure> {
+) -> Result<Parts, CommandFailure> {
     let defaults = Arc::new(settings.defaults.clone());
     let egress = egress(settings);
     let documents = documents(&settings.storage, &defaults, world, Some(Arc::clone(&journal)))?;
@@ -96,20 +98,20 @@ pub(crate) async fn parts(
     })
 }
 
-fn receiver(settings: &Settings, egress: &EgressPolicy) -> Result<GuardedReceiver, Failure> {
+fn receiver(settings: &Settings, egress: &EgressPolicy) -> Result<GuardedReceiver, CommandFailure> {
     let options =
         ClientOptions { extra_roots: settings.webhook_authorities.clone(), ..ClientOptions::default() };
     GuardedReceiver::new(egress, &options).map_err(no_client)
 }
 
 /// Who polls: decided on the Redis server when there is one, else by a file.
-fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, Failure> {
+fn lease(settings: &Settings, worker: &str) -> Result<Arc<dyn LeaseStore>, CommandFailure> {
     let Some(server) = settings.storage.lease_server() else {
         return Ok(Arc::new(FileLease::new(settings.lock_file.clone(), worker, settings.storage.render)));
     };
     let key = lock::redis::key_of(&settings.storage.journal_prefix);
     let lease = RedisLease::new(server, key, worker, settings.lock_ttl)
-        .map_err(|error| Failure::found(error.to_string()))?;
+        .map_err(|error| CommandFailure::found(error.to_string()))?;
     Ok(Arc::new(lease))
 }
 
@@ -123,7 +125,7 @@ pub(crate) fn documents(
     env: &Arc<EnvDefaults>,
     world: &World,
     journal: Option<Arc<dyn Journal>>,
-) -> Result<Arc<dyn DocumentStore>, Failure> {
+) -> Result<Arc<dyn DocumentStore>, CommandFailure> {
     let mut stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
     let magic_links = Some(storage.magic_links_file.clone());
     let files: Arc<dyn DocumentStore> = Arc::new(FileStore::new(storage.config_dir.clone(), magic_links));
@@ -139,7 +141,7 @@ pub(crate) fn remote_documents(
     storage: &Storage,
     egress: &EgressPolicy,
     world: &World,
-) -> Result<Vec<Arc<dyn DocumentStore>>, Failure> {
+) -> Result<Vec<Arc<dyn DocumentStore>>, CommandFailure> {
     let mut stores: Vec<Arc<dyn DocumentStore>> = Vec::new();
     if let Some(host) = &storage.php {
         let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
@@ -159,12 +161,12 @@ pub(crate) fn remote_documents(
 pub(crate) fn redis_documents(
     storage: &Storage,
     world: &World,
-) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
     let (Some(server), Some(prefix)) = (&storage.redis, &storage.redis_documents) else { return Ok(None) };
     let writer = format!("{}/{}", host_name(), std::process::id());
     let settings = RedisSettings { address: server.clone(), prefix: prefix.clone(), writer };
     let redis = RedisStore::new(settings, world.clone())
-        .map_err(|error| Failure::found(format!("REDIS_URL: {error}")))?;
+        .map_err(|error| CommandFailure::found(format!("REDIS_URL: {error}")))?;
     Ok(Some(Arc::new(redis)))
 }
 
@@ -177,7 +179,7 @@ pub(crate) fn shared_documents(
     env: &Arc<EnvDefaults>,
     world: &World,
     journal: Option<Arc<dyn Journal>>,
-) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
     let stores = remote_documents(storage, &EgressPolicy::new(env.egress_allow.clone()), world)?;
     Ok(chained(stores, storage, env, world, journal))
 }
@@ -224,10 +226,10 @@ pub(crate) fn login(
     parts: &Parts,
     world: &World,
     shared: &Arc<dyn Ephemeral>,
-) -> Result<Login, Failure> {
+) -> Result<Login, CommandFailure> {
     let access = &settings.access;
     let passwords = Passwords::new(&access.user, &access.password, &access.secret_key)
-        .map_err(|why| Failure::found(format!("TRIGGER_PAGE_PASSWORD {why}")))?;
+        .map_err(|why| CommandFailure::found(format!("TRIGGER_PAGE_PASSWORD {why}")))?;
     let journal = Arc::clone(&parts.journal);
     let sessions = Arc::new(Sessions::new(Arc::clone(&journal), world.clone(), passwords.fingerprint()));
     let signer = Signer::new(access.secret_key.clone());
@@ -253,7 +255,7 @@ pub(crate) fn reference(
     ingress: Ingress,
     restart: &Restart,
     world: &World,
-) -> Result<Reference, Failure> {
+) -> Result<Reference, CommandFailure> {
     let outside = &settings.outside;
     let http = GuardedClient::new(&egress(settings), ClientOptions::default()).map_err(no_client)?;
     Ok(Reference {
@@ -283,11 +285,11 @@ pub(crate) fn reference(
 ///
 /// # Errors
 /// When the address of Redis cannot be used.
-pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn Ephemeral>, Failure> {
+pub(crate) fn shared_facts(settings: &Settings, world: &World) -> Result<Arc<dyn Ephemeral>, CommandFailure> {
     Ok(match &settings.storage.journal {
         JournalPlace::Redis(place) => {
             let shared = RedisEphemeral::new(&place.server, &place.prefix);
-            Arc::new(shared.map_err(|error| Failure::found(error.to_string()))?)
+            Arc::new(shared.map_err(|error| CommandFailure::found(error.to_string()))?)
         }
         JournalPlace::File(_) => Arc::new(MemoryEphemeral::new(world.clone())),
     })
@@ -302,7 +304,7 @@ pub(crate) fn services(
     world: &World,
 ) -> Services {
     Services {
-        configuration: Configuration { editor: editor(parts, world) },
+        configuration: ConfigService { editor: editor(parts, world) },
         policy: Arc::clone(&parts.policy),
         jobs: Jobs::new(Arc::clone(&parts.journal), world.clone()),
         backups: Backups::new(
@@ -311,7 +313,7 @@ pub(crate) fn services(
             world.clone(),
             settings.storage.data_dir.clone(),
         ),
-        board: Board {
+        board: WorkerBoard {
             said: Arc::clone(shared),
             worker: parts.worker.clone(),
             started_at: world.now(),
@@ -331,14 +333,20 @@ pub(crate) fn egress(settings: &Settings) -> EgressPolicy {
 }
 
 /// The mailbox.
-pub(crate) fn mail_source(mail: &MailSource) -> Arc<dyn source::MailSource> {
+pub(crate) fn mail_source(mail: &MailSourceSettings) -> Arc<dyn source::MailSource> {
     match mail {
-        MailSource::Maildir(path) => Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() })),
-        MailSource::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
+        MailSourceSettings::Maildir(path) => {
+            Arc::new(MaildirSource::new(MaildirSettings { path: path.clone() }))
+        }
+        MailSourceSettings::Imap(imap) => Arc::new(ImapSource::new(imap.clone())),
     }
 }
 
-fn links(settings: &Settings, egress: &EgressPolicy, world: &World) -> Result<Arc<dyn LinkStore>, Failure> {
+fn links(
+    settings: &Settings,
+    egress: &EgressPolicy,
+    world: &World,
+) -> Result<Arc<dyn LinkStore>, CommandFailure> {
     let Some(r2) = &settings.r2 else { return Ok(Arc::new(NoR2)) };
     Ok(match r2 {
         R2Settings::Worker(worker) => {
@@ -357,7 +365,7 @@ pub(crate) fn bucket(
     direct: &DirectSettings,
     egress: &EgressPolicy,
     world: &World,
-) -> Result<DirectStore, Failure> {
+) -> Result<DirectStore, CommandFailure> {
     let options = ClientOptions::default();
     DirectStore::new(direct.clone(), egress, &options, world.clone()).map_err(no_client)
 }
@@ -366,7 +374,7 @@ pub(crate) fn bucket(
 ///
 /// # Errors
 /// When no HTTP client can be set up.
-pub(crate) fn archive(settings: &Settings) -> Result<Arc<dyn ArchiveStore>, Failure> {
+pub(crate) fn archive(settings: &Settings) -> Result<Arc<dyn ArchiveStore>, CommandFailure> {
     Ok(match &settings.archive_bucket {
         Some(bucket) => Arc::new(archive_bucket(bucket, &egress(settings))?),
         None => Arc::new(FileArchive::new(settings.storage.archive_dir.clone())),
@@ -380,7 +388,7 @@ pub(crate) fn archive(settings: &Settings) -> Result<Arc<dyn ArchiveStore>, Fail
 pub(crate) fn archive_bucket(
     bucket: &BucketSettings,
     egress: &EgressPolicy,
-) -> Result<BucketArchive, Failure> {
+) -> Result<BucketArchive, CommandFailure> {
     let http = GuardedClient::new(egress, ClientOptions::default()).map_err(no_client)?;
     Ok(BucketArchive::new(bucket, http))
 }
@@ -397,8 +405,8 @@ fn copies(settings: &Settings) -> Copies {
     }
 }
 
-fn no_client(error: render_signal_actors::egress::EgressError) -> Failure {
-    Failure::found(error.to_string())
+fn no_client(error: render_signal_actors::egress::EgressError) -> CommandFailure {
+    CommandFailure::found(error.to_string())
 }
 
 /// Without R2 no mail is routed through the offload; a mail that was, before R2 was removed

@@ -73,7 +73,7 @@ Exit codes: 0 every document that must be there is, and all are sound, 1 one is 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print what is in force, where it is kept and which workers run it
-    Show(ShowArgs),
+    Show(ConfigShowArgs),
     /// Change fields of a document, or replace it
     #[command(after_long_help = SET_EXAMPLES)]
     Set(SetArgs),
@@ -88,9 +88,9 @@ pub(crate) enum ConfigCommand {
     /// Decide between two versions that were made while a store did not answer
     Resolve(ResolveArgs),
     /// Write all documents but the sign-in links to a file, with their addresses
-    Export(ExportArgs),
+    Export(ConfigExportArgs),
     /// Write the documents of such a file; none, when one of them is not valid
-    Import(ImportArgs),
+    Import(ConfigImportArgs),
     /// Write the documents of files into Redis
     #[command(after_long_help = MIGRATE_EXAMPLES)]
     Migrate(MigrateArgs),
@@ -101,7 +101,7 @@ pub(crate) enum ConfigCommand {
 
 /// Arguments of `config show`.
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct ConfigShowArgs {
     /// Only this document, with its content
     #[arg(value_name = "KEY", value_parser = key())]
     pub(crate) key: Option<Key>,
@@ -207,14 +207,14 @@ pub(crate) struct ResolveArgs {
     pub(crate) key: Key,
     /// The version that is to be in force; the other one stays in the history
     #[arg(long, value_enum, value_name = "SIDE")]
-    pub(crate) keep: Side,
+    pub(crate) keep: ConflictSideArg,
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 }
 
 /// A side of a conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Side {
+pub(crate) enum ConflictSideArg {
     /// What the store holds that has the last word
     Authority,
     /// What was changed elsewhere while it did not answer
@@ -223,7 +223,7 @@ pub(crate) enum Side {
 
 /// Arguments of `config export`.
 #[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
+pub(crate) struct ConfigExportArgs {
     /// The file, which must not exist yet; "-" is standard output
     #[arg(value_name = "FILE.json")]
     pub(crate) file: PathBuf,
@@ -233,7 +233,7 @@ pub(crate) struct ExportArgs {
 
 /// Arguments of `config import`.
 #[derive(Debug, Args)]
-pub(crate) struct ImportArgs {
+pub(crate) struct ConfigImportArgs {
     /// What `config export` wrote; "-" is standard input
     #[arg(value_name = "FILE.json")]
     pub(crate) file: PathBuf,

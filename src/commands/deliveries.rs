@@ -11,8 +11,8 @@ use render_signal_actors::readmodel::queries::{
 use serde::Serialize;
 
 use super::mails::{erased, heading, listed, stage_column};
-use crate::cli::{DeliveryState, ListArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::cli::{DeliveryStateArg, ListArgs};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style, fit_ends};
 use crate::words::reasons;
@@ -20,12 +20,12 @@ use crate::words::when::Depth;
 
 /// One line of the list: a delivery, or a mail that is held before it has any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Item {
+struct DeliveryListItem {
     /// What `deliveries retry` takes: `<email_id>/<target>`; of a held mail its `email_id`.
     id: String,
     email_id: String,
     target: Option<String>,
-    state: DeliveryState,
+    state: DeliveryStateArg,
     reason: Option<String>,
     attempts: u64,
     last_status: Option<u16>,
@@ -40,7 +40,7 @@ struct Item {
 /// A delivery that may go only while the window is open, and came due while it was closed.
 const HELD_WINDOW: &str = "held_window";
 
-impl DeliveryState {
+impl DeliveryStateArg {
     /// The read model's word for it; held mails are not deliveries yet.
     const fn stored(self) -> &'static str {
         match self {
@@ -88,15 +88,15 @@ impl DeliveryState {
     }
 }
 
-fn of_delivery(row: DeliveryRow) -> Item {
-    Item {
+fn of_delivery(row: DeliveryRow) -> DeliveryListItem {
+    DeliveryListItem {
         id: format!("{}/{}", row.email_id, row.target),
         reason: if row.state == HELD_WINDOW {
             Some(HoldReason::OutsideWindow.as_str().to_owned())
         } else {
             row.last_error
         },
-        state: DeliveryState::of(&row.state),
+        state: DeliveryStateArg::of(&row.state),
         attempts: row.attempts,
         last_status: row.last_status,
         next_at: row.next_at,
@@ -108,12 +108,12 @@ fn of_delivery(row: DeliveryRow) -> Item {
     }
 }
 
-fn of_held(row: MailRow) -> Item {
-    Item {
+fn of_held(row: MailRow) -> DeliveryListItem {
+    DeliveryListItem {
         id: row.email_id.clone(),
         email_id: row.email_id,
         target: None,
-        state: DeliveryState::Held,
+        state: DeliveryStateArg::Held,
         reason: row.reason,
         attempts: 0,
         last_status: None,
@@ -130,7 +130,7 @@ pub(crate) async fn list(
     args: &ListArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let items = items(journal.as_ref(), args.state, args.limit).await?;
     if args.json {
         out.json_pretty(&items)?;
@@ -149,18 +149,18 @@ pub(crate) async fn list(
 /// Held mails first, then deliveries, oldest first.
 async fn items(
     journal: &dyn Journal,
-    state: Option<DeliveryState>,
+    state: Option<DeliveryStateArg>,
     limit: usize,
-) -> Result<Vec<Item>, Failure> {
+) -> Result<Vec<DeliveryListItem>, CommandFailure> {
     let items = journal
         .views()
         .read(move |db| {
             let mut items = Vec::new();
-            if matches!(state, None | Some(DeliveryState::Held)) {
+            if matches!(state, None | Some(DeliveryStateArg::Held)) {
                 let filter = MailFilter { limit, ..MailFilter::of_stage("held") };
                 items.extend(mails(db, &filter)?.into_iter().rev().map(of_held));
             }
-            let stored = state.map(DeliveryState::stored).map(str::to_owned);
+            let stored = state.map(DeliveryStateArg::stored).map(str::to_owned);
             let filter = DeliveryFilter { state: stored, limit, ..DeliveryFilter::default() };
             for row in deliveries(db, &filter)? {
                 items.push(of_delivery(row));
@@ -169,7 +169,8 @@ async fn items(
             Ok(items)
         })
         .await;
-    let mut items: Vec<Item> = items.map_err(|error| Failure::journal(error.to_string()))?;
+    let mut items: Vec<DeliveryListItem> =
+        items.map_err(|error| CommandFailure::journal(error.to_string()))?;
     for item in &mut items {
         let heading = heading(journal, &item.email_id).await?;
         (item.sender, item.subject) = heading.map(|heading| (heading.sender, heading.subject)).unzip();
@@ -177,7 +178,7 @@ async fn items(
     Ok(items)
 }
 
-fn line(item: &Item, lang: Lang, out: &Output) -> String {
+fn line(item: &DeliveryListItem, lang: Lang, out: &Output) -> String {
     let mut about = Vec::new();
     about.extend(item.reason.as_ref().map(|reason| match lang {
         Lang::Fr => reasons::reason(reason).into_owned(),
@@ -186,7 +187,7 @@ fn line(item: &Item, lang: Lang, out: &Output) -> String {
     if item.attempts > 0 {
         about.push(lang.say("essais", "attempts", &item.attempts.to_string()));
     }
-    let next = item.next_at.filter(|_| item.state != DeliveryState::Dead);
+    let next = item.next_at.filter(|_| item.state != DeliveryStateArg::Dead);
     about.extend(next.map(|next| Depth::Exact.until(lang, next, next)));
     let width = stage_column(lang);
     format!(
@@ -250,23 +251,23 @@ mod tests {
         journal
     }
 
-    async fn ids(state: Option<DeliveryState>, limit: usize) -> Vec<String> {
+    async fn ids(state: Option<DeliveryStateArg>, limit: usize) -> Vec<String> {
         items(&journal().await, state, limit).await.unwrap().into_iter().map(|item| item.id).collect()
     }
 
     #[tokio::test]
     async fn what_is_listed_depends_on_the_state_asked_for() {
         assert_eq!(ids(None, 10).await, ["b", "a/default", "c/default", "d/default"]);
-        assert_eq!(ids(Some(DeliveryState::Dead), 10).await, ["a/default"]);
-        assert_eq!(ids(Some(DeliveryState::Held), 10).await, ["b", "d/default"]);
-        assert_eq!(ids(Some(DeliveryState::Waiting), 10).await, ["c/default"]);
-        assert_eq!(ids(Some(DeliveryState::Delivered), 10).await, [""; 0]);
+        assert_eq!(ids(Some(DeliveryStateArg::Dead), 10).await, ["a/default"]);
+        assert_eq!(ids(Some(DeliveryStateArg::Held), 10).await, ["b", "d/default"]);
+        assert_eq!(ids(Some(DeliveryStateArg::Waiting), 10).await, ["c/default"]);
+        assert_eq!(ids(Some(DeliveryStateArg::Delivered), 10).await, [""; 0]);
         assert_eq!(ids(None, 2).await.len(), 2);
     }
 
     #[tokio::test]
     async fn an_item_names_its_mail() {
-        let items = items(&journal().await, Some(DeliveryState::Dead), 10).await.unwrap();
+        let items = items(&journal().await, Some(DeliveryStateArg::Dead), 10).await.unwrap();
         assert_eq!(items[0].sender.as_deref(), Some("production@media-solution.example"));
         assert!(items[0].subject.as_ref().unwrap().contains("Lot 42"));
         assert_eq!(items[0].target.as_deref(), Some("default"));
@@ -274,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_delivery_that_waits_for_the_window_says_so_as_a_mail_does() {
-        let items = items(&journal().await, Some(DeliveryState::Held), 10).await.unwrap();
+        let items = items(&journal().await, Some(DeliveryStateArg::Held), 10).await.unwrap();
         let reasons: Vec<_> = items.iter().map(|item| item.reason.as_deref()).collect();
         assert_eq!(reasons, [Some("outside_window"); 2]);
     }

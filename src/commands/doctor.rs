@@ -3,14 +3,14 @@
 use crate::cli::DoctorArgs;
 use crate::commands;
 use crate::doctor::{self, Check};
-use crate::exit::{Exit, Outcome};
+use crate::exit::{CommandResult, Exit};
 use crate::findings::{self, Severity};
 use crate::lang::Lang;
 use crate::output::{Output, Style, spinner};
 use crate::settings::describe_variables;
 
 /// Checks, prints, and ends with the code of the gravest failure.
-pub(crate) async fn run(args: &DoctorArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn run(args: &DoctorArgs, out: &mut Output) -> CommandResult {
     if args.variables {
         out.line(describe_variables().trim_end())?;
         return Ok(Exit::Ok);

@@ -8,20 +8,20 @@ use render_signal_actors::kernel::journal::{Journal, JournalAdmin, VerifyReport}
 use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::said;
 
-use crate::cli::{ShowArgs, TailArgs, VerifyArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::cli::{EventsShowArgs, TailArgs, VerifyArgs};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::journal::refused;
 use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::words::integrity;
 
 /// Events read at a time.
-const PAGE: usize = 500;
-/// How often `--follow` looks: another process's commits send no hints here.
-const LOOK: Duration = Duration::from_millis(200);
+const PAGE_SIZE: usize = 500;
+/// How often `--follow` reads the log: commits of another process send no hints here.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Prints the last events, and those to come.
-pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut Output) -> CommandResult {
     let head = journal.head().await.map_err(|error| refused(&error))?;
     let selection = Selection { prefix: args.stream_prefix.clone(), ..Selection::default() };
     for event in last(journal.as_ref(), head, args.lines, &selection).await? {
@@ -32,9 +32,9 @@ pub(crate) async fn tail(journal: Arc<dyn Journal>, args: &TailArgs, out: &mut O
     }
     let mut position = head;
     loop {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         loop {
-            let page = journal.read_log(position, PAGE).await.map_err(|error| refused(&error))?;
+            let page = journal.read_log(position, PAGE_SIZE).await.map_err(|error| refused(&error))?;
             let Some(newest) = page.last() else { break };
             position = newest.position;
             for event in page.iter().filter(|event| selection.has(event)) {
@@ -50,7 +50,7 @@ async fn last(
     head: u64,
     count: usize,
     selection: &Selection,
-) -> Result<Vec<Recorded>, Failure> {
+) -> Result<Vec<Recorded>, CommandFailure> {
     let mut events: Vec<Recorded> = Vec::new();
     let mut before = Some(head.saturating_add(1));
     while let Some(place) = before.filter(|_| events.len() < count) {
@@ -66,14 +66,14 @@ async fn last(
 /// Prints one stream.
 pub(crate) async fn show(
     journal: Arc<dyn Journal>,
-    args: &ShowArgs,
+    args: &EventsShowArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let stream = StreamId::from_stored(&args.stream);
     let events = journal.read_stream(&stream, 0).await.map_err(|error| refused(&error))?;
     if events.is_empty() {
-        return Err(Failure::found(lang.one(said!(
+        return Err(CommandFailure::found(lang.one(said!(
             "il n'y a pas de flux {stream} ; `render-signal events tail` montre les noms des plus récents",
             "there is no stream {stream}; `render-signal events tail` shows the names of recent ones"
         ))));
@@ -90,7 +90,7 @@ pub(crate) async fn verify(
     args: &VerifyArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let report = journal.verify().await.map_err(|error| refused(&error))?;
     let sound = report.problems.is_empty();
     if args.json {
@@ -122,7 +122,7 @@ fn verdict(report: &VerifyReport, lang: Lang, out: &Output) -> String {
     ))
 }
 
-fn print(out: &mut Output, event: &Recorded, json: bool) -> Result<(), Failure> {
+fn print(out: &mut Output, event: &Recorded, json: bool) -> Result<(), CommandFailure> {
     if json {
         return out.json_line(event);
     }

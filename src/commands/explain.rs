@@ -16,7 +16,7 @@ use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
 
 use crate::cli::ExplainArgs;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain, fit};
 use crate::services::explain;
@@ -27,7 +27,7 @@ use crate::words::story::Teller;
 use crate::{commands, wiring};
 
 /// Explains one mail. Sends and stores nothing.
-pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
+pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> CommandResult {
     let raw = read(&args.file)?;
     let world = World::real();
     let (policy, past) = policy(args, &world).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &ExplainArgs, out: &mut Output) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+fn read(file: &Path) -> Result<Vec<u8>, CommandFailure> {
     let mut raw = Vec::new();
     let read = if file.as_os_str() == "-" {
         std::io::stdin().lock().read_to_end(&mut raw)
@@ -59,20 +59,23 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
         Err(error) => {
             let file = file.display();
             let what = said!("{file} ne peut pas être lu\u{a0}: {error}", "{file} cannot be read: {error}");
-            Err(Failure::found(commands::lang().one(what)))
+            Err(CommandFailure::found(commands::lang().one(what)))
         }
     }
 }
 
 /// The policy of the given folder, or the one a server would have in force now, and the
 /// journal of that server.
-async fn policy(args: &ExplainArgs, world: &World) -> Result<(Policy, Option<Arc<dyn Journal>>), Failure> {
+async fn policy(
+    args: &ExplainArgs,
+    world: &World,
+) -> Result<(Policy, Option<Arc<dyn Journal>>), CommandFailure> {
     let defaults = Arc::new(defaults_from_env(commands::environment).map_err(commands::malformed)?);
     let (store, past): (Arc<dyn DocumentStore>, _) = match &args.config {
         Some(folder) if !folder.is_dir() => {
             let folder = folder.display();
             let what = said!("{folder} n'est pas un dossier", "{folder} is no folder");
-            return Err(Failure::found(commands::lang().one(what)));
+            return Err(CommandFailure::found(commands::lang().one(what)));
         }
         Some(folder) => (Arc::new(FileStore::new(folder.clone(), None)), None),
         None => {
@@ -137,7 +140,7 @@ mod tests {
     use render_signal_actors::mail::explain::explain;
 
     use super::*;
-    use crate::demo::documents::{Documents, Window};
+    use crate::demo::documents::{DemoDocuments, DemoWindow};
     use crate::demo::samples::{self, Expected};
     use crate::words::reasons;
 
@@ -146,7 +149,8 @@ mod tests {
     async fn the_samples_are_explained_as_the_demo_expects() {
         let folder = tempfile::tempdir().unwrap();
         let world = World::real();
-        let documents = Documents::create(folder.path().join("config"), chrono_tz::Europe::Paris).unwrap();
+        let documents =
+            DemoDocuments::create(folder.path().join("config"), chrono_tz::Europe::Paris).unwrap();
         let defaults = render_signal_actors::config::policy::EnvDefaults {
             webhook_url: "http://127.0.0.1:9/hooks/default".into(),
             egress_allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -154,7 +158,7 @@ mod tests {
         };
         documents.write_all("http://127.0.0.1:9", world.now()).unwrap();
         for (samples, window) in
-            [(samples::first_wave(), Window::Open), (samples::second_wave(), Window::Closed)]
+            [(samples::first_wave(), DemoWindow::Open), (samples::second_wave(), DemoWindow::Closed)]
         {
             documents.set_window(window, world.now()).unwrap();
             let store = FileStore::new(documents.folder(), None);

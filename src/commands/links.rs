@@ -13,7 +13,7 @@ use render_signal_actors::readmodel::queries::LinkRow;
 use crate::cli::{LinksListArgs, LinksRebuildArgs, LinksStatsArgs};
 use crate::commands::mails::listed;
 use crate::commands::{environment, malformed};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::services::links;
@@ -25,7 +25,7 @@ pub(crate) async fn list(
     args: &LinksListArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let limit = args.limit;
     let copies = links::copies(journal.as_ref(), limit).await?;
     if args.json {
@@ -49,13 +49,13 @@ fn line(copy: &LinkRow, out: &Output) -> String {
 }
 
 /// The list of this path, or the configured one.
-fn list_at(path: Option<&Path>) -> Result<LinksFile, Failure> {
+fn list_at(path: Option<&Path>) -> Result<LinksFile, CommandFailure> {
     let configured = Storage::from_env(environment).map_err(malformed)?.links;
     Ok(path.map_or_else(|| configured.clone(), |path| configured.at(path)))
 }
 
 /// Counts what the list holds.
-pub(crate) fn stats(args: &LinksStatsArgs, lang: Lang, out: &mut Output) -> Outcome {
+pub(crate) fn stats(args: &LinksStatsArgs, lang: Lang, out: &mut Output) -> CommandResult {
     let list = list_at(args.file.as_deref())?;
     let stats = links::stats(&list)?;
     if args.json {
@@ -82,13 +82,13 @@ pub(crate) fn stats(args: &LinksStatsArgs, lang: Lang, out: &mut Output) -> Outc
 const ENTRIES_FR: [&str; 2] = ["entrée", "entrées"];
 const ENTRIES_EN: [&str; 2] = ["entry", "entries"];
 
-/// Writes the list anew.
+/// Rewrites the list.
 pub(crate) async fn rebuild(
     journal: Arc<dyn Journal>,
     args: &LinksRebuildArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let list = Arc::new(list_at(args.file.as_deref())?);
     let entries = links::rebuild(journal.as_ref(), &World::real(), &list).await?;
     let path = list.path().display();

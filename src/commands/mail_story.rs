@@ -10,7 +10,7 @@ use render_signal_actors::story::steps;
 
 use super::mails::{erased, heading};
 use crate::cli::MailShowArgs;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::words::story::{Teller, column};
@@ -21,12 +21,12 @@ pub(crate) async fn show(
     args: &MailShowArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let id = &args.id;
     let steps = steps(journal.as_ref(), id).await;
-    let steps = steps.map_err(|error| Failure::journal(error.to_string()))?;
+    let steps = steps.map_err(|error| CommandFailure::journal(error.to_string()))?;
     if steps.is_empty() {
-        return Err(Failure::found(lang.one(said!(
+        return Err(CommandFailure::found(lang.one(said!(
             "il n'y a pas de mail {id} ; `mails list` et `deliveries list` montrent les identifiants de certains",
             "there is no mail {id}; `mails list` and `deliveries list` show the ids of some"
         ))));
@@ -53,7 +53,7 @@ pub(crate) async fn show(
 }
 
 /// What a mail is called and who sent it, as long as that is kept.
-async fn whose(journal: &dyn Journal, id: &str, lang: Lang) -> Result<String, Failure> {
+async fn whose(journal: &dyn Journal, id: &str, lang: Lang) -> Result<String, CommandFailure> {
     let (subject, sender) = match heading(journal, id).await? {
         Some(heading) => (format!("{:?}", heading.subject), heading.sender),
         None => (erased(lang).to_owned(), erased(lang).to_owned()),

@@ -13,19 +13,19 @@ use render_signal_actors::readmodel::queries::{DuplicateRow, MailFilter, MailRow
 use render_signal_actors::said;
 use serde::Serialize;
 
-use crate::cli::{MailState, MailsListArgs, ReleaseArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::cli::{MailStateArg, MailsListArgs, ReleaseArgs};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style, fit_ends, progress};
 use crate::words::reasons;
 use crate::words::recorded::plain;
-use crate::words::refusals::Refusal;
+use crate::words::refusals::LocalizedError;
 use crate::words::when::Depth;
 
 /// Who asked, as the journal records it.
-const BY: &str = "cli";
+const ORIGIN: &str = "cli";
 
-impl MailState {
+impl MailStateArg {
     /// The stages of a mail.
     const STAGES: [Self; 5] = [Self::Held, Self::Skipped, Self::Ignored, Self::Quarantined, Self::SetAside];
 
@@ -48,8 +48,8 @@ pub(crate) async fn list(
     args: &MailsListArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
-    if args.state == Some(MailState::Duplicate) {
+) -> CommandResult {
+    if args.state == Some(MailStateArg::Duplicate) {
         let rows = copies(journal.as_ref(), args.limit).await?;
         let rows = named(journal.as_ref(), rows, |row| &row.email_id).await?;
         return print(&rows, copy_line, args, lang, out);
@@ -59,9 +59,9 @@ pub(crate) async fn list(
     print(&rows, line, args, lang, out)
 }
 
-/// A row, and what is kept of who sent the mail and what it is called.
+/// A row with the sender and the subject of its mail, as far as they are kept.
 #[derive(Serialize)]
-struct Named<T> {
+struct WithHeading<T> {
     #[serde(flatten)]
     row: T,
     /// Clean address; `None` = erased.
@@ -70,30 +70,30 @@ struct Named<T> {
     subject: Option<String>,
 }
 
-impl<T> Named<T> {
-    /// The subject as it is shown, in so many characters.
+impl<T> WithHeading<T> {
+    /// The subject in [`MAX_SUBJECT_CHARS`], or why there is none.
     fn shown(&self, lang: Lang, out: &Output) -> String {
         match &self.subject {
-            Some(subject) => fit_ends(subject, SUBJECT),
-            None => out.styled(Style::Dim, &format!("{:<SUBJECT$}", erased(lang))),
+            Some(subject) => fit_ends(subject, MAX_SUBJECT_CHARS),
+            None => out.styled(Style::Dim, &format!("{:<MAX_SUBJECT_CHARS$}", erased(lang))),
         }
     }
 }
 
-/// Characters of a subject in a line.
-const SUBJECT: usize = 40;
+/// Characters of a subject in a line of the list.
+const MAX_SUBJECT_CHARS: usize = 40;
 
 /// Asks for each mail.
 async fn named<T>(
     journal: &dyn Journal,
     rows: Vec<T>,
     id: impl Fn(&T) -> &String,
-) -> Result<Vec<Named<T>>, Failure> {
+) -> Result<Vec<WithHeading<T>>, CommandFailure> {
     let mut named = Vec::with_capacity(rows.len());
     for row in rows {
         let heading = heading(journal, id(&row)).await?;
         let (sender, subject) = heading.map(|heading| (heading.sender, heading.subject)).unzip();
-        named.push(Named { row, sender, subject });
+        named.push(WithHeading { row, sender, subject });
     }
     Ok(named)
 }
@@ -104,17 +104,20 @@ pub(super) const fn erased(lang: Lang) -> &'static str {
 }
 
 /// What is kept of who sent a mail and what it is called.
-pub(super) async fn heading(journal: &dyn Journal, email_id: &str) -> Result<Option<Heading>, Failure> {
-    stored::heading(journal, email_id).await.map_err(|error| Failure::journal(error.to_string()))
+pub(super) async fn heading(
+    journal: &dyn Journal,
+    email_id: &str,
+) -> Result<Option<Heading>, CommandFailure> {
+    stored::heading(journal, email_id).await.map_err(|error| CommandFailure::journal(error.to_string()))
 }
 
 fn print<T: Serialize>(
-    rows: &[Named<T>],
-    line: fn(&Named<T>, Lang, &Output) -> String,
+    rows: &[WithHeading<T>],
+    line: fn(&WithHeading<T>, Lang, &Output) -> String,
     args: &MailsListArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     if args.json {
         out.json_pretty(&rows)?;
         return Ok(Exit::Ok);
@@ -147,14 +150,15 @@ pub(super) const fn stage_column(lang: Lang) -> usize {
 /// The newest, oldest first.
 async fn rows(
     journal: &dyn Journal,
-    state: Option<MailState>,
+    state: Option<MailStateArg>,
     limit: usize,
-) -> Result<Vec<MailRow>, Failure> {
+) -> Result<Vec<MailRow>, CommandFailure> {
     journal
         .views()
         .read(move |db| {
             let mut rows = Vec::new();
-            for wanted in MailState::STAGES.into_iter().filter(|one| state.is_none_or(|state| state == *one))
+            for wanted in
+                MailStateArg::STAGES.into_iter().filter(|one| state.is_none_or(|state| state == *one))
             {
                 rows.extend(mails(db, &MailFilter { limit, ..MailFilter::of_stage(wanted.stored()) })?);
             }
@@ -164,20 +168,20 @@ async fn rows(
             Ok(rows)
         })
         .await
-        .map_err(|error| Failure::journal(error.to_string()))
+        .map_err(|error| CommandFailure::journal(error.to_string()))
 }
 
 /// The newest further copies of mails, oldest first.
-async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<DuplicateRow>, Failure> {
+async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<DuplicateRow>, CommandFailure> {
     let rows = journal.views().read(move |db| duplicates(db, limit)).await;
     rows.map(|mut rows| {
         rows.reverse();
         rows
     })
-    .map_err(|error| Failure::journal(error.to_string()))
+    .map_err(|error| CommandFailure::journal(error.to_string()))
 }
 
-fn copy_line(named: &Named<DuplicateRow>, lang: Lang, out: &Output) -> String {
+fn copy_line(named: &WithHeading<DuplicateRow>, lang: Lang, out: &Output) -> String {
     let row = &named.row;
     let place = &row.location;
     let (email_id, seen) = (&row.email_id, row.seen_at.to_rfc3339_opts(SecondsFormat::Secs, true));
@@ -201,7 +205,7 @@ fn stage(lang: Lang, stored: &str) -> String {
     format!("{:<width$}", reasons::stage(lang, stored))
 }
 
-fn line(named: &Named<MailRow>, lang: Lang, out: &Output) -> String {
+fn line(named: &WithHeading<MailRow>, lang: Lang, out: &Output) -> String {
     let row = &named.row;
     let style = match row.stage.as_str() {
         "quarantined" | "set_aside" => Style::Bad,
@@ -227,10 +231,10 @@ pub(crate) async fn release(
     args: &ReleaseArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let world = World::real();
     let words = lang.either(("libéré    ", "non libéré"), ("released    ", "not released"));
-    each(&args.ids, words, lang, out, async |id| release_mail(journal, &world, id, BY).await).await
+    each(&args.ids, words, lang, out, async |id| release_mail(journal, &world, id, ORIGIN).await).await
 }
 
 /// Has nothing sent for mails.
@@ -239,20 +243,20 @@ pub(crate) async fn ignore(
     args: &ReleaseArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let world = World::real();
     let words = lang.either(("ignoré    ", "non ignoré"), ("ignored     ", "not ignored "));
-    each(&args.ids, words, lang, out, async |id| ignore_mail(journal, &world, id, BY).await).await
+    each(&args.ids, words, lang, out, async |id| ignore_mail(journal, &world, id, ORIGIN).await).await
 }
 
 /// Does something about each, and says what came of it.
-pub(super) async fn each<E: Refusal>(
+pub(super) async fn each<E: LocalizedError>(
     ids: &[String],
     (done, not_done): (&str, &str),
     lang: Lang,
     out: &mut Output,
     work: impl AsyncFn(&str) -> Result<(), E>,
-) -> Outcome {
+) -> CommandResult {
     let bar = progress(ids.len());
     let mut failed = 0_usize;
     for id in ids {
@@ -322,11 +326,13 @@ mod tests {
         };
         assert_eq!(ids(None, 10).await, ["a", "c", "d"]);
         assert_eq!(ids(None, 2).await, ["c", "d"]);
-        for (state, id) in [(MailState::Held, "d"), (MailState::Skipped, "c"), (MailState::Ignored, "a")] {
+        for (state, id) in
+            [(MailStateArg::Held, "d"), (MailStateArg::Skipped, "c"), (MailStateArg::Ignored, "a")]
+        {
             assert_eq!(ids(Some(state), 10).await, [id]);
         }
-        assert_eq!(ids(Some(MailState::Quarantined), 10).await, [""; 0]);
-        let row = rows(&journal, Some(MailState::Ignored), 1).await.unwrap().remove(0);
+        assert_eq!(ids(Some(MailStateArg::Quarantined), 10).await, [""; 0]);
+        let row = rows(&journal, Some(MailStateArg::Ignored), 1).await.unwrap().remove(0);
         assert_eq!(
             (row.reason.as_deref(), row.detail.as_deref()),
             (Some("excluded_keyword"), Some("facture"))
@@ -337,7 +343,7 @@ mod tests {
     async fn what_cannot_be_released_is_said() {
         let journal = journal().await;
         for (id, why) in [("x", "there is no mail x"), ("b", "routed already"), ("c", "content of mail c")] {
-            let error = release_mail(&journal, &World::real(), id, BY).await.unwrap_err();
+            let error = release_mail(&journal, &World::real(), id, ORIGIN).await.unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }

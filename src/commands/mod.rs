@@ -23,18 +23,18 @@ use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::said;
 
 use crate::cli::{Command, DeliveriesCommand, EventsCommand, JournalArgs, LinksCommand, MailsCommand};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::journal::{Found, Purpose};
 use crate::lang::Lang;
 use crate::output::{Output, complain};
-use crate::services::Refused;
+use crate::services::ServiceError;
 use crate::settings::{
     JournalPlace, SettingError, Settings, Storage, describe_errors, installation_from_env,
 };
 use crate::{app, demo, journal, telemetry};
 
 /// Runs a command to its end.
-pub(crate) fn run(command: Command) -> Outcome {
+pub(crate) fn run(command: Command) -> CommandResult {
     match command {
         Command::Serve => {
             telemetry::start_logging("info");
@@ -57,7 +57,7 @@ pub(crate) fn run(command: Command) -> Outcome {
     }
 }
 
-async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
+async fn events(command: EventsCommand, out: &mut Output) -> CommandResult {
     match command {
         EventsCommand::Tail(args) => events::tail(look(&args.journal).await?, &args, out).await,
         EventsCommand::Show(args) => events::show(look(&args.journal).await?, &args, lang(), out).await,
@@ -78,7 +78,7 @@ async fn events(command: EventsCommand, out: &mut Output) -> Outcome {
 }
 
 /// The operator says that it is the same installation.
-async fn adopt(out: &mut Output) -> Outcome {
+async fn adopt(out: &mut Output) -> CommandResult {
     let installation = installation_from_env(environment).map_err(malformed)?;
     let place = place(&JournalArgs { journal: None })?;
     let adopted = match journal::adopt(&place, &installation, &World::real()).await? {
@@ -95,7 +95,7 @@ async fn adopt(out: &mut Output) -> Outcome {
     Ok(Exit::Ok)
 }
 
-async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
+async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> CommandResult {
     match command {
         DeliveriesCommand::List(args) => {
             deliveries::list(look(&args.journal).await?, &args, lang(), out).await
@@ -128,7 +128,7 @@ async fn deliveries(command: DeliveriesCommand, out: &mut Output) -> Outcome {
     }
 }
 
-async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
+async fn mails(command: MailsCommand, out: &mut Output) -> CommandResult {
     match command {
         MailsCommand::List(args) => mails::list(look(&args.journal).await?, &args, lang(), out).await,
         MailsCommand::Show(args) => mail_story::show(look(&args.journal).await?, &args, lang(), out).await,
@@ -147,7 +147,7 @@ async fn mails(command: MailsCommand, out: &mut Output) -> Outcome {
     }
 }
 
-async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
+async fn links(command: LinksCommand, out: &mut Output) -> CommandResult {
     match command {
         LinksCommand::List(args) => links::list(look(&args.journal).await?, &args, lang(), out).await,
         LinksCommand::Stats(args) => links::stats(&args, lang(), out),
@@ -156,15 +156,15 @@ async fn links(command: LinksCommand, out: &mut Output) -> Outcome {
 }
 
 /// Runs what needs no actors.
-fn short<F>(work: F) -> Outcome
+fn short<F>(work: F) -> CommandResult
 where
-    F: AsyncFnOnce(&mut Output) -> Outcome,
+    F: AsyncFnOnce(&mut Output) -> CommandResult,
 {
     telemetry::start_logging("warn");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::found(format!("no runtime: {error}")))?;
+        .map_err(|error| CommandFailure::found(format!("no runtime: {error}")))?;
     let outcome = runtime.block_on(work(&mut Output::stdout()));
     // A name look-up that hangs must not keep the command.
     runtime.shutdown_background();
@@ -182,12 +182,12 @@ pub(crate) fn lang() -> Lang {
 }
 
 /// Exit code 3, with everything that is wrong.
-pub(crate) fn malformed(errors: Vec<SettingError>) -> Failure {
-    Failure::new(Exit::Config, describe_errors(&errors))
+pub(crate) fn malformed(errors: Vec<SettingError>) -> CommandFailure {
+    CommandFailure::new(Exit::Config, describe_errors(&errors))
 }
 
 /// The same for a service; whoever has set up no mailbox either is told of it at once.
-fn not_started(errors: Vec<SettingError>) -> Failure {
+fn not_started(errors: Vec<SettingError>) -> CommandFailure {
     const MAILBOX: [&str; 4] = ["MAIL_SOURCE", "EMAIL_ADDRESS", "EMAIL_PASSWORD", "IMAP_SERVER"];
     let mut failure = malformed(errors);
     if MAILBOX.iter().all(|name| environment(name).is_none_or(|value| value.trim().is_empty())) {
@@ -199,7 +199,7 @@ fn not_started(errors: Vec<SettingError>) -> Failure {
 }
 
 /// The journal that `serve` would use, unless another one is named.
-fn place(args: &JournalArgs) -> Result<JournalPlace, Failure> {
+fn place(args: &JournalArgs) -> Result<JournalPlace, CommandFailure> {
     match &args.journal {
         Some(path) => Ok(JournalPlace::File(path.clone())),
         None => Ok(Storage::from_env(environment).map_err(malformed)?.journal),
@@ -208,7 +208,10 @@ fn place(args: &JournalArgs) -> Result<JournalPlace, Failure> {
 
 /// The journal, for a command that can do its work without: `None` = there is none, or its
 /// server does not answer, which is said.
-pub(crate) async fn past(place: &JournalPlace, world: &World) -> Result<Option<Arc<dyn Journal>>, Failure> {
+pub(crate) async fn past(
+    place: &JournalPlace,
+    world: &World,
+) -> Result<Option<Arc<dyn Journal>>, CommandFailure> {
     match journal::find(place, Purpose::Look, world).await? {
         Found::Here(journal) => Ok(Some(journal)),
         Found::Missing => Ok(None),
@@ -223,12 +226,12 @@ pub(crate) async fn past(place: &JournalPlace, world: &World) -> Result<Option<A
 }
 
 /// A service's refusal: exit code 1, or 4 when the journal is to blame, in the user's language.
-impl From<Refused> for Failure {
-    fn from(refused: Refused) -> Self {
+impl From<ServiceError> for CommandFailure {
+    fn from(refused: ServiceError) -> Self {
         let lang = lang();
         match &refused {
-            Refused::Journal(why) => Self::journal(why),
-            Refused::Invalid(key, problems) => {
+            ServiceError::Journal(why) => Self::journal(why),
+            ServiceError::Invalid(key, problems) => {
                 let nothing = lang.pick("est refusé, rien n'a été changé", "is refused, nothing was changed");
                 Self::found(refusal(key.as_str(), nothing, problems))
             }
@@ -244,15 +247,15 @@ fn refusal(key: &str, head: &str, problems: &[Problem]) -> String {
     format!("{key} {head}{}{problems}", lang.pick("\u{a0}:", ":"))
 }
 
-async fn look(args: &JournalArgs) -> Result<Arc<dyn JournalAdmin>, Failure> {
+async fn look(args: &JournalArgs) -> Result<Arc<dyn JournalAdmin>, CommandFailure> {
     journal::open_to_look(&place(args)?, &World::real()).await
 }
 
 /// A journal to write to; a command does not create one.
-async fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, Failure> {
+async fn change(args: &JournalArgs) -> Result<Arc<journal::Watched>, CommandFailure> {
     let place = place(args)?;
     if journal::is_missing(&place) {
-        return Err(Failure::journal(lang().one(said!(
+        return Err(CommandFailure::journal(lang().one(said!(
             "il n'y a pas de journal {place} ; nommez-le par --journal, ou définissez DATA_DIR comme pour serve",
             "there is no journal {place}; name it with --journal, or set DATA_DIR as for serve"
         ))));

@@ -11,23 +11,28 @@ use render_signal_actors::webhook::redeliver::{Undelivered, enable_target};
 
 use super::mails::each;
 use crate::cli::{EnableArgs, RetryArgs, WhichArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::Output;
 
 /// Who asked, as the journal records it.
-const BY: &str = "cli";
+const ORIGIN: &str = "cli";
 
 /// Puts dead letters back.
-pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, lang: Lang, out: &mut Output) -> Outcome {
+pub(crate) async fn retry(
+    journal: &dyn Journal,
+    args: &RetryArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> CommandResult {
     let world = World::real();
     let ids = if args.all_dead { dead_letters(journal).await? } else { args.ids.clone() };
     let undelivered =
-        Undelivered::read(journal).await.map_err(|error| Failure::journal(error.to_string()))?;
+        Undelivered::read(journal).await.map_err(|error| CommandFailure::journal(error.to_string()))?;
     let words = lang.either(("remis en file    ", "non remis en file"), ("queued again", "not queued  "));
     let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        undelivered.retry(journal, &world, email_id, target, BY).await
+        undelivered.retry(journal, &world, email_id, target, ORIGIN).await
     });
     let exit = queued.await?;
     if ids.is_empty() {
@@ -37,11 +42,11 @@ pub(crate) async fn retry(journal: &dyn Journal, args: &RetryArgs, lang: Lang, o
 }
 
 /// The ids of all dead letters, oldest first.
-async fn dead_letters(journal: &dyn Journal) -> Result<Vec<String>, Failure> {
+async fn dead_letters(journal: &dyn Journal) -> Result<Vec<String>, CommandFailure> {
     let state = Some("dead_lettered".to_owned());
     let filter = DeliveryFilter { state, limit: usize::MAX, ..DeliveryFilter::default() };
     let rows = journal.views().read(move |db| deliveries(db, &filter)).await;
-    let rows = rows.map_err(|error| Failure::journal(error.to_string()))?;
+    let rows = rows.map_err(|error| CommandFailure::journal(error.to_string()))?;
     Ok(rows.into_iter().map(|row| format!("{}/{}", row.email_id, row.target)).collect())
 }
 
@@ -51,24 +56,36 @@ fn halves(id: &str) -> (&str, &str) {
 }
 
 /// Has webhooks not sent.
-pub(crate) async fn cancel(journal: &dyn Journal, args: &WhichArgs, lang: Lang, out: &mut Output) -> Outcome {
+pub(crate) async fn cancel(
+    journal: &dyn Journal,
+    args: &WhichArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> CommandResult {
     let world = World::real();
     let words = lang.either(("annulé    ", "non annulé"), ("cancelled    ", "not cancelled"));
     let cancelled = each(&args.ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        cancel_delivery(journal, &world, email_id, target, BY).await
+        cancel_delivery(journal, &world, email_id, target, ORIGIN).await
     });
     cancelled.await
 }
 
 /// Sends once more what was delivered or cancelled.
-pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, lang: Lang, out: &mut Output) -> Outcome {
+pub(crate) async fn again(
+    journal: &dyn Journal,
+    args: &WhichArgs,
+    lang: Lang,
+    out: &mut Output,
+) -> CommandResult {
     let world = World::real();
     let mut ids = Vec::new();
     for id in &args.ids {
         let targets = match id.contains('/') {
             true => Vec::new(),
-            false => targets_of(journal, id).await.map_err(|error| Failure::journal(error.to_string()))?,
+            false => {
+                targets_of(journal, id).await.map_err(|error| CommandFailure::journal(error.to_string()))?
+            }
         };
         match targets.is_empty() {
             true => ids.push(id.clone()),
@@ -79,7 +96,7 @@ pub(crate) async fn again(journal: &dyn Journal, args: &WhichArgs, lang: Lang, o
         .either(("envoyé à nouveau    ", "non envoyé à nouveau"), ("queued once more", "not queued      "));
     let queued = each(&ids, words, lang, out, async |id| {
         let (email_id, target) = halves(id);
-        deliver_again(journal, &world, email_id, target, BY).await
+        deliver_again(journal, &world, email_id, target, ORIGIN).await
     });
     queued.await
 }
@@ -90,11 +107,11 @@ pub(crate) async fn enable(
     args: &EnableArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let target = &args.target;
-    let needed = enable_target(journal, &World::real(), target, BY)
+    let needed = enable_target(journal, &World::real(), target, ORIGIN)
         .await
-        .map_err(|error| Failure::journal(error.to_string()))?;
+        .map_err(|error| CommandFailure::journal(error.to_string()))?;
     out.line(lang.one(if needed {
         said!("{target} reçoit à nouveau des webhooks", "{target} takes deliveries again")
     } else {

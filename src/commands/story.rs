@@ -8,7 +8,7 @@ use render_signal_actors::said;
 use render_signal_actors::story::{DeliveryWhat, delivery_steps};
 
 use crate::cli::DeliveryShowArgs;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style};
 use crate::words::story::{Teller, column};
@@ -19,17 +19,17 @@ pub(crate) async fn show(
     args: &DeliveryShowArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let id = &args.id;
     let unknown = || {
-        Failure::found(lang.one(said!(
+        CommandFailure::found(lang.one(said!(
             "aucun essai de {id} n'est connu ; `deliveries list` montre ce qui attend, sous la forme <email_id>/<target>",
             "no attempt of {id} is known; `deliveries list` shows what waits, as <email_id>/<target>"
         )))
     };
     let (email_id, target) = id.split_once('/').ok_or_else(unknown)?;
     let steps = delivery_steps(journal.as_ref(), email_id, target).await;
-    let steps = steps.map_err(|error| Failure::journal(error.to_string()))?;
+    let steps = steps.map_err(|error| CommandFailure::journal(error.to_string()))?;
     if steps.is_empty() {
         return Err(unknown());
     }

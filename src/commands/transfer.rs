@@ -11,8 +11,8 @@ use render_signal_actors::kernel::clock::World;
 use render_signal_actors::kernel::journal::JournalAdmin;
 use render_signal_actors::said;
 
-use crate::cli::{ExportArgs, ImportArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::cli::{EventsExportArgs, EventsImportArgs};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::journal::refused;
 use crate::lang::Lang;
 use crate::output::{Output, complain, progress};
@@ -25,10 +25,10 @@ const DASH: &str = "-";
 pub(crate) async fn export(
     journal: Arc<dyn JournalAdmin>,
     place: &JournalPlace,
-    args: &ExportArgs,
+    args: &EventsExportArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let head = journal.head().await.map_err(|error| refused(&error))?;
     let bar = progress(usize::try_from(head).unwrap_or(usize::MAX));
     let mut to = writer(&args.file, lang)?;
@@ -63,7 +63,7 @@ pub(crate) async fn export(
                 drop(std::fs::remove_file(&args.file));
             }
             let why = told(&error, lang);
-            Err(Failure::found(
+            Err(CommandFailure::found(
                 lang.one(said!("{place} n'a pas été copié : {why}", "{place} was not copied: {why}")),
             ))
         }
@@ -74,10 +74,10 @@ pub(crate) async fn export(
 pub(crate) async fn import(
     journal: &dyn JournalAdmin,
     place: &JournalPlace,
-    args: &ImportArgs,
+    args: &EventsImportArgs,
     lang: Lang,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let file = args.file.display();
     match take_in(journal, &args.file).await {
         Ok(tally) => {
@@ -89,11 +89,11 @@ pub(crate) async fn import(
             Ok(Exit::Ok)
         }
         Err(error @ TransferError::NotEmpty(_)) => {
-            Err(Failure::found(format!("{place}{}{}", lang.colon(), told(&error, lang))))
+            Err(CommandFailure::found(format!("{place}{}{}", lang.colon(), told(&error, lang))))
         }
         Err(error) => {
             let why = told(&error, lang);
-            Err(Failure::found(lang.one(said!(
+            Err(CommandFailure::found(lang.one(said!(
                 "{place} ne contient pas de copie entière de {file} : {why}. Supprimez ce qui s'y trouve avant un nouvel essai",
                 "{place} holds no whole copy of {file}: {why}. Remove what is there before the next try"
             ))))
@@ -163,27 +163,27 @@ fn reader(file: &Path) -> io::Result<Box<dyn BufRead>> {
 }
 
 /// A file of its own, readable for its owner only, or standard output.
-enum Writer {
+enum ExportWriter {
     File(BufWriter<std::fs::File>),
     Stdout(io::Stdout),
 }
 
-fn writer(file: &Path, lang: Lang) -> Result<Writer, Failure> {
+fn writer(file: &Path, lang: Lang) -> Result<ExportWriter, CommandFailure> {
     if is_dash(file) {
-        return Ok(Writer::Stdout(io::stdout()));
+        return Ok(ExportWriter::Stdout(io::stdout()));
     }
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     match opened {
-        Ok(opened) => Ok(Writer::File(BufWriter::new(opened))),
+        Ok(opened) => Ok(ExportWriter::File(BufWriter::new(opened))),
         Err(error) => {
             let file = file.display();
             let why = said!("{file} ne peut pas être créé : {error}", "{file} cannot be created: {error}");
-            Err(Failure::found(lang.one(why)))
+            Err(CommandFailure::found(lang.one(why)))
         }
     }
 }
 
-impl Writer {
+impl ExportWriter {
     /// All of it is on the disk.
     fn finish(self) -> io::Result<()> {
         match self {
@@ -193,7 +193,7 @@ impl Writer {
     }
 }
 
-impl Write for Writer {
+impl Write for ExportWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.write(bytes),

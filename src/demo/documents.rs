@@ -12,7 +12,7 @@ use super::samples::{INVOICES, SENDERS};
 
 /// The delivery window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Window {
+pub(crate) enum DemoWindow {
     /// Open now, for ten hours.
     Open,
     /// It opens in two hours.
@@ -21,12 +21,12 @@ pub(crate) enum Window {
 
 /// The folder of the documents.
 #[derive(Debug, Clone)]
-pub(crate) struct Documents {
+pub(crate) struct DemoDocuments {
     folder: PathBuf,
     zone: Tz,
 }
 
-impl Documents {
+impl DemoDocuments {
     /// In `folder`, which is created.
     ///
     /// # Errors
@@ -36,7 +36,6 @@ impl Documents {
         Ok(Self { folder, zone })
     }
 
-    /// Where they are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -49,7 +48,7 @@ impl Documents {
         self.write("polling_config", &polling(&SENDERS))?;
         self.write("processing_prefs", &json!({"rate_limit_per_hour": 0, "retry_delay_sec": 1}))?;
         self.write("routing_rules", &rules(receiver))?;
-        self.set_window(Window::Open, now)
+        self.set_window(DemoWindow::Open, now)
     }
 
     /// Accepts every sender from now on.
@@ -64,7 +63,7 @@ impl Documents {
     ///
     /// # Errors
     /// When the document cannot be written.
-    pub(crate) fn set_window(&self, window: Window, now: DateTime<Utc>) -> io::Result<()> {
+    pub(crate) fn set_window(&self, window: DemoWindow, now: DateTime<Utc>) -> io::Result<()> {
         self.write("webhook_config", &webhook(window, now, self.zone))
     }
 
@@ -87,10 +86,10 @@ fn polling(senders: &[&str]) -> Value {
     })
 }
 
-fn webhook(window: Window, now: DateTime<Utc>, zone: Tz) -> Value {
+fn webhook(window: DemoWindow, now: DateTime<Utc>, zone: Tz) -> Value {
     let (from, to) = match window {
-        Window::Open => (-1, 10),
-        Window::Closed => (2, 3),
+        DemoWindow::Open => (-1, 10),
+        DemoWindow::Closed => (2, 3),
     };
     let clock = |hours: i64| (now + Duration::hours(hours)).with_timezone(&zone).format("%Hh%M").to_string();
     json!({"webhook_time_start": clock(from), "webhook_time_end": clock(to)})
@@ -118,7 +117,7 @@ mod tests {
         for hour in 0..24 {
             let now: DateTime<Utc> = format!("2026-11-22T{hour:02}:17:00Z").parse().unwrap();
             let local = now.with_timezone(&chrono_tz::Europe::Paris).format("%Hh%M").to_string();
-            for window in [Window::Open, Window::Closed] {
+            for window in [DemoWindow::Open, DemoWindow::Closed] {
                 let document = webhook(window, now, chrono_tz::Europe::Paris);
                 let start = document["webhook_time_start"].as_str().unwrap();
                 let end = document["webhook_time_end"].as_str().unwrap();
@@ -127,7 +126,7 @@ mod tests {
                 } else {
                     start <= local.as_str() || local.as_str() < end
                 };
-                assert_eq!(inside, window == Window::Open, "{window:?} at {local}: {start}–{end}");
+                assert_eq!(inside, window == DemoWindow::Open, "{window:?} at {local}: {start}–{end}");
             }
         }
     }

@@ -24,7 +24,6 @@ impl Maildir {
         Ok(Self { root })
     }
 
-    /// Where it is.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

@@ -31,18 +31,18 @@ use render_signal_actors::kernel::journal::{Journal, JournalAdmin};
 use render_signal_actors::system::System;
 use secrecy::ExposeSecret as _;
 
-use self::documents::{Documents, Window};
+use self::documents::{DemoDocuments, DemoWindow};
 use self::maildir::Maildir;
 use self::narrator::Narrator;
-use self::receiver::Receiver;
+use self::receiver::DemoReceiver;
 use self::samples::{Expected, Sample};
-use self::stage::Stage;
+use self::stage::DemoStage;
 use self::summary::Summary;
-use self::worker::Worker;
+use self::worker::DemoOffloadWorker;
 use crate::app::{self, Service, Signals};
 use crate::cli::DemoArgs;
 use crate::descriptors::Descriptors;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::http::probe::Draining;
 use crate::journal::{self, Watched};
 use crate::lang::Lang;
@@ -56,17 +56,17 @@ const ZONE: chrono_tz::Tz = chrono_tz::Europe::Paris;
 /// stand-in of the Worker knows its caller by.
 const TOKEN: &str = "a-token-of-the-demo-and-no-secret";
 /// How long stopping may take.
-const STOP: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the demo.
 ///
 /// # Errors
 /// When it cannot be set up. Anything lost or wrong is exit code 1.
-pub(crate) fn run(args: &DemoArgs) -> Outcome {
+pub(crate) fn run(args: &DemoArgs) -> CommandResult {
     let lang = args.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
     app::on_actix(async move {
         let world = World::real();
-        let folder = Folder::create(&world)?;
+        let folder = DemoFolder::create(&world)?;
         let mut signals = Signals::listen()?;
         let demo = Demo::prepare(folder.path(), lang, args, world).await?;
         demo.play(&mut signals).await
@@ -74,16 +74,15 @@ pub(crate) fn run(args: &DemoArgs) -> Outcome {
 }
 
 /// A temporary folder; dropping it removes it.
-struct Folder(PathBuf);
+struct DemoFolder(PathBuf);
 
-impl Folder {
-    fn create(world: &World) -> Result<Self, Failure> {
+impl DemoFolder {
+    fn create(world: &World) -> Result<Self, CommandFailure> {
         let path = std::env::temp_dir().join(format!("render-signal-demo-{}", world.ids.next().simple()));
         // Mails lie in it: nobody else's business.
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(|error| Failure::found(format!("{} cannot be created: {error}", path.display())))?;
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
+            CommandFailure::found(format!("{} cannot be created: {error}", path.display()))
+        })?;
         Ok(Self(path))
     }
 
@@ -92,7 +91,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for DemoFolder {
     fn drop(&mut self) {
         // What is left behind lies in the folder for temporary files.
         drop(std::fs::remove_dir_all(&self.0));
@@ -104,26 +103,31 @@ struct Demo {
     lang: Lang,
     once: bool,
     world: World,
-    stage: Stage,
+    stage: DemoStage,
     journal: Arc<Watched>,
     actors: System,
     server: ServerHandle,
     draining: Draining,
-    receiver: Receiver,
+    receiver: DemoReceiver,
     maildir: Maildir,
-    documents: Documents,
+    documents: DemoDocuments,
     samples: Vec<Sample>,
     /// The show is over, and goes on until somebody ends it.
     open_ended: bool,
 }
 
 impl Demo {
-    async fn prepare(folder: &Path, lang: Lang, args: &DemoArgs, world: World) -> Result<Self, Failure> {
+    async fn prepare(
+        folder: &Path,
+        lang: Lang,
+        args: &DemoArgs,
+        world: World,
+    ) -> Result<Self, CommandFailure> {
         let maildir = Maildir::create(folder.join("Maildir"))?;
-        let documents = Documents::create(folder.join("config"), ZONE)?;
+        let documents = DemoDocuments::create(folder.join("config"), ZONE)?;
         let secret = [world.ids.next().into_bytes(), world.ids.next().into_bytes()].concat();
-        let receiver = Receiver::new(secret.clone().into(), samples::REFUSED_ONCE, world.clone());
-        let address = listen(&receiver, &Worker::new(TOKEN))?;
+        let receiver = DemoReceiver::new(secret.clone().into(), samples::REFUSED_ONCE, world.clone());
+        let address = listen(&receiver, &DemoOffloadWorker::new(TOKEN))?;
         documents.write_all(&address, world.now())?;
         let samples: Vec<_> = samples::first_wave().into_iter().chain(samples::bulk(args.mails)).collect();
         for sample in &samples {
@@ -136,12 +140,15 @@ impl Demo {
             folder,
             &maildir,
             &documents,
-            &Places { receiver: &address, dashboard: &dashboard },
+            &DemoAddresses { receiver: &address, dashboard: &dashboard },
             &secret,
         )?;
         let journal = journal::open(&settings.storage.journal, &world).await?;
-        let mut stage =
-            Stage::new(Arc::clone(&journal) as Arc<dyn Journal>, Narrator::new(lang, ZONE), Output::stdout());
+        let mut stage = DemoStage::new(
+            Arc::clone(&journal) as Arc<dyn Journal>,
+            Narrator::new(lang, ZONE),
+            Output::stdout(),
+        );
         welcome(&mut stage, lang, folder, samples.len())?;
         let metrics = telemetry::start_metrics()?;
         let descriptors = Descriptors::raise();
@@ -170,24 +177,24 @@ impl Demo {
         })
     }
 
-    async fn play(mut self, signals: &mut Signals) -> Outcome {
+    async fn play(mut self, signals: &mut Signals) -> CommandResult {
         let interrupted = self.lang.pick("interrompu", "interrupted");
         let ended = tokio::select! {
             ended = self.acts() => ended,
-            _ = signals.next() => Err(Failure::found(interrupted)),
+            _ = signals.next() => Err(CommandFailure::found(interrupted)),
         };
         // Ctrl-C is how the part without an end ends.
         let outcome = if self.open_ended && ended.is_err() { self.summarise().await } else { ended };
         self.draining.begin();
         // What does not end in time ends with the process.
-        drop(tokio::time::timeout(STOP, self.actors.stop("signal")).await);
-        drop(tokio::time::timeout(STOP, self.server.stop(true)).await);
+        drop(tokio::time::timeout(SHUTDOWN_TIMEOUT, self.actors.stop("signal")).await);
+        drop(tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.stop(true)).await);
         self.journal.close().await;
         outcome.map(|()| Exit::Ok)
     }
 
     /// The mails that lie there; then the window closes, and two more arrive.
-    async fn acts(&mut self) -> Result<(), Failure> {
+    async fn acts(&mut self) -> Result<(), CommandFailure> {
         let lang = self.lang;
         let dropped = self.samples.len();
         self.stage.play(|ledger, _| ledger.seen() >= dropped && ledger.settled()).await?;
@@ -196,7 +203,7 @@ impl Demo {
             "Un opérateur ferme la fenêtre d'envoi (webhook_config.json), puis deux mails arrivent encore\u{a0}:",
             "An operator closes the delivery window (webhook_config.json), then two more mails arrive:",
         ))?;
-        self.set_window(Window::Closed).await?;
+        self.set_window(DemoWindow::Closed).await?;
         for sample in samples::second_wave() {
             self.maildir.drop_mail(&sample)?;
             self.samples.push(sample);
@@ -208,7 +215,7 @@ impl Demo {
     }
 
     /// Rewrites the document and waits until the program has noticed by itself.
-    async fn set_window(&mut self, window: Window) -> Result<(), Failure> {
+    async fn set_window(&mut self, window: DemoWindow) -> Result<(), CommandFailure> {
         self.documents.set_window(window, self.world.now())?;
         let mut noticed = false;
         self.stage
@@ -222,20 +229,20 @@ impl Demo {
         if noticed {
             Ok(())
         } else {
-            Err(Failure::found(
+            Err(CommandFailure::found(
                 self.lang
                     .pick("le document modifié n'a pas été relu", "the changed document was not read anew"),
             ))
         }
     }
 
-    fn heading(&mut self, text: &str) -> Result<(), Failure> {
+    fn heading(&mut self, text: &str) -> Result<(), CommandFailure> {
         self.stage.line("")?;
         let text = self.stage.out.styled(Style::Bold, text);
         self.stage.line(&text)
     }
 
-    async fn summarise(&mut self) -> Result<(), Failure> {
+    async fn summarise(&mut self) -> Result<(), CommandFailure> {
         let verified = self.journal.verify().await.map_err(|error| journal::refused(&error))?;
         let inbox = self.receiver.inbox();
         let summary = Summary {
@@ -255,11 +262,11 @@ impl Demo {
             let text = self.stage.out.styled(Style::Good, text);
             return self.stage.line(&text);
         }
-        Err(Failure::found(problems.join("\n")))
+        Err(CommandFailure::found(problems.join("\n")))
     }
 
     /// Opens the window again, which releases what it held, and goes on until it is stopped.
-    async fn go_on(&mut self) -> Result<(), Failure> {
+    async fn go_on(&mut self) -> Result<(), CommandFailure> {
         let lang = self.lang;
         self.heading(lang.pick(
             "La fenêtre s'ouvre de nouveau\u{a0}: ce qu'elle retenait part aussitôt.",
@@ -271,7 +278,7 @@ impl Demo {
             }
         }
         self.documents.accept_everyone()?;
-        self.set_window(Window::Open).await?;
+        self.set_window(DemoWindow::Open).await?;
         self.stage.play(|ledger, _| ledger.settled() && !ledger.holds()).await?;
         for line in invitation(lang, self.maildir.root(), self.documents.folder()) {
             self.stage.line(&line)?;
@@ -283,7 +290,7 @@ impl Demo {
     }
 }
 
-fn welcome(stage: &mut Stage, lang: Lang, folder: &Path, mails: usize) -> Result<(), Failure> {
+fn welcome(stage: &mut DemoStage, lang: Lang, folder: &Path, mails: usize) -> Result<(), CommandFailure> {
     let title = stage.out.styled(
         Style::Bold,
         lang.pick(
@@ -330,20 +337,21 @@ fn invitation(lang: Lang, maildir: &Path, config: &Path) -> Vec<String> {
 }
 
 /// Where things answer, on loopback.
-struct Places<'p> {
+struct DemoAddresses<'p> {
     /// The stand-ins.
     receiver: &'p str,
-    /// The dashboard.
     dashboard: &'p str,
 }
 
-fn taken(port: u16, error: &std::io::Error) -> Failure {
-    Failure::found(format!("port {port} cannot be listened on: {error}; choose another one with --port"))
+fn taken(port: u16, error: &std::io::Error) -> CommandFailure {
+    CommandFailure::found(format!(
+        "port {port} cannot be listened on: {error}; choose another one with --port"
+    ))
 }
 
 /// Where the dashboard is, and a link that lets somebody in once.
-async fn dashboard(lang: Lang, address: &str, links: &MagicLinks) -> Result<[String; 3], Failure> {
-    let link = links.create(false, "demo").await.map_err(|error| Failure::found(error.to_string()))?;
+async fn dashboard(lang: Lang, address: &str, links: &MagicLinks) -> Result<[String; 3], CommandFailure> {
+    let link = links.create(false, "demo").await.map_err(|error| CommandFailure::found(error.to_string()))?;
     let token = link.token.expose_secret();
     Ok([
         lang.say("Le tableau de bord", "The dashboard", address),
@@ -357,7 +365,7 @@ async fn dashboard(lang: Lang, address: &str, links: &MagicLinks) -> Result<[Str
 }
 
 /// The stand-ins on a loopback port of their own; returns their base address.
-fn listen(receiver: &Receiver, worker: &Worker) -> Result<String, Failure> {
+fn listen(receiver: &DemoReceiver, worker: &DemoOffloadWorker) -> Result<String, CommandFailure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     let (receiver, worker) = (receiver.clone(), worker.clone());
@@ -376,10 +384,10 @@ fn listen(receiver: &Receiver, worker: &Worker) -> Result<String, Failure> {
 fn settings(
     folder: &Path,
     maildir: &Maildir,
-    documents: &Documents,
-    places: &Places<'_>,
+    documents: &DemoDocuments,
+    places: &DemoAddresses<'_>,
     secret: &[u8],
-) -> Result<Settings, Failure> {
+) -> Result<Settings, CommandFailure> {
     let (address, dashboard) = (places.receiver, places.dashboard);
     // Nobody is told these: one comes in by the link.
     let password = STANDARD.encode(secret);
@@ -404,5 +412,5 @@ fn settings(
         ("R2_PUBLIC_BASE_URL", worker::PUBLIC_BASE.to_owned()),
     ]);
     Settings::from_env(|name| environment.get(name).cloned())
-        .map_err(|errors| Failure::new(Exit::Config, describe_errors(&errors)))
+        .map_err(|errors| CommandFailure::new(Exit::Config, describe_errors(&errors)))
 }

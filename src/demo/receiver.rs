@@ -21,7 +21,7 @@ const TOLERANCE_SECONDS: i64 = 300;
 
 /// What is wrong with a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wrong {
+pub(crate) enum InvalidWebhook {
     /// A header is missing or unreadable.
     Header(&'static str),
     /// The time stamp is too far from now.
@@ -33,22 +33,22 @@ pub(crate) enum Wrong {
 /// Verifies the three Standard Webhooks headers over `body`.
 ///
 /// # Errors
-/// See [`Wrong`].
+/// See [`InvalidWebhook`].
 pub(crate) fn verify(
     secret: &[u8],
     headers: &HeaderMap,
     body: &[u8],
     now: DateTime<Utc>,
-) -> Result<String, Wrong> {
-    let header = |name: &'static str| -> Result<&str, Wrong> {
-        headers.get(name).and_then(|value| value.to_str().ok()).ok_or(Wrong::Header(name))
+) -> Result<String, InvalidWebhook> {
+    let header = |name: &'static str| -> Result<&str, InvalidWebhook> {
+        headers.get(name).and_then(|value| value.to_str().ok()).ok_or(InvalidWebhook::Header(name))
     };
     let id = header("webhook-id")?;
     let timestamp = header("webhook-timestamp")?;
     let signatures = header("webhook-signature")?;
-    let sent: i64 = timestamp.parse().map_err(|_| Wrong::Header("webhook-timestamp"))?;
+    let sent: i64 = timestamp.parse().map_err(|_| InvalidWebhook::Header("webhook-timestamp"))?;
     if now.timestamp().abs_diff(sent) > TOLERANCE_SECONDS.unsigned_abs() {
-        return Err(Wrong::Stale);
+        return Err(InvalidWebhook::Stale);
     }
     let fits = signatures.split_whitespace().filter_map(|entry| entry.strip_prefix("v1,")).any(|encoded| {
         let Ok(signature) = STANDARD.decode(encoded) else { return false };
@@ -57,12 +57,12 @@ pub(crate) fn verify(
         mac.update(body);
         mac.verify_slice(&signature).is_ok()
     });
-    if fits { Ok(id.to_owned()) } else { Err(Wrong::Signature) }
+    if fits { Ok(id.to_owned()) } else { Err(InvalidWebhook::Signature) }
 }
 
 /// One `webhook-id` as it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedWebhook {
     /// Subject in the payload.
     pub(crate) subject: String,
     /// How often it came.
@@ -78,9 +78,9 @@ pub(crate) struct Received {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inbox {
     /// By `webhook-id`.
-    pub(crate) webhooks: BTreeMap<String, Received>,
+    pub(crate) webhooks: BTreeMap<String, ReceivedWebhook>,
     /// Requests whose signature did not hold.
-    pub(crate) wrong: Vec<Wrong>,
+    pub(crate) wrong: Vec<InvalidWebhook>,
 }
 
 impl Inbox {
@@ -88,7 +88,7 @@ impl Inbox {
     fn take(&mut self, id: String, body: web::Bytes, refuse_once: &str) -> bool {
         let payload: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
         let subject = payload.get("subject").and_then(|value| value.as_str()).unwrap_or_default();
-        let entry = self.webhooks.entry(id).or_insert_with(|| Received {
+        let entry = self.webhooks.entry(id).or_insert_with(|| ReceivedWebhook {
             subject: subject.to_owned(),
             requests: 0,
             accepted: 0,
@@ -120,14 +120,14 @@ impl Inbox {
 
 /// The receiver; clones share the inbox.
 #[derive(Clone)]
-pub(crate) struct Receiver {
+pub(crate) struct DemoReceiver {
     secret: Arc<[u8]>,
     refuse_once: &'static str,
     world: World,
     inbox: Arc<Mutex<Inbox>>,
 }
 
-impl Receiver {
+impl DemoReceiver {
     /// A receiver that knows the raw bytes of the secret and refuses once the mail whose
     /// subject contains `refuse_once`.
     pub(crate) fn new(secret: Arc<[u8]>, refuse_once: &'static str, world: World) -> Self {
@@ -167,7 +167,7 @@ impl Receiver {
     }
 }
 
-async fn hook(request: HttpRequest, body: web::Bytes, receiver: web::Data<Receiver>) -> HttpResponse {
+async fn hook(request: HttpRequest, body: web::Bytes, receiver: web::Data<DemoReceiver>) -> HttpResponse {
     receiver.answer(request.headers(), body)
 }
 
@@ -228,13 +228,13 @@ mod tests {
             ])
         };
         assert!(verify(SECRET, &with(&format!("{other} {good}"), at), b"{}", now).is_ok());
-        assert_eq!(verify(SECRET, &with(&other, at), b"{}", now), Err(Wrong::Signature));
-        assert_eq!(verify(SECRET, &with("v2,AAAA v1,%%%", at), b"{}", now), Err(Wrong::Signature));
-        assert_eq!(verify(SECRET, &with(&good, at - 1), b"{}", now), Err(Wrong::Signature));
-        assert_eq!(verify(SECRET, &with(&good, at - 301), b"{}", now), Err(Wrong::Stale));
+        assert_eq!(verify(SECRET, &with(&other, at), b"{}", now), Err(InvalidWebhook::Signature));
+        assert_eq!(verify(SECRET, &with("v2,AAAA v1,%%%", at), b"{}", now), Err(InvalidWebhook::Signature));
+        assert_eq!(verify(SECRET, &with(&good, at - 1), b"{}", now), Err(InvalidWebhook::Signature));
+        assert_eq!(verify(SECRET, &with(&good, at - 301), b"{}", now), Err(InvalidWebhook::Stale));
         assert_eq!(
             verify(SECRET, &headers(&[("webhook-id", "x")]), b"{}", now),
-            Err(Wrong::Header("webhook-timestamp"))
+            Err(InvalidWebhook::Header("webhook-timestamp"))
         );
     }
 
@@ -251,7 +251,7 @@ mod tests {
 
     #[actix_web::test]
     async fn over_http_an_unsigned_webhook_is_refused_and_counted() {
-        let receiver = Receiver::new(SECRET.into(), "étalonnage", World::real());
+        let receiver = DemoReceiver::new(SECRET.into(), "étalonnage", World::real());
         let app =
             actix_web::test::init_service(actix_web::App::new().configure(|app| receiver.configure(app)))
                 .await;

@@ -1,4 +1,4 @@
-//! The stage: follows the journal, tells what happens, and knows when all has settled.
+//! Follows the journal of the demo, prints what happens, and knows when all has settled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use tokio::time::Instant;
 
 use super::ledger::Ledger;
 use super::narrator::{Line, Narrator};
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::journal::refused;
 use crate::output::{Output, Style, progress};
 
-/// Nothing has happened for this long: nothing will.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The longest wait between two looks; hints may be lost.
-const LOOK: Duration = Duration::from_millis(200);
+/// When nothing has happened for this long, nothing will.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the log is read without a hint, since hints may be lost.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Events read at a time.
-const PAGE: usize = 500;
+const PAGE_SIZE: usize = 500;
 
-/// Follows one journal.
-pub(crate) struct Stage {
+/// Follows the journal, as the module says.
+pub(crate) struct DemoStage {
     journal: Arc<dyn Journal>,
     hints: watch::Receiver<Hint>,
     position: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Stage {
     pub(crate) out: Output,
 }
 
-impl Stage {
+impl DemoStage {
     /// At the beginning of the journal.
     pub(crate) fn new(journal: Arc<dyn Journal>, narrator: Narrator, out: Output) -> Self {
         let hints = journal.hints();
@@ -56,7 +56,7 @@ impl Stage {
     pub(crate) async fn play(
         &mut self,
         mut done: impl FnMut(&Ledger, &[(String, String)]) -> bool,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandFailure> {
         let mut last = Instant::now();
         loop {
             self.hints.mark_unchanged();
@@ -67,31 +67,31 @@ impl Stage {
             }
             if !news.is_empty() {
                 last = Instant::now();
-            } else if last.elapsed() > PATIENCE {
+            } else if last.elapsed() > IDLE_TIMEOUT {
                 self.bar.finish_and_clear();
                 return Ok(false);
             }
             // A hint, or time to look anyway.
-            drop(tokio::time::timeout(LOOK, self.hints.changed()).await);
+            drop(tokio::time::timeout(POLL_INTERVAL, self.hints.changed()).await);
         }
     }
 
     /// What a mail is called is beside its events.
-    async fn call_by_name(&mut self, email_id: &str) -> Result<(), Failure> {
+    async fn call_by_name(&mut self, email_id: &str) -> Result<(), CommandFailure> {
         let heading = stored::heading(self.journal.as_ref(), email_id).await;
-        if let Some(heading) = heading.map_err(|error| Failure::journal(error.to_string()))? {
+        if let Some(heading) = heading.map_err(|error| CommandFailure::journal(error.to_string()))? {
             self.ledger.call(email_id, heading.subject);
         }
         Ok(())
     }
 
     /// Takes in and tells everything there is; returns `(kind, stream)` of each event.
-    async fn read(&mut self) -> Result<Vec<(String, String)>, Failure> {
+    async fn read(&mut self) -> Result<Vec<(String, String)>, CommandFailure> {
         let mut news = Vec::new();
         loop {
             let page = self
                 .journal
-                .read_log(self.position, PAGE)
+                .read_log(self.position, PAGE_SIZE)
                 .await
                 .map_err(|error: JournalError| refused(&error))?;
             let Some(newest) = page.last() else { break };
@@ -111,7 +111,7 @@ impl Stage {
         Ok(news)
     }
 
-    fn say(&mut self, line: &Line) -> Result<(), Failure> {
+    fn say(&mut self, line: &Line) -> Result<(), CommandFailure> {
         let text = format!(
             "{}  {:<36}  {}",
             self.out.styled(Style::Dim, &line.at),
@@ -125,7 +125,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the output cannot be written.
-    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), CommandFailure> {
         let out = &mut self.out;
         self.bar.suspend(|| out.line(text))
     }
@@ -136,9 +136,9 @@ impl Stage {
     }
 
     /// Whether nothing is left to send, copy or mark; dead letters stay.
-    async fn queues_are_empty(&self) -> Result<bool, Failure> {
+    async fn queues_are_empty(&self) -> Result<bool, CommandFailure> {
         for queue in [Queue::Offload, Queue::Deliver, Queue::Flag] {
-            let rows = self.journal.outbox(queue, PAGE).await.map_err(|error| refused(&error))?;
+            let rows = self.journal.outbox(queue, PAGE_SIZE).await.map_err(|error| refused(&error))?;
             if rows.iter().any(|row| row.due != Due::Parked) {
                 return Ok(false);
             }

@@ -257,7 +257,8 @@ mod tests {
     #[test]
     fn wrong_signatures_and_a_damaged_journal_are_problems() {
         let verified = VerifyReport { problems: vec!["position 3 is missing".into()], ..Default::default() };
-        let inbox = Inbox { wrong: vec![crate::demo::receiver::Wrong::Signature], ..Inbox::default() };
+        let inbox =
+            Inbox { wrong: vec![crate::demo::receiver::InvalidWebhook::Signature], ..Inbox::default() };
         let summary =
             Summary { samples: &[], ledger: &Ledger::default(), inbox: &inbox, verified: &verified };
         assert_eq!(summary.problems(Lang::En), ["1 wrong signature", "position 3 is missing"]);

@@ -22,11 +22,11 @@ struct Fetch {
 
 /// The stand-in; clones share the token.
 #[derive(Clone)]
-pub(crate) struct Worker {
+pub(crate) struct DemoOffloadWorker {
     token: Arc<str>,
 }
 
-impl Worker {
+impl DemoOffloadWorker {
     /// One that knows its caller by `token`.
     pub(crate) fn new(token: &str) -> Self {
         Self { token: token.into() }
@@ -38,7 +38,11 @@ impl Worker {
     }
 }
 
-async fn fetch(request: HttpRequest, body: web::Json<Fetch>, worker: web::Data<Worker>) -> HttpResponse {
+async fn fetch(
+    request: HttpRequest,
+    body: web::Json<Fetch>,
+    worker: web::Data<DemoOffloadWorker>,
+) -> HttpResponse {
     let token = request.headers().get("x-r2-fetch-token").and_then(|value| value.to_str().ok());
     if token != Some(&*worker.token) {
         return HttpResponse::Unauthorized().json(json!({"success": false, "error": "Unauthorized"}));

@@ -5,46 +5,46 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::problem::{Kind, Problem};
+use super::problem::{HttpProblem, ProblemKind};
 
-/// Bytes of large bodies that are in memory at once.
-const ROOM: usize = 64 * 1024 * 1024;
-/// Smaller ones are not counted: there are no more of them than connections.
-const SMALL: usize = 64 * 1024;
-/// Bytes that are counted as one.
-const UNIT: usize = 1024;
+/// Bytes of large bodies that may be in memory at a time.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Bodies of up to this many bytes are not counted: there are no more of them than connections.
+const UNCOUNTED_BYTES: usize = 64 * 1024;
+/// Bytes for which one permit of the semaphore is taken.
+const BYTES_PER_PERMIT: usize = 1024;
 
-/// The room. Clones share it.
+/// The memory for large bodies. Clones share it.
 #[derive(Debug, Clone)]
-pub(crate) struct Bodies(Arc<Semaphore>);
+pub(crate) struct BodyPermits(Arc<Semaphore>);
 
-impl Default for Bodies {
+impl Default for BodyPermits {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(ROOM / UNIT)))
+        Self(Arc::new(Semaphore::new(MAX_BYTES / BYTES_PER_PERMIT)))
     }
 }
 
-/// Room for a body, until the request that has it is answered.
+/// Memory for one body, until its request is answered.
 #[derive(Debug)]
-pub(in crate::http) struct Room(
+pub(in crate::http) struct BodyPermit(
     #[expect(dead_code, reason = "held, and given back by being dropped")] OwnedSemaphorePermit,
 );
 
-impl Bodies {
-    /// Room for a body of so many bytes; a small one needs none.
+impl BodyPermits {
+    /// Reserves memory for a body of `bytes` bytes; a small one needs none.
     ///
     /// # Errors
     /// Too many others are being read.
-    pub(in crate::http) fn room(&self, bytes: usize) -> Result<Option<Room>, Problem> {
-        if bytes <= SMALL {
+    pub(in crate::http) fn permit(&self, bytes: usize) -> Result<Option<BodyPermit>, HttpProblem> {
+        if bytes <= UNCOUNTED_BYTES {
             return Ok(None);
         }
-        let units = u32::try_from(bytes.min(ROOM).div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = u32::try_from(bytes.min(MAX_BYTES).div_ceil(BYTES_PER_PERMIT)).unwrap_or(u32::MAX);
         match Arc::clone(&self.0).try_acquire_many_owned(units) {
-            Ok(permit) => Ok(Some(Room(permit))),
+            Ok(permit) => Ok(Some(BodyPermit(permit))),
             Err(_) => {
                 let why = "too many large bodies are being read; send this one again in a moment";
-                Err(Problem::new(Kind::Unavailable, why).retry_after(1))
+                Err(HttpProblem::new(ProblemKind::Unavailable, why).retry_after(1))
             }
         }
     }
@@ -56,13 +56,13 @@ mod tests {
 
     #[test]
     fn large_bodies_wait_outside_and_small_ones_do_not() {
-        let bodies = Bodies::default();
+        let bodies = BodyPermits::default();
         let mail = 25 * 1024 * 1024;
-        let first = bodies.room(mail).expect("room");
-        let _second = bodies.room(mail).expect("room");
-        assert_eq!(bodies.room(mail).expect_err("none").kind, Kind::Unavailable);
-        assert!(bodies.room(1024).expect("room").is_none());
+        let first = bodies.permit(mail).expect("a permit");
+        let _second = bodies.permit(mail).expect("a permit");
+        assert_eq!(bodies.permit(mail).expect_err("none").kind, ProblemKind::Unavailable);
+        assert!(bodies.permit(1024).expect("a permit").is_none());
         drop(first);
-        assert!(bodies.room(mail).expect("room").is_some());
+        assert!(bodies.permit(mail).expect("a permit").is_some());
     }
 }

@@ -9,8 +9,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
 use render_signal_actors::config::urls::IpNet;
 
-/// Proxies in a row; there is no reason for more.
-const MOST: usize = 32;
+/// Proxies in a row that are believed; there is no reason for more.
+const MAX_PROXIES: usize = 32;
 
 /// The networks of `TRUSTED_PROXIES`. Clones share them; the default trusts nobody.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +28,8 @@ impl Proxies {
         let mut client = request.peer_addr()?.ip().to_canonical();
         let headers = request.headers().get_all(X_FORWARDED_FOR).rev();
         // Each proxy adds the address that it saw at the end.
-        let said = headers.flat_map(|header| header.as_bytes().rsplit(|byte| *byte == b',')).take(MOST);
+        let said =
+            headers.flat_map(|header| header.as_bytes().rsplit(|byte| *byte == b',')).take(MAX_PROXIES);
         for said in said {
             if !is_in(&self.0, client) {
                 break;

@@ -10,8 +10,8 @@ use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use bytes::Bytes;
 
-use super::gate::{Follows, Gate};
-use super::problem::{Kind, Problem};
+use super::gate::{ConnectionGate, Follows};
+use super::problem::{HttpProblem, ProblemKind};
 use super::routes::{self, Takes};
 
 /// Tells the gate what follows the request, and when it is answered.
@@ -21,14 +21,14 @@ pub(super) async fn door(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let follows = follows(&request);
     let last = follows == Follows::Nothing || request.head().connection_type() != ConnectionType::KeepAlive;
-    let gate = request.request().conn_data::<Gate>().cloned();
+    let gate = request.request().conn_data::<ConnectionGate>().cloned();
     if let Some(gate) = &gate {
         gate.go_on(follows);
     }
     let answered = Answered { gate, last };
     let mut response = if request.headers().contains_key(TRANSFER_ENCODING) {
         let why = "a request with Transfer-Encoding is not read: send Content-Length instead";
-        let answer = Problem::new(Kind::LengthRequired, why).answer(request.request());
+        let answer = HttpProblem::new(ProblemKind::LengthRequired, why).answer(request.request());
         request.into_response(answer)
     } else {
         next.call(request).await?.map_into_boxed_body()
@@ -40,7 +40,7 @@ pub(super) async fn door(
         if let Some(gate) = answered.gate.as_ref().filter(|_| is_endless(&response)) {
             gate.streams();
         }
-        return Ok(response.map_body(|_, body| BoxBody::new(Streamed { body, _answered: answered })));
+        return Ok(response.map_body(|_, body| BoxBody::new(StreamedAnswer { body, _answered: answered })));
     }
     Ok(response)
 }
@@ -52,12 +52,12 @@ fn is_endless(response: &ServiceResponse<BoxBody>) -> bool {
 }
 
 /// An answer whose end nobody knows yet: it is made for as long as it is sent.
-struct Streamed {
+struct StreamedAnswer {
     body: BoxBody,
     _answered: Answered,
 }
 
-impl MessageBody for Streamed {
+impl MessageBody for StreamedAnswer {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
@@ -71,7 +71,7 @@ impl MessageBody for Streamed {
 
 /// Tells the gate even when the answer is never made.
 struct Answered {
-    gate: Option<Gate>,
+    gate: Option<ConnectionGate>,
     last: bool,
 }
 

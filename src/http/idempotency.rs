@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::HttpState;
-use super::access::{Caller, in_voice};
-use super::problem::{Kind, Problem};
+use super::access::{Caller, in_format};
+use super::problem::{HttpProblem, ProblemKind};
 use super::routes::{Route, Takes};
 use super::v1::extract;
 use super::v1::page::unavailable;
@@ -36,16 +36,16 @@ const KEY: &str = "idempotency-key";
 /// Says that an answer is that of the first time.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Characters of a key.
-const LONGEST: usize = 255;
+const MAX_KEY_CHARS: usize = 255;
 /// How long an answer is kept.
-const KEPT: TimeDelta = TimeDelta::days(1);
+const ANSWER_TTL: TimeDelta = TimeDelta::days(1);
 /// A longer answer is not kept: a repetition hears only that it was carried out.
-const LARGEST: usize = 256 * 1024;
-/// See [`LARGEST`].
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+/// See [`MAX_ANSWER_BYTES`].
 const TOO_LONG: &str =
     r#"{"carried_out":true,"detail":"the first answer was too long to be kept; read what you need anew"}"#;
-/// For so long a request holds its key on the other workers, if it is not answered before.
-const UNDER_WAY: Duration = Duration::from_secs(60);
+/// How long a request holds its key on the other workers, if it is not answered before.
+const KEY_TTL: Duration = Duration::from_secs(60);
 
 /// Requests with a key that are under way. Clones share them.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub(crate) struct Idempotency {
 
 /// An answer as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredAnswer {
     /// Of what was asked for.
     request: String,
     status: u16,
@@ -73,17 +73,17 @@ impl Idempotency {
     }
 
     /// Takes a key, until what is returned is dropped.
-    async fn take(&self, name: &str) -> Result<UnderWay, Problem> {
+    async fn take(&self, name: &str) -> Result<KeyGuard, HttpProblem> {
         let busy = || {
             let why = "a request with this Idempotency-Key is under way; ask again for its answer";
-            Problem::new(Kind::Conflict, why).retry_after(1)
+            HttpProblem::new(ProblemKind::Conflict, why).retry_after(1)
         };
         if !self.here.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned()) {
             return Err(busy());
         }
-        let mut taken = UnderWay { all: self.clone(), name: name.to_owned(), shared: false };
+        let mut taken = KeyGuard { all: self.clone(), name: name.to_owned(), shared: false };
         // Where the others cannot be asked, they cannot be waited for either.
-        match self.shared.spend(name, Allowance { burst: 1, every: UNDER_WAY }).await {
+        match self.shared.spend(name, Allowance { burst: 1, every: KEY_TTL }).await {
             Ok(Spent::Wait(_)) => return Err(busy()),
             Ok(Spent::Granted) => taken.shared = true,
             Err(error) => tracing::debug!(%error, "other workers do not know of a request with a key"),
@@ -93,13 +93,13 @@ impl Idempotency {
 }
 
 /// A request that is under way.
-struct UnderWay {
+struct KeyGuard {
     all: Idempotency,
     name: String,
     shared: bool,
 }
 
-impl Drop for UnderWay {
+impl Drop for KeyGuard {
     fn drop(&mut self) {
         self.all.here.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
         if self.shared {
@@ -143,7 +143,7 @@ pub(super) async fn once(
         Ok(Some(_)) => {
             let why =
                 "this Idempotency-Key came before, with another request; send a new key with a new request";
-            return Ok(refused(request, &Problem::new(Kind::KeyReused, why)));
+            return Ok(refused(request, &HttpProblem::new(ProblemKind::KeyReused, why)));
         }
         Err(problem) => return Ok(refused(request, &problem)),
     }
@@ -159,11 +159,11 @@ async fn carry_out(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    Ok(in_voice(route.voice, next.call(request).await?.map_into_boxed_body()))
+    Ok(in_format(route.format, next.call(request).await?.map_into_boxed_body()))
 }
 
 /// The key, where one is sent with what changes something.
-fn key(route: &Route, request: &HttpRequest) -> Result<Option<String>, Problem> {
+fn key(route: &Route, request: &HttpRequest) -> Result<Option<String>, HttpProblem> {
     if request.method().is_safe()
         || !route.path.starts_with("/api/v1/")
         || route.takes == Takes::Mail
@@ -173,15 +173,15 @@ fn key(route: &Route, request: &HttpRequest) -> Result<Option<String>, Problem> 
     }
     let Some(header) = request.headers().get(KEY) else { return Ok(None) };
     let key = header.to_str().unwrap_or_default().trim();
-    if key.is_empty() || key.len() > LONGEST {
-        let why = format!("Idempotency-Key: 1 to {LONGEST} visible ASCII characters, such as a UUID");
-        return Err(Problem::new(Kind::InvalidParameter, why));
+    if key.is_empty() || key.len() > MAX_KEY_CHARS {
+        let why = format!("Idempotency-Key: 1 to {MAX_KEY_CHARS} visible ASCII characters, such as a UUID");
+        return Err(HttpProblem::new(ProblemKind::InvalidParameter, why));
     }
     Ok(Some(key.to_owned()))
 }
 
 /// A hash of what is asked for; the body stays there for the handler.
-async fn read(request: &mut ServiceRequest) -> Result<String, Problem> {
+async fn read(request: &mut ServiceRequest) -> Result<String, HttpProblem> {
     let payload = request.take_payload();
     let body = extract::body(request.request(), payload).await?;
     let condition = |name: HeaderName| {
@@ -206,7 +206,7 @@ fn name(parts: &[&str]) -> String {
     format!("answer/{}", hex(hash.finalize()))
 }
 
-async fn kept(journal: &dyn Journal, name: &str) -> Result<Option<Kept>, Problem> {
+async fn kept(journal: &dyn Journal, name: &str) -> Result<Option<StoredAnswer>, HttpProblem> {
     let bytes = journal.body(name).await.map_err(unavailable)?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
@@ -232,11 +232,13 @@ async fn keep(
     let (response, body) = response.into_parts();
     // It is in memory whole already; only what is kept of it is bounded.
     let Ok(body) = to_bytes(body).await else {
-        let problem = Problem::new(Kind::Internal, "it was carried out, and its answer cannot be read");
+        let problem =
+            HttpProblem::new(ProblemKind::Internal, "it was carried out, and its answer cannot be read");
         return ServiceResponse::new(request.clone(), problem.answer(&request));
     };
-    let mut kept = Kept { request: asked, status: status.as_u16(), content_type, etag, body: String::new() };
-    if body.len() <= LARGEST {
+    let mut kept =
+        StoredAnswer { request: asked, status: status.as_u16(), content_type, etag, body: String::new() };
+    if body.len() <= MAX_ANSWER_BYTES {
         kept.body = String::from_utf8_lossy(&body).into_owned();
     } else {
         kept.content_type = "application/json".to_owned();
@@ -245,7 +247,7 @@ async fn keep(
     let at = state.world.now();
     // A map with text keys always has a JSON form.
     let bytes = Bytes::from(serde_json::to_vec(&kept).unwrap_or_default());
-    let body_of = Body { key: name.to_owned(), bytes, keep_until: at + KEPT };
+    let body_of = Body { key: name.to_owned(), bytes, keep_until: at + ANSWER_TTL };
     let commit = Commit { at, bodies: vec![body_of], ..Commit::default() };
     if let Err(error) = state.journal.append(commit).await {
         tracing::warn!(%error, "the answer to a request with a key is not kept; a repetition is carried out anew");
@@ -253,7 +255,7 @@ async fn keep(
     ServiceResponse::new(request, response.set_body(body).map_into_boxed_body())
 }
 
-impl Kept {
+impl StoredAnswer {
     fn replay(self) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
         let mut response = HttpResponse::build(status).body(self.body);
@@ -268,7 +270,7 @@ impl Kept {
     }
 }
 
-fn refused(request: ServiceRequest, problem: &Problem) -> ServiceResponse<BoxBody> {
+fn refused(request: ServiceRequest, problem: &HttpProblem) -> ServiceResponse<BoxBody> {
     let answer = problem.answer(request.request());
     request.into_response(answer)
 }

@@ -45,15 +45,15 @@ use render_signal_actors::search::Search;
 
 use crate::services::Services;
 use access::Access;
-use access::bearer::Token;
-use bodies::Bodies;
+use access::bearer::TokenDigest;
+use bodies::BodyPermits;
 pub(crate) use compat::Reference;
 use compat::config_api::ConfigApi;
 use idempotency::Idempotency;
-use probe::{Draining, Probe, Pulse};
+use probe::{Draining, Pulse, StatusProbe};
 use recent::Recent;
-pub(crate) use server::Http;
-use streams::Streams;
+pub(crate) use server::BoundServer;
+use streams::StreamLimit;
 pub(crate) use v1::attention::Around;
 pub(crate) use v1::events::EventHub;
 pub(crate) use v1::live::LiveHub;
@@ -62,7 +62,7 @@ pub(crate) use v1::live::LiveHub;
 #[derive(Clone)]
 pub(crate) struct HttpState {
     /// Asks the parts.
-    pub(crate) probe: Probe,
+    pub(crate) probe: StatusProbe,
     /// Renders the metrics.
     pub(crate) metrics: PrometheusHandle,
     /// The program is stopping.
@@ -70,7 +70,7 @@ pub(crate) struct HttpState {
     /// The actors' thread lives.
     pub(crate) pulse: Pulse,
     /// `METRICS_TOKEN`: shows more than states; `None` = nobody has it.
-    pub(crate) metrics_token: Option<Token>,
+    pub(crate) metrics_token: Option<TokenDigest>,
     /// `METRICS_PUBLIC`: everybody may see the metrics.
     pub(crate) metrics_public: bool,
     /// Who asks, and whether they may.
@@ -86,7 +86,7 @@ pub(crate) struct HttpState {
     /// Time, ids and chance.
     pub(crate) world: World,
     /// How many bytes of bodies are in memory.
-    pub(crate) bodies: Bodies,
+    pub(crate) bodies: BodyPermits,
     /// Requests with an `Idempotency-Key`.
     pub(crate) idempotency: Idempotency,
     /// Finds mails by their texts, and makes pages of their list.
@@ -100,7 +100,7 @@ pub(crate) struct HttpState {
     /// How everything was a moment ago, for those who count what needs a person.
     pub(crate) recent: Recent<Around>,
     /// The streams that are open.
-    pub(crate) streams: Streams,
+    pub(crate) streams: StreamLimit,
     /// What the endpoints of the system before need besides.
     pub(crate) reference: Reference,
 }

@@ -27,14 +27,12 @@ use crate::journal::Watched;
 use crate::words::recorded;
 
 /// How long each part may take to say how it is.
-const DEADLINE: Duration = Duration::from_secs(2);
+const PART_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The ways to ask.
 #[derive(Clone)]
-pub(crate) struct Probe {
-    /// The journal.
+pub(crate) struct StatusProbe {
     pub(crate) journal: Arc<Watched>,
-    /// The actors.
     pub(crate) actors: system::Probe,
     /// The clock.
     pub(crate) world: World,
@@ -73,13 +71,11 @@ pub(crate) struct JournalFinding {
 /// Everything that was answered; an error is why there was no answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Findings {
-    /// When.
     pub(crate) now: DateTime<Utc>,
     /// The program is stopping.
     pub(crate) draining: bool,
     /// How long ago the actors' thread last beat.
     pub(crate) pulse: Duration,
-    /// The journal.
     pub(crate) journal: Result<JournalFinding, Finding>,
     /// The mailbox; `None` = switched off.
     pub(crate) poller: Option<Result<PollerStatus, Finding>>,
@@ -99,7 +95,7 @@ pub(crate) struct Findings {
     pub(crate) idle: Option<Idle>,
 }
 
-impl Probe {
+impl StatusProbe {
     /// Asks all of them at once.
     pub(crate) async fn look(&self, draining: bool, pulse: Duration) -> Findings {
         let actors = &self.actors;
@@ -131,8 +127,8 @@ impl Probe {
                 others: self.journal.others().await?,
             })
         };
-        let seconds = DEADLINE.as_secs();
-        match tokio::time::timeout(DEADLINE, look).await {
+        let seconds = PART_TIMEOUT.as_secs();
+        match tokio::time::timeout(PART_TIMEOUT, look).await {
             Ok(Ok(finding)) => Ok(finding),
             Ok(Err(error)) => Err(Finding::NoAnswer { why: recorded::said(error) }),
             Err(_) => Err(Finding::NoAnswer {
@@ -163,10 +159,10 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    match tokio::time::timeout(DEADLINE, port.ask(message)).await {
+    match tokio::time::timeout(PART_TIMEOUT, port.ask(message)).await {
         Ok(answer) => answer.map_err(|error| Finding::NoAnswer { why: recorded::said(error) }),
         Err(_) => {
-            let seconds = DEADLINE.as_secs();
+            let seconds = PART_TIMEOUT.as_secs();
             let why = said!("aucune réponse en {seconds} s", "no answer within {seconds} s");
             Err(Finding::NoAnswer { why })
         }

@@ -17,9 +17,9 @@ use super::pages::{asks_for_page, language, refusal, wants_page};
 use crate::lang::Lang;
 use crate::words::faults::JournalFault;
 
-/// In which shape an address refuses.
+/// The format in which an address refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Voice {
+pub(crate) enum RefusalFormat {
     /// `application/problem+json`.
     Problem,
     /// As the reference's endpoints: `{"success":false,"message":…}`.
@@ -33,11 +33,11 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $slug:literal, $status:ident, $title:literal;)+) => {
         /// What can go wrong. Each has a section in `docs/errors.md`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum Kind {
+        pub(crate) enum ProblemKind {
             $($(#[$doc])* $name,)+
         }
 
-        impl Kind {
+        impl ProblemKind {
             /// Every kind.
             pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
 
@@ -113,7 +113,8 @@ kinds! {
 
 /// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Field {
+#[schema(as = Field)]
+pub(crate) struct FieldProblem {
     /// Its name, or its path such as `rules[0].conditions[1].value`.
     pub(crate) field: String,
     /// What is wrong with it.
@@ -122,27 +123,26 @@ pub(crate) struct Field {
 
 /// Why a request is not granted. Everything in it is shown to the caller: never a secret.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
-    /// What kind.
-    pub(crate) kind: Kind,
+pub(crate) struct HttpProblem {
+    pub(crate) kind: ProblemKind,
     /// What failed, on what, what to do.
     pub(crate) detail: String,
     /// The bad fields, where there are any.
-    pub(crate) errors: Vec<Field>,
+    pub(crate) errors: Vec<FieldProblem>,
     /// When to ask again, in seconds.
     pub(crate) retry_after: Option<u64>,
     /// What is wrong with the journal, where that is why and somebody can do something about it.
     pub(crate) fault: Option<JournalFault>,
 }
 
-impl Problem {
+impl HttpProblem {
     /// Of a kind.
-    pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None, fault: None }
     }
 
     /// With the bad fields.
-    pub(crate) fn with_errors(mut self, errors: Vec<Field>) -> Self {
+    pub(crate) fn with_errors(mut self, errors: Vec<FieldProblem>) -> Self {
         self.errors = errors;
         self
     }
@@ -157,7 +157,8 @@ impl Problem {
     pub(crate) fn parameter(name: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let detail = format!("{name}: {message}");
-        Self::new(Kind::InvalidParameter, detail).with_errors(vec![Field { field: name.to_owned(), message }])
+        Self::new(ProblemKind::InvalidParameter, detail)
+            .with_errors(vec![FieldProblem { field: name.to_owned(), message }])
     }
 
     /// The journal does not answer; nothing was changed. A journal that is full, damaged or not to be
@@ -166,7 +167,7 @@ impl Problem {
         let why = why.to_string();
         let fault = JournalFault::of(&why);
         let detail = fault.map_or(why, |fault| fault.said().english);
-        Self { fault, ..Self::new(Kind::Unavailable, detail).retry_after(5) }
+        Self { fault, ..Self::new(ProblemKind::Unavailable, detail).retry_after(5) }
     }
 
     /// The same for somebody who reads this language: what is wrong with the journal is said in it.
@@ -181,28 +182,28 @@ impl Problem {
     }
 
     /// In the shape that the address has.
-    pub(crate) fn answer_as(&self, voice: Voice, request: &HttpRequest) -> HttpResponse {
-        match voice {
-            Voice::Problem => self.answer(request),
-            Voice::Reference => self.finish(
+    pub(crate) fn answer_as(&self, format: RefusalFormat, request: &HttpRequest) -> HttpResponse {
+        match format {
+            RefusalFormat::Problem => self.answer(request),
+            RefusalFormat::Reference => self.finish(
                 HttpResponse::build(self.kind.status())
                     .json(json!({"success": false, "message": self.in_language(Lang::Fr).detail})),
             ),
-            Voice::Page if self.kind == Kind::Unauthenticated && wants_page(request) => {
+            RefusalFormat::Page if self.kind == ProblemKind::Unauthenticated && wants_page(request) => {
                 let to = request.uri().path_and_query().map_or("/", |path| path.as_str());
                 let next = form_urlencoded::Serializer::new(String::new()).append_pair("next", to).finish();
                 self.finish(
                     HttpResponse::SeeOther().insert_header((LOCATION, format!("/login?{next}"))).finish(),
                 )
             }
-            Voice::Page if asks_for_page(request) => self.finish(refusal(request, self)),
-            Voice::Page => self.in_language(language(request)).answer(request),
+            RefusalFormat::Page if asks_for_page(request) => self.finish(refusal(request, self)),
+            RefusalFormat::Page => self.in_language(language(request)).answer(request),
         }
     }
 
     fn document(&self, instance: Option<&str>) -> HttpResponse {
         let status = self.kind.status();
-        let mut response = HttpResponse::build(status).json(Document {
+        let mut response = HttpResponse::build(status).json(ProblemBody {
             r#type: self.kind.uri(),
             title: self.kind.title(),
             status: status.as_u16(),
@@ -222,20 +223,20 @@ impl Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.kind == Kind::Unauthenticated {
+        if self.kind == ProblemKind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"render-signal\""));
         }
         response
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for HttpProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.detail)
     }
 }
 
-impl ResponseError for Problem {
+impl ResponseError for HttpProblem {
     fn status_code(&self) -> StatusCode {
         self.kind.status()
     }
@@ -247,30 +248,30 @@ impl ResponseError for Problem {
 
 /// A problem as it is sent.
 #[derive(Debug, Serialize)]
-struct Document<'p> {
+struct ProblemBody<'p> {
     r#type: String,
     title: &'static str,
     status: u16,
     detail: &'p str,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'p str>,
-    #[serde(skip_serializing_if = "<[Field]>::is_empty")]
-    errors: &'p [Field],
+    #[serde(skip_serializing_if = "<[FieldProblem]>::is_empty")]
+    errors: &'p [FieldProblem],
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PAGE: &str = include_str!("../../docs/errors.md");
+    const ERRORS_PAGE: &str = include_str!("../../docs/errors.md");
 
     #[test]
     fn every_kind_has_its_section_with_its_status_and_there_are_no_others() {
-        let sections: Vec<&str> = PAGE.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-        let kinds: Vec<&str> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
+        let sections: Vec<&str> = ERRORS_PAGE.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let kinds: Vec<&str> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
         assert_eq!(sections, kinds, "docs/errors.md has one section for each, in this order");
-        for kind in Kind::ALL {
-            let section = PAGE.split(&format!("## {}\n", kind.slug())).nth(1).unwrap_or_default();
+        for kind in ProblemKind::ALL {
+            let section = ERRORS_PAGE.split(&format!("## {}\n", kind.slug())).nth(1).unwrap_or_default();
             let section = section.split("\n## ").next().unwrap_or_default();
             let said = format!("**{}**", kind.status().as_u16());
             assert!(section.contains(&said), "{} has to say {said}", kind.slug());

@@ -1,6 +1,5 @@
-//! What was found out a moment ago, for all who want to know it again: every page says how many
-//! things need a person, and to find that out the journal, every actor and the other workers are
-//! asked. Nothing that decides or answers for the state of this worker (`/readyz`, the API, the page of the
+//! A result of a moment ago, for all pages: every page says how many things need a person, and to
+//! find that out the journal, every actor and the other workers are asked. Nothing that decides or answers for the state of this worker (`/readyz`, the API, the page of the
 //! overview) reads it from here.
 
 use std::future::Future;
@@ -12,20 +11,20 @@ use render_signal_actors::kernel::journal::Hint;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-/// What was found counts for so long, when nothing is known to have changed: what happens outside
-/// of the journal and of this process is seen that much later.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long a result is used when nothing is known to have changed. What happens outside of the
+/// journal and of this process is seen that much later.
+const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// See the module page. Clones share it.
+/// The last result, shared by all pages. Clones share it.
 #[derive(Debug)]
 pub(crate) struct Recent<T> {
-    kept: Arc<Mutex<Option<Kept<T>>>>,
+    kept: Arc<Mutex<Option<CachedResult<T>>>>,
     changes: Arc<AtomicU64>,
 }
 
-/// What one look found.
+/// A result, and what it depends on.
 #[derive(Debug)]
-struct Kept<T> {
+struct CachedResult<T> {
     found: Arc<T>,
     /// When the look began.
     begun: Instant,
@@ -66,27 +65,27 @@ impl<T> Recent<T> {
         hints.mark_unchanged();
         let begun = Instant::now();
         let found = Arc::new(look.await);
-        *kept = Some(Kept { found: Arc::clone(&found), begun, at: Instant::now(), changes, hints });
+        *kept = Some(CachedResult { found: Arc::clone(&found), begun, at: Instant::now(), changes, hints });
         found
     }
 
-    /// Something has changed: whoever asks from now on is told of it. A look that is under way is
-    /// for those who asked before.
+    /// Something has changed: requests from now on are answered with it. A look that is under way
+    /// answers only those that came before.
     pub(crate) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 }
 
-impl<T> Kept<T> {
-    /// Whether it may be told to one who `asked` then, and came after `wanted` changes. Whoever asked
-    /// before the look began knows of no commit that it could have missed.
+impl<T> CachedResult<T> {
+    /// Whether it may answer a request that came at `asked`, after `wanted` changes. One that came
+    /// before the look began knows of no commit that the look could have missed.
     fn is_good(&self, wanted: u64, asked: Instant) -> bool {
         if self.begun >= asked {
             return true;
         }
         // A journal that is closed says nothing more.
         let committed = self.hints.has_changed().unwrap_or(true);
-        self.changes >= wanted && !committed && self.at.elapsed() < FRESH
+        self.changes >= wanted && !committed && self.at.elapsed() < MAX_AGE
     }
 }
 
@@ -126,7 +125,7 @@ mod tests {
         let told = futures::future::join_all((0..100).map(|_| scene.ask())).await;
         assert!(told.iter().all(|number| *number == 1), "{told:?}");
         assert_eq!(begun.elapsed(), Duration::from_secs(2), "nobody waited for another's look");
-        tokio::time::advance(FRESH - Duration::from_millis(1)).await;
+        tokio::time::advance(MAX_AGE - Duration::from_millis(1)).await;
         assert_eq!(scene.ask().await, 1);
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(scene.ask().await, 2, "it has become old");

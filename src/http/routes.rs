@@ -14,19 +14,19 @@ use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 
-use super::access::{self, Scope};
-use super::problem::{Kind, Problem, Voice};
+use super::access::{self, ApiScope};
+use super::problem::{HttpProblem, ProblemKind, RefusalFormat};
 use super::{compat, openapi, pages, public, v1};
 
 /// Who may use an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Who {
+pub(crate) enum RouteAccess {
     /// Anybody.
     Stranger,
     /// Who has logged in.
     Session,
     /// Who has logged in, and `PROCESS_API_TOKEN` where `API_TOKEN_SCOPES` has the scope.
-    Api(Scope),
+    Api(ApiScope),
     /// `TEST_API_KEY` in `X-API-Key`.
     TestKey,
     /// `PROCESS_API_TOKEN`.
@@ -72,11 +72,11 @@ pub(crate) struct Route {
     /// As actix writes patterns: `/api/v1/mails/{id}`.
     pub(crate) path: &'static str,
     /// Who may.
-    pub(crate) who: Who,
+    pub(crate) access: RouteAccess,
     /// What body.
     pub(crate) takes: Takes,
     /// In which shape it is refused.
-    pub(crate) voice: Voice,
+    pub(crate) format: RefusalFormat,
     /// Its answer opens something, so that it is kept nowhere.
     pub(crate) secret: bool,
     /// Reading it costs work: another site has no browser read it behind a person's back.
@@ -90,15 +90,15 @@ impl Route {
     pub(crate) fn new(
         method: Method,
         path: &'static str,
-        who: Who,
+        access: RouteAccess,
         handler: fn() -> actix_web::Route,
     ) -> Self {
         Self {
             method,
             path,
-            who,
+            access,
             takes: Takes::Nothing,
-            voice: Voice::Problem,
+            format: RefusalFormat::Problem,
             secret: false,
             costly: false,
             handler,
@@ -106,28 +106,24 @@ impl Route {
     }
 
     /// GET and HEAD.
-    pub(crate) fn get(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::GET, path, who, handler)
+    pub(crate) fn get(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::GET, path, access, handler)
     }
 
-    /// POST.
-    pub(crate) fn post(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::POST, path, who, handler)
+    pub(crate) fn post(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::POST, path, access, handler)
     }
 
-    /// PUT.
-    pub(crate) fn put(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::PUT, path, who, handler)
+    pub(crate) fn put(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::PUT, path, access, handler)
     }
 
-    /// PATCH.
-    pub(crate) fn patch(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::PATCH, path, who, handler)
+    pub(crate) fn patch(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::PATCH, path, access, handler)
     }
 
-    /// DELETE.
-    pub(crate) fn delete(path: &'static str, who: Who, handler: fn() -> actix_web::Route) -> Self {
-        Self::new(Method::DELETE, path, who, handler)
+    pub(crate) fn delete(path: &'static str, access: RouteAccess, handler: fn() -> actix_web::Route) -> Self {
+        Self::new(Method::DELETE, path, access, handler)
     }
 
     /// With a body.
@@ -150,8 +146,8 @@ impl Route {
     }
 
     /// Refused in another shape.
-    pub(crate) const fn voice(mut self, voice: Voice) -> Self {
-        self.voice = voice;
+    pub(crate) const fn format(mut self, format: RefusalFormat) -> Self {
+        self.format = format;
         self
     }
 }
@@ -162,12 +158,12 @@ pub(crate) fn table() -> Vec<Route> {
 }
 
 /// The bodies that an address takes, by method; made once.
-struct Bodies {
+struct AcceptedBodies {
     fixed: HashMap<&'static str, Vec<(Method, Takes)>>,
     patterns: Vec<(ResourceDef, Vec<(Method, Takes)>)>,
 }
 
-static BODIES: LazyLock<Bodies> = LazyLock::new(|| {
+static BODIES: LazyLock<AcceptedBodies> = LazyLock::new(|| {
     let mut fixed: HashMap<&'static str, Vec<(Method, Takes)>> = HashMap::new();
     for route in table().into_iter().filter(|route| route.takes != Takes::Nothing) {
         fixed.entry(route.path).or_default().push((route.method, route.takes));
@@ -175,7 +171,7 @@ static BODIES: LazyLock<Bodies> = LazyLock::new(|| {
     let paths: Vec<&str> = fixed.keys().copied().filter(|path| path.contains('{')).collect();
     let patterns =
         paths.into_iter().filter_map(|path| Some((ResourceDef::new(path), fixed.remove(path)?))).collect();
-    Bodies { fixed, patterns }
+    AcceptedBodies { fixed, patterns }
 });
 
 /// What body the address takes, the path being as the router sees it. For an address that does
@@ -213,11 +209,11 @@ pub(super) fn configure(app: &mut web::ServiceConfig) {
             });
         }
         // As the address refuses everything else.
-        let voice = routes.first().map_or(Voice::Problem, |route| route.voice);
+        let format = routes.first().map_or(RefusalFormat::Problem, |route| route.format);
         let for_tests = path.starts_with("/api/test/");
         let resource = resource.default_service(web::to(move |request: HttpRequest| {
             let allow = allow.clone();
-            async move { not_allowed(&request, allow, voice) }
+            async move { not_allowed(&request, allow, format) }
         }));
         let routes: Rc<[Route]> = routes.into();
         let resource = resource.wrap(from_fn(move |request, next| {
@@ -245,24 +241,27 @@ fn allow(routes: &[Route]) -> HeaderValue {
     HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
-fn not_allowed(request: &HttpRequest, allow: HeaderValue, voice: Voice) -> HttpResponse {
+fn not_allowed(request: &HttpRequest, allow: HeaderValue, format: RefusalFormat) -> HttpResponse {
     let mut response = if request.method() == Method::OPTIONS {
         HttpResponse::NoContent().finish()
     } else {
         let methods = allow.to_str().unwrap_or_default();
-        let why = match voice {
-            Voice::Reference => format!("Méthode non autorisée : cette adresse n'accepte que {methods}."),
-            Voice::Problem | Voice::Page => format!("this address answers {methods} only"),
+        let why = match format {
+            RefusalFormat::Reference => {
+                format!("Méthode non autorisée : cette adresse n'accepte que {methods}.")
+            }
+            RefusalFormat::Problem | RefusalFormat::Page => format!("this address answers {methods} only"),
         };
-        Problem::new(Kind::MethodNotAllowed, why).answer_as(voice, request)
+        HttpProblem::new(ProblemKind::MethodNotAllowed, why).answer_as(format, request)
     };
     response.headers_mut().insert(ALLOW, allow);
     response
 }
 
 async fn not_found(request: HttpRequest) -> HttpResponse {
-    let voice = if request.path().starts_with("/api/") { Voice::Problem } else { Voice::Page };
-    Problem::new(Kind::NotFound, "nothing lives at this address").answer_as(voice, &request)
+    let format =
+        if request.path().starts_with("/api/") { RefusalFormat::Problem } else { RefusalFormat::Page };
+    HttpProblem::new(ProblemKind::NotFound, "nothing lives at this address").answer_as(format, &request)
 }
 
 #[cfg(test)]
@@ -285,7 +284,7 @@ mod tests {
     fn what_a_stranger_may_use_is_listed_here_too() {
         let open: Vec<String> = table()
             .into_iter()
-            .filter(|route| matches!(route.who, Who::Stranger | Who::Own))
+            .filter(|route| matches!(route.access, RouteAccess::Stranger | RouteAccess::Own))
             .map(|route| format!("{} {}", route.method, route.path))
             .collect();
         assert_eq!(

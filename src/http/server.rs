@@ -15,23 +15,23 @@ use tokio::net::TcpStream;
 
 use super::access;
 use super::door::door;
-use super::gate::{Crowd, Gated, LINGER_LONGEST, PATIENCE};
+use super::gate::{Crowd, Gated, IO_TIMEOUT, MAX_LINGER};
 use super::{HttpState, routes};
 
 /// How long open requests may take once the server is told to stop, in seconds. Health
 /// checks and metrics are short.
-const STOP_SECONDS: u64 = 2;
-/// A connection that is closed may take so long to hear of it: longer than the gate waits, which
-/// bounds it.
-const GOODBYE: Duration = LINGER_LONGEST.saturating_add(Duration::from_secs(1));
+const GRACEFUL_SECONDS: u64 = 2;
+/// How long a connection that is being closed may take to end. It is longer than what the gate
+/// waits, which bounds it.
+const CLOSE_TIMEOUT: Duration = MAX_LINGER.saturating_add(Duration::from_secs(1));
 
 /// The server: bound, and not yet running.
-pub(crate) struct Http {
+pub(crate) struct BoundServer {
     server: Server,
     address: SocketAddr,
 }
 
-impl Http {
+impl BoundServer {
     /// Serves on a listener that is bound already, on `connections` connections at most.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Http {
             .workers(1)
             .worker_max_blocking_threads(1)
             .max_concurrent_connections(connections)
-            .shutdown_timeout(STOP_SECONDS)
+            .shutdown_timeout(GRACEFUL_SECONDS)
             .disable_signals();
         let stopping = builder.graceful_shutdown_signal();
         // Some places are for those that are being closed.
@@ -63,8 +63,8 @@ impl Http {
                 .configure(routes::configure);
             let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
             let http = HttpService::build()
-                .client_request_timeout(PATIENCE)
-                .client_disconnect_timeout(GOODBYE)
+                .client_request_timeout(IO_TIMEOUT)
+                .client_disconnect_timeout(CLOSE_TIMEOUT)
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
                     async move { stopping.notified().await }

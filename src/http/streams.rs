@@ -1,37 +1,36 @@
-//! How many streams are open, of which there is a bound: each holds a connection for as long as
-//! its reader likes.
+//! How many streams may be open at a time: each keeps a connection for as long as its reader likes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::problem::{Kind, Problem};
+use super::problem::{HttpProblem, ProblemKind};
 
-/// The streams. Clones share them.
+/// The open streams, and how many there may be. Clones share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Streams {
+pub(crate) struct StreamLimit {
     open: Arc<AtomicUsize>,
     most: usize,
 }
 
-impl Streams {
-    /// At most so many.
+impl StreamLimit {
+    /// With at most `most` streams at a time.
     pub(crate) fn new(most: usize) -> Self {
         Self { open: Arc::default(), most: most.max(1) }
     }
 
-    /// One more.
+    /// Opens one more.
     ///
     /// # Errors
-    /// There are as many as may be.
-    pub(in crate::http) fn enter(&self) -> Result<Place, Problem> {
+    /// As many are open as may be.
+    pub(in crate::http) fn enter(&self) -> Result<StreamPermit, HttpProblem> {
         let open = self.open.fetch_add(1, Ordering::AcqRel);
-        let place = Place(self.clone());
+        let permit = StreamPermit(self.clone());
         if open >= self.most {
             let why = format!("{} streams are open, and no more may be; close one", self.most);
-            return Err(Problem::new(Kind::TooManyRequests, why).retry_after(15));
+            return Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(15));
         }
         self.show();
-        Ok(place)
+        Ok(permit)
     }
 
     fn show(&self) {
@@ -43,9 +42,9 @@ impl Streams {
 
 /// A stream that is open for as long as this lives.
 #[derive(Debug)]
-pub(in crate::http) struct Place(Streams);
+pub(in crate::http) struct StreamPermit(StreamLimit);
 
-impl Drop for Place {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
         self.0.show();
@@ -58,9 +57,9 @@ mod tests {
 
     #[test]
     fn a_place_that_was_left_is_free_again() {
-        let streams = Streams::new(2);
-        let first = streams.enter().expect("a place");
-        let _second = streams.enter().expect("a place");
+        let streams = StreamLimit::new(2);
+        let first = streams.enter().expect("a permit");
+        let _second = streams.enter().expect("a permit");
         assert!(streams.enter().is_err());
         assert!(streams.enter().is_err(), "who was refused takes none");
         drop(first);

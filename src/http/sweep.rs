@@ -1,4 +1,4 @@
-//! Somebody wants the mailbox looked at now.
+//! A sweep of the mailbox that somebody asks for.
 
 use render_signal_actors::kernel::journal::AppendError;
 use render_signal_actors::kernel::said::Said;
@@ -7,7 +7,7 @@ use render_signal_actors::poller::check;
 
 use super::HttpState;
 
-/// Why it is not looked at.
+/// Why the mailbox is not swept.
 #[derive(Debug)]
 pub(in crate::http) enum NoSweep {
     /// There is no mailbox.
@@ -18,12 +18,12 @@ pub(in crate::http) enum NoSweep {
     Withheld(Said),
     /// No worker polls that is known of.
     NobodyPolls,
-    /// The journal did not take the wish.
+    /// The journal did not take the request.
     Journal(AppendError),
 }
 
-/// Has whoever polls sweep the mailbox at once, also while polling is switched off and during a
-/// vacation. `by` says who asked.
+/// Asks the worker that polls to sweep the mailbox at once, also while polling is switched off and
+/// during a vacation. `by` says who asked.
 ///
 /// # Errors
 /// See [`NoSweep`].

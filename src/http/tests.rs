@@ -35,13 +35,13 @@ use render_signal_actors::{readmodel, system};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::access::{Scope, Scopes};
+use super::access::{ApiScope, Scopes};
 use super::*;
 use crate::journal::Watched;
 use crate::restart::Restart;
 use crate::services::backup::Backups;
-use crate::services::board::Board;
-use crate::services::config::Configuration;
+use crate::services::board::WorkerBoard;
+use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
 use crate::settings::Make;
 use crate::settings::Storage;
@@ -79,7 +79,7 @@ says!(Admit, |_: &Says| Err(AdmitError::Journal("there is no admission here".to_
 fn services(editor: &Editor, journal: &Arc<MemoryJournal>, world: &World, folder: PathBuf) -> Services {
     let storage = Storage::from_env(|_| None).expect("defaults");
     Services {
-        configuration: Configuration { editor: editor.clone() },
+        configuration: ConfigService { editor: editor.clone() },
         policy: Arc::new(ArcSwap::from_pointee(Book::default().policy(&editor.env, 1))),
         jobs: Jobs::new(Arc::clone(journal) as Arc<dyn Journal>, world.clone()),
         backups: Backups::new(
@@ -88,7 +88,7 @@ fn services(editor: &Editor, journal: &Arc<MemoryJournal>, world: &World, folder
             world.clone(),
             folder,
         ),
-        board: Board {
+        board: WorkerBoard {
             said: Arc::new(MemoryEphemeral::new(world.clone())),
             worker: "this".to_owned(),
             started_at: world.now(),
@@ -117,7 +117,7 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
     };
     HttpState {
         services: services(&editor, &memory_admin, &world, files),
-        probe: Probe {
+        probe: StatusProbe {
             journal: Watched::over(Arc::clone(&memory_admin) as Arc<dyn JournalAdmin>, world.clone()),
             eviction: None,
             retention: None,
@@ -134,17 +134,17 @@ pub(in crate::http) fn state(poller: PollerStatus) -> HttpState {
         metrics: PrometheusBuilder::new().build_recorder().handle(),
         draining: Draining::default(),
         pulse: Pulse::new(),
-        metrics_token: Some(Token::new(&TOKEN.into())),
+        metrics_token: Some(TokenDigest::new(&TOKEN.into())),
         metrics_public: false,
         access: Access::default(),
         config_api: None,
         editor,
-        bodies: Bodies::default(),
+        bodies: BodyPermits::default(),
         idempotency: Idempotency::new(Arc::new(MemoryEphemeral::new(world.clone()))),
         hub: EventHub::new(Arc::clone(&memory)),
         live: LiveHub::default(),
         recent: Recent::default(),
-        streams: Streams::new(8),
+        streams: StreamLimit::new(8),
         search: Search::open(Arc::clone(&memory), None).expect("a search"),
         reference: reference(&says, &world),
         journal: memory,
@@ -279,9 +279,9 @@ async fn strangers_see_states_and_those_who_guess_nothing() {
     }
     assert!(read(&state, Method::GET, "/readyz", Some(TOKEN)).await.2.contains("me@example.org"));
     let api_token = "a-token-of-the-api-0123456789ab";
-    state.access.api_token = Some(Token::new(&api_token.into()));
+    state.access.api_token = Some(TokenDigest::new(&api_token.into()));
     assert_eq!(read(&state, Method::GET, "/readyz", Some(api_token)).await.0, StatusCode::UNAUTHORIZED);
-    state.access.scopes = access::Scopes::new(vec![access::Scope::Read]);
+    state.access.scopes = access::Scopes::new(vec![access::ApiScope::Read]);
     assert!(read(&state, Method::GET, "/readyz", Some(api_token)).await.2.contains("me@example.org"));
     let (status, _, body) = read(&state, Method::GET, "/metrics", None).await;
     assert!(status == StatusCode::UNAUTHORIZED && !body.contains("render_signal_ready"), "{body}");
@@ -325,7 +325,7 @@ async fn another_method_is_refused_in_the_voice_of_the_address() {
 #[actix_web::test]
 async fn a_mail_that_is_announced_too_large_is_refused_before_it_is_asked_whether_there_is_room() {
     let mut state = state(PollerStatus::default());
-    state.access.api_token = Some(Token::new(&TOKEN.into()));
+    state.access.api_token = Some(TokenDigest::new(&TOKEN.into()));
     let app =
         init_service(App::new().app_data(web::Data::new(state.clone())).configure(routes::configure)).await;
     let _all = state.reference.ingress.room(usize::MAX).expect("all of the room");
@@ -353,8 +353,8 @@ async fn a_check_that_nobody_would_make_is_not_promised() {
     policy.default_target.url = "https://hook.eu2.make.com/t".to_owned();
     state.reference.policy.store(Arc::new(policy.clone()));
     state.reference.mailbox = Some("me@example.org".to_owned());
-    state.access.api_token = Some(Token::new(&TOKEN.into()));
-    state.access.scopes = Scopes::new(vec![Scope::Actions]);
+    state.access.api_token = Some(TokenDigest::new(&TOKEN.into()));
+    state.access.scopes = Scopes::new(vec![ApiScope::Actions]);
     let path = "/api/check_emails_and_download";
     let (status, _, body) = ask(&state, Method::POST, path).await;
     assert_eq!(status, StatusCode::ACCEPTED, "the mailbox is swept although polling is off: {body}");

@@ -20,15 +20,15 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 use tokio::sync::Semaphore;
 
-use super::Refused;
+use super::ServiceError;
 use crate::settings::JournalPlace;
 
 /// What the folders of copies that are being made are called.
-const FOLDER: &str = "backup-";
+const FOLDER_PREFIX: &str = "backup-";
 /// Mode of such a folder.
-const FOR_US: u32 = 0o700;
+const OWNER_ONLY: u32 = 0o700;
 /// A folder as old as this was left by a process that died.
-const LEFT_BEHIND: TimeDelta = TimeDelta::hours(24);
+const ABANDONED_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// Makes copies, one at a time: each reads the whole journal and takes as much of the disk.
 #[derive(Clone)]
@@ -65,15 +65,15 @@ impl Backups {
     }
 
     /// Makes a copy. Takes as long as reading the whole journal does.
-    pub(crate) async fn make(&self) -> Result<Backup, Refused> {
+    pub(crate) async fn make(&self) -> Result<Backup, ServiceError> {
         let Ok(_alone) = self.one.try_acquire() else {
-            return Err(Refused::State(said!(
+            return Err(ServiceError::State(said!(
                 "une copie est déjà en cours\u{a0}; attendez qu'elle soit finie",
                 "a copy is being made already; wait until it is done"
             )));
         };
         sweep(&self.folder, self.world.now());
-        let folder = Folder::within(&self.folder, &self.world)?;
+        let folder = BackupFolder::within(&self.folder, &self.world)?;
         let at = self.world.now().format("%Y%m%dT%H%M%SZ");
         let (file, name, media_type) = match &self.place {
             JournalPlace::File(path) => {
@@ -91,7 +91,7 @@ impl Backups {
     }
 
     /// The events and all that belongs to them, as lines.
-    async fn exported(&self, to: &Path) -> Result<File, Refused> {
+    async fn exported(&self, to: &Path) -> Result<File, ServiceError> {
         let mut lines = BufWriter::new(files::create_new(to, PRIVATE).map_err(|error| failed(&error))?);
         transfer::export(self.journal.as_ref(), self.world.now(), |line| {
             serde_json::to_writer(&mut lines, line)?;
@@ -107,17 +107,17 @@ impl Backups {
 }
 
 /// A private folder that is removed with what lies in it.
-struct Folder(PathBuf);
+struct BackupFolder(PathBuf);
 
-impl Folder {
-    fn within(parent: &Path, world: &World) -> Result<Self, Refused> {
-        let folder = parent.join(format!("{FOLDER}{}", world.ids.next().simple()));
-        DirBuilder::new().mode(FOR_US).create(&folder).map_err(|error| failed(&error))?;
+impl BackupFolder {
+    fn within(parent: &Path, world: &World) -> Result<Self, ServiceError> {
+        let folder = parent.join(format!("{FOLDER_PREFIX}{}", world.ids.next().simple()));
+        DirBuilder::new().mode(OWNER_ONLY).create(&folder).map_err(|error| failed(&error))?;
         Ok(Self(folder))
     }
 }
 
-impl Drop for Folder {
+impl Drop for BackupFolder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             tracing::warn!(%error, folder = %self.0.display(), "what is left of a copy of the journal could not be removed");
@@ -126,9 +126,9 @@ impl Drop for Folder {
 }
 
 /// The file of a journal, copied on a thread that may wait for the disk.
-async fn copied(from: PathBuf, to: PathBuf) -> Result<File, Refused> {
+async fn copied(from: PathBuf, to: PathBuf) -> Result<File, ServiceError> {
     let copying = tokio::task::spawn_blocking(move || {
-        backup::copy(&from, &to).map_err(Refused::journal)?;
+        backup::copy(&from, &to).map_err(ServiceError::journal)?;
         File::open(&to).map_err(|error| failed(&error))
     });
     copying.await.map_err(|error| failed(&error))?
@@ -138,10 +138,10 @@ async fn copied(from: PathBuf, to: PathBuf) -> Result<File, Refused> {
 fn sweep(folder: &Path, now: DateTime<Utc>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER));
+        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(FOLDER_PREFIX));
         let old = || {
             let changed = entry.metadata().and_then(|found| found.modified()).ok();
-            changed.is_some_and(|changed| now - DateTime::<Utc>::from(changed) > LEFT_BEHIND)
+            changed.is_some_and(|changed| now - DateTime::<Utc>::from(changed) > ABANDONED_AFTER)
         };
         if ours
             && old()
@@ -152,12 +152,12 @@ fn sweep(folder: &Path, now: DateTime<Utc>) {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Refused {
+fn failed(error: &dyn std::fmt::Display) -> ServiceError {
     let Said { french, english } = said!(
         "la copie du journal n'a pas pu être faite\u{a0}: {error}",
         "the copy of the journal could not be made: {error}"
     );
-    Refused::Away(Said { french, english })
+    ServiceError::Away(Said { french, english })
 }
 
 #[cfg(test)]

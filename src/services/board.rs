@@ -1,5 +1,5 @@
 //! What each worker says of itself, for the others to show: how its mailbox lags, what the server
-//! last said, which documents it runs, what it found out. A word lives for some seconds, so a
+//! last said, which documents it runs, what it found out. A report expires after some seconds, so a
 //! worker that died is not listed for long.
 
 use std::collections::BTreeMap;
@@ -15,22 +15,22 @@ use serde_json::Value;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use super::Refused;
-use crate::http::probe::{Draining, Probe, Pulse};
+use super::ServiceError;
+use crate::http::probe::{Draining, Pulse, StatusProbe};
 use crate::http::readiness::readiness;
 use crate::words::recorded;
 
-/// Between two words.
-const EVERY: Duration = Duration::from_secs(5);
-/// How long a word holds: two may be missed.
-const HOLDS: Duration = Duration::from_secs(20);
+/// How often a worker reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a report is kept: a worker may miss two before it counts as gone.
+const REPORT_TTL: Duration = Duration::from_secs(20);
 /// What the keys begin with.
 const PREFIX: &str = "worker/";
 
 /// A worker, as it says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Worker)]
-pub(crate) struct Word {
+pub(crate) struct WorkerReport {
     /// Its name: `<host>/<pid>/<start id>`.
     pub(crate) worker: String,
     /// When it said so.
@@ -44,7 +44,7 @@ pub(crate) struct Word {
     /// Position of the last event it knows.
     pub(crate) position: Option<u64>,
     /// Its mailbox, as it sees it; `None` = it never polls.
-    pub(crate) mailbox: Option<Mailbox>,
+    pub(crate) mailbox: Option<MailboxReport>,
     /// It holds the right to poll.
     pub(crate) polls: bool,
     /// Version of the policy in force there.
@@ -59,7 +59,7 @@ pub(crate) struct Word {
 /// A mailbox, as a worker sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = MailboxSeen)]
-pub(crate) struct Mailbox {
+pub(crate) struct MailboxReport {
     /// Its name.
     pub(crate) name: String,
     /// What the poller is at.
@@ -78,7 +78,7 @@ pub(crate) struct Mailbox {
     pub(crate) silent: bool,
 }
 
-impl Mailbox {
+impl MailboxReport {
     /// As this worker's poller has it.
     pub(crate) fn of(status: &PollerStatus) -> Self {
         Self {
@@ -96,43 +96,42 @@ impl Mailbox {
 
 /// Where workers say how they are.
 #[derive(Clone)]
-pub(crate) struct Board {
+pub(crate) struct WorkerBoard {
     /// Where words are kept.
     pub(crate) said: Arc<dyn Ephemeral>,
     /// This worker's name.
     pub(crate) worker: String,
-    /// When it started.
     pub(crate) started_at: DateTime<Utc>,
     /// The program's version.
     pub(crate) version: String,
 }
 
-impl Board {
+impl WorkerBoard {
     /// What the workers say that are alive, by their names.
-    pub(crate) async fn workers(&self) -> Result<Vec<Word>, Refused> {
+    pub(crate) async fn workers(&self) -> Result<Vec<WorkerReport>, ServiceError> {
         let said = self.said.published(PREFIX).await;
-        let said = said.map_err(|error| Refused::Away(recorded::said(error)))?;
+        let said = said.map_err(|error| ServiceError::Away(recorded::said(error)))?;
         // One of another version may say it in other words.
-        let mut words: Vec<Word> =
-            said.iter().filter_map(|word| serde_json::from_str(&word.value).ok()).collect();
+        let mut words: Vec<WorkerReport> =
+            said.iter().filter_map(|report| serde_json::from_str(&report.value).ok()).collect();
         words.sort_by(|one, other| one.worker.cmp(&other.worker));
         Ok(words)
     }
 
     /// This worker, as it is now.
-    pub(crate) async fn own(&self, probe: &Probe, draining: bool, pulse: Duration) -> Word {
+    pub(crate) async fn own(&self, probe: &StatusProbe, draining: bool, pulse: Duration) -> WorkerReport {
         let found = probe.look(draining, pulse).await;
         let ready = readiness(&found);
         let poller = found.poller.as_ref().and_then(|answer| answer.as_ref().ok());
         let config = found.config.as_ref().ok();
-        Word {
+        WorkerReport {
             worker: self.worker.clone(),
             at: found.now,
             started_at: self.started_at,
             version: self.version.clone(),
             status: ready.status.to_owned(),
             position: found.journal.as_ref().ok().map(|journal| journal.head),
-            mailbox: poller.map(Mailbox::of),
+            mailbox: poller.map(MailboxReport::of),
             polls: found.lock.as_ref().and_then(|answer| answer.as_ref().ok()).is_some_and(|lock| lock.held),
             policy: config.map(|config| config.version),
             documents: config
@@ -148,7 +147,7 @@ impl Board {
     /// Says how this worker is, until the process ends; as soon as there is a way to ask.
     pub(crate) fn chore(
         self,
-        probe: watch::Receiver<Option<Probe>>,
+        probe: watch::Receiver<Option<StatusProbe>>,
         draining: Draining,
         pulse: Pulse,
     ) -> Chore {
@@ -167,17 +166,17 @@ impl Board {
         format!("{PREFIX}{}", self.worker)
     }
 
-    async fn say(&self, word: &Word) {
-        let Ok(text) = serde_json::to_string(word) else { return };
-        if let Err(error) = self.said.publish(&self.key(), &text, HOLDS).await {
-            tracing::debug!(%error, "the other workers are not told how this one is");
+    async fn say(&self, report: &WorkerReport) {
+        let Ok(text) = serde_json::to_string(report) else { return };
+        if let Err(error) = self.said.publish(&self.key(), &text, REPORT_TTL).await {
+            tracing::debug!(%error, "the state of this worker could not be shared with the others");
         }
     }
 }
 
 async fn say_for_ever(
-    board: Board,
-    mut probe: watch::Receiver<Option<Probe>>,
+    board: WorkerBoard,
+    mut probe: watch::Receiver<Option<StatusProbe>>,
     draining: Draining,
     pulse: Pulse,
 ) {
@@ -188,8 +187,8 @@ async fn say_for_ever(
     };
     let Some(probe) = probe else { return std::future::pending().await };
     loop {
-        let word = board.own(&probe, draining.begun(), pulse.age()).await;
-        board.say(&word).await;
-        tokio::time::sleep(EVERY).await;
+        let report = board.own(&probe, draining.begun(), pulse.age()).await;
+        board.say(&report).await;
+        tokio::time::sleep(REPORT_INTERVAL).await;
     }
 }

@@ -107,13 +107,13 @@ fn refusal(key: Key, document: &Value, env: &EnvDefaults) -> Option<Said> {
 }
 
 /// As much of a sign-in link's own id as may be seen: enough to tell one from another.
-const ID_SHOWN: usize = 6;
+const ID_CHARS_SHOWN: usize = 6;
 
 /// A field as it may be called. Those of [`Key::MagicLinkTokens`] are the ids of sign-in links: each
 /// is a part of what opens a session, so it is cut here as it is hidden everywhere else.
 fn called(key: Key, field: &str) -> String {
     let is_link = key == Key::MagicLinkTokens && field != UPDATED_AT;
-    match field.char_indices().nth(ID_SHOWN).filter(|_| is_link) {
+    match field.char_indices().nth(ID_CHARS_SHOWN).filter(|_| is_link) {
         Some((end, _)) => format!("{}…", field.get(..end).unwrap_or_default()),
         None => field.to_owned(),
     }

@@ -15,7 +15,7 @@ use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
 use serde::Serialize;
 
-use super::Refused;
+use super::ServiceError;
 use crate::lang::Lang;
 use crate::words::recorded::plain;
 
@@ -37,7 +37,7 @@ pub(crate) async fn raw(
     now: DateTime<Utc>,
     past: Option<&dyn Journal>,
     heavy: &Heavy,
-) -> Result<Explained, Refused> {
+) -> Result<Explained, ServiceError> {
     let configuration = decided_under(policy, past).await?;
     let explained = async |known: Option<KnownGroup>| {
         let (raw, policy, bytes) = (raw.clone(), Arc::clone(policy), raw.len());
@@ -52,7 +52,7 @@ pub(crate) async fn raw(
 
 /// What today's rules would make of a mail of the journal, beside what was decided.
 #[derive(Debug, Serialize)]
-pub(crate) struct Today {
+pub(crate) struct ExplainedToday {
     /// As if it came now.
     #[serde(flatten)]
     pub(crate) explained: Explained,
@@ -67,9 +67,9 @@ pub(crate) async fn stored(
     now: DateTime<Utc>,
     journal: &dyn Journal,
     heavy: &Heavy,
-) -> Result<Today, Refused> {
-    let Some(known) = stored::known(journal, email_id).await.map_err(Refused::journal)? else {
-        return Err(Refused::Missing(said!(
+) -> Result<ExplainedToday, ServiceError> {
+    let Some(known) = stored::known(journal, email_id).await.map_err(ServiceError::journal)? else {
+        return Err(ServiceError::Missing(said!(
             "il n'y a pas de mail {email_id} dans le journal",
             "there is no mail {email_id} in the journal"
         )));
@@ -77,7 +77,7 @@ pub(crate) async fn stored(
     let mail = known.content.map_err(|gone| {
         let gone = gone.to_string();
         let gone_in_french = plain(Lang::Fr, &gone);
-        Refused::Gone(said!(
+        ServiceError::Gone(said!(
             "le contenu du mail {email_id} ne peut plus être lu\u{a0}: {gone_in_french}",
             "the content of mail {email_id} cannot be read any more: {gone}"
         ))
@@ -91,13 +91,16 @@ pub(crate) async fn stored(
     if let Some(known) = group(&explanation, policy, now, Some(journal)).await? {
         explanation = explained(Some(known)).await;
     }
-    Ok(Today { explained: Explained { explanation, configuration }, recorded: known.recorded })
+    Ok(ExplainedToday { explained: Explained { explanation, configuration }, recorded: known.recorded })
 }
 
 /// The documents in force with their versions, which only a journal tells.
-async fn decided_under(policy: &Policy, past: Option<&dyn Journal>) -> Result<Vec<DecidedUnder>, Refused> {
+async fn decided_under(
+    policy: &Policy,
+    past: Option<&dyn Journal>,
+) -> Result<Vec<DecidedUnder>, ServiceError> {
     if let Some(past) = past {
-        return versions_of(past, &policy.configuration).await.map_err(Refused::Journal);
+        return versions_of(past, &policy.configuration).await.map_err(ServiceError::Journal);
     }
     let documents = policy.configuration.0.iter();
     let unversioned = |(document, hash): (&String, &String)| DecidedUnder {
@@ -114,13 +117,13 @@ async fn group(
     policy: &Policy,
     now: DateTime<Utc>,
     past: Option<&dyn Journal>,
-) -> Result<Option<KnownGroup>, Refused> {
+) -> Result<Option<KnownGroup>, ServiceError> {
     let (Some(group), Some(past), Some(_)) = (&explanation.subject_group, past, policy.prefs.subject_groups)
     else {
         return Ok(None);
     };
     let stream = groups::group_stream(&groups::scoped(group, policy.zone, now));
-    let events = past.read_stream(&stream, 0).await.map_err(Refused::journal)?;
-    let standing = groups::GroupOwner::of(&events).map_err(Refused::journal)?;
+    let events = past.read_stream(&stream, 0).await.map_err(ServiceError::journal)?;
+    let standing = groups::GroupOwner::of(&events).map_err(ServiceError::journal)?;
     Ok(Some((stream, standing)))
 }

@@ -1,5 +1,5 @@
-//! Rule tests as jobs of this worker: begun, looked at while they run, cancelled. There are few at
-//! a time, and a finished one is remembered for a while; a restart forgets all of them.
+//! Rule tests as jobs of this worker: started, shown while they run, cancelled. Few run at a time,
+//! and a finished one is remembered for a while; a restart forgets all of them.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -18,21 +18,21 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Refused;
-use super::trial::{self, Changed, Found, Prepared, Run, Tally, Tried};
+use super::ServiceError;
+use super::trial::{self, ComparedMail, PreparedTrial, Run, TrialDocument, TrialResult, TrialTally};
 
-/// Jobs that run at a time: each is a core's work.
-const AT_A_TIME: usize = 2;
+/// Jobs that run at a time: each keeps a core busy.
+const MAX_RUNNING: usize = 2;
 /// Jobs that are remembered, running ones included.
-const REMEMBERED: usize = 20;
+const MAX_REMEMBERED: usize = 20;
 /// Mails of a job that are listed; the others are counted.
-const LISTED: usize = 500;
+const MAX_LISTED_MAILS: usize = 500;
 
 /// How a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RuleTestStage)]
-pub(crate) enum Stage {
+pub(crate) enum RuleTestStage {
     /// It goes through the mails.
     Running,
     /// It went through all of them.
@@ -70,7 +70,7 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    fn of(found: &Found) -> Option<Self> {
+    fn of(found: &ComparedMail) -> Option<Self> {
         let comparison = &found.comparison;
         if comparison.changes.is_empty() && found.departed.is_none() {
             return None;
@@ -91,7 +91,7 @@ impl Hit {
 /// A job as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = RuleTestJob)]
-pub(crate) struct Job {
+pub(crate) struct RuleTestJob {
     /// Its id.
     pub(crate) id: String,
     /// Who began it.
@@ -101,12 +101,12 @@ pub(crate) struct Job {
     /// When it ended.
     pub(crate) ended_at: Option<DateTime<Utc>>,
     /// How it is.
-    pub(crate) stage: Stage,
+    pub(crate) stage: RuleTestStage,
     /// Why it failed.
     #[schema(value_type = Option<String>)]
     pub(crate) failure: Option<Said>,
     /// The documents that are tried.
-    pub(crate) documents: Vec<Changed>,
+    pub(crate) documents: Vec<TrialDocument>,
     /// What is to be said of them, each naming the document.
     #[schema(value_type = Vec<String>)]
     pub(crate) remarks: Vec<Said>,
@@ -119,7 +119,7 @@ pub(crate) struct Job {
     /// Mails gone through.
     pub(crate) done: u64,
     /// How many of what, so far.
-    pub(crate) tally: Tally,
+    pub(crate) tally: TrialTally,
     /// Mails of which something would change or that were decided otherwise, in the order of
     /// their arrival; the first ones, when there are more than fit.
     pub(crate) mails: Vec<Hit>,
@@ -128,8 +128,7 @@ pub(crate) struct Job {
 /// A document that somebody tries before saving it. It stays with the job, so that what is saved
 /// is what was tried.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Draft {
-    /// Which.
+pub(crate) struct RuleTestDraft {
     pub(crate) key: Key,
     /// The whole of it, as it would be.
     pub(crate) document: Map<String, Value>,
@@ -139,14 +138,14 @@ pub(crate) struct Draft {
     pub(crate) place: String,
 }
 
-struct Held {
-    job: Mutex<Job>,
+struct TrackedJob {
+    job: Mutex<RuleTestJob>,
     cancelled: AtomicBool,
-    draft: Option<Draft>,
+    draft: Option<RuleTestDraft>,
 }
 
-impl Held {
-    fn job(&self) -> MutexGuard<'_, Job> {
+impl TrackedJob {
+    fn job(&self) -> MutexGuard<'_, RuleTestJob> {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -156,54 +155,54 @@ impl Held {
 pub(crate) struct Jobs {
     journal: Arc<dyn Journal>,
     world: World,
-    held: Arc<Mutex<VecDeque<Arc<Held>>>>,
+    jobs: Arc<Mutex<VecDeque<Arc<TrackedJob>>>>,
 }
 
 impl Jobs {
     /// None yet.
     pub(crate) fn new(journal: Arc<dyn Journal>, world: World) -> Self {
-        Self { journal, world, held: Arc::default() }
+        Self { journal, world, jobs: Arc::default() }
     }
 
     /// Begins a job over the mails that came since then, as if each came when it came, or at `at`.
     pub(crate) async fn begin(
         &self,
-        prepared: Prepared,
+        prepared: PreparedTrial,
         since: DateTime<Utc>,
         at: Option<DateTime<Utc>>,
         by: String,
-    ) -> Result<Job, Refused> {
+    ) -> Result<RuleTestJob, ServiceError> {
         self.begin_with(prepared, since, at, by, None).await
     }
 
     /// The same, of a document that may be saved afterwards.
     pub(crate) async fn try_draft(
         &self,
-        prepared: Prepared,
+        prepared: PreparedTrial,
         since: DateTime<Utc>,
         by: String,
-        draft: Draft,
-    ) -> Result<Job, Refused> {
+        draft: RuleTestDraft,
+    ) -> Result<RuleTestJob, ServiceError> {
         self.begin_with(prepared, since, None, by, Some(draft)).await
     }
 
     async fn begin_with(
         &self,
-        prepared: Prepared,
+        prepared: PreparedTrial,
         since: DateTime<Utc>,
         at: Option<DateTime<Utc>>,
         by: String,
-        draft: Option<Draft>,
-    ) -> Result<Job, Refused> {
+        draft: Option<RuleTestDraft>,
+    ) -> Result<RuleTestJob, ServiceError> {
         let total = trial::how_many(self.journal.as_ref(), since).await?;
         let archived_before = trial::archived_before(self.journal.as_ref(), since).await?;
-        let Prepared { trial, changed, remarks } = prepared;
-        let job = Job {
+        let PreparedTrial { trial, changed, remarks } = prepared;
+        let job = RuleTestJob {
             id: self.world.ids.next().simple().to_string(),
             by,
             begun_at: self.world.now(),
             ended_at: None,
-            stage: Stage::Running,
+            stage: RuleTestStage::Running,
             failure: None,
             documents: changed,
             remarks: remarks
@@ -214,37 +213,39 @@ impl Jobs {
             archived_before,
             total,
             done: 0,
-            tally: Tally::default(),
+            tally: TrialTally::default(),
             mails: Vec::new(),
         };
-        let held = Arc::new(Held { job: Mutex::new(job.clone()), cancelled: AtomicBool::new(false), draft });
-        self.make_room(Arc::clone(&held))?;
+        let tracked =
+            Arc::new(TrackedJob { job: Mutex::new(job.clone()), cancelled: AtomicBool::new(false), draft });
+        self.make_room(Arc::clone(&tracked))?;
         let (journal, world) = (Arc::clone(&self.journal), self.world.clone());
         drop(tokio::spawn(async move {
-            let outcome = go_through(journal.as_ref(), &held, Run::new(trial), since, at).await;
-            let mut job = held.job();
+            let outcome = go_through(journal.as_ref(), &tracked, Run::new(trial), since, at).await;
+            let mut job = tracked.job();
             job.ended_at = Some(world.now());
             (job.stage, job.failure) = match outcome {
-                Err(refused) => (Stage::Failed, Some(refused.said())),
-                Ok(()) if held.cancelled.load(Ordering::Relaxed) => (Stage::Cancelled, None),
-                Ok(()) => (Stage::Done, None),
+                Err(refused) => (RuleTestStage::Failed, Some(refused.said())),
+                Ok(()) if tracked.cancelled.load(Ordering::Relaxed) => (RuleTestStage::Cancelled, None),
+                Ok(()) => (RuleTestStage::Done, None),
             };
         }));
         Ok(job)
     }
 
     /// Takes a job in, if there is room; the oldest that has ended makes place.
-    fn make_room(&self, new: Arc<Held>) -> Result<(), Refused> {
+    fn make_room(&self, new: Arc<TrackedJob>) -> Result<(), ServiceError> {
         let mut jobs = self.lock();
-        let runs = |held: &&Arc<Held>| held.job().stage == Stage::Running;
-        if jobs.iter().filter(runs).count() >= AT_A_TIME {
-            return Err(Refused::State(said!(
-                "{AT_A_TIME} essais sont en cours\u{a0}; attendez la fin de l'un d'eux, ou annulez-le",
-                "{AT_A_TIME} tests are running; wait for one of them, or cancel it"
+        let runs = |tracked: &&Arc<TrackedJob>| tracked.job().stage == RuleTestStage::Running;
+        if jobs.iter().filter(runs).count() >= MAX_RUNNING {
+            return Err(ServiceError::State(said!(
+                "{MAX_RUNNING} essais sont en cours\u{a0}; attendez la fin de l'un d'eux, ou annulez-le",
+                "{MAX_RUNNING} tests are running; wait for one of them, or cancel it"
             )));
         }
-        if jobs.len() >= REMEMBERED
-            && let Some(oldest) = jobs.iter().position(|held| held.job().stage != Stage::Running)
+        if jobs.len() >= MAX_REMEMBERED
+            && let Some(oldest) =
+                jobs.iter().position(|tracked| tracked.job().stage != RuleTestStage::Running)
         {
             jobs.remove(oldest);
         }
@@ -253,58 +254,58 @@ impl Jobs {
     }
 
     /// A job as it is now.
-    pub(crate) fn get(&self, id: &str) -> Option<Job> {
-        self.find(id).map(|held| held.job().clone())
+    pub(crate) fn get(&self, id: &str) -> Option<RuleTestJob> {
+        self.find(id).map(|tracked| tracked.job().clone())
     }
 
     /// The document that a job tries, if it may be saved.
-    pub(crate) fn draft(&self, id: &str) -> Option<Draft> {
+    pub(crate) fn draft(&self, id: &str) -> Option<RuleTestDraft> {
         self.find(id)?.draft.clone()
     }
 
     /// All jobs as they are now, the newest first, without their mails.
-    pub(crate) fn list(&self) -> Vec<Job> {
-        let short = |held: &Arc<Held>| Job { mails: Vec::new(), ..held.job().clone() };
+    pub(crate) fn list(&self) -> Vec<RuleTestJob> {
+        let short = |tracked: &Arc<TrackedJob>| RuleTestJob { mails: Vec::new(), ..tracked.job().clone() };
         self.lock().iter().rev().map(short).collect()
     }
 
     /// Ends a job that runs; forgets one that has ended. `None` = there is no such job.
-    pub(crate) fn cancel(&self, id: &str) -> Option<Job> {
-        let held = self.find(id)?;
-        held.cancelled.store(true, Ordering::Relaxed);
-        let job = held.job().clone();
-        if job.stage != Stage::Running {
+    pub(crate) fn cancel(&self, id: &str) -> Option<RuleTestJob> {
+        let tracked = self.find(id)?;
+        tracked.cancelled.store(true, Ordering::Relaxed);
+        let job = tracked.job().clone();
+        if job.stage != RuleTestStage::Running {
             self.lock().retain(|one| one.job().id != id);
         }
         Some(job)
     }
 
-    fn find(&self, id: &str) -> Option<Arc<Held>> {
-        self.lock().iter().find(|held| held.job().id == id).map(Arc::clone)
+    fn find(&self, id: &str) -> Option<Arc<TrackedJob>> {
+        self.lock().iter().find(|tracked| tracked.job().id == id).map(Arc::clone)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Held>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<TrackedJob>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn go_through(
     journal: &dyn Journal,
-    held: &Held,
+    tracked: &TrackedJob,
     mut run: Run,
     since: DateTime<Utc>,
     at: Option<DateTime<Utc>>,
-) -> Result<(), Refused> {
-    trial::of_journal::<Refused>(journal, since, at, &mut run, |run, tried| {
-        let mut job = held.job();
+) -> Result<(), ServiceError> {
+    trial::of_journal::<ServiceError>(journal, since, at, &mut run, |run, tried| {
+        let mut job = tracked.job();
         job.done += 1;
         job.tally = run.tally.clone();
-        if let Tried::Mail(found) = &tried
-            && job.mails.len() < LISTED
+        if let TrialResult::Mail(found) = &tried
+            && job.mails.len() < MAX_LISTED_MAILS
         {
             job.mails.extend(Hit::of(found));
         }
-        Ok(match held.cancelled.load(Ordering::Relaxed) {
+        Ok(match tracked.cancelled.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })

@@ -11,7 +11,7 @@ use render_signal_actors::readmodel::queries::{LinkRow, copies_after, copies_bef
 use render_signal_actors::said;
 use serde::Serialize;
 
-use super::Refused;
+use super::ServiceError;
 use crate::words::recorded;
 
 /// What a list holds, and what lies beside it.
@@ -27,9 +27,9 @@ pub(crate) struct Stats {
 }
 
 /// The copies, newest first.
-pub(crate) async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<LinkRow>, Refused> {
+pub(crate) async fn copies(journal: &dyn Journal, limit: usize) -> Result<Vec<LinkRow>, ServiceError> {
     let copies = journal.views().read(move |db| copies_after(db, 0, limit)).await;
-    Ok(copies.map_err(Refused::journal)?.into_iter().rev().collect())
+    Ok(copies.map_err(ServiceError::journal)?.into_iter().rev().collect())
 }
 
 /// The copies that were made before a position, newest first; `None` = the newest.
@@ -37,32 +37,34 @@ pub(crate) async fn before(
     journal: &dyn Journal,
     position: Option<u64>,
     limit: usize,
-) -> Result<Vec<LinkRow>, Refused> {
+) -> Result<Vec<LinkRow>, ServiceError> {
     let position = position.unwrap_or(u64::MAX);
-    journal.views().read(move |db| copies_before(db, position, limit)).await.map_err(Refused::journal)
+    journal.views().read(move |db| copies_before(db, position, limit)).await.map_err(ServiceError::journal)
 }
 
 /// Counts what the list holds.
-pub(crate) fn stats(list: &LinksFile) -> Result<Stats, Refused> {
+pub(crate) fn stats(list: &LinksFile) -> Result<Stats, ServiceError> {
     let file = list.path().display().to_string();
     if !list.exists() {
-        return Err(Refused::Missing(said!("il n'y a pas de liste {file}", "there is no list {file}")));
+        return Err(ServiceError::Missing(said!("il n'y a pas de liste {file}", "there is no list {file}")));
     }
     let counts = list.counts().map_err(|trouble| unusable(&trouble))?;
     let archives = list.archives().map_err(|trouble| unusable(&trouble))?.len();
     Ok(Stats { file, counts, archives })
 }
 
-/// Writes the list anew from the journal. Answers how many entries it has.
+/// Rewrites the list from the journal. Answers how many entries it has.
 pub(crate) async fn rebuild(
     journal: &dyn Journal,
     world: &World,
     list: &Arc<LinksFile>,
-) -> Result<usize, Refused> {
-    follower::rebuild(journal, world, list).await.map_err(|error| Refused::Away(recorded::said(error)))?;
+) -> Result<usize, ServiceError> {
+    follower::rebuild(journal, world, list)
+        .await
+        .map_err(|error| ServiceError::Away(recorded::said(error)))?;
     if list.exists() { list.count().map_err(|trouble| unusable(&trouble)) } else { Ok(0) }
 }
 
-fn unusable(trouble: &FileTrouble) -> Refused {
-    Refused::Away(recorded::said(trouble))
+fn unusable(trouble: &FileTrouble) -> ServiceError {
+    ServiceError::Away(recorded::said(trouble))
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::Refused;
+use super::ServiceError;
 use crate::settings::Storage;
 
 /// Who changed it, as the history says.
@@ -38,7 +38,7 @@ pub(crate) const fn is_our_own(key: Key) -> bool {
 /// What became of one document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = MigrationLog)]
-pub(crate) struct Log {
+pub(crate) struct MigrationLog {
     /// All is well.
     pub(crate) ok: bool,
     /// What the reference system's script prints, line by line.
@@ -48,7 +48,7 @@ pub(crate) struct Log {
     pub(crate) complaints: Vec<Said>,
 }
 
-impl Log {
+impl MigrationLog {
     fn line(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
@@ -58,20 +58,20 @@ impl Log {
     }
 }
 
-/// What to do.
+/// Which steps of a migration are taken.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wanted {
+pub(crate) struct MigrationOptions {
     /// Say only what would be migrated.
     pub(crate) dry: bool,
     /// Read each document back, and compare.
     pub(crate) verify: bool,
 }
 
-/// Where documents go.
-pub(crate) struct Target {
+/// The store that documents are written into.
+pub(crate) struct MigrationTarget {
     /// `None` = nowhere.
     pub(crate) editor: Option<Editor>,
-    /// The store itself, made anew, with nothing behind it and nothing remembered.
+    /// A new connection to the store itself, without fallbacks and without what was read before.
     pub(crate) itself: Box<dyn Fn() -> Option<Arc<dyn DocumentStore>>>,
 }
 
@@ -80,14 +80,14 @@ pub(crate) struct Target {
 pub(crate) async fn migrate(
     keys: &[Key],
     asked: bool,
-    wanted: Wanted,
+    options: MigrationOptions,
     storage: &Storage,
-    target: &Target,
-    mut each: impl FnMut(&Log),
-) -> Log {
-    let mut all = Log { ok: true, ..Log::default() };
+    target: &MigrationTarget,
+    mut each: impl FnMut(&MigrationLog),
+) -> MigrationLog {
+    let mut all = MigrationLog { ok: true, ..MigrationLog::default() };
     for key in keys.iter().copied() {
-        let log = one(key, asked, wanted, storage, target).await;
+        let log = one(key, asked, options, storage, target).await;
         each(&log);
         all.ok &= log.ok;
         all.lines.extend(log.lines);
@@ -96,8 +96,14 @@ pub(crate) async fn migrate(
     all
 }
 
-async fn one(key: Key, asked: bool, wanted: Wanted, storage: &Storage, target: &Target) -> Log {
-    let mut log = Log { ok: true, ..Log::default() };
+async fn one(
+    key: Key,
+    asked: bool,
+    options: MigrationOptions,
+    storage: &Storage,
+    target: &MigrationTarget,
+) -> MigrationLog {
+    let mut log = MigrationLog { ok: true, ..MigrationLog::default() };
     let source = source(key, storage);
     let shown = source.display();
     if !source.exists() {
@@ -114,7 +120,7 @@ async fn one(key: Key, asked: bool, wanted: Wanted, storage: &Storage, target: &
         // As it is stored, so that it is what is read back.
         normalise(key, fields, |_| true);
     }
-    if wanted.dry {
+    if options.dry {
         log.line(format!("{key}: DRY (source={shown})"));
         return log;
     }
@@ -122,7 +128,7 @@ async fn one(key: Key, asked: bool, wanted: Wanted, storage: &Storage, target: &
     let word = if written { "OK" } else { "FAILED" };
     log.line(format!("{key}: {word} (source={shown})"));
     log.ok = written;
-    if wanted.verify && written {
+    if options.verify && written {
         let wrong = target.differs(key, document, &mut log).await;
         log.ok = wrong.is_none();
         log.line(match wrong {
@@ -162,9 +168,9 @@ fn read(path: &Path) -> Option<Value> {
     is_nothing.then(|| Value::Object(Map::new()))
 }
 
-impl Target {
+impl MigrationTarget {
     /// Writes a document as it is. Returns whether that was done.
-    async fn write(&self, key: Key, document: Value, log: &mut Log) -> bool {
+    async fn write(&self, key: Key, document: Value, log: &mut MigrationLog) -> bool {
         let Some(editor) = &self.editor else {
             log.complain(said!(
                 "{key}\u{a0}: il n'y a nulle part où l'écrire\u{a0}: définissez REDIS_URL",
@@ -189,7 +195,7 @@ impl Target {
                 true
             }
             Err(error) => {
-                log.complain(Refused::edit(key, error).said());
+                log.complain(ServiceError::edit(key, error).said());
                 false
             }
         }
@@ -197,7 +203,7 @@ impl Target {
 
     /// What is wrong with what the store itself says, beside what was sent. When it was written
     /// is the store's business.
-    async fn differs(&self, key: Key, sent: Value, log: &mut Log) -> Option<&'static str> {
+    async fn differs(&self, key: Key, sent: Value, log: &mut MigrationLog) -> Option<&'static str> {
         let Some(store) = (self.itself)() else { return Some(NOT_THERE) };
         match store.read(key).await {
             Ok(Read::Found { text, .. }) => {
@@ -206,7 +212,7 @@ impl Target {
             }
             Ok(Read::Absent) => Some(NOT_THERE),
             Err(error) => {
-                log.complain(Refused::from(error).said());
+                log.complain(ServiceError::from(error).said());
                 Some(NOT_THERE)
             }
         }

@@ -21,15 +21,15 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Refused;
+use super::ServiceError;
 
 /// Rows of the journal read at once.
-const PAGE: usize = 200;
+const PAGE_SIZE: usize = 200;
 
 /// A document that is tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RuleTestDocument)]
-pub(crate) struct Changed {
+pub(crate) struct TrialDocument {
     /// Which.
     pub(crate) key: &'static str,
     /// In how many places it differs from the one in force.
@@ -37,11 +37,11 @@ pub(crate) struct Changed {
 }
 
 /// What is in force beside what would be.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedTrial {
     /// The two policies.
     pub(crate) trial: Trial,
     /// The documents that are tried.
-    pub(crate) changed: Vec<Changed>,
+    pub(crate) changed: Vec<TrialDocument>,
     /// What is to be said of the documents as they would be, by document.
     pub(crate) remarks: Vec<(Key, Said)>,
 }
@@ -53,29 +53,29 @@ pub(crate) async fn prepare(
     editor: &Editor,
     past: Option<&dyn Journal>,
     proposed: Vec<(Key, Value)>,
-) -> Result<Prepared, Refused> {
+) -> Result<PreparedTrial, ServiceError> {
     let (env, now) = (&editor.env, editor.world.now());
     let in_force = load(editor.store.as_ref(), env, past, now).await;
     let mut changed = Vec::with_capacity(proposed.len());
     let mut book = in_force.clone();
     for (key, document) in proposed {
         let edit = Edit::replace(key, document, "rules test").allowing_unknown().keeping_masked();
-        let next = editor.preview(&edit).await.map_err(|error| Refused::edit(key, error))?;
+        let next = editor.preview(&edit).await.map_err(|error| ServiceError::edit(key, error))?;
         let text = next.to_string();
         let read = Read::Found { stamp: Stamp::of(&text), text: text.clone() };
         book.insist(key, Ok(read), env, now);
         if book.is_refused(key) {
-            return Err(Refused::Invalid(key, book.problems(key)));
+            return Err(ServiceError::Invalid(key, book.problems(key)));
         }
         let before = in_force.in_force(key).map(|document| document.text.as_str());
-        changed.push(Changed { key: key.as_str(), differences: count(key, before, &text) });
+        changed.push(TrialDocument { key: key.as_str(), differences: count(key, before, &text) });
     }
     let said = |key: Key| {
         let problems = book.problems(key).into_iter().map(|problem| problem.said());
         problems.chain(book.remarks(key)).map(move |said| (key, said)).collect::<Vec<_>>()
     };
     let remarks = Key::ALL.into_iter().flat_map(said).collect();
-    Ok(Prepared { trial: Trial::new(in_force.policy(env, 1), book.policy(env, 2)), changed, remarks })
+    Ok(PreparedTrial { trial: Trial::new(in_force.policy(env, 1), book.policy(env, 2)), changed, remarks })
 }
 
 /// Differences besides the time of writing, which is always another one.
@@ -86,7 +86,7 @@ fn count(key: Key, before: Option<&str>, after: &str) -> usize {
 }
 
 /// A mail to try.
-pub(crate) struct Case {
+pub(crate) struct TrialCase {
     /// Its file, or its id in the journal.
     pub(crate) place: String,
     /// When it came into the journal.
@@ -98,25 +98,23 @@ pub(crate) struct Case {
 }
 
 /// What a mail came to.
-pub(crate) enum Tried {
+pub(crate) enum TrialResult {
     /// It was tried.
-    Mail(Box<Found>),
+    Mail(Box<ComparedMail>),
     /// It could not be tried, and why.
     Untested {
         /// Its file, or its id in the journal.
         place: String,
-        /// Why.
         why: String,
     },
 }
 
 /// A mail that was tried.
-pub(crate) struct Found {
+pub(crate) struct ComparedMail {
     /// Its file, or its id in the journal.
     pub(crate) place: String,
     /// When it came into the journal.
     pub(crate) came: Option<DateTime<Utc>>,
-    /// It.
     pub(crate) mail: Mail,
     /// The moment it was decided for.
     pub(crate) decided_at: DateTime<Utc>,
@@ -129,7 +127,7 @@ pub(crate) struct Found {
 /// How many of what.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RuleTestTally)]
-pub(crate) struct Tally {
+pub(crate) struct TrialTally {
     /// Mails that were tried.
     pub(crate) tested: usize,
     /// Of these, mails of which something would change.
@@ -148,13 +146,13 @@ pub(crate) struct Run {
     trial: Option<Trial>,
     seen: HashSet<String>,
     /// So far.
-    pub(crate) tally: Tally,
+    pub(crate) tally: TrialTally,
 }
 
 impl Run {
     /// A run that has not begun.
     pub(crate) fn new(trial: Trial) -> Self {
-        Self { trial: Some(trial), seen: HashSet::new(), tally: Tally::default() }
+        Self { trial: Some(trial), seen: HashSet::new(), tally: TrialTally::default() }
     }
 
     /// Whether a mail of this id was not seen before in this run.
@@ -165,8 +163,12 @@ impl Run {
     }
 
     /// Tries a mail, on a thread where a large one holds nobody up.
-    pub(crate) async fn take(&mut self, case: Case, now: DateTime<Utc>) -> Result<Tried, Refused> {
-        let Case { place, came, content, recorded } = case;
+    pub(crate) async fn take(
+        &mut self,
+        case: TrialCase,
+        now: DateTime<Utc>,
+    ) -> Result<TrialResult, ServiceError> {
+        let TrialCase { place, came, content, recorded } = case;
         let mail = match content {
             Ok(mail) => mail,
             Err(why) => return Ok(self.untested(place, why)),
@@ -182,27 +184,34 @@ impl Run {
         self.tally.tested += 1;
         self.tally.changed += usize::from(!comparison.changes.is_empty());
         self.tally.departed += usize::from(departed.is_some());
-        Ok(Tried::Mail(Box::new(Found { place, came, mail, decided_at: now, comparison, departed })))
+        Ok(TrialResult::Mail(Box::new(ComparedMail {
+            place,
+            came,
+            mail,
+            decided_at: now,
+            comparison,
+            departed,
+        })))
     }
 
     /// Takes note of a mail that cannot be tried.
-    pub(crate) fn untested(&mut self, place: String, why: String) -> Tried {
+    pub(crate) fn untested(&mut self, place: String, why: String) -> TrialResult {
         *self.tally.untested.entry(why.clone()).or_default() += 1;
-        Tried::Untested { place, why }
+        TrialResult::Untested { place, why }
     }
 }
 
 /// A mail that the decision cannot cope with; the next run begins anew.
-fn broken_off() -> Refused {
-    Refused::State(render_signal_actors::said!(
+fn broken_off() -> ServiceError {
+    ServiceError::State(render_signal_actors::said!(
         "l'essai s'est interrompu sur un mail par une faute du programme, qui est dans son journal",
         "the test broke off at a mail by a fault of the program, which is in its log"
     ))
 }
 
 /// How many mails the journal took in since then.
-pub(crate) async fn how_many(journal: &dyn Journal, since: DateTime<Utc>) -> Result<u64, Refused> {
-    journal.views().read(move |db| count_since(db, since)).await.map_err(Refused::journal)
+pub(crate) async fn how_many(journal: &dyn Journal, since: DateTime<Utc>) -> Result<u64, ServiceError> {
+    journal.views().read(move |db| count_since(db, since)).await.map_err(ServiceError::journal)
 }
 
 /// Tries every mail that the journal took in since then, each as if it came when it came, or at
@@ -212,15 +221,15 @@ pub(crate) async fn of_journal<E>(
     since: DateTime<Utc>,
     at: Option<DateTime<Utc>>,
     run: &mut Run,
-    mut each: impl FnMut(&Run, Tried) -> Result<ControlFlow<()>, E>,
+    mut each: impl FnMut(&Run, TrialResult) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E>
 where
-    E: From<Refused>,
+    E: From<ServiceError>,
 {
     let mut after = 0;
     loop {
-        let page = journal.views().read(move |db| mails_since(db, since, after, PAGE)).await;
-        let page = page.map_err(Refused::journal)?;
+        let page = journal.views().read(move |db| mails_since(db, since, after, PAGE_SIZE)).await;
+        let page = page.map_err(ServiceError::journal)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.position;
         for row in &page {
@@ -235,15 +244,15 @@ where
     }
 }
 
-async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(Case, DateTime<Utc>), Refused> {
-    let known = stored::known(journal, &row.email_id).await.map_err(Refused::journal)?;
+async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(TrialCase, DateTime<Utc>), ServiceError> {
+    let known = stored::known(journal, &row.email_id).await.map_err(ServiceError::journal)?;
     let came = known.as_ref().map_or(row.received_at, |known| known.at);
     let (content, recorded) = match known {
         Some(known) => (known.content, known.recorded),
         None => (Err(stored::ContentGone::Archived), None),
     };
     let content = content.map_err(|why| why.to_string());
-    Ok((Case { place: row.email_id.clone(), came: Some(came), content, recorded }, came))
+    Ok((TrialCase { place: row.email_id.clone(), came: Some(came), content, recorded }, came))
 }
 
 /// Before when mails were archived that came after `since`: those are not tested. What was
@@ -251,8 +260,8 @@ async fn of_row(journal: &dyn Journal, row: &MailRow) -> Result<(Case, DateTime<
 pub(crate) async fn archived_before(
     journal: &dyn Journal,
     since: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, Refused> {
-    let archived = journal.read_stream(&archive_stream(), 0).await.map_err(Refused::journal)?;
+) -> Result<Option<DateTime<Utc>>, ServiceError> {
+    let archived = journal.read_stream(&archive_stream(), 0).await.map_err(ServiceError::journal)?;
     let last = archived.last().and_then(|event| ArchiveEvent::from_recorded(event).ok());
     Ok(match last {
         Some(ArchiveEvent::Archived(last)) if last.before > since => Some(last.before),

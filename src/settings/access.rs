@@ -5,11 +5,11 @@ use render_signal_actors::access::password::Passwords;
 use secrecy::SecretString;
 use url::Url;
 
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::variables as vars;
 
-/// A sign-in link lives so long at least, in seconds.
-const SHORTEST: i64 = 60;
+/// The shortest life of a sign-in link, in seconds.
+const MIN_LINK_SECONDS: i64 = 60;
 
 /// Who may sign in, and how.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(crate) struct AccessSettings {
     pub(crate) tls: bool,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> AccessSettings {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> AccessSettings {
     let secret_key = reader.required_secret(&vars::FLASK_SECRET_KEY);
     let password = reader.required_secret(&vars::TRIGGER_PAGE_PASSWORD);
     let user = reader.text(&vars::TRIGGER_PAGE_USER);
@@ -43,13 +43,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> AccessSettings {
         secret_key,
         user,
         password,
-        link_life: TimeDelta::seconds(seconds.max(SHORTEST)),
+        link_life: TimeDelta::seconds(seconds.max(MIN_LINK_SECONDS)),
         base_url,
         tls,
     }
 }
 
-fn base_url(reader: &mut Reader<'_>) -> Option<Url> {
+fn base_url(reader: &mut VariableReader<'_>) -> Option<Url> {
     let text = reader.text(&vars::PUBLIC_BASE_URL);
     if text.is_empty() {
         return None;

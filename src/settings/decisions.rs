@@ -9,12 +9,12 @@ use render_signal_actors::mail::policy::DeliveryMode;
 use render_signal_actors::mail::windows::parse_time_hhmm;
 
 use super::check_url;
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::variables::{self as vars, Variable};
 use super::{window_file, zones};
 use crate::findings::Finding;
 
-pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvDefaults {
+pub(super) fn env_defaults(reader: &mut VariableReader<'_>, webhook_url: String) -> EnvDefaults {
     let egress_allow = reader.parsed_list(&vars::EGRESS_ALLOW_CIDRS);
     check_url(reader, &vars::WEBHOOK_URL, &webhook_url, &egress_allow);
     let notify_url = reader.text(&vars::NOTIFY_WEBHOOK_URL);
@@ -51,7 +51,7 @@ pub(super) fn env_defaults(reader: &mut Reader<'_>, webhook_url: String) -> EnvD
     }
 }
 
-fn senders(reader: &mut Reader<'_>) -> Vec<String> {
+fn senders(reader: &mut VariableReader<'_>) -> Vec<String> {
     let variable = &vars::SENDER_OF_INTEREST_FOR_POLLING;
     if reader.differ(variable) {
         let others = variable.aliases.iter().copied().collect();
@@ -60,7 +60,7 @@ fn senders(reader: &mut Reader<'_>) -> Vec<String> {
     reader.list(variable).into_iter().map(|sender| sender.to_lowercase()).collect()
 }
 
-fn background_tasks(reader: &mut Reader<'_>) -> bool {
+fn background_tasks(reader: &mut VariableReader<'_>) -> bool {
     let culprit = if reader.switch(&vars::DISABLE_BACKGROUND_TASKS) {
         vars::DISABLE_BACKGROUND_TASKS.name
     } else if !reader.switch(&vars::ENABLE_BACKGROUND_TASKS) {
@@ -72,7 +72,7 @@ fn background_tasks(reader: &mut Reader<'_>) -> bool {
     false
 }
 
-fn zone(reader: &mut Reader<'_>) -> Tz {
+fn zone(reader: &mut VariableReader<'_>) -> Tz {
     let name = reader.text(&vars::POLLING_TIMEZONE);
     zones::named(&name).unwrap_or_else(|| {
         let near = zones::nearest(&name).map(|near| format!("; {near} is the nearest")).unwrap_or_default();
@@ -81,7 +81,7 @@ fn zone(reader: &mut Reader<'_>) -> Tz {
     })
 }
 
-fn days(reader: &mut Reader<'_>) -> Vec<u8> {
+fn days(reader: &mut VariableReader<'_>) -> Vec<u8> {
     let members = reader.list(&vars::POLLING_ACTIVE_DAYS);
     let mut days: Vec<u8> =
         members.iter().filter_map(|day| day.parse().ok()).filter(|day| *day <= 6).collect();
@@ -96,7 +96,7 @@ fn days(reader: &mut Reader<'_>) -> Vec<u8> {
     days
 }
 
-fn window(reader: &mut Reader<'_>) -> (String, String) {
+fn window(reader: &mut VariableReader<'_>) -> (String, String) {
     let mut bound = |variable: &Variable| {
         let text = reader.text(variable);
         if !text.is_empty() && parse_time_hhmm(&text).is_none() {

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use render_signal_actors::poller::imap::{ImapSecurity, ImapSettings};
 
-use super::MailSource;
-use super::reader::Reader;
+use super::MailSourceSettings;
+use super::reader::VariableReader;
 use super::variables as vars;
 use crate::findings::Finding;
 
 /// `None` = there is no mailbox: nothing is polled.
-pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
+pub(super) fn mail_source(reader: &mut VariableReader<'_>) -> Option<MailSourceSettings> {
     let source = reader.text(&vars::MAIL_SOURCE);
     if let Some(path) = source.strip_prefix("maildir:") {
         if path.trim().is_empty() {
             reader.wrong(&vars::MAIL_SOURCE, "the path after maildir: is missing");
         }
-        return Some(MailSource::Maildir(PathBuf::from(path.trim())));
+        return Some(MailSourceSettings::Maildir(PathBuf::from(path.trim())));
     }
     let login = [&vars::EMAIL_ADDRESS, &vars::EMAIL_PASSWORD, &vars::IMAP_SERVER];
     let wanted = match source.to_lowercase().as_str() {
@@ -49,7 +49,7 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
     let security = imap_security(reader, &host, port);
     let ca_file = Some(reader.text(&vars::IMAP_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
     let idle_refresh = reader.int(&vars::IMAP_IDLE_REFRESH_SECONDS);
-    Some(MailSource::Imap(ImapSettings {
+    Some(MailSourceSettings::Imap(ImapSettings {
         host,
         port,
         security,
@@ -63,15 +63,15 @@ pub(super) fn mail_source(reader: &mut Reader<'_>) -> Option<MailSource> {
 
 /// What a mailbox is called, whichever way it is reached: an address names it alone, since a
 /// server has many names; any other login needs its server.
-pub(super) fn name(mail: &MailSource) -> String {
+pub(super) fn name(mail: &MailSourceSettings) -> String {
     match mail {
-        MailSource::Imap(imap) if imap.user.contains('@') => imap.user.clone(),
-        MailSource::Imap(imap) => format!("{}@{}", imap.user, imap.host),
-        MailSource::Maildir(path) => format!("maildir:{}", path.display()),
+        MailSourceSettings::Imap(imap) if imap.user.contains('@') => imap.user.clone(),
+        MailSourceSettings::Imap(imap) => format!("{}@{}", imap.user, imap.host),
+        MailSourceSettings::Maildir(path) => format!("maildir:{}", path.display()),
     }
 }
 
-fn imap_security(reader: &mut Reader<'_>, host: &str, port: u16) -> ImapSecurity {
+fn imap_security(reader: &mut VariableReader<'_>, host: &str, port: u16) -> ImapSecurity {
     /// The standard port of IMAP without TLS from the first byte (RFC 8314 section 3.2).
     const CLEAR: u16 = 143;
     match reader.choice(&vars::IMAP_SECURITY).as_str() {

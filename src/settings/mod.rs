@@ -41,8 +41,8 @@ pub(crate) use self::ephemeral::is_ephemeral;
 pub(crate) use self::outside::{Make, Outside};
 pub(crate) use self::place::{JournalPlace, RedisPlace};
 pub(crate) use self::r2::R2Settings;
-use self::reader::Reader;
 pub(crate) use self::reader::SettingError;
+use self::reader::VariableReader;
 pub(crate) use self::storage::Storage;
 pub(crate) use self::variables::VARIABLES;
 use self::variables::{self as vars, Need, Variable};
@@ -57,7 +57,7 @@ pub(crate) struct Settings {
     /// `PROCESS_API_TOKEN`.
     pub(crate) process_api_token: SecretString,
     /// Where mails come from; `None` = there is no mailbox, nothing is polled.
-    pub(crate) mail: Option<MailSource>,
+    pub(crate) mail: Option<MailSourceSettings>,
     /// `POLLER_LOCK_TTL_SECONDS`.
     pub(crate) lock_ttl: Duration,
     /// `BG_POLLER_LOCK_FILE`.
@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     pub(crate) r2_retention: Option<Duration>,
     /// `R2_MAX_LINKS_PER_MAIL`; the other links of a mail are sent as they are.
     pub(crate) r2_links_per_mail: usize,
-    /// `R2_RETRY_SECONDS`: so long a mail waits for copies that cannot be made at the moment.
+    /// `R2_RETRY_SECONDS`: how long a mail waits for copies that cannot be made at the moment.
     pub(crate) r2_patience: Duration,
     /// `JOURNAL_ARCHIVE_BUCKET`; `None` = archived events go into a folder.
     pub(crate) archive_bucket: Option<BucketSettings>,
@@ -108,7 +108,7 @@ pub(crate) struct Settings {
 
 /// Where mails come from.
 #[derive(Debug, Clone)]
-pub(crate) enum MailSource {
+pub(crate) enum MailSourceSettings {
     /// A mailbox on an IMAP server.
     Imap(ImapSettings),
     /// A folder with `new/`, `cur/` and `tmp/`.
@@ -130,7 +130,7 @@ impl Settings {
     /// # Errors
     /// Every variable that is missing or malformed.
     pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingError>> {
-        let mut reader = Reader::new(&lookup);
+        let mut reader = VariableReader::new(&lookup);
         let access = access::read(&mut reader);
         let mail = mailbox::mail_source(&mut reader);
         let process_api_token = reader.required_secret(&vars::PROCESS_API_TOKEN);
@@ -198,8 +198,8 @@ impl Settings {
             .with("CONFIG_STORE_REDIS_PREFIX", self.storage.redis_documents.as_deref().unwrap_or_default());
         match &self.mail {
             None => profile,
-            Some(mail @ MailSource::Maildir(_)) => profile.with("MAIL_SOURCE", &mailbox::name(mail)),
-            Some(mail @ MailSource::Imap(imap)) => profile
+            Some(mail @ MailSourceSettings::Maildir(_)) => profile.with("MAIL_SOURCE", &mailbox::name(mail)),
+            Some(mail @ MailSourceSettings::Imap(imap)) => profile
                 .with("EMAIL_ADDRESS", &mailbox::name(mail).to_lowercase())
                 .with("IMAP_SERVER", &imap.host.to_lowercase()),
         }
@@ -227,7 +227,7 @@ pub(crate) fn host_name() -> String {
         .unwrap_or_else(|| "worker".to_owned())
 }
 
-fn installation(mail: Option<&MailSource>, storage: &Storage) -> Installation {
+fn installation(mail: Option<&MailSourceSettings>, storage: &Storage) -> Installation {
     let mailbox = mail.map(mailbox::name);
     Installation::new(mailbox.as_deref(), storage.redis_documents.as_deref())
 }
@@ -239,7 +239,7 @@ fn installation(mail: Option<&MailSource>, storage: &Storage) -> Installation {
 pub(crate) fn installation_from_env(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<Installation, Vec<SettingError>> {
-    let mut reader = Reader::new(&lookup);
+    let mut reader = VariableReader::new(&lookup);
     let mail = mailbox::mail_source(&mut reader);
     let storage = storage::storage(&mut reader);
     if reader.errors.is_empty() { Ok(installation(mail.as_ref(), &storage)) } else { Err(reader.errors) }
@@ -253,7 +253,7 @@ pub(crate) fn installation_from_env(
 pub(crate) fn defaults_from_env(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<EnvDefaults, Vec<SettingError>> {
-    let mut reader = Reader::new(&lookup);
+    let mut reader = VariableReader::new(&lookup);
     let webhook_url = reader.text(&vars::WEBHOOK_URL);
     let mut defaults = decisions::env_defaults(&mut reader, webhook_url);
     defaults.offload = r2::read(&mut reader, &defaults).is_some();
@@ -293,7 +293,7 @@ pub(crate) fn describe_variables() -> String {
 }
 
 /// Whether a server may be contacted there; an empty address is not checked.
-fn check_url(reader: &mut Reader<'_>, variable: &Variable, url: &str, allow: &[IpNet]) {
+fn check_url(reader: &mut VariableReader<'_>, variable: &Variable, url: &str, allow: &[IpNet]) {
     if url.is_empty() {
         return;
     }
@@ -302,7 +302,7 @@ fn check_url(reader: &mut Reader<'_>, variable: &Variable, url: &str, allow: &[I
     }
 }
 
-fn webhook_authorities(reader: &mut Reader<'_>) -> Roots {
+fn webhook_authorities(reader: &mut VariableReader<'_>) -> Roots {
     let file = reader.text(&vars::WEBHOOK_CA_FILE);
     if file.is_empty() {
         return Roots::default();
@@ -313,7 +313,7 @@ fn webhook_authorities(reader: &mut Reader<'_>) -> Roots {
     })
 }
 
-fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSettings> {
+fn r2_worker(reader: &mut VariableReader<'_>, defaults: &EnvDefaults) -> Option<WorkerSettings> {
     let mut address = |variable: &Variable| {
         let text = reader.text(variable);
         check_url(reader, variable, &text, &defaults.egress_allow);
@@ -337,12 +337,12 @@ fn r2_worker(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<WorkerSe
     Some(WorkerSettings { endpoint, token: token.into(), bucket, public_base_url })
 }
 
-fn retention(reader: &mut Reader<'_>) -> Option<Duration> {
+fn retention(reader: &mut VariableReader<'_>) -> Option<Duration> {
     let hours: u64 = reader.int(&vars::R2_RETENTION_HOURS);
     (hours > 0).then(|| Duration::from_secs(hours.saturating_mul(3_600)))
 }
 
-fn bind(reader: &mut Reader<'_>) -> IpAddr {
+fn bind(reader: &mut VariableReader<'_>) -> IpAddr {
     let text = reader.text(&vars::BIND);
     text.trim_matches(['[', ']']).parse().unwrap_or_else(|_| {
         reader.wrong(&vars::BIND, format!("{text:?} is not an IP address"));
@@ -350,7 +350,11 @@ fn bind(reader: &mut Reader<'_>) -> IpAddr {
     })
 }
 
-fn path_or(reader: &mut Reader<'_>, variable: &Variable, default: impl FnOnce() -> PathBuf) -> PathBuf {
+fn path_or(
+    reader: &mut VariableReader<'_>,
+    variable: &Variable,
+    default: impl FnOnce() -> PathBuf,
+) -> PathBuf {
     let text = reader.text(variable);
     if text.is_empty() { default() } else { PathBuf::from(text) }
 }

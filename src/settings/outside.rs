@@ -4,11 +4,10 @@ use render_signal_actors::deploy::DeploySettings;
 use render_signal_actors::webhook::sign::SigningKeys;
 use secrecy::SecretString;
 
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::variables::{self as vars, Variable};
 use crate::findings::Finding;
 
-/// See the module page.
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
     /// `INGRESS_HMAC_SECRET`; `None` = the token is enough.
@@ -34,7 +33,7 @@ pub(crate) struct Make {
     pub(crate) has_key: bool,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Outside {
+pub(super) fn read(reader: &mut VariableReader<'_>) -> Outside {
     let mut secret = |variable: &Variable| {
         Some(reader.text(variable)).filter(|text| !text.is_empty()).map(SecretString::from)
     };
@@ -59,7 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Outside {
 }
 
 /// The secrets of a variable, if it is set.
-pub(super) fn signing_keys(reader: &mut Reader<'_>, variable: &Variable) -> Option<SigningKeys> {
+pub(super) fn signing_keys(reader: &mut VariableReader<'_>, variable: &Variable) -> Option<SigningKeys> {
     let text = reader.text(variable);
     if text.is_empty() {
         return None;

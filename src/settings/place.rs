@@ -8,7 +8,6 @@ use render_signal_actors::kernel::redis::RedisAddress;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-/// Where the journal is.
 #[derive(Debug, Clone)]
 pub(crate) enum JournalPlace {
     /// One SQLite file.

@@ -10,7 +10,7 @@ use render_signal_actors::r2::worker::WorkerSettings;
 use render_signal_actors::s3::Account;
 use url::Url;
 
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::variables::{self as vars, Variable};
 use super::{check_url, r2_worker};
 use crate::findings::Finding;
@@ -28,12 +28,12 @@ pub(crate) enum R2Settings {
 }
 
 /// `None` = links are delivered as they are.
-pub(super) fn read(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2Settings> {
+pub(super) fn read(reader: &mut VariableReader<'_>, defaults: &EnvDefaults) -> Option<R2Settings> {
     let own = [&vars::R2_ACCOUNT_ID, &vars::R2_ACCESS_KEY_ID, &vars::R2_SECRET_ACCESS_KEY];
     let wants_direct = own.into_iter().any(|variable| is_set(reader, variable));
     let mode = reader.choice(&vars::R2_MODE);
     let worker = r2_worker(reader, defaults).map(R2Settings::Worker);
-    let limits = Limits::read(reader);
+    let limits = CopyLimits::read(reader);
     match mode.as_str() {
         "worker" => worker,
         "direct" => direct(reader, defaults, &limits),
@@ -55,14 +55,14 @@ pub(super) fn read(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<R2
 }
 
 /// What a copy may cost.
-struct Limits {
+struct CopyLimits {
     max_bytes: u64,
     retention_hours: u64,
     seconds: u64,
 }
 
-impl Limits {
-    fn read(reader: &mut Reader<'_>) -> Self {
+impl CopyLimits {
+    fn read(reader: &mut VariableReader<'_>) -> Self {
         Self {
             max_bytes: reader.int(&vars::R2_MAX_FILE_BYTES),
             retention_hours: reader.int(&vars::R2_RETENTION_HOURS),
@@ -72,7 +72,7 @@ impl Limits {
 }
 
 /// The bucket of archived events; `None` = they go into a folder.
-pub(super) fn archive(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option<BucketSettings> {
+pub(super) fn archive(reader: &mut VariableReader<'_>, defaults: &EnvDefaults) -> Option<BucketSettings> {
     let bucket = reader.text(&vars::JOURNAL_ARCHIVE_BUCKET);
     if bucket.is_empty() {
         return None;
@@ -90,7 +90,11 @@ pub(super) fn archive(reader: &mut Reader<'_>, defaults: &EnvDefaults) -> Option
     Some(BucketSettings { account, bucket })
 }
 
-fn direct(reader: &mut Reader<'_>, defaults: &EnvDefaults, limits: &Limits) -> Option<R2Settings> {
+fn direct(
+    reader: &mut VariableReader<'_>,
+    defaults: &EnvDefaults,
+    limits: &CopyLimits,
+) -> Option<R2Settings> {
     let before = reader.errors.len();
     let account = account(reader, defaults, DIRECT);
     let bucket = needed(reader, &vars::R2_BUCKET_NAME, DIRECT);
@@ -111,7 +115,7 @@ fn direct(reader: &mut Reader<'_>, defaults: &EnvDefaults, limits: &Limits) -> O
 }
 
 /// Whose buckets they are; `None` after noting what is missing or malformed.
-fn account(reader: &mut Reader<'_>, defaults: &EnvDefaults, needs: &str) -> Option<Account> {
+fn account(reader: &mut VariableReader<'_>, defaults: &EnvDefaults, needs: &str) -> Option<Account> {
     let before = reader.errors.len();
     let account = needed(reader, &vars::R2_ACCOUNT_ID, needs);
     let access_key_id = needed(reader, &vars::R2_ACCESS_KEY_ID, needs);
@@ -131,7 +135,7 @@ fn account(reader: &mut Reader<'_>, defaults: &EnvDefaults, needs: &str) -> Opti
 
 /// The address of the account. R2's own page shows that of a bucket, whose name is its path; with
 /// it the bucket would be asked for twice in every request. Any other path is an error.
-fn without_bucket(reader: &mut Reader<'_>, mut endpoint: Url) -> Url {
+fn without_bucket(reader: &mut VariableReader<'_>, mut endpoint: Url) -> Url {
     let path = endpoint.path().trim_matches('/').to_owned();
     let buckets = [&vars::R2_BUCKET_NAME, &vars::JOURNAL_ARCHIVE_BUCKET];
     if path.is_empty() || buckets.into_iter().any(|bucket| reader.text(bucket) == path) {
@@ -143,7 +147,7 @@ fn without_bucket(reader: &mut Reader<'_>, mut endpoint: Url) -> Url {
     endpoint
 }
 
-fn needed(reader: &mut Reader<'_>, variable: &Variable, needs: &str) -> String {
+fn needed(reader: &mut VariableReader<'_>, variable: &Variable, needs: &str) -> String {
     let text = reader.text(variable);
     if text.is_empty() {
         reader.wrong(variable, format!("missing, and {needs} needs it ({})", variable.meaning));
@@ -151,6 +155,6 @@ fn needed(reader: &mut Reader<'_>, variable: &Variable, needs: &str) -> String {
     text
 }
 
-fn is_set(reader: &mut Reader<'_>, variable: &Variable) -> bool {
+fn is_set(reader: &mut VariableReader<'_>, variable: &Variable) -> bool {
     !reader.text(variable).is_empty()
 }

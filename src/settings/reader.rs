@@ -8,13 +8,12 @@ use render_signal_actors::config::documents::coerce::python_int;
 use secrecy::SecretString;
 
 use super::quotes;
-use super::variables::{INGRESS_HMAC_SECRET, Kind, Need, OFF, VARIABLES, Variable, WEBHOOK_SECRET};
+use super::variables::{INGRESS_HMAC_SECRET, Need, OFF, VARIABLES, Variable, VariableKind, WEBHOOK_SECRET};
 use crate::findings::Finding;
 
 /// One variable that is missing or malformed. Never contains the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettingError {
-    /// Its name.
     pub(crate) name: &'static str,
     /// What is wrong.
     pub(crate) problem: String,
@@ -29,13 +28,13 @@ impl fmt::Display for SettingError {
 }
 
 /// Reads variables through a lookup.
-pub(super) struct Reader<'l> {
+pub(super) struct VariableReader<'l> {
     lookup: &'l dyn Fn(&str) -> Option<String>,
     pub(super) errors: Vec<SettingError>,
     pub(super) warnings: Vec<Finding>,
 }
 
-impl<'l> Reader<'l> {
+impl<'l> VariableReader<'l> {
     pub(super) fn new(lookup: &'l dyn Fn(&str) -> Option<String>) -> Self {
         Self { lookup, errors: Vec::new(), warnings: Vec::new() }
     }
@@ -74,7 +73,7 @@ impl<'l> Reader<'l> {
     /// begin and end with them: it is taken as it is, and that is said.
     fn without_quotes(&mut self, variable: &Variable, name: &'static str, value: String) -> String {
         let quoted = match variable.kind {
-            Kind::List | Kind::Days | Kind::Networks => {
+            VariableKind::List | VariableKind::Days | VariableKind::Networks => {
                 value.split(',').map(str::trim).any(|member| quotes::around(member).is_some())
             }
             _ => false,
@@ -84,7 +83,7 @@ impl<'l> Reader<'l> {
             return value;
         }
         let is_base64 = [WEBHOOK_SECRET.name, INGRESS_HMAC_SECRET.name].contains(&variable.name);
-        let taken_as_it_is = variable.kind == Kind::Secret && !is_base64;
+        let taken_as_it_is = variable.kind == VariableKind::Secret && !is_base64;
         if taken_as_it_is || variable.need == Need::NoEffect {
             self.warn_once(Finding::InQuotes { variable: name.to_owned() });
             return value;
@@ -141,17 +140,17 @@ impl<'l> Reader<'l> {
         self.required(variable).into()
     }
 
-    /// A switch; see [`Kind::Switch`] and [`Kind::Protection`]. Its default, after noting a
+    /// A switch; see [`VariableKind::Switch`] and [`VariableKind::Protection`]. Its default, after noting a
     /// word that is neither on nor off.
     pub(super) fn switch(&mut self, variable: &Variable) -> bool {
-        let (Kind::Switch(on) | Kind::Protection(on)) = variable.kind else { return false };
+        let (VariableKind::Switch(on) | VariableKind::Protection(on)) = variable.kind else { return false };
         let default = matches!(variable.need, Need::Default(word) if on.contains(&word));
         let Some(value) = self.set(variable) else { return default };
         let word = value.trim().to_lowercase();
         if word.is_empty() {
             let named = variable.name;
             let (means, warning) = match variable.kind {
-                Kind::Protection(_) => (default, Finding::SetToNothing { variable: named }),
+                VariableKind::Protection(_) => (default, Finding::SetToNothing { variable: named }),
                 _ => (false, Finding::SetToNothingMeansOff { variable: named }),
             };
             if default {
@@ -199,7 +198,7 @@ impl<'l> Reader<'l> {
     fn check_int(&self, variable: &Variable, text: &str) -> Result<i64, String> {
         let number = python_int(text).ok_or_else(|| format!("{text:?} is not a whole number"))?;
         match variable.kind {
-            Kind::Int(min, max) if !(min..=max).contains(&number) => {
+            VariableKind::Int(min, max) if !(min..=max).contains(&number) => {
                 Err(format!("{text} is out of range ({min} to {max})"))
             }
             _ => Ok(number),
@@ -244,9 +243,9 @@ impl<'l> Reader<'l> {
         parsed
     }
 
-    /// One of the words of [`Kind::Choice`]; the default after noting that it is none.
+    /// One of the words of [`VariableKind::Choice`]; the default after noting that it is none.
     pub(super) fn choice(&mut self, variable: &Variable) -> String {
-        let Kind::Choice(words) = variable.kind else { return self.text(variable) };
+        let VariableKind::Choice(words) = variable.kind else { return self.text(variable) };
         let word = self.text(variable).to_lowercase();
         if word.is_empty() || words.contains(&word.as_str()) {
             return word;
@@ -264,7 +263,7 @@ impl<'l> Reader<'l> {
         if text.is_empty() {
             return;
         }
-        if let (Kind::Int(..), Err(problem)) = (variable.kind, self.check_int(variable, &text)) {
+        if let (VariableKind::Int(..), Err(problem)) = (variable.kind, self.check_int(variable, &text)) {
             self.wrong(variable, problem);
         }
         self.warnings.push(Finding::NoEffect { variable: variable.name, meaning: variable.meaning });

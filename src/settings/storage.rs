@@ -12,7 +12,7 @@ use render_signal_actors::r2::links::book::Bounds;
 use render_signal_actors::r2::links::file::LinksFile;
 
 use super::ephemeral::is_ephemeral;
-use super::reader::{Reader, SettingError};
+use super::reader::{SettingError, VariableReader};
 use super::tokens;
 use super::variables as vars;
 use super::{JournalPlace, RedisPlace, StoreOrder, check_url, path_or, place};
@@ -64,7 +64,7 @@ impl Storage {
     /// # Errors
     /// Every variable of these that is malformed.
     pub(crate) fn from_env(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<SettingError>> {
-        let mut reader = Reader::new(&lookup);
+        let mut reader = VariableReader::new(&lookup);
         let storage = storage(&mut reader);
         if reader.errors.is_empty() { Ok(storage) } else { Err(reader.errors) }
     }
@@ -82,7 +82,7 @@ impl Storage {
     }
 }
 
-pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
+pub(super) fn storage(reader: &mut VariableReader<'_>) -> Storage {
     let data_dir = PathBuf::from(reader.text(&vars::DATA_DIR));
     let config_dir = PathBuf::from(reader.text(&vars::CONFIG_DIR));
     let redis = redis(reader);
@@ -120,7 +120,7 @@ pub(super) fn storage(reader: &mut Reader<'_>) -> Storage {
     }
 }
 
-fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
+fn retention_days(reader: &mut VariableReader<'_>) -> Option<u32> {
     let days: u32 = reader.int(&vars::JOURNAL_RETENTION_DAYS);
     if (1..SHORTEST_DAYS).contains(&days) {
         reader.wrong(
@@ -131,14 +131,14 @@ fn retention_days(reader: &mut Reader<'_>) -> Option<u32> {
     (days > 0).then_some(days)
 }
 
-fn store_order(reader: &mut Reader<'_>) -> StoreOrder {
+fn store_order(reader: &mut VariableReader<'_>) -> StoreOrder {
     match reader.choice(&vars::CONFIG_STORE_MODE).as_str() {
         "php_first" => StoreOrder::PhpFirst,
         _ => StoreOrder::RedisFirst,
     }
 }
 
-fn links(reader: &mut Reader<'_>) -> LinksFile {
+fn links(reader: &mut VariableReader<'_>) -> LinksFile {
     let bounds = Bounds {
         max_entries: reader.int(&vars::R2_LINKS_MAX_ENTRIES),
         max_bytes: reader.int(&vars::JSON_LOG_MAX_BYTES),
@@ -147,7 +147,7 @@ fn links(reader: &mut Reader<'_>) -> LinksFile {
     LinksFile::new(reader.text(&vars::WEBHOOK_LINKS_FILE), bounds).with_mode(mode)
 }
 
-fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
+fn php_host(reader: &mut VariableReader<'_>) -> Option<PhpSettings> {
     let base = reader.text(&vars::EXTERNAL_CONFIG_BASE_URL);
     let token = tokens::token(reader, &vars::CONFIG_API_TOKEN);
     // Malformed networks are reported where they are read for good.
@@ -174,11 +174,11 @@ fn php_host(reader: &mut Reader<'_>) -> Option<PhpSettings> {
     settings
 }
 
-fn redis_ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
+fn redis_ca_file(reader: &mut VariableReader<'_>) -> Option<PathBuf> {
     Some(reader.text(&vars::REDIS_CA_FILE)).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
+fn redis(reader: &mut VariableReader<'_>) -> Option<RedisAddress> {
     let url = reader.text(&vars::REDIS_URL);
     if url.is_empty() {
         return None;
@@ -192,14 +192,14 @@ fn redis(reader: &mut Reader<'_>) -> Option<RedisAddress> {
     }
 }
 
-fn journal_prefix(reader: &mut Reader<'_>) -> String {
+fn journal_prefix(reader: &mut VariableReader<'_>) -> String {
     place::prefix(&reader.text(&vars::JOURNAL_REDIS_PREFIX)).unwrap_or_else(|problem| {
         reader.wrong(&vars::JOURNAL_REDIS_PREFIX, problem);
         DEFAULT_PREFIX.to_owned()
     })
 }
 
-fn journal(reader: &mut Reader<'_>, prefix: &str) -> Option<JournalPlace> {
+fn journal(reader: &mut VariableReader<'_>, prefix: &str) -> Option<JournalPlace> {
     let url = reader.text(&vars::JOURNAL_URL);
     if url.is_empty() {
         return None;

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use render_signal_actors::poller::imap::ImapSecurity;
 use secrecy::ExposeSecret as _;
 
-use super::variables::{Kind, OFF};
+use super::variables::{OFF, VariableKind};
 use super::*;
 
 /// The required variables, a mailbox, and these.
@@ -38,7 +38,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
 
 fn imap(settings: &Settings) -> &ImapSettings {
     match &settings.mail {
-        Some(MailSource::Imap(imap)) => imap,
+        Some(MailSourceSettings::Imap(imap)) => imap,
         other => panic!("{other:?}"),
     }
 }
@@ -164,7 +164,7 @@ fn each_malformed_value_is_one_error() {
 /// Every switch of the table, and whether it is on when it is not set.
 fn switches() -> impl Iterator<Item = (&'static Variable, &'static [&'static str], bool)> {
     VARIABLES.iter().filter_map(|variable| match (variable.kind, variable.need) {
-        (Kind::Switch(on) | Kind::Protection(on), Need::Default(default)) => {
+        (VariableKind::Switch(on) | VariableKind::Protection(on), Need::Default(default)) => {
             Some((variable, on, on.contains(&default)))
         }
         _ => None,
@@ -223,7 +223,7 @@ fn quotation_marks_are_told_as_such_for_every_variable() {
         for name in std::iter::once(&variable.name).chain(variable.aliases) {
             for quoted in [format!("\"{}\"", variable.example), format!(" '{}' ", variable.example)] {
                 // A password may look like that; and what has no effect does no harm.
-                let harmless = (variable.kind == Kind::Secret
+                let harmless = (variable.kind == VariableKind::Secret
                     && !["WEBHOOK_SECRET", "INGRESS_HMAC_SECRET"].contains(&variable.name))
                     || variable.need == Need::NoEffect;
                 let mut env = env(&[]);
@@ -369,7 +369,9 @@ fn a_maildir_needs_no_imap() {
         .filter(|(name, _)| !name.starts_with("EMAIL_") && name != "IMAP_SERVER")
         .collect();
     let settings = Settings::from_env(|name| env.get(name).cloned()).unwrap();
-    assert!(matches!(settings.mail, Some(MailSource::Maildir(path)) if path == Path::new("/var/mail/me")));
+    assert!(
+        matches!(settings.mail, Some(MailSourceSettings::Maildir(path)) if path == Path::new("/var/mail/me"))
+    );
 }
 
 #[test]

@@ -6,27 +6,27 @@ use secrecy::SecretString;
 
 use crate::http::access::Scopes;
 
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::variables::{self as vars, Variable};
 use crate::findings::Finding;
 
 /// Fewer characters could be guessed.
-const SHORTEST: usize = 24;
+const MIN_CHARS: usize = 24;
 /// They stand in published examples: everybody knows them.
 const PUBLISHED: [&str; 3] = ["changeme-config-api-token", "votre_jeton_secret_ici", "VOTRE_TOKEN"];
 
 /// The token as set; empty when there is none.
-pub(super) fn token(reader: &mut Reader<'_>, variable: &Variable) -> String {
+pub(super) fn token(reader: &mut VariableReader<'_>, variable: &Variable) -> String {
     let token = reader.text(variable);
     let advice = "set a long random text, such as `openssl rand -hex 32` makes";
     if PUBLISHED.contains(&token.as_str()) {
         reader.wrong(variable, format!("it stands in published examples, so everybody knows it; {advice}"));
-    } else if !token.is_empty() && token.chars().count() < SHORTEST {
+    } else if !token.is_empty() && token.chars().count() < MIN_CHARS {
         let length = token.chars().count();
         reader.wrong(
             variable,
             format!(
-                "has {length} characters, {SHORTEST} at least are needed; {advice}, here and where it is used"
+                "has {length} characters, {MIN_CHARS} at least are needed; {advice}, here and where it is used"
             ),
         );
     }
@@ -34,12 +34,12 @@ pub(super) fn token(reader: &mut Reader<'_>, variable: &Variable) -> String {
 }
 
 /// A token of our own doors.
-pub(super) fn own(reader: &mut Reader<'_>, variable: &Variable) -> Option<SecretString> {
+pub(super) fn own(reader: &mut VariableReader<'_>, variable: &Variable) -> Option<SecretString> {
     Some(token(reader, variable)).filter(|token| !token.is_empty()).map(SecretString::from)
 }
 
 /// The networks that may use `CONFIG_API_SERVE_TOKEN`.
-pub(super) fn allow(reader: &mut Reader<'_>) -> Vec<IpNet> {
+pub(super) fn allow(reader: &mut VariableReader<'_>) -> Vec<IpNet> {
     let networks: Vec<IpNet> = reader.parsed_list(&vars::CONFIG_API_ALLOW_CIDRS);
     if !networks.is_empty() && reader.text(&vars::CONFIG_API_SERVE_TOKEN).is_empty() {
         reader.warn_once(Finding::NetworksIdle {});
@@ -48,7 +48,7 @@ pub(super) fn allow(reader: &mut Reader<'_>) -> Vec<IpNet> {
 }
 
 /// What `PROCESS_API_TOKEN` may do at `/api/v1`.
-pub(super) fn scopes(reader: &mut Reader<'_>) -> Scopes {
+pub(super) fn scopes(reader: &mut VariableReader<'_>) -> Scopes {
     let mut scopes = Vec::new();
     for word in reader.list(&vars::API_TOKEN_SCOPES) {
         match word.parse() {
@@ -60,7 +60,7 @@ pub(super) fn scopes(reader: &mut Reader<'_>) -> Scopes {
 }
 
 /// What opens one thing opens no other.
-pub(super) fn check_apart(reader: &mut Reader<'_>) {
+pub(super) fn check_apart(reader: &mut VariableReader<'_>) {
     for (variable, other, why) in [
         (
             vars::CONFIG_API_SERVE_TOKEN,

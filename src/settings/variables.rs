@@ -1,4 +1,5 @@
-//! Every environment variable the program knows, in one table (reference section 1).
+//! Every environment variable the program knows, in one table: those of the reference system, under
+//! their names (reference section 1), and our own.
 //!
 //! `--help`, the documentation, the start-up errors and the reading itself all use this
 //! table, so a default or an alias is written down once.
@@ -11,12 +12,12 @@ pub(crate) const ON_S: &[&str] = &["1", "true", "yes", "on"];
 pub(crate) const ON_DISABLE: &[&str] = &["1", "true", "yes"];
 
 /// Words that switch something off, whatever switches it on. An empty text does, too, as in
-/// the reference system; see [`Kind::Protection`] for where it does not.
+/// the reference system; see [`VariableKind::Protection`] for where it does not.
 pub(crate) const OFF: &[&str] = &["0", "false", "no", "n", "off"];
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum VariableKind {
     /// Any text.
     Text,
     /// Any text; never shown.
@@ -35,7 +36,6 @@ pub(crate) enum Kind {
     Days,
     /// One of these words, in any case.
     Choice(&'static [&'static str]),
-    /// A path.
     Path,
     /// Who may read and write a file, in octal digits.
     Mode,
@@ -49,7 +49,7 @@ pub(crate) enum Kind {
     Networks,
 }
 
-impl Kind {
+impl VariableKind {
     /// The kind in the words of a manual.
     pub(crate) fn describe(self) -> String {
         match self {
@@ -88,12 +88,11 @@ pub(crate) enum Need {
 /// One environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Variable {
-    /// Its name.
     pub(crate) name: &'static str,
     /// Names that are read when the first one is unset or blank.
     pub(crate) aliases: &'static [&'static str],
     /// What a value looks like.
-    pub(crate) kind: Kind,
+    pub(crate) kind: VariableKind,
     /// Whether it has to be set.
     pub(crate) need: Need,
     /// A good value, for error messages and manuals.
@@ -119,13 +118,13 @@ macro_rules! variables {
     };
 }
 
-use Kind::{
+use Need::{Default, NoEffect, Required, RequiredForImap};
+use VariableKind::{
     Choice, Days, Int, List, Mode, Networks, Path, Protection, Secret, Switch, Text, Time, Url, Zone,
 };
-use Need::{Default, NoEffect, Required, RequiredForImap};
 
-const DAY: i64 = 86_400;
-const MANY: i64 = i64::MAX;
+const DAY_SECONDS: i64 = 86_400;
+const UNBOUNDED: i64 = i64::MAX;
 
 variables! {
     // Required at start-up, those of the dashboard and of Make.com for compatibility.
@@ -153,12 +152,12 @@ variables! {
     POLLING_ACTIVE_START_HOUR: Int(0, 23), Default("9"), "9", "first hour of polling, unless polling_config says";
     POLLING_ACTIVE_END_HOUR: Int(0, 24), Default("23"), "23", "first hour without polling, unless polling_config says";
     POLLING_ACTIVE_DAYS: Days, Default("0,1,2,3,4"), "0,1,2,3,4", "days of polling, unless polling_config says";
-    EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY), Default("30"), "30", "pause between looks when the server cannot push";
-    POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY), Default("600"), "600", "pause outside the schedule";
+    EMAIL_POLLING_INTERVAL_SECONDS: Int(1, DAY_SECONDS), Default("30"), "30", "pause between looks when the server cannot push";
+    POLLING_INACTIVE_CHECK_INTERVAL_SECONDS: Int(1, DAY_SECONDS), Default("600"), "600", "pause outside the schedule";
     POLLER_LOCK_TTL_SECONDS: Int(3, 3_600), Default("30"), "30", "how long the polling lease outlives its last renewal";
     BG_POLLER_LOCK_FILE: Path, Default("/tmp/render_signal_server_email_poller.lock"), "/run/render-signal/poller.lock", "file of the polling lease where there is no Redis, by default that of the predecessor, which is thereby kept out; two installations on one host need one each";
     ENABLE_SUBJECT_GROUP_DEDUP: Switch(ON_E), Default("false"), "true", "of the mails with one lot, or one subject, in a month only the first is sent, unless polling_config says";
-    SUBJECT_GROUP_TTL_SECONDS: Int(0, 10 * 365 * DAY), Default("0"), "86400", "how long a subject group stays taken, within its month; 0 = to the end of the month";
+    SUBJECT_GROUP_TTL_SECONDS: Int(0, 10 * 365 * DAY_SECONDS), Default("0"), "86400", "how long a subject group stays taken, within its month; 0 = to the end of the month";
     DISABLE_EMAIL_ID_DEDUP: Switch(ON_E), Default("false"), "false", "admit a mail again that was admitted before, unless runtime_flags says";
 
     // What is sent, and when.
@@ -244,8 +243,8 @@ variables! {
     RENDER_SERVICE_ID: Text, Default(""), "srv-…", "the service that RENDER_API_KEY deploys";
     RENDER_DEPLOY_CLEAR_CACHE: Choice(&["clear", "do_not_clear"]), Default("do_not_clear"), "clear", "whether a deploy by the API begins without the build cache";
     MAKE_API_HOST: Text, Default("eu1.make.com"), "eu2.make.com", "host of Make.com's API, as /api/make/status_all tells it; nothing is called there yet";
-    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, MANY), Default("7448207"), "7448207", "scenario at Make.com, as /api/make/status_all tells it";
-    MAKE_SCENARIO_ID_RECADRAGE: Int(0, MANY), Default("6649843"), "6649843", "scenario at Make.com, as /api/make/status_all tells it";
+    MAKE_SCENARIO_ID_AUTOREPONDEUR: Int(0, UNBOUNDED), Default("7448207"), "7448207", "scenario at Make.com, as /api/make/status_all tells it";
+    MAKE_SCENARIO_ID_RECADRAGE: Int(0, UNBOUNDED), Default("6649843"), "6649843", "scenario at Make.com, as /api/make/status_all tells it";
 
     // Known, without effect.
     MAKECOM_API_KEY: Secret, NoEffect, "a Make.com API token", "Make.com scenarios are not switched yet";

@@ -1,6 +1,6 @@
 //! `webhook_time_window.json`: what the reference system's dashboard wrote as "the" window.
 //!
-//! There, as here, it holds nothing back: it only completes what webhooks say about the window
+//! As in that system it holds nothing back: it only completes what webhooks say about the window
 //! (reference sections 3.7 and 5.12). It is read at the start.
 
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ use crate::findings::Finding;
 /// Its name in `CONFIG_DIR`.
 const NAME: &str = "webhook_time_window.json";
 /// It holds two times; more is not read.
-const MOST_BYTES: u64 = 64 * 1_024;
+const MAX_BYTES: u64 = 64 * 1_024;
 
 /// The bounds, and what is to be said about the file. A side that is no time says nothing.
 pub(super) fn read(config_dir: &Path) -> (Announced, Vec<Finding>) {
@@ -27,7 +27,7 @@ pub(super) fn read(config_dir: &Path) -> (Announced, Vec<Finding>) {
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return (Announced::default(), Vec::new()),
         Err(error) => return ignored(Said::alike(error.to_string())),
-        Ok(found) if !found.is_file() || found.len() > MOST_BYTES => {
+        Ok(found) if !found.is_file() || found.len() > MAX_BYTES => {
             return ignored(said!("ce n'est pas un fichier de deux heures", "it is no file of two times"));
         }
         Ok(_) => {}

@@ -15,16 +15,16 @@ use std::time::{Duration, Instant};
 use render_signal_actors::kernel::words::visible;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that may wait.
-const LINES: usize = 8_192;
-/// Bytes that may wait.
-const BYTES: usize = 4 * 1_024 * 1_024;
-/// Between two looks whether everything is written, or whether a terminal takes more.
-const LOOK: Duration = Duration::from_millis(2);
+/// Lines that may wait to be written; more are dropped and counted.
+const MAX_QUEUED_LINES: usize = 8_192;
+/// Bytes that may wait to be written.
+const MAX_QUEUED_BYTES: usize = 4 * 1_024 * 1_024;
+/// How often it is checked whether everything is written, or whether a terminal takes more.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What has been said and not been written.
+/// How much waits to be written, and how many lines were dropped.
 #[derive(Debug, Default)]
-struct Waiting {
+struct LineBacklog {
     lines: AtomicUsize,
     bytes: AtomicUsize,
     /// Dropped since the log said so last.
@@ -35,7 +35,7 @@ struct Waiting {
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     sender: SyncSender<Vec<u8>>,
-    waiting: Arc<Waiting>,
+    waiting: Arc<LineBacklog>,
 }
 
 impl Lines {
@@ -50,18 +50,18 @@ impl Lines {
     }
 
     fn into(out: impl io::Write + Send + 'static) -> io::Result<Self> {
-        let (sender, lines) = sync_channel(LINES);
-        let waiting = Arc::new(Waiting::default());
+        let (sender, lines) = sync_channel(MAX_QUEUED_LINES);
+        let waiting = Arc::new(LineBacklog::default());
         let counts = Arc::clone(&waiting);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&lines, &counts, out))?;
         Ok(Self { sender, waiting })
     }
 
-    /// Waits until everything is written, at most so long.
+    /// Waits until everything is written, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) {
         let deadline = Instant::now() + limit;
         while self.waiting.lines.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -69,7 +69,7 @@ impl Lines {
         let size = line.len();
         let before = self.waiting.bytes.fetch_add(size, Ordering::AcqRel);
         self.waiting.lines.fetch_add(1, Ordering::AcqRel);
-        let sent = if before + size > BYTES {
+        let sent = if before + size > MAX_QUEUED_BYTES {
             Err(())
         } else {
             self.sender.try_send(line.to_vec()).map_err(|error| match error {
@@ -85,19 +85,19 @@ impl Lines {
     }
 }
 
-impl Waiting {
+impl LineBacklog {
     fn written(&self, size: usize) {
         self.bytes.fetch_sub(size, Ordering::AcqRel);
         self.lines.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-fn write_all(lines: &Receiver<Vec<u8>>, waiting: &Waiting, mut out: impl io::Write) {
+fn write_all(lines: &Receiver<Vec<u8>>, waiting: &LineBacklog, mut out: impl io::Write) {
     while let Ok(line) = lines.recv() {
         write(&mut out, &line);
         waiting.written(line.len());
         // When there is room again: what is said here has to wait like anything else.
-        if waiting.lines.load(Ordering::Acquire) < LINES / 2 {
+        if waiting.lines.load(Ordering::Acquire) < MAX_QUEUED_LINES / 2 {
             let dropped = waiting.dropped.swap(0, Ordering::AcqRel);
             if dropped > 0 {
                 tracing::warn!(lines = dropped, "log lines were dropped, for nobody read the log");
@@ -113,7 +113,7 @@ fn write(out: &mut impl io::Write, mut line: &[u8]) {
             Ok(0) => return,
             Ok(count) => line = line.get(count..).unwrap_or_default(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(LOOK),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(POLL_INTERVAL),
             Err(_) => return,
         }
     }
@@ -122,9 +122,9 @@ fn write(out: &mut impl io::Write, mut line: &[u8]) {
 /// One event of the log, which comes in one piece. Marks of direction in it are written out:
 /// file names, answers of servers and other words of strangers are part of lines. (Control
 /// characters are written out by the formatter, and our own colours are some.)
-pub(super) struct Line<'a>(&'a Lines);
+pub(super) struct LogLine<'a>(&'a Lines);
 
-impl io::Write for Line<'_> {
+impl io::Write for LogLine<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         self.0.say(visible(&text, char::is_control).as_bytes());
@@ -137,10 +137,10 @@ impl io::Write for Line<'_> {
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line<'a>;
+    type Writer = LogLine<'a>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line(self)
+        LogLine(self)
     }
 }
 
@@ -174,18 +174,18 @@ mod tests {
         let log = Lines::into(Slow(taking, taken)).unwrap();
         let more = 100;
         // One is in the writer's hand.
-        for number in 0..=LINES + more {
+        for number in 0..=MAX_QUEUED_LINES + more {
             log.make_writer().write_all(format!("{number}\n").as_bytes()).unwrap();
         }
         let dropped = log.waiting.dropped.load(Ordering::Acquire);
         let dropped = usize::try_from(dropped).unwrap();
         assert!((more..=more + 1).contains(&dropped), "{dropped}");
-        for _ in 0..=LINES + more - dropped {
+        for _ in 0..=MAX_QUEUED_LINES + more - dropped {
             take.send(()).unwrap();
         }
         log.flush(Duration::from_secs(60));
         let written: Vec<Vec<u8>> = lines.try_iter().collect();
-        assert_eq!(written.len(), LINES + more + 1 - dropped);
+        assert_eq!(written.len(), MAX_QUEUED_LINES + more + 1 - dropped);
         assert_eq!(written[1], b"1\n");
     }
 
@@ -194,11 +194,11 @@ mod tests {
         let (_take, taking) = mpsc::channel();
         let (taken, _lines) = mpsc::channel();
         let log = Lines::into(Slow(taking, taken)).unwrap();
-        let large = vec![b'x'; BYTES / 8];
+        let large = vec![b'x'; MAX_QUEUED_BYTES / 8];
         for _ in 0..100 {
             log.make_writer().write_all(&large).unwrap();
         }
-        assert!(log.waiting.bytes.load(Ordering::Acquire) <= BYTES);
+        assert!(log.waiting.bytes.load(Ordering::Acquire) <= MAX_QUEUED_BYTES);
         assert!(log.waiting.dropped.load(Ordering::Acquire) >= 91);
     }
 }

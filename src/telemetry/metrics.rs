@@ -5,7 +5,7 @@ use ::metrics::{describe_counter, describe_gauge, describe_histogram};
 
 /// How a metric is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MetricKind {
     /// It only grows, and begins at 0 with each start.
     Counter,
     /// What is now.
@@ -14,25 +14,24 @@ enum Kind {
     Histogram,
 }
 
-/// A metric.
 #[derive(Debug, Clone, Copy)]
 struct Metric {
     name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     labels: &'static [&'static str],
     meaning: &'static str,
 }
 
 const fn counter(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, labels, meaning }
+    Metric { name, kind: MetricKind::Counter, labels, meaning }
 }
 
 const fn gauge(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, labels, meaning }
+    Metric { name, kind: MetricKind::Gauge, labels, meaning }
 }
 
 const fn histogram(name: &'static str, labels: &'static [&'static str], meaning: &'static str) -> Metric {
-    Metric { name, kind: Kind::Histogram, labels, meaning }
+    Metric { name, kind: MetricKind::Histogram, labels, meaning }
 }
 
 /// Every metric that a part of the program counts by itself; `render_signal_ready` and
@@ -126,9 +125,9 @@ impl Metric {
 pub(super) fn describe() {
     for metric in METRICS {
         match metric.kind {
-            Kind::Counter => describe_counter!(metric.name, metric.help()),
-            Kind::Gauge => describe_gauge!(metric.name, metric.help()),
-            Kind::Histogram => describe_histogram!(metric.name, metric.help()),
+            MetricKind::Counter => describe_counter!(metric.name, metric.help()),
+            MetricKind::Gauge => describe_gauge!(metric.name, metric.help()),
+            MetricKind::Histogram => describe_histogram!(metric.name, metric.help()),
         }
     }
 }

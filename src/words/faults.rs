@@ -82,7 +82,7 @@ pub(crate) fn in_french(text: &str) -> Option<String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JournalFault {
     cause: Cause,
-    saved: Saved,
+    saved: WriteEffect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ enum Cause {
 
 /// What became of what was to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Saved {
+enum WriteEffect {
     /// It was refused, and is not there.
     Not,
     /// Nobody knows: it may be there.
@@ -130,11 +130,11 @@ impl JournalFault {
         let of_journal = error.contains("the journal") || error.contains("the read model");
         let (_, cause) = KNOWN.iter().find(|(words, _)| error.contains(words)).filter(|_| of_journal)?;
         let saved = if error.contains("may or may not have been written") {
-            Saved::Perhaps
+            WriteEffect::Perhaps
         } else if error.contains("refused the commit") {
-            Saved::Not
+            WriteEffect::Not
         } else {
-            Saved::Nothing
+            WriteEffect::Nothing
         };
         Some(Self { cause: *cause, saved })
     }
@@ -143,12 +143,12 @@ impl JournalFault {
     pub(crate) fn said(self) -> Said {
         let Said { french: cause_fr, english: cause_en } = self.cause.said();
         let (saved_fr, saved_en) = match self.saved {
-            Saved::Not => (", donc rien n'a été enregistré", ", so nothing was saved"),
-            Saved::Perhaps => (
+            WriteEffect::Not => (", donc rien n'a été enregistré", ", so nothing was saved"),
+            WriteEffect::Perhaps => (
                 ", et l'on ne sait pas si la demande a été enregistrée\u{a0}: vérifiez avant de la refaire",
                 ", and it is not known whether the request was saved: look before you repeat it",
             ),
-            Saved::Nothing => ("", ""),
+            WriteEffect::Nothing => ("", ""),
         };
         let Said { french: advice_fr, english: advice_en } = self.cause.advice();
         // A sentence begins with a capital letter.

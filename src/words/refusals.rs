@@ -16,7 +16,7 @@ use super::recorded::plain;
 use crate::lang::Lang;
 
 /// An error that people are told of in their language.
-pub(crate) trait Refusal: Display {
+pub(crate) trait LocalizedError: Display {
     /// In French.
     fn french(&self) -> String;
 
@@ -31,7 +31,7 @@ pub(crate) trait Refusal: Display {
     }
 }
 
-impl Refusal for ReleaseError {
+impl LocalizedError for ReleaseError {
     fn french(&self) -> String {
         match self {
             Self::Unknown(id) => {
@@ -54,7 +54,7 @@ impl Refusal for ReleaseError {
     }
 }
 
-impl Refusal for IgnoreError {
+impl LocalizedError for IgnoreError {
     fn french(&self) -> String {
         match self {
             Self::Unknown(id) => {
@@ -72,7 +72,7 @@ impl Refusal for IgnoreError {
     }
 }
 
-impl Refusal for RetryError {
+impl LocalizedError for RetryError {
     fn french(&self) -> String {
         match self {
             Self::Unknown { email_id, target } => undelivered_unknown(email_id, target),
@@ -86,7 +86,7 @@ impl Refusal for RetryError {
     }
 }
 
-impl Refusal for CancelError {
+impl LocalizedError for CancelError {
     fn french(&self) -> String {
         match self {
             Self::Unknown { email_id, target } => undelivered_unknown(email_id, target),
@@ -104,7 +104,7 @@ impl Refusal for CancelError {
     }
 }
 
-impl Refusal for AgainError {
+impl LocalizedError for AgainError {
     fn french(&self) -> String {
         match self {
             Self::Unknown { email_id, target } => {

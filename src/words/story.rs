@@ -23,7 +23,7 @@ use crate::lang::Lang;
 
 /// How something that happened is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub(crate) enum StoryTone {
     /// Something begins.
     News,
     /// By the way.
@@ -38,9 +38,9 @@ pub(crate) enum Tone {
 
 /// What is said of something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct StoryLine {
     /// How it is to be taken.
-    pub(crate) tone: Tone,
+    pub(crate) tone: StoryTone,
     /// What it was, such as `held`: for the column before the text.
     pub(crate) word: &'static str,
     /// What is said of it. Addresses, names and the words of receivers stand in it as they came:
@@ -56,14 +56,14 @@ enum Joint {
     Colon,
 }
 
-impl Told {
+impl StoryLine {
     /// The word, a colon and why.
-    const fn why(tone: Tone, word: &'static str, text: String) -> Self {
+    const fn why(tone: StoryTone, word: &'static str, text: String) -> Self {
         Self { tone, word, text, joint: Joint::Colon }
     }
 
     /// The word and how it goes on.
-    const fn on(tone: Tone, word: &'static str, text: String) -> Self {
+    const fn on(tone: StoryTone, word: &'static str, text: String) -> Self {
         Self { tone, word, text, joint: Joint::Blank }
     }
 
@@ -88,7 +88,7 @@ pub(crate) struct Teller {
     pub(crate) depth: Depth,
 }
 
-/// Characters of the column that holds a [`Told::word`].
+/// Characters of the column that holds a [`StoryLine::word`].
 pub(crate) const fn column(lang: Lang) -> usize {
     match lang {
         Lang::Fr => 17,
@@ -103,28 +103,30 @@ impl Teller {
     }
 
     /// A step of a mail's story.
-    pub(crate) fn mail_step(self, step: &Step) -> Told {
+    pub(crate) fn mail_step(self, step: &Step) -> StoryLine {
         self.mail(&step.known, step.at)
     }
 
     /// A step of a delivery's story. What the receiver answered is not in it.
-    pub(crate) fn delivery_step(self, step: &DeliveryStep) -> Told {
+    pub(crate) fn delivery_step(self, step: &DeliveryStep) -> StoryLine {
         self.delivery(&step.what, step.at)
     }
 
     /// What happened to a mail at this instant.
-    pub(crate) fn mail(self, event: &MailEvent, at: DateTime<Utc>) -> Told {
+    pub(crate) fn mail(self, event: &MailEvent, at: DateTime<Utc>) -> StoryLine {
         let pick = |french, english| self.lang.pick(french, english);
-        let by = |word, by: &str| Told::on(Tone::Good, word, self.by(by));
+        let by = |word, by: &str| StoryLine::on(StoryTone::Good, word, self.by(by));
         match event {
-            MailEvent::Received(mail) => Told::on(Tone::News, pick("reçu", "received"), self.received(mail)),
+            MailEvent::Received(mail) => {
+                StoryLine::on(StoryTone::News, pick("reçu", "received"), self.received(mail))
+            }
             MailEvent::Duplicated(copy) => {
                 let text = match (self.lang, self.depth) {
                     (Lang::En, Depth::Exact) => format!("a further copy {}", self.place(&copy.location)),
                     _ => self.place(&copy.location),
                 };
-                Told::on(
-                    Tone::Aside,
+                StoryLine::on(
+                    StoryTone::Aside,
                     pick("autre exemplaire", self.brief("duplicated", "further copy")),
                     text,
                 )
@@ -136,28 +138,36 @@ impl Teller {
                     Lang::Fr => format!("{why}, comme le veut le détecteur {detector}"),
                     Lang::En => format!("{why}, as the detector {detector} wants it"),
                 };
-                Told::why(Tone::Warn, pick("laissé de côté", "skipped"), text)
+                StoryLine::why(StoryTone::Warn, pick("laissé de côté", "skipped"), text)
             }
             MailEvent::Released(released) => by(pick("libéré", "released"), &released.by),
             MailEvent::Quarantined(mail) => {
                 let why = plain(self.lang, &mail.why).into_owned();
-                Told::why(Tone::Bad, pick("en quarantaine", "quarantined"), why)
+                StoryLine::why(StoryTone::Bad, pick("en quarantaine", "quarantined"), why)
             }
             MailEvent::Held(held) => {
-                Told::why(Tone::Warn, pick("mis en attente", "held"), self.held(held, at))
+                StoryLine::why(StoryTone::Warn, pick("mis en attente", "held"), self.held(held, at))
             }
             MailEvent::Routed(routed) => {
-                Told::on(Tone::Good, pick("à envoyer", "routed"), self.routed(routed))
+                StoryLine::on(StoryTone::Good, pick("à envoyer", "routed"), self.routed(routed))
             }
             MailEvent::LinkOffloaded(link) => self.offloaded(link),
             MailEvent::LinkKept(link) => {
                 let text = format!("{}{}{}", link.raw_url, self.lang.colon(), plain(self.lang, &link.why));
-                Told::why(Tone::Warn, pick("lien gardé", self.brief("kept", "source link kept")), text)
+                StoryLine::why(
+                    StoryTone::Warn,
+                    pick("lien gardé", self.brief("kept", "source link kept")),
+                    text,
+                )
             }
             MailEvent::LinksKept(links) => {
                 let why = plain(self.lang, &links.why);
                 let text = format!("{}{}{why}", self.links(links.count), self.lang.colon());
-                Told::why(Tone::Warn, pick("liens gardés", self.brief("kept", "source links kept")), text)
+                StoryLine::why(
+                    StoryTone::Warn,
+                    pick("liens gardés", self.brief("kept", "source links kept")),
+                    text,
+                )
             }
             MailEvent::LinksDeferred(links) => {
                 let (count, why) = (self.links(links.count), plain(self.lang, &links.why));
@@ -174,10 +184,14 @@ impl Teller {
                         format!("{count} cannot be copied now ({why}); they are sent {latest} at the latest")
                     }
                 };
-                Told::why(Tone::Warn, pick("copie reportée", self.brief("deferred", "copies put off")), text)
+                StoryLine::why(
+                    StoryTone::Warn,
+                    pick("copie reportée", self.brief("deferred", "copies put off")),
+                    text,
+                )
             }
-            MailEvent::Suspected(_) => Told::why(
-                Tone::Warn,
+            MailEvent::Suspected(_) => StoryLine::why(
+                StoryTone::Warn,
                 pick("suspect", "suspected"),
                 pick(
                     "lu à part, car un worker s'est arrêté pendant qu'il avait ce mail",
@@ -185,15 +199,15 @@ impl Teller {
                 )
                 .to_owned(),
             ),
-            MailEvent::Cleared(_) => Told::why(
-                Tone::Good,
+            MailEvent::Cleared(_) => StoryLine::why(
+                StoryTone::Good,
                 pick("hors de cause", "cleared"),
                 pick("il a été lu à part, et le worker vit", "it was read alone, and the worker lives")
                     .to_owned(),
             ),
             MailEvent::SetAside(aside) => {
                 let why = plain(self.lang, &aside.why).into_owned();
-                Told::why(Tone::Bad, pick("mis de côté", "set aside"), why)
+                StoryLine::why(StoryTone::Bad, pick("mis de côté", "set aside"), why)
             }
             MailEvent::Resumed(resumed) => by(pick("repris", "resumed"), &resumed.by),
             MailEvent::Settled(settled) => self.settled(&settled.target, settled.end),
@@ -240,17 +254,17 @@ impl Teller {
         }
     }
 
-    fn ignored(self, ignored: &MailIgnored) -> Told {
+    fn ignored(self, ignored: &MailIgnored) -> StoryLine {
         let word = self.lang.pick("ignoré", "ignored");
         if let Some(by) = &ignored.by {
-            return Told::on(Tone::Aside, word, self.by(by));
+            return StoryLine::on(StoryTone::Aside, word, self.by(by));
         }
         let reason = self.ignored_by(ignored.reason);
         let detail = ignored
             .detail
             .as_ref()
             .map_or_else(String::new, |detail| format!("{}{}", self.lang.colon(), plain(self.lang, detail)));
-        Told::why(Tone::Aside, word, format!("{reason}{detail}"))
+        StoryLine::why(StoryTone::Aside, word, format!("{reason}{detail}"))
     }
 
     fn held(self, held: &MailHeld, at: DateTime<Utc>) -> String {
@@ -276,30 +290,34 @@ impl Teller {
         format!("{} {}, {links}", self.lang.pick("à", "to"), targets.join(", "))
     }
 
-    fn offloaded(self, link: &LinkOffloaded) -> Told {
+    fn offloaded(self, link: &LinkOffloaded) -> StoryLine {
         let LinkOffloaded { raw_url, r2_url, reused_from, .. } = link;
         match self.lang {
             Lang::Fr => {
                 let word = if reused_from.is_some() { "déjà copié" } else { "copié" };
-                Told::why(Tone::Good, word, format!("{raw_url} se trouve à {r2_url}"))
+                StoryLine::why(StoryTone::Good, word, format!("{raw_url} se trouve à {r2_url}"))
             }
             Lang::En => {
                 let copied = if reused_from.is_some() { "copied before" } else { "copied" };
-                Told::why(Tone::Good, self.brief("offloaded", copied), format!("{raw_url} lies at {r2_url}"))
+                StoryLine::why(
+                    StoryTone::Good,
+                    self.brief("offloaded", copied),
+                    format!("{raw_url} lies at {r2_url}"),
+                )
             }
         }
     }
 
-    fn settled(self, target: &str, end: DeliveryEnd) -> Told {
-        let tone = Tone::Good;
+    fn settled(self, target: &str, end: DeliveryEnd) -> StoryLine {
+        let tone = StoryTone::Good;
         let ended = match (self.is_terse(), end) {
             (true, DeliveryEnd::DeadLettered) => "dead lettered",
             _ => reasons::ended(self.lang, end),
         };
         match self.lang {
-            Lang::Fr => Told::on(tone, "terminé", format!("pour {target} : {ended}")),
-            Lang::En if self.is_terse() => Told::why(tone, "settled", format!("{target}: {ended}")),
-            Lang::En => Told::on(tone, "settled", format!("for {target}: {ended}")),
+            Lang::Fr => StoryLine::on(tone, "terminé", format!("pour {target} : {ended}")),
+            Lang::En if self.is_terse() => StoryLine::why(tone, "settled", format!("{target}: {ended}")),
+            Lang::En => StoryLine::on(tone, "settled", format!("for {target}: {ended}")),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Mails that are handed over by HTTP (reference section 10.2): the door beside the mailboxes.
+//! Mails that are handed over by HTTP, as scripts of the reference system do it (reference section
+//! 10.2): the way in beside the mailboxes.
 //!
 //! ```text
 //! bytes ─room─▶ body::read ─▶ Pushed ─Admit (without a fence)─▶ DedupActor ─▶ journal

@@ -176,8 +176,8 @@ enum WindowOpening {
     Skipped { seen: bool },
 }
 
-/// The switch, the absence and the window (reference section 5.12). The mail's detector
-/// says whether it is sent while the window is closed.
+/// Whether webhooks may go out now: the switch, the absence and the window. The mail's detector says
+/// whether it is sent while the window is closed (reference section 5.12).
 fn opening(policy: &Policy, recognised: Option<&Recognised>, now: DateTime<Utc>) -> WindowOpening {
     if let Err(closed) = windows::sending(policy, now) {
         return WindowOpening::Closed(closed);

@@ -1,5 +1,5 @@
-//! What kind of mail this is: every detector is asked, the first that recognises the mail
-//! counts (reference section 5.10).
+//! What kind of mail this is: every detector is asked in order, the first that recognises the mail
+//! counts.
 //!
 //! They look at what a reader sees: entities decoded, markup and quoted history left out.
 //! A time is only taken when it can be one.

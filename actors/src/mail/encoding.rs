@@ -131,8 +131,8 @@ pub(super) enum Guess {
 /// Decodes a body in its declared character set.
 ///
 /// UTF-8, US-ASCII and no declaration are the same: most mails that declare less are
-/// UTF-8. Text that is not valid UTF-8 loses the invalid bytes when the rest of it
-/// proves that it is UTF-8 (reference section 5.8), and is read as windows-1252 otherwise.
+/// UTF-8. Text that is not valid UTF-8 loses the invalid bytes, as in the reference system (reference
+/// section 5.8), when the rest of it proves that it is UTF-8, and is read as windows-1252 otherwise.
 pub(super) fn charset(bytes: &[u8], declared: Option<&str>) -> (String, Guess) {
     let name = declared.unwrap_or_default().trim();
     if is_utf8_name(name) {

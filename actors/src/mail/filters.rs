@@ -1,5 +1,5 @@
-//! Mails that the operator does not want: by a word, or for want of an attachment
-//! (`processing_prefs`, reference section 3.3).
+//! Mails that the operator does not want: by a word, or for want of an attachment. The document is
+//! `processing_prefs` (reference section 3.3).
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Subject groups: of several mails about one thing, the first that is routed counts
-//! (reference section 5.9; weaknesses W-22 to W-25).
+//! Subject groups: of several mails about one thing, the first that is routed counts. In the reference
+//! system groups were checked and never taken (reference section 5.9, weaknesses W-22 to W-25).
 //!
 //! A group is taken in the very commit that routes its mail, by a fact in its own stream
 //! `group-<YYYY-MM>:<group>`; two workers that decide at the same time meet there, and the

@@ -1,5 +1,5 @@
-//! Who a mail is from, which mail it is, and which group of mails it belongs to
-//! (reference sections 5.4, 5.6, 5.7, 5.9).
+//! Who a mail is from, which mail it is, and which group of mails it belongs to. Ids and groups are
+//! those of the reference system, since webhooks carry them (reference sections 5.4, 5.6, 5.7, 5.9).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -11,7 +11,8 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 use super::encoding;
 use crate::kernel::digest::hex;
 
-/// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6).
+/// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>`: the id that receivers know a mail by since
+/// the reference system (reference section 5.6).
 #[must_use]
 pub fn email_id(message_id: &str, subject: &str, date: &str) -> String {
     hex(Md5::new()
@@ -181,8 +182,9 @@ fn without_prefix(subject: &str) -> Option<&str> {
 /// name is kept in events for ever, and a subject may be nothing but digits.
 const LOT_DIGITS: usize = 18;
 
-/// The group of a subject, without month (reference section 5.9). A number of more than 18
-/// digits is there by its md5, so a name has less than 100 bytes.
+/// The group of a subject, without month: the number of its lot, or else a hash of the subject
+/// (reference section 5.9). A number of more than 18 digits is there by its md5, so a name has less
+/// than 100 bytes.
 #[must_use]
 pub fn subject_group(subject: &str) -> String {
     static LOT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\blot\s+(\d+)\b").ok());

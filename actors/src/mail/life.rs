@@ -50,7 +50,7 @@ pub fn uid_of(item: &str) -> Option<u32> {
 /// Payload of `mail.received`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MailReceived {
-    /// md5 identity (reference section 5.6), or what `other_content_of` and `copy_of` say.
+    /// The id ([`email_id`](super::identity::email_id)), or what `other_content_of` and `copy_of` say.
     pub email_id: String,
     /// Where it was found.
     pub location: Location,
@@ -65,7 +65,7 @@ pub struct MailReceived {
     pub size: u64,
     /// When the server took it in, if it says so.
     pub arrived_at: Option<DateTime<Utc>>,
-    /// Subject group (reference section 5.9), without month, in events of earlier versions.
+    /// The subject group, without month, in events of earlier versions.
     pub subject_group: String,
     /// What could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

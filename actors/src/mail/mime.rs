@@ -19,7 +19,7 @@ use super::flowed;
 use super::header::{Entity, entity, message, trim_line_end};
 use super::providers::Providers;
 
-/// Decoded bytes of HTML that are kept (reference section 5.8).
+/// Decoded bytes of HTML that are kept, as many as in the reference system (reference section 5.8).
 const HTML_BUDGET: usize = 1 << 20;
 /// Bytes of plain text that are taken. Every copy that is made of a mail, in memory, in the
 /// journal and in webhooks, is bounded by these two.

@@ -62,8 +62,8 @@ use serde::{Deserialize, Serialize};
 /// A mail, read as far as it can be read. Serialisable: this is what a held mail is kept as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
-    /// md5 hex of `<Message-ID>|<decoded subject>|<raw Date>` (reference section 5.6); of another
-    /// mail of the same, with a hash of its content ([`content::other_id`]).
+    /// Its id ([`identity::email_id`]); of another mail of the same id, that with a hash of its content
+    /// ([`content::other_id`]).
     pub email_id: String,
     /// Raw `Message-ID` header, at most 1 KiB, empty when there is none.
     pub message_id: String,
@@ -106,8 +106,9 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// `plain + "\n" + html`: what the payload and the rules use (reference section 5.8). Of a
-    /// pushed mail, which has one of the two, that one as it is (section 10.2).
+    /// `plain + "\n" + html`: what the payload and the rules use, since receivers and rules were
+    /// written for it (reference section 5.8). Of a pushed mail, which has one of the two, that one
+    /// as it is (reference section 10.2).
     #[must_use]
     pub fn combined(&self) -> String {
         let between = if self.pushed { "" } else { "\n" };

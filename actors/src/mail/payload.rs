@@ -1,4 +1,5 @@
-//! The body of a webhook (reference section 5.14).
+//! The body of a webhook. Its fields and their order are those of the reference system, for which
+//! receivers were written (reference section 5.14).
 
 use std::collections::BTreeMap;
 

@@ -240,7 +240,7 @@ impl Policy {
     }
 }
 
-/// When the poller may look (reference section 5.2).
+/// When the poller may look at the mailbox: on which days, in which hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// `enable_polling`.
@@ -259,7 +259,7 @@ pub struct Schedule {
     pub inactive_interval: Duration,
 }
 
-/// The delivery window (reference section 5.12).
+/// The delivery window: the hours in which webhooks are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Inclusive; `None` = no lower bound is configured, so the window is always open.

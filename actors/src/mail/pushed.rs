@@ -1,5 +1,5 @@
-//! A mail that somebody hands over by HTTP (reference section 10.2): its fields, as the server
-//! that has it tells them, and no source. From here on it is a mail as any other.
+//! A mail that is handed over by HTTP: its fields, as the server that has it names them (reference
+//! section 10.2), and no source. From here on it is a mail as any other.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Delivery times (reference section 5.10): only those that exist, and only those that are
-//! understood whole. A time whose day cannot be read is no time: a job that is done a day
+//! Delivery times: only those that exist (unlike in the reference system, which takes `25h99`:
+//! reference section 5.10), and only those that are understood whole. A time whose day cannot be read is no time: a job that is done a day
 //! late is worse than one that a person looks at.
 
 use std::fmt;

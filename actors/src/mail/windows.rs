@@ -18,8 +18,8 @@ pub enum Polling {
     Inactive(&'static str),
 }
 
-/// Whether `schedule` allows a look at `now` (reference section 5.2). The weekday is that
-/// of `now`, so hours over midnight need both days.
+/// Whether `schedule` allows a look at `now`. The weekday is that of `now`, so hours over midnight need
+/// both days, as in the reference system (reference section 5.2).
 #[must_use]
 pub fn polling(schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Polling {
     let local = now.with_timezone(&zone);
@@ -73,7 +73,7 @@ fn between<T: PartialOrd>(value: &T, start: &T, end: &T) -> bool {
     if start <= end { start <= value && value < end } else { start <= value || value < end }
 }
 
-/// Reads `HHhMM` or `HH:MM`, hour 0–23, minute 0–59 (reference section 3.8).
+/// Reads `HHhMM` or `HH:MM`, hour 0–23, minute 0–59: how documents write times (reference section 3.8).
 #[must_use]
 pub fn parse_time_hhmm(text: &str) -> Option<NaiveTime> {
     let text = digits::to_ascii(&text.trim().to_lowercase())?;

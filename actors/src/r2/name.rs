@@ -2,7 +2,7 @@
 
 use crate::kernel::words::is_hidden;
 
-/// Longest name, in bytes: what file systems take (reference section 7).
+/// Longest name, in bytes: what file systems take.
 pub(super) const MAX_NAME: usize = 255;
 /// Longest ending that survives the cut of a name that is too long, in bytes with its dot.
 const MAX_ENDING: usize = 16;

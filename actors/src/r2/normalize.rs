@@ -1,5 +1,6 @@
-//! The one form of a link that the Worker is asked to fetch, and the key of its copy
-//! (reference section 5.13). Pure.
+//! The one form of a link that the Worker is asked to fetch, and the key of its copy: the same as the
+//! reference system makes, so a file has one key whichever system copied it (reference section 5.13).
+//! Pure.
 //!
 //! Unlike the reference, a path or query is percent-decoded exactly once, so `%2F` and
 //! `%25` in a file name keep their meaning (reference W-48).

@@ -1,5 +1,5 @@
-//! The client of the R2 Worker: asks it to fetch a file and says where the copy lies
-//! (reference section 5.13).
+//! The client of the R2 Worker: asks it to fetch a file and says where the copy lies. Requests and
+//! answers are those of the Worker that the reference system calls (reference section 5.13).
 
 use std::sync::Arc;
 use std::time::Duration;

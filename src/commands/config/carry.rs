@@ -7,17 +7,17 @@ use render_signal_actors::config::documents::from_json;
 use render_signal_actors::kernel::files::{PRIVATE, create_new};
 use render_signal_actors::said;
 
-use super::{Documents, set};
-use crate::cli::config::{ExportArgs, ImportArgs};
+use super::{ConfigContext, set};
+use crate::cli::config::{ConfigExportArgs, ConfigImportArgs};
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain};
-use crate::services::config::bundle::{Bundle, Fate, Imported};
+use crate::services::config::bundle::{Bundle, Imported, ImportedFate};
 
 /// Writes all documents but the sign-in links, with what is masked elsewhere.
-pub(super) async fn export(args: &ExportArgs, out: &mut Output) -> Outcome {
-    let documents = Documents::look(&args.journal).await?;
+pub(super) async fn export(args: &ConfigExportArgs, out: &mut Output) -> CommandResult {
+    let documents = ConfigContext::look(&args.journal).await?;
     let bundle = documents.configuration().export(true).await?;
     let lang = commands::lang();
     if args.file == Path::new("-") {
@@ -28,7 +28,7 @@ pub(super) async fn export(args: &ExportArgs, out: &mut Output) -> Outcome {
     let failed = |error: &dyn std::fmt::Display| {
         let said =
             said!("{shown} ne peut pas être écrit\u{a0}: {error}", "{shown} cannot be written: {error}");
-        Failure::found(lang.one(said))
+        CommandFailure::found(lang.one(said))
     };
     let text = serde_json::to_string_pretty(&bundle).map_err(|error| failed(&error))?;
     let mut file = create_new(&args.file, PRIVATE).map_err(|error| failed(&error))?;
@@ -42,7 +42,7 @@ pub(super) async fn export(args: &ExportArgs, out: &mut Output) -> Outcome {
 }
 
 /// Writes the documents of such a file, or says what that would change.
-pub(super) async fn import(args: &ImportArgs, out: &mut Output) -> Outcome {
+pub(super) async fn import(args: &ConfigImportArgs, out: &mut Output) -> CommandResult {
     let text = set::text(&args.file)?;
     let lang = commands::lang();
     let bundle: Bundle = from_json(&text).map_err(|error| {
@@ -51,9 +51,9 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Output) -> Outcome {
             "{shown} n'est pas ce que config export écrit\u{a0}: {error}",
             "{shown} is not what config export writes: {error}"
         );
-        Failure::found(lang.one(said))
+        CommandFailure::found(lang.one(said))
     })?;
-    let documents = Documents::change(&args.journal).await?;
+    let documents = ConfigContext::change(&args.journal).await?;
     let imported = documents.configuration().import(&bundle, "import", args.dry_run).await;
     documents.close().await;
     let imported = imported?;
@@ -71,12 +71,12 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Output) -> Outcome {
     Ok(Exit::Found)
 }
 
-fn print(imported: &Imported, lang: Lang, out: &mut Output) -> Result<(), Failure> {
+fn print(imported: &Imported, lang: Lang, out: &mut Output) -> Result<(), CommandFailure> {
     let (style, fate) = match imported.fate {
-        Fate::Unchanged => (Style::Dim, lang.pick("inchangé", "unchanged")),
-        Fate::Created => (Style::Good, lang.pick("créé", "created")),
-        Fate::Replaced => (Style::Warn, lang.pick("remplacé", "replaced")),
-        Fate::Refused => (Style::Bad, lang.pick("refusé", "refused")),
+        ImportedFate::Unchanged => (Style::Dim, lang.pick("inchangé", "unchanged")),
+        ImportedFate::Created => (Style::Good, lang.pick("créé", "created")),
+        ImportedFate::Replaced => (Style::Warn, lang.pick("remplacé", "replaced")),
+        ImportedFate::Refused => (Style::Bad, lang.pick("refusé", "refused")),
     };
     out.line(format!("{:<18} {}", imported.key.as_str(), out.styled(style, fate)))?;
     for problem in &imported.problems {

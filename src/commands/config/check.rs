@@ -3,7 +3,7 @@
 use super::{by_name, say_unknown};
 use crate::cli::config::CheckArgs;
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::output::{Output, complain};
 use crate::services::check::{self, Checked};
 
@@ -11,7 +11,7 @@ use crate::services::check::{self, Checked};
 const RULE: &str = "----------------------------------------";
 
 /// Checks and prints.
-pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
+pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> CommandResult {
     let store = match super::itself(true)? {
         Some(redis) => Some(redis),
         None => super::itself(false)?,
@@ -34,7 +34,7 @@ pub(super) async fn run(args: &CheckArgs, out: &mut Output) -> Outcome {
     Ok(if checked.iter().all(|one| one.valid) { Exit::Ok } else { Exit::Found })
 }
 
-fn print(checked: &Checked, raw: bool, out: &mut Output) -> Result<(), Failure> {
+fn print(checked: &Checked, raw: bool, out: &mut Output) -> Result<(), CommandFailure> {
     let message = commands::lang().said(&checked.message);
     out.line(match checked.valid {
         true => format!("{}: OK", checked.key),

@@ -2,12 +2,12 @@
 
 use render_signal_actors::config::documents::Key;
 
-use super::{Documents, by_name, itself};
+use super::{ConfigContext, by_name, itself};
 use crate::cli::config::MigrateArgs;
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::output::{Output, complain};
-use crate::services::migrate::{self, Log, Target, Wanted};
+use crate::services::migrate::{self, MigrationLog, MigrationOptions, MigrationTarget};
 use crate::settings::Storage;
 
 /// What `--only` asks for; names that are no document are dropped.
@@ -17,24 +17,24 @@ fn selected(only: &[String]) -> Vec<Key> {
 }
 
 /// Migrates and prints one line per document, and one more per verification.
-pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
+pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> CommandResult {
     let keys = selected(&args.only);
     if keys.is_empty() {
-        return Err(Failure::new(Exit::Usage, "No valid values provided for --only"));
+        return Err(CommandFailure::new(Exit::Usage, "No valid values provided for --only"));
     }
     let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
     let documents = match args.dry_run {
         true => None,
-        false => Documents::shared(&args.journal, args.require_redis).await?,
+        false => ConfigContext::shared(&args.journal, args.require_redis).await?,
     };
     let redis_only = args.require_redis;
-    let target = Target {
+    let target = MigrationTarget {
         editor: documents.as_ref().map(|documents| documents.configuration().editor),
         itself: Box::new(move || itself(redis_only).ok().flatten()),
     };
-    let wanted = Wanted { dry: args.dry_run, verify: args.verify };
+    let options = MigrationOptions { dry: args.dry_run, verify: args.verify };
     let mut printed = Ok(());
-    let log = migrate::migrate(&keys, !args.only.is_empty(), wanted, &storage, &target, |log| {
+    let log = migrate::migrate(&keys, !args.only.is_empty(), options, &storage, &target, |log| {
         if printed.is_ok() {
             printed = print(log, out);
         }
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &MigrateArgs, out: &mut Output) -> Outcome {
     Ok(if log.ok { Exit::Ok } else { Exit::Found })
 }
 
-fn print(log: &Log, out: &mut Output) -> Result<(), Failure> {
+fn print(log: &MigrationLog, out: &mut Output) -> Result<(), CommandFailure> {
     for complaint in &log.complaints {
         complain(commands::lang().said(complaint));
     }

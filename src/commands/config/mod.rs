@@ -23,10 +23,10 @@ use render_signal_actors::said;
 
 use crate::cli::JournalArgs;
 use crate::cli::config::ConfigCommand;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::journal::{Found, Purpose};
 use crate::output::{Output, Style, complain};
-use crate::services::config::Configuration;
+use crate::services::config::ConfigService;
 use crate::services::migrate::by_name;
 use crate::settings::{Storage, defaults_from_env};
 use crate::{commands, journal, wiring};
@@ -34,7 +34,7 @@ use crate::{commands, journal, wiring};
 pub(super) use self::set::read as document_file;
 
 /// Runs one of the commands.
-pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
+pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> CommandResult {
     match command {
         ConfigCommand::Show(args) => show::run(&args, out).await,
         ConfigCommand::Set(args) => set::run(&args, out).await,
@@ -50,8 +50,8 @@ pub(super) async fn run(command: ConfigCommand, out: &mut Output) -> Outcome {
     }
 }
 
-/// What the commands work on.
-struct Documents {
+/// What the commands work on: the store, its defaults, and the journal where there is one.
+struct ConfigContext {
     store: Arc<dyn DocumentStore>,
     defaults: Arc<EnvDefaults>,
     /// `None` = no server has ever run here, or it is away.
@@ -61,9 +61,9 @@ struct Documents {
     world: World,
 }
 
-impl Documents {
+impl ConfigContext {
     /// To look only.
-    async fn look(args: &JournalArgs) -> Result<Self, Failure> {
+    async fn look(args: &JournalArgs) -> Result<Self, CommandFailure> {
         let world = World::real();
         let (journal, away) = found(args, Purpose::Look, &world).await?;
         let (storage, defaults) = environment()?;
@@ -72,7 +72,7 @@ impl Documents {
     }
 
     /// To change documents; the change goes into the journal if there is one.
-    async fn change(args: &JournalArgs) -> Result<Self, Failure> {
+    async fn change(args: &JournalArgs) -> Result<Self, CommandFailure> {
         let world = World::real();
         let (journal, away) = found(args, Purpose::Write, &world).await?;
         let (storage, defaults) = environment()?;
@@ -82,7 +82,7 @@ impl Documents {
 
     /// To change documents in Redis and on the PHP host, or in Redis alone; `None` = neither
     /// is configured.
-    async fn shared(args: &JournalArgs, redis_only: bool) -> Result<Option<Self>, Failure> {
+    async fn shared(args: &JournalArgs, redis_only: bool) -> Result<Option<Self>, CommandFailure> {
         let world = World::real();
         let (storage, defaults) = environment()?;
         let (journal, away) = found(args, Purpose::Write, &world).await?;
@@ -95,18 +95,18 @@ impl Documents {
     }
 
     /// The history, which has to be there.
-    fn history(&self, args: &JournalArgs) -> Result<&dyn Journal, Failure> {
+    fn history(&self, args: &JournalArgs) -> Result<&dyn Journal, CommandFailure> {
         let lang = commands::lang();
         match (&self.journal, &self.away) {
             (Some(journal), _) => Ok(journal.as_ref()),
-            (None, Some(why)) => Err(Failure::journal(lang.say(
+            (None, Some(why)) => Err(CommandFailure::journal(lang.say(
                 "l'historique ne peut pas être lu maintenant",
                 "the history cannot be read now",
                 why,
             ))),
             (None, None) => {
                 let place = commands::place(args)?;
-                Err(Failure::journal(lang.one(said!(
+                Err(CommandFailure::journal(lang.one(said!(
                     "il n'y a pas de journal {place}, donc pas d'historique\u{a0}; nommez-le avec --journal, ou \
                      définissez DATA_DIR comme pour serve",
                     "there is no journal {place}, so there is no history; name it with --journal, or set \
@@ -117,8 +117,8 @@ impl Documents {
     }
 
     /// What can be done with them.
-    fn configuration(&self) -> Configuration {
-        Configuration {
+    fn configuration(&self) -> ConfigService {
+        ConfigService {
             editor: Editor {
                 store: Arc::clone(&self.store),
                 env: Arc::clone(&self.defaults),
@@ -129,7 +129,7 @@ impl Documents {
     }
 
     /// The same for what needs the history.
-    fn with_history(&self, args: &JournalArgs) -> Result<Configuration, Failure> {
+    fn with_history(&self, args: &JournalArgs) -> Result<ConfigService, CommandFailure> {
         self.history(args).map(|_| self.configuration())
     }
 
@@ -140,7 +140,7 @@ impl Documents {
     }
 }
 
-fn environment() -> Result<(Storage, Arc<EnvDefaults>), Failure> {
+fn environment() -> Result<(Storage, Arc<EnvDefaults>), CommandFailure> {
     let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
     let defaults = defaults_from_env(commands::environment).map_err(commands::malformed)?;
     Ok((storage, Arc::new(defaults)))
@@ -152,7 +152,7 @@ async fn found(
     args: &JournalArgs,
     purpose: Purpose,
     world: &World,
-) -> Result<(Option<Arc<dyn Journal>>, Option<String>), Failure> {
+) -> Result<(Option<Arc<dyn Journal>>, Option<String>), CommandFailure> {
     match journal::find(&commands::place(args)?, purpose, world).await? {
         Found::Here(journal) => Ok((Some(journal), None)),
         Found::Missing => Ok((None, None)),
@@ -169,7 +169,7 @@ async fn found(
 
 /// The first shared store itself, with nothing behind it and nothing remembered: Redis or the
 /// PHP host. `None` = neither is configured.
-fn itself(redis_only: bool) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+fn itself(redis_only: bool) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
     let (storage, defaults) = environment()?;
     let world = World::real();
     if redis_only {
@@ -187,7 +187,7 @@ fn say_unknown(key: &str, unknown: &[Said]) {
 }
 
 /// Says what an edit came to.
-fn tell(key: &str, saved: &Saved, out: &mut Output) -> Outcome {
+fn tell(key: &str, saved: &Saved, out: &mut Output) -> CommandResult {
     if !saved.still_wrong.is_empty() {
         let lang = commands::lang();
         let wrong: Vec<String> = saved.still_wrong.iter().map(|problem| lang.problem(problem)).collect();

@@ -3,19 +3,19 @@
 
 use render_signal_actors::said;
 
-use super::Documents;
+use super::ConfigContext;
 use crate::cli::config::RemoveArgs;
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::output::{Output, Style};
 
 /// Removes a document. Exit code 1 when there is none.
-pub(super) async fn run(args: &RemoveArgs, out: &mut Output) -> Outcome {
+pub(super) async fn run(args: &RemoveArgs, out: &mut Output) -> CommandResult {
     let lang = commands::lang();
-    let documents = Documents::change(&args.journal).await?;
+    let documents = ConfigContext::change(&args.journal).await?;
     if let Some(why) = &documents.away {
         // A worker would take it for one that has vanished.
-        return Err(Failure::journal(lang.say(
+        return Err(CommandFailure::journal(lang.say(
             "la suppression ne peut pas être enregistrée, rien n'a été changé",
             "the removal cannot be recorded, nothing was changed",
             why,
@@ -33,6 +33,6 @@ pub(super) async fn run(args: &RemoveArgs, out: &mut Output) -> Outcome {
             out.line(out.styled(Style::Good, &done))?;
             Ok(Exit::Ok)
         }
-        false => Err(Failure::found(lang.one(said!("il n'y a pas de {key}", "there is no {key}")))),
+        false => Err(CommandFailure::found(lang.one(said!("il n'y a pas de {key}", "there is no {key}")))),
     }
 }

@@ -4,18 +4,18 @@ use render_signal_actors::config::store::Keep;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 
-use super::Documents;
-use crate::cli::config::{ResolveArgs, Side};
+use super::ConfigContext;
+use crate::cli::config::{ConflictSideArg, ResolveArgs};
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::output::{Output, Style};
 
 /// Decides a conflict. Exit code 1 when there is none.
-pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
-    let documents = Documents::change(&args.journal).await?;
+pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> CommandResult {
+    let documents = ConfigContext::change(&args.journal).await?;
     let keep = match args.keep {
-        Side::Authority => Keep::Authority,
-        Side::Pending => Keep::Pending,
+        ConflictSideArg::Authority => Keep::Authority,
+        ConflictSideArg::Pending => Keep::Pending,
     };
     let decided = documents.configuration().resolve(args.key, keep).await;
     documents.close().await;
@@ -37,12 +37,12 @@ pub(super) async fn run(args: &ResolveArgs, out: &mut Output) -> Outcome {
             out.line(out.styled(Style::Good, lang.said(&done)))?;
             Ok(Exit::Ok)
         }
-        Ok(false) => Err(Failure::found(
+        Ok(false) => Err(CommandFailure::found(
             lang.one(said!("{key} n'est pas en conflit ici", "{key} is not in conflict here")),
         )),
         Err(refused) => {
             let Said { french, english } = refused.said();
-            Err(Failure::found(
+            Err(CommandFailure::found(
                 lang.one(said!("{french}\u{a0}; rien n'a été décidé", "{english}; nothing was decided")),
             ))
         }

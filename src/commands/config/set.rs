@@ -7,16 +7,16 @@ use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{Edit, LARGEST, Seen};
 use serde_json::Value;
 
-use super::{Documents, tell};
+use super::{ConfigContext, tell};
 use crate::cli::config::SetArgs;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult};
 use crate::output::Output;
 
 /// Who changed it, as the history says.
 const ORIGIN: &str = "cli";
 
 /// Changes a document.
-pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
+pub(super) async fn run(args: &SetArgs, out: &mut Output) -> CommandResult {
     let edit = match &args.file {
         Some(file) => Edit::replace(args.key, read(args.key, file)?, ORIGIN),
         None => {
@@ -26,20 +26,20 @@ pub(super) async fn run(args: &SetArgs, out: &mut Output) -> Outcome {
         }
     };
     let edit = if args.allow_unknown { edit.allowing_unknown() } else { edit };
-    let documents = Documents::change(&args.journal).await?;
+    let documents = ConfigContext::change(&args.journal).await?;
     let saved = documents.configuration().change(&edit.expecting(args.if_version.map(Seen::Version))).await;
     documents.close().await;
     tell(args.key.as_str(), &saved?, out)
 }
 
 /// A document of a file; "-" is standard input.
-pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, Failure> {
+pub(in crate::commands) fn read(key: Key, file: &Path) -> Result<Value, CommandFailure> {
     documents::from_json(&text(file)?)
-        .map_err(|error| Failure::found(format!("{key}: {} is no JSON: {error}", file.display())))
+        .map_err(|error| CommandFailure::found(format!("{key}: {} is no JSON: {error}", file.display())))
 }
 
 /// The text of a file; "-" is standard input.
-pub(super) fn text(file: &Path) -> Result<String, Failure> {
+pub(super) fn text(file: &Path) -> Result<String, CommandFailure> {
     let limit = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_mul(4);
     let mut text = String::new();
     let read = if file.as_os_str() == "-" {
@@ -49,6 +49,6 @@ pub(super) fn text(file: &Path) -> Result<String, Failure> {
     };
     match read {
         Ok(_) => Ok(text),
-        Err(error) => Err(Failure::found(format!("{} cannot be read: {error}", file.display()))),
+        Err(error) => Err(CommandFailure::found(format!("{} cannot be read: {error}", file.display()))),
     }
 }

@@ -8,17 +8,17 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::said;
 use serde_json::Value;
 
-use super::Documents;
-use crate::cli::config::ShowArgs;
+use super::ConfigContext;
+use crate::cli::config::ConfigShowArgs;
 use crate::commands;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::lang::Lang;
 use crate::output::{Output, Style, complain};
-use crate::services::config::overview::{Keeps, Shown, Workers};
+use crate::services::config::overview::{DocumentState, DocumentWorkers, Keeps};
 
 /// Prints the overview, or one document.
-pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
-    let documents = Documents::look(&args.journal).await?;
+pub(super) async fn run(args: &ConfigShowArgs, out: &mut Output) -> CommandResult {
+    let documents = ConfigContext::look(&args.journal).await?;
     if let (Some(key), Some(version)) = (args.key, args.version) {
         return earlier(&documents, key, version, args, out).await;
     }
@@ -54,8 +54,8 @@ pub(super) async fn run(args: &ShowArgs, out: &mut Output) -> Outcome {
 }
 
 /// Prints the stored document as it is, to be edited and set again.
-async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
-    match documents.store.read(key).await.map_err(|error| Failure::found(error.to_string()))? {
+async fn reveal(documents: &ConfigContext, key: Key, out: &mut Output) -> CommandResult {
+    match documents.store.read(key).await.map_err(|error| CommandFailure::found(error.to_string()))? {
         Read::Found { text, .. } => {
             match documents::from_json::<Value>(&text) {
                 Ok(value) => out.json_pretty(&value)?,
@@ -63,22 +63,22 @@ async fn reveal(documents: &Documents, key: Key, out: &mut Output) -> Outcome {
             }
             Ok(Exit::Ok)
         }
-        Read::Absent => {
-            Err(Failure::found(commands::lang().one(said!("il n'y a pas de {key}", "there is no {key}"))))
-        }
+        Read::Absent => Err(CommandFailure::found(
+            commands::lang().one(said!("il n'y a pas de {key}", "there is no {key}")),
+        )),
     }
 }
 
 /// Prints a version of the history.
 async fn earlier(
-    documents: &Documents,
+    documents: &ConfigContext,
     key: Key,
     version: u64,
-    args: &ShowArgs,
+    args: &ConfigShowArgs,
     out: &mut Output,
-) -> Outcome {
+) -> CommandResult {
     let Some(value) = documents.with_history(&args.journal)?.version(key, version).await? else {
-        return Err(Failure::found(commands::lang().one(said!(
+        return Err(CommandFailure::found(commands::lang().one(said!(
             "par la version {version}, {key} a été supprimé",
             "by version {version}, {key} was removed"
         ))));
@@ -87,7 +87,7 @@ async fn earlier(
     Ok(Exit::Ok)
 }
 
-fn print(shown: &Shown, out: &mut Output) -> Result<(), Failure> {
+fn print(shown: &DocumentState, out: &mut Output) -> Result<(), CommandFailure> {
     let style = match shown.state.as_str() {
         "ok" if shown.problems.is_empty() && shown.remarks.is_empty() => Style::Good,
         "ok" | "missing" => Style::Warn,
@@ -167,8 +167,8 @@ fn state_word(state: &str, lang: Lang) -> &str {
     }
 }
 
-fn workers_line(shown: &Shown, lang: Lang) -> Option<String> {
-    let Workers { alive, running, .. } = shown.workers;
+fn workers_line(shown: &DocumentState, lang: Lang) -> Option<String> {
+    let DocumentWorkers { alive, running, .. } = shown.workers;
     let said = match shown.state.as_str() {
         "absent" => said!(
             "{running} processus sur {alive} savent qu'il n'y en a pas",

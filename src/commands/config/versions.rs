@@ -5,19 +5,19 @@ use render_signal_actors::config::diff::Difference;
 use render_signal_actors::said;
 use serde_json::Value;
 
-use super::{Documents, tell};
+use super::{ConfigContext, tell};
 use crate::cli::config::{DiffArgs, HistoryArgs, RestoreArgs};
 use crate::commands;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{CommandResult, Exit};
 use crate::output::{Output, Style, fit};
-use crate::services::config::versions::{Content, Diff, Past};
+use crate::services::config::versions::{Diff, Past, VersionContent};
 
 /// Longest value that is printed, in characters.
-const VALUE: usize = 200;
+const MAX_VALUE_CHARS: usize = 200;
 
 /// Prints who changed a document, newest last.
-pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
-    let documents = Documents::look(&args.journal).await?;
+pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> CommandResult {
+    let documents = ConfigContext::look(&args.journal).await?;
     let shown = documents.with_history(&args.journal)?.history(args.key).await?;
     if args.json {
         out.json_pretty(&shown)?;
@@ -37,9 +37,9 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
         } else if version.fields.is_empty() {
             "–".to_owned()
         } else {
-            fit(&version.fields.join(", "), VALUE)
+            fit(&version.fields.join(", "), MAX_VALUE_CHARS)
         };
-        let gone = if *content == Content::Gone {
+        let gone = if *content == VersionContent::Gone {
             out.styled(Style::Dim, lang.pick("  (contenu effacé)", "  (content gone)"))
         } else {
             String::new()
@@ -60,8 +60,8 @@ pub(super) async fn history(args: &HistoryArgs, out: &mut Output) -> Outcome {
 }
 
 /// Prints what two versions differ in.
-pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> Outcome {
-    let documents = Documents::look(&args.journal).await?;
+pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> CommandResult {
+    let documents = ConfigContext::look(&args.journal).await?;
     let key = args.key;
     let Diff { from, to, differences: found } =
         documents.with_history(&args.journal)?.diff(key, args.from, args.to).await?;
@@ -87,7 +87,7 @@ pub(super) async fn diff(args: &DiffArgs, out: &mut Output) -> Outcome {
 
 /// One thing that differs.
 pub(super) fn line(difference: &Difference, out: &Output) -> String {
-    let shown = |value: &Value| fit(&value.to_string(), VALUE);
+    let shown = |value: &Value| fit(&value.to_string(), MAX_VALUE_CHARS);
     match (&difference.before, &difference.after) {
         (None, Some(after)) => out.styled(Style::Good, &format!("+ {}: {}", difference.path, shown(after))),
         (Some(before), None) => out.styled(Style::Bad, &format!("- {}: {}", difference.path, shown(before))),
@@ -104,14 +104,14 @@ pub(super) fn line(difference: &Difference, out: &Output) -> String {
 }
 
 /// Writes an earlier version as a new one.
-pub(super) async fn restore(args: &RestoreArgs, out: &mut Output) -> Outcome {
-    let documents = Documents::change(&args.journal).await?;
+pub(super) async fn restore(args: &RestoreArgs, out: &mut Output) -> CommandResult {
+    let documents = ConfigContext::change(&args.journal).await?;
     let restored = restored(&documents, args, out).await;
     documents.close().await;
     restored
 }
 
-async fn restored(documents: &Documents, args: &RestoreArgs, out: &mut Output) -> Outcome {
+async fn restored(documents: &ConfigContext, args: &RestoreArgs, out: &mut Output) -> CommandResult {
     let configuration = documents.with_history(&args.journal)?;
     let saved = configuration.restore(args.key, args.version, "restore", None).await?;
     tell(args.key.as_str(), &saved, out)

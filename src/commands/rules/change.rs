@@ -15,10 +15,10 @@ use serde_json::Value;
 
 use crate::cli::rules::{TestArgs, keys};
 use crate::commands::{self, config};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CommandFailure, Exit};
 use crate::output::complain;
-use crate::services::Refused;
-use crate::services::trial::{self, Prepared};
+use crate::services::ServiceError;
+use crate::services::trial::{self, PreparedTrial};
 use crate::settings::{Storage, defaults_from_env};
 use crate::wiring;
 
@@ -27,7 +27,7 @@ pub(super) async fn read(
     args: &TestArgs,
     past: Option<&dyn Journal>,
     world: &World,
-) -> Result<(Prepared, Tz), Failure> {
+) -> Result<(PreparedTrial, Tz), CommandFailure> {
     let proposed = match (&args.file, &args.config) {
         (Some(file), _) => vec![of_file(file, args.key)?],
         (None, Some(folder)) => of_folder(folder).await?,
@@ -36,7 +36,7 @@ pub(super) async fn read(
                 "nommez le changement par --file ou --config",
                 "name the change with --file or --config"
             );
-            return Err(Failure::new(Exit::Usage, commands::lang().one(unnamed)));
+            return Err(CommandFailure::new(Exit::Usage, commands::lang().one(unnamed)));
         }
     };
     let storage = Storage::from_env(commands::environment).map_err(commands::malformed)?;
@@ -50,7 +50,7 @@ pub(super) async fn read(
     Ok((prepared, env.zone))
 }
 
-fn of_file(file: &Path, key: Option<Key>) -> Result<(Key, Value), Failure> {
+fn of_file(file: &Path, key: Option<Key>) -> Result<(Key, Value), CommandFailure> {
     let by_name = || file.file_stem().and_then(|name| name.to_str()).and_then(Key::named);
     let Some(key) = key.or_else(by_name).filter(|key| *key != Key::MagicLinkTokens) else {
         let names: Vec<&str> = keys().map(Key::as_str).collect();
@@ -59,22 +59,22 @@ fn of_file(file: &Path, key: Option<Key>) -> Result<(Key, Value), Failure> {
             "quel document est {file} ? Dites-le par --key : {names}",
             "which document is {file}? Say it with --key: {names}"
         );
-        return Err(Failure::new(Exit::Usage, commands::lang().one(which)));
+        return Err(CommandFailure::new(Exit::Usage, commands::lang().one(which)));
     };
     Ok((key, config::document_file(key, file)?))
 }
 
-async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
+async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, CommandFailure> {
     let store = FileStore::new(folder, None);
     let mut found = Vec::new();
     for key in keys() {
-        match store.read(key).await.map_err(|error| Failure::from(Refused::from(error)))? {
+        match store.read(key).await.map_err(|error| CommandFailure::from(ServiceError::from(error)))? {
             Read::Absent => {}
             Read::Found { text, .. } => {
                 let document = documents::from_json(&text).map_err(|error| {
                     let path = store.path(key);
                     let path = path.display();
-                    Failure::found(commands::lang().one(said!(
+                    CommandFailure::found(commands::lang().one(said!(
                         "{key} : {path} n'est pas du JSON : {error}",
                         "{key}: {path} is no JSON: {error}"
                     )))
@@ -86,7 +86,7 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
     if found.is_empty() {
         let names: Vec<String> = keys().map(|key| format!("{key}.json")).collect();
         let (folder, names) = (folder.display(), names.join(", "));
-        return Err(Failure::found(commands::lang().one(said!(
+        return Err(CommandFailure::found(commands::lang().one(said!(
             "il n'y a aucun document dans {folder} : ni l'un ni l'autre de {names}",
             "there is no document in {folder}: none of {names}"
         ))));
@@ -94,12 +94,12 @@ async fn of_folder(folder: &Path) -> Result<Vec<(Key, Value)>, Failure> {
     Ok(found)
 }
 
-fn refused(refused: Refused) -> Failure {
+fn refused(refused: ServiceError) -> CommandFailure {
     match &refused {
-        Refused::Invalid(key, problems) => {
+        ServiceError::Invalid(key, problems) => {
             let nothing =
                 commands::lang().pick("est refusé, rien n'a été essayé", "is refused, nothing was tested");
-            Failure::found(commands::refusal(key.as_str(), nothing, problems))
+            CommandFailure::found(commands::refusal(key.as_str(), nothing, problems))
         }
         _ => refused.into(),
     }

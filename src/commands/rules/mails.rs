@@ -11,25 +11,25 @@ use render_signal_actors::mail::parse;
 use render_signal_actors::said;
 
 use super::Printing;
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::output::{complain, progress};
-use crate::services::trial::{self, Case};
+use crate::services::trial::{self, TrialCase};
 
 /// Larger files are no mails that any server takes.
-const LARGEST: u64 = 256 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Tries every mail of a folder, as if all came at `now`.
 pub(super) async fn of_folder(
     folder: &Path,
     now: DateTime<Utc>,
     printing: &mut Printing<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let (files, unreadable) = files(folder);
     for (place, error) in &unreadable {
         printing.unreadable(&place.display().to_string(), error)?;
     }
     if files.is_empty() {
         let folder = folder.display();
-        return Err(Failure::found(printing.printer.lang.one(said!(
+        return Err(CommandFailure::found(printing.printer.lang.one(said!(
             "il n'y a aucun mail dans {folder} : ni fichiers *.eml ni Maildir (cur, new)",
             "there is no mail in {folder}: neither *.eml files nor a Maildir (cur, new)"
         ))));
@@ -51,25 +51,25 @@ pub(super) async fn of_folder(
         {
             continue;
         }
-        let tried = printing.run.take(Case { place, came: None, content, recorded: None }, now).await?;
+        let tried = printing.run.take(TrialCase { place, came: None, content, recorded: None }, now).await?;
         printing.print(&tried)?;
     }
     Ok(())
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
-    if fs::metadata(file)?.len() > LARGEST {
+    if fs::metadata(file)?.len() > MAX_FILE_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 256 MiB"));
     }
     fs::read(file)
 }
 
 /// A file or folder, and why it cannot be read.
-type Unreadable = (PathBuf, io::Error);
+type UnreadableFile = (PathBuf, io::Error);
 
 /// The mails at or below a path, in the order of their paths. Links to folders are not
 /// followed: they may lead in circles.
-fn files(root: &Path) -> (Vec<PathBuf>, Vec<Unreadable>) {
+fn files(root: &Path) -> (Vec<PathBuf>, Vec<UnreadableFile>) {
     if root.is_file() {
         return (vec![root.to_owned()], Vec::new());
     }
@@ -118,7 +118,7 @@ pub(super) async fn of_journal(
     since: DateTime<Utc>,
     at: Option<DateTime<Utc>>,
     printing: &mut Printing<'_>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     if let Some(before) = trial::archived_before(journal, since).await? {
         let before = before.to_rfc3339();
         complain(&printing.printer.lang.one(said!(
@@ -129,7 +129,7 @@ pub(super) async fn of_journal(
     let count = trial::how_many(journal, since).await?;
     printing.bar = progress(usize::try_from(count).unwrap_or(usize::MAX));
     let Printing { run, out, printer, bar, .. } = printing;
-    trial::of_journal::<Failure>(journal, since, at, run, |_, tried| {
+    trial::of_journal::<CommandFailure>(journal, since, at, run, |_, tried| {
         bar.inc(1);
         bar.suspend(|| printer.tried(&tried, out))?;
         Ok(ControlFlow::Continue(()))

@@ -15,22 +15,22 @@ use render_signal_actors::said;
 
 use self::print::Printer;
 use crate::cli::rules::{RulesCommand, Since, TestArgs};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{CommandFailure, CommandResult, Exit};
 use crate::output::{Output, complain};
-use crate::services::trial::{Changed, Prepared, Run, Tried};
+use crate::services::trial::{PreparedTrial, Run, TrialDocument, TrialResult};
 use crate::{commands, journal};
 
 /// Runs the command.
-pub(super) async fn run(command: RulesCommand, out: &mut Output) -> Outcome {
+pub(super) async fn run(command: RulesCommand, out: &mut Output) -> CommandResult {
     match command {
         RulesCommand::Test(args) => test(&args, out).await,
     }
 }
 
-async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
+async fn test(args: &TestArgs, out: &mut Output) -> CommandResult {
     let world = World::real();
     let past = past(args, &world).await?;
-    let (Prepared { trial, changed, .. }, zone) = change::read(args, past.as_deref(), &world).await?;
+    let (PreparedTrial { trial, changed, .. }, zone) = change::read(args, past.as_deref(), &world).await?;
     let printer = Printer { all: args.all, json: args.json, zone, lang: commands::lang() };
     let (run, bar) = (Run::new(trial), ProgressBar::hidden());
     let mut printing = Printing { run, out, printer, bar, unreadable: false };
@@ -43,7 +43,7 @@ async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
         }
         _ => {
             let place = commands::place(&args.journal)?;
-            return Err(Failure::journal(commands::lang().one(said!(
+            return Err(CommandFailure::journal(commands::lang().one(said!(
                 "il n'y a pas de journal {place}, donc il ne garde aucun mail ; nommez-le par --journal, ou définissez DATA_DIR comme pour serve",
                 "there is no journal {place}, so it keeps no mails; name it with --journal, or set DATA_DIR as for serve"
             ))));
@@ -53,7 +53,7 @@ async fn test(args: &TestArgs, out: &mut Output) -> Outcome {
 }
 
 /// The journal, if there is one: of the last good documents, and of mails.
-async fn past(args: &TestArgs, world: &World) -> Result<Option<Arc<dyn Journal>>, Failure> {
+async fn past(args: &TestArgs, world: &World) -> Result<Option<Arc<dyn Journal>>, CommandFailure> {
     let place = commands::place(&args.journal)?;
     if args.since.is_some() && !journal::is_missing(&place) {
         // The mails are in it.
@@ -87,13 +87,13 @@ struct Printing<'o> {
 }
 
 impl Printing<'_> {
-    fn print(&mut self, tried: &Tried) -> Result<(), Failure> {
+    fn print(&mut self, tried: &TrialResult) -> Result<(), CommandFailure> {
         let (out, printer) = (&mut *self.out, &self.printer);
         self.bar.suspend(|| printer.tried(tried, out))
     }
 
     /// Takes note of a file or folder that cannot be read.
-    fn unreadable(&mut self, place: &str, error: &std::io::Error) -> Result<(), Failure> {
+    fn unreadable(&mut self, place: &str, error: &std::io::Error) -> Result<(), CommandFailure> {
         self.unreadable = true;
         self.bar.suspend(|| {
             complain(
@@ -107,7 +107,7 @@ impl Printing<'_> {
         self.print(&tried)
     }
 
-    fn finish(self, changed: &[Changed], fail_on_change: bool) -> Outcome {
+    fn finish(self, changed: &[TrialDocument], fail_on_change: bool) -> CommandResult {
         self.bar.finish_and_clear();
         let tally = &self.run.tally;
         self.printer.summary(tally, changed, self.out)?;

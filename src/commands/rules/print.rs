@@ -10,15 +10,15 @@ use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::exit::Failure;
+use crate::exit::CommandFailure;
 use crate::lang::Lang;
 use crate::output::{Output, Style, fit, fit_ends};
-use crate::services::trial::{Changed, Found, Tally, Tried};
+use crate::services::trial::{ComparedMail, TrialDocument, TrialResult, TrialTally};
 use crate::words::recorded::plain;
 use crate::words::{changes, reasons};
 
 /// Longest value that is printed, in characters.
-const VALUE: usize = 120;
+const MAX_VALUE_CHARS: usize = 120;
 
 /// How results are printed.
 pub(super) struct Printer {
@@ -28,10 +28,9 @@ pub(super) struct Printer {
     pub(super) lang: Lang,
 }
 
-/// A line of JSON.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Line<'a> {
+enum JsonLine<'a> {
     Mail {
         place: &'a str,
         email_id: &'a str,
@@ -56,27 +55,27 @@ enum Line<'a> {
         decided_otherwise: usize,
         copies: usize,
         untested: &'a BTreeMap<String, usize>,
-        documents: &'a [Changed],
+        documents: &'a [TrialDocument],
     },
 }
 
 impl Printer {
     /// What a mail came to.
-    pub(super) fn tried(&self, tried: &Tried, out: &mut Output) -> Result<(), Failure> {
+    pub(super) fn tried(&self, tried: &TrialResult, out: &mut Output) -> Result<(), CommandFailure> {
         match tried {
-            Tried::Mail(found) => self.mail(found, out),
-            Tried::Untested { place, why } => self.untested(place, why, out),
+            TrialResult::Mail(found) => self.mail(found, out),
+            TrialResult::Untested { place, why } => self.untested(place, why, out),
         }
     }
 
     /// A mail that was tried; one that does not change only if all were asked for.
-    fn mail(&self, found: &Found, out: &mut Output) -> Result<(), Failure> {
-        let Found { place, came, mail, decided_at, comparison, departed } = found;
+    fn mail(&self, found: &ComparedMail, out: &mut Output) -> Result<(), CommandFailure> {
+        let ComparedMail { place, came, mail, decided_at, comparison, departed } = found;
         if comparison.changes.is_empty() && !self.all {
             return Ok(());
         }
         if self.json {
-            return out.json_line(&Line::Mail {
+            return out.json_line(&JsonLine::Mail {
                 place,
                 email_id: &mail.email_id,
                 sender: &mail.sender,
@@ -121,9 +120,9 @@ impl Printer {
     }
 
     /// A mail that could not be tried.
-    fn untested(&self, place: &str, why: &str, out: &mut Output) -> Result<(), Failure> {
+    fn untested(&self, place: &str, why: &str, out: &mut Output) -> Result<(), CommandFailure> {
         match (self.all, self.json) {
-            (true, true) => out.json_line(&Line::Untested { place, why }),
+            (true, true) => out.json_line(&JsonLine::Untested { place, why }),
             (true, false) => {
                 let (place, why) = (fit_ends(place, 80), plain(self.lang, why));
                 let line = self
@@ -138,12 +137,12 @@ impl Printer {
     /// The end.
     pub(super) fn summary(
         &self,
-        tally: &Tally,
-        documents: &[Changed],
+        tally: &TrialTally,
+        documents: &[TrialDocument],
         out: &mut Output,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CommandFailure> {
         if self.json {
-            return out.json_line(&Line::Summary {
+            return out.json_line(&JsonLine::Summary {
                 tested: tally.tested,
                 changed: tally.changed,
                 decided_otherwise: tally.departed,
@@ -159,7 +158,7 @@ impl Printer {
     }
 
     /// In how many places a document differs.
-    fn document(&self, Changed { key, differences }: &Changed) -> String {
+    fn document(&self, TrialDocument { key, differences }: &TrialDocument) -> String {
         let places = self.lang.count(*differences, ["endroit", "endroits"], ["place", "places"]);
         self.lang.one(match differences {
             0 => said!("{key} est déjà tel qu'en vigueur", "{key} is as it is in force already"),
@@ -171,7 +170,7 @@ impl Printer {
     }
 
     /// How many mails came to what.
-    fn totals(&self, tally: &Tally, out: &mut Output) -> Result<(), Failure> {
+    fn totals(&self, tally: &TrialTally, out: &mut Output) -> Result<(), CommandFailure> {
         let lang = self.lang;
         let copies = match tally.copies {
             0 => String::new(),
@@ -229,20 +228,20 @@ impl Printer {
 
     fn value(&self, change: &Change, value: &Value) -> String {
         if let Some(word) = changes::value(self.lang, change, value) {
-            return fit(&word, VALUE);
+            return fit(&word, MAX_VALUE_CHARS);
         }
         match value {
             Value::Null => "–".to_owned(),
             Value::Array(members) if members.is_empty() => "–".to_owned(),
             Value::Array(members) if members.iter().all(Value::is_string) => {
                 let texts: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
-                fit(&texts.join(", "), VALUE)
+                fit(&texts.join(", "), MAX_VALUE_CHARS)
             }
             Value::String(text) if change.field == "hold_until" => {
                 text.parse().map_or_else(|_| text.clone(), |until| self.local(until))
             }
-            Value::String(text) => fit(text, VALUE),
-            other => fit(&other.to_string(), VALUE),
+            Value::String(text) => fit(text, MAX_VALUE_CHARS),
+            other => fit(&other.to_string(), MAX_VALUE_CHARS),
         }
     }
 

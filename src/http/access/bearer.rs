@@ -1,9 +1,9 @@
 //! Who has a token: `Authorization: Bearer …` (RFC 6750 section 2.1).
 //!
-//! The right token is always believed at once. A wrong one is answered only after a pause, and
-//! of one address only so many wait at a time; while they do, nothing else that it sends is
-//! looked at, or else guessing side by side would be guessing without a pause. An address has
-//! an entry only while a guess of it waits, so there are no more entries than connections.
+//! The right token is accepted at once. The answer to a wrong one is held back for a moment, and of
+//! one address only a few wait at a time: further wrong ones are refused at once as too many. An
+//! address has an entry only while a guess of it waits, so there are no more entries than
+//! connections.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,16 +19,16 @@ use subtle::ConstantTimeEq as _;
 
 use crate::http::client::Proxies;
 
-/// How long a wrong guess waits for its answer.
-const PAUSE: Duration = Duration::from_secs(1);
-/// So many wrong guesses of one address wait at a time.
-const AT_A_TIME: usize = 8;
+/// How long the answer to a wrong token is held back.
+const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
+/// Wrong guesses of one address that wait for their answer at a time.
+const MAX_WAITING: usize = 8;
 
 /// A token as it is kept: its SHA-256, so that a comparison does not even give its length away.
 #[derive(Clone)]
-pub(crate) struct Token([u8; 32]);
+pub(crate) struct TokenDigest([u8; 32]);
 
-impl Token {
+impl TokenDigest {
     /// Of the text of the token.
     pub(crate) fn new(text: &SecretString) -> Self {
         Self(Sha256::digest(text.expose_secret().as_bytes()).into())
@@ -48,9 +48,9 @@ impl Token {
     }
 }
 
-/// What a request has shown.
+/// What the bearer token of a request is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Shown {
+pub(in crate::http) enum TokenCheck {
     /// The right token.
     Right,
     /// No token.
@@ -82,37 +82,42 @@ impl Guesses {
     }
 
     /// Whether the request bears the token: `Authorization: Bearer …`.
-    pub(in crate::http) async fn look(&self, token: &Token, request: &HttpRequest) -> Shown {
-        let Some(header) = request.headers().get(AUTHORIZATION) else { return Shown::Nothing };
+    pub(in crate::http) async fn check(&self, token: &TokenDigest, request: &HttpRequest) -> TokenCheck {
+        let Some(header) = request.headers().get(AUTHORIZATION) else { return TokenCheck::Nothing };
         self.judge(token.is_borne_by(header), request).await
     }
 
     /// Whether the request bears this token. What it bears instead may be another one, so nothing
-    /// waits here: ask [`Self::look`] about the last one that it may be.
-    pub(in crate::http) fn bears(&self, token: &Token, request: &HttpRequest) -> bool {
+    /// waits here: ask [`Self::check`] about the last one that it may be.
+    pub(in crate::http) fn bears(&self, token: &TokenDigest, request: &HttpRequest) -> bool {
         request.headers().get(AUTHORIZATION).is_some_and(|header| token.is_borne_by(header))
     }
 
     /// Whether the request shows the token, bare, in a header of its own.
-    pub(in crate::http) async fn look_at(&self, token: &Token, request: &HttpRequest, name: &str) -> Shown {
-        let Some(header) = request.headers().get(name) else { return Shown::Nothing };
+    pub(in crate::http) async fn check_header(
+        &self,
+        token: &TokenDigest,
+        request: &HttpRequest,
+        name: &str,
+    ) -> TokenCheck {
+        let Some(header) = request.headers().get(name) else { return TokenCheck::Nothing };
         self.judge(token.is(header.as_bytes()), request).await
     }
 
-    async fn judge(&self, right: bool, request: &HttpRequest) -> Shown {
+    async fn judge(&self, right: bool, request: &HttpRequest) -> TokenCheck {
         let peer = || request.peer_addr().map(|peer| peer.ip());
         let from = network(self.client(request).or_else(peer));
-        // First: behind a proxy everybody may have one address, and whoever guesses must not
-        // keep the operator out. With 24 characters, guesses side by side find nothing.
+        // First: behind a proxy everybody may have one address, and somebody who guesses must not
+        // keep the operator out. With 24 characters, parallel guesses find nothing.
         if right {
-            return Shown::Right;
+            return TokenCheck::Right;
         }
-        if self.waiting(from) >= AT_A_TIME {
-            return Shown::TooMany;
+        if self.waiting(from) >= MAX_WAITING {
+            return TokenCheck::TooMany;
         }
         let _waits = Waits::new(self, from);
-        tokio::time::sleep(PAUSE).await;
-        Shown::Wrong
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+        TokenCheck::Wrong
     }
 
     fn waiting(&self, from: IpAddr) -> usize {
@@ -153,8 +158,8 @@ mod tests {
 
     const RIGHT: &str = "Bearer a-token-of-the-tests-0123456789";
 
-    fn token() -> Token {
-        Token::new(&RIGHT.trim_start_matches("Bearer ").into())
+    fn token() -> TokenDigest {
+        TokenDigest::new(&RIGHT.trim_start_matches("Bearer ").into())
     }
 
     fn request(from: &str, shows: Option<&str>) -> HttpRequest {
@@ -169,19 +174,19 @@ mod tests {
     async fn the_right_token_is_believed_at_once_and_nothing_else() {
         let guesses = Guesses::default();
         for (shows, wanted) in [
-            (Some(RIGHT), Shown::Right),
-            (Some("bEARER   a-token-of-the-tests-0123456789 "), Shown::Right),
-            (None, Shown::Nothing),
-            (Some("Bearer a-token-of-the-tests-012345678"), Shown::Wrong),
-            (Some("Bearera-token-of-the-tests-0123456789"), Shown::Wrong),
-            (Some("Basic a-token-of-the-tests-0123456789"), Shown::Wrong),
-            (Some("Bearer "), Shown::Wrong),
-            (Some(""), Shown::Wrong),
+            (Some(RIGHT), TokenCheck::Right),
+            (Some("bEARER   a-token-of-the-tests-0123456789 "), TokenCheck::Right),
+            (None, TokenCheck::Nothing),
+            (Some("Bearer a-token-of-the-tests-012345678"), TokenCheck::Wrong),
+            (Some("Bearera-token-of-the-tests-0123456789"), TokenCheck::Wrong),
+            (Some("Basic a-token-of-the-tests-0123456789"), TokenCheck::Wrong),
+            (Some("Bearer "), TokenCheck::Wrong),
+            (Some(""), TokenCheck::Wrong),
         ] {
             let begun = tokio::time::Instant::now();
-            let shown = guesses.look(&token(), &request("192.0.2.1", shows)).await;
+            let shown = guesses.check(&token(), &request("192.0.2.1", shows)).await;
             assert_eq!(shown, wanted, "{shows:?}");
-            let pause = if wanted == Shown::Wrong { PAUSE } else { Duration::ZERO };
+            let pause = if wanted == TokenCheck::Wrong { WRONG_TOKEN_DELAY } else { Duration::ZERO };
             assert!(
                 begun.elapsed() >= pause && (pause > Duration::ZERO) == (begun.elapsed() > Duration::ZERO)
             );
@@ -194,27 +199,27 @@ mod tests {
         for (guesser, neighbour, other) in
             [("192.0.2.1", "192.0.2.1", "192.0.2.2"), ("[2001:db8::1]", "[2001:db8::2:3]", "[2001:db8:1::1]")]
         {
-            let waiting: Vec<_> = (0..AT_A_TIME)
+            let waiting: Vec<_> = (0..MAX_WAITING)
                 .map(|_| {
                     let guesses = guesses.clone();
                     let request = request(guesser, Some("Bearer wrong"));
-                    async move { guesses.look(&token(), &request).await }
+                    async move { guesses.check(&token(), &request).await }
                 })
                 .collect();
             let waiting = futures::future::join_all(waiting);
             let meanwhile = async {
-                tokio::time::sleep(PAUSE / 2).await;
+                tokio::time::sleep(WRONG_TOKEN_DELAY / 2).await;
                 assert_eq!(guesses.0.lock().expect("a map").len(), 1);
-                let wrong = guesses.look(&token(), &request(neighbour, Some("Bearer wrong"))).await;
-                assert_eq!(wrong, Shown::TooMany);
+                let wrong = guesses.check(&token(), &request(neighbour, Some("Bearer wrong"))).await;
+                assert_eq!(wrong, TokenCheck::TooMany);
                 for from in [neighbour, other] {
-                    assert_eq!(guesses.look(&token(), &request(from, Some(RIGHT))).await, Shown::Right);
+                    assert_eq!(guesses.check(&token(), &request(from, Some(RIGHT))).await, TokenCheck::Right);
                 }
             };
             let (waited, ()) = futures::future::join(waiting, meanwhile).await;
-            assert_eq!(waited, [Shown::Wrong; AT_A_TIME]);
+            assert_eq!(waited, [TokenCheck::Wrong; MAX_WAITING]);
             assert!(guesses.0.lock().expect("a map").is_empty(), "nothing is kept");
-            assert_eq!(guesses.look(&token(), &request(guesser, Some(RIGHT))).await, Shown::Right);
+            assert_eq!(guesses.check(&token(), &request(guesser, Some(RIGHT))).await, TokenCheck::Right);
         }
     }
 }

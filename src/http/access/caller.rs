@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 
 use render_signal_actors::access::sessions::Session;
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 /// Who asks, once the guard has let them in. A handler that takes one knows whom it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +43,12 @@ impl Caller {
 }
 
 impl FromRequest for Caller {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = HttpProblem;
+    type Future = Ready<Result<Self, HttpProblem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let caller = request.extensions().get::<Self>().cloned();
         // The guard is around every address, so there always is one.
-        ready(caller.ok_or_else(|| Problem::new(Kind::Internal, "the request was not looked at")))
+        ready(caller.ok_or_else(|| HttpProblem::new(ProblemKind::Internal, "the request was not looked at")))
     }
 }

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{COOKIE, HeaderValue};
 
 /// As long as a session lives at most, in seconds.
-const LIFE: u64 = 30 * 24 * 60 * 60;
+const MAX_AGE_SECONDS: u64 = 30 * 24 * 60 * 60;
 
 /// What the cookie is called.
 const fn name(tls: bool) -> &'static str {
@@ -29,7 +29,7 @@ pub(in crate::http) fn find<'r>(request: &'r HttpRequest, name: &str) -> Option<
 
 /// Has the browser keep it.
 pub(super) fn set(secret: &str, tls: bool) -> Option<HeaderValue> {
-    header(secret, LIFE, tls)
+    header(secret, MAX_AGE_SECONDS, tls)
 }
 
 /// Has the browser forget it.

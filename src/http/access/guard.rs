@@ -7,7 +7,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 
-use crate::http::problem::{Kind, Problem, Voice};
+use crate::http::problem::{HttpProblem, ProblemKind, RefusalFormat};
 use crate::http::routes::Route;
 use crate::http::{HttpState, idempotency, pages};
 
@@ -22,20 +22,20 @@ pub(in crate::http) async fn guard(
     };
     let seen = match request.app_data::<web::Data<HttpState>>() {
         Some(state) => state.access.enter(route, request.request()).await,
-        None => Err(Problem::new(Kind::Internal, "the server has no state")),
+        None => Err(HttpProblem::new(ProblemKind::Internal, "the server has no state")),
     };
     let caller = match seen {
         Ok(caller) => caller,
         // Another site cannot have us show its words.
         Err(problem)
-            if route.voice == Voice::Page
+            if route.format == RefusalFormat::Page
                 && pages::is_late_form(request.request(), &problem)
                 && comes_from_here(&request) =>
         {
             return Ok(pages::expired(request).await);
         }
         Err(problem) => {
-            let answer = problem.answer_as(route.voice, request.request());
+            let answer = problem.answer_as(route.format, request.request());
             return Ok(request.into_response(answer));
         }
     };
@@ -61,13 +61,13 @@ fn entry<'r>(routes: &'r [Route], method: &Method) -> Option<&'r Route> {
 }
 
 /// What a handler refused, in the shape of its address and with what was asked for.
-pub(in crate::http) fn in_voice(
-    voice: Voice,
+pub(in crate::http) fn in_format(
+    format: RefusalFormat,
     response: ServiceResponse<BoxBody>,
 ) -> ServiceResponse<BoxBody> {
-    let problem = response.response().error().and_then(|error| error.as_error::<Problem>()).cloned();
+    let problem = response.response().error().and_then(|error| error.as_error::<HttpProblem>()).cloned();
     let Some(problem) = problem else { return response };
-    if problem.kind == Kind::Internal {
+    if problem.kind == ProblemKind::Internal {
         // The pattern: a path may hold what signs somebody in.
         tracing::error!(
             path = response.request().match_pattern(),
@@ -75,6 +75,6 @@ pub(in crate::http) fn in_voice(
             "a request met a fault"
         );
     }
-    let answer = problem.answer_as(voice, response.request());
+    let answer = problem.answer_as(format, response.request());
     response.into_response(answer)
 }

@@ -26,7 +26,8 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
 ];
 
-/// Puts them into an answer. What says how long it may be kept, is kept so long; nothing else.
+/// Puts the headers into an answer. One that says how long it may be cached keeps what it says; no
+/// other answer may be cached.
 pub(in crate::http) fn harden<B>(response: &mut ServiceResponse<B>) {
     let state = response.request().app_data::<web::Data<HttpState>>();
     let tls = state.is_some_and(|state| state.access.is_over_tls(response.request()));

@@ -17,13 +17,13 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::{Access, Caller, cookie, origin};
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
-/// Between two looks whether the session of an open stream is over: for so long, at most, a cookie
-/// that was stolen is sent events once its session is revoked.
-const LOOK: Duration = Duration::from_millis(500);
-/// A stream ends when it is not known for so long whether its session is open.
-const UNKNOWN: Duration = Duration::from_secs(10);
+/// How often it is checked whether the session of an open stream is over. A stolen cookie is sent
+/// events for this long, at most, after its session was revoked.
+const SESSION_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// A stream ends when it could not be found out for this long whether its session is open.
+const UNKNOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How people sign in.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Access {
     ///
     /// # Errors
     /// Nobody has, another site sent it, or it cannot be known now.
-    pub(in crate::http) async fn by_session(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+    pub(in crate::http) async fn by_session(&self, request: &HttpRequest) -> Result<Caller, HttpProblem> {
         let session = self.session(request).await?;
         self.check_origin(request)?;
         Ok(Caller::Session(session))
@@ -65,7 +65,7 @@ impl Access {
     ///
     /// # Errors
     /// One did.
-    pub(super) fn check_origin(&self, request: &HttpRequest) -> Result<(), Problem> {
+    pub(super) fn check_origin(&self, request: &HttpRequest) -> Result<(), HttpProblem> {
         origin::check(request, self.base_url())
     }
 
@@ -73,7 +73,7 @@ impl Access {
     ///
     /// # Errors
     /// One does.
-    pub(super) fn check_reader(&self, request: &HttpRequest) -> Result<(), Problem> {
+    pub(super) fn check_reader(&self, request: &HttpRequest) -> Result<(), HttpProblem> {
         origin::check_reader(request, self.base_url())
     }
 
@@ -86,12 +86,14 @@ impl Access {
     ///
     /// # Errors
     /// There is none, or it cannot be known now.
-    pub(in crate::http) async fn session(&self, request: &HttpRequest) -> Result<Session, Problem> {
-        let nobody = || Problem::new(Kind::Unauthenticated, "nobody has logged in, or the session has ended");
+    pub(in crate::http) async fn session(&self, request: &HttpRequest) -> Result<Session, HttpProblem> {
+        let nobody = || {
+            HttpProblem::new(ProblemKind::Unauthenticated, "nobody has logged in, or the session has ended")
+        };
         let login = self.login.as_ref().ok_or_else(nobody)?;
         let shown = cookie::shown(request, self.is_over_tls(request)).ok_or_else(nobody)?;
         let found = login.sessions.find(shown, &self.visitor(request)).await;
-        found.map_err(Problem::unavailable)?.ok_or_else(nobody)
+        found.map_err(HttpProblem::unavailable)?.ok_or_else(nobody)
     }
 
     /// Waits until the session is over that an answer is being sent to; for ever where that goes
@@ -145,18 +147,18 @@ impl Access {
     }
 }
 
-/// Waits until something is not open any more, or was not known to be for [`UNKNOWN`]: whoever
+/// Waits until something is not open any more, or was not known to be for [`UNKNOWN_TIMEOUT`]: whoever
 /// ended it may be the one who cannot be asked.
 async fn until_closed<E>(is_open: impl AsyncFn() -> Result<bool, E>) {
     let mut known = Instant::now();
     loop {
-        match timeout(UNKNOWN.saturating_sub(known.elapsed()), is_open()).await {
+        match timeout(UNKNOWN_TIMEOUT.saturating_sub(known.elapsed()), is_open()).await {
             Ok(Ok(true)) => known = Instant::now(),
             Ok(Ok(false)) | Err(_) => return,
-            Ok(Err(_)) if known.elapsed() >= UNKNOWN => return,
+            Ok(Err(_)) if known.elapsed() >= UNKNOWN_TIMEOUT => return,
             Ok(Err(_)) => {}
         }
-        sleep(LOOK).await;
+        sleep(SESSION_CHECK_INTERVAL).await;
     }
 }
 
@@ -191,6 +193,6 @@ mod tests {
         // A journal that never answers at all.
         let start = Instant::now();
         until_closed(async || pending::<Result<bool, ()>>().await).await;
-        assert_eq!(start.elapsed(), UNKNOWN);
+        assert_eq!(start.elapsed(), UNKNOWN_TIMEOUT);
     }
 }

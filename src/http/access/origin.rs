@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{HOST, ORIGIN};
 use url::Url;
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 /// Methods that change nothing, whoever sends them.
 fn is_safe(method: &Method) -> bool {
@@ -23,7 +23,7 @@ fn is_safe(method: &Method) -> bool {
 ///
 /// # Errors
 /// A page of another origin sent it.
-pub(super) fn check(request: &HttpRequest, base: Option<&Url>) -> Result<(), Problem> {
+pub(super) fn check(request: &HttpRequest, base: Option<&Url>) -> Result<(), HttpProblem> {
     if is_safe(request.method()) || comes_from_here(request, base) { Ok(()) } else { Err(foreign()) }
 }
 
@@ -33,16 +33,16 @@ pub(super) fn check(request: &HttpRequest, base: Option<&Url>) -> Result<(), Pro
 ///
 /// # Errors
 /// A page of another origin has it read.
-pub(super) fn check_reader(request: &HttpRequest, base: Option<&Url>) -> Result<(), Problem> {
+pub(super) fn check_reader(request: &HttpRequest, base: Option<&Url>) -> Result<(), HttpProblem> {
     let says =
         |name: &str, word: &[u8]| request.headers().get(name).is_some_and(|found| found.as_bytes() == word);
     let goes_there = says("sec-fetch-mode", b"navigate") && says("sec-fetch-dest", b"document");
     if goes_there || comes_from_here(request, base) { Ok(()) } else { Err(foreign()) }
 }
 
-fn foreign() -> Problem {
-    Problem::new(
-        Kind::CrossOrigin,
+fn foreign() -> HttpProblem {
+    HttpProblem::new(
+        ProblemKind::CrossOrigin,
         "a page of another site sent this, so nothing was done; if it was you, open the page here and repeat it",
     )
 }

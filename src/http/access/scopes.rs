@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// One right.
+/// A right that `API_TOKEN_SCOPES` gives to the token of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum ApiScope {
     /// See mails, deliveries, events and how the program is.
     Read,
     /// Release, retry, cancel, send a test.
@@ -16,7 +16,7 @@ pub(crate) enum Scope {
     Access,
 }
 
-impl Scope {
+impl ApiScope {
     const ALL: [Self; 4] = [Self::Read, Self::Actions, Self::Config, Self::Access];
 
     /// As it is written.
@@ -30,13 +30,13 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
+impl fmt::Display for ApiScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Scope {
+impl FromStr for ApiScope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -50,16 +50,16 @@ impl FromStr for Scope {
 
 /// The rights of a token; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Scopes(Vec<Scope>);
+pub(crate) struct Scopes(Vec<ApiScope>);
 
 impl Scopes {
     /// These.
-    pub(crate) fn new(scopes: Vec<Scope>) -> Self {
+    pub(crate) fn new(scopes: Vec<ApiScope>) -> Self {
         Self(scopes)
     }
 
     /// Whether this one is among them.
-    pub(crate) fn have(&self, scope: Scope) -> bool {
+    pub(crate) fn have(&self, scope: ApiScope) -> bool {
         self.0.contains(&scope)
     }
 }

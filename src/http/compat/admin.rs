@@ -6,17 +6,17 @@ use actix_web::web::Data;
 use render_signal_actors::deploy::{DeployError, Deployed};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, success};
 use crate::http::HttpState;
 use crate::http::access::Caller;
 use crate::http::sweep::{NoSweep, sweep_now};
 
 /// POST `/api/check_emails_and_download`: whoever polls sweeps the mailbox at once, also while
 /// polling is switched off and during a vacation. Where nobody would, that is said.
-pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer {
+pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> CompatResult {
     let incomplete = |what: &str| {
         let message = format!("Config serveur email incomplète ({what}).");
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).with(&json!({ "status": "error" }))
+        CompatRefusal::new(StatusCode::SERVICE_UNAVAILABLE, message).with(&json!({ "status": "error" }))
     };
     match sweep_now(&state, &caller.by()).await {
         Ok(()) => {}
@@ -33,7 +33,10 @@ pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer 
             return Err(undone(message));
         }
         Err(NoSweep::Journal(error)) => {
-            return Err(Refusal::not_now("La vérification n'a pas pu être demandée : réessayez.", &error));
+            return Err(CompatRefusal::not_now(
+                "La vérification n'a pas pu être demandée : réessayez.",
+                &error,
+            ));
         }
     }
     Ok(HttpResponse::Accepted().json(json!({
@@ -43,13 +46,13 @@ pub(super) async fn check_now(state: Data<HttpState>, caller: Caller) -> Answer 
 }
 
 /// 409, in the shape of this address.
-fn undone(message: &str) -> Refusal {
-    Refusal::new(StatusCode::CONFLICT, message).with(&json!({ "status": "error" }))
+fn undone(message: &str) -> CompatRefusal {
+    CompatRefusal::new(StatusCode::CONFLICT, message).with(&json!({ "status": "error" }))
 }
 
 /// POST `/api/restart_server`: stops in order; whoever watches the program starts it again.
-pub(super) async fn restart(state: Data<HttpState>, caller: Caller) -> Answer {
-    tracing::warn!(by = caller.by(), "told over HTTP to restart");
+pub(super) async fn restart(state: Data<HttpState>, caller: Caller) -> CompatResult {
+    tracing::warn!(by = caller.by(), "a restart was asked for over HTTP");
     state.reference.restart.ask();
     Ok(success(json!({
         "message": "Redémarrage planifié. L'application sera indisponible quelques secondes.",
@@ -57,8 +60,8 @@ pub(super) async fn restart(state: Data<HttpState>, caller: Caller) -> Answer {
 }
 
 /// POST `/api/deploy_application`: by the deploy hook or by the API of Render; no command is run.
-pub(super) async fn deploy(state: Data<HttpState>, caller: Caller) -> Answer {
-    tracing::warn!(by = caller.by(), "told over HTTP to deploy");
+pub(super) async fn deploy(state: Data<HttpState>, caller: Caller) -> CompatResult {
+    tracing::warn!(by = caller.by(), "a deployment was asked for over HTTP");
     match state.reference.deployer.deploy().await {
         Ok(Deployed::Hook) => Ok(success(json!({
             "message": "Déploiement Render déclenché via Deploy Hook. Consultez le dashboard Render.",
@@ -72,15 +75,19 @@ pub(super) async fn deploy(state: Data<HttpState>, caller: Caller) -> Answer {
     }
 }
 
-fn refused(error: &DeployError) -> Refusal {
+fn refused(error: &DeployError) -> CompatRefusal {
     tracing::warn!(%error, "no deployment was begun");
     match error {
-        DeployError::ForeignHook => Refusal::bad("RENDER_DEPLOY_HOOK_URL invalide (préfixe inattendu)."),
-        DeployError::Api(why) => Refusal::new(StatusCode::BAD_GATEWAY, format!("Render API error: {why}")),
-        DeployError::Hook(why) => {
-            Refusal::new(StatusCode::BAD_GATEWAY, format!("Render Deploy Hook error: {why}"))
+        DeployError::ForeignHook => {
+            CompatRefusal::bad("RENDER_DEPLOY_HOOK_URL invalide (préfixe inattendu).")
         }
-        DeployError::NotConfigured => Refusal::new(
+        DeployError::Api(why) => {
+            CompatRefusal::new(StatusCode::BAD_GATEWAY, format!("Render API error: {why}"))
+        }
+        DeployError::Hook(why) => {
+            CompatRefusal::new(StatusCode::BAD_GATEWAY, format!("Render Deploy Hook error: {why}"))
+        }
+        DeployError::NotConfigured => CompatRefusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Aucun déploiement n'est configuré : renseignez RENDER_DEPLOY_HOOK_URL, ou RENDER_API_KEY et \
              RENDER_SERVICE_ID.",
@@ -98,16 +105,16 @@ fn scenarios(state: &HttpState) -> Value {
 }
 
 /// GET `/api/make/status_all`.
-pub(super) async fn make_status(state: Data<HttpState>) -> Answer {
+pub(super) async fn make_status(state: Data<HttpState>) -> CompatResult {
     Ok(success(json!({ "scenarios": scenarios(&state), "host": state.reference.make.host })))
 }
 
 /// POST `/api/make/toggle_all`: what cannot be done is not said to be done.
-pub(super) async fn make_toggle(state: Data<HttpState>) -> Answer {
+pub(super) async fn make_toggle(state: Data<HttpState>) -> CompatResult {
     if !state.reference.make.has_key {
-        return Err(Refusal::bad("Clé API Make manquante (MAKECOM_API_KEY)."));
+        return Err(CompatRefusal::bad("Clé API Make manquante (MAKECOM_API_KEY)."));
     }
     let message =
         "Le pilotage des scénarios Make n'est pas encore disponible : aucun scénario n'a été modifié.";
-    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, message))
+    Err(CompatRefusal::new(StatusCode::NOT_IMPLEMENTED, message))
 }

@@ -7,31 +7,31 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use render_signal_actors::config::documents::Problem as Fault;
+use render_signal_actors::config::documents::Problem;
 use render_signal_actors::config::edit::EditError;
 use render_signal_actors::config::store::StoreError;
 use serde_json::{Map, Value, json};
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::extract;
 
 /// When to ask again, in seconds, while a store or the journal cannot be reached.
-const AGAIN: &str = "5";
+const RETRY_AFTER_SECONDS: &str = "5";
 
 /// The reference's word for an address that it does not take, as it is compared with.
 const NOT_HTTPS: &str = "webhook_url doit être une URL HTTPS valide.";
 
 /// An answer, or why there is none.
-pub(super) type Answer = Result<HttpResponse, Refusal>;
+pub(super) type CompatResult = Result<HttpResponse, CompatRefusal>;
 
 /// A request that is not granted, in the reference's shape.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct CompatRefusal {
     status: StatusCode,
     body: Value,
 }
 
-impl Refusal {
+impl CompatRefusal {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, body: json!({"success": false, "message": message.into()}) }
     }
@@ -57,7 +57,7 @@ impl Refusal {
 
     /// What is wrong with a document: the first in the message, as the reference has it, all of
     /// them beside it.
-    pub(super) fn invalid(faults: &[Fault]) -> Self {
+    pub(super) fn invalid(faults: &[Problem]) -> Self {
         let message = faults.first().map(|fault| fault.message.french.as_str()).unwrap_or_default();
         // What it takes to be valid is said beside it.
         let message = if message.starts_with(NOT_HTTPS) { NOT_HTTPS } else { message };
@@ -87,13 +87,13 @@ impl Refusal {
     }
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for CompatRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.body.get("message").and_then(Value::as_str).unwrap_or_default())
     }
 }
 
-impl actix_web::ResponseError for Refusal {
+impl actix_web::ResponseError for CompatRefusal {
     fn status_code(&self) -> StatusCode {
         self.status
     }
@@ -102,7 +102,7 @@ impl actix_web::ResponseError for Refusal {
         let mut response = HttpResponse::build(self.status);
         response.insert_header((CACHE_CONTROL, "no-store"));
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, AGAIN));
+            response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         response.json(&self.body)
     }
@@ -124,9 +124,9 @@ pub(super) fn success(mut body: Value) -> HttpResponse {
 /// The fields of a JSON body. None at all is as good as an empty object, as in the reference;
 /// what is no object is refused, unlike there.
 #[derive(Debug)]
-pub(super) struct Fields(pub(super) Map<String, Value>);
+pub(super) struct JsonFields(pub(super) Map<String, Value>);
 
-impl Fields {
+impl JsonFields {
     /// Those that are in `names`, in the order of `names`.
     pub(super) fn known<'n>(&self, names: &[&'n str]) -> Vec<(&'n str, &Value)> {
         names.iter().filter_map(|name| Some((*name, self.0.get(*name)?))).collect()
@@ -152,9 +152,9 @@ impl Fields {
     }
 }
 
-impl FromRequest for Fields {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+impl FromRequest for JsonFields {
+    type Error = HttpProblem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpProblem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -166,12 +166,17 @@ impl FromRequest for Fields {
             }
             if !matches!(kind.as_str(), "" | "application/json") {
                 let why = format!("Un corps application/json est attendu, pas {kind:?}.");
-                return Err(Problem::new(Kind::UnsupportedMediaType, why));
+                return Err(HttpProblem::new(ProblemKind::UnsupportedMediaType, why));
             }
             match serde_json::from_slice(&body) {
                 Ok(Value::Object(fields)) => Ok(Self(fields)),
-                Ok(_) => Err(Problem::new(Kind::InvalidBody, "Corps JSON invalide : un objet est attendu.")),
-                Err(error) => Err(Problem::new(Kind::InvalidBody, format!("Corps JSON invalide : {error}"))),
+                Ok(_) => Err(HttpProblem::new(
+                    ProblemKind::InvalidBody,
+                    "Corps JSON invalide : un objet est attendu.",
+                )),
+                Err(error) => {
+                    Err(HttpProblem::new(ProblemKind::InvalidBody, format!("Corps JSON invalide : {error}")))
+                }
             }
         })
     }

@@ -1,6 +1,6 @@
 //! `/config_api.php`: the documents for another program, by the protocol of
-//! `deployment/public_html/config_api.php` (reference section 2.4). One instance can be the
-//! external backend of another.
+//! `deployment/public_html/config_api.php`, so that one client can talk to either (reference section
+//! 2.4). One instance can be the external backend of another.
 //!
 //! | status | when |
 //! |---|---|
@@ -44,20 +44,20 @@ use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use crate::http::HttpState;
-use crate::http::access::bearer::{Guesses, Shown, Token};
+use crate::http::access::bearer::{Guesses, TokenCheck, TokenDigest};
 use crate::http::client::is_in;
-use crate::http::problem::{Kind, Problem as Refused};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 /// Who changed a document, as the history says.
 const ORIGIN: &str = "php_api";
 
 /// When to ask again, in seconds, while the store cannot be reached.
-const AGAIN: &str = "5";
+const RETRY_AFTER_SECONDS: &str = "5";
 
 /// What the handler needs.
 #[derive(Clone)]
 pub(crate) struct ConfigApi {
-    token: Token,
+    token: TokenDigest,
     editor: Editor,
     /// Networks that may ask; empty = all.
     allow: Vec<IpNet>,
@@ -67,7 +67,7 @@ impl ConfigApi {
     /// Serves the documents of `editor` to those who have the token and ask from one of the
     /// networks, if there are any.
     pub(crate) fn new(token: &SecretString, editor: Editor, allow: Vec<IpNet>) -> Self {
-        Self { token: Token::new(token), editor, allow }
+        Self { token: TokenDigest::new(token), editor, allow }
     }
 
     /// Whether somebody may ask from there; `None` = nobody knows from where.
@@ -81,14 +81,14 @@ impl ConfigApi {
 }
 
 /// A request that is not granted. The message is shown to the caller: never a secret.
-struct Refusal {
+struct ConfigApiRefusal {
     status: StatusCode,
     message: String,
     problems: Vec<Problem>,
     headers: Vec<(HeaderName, &'static str)>,
 }
 
-impl Refusal {
+impl ConfigApiRefusal {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), problems: Vec::new(), headers: Vec::new() }
     }
@@ -99,11 +99,11 @@ impl Refusal {
     }
 
     fn unreachable(message: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, AGAIN)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message).with(RETRY_AFTER, RETRY_AFTER_SECONDS)
     }
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ConfigApiRefusal {
     fn from(error: StoreError) -> Self {
         tracing::warn!(%error, "a request for a configuration document could not be answered");
         match error {
@@ -113,7 +113,7 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl From<EditError> for Refusal {
+impl From<EditError> for ConfigApiRefusal {
     fn from(error: EditError) -> Self {
         match error {
             EditError::Invalid(problems) => Self {
@@ -134,7 +134,7 @@ fn in_french(problems: &[Problem]) -> String {
 }
 
 /// A document as it is answered.
-struct Granted {
+struct DocumentAnswer {
     text: String,
     message: &'static str,
 }
@@ -147,7 +147,7 @@ pub(in crate::http) async fn answer(
 ) -> HttpResponse {
     let Some(api) = &state.config_api else {
         let why = "configuration documents are not served here: CONFIG_API_SERVE_TOKEN is not set";
-        return Refused::new(Kind::NotFound, why).answer(&request);
+        return HttpProblem::new(ProblemKind::NotFound, why).answer(&request);
     };
     let outcome = grant(api, &state.access.guesses, &request, payload).await;
     let status = outcome.as_ref().map_or_else(|refusal| refusal.status, |_| StatusCode::OK);
@@ -165,20 +165,20 @@ async fn grant(
     guesses: &Guesses,
     request: &HttpRequest,
     payload: web::Payload,
-) -> Result<Granted, Refusal> {
+) -> Result<DocumentAnswer, ConfigApiRefusal> {
     let client = guesses.client(request);
     if !api.admits(client) {
         tracing::debug!(?client, "an address outside of CONFIG_API_ALLOW_CIDRS asked for documents");
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "Forbidden"));
+        return Err(ConfigApiRefusal::new(StatusCode::FORBIDDEN, "Forbidden"));
     }
-    match guesses.look(&api.token, request).await {
-        Shown::Right => {}
-        Shown::Nothing | Shown::Wrong => {
-            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
+    match guesses.check(&api.token, request).await {
+        TokenCheck::Right => {}
+        TokenCheck::Nothing | TokenCheck::Wrong => {
+            let refusal = ConfigApiRefusal::new(StatusCode::UNAUTHORIZED, "Unauthorized");
             return Err(refusal.with(WWW_AUTHENTICATE, "Bearer realm=\"config_api\""));
         }
-        Shown::TooMany => {
-            let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens");
+        TokenCheck::TooMany => {
+            let refusal = ConfigApiRefusal::new(StatusCode::TOO_MANY_REQUESTS, "Too many wrong tokens");
             return Err(refusal.with(RETRY_AFTER, "1"));
         }
     }
@@ -190,24 +190,29 @@ async fn grant(
             read(api, known(&name)?).await
         }
         Method::POST => write(api, request, payload).await,
-        _ => Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed").with(ALLOW, "GET, POST")),
+        _ => Err(ConfigApiRefusal::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
+            .with(ALLOW, "GET, POST")),
     }
 }
 
-async fn read(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
+async fn read(api: &ConfigApi, key: Key) -> Result<DocumentAnswer, ConfigApiRefusal> {
     match api.editor.store.read(key).await? {
         Read::Absent => Err(unknown()),
         Read::Found { text, .. } => {
             if documents::from_json::<Map<String, Value>>(&text).is_err() {
                 tracing::error!(%key, "the stored document is damaged");
-                return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Read error"));
+                return Err(ConfigApiRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Read error"));
             }
-            Ok(Granted { text: bare(&text), message: "Configuration lue avec succès" })
+            Ok(DocumentAnswer { text: bare(&text), message: "Configuration lue avec succès" })
         }
     }
 }
 
-async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) -> Result<Granted, Refusal> {
+async fn write(
+    api: &ConfigApi,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<DocumentAnswer, ConfigApiRefusal> {
     let body = body(request, payload).await?;
     let Ok(Value::Object(mut body)) = serde_json::from_slice(&body) else {
         return Err(bad("Invalid payload"));
@@ -225,21 +230,21 @@ async fn write(api: &ConfigApi, request: &HttpRequest, payload: web::Payload) ->
     edit.allow_unknown = body.get("allow_unknown") == Some(&Value::Bool(true));
     let saved = api.editor.apply(&edit).await?;
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through config_api.php");
-    Ok(Granted { text: bare(&saved.text), message: "Configuration mise à jour avec succès" })
+    Ok(DocumentAnswer { text: bare(&saved.text), message: "Configuration mise à jour avec succès" })
 }
 
 /// Another instance whose documents are here has removed one.
-async fn remove(api: &ConfigApi, key: Key) -> Result<Granted, Refusal> {
+async fn remove(api: &ConfigApi, key: Key) -> Result<DocumentAnswer, ConfigApiRefusal> {
     match api.editor.remove(key, ORIGIN).await? {
-        true => Ok(Granted { text: "{}".to_owned(), message: "Configuration supprimée" }),
+        true => Ok(DocumentAnswer { text: "{}".to_owned(), message: "Configuration supprimée" }),
         false => Err(unknown()),
     }
 }
 
 /// What the writer says that it has seen.
-async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option<Seen>, Refusal> {
+async fn seen(api: &ConfigApi, request: &HttpRequest, key: Key) -> Result<Option<Seen>, ConfigApiRefusal> {
     let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let failed = || Refusal::new(StatusCode::PRECONDITION_FAILED, "Changed by somebody else");
+    let failed = || ConfigApiRefusal::new(StatusCode::PRECONDITION_FAILED, "Changed by somebody else");
     let (matching, unless) = (header(IF_MATCH), header(IF_NONE_MATCH));
     if matching.is_none() && unless != Some("*") {
         return Ok(None);
@@ -267,8 +272,8 @@ fn etag(text: &str) -> String {
     format!("\"{}\"", Stamp::of(text).0)
 }
 
-async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8>, Refusal> {
-    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
+async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8>, ConfigApiRefusal> {
+    let too_large = || ConfigApiRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Payload too large");
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > LARGEST) {
@@ -277,8 +282,9 @@ async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<Vec<u8
     let mut body = Vec::new();
     while let Some(chunk) = payload.next().await {
         // Its sender has gone, or was too slow.
-        let chunk = chunk
-            .map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "The payload did not come in time"))?;
+        let chunk = chunk.map_err(|_| {
+            ConfigApiRefusal::new(StatusCode::REQUEST_TIMEOUT, "The payload did not come in time")
+        })?;
         if body.len() + chunk.len() > LARGEST {
             return Err(too_large());
         }
@@ -294,16 +300,16 @@ fn clean(name: &str) -> Option<String> {
     (sound && (1..=128).contains(&name.len())).then_some(name)
 }
 
-fn known(name: &str) -> Result<Key, Refusal> {
+fn known(name: &str) -> Result<Key, ConfigApiRefusal> {
     Key::named(name).ok_or_else(unknown)
 }
 
-fn unknown() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "Unknown key")
+fn unknown() -> ConfigApiRefusal {
+    ConfigApiRefusal::new(StatusCode::NOT_FOUND, "Unknown key")
 }
 
-fn bad(message: &str) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, message)
+fn bad(message: &str) -> ConfigApiRefusal {
+    ConfigApiRefusal::new(StatusCode::BAD_REQUEST, message)
 }
 
 fn response(status: StatusCode) -> HttpResponseBuilder {
@@ -320,14 +326,14 @@ fn timestamp(at: DateTime<Utc>) -> String {
 }
 
 /// The document goes into the answer as it is stored: nothing is decoded and encoded again.
-fn grant_answer(api: &ConfigApi, Granted { text, message }: &Granted) -> HttpResponse {
+fn grant_answer(api: &ConfigApi, DocumentAnswer { text, message }: &DocumentAnswer) -> HttpResponse {
     let (timestamp, message) = (json!(timestamp(api.now())), json!(message));
     response(StatusCode::OK).insert_header((ETAG, etag(text))).body(format!(
         "{{\"success\":true,\"status\":\"success\",\"config\":{text},\"data\":{text},\"timestamp\":{timestamp},\"message\":{message}}}"
     ))
 }
 
-fn refusal_answer(api: &ConfigApi, refusal: &Refusal) -> HttpResponse {
+fn refusal_answer(api: &ConfigApi, refusal: &ConfigApiRefusal) -> HttpResponse {
     let mut response = response(refusal.status);
     for (name, value) in &refusal.headers {
         response.insert_header((name.clone(), *value));

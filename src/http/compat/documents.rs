@@ -6,7 +6,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::{Edit, Saved};
 use serde_json::{Map, Value};
 
-use super::answer::Refusal;
+use super::answer::CompatRefusal;
 use crate::http::HttpState;
 use crate::http::access::Caller;
 
@@ -15,8 +15,13 @@ use crate::http::access::Caller;
 ///
 /// # Errors
 /// The store cannot be reached.
-pub(super) async fn read(state: &HttpState, key: Key, not_read: &str) -> Result<Map<String, Value>, Refusal> {
-    let present = state.editor.present(key).await.map_err(|error| Refusal::not_read(&error, not_read))?;
+pub(super) async fn read(
+    state: &HttpState,
+    key: Key,
+    not_read: &str,
+) -> Result<Map<String, Value>, CompatRefusal> {
+    let present =
+        state.editor.present(key).await.map_err(|error| CompatRefusal::not_read(&error, not_read))?;
     Ok(present.unwrap_or_default())
 }
 
@@ -30,12 +35,13 @@ pub(super) async fn merge(
     key: Key,
     fields: Vec<(String, Option<Value>)>,
     not_saved: &str,
-) -> Result<Option<Saved>, Refusal> {
+) -> Result<Option<Saved>, CompatRefusal> {
     if fields.is_empty() {
         return Ok(None);
     }
     let edit = Edit::merge(key, fields, &origin(caller));
-    let saved = state.editor.apply(&edit).await.map_err(|error| Refusal::not_saved(error, not_saved))?;
+    let saved =
+        state.editor.apply(&edit).await.map_err(|error| CompatRefusal::not_saved(error, not_saved))?;
     tracing::info!(%key, by = caller.by(), version = saved.version, "document changed over HTTP");
     Ok(Some(saved))
 }

@@ -5,7 +5,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::flags::RuntimeFlags;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, success};
+use super::answer::{CompatResult, JsonFields, success};
 use super::documents::{merge, read};
 use crate::http::HttpState;
 use crate::http::access::Caller;
@@ -32,13 +32,13 @@ fn effective(state: &HttpState, document: &Map<String, Value>) -> Value {
 }
 
 /// GET `/api/get_runtime_flags`.
-pub(super) async fn show(state: Data<HttpState>) -> Answer {
+pub(super) async fn show(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::RuntimeFlags, "Erreur interne").await?;
     Ok(success(json!({ "flags": effective(&state, &document) })))
 }
 
 /// POST `/api/update_runtime_flags`.
-pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
     let wanted = fields
         .known(FIELDS)
         .into_iter()

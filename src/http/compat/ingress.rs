@@ -10,9 +10,9 @@ use render_signal_actors::mail::IgnoreReason;
 use render_signal_actors::messages::{Admitted, Decision};
 use serde_json::json;
 
-use super::answer::{Answer, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, success};
 use crate::http::HttpState;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::extract;
 
 /// What the reference says when it cannot do anything.
@@ -32,15 +32,16 @@ pub(super) async fn take(
     }
     // Before a byte is read: what there is no room for stays where it is.
     let Some(room) = state.reference.ingress.room(announced.unwrap_or_default()) else {
-        return Err(Refusal::not_now(NOT_NOW, &"too many mails are being handed over").into());
+        return Err(CompatRefusal::not_now(NOT_NOW, &"too many mails are being handed over").into());
     };
-    let bytes = extract::body(&request, payload.into_inner()).await.map_err(|problem: Problem| problem)?;
+    let bytes =
+        extract::body(&request, payload.into_inner()).await.map_err(|problem: HttpProblem| problem)?;
     let answer = admit(&state, request.headers(), &bytes).await?;
     drop(room);
     Ok(answer)
 }
 
-async fn admit(state: &HttpState, headers: &HeaderMap, bytes: &[u8]) -> Answer {
+async fn admit(state: &HttpState, headers: &HeaderMap, bytes: &[u8]) -> CompatResult {
     if let Some(keys) = &state.reference.ingress_keys {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let signed = SignatureHeaders {
@@ -49,15 +50,15 @@ async fn admit(state: &HttpState, headers: &HeaderMap, bytes: &[u8]) -> Answer {
             signature: header("webhook-signature"),
         };
         signature::check(keys, signed, bytes, state.world.clock.stamp()).map_err(|error| {
-            Refusal::new(StatusCode::UNAUTHORIZED, "Unauthorized")
+            CompatRefusal::new(StatusCode::UNAUTHORIZED, "Unauthorized")
                 .with(&json!({ "reason": error.to_string() }))
         })?;
     }
-    let mail = body::read(bytes).map_err(|error| Refusal::bad(error.to_string()))?;
+    let mail = body::read(bytes).map_err(|error| CompatRefusal::bad(error.to_string()))?;
     match state.reference.ingress.take(mail).await {
         Ok(admitted) => Ok(success(told(&admitted))),
-        Err(IngressError::Off) => Err(Refusal::new(StatusCode::CONFLICT, "Gmail ingress disabled")),
-        Err(IngressError::NotNow(why)) => Err(Refusal::not_now(NOT_NOW, &why)),
+        Err(IngressError::Off) => Err(CompatRefusal::new(StatusCode::CONFLICT, "Gmail ingress disabled")),
+        Err(IngressError::NotNow(why)) => Err(CompatRefusal::not_now(NOT_NOW, &why)),
     }
 }
 

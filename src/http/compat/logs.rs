@@ -12,35 +12,36 @@ use render_signal_actors::mail::work::answer_body_key;
 use render_signal_actors::readmodel::queries::{self, AttemptRow};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal, iso, parameter, success};
+use super::answer::{CompatRefusal, CompatResult, iso, parameter, success};
 use crate::http::HttpState;
 
 /// Entries of an answer.
-const MOST: usize = 50;
-/// Days that are gone back, when nobody says.
-const DAYS: i64 = 7;
-/// Days that are kept.
-const KEPT: i64 = 30;
-/// Characters of a subject and of what a receiver said.
-const SUBJECT: usize = 100;
-const SNIPPET: usize = 200;
-/// Questions to the journal at a time.
-const AT_ONCE: usize = 8;
+const MAX_ENTRIES: usize = 50;
+/// How many days are listed when the request does not say.
+const DEFAULT_DAYS: i64 = 7;
+/// The most days that may be asked for: attempts are kept for so many.
+const MAX_DAYS: i64 = 30;
+/// Characters of a subject.
+const MAX_SUBJECT_CHARS: usize = 100;
+/// Characters of what a receiver said.
+const MAX_SNIPPET_CHARS: usize = 200;
+/// Reads of the journal at a time.
+const CONCURRENT_READS: usize = 8;
 
 const NOT_READ: &str = "Erreur lors de la récupération des logs.";
 
 /// GET `/api/webhook_logs`, and the same for the test key.
-pub(super) async fn show(state: Data<HttpState>, request: HttpRequest) -> Answer {
+pub(super) async fn show(state: Data<HttpState>, request: HttpRequest) -> CompatResult {
     let days = parameter(&request, "days");
-    let days = days.and_then(|days| days.trim().parse::<i64>().ok()).unwrap_or(DAYS);
-    let days = if days < 1 { DAYS } else { days.min(KEPT) };
+    let days = days.and_then(|days| days.trim().parse::<i64>().ok()).unwrap_or(DEFAULT_DAYS);
+    let days = if days < 1 { DEFAULT_DAYS } else { days.min(MAX_DAYS) };
     let since = state.world.now() - TimeDelta::days(days);
     let rows = state
         .journal
         .views()
-        .read(move |db| queries::attempts(db, since, MOST))
+        .read(move |db| queries::attempts(db, since, MAX_ENTRIES))
         .await
-        .map_err(|error| Refusal::not_now(NOT_READ, &error))?;
+        .map_err(|error| CompatRefusal::not_now(NOT_READ, &error))?;
     let subjects = subjects(&state, &rows).await;
     let answers = answers(&state, &rows).await;
     let logs: Vec<Value> = rows
@@ -60,12 +61,12 @@ async fn subjects(state: &HttpState, rows: &[AttemptRow]) -> HashMap<String, Str
         let (journal, mail) = (state.journal.clone(), mail.to_owned());
         async move {
             let heading = stored::heading(journal.as_ref(), &mail).await.ok().flatten()?;
-            let subject: String = heading.subject.chars().take(SUBJECT).collect();
+            let subject: String = heading.subject.chars().take(MAX_SUBJECT_CHARS).collect();
             (!subject.is_empty()).then_some((mail, subject))
         }
     };
     let asked: Vec<_> = mails.into_iter().map(ask).collect();
-    iter(asked).buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await
+    iter(asked).buffer_unordered(CONCURRENT_READS).filter_map(std::future::ready).collect().await
 }
 
 /// What the receivers said, in the order of the rows.
@@ -79,7 +80,7 @@ async fn answers(state: &HttpState, rows: &[AttemptRow]) -> Vec<Option<String>> 
         }
     };
     let asked: Vec<_> = rows.iter().map(ask).collect();
-    iter(asked).buffered(AT_ONCE).collect().await
+    iter(asked).buffered(CONCURRENT_READS).collect().await
 }
 
 /// An entry of the log.
@@ -122,7 +123,7 @@ fn entry(row: &AttemptRow, subject: Option<&str>, said: Option<&str>) -> Value {
 
 /// White space made one blank, at most 200 characters.
 fn snippet(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SNIPPET).collect()
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_SNIPPET_CHARS).collect()
 }
 
 /// What kind of failure it was, in the reference's words.

@@ -1,4 +1,5 @@
-//! `POST /api/auth/magic-link`: makes a sign-in link (reference section 4.2).
+//! `POST /api/auth/magic-link`: makes a sign-in link, for the clients that the reference system has
+//! (reference section 4.2).
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::http::v1::extract;
 
 /// The field that asks for a link without an end.
@@ -19,23 +20,27 @@ pub(super) async fn create(
     payload: Payload,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let unlimited = unlimited(&request, payload).await?;
     let failed = |why: &str| format!("Impossible de générer un magic link : {why}");
     let login = state.access.login.as_ref();
-    let login =
-        login.ok_or_else(|| Problem::new(Kind::Unavailable, failed("personne ne peut se connecter ici.")))?;
+    let login = login.ok_or_else(|| {
+        HttpProblem::new(ProblemKind::Unavailable, failed("personne ne peut se connecter ici."))
+    })?;
     let url = |token: &str| {
         let why = "PUBLIC_BASE_URL n'est pas défini : c'est l'adresse du service vue d'un navigateur, par exemple \
                    https://signal.example.fr.";
-        login.link_url(token).ok_or_else(|| Problem::new(Kind::Conflict, failed(why)))
+        login.link_url(token).ok_or_else(|| HttpProblem::new(ProblemKind::Conflict, failed(why)))
     };
     // Before there is a link of which nobody learns.
     url("")?;
     let link = login.links.create(unlimited, &caller.by()).await.map_err(|error| {
         tracing::warn!(%error, "a sign-in link could not be made");
-        Problem::new(Kind::Unavailable, failed("le journal ou le document magic_link_tokens ne répond pas."))
-            .retry_after(5)
+        HttpProblem::new(
+            ProblemKind::Unavailable,
+            failed("le journal ou le document magic_link_tokens ne répond pas."),
+        )
+        .retry_after(5)
     })?;
     Ok(HttpResponse::Created().json(json!({
         "expires_at": link.expires_at.map(instant),
@@ -46,22 +51,25 @@ pub(super) async fn create(
 }
 
 /// What the body asks for; without one, a link with an end.
-async fn unlimited(request: &HttpRequest, payload: Payload) -> Result<bool, Problem> {
+async fn unlimited(request: &HttpRequest, payload: Payload) -> Result<bool, HttpProblem> {
     let body = extract::body(request, payload.into_inner()).await?;
     if body.is_empty() {
         return Ok(false);
     }
     if extract::media_type(request) != "application/json" {
-        return Err(Problem::new(Kind::UnsupportedMediaType, "Content-Type: application/json est attendu."));
+        return Err(HttpProblem::new(
+            ProblemKind::UnsupportedMediaType,
+            "Content-Type: application/json est attendu.",
+        ));
     }
     let Ok(Value::Object(fields)) = serde_json::from_slice(&body) else {
-        return Err(Problem::new(Kind::InvalidBody, "Un objet JSON est attendu."));
+        return Err(HttpProblem::new(ProblemKind::InvalidBody, "Un objet JSON est attendu."));
     };
     is_on(fields.get(UNLIMITED).unwrap_or(&Value::Null)).ok_or_else(|| {
         let message = "true ou false est attendu.".to_owned();
         let detail = format!("{UNLIMITED} : {message}");
-        Problem::new(Kind::InvalidBody, detail)
-            .with_errors(vec![Field { field: UNLIMITED.to_owned(), message }])
+        HttpProblem::new(ProblemKind::InvalidBody, detail)
+            .with_errors(vec![FieldProblem { field: UNLIMITED.to_owned(), message }])
     })
 }
 

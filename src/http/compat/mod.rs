@@ -48,9 +48,9 @@ use render_signal_actors::webhook::sign::SigningKeys;
 use render_signal_actors::webhook::trial::Tester;
 
 use super::HttpState;
-use super::access::Scope;
-use super::problem::Voice;
-use super::routes::{Route, Takes, Who};
+use super::access::ApiScope;
+use super::problem::RefusalFormat;
+use super::routes::{Route, RouteAccess, Takes};
 use crate::restart::Restart;
 use crate::settings::Make;
 
@@ -92,7 +92,8 @@ fn is_allowed_here(state: &HttpState, url: &str) -> bool {
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
     let documents = |method| {
-        Route::new(method, "/config_api.php", Who::Own, || to(config_api::answer)).voice(Voice::Reference)
+        Route::new(method, "/config_api.php", RouteAccess::Own, || to(config_api::answer))
+            .format(RefusalFormat::Reference)
     };
     let mut routes = vec![
         documents(Method::GET),
@@ -104,27 +105,28 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         documents(Method::OPTIONS),
     ];
     let of_reference = [public_and_status(), configuration(), administration(), test()].concat();
-    routes.extend(of_reference.into_iter().map(|route| route.voice(Voice::Reference)));
+    routes.extend(of_reference.into_iter().map(|route| route.format(RefusalFormat::Reference)));
     routes
 }
 
 fn public_and_status() -> Vec<Route> {
-    let read = Who::Api(Scope::Read);
+    let read = RouteAccess::Api(ApiScope::Read);
     vec![
-        Route::get("/api/ping", Who::Stranger, || to(utility::ping)),
-        Route::post("/api/ingress/gmail", Who::Ingress, || to(ingress::take)).takes(Takes::Mail),
+        Route::get("/api/ping", RouteAccess::Stranger, || to(utility::ping)),
+        Route::post("/api/ingress/gmail", RouteAccess::Ingress, || to(ingress::take)).takes(Takes::Mail),
         Route::get("/api/diag/runtime", read, || to(utility::runtime)),
         Route::get("/api/get_local_status", read, || to(utility::local_status)),
         Route::get("/api/check_trigger", read, || to(utility::peek)),
-        Route::post("/api/check_trigger", Who::Api(Scope::Actions), || to(utility::take)).takes(Takes::Json),
+        Route::post("/api/check_trigger", RouteAccess::Api(ApiScope::Actions), || to(utility::take))
+            .takes(Takes::Json),
         Route::get("/api/webhook_logs", read, || to(logs::show)),
-        Route::post("/api/auth/magic-link", Who::Api(Scope::Access), || to(magic_link::create))
+        Route::post("/api/auth/magic-link", RouteAccess::Api(ApiScope::Access), || to(magic_link::create))
             .takes(Takes::Json),
     ]
 }
 
 fn configuration() -> Vec<Route> {
-    let who = Who::Api(Scope::Config);
+    let who = RouteAccess::Api(ApiScope::Config);
     let get = |path, handler| Route::get(path, who, handler);
     let post = |path, handler| Route::post(path, who, handler).takes(Takes::Json);
     vec![
@@ -151,19 +153,20 @@ fn configuration() -> Vec<Route> {
 }
 
 fn administration() -> Vec<Route> {
-    let post = |path, handler| Route::post(path, Who::Api(Scope::Actions), handler).takes(Takes::Json);
+    let post =
+        |path, handler| Route::post(path, RouteAccess::Api(ApiScope::Actions), handler).takes(Takes::Json);
     vec![
         post("/api/check_emails_and_download", || to(admin::check_now)),
         post("/api/restart_server", || to(admin::restart)),
         post("/api/deploy_application", || to(admin::deploy)),
         post("/api/make/toggle_all", || to(admin::make_toggle)),
-        Route::get("/api/make/status_all", Who::Api(Scope::Read), || to(admin::make_status)),
+        Route::get("/api/make/status_all", RouteAccess::Api(ApiScope::Read), || to(admin::make_status)),
     ]
 }
 
 fn test() -> Vec<Route> {
-    let get = |path, handler| Route::get(path, Who::TestKey, handler);
-    let post = |path, handler| Route::post(path, Who::TestKey, handler).takes(Takes::Json);
+    let get = |path, handler| Route::get(path, RouteAccess::TestKey, handler);
+    let post = |path, handler| Route::post(path, RouteAccess::TestKey, handler).takes(Takes::Json);
     vec![
         get("/api/test/get_webhook_time_window", || to(test_api::time_window)),
         post("/api/test/set_webhook_time_window", || to(test_api::set_time_window)),

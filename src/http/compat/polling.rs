@@ -6,7 +6,7 @@ use render_signal_actors::config::documents::polling::PollingConfig;
 use render_signal_actors::config::documents::time::parse_date;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, JsonFields, success};
 use super::documents::{merge, read};
 use crate::http::HttpState;
 use crate::http::access::Caller;
@@ -60,7 +60,7 @@ pub(super) fn effective(state: &HttpState, document: &Map<String, Value>) -> Map
 }
 
 /// GET `/api/get_polling_config`.
-pub(super) async fn show(state: Data<HttpState>) -> Answer {
+pub(super) async fn show(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::PollingConfig, NOT_READ).await?;
     let mut config = effective(&state, &document);
     config.insert("timezone".to_owned(), json!(state.reference.env.zone.name()));
@@ -68,7 +68,7 @@ pub(super) async fn show(state: Data<HttpState>) -> Answer {
 }
 
 /// POST `/api/update_polling_config`.
-pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
     let wanted = fields
         .known(FIELDS)
         .into_iter()
@@ -142,9 +142,9 @@ fn senders(value: &Value) -> Value {
 }
 
 /// POST `/api/polling/toggle`: switches polling, and nothing else.
-pub(super) async fn toggle(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn toggle(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
     let Some(enable) = fields.get("enable") else {
-        return Err(Refusal::bad("enable manquant (true ou false)"));
+        return Err(CompatRefusal::bad("enable manquant (true ou false)"));
     };
     let wanted = vec![("enable_polling".to_owned(), Some(enable.clone()))];
     merge(&state, &caller, Key::PollingConfig, wanted, NOT_SAVED).await?;

@@ -5,7 +5,7 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::documents::prefs::ProcessingPrefs;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, JsonFields, success};
 use super::documents::{merge, read};
 use crate::http::HttpState;
 use crate::http::access::Caller;
@@ -67,23 +67,23 @@ fn effective(document: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// GET `/api/processing_prefs`.
-pub(super) async fn show(state: Data<HttpState>) -> Answer {
+pub(super) async fn show(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::ProcessingPrefs, NOT_READ).await?;
     Ok(success(json!({ "prefs": effective(&document) })))
 }
 
 /// POST `/api/processing_prefs`.
-pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
     let mut given: Map<String, Value> =
         fields.known(FIELDS).into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     // A document may have a list here, since PHP writes an empty object as one.
     if given.get("sender_priority").is_some_and(Value::is_array) {
-        return Err(Refusal::bad("sender_priority doit être un objet {email: niveau}"));
+        return Err(CompatRefusal::bad("sender_priority doit être un objet {email: niveau}"));
     }
     // A switch as text means what it says, and is stored as a switch.
     render_signal_actors::config::documents::normal::normalise(Key::ProcessingPrefs, &mut given, |_| true);
-    let prefs =
-        ProcessingPrefs::parse(&Value::Object(given.clone())).map_err(|faults| Refusal::invalid(&faults))?;
+    let prefs = ProcessingPrefs::parse(&Value::Object(given.clone()))
+        .map_err(|faults| CompatRefusal::invalid(&faults))?;
     let wanted = given.keys().map(|name| (name.clone(), Some(stored(&prefs, name)))).collect();
     merge(&state, &caller, Key::ProcessingPrefs, wanted, NOT_SAVED).await?;
     let document = read(&state, Key::ProcessingPrefs, NOT_READ).await?;

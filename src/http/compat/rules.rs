@@ -8,7 +8,7 @@ use render_signal_actors::config::rules::enabled;
 use render_signal_actors::mail::rules::{Rule, mask_url};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, JsonFields, success};
 use super::documents::{merge, read};
 use crate::http::HttpState;
 use crate::http::access::Caller;
@@ -160,14 +160,14 @@ fn shown(state: &HttpState, document: &Map<String, Value>) -> Value {
 }
 
 /// GET `/api/routing_rules`.
-pub(super) async fn show(state: Data<HttpState>) -> Answer {
+pub(super) async fn show(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::RoutingRules, NOT_READ).await?;
     Ok(success(json!({ "config": shown(&state, &document) })))
 }
 
 /// POST `/api/routing_rules`.
-pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
-    let Some(Value::Array(rules)) = fields.get("rules") else { return Err(Refusal::bad(NO_LIST)) };
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
+    let Some(Value::Array(rules)) = fields.get("rules") else { return Err(CompatRefusal::bad(NO_LIST)) };
     let document = read(&state, Key::RoutingRules, NOT_READ).await?;
     let before = list(&document);
     let rules: Vec<Value> = rules
@@ -177,9 +177,9 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
         .collect();
     // What is wrong is said of the rules as they were written.
     let parsed = RoutingRules::parse(&json!({ "rules": rules }), &state.reference.env)
-        .map_err(|faults| Refusal::invalid(&faults))?;
+        .map_err(|faults| CompatRefusal::invalid(&faults))?;
     if !parsed.disabled.is_empty() {
-        return Err(Refusal::invalid(&parsed.disabled));
+        return Err(CompatRefusal::invalid(&parsed.disabled));
     }
     let wanted = vec![("rules".to_owned(), Some(Value::Array(normalised(&state, &rules))))];
     merge(&state, &caller, Key::RoutingRules, wanted, NOT_SAVED).await?;

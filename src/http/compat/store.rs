@@ -14,11 +14,11 @@ use render_signal_actors::config::store::DocumentStore;
 use render_signal_actors::egress::EgressPolicy;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Fields, Refusal};
-use crate::exit::Failure;
+use super::answer::{CompatRefusal, CompatResult, JsonFields};
+use crate::exit::CommandFailure;
 use crate::http::HttpState;
 use crate::services::check::{self, Checked};
-use crate::services::migrate::{self, Log, Target, Wanted, by_name, is_our_own};
+use crate::services::migrate::{self, MigrationLog, MigrationOptions, MigrationTarget, by_name, is_our_own};
 use crate::wiring;
 
 const NO_STORE: &str = "Le magasin de configuration ne peut pas être ouvert.";
@@ -29,10 +29,10 @@ pub(in crate::http) fn known() -> Vec<Key> {
 }
 
 /// The documents that a body names, each once; all of them when it names none.
-fn keys(fields: &Fields) -> Result<Vec<Key>, Refusal> {
+fn keys(fields: &JsonFields) -> Result<Vec<Key>, CompatRefusal> {
     let known = known();
     let allowed: Vec<&str> = known.iter().map(|key| key.as_str()).collect();
-    let refused = |message: String| Refusal::bad(message).with(&json!({ "allowed_keys": allowed }));
+    let refused = |message: String| CompatRefusal::bad(message).with(&json!({ "allowed_keys": allowed }));
     let no_list = || refused("Le champ 'keys' doit être une liste de chaînes.".to_owned());
     let members = match fields.get("keys") {
         None | Some(Value::Null) => return Ok(known),
@@ -64,34 +64,38 @@ fn answer(ok: bool, mut body: Value) -> HttpResponse {
 }
 
 /// POST `/api/migrate_configs_to_redis`: from files into Redis alone, and read back.
-pub(super) async fn migrate(state: Data<HttpState>, fields: Fields) -> Answer {
+pub(super) async fn migrate(state: Data<HttpState>, fields: JsonFields) -> CompatResult {
     let keys = keys(&fields)?;
     let log = migrated(&state, &keys, fields.get("keys").is_some())
         .await
-        .map_err(|error| Refusal::not_now(NO_STORE, &error.message))?;
+        .map_err(|error| CompatRefusal::not_now(NO_STORE, &error.message))?;
     let complaints: Vec<&str> = log.complaints.iter().map(|said| said.french.as_str()).collect();
     Ok(answer(log.ok, json!({ "keys": names(&keys), "log": log.lines.join("\n"), "complaints": complaints })))
 }
 
 /// Writes the files of the documents into Redis, and reads each back. `asked` = they were asked for
 /// by name.
-pub(in crate::http) async fn migrated(state: &HttpState, keys: &[Key], asked: bool) -> Result<Log, Failure> {
+pub(in crate::http) async fn migrated(
+    state: &HttpState,
+    keys: &[Key],
+    asked: bool,
+) -> Result<MigrationLog, CommandFailure> {
     let storage = &state.services.storage;
     let redis = wiring::redis_documents(storage, &state.world)?;
     let (place, world) = (Arc::clone(storage), state.world.clone());
-    let target = Target {
+    let target = MigrationTarget {
         editor: redis.map(|store| Editor { store, ..state.editor.clone() }),
         itself: Box::new(move || wiring::redis_documents(&place, &world).ok().flatten()),
     };
-    let wanted = Wanted { dry: false, verify: true };
+    let wanted = MigrationOptions { dry: false, verify: true };
     Ok(migrate::migrate(keys, asked, wanted, storage, &target, |_| {}).await)
 }
 
 /// POST `/api/verify_config_store`: the documents in the shared store, which is asked anew.
-pub(super) async fn verify(state: Data<HttpState>, fields: Fields) -> Answer {
+pub(super) async fn verify(state: Data<HttpState>, fields: JsonFields) -> CompatResult {
     let keys = keys(&fields)?;
     let checked =
-        verified(&state, &keys).await.map_err(|error| Refusal::not_now(NO_STORE, &error.message))?;
+        verified(&state, &keys).await.map_err(|error| CompatRefusal::not_now(NO_STORE, &error.message))?;
     let raw = fields.get("raw") == Some(&Value::Bool(true));
     let results: Vec<Value> = checked.iter().map(|one| told(one, raw)).collect();
     let ok = checked.iter().all(|one| one.valid && one.unread.is_none());
@@ -99,13 +103,16 @@ pub(super) async fn verify(state: Data<HttpState>, fields: Fields) -> Answer {
 }
 
 /// What the first shared store holds, asked anew, and what is wrong with it.
-pub(in crate::http) async fn verified(state: &HttpState, keys: &[Key]) -> Result<Vec<Checked>, Failure> {
+pub(in crate::http) async fn verified(
+    state: &HttpState,
+    keys: &[Key],
+) -> Result<Vec<Checked>, CommandFailure> {
     let store = shared(state)?;
     Ok(check::all(store.as_deref(), keys, true, &state.reference.env).await)
 }
 
 /// The first shared store itself, with nothing behind it: Redis, or the PHP host.
-fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, Failure> {
+fn shared(state: &HttpState) -> Result<Option<Arc<dyn DocumentStore>>, CommandFailure> {
     let storage = &state.services.storage;
     if let Some(redis) = wiring::redis_documents(storage, &state.world)? {
         return Ok(Some(redis));

@@ -8,7 +8,7 @@ use render_signal_actors::mail::policy::DeliveryMode;
 use render_signal_actors::webhook::trial::{To, TrialError, Wish};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, Refusal, parameter, success};
+use super::answer::{CompatRefusal, CompatResult, JsonFields, parameter, success};
 use super::documents::{merge, read};
 use super::webhooks::{NOT_READ, NOT_SAVED, SAVED};
 use super::{logs, polling, webhooks, windows};
@@ -18,7 +18,7 @@ use crate::http::access::Caller;
 pub(super) use windows::{change as set_time_window, show as time_window};
 
 /// GET `/api/test/get_webhook_config`: what is in force.
-pub(super) async fn webhook_config(state: Data<HttpState>) -> Answer {
+pub(super) async fn webhook_config(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::WebhookConfig, NOT_READ).await?;
     let webhook = webhooks::effective(&state, &document);
     let document = read(&state, Key::PollingConfig, NOT_READ).await?;
@@ -38,10 +38,14 @@ const FIELDS: &[&str] = &["webhook_url", "webhook_ssl_verify"];
 const WITHOUT_EFFECT: &[&str] = &["recadrage_webhook_url", "autorepondeur_webhook_url"];
 
 /// POST `/api/test/update_webhook_config`: changes the document, by the rules of every change.
-pub(super) async fn update_webhook_config(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn update_webhook_config(
+    state: Data<HttpState>,
+    caller: Caller,
+    fields: JsonFields,
+) -> CompatResult {
     if let Some(name) = WITHOUT_EFFECT.iter().find(|name| fields.get(name).is_some()) {
         let message = format!("{name} est sans effet : une règle de routage désigne une autre cible.");
-        return Err(Refusal::bad(message));
+        return Err(CompatRefusal::bad(message));
     }
     let wanted = fields
         .known(FIELDS)
@@ -53,7 +57,7 @@ pub(super) async fn update_webhook_config(state: Data<HttpState>, caller: Caller
 }
 
 /// GET `/api/test/get_polling_config`: what is in force.
-pub(super) async fn polling_config(state: Data<HttpState>) -> Answer {
+pub(super) async fn polling_config(state: Data<HttpState>) -> CompatResult {
     let env = &state.reference.env;
     let document = read(&state, Key::PollingConfig, NOT_READ).await?;
     let polling = polling::effective(&state, &document);
@@ -69,20 +73,20 @@ pub(super) async fn polling_config(state: Data<HttpState>) -> Answer {
 }
 
 /// GET `/api/test/webhook_logs`.
-pub(super) async fn webhook_logs(state: Data<HttpState>, request: HttpRequest) -> Answer {
+pub(super) async fn webhook_logs(state: Data<HttpState>, request: HttpRequest) -> CompatResult {
     if let Some(days) = parameter(&request, "days")
         && days.trim().parse::<i64>().is_err()
     {
-        return Err(Refusal::bad("days invalide (entier attendu)."));
+        return Err(CompatRefusal::bad("days invalide (entier attendu)."));
     }
     logs::show(state, request).await
 }
 
 /// POST `/api/test/clear_email_dedup`: the journal admits no mail twice, and forgets none.
-pub(super) async fn clear_email_dedup(fields: Fields) -> Answer {
+pub(super) async fn clear_email_dedup(fields: JsonFields) -> CompatResult {
     let email_id = fields.get("email_id").and_then(Value::as_str).map(str::trim).unwrap_or_default();
     if email_id.is_empty() {
-        return Err(Refusal::bad("email_id manquant"));
+        return Err(CompatRefusal::bad("email_id manquant"));
     }
     Ok(success(json!({
         "removed": false,
@@ -92,7 +96,11 @@ pub(super) async fn clear_email_dedup(fields: Fields) -> Answer {
 }
 
 /// POST `/api/test/send_test_webhook`.
-pub(super) async fn send_test_webhook(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn send_test_webhook(
+    state: Data<HttpState>,
+    caller: Caller,
+    fields: JsonFields,
+) -> CompatResult {
     let wish = wish(&fields)?;
     let tester = &state.reference.tester;
     let trial = tester.prepare(&wish).map_err(|error| untried(&error))?;
@@ -121,7 +129,7 @@ pub(super) async fn send_test_webhook(state: Data<HttpState>, caller: Caller, fi
     let tried = tester.send(trial).await;
     if !tried.delivered {
         let message = format!("Webhook refusé : {}", tried.error.unwrap_or_default());
-        return Err(Refusal::new(StatusCode::BAD_GATEWAY, message).with(&json!({
+        return Err(CompatRefusal::new(StatusCode::BAD_GATEWAY, message).with(&json!({
             "dry_run": false,
             "target_url": target,
             "flow_result": false,
@@ -154,21 +162,21 @@ fn is_on(value: &Value) -> bool {
     }
 }
 
-fn wish(fields: &Fields) -> Result<Wish, Refusal> {
+fn wish(fields: &JsonFields) -> Result<Wish, CompatRefusal> {
     let text = |name: &str| match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
-        Some(_) => Err(Refusal::bad(format!("{name} doit être un texte."))),
+        Some(_) => Err(CompatRefusal::bad(format!("{name} doit être un texte."))),
     };
     let links = match fields.get("delivery_links") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(links)) => links.clone(),
-        Some(_) => return Err(Refusal::bad("delivery_links doit être une liste.")),
+        Some(_) => return Err(CompatRefusal::bad("delivery_links doit être une liste.")),
     };
     let payload = match fields.get("payload") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(payload)) => payload.clone(),
-        Some(_) => return Err(Refusal::bad("payload doit être un objet JSON.")),
+        Some(_) => return Err(CompatRefusal::bad("payload doit être un objet JSON.")),
     };
     Ok(Wish {
         to: text("webhook_url")?.map_or(To::Default, To::Url),
@@ -180,15 +188,16 @@ fn wish(fields: &Fields) -> Result<Wish, Refusal> {
     })
 }
 
-fn untried(error: &TrialError) -> Refusal {
+fn untried(error: &TrialError) -> CompatRefusal {
     match error {
         TrialError::Address(why) => {
-            Refusal::bad(format!("webhook_url doit être une URL HTTPS valide. ({why})"))
+            CompatRefusal::bad(format!("webhook_url doit être une URL HTTPS valide. ({why})"))
         }
-        TrialError::TooLarge => Refusal::bad("payload trop volumineux (1 Mio au plus)."),
-        TrialError::NoTarget => {
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Config serveur email incomplète (webhook URL).")
-        }
-        TrialError::UnknownTarget(_) | TrialError::Request(_) => Refusal::bad(error.to_string()),
+        TrialError::TooLarge => CompatRefusal::bad("payload trop volumineux (1 Mio au plus)."),
+        TrialError::NoTarget => CompatRefusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Config serveur email incomplète (webhook URL).",
+        ),
+        TrialError::UnknownTarget(_) | TrialError::Request(_) => CompatRefusal::bad(error.to_string()),
     }
 }

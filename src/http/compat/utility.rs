@@ -9,28 +9,28 @@ use render_signal_actors::messages::{GetPollerStatus, PollerStatus};
 use render_signal_actors::readmodel::queries;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal, iso, plain};
+use super::answer::{CompatRefusal, CompatResult, iso, plain};
 use crate::http::HttpState;
 
 /// The file in which another program of this machine leaves a command, where the reference looks
 /// for it.
 pub(crate) const TRIGGER: &str = "signal_data_app_render/local_workflow_trigger_signal.json";
 /// Bytes of it that are read.
-const LARGEST: u64 = 1 << 20;
+const MAX_TRIGGER_BYTES: u64 = 1 << 20;
 
 /// GET `/api/ping`.
-pub(super) async fn ping(state: Data<HttpState>) -> Answer {
+pub(super) async fn ping(state: Data<HttpState>) -> CompatResult {
     Ok(plain(&json!({ "status": "pong", "timestamp_utc": iso(state.world.now()) })))
 }
 
 /// GET `/api/diag/runtime`.
-pub(super) async fn runtime(state: Data<HttpState>) -> Answer {
+pub(super) async fn runtime(state: Data<HttpState>) -> CompatResult {
     let now = state.world.now();
     let started = state.reference.started;
     let poller = poller(&state).await;
     let since = now - chrono::TimeDelta::days(30);
     let last = state.journal.views().read(move |db| queries::attempts(db, since, 1)).await;
-    let last = last.map_err(|error| Refusal::not_now("Erreur interne", &error))?;
+    let last = last.map_err(|error| CompatRefusal::not_now("Erreur interne", &error))?;
     let last_sent =
         last.first().filter(|attempt| attempt.target.is_some()).map(|attempt| attempt.at.timestamp());
     let alive = poller.as_ref().is_some_and(|poller| !poller.silent);
@@ -55,7 +55,7 @@ async fn poller(state: &HttpState) -> Option<PollerStatus> {
 }
 
 /// GET `/api/get_local_status`: the reference's own answer, which says nothing.
-pub(super) async fn local_status() -> Answer {
+pub(super) async fn local_status() -> CompatResult {
     Ok(plain(&json!({
         "overall_status_text": "En attente...",
         "status_text": "Système prêt.",
@@ -68,19 +68,19 @@ pub(super) async fn local_status() -> Answer {
 }
 
 /// GET `/api/check_trigger`: whether a command waits. Nothing is taken by looking.
-pub(super) async fn peek(state: Data<HttpState>) -> Answer {
+pub(super) async fn peek(state: Data<HttpState>) -> CompatResult {
     Ok(told(look(&state.reference.trigger).await?.as_ref()))
 }
 
 /// POST `/api/check_trigger`: takes the command that waits, once.
-pub(super) async fn take(state: Data<HttpState>) -> Answer {
+pub(super) async fn take(state: Data<HttpState>) -> CompatResult {
     let path = state.reference.trigger.clone();
     // Whoever renames it has it: of two who ask at the same time, one.
     let taken = path.with_extension(format!("{}.taken", state.world.ids.next().simple()));
     match rename(path, taken.clone()).await {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(told(None)),
-        Err(error) => return Err(Refusal::not_now("Erreur interne", &error)),
+        Err(error) => return Err(CompatRefusal::not_now("Erreur interne", &error)),
     }
     let command = look(&taken).await;
     let removed = taken.clone();
@@ -93,12 +93,12 @@ fn told(command: Option<&Value>) -> actix_web::HttpResponse {
 }
 
 /// The command that waits; null when it cannot be read.
-async fn look(path: &Path) -> Result<Option<Value>, Refusal> {
+async fn look(path: &Path) -> Result<Option<Value>, CompatRefusal> {
     let path = path.to_owned();
-    match blocking(move || files::read_plain(&path, LARGEST)).await {
+    match blocking(move || files::read_plain(&path, MAX_TRIGGER_BYTES)).await {
         Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).unwrap_or_default())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Refusal::not_now("Erreur interne", &error)),
+        Err(error) => Err(CompatRefusal::not_now("Erreur interne", &error)),
     }
 }
 

@@ -10,7 +10,7 @@ use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::mail::windows::parse_time_hhmm;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, JsonFields, success};
 use super::documents::{merge, or_null, read, text};
 use crate::http::HttpState;
 use crate::http::access::Caller;
@@ -62,13 +62,13 @@ pub(super) fn effective(state: &HttpState, document: &Map<String, Value>) -> Val
 }
 
 /// GET `/api/webhooks/config`.
-pub(super) async fn config(state: Data<HttpState>) -> Answer {
+pub(super) async fn config(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::WebhookConfig, NOT_READ).await?;
     Ok(success(json!({ "config": effective(&state, &document) })))
 }
 
 /// POST `/api/webhooks/config`.
-pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
     let mut wanted: Vec<(String, Option<Value>)> = fields
         .known(FIELDS)
         .into_iter()
@@ -79,7 +79,7 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
         && is_placeholder(url)
         && !super::is_allowed_here(&state, url)
     {
-        return Err(Refusal::bad(PLACEHOLDER));
+        return Err(CompatRefusal::bad(PLACEHOLDER));
     }
     let both = ("webhook_time_start", "webhook_time_end");
     if let Some((start, end)) = window(&fields, both, BOTH_NEEDED)? {
@@ -110,25 +110,25 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
 /// # Errors
 /// One of them is missing, or no time; in the reference's words.
 fn window(
-    fields: &Fields,
+    fields: &JsonFields,
     (first, last): (&str, &str),
     one_missing: &str,
-) -> Result<Option<(String, String)>, Refusal> {
+) -> Result<Option<(String, String)>, CompatRefusal> {
     let bound = |value: &Value| match value {
         Value::String(text) => Ok(text.trim().to_owned()),
         // The reference reads null as the text "None".
-        _ => Err(Refusal::bad(BAD_TIME)),
+        _ => Err(CompatRefusal::bad(BAD_TIME)),
     };
     let (start, end) = match (fields.get(first), fields.get(last)) {
         (None, None) => return Ok(None),
         (Some(start), Some(end)) => (bound(start)?, bound(end)?),
-        _ => return Err(Refusal::bad(one_missing)),
+        _ => return Err(CompatRefusal::bad(one_missing)),
     };
     match (start.is_empty(), end.is_empty()) {
         (true, true) => {}
         (false, false) if parse_time_hhmm(&start).is_some() && parse_time_hhmm(&end).is_some() => {}
-        (false, false) => return Err(Refusal::bad(BAD_TIME)),
-        _ => return Err(Refusal::bad(one_missing)),
+        (false, false) => return Err(CompatRefusal::bad(BAD_TIME)),
+        _ => return Err(CompatRefusal::bad(one_missing)),
     }
     Ok(Some((start, end)))
 }
@@ -138,8 +138,11 @@ fn window(
 ///
 /// # Errors
 /// One of them is missing, or no time; in the reference's words.
-pub(super) fn start_and_end(fields: &Fields, one_missing: &str) -> Result<(String, String), Refusal> {
-    window(fields, ("start", "end"), one_missing)?.ok_or_else(|| Refusal::bad(one_missing))
+pub(super) fn start_and_end(
+    fields: &JsonFields,
+    one_missing: &str,
+) -> Result<(String, String), CompatRefusal> {
+    window(fields, ("start", "end"), one_missing)?.ok_or_else(|| CompatRefusal::bad(one_missing))
 }
 
 /// What the reference says of a window that was changed.
@@ -148,7 +151,7 @@ pub(super) const fn changed(start: &str) -> &'static str {
 }
 
 /// GET `/api/webhooks/time-window`.
-pub(super) async fn time_window(state: Data<HttpState>) -> Answer {
+pub(super) async fn time_window(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::WebhookConfig, NOT_READ).await?;
     Ok(success(json!({
         "webhooks_time_start": or_null(text(&document, "webhook_time_start")),
@@ -160,8 +163,8 @@ pub(super) async fn time_window(state: Data<HttpState>) -> Answer {
 pub(super) async fn change_time_window(
     state: Data<HttpState>,
     caller: Caller,
-    fields: Fields,
-) -> Result<HttpResponse, Refusal> {
+    fields: JsonFields,
+) -> Result<HttpResponse, CompatRefusal> {
     let (start, end) = start_and_end(&fields, ONE_MISSING)?;
     let wanted = vec![
         ("webhook_time_start".to_owned(), Some(start.clone().into())),
@@ -183,7 +186,7 @@ mod tests {
     fn a_bound_that_is_not_named_is_not_ended_by_the_other() {
         let both = ("webhook_time_start", "webhook_time_end");
         let read = |body: Value| {
-            let fields = Fields(body.as_object().cloned().expect("an object"));
+            let fields = JsonFields(body.as_object().cloned().expect("an object"));
             window(&fields, both, BOTH_NEEDED).map_err(|refusal| refusal.to_string())
         };
         for alone in [
@@ -203,7 +206,7 @@ mod tests {
     #[test]
     fn a_window_is_cleared_by_two_empty_bounds_and_by_nothing_else() {
         let read = |body: Value| {
-            let fields = Fields(body.as_object().cloned().expect("an object"));
+            let fields = JsonFields(body.as_object().cloned().expect("an object"));
             start_and_end(&fields, ONE_MISSING).map_err(|refusal| refusal.to_string())
         };
         let window = |start: &str, end: &str| Ok((start.to_owned(), end.to_owned()));

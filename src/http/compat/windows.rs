@@ -7,7 +7,7 @@ use render_signal_actors::config::documents::webhook::WebhookConfig;
 use render_signal_actors::mail::policy::Announced;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Fields, Refusal, success};
+use super::answer::{CompatRefusal, CompatResult, JsonFields, success};
 use super::documents::{merge, or_null, read};
 use super::webhooks::{changed, start_and_end};
 use crate::http::HttpState;
@@ -36,7 +36,7 @@ fn shown(window: &Announced) -> Value {
 }
 
 /// GET `/api/get_webhook_time_window`, and the same for the test key.
-pub(super) async fn show(state: Data<HttpState>) -> Answer {
+pub(super) async fn show(state: Data<HttpState>) -> CompatResult {
     let document = read(&state, Key::WebhookConfig, NOT_READ).await?;
     let mut body = shown(&announced(&state, &document));
     if let Value::Object(fields) = &mut body {
@@ -47,7 +47,7 @@ pub(super) async fn show(state: Data<HttpState>) -> Answer {
 
 /// POST `/api/set_webhook_time_window`, and the same for the test key. What is refused changes
 /// nothing, and the answer says what is in force.
-pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Fields) -> Answer {
+pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: JsonFields) -> CompatResult {
     let (start, end) = match start_and_end(&fields, ONE_MISSING) {
         Ok(window) => window,
         Err(refusal) => {
@@ -64,5 +64,5 @@ pub(super) async fn change(state: Data<HttpState>, caller: Caller, fields: Field
     if let Value::Object(fields) = &mut body {
         fields.insert("message".to_owned(), json!(changed(&start)));
     }
-    Ok::<_, Refusal>(success(body))
+    Ok::<_, CompatRefusal>(success(body))
 }

@@ -8,7 +8,7 @@
 //! this version of it or the next.
 //!
 //! It also bounds what a connection may cost: the time for a head, for a body and for taking
-//! an answer; and of a crowd it gives up the one that has kept us waiting for longest.
+//! an answer. When there are too many connections it ends the one that it has waited for longest.
 
 mod crowd;
 mod phase;
@@ -26,25 +26,25 @@ use tokio::time::Instant;
 
 pub(super) use crowd::Crowd;
 pub(super) use phase::Follows;
-use phase::Phase;
-pub(super) use stream::{Gated, LINGER_LONGEST};
+use phase::ReadPhase;
+pub(super) use stream::{Gated, MAX_LINGER};
 
-/// A head, from its first byte, and a body must be here within this time; an answer must be
-/// taken without a pause as long as this.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a head (from its first byte) or a body may take to arrive, and how long a client may
+/// pause while it takes an answer.
+pub(super) const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection's gate: its stream asks what may be read, and its requests say what follows.
 #[derive(Debug, Clone)]
-pub(super) struct Gate(Rc<RefCell<State>>);
+pub(super) struct ConnectionGate(Rc<RefCell<GateState>>);
 
 #[derive(Debug)]
-struct State {
-    phase: Phase,
+struct GateState {
+    phase: ReadPhase,
     /// Since when it has stood there.
     since: Instant,
     /// When what is being read must be here.
     deadline: Option<Instant>,
-    /// The answer is a stream without an end: whoever sends no more has gone.
+    /// The answer is a stream without an end: a client that closes its side has gone.
     streams: bool,
     /// Another connection has taken its place.
     evicted: bool,
@@ -52,10 +52,10 @@ struct State {
     reader: Option<Waker>,
 }
 
-impl Gate {
+impl ConnectionGate {
     fn new() -> Self {
-        Self(Rc::new(RefCell::new(State {
-            phase: Phase::NEXT,
+        Self(Rc::new(RefCell::new(GateState {
+            phase: ReadPhase::NEXT,
             since: Instant::now(),
             deadline: None,
             streams: false,
@@ -68,8 +68,8 @@ impl Gate {
     pub(super) fn go_on(&self, follows: Follows) {
         self.change(|state| {
             state.phase.go_on(follows);
-            let body = matches!(state.phase, Phase::Body { .. });
-            state.deadline = body.then(|| Instant::now() + PATIENCE);
+            let body = matches!(state.phase, ReadPhase::Body { .. });
+            state.deadline = body.then(|| Instant::now() + IO_TIMEOUT);
         });
     }
 
@@ -92,7 +92,7 @@ impl Gate {
         self.change(|state| state.evicted = true);
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut GateState)) {
         let mut state = self.0.borrow_mut();
         change(&mut state);
         state.since = Instant::now();
@@ -102,14 +102,14 @@ impl Gate {
     }
 }
 
-impl State {
+impl GateState {
     /// How many of `bytes` may be read now; counts them as read.
     fn read(&mut self, bytes: &[u8]) -> usize {
         let before = self.phase;
         let read = self.phase.read(bytes);
         if self.phase.is_within_a_head() {
-            self.deadline = self.deadline.or_else(|| Some(Instant::now() + PATIENCE));
-        } else if self.phase != before && !matches!(self.phase, Phase::Body { .. }) {
+            self.deadline = self.deadline.or_else(|| Some(Instant::now() + IO_TIMEOUT));
+        } else if self.phase != before && !matches!(self.phase, ReadPhase::Body { .. }) {
             self.deadline = None;
         }
         read

@@ -1,14 +1,14 @@
 //! What of a connection's bytes may be read now. Pure.
 
-/// A longer head is not read: it is answered 431, and the connection ends.
-pub(super) const LONGEST_HEAD: usize = 32 * 1024;
+/// Bytes of the longest head that is read. A longer one is answered 431, and the connection ends.
+pub(super) const MAX_HEAD_BYTES: usize = 32 * 1024;
 
 /// What follows the head of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Follows {
     /// The next request.
     Next,
-    /// A body of so many bytes, and then the next request.
+    /// A body of `left` more bytes, and then the next request.
     Body(u64),
     /// Nothing that may be read: this request is the last one.
     Nothing,
@@ -16,9 +16,9 @@ pub(in crate::http) enum Follows {
 
 /// Where the reading of a connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum ReadPhase {
     /// A head is read, to the empty line that ends it.
-    Head(Head),
+    Head(HeadProgress),
     /// A whole head has been read. What follows it is not known yet.
     Asked,
     /// A body is read.
@@ -38,7 +38,7 @@ pub(super) enum Phase {
 
 /// The part of a head that has been read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct HeadProgress {
     length: usize,
     /// There has been a line that is not empty; empty ones before it are skipped (RFC 9112
     /// section 2.2).
@@ -47,9 +47,9 @@ pub(super) struct Head {
     filled: bool,
 }
 
-impl Phase {
+impl ReadPhase {
     /// The next head.
-    pub(super) const NEXT: Self = Self::Head(Head { length: 0, begun: false, filled: false });
+    pub(super) const NEXT: Self = Self::Head(HeadProgress { length: 0, begun: false, filled: false });
 
     /// How many of the next `bytes` may be read; counts them as read.
     pub(super) fn read(&mut self, bytes: &[u8]) -> usize {
@@ -74,7 +74,7 @@ impl Phase {
 
     /// A head has begun and is not whole.
     pub(super) const fn is_within_a_head(self) -> bool {
-        matches!(self, Self::Head(Head { length: 1.., .. }))
+        matches!(self, Self::Head(HeadProgress { length: 1.., .. }))
     }
 
     /// What follows the head that was read is known now.
@@ -93,19 +93,19 @@ impl Phase {
     }
 }
 
-impl Head {
-    fn read(&mut self, bytes: &[u8]) -> (usize, Option<Phase>) {
+impl HeadProgress {
+    fn read(&mut self, bytes: &[u8]) -> (usize, Option<ReadPhase>) {
         for (at, byte) in bytes.iter().enumerate() {
             self.length += 1;
             match byte {
-                b'\n' if self.begun && !self.filled => return (at + 1, Some(Phase::Asked)),
+                b'\n' if self.begun && !self.filled => return (at + 1, Some(ReadPhase::Asked)),
                 b'\n' => self.filled = false,
                 // A stray one is the parser's to refuse: no more is read until it has.
                 b'\r' => {}
                 _ => (self.begun, self.filled) = (true, true),
             }
-            if self.length >= LONGEST_HEAD {
-                return (at + 1, Some(Phase::TooLong));
+            if self.length >= MAX_HEAD_BYTES {
+                return (at + 1, Some(ReadPhase::TooLong));
             }
         }
         (bytes.len(), None)
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// Reads `wire` in pieces of `size` bytes, as far as it goes.
-    fn read(phase: &mut Phase, wire: &[u8], size: usize) -> usize {
+    fn read(phase: &mut ReadPhase, wire: &[u8], size: usize) -> usize {
         let mut read = 0;
         while read < wire.len() {
             let piece = &wire[read..wire.len().min(read + size)];
@@ -143,10 +143,10 @@ mod tests {
         ] {
             for behind in ["", "GET /second HTTP/1.1\r\n\r\n", "\r\n\r\n", "\n"] {
                 for size in 1..=head.len() + behind.len() {
-                    let mut phase = Phase::NEXT;
+                    let mut phase = ReadPhase::NEXT;
                     let wire = format!("{head}{behind}");
                     assert_eq!(read(&mut phase, wire.as_bytes(), size), head.len(), "{wire:?} by {size}");
-                    assert_eq!(phase, Phase::Asked);
+                    assert_eq!(phase, ReadPhase::Asked);
                     assert_eq!(phase.read(b"GET /third HTTP/1.1\r\n\r\n"), 0, "nobody has said what follows");
                 }
             }
@@ -157,17 +157,17 @@ mod tests {
     fn a_head_that_does_not_end_is_not_read_for_ever() {
         for line in ["\r\n", "\n", "a", "A: b\r\n"] {
             for size in [1, 7, 4096] {
-                let mut phase = Phase::NEXT;
-                let wire = line.repeat(LONGEST_HEAD);
-                assert_eq!(read(&mut phase, wire.as_bytes(), size), LONGEST_HEAD, "{line:?}");
-                assert_eq!(phase, Phase::TooLong);
+                let mut phase = ReadPhase::NEXT;
+                let wire = line.repeat(MAX_HEAD_BYTES);
+                assert_eq!(read(&mut phase, wire.as_bytes(), size), MAX_HEAD_BYTES, "{line:?}");
+                assert_eq!(phase, ReadPhase::TooLong);
             }
         }
     }
 
     #[test]
     fn a_body_is_read_to_its_end_and_the_next_request_after_the_answer() {
-        let mut phase = Phase::Asked;
+        let mut phase = ReadPhase::Asked;
         phase.go_on(Follows::Body(5));
         assert_eq!(phase.read(b"abc"), 3);
         assert_eq!(phase.read(b"deGET / HTTP/1.1\r\n\r\n"), 2);
@@ -182,11 +182,11 @@ mod tests {
     #[test]
     fn nothing_is_read_behind_the_last_request_nor_behind_half_a_body() {
         for (follows, body) in [(Follows::Nothing, ""), (Follows::Body(9), "abc"), (Follows::Body(9), "")] {
-            let mut phase = Phase::Asked;
+            let mut phase = ReadPhase::Asked;
             phase.go_on(follows);
             assert_eq!(phase.read(body.as_bytes()), body.len());
             phase.answered(false);
-            assert_eq!(phase, Phase::Over);
+            assert_eq!(phase, ReadPhase::Over);
             assert_eq!(phase.read(b"GET / HTTP/1.1\r\n\r\n"), 0);
         }
     }

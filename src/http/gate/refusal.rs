@@ -1,16 +1,16 @@
-//! What a connection is told when no request came of what it sent: there is no handler to say it,
-//! and the parser's own words are a status without a body. Clients of the API read the problem
-//! document that every other refusal is.
+//! The answer to bytes that are no request. No handler sees them, and the parser would answer a
+//! status without a body: here they get a problem document, which clients of the API read in every
+//! other refusal.
 
 use serde_json::json;
 
-use crate::http::problem::Kind;
+use crate::http::problem::ProblemKind;
 
 /// No answer of the parser is longer; every answer of a handler is, by what `harden` adds to it.
-const BARE: usize = 256;
+const MAX_BARE_BYTES: usize = 256;
 
 /// The whole answer, after which the connection ends.
-pub(super) fn answer(kind: Kind, detail: &str) -> Vec<u8> {
+pub(super) fn answer(kind: ProblemKind, detail: &str) -> Vec<u8> {
     let status = kind.status();
     let body = json!({
         "type": kind.uri(),
@@ -31,7 +31,7 @@ pub(super) fn answer(kind: Kind, detail: &str) -> Vec<u8> {
 /// body. `None` = they are anything else, and are sent as they are. An answer of a handler is never
 /// taken for one: it says `x-content-type-options`, whatever it refuses.
 pub(super) fn of_parser(bytes: &[u8]) -> Option<Vec<u8>> {
-    if bytes.len() > BARE {
+    if bytes.len() > MAX_BARE_BYTES {
         return None;
     }
     let head = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n\r\n")?.to_ascii_lowercase();
@@ -48,12 +48,12 @@ pub(super) fn of_parser(bytes: &[u8]) -> Option<Vec<u8>> {
     }
     match status {
         "400" => Some(answer(
-            Kind::MalformedRequest,
+            ProblemKind::MalformedRequest,
             "the head of the request is no HTTP: look at its first line, at the names and values of its \
              headers and at Content-Length",
         )),
-        "408" => Some(answer(Kind::Timeout, "the head of the request did not come within 10 s")),
-        "431" => Some(answer(Kind::HeadersTooLarge, "the head of a request has at most 96 headers")),
+        "408" => Some(answer(ProblemKind::Timeout, "the head of the request did not come within 10 s")),
+        "431" => Some(answer(ProblemKind::HeadersTooLarge, "the head of a request has at most 96 headers")),
         _ => None,
     }
 }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_answer_says_how_long_its_body_is() {
-        let told = String::from_utf8(answer(Kind::HeadersTooLarge, "too long")).unwrap();
+        let told = String::from_utf8(answer(ProblemKind::HeadersTooLarge, "too long")).unwrap();
         let (head, body) = told.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("content-length: {}", body.len())), "{told}");
         assert!(head.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{told}");

@@ -10,41 +10,41 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::phase::{LONGEST_HEAD, Phase};
-use super::{Crowd, Gate, PATIENCE, refusal};
-use crate::http::problem::Kind;
+use super::phase::{MAX_HEAD_BYTES, ReadPhase};
+use super::{ConnectionGate, Crowd, IO_TIMEOUT, refusal};
+use crate::http::problem::ProblemKind;
 
-/// So much of what may not be read yet is taken off the wire: to notice that the other side
-/// has gone, no more is needed.
-const HELD: usize = 8 * 1024;
-/// What still comes in after the last answer is thrown away until nothing came for so long.
+/// Bytes that are taken off the wire before they may be read: to notice that the other side has
+/// gone, no more is needed.
+const MAX_BUFFERED: usize = 8 * 1024;
+/// What still comes in after the last answer is thrown away until nothing has come for this long.
 /// Closing at once would reset the connection, and the answer might be lost with it.
-const LINGER: Duration = Duration::from_secs(1);
-/// Never longer than this in all, nor more bytes: the largest mail, of a client that sends all of
-/// it before it looks for an answer. One whose place another has taken has [`LINGER`] in all.
-pub(in crate::http) const LINGER_LONGEST: Duration = Duration::from_secs(5);
-/// See [`LINGER_LONGEST`].
-const LINGER_BYTES: usize = 32 * 1024 * 1024;
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// The longest time in all, for a client that sends the whole of the largest mail before it reads the
+/// answer. A connection that was ended in favour of another has [`LINGER_TIMEOUT`] in all.
+pub(in crate::http) const MAX_LINGER: Duration = Duration::from_secs(5);
+/// The most bytes that are thrown away meanwhile: those of the largest mail.
+const MAX_LINGER_BYTES: usize = 32 * 1024 * 1024;
 
 /// A stream of which is read what its gate lets through.
 #[derive(Debug)]
 pub(in crate::http) struct Gated<S> {
     io: S,
-    gate: Gate,
+    gate: ConnectionGate,
     /// Off the wire, and not read yet.
     held: BytesMut,
     /// The other side sends no more.
     ended: bool,
     reading: Timer,
     writing: Timer,
-    leaving: Option<Leaving>,
+    leaving: Option<LingeringClose>,
     /// Its place among the connections.
     _place: Rc<()>,
 }
 
 /// The end of a connection.
 #[derive(Debug)]
-struct Leaving {
+struct LingeringClose {
     since: Instant,
     /// When something came last.
     heard: Instant,
@@ -52,7 +52,7 @@ struct Leaving {
     thrown_away: usize,
 }
 
-impl Leaving {
+impl LingeringClose {
     fn new() -> Self {
         let now = Instant::now();
         Self { since: now, heard: now, timer: Timer::default(), thrown_away: 0 }
@@ -60,8 +60,8 @@ impl Leaving {
 
     /// Whether it has lasted long enough; otherwise the task is woken then.
     fn is_over(&mut self, evicted: bool, cx: &mut Context<'_>) -> bool {
-        let longest = if evicted { LINGER } else { LINGER_LONGEST };
-        let at = (self.heard + LINGER).min(self.since + longest);
+        let longest = if evicted { LINGER_TIMEOUT } else { MAX_LINGER };
+        let at = (self.heard + LINGER_TIMEOUT).min(self.since + longest);
         self.timer.is_over(at, cx)
     }
 }
@@ -109,14 +109,13 @@ impl<S> Gated<S> {
         }
     }
 
-    /// Its gate.
-    pub(in crate::http) fn gate(&self) -> Gate {
+    pub(in crate::http) fn gate(&self) -> ConnectionGate {
         self.gate.clone()
     }
 }
 
 /// What comes next for a reader.
-enum Step {
+enum ReadStep {
     /// It has something, or the end.
     Done,
     /// More must come off the wire.
@@ -128,7 +127,7 @@ enum Step {
 }
 
 impl<S: AsyncRead + Unpin> Gated<S> {
-    fn step(&mut self, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> io::Result<Step> {
+    fn step(&mut self, cx: &Context<'_>, buf: &mut ReadBuf<'_>) -> io::Result<ReadStep> {
         let mut state = self.gate.0.borrow_mut();
         if state.evicted {
             return Err(given_up());
@@ -136,30 +135,32 @@ impl<S: AsyncRead + Unpin> Gated<S> {
         state.reader = Some(cx.waker().clone());
         if state.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             count("slow");
-            (state.phase, state.deadline) = (Phase::Over, None);
+            (state.phase, state.deadline) = (ReadPhase::Over, None);
         }
         let window = self.held.len().min(buf.remaining());
         let read = state.read(self.held.get(..window).unwrap_or_default());
         if let Some(bytes) = self.held.get(..read).filter(|bytes| !bytes.is_empty()) {
             buf.put_slice(bytes);
             self.held.advance(read);
-            return Ok(Step::Done);
+            return Ok(ReadStep::Done);
         }
         Ok(match state.phase {
-            Phase::Over => Step::Done,
-            Phase::TooLong => {
+            ReadPhase::Over => ReadStep::Done,
+            ReadPhase::TooLong => {
                 count("head");
-                state.phase = Phase::Over;
-                Step::Refuse
+                state.phase = ReadPhase::Over;
+                ReadStep::Refuse
             }
             // Nothing behind it is wanted, not even to be thrown away.
-            Phase::Last => Step::Wait,
-            Phase::Head(_) | Phase::Body { .. } if self.ended => Step::Done,
-            Phase::Head(_) | Phase::Body { .. } => Step::Fetch,
-            Phase::Answering if self.ended && state.streams => return Err(gone()),
-            Phase::Asked | Phase::Answering if self.ended && self.held.is_empty() => Step::Done,
-            Phase::Asked | Phase::Answering if self.ended || self.held.len() >= HELD => Step::Wait,
-            Phase::Asked | Phase::Answering => Step::Fetch,
+            ReadPhase::Last => ReadStep::Wait,
+            ReadPhase::Head(_) | ReadPhase::Body { .. } if self.ended => ReadStep::Done,
+            ReadPhase::Head(_) | ReadPhase::Body { .. } => ReadStep::Fetch,
+            ReadPhase::Answering if self.ended && state.streams => return Err(gone()),
+            ReadPhase::Asked | ReadPhase::Answering if self.ended && self.held.is_empty() => ReadStep::Done,
+            ReadPhase::Asked | ReadPhase::Answering if self.ended || self.held.len() >= MAX_BUFFERED => {
+                ReadStep::Wait
+            }
+            ReadPhase::Asked | ReadPhase::Answering => ReadStep::Fetch,
         })
     }
 
@@ -175,19 +176,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gated<S> {
         let this = self.get_mut();
         loop {
             match this.step(cx, buf)? {
-                Step::Done => return Poll::Ready(Ok(())),
-                Step::Wait => return Poll::Pending,
-                Step::Refuse => {
+                ReadStep::Done => return Poll::Ready(Ok(())),
+                ReadStep::Wait => return Poll::Pending,
+                ReadStep::Refuse => {
                     // Nothing else is being written: requests come one at a time. Whoever does not
                     // take so little is not waited for.
-                    let most = format!("the head of a request has at most {} KiB", LONGEST_HEAD / 1024);
-                    let told = refusal::answer(Kind::HeadersTooLarge, &most);
+                    let most = format!("the head of a request has at most {} KiB", MAX_HEAD_BYTES / 1024);
+                    let told = refusal::answer(ProblemKind::HeadersTooLarge, &most);
                     let _ = Pin::new(&mut this.io).poll_write(cx, &told)?;
                     return Poll::Ready(Ok(()));
                 }
-                Step::Fetch => {}
+                ReadStep::Fetch => {}
             }
-            this.held.reserve(HELD - this.held.len().min(HELD - 1));
+            this.held.reserve(MAX_BUFFERED - this.held.len().min(MAX_BUFFERED - 1));
             match tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.held)? {
                 Poll::Ready(0) => this.ended = true,
                 Poll::Ready(_) => {}
@@ -205,10 +206,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
             return Poll::Ready(Err(given_up()));
         }
         // While an answer is made, what is written is that answer, whatever it looks like.
-        let answering =
-            matches!(this.gate.0.borrow().phase, Phase::Body { .. } | Phase::Answering | Phase::Last);
+        let answering = matches!(
+            this.gate.0.borrow().phase,
+            ReadPhase::Body { .. } | ReadPhase::Answering | ReadPhase::Last
+        );
         if !answering && let Some(told) = refusal::of_parser(bytes) {
-            // The last words on this connection. Whoever does not take so little is not waited for.
+            // The last bytes on this connection. A client that does not take them at once is not waited for.
             let _ = Pin::new(&mut this.io).poll_write(cx, &told)?;
             return Poll::Ready(Ok(bytes.len()));
         }
@@ -217,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
             return Poll::Ready(written);
         }
         let until =
-            this.writing.0.as_ref().map_or_else(|| Instant::now() + PATIENCE, |timer| timer.deadline());
+            this.writing.0.as_ref().map_or_else(|| Instant::now() + IO_TIMEOUT, |timer| timer.deadline());
         if this.writing.is_over(until, cx) {
             count("slow");
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -235,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
         if this.leaving.is_none() {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
         }
-        let leaving = this.leaving.get_or_insert_with(Leaving::new);
+        let leaving = this.leaving.get_or_insert_with(LingeringClose::new);
         let evicted = {
             let mut state = this.gate.0.borrow_mut();
             state.reader = Some(cx.waker().clone());
@@ -244,9 +247,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gated<S> {
         // Asked each time: whoever always has something to send must not be listened to for ever.
         while !leaving.is_over(evicted, cx) {
             this.held.clear();
-            this.held.reserve(HELD);
+            this.held.reserve(MAX_BUFFERED);
             match tokio_util::io::poll_read_buf(Pin::new(&mut this.io), cx, &mut this.held) {
-                Poll::Ready(Ok(read @ 1..)) if leaving.thrown_away < LINGER_BYTES => {
+                Poll::Ready(Ok(read @ 1..)) if leaving.thrown_away < MAX_LINGER_BYTES => {
                     leaving.thrown_away += read;
                     leaving.heard = Instant::now();
                 }

@@ -92,7 +92,7 @@ async fn an_answer_that_nobody_takes_is_given_up() {
     let answer = vec![0; 100 * 1024];
     let begun = Instant::now();
     let error = stream.write_all(&answer).await.expect_err("nobody takes it");
-    assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, PATIENCE));
+    assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, IO_TIMEOUT));
     drop(client);
 }
 
@@ -157,10 +157,10 @@ async fn whoever_goes_on_sending_after_the_answer_is_not_listened_to_for_ever() 
     let second = Duration::from_secs(1);
     let tenth = Duration::from_millis(100);
     let crowd = Crowd::new(1);
-    assert_eq!(listened_to(&crowd, b"a", tenth).await.0, LINGER_LONGEST, "a byte now and then");
+    assert_eq!(listened_to(&crowd, b"a", tenth).await.0, MAX_LINGER, "a byte now and then");
     let (time, bytes) = listened_to(&crowd, &[0; 64 * 1024], Duration::ZERO).await;
     let mib = 1024 * 1024;
-    assert!(time <= LINGER_LONGEST && (31 * mib..33 * mib).contains(&bytes), "{time:?} {bytes}");
+    assert!(time <= MAX_LINGER && (31 * mib..33 * mib).contains(&bytes), "{time:?} {bytes}");
     // Another one needs the place.
     let crowding = async {
         tokio::time::sleep(crowd::GRACE).await;

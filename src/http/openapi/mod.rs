@@ -14,16 +14,18 @@ use actix_web::web::{Bytes, to};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::access::Scope;
-use super::routes::{Route, Who};
+use super::access::ApiScope;
+use super::routes::{Route, RouteAccess};
 use super::v1;
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/v1/openapi.json", Who::Api(Scope::Read), || to(description)),
-        Route::get("/api/docs", Who::Session, || to(page::moved)).voice(super::problem::Voice::Page),
-        Route::get("/api/docs/{file:.*}", Who::Session, || to(page::file)).voice(super::problem::Voice::Page),
+        Route::get("/api/v1/openapi.json", RouteAccess::Api(ApiScope::Read), || to(description)),
+        Route::get("/api/docs", RouteAccess::Session, || to(page::moved))
+            .format(super::problem::RefusalFormat::Page),
+        Route::get("/api/docs/{file:.*}", RouteAccess::Session, || to(page::file))
+            .format(super::problem::RefusalFormat::Page),
     ]
 }
 

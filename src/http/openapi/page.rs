@@ -8,7 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, LOC
 use actix_web::web::Path;
 use utoipa_swagger_ui::Config;
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 /// The base layout has no inline style, so it is allowed by the policy of all our pages.
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
@@ -39,13 +39,13 @@ pub(super) async fn moved() -> HttpResponse {
 }
 
 /// A file of the page.
-pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, HttpProblem> {
     if matches!(name.as_str(), "" | "index.html") {
         return Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(INDEX));
     }
-    let nothing = || Problem::new(Kind::NotFound, "the page has no such file");
+    let nothing = || HttpProblem::new(ProblemKind::NotFound, "the page has no such file");
     let file = utoipa_swagger_ui::serve(&name, Arc::clone(&CONFIG)).map_err(|error| {
-        Problem::new(Kind::Internal, format!("the page to try the API cannot be made: {error}"))
+        HttpProblem::new(ProblemKind::Internal, format!("the page to try the API cannot be made: {error}"))
     })?;
     let file = file.ok_or_else(nothing)?;
     let mut answer = HttpResponse::Ok();

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::http::problem::{Field, Kind};
+use crate::http::problem::{FieldProblem, ProblemKind};
 
 /// A problem document (RFC 9457), `application/problem+json`.
 #[derive(ToSchema)]
@@ -25,22 +25,22 @@ pub(in crate::http) struct ProblemDocument {
     /// The path that was asked for.
     instance: Option<String>,
     /// The bad fields, where they can be named.
-    errors: Option<Vec<Field>>,
+    errors: Option<Vec<FieldProblem>>,
 }
 
-/// Of whoever only reads.
-pub(in crate::http) struct Refused;
+/// How an operation that only reads may refuse.
+pub(in crate::http) struct ReadRefusals;
 
-impl IntoResponses for Refused {
+impl IntoResponses for ReadRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         described(&[400, 401, 403, 404, 405, 410, 429, 500, 503])
     }
 }
 
-/// Of whoever sends something.
-pub(in crate::http) struct RefusedChange;
+/// How an operation that changes something may refuse.
+pub(in crate::http) struct ChangeRefusals;
 
-impl IntoResponses for RefusedChange {
+impl IntoResponses for ChangeRefusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         described(&[400, 401, 403, 404, 405, 408, 409, 410, 411, 412, 413, 415, 422, 429, 500, 502, 503])
     }
@@ -51,11 +51,11 @@ fn described(statuses: &[u16]) -> BTreeMap<String, RefOr<Response>> {
 }
 
 fn response(status: u16) -> Response {
-    let same = |kind: &&Kind| StatusCode::from_u16(status).is_ok_and(|status| kind.status() == status);
+    let same = |kind: &&ProblemKind| StatusCode::from_u16(status).is_ok_and(|status| kind.status() == status);
     // What is no request has no address that could be described.
-    let has_address = |kind: &&Kind| **kind != Kind::MalformedRequest;
+    let has_address = |kind: &&ProblemKind| **kind != ProblemKind::MalformedRequest;
     let titles: Vec<&str> =
-        Kind::ALL.iter().filter(has_address).filter(same).map(|kind| kind.title()).collect();
+        ProblemKind::ALL.iter().filter(has_address).filter(same).map(|kind| kind.title()).collect();
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     ResponseBuilder::new()
         .description(titles.join(", or: "))

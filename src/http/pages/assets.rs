@@ -17,7 +17,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 /// A file.
 struct Asset {
@@ -28,7 +28,6 @@ struct Asset {
     small: Option<Bytes>,
 }
 
-/// All of them.
 struct Assets {
     hash: String,
     files: Vec<Asset>,
@@ -126,9 +125,9 @@ pub(in crate::http) fn asset(name: &str) -> String {
 pub(super) async fn file(
     request: HttpRequest,
     path: Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (hash, name) = path.into_inner();
-    let nothing = || Problem::new(Kind::NotFound, "there is no such file");
+    let nothing = || HttpProblem::new(ProblemKind::NotFound, "there is no such file");
     let file = ASSETS.files.iter().find(|file| file.name == name).ok_or_else(nothing)?;
     if hash != ASSETS.hash {
         // A page of the version before, which another worker may have made.
@@ -138,9 +137,9 @@ pub(super) async fn file(
 }
 
 /// The icon, for browsers that look for it where it always was.
-pub(super) async fn favicon(request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub(super) async fn favicon(request: HttpRequest) -> Result<HttpResponse, HttpProblem> {
     let icon = ASSETS.files.iter().find(|file| file.name == "icon.svg");
-    let icon = icon.ok_or_else(|| Problem::new(Kind::NotFound, "there is no icon"))?;
+    let icon = icon.ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, "there is no icon"))?;
     Ok(send(&request, icon, "public, max-age=86400"))
 }
 

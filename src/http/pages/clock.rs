@@ -7,7 +7,7 @@ use crate::lang::Lang;
 
 /// What now is, and how it is said.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Clock {
+pub(in crate::http) struct PageClock {
     /// The moment at which the page is made.
     pub(in crate::http) now: DateTime<Utc>,
     /// The configured zone (`POLLING_TIMEZONE`).
@@ -41,7 +41,7 @@ const DAYS: [[&str; 2]; 7] = [
     ["dimanche", "Sunday"],
 ];
 
-impl Clock {
+impl PageClock {
     fn pick(self, [french, english]: [&'static str; 2]) -> &'static str {
         self.lang.pick(french, english)
     }
@@ -189,9 +189,9 @@ impl Clock {
 mod tests {
     use super::*;
 
-    fn clock(lang: Lang) -> Clock {
+    fn clock(lang: Lang) -> PageClock {
         let now = "2026-11-12T13:02:07Z".parse().unwrap();
-        Clock { now, zone: chrono_tz::Europe::Paris, lang }
+        PageClock { now, zone: chrono_tz::Europe::Paris, lang }
     }
 
     fn at(text: &str) -> DateTime<Utc> {

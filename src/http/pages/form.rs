@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use url::form_urlencoded;
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::extract;
 
 /// The media type of forms (WHATWG URL section 5).
@@ -15,9 +15,9 @@ const KIND: &str = "application/x-www-form-urlencoded";
 
 /// The fields of a form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::http) struct Form(pub(in crate::http::pages) Vec<(String, String)>);
+pub(in crate::http) struct FormData(pub(in crate::http::pages) Vec<(String, String)>);
 
-impl Form {
+impl FormData {
     /// Of a body.
     pub(in crate::http::pages) fn read(body: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(body);
@@ -46,9 +46,9 @@ impl Form {
     }
 }
 
-impl FromRequest for Form {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+impl FromRequest for FormData {
+    type Error = HttpProblem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpProblem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -57,7 +57,7 @@ impl FromRequest for Form {
             let kind = extract::media_type(&request);
             if !body.is_empty() && kind != KIND {
                 let why = format!("this address takes {KIND}, not {kind:?}");
-                return Err(Problem::new(Kind::UnsupportedMediaType, why));
+                return Err(HttpProblem::new(ProblemKind::UnsupportedMediaType, why));
             }
             Ok(Self::read(&body))
         })
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn values_are_read_as_they_were_typed() {
-        let form = Form::read(b"a=+1%20&a=2&text=one%0D%0Atwo&box=on&empty=");
+        let form = FormData::read(b"a=+1%20&a=2&text=one%0D%0Atwo&box=on&empty=");
         assert_eq!((form.get("a"), form.text("a")), (Some(" 1 "), "1"));
         assert_eq!(form.all("a"), [" 1 ", "2"]);
         assert_eq!(form.text("text"), "one\ntwo");

@@ -45,8 +45,8 @@ mod words;
 
 use actix_web::web::to;
 
-use super::problem::Voice;
-use super::routes::{Route, Takes, Who};
+use super::problem::RefusalFormat;
+use super::routes::{Route, RouteAccess, Takes};
 pub(in crate::http) use assets::asset;
 pub(in crate::http) use look::language;
 pub(in crate::http) use refused::{asks_for_page, expired, is_late_form, refusal, wants_page};
@@ -54,12 +54,14 @@ pub(in crate::http) use refused::{asks_for_page, expired, is_late_form, refusal,
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
     let files = vec![
-        Route::get("/static/{hash}/{name}", Who::Stranger, || to(assets::file)),
-        Route::get("/manifest.webmanifest", Who::Stranger, || to(assets::manifest)),
-        Route::get("/favicon.ico", Who::Stranger, || to(assets::favicon)),
+        Route::get("/static/{hash}/{name}", RouteAccess::Stranger, || to(assets::file)),
+        Route::get("/manifest.webmanifest", RouteAccess::Stranger, || to(assets::manifest)),
+        Route::get("/favicon.ico", RouteAccess::Stranger, || to(assets::favicon)),
     ];
     let pages = [
-        vec![Route::post("/preferences", Who::Stranger, || to(preferences::choose)).takes(Takes::Form)],
+        vec![
+            Route::post("/preferences", RouteAccess::Stranger, || to(preferences::choose)).takes(Takes::Form),
+        ],
         login::routes(),
         overview::routes(),
         mails::routes(),
@@ -71,7 +73,7 @@ pub(in crate::http) fn routes() -> Vec<Route> {
         access::routes(),
         design::routes(),
     ];
-    let pages = pages.concat().into_iter().map(|route| route.voice(Voice::Page));
+    let pages = pages.concat().into_iter().map(|route| route.format(RefusalFormat::Page));
     files.into_iter().chain(pages).collect()
 }
 

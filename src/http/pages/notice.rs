@@ -16,11 +16,11 @@ const fn name(tls: bool) -> &'static str {
 }
 
 /// Characters of a sentence: a cookie holds 4 KiB, each of them may be twelve bytes there.
-const LONGEST: usize = 300;
+const MAX_CHARS: usize = 300;
 
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) enum Tone {
+pub(in crate::http) enum NoticeTone {
     /// It was done.
     Good,
     /// It was done, and something is to be known.
@@ -29,7 +29,7 @@ pub(in crate::http) enum Tone {
     Bad,
 }
 
-impl Tone {
+impl NoticeTone {
     /// Its word, in the cookie and in the page's classes.
     pub(in crate::http::pages) const fn word(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl Tone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::http) struct Notice {
     /// How it went.
-    pub(in crate::http::pages) tone: Tone,
+    pub(in crate::http::pages) tone: NoticeTone,
     /// The sentence, in the reader's language.
     pub(in crate::http::pages) text: String,
 }
@@ -52,31 +52,33 @@ pub(in crate::http) struct Notice {
 impl Notice {
     /// It was done.
     pub(in crate::http::pages) fn good(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Good, text: text.into() }
+        Self { tone: NoticeTone::Good, text: text.into() }
     }
 
     /// It was done, and something is to be known.
     pub(in crate::http::pages) fn care(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Care, text: text.into() }
+        Self { tone: NoticeTone::Care, text: text.into() }
     }
 
     /// It was not done.
     pub(in crate::http::pages) fn bad(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Bad, text: text.into() }
+        Self { tone: NoticeTone::Bad, text: text.into() }
     }
 
     /// The one that a request brings; whatever is not ours is none.
     pub(super) fn of(request: &HttpRequest, tls: bool) -> Option<Self> {
         let value = cookies::find(request, name(tls))?;
         let (word, text) = value.split_once('.')?;
-        let tone = [Tone::Good, Tone::Care, Tone::Bad].into_iter().find(|tone| tone.word() == word)?;
+        let tone = [NoticeTone::Good, NoticeTone::Care, NoticeTone::Bad]
+            .into_iter()
+            .find(|tone| tone.word() == word)?;
         let text = percent_decode_str(text).decode_utf8().ok()?.into_owned();
         (!text.is_empty()).then_some(Self { tone, text })
     }
 
     /// Has a browser bring it to the next page.
     pub(super) fn carry(&self, tls: bool) -> Option<HeaderValue> {
-        let text: String = self.text.chars().take(LONGEST).collect();
+        let text: String = self.text.chars().take(MAX_CHARS).collect();
         let value = format!("{}.{}", self.tone.word(), utf8_percent_encode(&text, NON_ALPHANUMERIC));
         cookies::keep(name(tls), &value, 60, tls)
     }

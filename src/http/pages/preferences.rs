@@ -5,25 +5,24 @@ use actix_web::http::header::{REFERER, SET_COOKIE};
 use url::Url;
 
 use super::cookies;
-use super::form::Form;
+use super::form::FormData;
 use super::frame::LINKS;
 use super::look::{LANG, THEME, Theme};
-use super::visit::{Visit, see};
+use super::visit::{PageVisit, see};
 use crate::http::access::inside;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 
-/// In seconds.
-const YEAR: u64 = 365 * 24 * 60 * 60;
+const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
 
 /// Keeps what was chosen, and goes back to where it was chosen.
-pub(super) async fn choose(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn choose(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let came_from = visit.request.headers().get(REFERER).and_then(|from| from.to_str().ok());
     let mut answer = see(&back(form.text("next"), came_from));
     let tls = visit.is_over_tls();
     let lang = Some(form.text("lang")).filter(|lang| matches!(*lang, "fr" | "en"));
     let theme = Theme::of(form.text("theme")).map(Theme::word);
     for (name, value) in [(LANG, lang), (THEME, theme)] {
-        if let Some(cookie) = value.and_then(|value| cookies::keep(name, value, YEAR, tls)) {
+        if let Some(cookie) = value.and_then(|value| cookies::keep(name, value, YEAR_SECONDS, tls)) {
             answer.append_header((SET_COOKIE, cookie));
         }
     }

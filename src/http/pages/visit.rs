@@ -10,22 +10,21 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder};
 use askama::Template;
 
 use super::assets;
-use super::clock::Clock;
+use super::clock::PageClock;
 use super::frame::{Frame, Section};
 use super::look::{self, Theme};
 use super::notice::Notice;
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::lang::Lang;
 
 /// Smaller pages are sent as they are.
-const WORTH_IT: usize = 1_024;
+const MIN_COMPRESSED_BYTES: usize = 1_024;
 
 /// A request for a page.
 #[derive(Clone)]
-pub(in crate::http) struct Visit {
-    /// It.
+pub(in crate::http) struct PageVisit {
     pub(in crate::http::pages) request: HttpRequest,
     /// What the handlers need.
     pub(in crate::http::pages) state: Data<HttpState>,
@@ -36,12 +35,12 @@ pub(in crate::http) struct Visit {
     /// Light or dark.
     pub(in crate::http::pages) theme: Theme,
     /// How times are said.
-    pub(in crate::http::pages) clock: Clock,
+    pub(in crate::http::pages) clock: PageClock,
 }
 
-impl FromRequest for Visit {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+impl FromRequest for PageVisit {
+    type Error = HttpProblem;
+    type Future = Ready<Result<Self, HttpProblem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let caller = Caller::from_request(request, payload).into_inner();
@@ -49,13 +48,14 @@ impl FromRequest for Visit {
     }
 }
 
-impl Visit {
-    fn new(request: &HttpRequest, caller: Caller) -> Result<Self, Problem> {
+impl PageVisit {
+    fn new(request: &HttpRequest, caller: Caller) -> Result<Self, HttpProblem> {
         let state = request.app_data::<Data<HttpState>>().cloned();
-        let state = state.ok_or_else(|| Problem::new(Kind::Internal, "the server has no state"))?;
+        let state =
+            state.ok_or_else(|| HttpProblem::new(ProblemKind::Internal, "the server has no state"))?;
         let lang = look::language(request);
         let zone = state.services.policy.load().zone;
-        let clock = Clock { now: state.world.now(), zone, lang };
+        let clock = PageClock { now: state.world.now(), zone, lang };
         Ok(Self { lang, theme: look::theme(request), clock, request: request.clone(), state, caller })
     }
 
@@ -63,7 +63,7 @@ impl Visit {
     ///
     /// # Errors
     /// The server has no state: a fault of the program.
-    pub(super) fn anybody(request: &HttpRequest) -> Result<Self, Problem> {
+    pub(super) fn anybody(request: &HttpRequest) -> Result<Self, HttpProblem> {
         Self::new(request, Caller::Stranger)
     }
 
@@ -76,7 +76,7 @@ impl Visit {
     ///
     /// # Errors
     /// It cannot be made: a fault of the program.
-    pub(in crate::http::pages) fn show(&self, page: &impl Template) -> Result<HttpResponse, Problem> {
+    pub(in crate::http::pages) fn show(&self, page: &impl Template) -> Result<HttpResponse, HttpProblem> {
         self.show_as(StatusCode::OK, page)
     }
 
@@ -88,7 +88,7 @@ impl Visit {
         &self,
         status: StatusCode,
         page: &impl Template,
-    ) -> Result<HttpResponse, Problem> {
+    ) -> Result<HttpResponse, HttpProblem> {
         let mut answer = HttpResponse::build(status);
         let tls = self.is_over_tls();
         if let Some(cookie) = Notice::of(&self.request, tls).and_then(|_| Notice::forget(tls)) {
@@ -127,14 +127,14 @@ pub(super) fn html(
     request: &HttpRequest,
     mut answer: HttpResponseBuilder,
     page: &impl Template,
-) -> Result<HttpResponse, Problem> {
-    let text = page
-        .render()
-        .map_err(|error| Problem::new(Kind::Internal, format!("a page cannot be made: {error}")))?;
+) -> Result<HttpResponse, HttpProblem> {
+    let text = page.render().map_err(|error| {
+        HttpProblem::new(ProblemKind::Internal, format!("a page cannot be made: {error}"))
+    })?;
     answer.insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
     answer.insert_header((VARY, "Accept-Encoding, Accept-Language, Cookie"));
-    let small =
-        (text.len() >= WORTH_IT && assets::takes_gzip(request)).then(|| assets::gzip(text.as_bytes()));
+    let small = (text.len() >= MIN_COMPRESSED_BYTES && assets::takes_gzip(request))
+        .then(|| assets::gzip(text.as_bytes()));
     Ok(match small.flatten() {
         Some(bytes) => answer.insert_header((CONTENT_ENCODING, "gzip")).body(bytes),
         None => answer.body(text),

@@ -97,7 +97,7 @@ mod tests {
     use render_signal_actors::messages::PollerStatus;
 
     use super::*;
-    use crate::http::problem::Kind;
+    use crate::http::problem::ProblemKind;
     use crate::http::{routes, tests};
 
     /// What is answered to somebody who takes `accept`: its kind, and its text.
@@ -113,7 +113,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_type_of_a_problem_leads_to_its_section() {
-        for kind in Kind::ALL {
+        for kind in ProblemKind::ALL {
             let uri = kind.uri();
             let (path, anchor) = uri.split_once('#').unwrap();
             let (said, page) = asked(path, "text/html,application/xhtml+xml").await;

@@ -14,15 +14,15 @@ mod status;
 
 use actix_web::web::to;
 
-use super::routes::{Route, Who};
+use super::routes::{Route, RouteAccess};
 
 /// The addresses of this room.
 pub(in crate::http) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/health", Who::Stranger, || to(health::health)),
-        Route::get("/livez", Who::Stranger, || to(health::livez)),
-        Route::get("/readyz", Who::Own, || to(status::readyz)),
-        Route::get("/metrics", Who::Own, || to(status::metrics)),
-        Route::get("/docs/errors", Who::Stranger, || to(errors::show)),
+        Route::get("/health", RouteAccess::Stranger, || to(health::health)),
+        Route::get("/livez", RouteAccess::Stranger, || to(health::livez)),
+        Route::get("/readyz", RouteAccess::Own, || to(status::readyz)),
+        Route::get("/metrics", RouteAccess::Own, || to(status::metrics)),
+        Route::get("/docs/errors", RouteAccess::Stranger, || to(errors::show)),
     ]
 }

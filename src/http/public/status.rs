@@ -8,36 +8,36 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::http::HttpState;
-use crate::http::access::Scope;
-use crate::http::access::bearer::Shown;
-use crate::http::problem::{Kind, Problem};
+use crate::http::access::ApiScope;
+use crate::http::access::bearer::TokenCheck;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::readiness::{self, Readiness, State};
 
 /// Whether all may be shown.
 ///
 /// # Errors
 /// A token that is another one.
-async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, Problem> {
+async fn sees_all(state: &HttpState, request: &HttpRequest) -> Result<bool, HttpProblem> {
     if state.access.session(request).await.is_ok() {
         return Ok(true);
     }
     let access = &state.access;
-    if let Some(token) = access.api_token.as_ref().filter(|_| access.scopes.have(Scope::Read))
+    if let Some(token) = access.api_token.as_ref().filter(|_| access.scopes.have(ApiScope::Read))
         && access.guesses.bears(token, request)
     {
         return Ok(true);
     }
     let Some(token) = &state.metrics_token else { return Ok(false) };
-    match state.access.guesses.look(token, request).await {
-        Shown::Right => Ok(true),
-        Shown::Nothing => Ok(false),
-        Shown::Wrong => Err(Problem::new(
-            Kind::Unauthenticated,
+    match state.access.guesses.check(token, request).await {
+        TokenCheck::Right => Ok(true),
+        TokenCheck::Nothing => Ok(false),
+        TokenCheck::Wrong => Err(HttpProblem::new(
+            ProblemKind::Unauthenticated,
             "this is neither METRICS_TOKEN nor a PROCESS_API_TOKEN with the scope read",
         )),
-        Shown::TooMany => {
+        TokenCheck::TooMany => {
             let why = "too many wrong tokens at a time came from this address";
-            Err(Problem::new(Kind::TooManyRequests, why).retry_after(1))
+            Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(1))
         }
     }
 }
@@ -49,7 +49,7 @@ async fn readiness(state: &HttpState) -> Readiness {
 pub(super) async fn readyz(
     request: HttpRequest,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let all = sees_all(&state, &request).await?;
     let readiness = readiness(&state).await;
     let mut response =
@@ -61,10 +61,10 @@ pub(super) async fn readyz(
 pub(super) async fn metrics(
     request: HttpRequest,
     state: web::Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     if !sees_all(&state, &request).await? && !state.metrics_public {
         let why = "metrics are for those who send METRICS_TOKEN or have signed in; METRICS_PUBLIC opens them";
-        return Err(Problem::new(Kind::Unauthenticated, why));
+        return Err(HttpProblem::new(ProblemKind::Unauthenticated, why));
     }
     let mut text = states(&readiness(&state).await);
     text.push_str(&state.metrics.render());

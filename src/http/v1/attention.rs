@@ -1,4 +1,4 @@
-//! `/api/v1/attention`: what nothing happens to until somebody does something.
+//! `/api/v1/attention`: what needs a person, and stays as it is until somebody acts.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -13,18 +13,18 @@ use super::operations::status::FindingView;
 use super::page::{Nothing, unavailable};
 use super::targets::TargetView;
 use crate::http::HttpState;
-use crate::http::access::Scope;
-use crate::http::openapi::refusals::Refused;
+use crate::http::access::ApiScope;
+use crate::http::openapi::refusals::ReadRefusals;
 use crate::http::probe::Findings;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::readiness::{Readiness, readiness};
-use crate::http::routes::{Route, Who};
+use crate::http::routes::{Route, RouteAccess};
 use crate::services::attention::{self, Item, Known, What};
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::{MailboxReport, WorkerReport};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/api/v1/attention", Who::Api(Scope::Read), || to(attention))]
+    vec![Route::get("/api/v1/attention", RouteAccess::Api(ApiScope::Read), || to(attention))]
 }
 
 /// What needs a person; empty and nought = nothing does.
@@ -72,13 +72,13 @@ pub(in crate::http) struct FailureView {
 }
 
 /// What needs a person, and what it was found out from.
-pub(in crate::http) struct Look {
+pub(in crate::http) struct AttentionReport {
     /// What the read models say.
     pub(in crate::http) needs: queries::NeedsPerson,
     /// How each part is.
     pub(in crate::http) ready: Readiness,
     /// The mailbox as the worker sees it that polls; `None` = nobody is known to.
-    pub(in crate::http) mailbox: Option<Mailbox>,
+    pub(in crate::http) mailbox: Option<MailboxReport>,
     /// What needs a person.
     pub(in crate::http) items: Vec<Item>,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Around {
     /// What the parts of this worker say.
     found: Findings,
     /// What the workers say; `None` = they cannot be asked now.
-    words: Option<Vec<Word>>,
+    words: Option<Vec<WorkerReport>>,
 }
 
 impl Around {
@@ -118,16 +118,16 @@ impl Around {
     }
 
     /// What this worker knows of the mailbox is newer than any word of it; the others have never looked.
-    fn mailbox(&self) -> Option<Mailbox> {
+    fn mailbox(&self) -> Option<MailboxReport> {
         let poller = self.found.poller.as_ref().and_then(|poller| poller.as_ref().ok());
-        let own = poller.filter(|_| self.holds_lease()).map(Mailbox::of);
+        let own = poller.filter(|_| self.holds_lease()).map(MailboxReport::of);
         let others = || self.words.iter().flatten().filter(|word| word.polls);
         own.or_else(|| others().find_map(|word| word.mailbox.clone()))
     }
 }
 
 /// What the read models say: what needs a person, and how many webhooks the hourly limit holds.
-async fn counted(state: &HttpState) -> Result<(queries::NeedsPerson, u64), Problem> {
+async fn counted(state: &HttpState) -> Result<(queries::NeedsPerson, u64), HttpProblem> {
     let views = state.journal.views();
     let read = views.read(|db| Ok((queries::needs_person(db)?, queries::open_deliveries(db)?)));
     let (needs, open) = read.await.map_err(unavailable)?;
@@ -149,11 +149,11 @@ fn items(
 ///
 /// # Errors
 /// The journal cannot be read now.
-pub(in crate::http) async fn look(state: &HttpState) -> Result<Look, Problem> {
+pub(in crate::http) async fn look(state: &HttpState) -> Result<AttentionReport, HttpProblem> {
     let (around, counted) = tokio::join!(Around::now(state), counted(state));
     let counted = counted?;
     let (ready, items) = items(state, &around, &counted);
-    Ok(Look { needs: counted.0, ready, mailbox: around.mailbox(), items })
+    Ok(AttentionReport { needs: counted.0, ready, mailbox: around.mailbox(), items })
 }
 
 /// How many things need a person; 0 when the journal does not answer, too. Every page asks: what the
@@ -166,12 +166,12 @@ pub(in crate::http) async fn count(state: &HttpState) -> u64 {
 
 /// What needs a person.
 #[utoipa::path(get, path = "/api/v1/attention", tag = "mails", operation_id = "attention",
-    responses((status = 200, body = Attention), Refused))]
+    responses((status = 200, body = Attention), ReadRefusals))]
 pub(in crate::http) async fn attention(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
-    let Look { needs, items, .. } = look(&state).await?;
+) -> Result<HttpResponse, HttpProblem> {
+    let AttentionReport { needs, items, .. } = look(&state).await?;
     let failure = state.journal.views().read(queries::last_failure).await.map_err(unavailable)?;
     let found = |item: &Item| match &item.what {
         What::Found { finding, .. } => Some(FindingView::from(finding)),

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use crate::http::HttpState;
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::http::routes;
 
 /// The parameters of a query. `T` has `#[serde(deny_unknown_fields)]`.
@@ -22,20 +22,20 @@ use crate::http::routes;
 pub(in crate::http) struct Params<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned> FromRequest for Params<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = HttpProblem;
+    type Future = Ready<Result<Self, HttpProblem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(params(request.query_string()).map(Self))
     }
 }
 
-fn params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+fn params<T: DeserializeOwned>(query: &str) -> Result<T, HttpProblem> {
     let pairs = form_urlencoded::parse(query.as_bytes());
     let mut seen: Vec<String> = Vec::new();
     for (name, _) in pairs {
         if seen.contains(&name.clone().into_owned()) {
-            return Err(Problem::parameter(
+            return Err(HttpProblem::parameter(
                 &name,
                 "was sent twice; send it once, several values with commas",
             ));
@@ -44,30 +44,29 @@ fn params<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     }
     let reader = serde::de::value::MapDeserializer::new(
         form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), Text(value.into_owned()))),
+            .map(|(name, value)| (name.into_owned(), QueryText(value.into_owned()))),
     );
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let field = error.path().to_string();
         let message = error.into_inner().to_string();
-        if field == "." { named(&message) } else { Problem::parameter(&field, message) }
+        if field == "." { named(&message) } else { HttpProblem::parameter(&field, message) }
     })
 }
 
 /// An error that names its field only in its words: one that is unknown or missing.
-fn named(message: &str) -> Problem {
+fn named(message: &str) -> HttpProblem {
     match message.split('`').nth(1) {
-        Some(field) => Problem::parameter(field, message),
-        None => Problem::new(Kind::InvalidParameter, message),
+        Some(field) => HttpProblem::parameter(field, message),
+        None => HttpProblem::new(ProblemKind::InvalidParameter, message),
     }
 }
 
-/// A JSON body.
 #[derive(Debug, Clone)]
 pub(in crate::http) struct JsonBody<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = HttpProblem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpProblem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -83,8 +82,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
 pub(in crate::http) struct JsonOrNothing<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonOrNothing<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = HttpProblem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpProblem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -104,7 +103,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonOrNothing<T> {
 }
 
 /// Lets through what says that it is JSON.
-fn is_json(request: &HttpRequest) -> Result<(), Problem> {
+fn is_json(request: &HttpRequest) -> Result<(), HttpProblem> {
     let kind = media_type(request);
     if kind == "application/json" {
         return Ok(());
@@ -113,14 +112,14 @@ fn is_json(request: &HttpRequest) -> Result<(), Problem> {
         "" => "send Content-Type: application/json with the body; this address takes nothing else".to_owned(),
         other => format!("this address takes application/json, not {other:?}"),
     };
-    Err(Problem::new(Kind::UnsupportedMediaType, why))
+    Err(HttpProblem::new(ProblemKind::UnsupportedMediaType, why))
 }
 
 /// Reads JSON; an error says where.
 ///
 /// # Errors
 /// It is none, or a field is wrong.
-pub(in crate::http) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(in crate::http) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, HttpProblem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
@@ -129,12 +128,12 @@ pub(in crate::http) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Prob
             Some(name) if field == "." => name.to_owned(),
             _ => field,
         };
-        let problem = Problem::new(Kind::InvalidBody, message.clone());
-        if field == "." { problem } else { problem.with_errors(vec![Field { field, message }]) }
+        let problem = HttpProblem::new(ProblemKind::InvalidBody, message.clone());
+        if field == "." { problem } else { problem.with_errors(vec![FieldProblem { field, message }]) }
     })?;
     match reader.end() {
         Ok(()) => Ok(read),
-        Err(error) => Err(Problem::new(Kind::InvalidBody, error.to_string())),
+        Err(error) => Err(HttpProblem::new(ProblemKind::InvalidBody, error.to_string())),
     }
 }
 
@@ -146,15 +145,15 @@ pub(in crate::http) fn media_type(request: &HttpRequest) -> String {
 }
 
 /// The refusal of a body that is longer than `most` bytes.
-pub(in crate::http) fn too_large(most: usize) -> Problem {
-    Problem::new(Kind::TooLarge, format!("a body has at most {most} bytes here"))
+pub(in crate::http) fn too_large(most: usize) -> HttpProblem {
+    HttpProblem::new(ProblemKind::TooLarge, format!("a body has at most {most} bytes here"))
 }
 
 /// The body, no longer than the table of routes lets it be for this address.
 ///
 /// # Errors
 /// It is too long, or did not come in time.
-pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
+pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, HttpProblem> {
     let most = routes::takes(request.method(), request.match_info().as_str()).most();
     let announced =
         request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -162,15 +161,16 @@ pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -
         return Err(too_large(most));
     }
     if let Some(state) = request.app_data::<Data<HttpState>>()
-        && let Some(room) = state.bodies.room(announced.unwrap_or(most))?
+        && let Some(permit) = state.bodies.permit(announced.unwrap_or(most))?
     {
         // Given back when the request is answered.
-        request.extensions_mut().insert(room);
+        request.extensions_mut().insert(permit);
     }
     let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
     while let Some(chunk) = payload.next().await {
         // Its sender has gone, or was too slow.
-        let chunk = chunk.map_err(|_| Problem::new(Kind::Timeout, "the body did not come within 10 s"))?;
+        let chunk =
+            chunk.map_err(|_| HttpProblem::new(ProblemKind::Timeout, "the body did not come within 10 s"))?;
         if body.len() + chunk.len() > most {
             return Err(too_large(most));
         }
@@ -180,9 +180,9 @@ pub(in crate::http) async fn body(request: &HttpRequest, mut payload: Payload) -
 }
 
 /// A value of a query: text that is read as whatever is asked for.
-struct Text(String);
+struct QueryText(String);
 
-impl<'de> serde::de::IntoDeserializer<'de, serde::de::value::Error> for Text {
+impl<'de> serde::de::IntoDeserializer<'de, serde::de::value::Error> for QueryText {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -202,7 +202,7 @@ macro_rules! parsed {
     };
 }
 
-impl<'de> serde::Deserializer<'de> for Text {
+impl<'de> serde::Deserializer<'de> for QueryText {
     type Error = serde::de::value::Error;
 
     fn deserialize_any<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -308,7 +308,7 @@ mod tests {
             ("sort=asc", "sort"),
         ] {
             let problem = params::<Query>(query).expect_err(query);
-            assert_eq!(problem.kind, Kind::InvalidParameter, "{query}");
+            assert_eq!(problem.kind, ProblemKind::InvalidParameter, "{query}");
             let fields: Vec<&str> = problem.errors.iter().map(|error| error.field.as_str()).collect();
             assert_eq!(fields, [field], "{query}: {}", problem.detail);
         }
@@ -319,10 +319,13 @@ mod tests {
         ] {
             let problem = json::<Query>(body.as_bytes()).expect_err(body);
             let fields: Vec<&str> = problem.errors.iter().map(|error| error.field.as_str()).collect();
-            assert_eq!((problem.kind, fields), (Kind::InvalidBody, vec![field]), "{body}");
+            assert_eq!((problem.kind, fields), (ProblemKind::InvalidBody, vec![field]), "{body}");
         }
         for body in ["", "[1", "{} {}"] {
-            assert_eq!(json::<serde_json::Value>(body.as_bytes()).expect_err(body).kind, Kind::InvalidBody);
+            assert_eq!(
+                json::<serde_json::Value>(body.as_bytes()).expect_err(body).kind,
+                ProblemKind::InvalidBody
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
 //! `/api/v1/overview` and `/api/v1/live`: how everything is, once and as it changes. The state is
-//! made once per change for all who look, at most once a second, and not at all while nobody does.
+//! made once per change for all clients, at most once a second, and not at all while there are none.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,28 +23,29 @@ use super::Params;
 use super::events::stream::{message, respond};
 use super::page::{Nothing, unavailable};
 use crate::http::HttpState;
-use crate::http::access::Scope;
-use crate::http::openapi::refusals::Refused;
+use crate::http::access::ApiScope;
+use crate::http::openapi::refusals::ReadRefusals;
 use crate::http::probe::Findings;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::readiness;
-use crate::http::routes::{Route, Who};
+use crate::http::routes::{Route, RouteAccess};
 
-/// Between two states at least.
-const PACE: Duration = Duration::from_secs(1);
-/// What no event tells of (a mailbox that has gone silent) is looked for so often.
-const LOOK: Duration = Duration::from_secs(5);
+/// The shortest time between two states.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// How often everything is looked at without a hint: no event tells that a mailbox has gone silent.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/v1/overview", Who::Api(Scope::Read), || to(overview)),
-        Route::get("/api/v1/live", Who::Api(Scope::Read), || to(live)),
+        Route::get("/api/v1/overview", RouteAccess::Api(ApiScope::Read), || to(overview)),
+        Route::get("/api/v1/live", RouteAccess::Api(ApiScope::Read), || to(live)),
     ]
 }
 
 /// How everything is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(in crate::http) struct Overview {
+#[schema(as = Overview)]
+pub(in crate::http) struct LiveOverview {
     /// `ready` or `not_ready`.
     status: String,
     /// How each part is: `ok`, `warn` or `fail`.
@@ -101,13 +102,13 @@ impl Doing {
 }
 
 /// Makes it.
-async fn look(state: &HttpState) -> Result<Overview, Problem> {
+async fn look(state: &HttpState) -> Result<LiveOverview, HttpProblem> {
     let findings = state.probe.look(state.draining.begun(), state.pulse.age()).await;
     overview_of(state, &findings).await
 }
 
 /// The same, of parts that were asked already.
-async fn overview_of(state: &HttpState, findings: &Findings) -> Result<Overview, Problem> {
+async fn overview_of(state: &HttpState, findings: &Findings) -> Result<LiveOverview, HttpProblem> {
     let readiness = readiness::readiness(findings);
     let views = state.journal.views();
     let counts = views.read(|db| {
@@ -117,7 +118,7 @@ async fn overview_of(state: &HttpState, findings: &Findings) -> Result<Overview,
     let (mails, deliveries, (waiting, due), held, open) = counts.await.map_err(unavailable)?;
     let waiting = waiting.into_iter().map(|row| WaitingView::of("mail", row));
     let due = due.into_iter().map(|row| WaitingView::of("delivery", row));
-    Ok(Overview {
+    Ok(LiveOverview {
         status: readiness.status.to_owned(),
         checks: readiness
             .checks
@@ -135,11 +136,11 @@ async fn overview_of(state: &HttpState, findings: &Findings) -> Result<Overview,
 
 /// How everything is.
 #[utoipa::path(get, path = "/api/v1/overview", tag = "operations",
-    responses((status = 200, body = Overview), Refused))]
+    responses((status = 200, body = LiveOverview), ReadRefusals))]
 pub(in crate::http) async fn overview(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let overview = look(&state).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(overview))
 }
@@ -147,19 +148,19 @@ pub(in crate::http) async fn overview(
 /// How everything is, now and whenever it changes.
 #[utoipa::path(get, path = "/api/v1/live", tag = "operations",
     responses((status = 200, content_type = "text/event-stream", body = String,
-        description = "`state`: an overview; `bye`: the program stops"), Refused))]
+        description = "`state`: an overview; `bye`: the program stops"), ReadRefusals))]
 pub(in crate::http) async fn live(
     request: HttpRequest,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
-    let place = state.streams.enter()?;
+) -> Result<HttpResponse, HttpProblem> {
+    let permit = state.streams.enter()?;
     let states = state.live.follow(&state);
     let (answer, draining) = (state.clone(), state.draining.clone());
     let follower = Follower { states, draining, ended: false };
-    let events = stream::unfold((follower, place), |(mut follower, place)| async move {
+    let events = stream::unfold((follower, permit), |(mut follower, permit)| async move {
         let event = follower.next().await?;
-        Some((event, (follower, place)))
+        Some((event, (follower, permit)))
     });
     Ok(respond(&request, &answer, events))
 }
@@ -231,18 +232,18 @@ impl LiveHub {
                     // A struct of texts and numbers always has a JSON form.
                     let text = serde_json::to_string(&found.0).unwrap_or_default();
                     last = Some(found);
-                    // Who is told that something changed asks for the page anew.
+                    // A client that is told of a change asks for the page again.
                     state.recent.forget();
                     states.send_replace(Some(text.into()));
                 }
                 Ok(_) => {}
-                Err(problem) => tracing::debug!(%problem, "those who look on wait for the journal"),
+                Err(problem) => tracing::debug!(%problem, "live states wait for the journal"),
             }
-            tokio::time::sleep(PACE).await;
+            tokio::time::sleep(MIN_INTERVAL).await;
             // A journal that is closed gives no more hints: the timer is enough.
             tokio::select! {
                 Ok(()) = hints.changed() => {}
-                () = tokio::time::sleep(LOOK.saturating_sub(PACE)) => {}
+                () = tokio::time::sleep(POLL_INTERVAL.saturating_sub(MIN_INTERVAL)) => {}
             }
         }
     }

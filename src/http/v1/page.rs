@@ -5,10 +5,10 @@ use std::fmt::{self, Display};
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 
-/// The most that one answer lists.
-const MOST: u16 = 200;
+/// The most items that one answer lists.
+const MAX_PAGE_SIZE: u16 = 200;
 
 /// How many at most; 50 unless another number is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +38,12 @@ impl Visitor<'_> for Limit {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number, at least 1 and at most {MOST}")
+        write!(f, "a whole number, at least 1 and at most {MAX_PAGE_SIZE}")
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Self, E> {
-        let limit = u16::try_from(number).ok().filter(|limit| (1..=MOST).contains(limit));
-        limit.map(Self).ok_or_else(|| E::custom(format!("at least 1 and at most {MOST}")))
+        let limit = u16::try_from(number).ok().filter(|limit| (1..=MAX_PAGE_SIZE).contains(limit));
+        limit.map(Self).ok_or_else(|| E::custom(format!("at least 1 and at most {MAX_PAGE_SIZE}")))
     }
 }
 
@@ -53,7 +53,7 @@ pub(in crate::http) struct Position(u64);
 
 impl Position {
     /// No log is longer.
-    const MOST: u64 = i64::MAX.unsigned_abs();
+    const MAX: u64 = i64::MAX.unsigned_abs();
 
     /// As a number.
     pub(in crate::http) const fn get(self) -> u64 {
@@ -64,10 +64,10 @@ impl Position {
 impl<'de> Deserialize<'de> for Position {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         let position = u64::deserialize(reader)?;
-        if position <= Self::MOST {
+        if position <= Self::MAX {
             Ok(Self(position))
         } else {
-            Err(D::Error::custom(format!("at most {}", Self::MOST)))
+            Err(D::Error::custom(format!("at most {}", Self::MAX)))
         }
     }
 }
@@ -123,9 +123,9 @@ impl Visitor<'_> for Whole {
 pub(in crate::http) struct Nothing {}
 
 /// The journal does not answer.
-pub(in crate::http) fn unavailable(why: impl Display) -> Problem {
+pub(in crate::http) fn unavailable(why: impl Display) -> HttpProblem {
     tracing::warn!(%why, "a request could not be answered from the journal");
-    Problem::unavailable(format!("the journal cannot be read now: {why}"))
+    HttpProblem::unavailable(format!("the journal cannot be read now: {why}"))
 }
 
 #[cfg(test)]

@@ -1,24 +1,24 @@
 //! A service's refusal, as it is answered.
 
-use render_signal_actors::config::documents::Problem as Wrong;
+use render_signal_actors::config::documents::Problem;
 
-use crate::http::problem::{Field, Kind, Problem};
-use crate::services::Refused;
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::services::ServiceError;
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
+impl From<ServiceError> for HttpProblem {
+    fn from(refused: ServiceError) -> Self {
         let kind = match &refused {
-            Refused::Missing(_) => Kind::NotFound,
-            Refused::Gone(_) => Kind::Gone,
-            Refused::Unusable(_) => Kind::InvalidDocument,
-            Refused::Changed(_) => Kind::PreconditionFailed,
-            Refused::State(_) => Kind::Conflict,
-            Refused::Invalid(key, wrong) => {
+            ServiceError::Missing(_) => ProblemKind::NotFound,
+            ServiceError::Gone(_) => ProblemKind::Gone,
+            ServiceError::Unusable(_) => ProblemKind::InvalidDocument,
+            ServiceError::Changed(_) => ProblemKind::PreconditionFailed,
+            ServiceError::State(_) => ProblemKind::Conflict,
+            ServiceError::Invalid(key, wrong) => {
                 let why = format!("{key} is refused, nothing was changed");
-                return Self::new(Kind::InvalidDocument, why).with_errors(fields(wrong));
+                return Self::new(ProblemKind::InvalidDocument, why).with_errors(fields(wrong));
             }
-            Refused::Journal(why) => return super::page::unavailable(why),
-            Refused::Away(said) => {
+            ServiceError::Journal(why) => return super::page::unavailable(why),
+            ServiceError::Away(said) => {
                 tracing::warn!(why = %said, "a request could not be answered");
                 return Self::unavailable(said);
             }
@@ -28,13 +28,13 @@ impl From<Refused> for Problem {
 }
 
 /// What is wrong with a document, field by field.
-pub(in crate::http) fn fields(wrong: &[Wrong]) -> Vec<Field> {
-    let named = |problem: &Wrong| match problem.field.as_str() {
+pub(in crate::http) fn fields(wrong: &[Problem]) -> Vec<FieldProblem> {
+    let named = |problem: &Problem| match problem.field.as_str() {
         "" => "document".to_owned(),
         field => field.to_owned(),
     };
     wrong
         .iter()
-        .map(|problem| Field { field: named(problem), message: problem.message.english.clone() })
+        .map(|problem| FieldProblem { field: named(problem), message: problem.message.english.clone() })
         .collect()
 }

@@ -12,20 +12,20 @@ use utoipa::{IntoParams, ToSchema};
 use super::Params;
 use super::page::{Nothing, unavailable};
 use crate::http::HttpState;
-use crate::http::access::{Caller, Scope};
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Who};
+use crate::http::access::{ApiScope, Caller};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess};
 
-/// A month: so long hours are kept at the least.
-const MOST_HOURS: i64 = 31 * 24;
+/// The longest span that may be asked for: the numbers of an hour are kept for a month at least.
+const MAX_HOURS: i64 = 31 * 24;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/api/v1/targets", Who::Api(Scope::Read), || to(list)),
-        Route::get("/api/v1/targets/hours", Who::Api(Scope::Read), || to(hours)),
-        Route::post("/api/v1/targets/{id}/enable", Who::Api(Scope::Actions), || to(enable)),
+        Route::get("/api/v1/targets", RouteAccess::Api(ApiScope::Read), || to(list)),
+        Route::get("/api/v1/targets/hours", RouteAccess::Api(ApiScope::Read), || to(hours)),
+        Route::post("/api/v1/targets/{id}/enable", RouteAccess::Api(ApiScope::Actions), || to(enable)),
     ]
 }
 
@@ -118,7 +118,8 @@ pub(in crate::http) struct StateCount {
 
 /// A target, how its deliveries stand, and how it has fared.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct TargetStatus {
+#[schema(as = TargetStatus)]
+pub(in crate::http) struct TargetStatusView {
     /// The target.
     target: TargetView,
     /// How its deliveries stand.
@@ -131,7 +132,7 @@ pub(in crate::http) struct TargetStatus {
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct TargetList {
     /// By id.
-    items: Vec<TargetStatus>,
+    items: Vec<TargetStatusView>,
 }
 
 /// Over which time.
@@ -150,9 +151,9 @@ const fn a_day() -> i64 {
 }
 
 impl HoursParams {
-    fn since(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
-        if !(1..=MOST_HOURS).contains(&self.hours) {
-            return Err(Problem::parameter("hours", format!("at least 1 and at most {MOST_HOURS}")));
+    fn since(&self, now: DateTime<Utc>) -> Result<DateTime<Utc>, HttpProblem> {
+        if !(1..=MAX_HOURS).contains(&self.hours) {
+            return Err(HttpProblem::parameter("hours", format!("at least 1 and at most {MAX_HOURS}")));
         }
         Ok(now - TimeDelta::hours(self.hours.saturating_sub(1)))
     }
@@ -160,11 +161,11 @@ impl HoursParams {
 
 /// Targets with their states and how they have fared.
 #[utoipa::path(get, path = "/api/v1/targets", tag = "targets", operation_id = "list_targets",
-    params(HoursParams), responses((status = 200, body = TargetList), Refused))]
+    params(HoursParams), responses((status = 200, body = TargetList), ReadRefusals))]
 pub(in crate::http) async fn list(
     Params(params): Params<HoursParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let since = params.since(state.world.now())?;
     let views = state.journal.views();
     let read = views.read(move |db| {
@@ -176,7 +177,7 @@ pub(in crate::http) async fn list(
 }
 
 /// One for each id that is known from anywhere: a target whose first delivery waits has no row.
-fn together(rows: Vec<TargetRow>, counts: &[TargetCount], sums: &[DeliveryHour]) -> Vec<TargetStatus> {
+fn together(rows: Vec<TargetRow>, counts: &[TargetCount], sums: &[DeliveryHour]) -> Vec<TargetStatusView> {
     let mut targets: Vec<TargetView> = rows.into_iter().map(TargetView::from).collect();
     for count in counts {
         if !targets.iter().any(|target| target.id == count.target) {
@@ -188,7 +189,7 @@ fn together(rows: Vec<TargetRow>, counts: &[TargetCount], sums: &[DeliveryHour])
         let own = counts.iter().filter(|count| count.target == target.id);
         let deliveries = own.map(|count| StateCount { state: count.state.clone(), count: count.n }).collect();
         let fared = sums.iter().find(|sum| sum.target == target.id);
-        TargetStatus { deliveries, attempts: fared.map(AttemptsView::from).unwrap_or_default(), target }
+        TargetStatusView { deliveries, attempts: fared.map(AttemptsView::from).unwrap_or_default(), target }
     };
     targets.into_iter().map(status).collect()
 }
@@ -213,11 +214,11 @@ pub(in crate::http) struct HourList {
 
 /// Attempts by hour and target.
 #[utoipa::path(get, path = "/api/v1/targets/hours", tag = "targets", operation_id = "target_hours",
-    params(HoursParams), responses((status = 200, body = HourList), Refused))]
+    params(HoursParams), responses((status = 200, body = HourList), ReadRefusals))]
 pub(in crate::http) async fn hours(
     Params(params): Params<HoursParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let since = params.since(state.world.now())?;
     let rows = state.journal.views().read(move |db| queries::delivery_hours(db, since)).await;
     let hour = |row: DeliveryHour| {
@@ -230,7 +231,8 @@ pub(in crate::http) async fn hours(
 
 /// It takes deliveries.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct TargetEnabled {
+#[schema(as = TargetEnabled)]
+pub(in crate::http) struct TargetEnabledView {
     /// The target.
     id: String,
     /// False: it did before.
@@ -240,13 +242,13 @@ pub(in crate::http) struct TargetEnabled {
 /// Lets a target take deliveries again that said it is gone, or that failed repeatedly.
 #[utoipa::path(post, path = "/api/v1/targets/{id}/enable", tag = "targets", operation_id = "enable_target",
     params(("id" = String, Path, description = "Id of the target")),
-    responses((status = 200, body = TargetEnabled), RefusedChange))]
+    responses((status = 200, body = TargetEnabledView), ChangeRefusals))]
 pub(in crate::http) async fn enable(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let id = id.into_inner();
     let asked = id.clone();
     let views = state.journal.views();
@@ -256,9 +258,12 @@ pub(in crate::http) async fn enable(
         Ok(targets.iter().any(|row| row.id == asked) || counts.iter().any(|row| row.target == asked))
     });
     if !known.await.map_err(unavailable)? {
-        return Err(Problem::new(Kind::NotFound, format!("nothing was ever sent to a target {id:?}")));
+        return Err(HttpProblem::new(
+            ProblemKind::NotFound,
+            format!("nothing was ever sent to a target {id:?}"),
+        ));
     }
     let changed = enable_target(state.journal.as_ref(), &state.world, &id, &caller.by()).await;
     let changed = changed.map_err(unavailable)?;
-    Ok(HttpResponse::Ok().json(TargetEnabled { id, changed }))
+    Ok(HttpResponse::Ok().json(TargetEnabledView { id, changed }))
 }

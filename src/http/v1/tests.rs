@@ -23,11 +23,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::demo::ledger::tests::{received, routed};
-use crate::http::access::bearer::Token;
-use crate::http::access::{Access, Scope, Scopes};
+use crate::http::access::bearer::TokenDigest;
+use crate::http::access::{Access, ApiScope, Scopes};
 use crate::http::{HttpState, routes, tests};
 use crate::services::backup::Backups;
-use crate::services::config::Configuration;
+use crate::services::config::ConfigService;
 use crate::services::jobs::Jobs;
 
 const TOKEN: &str = "an-api-token-of-the-tests-0123456789";
@@ -39,7 +39,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn new(scopes: &[Scope]) -> Self {
+    fn new(scopes: &[ApiScope]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let world = World::real();
         let memory = Arc::new(MemoryJournal::new(world.clone(), readmodel::all()));
@@ -52,11 +52,11 @@ impl Desk {
         };
         let mut state = tests::state(PollerStatus::default());
         state.access = Access {
-            api_token: Some(Token::new(&TOKEN.into())),
+            api_token: Some(TokenDigest::new(&TOKEN.into())),
             scopes: Scopes::new(scopes.to_vec()),
             ..Access::default()
         };
-        state.services.configuration = Configuration { editor: editor.clone() };
+        state.services.configuration = ConfigService { editor: editor.clone() };
         state.services.jobs = Jobs::new(Arc::clone(&journal), world.clone());
         let place = state.services.storage.journal.clone();
         state.services.backups = Backups::new(
@@ -70,7 +70,7 @@ impl Desk {
     }
 
     fn of_everything() -> Self {
-        Self::new(&[Scope::Read, Scope::Actions, Scope::Config, Scope::Access])
+        Self::new(&[ApiScope::Read, ApiScope::Actions, ApiScope::Config, ApiScope::Access])
     }
 
     fn put(&self, key: &str, text: &str) {
@@ -239,7 +239,7 @@ async fn a_merge_patch_changes_what_it_names_and_bad_fields_are_named() {
 
 #[actix_web::test]
 async fn what_opens_something_is_shown_to_the_scope_config_alone() {
-    let desk = Desk::new(&[Scope::Read]);
+    let desk = Desk::new(&[ApiScope::Read]);
     desk.put("webhook_config", &json!({"webhook_url": URL}).to_string());
     for path in ["/api/v1/config", "/api/v1/config/webhook_config", "/api/v1/config/check"] {
         assert!(!desk.get(path).await.to_string().contains("s3cret"), "{path}");
@@ -318,7 +318,7 @@ async fn a_worker_tells_how_it_is_with_codes_and_lists_the_others() {
     let shared = Arc::new(MemoryEphemeral::new(World::real()));
     let mut desk = desk;
     desk.state.services.board.said = Arc::clone(&shared) as _;
-    let other = crate::services::board::Word { worker: "other/1/a".into(), polls: true, ..own };
+    let other = crate::services::board::WorkerReport { worker: "other/1/a".into(), polls: true, ..own };
     let text = serde_json::to_string(&other).unwrap();
     shared.publish("worker/other/1/a", &text, std::time::Duration::from_secs(20)).await.unwrap();
     let workers = desk.get("/api/v1/workers").await;

@@ -1,4 +1,4 @@
-//! `/api/v1/webhooks/test`: a webhook that is none, to see whether a receiver takes it.
+//! `/api/v1/webhooks/test`: a test webhook, to see whether a receiver takes it.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,23 @@ use utoipa::ToSchema;
 
 use super::JsonBody;
 use crate::http::HttpState;
-use crate::http::access::{Caller, Scope};
-use crate::http::openapi::refusals::RefusedChange;
-use crate::http::problem::{Field, Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::access::{ApiScope, Caller};
+use crate::http::openapi::refusals::ChangeRefusals;
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::post("/api/v1/webhooks/test", Who::Api(Scope::Actions), || to(test)).takes(Takes::Json)]
+    vec![
+        Route::post("/api/v1/webhooks/test", RouteAccess::Api(ApiScope::Actions), || to(test))
+            .takes(Takes::Json),
+    ]
 }
 
 /// What the body of a webhook is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::http) enum Mode {
+#[schema(as = Mode)]
+pub(in crate::http) enum PayloadMode {
     /// `application/json`.
     Json,
     /// `application/x-www-form-urlencoded`; the text is the same.
@@ -51,7 +55,7 @@ pub(in crate::http) struct TestWebhook {
     #[serde(default)]
     pub(in crate::http) payload: Map<String, Value>,
     /// What the body is called; otherwise as configured.
-    pub(in crate::http) delivery_mode: Option<Mode>,
+    pub(in crate::http) delivery_mode: Option<PayloadMode>,
     /// True: only show what would be sent. It has to be said, for what was sent cannot be taken back.
     pub(in crate::http) dry_run: bool,
 }
@@ -64,7 +68,7 @@ pub(in crate::http) struct TestWebhookView {
     /// Where to, masked.
     pub(in crate::http) url: String,
     /// What the body is called.
-    pub(in crate::http) delivery_mode: Mode,
+    pub(in crate::http) delivery_mode: PayloadMode,
     /// Whether the receiver's certificate is looked at.
     pub(in crate::http) verify_certificate: bool,
     /// All headers that the program sets, by name.
@@ -93,12 +97,12 @@ pub(in crate::http) struct TestResult {
 /// Send a test webhook, or show what would be sent. It is signed like every other, says that it is
 /// a test, and is not repeated.
 #[utoipa::path(post, path = "/api/v1/webhooks/test", tag = "webhooks", request_body = TestWebhook,
-    responses((status = 200, body = TestWebhookView), RefusedChange))]
+    responses((status = 200, body = TestWebhookView), ChangeRefusals))]
 pub(in crate::http) async fn test(
     state: Data<HttpState>,
     caller: Caller,
     JsonBody(wanted): JsonBody<TestWebhook>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let dry_run = wanted.dry_run;
     let trial = state.reference.tester.prepare(&wish(wanted)?).map_err(|error| untried(&error))?;
     let view = tried(&state, trial, dry_run, &caller.by()).await;
@@ -115,7 +119,7 @@ pub(in crate::http) async fn tried(
     let mut view = TestWebhookView {
         dry_run,
         url: trial.masked_url(),
-        delivery_mode: if trial.mode == DeliveryMode::Form { Mode::Form } else { Mode::Json },
+        delivery_mode: if trial.mode == DeliveryMode::Form { PayloadMode::Form } else { PayloadMode::Json },
         verify_certificate: trial.verifies_certificate(),
         headers: trial.headers().into_iter().collect(),
         body: String::from_utf8_lossy(trial.body()).into_owned(),
@@ -135,7 +139,7 @@ pub(in crate::http) async fn tried(
     view
 }
 
-fn wish(wanted: TestWebhook) -> Result<Wish, Problem> {
+fn wish(wanted: TestWebhook) -> Result<Wish, HttpProblem> {
     let to = match (wanted.target, wanted.url) {
         (None, None) => To::Default,
         (Some(target), None) => To::Target(target),
@@ -149,23 +153,23 @@ fn wish(wanted: TestWebhook) -> Result<Wish, Problem> {
         links: wanted.delivery_links,
         fields: wanted.payload,
         mode: wanted.delivery_mode.map(|mode| match mode {
-            Mode::Json => DeliveryMode::Json,
-            Mode::Form => DeliveryMode::Form,
+            PayloadMode::Json => DeliveryMode::Json,
+            PayloadMode::Form => DeliveryMode::Form,
         }),
     })
 }
 
-fn wrong(field: &str, message: impl Into<String>) -> Problem {
+fn wrong(field: &str, message: impl Into<String>) -> HttpProblem {
     let message = message.into();
-    Problem::new(Kind::InvalidDocument, format!("{field}: {message}"))
-        .with_errors(vec![Field { field: field.to_owned(), message }])
+    HttpProblem::new(ProblemKind::InvalidDocument, format!("{field}: {message}"))
+        .with_errors(vec![FieldProblem { field: field.to_owned(), message }])
 }
 
-fn untried(error: &TrialError) -> Problem {
+fn untried(error: &TrialError) -> HttpProblem {
     match error {
         TrialError::UnknownTarget(_) => wrong("target", error.to_string()),
         TrialError::Address(_) | TrialError::Request(_) => wrong("url", error.to_string()),
         TrialError::TooLarge => wrong("payload", error.to_string()),
-        TrialError::NoTarget => Problem::new(Kind::Conflict, error.to_string()),
+        TrialError::NoTarget => HttpProblem::new(ProblemKind::Conflict, error.to_string()),
     }
 }

@@ -14,11 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Configuration;
-use crate::services::Refused;
+use super::ConfigService;
+use crate::services::ServiceError;
 
-/// The format of the file.
-const FORMAT: u32 = 1;
+/// Version of the file's format.
+const FORMAT_VERSION: u32 = 1;
 
 /// All documents. Sign-in links are left out: whoever has them can log in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -40,7 +40,7 @@ pub(crate) struct Bundle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportedFate)]
-pub(crate) enum Fate {
+pub(crate) enum ImportedFate {
     /// It is so already.
     Unchanged,
     /// There was none.
@@ -59,7 +59,7 @@ pub(crate) struct Imported {
     #[schema(value_type = String)]
     pub(crate) key: Key,
     /// What becomes of it.
-    pub(crate) fate: Fate,
+    pub(crate) fate: ImportedFate,
     /// What differs, masked.
     #[schema(value_type = Vec<Object>)]
     pub(crate) differences: Vec<Difference>,
@@ -73,7 +73,7 @@ pub(crate) struct Imported {
 /// What an import came to.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Import)]
-pub(crate) struct Outcome {
+pub(crate) struct ImportOutcome {
     /// The documents were written; `false` = it was a preview, or one of them is refused.
     pub(crate) written: bool,
     /// One entry per document of the file.
@@ -85,50 +85,55 @@ pub(crate) fn carried() -> impl Iterator<Item = Key> {
     Key::ALL.into_iter().filter(|key| *key != Key::MagicLinkTokens)
 }
 
-impl Configuration {
+impl ConfigService {
     /// All documents as they are stored; with what the masks hide, if `reveal`.
-    pub(crate) async fn export(&self, reveal: bool) -> Result<Bundle, Refused> {
+    pub(crate) async fn export(&self, reveal: bool) -> Result<Bundle, ServiceError> {
         let mut documents = BTreeMap::new();
         for key in carried() {
             let Some(stored) = self.stored(key).await? else { continue };
             let value = stored.value.ok_or_else(|| {
-                Refused::State(said!(
+                ServiceError::State(said!(
                     "le document {key} stocké n'est pas du JSON\u{a0}: corrigez-le d'abord",
                     "the stored document {key} is no JSON: mend it first"
                 ))
             })?;
             documents.insert(key.as_str().to_owned(), if reveal { value } else { masked(key, &value) });
         }
-        Ok(Bundle { format: FORMAT, at: Some(self.editor.world.now()), documents })
+        Ok(Bundle { format: FORMAT_VERSION, at: Some(self.editor.world.now()), documents })
     }
 
     /// Writes the documents of a file, or says what that would change. All of them are looked at
     /// before the first is written; a masked text means the stored one. Documents that the file
     /// does not name stay as they are.
-    pub(crate) async fn import(&self, bundle: &Bundle, origin: &str, dry: bool) -> Result<Outcome, Refused> {
+    pub(crate) async fn import(
+        &self,
+        bundle: &Bundle,
+        origin: &str,
+        dry: bool,
+    ) -> Result<ImportOutcome, ServiceError> {
         let mut planned = Vec::with_capacity(bundle.documents.len());
         for (key, document) in named(bundle)? {
             let edit = Edit::replace(key, document.clone(), origin).allowing_unknown().keeping_masked();
             planned.push((self.look_at(&edit).await?, edit));
         }
-        let refused = planned.iter().any(|(imported, _)| imported.fate == Fate::Refused);
+        let refused = planned.iter().any(|(imported, _)| imported.fate == ImportedFate::Refused);
         let mut documents = Vec::with_capacity(planned.len());
         for (mut imported, edit) in planned {
-            if !dry && !refused && imported.fate != Fate::Unchanged {
+            if !dry && !refused && imported.fate != ImportedFate::Unchanged {
                 imported.version = self.change(&edit).await?.version;
             }
             documents.push(imported);
         }
-        Ok(Outcome { written: !dry && !refused, documents })
+        Ok(ImportOutcome { written: !dry && !refused, documents })
     }
 
     /// What an edit would do.
-    async fn look_at(&self, edit: &Edit) -> Result<Imported, Refused> {
+    async fn look_at(&self, edit: &Edit) -> Result<Imported, ServiceError> {
         let key = edit.key;
         let before = self.stored(key).await?.and_then(|stored| stored.value);
         let refused = |problems| Imported {
             key,
-            fate: Fate::Refused,
+            fate: ImportedFate::Refused,
             differences: Vec::new(),
             problems,
             version: None,
@@ -136,15 +141,15 @@ impl Configuration {
         let after = match self.editor.preview(edit).await {
             Ok(after) => after,
             Err(EditError::Invalid(problems)) => return Ok(refused(problems)),
-            Err(error) => return Err(Refused::edit(key, error)),
+            Err(error) => return Err(ServiceError::edit(key, error)),
         };
         let mut differences = differences(key, before.as_ref(), Some(&after));
         // When it was written is another time every time.
         differences.retain(|difference| difference.path != UPDATED_AT);
         let fate = match (&before, differences.is_empty()) {
-            (None, _) => Fate::Created,
-            (Some(_), true) => Fate::Unchanged,
-            (Some(_), false) => Fate::Replaced,
+            (None, _) => ImportedFate::Created,
+            (Some(_), true) => ImportedFate::Unchanged,
+            (Some(_), false) => ImportedFate::Replaced,
         };
         Ok(Imported { key, fate, differences, problems: Vec::new(), version: None })
     }
@@ -166,12 +171,12 @@ fn whole<'de, D: Deserializer<'de>>(reader: D) -> Result<u32, D::Error> {
 }
 
 /// The documents of a file by their keys.
-fn named(bundle: &Bundle) -> Result<Vec<(Key, &Value)>, Refused> {
-    if bundle.format != FORMAT {
+fn named(bundle: &Bundle) -> Result<Vec<(Key, &Value)>, ServiceError> {
+    if bundle.format != FORMAT_VERSION {
         let found = bundle.format;
-        return Err(Refused::Unusable(said!(
-            "format {found} inconnu\u{a0}: ce programme connaît le format {FORMAT}",
-            "format {found} is not known: this program knows format {FORMAT}"
+        return Err(ServiceError::Unusable(said!(
+            "format {found} inconnu\u{a0}: ce programme connaît le format {FORMAT_VERSION}",
+            "format {found} is not known: this program knows format {FORMAT_VERSION}"
         )));
     }
     let unknown = |name: &str| -> Said {
@@ -184,7 +189,7 @@ fn named(bundle: &Bundle) -> Result<Vec<(Key, &Value)>, Refused> {
         .documents
         .iter()
         .map(|(name, document)| {
-            key(name).map(|key| (key, document)).ok_or_else(|| Refused::Unusable(unknown(name)))
+            key(name).map(|key| (key, document)).ok_or_else(|| ServiceError::Unusable(unknown(name)))
         })
         .collect()
 }

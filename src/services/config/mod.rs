@@ -11,11 +11,11 @@ use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::said;
 use serde_json::Value;
 
-use super::Refused;
+use super::ServiceError;
 
 /// The documents, by the one door through which they are changed.
 #[derive(Clone)]
-pub(crate) struct Configuration {
+pub(crate) struct ConfigService {
     /// See [`Editor`].
     pub(crate) editor: Editor,
 }
@@ -29,17 +29,17 @@ pub(crate) struct Stored {
     pub(crate) stamp: Stamp,
 }
 
-impl Configuration {
+impl ConfigService {
     /// The journal, which has the history.
-    fn history_journal(&self) -> Result<&dyn Journal, Refused> {
+    fn history_journal(&self) -> Result<&dyn Journal, ServiceError> {
         self.editor
             .journal
             .as_deref()
-            .ok_or_else(|| Refused::Journal("there is no journal, so there is no history".to_owned()))
+            .ok_or_else(|| ServiceError::Journal("there is no journal, so there is no history".to_owned()))
     }
 
     /// What the store holds under a key, asked anew; `None` = nothing.
-    pub(crate) async fn stored(&self, key: Key) -> Result<Option<Stored>, Refused> {
+    pub(crate) async fn stored(&self, key: Key) -> Result<Option<Stored>, ServiceError> {
         self.editor.store.forget();
         Ok(match self.editor.store.read(key).await? {
             Read::Absent => None,
@@ -48,8 +48,8 @@ impl Configuration {
     }
 
     /// Makes a change.
-    pub(crate) async fn change(&self, edit: &Edit) -> Result<Saved, Refused> {
-        self.editor.apply(edit).await.map_err(|error| Refused::edit(edit.key, error))
+    pub(crate) async fn change(&self, edit: &Edit) -> Result<Saved, ServiceError> {
+        self.editor.apply(edit).await.map_err(|error| ServiceError::edit(edit.key, error))
     }
 
     /// Writes an earlier version as a new one.
@@ -59,9 +59,9 @@ impl Configuration {
         version: u64,
         origin: &str,
         seen: Option<Seen>,
-    ) -> Result<Saved, Refused> {
+    ) -> Result<Saved, ServiceError> {
         let Some(copy) = self.version(key, version).await? else {
-            return Err(Refused::State(said!(
+            return Err(ServiceError::State(said!(
                 "par la version {version}, {key} a été supprimé\u{a0}: il n'y a rien à rétablir, rien n'a été changé",
                 "by version {version} {key} was removed, so there is nothing to restore; nothing was changed"
             )));
@@ -70,12 +70,12 @@ impl Configuration {
     }
 
     /// Removes a document. Answers whether there was anything to remove.
-    pub(crate) async fn remove(&self, key: Key, origin: &str) -> Result<bool, Refused> {
-        self.editor.remove(key, origin).await.map_err(|error| Refused::edit(key, error))
+    pub(crate) async fn remove(&self, key: Key, origin: &str) -> Result<bool, ServiceError> {
+        self.editor.remove(key, origin).await.map_err(|error| ServiceError::edit(key, error))
     }
 
     /// Decides a conflict between two stores. Answers whether there was one.
-    pub(crate) async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, Refused> {
+    pub(crate) async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, ServiceError> {
         // Puts the side that loses into the history, if it is not there yet.
         self.editor.store.read(key).await?;
         Ok(self.editor.store.resolve(key, keep).await?)

@@ -19,23 +19,24 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::ToSchema;
 
-use super::Configuration;
-use crate::services::Refused;
+use super::ConfigService;
+use crate::services::ServiceError;
 
-/// Each store and the journal may take so long to say what they hold, all at the same time.
-const READ: Duration = Duration::from_secs(3);
-/// After so long there is an answer, with what is known by then.
-const WHOLE: Duration = Duration::from_secs(5);
+/// How long each store and the journal may take to say what they hold; they are asked at the same
+/// time.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the whole answer may take; it then says what is known by then.
+const OVERVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is known of all documents.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Configuration)]
-pub(crate) struct Overview {
+pub(crate) struct ConfigOverview {
     /// The stores, the authority first; empty when there is one only.
     #[schema(value_type = Vec<Object>)]
     pub(crate) stores: Vec<StoreHealth>,
     /// The documents.
-    pub(crate) documents: Vec<Shown>,
+    pub(crate) documents: Vec<DocumentState>,
     /// What is wanted and cannot be had, or means more than it seems to.
     #[schema(value_type = Vec<String>)]
     pub(crate) remarks: Vec<Said>,
@@ -47,7 +48,7 @@ pub(crate) struct Overview {
 /// What is known of one document.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DocumentState)]
-pub(crate) struct Shown {
+pub(crate) struct DocumentState {
     /// Which.
     pub(crate) key: &'static str,
     /// `ok`, `absent`, `missing` (in force, but not stored any more), `invalid`, or `unknown`: it cannot be read now. Of the last two the
@@ -73,7 +74,7 @@ pub(crate) struct Shown {
     /// How long ago.
     pub(crate) age_seconds: Option<i64>,
     /// Who runs it.
-    pub(crate) workers: Workers,
+    pub(crate) workers: DocumentWorkers,
     /// As stored, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -87,7 +88,7 @@ pub(crate) struct Shown {
 /// Who runs the stored document.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = DocumentWorkers)]
-pub(crate) struct Workers {
+pub(crate) struct DocumentWorkers {
     /// Workers that are alive; 0 = none, or they could not be asked.
     pub(crate) alive: usize,
     /// Of these, those that run the stored document.
@@ -107,14 +108,14 @@ pub(crate) struct Keeps {
     pub(crate) why: Said,
 }
 
-impl Configuration {
+impl ConfigService {
     /// What is known of these documents; with what they say, if asked for.
-    pub(crate) async fn overview(&self, keys: &[Key], content: bool) -> Result<Overview, Refused> {
+    pub(crate) async fn overview(&self, keys: &[Key], content: bool) -> Result<ConfigOverview, ServiceError> {
         let store = self.editor.store.as_ref();
         let (env, journal) = (&self.editor.env, self.editor.journal.as_deref());
-        let (now, end) = (self.editor.world.now(), Instant::now() + WHOLE);
+        let (now, end) = (self.editor.world.now(), Instant::now() + OVERVIEW_TIMEOUT);
         let (readings, recorded, told) =
-            tokio::join!(readings(store), recorded(journal), timeout(READ, store.workers()));
+            tokio::join!(readings(store), recorded(journal), timeout(READ_TIMEOUT, store.workers()));
         let (acks, workers_unknown) = match told {
             Ok(Ok(acks)) => (acks, None),
             Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
@@ -134,11 +135,11 @@ impl Configuration {
         let mut remarks = book.policy(env, 1).remarks();
         remarks.extend(book.stand_ins());
         remarks.extend(recorded.err());
-        Ok(Overview { stores: store.health(), documents, remarks, workers_unknown })
+        Ok(ConfigOverview { stores: store.health(), documents, remarks, workers_unknown })
     }
 }
 
-impl Overview {
+impl ConfigOverview {
     /// Says of documents of which no worker is known to run them what this worker says of itself: one
     /// that is alone has nobody to tell.
     pub(crate) fn with_own(&mut self, own: &ConfigStatus) {
@@ -153,7 +154,7 @@ impl Overview {
 /// What the store holds under every key, or that it did not say so in time.
 async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreError>)> {
     let read = async |key: Key| {
-        let read = timeout(READ, store.read(key)).await;
+        let read = timeout(READ_TIMEOUT, store.read(key)).await;
         let late = |_| Err(StoreError::Unreadable { what: key.to_string(), why: silent() });
         (key, read.unwrap_or_else(late))
     };
@@ -163,7 +164,7 @@ async fn readings(store: &dyn DocumentStore) -> Vec<(Key, Result<Read, StoreErro
 /// What the history knows of the documents, or why it is not known.
 async fn recorded(journal: Option<&dyn Journal>) -> Result<Vec<ConfigRow>, Said> {
     let Some(journal) = journal else { return Ok(Vec::new()) };
-    let why = match timeout(READ, journal.views().read(configs)).await {
+    let why = match timeout(READ_TIMEOUT, journal.views().read(configs)).await {
         Ok(Ok(rows)) => return Ok(rows),
         Ok(Err(error)) => error.to_string(),
         Err(_) => silent(),
@@ -175,7 +176,7 @@ async fn recorded(journal: Option<&dyn Journal>) -> Result<Vec<ConfigRow>, Said>
 }
 
 fn silent() -> String {
-    format!("no answer within {} s", READ.as_secs())
+    format!("no answer within {} s", READ_TIMEOUT.as_secs())
 }
 
 /// `read`: `None` = it cannot be read now.
@@ -187,7 +188,7 @@ fn shown(
     acks: &[Ack],
     now: DateTime<Utc>,
     content: bool,
-) -> Shown {
+) -> DocumentState {
     let status = book.status().into_iter().find(|status| status.key == key.as_str()).unwrap_or_default();
     let state = match &read {
         None if book.is_refused(key) => "unknown".to_owned(),
@@ -202,7 +203,7 @@ fn shown(
     let row =
         recorded.iter().find(|row| row.key == key.as_str() && row.hash == hash && !book.is_refused(key));
     let last_good = book.in_force(key).filter(|_| book.is_refused(key) || book.is_missing(key));
-    Shown {
+    DocumentState {
         key: key.as_str(),
         state,
         withholds: status.withholds,
@@ -222,9 +223,9 @@ fn shown(
     }
 }
 
-fn workers(key: Key, hash: &str, acks: &[Ack]) -> Workers {
+fn workers(key: Key, hash: &str, acks: &[Ack]) -> DocumentWorkers {
     let of = |ack: &Ack| ack.documents.get(&key).cloned().unwrap_or_default();
-    Workers {
+    DocumentWorkers {
         alive: acks.len(),
         running: acks.iter().filter(|ack| of(ack).refused.is_none() && of(ack).hash == hash).count(),
         refused: acks
@@ -277,9 +278,11 @@ mod tests {
     async fn a_store_that_is_frozen_is_waited_for_once_and_each_document_says_so() {
         let editor =
             Editor { store: Arc::new(Frozen), env: Arc::default(), journal: None, world: World::real() };
-        let configuration = Configuration { editor };
+        let configuration = ConfigService { editor };
         let keys = by_name();
-        let asked = timeout(WHOLE + Duration::from_millis(100), configuration.overview(&keys, false)).await;
+        let asked =
+            timeout(OVERVIEW_TIMEOUT + Duration::from_millis(100), configuration.overview(&keys, false))
+                .await;
         let overview = asked.expect("an answer in time").expect("what is known");
         assert_eq!(overview.workers_unknown, Some(silent()));
         for document in overview.documents {

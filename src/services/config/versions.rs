@@ -8,14 +8,14 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Configuration;
-use crate::services::Refused;
+use super::ConfigService;
+use crate::services::ServiceError;
 
 /// Whether a version can be shown and restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = VersionContent)]
-pub(crate) enum Content {
+pub(crate) enum VersionContent {
     /// There is a copy.
     Kept,
     /// There was one; its time is over.
@@ -31,7 +31,7 @@ pub(crate) struct Past {
     #[serde(flatten)]
     pub(crate) version: history::Version,
     /// Whether it can be shown and restored.
-    pub(crate) content: Content,
+    pub(crate) content: VersionContent,
 }
 
 /// What two versions differ in.
@@ -45,17 +45,17 @@ pub(crate) struct Diff {
     pub(crate) differences: Vec<Difference>,
 }
 
-impl Configuration {
+impl ConfigService {
     /// Who changed a document, oldest first.
-    pub(crate) async fn history(&self, key: Key) -> Result<Vec<Past>, Refused> {
+    pub(crate) async fn history(&self, key: Key) -> Result<Vec<Past>, ServiceError> {
         let journal = self.history_journal()?;
-        let versions = history::versions(journal, key).await.map_err(Refused::Journal)?;
+        let versions = history::versions(journal, key).await.map_err(ServiceError::Journal)?;
         let mut past = Vec::with_capacity(versions.len());
         for version in versions {
-            let content = match history::is_kept(journal, &version).await.map_err(Refused::Journal)? {
-                true => Content::Kept,
-                false if version.removed || !history::keeps_content(key) => Content::None,
-                false => Content::Gone,
+            let content = match history::is_kept(journal, &version).await.map_err(ServiceError::Journal)? {
+                true => VersionContent::Kept,
+                false if version.removed || !history::keeps_content(key) => VersionContent::None,
+                false => VersionContent::Gone,
             };
             past.push(Past { version, content });
         }
@@ -64,7 +64,7 @@ impl Configuration {
 
     /// The content of a version, not masked; `None` = there was no document. Version 0 is what
     /// was before the first.
-    pub(crate) async fn version(&self, key: Key, version: u64) -> Result<Option<Value>, Refused> {
+    pub(crate) async fn version(&self, key: Key, version: u64) -> Result<Option<Value>, ServiceError> {
         if version == 0 {
             return Ok(None);
         }
@@ -73,12 +73,17 @@ impl Configuration {
     }
 
     /// What two versions differ in; without a first one, the last change.
-    pub(crate) async fn diff(&self, key: Key, from: Option<u64>, to: Option<u64>) -> Result<Diff, Refused> {
+    pub(crate) async fn diff(
+        &self,
+        key: Key,
+        from: Option<u64>,
+        to: Option<u64>,
+    ) -> Result<Diff, ServiceError> {
         let (from, to) = match from {
             Some(from) => (from, to),
             None => {
                 let versions =
-                    history::versions(self.history_journal()?, key).await.map_err(Refused::Journal)?;
+                    history::versions(self.history_journal()?, key).await.map_err(ServiceError::Journal)?;
                 let newest = to.or(versions.last().map(|newest| newest.version)).unwrap_or_default();
                 (newest.saturating_sub(1), Some(newest))
             }
@@ -95,8 +100,8 @@ impl Configuration {
     }
 }
 
-fn parsed(key: Key, text: &str) -> Result<Value, Refused> {
+fn parsed(key: Key, text: &str) -> Result<Value, ServiceError> {
     documents::from_json(text).map_err(|error| {
-        Refused::Unusable(said!("{key} n'est pas du JSON\u{a0}: {error}", "{key} is no JSON: {error}"))
+        ServiceError::Unusable(said!("{key} n'est pas du JSON\u{a0}: {error}", "{key} is no JSON: {error}"))
     })
 }

@@ -3,18 +3,18 @@
 use chrono::{DateTime, Utc};
 use render_signal_actors::story::DeliveryWhat;
 
-use super::{Teller, Told, Tone};
+use super::{StoryLine, StoryTone, Teller};
 use crate::lang::Lang;
 use crate::words::reasons;
 use crate::words::recorded::plain;
 
 impl Teller {
     /// What happened to a delivery at this instant. What the receiver answered is not in it.
-    pub(crate) fn delivery(self, what: &DeliveryWhat, at: DateTime<Utc>) -> Told {
+    pub(crate) fn delivery(self, what: &DeliveryWhat, at: DateTime<Utc>) -> StoryLine {
         let pick = |french, english| self.lang.pick(french, english);
         match what {
             DeliveryWhat::Attempted { attempt, url, error, took_ms, .. } => {
-                let tone = if error.is_some() { Tone::Warn } else { Tone::Aside };
+                let tone = if error.is_some() { StoryTone::Warn } else { StoryTone::Aside };
                 let came_to = match error {
                     Some(error) => plain(self.lang, error),
                     None => pick("accepté", "taken").into(),
@@ -22,29 +22,33 @@ impl Teller {
                 let (number, to) = (pick("nº", "number"), pick("vers", "to"));
                 let text =
                     format!("{number} {attempt} {to} {url}, {took_ms} ms{}{came_to}", self.lang.colon());
-                Told::on(tone, pick("essai", self.brief("attempted", "attempt")), text)
+                StoryLine::on(tone, pick("essai", self.brief("attempted", "attempt")), text)
             }
             DeliveryWhat::Delivered { status } => {
-                Told::why(Tone::Good, pick("livré", "delivered"), format!("HTTP {status}"))
+                StoryLine::why(StoryTone::Good, pick("livré", "delivered"), format!("HTTP {status}"))
             }
-            DeliveryWhat::Deferred { until, why, detail } => Told::on(
-                Tone::Aside,
+            DeliveryWhat::Deferred { until, why, detail } => StoryLine::on(
+                StoryTone::Aside,
                 pick("attend", "waits"),
                 self.deferred((*until, at), why, detail.as_deref()),
             ),
-            DeliveryWhat::DeadLettered { why } => {
-                Told::why(Tone::Bad, pick("abandonné", "given up"), plain(self.lang, why).into_owned())
-            }
+            DeliveryWhat::DeadLettered { why } => StoryLine::why(
+                StoryTone::Bad,
+                pick("abandonné", "given up"),
+                plain(self.lang, why).into_owned(),
+            ),
             DeliveryWhat::Requeued { by, again: true } => {
                 let word = pick("envoyé à nouveau", self.brief("once more", "sent once more"));
-                Told::on(Tone::Aside, word, self.by(by))
+                StoryLine::on(StoryTone::Aside, word, self.by(by))
             }
             DeliveryWhat::Requeued { by, again: false } => {
-                Told::on(Tone::Aside, pick("remis en file", "sent again"), self.by(by))
+                StoryLine::on(StoryTone::Aside, pick("remis en file", "sent again"), self.by(by))
             }
-            DeliveryWhat::Cancelled { by } => {
-                Told::on(Tone::Aside, pick("annulé", "cancelled"), format!("{} {by}", pick("par", "by")))
-            }
+            DeliveryWhat::Cancelled { by } => StoryLine::on(
+                StoryTone::Aside,
+                pick("annulé", "cancelled"),
+                format!("{} {by}", pick("par", "by")),
+            ),
         }
     }
 

@@ -313,7 +313,7 @@ fn delivery() -> Vec<(DeliveryWhat, &'static str, &'static str, &'static str)> {
     ]
 }
 
-fn check(tell: impl Fn(Teller) -> Told, french: &str, english: &str, column: &str) {
+fn check(tell: impl Fn(Teller) -> StoryLine, french: &str, english: &str, column: &str) {
     let depth = Depth::Local(chrono_tz::Europe::Paris);
     for (lang, sentence) in [(Lang::Fr, french), (Lang::En, english)] {
         assert_eq!(tell(Teller { lang, depth }).sentence(lang), sentence);

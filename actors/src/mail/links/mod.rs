@@ -1,6 +1,6 @@
-//! Links to files in a mail (reference section 5.11).
+//! Links to files in a mail.
 //!
-//! Unlike the reference, hosts are compared exactly (a look-alike is no delivery), an address
+//! Unlike in the reference system (reference section 5.11), hosts are compared exactly (a look-alike is no delivery), an address
 //! ends where a person would see its end, and what mail filters put around it is undone: it is
 //! part of the address, nobody is asked.
 //!

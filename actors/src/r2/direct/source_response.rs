@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::disposition;
 
-/// A shared Dropbox folder that comes shorter than this is an error page (reference section 5.13).
+/// A shared Dropbox folder comes as a ZIP archive. What has fewer bytes than this is an error page,
+/// as the Worker judges it too (reference section 5.13).
 const MIN_FOLDER: u64 = 1024 * 1024;
 /// A modification date proves that nothing changed when it is this much older than the
 /// answer (RFC 9110 section 8.8.2.2).

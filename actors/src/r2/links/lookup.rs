@@ -63,7 +63,8 @@ impl Lookup {
     }
 }
 
-/// The copies by their links; of two of one link the later entry counts (reference section 7).
+/// The copies by their links. Entries are appended, so of two of one link the later one counts
+/// (reference section 7).
 fn copies(entries: &[Value]) -> HashMap<String, LinkRow> {
     let mut copies = HashMap::new();
     for copy in entries.iter().filter_map(copy) {

@@ -1,5 +1,5 @@
-//! The list of copied files, `webhook_links.json` (reference section 7): a JSON array that
-//! the PHP pages and the reference system read and write, too.
+//! The list of copied files, `webhook_links.json`: a JSON array that the PHP pages and the reference
+//! system read and write, too (reference section 7).
 //!
 //! The journal is the truth; the list is written from it and can be written anew at any
 //! time. Entries that are not from here (the `url`/`timestamp`/`source` ones of the PHP

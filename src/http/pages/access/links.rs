@@ -8,37 +8,36 @@ use askama::Template;
 use super::HOME;
 use super::qr::Qr;
 use super::words::Words;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section};
 use crate::http::pages::names;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Badge, Choice, Confirm, Empty, Field, Input, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
-use crate::http::v1::access::links::{self as v1, MagicLinkState, MagicLinkView};
+use crate::http::pages::parts::{Badge, Choice, Confirm, Empty, FormField, Input, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
+use crate::http::v1::access::links::{self as v1, MagicLinkStatus, MagicLinkView};
 use crate::http::v1::access::{login, not_now};
 
 /// Links that are listed; of more, nobody keeps an overview.
-const LIMIT: usize = 200;
+const MAX_LISTED: usize = 200;
 /// Opens one session within its life.
 const ONCE: &str = "once";
 /// Never ends.
 const PERMANENT: &str = "permanent";
 
 /// The links, and how one is made.
-pub(super) struct LinksView {
+pub(super) struct SignInLinksView {
     /// Which kind; `None` = none can be made, since nobody has said where we are reached.
-    pub(super) form: Option<Field>,
+    pub(super) form: Option<FormField>,
     /// Those that open a session.
-    pub(super) open: Vec<LinkRow>,
+    pub(super) open: Vec<SignInLinkEntry>,
     /// Those that open none any more.
-    pub(super) over: Vec<LinkRow>,
+    pub(super) over: Vec<SignInLinkEntry>,
     /// Where there are none.
     pub(super) empty: Empty,
 }
 
-/// A link.
-pub(super) struct LinkRow {
+pub(super) struct SignInLinkEntry {
     /// The beginning of its name.
     pub(super) name: String,
     /// Where it stands.
@@ -48,14 +47,13 @@ pub(super) struct LinkRow {
     /// When it was made.
     pub(super) made: Option<When>,
     /// Who made it.
-    pub(super) by: Shown,
+    pub(super) by: UntrustedText,
     /// When it ends; `None` = never.
     pub(super) expires: Option<When>,
     /// How often it was used, and when last.
     pub(super) uses: String,
     /// When last.
     pub(super) used: Option<When>,
-    /// Revokes it.
     pub(super) revoke: Option<Confirm>,
 }
 
@@ -71,13 +69,13 @@ struct MadePage {
 }
 
 /// The links, the open ones first.
-pub(super) async fn view(visit: &Visit) -> Result<LinksView, Problem> {
+pub(super) async fn view(visit: &PageVisit) -> Result<SignInLinksView, HttpProblem> {
     let w = Words::of(visit.lang);
-    let listed = v1::link_page(&visit.state, 0, LIMIT).await?.items;
+    let listed = v1::link_page(&visit.state, 0, MAX_LISTED).await?.items;
     let (open, over): (Vec<_>, Vec<_>) =
-        listed.into_iter().partition(|link| link.state == MagicLinkState::Open);
+        listed.into_iter().partition(|link| link.state == MagicLinkStatus::Open);
     let rows = |links: Vec<MagicLinkView>| links.into_iter().map(|link| row(link, visit)).collect();
-    Ok(LinksView {
+    Ok(SignInLinksView {
         form: form(visit)?,
         open: rows(open),
         over: rows(over),
@@ -85,7 +83,7 @@ pub(super) async fn view(visit: &Visit) -> Result<LinksView, Problem> {
     })
 }
 
-fn form(visit: &Visit) -> Result<Option<Field>, Problem> {
+fn form(visit: &PageVisit) -> Result<Option<FormField>, HttpProblem> {
     let (login, w) = (login(&visit.state)?, Words::of(visit.lang));
     if login.base_url.is_none() {
         return Ok(None);
@@ -95,24 +93,24 @@ fn form(visit: &Visit) -> Result<Option<Field>, Problem> {
         choice(ONCE, Words::once_within(visit.clock, login.links.life())),
         choice(PERMANENT, w.permanent.to_owned()),
     ];
-    Ok(Some(Field::new("kind", w.kind, Input::Radios(kinds), ONCE)))
+    Ok(Some(FormField::new("kind", w.kind, Input::Radios(kinds), ONCE)))
 }
 
-fn row(link: MagicLinkView, visit: &Visit) -> LinkRow {
+fn row(link: MagicLinkView, visit: &PageVisit) -> SignInLinkEntry {
     let (lang, clock, w) = (visit.lang, visit.clock, Words::of(visit.lang));
     let name: String = link.id.chars().take(8).collect();
-    let open = link.state == MagicLinkState::Open;
-    LinkRow {
+    let open = link.state == MagicLinkStatus::Open;
+    SignInLinkEntry {
         badge: match link.state {
-            MagicLinkState::Open => Badge::new(Mood::Good, w.state_open),
-            MagicLinkState::Used => Badge::new(Mood::None, w.state_used),
-            MagicLinkState::Expired => Badge::new(Mood::None, w.state_expired),
-            MagicLinkState::Revoked => Badge::new(Mood::None, w.state_revoked),
-            MagicLinkState::Gone => Badge::new(Mood::None, w.state_gone),
+            MagicLinkStatus::Open => Badge::new(Mood::Good, w.state_open),
+            MagicLinkStatus::Used => Badge::new(Mood::None, w.state_used),
+            MagicLinkStatus::Expired => Badge::new(Mood::None, w.state_expired),
+            MagicLinkStatus::Revoked => Badge::new(Mood::None, w.state_revoked),
+            MagicLinkStatus::Gone => Badge::new(Mood::None, w.state_gone),
         },
         kind: if link.single_use { w.once } else { w.many },
         made: link.created_at.map(|at| When::short(clock, at)),
-        by: Shown(names::who(&link.created_by, lang)),
+        by: UntrustedText(names::who(&link.created_by, lang)),
         expires: link.expires_at.map(|at| When::short(clock, at)),
         uses: Words::uses(lang, link.uses),
         used: link.used_at.map(|at| When::short(clock, at)),
@@ -132,7 +130,7 @@ fn row(link: MagicLinkView, visit: &Visit) -> LinkRow {
 }
 
 /// POST `/acces/liens`: the link is in this answer, and in no cookie, address or history.
-pub(super) async fn make(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn make(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     if login(&visit.state)?.base_url.is_none() {
         return Ok(visit.back(HOME, &Notice::bad(w.no_base)));
@@ -153,7 +151,7 @@ pub(super) async fn make(visit: Visit, form: Form) -> Result<HttpResponse, Probl
 }
 
 /// POST `/acces/liens/revoquer`.
-pub(super) async fn revoke(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn revoke(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let links = &login(&visit.state)?.links;
     let revoked = links.revoke(form.text("id"), &visit.caller.by()).await.map_err(not_now)?;
     let notice = match revoked {

@@ -7,17 +7,17 @@ use render_signal_actors::readmodel::queries::access::SessionRow;
 
 use super::sessions::{device_of, method};
 use super::words::Words;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section, in_query};
 use crate::http::pages::names;
-use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Empty, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::access::actions::{ActionView, action_page};
 use crate::http::v1::access::{login, not_now};
 
-/// On a page of their own.
-const LIMIT: usize = 50;
+/// Entries on a page of one of the lists.
+const PAGE_SIZE: usize = 50;
 
 /// Who signed in.
 #[derive(Template)]
@@ -36,9 +36,9 @@ impl askama::filters::HtmlSafe for LoginsView {}
 /// Somebody signed in.
 struct LoginRow {
     at: When,
-    user: Shown,
+    user: UntrustedText,
     device: String,
-    address: Shown,
+    address: UntrustedText,
     method: &'static str,
     badge: Badge,
     until: Option<When>,
@@ -50,7 +50,7 @@ struct LoginRow {
 pub(super) struct ActionsView {
     w: &'static Words,
     /// The newest first.
-    rows: Vec<ActionRow>,
+    rows: Vec<ActionEntry>,
     empty: Empty,
     /// What follows.
     pub(super) more: Option<String>,
@@ -59,18 +59,18 @@ pub(super) struct ActionsView {
 impl askama::filters::HtmlSafe for ActionsView {}
 
 /// Somebody did something.
-struct ActionRow {
+struct ActionEntry {
     at: When,
-    who: Shown,
+    who: UntrustedText,
     what: String,
-    on: Shown,
+    on: UntrustedText,
     href: Option<String>,
 }
 
 /// A page with one of the lists.
 #[derive(Template)]
 #[template(path = "access/log.html")]
-struct LogPage<L: Template + askama::filters::HtmlSafe> {
+struct AccessLogPage<L: Template + askama::filters::HtmlSafe> {
     frame: Frame,
     lead: &'static str,
     back: &'static str,
@@ -79,34 +79,34 @@ struct LogPage<L: Template + askama::filters::HtmlSafe> {
     list: L,
 }
 
-fn before(visit: &Visit) -> Option<u64> {
-    Form::read(visit.request.query_string().as_bytes()).text("avant").parse().ok()
+fn before(visit: &PageVisit) -> Option<u64> {
+    FormData::read(visit.request.query_string().as_bytes()).text("avant").parse().ok()
 }
 
 /// GET `/acces/connexions`.
-pub(super) async fn logins(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn logins(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
-    let list = some_logins(&visit, before(&visit), LIMIT).await?;
+    let list = some_logins(&visit, before(&visit), PAGE_SIZE).await?;
     let frame = visit.frame(Section::Access, w.logins).await;
     let (more, go_on, back) = (list.more.clone(), w.more, w.title);
-    visit.show(&LogPage { frame, lead: w.logins_lead, back, more, go_on, list })
+    visit.show(&AccessLogPage { frame, lead: w.logins_lead, back, more, go_on, list })
 }
 
 /// GET `/acces/actions`.
-pub(super) async fn actions(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn actions(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
-    let list = some_actions(&visit, before(&visit), LIMIT).await?;
+    let list = some_actions(&visit, before(&visit), PAGE_SIZE).await?;
     let frame = visit.frame(Section::Access, w.actions).await;
     let (more, go_on, back) = (list.more.clone(), w.more, w.title);
-    visit.show(&LogPage { frame, lead: w.actions_lead, back, more, go_on, list })
+    visit.show(&AccessLogPage { frame, lead: w.actions_lead, back, more, go_on, list })
 }
 
 /// Who signed in below a position.
 pub(super) async fn some_logins(
-    visit: &Visit,
+    visit: &PageVisit,
     before: Option<u64>,
     limit: usize,
-) -> Result<LoginsView, Problem> {
+) -> Result<LoginsView, HttpProblem> {
     let w = Words::of(visit.lang);
     let mut rows = login(&visit.state)?.sessions.all(before, limit + 1).await.map_err(not_now)?;
     let more = rows.len() > limit;
@@ -120,7 +120,7 @@ pub(super) async fn some_logins(
     })
 }
 
-fn login_row(row: SessionRow, visit: &Visit) -> LoginRow {
+fn login_row(row: SessionRow, visit: &PageVisit) -> LoginRow {
     let (clock, w) = (visit.clock, Words::of(visit.lang));
     let runs_out = Sessions::idle_end(row.used_at).min(row.ends_at);
     let (badge, until) = match row.ended_at {
@@ -131,8 +131,12 @@ fn login_row(row: SessionRow, visit: &Visit) -> LoginRow {
     LoginRow {
         at: When::short(clock, row.opened_at),
         device: device_of(&row.agent, visit),
-        user: Shown(row.user),
-        address: Shown(if row.address.is_empty() { w.unknown_address.to_owned() } else { row.address }),
+        user: UntrustedText(row.user),
+        address: UntrustedText(if row.address.is_empty() {
+            w.unknown_address.to_owned()
+        } else {
+            row.address
+        }),
         method: method(&row.method, w),
         badge,
         until: until.map(|at| When::short(clock, at)),
@@ -141,10 +145,10 @@ fn login_row(row: SessionRow, visit: &Visit) -> LoginRow {
 
 /// What was done below a position.
 pub(super) async fn some_actions(
-    visit: &Visit,
+    visit: &PageVisit,
     before: Option<u64>,
     limit: usize,
-) -> Result<ActionsView, Problem> {
+) -> Result<ActionsView, HttpProblem> {
     let w = Words::of(visit.lang);
     let page = action_page(&visit.state, None, before, limit).await?;
     Ok(ActionsView {
@@ -155,7 +159,7 @@ pub(super) async fn some_actions(
     })
 }
 
-fn action_row(action: ActionView, visit: &Visit) -> ActionRow {
+fn action_row(action: ActionView, visit: &PageVisit) -> ActionEntry {
     let lang = visit.lang;
     let on = match action.stream.split_once('-') {
         Some(("config", key)) => names::document(key, lang),
@@ -168,11 +172,11 @@ fn action_row(action: ActionView, visit: &Visit) -> ActionRow {
         _ => action.stream.clone(),
     };
     let href = action.stream.strip_prefix("mail-").map(|id| format!("/mails/{}", in_query(id)));
-    ActionRow {
+    ActionEntry {
         at: When::short(visit.clock, action.at),
-        who: Shown(names::who(&action.by, lang)),
+        who: UntrustedText(names::who(&action.by, lang)),
         what: names::sentence(&names::kind(&action.kind, lang)),
-        on: Shown(on),
+        on: UntrustedText(on),
         href,
     }
 }

@@ -21,24 +21,24 @@ use actix_web::HttpResponse;
 use actix_web::web::to;
 use askama::Template;
 
-use self::links::LinksView;
+use self::links::SignInLinksView;
 use self::log::{ActionsView, LoginsView};
 use self::sessions::SessionsView;
 use self::tokens::TokenRow;
 use self::words::Words;
 use super::frame::{Frame, Section};
-use super::visit::{Visit, see};
-use crate::http::problem::Problem;
-use crate::http::routes::{Route, Takes, Who};
+use super::visit::{PageVisit, see};
+use crate::http::problem::HttpProblem;
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 /// Its address.
 const HOME: &str = "/acces";
-/// Of the long lists, so many are on the page; the others have pages of their own.
-const SOME: usize = 10;
+/// Entries of a long list that this page shows; the whole list has a page of its own.
+const PREVIEW_SIZE: usize = 10;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let who = Who::Session;
+    let who = RouteAccess::Session;
     let form = |path, handler| Route::post(path, who, handler).takes(Takes::Form);
     let asked = vec![
         form("/acces/sessions/terminer", || to(sessions::end)),
@@ -56,30 +56,29 @@ pub(super) fn routes() -> Vec<Route> {
     [pages, asked, home].concat()
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "access/page.html")]
-struct Page {
+struct AccessPage {
     frame: Frame,
     w: &'static Words,
     sessions: SessionsView,
-    links: LinksView,
+    links: SignInLinksView,
     tokens: Vec<TokenRow>,
     logins: LoginsView,
     actions: ActionsView,
 }
 
-async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
+async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let query = sessions::cursor(&visit);
     let (frame, sessions, links, logins, actions) = tokio::join!(
         visit.frame(Section::Access, w.title),
         sessions::view(&visit, query),
         links::view(&visit),
-        log::some_logins(&visit, None, SOME),
-        log::some_actions(&visit, None, SOME),
+        log::some_logins(&visit, None, PREVIEW_SIZE),
+        log::some_actions(&visit, None, PREVIEW_SIZE),
     );
-    visit.show(&Page {
+    visit.show(&AccessPage {
         frame,
         w,
         sessions: sessions?,

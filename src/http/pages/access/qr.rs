@@ -7,7 +7,7 @@ use askama::filters::HtmlSafe;
 use qrcode::{Color, EcLevel, QrCode};
 
 /// Light modules around a code, which readers need (ISO/IEC 18004 section 5.3.8).
-const QUIET: usize = 4;
+const QUIET_ZONE: usize = 4;
 
 /// A code.
 #[derive(Debug, Template)]
@@ -35,12 +35,19 @@ impl Qr {
             for bar in row.chunk_by(|one, other| one == other) {
                 if bar.first() == Some(&Color::Dark) {
                     // Writing into a text does not fail.
-                    let _ = write!(path, "M{} {}h{}v1h-{}z", x + QUIET, y + QUIET, bar.len(), bar.len());
+                    let _ = write!(
+                        path,
+                        "M{} {}h{}v1h-{}z",
+                        x + QUIET_ZONE,
+                        y + QUIET_ZONE,
+                        bar.len(),
+                        bar.len()
+                    );
                 }
                 x += bar.len();
             }
         }
-        Some(Self { label, side: width + 2 * QUIET, path })
+        Some(Self { label, side: width + 2 * QUIET_ZONE, path })
     }
 }
 

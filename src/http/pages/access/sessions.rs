@@ -6,41 +6,40 @@ use render_signal_actors::access::sessions::Sessions;
 
 use super::words::Words;
 use super::{HOME, device};
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::names::sentence;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Badge, Confirm, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Confirm, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::access::{SessionView, login, not_now, session_page};
 
 /// Sessions on a page.
-const LIMIT: usize = 50;
+const PAGE_SIZE: usize = 50;
 
 /// The open sessions.
 pub(super) struct SessionsView {
     /// What a session is.
     pub(super) lead: String,
     /// That of whoever asks first.
-    pub(super) rows: Vec<SessionRow>,
+    pub(super) rows: Vec<SessionEntry>,
     /// Ends all but that of whoever asks; `None` = there are no others.
     pub(super) end_others: Option<Confirm>,
     /// What follows.
     pub(super) more: Option<String>,
 }
 
-/// A session.
-pub(super) struct SessionRow {
+pub(super) struct SessionEntry {
     /// Browser and system, in words.
     pub(super) device: String,
     /// What the browser calls itself; empty = it does not say.
-    pub(super) agent: Shown,
+    pub(super) agent: UntrustedText,
     /// It does say.
     pub(super) has_agent: bool,
     /// It is that of whoever asks.
     pub(super) current: Option<Badge>,
     /// From where it was used last.
-    pub(super) address: Shown,
+    pub(super) address: UntrustedText,
     /// How it was opened.
     pub(super) method: &'static str,
     /// When it was opened.
@@ -54,7 +53,7 @@ pub(super) struct SessionRow {
 }
 
 /// The device in words, and what the browser calls itself.
-pub(super) fn device_of(agent: &str, visit: &Visit) -> String {
+pub(super) fn device_of(agent: &str, visit: &PageVisit) -> String {
     let (browser, system) = device::of(agent);
     sentence(&Words::device(visit.lang, browser, system))
 }
@@ -66,14 +65,14 @@ pub(super) const fn method(code: &str, w: &Words) -> &'static str {
 }
 
 /// From where the list goes on.
-pub(super) fn cursor(visit: &Visit) -> Option<u64> {
-    Form::read(visit.request.query_string().as_bytes()).text("sessions").parse().ok()
+pub(super) fn cursor(visit: &PageVisit) -> Option<u64> {
+    FormData::read(visit.request.query_string().as_bytes()).text("sessions").parse().ok()
 }
 
 /// The open sessions below a position.
-pub(super) async fn view(visit: &Visit, before: Option<u64>) -> Result<SessionsView, Problem> {
+pub(super) async fn view(visit: &PageVisit, before: Option<u64>) -> Result<SessionsView, HttpProblem> {
     let (lang, w, clock) = (visit.lang, Words::of(visit.lang), visit.clock);
-    let page = session_page(&visit.state, &visit.caller, before, LIMIT).await?;
+    let page = session_page(&visit.state, &visit.caller, before, PAGE_SIZE).await?;
     let mut items = page.items;
     items.sort_by_key(|session| !session.current);
     let others = items.iter().filter(|session| !session.current).count();
@@ -99,12 +98,12 @@ pub(super) async fn view(visit: &Visit, before: Option<u64>) -> Result<SessionsV
     })
 }
 
-fn row(session: SessionView, place: usize, visit: &Visit) -> SessionRow {
+fn row(session: SessionView, place: usize, visit: &PageVisit) -> SessionEntry {
     let (w, clock) = (Words::of(visit.lang), visit.clock);
     let agent = session.user_agent.unwrap_or_default();
     let device = device_of(&agent, visit);
     let address = session.address.unwrap_or_else(|| w.unknown_address.to_owned());
-    SessionRow {
+    SessionEntry {
         end: (!session.current).then(|| Confirm {
             id: format!("terminer-{place}"),
             button: w.end.to_owned(),
@@ -118,9 +117,9 @@ fn row(session: SessionView, place: usize, visit: &Visit) -> SessionRow {
         }),
         device,
         has_agent: !agent.is_empty(),
-        agent: Shown(agent),
+        agent: UntrustedText(agent),
         current: session.current.then(|| Badge::new(Mood::Good, w.this_device)),
-        address: Shown(address),
+        address: UntrustedText(address),
         method: method(&session.method, w),
         opened: When::short(clock, session.opened_at),
         used: When::ago(clock, session.used_at),
@@ -129,7 +128,7 @@ fn row(session: SessionView, place: usize, visit: &Visit) -> SessionRow {
 }
 
 /// POST `/acces/sessions/terminer`.
-pub(super) async fn end(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn end(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let sessions = &login(&visit.state)?.sessions;
     let ended = sessions.end(form.text("id"), "revoked", &visit.caller.by()).await.map_err(not_now)?;
@@ -138,7 +137,7 @@ pub(super) async fn end(visit: Visit, form: Form) -> Result<HttpResponse, Proble
 }
 
 /// POST `/acces/sessions/autres`.
-pub(super) async fn end_others(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn end_others(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let kept = visit.caller.session().map(|session| session.id.as_str());
     let sessions = &login(&visit.state)?.sessions;
     let ended = sessions.end_all("everywhere", &visit.caller.by(), kept).await.map_err(not_now)?;

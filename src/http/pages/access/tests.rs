@@ -23,9 +23,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::http::HttpState;
-use crate::http::access::bearer::Token;
-use crate::http::access::{Login, Scope, Scopes};
-use crate::http::pages::form::Form;
+use crate::http::access::bearer::TokenDigest;
+use crate::http::access::{ApiScope, Login, Scopes};
+use crate::http::pages::form::FormData;
 use crate::http::tests;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
@@ -50,13 +50,13 @@ fn state(base_url: Option<&str>) -> (HttpState, TempDir) {
         base_url: base_url.map(|url| url.parse().unwrap()),
         tls: false,
     });
-    state.access.api_token = Some(Token::new(&SECRET.into()));
+    state.access.api_token = Some(TokenDigest::new(&SECRET.into()));
     (state, folder)
 }
 
-fn visit(state: &HttpState, language: &str) -> Visit {
+fn visit(state: &HttpState, language: &str) -> PageVisit {
     let request = TestRequest::with_uri("/acces").insert_header((ACCEPT_LANGUAGE, language));
-    Visit::anybody(&request.app_data(Data::new(state.clone())).to_http_request()).unwrap()
+    PageVisit::anybody(&request.app_data(Data::new(state.clone())).to_http_request()).unwrap()
 }
 
 async fn text(response: HttpResponse) -> (StatusCode, String) {
@@ -91,7 +91,7 @@ async fn what_a_browser_calls_itself_is_text_wherever_it_is_shown() {
 #[actix_web::test]
 async fn a_link_is_in_the_answer_to_its_form_alone() {
     let (state, _folder) = state(Some("https://signal.example.fr"));
-    let form = Form(vec![("kind".to_owned(), "once".to_owned())]);
+    let form = FormData(vec![("kind".to_owned(), "once".to_owned())]);
     let made = links::make(visit(&state, "en"), form).await.unwrap();
     assert_eq!(made.headers().get(CACHE_CONTROL).unwrap(), "no-store");
     assert!(made.headers().get("set-cookie").is_none() && made.headers().get("location").is_none());
@@ -109,7 +109,7 @@ async fn what_the_token_of_the_api_may_is_said_in_words() {
     let (mut state, _folder) = state(None);
     let said = |state: &HttpState| tokens::rows(&visit(state, "fr")).remove(0).what;
     assert!(said(&state).contains("Rien de /api/v1"), "{}", said(&state));
-    state.access.scopes = Scopes::new(vec![Scope::Config, Scope::Read]);
+    state.access.scopes = Scopes::new(vec![ApiScope::Config, ApiScope::Read]);
     assert!(said(&state).ends_with("lire, changer la configuration."), "{}", said(&state));
     state.access.api_token = None;
     assert_eq!(said(&state), "Non défini");

@@ -2,11 +2,10 @@
 //! which is not even kept.
 
 use super::words::Words;
-use crate::http::access::Scope;
+use crate::http::access::ApiScope;
 use crate::http::pages::parts::{Badge, Mood};
-use crate::http::pages::visit::Visit;
+use crate::http::pages::visit::PageVisit;
 
-/// A token.
 pub(super) struct TokenRow {
     /// The variable that it comes from.
     pub(super) name: &'static str,
@@ -17,7 +16,7 @@ pub(super) struct TokenRow {
 }
 
 /// Every token that there can be.
-pub(super) fn rows(visit: &Visit) -> Vec<TokenRow> {
+pub(super) fn rows(visit: &PageVisit) -> Vec<TokenRow> {
     let (state, w) = (&visit.state, Words::of(visit.lang));
     let row = |name, set: bool, with: &str, without: &str| TokenRow {
         name,
@@ -38,13 +37,13 @@ pub(super) fn rows(visit: &Visit) -> Vec<TokenRow> {
 }
 
 /// What the token of the API may, in words.
-fn scopes(visit: &Visit) -> String {
+fn scopes(visit: &PageVisit) -> String {
     let w = Words::of(visit.lang);
     let names = [
-        (Scope::Read, w.scope_read),
-        (Scope::Actions, w.scope_actions),
-        (Scope::Config, w.scope_config),
-        (Scope::Access, w.scope_access),
+        (ApiScope::Read, w.scope_read),
+        (ApiScope::Actions, w.scope_actions),
+        (ApiScope::Config, w.scope_config),
+        (ApiScope::Access, w.scope_access),
     ];
     let held = names.into_iter().filter(|(scope, _)| visit.state.access.scopes.have(*scope));
     let held: Vec<&str> = held.map(|(_, name)| name).collect();

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::words::words;
 use crate::lang::Lang;
 
@@ -120,7 +120,7 @@ words! {
 
 impl Words {
     /// What a session is, and how long it lasts without being used.
-    pub(super) fn sessions_lead(clock: Clock, idle: TimeDelta) -> String {
+    pub(super) fn sessions_lead(clock: PageClock, idle: TimeDelta) -> String {
         let idle = clock.length(idle);
         match clock.lang {
             Lang::Fr => format!(
@@ -135,7 +135,7 @@ impl Words {
     }
 
     /// One sign-in within a time.
-    pub(super) fn once_within(clock: Clock, life: TimeDelta) -> String {
+    pub(super) fn once_within(clock: PageClock, life: TimeDelta) -> String {
         let life = clock.length(life);
         match clock.lang {
             Lang::Fr => format!("Une seule connexion, dans les {life}"),

@@ -16,7 +16,7 @@ use crate::http::pages::parts::escape;
 
 /// An hour or a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::http::pages) struct Slot {
+pub(in crate::http::pages) struct ChartSlot {
     /// What stands below it, where there is room.
     pub(in crate::http::pages) label: String,
     /// What it is, in words, with its numbers.
@@ -54,7 +54,7 @@ pub(in crate::http::pages) struct Caption {
 
 /// Mails, deliveries and failures of some hours or days. `width` is about that of the place where
 /// it is shown, in CSS pixels: texts keep their size. Each bar leads to its mails.
-pub(in crate::http::pages) fn activity(slots: &[Slot], width: u32, id: &str, caption: &Caption) -> Svg {
+pub(in crate::http::pages) fn activity(slots: &[ChartSlot], width: u32, id: &str, caption: &Caption) -> Svg {
     let size = (width, 190);
     let mut drawn = String::new();
     let places = {
@@ -90,9 +90,9 @@ pub(in crate::http::pages) fn activity(slots: &[Slot], width: u32, id: &str, cap
 
 type Area<'t> = DrawingArea<Classes<'t>, Shift>;
 /// Where each slot is, from left to right.
-type Places = Vec<(i32, i32)>;
+type SlotPositions = Vec<(i32, i32)>;
 
-fn draw(area: &Area<'_>, slots: &[Slot]) -> Result<Places, Box<dyn std::error::Error>> {
+fn draw(area: &Area<'_>, slots: &[ChartSlot]) -> Result<SlotPositions, Box<dyn std::error::Error>> {
     let count = i32::try_from(slots.len())?.max(1);
     let highest = slots.iter().map(|slot| slot.mails.max(slot.delivered + slot.failed)).max().unwrap_or(0);
     let top = nice(highest);
@@ -114,7 +114,7 @@ fn draw(area: &Area<'_>, slots: &[Slot]) -> Result<Places, Box<dyn std::error::E
         let digits = i32::try_from(value.to_string().len()).unwrap_or(0) * 7;
         area.draw_text(&value.to_string(), &label, (left - 6 - digits, y - 4))?;
     }
-    let mut places = Places::new();
+    let mut places = SlotPositions::new();
     let every = (count * 42 / i32::try_from(area.dim_in_pixel().0)?.max(1)).max(1);
     for (slot, place) in slots.iter().zip(0_i32..) {
         let from = f64::from(place);
@@ -170,9 +170,9 @@ fn nice(n: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn slot(mails: u64, delivered: u64, failed: u64) -> Slot {
+    fn slot(mails: u64, delivered: u64, failed: u64) -> ChartSlot {
         let (label, said, href) = ("08".to_owned(), "<b>".to_owned(), "/mails?a=1&b=2".to_owned());
-        Slot { label, said, href, mails, delivered, failed }
+        ChartSlot { label, said, href, mails, delivered, failed }
     }
 
     fn caption() -> Caption {

@@ -6,30 +6,33 @@ use actix_web::web::to;
 use askama::Template;
 
 use super::frame::{Frame, Section};
-use super::parts::{Badge, Choice, Confirm, Empty, Field, Input, Mood, Shown, When};
-use super::visit::Visit;
-use crate::http::problem::Problem;
-use crate::http::routes::{Route, Who};
+use super::parts::{Badge, Choice, Confirm, Empty, FormField, Input, Mood, UntrustedText, When};
+use super::visit::PageVisit;
+use crate::http::problem::HttpProblem;
+use crate::http::routes::{Route, RouteAccess};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    if cfg!(debug_assertions) { vec![Route::get("/design", Who::Session, || to(show))] } else { Vec::new() }
+    if cfg!(debug_assertions) {
+        vec![Route::get("/design", RouteAccess::Session, || to(show))]
+    } else {
+        Vec::new()
+    }
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "design/page.html")]
-struct Page {
+struct DesignPage {
     frame: Frame,
     badges: Vec<Badge>,
     empty: Empty,
     confirm: Confirm,
-    fields: Vec<Field>,
-    hostile: Shown,
+    fields: Vec<FormField>,
+    hostile: UntrustedText,
     when: [When; 3],
 }
 
-async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
+async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let clock = visit.clock;
     let lang = visit.lang;
     let states = [
@@ -44,9 +47,9 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
             .map(|day| Choice { value: day.to_owned(), text: day.to_owned() })
             .to_vec()
     };
-    let line = |name: &str, kind, value: &str| Field::new(name, name, Input::Line(kind), value);
+    let line = |name: &str, kind, value: &str| FormField::new(name, name, Input::Line(kind), value);
     let hour = clock.now - chrono::TimeDelta::hours(1);
-    let page = Page {
+    let page = DesignPage {
         frame: visit.frame(Section::None, "Design").await,
         badges: states.map(|(mood, text)| Badge::new(mood, text)).to_vec(),
         empty: Empty {
@@ -67,13 +70,13 @@ async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
         fields: vec![
             line("text", "text", "camille@exemple.fr").hint("hint"),
             line("time", "text", "25:00").error("error"),
-            Field::new("lines", "lines", Input::Lines(3), "a\nb"),
-            Field::new("tick", "tick", Input::Tick, "on").hint("hint"),
-            Field::new("boxes", "boxes", Input::Boxes(choices()), "lundi\nmercredi"),
-            Field::new("radios", "radios", Input::Radios(choices()), "mardi"),
-            Field::new("select", "select", Input::Select(choices()), "mardi"),
+            FormField::new("lines", "lines", Input::Lines(3), "a\nb"),
+            FormField::new("tick", "tick", Input::Tick, "on").hint("hint"),
+            FormField::new("boxes", "boxes", Input::Boxes(choices()), "lundi\nmercredi"),
+            FormField::new("radios", "radios", Input::Radios(choices()), "mardi"),
+            FormField::new("select", "select", Input::Select(choices()), "mardi"),
         ],
-        hostile: Shown("<script>alert(1)</script> \u{202e}gpj.exe\u{0} & \"x\"".to_owned()),
+        hostile: UntrustedText("<script>alert(1)</script> \u{202e}gpj.exe\u{0} & \"x\"".to_owned()),
         when: [When::short(clock, hour), When::seconds(clock, hour), When::ago(clock, hour)],
     };
     visit.show(&page)

@@ -8,18 +8,18 @@ use render_signal_actors::config::edit::UPDATED_AT;
 use super::names::path;
 use super::values::in_words;
 use super::words::Words;
-use crate::http::pages::parts::Shown;
-use crate::http::pages::visit::Visit;
+use crate::http::pages::parts::UntrustedText;
+use crate::http::pages::visit::PageVisit;
 
 /// A field before and after.
 #[derive(Debug, Clone)]
-pub(super) struct Change {
+pub(super) struct FieldChange {
     /// Which field.
-    pub(super) label: Shown,
+    pub(super) label: UntrustedText,
     /// Before; `None` = it was not there.
-    pub(super) before: Option<Shown>,
+    pub(super) before: Option<UntrustedText>,
     /// After; `None` = it is gone.
-    pub(super) after: Option<Shown>,
+    pub(super) after: Option<UntrustedText>,
     /// It differs in what the mask hides.
     pub(super) hidden: bool,
 }
@@ -27,7 +27,7 @@ pub(super) struct Change {
 /// A list of differences, each with both values.
 #[derive(Debug, Clone, Template)]
 #[template(path = "documents/changes.html")]
-pub(in crate::http::pages) struct Changes {
+pub(in crate::http::pages) struct ChangeList {
     /// The texts.
     pub(super) w: &'static Words,
     /// What the first value is called.
@@ -35,23 +35,23 @@ pub(in crate::http::pages) struct Changes {
     /// What the second one is called.
     pub(super) new: &'static str,
     /// In the order of the documents.
-    pub(super) rows: Vec<Change>,
+    pub(super) rows: Vec<FieldChange>,
 }
 
-impl HtmlSafe for Changes {}
+impl HtmlSafe for ChangeList {}
 
-impl Changes {
+impl ChangeList {
     /// In words; when the document was written is none of them.
     pub(in crate::http::pages) fn of(
-        visit: &Visit,
+        visit: &PageVisit,
         found: &[Difference],
         [old, new]: [&'static str; 2],
     ) -> Self {
         let value = |one: &Difference, value: Option<&serde_json::Value>| {
-            value.map(|value| Shown(in_words(visit.clock, &one.path, value)))
+            value.map(|value| UntrustedText(in_words(visit.clock, &one.path, value)))
         };
-        let rows = found.iter().filter(|one| one.path != UPDATED_AT).map(|one| Change {
-            label: Shown(path(visit.lang, &one.path)),
+        let rows = found.iter().filter(|one| one.path != UPDATED_AT).map(|one| FieldChange {
+            label: UntrustedText(path(visit.lang, &one.path)),
             before: value(one, one.before.as_ref()),
             after: value(one, one.after.as_ref()),
             hidden: one.hidden,

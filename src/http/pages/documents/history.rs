@@ -9,52 +9,56 @@ use serde::Deserialize;
 
 use super::names::{document, field, who};
 use super::words::Words;
-use super::{Documents, Standing, history_of, named};
+use super::{DocumentNotices, EditedDocuments, history_of, named};
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Empty, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::Params;
-use crate::services::config::versions::{Content, Past};
+use crate::services::config::versions::{Past, VersionContent};
 
 /// How many versions a page shows.
-const PAGE: usize = 50;
+const PAGE_SIZE: usize = 50;
 
 /// A document in the list of all.
-struct Entry {
+struct DocumentEntry {
     name: String,
     href: String,
     last: Option<super::read::LastChange>,
 }
 
-/// All documents.
 #[derive(Template)]
 #[template(path = "documents/index.html")]
-struct Index {
+struct DocumentsPage {
     frame: Frame,
     w: &'static Words,
-    standing: Standing,
-    entries: Vec<Entry>,
+    standing: DocumentNotices,
+    entries: Vec<DocumentEntry>,
 }
 
-pub(super) async fn index(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn index(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
-    let Documents { all, standing } = Documents::read(&visit, &Key::ALL).await?;
-    let entries = all.into_iter().map(|one| Entry {
+    let EditedDocuments { all, standing } = EditedDocuments::read(&visit, &Key::ALL).await?;
+    let entries = all.into_iter().map(|one| DocumentEntry {
         name: document(visit.lang, one.key),
         href: history_of(one.key),
         last: one.changed,
     });
     let entries = entries.collect();
-    visit.show(&Index { frame: visit.frame(Section::Settings, w.history).await, w, standing, entries })
+    visit.show(&DocumentsPage {
+        frame: visit.frame(Section::Settings, w.history).await,
+        w,
+        standing,
+        entries,
+    })
 }
 
 /// A version in the list.
-struct Row {
+struct VersionEntry {
     number: u64,
     when: When,
-    who: Shown,
-    what: Shown,
+    who: UntrustedText,
+    what: UntrustedText,
     badge: Option<Badge>,
     /// Where it is shown; empty = nowhere.
     href: String,
@@ -63,11 +67,11 @@ struct Row {
 /// The history of a document.
 #[derive(Template)]
 #[template(path = "documents/history.html")]
-struct Page {
+struct HistoryPage {
     frame: Frame,
     w: &'static Words,
     home: &'static str,
-    rows: Vec<Row>,
+    rows: Vec<VersionEntry>,
     empty: Option<Empty>,
     /// The version from which the page of older ones begins.
     older: Option<u64>,
@@ -76,25 +80,26 @@ struct Page {
 /// Which page of the history.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct HistoryQuery {
     /// Versions before this one only.
     before: Option<u64>,
 }
 
 pub(super) async fn show(
-    visit: Visit,
+    visit: PageVisit,
     name: Path<String>,
-    Params(wanted): Params<Wanted>,
-) -> Result<HttpResponse, Problem> {
+    Params(wanted): Params<HistoryQuery>,
+) -> Result<HttpResponse, HttpProblem> {
     let (key, w) = (named(&name)?, Words::of(visit.lang));
     let past = visit.state.services.configuration.history(key).await?;
     let newest = newest(&past);
     let before = wanted.before.unwrap_or(u64::MAX);
     let mut earlier = past.iter().rev().filter(|past| past.version.version < before);
-    let rows: Vec<Row> = earlier.by_ref().take(PAGE).map(|past| row(&visit, key, past, newest)).collect();
+    let rows: Vec<VersionEntry> =
+        earlier.by_ref().take(PAGE_SIZE).map(|past| row(&visit, key, past, newest)).collect();
     let older = rows.last().map(|last| last.number).filter(|_| earlier.next().is_some());
     let name = document(visit.lang, key);
-    let page = Page {
+    let page = HistoryPage {
         frame: visit.frame(section(key), &w.history_of(visit.lang, &name)).await,
         empty: rows
             .is_empty()
@@ -112,7 +117,7 @@ pub(super) fn newest(past: &[Past]) -> u64 {
     past.iter().rfind(|past| !past.version.lost).map_or(0, |past| past.version.version)
 }
 
-fn row(visit: &Visit, key: Key, past: &Past, newest: u64) -> Row {
+fn row(visit: &PageVisit, key: Key, past: &Past, newest: u64) -> VersionEntry {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let version = &past.version;
     let told = version.fields.iter().filter(|name| *name != UPDATED_AT);
@@ -125,15 +130,15 @@ fn row(visit: &Visit, key: Key, past: &Past, newest: u64) -> Row {
     let badge = match past.content {
         _ if version.lost => Some(Badge::new(Mood::Care, w.lost)),
         _ if version.version == newest => Some(Badge::new(Mood::Good, w.newest)),
-        Content::Gone => Some(Badge::new(Mood::None, w.gone)),
-        Content::Kept | Content::None => None,
+        VersionContent::Gone => Some(Badge::new(Mood::None, w.gone)),
+        VersionContent::Kept | VersionContent::None => None,
     };
-    let shown = past.content == Content::Kept || version.removed;
-    Row {
+    let shown = past.content == VersionContent::Kept || version.removed;
+    VersionEntry {
         number: version.version,
         when: When::short(visit.clock, version.at),
-        who: Shown(who(lang, &version.origin)),
-        what: Shown(what),
+        who: UntrustedText(who(lang, &version.origin)),
+        what: UntrustedText(what),
         badge,
         href: if shown { format!("{}/{}", history_of(key), version.version) } else { String::new() },
     }
@@ -148,7 +153,6 @@ pub(super) const fn home(key: Key) -> &'static str {
     }
 }
 
-/// The section that is.
 pub(super) const fn section(key: Key) -> Section {
     match key {
         Key::RoutingRules | Key::Detectors | Key::Providers => Section::Rules,

@@ -10,7 +10,7 @@
 //! | [`stores`] | `/reglages/conflit`: two stores hold different versions |
 //! | [`names`], [`values`] | fields and their values in words |
 //!
-//! A page reads a [`Document`] and puts its `seen` into a hidden field of that name. It gives
+//! A page reads a [`EditedDocument`] and puts its `seen` into a hidden field of that name. It gives
 //! [`save`](save::save) an edit of the fields that somebody changed, and what came back as `seen`:
 //!
 //! ```text
@@ -38,29 +38,30 @@ mod words;
 use actix_web::web::to;
 use render_signal_actors::config::documents::Key;
 
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
 
-pub(in crate::http::pages) use changes::Changes;
+pub(in crate::http::pages) use changes::ChangeList;
 pub(in crate::http::pages) use names::{document, field, who};
-pub(in crate::http::pages) use read::{Document, Documents, seen_in, versions};
-pub(in crate::http::pages) use save::{Outcome, Problems, save};
-pub(in crate::http::pages) use standing::Standing;
+pub(in crate::http::pages) use read::{EditedDocument, EditedDocuments, seen_in, versions};
+pub(in crate::http::pages) use save::{Problems, SaveOutcome, save};
+pub(in crate::http::pages) use standing::DocumentNotices;
 pub(in crate::http::pages) use values::{date, days, in_words};
 
-/// Name of the hidden field with [`Document::seen`].
+/// Name of the hidden field with [`EditedDocument::seen`].
 pub(in crate::http::pages) const SEEN: &str = "seen";
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
     let one = "/reglages/historique/{key}/{version}";
     vec![
-        Route::get("/reglages/historique", Who::Session, || to(history::index)),
-        Route::get("/reglages/historique/{key}", Who::Session, || to(history::show)),
-        Route::get(one, Who::Session, || to(version::show)),
-        Route::post(one, Who::Session, || to(version::restore)).takes(Takes::Form),
-        Route::get("/reglages/conflit/{key}", Who::Session, || to(stores::show)),
-        Route::post("/reglages/conflit/{key}", Who::Session, || to(stores::decide)).takes(Takes::Form),
+        Route::get("/reglages/historique", RouteAccess::Session, || to(history::index)),
+        Route::get("/reglages/historique/{key}", RouteAccess::Session, || to(history::show)),
+        Route::get(one, RouteAccess::Session, || to(version::show)),
+        Route::post(one, RouteAccess::Session, || to(version::restore)).takes(Takes::Form),
+        Route::get("/reglages/conflit/{key}", RouteAccess::Session, || to(stores::show)),
+        Route::post("/reglages/conflit/{key}", RouteAccess::Session, || to(stores::decide))
+            .takes(Takes::Form),
     ]
 }
 
@@ -70,6 +71,7 @@ pub(in crate::http::pages) fn history_of(key: Key) -> String {
 }
 
 /// The document that an address names.
-fn named(name: &str) -> Result<Key, Problem> {
-    Key::named(name).ok_or_else(|| Problem::new(Kind::NotFound, format!("{name:?} is no document")))
+fn named(name: &str) -> Result<Key, HttpProblem> {
+    Key::named(name)
+        .ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, format!("{name:?} is no document")))
 }

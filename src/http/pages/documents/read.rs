@@ -8,18 +8,17 @@ use render_signal_actors::config::store::Stamp;
 use serde_json::{Map, Value};
 
 use super::names::who;
-use super::{SEEN, Standing};
-use crate::http::pages::form::Form;
-use crate::http::pages::parts::{Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use super::{DocumentNotices, SEEN};
+use crate::http::pages::form::FormData;
+use crate::http::pages::parts::{UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::config::read::seen;
-use crate::services::config::overview::Shown as State;
+use crate::services::config::overview::DocumentState;
 
 /// A document as a page edits it.
 #[derive(Debug)]
-pub(in crate::http::pages) struct Document {
-    /// Which.
+pub(in crate::http::pages) struct EditedDocument {
     pub(in crate::http::pages) key: Key,
     /// What is stored, masked as the API masks it; of one that has vanished what is in force. Empty
     /// when there is nothing, or what is stored is no object.
@@ -27,7 +26,7 @@ pub(in crate::http::pages) struct Document {
     /// Names the stored version: the value of the hidden field [`SEEN`](super::SEEN). Empty = none.
     pub(in crate::http::pages) seen: String,
     /// How it is, as the API says it.
-    pub(in crate::http::pages) state: State,
+    pub(in crate::http::pages) state: DocumentState,
     /// Who changed it last and when, if the history knows.
     pub(in crate::http::pages) changed: Option<LastChange>,
     /// Why it cannot be read now, in the reader's language; nothing can be saved then.
@@ -38,33 +37,32 @@ pub(in crate::http::pages) struct Document {
 #[derive(Debug)]
 pub(in crate::http::pages) struct LastChange {
     /// Who, in words.
-    pub(in crate::http::pages) who: Shown,
-    /// When.
+    pub(in crate::http::pages) who: UntrustedText,
     pub(in crate::http::pages) at: When,
 }
 
 /// Some documents, and how their stores stand.
 #[derive(Debug)]
-pub(in crate::http::pages) struct Documents {
+pub(in crate::http::pages) struct EditedDocuments {
     /// In the order that was asked for.
-    pub(in crate::http::pages) all: Vec<Document>,
+    pub(in crate::http::pages) all: Vec<EditedDocument>,
     /// What is to be said above the forms.
-    pub(in crate::http::pages) standing: Standing,
+    pub(in crate::http::pages) standing: DocumentNotices,
 }
 
-impl Documents {
+impl EditedDocuments {
     /// As they are now. A document that cannot be read says so, the others are there.
     ///
     /// # Errors
     /// Nothing at all is known.
-    pub(in crate::http::pages) async fn read(visit: &Visit, keys: &[Key]) -> Result<Self, Problem> {
+    pub(in crate::http::pages) async fn read(visit: &PageVisit, keys: &[Key]) -> Result<Self, HttpProblem> {
         let configuration = &visit.state.services.configuration;
         let mut stored = Vec::with_capacity(keys.len());
         for key in keys {
             stored.push(configuration.stored(*key).await);
         }
         let overview = seen(&visit.state, keys, true).await?;
-        let standing = Standing::of(visit, &overview);
+        let standing = DocumentNotices::of(visit, &overview);
         let states = overview.documents.into_iter();
         let all = keys.iter().zip(stored).zip(states).map(|((key, stored), state)| {
             let (value, seen, unreadable) = match stored {
@@ -77,26 +75,30 @@ impl Documents {
                 _ => Map::new(),
             };
             let changed = last_change(visit, &state);
-            Document { key: *key, value, seen, state, changed, unreadable }
+            EditedDocument { key: *key, value, seen, state, changed, unreadable }
         });
         Ok(Self { all: all.collect(), standing })
     }
 }
 
-impl Document {
-    /// One document; see [`Documents::read`].
+impl EditedDocument {
+    /// One document; see [`EditedDocuments::read`].
     ///
     /// # Errors
     /// Nothing at all is known.
-    pub(in crate::http::pages) async fn read(visit: &Visit, key: Key) -> Result<(Self, Standing), Problem> {
-        let Documents { all, standing } = Documents::read(visit, &[key]).await?;
+    pub(in crate::http::pages) async fn read(
+        visit: &PageVisit,
+        key: Key,
+    ) -> Result<(Self, DocumentNotices), HttpProblem> {
+        let EditedDocuments { all, standing } = EditedDocuments::read(visit, &[key]).await?;
         let one = all.into_iter().next();
-        one.map(|one| (one, standing)).ok_or_else(|| Problem::unavailable(format!("{key} is not known now")))
+        one.map(|one| (one, standing))
+            .ok_or_else(|| HttpProblem::unavailable(format!("{key} is not known now")))
     }
 }
 
 /// The history of a document, oldest first, without its contents; empty where it cannot be read now.
-pub(in crate::http::pages) async fn versions(visit: &Visit, key: Key) -> Vec<history::Version> {
+pub(in crate::http::pages) async fn versions(visit: &PageVisit, key: Key) -> Vec<history::Version> {
     let journal = visit.state.services.configuration.editor.journal.as_deref();
     match journal {
         Some(journal) => history::versions(journal, key).await.unwrap_or_default(),
@@ -104,9 +106,9 @@ pub(in crate::http::pages) async fn versions(visit: &Visit, key: Key) -> Vec<his
     }
 }
 
-fn last_change(visit: &Visit, state: &State) -> Option<LastChange> {
+fn last_change(visit: &PageVisit, state: &DocumentState) -> Option<LastChange> {
     Some(LastChange {
-        who: Shown(who(visit.lang, state.origin.as_deref()?)),
+        who: UntrustedText(who(visit.lang, state.origin.as_deref()?)),
         at: When::short(visit.clock, state.changed_at?),
     })
 }
@@ -115,8 +117,8 @@ fn last_change(visit: &Visit, state: &State) -> Option<LastChange> {
 ///
 /// # Errors
 /// The form has no such field.
-pub(in crate::http::pages) fn seen_in(form: &Form) -> Result<&str, Problem> {
-    form.get(SEEN).ok_or_else(|| Problem::parameter(SEEN, "is missing: open the form again, and send it"))
+pub(in crate::http::pages) fn seen_in(form: &FormData) -> Result<&str, HttpProblem> {
+    form.get(SEEN).ok_or_else(|| HttpProblem::parameter(SEEN, "is missing: open the form again, and send it"))
 }
 
 /// What the hidden field says that somebody has seen.

@@ -4,39 +4,39 @@ use std::time::Duration;
 
 use render_signal_actors::config::book::canonical_hash;
 use render_signal_actors::config::diff::differences;
-use render_signal_actors::config::documents::{self, Key, Problem as Wrong, effect};
+use render_signal_actors::config::documents::{self, Key, Problem, effect};
 use render_signal_actors::config::edit::{self, Edit, EditError, UPDATED_AT};
 use render_signal_actors::messages::GetConfigStatus;
 use serde_json::Value;
 
 use super::names::field;
 use super::read::seen_of;
-use super::sides::Conflict;
+use super::sides::EditConflict;
 use super::words::Words;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
-use crate::services::Refused;
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
+use crate::services::ServiceError;
 
-/// What is saved acts within moments: a page that is read at once is to show it. After so many
-/// looks the page is shown as things are.
-const LOOKS: u32 = 20;
-/// Between two looks.
-const BETWEEN: Duration = Duration::from_millis(50);
+/// How often it is checked whether a saved document is in force, which takes moments: the page that
+/// is read next is to show it. After that the page is shown as things are.
+const MAX_CHECKS: u32 = 20;
+/// Between two such checks.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What came of it.
-pub(in crate::http::pages) enum Outcome {
+/// How saving a document ended.
+pub(in crate::http::pages) enum SaveOutcome {
     /// It is stored, or was so already.
-    Saved(Saved),
+    Saved(SavedChange),
     /// Nothing was changed: the values are wrong, or the store did not take them.
     Refused(Problems),
     /// Nothing was changed: somebody else has saved meanwhile.
-    Conflict(Box<Conflict>),
+    Conflict(Box<EditConflict>),
 }
 
 /// A change that was made.
 #[derive(Debug)]
-pub(in crate::http::pages) struct Saved {
+pub(in crate::http::pages) struct SavedChange {
     /// What to say on the next page.
     pub(in crate::http::pages) notice: Notice,
 }
@@ -51,7 +51,7 @@ pub(in crate::http::pages) struct Problems(
 
 impl Problems {
     /// What is wrong with a document.
-    pub(in crate::http::pages) fn of(visit: &Visit, problems: &[Wrong]) -> Self {
+    pub(in crate::http::pages) fn of(visit: &PageVisit, problems: &[Problem]) -> Self {
         let whole = |field: &str| if field == "document" { String::new() } else { field.to_owned() };
         Self(
             problems
@@ -62,7 +62,7 @@ impl Problems {
     }
 
     /// Each with the name of its field, where nobody shows it at one.
-    pub(super) fn named(visit: &Visit, problems: &[Wrong]) -> Self {
+    pub(super) fn named(visit: &PageVisit, problems: &[Problem]) -> Self {
         Self(problems.iter().map(|one| (one.field.clone(), visit.lang.problem(one))).collect())
     }
 
@@ -81,7 +81,11 @@ impl Problems {
 ///
 /// # Errors
 /// It cannot be said what is stored now.
-pub(in crate::http::pages) async fn save(visit: &Visit, edit: Edit, seen: &str) -> Result<Outcome, Problem> {
+pub(in crate::http::pages) async fn save(
+    visit: &PageVisit,
+    edit: Edit,
+    seen: &str,
+) -> Result<SaveOutcome, HttpProblem> {
     let key = edit.key;
     let mut edit = edit.keeping_masked().expecting(Some(seen_of(seen)));
     edit.origin = visit.caller.by();
@@ -89,51 +93,51 @@ pub(in crate::http::pages) async fn save(visit: &Visit, edit: Edit, seen: &str) 
         Ok(saved) => {
             tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written on a page");
             settle(visit, key, &saved.text).await;
-            Ok(Outcome::Saved(Saved { notice: notice(visit, key, &saved) }))
+            Ok(SaveOutcome::Saved(SavedChange { notice: notice(visit, key, &saved) }))
         }
-        Err(EditError::Invalid(problems)) => Ok(Outcome::Refused(Problems::of(visit, &problems))),
+        Err(EditError::Invalid(problems)) => Ok(SaveOutcome::Refused(Problems::of(visit, &problems))),
         Err(EditError::Conflict(_)) => conflict(visit, &edit).await,
         Err(error) => {
-            let why = Refused::edit(key, error).said();
+            let why = ServiceError::edit(key, error).said();
             tracing::warn!(%key, %why, "a document was not written on a page");
-            Ok(Outcome::Refused(Problems::whole(visit.lang.one(why))))
+            Ok(SaveOutcome::Refused(Problems::whole(visit.lang.one(why))))
         }
     }
 }
 
 /// Both sides: what is stored now, and what would be if this were saved over it.
-async fn conflict(visit: &Visit, edit: &Edit) -> Result<Outcome, Problem> {
+async fn conflict(visit: &PageVisit, edit: &Edit) -> Result<SaveOutcome, HttpProblem> {
     let (key, configuration) = (edit.key, &visit.state.services.configuration);
     let stored = configuration.stored(key).await?;
     let after = match configuration.editor.preview(edit).await {
         Ok(after) => after,
-        Err(EditError::Invalid(problems)) => return Ok(Outcome::Refused(Problems::of(visit, &problems))),
-        Err(error) => return Err(Refused::edit(key, error).into()),
+        Err(EditError::Invalid(problems)) => return Ok(SaveOutcome::Refused(Problems::of(visit, &problems))),
+        Err(error) => return Err(ServiceError::edit(key, error).into()),
     };
     let theirs = stored.as_ref().and_then(|stored| stored.value.as_ref());
     let mut found = differences(key, theirs, Some(&after));
     found.retain(|one| one.path != UPDATED_AT);
     let seen = stored.as_ref().map(|stored| stored.stamp.0.clone()).unwrap_or_default();
-    Ok(Outcome::Conflict(Box::new(Conflict { key, seen, differences: found })))
+    Ok(SaveOutcome::Conflict(Box::new(EditConflict { key, seen, differences: found })))
 }
 
 /// Waits until this worker has what was stored in force, so that the next page shows it; a document
 /// that is refused because of what was wrong before is not waited for beyond the last look.
-pub(super) async fn settle(visit: &Visit, key: Key, text: &str) {
+pub(super) async fn settle(visit: &PageVisit, key: Key, text: &str) {
     let Ok(document) = documents::from_json::<Value>(text) else { return };
     let hash = canonical_hash(&document);
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_CHECKS {
         let Ok(status) = visit.state.probe.actors.config.ask(GetConfigStatus).await else { return };
         let known = status.documents.iter().find(|known| known.key == key.as_str());
         if known.is_none_or(|known| known.hash == hash || known.state == "invalid") {
             return;
         }
-        tokio::time::sleep(BETWEEN).await;
+        tokio::time::sleep(CHECK_INTERVAL).await;
     }
 }
 
 /// What is said of a change that was made.
-fn notice(visit: &Visit, key: Key, saved: &edit::Saved) -> Notice {
+fn notice(visit: &PageVisit, key: Key, saved: &edit::Saved) -> Notice {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     if saved.fields.is_empty() {
         return Notice::good(w.nothing_new);

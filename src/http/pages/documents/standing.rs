@@ -2,21 +2,20 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use render_signal_actors::config::documents::{Key, Problem as Wrong};
+use render_signal_actors::config::documents::{Key, Problem};
 
 use super::names::document;
 use super::words::Words;
-use crate::http::pages::parts::{Mood, Shown};
-use crate::http::pages::visit::Visit;
-use crate::services::config::overview::{Overview, Shown as State};
+use crate::http::pages::parts::{Mood, UntrustedText};
+use crate::http::pages::visit::PageVisit;
+use crate::services::config::overview::{ConfigOverview, DocumentState};
 
 /// One thing to know.
 #[derive(Debug, Clone)]
-pub(in crate::http::pages) struct Line {
+pub(in crate::http::pages) struct DocumentNotice {
     /// How bad it is.
     pub(in crate::http::pages) mood: Mood,
-    /// What is so.
-    pub(in crate::http::pages) text: Shown,
+    pub(in crate::http::pages) text: UntrustedText,
     /// Where to decide or to look; empty = nowhere.
     pub(in crate::http::pages) href: String,
     /// What the link says.
@@ -29,23 +28,28 @@ pub(in crate::http::pages) struct Line {
     source = "{% if !lines.is_empty() %}<ul class=\"standing\">{% for line in lines %}<li class=\"notice {{ line.mood.word() }}\">{{ line.text }}{% if !line.href.is_empty() %} <a class=\"button small\" href=\"{{ line.href }}\">{{ line.link }}</a>{% endif %}</li>{% endfor %}</ul>{% endif %}",
     ext = "html"
 )]
-pub(in crate::http::pages) struct Standing {
+pub(in crate::http::pages) struct DocumentNotices {
     /// The worst first.
-    pub(in crate::http::pages) lines: Vec<Line>,
+    pub(in crate::http::pages) lines: Vec<DocumentNotice>,
 }
 
-impl HtmlSafe for Standing {}
+impl HtmlSafe for DocumentNotices {}
 
-impl Standing {
+impl DocumentNotices {
     /// Of what is known.
-    pub(super) fn of(visit: &Visit, overview: &Overview) -> Self {
+    pub(super) fn of(visit: &PageVisit, overview: &ConfigOverview) -> Self {
         let (w, lang) = (Words::of(visit.lang), visit.lang);
-        let plain = |mood, text: String| Line { mood, text: Shown(text), href: String::new(), link: "" };
+        let plain = |mood, text: String| DocumentNotice {
+            mood,
+            text: UntrustedText(text),
+            href: String::new(),
+            link: "",
+        };
         let mut lines = Vec::new();
         for store in &overview.stores {
             for key in &store.conflicts {
                 let text = w.two_versions(lang, &document(lang, *key));
-                lines.push(Line {
+                lines.push(DocumentNotice {
                     href: format!("/reglages/conflit/{key}"),
                     link: w.decide,
                     ..plain(Mood::Bad, text)
@@ -82,11 +86,11 @@ impl Standing {
 }
 
 /// What is wrong with a document, and what that means.
-fn of_document(visit: &Visit, state: &State) -> Option<String> {
+fn of_document(visit: &PageVisit, state: &DocumentState) -> Option<String> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let key = Key::named(state.key)?;
     let name = document(lang, key);
-    let wrong = |problem: &Wrong| lang.problem(problem);
+    let wrong = |problem: &Problem| lang.problem(problem);
     let wrong: Vec<String> = state.problems.iter().map(wrong).collect();
     let wrong = wrong.join(lang.pick(" ; ", "; "));
     let meaning = match &state.withholds {

@@ -7,42 +7,42 @@ use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::store::Keep;
 
-use super::changes::Changes;
+use super::changes::ChangeList;
 use super::history::{home, section};
 use super::names::{document, who};
 use super::words::Words;
 use super::{history_of, named};
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::Frame;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
-use crate::services::config::versions::{Content, Past};
+use crate::http::pages::parts::{UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
+use crate::services::config::versions::{Past, VersionContent};
 
 /// Both sides, and two buttons.
 #[derive(Template)]
 #[template(path = "documents/stores.html")]
-struct Page {
+struct StoreConflictPage {
     frame: Frame,
     w: &'static Words,
     said: String,
     /// The store that has the last word.
     store: &'static str,
     /// Who made the other version, and when.
-    other: Option<(Shown, When)>,
-    changes: Option<Changes>,
+    other: Option<(UntrustedText, When)>,
+    changes: Option<ChangeList>,
     action: String,
     history: String,
 }
 
 /// The store in which a document waits for a decision.
-fn conflicting(visit: &Visit, key: Key) -> Option<&'static str> {
+fn conflicting(visit: &PageVisit, key: Key) -> Option<&'static str> {
     let health = visit.state.services.configuration.editor.store.health();
     health.into_iter().find(|store| store.conflicts.contains(&key)).map(|store| store.store)
 }
 
-pub(super) async fn show(visit: Visit, name: Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn show(visit: PageVisit, name: Path<String>) -> Result<HttpResponse, HttpProblem> {
     let (key, w, lang) = (named(&name)?, Words::of(visit.lang), visit.lang);
     let configuration = &visit.state.services.configuration;
     // Reading has the side that is not in force put into the history, if it is not there yet.
@@ -51,12 +51,12 @@ pub(super) async fn show(visit: Visit, name: Path<String>) -> Result<HttpRespons
         return Ok(visit.back(home(key), &Notice::good(w.decided_already)));
     };
     let past = configuration.history(key).await?;
-    let lost = past.iter().rfind(|past| past.version.lost && past.content == Content::Kept);
+    let lost = past.iter().rfind(|past| past.version.lost && past.content == VersionContent::Kept);
     let changes = match lost {
         Some(Past { version, .. }) => {
             let other = configuration.version(key, version.version).await?;
             let held = stored.and_then(|stored| stored.value);
-            Some(Changes::of(
+            Some(ChangeList::of(
                 &visit,
                 &differences(key, held.as_ref(), other.as_ref()),
                 [w.authority, w.pending_side],
@@ -65,12 +65,12 @@ pub(super) async fn show(visit: Visit, name: Path<String>) -> Result<HttpRespons
         None => None,
     };
     let name = document(lang, key);
-    let page = Page {
+    let page = StoreConflictPage {
         frame: visit.frame(section(key), &w.two_versions_of(lang, &name)).await,
         said: w.two_stores(lang, &name, store),
         other: lost.map(|lost| {
             let version = &lost.version;
-            (Shown(who(lang, &version.origin)), When::short(visit.clock, version.at))
+            (UntrustedText(who(lang, &version.origin)), When::short(visit.clock, version.at))
         }),
         action: format!("/reglages/conflit/{key}"),
         history: history_of(key),
@@ -81,12 +81,16 @@ pub(super) async fn show(visit: Visit, name: Path<String>) -> Result<HttpRespons
     visit.show(&page)
 }
 
-pub(super) async fn decide(visit: Visit, name: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn decide(
+    visit: PageVisit,
+    name: Path<String>,
+    form: FormData,
+) -> Result<HttpResponse, HttpProblem> {
     let (key, w) = (named(&name)?, Words::of(visit.lang));
     let keep = match form.text("keep") {
         "authority" => Keep::Authority,
         "pending" => Keep::Pending,
-        _ => return Err(Problem::parameter("keep", "authority or pending")),
+        _ => return Err(HttpProblem::parameter("keep", "authority or pending")),
     };
     match visit.state.services.configuration.resolve(key, keep).await {
         Ok(true) => {

@@ -3,11 +3,11 @@ use serde_json::json;
 
 use super::names::{document, path};
 use super::*;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::lang::Lang;
 
-fn clock(lang: Lang) -> Clock {
-    Clock { now: "2026-11-30T10:00:00Z".parse().unwrap(), zone: chrono_tz::Europe::Paris, lang }
+fn clock(lang: Lang) -> PageClock {
+    PageClock { now: "2026-11-30T10:00:00Z".parse().unwrap(), zone: chrono_tz::Europe::Paris, lang }
 }
 
 #[test]

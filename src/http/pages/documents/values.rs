@@ -5,7 +5,7 @@ use render_signal_actors::config::documents::time::parse_date;
 use serde_json::Value;
 
 use super::names::field;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::lang::Lang;
 
 /// Days of the week from Monday on, with the name that documents have.
@@ -25,13 +25,13 @@ pub(in crate::http::pages) fn days(lang: Lang) -> [(&'static str, &'static str);
 }
 
 /// A value of a field, in words; `path` names the field, and may lead through others.
-pub(in crate::http::pages) fn in_words(clock: Clock, path: &str, value: &Value) -> String {
+pub(in crate::http::pages) fn in_words(clock: PageClock, path: &str, value: &Value) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
     let name = name.split('[').next().unwrap_or(name);
     one(clock, name, value)
 }
 
-fn one(clock: Clock, name: &str, value: &Value) -> String {
+fn one(clock: PageClock, name: &str, value: &Value) -> String {
     let lang = clock.lang;
     match value {
         Value::Null => lang.pick("rien", "nothing").to_owned(),
@@ -51,7 +51,7 @@ fn one(clock: Clock, name: &str, value: &Value) -> String {
     }
 }
 
-fn list(clock: Clock, name: &str, members: &[Value]) -> String {
+fn list(clock: PageClock, name: &str, members: &[Value]) -> String {
     let members = members.iter().map(|member| match member {
         Value::Object(_) => format!("({})", one(clock, name, member)),
         member => one(clock, name, member),
@@ -59,7 +59,7 @@ fn list(clock: Clock, name: &str, members: &[Value]) -> String {
     members.collect::<Vec<_>>().join(", ")
 }
 
-fn with_unit(clock: Clock, name: &str, number: Option<u64>, text: &str) -> String {
+fn with_unit(clock: PageClock, name: &str, number: Option<u64>, text: &str) -> String {
     let lang = clock.lang;
     let day = |number: u64| usize::try_from(number).ok().and_then(|at| days(lang).get(at).copied());
     match (name, number) {
@@ -74,7 +74,7 @@ fn with_unit(clock: Clock, name: &str, number: Option<u64>, text: &str) -> Strin
     }
 }
 
-fn word(clock: Clock, name: &str, text: &str) -> String {
+fn word(clock: PageClock, name: &str, text: &str) -> String {
     let lang = clock.lang;
     let words = match (name, text) {
         ("absence_pause_days", day) => {
@@ -104,7 +104,7 @@ fn word(clock: Clock, name: &str, text: &str) -> String {
 }
 
 /// A day of the calendar as the reader writes it.
-pub(in crate::http::pages) fn date(clock: Clock, day: NaiveDate) -> String {
+pub(in crate::http::pages) fn date(clock: PageClock, day: NaiveDate) -> String {
     let noon = NaiveTime::from_hms_opt(12, 0, 0).unwrap_or_default();
     let at = clock.zone.from_local_datetime(&day.and_time(noon)).earliest();
     at.map_or_else(|| day.to_string(), |at| clock.date(at.to_utc()))

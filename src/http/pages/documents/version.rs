@@ -8,43 +8,42 @@ use render_signal_actors::config::diff::Difference;
 use render_signal_actors::config::documents::Key;
 use serde::Deserialize;
 
-use super::changes::Changes;
+use super::changes::ChangeList;
 use super::history::section;
 use super::names::{document, who};
 use super::read::seen_of;
 use super::save::Problems;
 use super::words::Words;
 use super::{SEEN, history_of, named};
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::Frame;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Choice, Confirm, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::parts::{Choice, Confirm, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::Params;
-use crate::services::Refused;
-use crate::services::config::versions::{Content, Past};
+use crate::services::ServiceError;
+use crate::services::config::versions::{Past, VersionContent};
 
 /// What stands for the stored document among versions to compare with.
-const NOW: &str = "now";
+const CURRENT: &str = "now";
 
-/// A version.
 #[derive(Template)]
 #[template(path = "documents/version.html")]
-struct Page {
+struct VersionPage {
     frame: Frame,
     w: &'static Words,
     /// What was refused when it was to be restored.
     refused: Vec<String>,
     when: When,
-    who: Shown,
+    who: UntrustedText,
     history: String,
     /// Versions to compare with, the chosen one first in force.
     others: Vec<Choice>,
     with: String,
     /// The heading of what differs.
     compared: String,
-    compared_changes: Result<Changes, String>,
+    compared_changes: Result<ChangeList, String>,
     /// What restoring it would change; `None` = it cannot be restored.
     restoring: Option<Restoring>,
     removed: bool,
@@ -53,7 +52,7 @@ struct Page {
 /// The way back.
 struct Restoring {
     /// Nothing = it is what is stored.
-    changes: Option<Changes>,
+    changes: Option<ChangeList>,
     confirm: Confirm,
 }
 
@@ -66,32 +65,32 @@ pub(super) struct With {
 }
 
 /// The document and the number that an address names.
-fn at(path: &(String, String)) -> Result<(Key, u64), Problem> {
+fn at(path: &(String, String)) -> Result<(Key, u64), HttpProblem> {
     let (name, version) = path;
     let key = named(name)?;
     let number = version.parse().ok().filter(|number| *number > 0);
-    let none = || Problem::new(Kind::NotFound, format!("{version:?} is no version of {key}"));
+    let none = || HttpProblem::new(ProblemKind::NotFound, format!("{version:?} is no version of {key}"));
     Ok((key, number.ok_or_else(none)?))
 }
 
 pub(super) async fn show(
-    visit: Visit,
+    visit: PageVisit,
     path: Path<(String, String)>,
     Params(With { with }): Params<With>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (key, number) = at(&path)?;
     let page = page(&visit, key, number, with.as_deref(), Problems::default()).await?;
     visit.show(&page)
 }
 
 pub(super) async fn restore(
-    visit: Visit,
+    visit: PageVisit,
     path: Path<(String, String)>,
-    form: Form,
-) -> Result<HttpResponse, Problem> {
+    form: FormData,
+) -> Result<HttpResponse, HttpProblem> {
     let (key, number) = at(&path)?;
     if key == Key::MagicLinkTokens {
-        return Err(Problem::new(Kind::Conflict, "sign-in links are made and revoked at /acces"));
+        return Err(HttpProblem::new(ProblemKind::Conflict, "sign-in links are made and revoked at /acces"));
     }
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let configuration = &visit.state.services.configuration;
@@ -108,12 +107,12 @@ pub(super) async fn restore(
             };
             Ok(visit.back(&history_of(key), &notice))
         }
-        Err(Refused::Changed(_)) => Ok(visit.back(&here, &Notice::bad(w.changed_meanwhile))),
-        Err(Refused::Invalid(_, problems)) => {
+        Err(ServiceError::Changed(_)) => Ok(visit.back(&here, &Notice::bad(w.changed_meanwhile))),
+        Err(ServiceError::Invalid(_, problems)) => {
             let page = page(&visit, key, number, None, Problems::named(&visit, &problems)).await?;
             visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
-        Err(refused @ (Refused::State(_) | Refused::Gone(_) | Refused::Away(_))) => {
+        Err(refused @ (ServiceError::State(_) | ServiceError::Gone(_) | ServiceError::Away(_))) => {
             Ok(visit.back(&here, &Notice::bad(lang.one(refused.said()))))
         }
         Err(refused) => Err(refused.into()),
@@ -121,20 +120,20 @@ pub(super) async fn restore(
 }
 
 async fn page(
-    visit: &Visit,
+    visit: &PageVisit,
     key: Key,
     number: u64,
     with: Option<&str>,
     refused: Problems,
-) -> Result<Page, Problem> {
+) -> Result<VersionPage, HttpProblem> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let past = visit.state.services.configuration.history(key).await?;
     let found = past.iter().find(|past| past.version.version == number);
-    let found =
-        found.ok_or_else(|| Problem::new(Kind::NotFound, format!("{key} has no version {number}")))?;
+    let found = found
+        .ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, format!("{key} has no version {number}")))?;
     let before = past.iter().rfind(|one| one.version.version < number && !one.version.lost);
     let before = before.map_or(0, |before| before.version.version);
-    let to_now = with == Some(NOW);
+    let to_now = with == Some(CURRENT);
     let from = with.and_then(|with| with.parse().ok()).unwrap_or(before);
     let compared = match to_now {
         true => compare(visit, key, number, None, [w.then, w.now]).await?,
@@ -149,16 +148,16 @@ async fn page(
         false => w.between(lang, from.min(number), from.max(number)),
     };
     let name = document(lang, key);
-    let restorable = found.content == Content::Kept && key != Key::MagicLinkTokens;
-    Ok(Page {
+    let restorable = found.content == VersionContent::Kept && key != Key::MagicLinkTokens;
+    Ok(VersionPage {
         frame: visit.frame(section(key), &w.version_of(lang, number, &name)).await,
         w,
         refused: refused.0.into_iter().map(|(_, text)| text).collect(),
         when: When::short(visit.clock, found.version.at),
-        who: Shown(who(lang, &found.version.origin)),
+        who: UntrustedText(who(lang, &found.version.origin)),
         history: history_of(key),
         others: others(visit, &past, number),
-        with: if to_now { NOW.to_owned() } else { from.to_string() },
+        with: if to_now { CURRENT.to_owned() } else { from.to_string() },
         compared: heading,
         compared_changes: compared,
         restoring: if restorable { restoring(visit, key, number, &name).await? } else { None },
@@ -168,15 +167,15 @@ async fn page(
 
 /// What two versions differ in, or why that is not known.
 async fn compare(
-    visit: &Visit,
+    visit: &PageVisit,
     key: Key,
     from: u64,
     to: Option<u64>,
     names: [&'static str; 2],
-) -> Result<Result<Changes, String>, Problem> {
+) -> Result<Result<ChangeList, String>, HttpProblem> {
     match visit.state.services.configuration.diff(key, Some(from), to).await {
-        Ok(diff) => Ok(Ok(Changes::of(visit, &diff.differences, names))),
-        Err(refused @ (Refused::Gone(_) | Refused::Unusable(_) | Refused::Away(_))) => {
+        Ok(diff) => Ok(Ok(ChangeList::of(visit, &diff.differences, names))),
+        Err(refused @ (ServiceError::Gone(_) | ServiceError::Unusable(_) | ServiceError::Away(_))) => {
             Ok(Err(visit.lang.one(refused.said())))
         }
         Err(refused) => Err(refused.into()),
@@ -184,10 +183,11 @@ async fn compare(
 }
 
 /// The versions that can be compared with, newest first, and what is stored now.
-fn others(visit: &Visit, past: &[Past], number: u64) -> Vec<Choice> {
+fn others(visit: &PageVisit, past: &[Past], number: u64) -> Vec<Choice> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
-    let now = Choice { value: NOW.to_owned(), text: w.stored_now.to_owned() };
-    let kept = past.iter().rev().filter(|one| one.version.version != number && one.content == Content::Kept);
+    let now = Choice { value: CURRENT.to_owned(), text: w.stored_now.to_owned() };
+    let kept =
+        past.iter().rev().filter(|one| one.version.version != number && one.content == VersionContent::Kept);
     let kept = kept.map(|one| {
         let (version, at) = (one.version.version, visit.clock.short(one.version.at));
         Choice { value: version.to_string(), text: w.numbered(lang, version, &at) }
@@ -196,7 +196,12 @@ fn others(visit: &Visit, past: &[Past], number: u64) -> Vec<Choice> {
 }
 
 /// What restoring would change, and the question before it.
-async fn restoring(visit: &Visit, key: Key, number: u64, name: &str) -> Result<Option<Restoring>, Problem> {
+async fn restoring(
+    visit: &PageVisit,
+    key: Key,
+    number: u64,
+    name: &str,
+) -> Result<Option<Restoring>, HttpProblem> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let configuration = &visit.state.services.configuration;
     // Before what is compared: who saves in between is not written over unseen.
@@ -207,7 +212,7 @@ async fn restoring(visit: &Visit, key: Key, number: u64, name: &str) -> Result<O
         .into_iter()
         .map(|one| Difference { before: one.after, after: one.before, ..one })
         .collect();
-    let changes = Changes::of(visit, &turned, [w.now, w.restored_to]);
+    let changes = ChangeList::of(visit, &turned, [w.now, w.restored_to]);
     let confirm = Confirm {
         id: "restore".to_owned(),
         button: w.restore.to_owned(),

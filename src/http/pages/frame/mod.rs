@@ -11,10 +11,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Position, Url};
 
 use super::assets;
-use super::clock::Clock;
+use super::clock::PageClock;
 use super::look::Theme;
 use super::notice::Notice;
-use super::visit::Visit;
+use super::visit::PageVisit;
 use crate::http::access::inside;
 use crate::http::v1::attention;
 use crate::lang::Lang;
@@ -35,16 +35,14 @@ pub(in crate::http) enum Section {
     System,
     /// Who can get in?
     Access,
-    /// None of them.
     None,
 }
 
 /// A way to a section.
 #[derive(Debug)]
-pub(in crate::http::pages) struct Entry {
+pub(in crate::http::pages) struct NavEntry {
     /// Its address.
     pub(in crate::http::pages) href: &'static str,
-    /// Its name.
     pub(in crate::http::pages) name: &'static str,
     /// Its name where there is little room.
     pub(in crate::http::pages) short: &'static str,
@@ -64,13 +62,13 @@ pub(in crate::http) struct Frame {
     /// Light or dark.
     pub(in crate::http::pages) theme: Theme,
     /// How times are said.
-    pub(in crate::http::pages) clock: Clock,
+    pub(in crate::http::pages) clock: PageClock,
     /// The texts.
     pub(in crate::http::pages) w: &'static Words,
     /// What the page is called: its heading, and the tab.
     pub(in crate::http::pages) title: String,
     /// The ways to the sections.
-    pub(in crate::http::pages) entries: Vec<Entry>,
+    pub(in crate::http::pages) entries: Vec<NavEntry>,
     /// Who has signed in.
     pub(in crate::http::pages) user: Option<String>,
     /// How many things need a person; the tab says it.
@@ -89,13 +87,13 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 
 impl Frame {
     /// Around a page for somebody who has signed in.
-    pub(super) async fn around(visit: &Visit, section: Section, title: &str) -> Self {
+    pub(super) async fn around(visit: &PageVisit, section: Section, title: &str) -> Self {
         // A journal that does not answer is said by the page itself.
         Self::with(visit, section, title, attention::count(&visit.state).await)
     }
 
-    /// The same, by whoever knows already how many things need a person.
-    pub(super) fn with(visit: &Visit, section: Section, title: &str, attention: u64) -> Self {
+    /// The same, for a page that knows already how many things need a person.
+    pub(super) fn with(visit: &PageVisit, section: Section, title: &str, attention: u64) -> Self {
         let mut frame = Self::plain(visit, title);
         frame.entries = entries(frame.w, section);
         frame.user = visit.caller.session().map(|session| session.user.clone());
@@ -104,13 +102,13 @@ impl Frame {
     }
 
     /// Around a page for anybody.
-    pub(super) fn plain(visit: &Visit, title: &str) -> Self {
+    pub(super) fn plain(visit: &PageVisit, title: &str) -> Self {
         let (notice, here) = (Notice::of(&visit.request, visit.is_over_tls()), here(&visit.request));
         Self { theme: visit.theme, notice, here, ..Self::bare(visit.clock, title) }
     }
 
     /// Around a page that nobody in particular has asked for.
-    pub(super) fn bare(clock: Clock, title: &str) -> Self {
+    pub(super) fn bare(clock: PageClock, title: &str) -> Self {
         Self {
             lang: clock.lang,
             theme: Theme::Auto,
@@ -166,8 +164,8 @@ fn here(request: &HttpRequest) -> String {
     from.map_or_else(|| "/".to_owned(), |from| inside(&from[Position::BeforePath..Position::AfterQuery]))
 }
 
-fn entries(w: &Words, here: Section) -> Vec<Entry> {
-    let entry = |section, href, name, icon| Entry {
+fn entries(w: &Words, here: Section) -> Vec<NavEntry> {
+    let entry = |section, href, name, icon| NavEntry {
         href,
         name,
         short: name,
@@ -176,11 +174,11 @@ fn entries(w: &Words, here: Section) -> Vec<Entry> {
         wide_only: false,
     };
     vec![
-        Entry { short: w.overview_short, ..entry(Section::Overview, "/", w.overview, "i-home") },
+        NavEntry { short: w.overview_short, ..entry(Section::Overview, "/", w.overview, "i-home") },
         entry(Section::Mails, "/mails", w.mails, "i-mail"),
         entry(Section::Rules, "/regles", w.rules, "i-rules"),
         entry(Section::Settings, "/reglages", w.settings, "i-settings"),
         entry(Section::System, "/systeme", w.system, "i-system"),
-        Entry { wide_only: true, ..entry(Section::Access, "/acces", w.access, "i-access") },
+        NavEntry { wide_only: true, ..entry(Section::Access, "/acces", w.access, "i-access") },
     ]
 }

@@ -20,40 +20,40 @@ use render_signal_actors::kernel::said::Said;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use self::words::Words;
-use super::form::Form;
+use super::form::FormData;
 use super::frame::Frame;
-use super::visit::{Visit, see};
+use super::visit::{PageVisit, see};
 use super::wants_page;
 use crate::http::access::{Login, inside};
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/login", Who::Stranger, || to(form)),
-        Route::post("/login", Who::Stranger, || to(login)).takes(Takes::Form),
-        Route::get("/login/magic/{token}", Who::Stranger, || to(look)),
-        Route::post("/login/magic/{token}", Who::Stranger, || to(consume)).takes(Takes::Form),
-        Route::get("/logout", Who::Stranger, || to(leave)),
-        Route::post("/logout", Who::Stranger, || to(logout)).takes(Takes::Form),
+        Route::get("/login", RouteAccess::Stranger, || to(form)),
+        Route::post("/login", RouteAccess::Stranger, || to(login)).takes(Takes::Form),
+        Route::get("/login/magic/{token}", RouteAccess::Stranger, || to(look)),
+        Route::post("/login/magic/{token}", RouteAccess::Stranger, || to(consume)).takes(Takes::Form),
+        Route::get("/logout", RouteAccess::Stranger, || to(leave)),
+        Route::post("/logout", RouteAccess::Stranger, || to(logout)).takes(Takes::Form),
     ]
 }
 
 /// What the form sends, and the address says.
 #[derive(Default)]
-struct Fields {
+struct LoginForm {
     username: String,
     password: Option<SecretString>,
     magic_token: Option<SecretString>,
     next: String,
 }
 
-impl Fields {
+impl LoginForm {
     /// Of a form; what the address says counts where the form says nothing.
-    fn of(request: &HttpRequest, form: &Form) -> Self {
+    fn of(request: &HttpRequest, form: &FormData) -> Self {
         let secret = |name: &str| form.get(name).map(|value| SecretString::from(value.to_owned()));
-        let query = Form::read(request.query_string().as_bytes());
+        let query = FormData::read(request.query_string().as_bytes());
         Self {
             username: form.get("username").unwrap_or_default().to_owned(),
             password: secret("password"),
@@ -65,18 +65,18 @@ impl Fields {
 
 /// Somebody who comes in.
 struct Entering {
-    visit: Visit,
+    visit: PageVisit,
     w: &'static Words,
 }
 
 impl Entering {
-    fn new(visit: Visit) -> Self {
+    fn new(visit: PageVisit) -> Self {
         let w = Words::of(visit.lang);
         Self { visit, w }
     }
 
-    fn login(&self) -> Result<&Login, Problem> {
-        let nobody = || Problem::new(Kind::Unavailable, "nobody can sign in here");
+    fn login(&self) -> Result<&Login, HttpProblem> {
+        let nobody = || HttpProblem::new(ProblemKind::Unavailable, "nobody can sign in here");
         self.visit.state.access.login.as_ref().ok_or_else(nobody)
     }
 
@@ -85,8 +85,8 @@ impl Entering {
         &self,
         status: StatusCode,
         said: Option<&Said>,
-        fields: &Fields,
-    ) -> Result<HttpResponse, Problem> {
+        fields: &LoginForm,
+    ) -> Result<HttpResponse, HttpProblem> {
         self.visit.show_as(
             status,
             &pages::FormPage {
@@ -100,7 +100,7 @@ impl Entering {
     }
 
     /// The form, with what went wrong; or that alone, for those who want no page.
-    fn refuse(&self, problem: &Problem, said: &Said, fields: &Fields) -> HttpResponse {
+    fn refuse(&self, problem: &HttpProblem, said: &Said, fields: &LoginForm) -> HttpResponse {
         let request = &self.visit.request;
         if !wants_page(request) {
             return problem.answer(request);
@@ -113,19 +113,20 @@ impl Entering {
         response
     }
 
-    fn refuse_soon(&self, TooSoon(wait): TooSoon, fields: &Fields) -> HttpResponse {
+    fn refuse_soon(&self, TooSoon(wait): TooSoon, fields: &LoginForm) -> HttpResponse {
         let seconds = wait.as_secs() + 1;
         let said = Said {
             french: format!("Trop d'essais. Réessayez dans {seconds} s."),
             english: format!("Too many tries. Try again in {seconds} s."),
         };
-        let problem = Problem::new(Kind::TooManyRequests, said.english.clone()).retry_after(seconds);
+        let problem =
+            HttpProblem::new(ProblemKind::TooManyRequests, said.english.clone()).retry_after(seconds);
         self.refuse(&problem, &said, fields)
     }
 
-    fn refuse_link(&self, refusal: LinkRefusal, fields: &Fields) -> HttpResponse {
+    fn refuse_link(&self, refusal: LinkRefusal, fields: &LoginForm) -> HttpResponse {
         let said = refusal.said();
-        self.refuse(&Problem::new(Kind::Unauthenticated, said.english.clone()), &said, fields)
+        self.refuse(&HttpProblem::new(ProblemKind::Unauthenticated, said.english.clone()), &said, fields)
     }
 
     /// Lets somebody in who has just proved who he is: a new session, whatever he came with.
@@ -141,9 +142,9 @@ impl Entering {
     }
 }
 
-async fn form(visit: Visit) -> Result<HttpResponse, Problem> {
-    let asked = Form::read(visit.request.query_string().as_bytes());
-    let fields = Fields::of(&visit.request, &Form::default());
+async fn form(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
+    let asked = FormData::read(visit.request.query_string().as_bytes());
+    let fields = LoginForm::of(&visit.request, &FormData::default());
     if visit.state.access.session(&visit.request).await.is_ok() {
         return Ok(see(&inside(&fields.next)).finish());
     }
@@ -153,10 +154,10 @@ async fn form(visit: Visit) -> Result<HttpResponse, Problem> {
     Entering::new(visit).form(StatusCode::OK, said.as_ref(), &fields)
 }
 
-async fn login(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+async fn login(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let entering = Entering::new(visit);
     let (state, request) = (&entering.visit.state, &entering.visit.request);
-    let fields = Fields::of(request, &form);
+    let fields = LoginForm::of(request, &form);
     if let Some(token) = &fields.magic_token {
         return by_link(&entering, token.expose_secret(), &fields).await;
     }
@@ -175,7 +176,7 @@ async fn login(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
                 french: "Identifiants invalides.".to_owned(),
                 english: "The user or the password is wrong.".to_owned(),
             };
-            let problem = Problem::new(Kind::Unauthenticated, said.english.clone());
+            let problem = HttpProblem::new(ProblemKind::Unauthenticated, said.english.clone());
             return Ok(entering.refuse(&problem, &said, &fields));
         }
     }
@@ -187,7 +188,7 @@ async fn login(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
 }
 
 /// A page with a button: programs that look at links in mails use none up.
-async fn look(visit: Visit, token: Path<String>) -> Result<HttpResponse, Problem> {
+async fn look(visit: PageVisit, token: Path<String>) -> Result<HttpResponse, HttpProblem> {
     let entering = Entering::new(visit);
     match entering.login()?.links.look(&token).await {
         Ok(()) => {
@@ -195,18 +196,18 @@ async fn look(visit: Visit, token: Path<String>) -> Result<HttpResponse, Problem
             entering.visit.show(&pages::LinkPage { frame, w: entering.w })
         }
         Err(Denied::Refused(refusal)) => {
-            Ok(entering.refuse_link(refusal, &Fields::of(&entering.visit.request, &Form::default())))
+            Ok(entering.refuse_link(refusal, &LoginForm::of(&entering.visit.request, &FormData::default())))
         }
         Err(Denied::Failed(error)) => Err(not_now(error)),
     }
 }
 
-async fn consume(visit: Visit, token: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
-    let fields = Fields::of(&visit.request, &form);
+async fn consume(visit: PageVisit, token: Path<String>, form: FormData) -> Result<HttpResponse, HttpProblem> {
+    let fields = LoginForm::of(&visit.request, &form);
     by_link(&Entering::new(visit), &token, &fields).await
 }
 
-async fn by_link(entering: &Entering, token: &str, fields: &Fields) -> Result<HttpResponse, Problem> {
+async fn by_link(entering: &Entering, token: &str, fields: &LoginForm) -> Result<HttpResponse, HttpProblem> {
     let login = entering.login()?;
     let (access, request) = (&entering.visit.state.access, &entering.visit.request);
     if let Err(soon) = login.throttle.admit(access.guesses.client(request), None).await {
@@ -227,12 +228,12 @@ async fn by_link(entering: &Entering, token: &str, fields: &Fields) -> Result<Ht
 }
 
 /// A page with a button: no link that somebody follows signs him out.
-async fn leave(visit: Visit) -> Result<HttpResponse, Problem> {
+async fn leave(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     visit.show(&pages::LeavePage { frame: Frame::plain(&visit, w.leave_title), w })
 }
 
-async fn logout(visit: Visit) -> HttpResponse {
+async fn logout(visit: PageVisit) -> HttpResponse {
     let (access, request) = (&visit.state.access, &visit.request);
     access.end_shown(request, "logout").await;
     let mut answer = see("/login");
@@ -242,7 +243,7 @@ async fn logout(visit: Visit) -> HttpResponse {
     answer.finish()
 }
 
-fn not_now(error: AccessError) -> Problem {
+fn not_now(error: AccessError) -> HttpProblem {
     tracing::warn!(%error, "nobody can sign in now");
-    Problem::unavailable(error)
+    HttpProblem::unavailable(error)
 }

@@ -45,12 +45,12 @@ pub(super) struct LeavePage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::pages::clock::Clock;
+    use crate::http::pages::clock::PageClock;
     use crate::lang::Lang;
 
     fn frame(lang: Lang, title: &str) -> Frame {
         let now = "2026-11-12T13:02:07Z".parse().unwrap();
-        Frame::bare(Clock { now, zone: chrono_tz::Europe::Paris, lang }, title)
+        Frame::bare(PageClock { now, zone: chrono_tz::Europe::Paris, lang }, title)
     }
 
     fn form(lang: Lang, strange: &str) -> String {

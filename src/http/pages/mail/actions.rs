@@ -1,4 +1,4 @@
-//! A person's word about a mail: let it go, do not want it, send it once more, do not send it.
+//! What a person can do with a mail: release it, ignore it, send it once more, cancel it.
 
 use actix_web::HttpResponse;
 use actix_web::web::Path;
@@ -10,20 +10,20 @@ use render_signal_actors::webhook::cancel;
 use render_signal_actors::webhook::redeliver::Undelivered;
 
 use super::words::Words;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::is_open;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::Confirm;
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::page::unavailable;
 use crate::lang::Lang;
-use crate::words::refusals::Refusal;
+use crate::words::refusals::LocalizedError;
 
-/// What can be done.
+/// What can be done with a mail, or with one of its deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum MailAction {
     /// It is sent, whatever was decided.
     Release,
     /// A further copy is sent as a mail of its own.
@@ -44,18 +44,18 @@ pub(super) fn path(id: &str) -> String {
 /// A button that asks before it does something. `subject`: the target, or the copy.
 pub(super) fn confirm(
     lang: Lang,
-    deed: Deed,
+    action: MailAction,
     id: &str,
     subject: Option<&str>,
     (place, title): (String, String),
 ) -> Confirm {
     let w = Words::of(lang);
-    let (below, button, text, class, field) = match deed {
-        Deed::Release => ("liberer", w.release, w.release_text, "primary", ""),
-        Deed::ReleaseCopy => ("liberer", w.release_copy, w.release_copy_text, "", "copy"),
-        Deed::Ignore => ("ignorer", w.ignore, w.ignore_text, "", ""),
-        Deed::Resend => ("renvoyer", w.resend, w.resend_text, "", "target"),
-        Deed::Cancel => ("annuler", w.cancel, w.cancel_text, "danger", "target"),
+    let (below, button, text, class, field) = match action {
+        MailAction::Release => ("liberer", w.release, w.release_text, "primary", ""),
+        MailAction::ReleaseCopy => ("liberer", w.release_copy, w.release_copy_text, "", "copy"),
+        MailAction::Ignore => ("ignorer", w.ignore, w.ignore_text, "", ""),
+        MailAction::Resend => ("renvoyer", w.resend, w.resend_text, "", "target"),
+        MailAction::Cancel => ("annuler", w.cancel, w.cancel_text, "danger", "target"),
     };
     Confirm {
         id: place,
@@ -71,11 +71,15 @@ pub(super) fn confirm(
 }
 
 /// Has it sent, or a further copy of it.
-pub(super) async fn release(visit: Visit, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn release(
+    visit: PageVisit,
+    id: Path<String>,
+    form: FormData,
+) -> Result<HttpResponse, HttpProblem> {
     let copy = form.text("copy");
     // A copy is one of this mail, and nothing else.
     if !(copy.is_empty() || copy.starts_with(id.as_str())) {
-        return Err(Problem::parameter("copy", "is no copy of this mail"));
+        return Err(HttpProblem::parameter("copy", "is no copy of this mail"));
     }
     deliveries(&visit, &id).await?;
     let which = if copy.is_empty() { id.as_str() } else { copy };
@@ -85,7 +89,7 @@ pub(super) async fn release(visit: Visit, id: Path<String>, form: Form) -> Resul
 }
 
 /// Has nothing sent for it.
-pub(super) async fn ignore(visit: Visit, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn ignore(visit: PageVisit, id: Path<String>) -> Result<HttpResponse, HttpProblem> {
     deliveries(&visit, &id).await?;
     let (state, w) = (&visit.state, Words::of(visit.lang));
     let ignored = ignore::ignore(state.journal.as_ref(), &state.world, &id, &visit.caller.by()).await;
@@ -93,7 +97,11 @@ pub(super) async fn ignore(visit: Visit, id: Path<String>) -> Result<HttpRespons
 }
 
 /// Sends it once more, to one target or to all that have done with it.
-pub(super) async fn resend(visit: Visit, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn resend(
+    visit: PageVisit,
+    id: Path<String>,
+    form: FormData,
+) -> Result<HttpResponse, HttpProblem> {
     let wanted = form.text("target");
     let rows = deliveries(&visit, &id).await?;
     let rows: Vec<&DeliveryRow> = match wanted {
@@ -101,7 +109,7 @@ pub(super) async fn resend(visit: Visit, id: Path<String>, form: Form) -> Result
         target => rows.iter().filter(|row| row.target == target).collect(),
     };
     if rows.is_empty() {
-        return Err(Problem::new(Kind::NotFound, "the mail was not sent to this target"));
+        return Err(HttpProblem::new(ProblemKind::NotFound, "the mail was not sent to this target"));
     }
     let (mut sent, mut why) = (0, None);
     for row in rows {
@@ -119,7 +127,7 @@ pub(super) async fn resend(visit: Visit, id: Path<String>, form: Form) -> Result
     Ok(answer(&visit, &id, done))
 }
 
-async fn resend_one(visit: &Visit, row: &DeliveryRow) -> Result<Result<(), String>, Problem> {
+async fn resend_one(visit: &PageVisit, row: &DeliveryRow) -> Result<Result<(), String>, HttpProblem> {
     let (journal, world, by) = (visit.state.journal.as_ref(), &visit.state.world, visit.caller.by());
     let (id, target) = (&row.email_id, &row.target);
     if row.state == "dead_lettered" {
@@ -132,7 +140,11 @@ async fn resend_one(visit: &Visit, row: &DeliveryRow) -> Result<Result<(), Strin
 }
 
 /// Has a webhook not sent.
-pub(super) async fn cancel(visit: Visit, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn cancel(
+    visit: PageVisit,
+    id: Path<String>,
+    form: FormData,
+) -> Result<HttpResponse, HttpProblem> {
     deliveries(&visit, &id).await?;
     let (state, w) = (&visit.state, Words::of(visit.lang));
     let target = form.text("target");
@@ -146,14 +158,16 @@ pub(super) async fn cancel(visit: Visit, id: Path<String>, form: Form) -> Result
 }
 
 /// The webhooks of a mail that is known.
-async fn deliveries(visit: &Visit, id: &str) -> Result<Vec<DeliveryRow>, Problem> {
+async fn deliveries(visit: &PageVisit, id: &str) -> Result<Vec<DeliveryRow>, HttpProblem> {
     let asked = id.to_owned();
     let read = visit.state.journal.views().read(move |db| queries::mail_story(db, &asked)).await;
     let story = read.map_err(unavailable)?;
-    story.map(|story| story.deliveries).ok_or_else(|| Problem::new(Kind::NotFound, "there is no such mail"))
+    story
+        .map(|story| story.deliveries)
+        .ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, "there is no such mail"))
 }
 
-fn answer(visit: &Visit, id: &str, done: Result<String, String>) -> HttpResponse {
+fn answer(visit: &PageVisit, id: &str, done: Result<String, String>) -> HttpResponse {
     let notice = match done {
         Ok(text) => Notice::good(text),
         Err(why) => Notice::bad(sentence(&why)),

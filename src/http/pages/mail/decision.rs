@@ -13,15 +13,15 @@ use render_signal_actors::story::{self, Decided, Story};
 
 use super::words::Words;
 use crate::http::HttpState;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::documents::history_of;
 use crate::http::pages::mails::{moment, reason};
-use crate::http::pages::parts::{Badge, Mood, Shown, When};
+use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
 use crate::http::v1::mails::explain::HEAVY;
 use crate::lang::Lang;
-use crate::services::Refused;
-use crate::services::explain::{self, Today};
-use crate::services::then::{self, Replayed};
+use crate::services::ServiceError;
+use crate::services::explain::{self, ExplainedToday};
+use crate::services::replay::{self, PastDecision, Replayed};
 use crate::words::explanation;
 use crate::words::reasons;
 use crate::words::recorded::plain;
@@ -29,49 +29,49 @@ use crate::words::recorded::plain;
 /// A row of facts.
 pub(super) struct Fact {
     pub(super) label: &'static str,
-    pub(super) value: Shown,
+    pub(super) value: UntrustedText,
     pub(super) href: Option<&'static str>,
 }
 
 /// A document that was in force.
-pub(super) struct Document {
-    pub(super) text: Shown,
+pub(super) struct DecidingDocument {
+    pub(super) text: UntrustedText,
     pub(super) href: String,
 }
 
 /// A check that was made.
-pub(super) struct Check {
+pub(super) struct CheckLine {
     pub(super) badge: Badge,
-    pub(super) name: Shown,
-    pub(super) detail: Shown,
+    pub(super) name: UntrustedText,
+    pub(super) detail: UntrustedText,
 }
 
 /// Checks in order.
 #[derive(Template)]
 #[template(path = "mail/checks.html")]
-pub(super) struct Checks(pub(super) Vec<Check>);
+pub(super) struct CheckList(pub(super) Vec<CheckLine>);
 
-impl HtmlSafe for Checks {}
+impl HtmlSafe for CheckList {}
 
 /// What was decided.
-pub(super) struct Decision {
+pub(super) struct DecisionView {
     pub(super) at: When,
-    pub(super) said: Shown,
+    pub(super) said: UntrustedText,
     pub(super) facts: Vec<Fact>,
     /// The documents that were in force; nothing = see `settings`.
-    pub(super) documents: Vec<Document>,
+    pub(super) documents: Vec<DecidingDocument>,
     /// What is said of them where none are named.
     pub(super) settings: &'static str,
-    pub(super) checks: Checks,
+    pub(super) checks: CheckList,
     /// What is said of the steps.
-    pub(super) note: Shown,
+    pub(super) note: UntrustedText,
 }
 
 /// What would be decided now.
 pub(super) struct Now {
-    pub(super) said: Shown,
+    pub(super) said: UntrustedText,
     pub(super) same: bool,
-    pub(super) checks: Checks,
+    pub(super) checks: CheckList,
 }
 
 /// The step of the story that decided: the last one that no person's word came before.
@@ -111,7 +111,11 @@ fn codes(event: &MailEvent) -> Option<(&'static str, Option<&'static str>)> {
 }
 
 /// What was decided; `None` = nothing was.
-pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Story) -> Option<Decision> {
+pub(super) async fn decision(
+    clock: PageClock,
+    state: &Data<HttpState>,
+    story: &Story,
+) -> Option<DecisionView> {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
     let (step, whose) = deciding(story)?;
     let (decision, why) = codes(&step.known)?;
@@ -125,14 +129,14 @@ pub(super) async fn decision(clock: Clock, state: &Data<HttpState>, story: &Stor
         Whose::Rules => steps_of_then(clock, state, story, step, (decision, why)).await,
         Whose::Person => (Vec::new(), w.steps_by_hand.to_owned()),
     };
-    Some(Decision {
+    Some(DecisionView {
         at: When::short(clock, step.at),
-        said: Shown(say(lang, decision, why)),
+        said: UntrustedText(say(lang, decision, why)),
         facts: facts(clock, w, &step.known),
         documents,
         settings,
-        checks: Checks(checks),
-        note: Shown(note),
+        checks: CheckList(checks),
+        note: UntrustedText(note),
     })
 }
 
@@ -149,9 +153,9 @@ fn say(lang: Lang, decision: &str, why: Option<&str>) -> String {
     why.map_or(word.clone(), |code| format!("{word}{}{}", lang.colon(), reason(lang, code)))
 }
 
-fn facts(clock: Clock, w: &Words, event: &MailEvent) -> Vec<Fact> {
+fn facts(clock: PageClock, w: &Words, event: &MailEvent) -> Vec<Fact> {
     let lang = clock.lang;
-    let fact = |label, value: String| Fact { label, value: Shown(value), href: None };
+    let fact = |label, value: String| Fact { label, value: UntrustedText(value), href: None };
     match event {
         MailEvent::Held(held) => {
             held.until.map(|until| fact(w.until, moment(clock, until))).into_iter().collect()
@@ -169,7 +173,7 @@ fn facts(clock: Clock, w: &Words, event: &MailEvent) -> Vec<Fact> {
 }
 
 fn routed_facts(w: &Words, routed: &MailRouted) -> Vec<Fact> {
-    let fact = |label, value: String, href| Fact { label, value: Shown(value), href };
+    let fact = |label, value: String, href| Fact { label, value: UntrustedText(value), href };
     let mut facts = Vec::new();
     if let Some(detection) = &routed.detection {
         facts.push(fact(w.detector, detection.detector.clone(), Some("/regles")));
@@ -193,7 +197,7 @@ fn routed_facts(w: &Words, routed: &MailRouted) -> Vec<Fact> {
 
 /// A document that decided, with the way to the very version that did; where that is not in the
 /// history, to the page on which the document of now is changed.
-fn document(w: &Words, decided: &DecidedUnder) -> Document {
+fn document(w: &Words, decided: &DecidedUnder) -> DecidingDocument {
     let name = &decided.document;
     let rules = ["rule", "detector", "provider"].iter().any(|part| name.contains(part));
     let href = match (Key::named(name), decided.version) {
@@ -205,18 +209,18 @@ fn document(w: &Words, decided: &DecidedUnder) -> Document {
         Some(version) => format!("{} {version}", w.version),
         None => format!("{} ({})", decided.hash, w.not_in_history),
     };
-    Document { text: Shown(format!("{name} {version}")), href }
+    DecidingDocument { text: UntrustedText(format!("{name} {version}")), href }
 }
 
 /// The steps of the decision, when it comes out the same from what is kept under the documents of
 /// then, and what is said of them.
 async fn steps_of_then(
-    clock: Clock,
+    clock: PageClock,
     state: &Data<HttpState>,
     story: &Story,
     step: &story::Step,
     decided: (&str, Option<&str>),
-) -> (Vec<Check>, String) {
+) -> (Vec<CheckLine>, String) {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
     if let Some(gone) = &story.content_gone {
         return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), plain(lang, gone)));
@@ -225,11 +229,11 @@ async fn steps_of_then(
         return (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), w.steps_unrecorded));
     };
     let (decision, reason) = decided;
-    let decided = then::Decided { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
+    let decided = PastDecision { email_id: &story.mail.email_id, at: step.at, under, decision, reason };
     let policy = state.services.policy.load_full();
     let env = &state.services.configuration.editor.env;
     let gone = |why: Said| (Vec::new(), format!("{}{}{}.", w.steps_gone, lang.colon(), lang.one(why)));
-    match then::replay(decided, &policy, env, state.journal.as_ref(), &HEAVY).await {
+    match replay::replay(decided, &policy, env, state.journal.as_ref(), &HEAVY).await {
         Ok(Replayed::Same(then)) => (checks(lang, &then), w.steps_same.to_owned()),
         Ok(Replayed::Unknown(why)) => gone(why),
         Err(refused) => gone(refused.cause()),
@@ -237,7 +241,11 @@ async fn steps_of_then(
 }
 
 /// What the rules of now would make of it.
-pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -> Result<Now, Refused> {
+pub(super) async fn now(
+    clock: PageClock,
+    state: &Data<HttpState>,
+    email_id: &str,
+) -> Result<Now, ServiceError> {
     let policy = state.services.policy.load_full();
     let today = explain::stored(email_id, &policy, clock.now, state.journal.as_ref(), &HEAVY).await?;
     let explanation = &today.explained.explanation;
@@ -252,23 +260,23 @@ pub(super) async fn now(clock: Clock, state: &Data<HttpState>, email_id: &str) -
     if !targets.is_empty() {
         said = format!("{said} → {}", targets.join(", "));
     }
-    Ok(Now { said: Shown(said), same, checks: Checks(checks(clock.lang, &today)) })
+    Ok(Now { said: UntrustedText(said), same, checks: CheckList(checks(clock.lang, &today)) })
 }
 
-fn checks(lang: Lang, today: &Today) -> Vec<Check> {
+fn checks(lang: Lang, today: &ExplainedToday) -> Vec<CheckLine> {
     today.explained.explanation.steps.iter().map(|step| check(lang, step)).collect()
 }
 
-fn check(lang: Lang, step: &Step) -> Check {
+fn check(lang: Lang, step: &Step) -> CheckLine {
     let mood = match step.outcome {
         "pass" | "match" => Mood::Good,
         "stop" => Mood::Care,
         _ => Mood::None,
     };
-    Check {
+    CheckLine {
         badge: Badge::new(mood, explanation::outcome(lang, step.outcome)),
-        name: Shown(explanation::check(lang, step).replace('_', " ")),
-        detail: Shown(lang.said(&step.detail).to_owned()),
+        name: UntrustedText(explanation::check(lang, step).replace('_', " ")),
+        detail: UntrustedText(lang.said(&step.detail).to_owned()),
     }
 }
 

@@ -5,25 +5,24 @@ use render_signal_actors::readmodel::queries::MailLink;
 use render_signal_actors::story::Story;
 
 use super::words::Words;
-use crate::http::pages::clock::Clock;
-use crate::http::pages::parts::{Badge, Mood, Shown};
+use crate::http::pages::clock::PageClock;
+use crate::http::pages::parts::{Badge, Mood, UntrustedText};
 use crate::words::recorded::plain;
 
-/// A link.
 pub(super) struct LinkShown {
-    pub(super) url: Shown,
+    pub(super) url: UntrustedText,
     /// Where it leads, if it is one that a browser may follow from here.
     pub(super) href: Option<String>,
-    pub(super) provider: Option<Shown>,
+    pub(super) provider: Option<UntrustedText>,
     pub(super) badge: Option<Badge>,
     /// What is said besides: the file's name, or why there is no copy.
-    pub(super) said: Option<Shown>,
-    pub(super) copy: Option<Shown>,
+    pub(super) said: Option<UntrustedText>,
+    pub(super) copy: Option<UntrustedText>,
     pub(super) copy_href: Option<String>,
 }
 
 /// Every link that was decided about, with what became of it.
-pub(super) fn of(clock: Clock, story: &Story) -> Vec<LinkShown> {
+pub(super) fn of(clock: PageClock, story: &Story) -> Vec<LinkShown> {
     let routed = story.steps.iter().rev().find_map(|step| match &step.known {
         MailEvent::Routed(routed) => Some(routed),
         _ => None,
@@ -43,7 +42,7 @@ pub(super) fn of(clock: Clock, story: &Story) -> Vec<LinkShown> {
 }
 
 fn shown(
-    clock: Clock,
+    clock: PageClock,
     url: &str,
     provider: Option<&str>,
     became: Option<&MailLink>,
@@ -61,12 +60,12 @@ fn shown(
     };
     let name = became.and_then(|became| became.filename.clone());
     LinkShown {
-        url: Shown(url.to_owned()),
+        url: UntrustedText(url.to_owned()),
         href: safe(url),
-        provider: provider.map(|provider| Shown(provider.to_owned())),
+        provider: provider.map(|provider| UntrustedText(provider.to_owned())),
         badge,
-        said: why.map(|why| Shown(plain(clock.lang, why).into_owned())).or(name.map(Shown)),
-        copy: copy.map(|copy| Shown(copy.to_owned())),
+        said: why.map(|why| UntrustedText(plain(clock.lang, why).into_owned())).or(name.map(UntrustedText)),
+        copy: copy.map(|copy| UntrustedText(copy.to_owned())),
         copy_href: copy.and_then(safe),
     }
 }

@@ -21,22 +21,22 @@ use render_signal_actors::mail::work::delivery_body_key;
 use render_signal_actors::story;
 use serde::Deserialize;
 
-use self::page::Page;
+use self::page::MailDetailPage;
 use self::words::Words;
 use super::frame::{Frame, Section};
-use super::visit::Visit;
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
+use super::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
 use crate::http::v1::Params;
 use crate::http::v1::page::unavailable;
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let form = |path, handler| Route::post(path, Who::Session, handler).takes(Takes::Form);
+    let form = |path, handler| Route::post(path, RouteAccess::Session, handler).takes(Takes::Form);
     vec![
-        Route::get("/mails/{id}", Who::Session, || to(show)),
-        Route::get("/mails/{id}/texte", Who::Session, || to(texts)),
-        Route::get("/mails/{id}/envoi/{target}", Who::Session, || to(body)),
+        Route::get("/mails/{id}", RouteAccess::Session, || to(show)),
+        Route::get("/mails/{id}/texte", RouteAccess::Session, || to(texts)),
+        Route::get("/mails/{id}/envoi/{target}", RouteAccess::Session, || to(body)),
         form("/mails/{id}/liberer", || to(actions::release)),
         form("/mails/{id}/ignorer", || to(actions::ignore)),
         form("/mails/{id}/renvoyer", || to(actions::resend)),
@@ -47,7 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// What is asked besides.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Asked {
+struct MailPageQuery {
     /// `1`: what the rules of now would do, too.
     aujourdhui: String,
 }
@@ -55,28 +55,32 @@ struct Asked {
 /// There is no such mail.
 #[derive(Template)]
 #[template(path = "mail/unknown.html")]
-struct Unknown {
+struct UnknownMailPage {
     frame: Frame,
     w: &'static Words,
 }
 
-async fn show(visit: Visit, id: Path<String>, Params(asked): Params<Asked>) -> Result<HttpResponse, Problem> {
+async fn show(
+    visit: PageVisit,
+    id: Path<String>,
+    Params(asked): Params<MailPageQuery>,
+) -> Result<HttpResponse, HttpProblem> {
     let told = story::story(visit.state.journal.as_ref(), &id).await.map_err(unavailable)?;
     let w = Words::of(visit.lang);
     let Some(told) = told else {
         let frame = visit.frame(Section::Mails, w.unknown).await;
-        return visit.show_as(StatusCode::NOT_FOUND, &Unknown { frame, w });
+        return visit.show_as(StatusCode::NOT_FOUND, &UnknownMailPage { frame, w });
     };
     let kept = visit.state.services.policy.load().retention;
     let frame = visit.frame(Section::Mails, &page::title(visit.clock, &told, kept)).await;
-    visit.show(&Page::of(frame, &visit.state, told, !asked.aujourdhui.is_empty()).await?)
+    visit.show(&MailDetailPage::of(frame, &visit.state, told, !asked.aujourdhui.is_empty()).await?)
 }
 
 /// The texts of a mail, as a file: a browser never shows what a stranger wrote as a page.
-async fn texts(visit: Visit, id: Path<String>) -> Result<HttpResponse, Problem> {
+async fn texts(visit: PageVisit, id: Path<String>) -> Result<HttpResponse, HttpProblem> {
     let known = stored::known(visit.state.journal.as_ref(), &id).await.map_err(unavailable)?;
-    let known = known.ok_or_else(|| Problem::new(Kind::NotFound, "there is no such mail"))?;
-    let mail = known.content.map_err(|gone| Problem::new(Kind::Gone, gone.to_string()))?;
+    let known = known.ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, "there is no such mail"))?;
+    let mail = known.content.map_err(|gone| HttpProblem::new(ProblemKind::Gone, gone.to_string()))?;
     Ok(download("text/plain; charset=utf-8", "mail.txt", text_of(&mail)))
 }
 
@@ -89,12 +93,12 @@ fn text_of(mail: &Mail) -> String {
 }
 
 /// The body of a webhook, byte for byte.
-async fn body(visit: Visit, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+async fn body(visit: PageVisit, path: Path<(String, String)>) -> Result<HttpResponse, HttpProblem> {
     let (id, target) = path.into_inner();
     let bytes = visit.state.journal.body(&delivery_body_key(&id, &target)).await.map_err(unavailable)?;
     let bytes = bytes.filter(|bytes| !bytes.is_empty());
     let bytes = bytes.ok_or_else(|| {
-        Problem::new(Kind::NotFound, "there is no such webhook, or its body is kept no longer")
+        HttpProblem::new(ProblemKind::NotFound, "there is no such webhook, or its body is kept no longer")
     })?;
     Ok(download("application/json", "webhook.json", bytes))
 }

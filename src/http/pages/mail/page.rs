@@ -4,23 +4,23 @@ use actix_web::web::Data;
 use askama::Template;
 use render_signal_actors::story::{Mark, MarkState, Story};
 
-use super::actions::{Deed, confirm, path, sentence as capital};
-use super::decision::{self, Decision, Now};
+use super::actions::{MailAction, confirm, path, sentence as capital};
+use super::decision::{self, DecisionView, Now};
 use super::links::{self, LinkShown};
-use super::sending::{self, Sent};
-use super::timeline::{self, Entry};
+use super::sending::{self, WebhookView};
+use super::timeline::{self, TimelineEntry};
 use super::words::Words;
 use crate::http::HttpState;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::{Frame, in_query};
 use crate::http::pages::mails::{Became, became, erased, is_open, is_unreadable};
-use crate::http::pages::parts::{Badge, Confirm, Shown, When};
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Confirm, UntrustedText, When};
+use crate::http::problem::HttpProblem;
 use crate::words::recorded::plain;
 
 /// A place where the mail lies.
-pub(super) struct Place {
-    mailbox: Shown,
+pub(super) struct MailLocation {
+    mailbox: UntrustedText,
     state: &'static str,
     copy: Option<Confirm>,
 }
@@ -30,50 +30,49 @@ pub(super) struct Raw {
     at: When,
     position: u64,
     kind: String,
-    payload: Shown,
+    payload: UntrustedText,
 }
 
-/// What the rules of now would do.
-pub(super) enum Today {
+/// What the rules of today would make of the mail.
+pub(super) enum TodayView {
     /// It can be asked for.
     Offer(String),
     /// It was.
     Known(Now),
     /// It cannot be said.
-    Gone(Shown),
+    Gone(UntrustedText),
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "mail/page.html")]
-pub(super) struct Page {
+pub(super) struct MailDetailPage {
     frame: Frame,
     w: &'static Words,
     live: String,
-    subject: Option<Shown>,
+    subject: Option<UntrustedText>,
     nameless: String,
-    sender: Option<Shown>,
+    sender: Option<UntrustedText>,
     received: When,
     received_full: String,
     arrived: Option<String>,
     size: String,
     id: String,
     urgent: bool,
-    content_gone: Option<Shown>,
+    content_gone: Option<UntrustedText>,
     /// The same for the head, unless what became of it says so.
-    gone: Option<Shown>,
+    gone: Option<UntrustedText>,
     /// Why nothing was decided.
-    undecided: Shown,
+    undecided: UntrustedText,
     badge: Badge,
-    said: Shown,
-    deeds: Vec<Confirm>,
+    said: UntrustedText,
+    actions: Vec<Confirm>,
     source: Option<String>,
     texts: Option<String>,
-    places: Vec<Place>,
-    entries: Vec<Entry>,
-    decision: Option<Decision>,
-    today: Today,
-    sent: Vec<Sent>,
+    places: Vec<MailLocation>,
+    entries: Vec<TimelineEntry>,
+    decision: Option<DecisionView>,
+    today: TodayView,
+    sent: Vec<WebhookView>,
     links: Vec<LinkShown>,
     raw: Vec<Raw>,
     newer: Option<String>,
@@ -81,14 +80,14 @@ pub(super) struct Page {
 }
 
 /// The title of the page: the subject, where one can be shown.
-pub(super) fn title(clock: Clock, story: &Story, kept: std::time::Duration) -> String {
+pub(super) fn title(clock: PageClock, story: &Story, kept: std::time::Duration) -> String {
     match story.subject.as_deref().map(str::trim) {
-        Some(subject) if !subject.is_empty() => Shown(subject.to_owned()).visible(),
+        Some(subject) if !subject.is_empty() => UntrustedText(subject.to_owned()).visible(),
         _ => nameless(clock, story, kept),
     }
 }
 
-fn nameless(clock: Clock, story: &Story, kept: std::time::Duration) -> String {
+fn nameless(clock: PageClock, story: &Story, kept: std::time::Duration) -> String {
     let w = Words::of(clock.lang);
     match &story.subject {
         Some(_) => w.no_subject.to_owned(),
@@ -97,7 +96,7 @@ fn nameless(clock: Clock, story: &Story, kept: std::time::Duration) -> String {
     }
 }
 
-impl Page {
+impl MailDetailPage {
     /// Of a story.
     ///
     /// # Errors
@@ -107,7 +106,7 @@ impl Page {
         state: &Data<HttpState>,
         story: Story,
         today: bool,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, HttpProblem> {
         let clock = frame.clock;
         let (lang, w) = (clock.lang, Words::of(clock.lang));
         let kept = state.services.policy.load().retention;
@@ -116,11 +115,11 @@ impl Page {
         let id = story.mail.email_id.clone();
         let here = path(&id);
         let today = match (&story.content_gone, today) {
-            (Some(gone), _) => Today::Gone(Shown(plain(lang, gone).into_owned())),
-            (None, false) => Today::Offer(format!("{here}?aujourdhui=1#today")),
+            (Some(gone), _) => TodayView::Gone(UntrustedText(plain(lang, gone).into_owned())),
+            (None, false) => TodayView::Offer(format!("{here}?aujourdhui=1#today")),
             (None, true) => match decision::now(clock, state, &id).await {
-                Ok(now) => Today::Known(now),
-                Err(refused) => Today::Gone(Shown(lang.one(refused.said()))),
+                Ok(now) => TodayView::Known(now),
+                Err(refused) => TodayView::Gone(UntrustedText(lang.one(refused.said()))),
             },
         };
         let gone = story.content_gone.as_deref().map(|gone| plain(lang, gone).into_owned());
@@ -129,8 +128,8 @@ impl Page {
         Ok(Self {
             w,
             nameless: nameless(clock, &story, kept),
-            subject: subject.map(Shown),
-            sender: story.sender.clone().filter(|sender| !sender.is_empty()).map(Shown),
+            subject: subject.map(UntrustedText),
+            sender: story.sender.clone().filter(|sender| !sender.is_empty()).map(UntrustedText),
             received: When::ago(clock, story.mail.received_at),
             received_full: clock.full(story.mail.received_at),
             arrived: story
@@ -143,15 +142,15 @@ impl Page {
             gone: gone
                 .clone()
                 .filter(|_| story.mail.stage != "quarantined")
-                .map(|gone| Shown(capital(&gone))),
-            undecided: Shown(match &gone {
+                .map(|gone| UntrustedText(capital(&gone))),
+            undecided: UntrustedText(match &gone {
                 Some(gone) => capital(gone),
                 None => w.no_decision.to_owned(),
             }),
-            content_gone: gone.map(Shown),
+            content_gone: gone.map(UntrustedText),
             badge,
-            said: Shown(said),
-            deeds: deeds(clock, &story),
+            said: UntrustedText(said),
+            actions: actions(clock, &story),
             source: (story.mail.stage == "quarantined")
                 .then(|| format!("/api/v1/mails/{}/source", in_query(&id))),
             texts: story.content_gone.is_none().then(|| format!("{here}/texte")),
@@ -172,11 +171,11 @@ impl Page {
 }
 
 /// What can be done about it as a whole.
-fn deeds(clock: Clock, story: &Story) -> Vec<Confirm> {
+fn actions(clock: PageClock, story: &Story) -> Vec<Confirm> {
     let (lang, w, mail) = (clock.lang, Words::of(clock.lang), &story.mail);
     let id = &mail.email_id;
     let waits = mail.reason.as_deref() != Some("released");
-    let mut deeds = Vec::new();
+    let mut actions = Vec::new();
     let can_go = match mail.stage.as_str() {
         "held" => waits,
         "skipped" | "ignored" => story.content_gone.is_none(),
@@ -184,10 +183,22 @@ fn deeds(clock: Clock, story: &Story) -> Vec<Confirm> {
         _ => false,
     };
     if can_go {
-        deeds.push(confirm(lang, Deed::Release, id, None, ("release".to_owned(), w.release_ask.to_owned())));
+        actions.push(confirm(
+            lang,
+            MailAction::Release,
+            id,
+            None,
+            ("release".to_owned(), w.release_ask.to_owned()),
+        ));
     }
     if matches!(mail.stage.as_str(), "held" | "skipped" | "quarantined" | "set_aside") {
-        deeds.push(confirm(lang, Deed::Ignore, id, None, ("ignore".to_owned(), w.ignore_ask.to_owned())));
+        actions.push(confirm(
+            lang,
+            MailAction::Ignore,
+            id,
+            None,
+            ("ignore".to_owned(), w.ignore_ask.to_owned()),
+        ));
     }
     let ended = |delivery: &&render_signal_actors::story::DeliveryStory| {
         delivery.row.state == "dead_lettered" || (delivery.body_kept && !is_open(&delivery.row))
@@ -195,18 +206,18 @@ fn deeds(clock: Clock, story: &Story) -> Vec<Confirm> {
     let count = story.deliveries.iter().filter(ended).count();
     if count > 0 {
         let title = Words::resend_all_ask(lang, count);
-        let all = confirm(lang, Deed::Resend, id, None, ("resend".to_owned(), title));
+        let all = confirm(lang, MailAction::Resend, id, None, ("resend".to_owned(), title));
         let button = Words::resend_all(lang, count);
         let class = if mail.dead_lettered > 0 { "primary" } else { "" };
-        deeds.push(Confirm { yes: button.clone(), button, class, ..all });
+        actions.push(Confirm { yes: button.clone(), button, class, ..all });
     }
-    deeds
+    actions
 }
 
-fn places(clock: Clock, story: &Story) -> Vec<Place> {
+fn places(clock: PageClock, story: &Story) -> Vec<MailLocation> {
     let (lang, w, id) = (clock.lang, Words::of(clock.lang), &story.mail.email_id);
-    let place = |(number, mark): (usize, &Mark)| Place {
-        mailbox: Shown(mark.location.mailbox.clone()),
+    let place = |(number, mark): (usize, &Mark)| MailLocation {
+        mailbox: UntrustedText(mark.location.mailbox.clone()),
         state: match mark.state {
             MarkState::Unwanted => w.mark_unwanted,
             MarkState::Due => w.mark_due,
@@ -214,18 +225,18 @@ fn places(clock: Clock, story: &Story) -> Vec<Place> {
         },
         copy: mark.copy_id.as_deref().map(|copy| {
             let title = w.release_ask.to_owned();
-            confirm(lang, Deed::ReleaseCopy, id, Some(copy), (format!("copy-{number}"), title))
+            confirm(lang, MailAction::ReleaseCopy, id, Some(copy), (format!("copy-{number}"), title))
         }),
     };
     story.marks.iter().enumerate().map(place).collect()
 }
 
-fn raw(clock: Clock, story: &Story) -> Vec<Raw> {
+fn raw(clock: PageClock, story: &Story) -> Vec<Raw> {
     let event = |step: &render_signal_actors::story::Step| Raw {
         at: When::seconds(clock, step.at),
         position: step.position,
         kind: step.event.clone(),
-        payload: Shown(serde_json::to_string_pretty(&step.payload).unwrap_or_default()),
+        payload: UntrustedText(serde_json::to_string_pretty(&step.payload).unwrap_or_default()),
     };
     story.steps.iter().map(event).collect()
 }

@@ -9,41 +9,40 @@ use render_signal_actors::mail::work::delivery_body_key;
 use render_signal_actors::story::{DeliveryStory, Story};
 use render_signal_actors::webhook::state::{DeliveryEvent, delivery_stream};
 
-use super::actions::{Deed, confirm};
+use super::actions::{MailAction, confirm};
 use super::timeline;
 use super::words::Words;
 use crate::http::HttpState;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::is_open;
-use crate::http::pages::parts::{Badge, Confirm, Shown, When};
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Confirm, UntrustedText, When};
+use crate::http::problem::HttpProblem;
 use crate::http::v1::page::unavailable;
 use crate::words::recorded::plain;
 
 /// Bytes of a body that are shown in the page; more are downloaded.
-const SHOWN: usize = 24 * 1_024;
+const MAX_SHOWN_BYTES: usize = 24 * 1_024;
 
 /// A webhook of the mail.
-pub(super) struct Sent {
-    pub(super) target: Shown,
+pub(super) struct WebhookView {
+    pub(super) target: UntrustedText,
     pub(super) badge: Badge,
     pub(super) attempts: u64,
     pub(super) next: Option<When>,
-    pub(super) error: Option<Shown>,
-    pub(super) address: Option<Shown>,
-    pub(super) headers: Vec<(&'static str, Shown)>,
+    pub(super) error: Option<UntrustedText>,
+    pub(super) address: Option<UntrustedText>,
+    pub(super) headers: Vec<(&'static str, UntrustedText)>,
     /// What it says; `None` = it is not there, and why not.
-    pub(super) body: Result<Body, &'static str>,
-    pub(super) deeds: Vec<Confirm>,
+    pub(super) body: Result<WebhookBody, &'static str>,
+    pub(super) actions: Vec<Confirm>,
 }
 
-/// A body.
-pub(super) struct Body {
+pub(super) struct WebhookBody {
     /// Its id in the page.
     pub(super) id: String,
     /// Set out to be read.
-    pub(super) text: Shown,
+    pub(super) text: UntrustedText,
     /// It is all of it.
     pub(super) whole: bool,
     /// Where all of it can be had.
@@ -54,7 +53,11 @@ pub(super) struct Body {
 ///
 /// # Errors
 /// The journal does not answer.
-pub(super) async fn sent(clock: Clock, state: &Data<HttpState>, story: &Story) -> Result<Vec<Sent>, Problem> {
+pub(super) async fn sent(
+    clock: PageClock,
+    state: &Data<HttpState>,
+    story: &Story,
+) -> Result<Vec<WebhookView>, HttpProblem> {
     let mut all = Vec::with_capacity(story.deliveries.len());
     for (place, delivery) in story.deliveries.iter().enumerate() {
         all.push(one(clock, state, delivery, place).await?);
@@ -63,20 +66,20 @@ pub(super) async fn sent(clock: Clock, state: &Data<HttpState>, story: &Story) -
 }
 
 async fn one(
-    clock: Clock,
+    clock: PageClock,
     state: &Data<HttpState>,
     delivery: &DeliveryStory,
     place: usize,
-) -> Result<Sent, Problem> {
+) -> Result<WebhookView, HttpProblem> {
     let (lang, w, row) = (clock.lang, Words::of(clock.lang), &delivery.row);
     let (mood, word) = timeline::state(lang, &row.state);
     let journal = state.journal.as_ref();
     let mode = mode(journal, &row.email_id, &row.target).await?;
     let mode = mode.unwrap_or_else(|| state.services.policy.load().delivery_mode);
     let headers = vec![
-        ("content-type", Shown(mode.content_type().to_owned())),
-        ("user-agent", Shown(concat!("render-signal/", env!("CARGO_PKG_VERSION")).to_owned())),
-        ("webhook-id", Shown(delivery.webhook_id.clone())),
+        ("content-type", UntrustedText(mode.content_type().to_owned())),
+        ("user-agent", UntrustedText(concat!("render-signal/", env!("CARGO_PKG_VERSION")).to_owned())),
+        ("webhook-id", UntrustedText(delivery.webhook_id.clone())),
     ];
     let bytes = journal.body(&delivery_body_key(&row.email_id, &row.target)).await.map_err(unavailable)?;
     let body = match bytes.filter(|bytes| !bytes.is_empty()) {
@@ -85,8 +88,8 @@ async fn one(
         None => Err(w.body_gone),
     };
     let open = is_open(row);
-    Ok(Sent {
-        target: Shown(row.target.clone()),
+    Ok(WebhookView {
+        target: UntrustedText(row.target.clone()),
         badge: Badge::new(mood, word),
         attempts: row.attempts,
         next: row.next_at.filter(|_| open && row.state != "waiting").map(|at| When::short(clock, at)),
@@ -94,23 +97,23 @@ async fn one(
             .last_error
             .as_deref()
             .filter(|_| row.state != "delivered")
-            .map(|error| Shown(plain(lang, error).into_owned())),
-        address: row.url.clone().map(Shown),
+            .map(|error| UntrustedText(plain(lang, error).into_owned())),
+        address: row.url.clone().map(UntrustedText),
         headers,
-        deeds: deeds(clock, delivery, place, body.is_ok()),
+        actions: actions(clock, delivery, place, body.is_ok()),
         body,
     })
 }
 
-fn deeds(clock: Clock, delivery: &DeliveryStory, place: usize, kept: bool) -> Vec<Confirm> {
+fn actions(clock: PageClock, delivery: &DeliveryStory, place: usize, kept: bool) -> Vec<Confirm> {
     let (lang, row) = (clock.lang, &delivery.row);
     let dead = row.state == "dead_lettered";
-    let mut deeds = Vec::new();
+    let mut actions = Vec::new();
     if dead || (kept && !is_open(row)) {
         let ask = Words::resend_ask(lang, &row.target);
-        deeds.push(confirm(
+        actions.push(confirm(
             lang,
-            Deed::Resend,
+            MailAction::Resend,
             &row.email_id,
             Some(&row.target),
             (format!("resend-{place}"), ask),
@@ -118,19 +121,23 @@ fn deeds(clock: Clock, delivery: &DeliveryStory, place: usize, kept: bool) -> Ve
     }
     if dead || is_open(row) {
         let ask = Words::cancel_ask(lang, &row.target);
-        deeds.push(confirm(
+        actions.push(confirm(
             lang,
-            Deed::Cancel,
+            MailAction::Cancel,
             &row.email_id,
             Some(&row.target),
             (format!("cancel-{place}"), ask),
         ));
     }
-    deeds
+    actions
 }
 
 /// What the body was called when it was taken; `None` = it was not yet.
-async fn mode(journal: &dyn Journal, email_id: &str, target: &str) -> Result<Option<DeliveryMode>, Problem> {
+async fn mode(
+    journal: &dyn Journal,
+    email_id: &str,
+    target: &str,
+) -> Result<Option<DeliveryMode>, HttpProblem> {
     let events = journal.read_stream(&delivery_stream(email_id, target), 0).await.map_err(unavailable)?;
     let taken = events.iter().rev().find_map(|event| match DeliveryEvent::from_recorded(event) {
         Ok(DeliveryEvent::Succeeded(succeeded)) => Some(succeeded.mode),
@@ -139,12 +146,12 @@ async fn mode(journal: &dyn Journal, email_id: &str, target: &str) -> Result<Opt
     Ok(taken)
 }
 
-fn shown(bytes: &[u8], email_id: &str, target: &str, place: usize) -> Body {
+fn shown(bytes: &[u8], email_id: &str, target: &str, place: usize) -> WebhookBody {
     let href = format!("/mails/{}/envoi/{}", in_query(email_id), in_query(target));
-    let whole = bytes.len() <= SHOWN;
+    let whole = bytes.len() <= MAX_SHOWN_BYTES;
     let exact = String::from_utf8_lossy(bytes);
-    let text = if whole { set_out(&exact) } else { beginning(&exact, SHOWN).to_owned() };
-    Body { id: format!("body-{place}"), text: Shown(text), whole, href }
+    let text = if whole { set_out(&exact) } else { beginning(&exact, MAX_SHOWN_BYTES).to_owned() };
+    WebhookBody { id: format!("body-{place}"), text: UntrustedText(text), whole, href }
 }
 
 /// JSON in lines; anything else as it is.
@@ -154,7 +161,7 @@ fn set_out(text: &str) -> String {
     lines.unwrap_or_else(|| text.to_owned())
 }
 
-/// At most so many bytes, whole characters.
+/// The first `most` bytes at most, in whole characters.
 fn beginning(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.get(..end).unwrap_or_default()
@@ -170,8 +177,8 @@ mod tests {
         assert_eq!(body.text.0, "{\n  \"b\": 1,\n  \"a\": \"<b>\"\n}");
         assert!(body.whole);
         assert_eq!(body.href, "/mails/id/envoi/rule%201");
-        let long = shown("é".repeat(SHOWN).as_bytes(), "id", "t", 1);
-        assert!(!long.whole && long.text.0.len() <= SHOWN, "{}", long.text.0.len());
+        let long = shown("é".repeat(MAX_SHOWN_BYTES).as_bytes(), "id", "t", 1);
+        assert!(!long.whole && long.text.0.len() <= MAX_SHOWN_BYTES, "{}", long.text.0.len());
         assert_eq!(set_out("a=b&c"), "a=b&c");
     }
 }

@@ -5,18 +5,18 @@ use render_signal_actors::mail::life::MailEvent;
 use render_signal_actors::story::{DeliveryStep, DeliveryWhat, Story};
 
 use super::words::Words;
-use crate::http::pages::clock::Clock;
-use crate::http::pages::parts::{Shown, When};
+use crate::http::pages::clock::PageClock;
+use crate::http::pages::parts::{UntrustedText, When};
 use crate::lang::Lang;
 use crate::words::recorded::plain;
-use crate::words::story::{Teller, Tone};
+use crate::words::story::{StoryTone, Teller};
 use crate::words::when::Depth;
 
-/// A wait is said from here on.
-const WAIT: TimeDelta = TimeDelta::seconds(60);
+/// A shorter time between two entries is not mentioned.
+const MIN_GAP: TimeDelta = TimeDelta::seconds(60);
 
 /// Something that happened.
-pub(super) struct Entry {
+pub(super) struct TimelineEntry {
     /// The class that makes its mark: `good`, `wait`, `care`, `bad` or nothing.
     pub(super) mood: &'static str,
     /// The day, where it is another one than before.
@@ -24,17 +24,17 @@ pub(super) struct Entry {
     /// The time of day.
     pub(super) at: When,
     /// Which target it is about, where there are several.
-    pub(super) target: Option<Shown>,
+    pub(super) target: Option<UntrustedText>,
     /// In a sentence.
-    pub(super) text: Shown,
+    pub(super) text: UntrustedText,
     /// The beginning of what the receiver answered.
-    pub(super) answer: Option<Shown>,
+    pub(super) answer: Option<UntrustedText>,
     /// How long nothing happened after it.
     pub(super) gap: Option<String>,
 }
 
 /// Something that happened, before it is put in order.
-struct Told {
+struct TimelineEvent {
     at: DateTime<Utc>,
     mood: &'static str,
     target: Option<String>,
@@ -43,36 +43,36 @@ struct Told {
 }
 
 /// All of it, oldest first.
-pub(super) fn entries(clock: Clock, story: &Story) -> Vec<Entry> {
+pub(super) fn entries(clock: PageClock, story: &Story) -> Vec<TimelineEntry> {
     let teller = Teller { lang: clock.lang, depth: Depth::Local(clock.zone) };
     let many = story.deliveries.len() > 1;
     let of_mail = story.steps.iter().filter(|step| !is_told_by_deliveries(&step.known)).map(|step| {
         let told = teller.mail_step(step);
         let (mood, text) = (mood_of_mail(&step.known, told.tone), told.sentence(clock.lang));
-        Told { at: step.at, mood, target: None, text, answer: None }
+        TimelineEvent { at: step.at, mood, target: None, text, answer: None }
     });
     let of_deliveries = story.deliveries.iter().flat_map(|delivery| {
         let target = many.then(|| delivery.row.target.clone());
         delivery_entries(clock, teller, target.as_ref(), &delivery.steps)
     });
-    let mut told: Vec<Told> = of_mail.chain(of_deliveries).collect();
+    let mut told: Vec<TimelineEvent> = of_mail.chain(of_deliveries).collect();
     // Stable: what was committed together stays in its order.
     told.sort_by_key(|told| told.at);
     let next: Vec<Option<DateTime<Utc>>> =
         told.iter().skip(1).map(|told| Some(told.at)).chain(std::iter::once(None)).collect();
     let mut before = None;
-    let entry = |(told, next): (Told, Option<DateTime<Utc>>)| {
+    let entry = |(told, next): (TimelineEvent, Option<DateTime<Utc>>)| {
         let day = clock.date(told.at);
         // That of the first is said above.
         let is_new = before.replace(day.clone()).is_some_and(|before| before != day);
-        let waited = next.map(|next| next - told.at).filter(|waited| *waited >= WAIT);
-        Entry {
+        let waited = next.map(|next| next - told.at).filter(|waited| *waited >= MIN_GAP);
+        TimelineEntry {
             mood: told.mood,
             day: is_new.then_some(day),
             at: When::seconds(clock, told.at),
-            target: told.target.map(Shown),
-            text: Shown(told.text),
-            answer: told.answer.filter(|answer| !answer.trim().is_empty()).map(Shown),
+            target: told.target.map(UntrustedText),
+            text: UntrustedText(told.text),
+            answer: told.answer.filter(|answer| !answer.trim().is_empty()).map(UntrustedText),
             gap: waited.map(|waited| Words::gap(clock.lang, &clock.length(waited))),
         }
     };
@@ -85,11 +85,11 @@ const fn is_told_by_deliveries(event: &MailEvent) -> bool {
 }
 
 fn delivery_entries(
-    clock: Clock,
+    clock: PageClock,
     teller: Teller,
     target: Option<&String>,
     steps: &[DeliveryStep],
-) -> Vec<Told> {
+) -> Vec<TimelineEvent> {
     let mut told = Vec::with_capacity(steps.len());
     let mut went_well = None;
     for step in steps {
@@ -116,24 +116,24 @@ fn delivery_entries(
                 (mood_of_delivery(&step.what), said.sentence(clock.lang), None)
             }
         };
-        told.push(Told { at: step.at, mood, target: target.cloned(), text, answer });
+        told.push(TimelineEvent { at: step.at, mood, target: target.cloned(), text, answer });
     }
     told
 }
 
-fn attempt_text(clock: Clock, attempt: u32, took: u64, error: &str) -> String {
+fn attempt_text(clock: PageClock, attempt: u32, took: u64, error: &str) -> String {
     Words::attempt(clock.lang, attempt, &clock.milliseconds(took), &plain(clock.lang, error))
 }
 
-fn mood_of_mail(event: &MailEvent, tone: Tone) -> &'static str {
+fn mood_of_mail(event: &MailEvent, tone: StoryTone) -> &'static str {
     match (event, tone) {
         (MailEvent::Held(_) | MailEvent::LinksDeferred(_), _) => "wait",
         // Decided, and not yet done.
         (MailEvent::Routed(_) | MailEvent::Released(_) | MailEvent::Resumed(_), _) => "",
-        (_, Tone::Good) => "good",
-        (_, Tone::Warn) => "care",
-        (_, Tone::Bad) => "bad",
-        (_, Tone::News | Tone::Aside) => "",
+        (_, StoryTone::Good) => "good",
+        (_, StoryTone::Warn) => "care",
+        (_, StoryTone::Bad) => "bad",
+        (_, StoryTone::News | StoryTone::Aside) => "",
     }
 }
 

@@ -8,7 +8,7 @@ use render_signal_actors::mail::{HoldReason, IgnoreReason};
 use render_signal_actors::readmodel::queries::{DeliveryRow, Fate, MailRow};
 use serde_json::Value;
 
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::parts::{Badge, Mood};
 use crate::lang::Lang;
 use crate::words::reasons::deferred;
@@ -31,7 +31,7 @@ impl Became {
 }
 
 /// What became of a mail with these deliveries.
-pub(in crate::http::pages) fn became(clock: Clock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
+pub(in crate::http::pages) fn became(clock: PageClock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
     match Fate::of(mail) {
         Fate::Delivered => delivered(clock, mail, deliveries),
         Fate::Failed => failed(clock.lang, mail, deliveries),
@@ -41,7 +41,7 @@ pub(in crate::http::pages) fn became(clock: Clock, mail: &MailRow, deliveries: &
     }
 }
 
-fn delivered(clock: Clock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
+fn delivered(clock: PageClock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
     let lang = clock.lang;
     let word = lang.pick("Livré", "Delivered");
     // Somebody had it sent once more, which the mail's own account does not count.
@@ -88,7 +88,7 @@ fn failed(lang: Lang, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
     Became::new(Mood::Bad, lang.pick("Abandonné", "Given up"), said)
 }
 
-fn waiting(clock: Clock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
+fn waiting(clock: PageClock, mail: &MailRow, deliveries: &[DeliveryRow]) -> Became {
     let lang = clock.lang;
     let word = lang.pick("En attente", "Waiting");
     if mail.stage == "received" {
@@ -161,7 +161,7 @@ fn join(first: String, second: Option<String>) -> String {
 }
 
 /// `part demain à 08:00`.
-fn departs(clock: Clock, at: DateTime<Utc>) -> String {
+fn departs(clock: PageClock, at: DateTime<Utc>) -> String {
     if at <= clock.now {
         return clock.lang.pick("part maintenant", "goes out now").to_owned();
     }
@@ -169,7 +169,7 @@ fn departs(clock: Clock, at: DateTime<Utc>) -> String {
 }
 
 /// `dans 4 min`, or when, if that is long.
-fn again_at(clock: Clock, at: DateTime<Utc>) -> String {
+fn again_at(clock: PageClock, at: DateTime<Utc>) -> String {
     if at <= clock.now {
         return clock.lang.pick("maintenant", "now").to_owned();
     }
@@ -177,7 +177,7 @@ fn again_at(clock: Clock, at: DateTime<Utc>) -> String {
 }
 
 /// `à 14:02`, `demain à 08:00`, `le 12 nov. à 08:00`.
-pub(in crate::http::pages) fn moment(clock: Clock, at: DateTime<Utc>) -> String {
+pub(in crate::http::pages) fn moment(clock: PageClock, at: DateTime<Utc>) -> String {
     let day = |at: DateTime<Utc>| at.with_timezone(&clock.zone).date_naive();
     let time = clock.time(at);
     let (to, lang) = (clock.lang.pick("à", "at"), clock.lang);

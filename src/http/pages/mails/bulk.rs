@@ -1,6 +1,5 @@
-//! The same done about all mails that a filter matches: they are counted first, in the question, and
-//! then dealt with one by one. Each is whole for itself; what cannot be done about one is said, and
-//! the others go on.
+//! One action on all mails that a filter matches. They are counted first, for the question, and then
+//! acted upon one by one: each is a commit of its own, and one that refuses does not stop the others.
 
 use render_signal_actors::dedup::release;
 use render_signal_actors::ignore;
@@ -8,21 +7,21 @@ use render_signal_actors::readmodel::queries::Fate;
 use render_signal_actors::search::{ListedMail, MailQuery};
 use render_signal_actors::webhook::redeliver::Undelivered;
 
-use super::wanted::{CANCELLED, SENDING, Wanted};
+use super::list_query::{CANCELLED, MailListQuery, SENDING};
 use crate::http::HttpState;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::page::unavailable;
 use crate::lang::Lang;
-use crate::words::refusals::Refusal;
+use crate::words::refusals::LocalizedError;
 
-/// At most so many at a time: whoever wants more asks again.
-pub(super) const AT_ONCE: usize = 500;
-/// Mails of a page while they are gathered.
-const GATHERED: usize = 200;
+/// Mails that one request acts upon; for more, it is sent again.
+pub(super) const MAX_AT_ONCE: usize = 500;
+/// Mails that are read at a time.
+const PAGE_SIZE: usize = 200;
 
-/// What is done about each.
+/// What is done to every mail of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum BulkAction {
     /// Its webhooks that were given up are sent again.
     Retry,
     /// It is sent, whatever was decided.
@@ -31,7 +30,7 @@ pub(super) enum Deed {
     Ignore,
 }
 
-impl Deed {
+impl BulkAction {
     /// Its word in a form.
     pub(super) const fn word(self) -> &'static str {
         match self {
@@ -42,8 +41,8 @@ impl Deed {
     }
 
     /// What can be done about all mails of a list; `None` = nothing.
-    pub(super) fn about(wanted: &Wanted, fate: Option<Fate>) -> Option<Self> {
-        match (fate?, wanted.reason.as_str()) {
+    pub(super) fn about(query: &MailListQuery, fate: Option<Fate>) -> Option<Self> {
+        match (fate?, query.reason.as_str()) {
             (Fate::Failed, _) => Some(Self::Retry),
             // Those are on their way, or somebody has said that they are not wanted.
             (Fate::Waiting, SENDING | "released") | (Fate::Ignored, CANCELLED) => None,
@@ -66,9 +65,9 @@ impl Deed {
     }
 }
 
-/// What came of it.
+/// What came of it: how many mails it was done to, how many refused it, and the first reason.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Done {
+pub(super) struct BulkResult {
     /// Mails that it was done about.
     pub(super) done: u64,
     /// Mails that it could not be done about.
@@ -86,35 +85,35 @@ pub(super) struct Done {
 /// The journal does not answer.
 pub(super) async fn act(
     state: &HttpState,
-    deed: Deed,
+    action: BulkAction,
     mut query: MailQuery,
     up_to: u64,
     by: &str,
     lang: Lang,
-) -> Result<Done, Problem> {
+) -> Result<BulkResult, HttpProblem> {
     query.filter.before = Some(up_to.saturating_add(1));
-    query.filter.limit = GATHERED;
-    let mut done = Done::default();
+    query.filter.limit = PAGE_SIZE;
+    let mut done = BulkResult::default();
     let mut mails: Vec<ListedMail> = Vec::new();
-    while mails.len() < AT_ONCE {
+    while mails.len() < MAX_AT_ONCE {
         let page = state.search.mails(&query).await.map_err(unavailable)?;
         mails.extend(page.mails);
         match page.older {
             Some(older) => query.filter.before = Some(older),
             None => break,
         }
-        done.more = mails.len() >= AT_ONCE;
+        done.more = mails.len() >= MAX_AT_ONCE;
     }
-    done.more |= mails.len() > AT_ONCE;
-    mails.truncate(AT_ONCE);
-    let undelivered = match deed {
-        Deed::Retry => Some(Undelivered::read(state.journal.as_ref()).await.map_err(unavailable)?),
-        Deed::Release | Deed::Ignore => None,
+    done.more |= mails.len() > MAX_AT_ONCE;
+    mails.truncate(MAX_AT_ONCE);
+    let undelivered = match action {
+        BulkAction::Retry => Some(Undelivered::read(state.journal.as_ref()).await.map_err(unavailable)?),
+        BulkAction::Release | BulkAction::Ignore => None,
     };
     for mail in mails {
         let outcome = match &undelivered {
             Some(undelivered) => retry(state, undelivered, &mail, by, lang).await,
-            None => one(state, deed, &mail, by, lang).await,
+            None => one(state, action, &mail, by, lang).await,
         };
         match outcome {
             Ok(()) => done.done += 1,
@@ -127,9 +126,15 @@ pub(super) async fn act(
     Ok(done)
 }
 
-async fn one(state: &HttpState, deed: Deed, mail: &ListedMail, by: &str, lang: Lang) -> Result<(), String> {
+async fn one(
+    state: &HttpState,
+    action: BulkAction,
+    mail: &ListedMail,
+    by: &str,
+    lang: Lang,
+) -> Result<(), String> {
     let (journal, id) = (state.journal.as_ref(), &mail.mail.email_id);
-    if deed == Deed::Ignore {
+    if action == BulkAction::Ignore {
         return ignore::ignore(journal, &state.world, id, by).await.map_err(|error| error.told(lang));
     }
     release::release(journal, &state.world, id, by).await.map_err(|error| error.told(lang))

@@ -7,17 +7,17 @@ use render_signal_actors::readmodel::queries::{Fate, FateCount, MailRow, Matches
 use render_signal_actors::search::{ListedMail, MailPage};
 
 use super::became::{became, reason};
-use super::bulk::{AT_ONCE, Deed};
-use super::wanted::{CANCELLED, SENDING, Wanted, Wrong};
+use super::bulk::{BulkAction, MAX_AT_ONCE};
+use super::list_query::{CANCELLED, InvalidFilter, MailListQuery, SENDING};
 use super::words::Words;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::{Frame, in_query};
-use crate::http::pages::parts::{Badge, Choice, Confirm, Empty, Field, Input, Shown, When};
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Choice, Confirm, Empty, FormField, Input, UntrustedText, When};
+use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
 
-/// What was found out for the page.
-pub(super) struct Found {
+/// What the list shows, read from the journal.
+pub(super) struct MailListData {
     /// The rows.
     pub(super) page: MailPage,
     /// How many there are of each fate; empty = not counted, since a text is looked for.
@@ -27,63 +27,61 @@ pub(super) struct Found {
     /// How many match; `None` = not asked.
     pub(super) matches: Option<Matches>,
     /// What can be done about all of them, how many that is, and the position of the newest.
-    pub(super) deed: Option<(Deed, Matches, u64)>,
+    pub(super) action: Option<(BulkAction, Matches, u64)>,
     /// Ids of targets.
     pub(super) targets: Vec<String>,
     /// How long subjects are kept.
     pub(super) kept: Duration,
 }
 
-/// A filter that one touch chooses.
+/// A filter that one click chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chip {
+pub(super) struct FilterChip {
     pub(super) href: String,
     pub(super) text: String,
     pub(super) count: Option<String>,
     pub(super) here: bool,
 }
 
-/// A mail.
-pub(super) struct Row {
+pub(super) struct MailEntry {
     position: u64,
     href: String,
-    heading: Heading,
-    sender: Option<Shown>,
+    heading: MailTitle,
+    sender: Option<UntrustedText>,
     when: When,
-    facts: Vec<Shown>,
+    facts: Vec<UntrustedText>,
     urgent: bool,
     badge: Badge,
-    said: Shown,
+    said: UntrustedText,
 }
 
 /// What a mail is called.
-enum Heading {
+enum MailTitle {
     /// By its subject.
-    Subject(Shown),
+    Subject(UntrustedText),
     /// It has none that can be shown, and why.
     None(String),
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "mails/page.html")]
-pub(super) struct Page {
+pub(super) struct MailListPage {
     frame: Frame,
     w: &'static Words,
     text: String,
     carried: Vec<(String, String)>,
-    fields: Vec<Field>,
+    fields: Vec<FormField>,
     span: Option<String>,
     opened: bool,
     narrows: bool,
     clear: String,
-    chips: Vec<Chip>,
-    reasons: Vec<Chip>,
+    chips: Vec<FilterChip>,
+    reasons: Vec<FilterChip>,
     count: String,
-    deed: Option<Confirm>,
-    news: Option<Chip>,
+    action: Option<Confirm>,
+    news: Option<FilterChip>,
     live: Option<String>,
-    rows: Vec<Row>,
+    rows: Vec<MailEntry>,
     empty: Empty,
     incomplete: bool,
     newer: Option<String>,
@@ -92,51 +90,55 @@ pub(super) struct Page {
     short: bool,
 }
 
-impl Page {
+impl MailListPage {
     /// Of what was found.
     ///
     /// # Errors
     /// The state that is asked for is unknown.
-    pub(super) fn of(frame: Frame, wanted: &Wanted, found: Found) -> Result<Self, Problem> {
+    pub(super) fn of(frame: Frame, query: &MailListQuery, found: MailListData) -> Result<Self, HttpProblem> {
         let (clock, lang, w) = (frame.clock, frame.lang, Words::of(frame.lang));
-        let fate = wanted.fate()?;
-        let text = wanted.text.trim().to_owned();
+        let fate = query.fate()?;
+        let text = query.text.trim().to_owned();
         let live = (!found.page.mails.is_empty())
-            .then(|| wanted.live(found.page.mails.iter().map(|listed| listed.mail.position)));
-        let news = (found.news.count > 0).then(|| Chip {
-            href: wanted.href(),
+            .then(|| query.live(found.page.mails.iter().map(|listed| listed.mail.position)));
+        let news = (found.news.count > 0).then(|| FilterChip {
+            href: query.href(),
             text: Words::news(lang, found.news),
             count: None,
             here: false,
         });
         let (newer, older) = (found.page.newer, found.page.older);
-        let on_first_page = wanted.cursor.is_empty();
+        let on_first_page = query.cursor.is_empty();
         let [title, said] = match on_first_page {
-            true => Words::nothing(lang, &text, fate, wanted.narrows()),
+            true => Words::nothing(lang, &text, fate, query.narrows()),
             false => [w.gone.to_owned(), String::new()],
         };
         let short = older.is_some() && found.page.mails.is_empty();
         Ok(Self {
             w,
-            carried: ["state", "reason"].iter().filter_map(|name| carried(wanted, name)).collect(),
-            fields: fields(clock, wanted, &found.targets),
-            span: wanted.span().map(|(since, until)| Words::span(clock, since, until)),
-            opened: wanted.wrong().is_some()
-                || !(wanted.since.is_empty() && wanted.until.is_empty() && wanted.target.is_empty()),
-            narrows: wanted.narrows(),
-            clear: Wanted { state: wanted.state.clone(), reason: wanted.reason.clone(), ..Wanted::default() }
-                .href(),
-            chips: chips(clock, wanted, fate, &found.counts),
-            reasons: reasons(clock, wanted, fate, &found.counts),
+            carried: ["state", "reason"].iter().filter_map(|name| carried(query, name)).collect(),
+            fields: fields(clock, query, &found.targets),
+            span: query.span().map(|(since, until)| Words::span(clock, since, until)),
+            opened: query.wrong().is_some()
+                || !(query.since.is_empty() && query.until.is_empty() && query.target.is_empty()),
+            narrows: query.narrows(),
+            clear: MailListQuery {
+                state: query.state.clone(),
+                reason: query.reason.clone(),
+                ..MailListQuery::default()
+            }
+            .href(),
+            chips: chips(clock, query, fate, &found.counts),
+            reasons: reasons(clock, query, fate, &found.counts),
             count: found.matches.map_or(String::new(), |matches| Words::count(clock, matches)),
-            deed: found
-                .deed
-                .map(|(deed, matches, newest)| confirm(clock, w, wanted, (deed, matches, newest))),
+            action: found
+                .action
+                .map(|(action, matches, newest)| confirm(clock, w, query, (action, matches, newest))),
             news,
             live,
             incomplete: !found.page.complete,
-            newer: newer.map(|position| wanted.page(&format!("n{position}"))),
-            older: older.map(|position| wanted.page(&format!("o{position}"))),
+            newer: newer.map(|position| query.page(&format!("n{position}"))),
+            older: older.map(|position| query.page(&format!("o{position}"))),
             older_text: if short { w.go_on } else { w.older },
             short,
             empty: Empty { title, text: said },
@@ -147,41 +149,46 @@ impl Page {
     }
 }
 
-fn carried(wanted: &Wanted, name: &str) -> Option<(String, String)> {
-    wanted.pairs().into_iter().find(|(found, _)| found == name)
+fn carried(query: &MailListQuery, name: &str) -> Option<(String, String)> {
+    query.pairs().into_iter().find(|(found, _)| found == name)
 }
 
-fn fields(clock: Clock, wanted: &Wanted, targets: &[String]) -> Vec<Field> {
-    let (w, wrong) = (Words::of(clock.lang), wanted.wrong());
-    let [since, until] = wanted.days(clock.zone);
-    let day = |name: &str, label: &str, value: &str, mine: &[Wrong]| {
+fn fields(clock: PageClock, query: &MailListQuery, targets: &[String]) -> Vec<FormField> {
+    let (w, wrong) = (Words::of(clock.lang), query.wrong());
+    let [since, until] = query.days(clock.zone);
+    let day = |name: &str, label: &str, value: &str, mine: &[InvalidFilter]| {
         let error = wrong.filter(|wrong| mine.contains(wrong)).map_or("", |wrong| w.wrong(wrong));
-        Field::new(name, label, Input::Line("date"), value).error(error)
+        FormField::new(name, label, Input::Line("date"), value).error(error)
     };
     let mut fields = vec![
-        day("since", w.since, &since, &[Wrong::Since]),
-        day("until", w.until, &until, &[Wrong::Until, Wrong::Order]),
+        day("since", w.since, &since, &[InvalidFilter::Since]),
+        day("until", w.until, &until, &[InvalidFilter::Until, InvalidFilter::Order]),
     ];
-    let known = targets.contains(&wanted.target);
-    if targets.len() > 1 || !(known || wanted.target.is_empty()) {
+    let known = targets.contains(&query.target);
+    if targets.len() > 1 || !(known || query.target.is_empty()) {
         let any = Choice { value: String::new(), text: w.any_target.to_owned() };
-        let asked = Some(&wanted.target).filter(|id| !known && !id.is_empty());
+        let asked = Some(&query.target).filter(|id| !known && !id.is_empty());
         let ids = targets.iter().chain(asked);
-        let choices = ids.map(|id| Choice { value: id.clone(), text: Shown(id.clone()).visible() });
+        let choices = ids.map(|id| Choice { value: id.clone(), text: UntrustedText(id.clone()).visible() });
         let input = Input::Select(std::iter::once(any).chain(choices).collect());
-        fields.push(Field::new("target", w.target, input, wanted.target.as_str()));
+        fields.push(FormField::new("target", w.target, input, query.target.as_str()));
     }
     fields
 }
 
-fn chips(clock: Clock, wanted: &Wanted, here: Option<Fate>, counts: &[FateCount]) -> Vec<Chip> {
+fn chips(
+    clock: PageClock,
+    query: &MailListQuery,
+    here: Option<Fate>,
+    counts: &[FateCount],
+) -> Vec<FilterChip> {
     let sum = |fate: Option<Fate>| {
         let of = counts.iter().filter(|count| fate.is_none_or(|fate| count.fate == fate));
         let sum: u64 = of.map(|count| count.n).sum();
-        (wanted.text.trim().is_empty()).then(|| clock.number(sum))
+        (query.text.trim().is_empty()).then(|| clock.number(sum))
     };
-    let chip = |state: &str, text: &str, fate: Option<Fate>| Chip {
-        href: wanted.with_state(state).href(),
+    let chip = |state: &str, text: &str, fate: Option<Fate>| FilterChip {
+        href: query.with_state(state).href(),
         text: text.to_owned(),
         count: sum(fate),
         here: fate == here,
@@ -193,29 +200,34 @@ fn chips(clock: Clock, wanted: &Wanted, here: Option<Fate>, counts: &[FateCount]
 }
 
 /// Why, of what waits or is ignored; nothing where there is one reason only.
-fn reasons(clock: Clock, wanted: &Wanted, fate: Option<Fate>, counts: &[FateCount]) -> Vec<Chip> {
+fn reasons(
+    clock: PageClock,
+    query: &MailListQuery,
+    fate: Option<Fate>,
+    counts: &[FateCount],
+) -> Vec<FilterChip> {
     let Some(fate @ (Fate::Waiting | Fate::Ignored)) = fate else { return Vec::new() };
     let mine: Vec<&FateCount> = counts.iter().filter(|count| count.fate == fate).collect();
     let mut codes: Vec<(&str, Option<u64>)> =
         mine.iter().map(|count| (count.reason.as_deref().unwrap_or(none_of(fate)), Some(count.n))).collect();
     // What is chosen can be left again, whatever has become of its mails.
-    if !wanted.reason.is_empty() && !codes.iter().any(|(code, _)| *code == wanted.reason) {
-        codes.push((&wanted.reason, wanted.text.trim().is_empty().then_some(0)));
+    if !query.reason.is_empty() && !codes.iter().any(|(code, _)| *code == query.reason) {
+        codes.push((&query.reason, query.text.trim().is_empty().then_some(0)));
     }
-    if codes.len() < 2 && wanted.reason.is_empty() {
+    if codes.len() < 2 && query.reason.is_empty() {
         return Vec::new();
     }
-    let all = Chip {
-        href: wanted.with_reason("").href(),
+    let all = FilterChip {
+        href: query.with_reason("").href(),
         text: Words::of(clock.lang).any_reason.to_owned(),
         count: None,
-        here: wanted.reason.is_empty(),
+        here: query.reason.is_empty(),
     };
-    let chip = |(code, n): (&str, Option<u64>)| Chip {
-        href: wanted.with_reason(code).href(),
+    let chip = |(code, n): (&str, Option<u64>)| FilterChip {
+        href: query.with_reason(code).href(),
         text: named(clock.lang, code),
         count: n.map(|n| clock.number(n)),
-        here: wanted.reason == code,
+        here: query.reason == code,
     };
     std::iter::once(all).chain(codes.into_iter().map(chip)).collect()
 }
@@ -237,20 +249,20 @@ fn named(lang: Lang, code: &str) -> String {
 }
 
 fn confirm(
-    clock: Clock,
+    clock: PageClock,
     w: &Words,
-    wanted: &Wanted,
-    (deed, matches, newest): (Deed, Matches, u64),
+    query: &MailListQuery,
+    (action, matches, newest): (BulkAction, Matches, u64),
 ) -> Confirm {
-    let [button, title, text] = Words::deed(clock, deed, matches, AT_ONCE);
-    let mut fields = wanted.pairs();
-    fields.push(("do".to_owned(), deed.word().to_owned()));
+    let [button, title, text] = Words::action(clock, action, matches, MAX_AT_ONCE);
+    let mut fields = query.pairs();
+    fields.push(("do".to_owned(), action.word().to_owned()));
     fields.push(("up_to".to_owned(), newest.to_string()));
     Confirm {
         id: "all".to_owned(),
         yes: button.clone(),
         button,
-        class: if deed == Deed::Ignore { "danger" } else { "" },
+        class: if action == BulkAction::Ignore { "danger" } else { "" },
         title,
         text,
         action: "/mails".to_owned(),
@@ -259,39 +271,39 @@ fn confirm(
     }
 }
 
-fn row(clock: Clock, listed: ListedMail, kept: Duration) -> Row {
+fn row(clock: PageClock, listed: ListedMail, kept: Duration) -> MailEntry {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
     let ListedMail { mail, sender, subject, deliveries } = listed;
     let became = became(clock, &mail, &deliveries);
     let heading = match subject {
-        Some(subject) if subject.trim().is_empty() => Heading::None(w.no_subject.to_owned()),
-        Some(subject) => Heading::Subject(Shown(subject)),
-        None if is_unreadable(clock, &mail, kept) => Heading::None(w.unreadable.to_owned()),
-        None => Heading::None(erased(clock, kept)),
+        Some(subject) if subject.trim().is_empty() => MailTitle::None(w.no_subject.to_owned()),
+        Some(subject) => MailTitle::Subject(UntrustedText(subject)),
+        None if is_unreadable(clock, &mail, kept) => MailTitle::None(w.unreadable.to_owned()),
+        None => MailTitle::None(erased(clock, kept)),
     };
     let links = (mail.links > 0).then(|| Words::links(lang, mail.links));
     let time = mail.delivery_time.map(|time| format!("{} {time}", lang.pick("livraison", "delivery")));
-    Row {
+    MailEntry {
         position: mail.position,
         href: format!("/mails/{}", in_query(&mail.email_id)),
         heading,
-        sender: sender.filter(|sender| !sender.is_empty()).map(Shown),
+        sender: sender.filter(|sender| !sender.is_empty()).map(UntrustedText),
         when: When::short(clock, mail.received_at),
-        facts: [mail.detector, time, links].into_iter().flatten().map(Shown).collect(),
+        facts: [mail.detector, time, links].into_iter().flatten().map(UntrustedText).collect(),
         urgent: mail.urgent,
         badge: became.badge,
-        said: Shown(became.said),
+        said: UntrustedText(became.said),
     }
 }
 
 /// Whether a mail without a heading never had one that could be read: none is erased so soon.
-pub(in crate::http::pages) fn is_unreadable(clock: Clock, mail: &MailRow, kept: Duration) -> bool {
+pub(in crate::http::pages) fn is_unreadable(clock: PageClock, mail: &MailRow, kept: Duration) -> bool {
     let age = (clock.now - mail.received_at).to_std().unwrap_or_default();
     mail.stage == "quarantined" || age < kept
 }
 
 /// `objet effacé après 7 jours`.
-pub(in crate::http::pages) fn erased(clock: Clock, kept: Duration) -> String {
+pub(in crate::http::pages) fn erased(clock: PageClock, kept: Duration) -> String {
     let days = usize::try_from(kept.as_secs() / 86_400).unwrap_or(usize::MAX);
     let days = clock.lang.count(days, ["jour", "jours"], ["day", "days"]);
     clock.lang.either(format!("objet effacé après {days}"), format!("subject erased after {days}"))

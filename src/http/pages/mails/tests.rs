@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries::{DeliveryRow, Fate, FateCount, MailRow, Matches};
 use render_signal_actors::search::{ListedMail, MailPage};
 
-use super::bulk::Deed;
-use super::page::{Found, Page};
-use super::wanted::Wanted;
-use crate::http::pages::clock::Clock;
+use super::bulk::BulkAction;
+use super::list_query::MailListQuery;
+use super::page::{MailListData, MailListPage};
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::Frame;
 use crate::lang::Lang;
 
@@ -19,7 +19,7 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 fn frame(lang: Lang) -> Frame {
-    let clock = Clock { now: at("2026-11-12T13:02:07Z"), zone: chrono_tz::Europe::Paris, lang };
+    let clock = PageClock { now: at("2026-11-12T13:02:07Z"), zone: chrono_tz::Europe::Paris, lang };
     Frame { here: "/mails".to_owned(), ..Frame::bare(clock, "Mails") }
 }
 
@@ -66,9 +66,9 @@ fn listed(position: u64, subject: Option<&str>) -> ListedMail {
     }
 }
 
-fn found(mails: Vec<ListedMail>) -> Found {
+fn found(mails: Vec<ListedMail>) -> MailListData {
     let count = |fate, reason: Option<&str>, n| FateCount { fate, reason: reason.map(str::to_owned), n };
-    Found {
+    MailListData {
         page: MailPage {
             mails,
             older: Some(3),
@@ -83,29 +83,29 @@ fn found(mails: Vec<ListedMail>) -> Found {
         ],
         news: Matches { count: 3, capped: false },
         matches: Some(Matches { count: 1_234, capped: false }),
-        deed: Some((Deed::Retry, Matches { count: 12, capped: false }, 9)),
+        action: Some((BulkAction::Retry, Matches { count: 12, capped: false }, 9)),
         targets: vec!["default".to_owned(), HOSTILE.to_owned()],
         kept: Duration::from_secs(7 * 86_400),
     }
 }
 
-fn render(lang: Lang, wanted: &Wanted, found: Found) -> String {
-    Page::of(frame(lang), wanted, found).unwrap().render().unwrap()
+fn render(lang: Lang, query: &MailListQuery, found: MailListData) -> String {
+    MailListPage::of(frame(lang), query, found).unwrap().render().unwrap()
 }
 
 #[test]
 fn nothing_that_a_stranger_wrote_is_markup() {
-    let wanted = Wanted {
+    let query = MailListQuery {
         text: HOSTILE.to_owned(),
         state: "ignored".to_owned(),
         reason: HOSTILE.to_owned(),
         target: HOSTILE.to_owned(),
         since: HOSTILE.to_owned(),
         until: HOSTILE.to_owned(),
-        ..Wanted::default()
+        ..MailListQuery::default()
     };
     for lang in [Lang::Fr, Lang::En] {
-        let page = render(lang, &wanted, found(vec![listed(9, Some(HOSTILE)), listed(8, None)]));
+        let page = render(lang, &query, found(vec![listed(9, Some(HOSTILE)), listed(8, None)]));
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
         let rows = page.split("<ol class=\"mails\"").nth(1).unwrap();
@@ -115,8 +115,8 @@ fn nothing_that_a_stranger_wrote_is_markup() {
 
 #[test]
 fn an_open_page_names_its_rows_and_announces_what_has_come() {
-    let mut wanted = Wanted { state: "failed".to_owned(), ..Wanted::default() };
-    let page = render(Lang::Fr, &wanted, found(vec![listed(9, Some("Lot 42")), listed(8, None)]));
+    let mut query = MailListQuery { state: "failed".to_owned(), ..MailListQuery::default() };
+    let page = render(Lang::Fr, &query, found(vec![listed(9, Some("Lot 42")), listed(8, None)]));
     assert!(page.contains("data-live-url=\"/mails?state=failed&#38;rows=9%2C8\""), "{page}");
     assert!(page.contains("id=\"m9\" data-live") && page.contains("id=\"m8\" data-live"), "{page}");
     assert!(page.contains("3 nouveaux mails") && page.contains("href=\"/mails?state=failed\""), "{page}");
@@ -124,17 +124,17 @@ fn an_open_page_names_its_rows_and_announces_what_has_come() {
     assert!(page.contains("objet effacé après 7 jours"), "{page}");
     assert!(page.contains("href=\"/mails?state=failed&#38;cursor=o3\""), "filters keep in links: {page}");
     assert!(page.contains("Renvoyer 12\u{a0}mails\u{a0}?"), "{page}");
-    wanted.rows = vec![9];
-    let english = render(Lang::En, &wanted, found(vec![listed(9, Some("Lot 42"))]));
+    query.rows = vec![9];
+    let english = render(Lang::En, &query, found(vec![listed(9, Some("Lot 42"))]));
     assert!(english.contains("3 new mails") && english.contains("Send again 12\u{a0}mails?"), "{english}");
 }
 
 #[test]
 fn what_is_not_there_says_what_that_means() {
-    let nothing = || Found {
+    let nothing = || MailListData {
         counts: Vec::new(),
         news: Matches { count: 0, capped: false },
-        deed: None,
+        action: None,
         page: MailPage { older: None, ..found(Vec::new()).page },
         ..found(Vec::new())
     };
@@ -143,19 +143,20 @@ fn what_is_not_there_says_what_that_means() {
         ("", "failed", "Aucun échec", "No failure"),
         ("tarif", "", "Aucun mail ne contient « tarif »", "No mail has “tarif”"),
     ] {
-        let wanted = Wanted { text: text.to_owned(), state: state.to_owned(), ..Wanted::default() };
-        let page = render(Lang::Fr, &wanted, nothing());
+        let query =
+            MailListQuery { text: text.to_owned(), state: state.to_owned(), ..MailListQuery::default() };
+        let page = render(Lang::Fr, &query, nothing());
         assert!(page.contains(french), "{page}");
         // An empty list is looked at again as it is, until there is something.
         assert!(page.contains("id=\"mails\" data-live>") && !page.contains("data-live-url"), "{page}");
-        assert!(render(Lang::En, &wanted, nothing()).contains(english));
+        assert!(render(Lang::En, &query, nothing()).contains(english));
     }
 }
 
 #[test]
 fn a_day_that_is_none_is_said_at_its_field() {
-    let wanted = Wanted { since: "2026-13-01".to_owned(), ..Wanted::default() };
-    let page = render(Lang::En, &wanted, found(vec![listed(9, Some("x"))]));
+    let query = MailListQuery { since: "2026-13-01".to_owned(), ..MailListQuery::default() };
+    let page = render(Lang::En, &query, found(vec![listed(9, Some("x"))]));
     let field = page.split("id=\"f-since\"").nth(1).unwrap();
     assert!(field.contains("is not a date"), "{field}");
     assert!(page.contains("<details class=\"more\" open"), "{page}");

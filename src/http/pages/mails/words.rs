@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use render_signal_actors::readmodel::queries::{Fate, Matches};
 
-use super::bulk::Deed;
-use super::wanted::Wrong;
-use crate::http::pages::clock::Clock;
+use super::bulk::BulkAction;
+use super::list_query::InvalidFilter;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::words::words;
 use crate::lang::Lang;
 
@@ -57,7 +57,7 @@ impl Words {
     }
 
     /// How many there are.
-    pub(super) fn count(clock: Clock, matches: Matches) -> String {
+    pub(super) fn count(clock: PageClock, matches: Matches) -> String {
         let n = clock.number(matches.count);
         let many = matches.count > 1 || (matches.count == 0 && clock.lang == Lang::En);
         let mails = if many { "mails" } else { "mail" };
@@ -66,7 +66,7 @@ impl Words {
     }
 
     /// From when to when.
-    pub(super) fn span(clock: Clock, since: DateTime<Utc>, until: DateTime<Utc>) -> String {
+    pub(super) fn span(clock: PageClock, since: DateTime<Utc>, until: DateTime<Utc>) -> String {
         let (since, until) = (clock.short(since), clock.short(until));
         clock.lang.either(
             format!("Reçus entre {since} et {until}"),
@@ -88,10 +88,10 @@ impl Words {
     }
 
     /// What is wrong with a day.
-    pub(super) const fn wrong(&self, wrong: Wrong) -> &'static str {
+    pub(super) const fn wrong(&self, wrong: InvalidFilter) -> &'static str {
         match wrong {
-            Wrong::Since | Wrong::Until => self.not_a_day,
-            Wrong::Order => self.not_in_order,
+            InvalidFilter::Since | InvalidFilter::Until => self.not_a_day,
+            InvalidFilter::Order => self.not_in_order,
         }
     }
 
@@ -158,26 +158,31 @@ impl Words {
         [title.to_owned(), text.to_owned()]
     }
 
-    /// The button of a deed, the question, and what will happen.
-    pub(super) fn deed(clock: Clock, deed: Deed, matches: Matches, at_once: usize) -> [String; 3] {
+    /// The button of an action, the question, and what will happen.
+    pub(super) fn action(
+        clock: PageClock,
+        action: BulkAction,
+        matches: Matches,
+        at_once: usize,
+    ) -> [String; 3] {
         let lang = clock.lang;
         let mails = Self::count(clock, matches);
-        let [button, text] = match deed {
-            Deed::Retry => [
+        let [button, text] = match action {
+            BulkAction::Retry => [
                 lang.pick("Renvoyer", "Send again"),
                 lang.pick(
                     "Ce qui a été abandonné repart avec les mêmes octets et le même identifiant.",
                     "What was given up goes out again with the same bytes and the same id.",
                 ),
             ],
-            Deed::Release => [
+            BulkAction::Release => [
                 lang.pick("Libérer", "Release"),
                 lang.pick(
                     "Départ immédiat, quoi que disent les règles et la fenêtre.",
                     "They go out at once, whatever the rules and the window say.",
                 ),
             ],
-            Deed::Ignore => {
+            BulkAction::Ignore => {
                 [lang.pick("Ignorer", "Ignore"), lang.pick("Rien ne sera envoyé.", "Nothing will be sent.")]
             }
         };
@@ -193,22 +198,22 @@ impl Words {
         [format!("{button} {mails}"), format!("{button} {mails}{question}"), format!("{text}{limit}")]
     }
 
-    /// What came of a deed.
-    pub(super) fn done(clock: Clock, deed: Deed, done: u64) -> String {
+    /// What came of an action.
+    pub(super) fn done(clock: PageClock, action: BulkAction, done: u64) -> String {
         let lang = clock.lang;
         let mails = Self::count(clock, Matches { count: done, capped: false });
-        let word = match (deed, done > 1) {
-            (Deed::Retry, _) => lang.pick("remis en route", "sent again"),
-            (Deed::Release, false) => lang.pick("libéré", "released"),
-            (Deed::Release, true) => lang.pick("libérés", "released"),
-            (Deed::Ignore, false) => lang.pick("ignoré", "ignored"),
-            (Deed::Ignore, true) => lang.pick("ignorés", "ignored"),
+        let word = match (action, done > 1) {
+            (BulkAction::Retry, _) => lang.pick("remis en route", "sent again"),
+            (BulkAction::Release, false) => lang.pick("libéré", "released"),
+            (BulkAction::Release, true) => lang.pick("libérés", "released"),
+            (BulkAction::Ignore, false) => lang.pick("ignoré", "ignored"),
+            (BulkAction::Ignore, true) => lang.pick("ignorés", "ignored"),
         };
         format!("{mails} {word}.")
     }
 
     /// How many it could not be done about, and why the first of them not.
-    pub(super) fn refused(clock: Clock, count: u64, why: &str) -> String {
+    pub(super) fn refused(clock: PageClock, count: u64, why: &str) -> String {
         let n = clock.number(count);
         let refused = if count > 1 { "refusés" } else { "refusé" };
         clock.lang.either(format!(" {n} {refused}\u{a0}: {why}"), format!(" {n} refused: {why}"))

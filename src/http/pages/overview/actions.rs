@@ -6,18 +6,18 @@ use render_signal_actors::webhook::bulk::{self, Action};
 use render_signal_actors::webhook::redeliver::enable_target;
 
 use super::words::Words;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::sweep::{NoSweep, sweep_now};
 use crate::http::v1::page::unavailable;
 
 /// Sends the dead letters of a target again.
-pub(super) async fn resend(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn resend(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let target = Some(form.text("target")).filter(|target| !target.is_empty()).map(str::to_owned);
-    let target = target.ok_or_else(|| Problem::parameter("target", "names no target"))?;
+    let target = target.ok_or_else(|| HttpProblem::parameter("target", "names no target"))?;
     let selection =
         Selection { states: vec!["dead_lettered".to_owned()], target: Some(target), ..Selection::default() };
     let state = &visit.state;
@@ -31,12 +31,12 @@ pub(super) async fn resend(visit: Visit, form: Form) -> Result<HttpResponse, Pro
 }
 
 /// Lets a target take webhooks again that said it is gone.
-pub(super) async fn enable(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn enable(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let state = &visit.state;
     let target = form.text("target");
     if target.is_empty() {
-        return Err(Problem::parameter("target", "names no target"));
+        return Err(HttpProblem::parameter("target", "names no target"));
     }
     let changed = enable_target(state.journal.as_ref(), &state.world, target, &visit.caller.by())
         .await
@@ -45,7 +45,7 @@ pub(super) async fn enable(visit: Visit, form: Form) -> Result<HttpResponse, Pro
 }
 
 /// Has the mailbox checked now.
-pub(super) async fn check(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn check(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let lang = visit.lang;
     let notice = match sweep_now(&visit.state, &visit.caller.by()).await {

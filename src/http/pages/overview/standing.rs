@@ -4,15 +4,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use render_signal_actors::mail::HoldReason;
 use render_signal_actors::readmodel::queries::{DeliveryHour, TargetRow, Waiting};
 
-use super::look::Look;
+use super::data::OverviewData;
 use super::view::capital;
 use super::words::Words;
 use crate::findings::{Aside, Finding, Phase, Told as _};
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::in_query;
-use crate::http::pages::parts::{Badge, Mood, Shown};
+use crate::http::pages::parts::{Badge, Mood, UntrustedText};
 use crate::lang::Lang;
-use crate::services::board::Mailbox;
+use crate::services::board::MailboxReport;
 use crate::words::reasons;
 
 /// Something that waits.
@@ -20,7 +20,6 @@ use crate::words::reasons;
 pub(super) struct Wait {
     /// How many.
     pub(super) count: String,
-    /// Why.
     pub(super) why: String,
     /// When it goes on.
     pub(super) until: String,
@@ -28,25 +27,21 @@ pub(super) struct Wait {
     pub(super) href: String,
 }
 
-/// A target.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
-    /// Its id.
-    pub(super) id: Shown,
-    /// How it is.
+pub(super) struct TargetCard {
+    pub(super) id: UntrustedText,
     pub(super) badge: Badge,
     /// What shows it.
     pub(super) text: String,
     /// What went wrong last.
-    pub(super) trouble: Option<Shown>,
+    pub(super) trouble: Option<UntrustedText>,
     /// Its mails.
     pub(super) href: String,
 }
 
-/// What waits, and why.
-pub(super) fn waits(w: &'static Words, look: &Look, clock: Clock) -> Vec<Wait> {
+pub(super) fn waits(w: &'static Words, data: &OverviewData, clock: PageClock) -> Vec<Wait> {
     let lang = clock.lang;
-    let held = look.held.iter().map(|row| {
+    let held = data.held.iter().map(|row| {
         let reason = serde_json::from_value::<HoldReason>(row.reason.as_str().into());
         let why = reason.map_or_else(|_| row.reason.clone(), |reason| reasons::held(lang, reason).to_owned());
         Wait {
@@ -56,7 +51,7 @@ pub(super) fn waits(w: &'static Words, look: &Look, clock: Clock) -> Vec<Wait> {
             href: format!("/mails?state=held&reason={}", in_query(&row.reason)),
         }
     });
-    let open = look.open.iter().map(|row| Wait {
+    let open = data.open.iter().map(|row| Wait {
         count: w.webhooks(row.n, lang),
         why: open_because(&row.reason, lang).to_owned(),
         until: until(w, row, clock, w.at_once),
@@ -74,7 +69,7 @@ fn open_because(state: &str, lang: Lang) -> &'static str {
     }
 }
 
-fn until(w: &'static Words, row: &Waiting, clock: Clock, without: &'static str) -> String {
+fn until(w: &'static Words, row: &Waiting, clock: PageClock, without: &'static str) -> String {
     match row.next_at {
         Some(at) if at > clock.now => format!("{}{}{}", w.next, clock.lang.colon(), clock.short(at)),
         Some(_) => w.at_once.to_owned(),
@@ -83,7 +78,7 @@ fn until(w: &'static Words, row: &Waiting, clock: Clock, without: &'static str) 
 }
 
 /// How the mailbox is: whether it is well, and sentences.
-pub(super) fn mailbox(mailbox: &Mailbox, clock: Clock) -> (Mood, Vec<String>) {
+pub(super) fn mailbox(mailbox: &MailboxReport, clock: PageClock) -> (Mood, Vec<String>) {
     let name = || mailbox.name.clone();
     let (phase, reason) = (Phase(mailbox.phase.clone()), Aside(mailbox.reason.clone()));
     let (mood, state) = if mailbox.silent {
@@ -121,7 +116,7 @@ pub(super) fn mailbox(mailbox: &Mailbox, clock: Clock) -> (Mood, Vec<String>) {
 }
 
 /// That the mailbox is not looked into, and why.
-pub(super) fn pause(mailbox: &Mailbox, lang: Lang) -> String {
+pub(super) fn pause(mailbox: &MailboxReport, lang: Lang) -> String {
     let why = Aside(mailbox.reason.clone()).told(lang);
     match lang {
         Lang::Fr => format!("La boîte n'est pas relevée{why}\u{a0}: les mails y attendent."),
@@ -130,7 +125,12 @@ pub(super) fn pause(mailbox: &Mailbox, lang: Lang) -> String {
 }
 
 /// A target: how it is, and what shows it.
-pub(super) fn target(w: &'static Words, row: &TargetRow, day: Option<&DeliveryHour>, clock: Clock) -> Target {
+pub(super) fn target(
+    w: &'static Words,
+    row: &TargetRow,
+    day: Option<&DeliveryHour>,
+    clock: PageClock,
+) -> TargetCard {
     let (mood, text) = if row.disabled {
         (Mood::Bad, w.gone)
     } else if row.breaker == "open" {
@@ -158,11 +158,11 @@ pub(super) fn target(w: &'static Words, row: &TargetRow, day: Option<&DeliveryHo
     if row.breaker == "open" {
         moment(w.next_try, row.breaker_until.filter(|at| *at > clock.now - TimeDelta::seconds(1)));
     }
-    Target {
-        id: Shown(row.id.clone()),
+    TargetCard {
+        id: UntrustedText(row.id.clone()),
         badge: Badge::new(mood, text),
         text: said.join(" · "),
-        trouble: row.last_failure.clone().filter(|_| mood != Mood::Good).map(Shown),
+        trouble: row.last_failure.clone().filter(|_| mood != Mood::Good).map(UntrustedText),
         href: format!("/mails?target={}", in_query(&row.id)),
     }
 }

@@ -3,27 +3,26 @@
 use chrono::TimeDelta;
 use render_signal_actors::search::ListedMail;
 
-use super::look::Look;
+use super::data::OverviewData;
 use super::standing;
 use super::words::Words;
 use crate::findings::{Finding, Severity};
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::frame::in_query;
 use crate::http::pages::mails::became;
-use crate::http::pages::parts::{Badge, Confirm, Mood, Shown, When};
+use crate::http::pages::parts::{Badge, Confirm, Mood, UntrustedText, When};
 use crate::lang::Lang;
 use crate::services::attention::{Item, What};
 
-/// How it is, in a sentence.
+/// How everything is, in a sentence: the head of the overview.
 #[derive(Debug, Clone)]
-pub(super) struct Verdict {
+pub(super) struct HealthSummary {
     /// Whether it is well.
     pub(super) mood: Mood,
     /// In a few words.
     pub(super) title: String,
     /// With what shows it.
     pub(super) text: String,
-    /// Of when this is.
     pub(super) when: When,
 }
 
@@ -32,13 +31,11 @@ pub(super) struct Verdict {
 pub(super) struct Task {
     /// How grave it is.
     pub(super) mood: Mood,
-    /// What it is.
     pub(super) title: String,
     /// Of which target.
-    pub(super) about: Option<Shown>,
+    pub(super) about: Option<UntrustedText>,
     /// What it means, or what to do.
     pub(super) text: String,
-    /// Since when.
     pub(super) since: Option<When>,
     /// What does it, with a question before.
     pub(super) confirm: Option<Confirm>,
@@ -67,24 +64,26 @@ pub(super) struct LastMail {
     /// When it came.
     pub(super) when: When,
     /// What it is called.
-    pub(super) subject: Shown,
+    pub(super) subject: UntrustedText,
     /// Who sent it.
-    pub(super) sender: Shown,
+    pub(super) sender: UntrustedText,
     /// What became of it.
     pub(super) badge: Badge,
     /// And besides.
-    pub(super) said: Shown,
+    pub(super) said: UntrustedText,
 }
 
 /// No heading is erased so soon: a mail without one cannot be read.
-const FRESH: TimeDelta = TimeDelta::days(1);
+const MIN_HEADING_AGE: TimeDelta = TimeDelta::days(1);
 
 /// The newest mails.
-pub(super) fn last_mails(w: &'static Words, look: &Look, clock: Clock) -> Vec<LastMail> {
+pub(super) fn last_mails(w: &'static Words, data: &OverviewData, clock: PageClock) -> Vec<LastMail> {
     let one = |listed: &ListedMail| {
         let became = became(clock, &listed.mail, &listed.deliveries);
         let subject = match listed.subject.as_deref() {
-            None if listed.mail.stage == "quarantined" || clock.now - listed.mail.received_at < FRESH => {
+            None if listed.mail.stage == "quarantined"
+                || clock.now - listed.mail.received_at < MIN_HEADING_AGE =>
+            {
                 w.unreadable
             }
             None => w.erased,
@@ -94,64 +93,64 @@ pub(super) fn last_mails(w: &'static Words, look: &Look, clock: Clock) -> Vec<La
         LastMail {
             href: format!("/mails/{}", in_query(&listed.mail.email_id)),
             when: When::short(clock, listed.mail.received_at),
-            subject: Shown(subject.to_owned()),
-            sender: Shown(listed.sender.clone().unwrap_or_default()),
+            subject: UntrustedText(subject.to_owned()),
+            sender: UntrustedText(listed.sender.clone().unwrap_or_default()),
             badge: became.badge,
-            said: Shown(became.said),
+            said: UntrustedText(became.said),
         }
     };
-    look.last.iter().map(one).collect()
+    data.last.iter().map(one).collect()
 }
 
-/// How it is, in a sentence.
-pub(super) fn verdict(w: &'static Words, look: &Look, clock: Clock) -> Verdict {
-    let wrong = look.items.iter().any(Item::is_wrong);
-    let (mood, title) = match (look.ready.is_ready(), wrong, look.items.is_empty()) {
+/// How everything is: the gravest thing, or what flows.
+pub(super) fn summary(w: &'static Words, data: &OverviewData, clock: PageClock) -> HealthSummary {
+    let wrong = data.items.iter().any(Item::is_wrong);
+    let (mood, title) = match (data.ready.is_ready(), wrong, data.items.is_empty()) {
         (false, _, _) => (Mood::Bad, w.does_not_work),
         (true, true, _) => (Mood::Bad, w.needs_you),
         (true, false, false) => (Mood::Care, w.worth_a_look),
-        (true, false, true) if look.fails() && look.waits() > 0 => (Mood::Care, w.worth_a_look),
-        (true, false, true) if is_paused(look) => (Mood::Wait, w.paused),
+        (true, false, true) if data.fails() && data.waits() > 0 => (Mood::Care, w.worth_a_look),
+        (true, false, true) if is_paused(data) => (Mood::Wait, w.paused),
         (true, false, true) => (Mood::Good, w.all_well),
     };
-    let text = gravest(look)
-        .map_or_else(|| well(w, look, clock), |finding| capital(clock.lang.said(&finding.said())) + ".");
-    Verdict { mood, title: title.to_owned(), text, when: When::ago(clock, clock.now) }
+    let text = gravest(data)
+        .map_or_else(|| well(w, data, clock), |finding| capital(clock.lang.said(&finding.said())) + ".");
+    HealthSummary { mood, title: title.to_owned(), text, when: When::ago(clock, clock.now) }
 }
 
 /// Whether the mailbox is not looked into, as somebody has set it.
-fn is_paused(look: &Look) -> bool {
-    look.mailbox.as_ref().is_some_and(|mailbox| mailbox.phase == "inactive")
+fn is_paused(data: &OverviewData) -> bool {
+    data.mailbox.as_ref().is_some_and(|mailbox| mailbox.phase == "inactive")
 }
 
 /// Why it does not work.
-fn gravest(look: &Look) -> Option<&Finding> {
-    let findings = || look.ready.checks.values().flat_map(|check| &check.findings);
+fn gravest(data: &OverviewData) -> Option<&Finding> {
+    let findings = || data.ready.checks.values().flat_map(|check| &check.findings);
     findings().find(|finding| finding.severity() == Severity::Fail)
 }
 
 /// What shows that mails come and go.
-fn well(w: &'static Words, look: &Look, clock: Clock) -> String {
-    let flow = flow(w, look, clock);
-    match look.mailbox.as_ref().filter(|_| is_paused(look)) {
+fn well(w: &'static Words, data: &OverviewData, clock: PageClock) -> String {
+    let flow = flow(w, data, clock);
+    match data.mailbox.as_ref().filter(|_| is_paused(data)) {
         None => flow,
         Some(mailbox) => format!("{} {flow}", standing::pause(mailbox, clock.lang)),
     }
 }
 
-fn flow(w: &'static Words, look: &Look, clock: Clock) -> String {
-    let last = match look.last_mail() {
+fn flow(w: &'static Words, data: &OverviewData, clock: PageClock) -> String {
+    let last = match data.last_mail() {
         Some(at) if clock.lang == Lang::Fr => format!("Dernier mail {}", clock.ago(at)),
         Some(at) => format!("Last mail {}", clock.ago(at)),
         None => return format!("{}.", w.no_mail_yet),
     };
-    let given_up = look.items.iter().any(|item| matches!(item.what, What::DeadLetters { .. }));
-    match look.waits() {
+    let given_up = data.items.iter().any(|item| matches!(item.what, What::DeadLetters { .. }));
+    match data.waits() {
         0 if given_up => format!("{last}."),
         0 => format!("{last}, {}.", w.all_delivered),
         n => {
             let n = usize::try_from(n).unwrap_or(usize::MAX);
-            let wait = if look.fails() {
+            let wait = if data.fails() {
                 clock.lang.count(
                     n,
                     [
@@ -176,11 +175,11 @@ fn flow(w: &'static Words, look: &Look, clock: Clock) -> String {
 }
 
 /// What is to be done.
-pub(super) fn tasks(w: &'static Words, look: &Look, clock: Clock) -> Vec<Task> {
-    look.items.iter().enumerate().map(|(place, item)| task(w, item, place, clock)).collect()
+pub(super) fn tasks(w: &'static Words, data: &OverviewData, clock: PageClock) -> Vec<Task> {
+    data.items.iter().enumerate().map(|(place, item)| task(w, item, place, clock)).collect()
 }
 
-fn task(w: &'static Words, item: &Item, place: usize, clock: Clock) -> Task {
+fn task(w: &'static Words, item: &Item, place: usize, clock: PageClock) -> Task {
     let lang = clock.lang;
     let plain = Task {
         mood: if item.is_wrong() { Mood::Bad } else { Mood::Care },
@@ -195,7 +194,7 @@ fn task(w: &'static Words, item: &Item, place: usize, clock: Clock) -> Task {
     match &item.what {
         What::DeadLetters { target, count } => Task {
             title: w.dead_letters(*count, lang),
-            about: Some(Shown(target.clone())),
+            about: Some(UntrustedText(target.clone())),
             confirm: Some(Confirm {
                 id: format!("resend-{place}"),
                 button: w.resend.to_owned(),
@@ -212,7 +211,7 @@ fn task(w: &'static Words, item: &Item, place: usize, clock: Clock) -> Task {
         },
         What::TargetGone { target, .. } => Task {
             title: w.gone_title.to_owned(),
-            about: Some(Shown(target.clone())),
+            about: Some(UntrustedText(target.clone())),
             text: w.gone_answer.to_owned(),
             button: Some(Button { action: "/reactiver", field: ("target", target.clone()), text: w.enable }),
             ..plain

@@ -1,6 +1,6 @@
 //! The texts of the overview.
 
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::words::words;
 use crate::lang::Lang;
 
@@ -109,7 +109,6 @@ impl Words {
         lang.count(n, ["mail mis de côté", "mails mis de côté"], ["mail set aside", "mails set aside"])
     }
 
-    /// What waits.
     pub(super) fn waits(&self, n: u64, lang: Lang) -> String {
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         lang.count(n, ["mail", "mails"], ["mail", "mails"])
@@ -122,7 +121,7 @@ impl Words {
     }
 
     /// What was counted, in a sentence.
-    pub(super) fn counted(&self, clock: Clock, mails: u64, delivered: u64, failed: u64) -> String {
+    pub(super) fn counted(&self, clock: PageClock, mails: u64, delivered: u64, failed: u64) -> String {
         let count = |n: u64, french: [&str; 2], english: [&str; 2]| {
             let words = clock.lang.count(usize::try_from(n).unwrap_or(usize::MAX), french, english);
             let noun = words.split_once(' ').map_or("", |(_, noun)| noun);

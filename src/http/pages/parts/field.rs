@@ -29,13 +29,12 @@ pub(in crate::http) enum Input {
     Radios(Vec<Choice>),
 }
 
-/// A row.
+/// A row of a form: a label, an input, and what is wrong with the value.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/field.html")]
-pub(in crate::http) struct Field {
+pub(in crate::http) struct FormField {
     /// Its name, and with `f-` before it its id.
     pub(in crate::http::pages) name: String,
-    /// What it is.
     pub(in crate::http::pages) label: String,
     /// What it does.
     pub(in crate::http::pages) hint: String,
@@ -51,9 +50,9 @@ pub(in crate::http) struct Field {
     pub(in crate::http::pages) placeholder: String,
 }
 
-impl HtmlSafe for Field {}
+impl HtmlSafe for FormField {}
 
-impl Field {
+impl FormField {
     /// A row with a value and nothing wrong.
     pub(in crate::http::pages) fn new(
         name: impl Into<String>,
@@ -108,8 +107,8 @@ impl Field {
     }
 
     /// What the input itself says of what describes it and of what is wrong.
-    fn state(&self) -> State {
-        State { described_by: self.described_by(), wrong: !self.error.is_empty() }
+    fn state(&self) -> InputAttributes {
+        InputAttributes { described_by: self.described_by(), wrong: !self.error.is_empty() }
     }
 }
 
@@ -119,12 +118,12 @@ impl Field {
     source = "{% if !described_by.is_empty() %} aria-describedby=\"{{ described_by }}\"{% endif %}{% if wrong %} aria-invalid=\"true\"{% endif %}",
     ext = "html"
 )]
-struct State {
+struct InputAttributes {
     described_by: String,
     wrong: bool,
 }
 
-impl HtmlSafe for State {}
+impl HtmlSafe for InputAttributes {}
 
 #[cfg(test)]
 mod tests {
@@ -132,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_row_names_its_input_and_says_what_is_wrong_beside_it() {
-        let row = Field::new("start", "Début", Input::Line("time"), "25:00\"<b>");
+        let row = FormField::new("start", "Début", Input::Line("time"), "25:00\"<b>");
         let row = row.hint("De 00:00 à 23:59").error("n'est pas une heure").to_string();
         assert!(row.contains("<label for=\"f-start\">Début</label>"), "{row}");
         assert!(row.contains("aria-describedby=\"f-start-error f-start-hint\""), "{row}");
@@ -145,11 +144,11 @@ mod tests {
     fn the_values_that_are_there_are_chosen() {
         let choice = |value: &str| Choice { value: value.into(), text: value.to_uppercase() };
         let choices = vec![choice("a"), choice("b"), choice("c")];
-        let boxes = Field::new("days", "Jours", Input::Boxes(choices.clone()), "a\nc").to_string();
+        let boxes = FormField::new("days", "Jours", Input::Boxes(choices.clone()), "a\nc").to_string();
         assert_eq!(boxes.matches(" checked").count(), 2, "{boxes}");
-        let select = Field::new("x", "X", Input::Select(choices), "b").to_string();
+        let select = FormField::new("x", "X", Input::Select(choices), "b").to_string();
         assert!(select.contains("value=\"b\" selected"), "{select}");
-        let tick = Field::new("x", "X", Input::Tick, "on").to_string();
+        let tick = FormField::new("x", "X", Input::Tick, "on").to_string();
         assert!(tick.contains(" checked"), "{tick}");
     }
 }

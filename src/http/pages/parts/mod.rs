@@ -10,8 +10,8 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 pub(in crate::http::pages) use confirm::Confirm;
-pub(in crate::http::pages) use field::{Choice, Field, Input};
-pub(in crate::http::pages) use text::{Shown, escape};
+pub(in crate::http::pages) use field::{Choice, FormField, Input};
+pub(in crate::http::pages) use text::{UntrustedText, escape};
 pub(in crate::http::pages) use when::When;
 
 /// How something stands: told by a shape and a word, and by a colour besides.
@@ -69,7 +69,6 @@ pub(in crate::http) struct Badge {
 impl HtmlSafe for Badge {}
 
 impl Badge {
-    /// One.
     pub(in crate::http::pages) fn new(mood: Mood, text: impl Into<String>) -> Self {
         Self { mood, text: text.into() }
     }

@@ -7,11 +7,11 @@ use askama::filters::HtmlSafe;
 /// A text of a stranger: a subject, a sender, an answer. It cannot change how what stands around
 /// it is read: it is isolated (`<bdi>`, Unicode TR 9), and signs that are not seen are shown as such.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::http) struct Shown(pub(in crate::http::pages) String);
+pub(in crate::http) struct UntrustedText(pub(in crate::http::pages) String);
 
-impl HtmlSafe for Shown {}
+impl HtmlSafe for UntrustedText {}
 
-impl Shown {
+impl UntrustedText {
     /// Without the signs that are not seen: for a tab, which shows plain text only.
     pub(in crate::http::pages) fn visible(&self) -> String {
         self.0
@@ -46,7 +46,7 @@ const fn entity(sign: char) -> Option<&'static str> {
     }
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for UntrustedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<bdi>")?;
         for sign in self.0.chars() {
@@ -80,7 +80,8 @@ mod tests {
 
     #[test]
     fn nothing_that_a_stranger_writes_is_markup_or_hidden() {
-        let shown = Shown("<img src=x onerror=\"a('b')\">&\u{202e}gpj.exe\u{0}é\n".to_owned()).to_string();
+        let shown =
+            UntrustedText("<img src=x onerror=\"a('b')\">&\u{202e}gpj.exe\u{0}é\n".to_owned()).to_string();
         assert_eq!(
             shown,
             "<bdi>&lt;img src=x onerror=&quot;a(&#39;b&#39;)&quot;&gt;&amp;\
@@ -90,6 +91,6 @@ mod tests {
 
     #[test]
     fn a_tab_is_shown_what_can_be_seen() {
-        assert_eq!(Shown("Lot\n42 \u{202e}gpj.exe\u{0}".to_owned()).visible(), "Lot 42 gpj.exe");
+        assert_eq!(UntrustedText("Lot\n42 \u{202e}gpj.exe\u{0}".to_owned()).visible(), "Lot 42 gpj.exe");
     }
 }

@@ -5,19 +5,19 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 
 /// A moment, as short as it is clear; all of it is its title and in `datetime`. Where it is said
 /// how long ago it was, a script keeps that true.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct When {
-    clock: Clock,
+    clock: PageClock,
     at: DateTime<Utc>,
-    form: Form,
+    form: TimeStyle,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum TimeStyle {
     Short,
     Seconds,
     Ago,
@@ -25,18 +25,18 @@ enum Form {
 
 impl When {
     /// `14:02`, `hier 14:02`, `12 nov. 14:02`.
-    pub(in crate::http::pages) const fn short(clock: Clock, at: DateTime<Utc>) -> Self {
-        Self { clock, at, form: Form::Short }
+    pub(in crate::http::pages) const fn short(clock: PageClock, at: DateTime<Utc>) -> Self {
+        Self { clock, at, form: TimeStyle::Short }
     }
 
     /// `14:02:07`, of the same day as what stands around it.
-    pub(in crate::http::pages) const fn seconds(clock: Clock, at: DateTime<Utc>) -> Self {
-        Self { clock, at, form: Form::Seconds }
+    pub(in crate::http::pages) const fn seconds(clock: PageClock, at: DateTime<Utc>) -> Self {
+        Self { clock, at, form: TimeStyle::Seconds }
     }
 
     /// `il y a 4 min`.
-    pub(in crate::http::pages) const fn ago(clock: Clock, at: DateTime<Utc>) -> Self {
-        Self { clock, at, form: Form::Ago }
+    pub(in crate::http::pages) const fn ago(clock: PageClock, at: DateTime<Utc>) -> Self {
+        Self { clock, at, form: TimeStyle::Ago }
     }
 }
 
@@ -46,11 +46,11 @@ impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { clock, at, form } = *self;
         let text = match form {
-            Form::Short => clock.short(at),
-            Form::Seconds => clock.seconds(at),
-            Form::Ago => clock.ago(at),
+            TimeStyle::Short => clock.short(at),
+            TimeStyle::Seconds => clock.seconds(at),
+            TimeStyle::Ago => clock.ago(at),
         };
-        let ago = if form == Form::Ago { " data-ago" } else { "" };
+        let ago = if form == TimeStyle::Ago { " data-ago" } else { "" };
         // Names of months and zones have no sign that HTML would take for its own.
         write!(
             f,

@@ -9,10 +9,10 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use askama::Template;
 
 use self::words::Words;
-use super::form::Form;
+use super::form::FormData;
 use super::frame::Frame;
-use super::visit::{Visit, html};
-use crate::http::problem::{Kind, Problem};
+use super::visit::{PageVisit, html};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::extract;
 
 /// Why, and what to do.
@@ -29,7 +29,7 @@ struct RefusedPage {
 }
 
 impl RefusedPage {
-    fn of(frame: Frame, problem: &Problem) -> Self {
+    fn of(frame: Frame, problem: &HttpProblem) -> Self {
         let (w, kind) = (Words::of(frame.lang), problem.kind);
         let soon = problem.retry_after.map(|seconds| w.soon(seconds, frame.lang)).unwrap_or_default();
         let (status, [_, text]) = (kind.status(), why(w, kind));
@@ -53,9 +53,9 @@ struct ExpiredPage {
 }
 
 /// A page that says why a request is not granted, and what to do.
-pub(in crate::http) fn refusal(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+pub(in crate::http) fn refusal(request: &HttpRequest, problem: &HttpProblem) -> HttpResponse {
     let kind = problem.kind;
-    let made = Visit::anybody(request).and_then(|visit| {
+    let made = PageVisit::anybody(request).and_then(|visit| {
         let title = why(Words::of(visit.lang), kind)[0];
         let mut page = RefusedPage::of(Frame::plain(&visit, title), problem);
         page.retry &= request.method() == Method::GET;
@@ -64,21 +64,21 @@ pub(in crate::http) fn refusal(request: &HttpRequest, problem: &Problem) -> Http
     made.unwrap_or_else(|_| problem.answer(request))
 }
 
-fn why(w: &'static Words, kind: Kind) -> [&'static str; 2] {
+fn why(w: &'static Words, kind: ProblemKind) -> [&'static str; 2] {
     match kind {
-        Kind::NotFound | Kind::Gone => [w.not_found, w.not_found_text],
-        Kind::Unauthenticated | Kind::Forbidden => [w.forbidden, w.forbidden_text],
-        Kind::CrossOrigin => [w.foreign, w.foreign_text],
-        Kind::TooManyRequests => [w.too_many, w.too_many_text],
-        Kind::Unavailable | Kind::BadGateway | Kind::Timeout => [w.away, w.away_text],
-        Kind::Internal => [w.fault, w.fault_text],
+        ProblemKind::NotFound | ProblemKind::Gone => [w.not_found, w.not_found_text],
+        ProblemKind::Unauthenticated | ProblemKind::Forbidden => [w.forbidden, w.forbidden_text],
+        ProblemKind::CrossOrigin => [w.foreign, w.foreign_text],
+        ProblemKind::TooManyRequests => [w.too_many, w.too_many_text],
+        ProblemKind::Unavailable | ProblemKind::BadGateway | ProblemKind::Timeout => [w.away, w.away_text],
+        ProblemKind::Internal => [w.fault, w.fault_text],
         _ => [w.refused, w.refused_text],
     }
 }
 
 /// Whether a form was sent whose page was made for somebody who is signed in no more.
-pub(in crate::http) fn is_late_form(request: &HttpRequest, problem: &Problem) -> bool {
-    problem.kind == Kind::Unauthenticated
+pub(in crate::http) fn is_late_form(request: &HttpRequest, problem: &HttpProblem) -> bool {
+    problem.kind == ProblemKind::Unauthenticated
         && request.method() == Method::POST
         && wants_page(request)
         && extract::media_type(request) == "application/x-www-form-urlencoded"
@@ -89,9 +89,9 @@ pub(in crate::http) fn is_late_form(request: &HttpRequest, problem: &Problem) ->
 pub(in crate::http) async fn expired(mut request: ServiceRequest) -> actix_web::dev::ServiceResponse {
     let payload = request.take_payload();
     let body = extract::body(request.request(), payload).await;
-    let made = Visit::anybody(request.request()).and_then(|visit| {
+    let made = PageVisit::anybody(request.request()).and_then(|visit| {
         let w = Words::of(visit.lang);
-        let form = body.as_ref().map(|body| Form::read(body)).ok();
+        let form = body.as_ref().map(|body| FormData::read(body)).ok();
         let page = ExpiredPage {
             frame: Frame::plain(&visit, w.expired),
             action: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
@@ -129,17 +129,18 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::http::pages::clock::Clock;
+    use crate::http::pages::clock::PageClock;
     use crate::lang::Lang;
 
     #[test]
     fn no_page_has_a_style_or_a_script_of_its_own_and_each_says_what_and_when() {
         for lang in [Lang::Fr, Lang::En] {
             let now = "2026-11-12T13:02:07Z".parse().unwrap();
-            let clock = Clock { now, zone: chrono_tz::Europe::Paris, lang };
-            for kind in Kind::ALL {
+            let clock = PageClock { now, zone: chrono_tz::Europe::Paris, lang };
+            for kind in ProblemKind::ALL {
                 let frame = Frame::bare(clock, why(Words::of(lang), *kind)[0]);
-                let page = RefusedPage::of(frame, &Problem::new(*kind, "x").retry_after(5)).render().unwrap();
+                let page =
+                    RefusedPage::of(frame, &HttpProblem::new(*kind, "x").retry_after(5)).render().unwrap();
                 for forbidden in ["<script", "<style", " style=", " onclick=", "javascript:", "http:"] {
                     assert!(!page.contains(forbidden), "{forbidden} in {page}");
                 }
@@ -153,12 +154,13 @@ mod tests {
     fn a_journal_that_is_full_is_named_with_what_to_do() {
         let full = "the journal refused the commit: /d/render-signal.db: database or disk is full";
         for (lang, wanted) in [(Lang::Fr, "Libérez de la place"), (Lang::En, "Make room on its disk")] {
-            let clock = Clock { now: "2026-11-12T13:02:07Z".parse().unwrap(), zone: chrono_tz::UTC, lang };
+            let clock =
+                PageClock { now: "2026-11-12T13:02:07Z".parse().unwrap(), zone: chrono_tz::UTC, lang };
             let page =
-                RefusedPage::of(Frame::bare(clock, "x"), &Problem::unavailable(full)).render().unwrap();
+                RefusedPage::of(Frame::bare(clock, "x"), &HttpProblem::unavailable(full)).render().unwrap();
             assert!(page.contains(wanted) && !page.contains("render-signal.db"), "{page}");
         }
-        let other = Problem::unavailable("the journal could not be read: no answer in time");
+        let other = HttpProblem::unavailable("the journal could not be read: no answer in time");
         assert_eq!((other.fault, other.detail.contains("no answer in time")), (None, true));
     }
 

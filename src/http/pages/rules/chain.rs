@@ -6,20 +6,19 @@ use render_signal_actors::mail::authentication::Mode;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::rules::mask_url;
 
-use super::line::Line;
+use super::line::Sentence;
 use crate::http::pages::parts::{Badge, Mood};
 use crate::lang::Lang;
 
 /// Texts of a list that are named in a sentence.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
-/// One step.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(super) struct ChainStep {
     /// What is asked.
     pub(super) title: &'static str,
     /// What becomes of a mail there.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<Sentence>,
     /// How it stands, where that is worth a word.
     pub(super) badge: Option<Badge>,
     /// Where it is changed.
@@ -30,11 +29,11 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Chain {
     /// Before the detectors.
-    pub(super) first: Vec<Step>,
+    pub(super) first: Vec<ChainStep>,
     /// Between the detectors and the rules.
-    pub(super) between: Vec<Step>,
+    pub(super) between: Vec<ChainStep>,
     /// Behind the rules.
-    pub(super) last: Vec<Step>,
+    pub(super) last: Vec<ChainStep>,
     /// Why nothing happens at all, where a document cannot be used.
     pub(super) standstill: Option<String>,
 }
@@ -66,10 +65,10 @@ fn off(lang: Lang) -> Option<Badge> {
     Some(Badge::new(Mood::None, lang.pick("Désactivé", "Off")))
 }
 
-fn senders(policy: &Policy, lang: Lang) -> Step {
+fn senders(policy: &Policy, lang: Lang) -> ChainStep {
     let senders = &policy.allowed_senders;
     let line = if senders.is_empty() {
-        Line::of(lang.pick(
+        Sentence::of(lang.pick(
             "Tout expéditeur est accepté : la liste est vide.",
             "Every sender is accepted: the list is empty.",
         ))
@@ -79,30 +78,35 @@ fn senders(policy: &Policy, lang: Lang) -> Step {
             ["expéditeur est accepté", "expéditeurs sont acceptés"],
             ["sender is accepted", "senders are accepted"],
         );
-        let line = Line::of(many).and(lang.pick(" : ", ": ")).list(lang, senders, NAMED);
+        let line = Sentence::of(many).and(lang.pick(" : ", ": ")).list(lang, senders, MAX_NAMED);
         line.and(
             lang.pick(". Un mail de quelqu'un d'autre est ignoré.", ". A mail of anybody else is ignored."),
         )
     };
     let badge = senders.is_empty().then(|| Badge::new(Mood::Care, lang.pick("Ouvert à tous", "Open to all")));
-    Step { title: lang.pick("Expéditeur", "Sender"), lines: vec![line], badge, href: "/regles/expediteurs" }
+    ChainStep {
+        title: lang.pick("Expéditeur", "Sender"),
+        lines: vec![line],
+        badge,
+        href: "/regles/expediteurs",
+    }
 }
 
-fn authentication(policy: &Policy, lang: Lang) -> Step {
+fn authentication(policy: &Policy, lang: Lang) -> ChainStep {
     let asked = &policy.prefs.authentication;
     let (line, badge) = match asked.mode {
         Mode::Off => (
-            Line::of(lang.pick(
+            Sentence::of(lang.pick(
                 "L'adresse de l'expéditeur n'est pas vérifiée.",
                 "The address of the sender is not verified.",
             )),
             off(lang),
         ),
         Mode::Warn => (
-            Line::of(
+            Sentence::of(
                 lang.pick("L'adresse est vérifiée selon ", "The address is verified by what is said by "),
             )
-            .list(lang, &asked.trusted, NAMED)
+            .list(lang, &asked.trusted, MAX_NAMED)
             .and(lang.pick(
                 " ; une adresse douteuse est notée, le mail continue.",
                 "; a doubtful one is noted, the mail goes on.",
@@ -110,16 +114,16 @@ fn authentication(policy: &Policy, lang: Lang) -> Step {
             None,
         ),
         Mode::Require => (
-            Line::of(lang.pick(
+            Sentence::of(lang.pick(
                 "Un mail dont l'adresse n'est pas confirmée par ",
                 "A mail whose address is not confirmed by ",
             ))
-            .list(lang, &asked.trusted, NAMED)
+            .list(lang, &asked.trusted, MAX_NAMED)
             .and(lang.pick(" est ignoré.", " is ignored.")),
             None,
         ),
     };
-    Step {
+    ChainStep {
         title: lang.pick("Adresse vérifiée", "Verified address"),
         lines: vec![line],
         badge,
@@ -127,31 +131,32 @@ fn authentication(policy: &Policy, lang: Lang) -> Step {
     }
 }
 
-fn aside(policy: &Policy, lang: Lang) -> Step {
+fn aside(policy: &Policy, lang: Lang) -> ChainStep {
     let prefs = &policy.prefs;
     let automatic = if prefs.automatic.accepted {
-        Line::of(lang.pick(
+        Sentence::of(lang.pick(
             "Les réponses automatiques sont traitées comme les autres mails.",
             "Automatic answers are treated as any other mail.",
         ))
     } else {
-        let line =
-            Line::of(lang.pick("Les réponses automatiques sont ignorées", "Automatic answers are ignored"));
+        let line = Sentence::of(
+            lang.pick("Les réponses automatiques sont ignorées", "Automatic answers are ignored"),
+        );
         match prefs.automatic.accepted_from.as_slice() {
             [] => line.and("."),
             some => line
                 .and(lang.pick(", sauf celles de ", ", but for those of "))
-                .list(lang, some, NAMED)
+                .list(lang, some, MAX_NAMED)
                 .and("."),
         }
     };
-    let replies = Line::of(lang.pick(
+    let replies = Sentence::of(lang.pick(
         "Les réponses et les transferts (Re:, TR:, Fwd:…) sont ignorés.",
         "Replies and forwards (Re:, Fwd:, TR:…) are ignored.",
     ));
     let words = match prefs.filters.everywhere.len() {
-        0 => Line::of(lang.pick("Aucun mot n'écarte un mail.", "No word puts a mail aside.")),
-        n => Line::of(lang.pick(
+        0 => Sentence::of(lang.pick("Aucun mot n'écarte un mail.", "No word puts a mail aside.")),
+        n => Sentence::of(lang.pick(
             "Un mail qui contient un mot exclu est ignoré ; ",
             "A mail that contains an excluded word is ignored; ",
         ))
@@ -161,13 +166,13 @@ fn aside(policy: &Policy, lang: Lang) -> Step {
             ["word is excluded.", "words are excluded."],
         )),
     };
-    let attachments = Line::of(match prefs.filters.require_attachments {
+    let attachments = Sentence::of(match prefs.filters.require_attachments {
         true => {
             lang.pick("Un mail sans pièce jointe est ignoré.", "A mail without an attachment is ignored.")
         }
         false => lang.pick("Une pièce jointe n'est pas nécessaire.", "An attachment is not needed."),
     });
-    Step {
+    ChainStep {
         title: lang.pick("Mails écartés", "Mails that are put aside"),
         lines: vec![automatic, replies, words, attachments],
         badge: None,
@@ -175,19 +180,19 @@ fn aside(policy: &Policy, lang: Lang) -> Step {
     }
 }
 
-fn links(policy: &Policy, services: &[String], lang: Lang) -> Step {
+fn links(policy: &Policy, services: &[String], lang: Lang) -> ChainStep {
     let lines =
         match (services.is_empty(), policy.allow_without_links) {
-            (true, true) => vec![Line::of(lang.pick(
+            (true, true) => vec![Sentence::of(lang.pick(
                 "Aucun service de fichiers n'est connu ; un mail sans lien continue.",
                 "No file service is known; a mail without a link goes on.",
             ))],
-            (true, false) => vec![Line::of(lang.pick(
+            (true, false) => vec![Sentence::of(lang.pick(
                 "Aucun service de fichiers n'est connu : chaque mail est ignoré.",
                 "No file service is known: every mail is ignored.",
             ))],
             (false, without) => {
-                let line = Line::of(lang.pick("Les liens vers ", "Links to ")).list(lang, services, 8);
+                let line = Sentence::of(lang.pick("Les liens vers ", "Links to ")).list(lang, services, 8);
                 let line = line.and(lang.pick(" sont des livraisons. ", " are deliveries. "));
                 vec![line.and(match without {
                     true => {
@@ -202,14 +207,19 @@ fn links(policy: &Policy, services: &[String], lang: Lang) -> Step {
         };
     let badge = (services.is_empty() && !policy.allow_without_links)
         .then(|| Badge::new(Mood::Bad, lang.pick("Rien ne passe", "Nothing gets through")));
-    Step { title: lang.pick("Liens de livraison", "Delivery links"), lines, badge, href: "/regles/services" }
+    ChainStep {
+        title: lang.pick("Liens de livraison", "Delivery links"),
+        lines,
+        badge,
+        href: "/regles/services",
+    }
 }
 
-fn window(policy: &Policy, lang: Lang) -> Step {
+fn window(policy: &Policy, lang: Lang) -> ChainStep {
     let mut lines = Vec::new();
     let mut badge = None;
     if !policy.sending_enabled {
-        lines.push(Line::of(lang.pick(
+        lines.push(Sentence::of(lang.pick(
             "L'envoi est désactivé : chaque mail attend.",
             "Sending is switched off: every mail waits.",
         )));
@@ -218,7 +228,7 @@ fn window(policy: &Policy, lang: Lang) -> Step {
     if !policy.absence_days.is_empty() {
         let days: Vec<&str> = policy.absence_days.iter().map(|day| weekday(*day, lang)).collect();
         lines.push(
-            Line::of(lang.say(
+            Sentence::of(lang.say(
                 "Absence globale, les mails attendent",
                 "Global absence, mails wait",
                 &days.join(", "),
@@ -227,14 +237,14 @@ fn window(policy: &Policy, lang: Lang) -> Step {
         );
     }
     lines.push(match &policy.window {
-        None => Line::of(lang.pick(
+        None => Sentence::of(lang.pick(
             "Aucune fenêtre d'envoi : les mails partent à toute heure.",
             "No delivery window: mails go out at any hour.",
         )),
         Some(window) => {
             let bound = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
             let (from, to) = (bound(&window.start_text), bound(&window.end_text));
-            Line::of(lang.pick("Fenêtre d'envoi de ", "Delivery window from "))
+            Sentence::of(lang.pick("Fenêtre d'envoi de ", "Delivery window from "))
                 .with(&from)
                 .and(lang.pick(" à ", " to "))
                 .with(&to)
@@ -244,23 +254,23 @@ fn window(policy: &Policy, lang: Lang) -> Step {
                 ))
         }
     });
-    Step { title: lang.pick("Moment de l'envoi", "Time of sending"), lines, badge, href: SETTINGS }
+    ChainStep { title: lang.pick("Moment de l'envoi", "Time of sending"), lines, badge, href: SETTINGS }
 }
 
-fn default_target(policy: &Policy, lang: Lang) -> Step {
+fn default_target(policy: &Policy, lang: Lang) -> ChainStep {
     let url = &policy.default_target.url;
     let (line, badge) = if url.is_empty() {
         let line = lang.pick(
             "Aucune : un mail auquel aucune règle ne s'applique n'est envoyé nulle part.",
             "None: a mail to which no rule applies is sent nowhere.",
         );
-        (Line::of(line), Some(Badge::new(Mood::Care, lang.pick("Aucune", "None"))))
+        (Sentence::of(line), Some(Badge::new(Mood::Care, lang.pick("Aucune", "None"))))
     } else {
         let line =
-            Line::of(lang.pick("Tout mail est envoyé à ", "Every mail is sent to ")).with(&mask_url(url));
+            Sentence::of(lang.pick("Tout mail est envoyé à ", "Every mail is sent to ")).with(&mask_url(url));
         (line.and(lang.pick(", sauf si sa règle l'exclut.", ", unless its rule rules that out.")), None)
     };
-    Step {
+    ChainStep {
         title: lang.pick("Destination par défaut", "Default target"),
         lines: vec![line],
         badge,
@@ -268,9 +278,9 @@ fn default_target(policy: &Policy, lang: Lang) -> Step {
     }
 }
 
-fn groups(policy: &Policy, lang: Lang) -> Step {
+fn groups(policy: &Policy, lang: Lang) -> ChainStep {
     let on = policy.prefs.subject_groups.is_some();
-    let line = Line::of(match on {
+    let line = Sentence::of(match on {
         true => lang.pick(
             "D'un groupe de sujets, seul le premier mail du mois est envoyé ; les suivants sont ignorés.",
             "Of a group of subjects only the first mail of the month is sent; later ones are ignored.",
@@ -280,7 +290,7 @@ fn groups(policy: &Policy, lang: Lang) -> Step {
             "Several mails of the same subject are all sent.",
         ),
     });
-    Step {
+    ChainStep {
         title: lang.pick("Un seul mail par sujet", "One mail per subject"),
         lines: vec![line],
         badge: if on { None } else { off(lang) },
@@ -323,8 +333,8 @@ mod tests {
     fn said(policy: &Policy, lang: Lang) -> String {
         let chain = chain(policy, &["dropbox".to_owned()], lang);
         let steps = chain.first.iter().chain(&chain.between).chain(&chain.last);
-        let of = |step: &Step| {
-            let lines: Vec<String> = step.lines.iter().map(Line::text).collect();
+        let of = |step: &ChainStep| {
+            let lines: Vec<String> = step.lines.iter().map(Sentence::text).collect();
             let badge = step.badge.as_ref().map(|badge| format!(" [{}]", badge.text)).unwrap_or_default();
             format!("{}{badge}: {}", step.title, lines.join(" "))
         };

@@ -9,15 +9,14 @@ use render_signal_actors::config::store::Stamp;
 use render_signal_actors::mail::{detectors, providers};
 use serde_json::{Map, Value};
 
-use crate::http::pages::documents::{self, Outcome, Problems};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
-use crate::services::jobs::Draft;
-use crate::services::{Refused, trial};
+use crate::http::pages::documents::{self, Problems, SaveOutcome};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::services::jobs::RuleTestDraft;
+use crate::services::{ServiceError, trial};
 
 /// A document to be changed.
 pub(super) struct Desk {
-    /// Which.
     pub(super) key: Key,
     /// What it says; where nothing is stored, what the program has built in.
     pub(super) document: Map<String, Value>,
@@ -31,7 +30,7 @@ pub(super) struct Desk {
 
 impl Desk {
     /// As it is stored now.
-    pub(super) async fn open(visit: &Visit, key: Key) -> Result<Self, Problem> {
+    pub(super) async fn open(visit: &PageVisit, key: Key) -> Result<Self, HttpProblem> {
         let configuration = &visit.state.services.configuration;
         let found = configuration.stored(key).await?;
         let seen = found.as_ref().map(|found| found.stamp.0.clone()).unwrap_or_default();
@@ -42,11 +41,11 @@ impl Desk {
                     let why = format!(
                         "the stored {key} is no JSON object: restore an earlier version, or replace the whole of it"
                     );
-                    return Err(Problem::new(Kind::Conflict, why));
+                    return Err(HttpProblem::new(ProblemKind::Conflict, why));
                 }
             },
             // One that has vanished is still in force.
-            None => configuration.editor.present(key).await.map_err(Refused::from)?,
+            None => configuration.editor.present(key).await.map_err(ServiceError::from)?,
         };
         let built_in = document.is_none();
         let document = document.or_else(|| built_in_document(key)).unwrap_or_default();
@@ -54,7 +53,7 @@ impl Desk {
     }
 
     /// As a trial has it, if the trial is still there and is one of this document; else as it is stored.
-    pub(super) async fn of_trial(visit: &Visit, key: Key, trial: &str) -> Result<Self, Problem> {
+    pub(super) async fn of_trial(visit: &PageVisit, key: Key, trial: &str) -> Result<Self, HttpProblem> {
         match visit.state.services.jobs.draft(trial).filter(|draft| draft.key == key) {
             Some(draft) => Ok(Self {
                 key,
@@ -73,19 +72,19 @@ impl Desk {
     }
 
     /// Saves an edit, if what is stored is what the form was made from.
-    pub(super) async fn save(visit: &Visit, edit: Edit, seen: &str) -> Result<Outcome, Problem> {
+    pub(super) async fn save(visit: &PageVisit, edit: Edit, seen: &str) -> Result<SaveOutcome, HttpProblem> {
         documents::save(visit, edit, seen).await
     }
 
     /// Begins a trial of an edit on the mails of so many days, and says which; or what is wrong.
     pub(super) async fn try_out(
         &self,
-        visit: &Visit,
+        visit: &PageVisit,
         edit: &Edit,
         seen: &str,
         days: u32,
         place: &str,
-    ) -> Result<Result<String, Problems>, Problem> {
+    ) -> Result<Result<String, Problems>, HttpProblem> {
         let services = &visit.state.services;
         let editor = &services.configuration.editor;
         let document = match &edit.wanted {
@@ -93,7 +92,7 @@ impl Desk {
             _ => match editor.preview(edit).await {
                 Ok(Value::Object(document)) => document,
                 Ok(_) => Map::new(),
-                Err(error) => return refused(visit, Refused::edit(self.key, error)),
+                Err(error) => return refused(visit, ServiceError::edit(self.key, error)),
             },
         };
         let proposed = vec![(self.key, Value::Object(document.clone()))];
@@ -101,7 +100,7 @@ impl Desk {
             Ok(prepared) => prepared,
             Err(why) => return refused(visit, why),
         };
-        let draft = Draft {
+        let draft = RuleTestDraft {
             key: self.key,
             document,
             made_from: (!seen.is_empty()).then(|| Stamp(seen.to_owned())),
@@ -116,15 +115,15 @@ impl Desk {
 }
 
 /// What is wrong in the reader's language; what nobody can mend in a form is a problem of the page.
-fn refused<T>(visit: &Visit, why: Refused) -> Result<Result<T, Problems>, Problem> {
+fn refused<T>(visit: &PageVisit, why: ServiceError) -> Result<Result<T, Problems>, HttpProblem> {
     match why {
-        Refused::Invalid(_, problems) => {
+        ServiceError::Invalid(_, problems) => {
             let said = |problem: &stored::Problem| {
                 (problem.field.clone(), visit.lang.said(&problem.message).to_owned())
             };
             Ok(Err(Problems(problems.iter().map(said).collect())))
         }
-        Refused::State(said) | Refused::Changed(said) | Refused::Unusable(said) => {
+        ServiceError::State(said) | ServiceError::Changed(said) | ServiceError::Unusable(said) => {
             Ok(Err(Problems(vec![(String::new(), visit.lang.one(said))])))
         }
         why => Err(why.into()),

@@ -5,14 +5,13 @@
 use render_signal_actors::config::documents::coerce::is_on;
 use serde_json::{Value, json};
 
-use super::rule::{Row, Wrong, choices, on_off, rows, shown};
-use super::tree::{Group, Test, Tests};
+use super::rule::{ConditionRow, FormErrors, choices, on_off, rows, shown};
+use super::tree::{TestGroup, TestInput, Tests};
 use super::words::Words;
-use crate::http::pages::form::Form;
-use crate::http::pages::parts::{Field, Input};
+use crate::http::pages::form::FormData;
+use crate::http::pages::parts::{FormField, Input};
 use crate::lang::Lang;
 
-/// What it looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Looks {
     /// As rows.
@@ -32,7 +31,6 @@ pub(super) struct DetectorForm {
     pub(super) value: String,
     /// It is asked.
     pub(super) enabled: bool,
-    /// What it looks for.
     pub(super) looks: Looks,
     /// Outside of the window, an urgent mail: `hold`, `skip` or `send`.
     pub(super) outside_urgent: String,
@@ -87,7 +85,7 @@ impl DetectorForm {
     }
 
     /// What somebody has sent.
-    pub(super) fn read(form: &Form) -> Self {
+    pub(super) fn read(form: &FormData) -> Self {
         let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
         let looks = match form.get("conditions") {
             Some(conditions) => Looks::Text(conditions.to_owned(), text("urgent")),
@@ -227,9 +225,9 @@ impl DetectorForm {
     }
 
     /// Its rows, with what is wrong.
-    pub(super) fn fields(&self, w: &Words, lang: Lang, wrong: &Wrong) -> Fields {
+    pub(super) fn fields(&self, w: &Words, lang: Lang, wrong: &FormErrors) -> DetectorFields {
         let field = |name: &str, label: &str, input, value: &str| {
-            Field::new(name, label, input, value).error(wrong.at(name))
+            FormField::new(name, label, input, value).error(wrong.at(name))
         };
         let outside = [("hold", w.outside_hold), ("send", w.outside_send), ("skip", w.outside_skip)];
         let select = |name: &str, label: &str, value: &str| {
@@ -260,7 +258,7 @@ impl DetectorForm {
                 )
             }
         };
-        Fields {
+        DetectorFields {
             name: field("name", w.name, Input::Line("text"), &self.name).hint(w.detector_name_hint),
             id: field("id", w.id, Input::Line("text"), &self.id).hint(w.id_hint),
             value: field("detector", w.detector_value, Input::Line("text"), &self.value)
@@ -286,24 +284,24 @@ impl DetectorForm {
 
 /// The rows of a detector's form.
 #[derive(Debug)]
-pub(super) struct Fields {
-    pub(super) name: Field,
-    pub(super) id: Field,
-    pub(super) value: Field,
-    pub(super) enabled: Field,
-    pub(super) rows: Vec<Row>,
-    pub(super) texts: Vec<Field>,
-    pub(super) explains: Vec<Field>,
-    pub(super) outside: Vec<Field>,
-    pub(super) mark_read: Field,
-    pub(super) keywords: Field,
-    pub(super) extract: Field,
+pub(super) struct DetectorFields {
+    pub(super) name: FormField,
+    pub(super) id: FormField,
+    pub(super) value: FormField,
+    pub(super) enabled: FormField,
+    pub(super) rows: Vec<ConditionRow>,
+    pub(super) texts: Vec<FormField>,
+    pub(super) explains: Vec<FormField>,
+    pub(super) outside: Vec<FormField>,
+    pub(super) mark_read: FormField,
+    pub(super) keywords: FormField,
+    pub(super) extract: FormField,
 }
 
-fn read(form: &Form, row: usize) -> Test {
+fn read(form: &FormData, row: usize) -> TestInput {
     let text = |name: &str| form.get(&format!("c{row}-{name}")).unwrap_or_default().to_owned();
-    Test {
-        group: Group::named(&text("group")).unwrap_or(Group::All),
+    TestInput {
+        group: TestGroup::named(&text("group")).unwrap_or(TestGroup::All),
         field: text("field"),
         operator: text("operator"),
         values: text("values"),
@@ -312,10 +310,10 @@ fn read(form: &Form, row: usize) -> Test {
     }
 }
 
-fn fields(row: &Test, number: usize, w: &Words, lang: Lang, wrong: &Wrong) -> Row {
+fn fields(row: &TestInput, number: usize, w: &Words, lang: Lang, wrong: &FormErrors) -> ConditionRow {
     let name = |name: &str| format!("c{number}-{name}");
     let field = |short: &str, label: &str, input, value: &str| {
-        Field::new(name(short), label, input, value).error(wrong.at(&name(short)))
+        FormField::new(name(short), label, input, value).error(wrong.at(&name(short)))
     };
     let select = |short: &str, label: &str, known: &[(&str, &str)], value: &str| {
         field(short, label, Input::Select(choices(known, value, w)), value)
@@ -335,7 +333,7 @@ fn fields(row: &Test, number: usize, w: &Words, lang: Lang, wrong: &Wrong) -> Ro
     ];
     let forms = [("normalised", w.form_normalised), ("seen", w.form_seen), ("case", w.form_case)];
     let height = u8::try_from(row.values.lines().count().clamp(1, 8)).unwrap_or(8);
-    Row {
+    ConditionRow {
         number,
         title: w.condition_number(lang, number + 1),
         remove: w.remove_condition(lang, number + 1),

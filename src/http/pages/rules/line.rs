@@ -4,23 +4,22 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 
-use crate::http::pages::parts::Shown;
+use crate::http::pages::parts::UntrustedText;
 use crate::lang::Lang;
 
 /// A part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Ours(String),
-    Theirs(Shown),
+    Theirs(UntrustedText),
 }
 
-/// A sentence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line(Vec<Piece>);
+pub(super) struct Sentence(Vec<Piece>);
 
-impl HtmlSafe for Line {}
+impl HtmlSafe for Sentence {}
 
-impl Line {
+impl Sentence {
     /// One of our own words only.
     pub(super) fn of(text: impl Into<String>) -> Self {
         Self::default().and(text)
@@ -35,13 +34,13 @@ impl Line {
     /// With a text of somebody behind it, in the quotation marks of the language.
     pub(super) fn quoted(self, lang: Lang, text: &str) -> Self {
         let mut line = self.and(lang.pick("«\u{a0}", "“"));
-        line.0.push(Piece::Theirs(Shown(text.to_owned())));
+        line.0.push(Piece::Theirs(UntrustedText(text.to_owned())));
         line.and(lang.pick("\u{a0}»", "”"))
     }
 
     /// With a text of somebody behind it, as it is.
     pub(super) fn with(mut self, text: &str) -> Self {
-        self.0.push(Piece::Theirs(Shown(text.to_owned())));
+        self.0.push(Piece::Theirs(UntrustedText(text.to_owned())));
         self
     }
 
@@ -79,7 +78,7 @@ impl Line {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for piece in &self.0 {
             match piece {
@@ -106,7 +105,8 @@ mod tests {
 
     #[test]
     fn what_somebody_wrote_is_isolated_and_escaped_and_the_rest_is_read_around_it() {
-        let line = Line::of("si le sujet contient ").quoted(Lang::Fr, "<b>\u{202e}x").and(" & c'est tout");
+        let line =
+            Sentence::of("si le sujet contient ").quoted(Lang::Fr, "<b>\u{202e}x").and(" & c'est tout");
         assert_eq!(
             line.to_string(),
             "si le sujet contient «\u{a0}<bdi>&lt;b&gt;<span class=\"hidden-sign\">U+202E</span>x</bdi>\u{a0}» &amp; c'est tout"
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn of_many_texts_the_first_ones_are_named_and_the_others_counted() {
         let texts = ["a", "b", "c", "d"].map(str::to_owned);
-        assert_eq!(Line::default().list(Lang::En, &texts, 2).text(), "“a”, “b” and 2 more");
-        assert_eq!(Line::default().list(Lang::En, &texts[..2], 2).text(), "“a”, “b”");
+        assert_eq!(Sentence::default().list(Lang::En, &texts, 2).text(), "“a”, “b” and 2 more");
+        assert_eq!(Sentence::default().list(Lang::En, &texts[..2], 2).text(), "“a”, “b”");
     }
 }

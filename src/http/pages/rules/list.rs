@@ -6,7 +6,6 @@ use render_signal_actors::config::documents::coerce::is_on;
 use render_signal_actors::config::rules;
 use serde_json::{Map, Value};
 
-/// Which list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum List {
     /// Of `routing_rules`.
@@ -35,7 +34,6 @@ pub(super) enum Act {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Acted {
-    /// The document.
     pub(super) document: Map<String, Value>,
     /// The member in question, as it was; of a whole order the first one.
     pub(super) name: String,

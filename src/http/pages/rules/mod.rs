@@ -37,11 +37,11 @@ mod words;
 
 use actix_web::web::to;
 
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let session = Who::Session;
+    let session = RouteAccess::Session;
     vec![
         Route::get("/regles", session, || to(overview::show)),
         Route::post("/regles/liste", session, || to(order::act)).takes(Takes::Form),

@@ -7,33 +7,32 @@ use render_signal_actors::config::documents::{self, Key};
 use serde_json::Value;
 
 use super::desk::Desk;
-use super::detector::{DetectorForm, Fields, Looks};
+use super::detector::{DetectorFields, DetectorForm, Looks};
 use super::list::{List, name_of};
-use super::rule::Wrong;
-use super::send::{Asked, Do, Foot, Sent, carry_out, with_id};
+use super::rule::FormErrors;
+use super::send::{Do, DocumentSubmission, EditorQuery, Foot, carry_out, with_id};
 use super::words::Words;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::parts::Field;
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::parts::FormField;
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 const HOME: &str = "/regles#detectors";
 const LIST: List = List::Detectors;
 
-/// The form.
 #[derive(Template)]
 #[template(path = "rules/detector.html")]
-pub(super) struct Page {
+pub(super) struct DetectorFormPage {
     pub(super) frame: Frame,
     pub(super) w: &'static Words,
     pub(super) foot: Foot,
     pub(super) action: String,
-    pub(super) fields: Fields,
+    pub(super) fields: DetectorFields,
 }
 
-impl Page {
-    async fn of(visit: &Visit, id: &str, form: &DetectorForm, wrong: &Wrong, foot: Foot) -> Self {
+impl DetectorFormPage {
+    async fn of(visit: &PageVisit, id: &str, form: &DetectorForm, wrong: &FormErrors, foot: Foot) -> Self {
         let w = Words::of(visit.lang);
         let title = if id.is_empty() { w.new_detector } else { w.title_detector };
         let fields = form.fields(w, visit.lang, wrong);
@@ -47,8 +46,8 @@ impl Page {
     }
 }
 
-impl Fields {
-    fn all(&self) -> Vec<&Field> {
+impl DetectorFields {
+    fn all(&self) -> Vec<&FormField> {
         let own = [
             &self.name,
             &self.id,
@@ -64,8 +63,8 @@ impl Fields {
     }
 }
 
-pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
-    let asked = Asked::of(&visit);
+pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
+    let asked = EditorQuery::of(&visit);
     let desk = Desk::of_trial(&visit, Key::Detectors, &asked.trial).await?;
     let members = LIST.members(&desk.document);
     let form = match LIST.place(members, &asked.id).and_then(|place| members.get(place)) {
@@ -74,14 +73,19 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
             members.last().map_or_else(DetectorForm::new, DetectorForm::of)
         }
         None if asked.id.is_empty() => DetectorForm::new(),
-        None => return Err(Problem::new(Kind::NotFound, format!("there is no detector {:?}", asked.id))),
+        None => {
+            return Err(HttpProblem::new(
+                ProblemKind::NotFound,
+                format!("there is no detector {:?}", asked.id),
+            ));
+        }
     };
     let foot = Foot::new(&visit, &desk);
-    visit.show(&Page::of(&visit, &asked.id, &form, &Wrong::default(), foot).await)
+    visit.show(&DetectorFormPage::of(&visit, &asked.id, &form, &FormErrors::default(), foot).await)
 }
 
-pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    let id = Asked::of(&visit).id;
+pub(super) async fn send(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
+    let id = EditorQuery::of(&visit).id;
     let mut detector = DetectorForm::read(&form);
     let what = Do::of(&form);
     if let (Looks::Rows(tests), Looks::Rows(new)) = (&mut detector.looks, DetectorForm::new().looks) {
@@ -96,7 +100,7 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
     }
     if matches!(what, Do::Add | Do::Remove(_)) {
         let foot = Foot::again(&visit, &form);
-        return visit.show(&Page::of(&visit, &id, &detector, &Wrong::default(), foot).await);
+        return visit.show(&DetectorFormPage::of(&visit, &id, &detector, &FormErrors::default(), foot).await);
     }
     let desk = Desk::open(&visit, Key::Detectors).await?;
     let members = LIST.members(&desk.document);
@@ -106,7 +110,7 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
         detector.id = LIST.free_id(members, &detector.name);
     }
     let wrong = match detector.write(members.get(at), visit.lang) {
-        Err(wrong) => Wrong(wrong),
+        Err(wrong) => FormErrors(wrong),
         Ok(made) => {
             let name = name_of(&made, &detector.id);
             let mut members = members.to_vec();
@@ -117,7 +121,7 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
             let document = LIST.with(&desk.document, members);
             let wrong = faults(&visit, &document, at, &detector);
             if wrong.0.is_empty() {
-                let sent = Sent {
+                let sent = DocumentSubmission {
                     form: &form,
                     edit: desk.replace(document),
                     place: with_id(LIST.form(), &id),
@@ -134,11 +138,19 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
         }
     };
     let foot = Foot::again(&visit, &form);
-    visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &Page::of(&visit, &id, &detector, &wrong, foot).await)
+    visit.show_as(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &DetectorFormPage::of(&visit, &id, &detector, &wrong, foot).await,
+    )
 }
 
 /// What is wrong with this detector; what is wrong with others is none of this form's business.
-fn faults(visit: &Visit, document: &serde_json::Map<String, Value>, at: usize, form: &DetectorForm) -> Wrong {
+fn faults(
+    visit: &PageVisit,
+    document: &serde_json::Map<String, Value>,
+    at: usize,
+    form: &DetectorForm,
+) -> FormErrors {
     let env = &visit.state.services.configuration.editor.env;
     let found = documents::problems(Key::Detectors, &Value::Object(document.clone()), env);
     let own = format!("detectors[{at}]");
@@ -149,7 +161,7 @@ fn faults(visit: &Visit, document: &serde_json::Map<String, Value>, at: usize, f
 }
 
 /// What is wrong, at the fields of this form.
-fn in_form(problems: Vec<(String, String)>, at: usize, form: &DetectorForm) -> Wrong {
+fn in_form(problems: Vec<(String, String)>, at: usize, form: &DetectorForm) -> FormErrors {
     let own = format!("detectors[{at}]");
     let place = |(path, why): (String, String)| {
         let Some(rest) = path.strip_prefix(&own) else {
@@ -161,5 +173,5 @@ fn in_form(problems: Vec<(String, String)>, at: usize, form: &DetectorForm) -> W
             (field, rest) => (field, format!("{rest}: {why}")),
         }
     };
-    Wrong(problems.into_iter().map(place).collect())
+    FormErrors(problems.into_iter().map(place).collect())
 }

@@ -7,32 +7,31 @@ use render_signal_actors::config::documents::Key;
 
 use super::desk::Desk;
 use super::list::{List, name_of};
-use super::rule::{Condition, Fields, RuleForm, Wrong, faults, field_of};
-use super::send::{Asked, Do, Foot, Sent, carry_out, with_id};
+use super::rule::{ConditionInput, FormErrors, RuleFields, RuleForm, faults, field_of};
+use super::send::{Do, DocumentSubmission, EditorQuery, Foot, carry_out, with_id};
 use super::words::Words;
 use crate::http::pages::documents::Problems;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::parts::Field;
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::parts::FormField;
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 const HOME: &str = "/regles#rules";
 const LIST: List = List::Rules;
 
-/// The form.
 #[derive(Template)]
 #[template(path = "rules/rule.html")]
-pub(super) struct Page {
+pub(super) struct RuleFormPage {
     pub(super) frame: Frame,
     pub(super) w: &'static Words,
     pub(super) foot: Foot,
     pub(super) action: String,
-    pub(super) fields: Fields,
+    pub(super) fields: RuleFields,
 }
 
-impl Page {
-    async fn of(visit: &Visit, id: &str, form: &RuleForm, wrong: &Wrong, foot: Foot) -> Self {
+impl RuleFormPage {
+    async fn of(visit: &PageVisit, id: &str, form: &RuleForm, wrong: &FormErrors, foot: Foot) -> Self {
         let w = Words::of(visit.lang);
         let title = if id.is_empty() { w.new_rule } else { w.title_rule };
         let fields = form.fields(w, visit.lang, wrong);
@@ -46,8 +45,8 @@ impl Page {
     }
 }
 
-impl Fields {
-    fn all(&self) -> Vec<&Field> {
+impl RuleFields {
+    fn all(&self) -> Vec<&FormField> {
         let own =
             [&self.name, &self.enabled, &self.url, &self.stop, &self.priority, &self.ordering, &self.share];
         let rows = self.rows.iter().flat_map(|row| row.main.iter().chain(&row.more));
@@ -55,8 +54,8 @@ impl Fields {
     }
 }
 
-pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
-    let asked = Asked::of(&visit);
+pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
+    let asked = EditorQuery::of(&visit);
     let desk = Desk::of_trial(&visit, Key::RoutingRules, &asked.trial).await?;
     let members = LIST.members(&desk.document);
     let form = match LIST.place(members, &asked.id).and_then(|place| members.get(place)) {
@@ -64,21 +63,23 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
         // A new one that was tried is the last of the draft.
         None if asked.id.is_empty() && desk.tried => members.last().map_or_else(RuleForm::new, RuleForm::of),
         None if asked.id.is_empty() => RuleForm::new(),
-        None => return Err(Problem::new(Kind::NotFound, format!("there is no rule {:?}", asked.id))),
+        None => {
+            return Err(HttpProblem::new(ProblemKind::NotFound, format!("there is no rule {:?}", asked.id)));
+        }
     };
     let foot = Foot::new(&visit, &desk);
-    visit.show(&Page::of(&visit, &asked.id, &form, &Wrong::default(), foot).await)
+    visit.show(&RuleFormPage::of(&visit, &asked.id, &form, &FormErrors::default(), foot).await)
 }
 
-pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    let id = Asked::of(&visit).id;
+pub(super) async fn send(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
+    let id = EditorQuery::of(&visit).id;
     let mut rule = RuleForm::read(&form);
     let what = Do::of(&form);
     match what {
-        Do::Add => rule.conditions.push(Condition {
+        Do::Add => rule.conditions.push(ConditionInput {
             field: "subject".to_owned(),
             operator: "contains".to_owned(),
-            ..Condition::default()
+            ..ConditionInput::default()
         }),
         Do::Remove(number) if number < rule.conditions.len() => drop(rule.conditions.remove(number)),
         Do::Remove(_) | Do::Save | Do::Try => {}
@@ -88,7 +89,7 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
     }
     if matches!(what, Do::Add | Do::Remove(_)) {
         let foot = Foot::again(&visit, &form);
-        return visit.show(&Page::of(&visit, &id, &rule, &Wrong::default(), foot).await);
+        return visit.show(&RuleFormPage::of(&visit, &id, &rule, &FormErrors::default(), foot).await);
     }
     let desk = Desk::open(&visit, Key::RoutingRules).await?;
     let members = LIST.members(&desk.document);
@@ -98,8 +99,9 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
     let new_id = if id.is_empty() { LIST.free_id(members, &rule.name) } else { id.clone() };
     let made = rule.write(stored, &new_id);
     let said = |(name, why): (String, render_signal_actors::kernel::said::Said)| (name, visit.lang.one(why));
-    let mut wrong =
-        Wrong(faults(&made, &visit.state.services.configuration.editor.env).into_iter().map(said).collect());
+    let mut wrong = FormErrors(
+        faults(&made, &visit.state.services.configuration.editor.env).into_iter().map(said).collect(),
+    );
     if wrong.0.is_empty() {
         let mut members = members.to_vec();
         let name = name_of(&made, &new_id);
@@ -108,7 +110,7 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
             Some(stored) => *stored = made,
             None => members.push(made),
         }
-        let sent = Sent {
+        let sent = DocumentSubmission {
             form: &form,
             edit: desk.replace(LIST.with(&desk.document, members)),
             place: with_id(LIST.form(), &id),
@@ -121,16 +123,16 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
         }
     }
     let foot = Foot::again(&visit, &form);
-    visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &Page::of(&visit, &id, &rule, &wrong, foot).await)
+    visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &RuleFormPage::of(&visit, &id, &rule, &wrong, foot).await)
 }
 
 /// What is wrong with a document, at the fields of this form.
-fn in_form(problems: &Problems, place: usize) -> Wrong {
+fn in_form(problems: &Problems, place: usize) -> FormErrors {
     let own = format!("rules[{place}]");
     let at = |(path, why): &(String, String)| match path.strip_prefix(&own) {
         Some(rest) => (field_of(rest), why.clone()),
         None if path.is_empty() => (String::new(), why.clone()),
         None => (String::new(), format!("{path}: {why}")),
     };
-    Wrong(problems.0.iter().map(at).collect())
+    FormErrors(problems.0.iter().map(at).collect())
 }

@@ -7,52 +7,50 @@ use render_signal_actors::config::documents::{self, Key};
 use serde_json::{Map, Value};
 
 use super::desk::Desk;
-use super::line::Line;
-use super::rule::{Wrong, shown};
-use super::send::{Asked, Do, Foot, Sent, carry_out, with_id};
+use super::line::Sentence;
+use super::rule::{FormErrors, shown};
+use super::send::{Do, DocumentSubmission, EditorQuery, Foot, carry_out, with_id};
 use super::service::ServiceForm;
 use super::words::Words;
 use crate::http::pages::documents::history_of;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section};
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Confirm, Empty, Field, Shown};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::parts::{Confirm, Empty, FormField, UntrustedText};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 
 const HOME: &str = "/regles/services";
 const FORM: &str = "/regles/service";
 const KEY: Key = Key::Providers;
 
 /// A service in the list.
-struct Entry {
-    name: Shown,
+struct ServiceEntry {
+    name: UntrustedText,
     href: String,
-    hosts: Line,
+    hosts: Sentence,
 }
 
-/// All of them.
 #[derive(Template)]
 #[template(path = "rules/services.html")]
 struct All {
     frame: Frame,
     w: &'static Words,
     built_in: bool,
-    entries: Vec<Entry>,
+    entries: Vec<ServiceEntry>,
     empty: Empty,
     history: String,
     reset: Option<Confirm>,
 }
 
-/// The form.
 #[derive(Template)]
 #[template(path = "rules/service.html")]
-struct Page {
+struct ServiceFormPage {
     frame: Frame,
     w: &'static Words,
     foot: Foot,
     action: String,
-    fields: Vec<Field>,
+    fields: Vec<FormField>,
     delete: Option<Confirm>,
 }
 
@@ -70,7 +68,7 @@ fn find<'d>(document: &'d Map<String, Value>, name: &str) -> Option<(usize, &'d 
     members(document).iter().enumerate().find(|(_, one)| of(one))
 }
 
-pub(super) async fn all(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn all(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let desk = Desk::open(&visit, KEY).await?;
     let entry = |one: &Value| {
@@ -79,7 +77,11 @@ pub(super) async fn all(visit: Visit) -> Result<HttpResponse, Problem> {
             Some(Value::Array(hosts)) => hosts.iter().map(shown).collect(),
             _ => Vec::new(),
         };
-        Entry { href: with_id(FORM, &name), name: Shown(name), hosts: Line::default().list(lang, &hosts, 4) }
+        ServiceEntry {
+            href: with_id(FORM, &name),
+            name: UntrustedText(name),
+            hosts: Sentence::default().list(lang, &hosts, 4),
+        }
     };
     visit.show(&All {
         frame: visit.frame(Section::Rules, w.services).await,
@@ -92,8 +94,8 @@ pub(super) async fn all(visit: Visit) -> Result<HttpResponse, Problem> {
     })
 }
 
-impl Page {
-    async fn of(visit: &Visit, name: &str, form: &ServiceForm, wrong: &Wrong, foot: Foot) -> Self {
+impl ServiceFormPage {
+    async fn of(visit: &PageVisit, name: &str, form: &ServiceForm, wrong: &FormErrors, foot: Foot) -> Self {
         let (w, lang) = (Words::of(visit.lang), visit.lang);
         let title = if name.is_empty() { w.new_service } else { w.title_service };
         let fields = form.fields(w, wrong);
@@ -122,23 +124,30 @@ impl Page {
     }
 }
 
-pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
-    let asked = Asked::of(&visit);
+pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
+    let asked = EditorQuery::of(&visit);
     let desk = Desk::of_trial(&visit, KEY, &asked.trial).await?;
     let nothing = Value::Null;
     let stored = match find(&desk.document, &asked.id) {
         Some((_, stored)) => stored,
         None if asked.id.is_empty() && desk.tried => members(&desk.document).last().unwrap_or(&nothing),
         None if asked.id.is_empty() => &nothing,
-        None => return Err(Problem::new(Kind::NotFound, format!("there is no service {:?}", asked.id))),
+        None => {
+            return Err(HttpProblem::new(
+                ProblemKind::NotFound,
+                format!("there is no service {:?}", asked.id),
+            ));
+        }
     };
     let foot = Foot::new(&visit, &desk);
-    visit.show(&Page::of(&visit, &asked.id, &ServiceForm::of(stored), &Wrong::default(), foot).await)
+    visit.show(
+        &ServiceFormPage::of(&visit, &asked.id, &ServiceForm::of(stored), &FormErrors::default(), foot).await,
+    )
 }
 
-pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn send(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
-    let id = Asked::of(&visit).id;
+    let id = EditorQuery::of(&visit).id;
     let desk = Desk::open(&visit, KEY).await?;
     let found = if id.is_empty() { None } else { find(&desk.document, &id) };
     let mut services = members(&desk.document).to_vec();
@@ -154,7 +163,7 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
         }
         services.remove(at);
         let (edit, said) = (desk.replace(with(services)), w.deleted(lang, &id));
-        let sent = Sent { form: &form, edit, place: with_id(FORM, &id), home: HOME, said };
+        let sent = DocumentSubmission { form: &form, edit, place: with_id(FORM, &id), home: HOME, said };
         return Ok(match carry_out(&visit, &desk, sent, false).await? {
             Ok(answer) => answer,
             Err(problems) => visit.back(HOME, &Notice::bad(joined(&problems.0))),
@@ -173,27 +182,35 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
     let mut wrong = in_form(problems.iter().map(said).collect(), at);
     if wrong.0.is_empty() {
         let said = w.saved_named(lang, service.name.trim());
-        let sent =
-            Sent { form: &form, edit: desk.replace(document), place: with_id(FORM, &id), home: HOME, said };
+        let sent = DocumentSubmission {
+            form: &form,
+            edit: desk.replace(document),
+            place: with_id(FORM, &id),
+            home: HOME,
+            said,
+        };
         match carry_out(&visit, &desk, sent, Do::of(&form) == Do::Try).await? {
             Ok(answer) => return Ok(answer),
             Err(problems) => wrong = in_form(problems.0, at),
         }
     }
     let foot = Foot::again(&visit, &form);
-    visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &Page::of(&visit, &id, &service, &wrong, foot).await)
+    visit.show_as(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &ServiceFormPage::of(&visit, &id, &service, &wrong, foot).await,
+    )
 }
 
 /// What is wrong, at the fields of this form. One service that is wrong makes the document wrong, so
 /// what is wrong with another one is said, too.
-fn in_form(problems: Vec<(String, String)>, at: usize) -> Wrong {
+fn in_form(problems: Vec<(String, String)>, at: usize) -> FormErrors {
     let own = format!("providers[{at}]");
     let place = |(path, why): (String, String)| match path.strip_prefix(&own) {
         Some(rest) => (ServiceForm::field_of(rest), why),
         None if path.is_empty() => (String::new(), why),
         None => (String::new(), format!("{path}: {why}")),
     };
-    Wrong(problems.into_iter().map(place).collect())
+    FormErrors(problems.into_iter().map(place).collect())
 }
 
 /// All that is wrong, in one line.

@@ -8,15 +8,15 @@ use super::list::{Act, Acted, List};
 use super::one_service::joined;
 use super::send::spoken;
 use super::words::Words;
-use crate::http::pages::documents::Outcome;
-use crate::http::pages::form::Form;
+use crate::http::pages::documents::SaveOutcome;
+use crate::http::pages::form::FormData;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::Confirm;
-use crate::http::pages::visit::{Visit, see};
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::visit::{PageVisit, see};
+use crate::http::problem::{HttpProblem, ProblemKind};
 
-/// Mails of so many days are tried.
-const DAYS: u32 = 7;
+/// How many days of mails a new order is tried on.
+const TRIAL_DAYS: u32 = 7;
 
 /// What is to be done, of `verb id`. An order has an id on each line.
 fn act_of(text: &str) -> Option<(bool, Act)> {
@@ -51,7 +51,7 @@ pub(super) fn reset(w: &Words, key: Key, button: &str) -> Confirm {
 }
 
 /// POST `/regles/liste`.
-pub(super) async fn act(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn act(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     if let Some(key) =
         Key::named(form.text("reset")).filter(|key| [Key::Detectors, Key::Providers].contains(key))
@@ -61,8 +61,9 @@ pub(super) async fn act(visit: Visit, form: Form) -> Result<HttpResponse, Proble
         let home = if key == Key::Providers { "/regles/services" } else { "/regles#detectors" };
         return Ok(visit.back(home, &Notice::good(w.reset_done)));
     }
-    let unknown =
-        || Problem::new(Kind::InvalidBody, "the form does not say what is to be done to which list");
+    let unknown = || {
+        HttpProblem::new(ProblemKind::InvalidBody, "the form does not say what is to be done to which list")
+    };
     let list = List::named(form.text("list")).ok_or_else(unknown)?;
     let (trying, act) = act_of(form.get("do").unwrap_or_default()).ok_or_else(unknown)?;
     let home = match list {
@@ -75,21 +76,21 @@ pub(super) async fn act(visit: Visit, form: Form) -> Result<HttpResponse, Proble
     };
     let edit = desk.replace(acted.document.clone());
     if trying {
-        return Ok(match desk.try_out(&visit, &edit, &desk.seen, DAYS, "/regles").await? {
+        return Ok(match desk.try_out(&visit, &edit, &desk.seen, TRIAL_DAYS, "/regles").await? {
             Ok(id) => see(&format!("/regles/essais/{id}")).finish(),
             Err(problems) => visit.back(home, &Notice::bad(joined(&problems.0))),
         });
     }
     let seen = desk.seen.clone();
     Ok(match Desk::save(&visit, edit, &seen).await? {
-        Outcome::Saved(saved) => visit.back(home, &spoken(saved.notice, &said(&visit, &act, &acted))),
-        Outcome::Refused(problems) => visit.back(home, &Notice::bad(joined(&problems.0))),
+        SaveOutcome::Saved(saved) => visit.back(home, &spoken(saved.notice, &said(&visit, &act, &acted))),
+        SaveOutcome::Refused(problems) => visit.back(home, &Notice::bad(joined(&problems.0))),
         // Between the look and the act.
-        Outcome::Conflict(_) => visit.back(home, &Notice::bad(w.changed_meanwhile)),
+        SaveOutcome::Conflict(_) => visit.back(home, &Notice::bad(w.changed_meanwhile)),
     })
 }
 
-fn said(visit: &Visit, act: &Act, acted: &Acted) -> String {
+fn said(visit: &PageVisit, act: &Act, acted: &Acted) -> String {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     // A name may be as long as a document.
     let name: String = acted.name.chars().take(80).collect();

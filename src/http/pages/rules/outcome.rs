@@ -4,15 +4,15 @@ use render_signal_actors::mail::compare::{Change, Judgement};
 use render_signal_actors::mail::policy::Priority;
 use serde_json::Value;
 
-use super::line::Line;
+use super::line::Sentence;
 use super::rule::shown;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::lang::Lang;
 use crate::services::jobs::Hit;
 
 /// What a change means for a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum TrialFate {
     /// It would go out, and does not now.
     Goes,
     /// It would not go out any more.
@@ -23,7 +23,7 @@ pub(super) enum Fate {
     Reason,
 }
 
-impl Fate {
+impl TrialFate {
     /// Every one.
     pub(super) const ALL: [Self; 4] = [Self::Goes, Self::Stays, Self::Otherwise, Self::Reason];
 
@@ -51,21 +51,23 @@ impl Fate {
 }
 
 /// What becomes of a mail. `name` is what people call a target.
-pub(super) fn judged(judgement: &Judgement, name: impl Fn(&str) -> String, lang: Lang) -> Line {
+pub(super) fn judged(judgement: &Judgement, name: impl Fn(&str) -> String, lang: Lang) -> Sentence {
     let targets: Vec<String> = judgement.targets.iter().map(|target| name(target)).collect();
     let reason = judgement.reason.map(|reason| reason_of(reason, lang)).unwrap_or_default();
     let line = match judgement.decision {
-        "deliver" if targets.is_empty() => Line::of(lang.pick("n'est envoyé nulle part", "is sent nowhere")),
-        "deliver" => Line::of(lang.pick("envoyé à ", "sent to ")).list(lang, &targets, 6),
+        "deliver" if targets.is_empty() => {
+            Sentence::of(lang.pick("n'est envoyé nulle part", "is sent nowhere"))
+        }
+        "deliver" => Sentence::of(lang.pick("envoyé à ", "sent to ")).list(lang, &targets, 6),
         "hold" => {
-            let line = Line::of(lang.pick("attend", "waits")).and(lang.colon()).and(reason);
+            let line = Sentence::of(lang.pick("attend", "waits")).and(lang.colon()).and(reason);
             match targets.is_empty() {
                 true => line,
                 false => line.and(lang.pick(", puis envoyé à ", ", then sent to ")).list(lang, &targets, 6),
             }
         }
-        "skip" => Line::of(lang.pick("n'est pas envoyé", "is not sent")).and(lang.colon()).and(reason),
-        _ => Line::of(lang.pick("ignoré", "ignored")).and(lang.colon()).and(reason),
+        "skip" => Sentence::of(lang.pick("n'est pas envoyé", "is not sent")).and(lang.colon()).and(reason),
+        _ => Sentence::of(lang.pick("ignoré", "ignored")).and(lang.colon()).and(reason),
     };
     let line = match judgement.detail.as_deref() {
         Some(detail) => line.and(" ").quoted(lang, detail),
@@ -104,7 +106,7 @@ fn reason_of(reason: &str, lang: Lang) -> &str {
 }
 
 /// What differs besides where the mail goes and why; that is said by [`judged`].
-pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: Clock) -> Option<Line> {
+pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: PageClock) -> Option<Sentence> {
     let lang = clock.lang;
     let value = |value: &Value| match value {
         Value::Null => lang.pick("rien", "nothing").to_owned(),
@@ -129,22 +131,22 @@ pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: Clo
                 Some(at) => clock.short(at),
                 None => value(written),
             };
-            (Line::of(lang.pick("au plus tard", "at the latest")), at(&change.before), at(&change.after))
+            (Sentence::of(lang.pick("au plus tard", "at the latest")), at(&change.before), at(&change.after))
         }
         "delivery_time" => (
-            Line::of(lang.pick("heure de livraison", "time of delivery")),
+            Sentence::of(lang.pick("heure de livraison", "time of delivery")),
             value(&change.before),
             value(&change.after),
         ),
-        "urgent" => (Line::of("urgent"), value(&change.before), value(&change.after)),
+        "urgent" => (Sentence::of("urgent"), value(&change.before), value(&change.after)),
         "priority" => (
-            Line::of(lang.pick("priorité de l'expéditeur", "priority of the sender")),
+            Sentence::of(lang.pick("priorité de l'expéditeur", "priority of the sender")),
             level(&change.before),
             level(&change.after),
         ),
         field => {
             let line = if let Some(target) = field.strip_prefix("address of ") {
-                Line::of(lang.pick("adresse de ", "address of ")).quoted(lang, &name(target))
+                Sentence::of(lang.pick("adresse de ", "address of ")).quoted(lang, &name(target))
             } else if let Some((target, field)) =
                 field.strip_prefix("payload for ").and_then(|rest| rest.rsplit_once(": "))
             {
@@ -152,12 +154,12 @@ pub(super) fn changed(change: &Change, name: impl Fn(&str) -> String, clock: Clo
                 if ["detector", "delivery_time", "urgent"].contains(&field) {
                     return None;
                 }
-                Line::of(lang.pick("webhook de ", "webhook of "))
+                Sentence::of(lang.pick("webhook de ", "webhook of "))
                     .quoted(lang, &name(target))
                     .and(lang.pick(", champ ", ", field "))
                     .quoted(lang, field)
             } else {
-                Line::default().with(field)
+                Sentence::default().with(field)
             };
             (line, value(&change.before), value(&change.after))
         }
@@ -200,7 +202,7 @@ mod tests {
     fn change(field: &str, before: Value, after: Value) -> Option<String> {
         let change = Change { field: field.to_owned(), before, after };
         let now = "2026-11-12T13:02:07Z".parse().unwrap();
-        let clock = Clock { now, zone: chrono_tz::Europe::Paris, lang: Lang::En };
+        let clock = PageClock { now, zone: chrono_tz::Europe::Paris, lang: Lang::En };
         changed(&change, |target| format!("T {target}"), clock).map(|line| line.text())
     }
 

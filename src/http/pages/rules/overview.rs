@@ -3,33 +3,33 @@
 use actix_web::HttpResponse;
 use askama::Template;
 use render_signal_actors::config::book::Book;
-use render_signal_actors::config::documents::{self, Key, Problem as Wrong};
+use render_signal_actors::config::documents::{self, Key, Problem};
 use render_signal_actors::config::load::load;
 use serde_json::{Map, Value};
 
 use super::chain::{Chain, chain};
 use super::desk::Desk;
-use super::line::Line;
+use super::line::Sentence;
 use super::list::{List, is_enabled, name_of};
 use super::one_service::names;
 use super::send::with_id;
 use super::sentence::{detector_then, detector_when, rule_then, rule_when};
 use super::words::Words;
-use crate::http::pages::documents::{Documents, Standing, history_of};
+use crate::http::pages::documents::{DocumentNotices, EditedDocuments, history_of};
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::parts::{Badge, Confirm, Empty, Mood, Shown};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Confirm, Empty, Mood, UntrustedText};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
 
 /// One rule, or one detector.
-pub(super) struct Member {
+pub(super) struct ListMember {
     /// Its id, as a form sends it.
     pub(super) id: String,
     /// From 1.
     pub(super) place: usize,
     /// For people, as it is shown, and as it is said of a button.
-    pub(super) name: Shown,
+    pub(super) name: UntrustedText,
     /// The same, without marks.
     pub(super) plain: String,
     /// What the buttons say that move it.
@@ -40,9 +40,9 @@ pub(super) struct Member {
     /// How it stands, where that is worth a word.
     pub(super) badge: Option<Badge>,
     /// When it applies.
-    pub(super) when: Line,
+    pub(super) when: Sentence,
     /// What follows.
-    pub(super) then: Line,
+    pub(super) then: Sentence,
     /// What is wrong with it.
     pub(super) problem: Option<String>,
     /// It is asked.
@@ -55,14 +55,13 @@ pub(super) struct Member {
     pub(super) delete: Confirm,
 }
 
-/// A list.
 #[derive(Template)]
 #[template(path = "rules/list.html")]
 pub(super) struct ListView {
     pub(super) w: &'static Words,
     /// `rules` or `detectors`.
     pub(super) word: &'static str,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Vec<ListMember>,
     pub(super) empty: Empty,
     pub(super) new_href: &'static str,
     pub(super) new_text: &'static str,
@@ -73,19 +72,18 @@ pub(super) struct ListView {
 
 impl askama::filters::HtmlSafe for ListView {}
 
-/// The page.
 #[derive(Template)]
 #[template(path = "rules/page.html")]
-pub(super) struct Page {
+pub(super) struct RulesPage {
     pub(super) frame: Frame,
     pub(super) w: &'static Words,
-    pub(super) standing: Standing,
+    pub(super) standing: DocumentNotices,
     pub(super) chain: Chain,
     pub(super) detectors: ListView,
     pub(super) rules: ListView,
 }
 
-pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let keys = [
         Key::PollingConfig,
@@ -96,7 +94,7 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
         Key::RoutingRules,
         Key::RuntimeFlags,
     ];
-    let standing = Documents::read(&visit, &keys).await?.standing;
+    let standing = EditedDocuments::read(&visit, &keys).await?.standing;
     let editor = &visit.state.services.configuration.editor;
     let journal = Some(visit.state.journal.as_ref());
     // What the documents say now: a change that was just made is in it.
@@ -106,7 +104,7 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     let rules = Desk::open(&visit, Key::RoutingRules).await?;
     let services = Desk::open(&visit, Key::Providers).await?;
     let default = &policy.default_target.url;
-    let page = Page {
+    let page = RulesPage {
         frame: visit.frame(Section::Rules, w.title).await,
         w,
         standing,
@@ -117,7 +115,7 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     visit.show(&page)
 }
 
-fn list(visit: &Visit, list: List, desk: &Desk, default: &str) -> ListView {
+fn list(visit: &PageVisit, list: List, desk: &Desk, default: &str) -> ListView {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     let env = &visit.state.services.configuration.editor.env;
     let problems = documents::problems(list.key(), &Value::Object(desk.document.clone()), env);
@@ -144,10 +142,10 @@ fn list(visit: &Visit, list: List, desk: &Desk, default: &str) -> ListView {
 pub(super) fn members(
     list: List,
     document: &Map<String, Value>,
-    problems: &[Wrong],
+    problems: &[Problem],
     default: &str,
     lang: Lang,
-) -> Vec<Member> {
+) -> Vec<ListMember> {
     let w = Words::of(lang);
     let stored = list.members(document);
     let of = |(at, (member, id)): (usize, (&Value, String))| {
@@ -162,9 +160,9 @@ pub(super) fn members(
             List::Rules => (rule_when(member, lang), rule_then(member, default, lang)),
             List::Detectors => (detector_when(member, lang), detector_then(member, &id, lang)),
         };
-        Member {
+        ListMember {
             place: at + 1,
-            name: Shown(name.clone()),
+            name: UntrustedText(name.clone()),
             href: with_id(list.form(), &id),
             badge: match (wrong.is_some(), on) {
                 (true, _) => Some(Badge::new(Mood::Bad, w.broken)),

@@ -11,20 +11,19 @@ use render_signal_actors::mail::rules::mask_url;
 use serde_json::{Map, Value, json};
 
 use super::words::Words;
-use crate::http::pages::form::Form;
-use crate::http::pages::parts::{Choice, Field, Input};
+use crate::http::pages::form::FormData;
+use crate::http::pages::parts::{Choice, FormField, Input};
 use crate::lang::Lang;
 
 /// A condition as a form has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Condition {
+pub(super) struct ConditionInput {
     /// Its place in the stored rule; `None` = it is new.
     pub(super) from: Option<usize>,
     /// What is looked at.
     pub(super) field: String,
     /// How it is compared.
     pub(super) operator: String,
-    /// With what.
     pub(super) value: String,
     /// Capitals count.
     pub(super) case: bool,
@@ -38,7 +37,7 @@ pub(super) struct RuleForm {
     /// It is asked.
     pub(super) enabled: bool,
     /// All of them have to hold.
-    pub(super) conditions: Vec<Condition>,
+    pub(super) conditions: Vec<ConditionInput>,
     /// Where it sends; masked as long as it is the stored one.
     pub(super) url: String,
     /// `normal` or `high`.
@@ -54,8 +53,11 @@ pub(super) struct RuleForm {
 impl RuleForm {
     /// Of a new rule.
     pub(super) fn new() -> Self {
-        let condition =
-            Condition { field: "subject".into(), operator: "contains".into(), ..Condition::default() };
+        let condition = ConditionInput {
+            field: "subject".into(),
+            operator: "contains".into(),
+            ..ConditionInput::default()
+        };
         Self { conditions: vec![condition], ..Self::of(&json!({"conditions": []})) }
     }
 
@@ -74,7 +76,10 @@ impl RuleForm {
             conditions: conditions
                 .iter()
                 .enumerate()
-                .map(|(place, condition)| Condition { from: Some(place), ..Condition::of(condition) })
+                .map(|(place, condition)| ConditionInput {
+                    from: Some(place),
+                    ..ConditionInput::of(condition)
+                })
                 .collect(),
             url: if url.is_empty() { url } else { mask_url(&url) },
             priority: action("priority", "normal"),
@@ -85,12 +90,15 @@ impl RuleForm {
     }
 
     /// What somebody has sent.
-    pub(super) fn read(form: &Form) -> Self {
+    pub(super) fn read(form: &FormData) -> Self {
         let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
         Self {
             name: text("name"),
             enabled: form.is_on("enabled"),
-            conditions: rows(form, "operator").into_iter().map(|row| Condition::read(form, row)).collect(),
+            conditions: rows(form, "operator")
+                .into_iter()
+                .map(|row| ConditionInput::read(form, row))
+                .collect(),
             url: text("url"),
             priority: text("priority"),
             stop: form.is_on("stop"),
@@ -152,15 +160,15 @@ impl RuleForm {
     }
 
     /// Its rows but for the conditions, with what is wrong.
-    pub(super) fn fields(&self, w: &Words, lang: Lang, wrong: &Wrong) -> Fields {
+    pub(super) fn fields(&self, w: &Words, lang: Lang, wrong: &FormErrors) -> RuleFields {
         let field = |name: &str, label: &str, input, value: &str| {
-            Field::new(name, label, input, value).error(wrong.at(name))
+            FormField::new(name, label, input, value).error(wrong.at(name))
         };
         let pick = |name: &str, label: &str, known: &[(&str, &str)], value: &str| {
             field(name, label, Input::Select(choices(known, value, w)), value)
         };
         let tick = |name: &str, label: &str, on: bool| field(name, label, Input::Tick, on_off(on));
-        Fields {
+        RuleFields {
             name: field("name", w.name, Input::Line("text"), &self.name).hint(w.rule_name_hint),
             enabled: tick("enabled", w.enabled, self.enabled).hint(w.rule_enabled_hint),
             url: field("url", w.url, Input::Line("text"), &self.url)
@@ -200,18 +208,18 @@ impl RuleForm {
 
 /// The rows of a rule's form.
 #[derive(Debug)]
-pub(super) struct Fields {
-    pub(super) name: Field,
-    pub(super) enabled: Field,
-    pub(super) url: Field,
-    pub(super) stop: Field,
-    pub(super) priority: Field,
-    pub(super) ordering: Field,
-    pub(super) share: Field,
-    pub(super) rows: Vec<Row>,
+pub(super) struct RuleFields {
+    pub(super) name: FormField,
+    pub(super) enabled: FormField,
+    pub(super) url: FormField,
+    pub(super) stop: FormField,
+    pub(super) priority: FormField,
+    pub(super) ordering: FormField,
+    pub(super) share: FormField,
+    pub(super) rows: Vec<ConditionRow>,
 }
 
-impl Fields {
+impl RuleFields {
     /// Something that is seldom changed is another value than usual, or wrong.
     pub(super) fn rare_open(&self) -> bool {
         let usual = [(&self.priority, "normal"), (&self.ordering, "none"), (&self.share, "all")];
@@ -221,7 +229,7 @@ impl Fields {
 
 /// One condition of a form.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct ConditionRow {
     /// From 0.
     pub(super) number: usize,
     /// What it is called: "Condition 1".
@@ -231,14 +239,14 @@ pub(super) struct Row {
     /// Its place in the stored rule; empty = it is new.
     pub(super) from: String,
     /// What is looked at, how, with what.
-    pub(super) main: Vec<Field>,
+    pub(super) main: Vec<FormField>,
     /// What is seldom changed.
-    pub(super) more: Vec<Field>,
+    pub(super) more: Vec<FormField>,
     /// Something of that is set, or wrong.
     pub(super) open: bool,
 }
 
-impl Condition {
+impl ConditionInput {
     fn of(stored: &Value) -> Self {
         let word = |name: &str| stored.get(name).map(shown).unwrap_or_default().trim().to_lowercase();
         Self {
@@ -250,7 +258,7 @@ impl Condition {
         }
     }
 
-    fn read(form: &Form, row: usize) -> Self {
+    fn read(form: &FormData, row: usize) -> Self {
         let text = |name: &str| form.get(&format!("c{row}-{name}")).unwrap_or_default().to_owned();
         Self {
             from: text("from").parse().ok(),
@@ -282,16 +290,16 @@ impl Condition {
         Value::Object(condition)
     }
 
-    fn fields(&self, number: usize, w: &Words, lang: Lang, wrong: &Wrong) -> Row {
+    fn fields(&self, number: usize, w: &Words, lang: Lang, wrong: &FormErrors) -> ConditionRow {
         let name = |name: &str| format!("c{number}-{name}");
         let field = |short: &str, label: &str, input, value: &str| {
-            Field::new(name(short), label, input, value).error(wrong.at(&name(short)))
+            FormField::new(name(short), label, input, value).error(wrong.at(&name(short)))
         };
         let fields = [("subject", w.subject), ("sender", w.sender), ("body", w.rule_body)];
         let operators = [("contains", w.contains), ("equals", w.equals), ("regex", w.regex)];
         // A line of HTML has no line breaks: what has some is kept in a box of several lines.
         let lines = if self.value.contains('\n') { Input::Lines(2) } else { Input::Line("text") };
-        Row {
+        ConditionRow {
             number,
             title: w.condition_number(lang, number + 1),
             remove: w.remove_condition(lang, number + 1),
@@ -314,9 +322,9 @@ impl Condition {
 
 /// What is wrong with a form, by the names of its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Wrong(pub(super) Vec<(String, String)>);
+pub(super) struct FormErrors(pub(super) Vec<(String, String)>);
 
-impl Wrong {
+impl FormErrors {
     /// What is wrong with a field; empty = nothing.
     pub(super) fn at(&self, name: &str) -> &str {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, why)| why.as_str())
@@ -346,7 +354,7 @@ pub(super) fn choices(known: &[(&str, &str)], stored: &str, w: &Words) -> Vec<Ch
 }
 
 /// The numbers of the rows of a form, each known by its field of this name.
-pub(super) fn rows(form: &Form, name: &str) -> Vec<usize> {
+pub(super) fn rows(form: &FormData, name: &str) -> Vec<usize> {
     let number = |field: &str| {
         let (number, found) = field.strip_prefix('c')?.split_once('-')?;
         (found == name).then(|| number.parse().ok())?

@@ -5,21 +5,21 @@ use actix_web::HttpResponse;
 use render_signal_actors::config::edit::Edit;
 
 use super::desk::Desk;
-use super::rule::Wrong;
+use super::rule::FormErrors;
 use super::words::Words;
-use crate::http::pages::documents::{self, Outcome, Problems, SEEN};
-use crate::http::pages::form::Form;
+use crate::http::pages::documents::{self, Problems, SEEN, SaveOutcome};
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Section, in_query};
-use crate::http::pages::notice::{Notice, Tone};
-use crate::http::pages::parts::{Choice, Field, Input};
-use crate::http::pages::visit::{Visit, see};
-use crate::http::problem::Problem;
+use crate::http::pages::notice::{Notice, NoticeTone};
+use crate::http::pages::parts::{Choice, FormField, Input};
+use crate::http::pages::visit::{PageVisit, see};
+use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
 
-/// The mails of so many days can be tried.
-const DAYS: [u32; 5] = [1, 3, 7, 14, 30];
-/// When nothing else is asked for.
-const USUAL: u32 = 7;
+/// How many days of mails a trial may go through.
+const DAY_CHOICES: [u32; 5] = [1, 3, 7, 14, 30];
+/// The days of a trial when the form does not say.
+const DEFAULT_DAYS: u32 = 7;
 
 /// What the button says that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(super) enum Do {
 
 impl Do {
     /// Of a form. Whoever presses Enter saves.
-    pub(super) fn of(form: &Form) -> Self {
+    pub(super) fn of(form: &FormData) -> Self {
         let word = form.text("do");
         match word {
             "try" => Self::Try,
@@ -50,23 +50,23 @@ impl Do {
 }
 
 /// What an address asks for: `?id=…&essai=…`.
-pub(super) struct Asked {
+pub(super) struct EditorQuery {
     /// Which one; empty = a new one.
     pub(super) id: String,
     /// As a trial has it; empty = as it is stored.
     pub(super) trial: String,
 }
 
-impl Asked {
-    pub(super) fn of(visit: &Visit) -> Self {
-        let query = Form::read(visit.request.query_string().as_bytes());
+impl EditorQuery {
+    pub(super) fn of(visit: &PageVisit) -> Self {
+        let query = FormData::read(visit.request.query_string().as_bytes());
         Self { id: query.text("id").to_owned(), trial: query.text("essai").to_owned() }
     }
 }
 
 /// One line of the summary above a form that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct ErrorSummaryLine {
     /// The id of the field; empty = the whole form.
     pub(super) href: String,
     /// Which field.
@@ -81,9 +81,9 @@ pub(super) struct Foot {
     /// The version that the form was made from.
     pub(super) seen: String,
     /// The mails of how many days are tried.
-    pub(super) days: Field,
+    pub(super) days: FormField,
     /// Everything that is wrong, for the summary.
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ErrorSummaryLine>,
     /// It was sent and is shown again: nothing of it is saved.
     pub(super) refused: bool,
     /// It shows what was tried.
@@ -92,14 +92,14 @@ pub(super) struct Foot {
 
 impl Foot {
     /// Of a form that is made anew from a document.
-    pub(super) fn new(visit: &Visit, desk: &Desk) -> Self {
+    pub(super) fn new(visit: &PageVisit, desk: &Desk) -> Self {
         let w = Words::of(visit.lang);
-        let days = days_field(w, visit.lang, USUAL);
+        let days = days_field(w, visit.lang, DEFAULT_DAYS);
         Self { seen: desk.seen.clone(), days, faults: Vec::new(), refused: desk.tried, tried: desk.tried }
     }
 
     /// Of one that is shown again, with what is wrong.
-    pub(super) fn again(visit: &Visit, form: &Form) -> Self {
+    pub(super) fn again(visit: &PageVisit, form: &FormData) -> Self {
         let w = Words::of(visit.lang);
         let days = days_field(w, visit.lang, days_of(form));
         let seen = form.text(SEEN).to_owned();
@@ -107,36 +107,40 @@ impl Foot {
     }
 
     /// With what is wrong: fields that the form shows are named by their labels.
-    pub(super) fn with(mut self, wrong: &Wrong, fields: &[&Field]) -> Self {
+    pub(super) fn with(mut self, wrong: &FormErrors, fields: &[&FormField]) -> Self {
         self.faults = wrong
             .0
             .iter()
             .map(|(name, why)| match fields.iter().find(|field| field.name == *name) {
-                Some(field) => {
-                    Fault { href: format!("f-{name}"), label: field.label.clone(), why: why.clone() }
-                }
-                None => Fault { href: String::new(), label: String::new(), why: why.clone() },
+                Some(field) => ErrorSummaryLine {
+                    href: format!("f-{name}"),
+                    label: field.label.clone(),
+                    why: why.clone(),
+                },
+                None => ErrorSummaryLine { href: String::new(), label: String::new(), why: why.clone() },
             })
             .collect();
         self
     }
 }
 
-fn days_field(w: &Words, lang: Lang, chosen: u32) -> Field {
+fn days_field(w: &Words, lang: Lang, chosen: u32) -> FormField {
     let choice = |days: u32| Choice { value: days.to_string(), text: w.of_days(lang, days) };
-    Field::new("days", w.days, Input::Select(DAYS.map(choice).to_vec()), chosen.to_string())
+    FormField::new("days", w.days, Input::Select(DAY_CHOICES.map(choice).to_vec()), chosen.to_string())
 }
 
 /// The mails of how many days somebody wants to try.
-pub(super) fn days_of(form: &Form) -> u32 {
+pub(super) fn days_of(form: &FormData) -> u32 {
     let sent = form.0.iter().find(|(name, _)| name == "days" || name.starts_with("days-"));
-    sent.and_then(|(_, days)| days.parse().ok()).filter(|days| DAYS.contains(days)).unwrap_or(USUAL)
+    sent.and_then(|(_, days)| days.parse().ok())
+        .filter(|days| DAY_CHOICES.contains(days))
+        .unwrap_or(DEFAULT_DAYS)
 }
 
 /// What somebody wants of a document that is on the desk.
-pub(super) struct Sent<'s> {
+pub(super) struct DocumentSubmission<'s> {
     /// The form as it was sent.
-    pub(super) form: &'s Form,
+    pub(super) form: &'s FormData,
     /// What it makes of the document.
     pub(super) edit: Edit,
     /// Where it was sent to: the same address is asked once more after a conflict, or shows the draft.
@@ -149,11 +153,11 @@ pub(super) struct Sent<'s> {
 
 /// Saves what was sent, or tries it. `Err` = what is wrong, to be shown in the form.
 pub(super) async fn carry_out(
-    visit: &Visit,
+    visit: &PageVisit,
     desk: &Desk,
-    sent: Sent<'_>,
+    sent: DocumentSubmission<'_>,
     trying: bool,
-) -> Result<Result<HttpResponse, Problems>, Problem> {
+) -> Result<Result<HttpResponse, Problems>, HttpProblem> {
     let seen = documents::seen_in(sent.form)?;
     if trying {
         let days = days_of(sent.form);
@@ -161,9 +165,9 @@ pub(super) async fn carry_out(
         return Ok(begun.map(|id| see(&format!("/regles/essais/{id}")).finish()));
     }
     Ok(match Desk::save(visit, sent.edit, seen).await? {
-        Outcome::Saved(saved) => Ok(visit.back(sent.home, &spoken(saved.notice, &sent.said))),
-        Outcome::Refused(problems) => Err(problems),
-        Outcome::Conflict(conflict) => {
+        SaveOutcome::Saved(saved) => Ok(visit.back(sent.home, &spoken(saved.notice, &sent.said))),
+        SaveOutcome::Refused(problems) => Err(problems),
+        SaveOutcome::Conflict(conflict) => {
             Ok(conflict.show(visit, Section::Rules, sent.form, &sent.place, sent.home).await?)
         }
     })
@@ -172,8 +176,8 @@ pub(super) async fn carry_out(
 /// What is said of a change: our own words when all is well, those about its trouble when there is some.
 pub(super) fn spoken(notice: Notice, said: &str) -> Notice {
     match notice.tone {
-        Tone::Good => Notice::good(said),
-        Tone::Care | Tone::Bad => notice,
+        NoticeTone::Good => Notice::good(said),
+        NoticeTone::Care | NoticeTone::Bad => notice,
     }
 }
 

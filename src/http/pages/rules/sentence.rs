@@ -4,24 +4,24 @@ use render_signal_actors::config::documents::coerce::is_on;
 use render_signal_actors::mail::rules::mask_url;
 use serde_json::Value;
 
-use super::line::Line;
+use super::line::Sentence;
 use super::rule::shown;
 use crate::lang::Lang;
 
 /// Characters of an expression that are shown in a sentence.
-const SHORT: usize = 60;
+const MAX_EXPRESSION_CHARS: usize = 60;
 /// Values of one condition that are named.
-const VALUES: usize = 6;
+const MAX_VALUES: usize = 6;
 /// Groups within groups that are put into words.
-const DEPTH: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 /// When a rule applies: `si le sujet contient « lot »`.
-pub(super) fn rule_when(rule: &Value, lang: Lang) -> Line {
+pub(super) fn rule_when(rule: &Value, lang: Lang) -> Sentence {
     let conditions = rule.get("conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     if conditions.is_empty() {
-        return Line::of(lang.pick("Aucune condition.", "No condition."));
+        return Sentence::of(lang.pick("Aucune condition.", "No condition."));
     }
-    let mut line = Line::of(lang.pick("Si ", "If "));
+    let mut line = Sentence::of(lang.pick("Si ", "If "));
     for (place, condition) in conditions.iter().enumerate() {
         line = if place > 0 { line.and(lang.pick(" et ", " and ")) } else { line };
         line = line.then(test(condition, true, lang));
@@ -30,11 +30,11 @@ pub(super) fn rule_when(rule: &Value, lang: Lang) -> Line {
 }
 
 /// What a rule does: `envoyer à https://hook.example.com/***, et à la destination par défaut`.
-pub(super) fn rule_then(rule: &Value, default: &str, lang: Lang) -> Line {
+pub(super) fn rule_then(rule: &Value, default: &str, lang: Lang) -> Sentence {
     let actions = rule.get("actions");
     let url = actions.and_then(|actions| actions.get("webhook_url")).map(shown).unwrap_or_default();
     let stop = is_on(actions.and_then(|actions| actions.get("stop_processing")), false);
-    let line = Line::of(lang.pick("envoyer à ", "send to ")).with(&mask_url(&url));
+    let line = Sentence::of(lang.pick("envoyer à ", "send to ")).with(&mask_url(&url));
     let line = match (stop, !url.is_empty() && url == default) {
         (true, _) => line.and(lang.pick(", et nulle part ailleurs", ", and nowhere else")),
         (_, true) => line.and(lang.pick(
@@ -62,17 +62,17 @@ pub(super) fn rule_then(rule: &Value, default: &str, lang: Lang) -> Line {
 }
 
 /// What a detector recognises.
-pub(super) fn detector_when(detector: &Value, lang: Lang) -> Line {
+pub(super) fn detector_when(detector: &Value, lang: Lang) -> Sentence {
     match detector.get("conditions") {
-        Some(conditions) => Line::of(lang.pick("Si ", "If ")).then(condition(conditions, lang, 0)),
-        None => Line::of(lang.pick("Aucune condition.", "No condition.")),
+        Some(conditions) => Sentence::of(lang.pick("Si ", "If ")).then(condition(conditions, lang, 0)),
+        None => Sentence::of(lang.pick("Aucune condition.", "No condition.")),
     }
 }
 
 /// What follows from it: the word in the webhook, urgency, what becomes of it at night.
-pub(super) fn detector_then(detector: &Value, id: &str, lang: Lang) -> Line {
+pub(super) fn detector_then(detector: &Value, id: &str, lang: Lang) -> Sentence {
     let word = detector.get("detector").and_then(Value::as_str).unwrap_or(id);
-    let line = Line::of(lang.pick("type ", "kind ")).quoted(lang, word);
+    let line = Sentence::of(lang.pick("type ", "kind ")).quoted(lang, word);
     let outside = |case: &str| match detector.get("outside_window") {
         Some(Value::Object(cases)) => cases.get(case).and_then(Value::as_str).unwrap_or("hold"),
         Some(both) => both.as_str().unwrap_or("hold"),
@@ -98,19 +98,20 @@ pub(super) fn detector_then(detector: &Value, id: &str, lang: Lang) -> Line {
         return line;
     }
     let words: Vec<String> = words.iter().map(shown).collect();
-    line.and(lang.pick(" ; ignoré s'il contient ", "; ignored if it contains ")).list(lang, &words, VALUES)
+    line.and(lang.pick(" ; ignoré s'il contient ", "; ignored if it contains "))
+        .list(lang, &words, MAX_VALUES)
 }
 
-fn condition(stored: &Value, lang: Lang, depth: usize) -> Line {
+fn condition(stored: &Value, lang: Lang, depth: usize) -> Sentence {
     for (name, french, english) in
         [("all", " et ", " and "), ("any", " ou ", " or "), ("none", " ni ", " nor ")]
     {
         let Some(parts) = stored.get(name).and_then(Value::as_array) else { continue };
-        if depth >= DEPTH {
-            return Line::of("…");
+        if depth >= MAX_DEPTH {
+            return Sentence::of("…");
         }
         let nested = depth > 0 && parts.len() > 1 && name != "none";
-        let mut line = if nested { Line::of("(") } else { Line::default() };
+        let mut line = if nested { Sentence::of("(") } else { Sentence::default() };
         if name == "none" {
             line = line.and(lang.pick("il n'est pas vrai que ", "it is not so that "));
         }
@@ -126,7 +127,7 @@ fn condition(stored: &Value, lang: Lang, depth: usize) -> Line {
 }
 
 /// One test: `le sujet contient « lot » ou « colis »`.
-fn test(stored: &Value, of_rule: bool, lang: Lang) -> Line {
+fn test(stored: &Value, of_rule: bool, lang: Lang) -> Sentence {
     let text = |name: &str| stored.get(name).map(shown).unwrap_or_default().trim().to_lowercase();
     let values: Vec<String> = match stored.get("value") {
         Some(Value::Array(list)) => list.iter().map(shown).collect(),
@@ -136,7 +137,7 @@ fn test(stored: &Value, of_rule: bool, lang: Lang) -> Line {
     let operator = text("operator");
     let subject = match (text("field").as_str(), operator.as_str()) {
         ("links", "present") => {
-            return Line::of(lang.pick("il y a un lien de livraison", "there is a delivery link"));
+            return Sentence::of(lang.pick("il y a un lien de livraison", "there is a delivery link"));
         }
         ("sender", _) => lang.pick("l'expéditeur", "the sender"),
         ("subject", _) => lang.pick("le sujet", "the subject"),
@@ -147,7 +148,7 @@ fn test(stored: &Value, of_rule: bool, lang: Lang) -> Line {
         _ => "?",
     };
     let verb = match operator.as_str() {
-        "present" => return Line::of(subject).and(lang.pick(" n'est pas vide", " is not empty")),
+        "present" => return Sentence::of(subject).and(lang.pick(" n'est pas vide", " is not empty")),
         "contains" => lang.pick(" contient ", " contains "),
         "equals" => lang.pick(" est exactement ", " is exactly "),
         "starts_with" => lang.pick(" commence par ", " begins with "),
@@ -157,12 +158,12 @@ fn test(stored: &Value, of_rule: bool, lang: Lang) -> Line {
         "host" => lang.pick(" mène à ", " leads to "),
         _ => " ? ",
     };
-    let mut line = Line::of(subject).and(verb);
-    for (place, value) in values.iter().take(VALUES).enumerate() {
+    let mut line = Sentence::of(subject).and(verb);
+    for (place, value) in values.iter().take(MAX_VALUES).enumerate() {
         line = if place > 0 { line.and(lang.pick(" ou ", " or ")) } else { line };
         line = line.quoted(lang, &short(value));
     }
-    match values.len().saturating_sub(VALUES) {
+    match values.len().saturating_sub(MAX_VALUES) {
         0 => line,
         more => line.and(lang.pick(" ou ", " or ")).and(lang.count(
             more,
@@ -174,7 +175,7 @@ fn test(stored: &Value, of_rule: bool, lang: Lang) -> Line {
 
 /// The beginning of a long text.
 fn short(text: &str) -> String {
-    match text.char_indices().nth(SHORT) {
+    match text.char_indices().nth(MAX_EXPRESSION_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::detector::lines;
-use super::rule::{Wrong, shown};
+use super::rule::{FormErrors, shown};
 use super::words::Words;
-use crate::http::pages::form::Form;
-use crate::http::pages::parts::{Field, Input};
+use crate::http::pages::form::FormData;
+use crate::http::pages::parts::{FormField, Input};
 
 /// The lists of a service.
 const LISTS: [&str; 6] = ["hosts", "except_hosts", "paths", "except_paths", "fetch_from", "redirect_to"];
@@ -31,7 +31,7 @@ impl ServiceForm {
     }
 
     /// What somebody has sent.
-    pub(super) fn read(form: &Form) -> Self {
+    pub(super) fn read(form: &FormData) -> Self {
         let text = |name: &str| form.get(name).unwrap_or_default().to_owned();
         Self { name: text("name"), lists: LISTS.map(text) }
     }
@@ -68,7 +68,7 @@ impl ServiceForm {
     }
 
     /// Its rows, with what is wrong.
-    pub(super) fn fields(&self, w: &Words, wrong: &Wrong) -> Vec<Field> {
+    pub(super) fn fields(&self, w: &Words, wrong: &FormErrors) -> Vec<FormField> {
         let texts = [
             (w.hosts, w.hosts_hint),
             (w.except_hosts, ""),
@@ -77,12 +77,12 @@ impl ServiceForm {
             (w.fetch_from, w.fetch_from_hint),
             (w.redirect_to, w.redirect_to_hint),
         ];
-        let name = Field::new("name", w.service_name, Input::Line("text"), self.name.as_str())
+        let name = FormField::new("name", w.service_name, Input::Line("text"), self.name.as_str())
             .hint(w.service_name_hint)
             .error(wrong.at("name"));
         let list = |((name, value), (label, hint)): ((&str, &String), (&str, &str))| {
             let height = u8::try_from(value.lines().count().clamp(2, 8)).unwrap_or(8);
-            Field::new(name, label, Input::Lines(height), value.as_str()).hint(hint).error(wrong.at(name))
+            FormField::new(name, label, Input::Lines(height), value.as_str()).hint(hint).error(wrong.at(name))
         };
         std::iter::once(name).chain(LISTS.into_iter().zip(&self.lists).zip(texts).map(list)).collect()
     }
@@ -108,7 +108,7 @@ mod tests {
     fn what_is_emptied_is_taken_out_and_what_is_required_stays_to_be_judged() {
         let stored =
             json!({"name": "x", "hosts": ["a.fr"], "paths": ["/"], "except_hosts": ["b.a.fr"], "_note": 1});
-        let form = Form(
+        let form = FormData(
             [("name", "x"), ("hosts", ""), ("paths", "/\n/d/")].map(|(a, b)| (a.into(), b.into())).to_vec(),
         );
         let written = ServiceForm::read(&form).write(Some(&stored));

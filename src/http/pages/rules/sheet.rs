@@ -8,13 +8,12 @@ use render_signal_actors::config::documents::polling::is_address;
 use serde_json::{Map, Value, json};
 
 use super::detector::lines;
-use super::rule::{Wrong, on_off, shown};
+use super::rule::{FormErrors, on_off, shown};
 use super::words::Words;
-use crate::http::pages::form::Form;
-use crate::http::pages::parts::{Field, Input};
+use crate::http::pages::form::FormData;
+use crate::http::pages::parts::{FormField, Input};
 use crate::lang::Lang;
 
-/// Which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sheet {
     /// Whose mails are accepted.
@@ -30,7 +29,7 @@ const LEVELS: [&str; 3] = ["high", "medium", "low"];
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum SheetFieldKind {
     /// A list of texts.
     Lines,
     /// A switch, and what it is where it is not stored.
@@ -40,7 +39,7 @@ enum Kind {
 }
 
 /// Field by field, what a form says: the text of a box, `on` of a tick.
-pub(super) type Values = BTreeMap<&'static str, String>;
+pub(super) type SheetValues = BTreeMap<&'static str, String>;
 
 impl Sheet {
     /// Its word in a form.
@@ -65,7 +64,6 @@ impl Sheet {
         }
     }
 
-    /// The page that has it.
     pub(super) const fn page(self) -> &'static str {
         match self {
             Self::Senders | Self::Priorities => "/regles/expediteurs",
@@ -73,29 +71,33 @@ impl Sheet {
         }
     }
 
-    const fn known(self) -> &'static [(&'static str, Kind)] {
+    const fn known(self) -> &'static [(&'static str, SheetFieldKind)] {
         match self {
-            Self::Senders => &[("sender_of_interest_for_polling", Kind::Lines)],
-            Self::Priorities => &[("high", Kind::Level), ("medium", Kind::Level), ("low", Kind::Level)],
+            Self::Senders => &[("sender_of_interest_for_polling", SheetFieldKind::Lines)],
+            Self::Priorities => &[
+                ("high", SheetFieldKind::Level),
+                ("medium", SheetFieldKind::Level),
+                ("low", SheetFieldKind::Level),
+            ],
             Self::Aside => &[
-                ("exclude_keywords", Kind::Lines),
-                ("exclude_keywords_recadrage", Kind::Lines),
-                ("exclude_keywords_autorepondeur", Kind::Lines),
-                ("require_attachments", Kind::Switch(false)),
-                ("ignore_automatic", Kind::Switch(true)),
-                ("ignore_automatic_except", Kind::Lines),
+                ("exclude_keywords", SheetFieldKind::Lines),
+                ("exclude_keywords_recadrage", SheetFieldKind::Lines),
+                ("exclude_keywords_autorepondeur", SheetFieldKind::Lines),
+                ("require_attachments", SheetFieldKind::Switch(false)),
+                ("ignore_automatic", SheetFieldKind::Switch(true)),
+                ("ignore_automatic_except", SheetFieldKind::Lines),
             ],
         }
     }
 
     /// What a document fills the form with.
-    pub(super) fn of(self, document: &Map<String, Value>) -> Values {
-        let fill = |(name, kind): &(&'static str, Kind)| {
+    pub(super) fn of(self, document: &Map<String, Value>) -> SheetValues {
+        let fill = |(name, kind): &(&'static str, SheetFieldKind)| {
             let stored = document.get(*name);
             let value = match kind {
-                Kind::Lines => texts(stored).join("\n"),
-                Kind::Switch(absent) => on_off(is_on(stored, *absent)).to_owned(),
-                Kind::Level => {
+                SheetFieldKind::Lines => texts(stored).join("\n"),
+                SheetFieldKind::Switch(absent) => on_off(is_on(stored, *absent)).to_owned(),
+                SheetFieldKind::Level => {
                     let levels = document.get("sender_priority").and_then(Value::as_object);
                     let of = |level: &Value| {
                         level.as_str().is_some_and(|text| text.trim().to_lowercase() == *name)
@@ -110,7 +112,7 @@ impl Sheet {
     }
 
     /// What somebody has sent.
-    pub(super) fn read(self, form: &Form) -> Values {
+    pub(super) fn read(self, form: &FormData) -> SheetValues {
         let value = |name: &'static str| (name, form.get(name).unwrap_or_default().to_owned());
         self.known().iter().map(|(name, _)| value(name)).collect()
     }
@@ -118,7 +120,7 @@ impl Sheet {
     /// The fields of the document that are to be another value; `None` = not there.
     pub(super) fn changed(
         self,
-        values: &Values,
+        values: &SheetValues,
         document: &Map<String, Value>,
     ) -> Vec<(String, Option<Value>)> {
         let before = self.of(document);
@@ -127,9 +129,9 @@ impl Sheet {
             let (now, was) = (values.get(name), before.get(name));
             let (Some(now), false) = (now, now == was) else { continue };
             let value = match kind {
-                Kind::Lines => json!(lines(now)),
-                Kind::Switch(_) => (now == "on").into(),
-                Kind::Level => continue,
+                SheetFieldKind::Lines => json!(lines(now)),
+                SheetFieldKind::Switch(_) => (now == "on").into(),
+                SheetFieldKind::Level => continue,
             };
             changed.push(((*name).to_owned(), Some(value)));
         }
@@ -140,8 +142,13 @@ impl Sheet {
     }
 
     /// What only the form can tell is wrong.
-    pub(super) fn faults(self, values: &Values, document: &Map<String, Value>, lang: Lang) -> Wrong {
-        let mut wrong = Wrong::default();
+    pub(super) fn faults(
+        self,
+        values: &SheetValues,
+        document: &Map<String, Value>,
+        lang: Lang,
+    ) -> FormErrors {
+        let mut wrong = FormErrors::default();
         if self != Self::Priorities || *values == self.of(document) {
             return wrong;
         }
@@ -169,16 +176,17 @@ impl Sheet {
     /// Its rows, with what is wrong. `environment` are the senders that count where none is stored.
     pub(super) fn fields(
         self,
-        values: &Values,
+        values: &SheetValues,
         w: &Words,
         lang: Lang,
-        wrong: &Wrong,
+        wrong: &FormErrors,
         environment: &[String],
-    ) -> Vec<Field> {
-        let row = |(name, kind): &(&'static str, Kind)| {
+    ) -> Vec<FormField> {
+        let row = |(name, kind): &(&'static str, SheetFieldKind)| {
             let value = values.get(name).cloned().unwrap_or_default();
             let height = u8::try_from(value.lines().count().clamp(3, 12)).unwrap_or(12);
-            let input = if matches!(kind, Kind::Switch(_)) { Input::Tick } else { Input::Lines(height) };
+            let input =
+                if matches!(kind, SheetFieldKind::Switch(_)) { Input::Tick } else { Input::Lines(height) };
             let (label, hint) = match *name {
                 "sender_of_interest_for_polling" => (w.senders_label, empty_senders(environment, lang)),
                 "high" => (w.high, w.empty_is_none.to_owned()),
@@ -191,7 +199,7 @@ impl Sheet {
                 "ignore_automatic" => (w.automatic, w.automatic_hint.to_owned()),
                 _ => (w.automatic_except, w.empty_is_none.to_owned()),
             };
-            Field::new(*name, label, input, value).hint(hint).error(wrong.at(name))
+            FormField::new(*name, label, input, value).hint(hint).error(wrong.at(name))
         };
         self.known().iter().map(row).collect()
     }
@@ -231,7 +239,7 @@ fn texts(stored: Option<&Value>) -> Vec<String> {
 }
 
 /// `sender_priority` with the levels that a form names. What is stored in another form stays.
-fn levels(values: &Values, document: &Map<String, Value>) -> Value {
+fn levels(values: &SheetValues, document: &Map<String, Value>) -> Value {
     let mut map = document.get("sender_priority").and_then(Value::as_object).cloned().unwrap_or_default();
     map.retain(|_, level| {
         !level.as_str().is_some_and(|text| LEVELS.contains(&text.trim().to_lowercase().as_str()))
@@ -266,7 +274,7 @@ mod tests {
             let document = map(stored);
             let values = sheet.of(&document);
             assert_eq!(sheet.changed(&values, &document), [], "{document:?}");
-            assert_eq!(sheet.faults(&values, &document, Lang::Fr), Wrong::default());
+            assert_eq!(sheet.faults(&values, &document, Lang::Fr), FormErrors::default());
         }
         let document = map(json!({"exclude_keywords": ["a"], "ignore_automatic": true}));
         let mut values = Sheet::Aside.of(&document);

@@ -7,23 +7,22 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::Edit;
 
 use super::desk::Desk;
-use super::rule::Wrong;
-use super::send::{Asked, Do, Foot, Sent, carry_out};
-use super::sheet::{Sheet, Values};
+use super::rule::FormErrors;
+use super::send::{Do, DocumentSubmission, EditorQuery, Foot, carry_out};
+use super::sheet::{Sheet, SheetValues};
 use super::words::Words;
 use crate::http::pages::documents::history_of;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::parts::Field;
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::parts::FormField;
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 
-/// A form.
-pub(super) struct One {
+pub(super) struct SheetForm {
     pub(super) title: &'static str,
     pub(super) lead: &'static str,
     pub(super) word: &'static str,
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<FormField>,
     pub(super) foot: Foot,
     pub(super) history: String,
 }
@@ -31,15 +30,15 @@ pub(super) struct One {
 /// A page with one or two of them.
 #[derive(Template)]
 #[template(path = "rules/sheets.html")]
-pub(super) struct Page {
+pub(super) struct SheetsPage {
     pub(super) frame: Frame,
     pub(super) w: &'static Words,
     pub(super) action: &'static str,
-    pub(super) sheets: Vec<One>,
+    pub(super) sheets: Vec<SheetForm>,
 }
 
-impl One {
-    fn of(visit: &Visit, sheet: Sheet, values: &Values, wrong: &Wrong, foot: Foot) -> Self {
+impl SheetForm {
+    fn of(visit: &PageVisit, sheet: Sheet, values: &SheetValues, wrong: &FormErrors, foot: Foot) -> Self {
         let (w, lang) = (Words::of(visit.lang), visit.lang);
         let environment = &visit.state.services.configuration.editor.env.senders;
         let fields = sheet.fields(values, w, lang, wrong, environment);
@@ -55,47 +54,51 @@ impl One {
         Self { title, lead, word: sheet.word(), fields, foot, history: history_of(sheet.key()) }
     }
 
-    async fn stored(visit: &Visit, sheet: Sheet, trial: &str) -> Result<Self, Problem> {
+    async fn stored(visit: &PageVisit, sheet: Sheet, trial: &str) -> Result<Self, HttpProblem> {
         let desk = Desk::of_trial(visit, sheet.key(), trial).await?;
         let foot = Foot::new(visit, &desk);
-        Ok(Self::of(visit, sheet, &sheet.of(&desk.document), &Wrong::default(), foot))
+        Ok(Self::of(visit, sheet, &sheet.of(&desk.document), &FormErrors::default(), foot))
     }
 }
 
-async fn page(visit: &Visit, shown: &[Sheet], again: Option<(Sheet, One)>) -> Result<Page, Problem> {
+async fn page(
+    visit: &PageVisit,
+    shown: &[Sheet],
+    again: Option<(Sheet, SheetForm)>,
+) -> Result<SheetsPage, HttpProblem> {
     let w = Words::of(visit.lang);
-    let trial = Asked::of(visit).trial;
+    let trial = EditorQuery::of(visit).trial;
     let mut sheets = Vec::with_capacity(shown.len());
     let mut again = again;
     for sheet in shown {
         sheets.push(match again.take_if(|(one, _)| one == sheet) {
             Some((_, one)) => one,
-            None => One::stored(visit, *sheet, &trial).await?,
+            None => SheetForm::stored(visit, *sheet, &trial).await?,
         });
     }
     let first = shown.first().copied().unwrap_or(Sheet::Aside);
     let title = if first == Sheet::Aside { w.words_title } else { w.senders_title };
-    Ok(Page { frame: visit.frame(Section::Rules, title).await, w, action: first.page(), sheets })
+    Ok(SheetsPage { frame: visit.frame(Section::Rules, title).await, w, action: first.page(), sheets })
 }
 
 const SENDERS: [Sheet; 2] = [Sheet::Senders, Sheet::Priorities];
 
-pub(super) async fn senders(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn senders(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     visit.show(&page(&visit, &SENDERS, None).await?)
 }
 
-pub(super) async fn aside(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn aside(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     visit.show(&page(&visit, &[Sheet::Aside], None).await?)
 }
 
-pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    let none = || Problem::new(Kind::InvalidBody, "the form does not say which list it is");
+pub(super) async fn send(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
+    let none = || HttpProblem::new(ProblemKind::InvalidBody, "the form does not say which list it is");
     let sheet = Sheet::named(form.text("sheet")).ok_or_else(none)?;
     let desk = Desk::open(&visit, sheet.key()).await?;
     let values = sheet.read(&form);
     let mut wrong = sheet.faults(&values, &desk.document, visit.lang);
     if wrong.0.is_empty() {
-        let sent = Sent {
+        let sent = DocumentSubmission {
             form: &form,
             edit: edit(sheet.key(), &sheet.changed(&values, &desk.document)),
             place: sheet.page().to_owned(),
@@ -109,11 +112,11 @@ pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Probl
                     field if field.is_empty() && !path.is_empty() => (field, format!("{path}: {why}")),
                     field => (field, why),
                 };
-                wrong = Wrong(problems.0.into_iter().map(at).collect());
+                wrong = FormErrors(problems.0.into_iter().map(at).collect());
             }
         }
     }
-    let one = One::of(&visit, sheet, &values, &wrong, Foot::again(&visit, &form));
+    let one = SheetForm::of(&visit, sheet, &values, &wrong, Foot::again(&visit, &form));
     let shown: &[Sheet] = if sheet == Sheet::Aside { &[Sheet::Aside] } else { &SENDERS };
     visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page(&visit, shown, Some((sheet, one))).await?)
 }

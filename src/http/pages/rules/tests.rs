@@ -12,20 +12,20 @@ use super::list::List;
 use super::one_detector;
 use super::one_rule;
 use super::overview::members;
-use super::rule::{Row, RuleForm, Wrong, faults};
+use super::rule::{ConditionRow, FormErrors, RuleForm, faults};
 use super::send::Foot;
-use super::tree::Group;
+use super::tree::TestGroup;
 use super::words::Words;
-use crate::http::pages::clock::Clock;
-use crate::http::pages::form::Form;
+use crate::http::pages::clock::PageClock;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::Frame;
-use crate::http::pages::parts::{Field, Input};
+use crate::http::pages::parts::{FormField, Input};
 use crate::lang::Lang;
 
 const W: &Words = Words::of(Lang::Fr);
 
 /// What a browser sends of these fields when nobody touches them.
-fn sent(fields: &[&Field], rows: &[Row]) -> Form {
+fn sent(fields: &[&FormField], rows: &[ConditionRow]) -> FormData {
     let mut pairs = Vec::new();
     for field in fields {
         match &field.input {
@@ -43,11 +43,11 @@ fn sent(fields: &[&Field], rows: &[Row]) -> Form {
     for row in rows {
         pairs.push((format!("c{}-from", row.number), row.from.clone()));
     }
-    Form(pairs)
+    FormData(pairs)
 }
 
-fn rule_sent(form: &RuleForm) -> Form {
-    let fields = form.fields(W, Lang::Fr, &Wrong::default());
+fn rule_sent(form: &RuleForm) -> FormData {
+    let fields = form.fields(W, Lang::Fr, &FormErrors::default());
     let own = [
         &fields.name,
         &fields.enabled,
@@ -61,8 +61,8 @@ fn rule_sent(form: &RuleForm) -> Form {
     sent(&own.into_iter().chain(rows).collect::<Vec<_>>(), &fields.rows)
 }
 
-fn detector_sent(form: &DetectorForm) -> Form {
-    let fields = form.fields(W, Lang::Fr, &Wrong::default());
+fn detector_sent(form: &DetectorForm) -> FormData {
+    let fields = form.fields(W, Lang::Fr, &FormErrors::default());
     let own = [
         &fields.name,
         &fields.id,
@@ -78,7 +78,7 @@ fn detector_sent(form: &DetectorForm) -> Form {
 }
 
 /// A form as it comes back, with some fields typed anew.
-fn typed(mut form: Form, changes: &[(&str, &str)]) -> Form {
+fn typed(mut form: FormData, changes: &[(&str, &str)]) -> FormData {
     for (name, value) in changes {
         let typed = ((*name).to_owned(), (*value).to_owned());
         match form.0.iter_mut().find(|(known, _)| known == name) {
@@ -213,7 +213,7 @@ fn what_is_wrong_with_a_detector_is_said_at_its_field() {
         Looks::Rows(tests) => tests.rows,
         Looks::Text(..) => panic!("it fits"),
     };
-    let urgent = rows.iter().position(|row| row.group == Group::Urgent).unwrap();
+    let urgent = rows.iter().position(|row| row.group == TestGroup::Urgent).unwrap();
     for (change, field) in [
         (("id", "é"), "id"),
         (("outside", "perhaps"), "outside"),
@@ -359,13 +359,14 @@ proptest! {
 const HOSTILE: &str = "\"><script>alert(1)</script>'&\u{202e}";
 
 fn frame(lang: Lang) -> Frame {
-    let clock = Clock { now: "2026-11-30T10:00:00Z".parse().unwrap(), zone: chrono_tz::Europe::Paris, lang };
+    let clock =
+        PageClock { now: "2026-11-30T10:00:00Z".parse().unwrap(), zone: chrono_tz::Europe::Paris, lang };
     Frame { user: Some(HOSTILE.to_owned()), here: "/regles".to_owned(), ..Frame::bare(clock, HOSTILE) }
 }
 
 fn foot(lang: Lang) -> Foot {
     let w = Words::of(lang);
-    let days = Field::new("days", w.days, Input::Select(Vec::new()), "7");
+    let days = FormField::new("days", w.days, Input::Select(Vec::new()), "7");
     Foot { seen: HOSTILE.to_owned(), days, faults: Vec::new(), refused: true, tried: true }
 }
 
@@ -383,13 +384,18 @@ fn nothing_that_somebody_wrote_is_markup() {
                           "exclude_keywords": [HOSTILE], "extract": HOSTILE, "outside_window": HOSTILE});
     for lang in [Lang::Fr, Lang::En] {
         let w = Words::of(lang);
-        let wrong = Wrong(vec![("name".into(), HOSTILE.into()), ("c0-value".into(), HOSTILE.into())]);
+        let wrong = FormErrors(vec![("name".into(), HOSTILE.into()), ("c0-value".into(), HOSTILE.into())]);
         let fields = RuleForm::of(&rule).fields(w, lang, &wrong);
-        let page =
-            one_rule::Page { frame: frame(lang), w, foot: foot(lang), action: HOSTILE.to_owned(), fields };
+        let page = one_rule::RuleFormPage {
+            frame: frame(lang),
+            w,
+            foot: foot(lang),
+            action: HOSTILE.to_owned(),
+            fields,
+        };
         assert_harmless(&page.render().unwrap());
         let fields = DetectorForm::of(&detector).fields(w, lang, &wrong);
-        let page = one_detector::Page {
+        let page = one_detector::DetectorFormPage {
             frame: frame(lang),
             w,
             foot: foot(lang),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// What a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
+pub(super) enum TestGroup {
     /// It has to hold.
     All,
     /// One of these has to hold.
@@ -18,7 +18,7 @@ pub(super) enum Group {
     Urgent,
 }
 
-impl Group {
+impl TestGroup {
     /// Every one, in the order in which they are written.
     pub(super) const ALL: [Self; 4] = [Self::All, Self::Any, Self::None, Self::Urgent];
 
@@ -40,9 +40,8 @@ impl Group {
 
 /// A test as a form has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Test {
-    /// What it is for.
-    pub(super) group: Group,
+pub(super) struct TestInput {
+    pub(super) group: TestGroup,
     /// What is looked at.
     pub(super) field: String,
     /// How it is compared.
@@ -59,10 +58,10 @@ pub(super) struct Test {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tests {
     /// In the order of the groups.
-    pub(super) rows: Vec<Test>,
-    /// The words when none of [`Group::Any`] holds.
+    pub(super) rows: Vec<TestInput>,
+    /// The words when none of [`TestGroup::Any`] holds.
     pub(super) explain_any: String,
-    /// The words when one of [`Group::None`] holds.
+    /// The words when one of [`TestGroup::None`] holds.
     pub(super) explain_none: String,
 }
 
@@ -76,15 +75,15 @@ impl Tests {
                 for part in parts {
                     match group(part)? {
                         // The order of the rows is that of the groups, so that nothing moves.
-                        None if !any && !none => tests.rows.push(test(part, Group::All)?),
+                        None if !any && !none => tests.rows.push(test(part, TestGroup::All)?),
                         Some(("any", parts, explain)) if !any && !none => {
                             any = true;
-                            tests.add(parts, Group::Any)?;
+                            tests.add(parts, TestGroup::Any)?;
                             explain.clone_into(&mut tests.explain_any);
                         }
                         Some(("none", parts, explain)) if !none => {
                             none = true;
-                            tests.add(parts, Group::None)?;
+                            tests.add(parts, TestGroup::None)?;
                             explain.clone_into(&mut tests.explain_none);
                         }
                         _ => return None,
@@ -92,27 +91,27 @@ impl Tests {
                 }
             }
             Some(("any", parts, explain)) => {
-                tests.add(parts, Group::Any)?;
+                tests.add(parts, TestGroup::Any)?;
                 explain.clone_into(&mut tests.explain_any);
             }
             Some(("none", parts, explain)) => {
-                tests.add(parts, Group::None)?;
+                tests.add(parts, TestGroup::None)?;
                 explain.clone_into(&mut tests.explain_none);
             }
             Some(_) => return None,
-            None => tests.rows.push(test(conditions, Group::All)?),
+            None => tests.rows.push(test(conditions, TestGroup::All)?),
         }
         if let Some(urgent) = urgent {
             match group(urgent)? {
-                Some(("any", parts, "")) => tests.add(parts, Group::Urgent)?,
-                None => tests.rows.push(test(urgent, Group::Urgent)?),
+                Some(("any", parts, "")) => tests.add(parts, TestGroup::Urgent)?,
+                None => tests.rows.push(test(urgent, TestGroup::Urgent)?),
                 Some(_) => return None,
             }
         }
         Some(tests)
     }
 
-    fn add(&mut self, parts: &[Value], of: Group) -> Option<()> {
+    fn add(&mut self, parts: &[Value], of: TestGroup) -> Option<()> {
         for part in parts {
             self.rows.push(test(part, of)?);
         }
@@ -120,21 +119,22 @@ impl Tests {
     }
 
     /// The tests of a group with the numbers of their rows.
-    fn those(&self, group: Group) -> Vec<(usize, &Test)> {
+    fn those(&self, group: TestGroup) -> Vec<(usize, &TestInput)> {
         self.rows.iter().enumerate().filter(|(_, row)| row.group == group).collect()
     }
 
     /// `conditions` and `urgent` of a detector, and where in it each row has come to stand.
     pub(super) fn write(&self) -> (Value, Option<Value>, Vec<(usize, String)>) {
         let mut places = Vec::with_capacity(self.rows.len());
-        let mut list = |tests: Vec<(usize, &Test)>, at: &str| -> Value {
-            let make = |(place, (row, test)): (usize, (usize, &Test))| {
+        let mut list = |tests: Vec<(usize, &TestInput)>, at: &str| -> Value {
+            let make = |(place, (row, test)): (usize, (usize, &TestInput))| {
                 places.push((row, format!("{at}[{place}]")));
                 test.write()
             };
             tests.into_iter().enumerate().map(make).collect()
         };
-        let (all, any, none) = (self.those(Group::All), self.those(Group::Any), self.those(Group::None));
+        let (all, any, none) =
+            (self.those(TestGroup::All), self.those(TestGroup::Any), self.those(TestGroup::None));
         let explained = |name: &str, parts: Value, explain: &str| {
             let mut group = Map::from_iter([(name.to_owned(), parts)]);
             if !explain.trim().is_empty() {
@@ -160,7 +160,7 @@ impl Tests {
                 json!({ "all": parts })
             }
         };
-        let urgent = match self.those(Group::Urgent).as_slice() {
+        let urgent = match self.those(TestGroup::Urgent).as_slice() {
             [] => None,
             [(row, test)] => {
                 places.push((*row, ".urgent".to_owned()));
@@ -178,7 +178,7 @@ impl Tests {
     }
 }
 
-impl Test {
+impl TestInput {
     fn write(&self) -> Value {
         let mut test = Map::new();
         test.insert("field".to_owned(), self.field.as_str().into());
@@ -225,7 +225,7 @@ fn group(stored: &Value) -> Option<Option<(&'static str, &[Value], &str)>> {
 }
 
 /// A test; `None` = it does not fit.
-fn test(stored: &Value, group: Group) -> Option<Test> {
+fn test(stored: &Value, group: TestGroup) -> Option<TestInput> {
     const KNOWN: [&str; 6] = ["field", "operator", "value", "form", "case_sensitive", "explain"];
     let fields = stored.as_object()?;
     if fields.keys().any(|key| !KNOWN.contains(&key.as_str())) {
@@ -253,7 +253,7 @@ fn test(stored: &Value, group: Group) -> Option<Test> {
         ("" | "normalised", field, false) if field != "links" => "normalised",
         _ => return None,
     };
-    Some(Test {
+    Some(TestInput {
         group,
         field: text("field")?.to_owned(),
         operator: text("operator")?.to_owned(),

@@ -13,26 +13,26 @@ use render_signal_actors::mail::rules::target_id;
 use serde_json::{Map, Value};
 
 use super::desk::Desk;
-use super::line::Line;
+use super::line::Sentence;
 use super::list::{List, name_of};
 use super::one_service::joined;
-use super::outcome::{Fate, changed, judged, untested};
+use super::outcome::{TrialFate, changed, judged, untested};
 use super::send::spoken;
 use super::words::Words;
-use crate::http::pages::documents::{Changes, Outcome, SEEN, document};
-use crate::http::pages::form::Form;
+use crate::http::pages::documents::{ChangeList, SEEN, SaveOutcome, document};
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section, in_query};
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Badge, Empty, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Empty, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
-use crate::services::jobs::{Draft, Hit, Job, Stage};
+use crate::services::jobs::{Hit, RuleTestDraft, RuleTestJob, RuleTestStage};
 
 /// Mails that a page shows.
-const SHOWN: usize = 100;
+const MAX_MAILS: usize = 100;
 /// Differences of the document that are listed.
-const DIFFERENCES: usize = 40;
+const MAX_DIFFERENCES: usize = 40;
 
 /// How many mails something is so for.
 struct Count {
@@ -42,7 +42,7 @@ struct Count {
 }
 
 /// A filter of the mails.
-struct Chip {
+struct TrialFilterChip {
     href: String,
     text: String,
     count: String,
@@ -50,21 +50,20 @@ struct Chip {
 }
 
 /// A mail for which something would change.
-struct MailView {
+struct TrialMailView {
     href: String,
-    subject: Shown,
-    sender: Shown,
+    subject: UntrustedText,
+    sender: UntrustedText,
     when: When,
     badge: Badge,
-    before: Line,
-    after: Line,
-    more: Vec<Line>,
+    before: Sentence,
+    after: Sentence,
+    more: Vec<Sentence>,
 }
 
-/// The page.
 #[derive(Template)]
 #[template(path = "rules/trial.html")]
-struct Page {
+struct TrialPage {
     frame: Frame,
     w: &'static Words,
     /// The document, in words.
@@ -80,13 +79,13 @@ struct Page {
     tested: String,
     /// Why there are no mails.
     empty: Option<Empty>,
-    differences: Changes,
+    differences: ChangeList,
     remarks: Vec<String>,
     untested: Vec<String>,
     untested_title: String,
     departed: Option<String>,
-    chips: Vec<Chip>,
-    mails: Vec<MailView>,
+    chips: Vec<TrialFilterChip>,
+    mails: Vec<TrialMailView>,
     first_ones: Option<String>,
     can_save: bool,
     edit_on: String,
@@ -96,13 +95,13 @@ struct Page {
 /// That the trial is not there any more.
 #[derive(Template)]
 #[template(path = "rules/trial_gone.html")]
-struct Gone {
+struct TrialGonePage {
     frame: Frame,
     w: &'static Words,
     empty: Empty,
 }
 
-pub(super) async fn show(visit: Visit, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub(super) async fn show(visit: PageVisit, id: Path<String>) -> Result<HttpResponse, HttpProblem> {
     let jobs = &visit.state.services.jobs;
     match (jobs.get(&id), jobs.draft(&id)) {
         (Some(job), Some(draft)) => visit.show(&page(&visit, job, &draft).await?),
@@ -110,17 +109,17 @@ pub(super) async fn show(visit: Visit, id: Path<String>) -> Result<HttpResponse,
     }
 }
 
-async fn gone(visit: &Visit) -> Result<HttpResponse, Problem> {
+async fn gone(visit: &PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let empty = Empty { title: w.trial_gone.to_owned(), text: w.trial_gone_text.to_owned() };
-    let page = Gone { frame: visit.frame(Section::Rules, w.trial).await, w, empty };
+    let page = TrialGonePage { frame: visit.frame(Section::Rules, w.trial).await, w, empty };
     visit.show_as(StatusCode::NOT_FOUND, &page)
 }
 
-async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
+async fn page(visit: &PageVisit, job: RuleTestJob, draft: &RuleTestDraft) -> Result<TrialPage, HttpProblem> {
     let (w, lang, clock) = (Words::of(visit.lang), visit.lang, visit.clock);
-    let query = Form::read(visit.request.query_string().as_bytes());
-    let wanted = Fate::ALL.into_iter().find(|fate| fate.word() == query.text("quoi"));
+    let query = FormData::read(visit.request.query_string().as_bytes());
+    let wanted = TrialFate::ALL.into_iter().find(|fate| fate.word() == query.text("quoi"));
     let stored = Desk::open(visit, draft.key).await?;
     let rules = Desk::open(visit, List::Rules.key()).await?;
     let targets = targets(&[&rules.document, &draft.document]);
@@ -128,42 +127,47 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
         "default" => lang.pick("la destination par défaut", "the default target").to_owned(),
         target => targets.get(target).cloned().unwrap_or_else(|| target.to_owned()),
     };
-    let fates: Vec<(Fate, &Hit)> = job.mails.iter().filter_map(|hit| Some((Fate::of(hit)?, hit))).collect();
-    let of = |fate: Fate| fates.iter().filter(|(one, _)| *one == fate).count();
+    let fates: Vec<(TrialFate, &Hit)> =
+        job.mails.iter().filter_map(|hit| Some((TrialFate::of(hit)?, hit))).collect();
+    let of = |fate: TrialFate| fates.iter().filter(|(one, _)| *one == fate).count();
     let number = |n: usize| clock.number(n as u64);
     let here = format!("/regles/essais/{}", in_query(&job.id));
-    let chosen: Vec<&(Fate, &Hit)> =
+    let chosen: Vec<&(TrialFate, &Hit)> =
         fates.iter().filter(|(fate, _)| wanted.is_none_or(|wanted| wanted == *fate)).collect();
-    let mails: Vec<MailView> = chosen
+    let mails: Vec<TrialMailView> = chosen
         .iter()
-        .take(SHOWN)
-        .map(|(fate, hit)| MailView {
+        .take(MAX_MAILS)
+        .map(|(fate, hit)| TrialMailView {
             href: format!("/mails/{}", in_query(&hit.email_id)),
-            subject: Shown(if hit.subject.is_empty() { "–".to_owned() } else { hit.subject.clone() }),
-            sender: Shown(hit.sender.clone()),
+            subject: UntrustedText(if hit.subject.is_empty() {
+                "–".to_owned()
+            } else {
+                hit.subject.clone()
+            }),
+            sender: UntrustedText(hit.sender.clone()),
             when: When::short(clock, hit.decided_at),
             badge: Badge::new(fate.mood(), fate.short(lang)),
             before: judged(&hit.before, name, lang),
             after: judged(&hit.after, name, lang),
             // Of a mail that goes out on one side only, the rest is a matter of that.
             more: match fate {
-                Fate::Otherwise => {
+                TrialFate::Otherwise => {
                     hit.changes.iter().filter_map(|change| changed(change, name, clock)).collect()
                 }
-                Fate::Goes | Fate::Stays | Fate::Reason => Vec::new(),
+                TrialFate::Goes | TrialFate::Stays | TrialFate::Reason => Vec::new(),
             },
         })
         .collect();
     let unchanged = job.tally.tested.saturating_sub(job.tally.changed);
     let untested_count: usize = job.tally.untested.values().sum();
-    let running = job.stage == Stage::Running;
+    let running = job.stage == RuleTestStage::Running;
     let same = job.documents.iter().all(|document| document.differences == 0);
     let empty = match (running, job.total, fates.is_empty()) {
         (false, 0, _) => Some(w.no_mails),
         (false, _, true) => Some(w.nothing_changes),
         _ => None,
     };
-    let chip = |fate: Option<Fate>, text: &str, n: usize| Chip {
+    let chip = |fate: Option<TrialFate>, text: &str, n: usize| TrialFilterChip {
         href: fate
             .map_or_else(|| format!("{here}#mails"), |fate| format!("{here}?quoi={}#mails", fate.word())),
         text: text.to_owned(),
@@ -171,7 +175,7 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
         here: wanted == fate,
     };
     let departed = job.mails.iter().filter(|hit| hit.recorded.is_some()).count();
-    Ok(Page {
+    Ok(TrialPage {
         frame: visit.frame(Section::Rules, w.trial).await,
         w,
         running,
@@ -179,17 +183,17 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
         done: job.done,
         total: job.total.max(1),
         ended: match (job.stage, &job.failure) {
-            (Stage::Cancelled, _) => Some(Badge::new(Mood::Care, w.ended_early)),
-            (Stage::Failed, Some(why)) => {
+            (RuleTestStage::Cancelled, _) => Some(Badge::new(Mood::Care, w.ended_early)),
+            (RuleTestStage::Failed, Some(why)) => {
                 Some(Badge::new(Mood::Bad, format!("{} {}", w.broke_off, lang.said(why))))
             }
-            (Stage::Failed, None) => Some(Badge::new(Mood::Bad, w.broke_off)),
-            (Stage::Running | Stage::Done, _) => None,
+            (RuleTestStage::Failed, None) => Some(Badge::new(Mood::Bad, w.broke_off)),
+            (RuleTestStage::Running | RuleTestStage::Done, _) => None,
         },
-        counts: Fate::ALL
+        counts: TrialFate::ALL
             .into_iter()
             // The first three are what everybody wants to know.
-            .filter(|fate| *fate != Fate::Reason || of(*fate) > 0)
+            .filter(|fate| *fate != TrialFate::Reason || of(*fate) > 0)
             .map(|fate| Count { number: number(of(fate)), text: fate.text(w), mood: fate.mood() })
             .chain([Count { number: number(unchanged), text: w.unchanged, mood: Mood::None }])
             .collect(),
@@ -202,13 +206,13 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
         departed: (departed > 0).then(|| w.departed(lang, departed)),
         chips: std::iter::once(chip(None, w.all, fates.len()))
             .chain(
-                Fate::ALL
+                TrialFate::ALL
                     .into_iter()
                     .filter(|fate| of(*fate) > 0)
                     .map(|fate| chip(Some(fate), fate.short(lang), of(fate))),
             )
             .collect(),
-        first_ones: (chosen.len() > SHOWN || job.tally.changed > fates.len())
+        first_ones: (chosen.len() > MAX_MAILS || job.tally.changed > fates.len())
             .then(|| w.first_ones(lang, mails.len())),
         mails,
         can_save: !same,
@@ -218,7 +222,7 @@ async fn page(visit: &Visit, job: Job, draft: &Draft) -> Result<Page, Problem> {
     })
 }
 
-impl Fate {
+impl TrialFate {
     /// How it is looked at.
     const fn mood(self) -> Mood {
         match self {
@@ -251,7 +255,7 @@ impl Fate {
 }
 
 /// Where the draft is changed further.
-fn edit_on(draft: &Draft, id: &str) -> String {
+fn edit_on(draft: &RuleTestDraft, id: &str) -> String {
     let between = if draft.place.contains('?') { '&' } else { '?' };
     format!("{}{between}essai={}", draft.place, in_query(id))
 }
@@ -271,7 +275,7 @@ fn targets(documents: &[&Map<String, Value>]) -> BTreeMap<String, String> {
 }
 
 /// What is to be said of the document as it would be.
-fn remarks(job: &Job, draft: &Draft, visit: &Visit) -> Vec<String> {
+fn remarks(job: &RuleTestJob, draft: &RuleTestDraft, visit: &PageVisit) -> Vec<String> {
     // Which document it is stands above.
     let own = |said: &Said| {
         let rest = visit.lang.said(said).strip_prefix(draft.key.as_str())?;
@@ -281,7 +285,7 @@ fn remarks(job: &Job, draft: &Draft, visit: &Visit) -> Vec<String> {
     job.remarks.iter().filter_map(own).collect()
 }
 
-fn whys(untested_mails: &BTreeMap<String, usize>, visit: &Visit) -> Vec<String> {
+fn whys(untested_mails: &BTreeMap<String, usize>, visit: &PageVisit) -> Vec<String> {
     let lang = visit.lang;
     let line = |(why, n): (&String, &usize)| {
         let many = lang.count(*n, ["mail", "mails"], ["mail", "mails"]);
@@ -291,22 +295,26 @@ fn whys(untested_mails: &BTreeMap<String, usize>, visit: &Visit) -> Vec<String> 
 }
 
 /// What of the document would be another value.
-fn document_changes(stored: &Map<String, Value>, draft: &Draft, visit: &Visit) -> Changes {
+fn document_changes(stored: &Map<String, Value>, draft: &RuleTestDraft, visit: &PageVisit) -> ChangeList {
     let w = Words::of(visit.lang);
     let (before, after) = (Value::Object(stored.clone()), Value::Object(draft.document.clone()));
     let mut found = differences(draft.key, Some(&before), Some(&after));
-    found.truncate(DIFFERENCES);
-    Changes::of(visit, &found, [w.before, w.after])
+    found.truncate(MAX_DIFFERENCES);
+    ChangeList::of(visit, &found, [w.before, w.after])
 }
 
 /// POST: saves what was tried, or ends the trial.
-pub(super) async fn act(visit: Visit, id: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn act(
+    visit: PageVisit,
+    id: Path<String>,
+    form: FormData,
+) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let jobs = &visit.state.services.jobs;
     let (Some(job), Some(draft)) = (jobs.get(&id), jobs.draft(&id)) else { return gone(&visit).await };
     let here = format!("/regles/essais/{}", in_query(&id));
     if form.text("do") == "stop" {
-        if job.stage == Stage::Running {
+        if job.stage == RuleTestStage::Running {
             jobs.cancel(&id);
         }
         return Ok(visit.back(&here, &Notice::care(w.ended_early)));
@@ -322,9 +330,9 @@ pub(super) async fn act(visit: Visit, id: Path<String>, form: Form) -> Result<Ht
     let seen = form.get(SEEN).map_or(made_from, str::to_owned);
     let edit = Edit::replace(draft.key, Value::Object(draft.document), "");
     Ok(match Desk::save(&visit, edit, &seen).await? {
-        Outcome::Saved(saved) => visit.back(home, &spoken(saved.notice, w.saved_tried)),
-        Outcome::Refused(problems) => visit.back(&here, &Notice::bad(joined(&problems.0))),
-        Outcome::Conflict(conflict) => {
+        SaveOutcome::Saved(saved) => visit.back(home, &spoken(saved.notice, w.saved_tried)),
+        SaveOutcome::Refused(problems) => visit.back(&here, &Notice::bad(joined(&problems.0))),
+        SaveOutcome::Conflict(conflict) => {
             return conflict.show(&visit, Section::Rules, &form, &here, home).await;
         }
     })

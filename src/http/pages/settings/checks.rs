@@ -5,15 +5,15 @@ use chrono::NaiveDate;
 use render_signal_actors::config::documents::time::parse_date;
 use render_signal_actors::mail::windows::parse_time_hhmm;
 
-use super::groups::{Group, entered};
-use super::inputs::{Kind, lines};
+use super::groups::{SettingsGroup, entered};
+use super::inputs::{InputKind, lines};
 use super::words::Words;
 use crate::http::pages::documents::Problems;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::lang::Lang;
 
 /// Everything that is wrong, each at its field.
-pub(super) fn wrong(lang: Lang, group: Group, form: &Form) -> Problems {
+pub(super) fn wrong(lang: Lang, group: SettingsGroup, form: &FormData) -> Problems {
     let w = Words::of(lang);
     let mut found = Problems::default();
     let mut say = |name: &str, text: String| found.0.push((name.to_owned(), text));
@@ -24,8 +24,8 @@ pub(super) fn wrong(lang: Lang, group: Group, form: &Form) -> Problems {
     }
     let empty = |name: &str| form.text(name).is_empty();
     match group {
-        Group::Checks if form.all("active_days").is_empty() => say("active_days", w.a_day.to_owned()),
-        Group::Vacation => {
+        SettingsGroup::Checks if form.all("active_days").is_empty() => say("active_days", w.a_day.to_owned()),
+        SettingsGroup::Vacation => {
             let day = |name: &str| parse_date(form.text(name));
             match (day("vacation_start"), day("vacation_end")) {
                 (Some(first), Some(last)) if first > last => say("vacation_end", w.backwards.to_owned()),
@@ -38,12 +38,12 @@ pub(super) fn wrong(lang: Lang, group: Group, form: &Form) -> Problems {
                 _ => {}
             }
         }
-        Group::Absence
+        SettingsGroup::Absence
             if form.is_on("absence_pause_enabled") && form.all("absence_pause_days").is_empty() =>
         {
             say("absence_pause_days", w.an_absence_day.to_owned());
         }
-        Group::Sending => {
+        SettingsGroup::Sending => {
             let (start, end) = (form.text("webhook_time_start"), form.text("webhook_time_end"));
             if start.is_empty() != end.is_empty() {
                 let missing = if start.is_empty() { "webhook_time_start" } else { "webhook_time_end" };
@@ -52,7 +52,7 @@ pub(super) fn wrong(lang: Lang, group: Group, form: &Form) -> Problems {
                 say("webhook_time_end", w.never_open.to_owned());
             }
         }
-        Group::Mails
+        SettingsGroup::Mails
             if form.text("sender_authentication") != "off"
                 && lines(form.text("trusted_authserv_ids")).is_empty() =>
         {
@@ -63,7 +63,7 @@ pub(super) fn wrong(lang: Lang, group: Group, form: &Form) -> Problems {
     found
 }
 
-fn of_value(lang: Lang, kind: Kind, text: &str) -> Option<String> {
+fn of_value(lang: Lang, kind: InputKind, text: &str) -> Option<String> {
     let w = Words::of(lang);
     if text.is_empty() {
         return None;
@@ -73,14 +73,14 @@ fn of_value(lang: Lang, kind: Kind, text: &str) -> Option<String> {
         (!fits).then(|| w.within(lang, low, high))
     };
     match kind {
-        Kind::Number(low, high) => within(low, high),
-        Kind::Hour(last) => within(0, i64::from(last)),
-        Kind::Time => parse_time_hhmm(text).is_none().then(|| w.a_time.to_owned()),
-        Kind::Date => {
+        InputKind::Number(low, high) => within(low, high),
+        InputKind::Hour(last) => within(0, i64::from(last)),
+        InputKind::Time => parse_time_hhmm(text).is_none().then(|| w.a_time.to_owned()),
+        InputKind::Date => {
             let day: Option<NaiveDate> = parse_date(text);
             day.is_none().then(|| w.a_date.to_owned())
         }
-        Kind::Choice(words) => (!words.contains(&text)).then(|| w.one_of_these.to_owned()),
-        Kind::Switch | Kind::Days | Kind::Weekdays | Kind::Url | Kind::Words => None,
+        InputKind::Choice(words) => (!words.contains(&text)).then(|| w.one_of_these.to_owned()),
+        InputKind::Switch | InputKind::Days | InputKind::Weekdays | InputKind::Url | InputKind::Words => None,
     }
 }

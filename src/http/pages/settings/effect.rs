@@ -7,9 +7,9 @@ use render_signal_actors::mail::policy::{Policy, Schedule};
 use render_signal_actors::mail::windows::{self, Polling};
 use serde_json::Value;
 
-use super::groups::Group;
+use super::groups::SettingsGroup;
 use super::words::Words;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::documents::{date, days};
 use crate::http::pages::parts::{Badge, Mood};
 use crate::lang::Lang;
@@ -19,7 +19,6 @@ use crate::lang::Lang;
 pub(super) struct Effect {
     /// What is so now.
     pub(super) badge: Badge,
-    /// What the rule is.
     pub(super) rule: String,
     /// When that changes, or what is so besides.
     pub(super) next: String,
@@ -41,16 +40,20 @@ pub(super) fn policy_with(key: Key, document: &Value, env: &EnvDefaults) -> Opti
 }
 
 /// What the fields of a form come to; `None` = that is not a matter of when.
-pub(super) fn of(group: Group, policy: &Policy, clock: Clock) -> Option<Effect> {
+pub(super) fn of(group: SettingsGroup, policy: &Policy, clock: PageClock) -> Option<Effect> {
     match group {
-        Group::Checks | Group::Vacation => Some(checks(policy, clock)),
-        Group::Sending | Group::Absence => Some(sending(policy, clock)),
-        Group::Target | Group::Limits | Group::Mails | Group::Subjects | Group::Flags => None,
+        SettingsGroup::Checks | SettingsGroup::Vacation => Some(checks(policy, clock)),
+        SettingsGroup::Sending | SettingsGroup::Absence => Some(sending(policy, clock)),
+        SettingsGroup::Target
+        | SettingsGroup::Limits
+        | SettingsGroup::Mails
+        | SettingsGroup::Subjects
+        | SettingsGroup::Flags => None,
     }
 }
 
 /// When the mailbox is looked at.
-pub(super) fn checks(policy: &Policy, clock: Clock) -> Effect {
+pub(super) fn checks(policy: &Policy, clock: PageClock) -> Effect {
     let (w, lang) = (Words::of(clock.lang), clock.lang);
     let schedule = &policy.schedule;
     if !policy.withheld.polling.is_empty() {
@@ -77,7 +80,7 @@ pub(super) fn checks(policy: &Policy, clock: Clock) -> Effect {
 }
 
 /// When webhooks go out.
-pub(super) fn sending(policy: &Policy, clock: Clock) -> Effect {
+pub(super) fn sending(policy: &Policy, clock: PageClock) -> Effect {
     let (w, lang) = (Words::of(clock.lang), clock.lang);
     if !policy.withheld.sending.is_empty() {
         return effect(Mood::Bad, w.stands_still, w.sending_withheld, String::new());
@@ -120,7 +123,7 @@ fn next_sending(policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
 }
 
 /// `aujourd'hui à 18 h`, `demain à 9 h`, `lundi 7 déc. à 9 h`.
-pub(super) fn moment(clock: Clock, at: DateTime<Utc>) -> String {
+pub(super) fn moment(clock: PageClock, at: DateTime<Utc>) -> String {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
     let local = at.with_timezone(&clock.zone);
     let ahead = (local.date_naive() - clock.now.with_timezone(&clock.zone).date_naive()).num_days();

@@ -7,9 +7,7 @@ use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::mail::rules::mask_url;
 use serde_json::{Map, Value, json};
 
-/// What is in force.
 pub(super) struct Force<'a> {
-    /// The policy.
     pub(super) policy: &'a Policy,
     /// The preferences.
     pub(super) prefs: &'a ProcessingPrefs,
@@ -19,7 +17,7 @@ pub(super) struct Force<'a> {
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum ValueSource {
     /// The document says so.
     Document,
     /// A variable of the environment says so.
@@ -87,22 +85,22 @@ impl Force<'_> {
     }
 
     /// Where it comes from.
-    pub(super) fn source(&self, document: &Map<String, Value>, name: &str) -> Source {
+    pub(super) fn source(&self, document: &Map<String, Value>, name: &str) -> ValueSource {
         let (env, default) = (self.env, EnvDefaults::default());
         if says(document, name) {
-            return Source::Document;
+            return ValueSource::Document;
         }
         let of = |variable: &'static str, is_default: bool| {
-            if is_default { Source::Default(variable) } else { Source::Variable(variable) }
+            if is_default { ValueSource::Default(variable) } else { ValueSource::Variable(variable) }
         };
         match name {
-            "enable_polling" if !env.background_tasks => Source::Variable("ENABLE_BACKGROUND_TASKS"),
+            "enable_polling" if !env.background_tasks => ValueSource::Variable("ENABLE_BACKGROUND_TASKS"),
             // Fields of before that still stand for others.
-            "webhook_sending_enabled" if says(document, "webhook_enabled") => Source::Document,
+            "webhook_sending_enabled" if says(document, "webhook_enabled") => ValueSource::Document,
             "webhook_time_start" | "webhook_time_end" | "absence_pause_enabled" | "absence_pause_days"
                 if says(document, "time_window") && !document.contains_key(name) =>
             {
-                Source::Document
+                ValueSource::Document
             }
             "active_days" => of("POLLING_ACTIVE_DAYS", env.active_days == default.active_days),
             "active_start_hour" => {
@@ -115,7 +113,7 @@ impl Force<'_> {
             "webhook_sending_enabled" => of("WEBHOOK_SENDING_ENABLED", env.sending_enabled),
             "webhook_time_start" => of("WEBHOOKS_TIME_START", env.time_start.is_empty()),
             "webhook_time_end" => of("WEBHOOKS_TIME_END", env.time_end.is_empty()),
-            "webhook_url" => Source::Variable("WEBHOOK_URL"),
+            "webhook_url" => ValueSource::Variable("WEBHOOK_URL"),
             "webhook_ssl_verify" => of("WEBHOOK_SSL_VERIFY", env.ssl_verify),
             "webhook_delivery_mode" => {
                 of("WEBHOOK_DELIVERY_MODE", env.delivery_mode == default.delivery_mode)
@@ -125,7 +123,7 @@ impl Force<'_> {
             "allow_custom_webhook_without_links" => {
                 of("ALLOW_CUSTOM_WEBHOOK_WITHOUT_LINKS", !env.allow_without_links)
             }
-            _ => Source::BuiltIn,
+            _ => ValueSource::BuiltIn,
         }
     }
 }

@@ -3,12 +3,12 @@
 use render_signal_actors::config::documents::Key;
 use serde_json::Value;
 
-use super::inputs::{self, Kind};
-use crate::http::pages::form::Form;
+use super::inputs::{self, InputKind};
+use crate::http::pages::form::FormData;
 
 /// A form: what an operator wants to set at a time. Each writes one document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
+pub(super) enum SettingsGroup {
     /// When is the mailbox looked at?
     Checks,
     /// From which day to which not at all?
@@ -29,7 +29,7 @@ pub(super) enum Group {
     Flags,
 }
 
-impl Group {
+impl SettingsGroup {
     /// All of them, in the order of the page.
     pub(super) const ALL: [Self; 9] = [
         Self::Checks,
@@ -79,52 +79,52 @@ impl Group {
     }
 
     /// Its fields, by their names in the document.
-    pub(super) const fn fields(self) -> &'static [(&'static str, Kind)] {
+    pub(super) const fn fields(self) -> &'static [(&'static str, InputKind)] {
         match self {
             Self::Checks => &[
-                ("enable_polling", Kind::Switch),
-                ("active_days", Kind::Days),
-                ("active_start_hour", Kind::Hour(23)),
-                ("active_end_hour", Kind::Hour(24)),
+                ("enable_polling", InputKind::Switch),
+                ("active_days", InputKind::Days),
+                ("active_start_hour", InputKind::Hour(23)),
+                ("active_end_hour", InputKind::Hour(24)),
             ],
-            Self::Vacation => &[("vacation_start", Kind::Date), ("vacation_end", Kind::Date)],
+            Self::Vacation => &[("vacation_start", InputKind::Date), ("vacation_end", InputKind::Date)],
             Self::Absence => {
-                &[("absence_pause_enabled", Kind::Switch), ("absence_pause_days", Kind::Weekdays)]
+                &[("absence_pause_enabled", InputKind::Switch), ("absence_pause_days", InputKind::Weekdays)]
             }
             Self::Sending => &[
-                ("webhook_sending_enabled", Kind::Switch),
-                ("webhook_time_start", Kind::Time),
-                ("webhook_time_end", Kind::Time),
+                ("webhook_sending_enabled", InputKind::Switch),
+                ("webhook_time_start", InputKind::Time),
+                ("webhook_time_end", InputKind::Time),
             ],
             Self::Target => &[
-                ("webhook_url", Kind::Url),
-                ("webhook_body", Kind::Choice(&["all", "text", "none"])),
-                ("ordering", Kind::Choice(&["none", "sender", "mailbox"])),
-                ("webhook_delivery_mode", Kind::Choice(&["json", "form"])),
-                ("webhook_ssl_verify", Kind::Switch),
+                ("webhook_url", InputKind::Url),
+                ("webhook_body", InputKind::Choice(&["all", "text", "none"])),
+                ("ordering", InputKind::Choice(&["none", "sender", "mailbox"])),
+                ("webhook_delivery_mode", InputKind::Choice(&["json", "form"])),
+                ("webhook_ssl_verify", InputKind::Switch),
             ],
             Self::Limits => &[
-                ("rate_limit_per_hour", Kind::Number(0, 100_000)),
-                ("retry_count", Kind::Number(0, 10)),
-                ("retry_delay_sec", Kind::Number(0, 600)),
-                ("webhook_timeout_sec", Kind::Number(1, 300)),
-                ("max_email_size_mb", Kind::Number(1, 4_194_304)),
-                ("notify_on_failure", Kind::Switch),
+                ("rate_limit_per_hour", InputKind::Number(0, 100_000)),
+                ("retry_count", InputKind::Number(0, 10)),
+                ("retry_delay_sec", InputKind::Number(0, 600)),
+                ("webhook_timeout_sec", InputKind::Number(1, 300)),
+                ("max_email_size_mb", InputKind::Number(1, 4_194_304)),
+                ("notify_on_failure", InputKind::Switch),
             ],
             Self::Mails => &[
-                ("require_attachments", Kind::Switch),
-                ("ignore_automatic", Kind::Switch),
-                ("ignore_automatic_except", Kind::Words),
-                ("sender_authentication", Kind::Choice(&["off", "warn", "require"])),
-                ("trusted_authserv_ids", Kind::Words),
-                ("reply_prefixes", Kind::Words),
-                ("subject_marks", Kind::Words),
+                ("require_attachments", InputKind::Switch),
+                ("ignore_automatic", InputKind::Switch),
+                ("ignore_automatic_except", InputKind::Words),
+                ("sender_authentication", InputKind::Choice(&["off", "warn", "require"])),
+                ("trusted_authserv_ids", InputKind::Words),
+                ("reply_prefixes", InputKind::Words),
+                ("subject_marks", InputKind::Words),
             ],
-            Self::Subjects => &[("enable_subject_group_dedup", Kind::Switch)],
+            Self::Subjects => &[("enable_subject_group_dedup", InputKind::Switch)],
             Self::Flags => &[
-                ("allow_custom_webhook_without_links", Kind::Switch),
-                ("gmail_ingress_enabled", Kind::Switch),
-                ("disable_email_id_dedup", Kind::Switch),
+                ("allow_custom_webhook_without_links", InputKind::Switch),
+                ("gmail_ingress_enabled", InputKind::Switch),
+                ("disable_email_id_dedup", InputKind::Switch),
             ],
         }
     }
@@ -143,17 +143,17 @@ pub(super) fn was(name: &str) -> String {
 }
 
 /// What was entered in an input, in the form in which inputs show it.
-pub(super) fn entered(form: &Form, name: &str, kind: Kind) -> String {
+pub(super) fn entered(form: &FormData, name: &str, kind: InputKind) -> String {
     match kind {
-        Kind::Days | Kind::Weekdays => form.all(name).join("\n"),
-        Kind::Words => inputs::lines(form.text(name)).join("\n"),
-        Kind::Switch => if form.is_on(name) { "on" } else { "" }.to_owned(),
+        InputKind::Days | InputKind::Weekdays => form.all(name).join("\n"),
+        InputKind::Words => inputs::lines(form.text(name)).join("\n"),
+        InputKind::Switch => if form.is_on(name) { "on" } else { "" }.to_owned(),
         _ => form.text(name).to_owned(),
     }
 }
 
 /// The fields that somebody changed, as the document is to have them; `None` removes one.
-pub(super) fn changed(group: Group, form: &Form) -> Vec<(String, Option<Value>)> {
+pub(super) fn changed(group: SettingsGroup, form: &FormData) -> Vec<(String, Option<Value>)> {
     let differs = |name: &str| {
         let kind = group.fields().iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
         kind.is_some_and(|kind| entered(form, name, kind) != form.text(&was(name)))

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// What is entered, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum InputKind {
     /// Yes or no.
     Switch,
     /// Days of the week as numbers, 0 = Monday.
@@ -35,7 +35,7 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
 }
 
 /// A value as its input shows it; one that the input has no form for is shown as it is.
-pub(super) fn shown(kind: Kind, value: &Value) -> String {
+pub(super) fn shown(kind: InputKind, value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -49,17 +49,19 @@ pub(super) fn shown(kind: Kind, value: &Value) -> String {
         other => other.to_string(),
     };
     match kind {
-        Kind::Switch => if is_on(value) { "on" } else { "" }.to_owned(),
-        Kind::Weekdays | Kind::Choice(_) => text.trim().to_lowercase(),
-        Kind::Time => match parse_time_hhmm(&text) {
+        InputKind::Switch => if is_on(value) { "on" } else { "" }.to_owned(),
+        InputKind::Weekdays | InputKind::Choice(_) => text.trim().to_lowercase(),
+        InputKind::Time => match parse_time_hhmm(&text) {
             Some(time) => time.format("%H:%M").to_string(),
             None => text,
         },
-        Kind::Date => match parse_date(&text) {
+        InputKind::Date => match parse_date(&text) {
             Some(day) => day.format("%Y-%m-%d").to_string(),
             None => text,
         },
-        Kind::Days | Kind::Hour(_) | Kind::Number(..) | Kind::Url | Kind::Words => text,
+        InputKind::Days | InputKind::Hour(_) | InputKind::Number(..) | InputKind::Url | InputKind::Words => {
+            text
+        }
     }
 }
 
@@ -74,21 +76,21 @@ fn is_on(value: &Value) -> bool {
 
 /// What was entered as the document is to have it; `None` = without it. What cannot be read is
 /// passed on as it is, for the document to refuse.
-pub(super) fn wanted(kind: Kind, text: &str) -> Option<Value> {
+pub(super) fn wanted(kind: InputKind, text: &str) -> Option<Value> {
     let text = text.trim();
     let number = |text: &str| text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number));
     match kind {
-        Kind::Switch => Some(json!(text == "on")),
-        Kind::Days => Some(lines(text).into_iter().map(number).collect()),
-        Kind::Weekdays => Some(lines(text).into_iter().map(Value::from).collect()),
+        InputKind::Switch => Some(json!(text == "on")),
+        InputKind::Days => Some(lines(text).into_iter().map(number).collect()),
+        InputKind::Weekdays => Some(lines(text).into_iter().map(Value::from).collect()),
         // That there is no bound is written down: a field of before may stand for an absent one.
-        Kind::Time => Some(match parse_time_hhmm(text) {
+        InputKind::Time => Some(match parse_time_hhmm(text) {
             Some(time) => json!(time.format("%-Hh%M").to_string()),
             None => json!(text),
         }),
         _ if text.is_empty() => None,
-        Kind::Hour(_) | Kind::Number(..) => Some(number(text)),
-        Kind::Date | Kind::Url | Kind::Choice(_) => Some(json!(text)),
-        Kind::Words => Some(lines(text).into_iter().map(Value::from).collect()),
+        InputKind::Hour(_) | InputKind::Number(..) => Some(number(text)),
+        InputKind::Date | InputKind::Url | InputKind::Choice(_) => Some(json!(text)),
+        InputKind::Words => Some(lines(text).into_iter().map(Value::from).collect()),
     }
 }

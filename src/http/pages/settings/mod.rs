@@ -31,107 +31,106 @@ use actix_web::web::to;
 use render_signal_actors::config::edit::{Edit, EditError};
 use serde_json::Value;
 
-use self::groups::Group;
+use self::groups::SettingsGroup;
 use self::view::Entered;
-use super::documents::{self, Outcome, Problems, SEEN};
-use super::form::Form;
+use super::documents::{self, Problems, SEEN, SaveOutcome};
+use super::form::FormData;
 use super::frame::Section;
 use super::notice::Notice;
-use super::visit::Visit;
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
-use crate::services::Refused;
+use super::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
+use crate::services::ServiceError;
 
-/// Where the page is.
-const PAGE: &str = "/reglages";
+const PAGE_PATH: &str = "/reglages";
 /// The field of a form that asks what it would do.
-const LOOK: &str = "look";
+const PREVIEW_FIELD: &str = "look";
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let page = Route::get("/reglages", Who::Session, || to(show));
-    let forms =
-        Group::ALL.map(|group| Route::post(group.path(), Who::Session, || to(send)).takes(Takes::LongForm));
+    let page = Route::get("/reglages", RouteAccess::Session, || to(show));
+    let forms = SettingsGroup::ALL
+        .map(|group| Route::post(group.path(), RouteAccess::Session, || to(send)).takes(Takes::LongForm));
     // Whoever reloads what a form was answered with finds the form.
-    let ways = Group::ALL.map(|group| Route::get(group.path(), Who::Session, || to(way)));
+    let ways = SettingsGroup::ALL.map(|group| Route::get(group.path(), RouteAccess::Session, || to(way)));
     [page].into_iter().chain(forms).chain(ways).collect()
 }
 
 /// The form that an address is about.
-fn group(visit: &Visit) -> Result<Group, Problem> {
-    let found = Group::ALL.into_iter().find(|group| group.path() == visit.request.path());
-    found.ok_or_else(|| Problem::new(Kind::NotFound, "there is no such form"))
+fn group(visit: &PageVisit) -> Result<SettingsGroup, HttpProblem> {
+    let found = SettingsGroup::ALL.into_iter().find(|group| group.path() == visit.request.path());
+    found.ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, "there is no such form"))
 }
 
-async fn way(visit: Visit) -> Result<HttpResponse, Problem> {
+async fn way(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     Ok(HttpResponse::SeeOther().insert_header((LOCATION, group(&visit)?.place())).finish())
 }
 
-async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
+async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let page = view::page(&visit, None).await?;
     visit.show(&page)
 }
 
-async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+async fn send(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let group = group(&visit)?;
     let wrong = checks::wrong(visit.lang, group, &form);
-    let look = form.is_on(LOOK);
+    let look = form.is_on(PREVIEW_FIELD);
     if !wrong.0.is_empty() && !look {
         return again(&visit, Entered::new(group, form).wrong(wrong)).await;
     }
     let fields = groups::changed(group, &form);
     if fields.is_empty() && !look {
         let nothing = words::Words::of(visit.lang).nothing;
-        return Ok(visit.back(PAGE, &Notice::good(nothing)));
+        return Ok(visit.back(PAGE_PATH, &Notice::good(nothing)));
     }
     let edit = Edit::merge(group.key(), fields, &visit.caller.by()).keeping_masked();
     if look {
         return look_at(&visit, group, form, wrong, edit).await;
     }
     match documents::save(&visit, edit, documents::seen_in(&form)?).await? {
-        Outcome::Saved(saved) => {
+        SaveOutcome::Saved(saved) => {
             let mut notice = saved.notice;
             if let Some(said) = effect::of(group, &visit.state.services.policy.load(), visit.clock) {
                 notice.text = format!("{} {}", notice.text, said.text());
             }
             // What was done is said on top, beside what is so now.
-            Ok(visit.back(PAGE, &notice))
+            Ok(visit.back(PAGE_PATH, &notice))
         }
-        Outcome::Refused(problems) => again(&visit, Entered::new(group, form).wrong(problems)).await,
-        Outcome::Conflict(conflict) => {
+        SaveOutcome::Refused(problems) => again(&visit, Entered::new(group, form).wrong(problems)).await,
+        SaveOutcome::Conflict(conflict) => {
             conflict.show(&visit, Section::Settings, &form, group.path(), &group.place()).await
         }
     }
 }
 
 /// The page with what was entered, and what is wrong with it.
-async fn again(visit: &Visit, entered: Entered) -> Result<HttpResponse, Problem> {
+async fn again(visit: &PageVisit, entered: Entered) -> Result<HttpResponse, HttpProblem> {
     let page = view::page(visit, Some(entered)).await?;
     visit.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page)
 }
 
 /// The page with what was entered, and what that would mean. Nothing is changed.
 async fn look_at(
-    visit: &Visit,
-    group: Group,
-    form: Form,
+    visit: &PageVisit,
+    group: SettingsGroup,
+    form: FormData,
     mut wrong: Problems,
     edit: Edit,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let editor = &visit.state.services.configuration.editor;
     let mut entered = Entered::new(group, form);
     if wrong.0.is_empty() {
         match editor.preview(&edit).await {
             Ok(after) => entered.effect = would(visit, group, &after),
             Err(EditError::Invalid(problems)) => wrong = Problems::of(visit, &problems),
-            Err(error) => return Err(Refused::edit(group.key(), error).into()),
+            Err(error) => return Err(ServiceError::edit(group.key(), error).into()),
         }
     }
     let page = view::page(visit, Some(entered.wrong(wrong))).await?;
     visit.show(&page)
 }
 
-fn would(visit: &Visit, group: Group, after: &Value) -> Option<effect::Effect> {
+fn would(visit: &PageVisit, group: SettingsGroup, after: &Value) -> Option<effect::Effect> {
     let env = &visit.state.services.configuration.editor.env;
     let policy = effect::policy_with(group.key(), after, env)?;
     effect::of(group, &policy, visit.clock)

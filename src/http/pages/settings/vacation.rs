@@ -4,18 +4,18 @@ use chrono::{Days, NaiveDate};
 use render_signal_actors::mail::policy::Policy;
 
 use super::effect::checks;
-use super::groups::{Group, was};
+use super::groups::{SettingsGroup, was};
 use super::words::Words;
 use crate::http::pages::documents::{SEEN, date};
 use crate::http::pages::parts::Confirm;
-use crate::http::pages::visit::Visit;
+use crate::http::pages::visit::PageVisit;
 
 /// How long, in days beside today, and the id of the question.
 const LENGTHS: [(u64, &str); 4] = [(0, "vac-1"), (2, "vac-3"), (6, "vac-7"), (13, "vac-14")];
 
 /// Buttons for a vacation from today on, or one to end it.
 pub(super) fn buttons(
-    visit: &Visit,
+    visit: &PageVisit,
     policy: &Policy,
     shown: &[(String, String)],
     seen: &str,
@@ -32,7 +32,7 @@ pub(super) fn buttons(
 }
 
 fn begins(
-    visit: &Visit,
+    visit: &PageVisit,
     policy: &Policy,
     shown: &[(String, String)],
     seen: &str,
@@ -56,14 +56,14 @@ fn begins(
         class: "",
         title: w.vacation_from_to(lang, &date(clock, first), &date(clock, last)),
         text: format!("{} {}", w.nothing_checked, checks(&then, clock).next),
-        action: Group::Vacation.path().to_owned(),
+        action: SettingsGroup::Vacation.path().to_owned(),
         fields: fields(shown, seen, [day(first), day(last)]),
         yes: w.begin_vacation.to_owned(),
         no: w.cancel.to_owned(),
     }
 }
 
-fn ends(visit: &Visit, policy: &Policy, shown: &[(String, String)], seen: &str) -> Confirm {
+fn ends(visit: &PageVisit, policy: &Policy, shown: &[(String, String)], seen: &str) -> Confirm {
     let w = Words::of(visit.lang);
     let mut then = policy.clone();
     then.schedule.vacation = None;
@@ -73,7 +73,7 @@ fn ends(visit: &Visit, policy: &Policy, shown: &[(String, String)], seen: &str) 
         class: "",
         title: w.end_vacation_q.to_owned(),
         text: checks(&then, visit.clock).text(),
-        action: Group::Vacation.path().to_owned(),
+        action: SettingsGroup::Vacation.path().to_owned(),
         fields: fields(shown, seen, [String::new(), String::new()]),
         yes: w.end_vacation.to_owned(),
         no: w.cancel.to_owned(),

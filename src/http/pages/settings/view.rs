@@ -9,48 +9,47 @@ use render_signal_actors::messages::GetWebhookStatus;
 use serde_json::Value;
 
 use super::effect::{self, Effect};
-use super::force::{Force, Source, says};
-use super::groups::{Group, entered, was};
-use super::inputs::{self, Kind};
+use super::force::{Force, ValueSource, says};
+use super::groups::{SettingsGroup, entered, was};
+use super::inputs::{self, InputKind};
 use super::words::Words;
 use super::{SEEN, vacation};
 use crate::http::pages::documents::{
-    self, Document, Documents, Problems, Standing, days, history_of, in_words, versions, who,
+    self, DocumentNotices, EditedDocument, EditedDocuments, Problems, days, history_of, in_words, versions,
+    who,
 };
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section};
-use crate::http::pages::parts::{Badge, Choice, Confirm, Field, Input, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Choice, Confirm, FormField, Input, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 
-/// The page.
 #[derive(Template)]
 #[template(path = "settings/page.html")]
-pub(super) struct Page {
+pub(super) struct SettingsPage {
     frame: Frame,
     w: &'static Words,
-    standing: Standing,
+    standing: DocumentNotices,
     /// Everything that is wrong with what was entered: the id of the input, its name, what.
     wrong: Vec<(String, String, String)>,
     checks: Effect,
     sending: Effect,
-    sections: Vec<Part>,
+    sections: Vec<SettingsSection>,
 }
 
 /// A question of the operator, and the forms that answer it.
-struct Part {
+struct SettingsSection {
     id: &'static str,
     title: &'static str,
     lead: &'static str,
     forms: Vec<FormView>,
-    targets: Vec<Target>,
+    targets: Vec<RuleTarget>,
 }
 
-/// A form.
 struct FormView {
-    group: Group,
+    group: SettingsGroup,
     title: &'static str,
-    fields: Vec<Field>,
+    fields: Vec<FormField>,
     hidden: Vec<(String, String)>,
     /// What was entered would mean.
     would: Option<Effect>,
@@ -61,34 +60,33 @@ struct FormView {
     last: Option<Last>,
     history: String,
     /// What of its document has no effect.
-    idle: Vec<Shown>,
+    idle: Vec<UntrustedText>,
 }
 
 /// Who changed the fields of a form last.
 struct Last {
-    who: Shown,
+    who: UntrustedText,
     at: When,
     what: String,
 }
 
-/// A target of a rule.
-struct Target {
-    name: Shown,
-    url: Shown,
+struct RuleTarget {
+    name: UntrustedText,
+    url: UntrustedText,
     badge: Option<Badge>,
 }
 
 /// What somebody has entered in one of the forms.
 pub(super) struct Entered {
-    group: Group,
-    form: Form,
+    group: SettingsGroup,
+    form: FormData,
     wrong: Problems,
     /// What it would mean.
     pub(super) effect: Option<Effect>,
 }
 
 impl Entered {
-    pub(super) fn new(group: Group, form: Form) -> Self {
+    pub(super) fn new(group: SettingsGroup, form: FormData) -> Self {
         Self { group, form, wrong: Problems::default(), effect: None }
     }
 
@@ -104,15 +102,15 @@ const KEYS: [Key; 4] = [Key::PollingConfig, Key::WebhookConfig, Key::ProcessingP
 
 /// What every form is made of.
 struct Made<'a> {
-    visit: &'a Visit,
+    visit: &'a PageVisit,
     w: &'static Words,
     force: Force<'a>,
     entered: Option<&'a Entered>,
 }
 
-pub(super) async fn page(visit: &Visit, entered: Option<Entered>) -> Result<Page, Problem> {
+pub(super) async fn page(visit: &PageVisit, entered: Option<Entered>) -> Result<SettingsPage, HttpProblem> {
     let w = Words::of(visit.lang);
-    let Documents { all, standing } = Documents::read(visit, &KEYS).await?;
+    let EditedDocuments { all, standing } = EditedDocuments::read(visit, &KEYS).await?;
     let mut past = Vec::with_capacity(all.len());
     for document in &all {
         past.push(versions(visit, document.key).await);
@@ -123,15 +121,15 @@ pub(super) async fn page(visit: &Visit, entered: Option<Entered>) -> Result<Page
     let env = &visit.state.services.configuration.editor.env;
     let force = Force { policy: &policy, prefs: &prefs, env };
     let made = Made { visit, w, force, entered: entered.as_ref() };
-    let mut forms: Vec<FormView> = Vec::with_capacity(Group::ALL.len());
-    for group in Group::ALL {
+    let mut forms: Vec<FormView> = Vec::with_capacity(SettingsGroup::ALL.len());
+    for group in SettingsGroup::ALL {
         let found = all.iter().zip(&past).find(|(document, _)| document.key == group.key());
         if let Some((document, past)) = found {
             forms.push(made.form(group, document, past));
         }
     }
     let targets = targets(visit).await;
-    Ok(Page {
+    Ok(SettingsPage {
         frame: visit.frame(Section::Settings, w.title).await,
         w,
         standing,
@@ -142,13 +140,13 @@ pub(super) async fn page(visit: &Visit, entered: Option<Entered>) -> Result<Page
     })
 }
 
-fn in_force_prefs(document: &Document) -> ProcessingPrefs {
+fn in_force_prefs(document: &EditedDocument) -> ProcessingPrefs {
     let in_force = document.state.in_force.as_ref().or(document.state.stored.as_ref());
     in_force.and_then(|value| ProcessingPrefs::parse(value).ok()).unwrap_or_default()
 }
 
 /// Everything that is wrong, with the way to its input.
-fn summary(visit: &Visit, entered: &Entered) -> Vec<(String, String, String)> {
+fn summary(visit: &PageVisit, entered: &Entered) -> Vec<(String, String, String)> {
     let one = |(path, text): &(String, String)| {
         let known = entered.group.fields().iter().any(|(name, _)| *name == path);
         let id = if known { format!("f-{path}") } else { entered.group.id().to_owned() };
@@ -158,20 +156,20 @@ fn summary(visit: &Visit, entered: &Entered) -> Vec<(String, String, String)> {
     entered.wrong.0.iter().map(one).collect()
 }
 
-fn sections(w: &'static Words, forms: Vec<FormView>, targets: Vec<Target>) -> Vec<Part> {
+fn sections(w: &'static Words, forms: Vec<FormView>, targets: Vec<RuleTarget>) -> Vec<SettingsSection> {
     let mut forms = forms.into_iter();
-    let mut part = |id, title, lead, groups: &[Group]| {
+    let mut part = |id, title, lead, groups: &[SettingsGroup]| {
         let forms = forms.by_ref().take(groups.len()).collect();
-        Part { id, title, lead, forms, targets: Vec::new() }
+        SettingsSection { id, title, lead, forms, targets: Vec::new() }
     };
     let mut parts = vec![
-        part("quand", w.checks, w.checks_lead, &[Group::Checks]),
-        part("absences", w.absences, w.absences_lead, &[Group::Vacation, Group::Absence]),
-        part("envois", w.sending, w.sending_lead, &[Group::Sending]),
-        part("ou", w.target, w.target_lead, &[Group::Target]),
-        part("combien", w.limits, w.limits_lead, &[Group::Limits]),
-        part("lesquels", w.mails, w.mails_lead, &[Group::Mails, Group::Subjects]),
-        part("divers", w.flags, w.flags_lead, &[Group::Flags]),
+        part("quand", w.checks, w.checks_lead, &[SettingsGroup::Checks]),
+        part("absences", w.absences, w.absences_lead, &[SettingsGroup::Vacation, SettingsGroup::Absence]),
+        part("envois", w.sending, w.sending_lead, &[SettingsGroup::Sending]),
+        part("ou", w.target, w.target_lead, &[SettingsGroup::Target]),
+        part("combien", w.limits, w.limits_lead, &[SettingsGroup::Limits]),
+        part("lesquels", w.mails, w.mails_lead, &[SettingsGroup::Mails, SettingsGroup::Subjects]),
+        part("divers", w.flags, w.flags_lead, &[SettingsGroup::Flags]),
     ];
     if let Some(part) = parts.iter_mut().find(|part| part.id == "ou") {
         part.targets = targets;
@@ -180,7 +178,7 @@ fn sections(w: &'static Words, forms: Vec<FormView>, targets: Vec<Target>) -> Ve
 }
 
 /// The targets of rules, and how each is.
-async fn targets(visit: &Visit) -> Vec<Target> {
+async fn targets(visit: &PageVisit) -> Vec<RuleTarget> {
     let policy = visit.state.services.policy.load_full();
     // Who does not answer is not judged.
     let status = visit.state.probe.actors.webhook.ask(GetWebhookStatus).await.unwrap_or_default();
@@ -195,13 +193,13 @@ async fn targets(visit: &Visit) -> Vec<Target> {
         });
         let name = if rule.name.is_empty() { &rule.id } else { &rule.name };
         let url = render_signal_actors::mail::rules::mask_url(&rule.target.url);
-        Target { name: Shown(name.clone()), url: Shown(url), badge }
+        RuleTarget { name: UntrustedText(name.clone()), url: UntrustedText(url), badge }
     });
     shown.collect()
 }
 
 impl Made<'_> {
-    fn form(&self, group: Group, document: &Document, past: &[Version]) -> FormView {
+    fn form(&self, group: SettingsGroup, document: &EditedDocument, past: &[Version]) -> FormView {
         let (visit, w) = (self.visit, self.w);
         let entered = self.entered.filter(|entered| entered.group == group);
         let shown: Vec<(String, String)> = group
@@ -220,13 +218,13 @@ impl Made<'_> {
         });
         let hidden = hidden.chain([(SEEN.to_owned(), seen.to_owned())]).collect();
         let quick = match group {
-            Group::Vacation if document.unreadable.is_none() => {
+            SettingsGroup::Vacation if document.unreadable.is_none() => {
                 vacation::buttons(visit, self.force.policy, &shown, &document.seen)
             }
             _ => Vec::new(),
         };
         let own = |text: &str| group.fields().iter().any(|(name, _)| text.starts_with(name));
-        let first = Group::ALL.into_iter().find(|other| other.key() == group.key()) == Some(group);
+        let first = SettingsGroup::ALL.into_iter().find(|other| other.key() == group.key()) == Some(group);
         let idle = document.state.remarks.iter().filter(|said| own(&said.english) || first);
         FormView {
             group,
@@ -240,19 +238,21 @@ impl Made<'_> {
             quick,
             last: last(visit, group, past),
             history: history_of(document.key),
-            idle: idle.map(|said| Shown(visit.lang.said(said).to_owned())).collect(),
+            idle: idle.map(|said| UntrustedText(visit.lang.said(said).to_owned())).collect(),
         }
     }
 
     /// What an input shows: what the document says, or else what is in force.
-    fn shown(&self, document: &Document, name: &str, kind: Kind) -> String {
+    fn shown(&self, document: &EditedDocument, name: &str, kind: InputKind) -> String {
         let (stored, in_force) = (document.value.get(name), || self.force.value(name));
         match (kind, stored) {
             (_, Some(stored)) if says(&document.value, name) => inputs::shown(kind, stored),
             // What is left empty lets the environment decide; an input that cannot be empty shows that.
-            (Kind::Switch | Kind::Days | Kind::Choice(_), _) => inputs::shown(kind, &in_force()),
-            (Kind::Weekdays | Kind::Time, None)
-                if self.force.source(&document.value, name) == Source::Document =>
+            (InputKind::Switch | InputKind::Days | InputKind::Choice(_), _) => {
+                inputs::shown(kind, &in_force())
+            }
+            (InputKind::Weekdays | InputKind::Time, None)
+                if self.force.source(&document.value, name) == ValueSource::Document =>
             {
                 inputs::shown(kind, &in_force())
             }
@@ -262,25 +262,25 @@ impl Made<'_> {
 
     fn field(
         &self,
-        document: &Document,
+        document: &EditedDocument,
         name: &str,
-        kind: Kind,
+        kind: InputKind,
         value: &str,
         form: Option<&Entered>,
-    ) -> Field {
+    ) -> FormField {
         let lang = self.visit.lang;
         let value = form.map_or_else(|| value.to_owned(), |form| entered(&form.form, name, kind));
         let error = form.map_or("", |form| form.wrong.at(name)).to_owned();
         let in_force = self.force.value(name);
         let placeholder = self.placeholder(&document.value, name, kind, &in_force);
-        Field::new(name, documents::field(lang, name), self.input(name, kind, &placeholder), value)
+        FormField::new(name, documents::field(lang, name), self.input(name, kind, &placeholder), value)
             .hint(self.w.does(name))
             .note(self.note(document, name, &in_force))
             .error(error)
             .placeholder(placeholder)
     }
 
-    fn input(&self, name: &str, kind: Kind, placeholder: &str) -> Input {
+    fn input(&self, name: &str, kind: InputKind, placeholder: &str) -> Input {
         let (lang, clock) = (self.visit.lang, self.visit.clock);
         let choice = |value: String, text: String| Choice { value, text };
         let named = |words: &[&str]| {
@@ -290,31 +290,31 @@ impl Made<'_> {
             all.collect()
         };
         match kind {
-            Kind::Switch => Input::Tick,
-            Kind::Days => Input::Boxes(
+            InputKind::Switch => Input::Tick,
+            InputKind::Days => Input::Boxes(
                 days(lang)
                     .iter()
                     .enumerate()
                     .map(|(number, (_, day))| choice(number.to_string(), first_large(day)))
                     .collect(),
             ),
-            Kind::Weekdays => Input::Boxes(
+            InputKind::Weekdays => Input::Boxes(
                 days(lang).iter().map(|(word, day)| choice((*word).to_owned(), first_large(day))).collect(),
             ),
-            Kind::Hour(last) => {
+            InputKind::Hour(last) => {
                 let nobody = choice(String::new(), placeholder.to_owned());
                 let hours =
                     (0..=last).map(|hour| choice(hour.to_string(), in_words(clock, name, &hour.into())));
                 Input::Select([nobody].into_iter().chain(hours).collect())
             }
-            Kind::Choice(words) if words.len() < 4 => Input::Radios(named(words)),
-            Kind::Choice(words) => Input::Select(named(words)),
-            Kind::Time => Input::Line("time"),
-            Kind::Date => Input::Line("date"),
-            Kind::Number(..) => Input::Line("number"),
+            InputKind::Choice(words) if words.len() < 4 => Input::Radios(named(words)),
+            InputKind::Choice(words) => Input::Select(named(words)),
+            InputKind::Time => Input::Line("time"),
+            InputKind::Date => Input::Line("date"),
+            InputKind::Number(..) => Input::Line("number"),
             // The stored one is masked, which is no address to a browser.
-            Kind::Url => Input::Line("text"),
-            Kind::Words => Input::Lines(2),
+            InputKind::Url => Input::Line("text"),
+            InputKind::Words => Input::Lines(2),
         }
     }
 
@@ -323,13 +323,13 @@ impl Made<'_> {
         &self,
         document: &serde_json::Map<String, Value>,
         name: &str,
-        kind: Kind,
+        kind: InputKind,
         in_force: &Value,
     ) -> String {
         let clock = self.visit.clock;
         let (w, lang) = (self.w, self.visit.lang);
         match kind {
-            Kind::Hour(_) => {
+            InputKind::Hour(_) => {
                 let (env, default) = (self.force.env, EnvDefaults::default());
                 let (hour, usual) = match name {
                     "active_start_hour" => (env.active_start_hour, default.active_start_hour),
@@ -337,14 +337,14 @@ impl Made<'_> {
                 };
                 w.unset(lang, &in_words(clock, name, &hour.into()), hour == usual)
             }
-            Kind::Url if !says(document, name) => inputs::shown(kind, in_force),
-            Kind::Number(..) if !says(document, name) => inputs::shown(kind, in_force),
+            InputKind::Url if !says(document, name) => inputs::shown(kind, in_force),
+            InputKind::Number(..) if !says(document, name) => inputs::shown(kind, in_force),
             _ => String::new(),
         }
     }
 
     /// What is in force, and where from.
-    fn note(&self, document: &Document, name: &str, in_force: &Value) -> String {
+    fn note(&self, document: &EditedDocument, name: &str, in_force: &Value) -> String {
         let (w, lang, clock) = (self.w, self.visit.lang, self.visit.clock);
         let value = match (name, in_force) {
             ("retry_count", Value::Number(number)) if number.as_u64() == Some(0) => {
@@ -356,17 +356,17 @@ impl Made<'_> {
             (name, value) => in_words(clock, name, value),
         };
         let source = match self.force.source(&document.value, name) {
-            Source::Document => w.from_here.to_owned(),
-            Source::Variable(variable) => w.by_variable(lang, variable),
-            Source::Default(variable) => w.by_default(lang, variable),
-            Source::BuiltIn => w.built_in.to_owned(),
+            ValueSource::Document => w.from_here.to_owned(),
+            ValueSource::Variable(variable) => w.by_variable(lang, variable),
+            ValueSource::Default(variable) => w.by_default(lang, variable),
+            ValueSource::BuiltIn => w.built_in.to_owned(),
         };
         w.in_force(lang, &value, &source)
     }
 }
 
 /// Who changed a field of a form last.
-fn last(visit: &Visit, group: Group, past: &[Version]) -> Option<Last> {
+fn last(visit: &PageVisit, group: SettingsGroup, past: &[Version]) -> Option<Last> {
     let of_group = |name: &String| group.fields().iter().any(|(known, _)| known == name);
     let found = past.iter().rfind(|one| !one.lost && one.fields.iter().any(of_group))?;
     let names: Vec<String> = found
@@ -376,7 +376,7 @@ fn last(visit: &Visit, group: Group, past: &[Version]) -> Option<Last> {
         .map(|name| documents::field(visit.lang, name))
         .collect();
     Some(Last {
-        who: Shown(who(visit.lang, &found.origin)),
+        who: UntrustedText(who(visit.lang, &found.origin)),
         at: When::short(visit.clock, found.at),
         what: names.join(", "),
     })

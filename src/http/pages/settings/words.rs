@@ -1,6 +1,6 @@
 //! The texts of `/reglages`.
 
-use super::groups::Group;
+use super::groups::SettingsGroup;
 use crate::http::pages::words::words;
 use crate::lang::Lang;
 
@@ -107,17 +107,17 @@ words! {
 }
 
 impl Words {
-    pub(super) const fn form(&self, group: Group) -> &'static str {
+    pub(super) const fn form(&self, group: SettingsGroup) -> &'static str {
         match group {
-            Group::Checks => self.form_checks,
-            Group::Vacation => self.form_vacation,
-            Group::Absence => self.form_absence,
-            Group::Sending => self.form_sending,
-            Group::Target => self.form_target,
-            Group::Limits => self.form_limits,
-            Group::Mails => self.form_mails,
-            Group::Subjects => self.form_subjects,
-            Group::Flags => self.form_flags,
+            SettingsGroup::Checks => self.form_checks,
+            SettingsGroup::Vacation => self.form_vacation,
+            SettingsGroup::Absence => self.form_absence,
+            SettingsGroup::Sending => self.form_sending,
+            SettingsGroup::Target => self.form_target,
+            SettingsGroup::Limits => self.form_limits,
+            SettingsGroup::Mails => self.form_mails,
+            SettingsGroup::Subjects => self.form_subjects,
+            SettingsGroup::Flags => self.form_flags,
         }
     }
 

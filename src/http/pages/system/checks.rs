@@ -8,45 +8,42 @@ use render_signal_actors::kernel::said::Said;
 use serde_json::Value;
 
 use super::words::Words;
-use super::{HOME, Told, page};
+use super::{HOME, SystemResults, page};
 use crate::commands;
 use crate::doctor;
 use crate::findings::{self, Finding, Severity};
 use crate::http::pages::names::{sentence, told};
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Badge, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
 
 /// One thing that was looked at.
 #[derive(Template)]
 #[template(path = "system/check.html")]
 pub(super) struct CheckRow {
-    /// What.
-    pub(super) name: Shown,
+    pub(super) name: UntrustedText,
     /// As its gravest finding.
     pub(super) badge: Badge,
-    /// All is well with it.
     pub(super) well: bool,
     /// What was found, in order.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<FindingLine>,
     /// Stands before what to do.
     what_to_do: &'static str,
 }
 
 impl HtmlSafe for CheckRow {}
 
-/// A finding.
-pub(super) struct Line {
+pub(super) struct FindingLine {
     /// In words, which may be a server's.
-    pub(super) text: Shown,
+    pub(super) text: UntrustedText,
     /// What to do about it.
-    pub(super) advice: Option<Shown>,
+    pub(super) advice: Option<UntrustedText>,
 }
 
 /// The report of `doctor`.
-pub(super) struct DoctorView {
+pub(super) struct DoctorChecksView {
     /// As the gravest check.
     pub(super) badge: Badge,
     /// When it was made.
@@ -72,7 +69,7 @@ pub(super) fn of_word(checks: &Value, lang: Lang) -> Vec<CheckRow> {
         let severity = severity(check.get("state"));
         let findings = check.get("findings").and_then(Value::as_array).into_iter().flatten();
         CheckRow {
-            name: Shown(sentence(&lang.one(findings::subject(name)))),
+            name: UntrustedText(sentence(&lang.one(findings::subject(name)))),
             badge: badge(severity, w),
             well: severity == Severity::Ok,
             lines: findings.map(|finding| line_of_word(finding, lang)).collect(),
@@ -91,19 +88,22 @@ fn severity(state: Option<&Value>) -> Severity {
 }
 
 /// A worker of another version may say no words: then there is its code.
-fn line_of_word(finding: &Value, lang: Lang) -> Line {
+fn line_of_word(finding: &Value, lang: Lang) -> FindingLine {
     let said = |field: &str| {
         let of = |code: &str| finding.get(field)?.get(code)?.as_str().map(str::to_owned);
         Some(told(&Said { french: of("fr")?, english: of("en")? }, lang))
     };
     let code = || finding.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Line { text: Shown(said("said").unwrap_or_else(code)), advice: said("advice").map(Shown) }
+    FindingLine {
+        text: UntrustedText(said("said").unwrap_or_else(code)),
+        advice: said("advice").map(UntrustedText),
+    }
 }
 
 fn of_doctor(check: &doctor::Check, lang: Lang) -> CheckRow {
     let severity = check.state();
     CheckRow {
-        name: Shown(sentence(&lang.one(findings::subject(&check.name)))),
+        name: UntrustedText(sentence(&lang.one(findings::subject(&check.name)))),
         badge: badge(severity, Words::of(lang)),
         well: severity == Severity::Ok,
         lines: check.findings.iter().map(|finding| line(finding, lang)).collect(),
@@ -111,10 +111,10 @@ fn of_doctor(check: &doctor::Check, lang: Lang) -> CheckRow {
     }
 }
 
-fn line(finding: &Finding, lang: Lang) -> Line {
-    Line {
-        text: Shown(told(&finding.said(), lang)),
-        advice: finding.advice().map(|advice| Shown(told(&advice, lang))),
+fn line(finding: &Finding, lang: Lang) -> FindingLine {
+    FindingLine {
+        text: UntrustedText(told(&finding.said(), lang)),
+        advice: finding.advice().map(|advice| UntrustedText(told(&advice, lang))),
     }
 }
 
@@ -125,15 +125,15 @@ fn grave_first(mut rows: Vec<CheckRow>) -> Vec<CheckRow> {
 }
 
 /// POST `/systeme/verifier`: reaches everything that is configured.
-pub(super) async fn look_at_all(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn look_at_all(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let Ok(_alone) = visit.state.services.doctor.try_acquire() else {
         return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
     };
     let report = doctor::look(commands::environment).await;
-    let view = DoctorView {
+    let view = DoctorChecksView {
         badge: badge(report.state, Words::of(visit.lang)),
         at: When::short(visit.clock, visit.state.world.now()),
         rows: grave_first(report.checks.iter().map(|check| of_doctor(check, visit.lang)).collect()),
     };
-    page(&visit, StatusCode::OK, Told { doctor: Some(view), ..Told::default() }).await
+    page(&visit, StatusCode::OK, SystemResults { doctor: Some(view), ..SystemResults::default() }).await
 }

@@ -7,20 +7,19 @@ use super::HOME;
 use super::words::Words;
 use crate::http::pages::names::told;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Confirm, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::services::Refused;
+use crate::http::pages::parts::{Confirm, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::services::ServiceError;
 use crate::services::links::{self, Stats};
 
-/// The last copies of which so many are listed.
-const LISTED: usize = 10;
+/// Copies that are listed: the last ones.
+const MAX_LISTED: usize = 10;
 
-/// The copies.
 pub(super) struct CopiesView {
     /// Whether any are made.
     pub(super) on: bool,
     /// What the list holds: what, how much; or why that is not known.
-    pub(super) list: Result<Vec<(&'static str, Shown)>, Shown>,
+    pub(super) list: Result<Vec<(&'static str, UntrustedText)>, UntrustedText>,
     /// Has the list written anew.
     pub(super) rebuild: Confirm,
     /// The last ones.
@@ -30,9 +29,9 @@ pub(super) struct CopiesView {
 /// A copy of a linked file.
 pub(super) struct CopyRow {
     /// The file's own name, or its source.
-    pub(super) name: Shown,
+    pub(super) name: UntrustedText,
     /// File service.
-    pub(super) provider: Shown,
+    pub(super) provider: UntrustedText,
     /// When it was made.
     pub(super) at: When,
     /// Where it lies, if a browser may be sent there.
@@ -40,16 +39,16 @@ pub(super) struct CopyRow {
 }
 
 /// What is known of them.
-pub(super) async fn view(visit: &Visit) -> CopiesView {
+pub(super) async fn view(visit: &PageVisit) -> CopiesView {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let state = &visit.state;
     let list = links::stats(&state.services.links);
-    let last = links::before(state.journal.as_ref(), None, LISTED).await.unwrap_or_default();
+    let last = links::before(state.journal.as_ref(), None, MAX_LISTED).await.unwrap_or_default();
     CopiesView {
         on: state.reference.env.offload,
         list: list
             .map(|stats| counted(stats, visit))
-            .map_err(|refused: Refused| Shown(told(&refused.said(), lang))),
+            .map_err(|refused: ServiceError| UntrustedText(told(&refused.said(), lang))),
         rebuild: Confirm {
             id: "reecrire".to_owned(),
             button: w.rebuild.to_owned(),
@@ -64,8 +63,8 @@ pub(super) async fn view(visit: &Visit) -> CopiesView {
         last: last
             .into_iter()
             .map(|row| CopyRow {
-                name: Shown(row.original_filename.unwrap_or(row.source_url)),
-                provider: Shown(row.provider),
+                name: UntrustedText(row.original_filename.unwrap_or(row.source_url)),
+                provider: UntrustedText(row.provider),
                 at: When::short(visit.clock, row.at),
                 href: Url::parse(&row.r2_url).ok().filter(|url| url.scheme() == "https").map(String::from),
             })
@@ -73,13 +72,13 @@ pub(super) async fn view(visit: &Visit) -> CopiesView {
     }
 }
 
-fn counted(stats: Stats, visit: &Visit) -> Vec<(&'static str, Shown)> {
+fn counted(stats: Stats, visit: &PageVisit) -> Vec<(&'static str, UntrustedText)> {
     let (clock, w) = (visit.clock, Words::of(visit.lang));
-    let number = |n: usize| Shown(clock.number(u64::try_from(n).unwrap_or(u64::MAX)));
+    let number = |n: usize| UntrustedText(clock.number(u64::try_from(n).unwrap_or(u64::MAX)));
     let counts = stats.counts;
     let providers: Vec<String> =
         counts.providers.iter().map(|(name, n)| format!("{name}{}{n}", visit.lang.colon())).collect();
-    let mut rows = vec![(w.list_file, Shown(stats.file)), (w.entries, number(counts.entries))];
+    let mut rows = vec![(w.list_file, UntrustedText(stats.file)), (w.entries, number(counts.entries))];
     let rest = [
         (w.entries_r2, counts.r2),
         (w.entries_legacy, counts.legacy),
@@ -88,13 +87,13 @@ fn counted(stats: Stats, visit: &Visit) -> Vec<(&'static str, Shown)> {
     ];
     rows.extend(rest.into_iter().filter(|(_, n)| *n > 0).map(|(what, n)| (what, number(n))));
     if !providers.is_empty() {
-        rows.push((w.by_provider, Shown(providers.join(", "))));
+        rows.push((w.by_provider, UntrustedText(providers.join(", "))));
     }
     rows
 }
 
 /// POST `/systeme/copies`: writes the list anew.
-pub(super) async fn rebuild(visit: Visit) -> HttpResponse {
+pub(super) async fn rebuild(visit: PageVisit) -> HttpResponse {
     let (state, lang) = (&visit.state, visit.lang);
     let notice = match links::rebuild(state.journal.as_ref(), &state.world, &state.services.links).await {
         Ok(entries) => {

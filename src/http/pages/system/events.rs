@@ -8,24 +8,23 @@ use render_signal_actors::readmodel::log::{self, Selection};
 use render_signal_actors::registry;
 
 use super::words::Words;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::{Frame, Section, in_query};
 use crate::http::pages::names;
-use crate::http::pages::parts::{Choice, Empty, Field, Input, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Choice, Empty, FormField, Input, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::page::unavailable;
 
 /// Events on a page.
-const LIMIT: usize = 50;
+const PAGE_SIZE: usize = 50;
 
-/// The page.
 #[derive(Template)]
 #[template(path = "system/events.html")]
-struct Page {
+struct EventsPage {
     frame: Frame,
     w: &'static Words,
-    filter: Field,
+    filter: FormField,
     rows: Vec<EventRow>,
     empty: Empty,
     /// What follows: its address, and what the link says.
@@ -34,22 +33,21 @@ struct Page {
     newest: Option<String>,
 }
 
-/// An event.
 struct EventRow {
     position: String,
     name: String,
-    kind: Shown,
+    kind: UntrustedText,
     at: When,
-    stream: Shown,
+    stream: UntrustedText,
     /// The mail that it is about.
     href: Option<String>,
-    payload: Shown,
+    payload: UntrustedText,
 }
 
 /// GET `/systeme/evenements?genre=…&avant=…`.
-pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
-    let query = Form::read(visit.request.query_string().as_bytes());
+    let query = FormData::read(visit.request.query_string().as_bytes());
     let kind = match query.text("genre") {
         "" => None,
         // Whoever follows an old link to a kind that there is no more sees all.
@@ -58,7 +56,7 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     let before = query.text("avant").parse().ok();
     let selection =
         Selection { kinds: kind.map(str::to_owned).into_iter().collect(), ..Selection::default() };
-    let found = log::back(visit.state.journal.as_ref(), &selection, before.unwrap_or(u64::MAX), LIMIT);
+    let found = log::back(visit.state.journal.as_ref(), &selection, before.unwrap_or(u64::MAX), PAGE_SIZE);
     let found = found.await.map_err(unavailable)?;
     let address = |before: Option<u64>| {
         let kind = kind.map(|kind| format!("genre={}", in_query(kind)));
@@ -66,8 +64,8 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
         let query: Vec<String> = kind.into_iter().chain(before).collect();
         format!("/systeme/evenements?{}", query.join("&"))
     };
-    let whole = found.events.len() == LIMIT;
-    visit.show(&Page {
+    let whole = found.events.len() == PAGE_SIZE;
+    visit.show(&EventsPage {
         frame: visit.frame(Section::System, w.events_title).await,
         w,
         filter: filter(kind.unwrap_or_default(), &visit),
@@ -78,7 +76,7 @@ pub(super) async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
     })
 }
 
-fn filter(kind: &str, visit: &Visit) -> Field {
+fn filter(kind: &str, visit: &PageVisit) -> FormField {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let all = Choice { value: String::new(), text: w.all_kinds.to_owned() };
     let one = |declared: &str| Choice {
@@ -86,27 +84,27 @@ fn filter(kind: &str, visit: &Visit) -> Field {
         text: format!("{} ({declared})", names::sentence(&names::kind(declared, lang))),
     };
     let kinds = registry::all_kinds().into_iter().map(|declared| one(declared.kind));
-    Field::new("genre", w.filter, Input::Select([all].into_iter().chain(kinds).collect()), kind)
+    FormField::new("genre", w.filter, Input::Select([all].into_iter().chain(kinds).collect()), kind)
 }
 
 /// Of today to the second: much happens within a minute.
-fn moment(at: DateTime<Utc>, visit: &Visit) -> When {
+fn moment(at: DateTime<Utc>, visit: &PageVisit) -> When {
     let clock = visit.clock;
     let day = |at: DateTime<Utc>| at.with_timezone(&clock.zone).date_naive();
     if day(at) == day(clock.now) { When::seconds(clock, at) } else { When::short(clock, at) }
 }
 
-fn row(event: Recorded, visit: &Visit) -> EventRow {
+fn row(event: Recorded, visit: &PageVisit) -> EventRow {
     // One of a kind that nobody knows any more is shown as it is.
     let payload = registry::read(&event).unwrap_or(event.payload);
     EventRow {
         position: visit.clock.number(event.position),
         name: names::sentence(&names::kind(&event.kind, visit.lang)),
-        kind: Shown(event.kind),
+        kind: UntrustedText(event.kind),
         at: moment(event.at, visit),
         href: event.stream.as_str().strip_prefix("mail-").map(|id| format!("/mails/{}", in_query(id))),
-        stream: Shown(event.stream.as_str().to_owned()),
+        stream: UntrustedText(event.stream.as_str().to_owned()),
         // What was read from JSON can be written as such.
-        payload: Shown(serde_json::to_string_pretty(&payload).unwrap_or_default()),
+        payload: UntrustedText(serde_json::to_string_pretty(&payload).unwrap_or_default()),
     }
 }

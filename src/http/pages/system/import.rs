@@ -7,18 +7,18 @@ use render_signal_actors::kernel::digest::sha256;
 use serde_json::Value;
 
 use super::words::Words;
-use super::{HOME, Told, page};
-use crate::http::pages::form::Form;
+use super::{HOME, SystemResults, page};
+use crate::http::pages::form::FormData;
 use crate::http::pages::names;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Badge, Mood, Shown};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Mood, UntrustedText};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::lang::Lang;
-use crate::services::config::bundle::{Bundle, Fate, Imported, Outcome};
+use crate::services::config::bundle::{Bundle, ImportOutcome, Imported, ImportedFate};
 
 /// Characters of a value that are shown.
-const LONGEST: usize = 400;
+const MAX_VALUE_CHARS: usize = 400;
 
 /// The form, and what an import would do.
 #[derive(Default)]
@@ -52,28 +52,27 @@ pub(super) struct DocumentPreview {
     /// What becomes of it.
     pub(super) badge: Badge,
     /// What is wrong with it.
-    pub(super) problems: Vec<Shown>,
+    pub(super) problems: Vec<UntrustedText>,
     /// What differs.
     pub(super) differences: Vec<DifferenceRow>,
 }
 
 /// A thing that differs.
 pub(super) struct DifferenceRow {
-    /// Where.
-    pub(super) path: Shown,
+    pub(super) path: UntrustedText,
     /// What is there.
-    pub(super) before: Shown,
+    pub(super) before: UntrustedText,
     /// What would be there.
-    pub(super) after: Shown,
+    pub(super) after: UntrustedText,
 }
 
 /// POST `/systeme/import`.
-pub(super) async fn preview(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn preview(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     look(&visit, form.text("text"), false).await
 }
 
 /// POST `/systeme/import/ecrire`: what was shown, and nothing else.
-pub(super) async fn write(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
+pub(super) async fn write(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
     let (lang, text) = (visit.lang, form.text("text"));
     let Ok(bundle) = read(text, lang) else { return look(&visit, text, false).await };
     let configuration = &visit.state.services.configuration;
@@ -94,13 +93,14 @@ pub(super) async fn write(visit: Visit, form: Form) -> Result<HttpResponse, Prob
     if !outcome.written {
         return look(&visit, text, true).await;
     }
-    let changed = outcome.documents.iter().filter(|document| document.fate != Fate::Unchanged).count();
+    let changed =
+        outcome.documents.iter().filter(|document| document.fate != ImportedFate::Unchanged).count();
     tracing::info!(by, documents = changed, "a configuration was imported");
     Ok(visit.back(HOME, &Notice::good(Words::imported(lang, changed))))
 }
 
 /// The page with what the text would change, or with what is wrong with it.
-async fn look(visit: &Visit, text: &str, moved: bool) -> Result<HttpResponse, Problem> {
+async fn look(visit: &PageVisit, text: &str, moved: bool) -> Result<HttpResponse, HttpProblem> {
     let lang = visit.lang;
     let looked = match read(text, lang) {
         Ok(bundle) => {
@@ -114,7 +114,7 @@ async fn look(visit: &Visit, text: &str, moved: bool) -> Result<HttpResponse, Pr
         Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, error, None),
     };
     let import = ImportForm { text: text.to_owned(), error, preview };
-    page(visit, status, Told { import: Some(import), ..Told::default() }).await
+    page(visit, status, SystemResults { import: Some(import), ..SystemResults::default() }).await
 }
 
 fn read(text: &str, lang: Lang) -> Result<Bundle, String> {
@@ -129,18 +129,19 @@ fn read(text: &str, lang: Lang) -> Result<Bundle, String> {
 }
 
 /// Names what an import would do: another one, as soon as that is something else.
-fn fingerprint(outcome: &Outcome) -> String {
+fn fingerprint(outcome: &ImportOutcome) -> String {
     // It always has a JSON form. Values in it are masked, so this is no way to guess at them.
     let text = serde_json::to_vec(&outcome.documents).unwrap_or_default();
     sha256(text)
 }
 
-fn shown(outcome: Outcome, lang: Lang, moved: bool) -> Preview {
+fn shown(outcome: ImportOutcome, lang: Lang, moved: bool) -> Preview {
     let w = Words::of(lang);
     let seen = fingerprint(&outcome);
     let has = |fate| outcome.documents.iter().any(|document| document.fate == fate);
-    let changed = outcome.documents.iter().filter(|document| document.fate != Fate::Unchanged).count();
-    let refused = has(Fate::Refused);
+    let changed =
+        outcome.documents.iter().filter(|document| document.fate != ImportedFate::Unchanged).count();
+    let refused = has(ImportedFate::Refused);
     Preview {
         said: match (refused, changed) {
             (true, _) => w.preview_refused.to_owned(),
@@ -159,12 +160,12 @@ fn one(document: Imported, lang: Lang) -> DocumentPreview {
     DocumentPreview {
         name: names::document(document.key.as_str(), lang),
         badge: match document.fate {
-            Fate::Unchanged => Badge::new(Mood::None, w.fate_unchanged),
-            Fate::Created => Badge::new(Mood::Good, w.fate_created),
-            Fate::Replaced => Badge::new(Mood::Wait, w.fate_replaced),
-            Fate::Refused => Badge::new(Mood::Bad, w.fate_refused),
+            ImportedFate::Unchanged => Badge::new(Mood::None, w.fate_unchanged),
+            ImportedFate::Created => Badge::new(Mood::Good, w.fate_created),
+            ImportedFate::Replaced => Badge::new(Mood::Wait, w.fate_replaced),
+            ImportedFate::Refused => Badge::new(Mood::Bad, w.fate_refused),
         },
-        problems: document.problems.iter().map(|problem| Shown(lang.problem(problem))).collect(),
+        problems: document.problems.iter().map(|problem| UntrustedText(lang.problem(problem))).collect(),
         differences: document.differences.into_iter().map(|found| row(found, w)).collect(),
     }
 }
@@ -172,17 +173,17 @@ fn one(document: Imported, lang: Lang) -> DocumentPreview {
 fn row(found: Difference, w: &Words) -> DifferenceRow {
     let hidden = found.hidden && found.before == found.after;
     let value = |value: Option<Value>| match value {
-        _ if hidden => Shown(w.hidden_value.to_owned()),
-        None => Shown(w.nothing.to_owned()),
-        Some(Value::String(text)) => Shown(cut(text)),
-        Some(value) => Shown(cut(value.to_string())),
+        _ if hidden => UntrustedText(w.hidden_value.to_owned()),
+        None => UntrustedText(w.nothing.to_owned()),
+        Some(Value::String(text)) => UntrustedText(cut(text)),
+        Some(value) => UntrustedText(cut(value.to_string())),
     };
-    DifferenceRow { path: Shown(found.path), before: value(found.before), after: value(found.after) }
+    DifferenceRow { path: UntrustedText(found.path), before: value(found.before), after: value(found.after) }
 }
 
 fn cut(text: String) -> String {
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= MAX_VALUE_CHARS {
         return text;
     }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    text.chars().take(MAX_VALUE_CHARS).chain(['…']).collect()
 }

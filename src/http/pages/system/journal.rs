@@ -5,22 +5,21 @@ use actix_web::http::StatusCode;
 
 use super::checks::badge;
 use super::words::Words;
-use super::{HOME, Told, page};
+use super::{HOME, SystemResults, page};
 use crate::findings;
 use crate::http::pages::names::told;
 use crate::http::pages::notice::Notice;
-use crate::http::pages::parts::{Badge, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::{Kind, Problem};
+use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::operations::journal::{ReportView, checked, handed_out, seen};
 use crate::words::integrity::problem;
 
-/// The journal.
 pub(super) struct JournalPart {
     /// A file or a server, in words.
     pub(super) kind: &'static str,
     /// Where, without what opens it.
-    pub(super) place: Shown,
+    pub(super) place: UntrustedText,
     /// How large it is.
     pub(super) size: String,
     /// Position of the last event.
@@ -28,38 +27,37 @@ pub(super) struct JournalPart {
     /// How grave it is what an acknowledgement does not mean.
     pub(super) badge: Badge,
     /// What an acknowledgement means.
-    pub(super) durability: Shown,
+    pub(super) durability: UntrustedText,
     /// What to do about it.
-    pub(super) advice: Option<Shown>,
+    pub(super) advice: Option<UntrustedText>,
     /// The last loss of commits, and when it was noticed.
     pub(super) loss: Option<(When, String)>,
 }
 
 /// What a check of the whole journal found.
 pub(super) struct VerifyView {
-    /// How it is.
     pub(super) badge: Badge,
     /// When it was read.
     pub(super) at: When,
     /// What was counted: what, how many.
     pub(super) counts: Vec<(&'static str, String)>,
     /// Each thing that is wrong.
-    pub(super) problems: Vec<Shown>,
+    pub(super) problems: Vec<UntrustedText>,
 }
 
 /// What is known of the journal, or why nothing is.
-pub(super) async fn part(visit: &Visit) -> Result<JournalPart, String> {
+pub(super) async fn part(visit: &PageVisit) -> Result<JournalPart, String> {
     let (lang, clock, w) = (visit.lang, visit.clock, Words::of(visit.lang));
     let view = seen(&visit.state).await.map_err(|problem| Words::unknown(lang, &problem.detail))?;
     let promise = findings::durability(visit.state.journal_admin.durability());
     Ok(JournalPart {
         kind: if view.kind == "file" { w.kind_file } else { w.kind_redis },
-        place: Shown(view.place),
+        place: UntrustedText(view.place),
         size: view.bytes.map_or_else(|| w.size_unknown.to_owned(), |bytes| clock.bytes(bytes)),
         position: clock.number(view.position),
         badge: badge(promise.severity(), w),
-        durability: Shown(told(&promise.said(), lang)),
-        advice: promise.advice().map(|advice| Shown(told(&advice, lang))),
+        durability: UntrustedText(told(&promise.said(), lang)),
+        advice: promise.advice().map(|advice| UntrustedText(told(&advice, lang))),
         loss: view.last_loss.map(|loss| {
             let said = Words::lost(clock, loss.known_position, loss.found_position);
             (When::short(clock, loss.at), said)
@@ -68,19 +66,19 @@ pub(super) async fn part(visit: &Visit) -> Result<JournalPart, String> {
 }
 
 /// POST `/systeme/journal`: reads the whole of it.
-pub(super) async fn verify(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn verify(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let report = match checked(&visit.state).await {
         Ok(report) => report,
-        Err(problem) if problem.kind == Kind::TooManyRequests => {
+        Err(problem) if problem.kind == ProblemKind::TooManyRequests => {
             return Ok(visit.back(HOME, &Notice::care(Words::of(visit.lang).busy)));
         }
         Err(problem) => return Err(problem),
     };
     let view = report_view(report, &visit);
-    page(&visit, StatusCode::OK, Told { journal: Some(view), ..Told::default() }).await
+    page(&visit, StatusCode::OK, SystemResults { journal: Some(view), ..SystemResults::default() }).await
 }
 
-fn report_view(report: ReportView, visit: &Visit) -> VerifyView {
+fn report_view(report: ReportView, visit: &PageVisit) -> VerifyView {
     let (clock, w) = (visit.clock, Words::of(visit.lang));
     let counts = [
         (w.events, report.events),
@@ -95,11 +93,15 @@ fn report_view(report: ReportView, visit: &Visit) -> VerifyView {
         },
         at: When::short(clock, visit.state.world.now()),
         counts: counts.map(|(what, count)| (what, clock.number(count))).to_vec(),
-        problems: report.problems.iter().map(|what| Shown(problem(clock.lang, what).into_owned())).collect(),
+        problems: report
+            .problems
+            .iter()
+            .map(|what| UntrustedText(problem(clock.lang, what).into_owned()))
+            .collect(),
     }
 }
 
 /// GET `/systeme/sauvegarde`: makes a copy, and hands it out.
-pub(super) async fn backup(visit: Visit) -> Result<HttpResponse, Problem> {
+pub(super) async fn backup(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     handed_out(&visit.state).await
 }

@@ -10,7 +10,7 @@
 //! | [`events`] | the last events, a page of their own |
 //!
 //! What a button finds out is shown on the page that answers it, in its section, and stays there
-//! while it is read: each of these answers is the whole page with one [`Told`] in it.
+//! while it is read: each of these answers is the whole page with one [`SystemResults`] in it.
 
 mod carry;
 mod checks;
@@ -33,7 +33,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use self::carry::{MigrationView, VerifiedView};
-use self::checks::DoctorView;
+use self::checks::DoctorChecksView;
 use self::copies::CopiesView;
 use self::import::ImportForm;
 use self::journal::{JournalPart, VerifyView};
@@ -44,16 +44,16 @@ use self::words::Words;
 use self::workers::WorkersPart;
 use super::frame::{Frame, Section};
 use super::parts::Confirm;
-use super::visit::{Visit, see};
-use crate::http::problem::Problem;
-use crate::http::routes::{Route, Takes, Who};
+use super::visit::{PageVisit, see};
+use crate::http::problem::HttpProblem;
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 /// Its address.
 const HOME: &str = "/systeme";
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let who = Who::Session;
+    let who = RouteAccess::Session;
     let form = |path, handler| Route::post(path, who, handler).takes(Takes::Form);
     let long = |path, handler| Route::post(path, who, handler).takes(Takes::LongForm);
     let asked = vec![
@@ -84,7 +84,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// The whole page.
 #[derive(Template)]
 #[template(path = "system/page.html")]
-struct Page {
+struct SystemPage {
     frame: Frame,
     w: &'static Words,
     part: WorkersPart,
@@ -95,13 +95,13 @@ struct Page {
     migrate: Option<Confirm>,
     trial: TrialView,
     import: ImportForm,
-    told: Told,
+    told: SystemResults,
 }
 
 /// What somebody has just asked for.
 #[derive(Default)]
-struct Told {
-    doctor: Option<DoctorView>,
+struct SystemResults {
+    doctor: Option<DoctorChecksView>,
     migration: Option<MigrationView>,
     verified: Option<VerifiedView>,
     journal: Option<VerifyView>,
@@ -116,25 +116,29 @@ struct Live {
     frame: Frame,
     w: &'static Words,
     part: WorkersPart,
-    told: Told,
+    told: SystemResults,
 }
 
-async fn show(visit: Visit) -> Result<HttpResponse, Problem> {
-    page(&visit, StatusCode::OK, Told::default()).await
+async fn show(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
+    page(&visit, StatusCode::OK, SystemResults::default()).await
 }
 
 async fn home(_: HttpRequest) -> HttpResponse {
     see(HOME).finish()
 }
 
-async fn live(visit: Visit) -> Result<HttpResponse, Problem> {
+async fn live(visit: PageVisit) -> Result<HttpResponse, HttpProblem> {
     let (w, part) = (Words::of(visit.lang), workers::part(&visit).await);
-    let (frame, told) = (visit.frame(Section::System, w.title).await, Told::default());
+    let (frame, told) = (visit.frame(Section::System, w.title).await, SystemResults::default());
     visit.show(&Live { frame, w, part, told })
 }
 
 /// The page, with what somebody has asked for.
-async fn page(visit: &Visit, status: StatusCode, mut told: Told) -> Result<HttpResponse, Problem> {
+async fn page(
+    visit: &PageVisit,
+    status: StatusCode,
+    mut told: SystemResults,
+) -> Result<HttpResponse, HttpProblem> {
     let w = Words::of(visit.lang);
     let (frame, part, stores, journal, copies) = tokio::join!(
         visit.frame(Section::System, w.title),
@@ -143,7 +147,7 @@ async fn page(visit: &Visit, status: StatusCode, mut told: Told) -> Result<HttpR
         journal::part(visit),
         copies::view(visit),
     );
-    let page = Page {
+    let page = SystemPage {
         frame,
         w,
         part,

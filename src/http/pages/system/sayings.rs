@@ -1,7 +1,7 @@
 //! The texts of `/systeme` that have numbers or names in them.
 
 use super::words::Words;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::lang::Lang;
 
 impl Words {
@@ -11,7 +11,7 @@ impl Words {
     }
 
     /// How many events behind the most advanced worker.
-    pub(super) fn behind(clock: Clock, position: u64, head: u64) -> String {
+    pub(super) fn behind(clock: PageClock, position: u64, head: u64) -> String {
         let at = clock.number(position);
         let behind = usize::try_from(head.saturating_sub(position)).unwrap_or(usize::MAX);
         if behind == 0 {
@@ -96,7 +96,7 @@ impl Words {
     }
 
     /// Commits that the server of the journal has lost.
-    pub(super) fn lost(clock: Clock, known: u64, found: u64) -> String {
+    pub(super) fn lost(clock: PageClock, known: u64, found: u64) -> String {
         let (known, found) = (clock.number(known), clock.number(found));
         match clock.lang {
             Lang::Fr => format!(

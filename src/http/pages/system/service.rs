@@ -7,7 +7,7 @@ use super::HOME;
 use super::words::Words;
 use crate::http::pages::notice::Notice;
 use crate::http::pages::parts::Confirm;
-use crate::http::pages::visit::Visit;
+use crate::http::pages::visit::PageVisit;
 
 /// What can be done with the service.
 pub(super) struct ServiceView {
@@ -18,7 +18,7 @@ pub(super) struct ServiceView {
 }
 
 /// What can be done.
-pub(super) fn view(visit: &Visit) -> ServiceView {
+pub(super) fn view(visit: &PageVisit) -> ServiceView {
     let w = Words::of(visit.lang);
     let ask = |id: &str, button: &str, title: &str, text: &str, action: &str, class| Confirm {
         id: id.to_owned(),
@@ -40,9 +40,9 @@ pub(super) fn view(visit: &Visit) -> ServiceView {
 }
 
 /// POST `/systeme/deployer`.
-pub(super) async fn deploy(visit: Visit) -> HttpResponse {
+pub(super) async fn deploy(visit: PageVisit) -> HttpResponse {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
-    tracing::warn!(by = visit.caller.by(), "told over HTTP to deploy");
+    tracing::warn!(by = visit.caller.by(), "a deployment was asked for over HTTP");
     let notice = match visit.state.reference.deployer.deploy().await {
         Ok(Deployed::Hook) => Notice::good(w.deployed_hook),
         Ok(Deployed::Api { id, status }) => Notice::good(Words::deployed(lang, id.as_deref(), &status)),
@@ -59,8 +59,8 @@ pub(super) async fn deploy(visit: Visit) -> HttpResponse {
 }
 
 /// POST `/systeme/redemarrer`.
-pub(super) async fn restart(visit: Visit) -> HttpResponse {
-    tracing::warn!(by = visit.caller.by(), "told over HTTP to restart");
+pub(super) async fn restart(visit: PageVisit) -> HttpResponse {
+    tracing::warn!(by = visit.caller.by(), "a restart was asked for over HTTP");
     visit.state.reference.restart.ask();
     visit.back(HOME, &Notice::care(Words::of(visit.lang).restarted))
 }

@@ -4,11 +4,11 @@ use render_signal_actors::config::store::StoreHealth;
 
 use super::words::Words;
 use crate::http::pages::names;
-use crate::http::pages::parts::{Badge, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
+use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
 use crate::http::v1::config::read;
 use crate::lang::Lang;
-use crate::services::config::overview::Shown as Document;
+use crate::services::config::overview::DocumentState;
 use crate::services::migrate::by_name;
 
 /// Stores and documents.
@@ -16,73 +16,67 @@ pub(super) struct StoresView {
     /// The one that has the last word first; empty = there are files only.
     pub(super) stores: Vec<StoreCard>,
     /// The folder of the files.
-    pub(super) folder: Shown,
+    pub(super) folder: UntrustedText,
     /// The documents that there are, or that cannot be read.
     pub(super) documents: Vec<DocumentRow>,
     /// Names of those that there are not.
     pub(super) absent: String,
     /// What is wanted and cannot be had, or means more than it seems to.
-    pub(super) remarks: Vec<Shown>,
+    pub(super) remarks: Vec<UntrustedText>,
 }
 
-/// A store.
 pub(super) struct StoreCard {
-    /// Its name.
     pub(super) name: &'static str,
     /// It has the last word, or stands in.
     pub(super) role: &'static str,
     /// Whether it answers.
     pub(super) badge: Badge,
-    /// Since when.
     pub(super) since: Option<When>,
     /// What is wrong with it.
-    pub(super) trouble: Option<Shown>,
+    pub(super) trouble: Option<UntrustedText>,
     /// Documents that it must still be given.
     pub(super) pending: String,
     /// Documents of which two versions wait for a decision.
     pub(super) conflicts: String,
 }
 
-/// A document.
 pub(super) struct DocumentRow {
     /// What people call it.
     pub(super) name: String,
     /// What it is stored as.
     pub(super) key: &'static str,
-    /// How it is.
     pub(super) badge: Badge,
     /// Of the history; empty = not recorded.
     pub(super) version: String,
     /// Who changed it last.
-    pub(super) who: Shown,
-    /// When.
+    pub(super) who: UntrustedText,
     pub(super) at: Option<When>,
     /// Who runs it; empty = not known.
     pub(super) running: String,
     /// What is wrong or changes nothing.
-    pub(super) notes: Vec<Shown>,
+    pub(super) notes: Vec<UntrustedText>,
 }
 
 /// What is known of them, or why nothing is.
-pub(super) async fn view(visit: &Visit) -> Result<StoresView, String> {
+pub(super) async fn view(visit: &PageVisit) -> Result<StoresView, String> {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let overview = read::seen(&visit.state, &by_name(), false).await;
     let overview = overview.map_err(|problem| Words::unknown(lang, &problem.detail))?;
-    let unknown = overview.workers_unknown.map(|why| Shown(format!("{} {why}", w.workers_unknown)));
-    let remarks = overview.remarks.into_iter().map(|remark| Shown(names::told(&remark, lang)));
+    let unknown = overview.workers_unknown.map(|why| UntrustedText(format!("{} {why}", w.workers_unknown)));
+    let remarks = overview.remarks.into_iter().map(|remark| UntrustedText(names::told(&remark, lang)));
     let (absent, present): (Vec<_>, Vec<_>) =
         overview.documents.into_iter().partition(|document| document.state == "absent");
     let absent: Vec<String> = absent.iter().map(|document| names::document(document.key, lang)).collect();
     Ok(StoresView {
         stores: overview.stores.into_iter().map(|store| card(store, visit)).collect(),
-        folder: Shown(visit.state.services.storage.config_dir.display().to_string()),
+        folder: UntrustedText(visit.state.services.storage.config_dir.display().to_string()),
         documents: present.into_iter().map(|document| row(document, visit)).collect(),
         absent: absent.join(", "),
         remarks: remarks.chain(unknown).collect(),
     })
 }
 
-fn card(health: StoreHealth, visit: &Visit) -> StoreCard {
+fn card(health: StoreHealth, visit: &PageVisit) -> StoreCard {
     let (lang, w) = (visit.lang, Words::of(visit.lang));
     let names = |keys: &[render_signal_actors::config::documents::Key]| {
         keys.iter().map(|key| names::document(key.as_str(), lang)).collect::<Vec<_>>().join(", ")
@@ -95,13 +89,13 @@ fn card(health: StoreHealth, visit: &Visit) -> StoreCard {
             Some(_) => Badge::new(Mood::Bad, w.store_silent),
         },
         since: health.since.map(|at| When::ago(visit.clock, at)),
-        trouble: health.trouble.map(Shown),
+        trouble: health.trouble.map(UntrustedText),
         pending: names(&health.pending),
         conflicts: names(&health.conflicts),
     }
 }
 
-fn row(document: Document, visit: &Visit) -> DocumentRow {
+fn row(document: DocumentState, visit: &PageVisit) -> DocumentRow {
     let lang = visit.lang;
     let workers = &document.workers;
     DocumentRow {
@@ -109,7 +103,7 @@ fn row(document: Document, visit: &Visit) -> DocumentRow {
         key: document.key,
         badge: badge(&document, Words::of(lang)),
         version: document.version.map(|version| version.to_string()).unwrap_or_default(),
-        who: Shown(document.origin.as_deref().map(|by| names::who(by, lang)).unwrap_or_default()),
+        who: UntrustedText(document.origin.as_deref().map(|by| names::who(by, lang)).unwrap_or_default()),
         at: document.changed_at.map(|at| When::short(visit.clock, at)),
         running: match workers.alive {
             0 => String::new(),
@@ -119,7 +113,7 @@ fn row(document: Document, visit: &Visit) -> DocumentRow {
     }
 }
 
-fn badge(document: &Document, w: &Words) -> Badge {
+fn badge(document: &DocumentState, w: &Words) -> Badge {
     if document.withholds.is_some() {
         return Badge::new(Mood::Bad, w.withheld);
     }
@@ -132,12 +126,12 @@ fn badge(document: &Document, w: &Words) -> Badge {
     }
 }
 
-fn notes(document: &Document, lang: Lang) -> Vec<Shown> {
+fn notes(document: &DocumentState, lang: Lang) -> Vec<UntrustedText> {
     let stands_still = document.withholds.map(|governs| lang.one(governs.said()));
     let problems = document.problems.iter().map(|problem| lang.problem(problem));
     let remarks = document.remarks.iter().map(|remark| lang.said(remark).to_owned());
     let off = document.switched_off.then(|| Words::of(lang).switched_off.to_owned());
     let keeps = document.workers.refused.iter().map(|keeps| lang.about(&keeps.worker, &keeps.why));
     let all = stands_still.into_iter().chain(problems).chain(remarks).chain(off).chain(keeps);
-    all.map(Shown).collect()
+    all.map(UntrustedText).collect()
 }

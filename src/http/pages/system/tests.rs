@@ -12,15 +12,15 @@ use render_signal_actors::messages::PollerStatus;
 use serde_json::json;
 
 use super::*;
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::tests::state;
 use crate::http::{HttpState, pages};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\u{202e}";
 
-fn visit(state: &HttpState, path: &str, language: &str) -> Visit {
+fn visit(state: &HttpState, path: &str, language: &str) -> PageVisit {
     let request = TestRequest::with_uri(path).insert_header((ACCEPT_LANGUAGE, language));
-    Visit::anybody(&request.app_data(Data::new(state.clone())).to_http_request()).unwrap()
+    PageVisit::anybody(&request.app_data(Data::new(state.clone())).to_http_request()).unwrap()
 }
 
 async fn text(response: HttpResponse) -> (StatusCode, String) {
@@ -29,8 +29,8 @@ async fn text(response: HttpResponse) -> (StatusCode, String) {
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-fn form(fields: &[(&str, &str)]) -> Form {
-    Form(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+fn form(fields: &[(&str, &str)]) -> FormData {
+    FormData(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
 }
 
 /// Another worker, of another version, whose every word is hostile.
@@ -158,7 +158,7 @@ fn whoever_comes_back_to_the_address_of_an_answer_is_led_to_the_page() {
     for route in
         routes.iter().filter(|route| route.path.starts_with("/systeme") || route.path.starts_with("/acces"))
     {
-        assert_eq!(route.who, Who::Session, "{}", route.path);
+        assert_eq!(route.access, RouteAccess::Session, "{}", route.path);
         let has_get = routes.iter().any(|other| other.path == route.path && other.method == "GET");
         assert!(has_get, "{} has no GET", route.path);
     }

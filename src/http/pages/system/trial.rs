@@ -8,49 +8,48 @@ use render_signal_actors::mail::rules::mask_url;
 use render_signal_actors::webhook::trial::{To, TrialError, Wish};
 
 use super::words::Words;
-use super::{Told, page};
-use crate::http::pages::form::Form;
+use super::{SystemResults, page};
+use crate::http::pages::form::FormData;
 use crate::http::pages::names::sentence;
-use crate::http::pages::parts::{Badge, Choice, Confirm, Field, Input, Mood, Shown};
-use crate::http::pages::visit::Visit;
-use crate::http::problem::Problem;
+use crate::http::pages::parts::{Badge, Choice, Confirm, FormField, Input, Mood, UntrustedText};
+use crate::http::pages::visit::PageVisit;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::webhooks::{TestResult, TestWebhookView, tried};
 
 /// Stands for an address that is typed. No target is called that: ids of targets are those of rules.
-const TYPED: &str = "@address";
+const TYPED_ADDRESS: &str = "@address";
 /// Characters of a subject.
-const LONGEST: usize = 300;
+const MAX_SUBJECT_CHARS: usize = 300;
 
 /// The form, and what was shown or sent.
 pub(super) struct TrialView {
     /// Where to, and what.
-    pub(super) fields: Vec<Field>,
+    pub(super) fields: Vec<FormField>,
     /// Fields that are wrong: id, what is wrong.
     pub(super) errors: Vec<(String, String)>,
     /// What would be, or was, sent.
-    pub(super) shown: Option<Sent>,
+    pub(super) shown: Option<TestPostView>,
 }
 
 /// What would be, or was, sent.
-pub(super) struct Sent {
-    /// It was sent.
+pub(super) struct TestPostView {
     pub(super) was_sent: bool,
     /// Where to, masked.
-    pub(super) url: Shown,
+    pub(super) url: UntrustedText,
     /// The receiver's certificate is not looked at.
     pub(super) unverified: bool,
     /// All headers that the program sets.
-    pub(super) headers: Shown,
+    pub(super) headers: UntrustedText,
     /// The exact body.
-    pub(super) body: Shown,
+    pub(super) body: UntrustedText,
     /// The question before it is sent.
     pub(super) send: Option<Confirm>,
     /// What came of it.
-    pub(super) result: Option<Outcome>,
+    pub(super) result: Option<TestPostResult>,
 }
 
 /// What came of a test.
-pub(super) struct Outcome {
+pub(super) struct TestPostResult {
     /// Whether it was taken.
     pub(super) badge: Badge,
     /// HTTP status, if there was an answer.
@@ -58,21 +57,21 @@ pub(super) struct Outcome {
     /// How long it took.
     pub(super) took: String,
     /// Why it does not count as taken.
-    pub(super) why: Option<Shown>,
+    pub(super) why: Option<UntrustedText>,
     /// The beginning of what the receiver said.
-    pub(super) answer: Option<Shown>,
+    pub(super) answer: Option<UntrustedText>,
 }
 
 /// What the form says.
 #[derive(Default)]
-struct Values {
+struct TestWebhookForm {
     to: String,
     url: String,
     subject: String,
 }
 
-impl Values {
-    fn of(form: &Form) -> Self {
+impl TestWebhookForm {
+    fn of(form: &FormData) -> Self {
         let text = |name: &str| form.text(name).to_owned();
         Self { to: text("to"), url: text("url"), subject: text("subject") }
     }
@@ -80,30 +79,30 @@ impl Values {
     fn wish(&self) -> Wish {
         let to = match self.to.as_str() {
             "" => To::Default,
-            TYPED => To::Url(self.url.clone()),
+            TYPED_ADDRESS => To::Url(self.url.clone()),
             id => To::Target(id.to_owned()),
         };
-        let subject: String = self.subject.chars().take(LONGEST).collect();
+        let subject: String = self.subject.chars().take(MAX_SUBJECT_CHARS).collect();
         Wish { to, subject: Some(subject).filter(|subject| !subject.is_empty()), ..Wish::default() }
     }
 }
 
 /// The form as it is before anything was chosen.
-pub(super) fn form(visit: &Visit) -> TrialView {
-    view(visit, &Values::default(), None)
+pub(super) fn form(visit: &PageVisit) -> TrialView {
+    view(visit, &TestWebhookForm::default(), None)
 }
 
 /// POST `/systeme/essai`: nothing is sent.
-pub(super) async fn show(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    answer(&visit, &Values::of(&form), true).await
+pub(super) async fn show(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
+    answer(&visit, &TestWebhookForm::of(&form), true).await
 }
 
 /// POST `/systeme/essai/envoyer`.
-pub(super) async fn send(visit: Visit, form: Form) -> Result<HttpResponse, Problem> {
-    answer(&visit, &Values::of(&form), false).await
+pub(super) async fn send(visit: PageVisit, form: FormData) -> Result<HttpResponse, HttpProblem> {
+    answer(&visit, &TestWebhookForm::of(&form), false).await
 }
 
-async fn answer(visit: &Visit, values: &Values, dry: bool) -> Result<HttpResponse, Problem> {
+async fn answer(visit: &PageVisit, values: &TestWebhookForm, dry: bool) -> Result<HttpResponse, HttpProblem> {
     let prepared = visit.state.reference.tester.prepare(&values.wish());
     let (status, view) = match prepared {
         Ok(trial) => {
@@ -114,10 +113,10 @@ async fn answer(visit: &Visit, values: &Values, dry: bool) -> Result<HttpRespons
         }
         Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, view(visit, values, Some(&error))),
     };
-    page(visit, status, Told { trial: Some(view), ..Told::default() }).await
+    page(visit, status, SystemResults { trial: Some(view), ..SystemResults::default() }).await
 }
 
-fn view(visit: &Visit, values: &Values, error: Option<&TrialError>) -> TrialView {
+fn view(visit: &PageVisit, values: &TestWebhookForm, error: Option<&TrialError>) -> TrialView {
     let w = Words::of(visit.lang);
     let (place, why) = match error {
         None => ("", ""),
@@ -128,12 +127,12 @@ fn view(visit: &Visit, values: &Values, error: Option<&TrialError>) -> TrialView
     };
     let wrong = |name: &str| if name == place { why } else { "" };
     let fields = vec![
-        Field::new("to", w.target, Input::Select(targets(visit)), &values.to).error(wrong("to")),
-        Field::new("url", w.address, Input::Line("url"), &values.url)
+        FormField::new("to", w.target, Input::Select(targets(visit)), &values.to).error(wrong("to")),
+        FormField::new("url", w.address, Input::Line("url"), &values.url)
             .hint(w.address_hint)
             .placeholder("https://…")
             .error(wrong("url")),
-        Field::new("subject", w.subject, Input::Line("text"), &values.subject)
+        FormField::new("subject", w.subject, Input::Line("text"), &values.subject)
             .placeholder("Test webhook")
             .error(wrong("subject")),
     ];
@@ -142,7 +141,7 @@ fn view(visit: &Visit, values: &Values, error: Option<&TrialError>) -> TrialView
 }
 
 /// The targets that are in force: the default one first, an address that is typed last.
-fn targets(visit: &Visit) -> Vec<Choice> {
+fn targets(visit: &PageVisit) -> Vec<Choice> {
     let w = Words::of(visit.lang);
     let policy = visit.state.reference.policy.load();
     let default = &policy.default_target;
@@ -156,18 +155,18 @@ fn targets(visit: &Visit) -> Vec<Choice> {
         let (id, url) = (&rule.target.id, &rule.target.url);
         choices.push(Choice { value: id.clone(), text: named(id, url) });
     }
-    choices.push(Choice { value: TYPED.to_owned(), text: w.another_address.to_owned() });
+    choices.push(Choice { value: TYPED_ADDRESS.to_owned(), text: w.another_address.to_owned() });
     choices
 }
 
-fn sent(found: TestWebhookView, visit: &Visit, values: &Values) -> Sent {
+fn sent(found: TestWebhookView, visit: &PageVisit, values: &TestWebhookForm) -> TestPostView {
     let w = Words::of(visit.lang);
     let headers: Vec<String> = found.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    Sent {
+    TestPostView {
         was_sent: !found.dry_run,
         unverified: !found.verify_certificate,
-        headers: Shown(headers.join("\n")),
-        body: Shown(found.body),
+        headers: UntrustedText(headers.join("\n")),
+        body: UntrustedText(found.body),
         send: found.dry_run.then(|| Confirm {
             id: "envoyer".to_owned(),
             button: w.send.to_owned(),
@@ -181,21 +180,21 @@ fn sent(found: TestWebhookView, visit: &Visit, values: &Values) -> Sent {
             yes: w.send_yes.to_owned(),
             no: w.cancel.to_owned(),
         }),
-        url: Shown(found.url),
+        url: UntrustedText(found.url),
         result: found.result.map(|result| outcome(result, visit)),
     }
 }
 
-fn outcome(result: TestResult, visit: &Visit) -> Outcome {
+fn outcome(result: TestResult, visit: &PageVisit) -> TestPostResult {
     let w = Words::of(visit.lang);
-    Outcome {
+    TestPostResult {
         badge: match result.delivered {
             true => Badge::new(Mood::Good, w.taken),
             false => Badge::new(Mood::Bad, w.not_taken),
         },
         status: result.status.map_or_else(|| w.no_answer.to_owned(), |status| status.to_string()),
         took: visit.clock.milliseconds(result.took_ms),
-        why: result.error.map(|error| Shown(sentence(&error))),
-        answer: result.answer.map(Shown),
+        why: result.error.map(|error| UntrustedText(sentence(&error))),
+        answer: result.answer.map(UntrustedText),
     }
 }

@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 
 use super::checks::{self, CheckRow};
 use super::words::Words;
-use crate::http::pages::clock::Clock;
+use crate::http::pages::clock::PageClock;
 use crate::http::pages::names;
-use crate::http::pages::parts::{Badge, Mood, Shown, When};
-use crate::http::pages::visit::Visit;
+use crate::http::pages::parts::{Badge, Mood, UntrustedText, When};
+use crate::http::pages::visit::PageVisit;
 use crate::http::v1::operations::parts::{LeaseView, WorkerView, granted, known_and_alive};
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::{MailboxReport, WorkerReport};
 
-/// Workers that have ended of which so many are listed.
-const EARLIER: usize = 20;
+/// Ended workers that are listed.
+const MAX_ENDED: usize = 20;
 
 /// The part of the page that changes by itself.
 pub(super) struct WorkersPart {
@@ -23,7 +23,7 @@ pub(super) struct WorkersPart {
     /// What could not be found out.
     pub(super) trouble: Option<String>,
     /// Who may do what one worker alone does.
-    pub(super) leases: Vec<LeaseRow>,
+    pub(super) leases: Vec<LeaseEntry>,
     /// Those that there were.
     pub(super) earlier: Vec<EarlierRow>,
     /// How many, in words.
@@ -35,7 +35,7 @@ pub(super) struct WorkersPart {
 /// A worker that is alive.
 pub(super) struct WorkerCard {
     /// `<host>/<pid>/<start id>`.
-    pub(super) name: Shown,
+    pub(super) name: UntrustedText,
     /// It made this page.
     pub(super) mine: bool,
     /// Ready or not.
@@ -43,17 +43,16 @@ pub(super) struct WorkerCard {
     /// It has the lease.
     pub(super) polls: Option<Badge>,
     /// Of the program.
-    pub(super) version: Shown,
+    pub(super) version: UntrustedText,
     /// It is not this worker's.
     pub(super) other_version: bool,
     /// For how long it runs.
     pub(super) running: String,
-    /// Since when.
     pub(super) since: When,
     /// How far it has read.
     pub(super) position: String,
     /// How it sees its mailbox.
-    pub(super) mailbox: Option<MailboxRow>,
+    pub(super) mailbox: Option<MailboxEntry>,
     /// Which documents it runs, beside this worker; `None` = nothing to compare with.
     pub(super) documents: Option<String>,
     /// They are other ones.
@@ -63,41 +62,35 @@ pub(super) struct WorkerCard {
 }
 
 /// A mailbox as a worker sees it.
-pub(super) struct MailboxRow {
-    /// Its name.
-    pub(super) name: Shown,
+pub(super) struct MailboxEntry {
+    pub(super) name: UntrustedText,
     /// How many mails wait there.
     pub(super) waiting: String,
     /// When the server last said anything.
     pub(super) heard: Option<When>,
 }
 
-/// A lease.
-pub(super) struct LeaseRow {
-    /// What for.
-    pub(super) name: Shown,
-    /// Who has it.
-    pub(super) holder: Option<Shown>,
+pub(super) struct LeaseEntry {
+    pub(super) name: UntrustedText,
+    pub(super) holder: Option<UntrustedText>,
     /// When it was granted or given back.
     pub(super) since: When,
 }
 
 /// A worker of which only the journal knows.
 pub(super) struct EarlierRow {
-    /// Its name.
-    pub(super) name: Shown,
+    pub(super) name: UntrustedText,
     /// Of the program.
-    pub(super) version: Shown,
+    pub(super) version: UntrustedText,
     /// When it began.
     pub(super) from: When,
     /// When it stopped in order.
     pub(super) to: Option<When>,
-    /// Why.
-    pub(super) why: Shown,
+    pub(super) why: UntrustedText,
 }
 
 /// How the workers are, whatever of it can be found out.
-pub(super) async fn part(visit: &Visit) -> WorkersPart {
+pub(super) async fn part(visit: &PageVisit) -> WorkersPart {
     let (state, clock) = (&visit.state, visit.clock);
     let board = &state.services.board;
     let (known, leases) = tokio::join!(known_and_alive(state), granted(state));
@@ -117,7 +110,7 @@ pub(super) async fn part(visit: &Visit) -> WorkersPart {
     let earlier: Vec<EarlierRow> = known
         .into_iter()
         .filter(|worker| !names.contains(&worker.worker))
-        .take(EARLIER)
+        .take(MAX_ENDED)
         .map(|worker| earlier(worker, clock))
         .collect();
     WorkersPart {
@@ -131,7 +124,11 @@ pub(super) async fn part(visit: &Visit) -> WorkersPart {
 }
 
 /// The cards, this worker's first; its checks; and the names of all.
-fn cards(words: Vec<Word>, me: &str, clock: Clock) -> (Vec<WorkerCard>, Vec<CheckRow>, Vec<String>) {
+fn cards(
+    words: Vec<WorkerReport>,
+    me: &str,
+    clock: PageClock,
+) -> (Vec<WorkerCard>, Vec<CheckRow>, Vec<String>) {
     let head = words.iter().filter_map(|word| word.position).max().unwrap_or_default();
     let own = words.iter().find(|word| word.worker == me);
     let version = own.map(|word| word.version.clone()).unwrap_or_default();
@@ -147,7 +144,13 @@ fn cards(words: Vec<Word>, me: &str, clock: Clock) -> (Vec<WorkerCard>, Vec<Chec
     (cards, checks, names)
 }
 
-fn card(word: Word, me: &str, ours: &BTreeMap<String, String>, head: u64, clock: Clock) -> WorkerCard {
+fn card(
+    word: WorkerReport,
+    me: &str,
+    ours: &BTreeMap<String, String>,
+    head: u64,
+    clock: PageClock,
+) -> WorkerCard {
     let (lang, w) = (clock.lang, Words::of(clock.lang));
     let mine = word.worker == me;
     let ready = word.status == "ready";
@@ -156,7 +159,7 @@ fn card(word: Word, me: &str, ours: &BTreeMap<String, String>, head: u64, clock:
         mine,
         badge: if ready { Badge::new(Mood::Good, w.ready) } else { Badge::new(Mood::Bad, w.not_ready) },
         polls: word.polls.then(|| Badge::new(Mood::Good, w.polls)),
-        version: Shown(word.version),
+        version: UntrustedText(word.version),
         other_version: false,
         running: clock.length(clock.now - word.started_at),
         since: When::short(clock, word.started_at),
@@ -170,7 +173,7 @@ fn card(word: Word, me: &str, ours: &BTreeMap<String, String>, head: u64, clock:
             names.unwrap_or_else(|| w.same_documents.to_owned())
         }),
         checks: if mine { Vec::new() } else { checks::of_word(&word.checks, lang) },
-        name: Shown(word.worker),
+        name: UntrustedText(word.worker),
     }
 }
 
@@ -178,31 +181,35 @@ fn card(word: Word, me: &str, ours: &BTreeMap<String, String>, head: u64, clock:
 fn other_documents(
     theirs: &BTreeMap<String, String>,
     ours: &BTreeMap<String, String>,
-    clock: Clock,
+    clock: PageClock,
 ) -> Option<String> {
     let differing = ours.iter().filter(|(key, hash)| theirs.get(*key) != Some(*hash));
     let names: Vec<String> = differing.map(|(key, _)| names::document(key, clock.lang)).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-fn mailbox(seen: Mailbox, clock: Clock) -> MailboxRow {
-    MailboxRow {
-        name: Shown(seen.name),
+fn mailbox(seen: MailboxReport, clock: PageClock) -> MailboxEntry {
+    MailboxEntry {
+        name: UntrustedText(seen.name),
         waiting: Words::waiting_mails(clock.lang, seen.lag_mails),
         heard: seen.last_heard.map(|at: DateTime<Utc>| When::ago(clock, at)),
     }
 }
 
-fn lease(row: LeaseView, clock: Clock) -> LeaseRow {
-    LeaseRow { name: Shown(row.name), holder: row.holder.map(Shown), since: When::short(clock, row.since) }
+fn lease(row: LeaseView, clock: PageClock) -> LeaseEntry {
+    LeaseEntry {
+        name: UntrustedText(row.name),
+        holder: row.holder.map(UntrustedText),
+        since: When::short(clock, row.since),
+    }
 }
 
-fn earlier(row: WorkerView, clock: Clock) -> EarlierRow {
+fn earlier(row: WorkerView, clock: PageClock) -> EarlierRow {
     EarlierRow {
-        name: Shown(row.worker),
-        version: Shown(row.version),
+        name: UntrustedText(row.worker),
+        version: UntrustedText(row.version),
         from: When::short(clock, row.started_at),
         to: row.stopped_at.map(|at| When::short(clock, at)),
-        why: Shown(row.stop_reason.unwrap_or_default()),
+        why: UntrustedText(row.stop_reason.unwrap_or_default()),
     }
 }

@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::cut;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::Problem;
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::Params;
 use crate::http::v1::page::{Limit, Position, unavailable};
 
@@ -62,11 +62,11 @@ pub(in crate::http) struct ActionParams {
 
 /// Who did what.
 #[utoipa::path(get, path = "/api/v1/actions", tag = "access", params(ActionParams),
-    responses((status = 200, body = ActionPage), Refused))]
+    responses((status = 200, body = ActionPage), ReadRefusals))]
 pub(in crate::http) async fn list(
     Params(params): Params<ActionParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let cursor = params.cursor.map(Position::get);
     Ok(HttpResponse::Ok().json(action_page(&state, params.by, cursor, params.limit.get()).await?))
 }
@@ -77,7 +77,7 @@ pub(in crate::http) async fn action_page(
     by: Option<String>,
     cursor: Option<u64>,
     limit: usize,
-) -> Result<ActionPage, Problem> {
+) -> Result<ActionPage, HttpProblem> {
     let rows = state.journal.views().read(move |db| actions(db, by.as_deref(), cursor, limit + 1)).await;
     let (rows, next_cursor) = cut(rows.map_err(unavailable)?, limit, |row| row.position);
     let items = rows.into_iter().map(ActionView::from).collect();

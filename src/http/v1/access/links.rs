@@ -11,15 +11,16 @@ use utoipa::ToSchema;
 use super::{PageParams, login, not_now};
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::page::{Nothing, Position};
 use crate::http::v1::{JsonBody, Params};
 
 /// Where a sign-in link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::http) enum MagicLinkState {
+#[schema(as = MagicLinkState)]
+pub(in crate::http) enum MagicLinkStatus {
     /// It opens a session.
     Open,
     /// It has opened its one session.
@@ -32,7 +33,7 @@ pub(in crate::http) enum MagicLinkState {
     Gone,
 }
 
-impl From<LinkStatus> for MagicLinkState {
+impl From<LinkStatus> for MagicLinkStatus {
     fn from(standing: LinkStatus) -> Self {
         match standing {
             LinkStatus::Open => Self::Open,
@@ -50,7 +51,7 @@ pub(in crate::http) struct MagicLinkView {
     /// What it is called; opens nothing.
     pub(in crate::http) id: String,
     /// Where it stands.
-    pub(in crate::http) state: MagicLinkState,
+    pub(in crate::http) state: MagicLinkStatus,
     /// It opens one session; otherwise any number.
     pub(in crate::http) single_use: bool,
     /// When it was made, UTC; null = another program made it.
@@ -113,11 +114,11 @@ pub(in crate::http) struct MadeLink {
 
 /// Sign-in links.
 #[utoipa::path(get, path = "/api/v1/magic-links", tag = "access", params(PageParams),
-    responses((status = 200, body = MagicLinkPage), Refused))]
+    responses((status = 200, body = MagicLinkPage), ReadRefusals))]
 pub(in crate::http) async fn list(
     Params(params): Params<PageParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let from = params.cursor.map_or(0, Position::get);
     Ok(HttpResponse::Ok().json(link_page(&state, from, params.limit.get()).await?))
 }
@@ -127,7 +128,7 @@ pub(in crate::http) async fn link_page(
     state: &HttpState,
     from: u64,
     limit: usize,
-) -> Result<MagicLinkPage, Problem> {
+) -> Result<MagicLinkPage, HttpProblem> {
     let all = login(state)?.links.list().await.map_err(not_now)?;
     let rest = all.into_iter().skip(usize::try_from(from).unwrap_or(usize::MAX));
     let mut items: Vec<MagicLinkView> = rest.take(limit + 1).map(MagicLinkView::from).collect();
@@ -139,25 +140,29 @@ pub(in crate::http) async fn link_page(
 
 /// Make a sign-in link.
 #[utoipa::path(post, path = "/api/v1/magic-links", tag = "access", request_body = WantedLink,
-    responses((status = 201, body = MadeLink), RefusedChange))]
+    responses((status = 201, body = MadeLink), ChangeRefusals))]
 pub(in crate::http) async fn create(
     caller: Caller,
     state: Data<HttpState>,
     _: Params<Nothing>,
     JsonBody(wanted): JsonBody<WantedLink>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let made = make(&state, wanted.permanent, &caller.by()).await?;
     Ok(HttpResponse::Created().json(made))
 }
 
 /// Makes a link, whose address is in the answer and nowhere else.
-pub(in crate::http) async fn make(state: &HttpState, permanent: bool, by: &str) -> Result<MadeLink, Problem> {
+pub(in crate::http) async fn make(
+    state: &HttpState,
+    permanent: bool,
+    by: &str,
+) -> Result<MadeLink, HttpProblem> {
     let login = login(state)?;
     let url = |token: &str| login.link_url(token);
     let missing = || {
         let why = "set PUBLIC_BASE_URL to the address under which browsers reach this service, such as \
                    https://signal.example.fr: links begin with it, and a request must not choose it";
-        Problem::new(Kind::Conflict, why)
+        HttpProblem::new(ProblemKind::Conflict, why)
     };
     // Before there is a link of which nobody learns.
     url("").ok_or_else(missing)?;
@@ -170,16 +175,19 @@ pub(in crate::http) async fn make(state: &HttpState, permanent: bool, by: &str) 
 /// Have a sign-in link open nothing any more, and end the sessions that it opened.
 #[utoipa::path(delete, path = "/api/v1/magic-links/{id}", tag = "access",
     params(("id" = String, Path, description = "What it is called")),
-    responses((status = 204, description = "It opens nothing any more, here and in the system before; the sessions that it opened here are over"), RefusedChange))]
+    responses((status = 204, description = "It opens nothing any more, here and in the system before; the sessions that it opened here are over"), ChangeRefusals))]
 pub(in crate::http) async fn revoke(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     if let Some(ended) = login(&state)?.links.revoke(&id, &caller.by()).await.map_err(not_now)? {
         tracing::info!(ended, "a sign-in link was revoked; the sessions that it opened were ended");
         return Ok(HttpResponse::NoContent().finish());
     }
-    Err(Problem::new(Kind::NotFound, "there is no sign-in link of this name; /api/v1/magic-links lists them"))
+    Err(HttpProblem::new(
+        ProblemKind::NotFound,
+        "there is no sign-in link of this name; /api/v1/magic-links lists them",
+    ))
 }

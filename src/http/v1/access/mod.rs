@@ -16,29 +16,30 @@ use utoipa::{IntoParams, ToSchema};
 use super::Params;
 use super::page::{Limit, Nothing, Position};
 use crate::http::HttpState;
-use crate::http::access::{Caller, Login, Scope};
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::access::{ApiScope, Caller, Login};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 pub(super) fn routes() -> Vec<Route> {
-    let who = Who::Api(Scope::Access);
+    let who = RouteAccess::Api(ApiScope::Access);
     vec![
-        Route::get("/api/v1/session", Who::Api(Scope::Read), || to(mine)),
-        Route::delete("/api/v1/session", Who::Session, || to(end_mine)),
+        Route::get("/api/v1/session", RouteAccess::Api(ApiScope::Read), || to(mine)),
+        Route::delete("/api/v1/session", RouteAccess::Session, || to(end_mine)),
         Route::get("/api/v1/sessions", who, || to(sessions)),
         Route::delete("/api/v1/sessions", who, || to(end_all)),
         Route::delete("/api/v1/sessions/{id}", who, || to(end_one)),
         Route::get("/api/v1/magic-links", who, || to(links::list)),
         Route::post("/api/v1/magic-links", who, || to(links::create)).takes(Takes::Json).secret(),
         Route::delete("/api/v1/magic-links/{id}", who, || to(links::revoke)),
-        Route::get("/api/v1/actions", Who::Api(Scope::Read), || to(actions::list)),
+        Route::get("/api/v1/actions", RouteAccess::Api(ApiScope::Read), || to(actions::list)),
     ]
 }
 
 /// Who asks.
 #[derive(Debug, Serialize, ToSchema)]
-pub(in crate::http) struct Identity {
+#[schema(as = Identity)]
+pub(in crate::http) struct CallerIdentity {
     /// The name in events, such as `session:admin` or `token:PROCESS_API_TOKEN`.
     by: String,
     /// The session; null for a token.
@@ -137,15 +138,15 @@ pub(in crate::http) struct EndedSessions {
 }
 
 /// How people sign in.
-pub(in crate::http) fn login(state: &HttpState) -> Result<&Login, Problem> {
-    let nobody = || Problem::new(Kind::Unavailable, "nobody can sign in here");
+pub(in crate::http) fn login(state: &HttpState) -> Result<&Login, HttpProblem> {
+    let nobody = || HttpProblem::new(ProblemKind::Unavailable, "nobody can sign in here");
     state.access.login.as_ref().ok_or_else(nobody)
 }
 
 /// What cannot be done while the journal or the document does not answer.
-pub(in crate::http) fn not_now(error: AccessError) -> Problem {
+pub(in crate::http) fn not_now(error: AccessError) -> HttpProblem {
     tracing::warn!(%error, "a request about sessions or sign-in links could not be answered");
-    Problem::unavailable(error)
+    HttpProblem::unavailable(error)
 }
 
 /// The part of a list that a page has, and what follows it: one more was asked for.
@@ -178,20 +179,20 @@ fn view(row: SessionRow, caller: &Caller) -> SessionView {
 
 /// Who I am, and until when.
 #[utoipa::path(get, path = "/api/v1/session", tag = "access",
-    responses((status = 200, body = Identity), Refused))]
+    responses((status = 200, body = CallerIdentity), ReadRefusals))]
 pub(in crate::http) async fn mine(_: Params<Nothing>, caller: Caller) -> HttpResponse {
     let by = caller.by();
-    HttpResponse::Ok().json(Identity { by, session: caller.session().cloned().map(MySession::from) })
+    HttpResponse::Ok().json(CallerIdentity { by, session: caller.session().cloned().map(MySession::from) })
 }
 
 /// Sign out.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "access",
-    responses((status = 204, description = "It is over"), RefusedChange))]
+    responses((status = 204, description = "It is over"), ChangeRefusals))]
 pub(in crate::http) async fn end_mine(
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     if let Some(session) = caller.session() {
         login(&state)?.sessions.end(&session.id, "logout", &caller.by()).await.map_err(not_now)?;
     }
@@ -200,12 +201,12 @@ pub(in crate::http) async fn end_mine(
 
 /// Who has signed in.
 #[utoipa::path(get, path = "/api/v1/sessions", tag = "access", params(PageParams),
-    responses((status = 200, body = SessionPage), Refused))]
+    responses((status = 200, body = SessionPage), ReadRefusals))]
 pub(in crate::http) async fn sessions(
     Params(params): Params<PageParams>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let cursor = params.cursor.map(Position::get);
     Ok(HttpResponse::Ok().json(session_page(&state, &caller, cursor, params.limit.get()).await?))
 }
@@ -216,7 +217,7 @@ pub(in crate::http) async fn session_page(
     caller: &Caller,
     cursor: Option<u64>,
     limit: usize,
-) -> Result<SessionPage, Problem> {
+) -> Result<SessionPage, HttpProblem> {
     let rows = login(state)?.sessions.list(cursor, limit + 1).await.map_err(not_now)?;
     let (rows, next_cursor) = cut(rows, limit, |row| row.position);
     let items = rows.into_iter().map(|row| view(row, caller)).collect();
@@ -225,12 +226,12 @@ pub(in crate::http) async fn session_page(
 
 /// Sign everybody out, everywhere.
 #[utoipa::path(delete, path = "/api/v1/sessions", tag = "access", params(EndParams),
-    responses((status = 200, body = EndedSessions), RefusedChange))]
+    responses((status = 200, body = EndedSessions), ChangeRefusals))]
 pub(in crate::http) async fn end_all(
     Params(params): Params<EndParams>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let kept = caller.session().filter(|_| params.keep_current).map(|session| session.id.as_str());
     let ended = login(&state)?.sessions.end_all("everywhere", &caller.by(), kept).await.map_err(not_now)?;
     Ok(HttpResponse::Ok().json(EndedSessions { ended }))
@@ -239,15 +240,18 @@ pub(in crate::http) async fn end_all(
 /// End a session.
 #[utoipa::path(delete, path = "/api/v1/sessions/{id}", tag = "access",
     params(("id" = String, Path, description = "What it is called")),
-    responses((status = 204, description = "It is over, on every worker within a second"), RefusedChange))]
+    responses((status = 204, description = "It is over, on every worker within a second"), ChangeRefusals))]
 pub(in crate::http) async fn end_one(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     if login(&state)?.sessions.end(&id, "revoked", &caller.by()).await.map_err(not_now)? {
         return Ok(HttpResponse::NoContent().finish());
     }
-    Err(Problem::new(Kind::NotFound, "there is no session of this name; /api/v1/sessions lists them"))
+    Err(HttpProblem::new(
+        ProblemKind::NotFound,
+        "there is no session of this name; /api/v1/sessions lists them",
+    ))
 }

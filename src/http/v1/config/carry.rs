@@ -11,21 +11,21 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{JsonBody, Params};
-use crate::services::config::bundle::{Bundle, Outcome};
-use crate::services::migrate::{self, Log, Target, Wanted, by_name};
+use crate::services::config::bundle::{Bundle, ImportOutcome};
+use crate::services::migrate::{self, MigrationLog, MigrationOptions, MigrationTarget, by_name};
 use crate::wiring;
 
 /// All documents but the sign-in links, with what is masked elsewhere: what `import` takes.
 #[utoipa::path(get, path = "/api/v1/config/export", tag = "configuration",
-    responses((status = 200, body = Bundle), Refused))]
+    responses((status = 200, body = Bundle), ReadRefusals))]
 pub(in crate::http) async fn export(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let bundle = state.services.configuration.export(true).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -48,23 +48,23 @@ pub(in crate::http) struct ImportParams {
 /// them is not valid. Documents that it does not name stay.
 #[utoipa::path(post, path = "/api/v1/config/import", tag = "configuration", params(ImportParams),
     request_body = Bundle,
-    responses((status = 200, body = Outcome), RefusedChange))]
+    responses((status = 200, body = ImportOutcome), ChangeRefusals))]
 pub(in crate::http) async fn import(
     Params(params): Params<ImportParams>,
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(bundle): JsonBody<Bundle>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let outcome = state.services.configuration.import(&bundle, &caller.by(), params.dry_run).await?;
     if !params.dry_run && !outcome.written {
         let errors = outcome.documents.iter().flat_map(|document| {
-            document.problems.iter().map(|problem| Field {
+            document.problems.iter().map(|problem| FieldProblem {
                 field: format!("documents.{}.{}", document.key, problem.field),
                 message: problem.message.english.clone(),
             })
         });
         let why = "a document is not valid, so none was written";
-        return Err(Problem::new(Kind::InvalidDocument, why).with_errors(errors.collect()));
+        return Err(HttpProblem::new(ProblemKind::InvalidDocument, why).with_errors(errors.collect()));
     }
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(outcome))
 }
@@ -90,41 +90,44 @@ pub(in crate::http) struct Migrate {
 /// the log, in the words of the system before; `ok` says whether all went well.
 #[utoipa::path(post, path = "/api/v1/config/migrate", tag = "configuration",
     request_body = Migrate,
-    responses((status = 200, body = Log), RefusedChange))]
+    responses((status = 200, body = MigrationLog), ChangeRefusals))]
 pub(in crate::http) async fn migrate(
     _: Params<Nothing>,
     state: Data<HttpState>,
     JsonBody(asked): JsonBody<Migrate>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let keys = selected(&asked.only)?;
     let target = target(&state)?;
-    let wanted = Wanted { dry: asked.dry_run, verify: asked.verify };
+    let wanted = MigrationOptions { dry: asked.dry_run, verify: asked.verify };
     let storage = &state.services.storage;
     let log = migrate::migrate(&keys, !asked.only.is_empty(), wanted, storage, &target, |_| {}).await;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(log))
 }
 
-fn selected(only: &[String]) -> Result<Vec<Key>, Problem> {
+fn selected(only: &[String]) -> Result<Vec<Key>, HttpProblem> {
     if let Some((place, unknown)) = only.iter().enumerate().find(|(_, name)| Key::named(name).is_none()) {
-        let field = Field { field: format!("only[{place}]"), message: format!("{unknown:?} is no document") };
-        return Err(Problem::new(Kind::InvalidDocument, "only: not a document").with_errors(vec![field]));
+        let field =
+            FieldProblem { field: format!("only[{place}]"), message: format!("{unknown:?} is no document") };
+        return Err(
+            HttpProblem::new(ProblemKind::InvalidDocument, "only: not a document").with_errors(vec![field])
+        );
     }
     let wanted = |key: &Key| only.is_empty() || only.iter().any(|name| name == key.as_str());
     Ok(by_name().into_iter().filter(wanted).collect())
 }
 
 /// The shared store: with its history, and as it is itself.
-fn target(state: &HttpState) -> Result<Target, Problem> {
+fn target(state: &HttpState) -> Result<MigrationTarget, HttpProblem> {
     let editor = &state.services.configuration.editor;
     let storage = &state.services.storage;
     let journal = editor.journal.clone();
-    let unusable = |failure: crate::exit::Failure| Problem::unavailable(failure.message);
+    let unusable = |failure: crate::exit::CommandFailure| HttpProblem::unavailable(failure.message);
     let store =
         wiring::shared_documents(storage, &editor.env, &editor.world, journal.clone()).map_err(unusable)?;
     let egress = render_signal_actors::egress::EgressPolicy::new(editor.env.egress_allow.clone());
     let (storage, world) = (Arc::clone(storage), editor.world.clone());
     let itself = move || wiring::remote_documents(&storage, &egress, &world).ok()?.into_iter().next();
-    Ok(Target {
+    Ok(MigrationTarget {
         editor: store.map(|store| Editor {
             store,
             env: Arc::clone(&editor.env),

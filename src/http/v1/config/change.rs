@@ -18,13 +18,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::{etag, seen, writable};
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::openapi::refusals::RefusedChange;
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::openapi::refusals::ChangeRefusals;
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::http::v1::extract::{body, json, media_type};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
 use crate::http::v1::{JsonBody, Params};
-use crate::services::Refused;
+use crate::services::ServiceError;
 use crate::services::config::Stored;
 
 /// How to write.
@@ -58,7 +58,7 @@ pub(in crate::http) struct SavedView {
     /// Why another store than the authority took it, when that is so.
     degraded: Option<String>,
     /// What was wrong before and still is: until it is mended the change does not act.
-    still_wrong: Vec<Field>,
+    still_wrong: Vec<FieldProblem>,
     /// What of it changes nothing.
     remarks: Vec<String>,
 }
@@ -89,14 +89,15 @@ async fn write(
     request: &HttpRequest,
     edit: Edit,
     params: &WriteParams,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let key = edit.key;
     let configuration = &state.services.configuration;
     let mut edit = edit.keeping_masked().expecting(seen(request, state, key).await?);
     edit.allow_unknown = params.allow_unknown;
     if params.dry_run {
         let before = configuration.stored(key).await?.and_then(|stored| stored.value);
-        let after = configuration.editor.preview(&edit).await.map_err(|error| Refused::edit(key, error))?;
+        let after =
+            configuration.editor.preview(&edit).await.map_err(|error| ServiceError::edit(key, error))?;
         let found = differences(key, before.as_ref(), Some(&after));
         let top = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
         let mut fields: Vec<String> = found.iter().map(|found| top(&found.path)).collect();
@@ -132,7 +133,7 @@ fn changed(key: Key, saved: Saved) -> HttpResponse {
     params(("key" = String, Path, description = "Its name"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be replaced")),
     request_body = Object,
-    responses((status = 200, body = SavedView, headers(("ETag" = String, description = "Of the new version"))), RefusedChange))]
+    responses((status = 200, body = SavedView, headers(("ETag" = String, description = "Of the new version"))), ChangeRefusals))]
 pub(in crate::http) async fn replace(
     name: Path<String>,
     Params(params): Params<WriteParams>,
@@ -140,7 +141,7 @@ pub(in crate::http) async fn replace(
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(document): JsonBody<Value>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let edit = Edit::replace(writable(&name)?, document, &caller.by());
     write(&state, &request, edit, &params).await
 }
@@ -150,8 +151,8 @@ pub(in crate::http) async fn replace(
 pub(in crate::http) struct Patch(Map<String, Value>);
 
 impl FromRequest for Patch {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = HttpProblem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, HttpProblem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
@@ -159,7 +160,7 @@ impl FromRequest for Patch {
             let kind = media_type(&request);
             if !["application/merge-patch+json", "application/json"].contains(&kind.as_str()) {
                 let why = format!("this address takes application/merge-patch+json, not {kind:?}");
-                return Err(Problem::new(Kind::UnsupportedMediaType, why));
+                return Err(HttpProblem::new(ProblemKind::UnsupportedMediaType, why));
             }
             json(&body(&request, payload).await?).map(Self)
         })
@@ -172,7 +173,7 @@ impl FromRequest for Patch {
     params(("key" = String, Path, description = "Its name"), WriteParams,
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be changed")),
     request_body(content = Object, content_type = "application/merge-patch+json"),
-    responses((status = 200, body = SavedView, headers(("ETag" = String, description = "Of the new version"))), RefusedChange))]
+    responses((status = 200, body = SavedView, headers(("ETag" = String, description = "Of the new version"))), ChangeRefusals))]
 pub(in crate::http) async fn merge(
     name: Path<String>,
     Params(params): Params<WriteParams>,
@@ -180,7 +181,7 @@ pub(in crate::http) async fn merge(
     caller: Caller,
     state: Data<HttpState>,
     Patch(patch): Patch,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let edit = Edit::patch(writable(&name)?, patch, &caller.by());
     write(&state, &request, edit, &params).await
 }
@@ -189,14 +190,14 @@ pub(in crate::http) async fn merge(
 #[utoipa::path(delete, path = "/api/v1/config/{key}", tag = "configuration",
     params(("key" = String, Path, description = "Its name"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be removed")),
-    responses((status = 204, description = "It is removed"), RefusedChange))]
+    responses((status = 204, description = "It is removed"), ChangeRefusals))]
 pub(in crate::http) async fn remove(
     name: Path<String>,
     _: Params<Nothing>,
     request: HttpRequest,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let key = writable(&name)?;
     seen(&request, &state, key).await?;
     match state.services.configuration.remove(key, &caller.by()).await? {
@@ -204,7 +205,7 @@ pub(in crate::http) async fn remove(
             tracing::info!(%key, "document removed through the API");
             Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())
         }
-        false => Err(Problem::new(Kind::NotFound, format!("there is no {key}"))),
+        false => Err(HttpProblem::new(ProblemKind::NotFound, format!("there is no {key}"))),
     }
 }
 
@@ -222,7 +223,7 @@ pub(in crate::http) struct Restore {
     params(("key" = String, Path, description = "Its name"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be replaced")),
     request_body = Restore,
-    responses((status = 200, body = SavedView, headers(("ETag" = String, description = "Of the new version"))), RefusedChange))]
+    responses((status = 200, body = SavedView, headers(("ETag" = String, description = "Of the new version"))), ChangeRefusals))]
 pub(in crate::http) async fn restore(
     name: Path<String>,
     _: Params<Nothing>,
@@ -230,7 +231,7 @@ pub(in crate::http) async fn restore(
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(Restore { version }): JsonBody<Restore>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let key = writable(&name)?;
     let seen = seen(&request, &state, key).await?;
     let saved = state.services.configuration.restore(key, version, &caller.by(), seen).await?;
@@ -241,7 +242,7 @@ pub(in crate::http) async fn restore(
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ConflictSide)]
-pub(in crate::http) enum Side {
+pub(in crate::http) enum ConflictSide {
     /// What the authority holds.
     Authority,
     /// What was changed elsewhere while the authority did not answer.
@@ -254,31 +255,31 @@ pub(in crate::http) enum Side {
 #[schema(as = ResolveConflict)]
 pub(in crate::http) struct Resolve {
     /// The side that is to be in force; the other one stays in the history.
-    keep: Side,
+    keep: ConflictSide,
 }
 
 /// Decides a conflict between two stores.
 #[utoipa::path(post, path = "/api/v1/config/{key}/resolve", tag = "configuration",
     params(("key" = String, Path, description = "Its name")),
     request_body = Resolve,
-    responses((status = 204, description = "It is decided"), RefusedChange))]
+    responses((status = 204, description = "It is decided"), ChangeRefusals))]
 pub(in crate::http) async fn resolve(
     name: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(Resolve { keep }): JsonBody<Resolve>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let key = writable(&name)?;
     let keep = match keep {
-        Side::Authority => Keep::Authority,
-        Side::Pending => Keep::Pending,
+        ConflictSide::Authority => Keep::Authority,
+        ConflictSide::Pending => Keep::Pending,
     };
     match state.services.configuration.resolve(key, keep).await? {
         true => {
             tracing::info!(%key, ?keep, by = caller.by(), "a conflict was decided through the API");
             Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish())
         }
-        false => Err(Problem::new(Kind::Conflict, format!("{key} is not in conflict here"))),
+        false => Err(HttpProblem::new(ProblemKind::Conflict, format!("{key} is not in conflict here"))),
     }
 }

@@ -15,13 +15,13 @@ use render_signal_actors::config::documents::Key;
 use render_signal_actors::config::edit::Seen;
 
 use crate::http::HttpState;
-use crate::http::access::Scope;
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::access::ApiScope;
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess, Takes};
 use crate::services::config::Stored;
 
 pub(super) fn routes() -> Vec<Route> {
-    let (read, config) = (Who::Api(Scope::Read), Who::Api(Scope::Config));
+    let (read, config) = (RouteAccess::Api(ApiScope::Read), RouteAccess::Api(ApiScope::Config));
     vec![
         Route::get("/api/v1/config", read, || to(read::overview)),
         Route::get("/api/v1/config/check", read, || to(read::check)),
@@ -43,18 +43,18 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// The document of this name.
-fn key(name: &str) -> Result<Key, Problem> {
+fn key(name: &str) -> Result<Key, HttpProblem> {
     Key::named(name).ok_or_else(|| {
         let names: Vec<&str> = Key::ALL.into_iter().map(Key::as_str).collect();
-        Problem::new(Kind::NotFound, format!("{name:?} is no document: {}", names.join(", ")))
+        HttpProblem::new(ProblemKind::NotFound, format!("{name:?} is no document: {}", names.join(", ")))
     })
 }
 
 /// The same, of those that may be written here: sign-in links have an address of their own.
-fn writable(name: &str) -> Result<Key, Problem> {
+fn writable(name: &str) -> Result<Key, HttpProblem> {
     match key(name)? {
-        Key::MagicLinkTokens => Err(Problem::new(
-            Kind::Conflict,
+        Key::MagicLinkTokens => Err(HttpProblem::new(
+            ProblemKind::Conflict,
             "sign-in links are not written as a document: they are made and revoked at /api/v1/access",
         )),
         key => Ok(key),
@@ -69,7 +69,7 @@ fn etag(stored: &Stored) -> String {
 }
 
 /// What the caller says that they have seen (RFC 9110 section 13.1); `None` = they say nothing.
-async fn seen(request: &HttpRequest, state: &HttpState, key: Key) -> Result<Option<Seen>, Problem> {
+async fn seen(request: &HttpRequest, state: &HttpState, key: Key) -> Result<Option<Seen>, HttpProblem> {
     let header = |name: HeaderName| request.headers().get(name).map(HeaderValue::as_bytes);
     let (matching, unless) = (header(IF_MATCH), header(IF_NONE_MATCH));
     if matching.is_none() && unless != Some(b"*") {
@@ -77,7 +77,7 @@ async fn seen(request: &HttpRequest, state: &HttpState, key: Key) -> Result<Opti
     }
     let failed = |why: &str| {
         let why = format!("{key} {why}: read it again, then repeat your change; nothing was changed");
-        Err(Problem::new(Kind::PreconditionFailed, why))
+        Err(HttpProblem::new(ProblemKind::PreconditionFailed, why))
     };
     match (state.services.configuration.stored(key).await?, matching) {
         (Some(stored), Some(tags)) if names(tags, &etag(&stored)) => Ok(Some(Seen::Stamp(stored.stamp))),

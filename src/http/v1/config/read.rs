@@ -14,14 +14,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{etag, key};
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
 use crate::http::v1::refused::fields;
 use crate::services::check::{self, Checked};
-use crate::services::config::overview::{Overview, Shown};
-use crate::services::config::versions::{Content, Past};
+use crate::services::config::overview::{ConfigOverview, DocumentState};
+use crate::services::config::versions::{Past, VersionContent};
 use crate::services::migrate::by_name;
 
 fn answer(body: impl Serialize) -> HttpResponse {
@@ -33,7 +33,7 @@ pub(in crate::http) async fn seen(
     state: &HttpState,
     keys: &[Key],
     content: bool,
-) -> Result<Overview, Problem> {
+) -> Result<ConfigOverview, HttpProblem> {
     let overview = state.services.configuration.overview(keys, content);
     let (overview, own) = tokio::join!(overview, state.probe.actors.config.ask(GetConfigStatus));
     let mut overview = overview?;
@@ -46,21 +46,21 @@ pub(in crate::http) async fn seen(
 
 /// How all documents are, where they are kept, and which workers run them.
 #[utoipa::path(get, path = "/api/v1/config", tag = "configuration",
-    responses((status = 200, body = Overview), Refused))]
+    responses((status = 200, body = ConfigOverview), ReadRefusals))]
 pub(in crate::http) async fn overview(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     Ok(answer(seen(&state, &by_name(), false).await?))
 }
 
 /// The stored documents, judged as the service judges them, in the words of the system before.
 #[utoipa::path(get, path = "/api/v1/config/check", tag = "configuration",
-    responses((status = 200, body = Vec<Checked>), Refused))]
+    responses((status = 200, body = Vec<Checked>), ReadRefusals))]
 pub(in crate::http) async fn check(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let editor = &state.services.configuration.editor;
     Ok(answer(check::all(Some(editor.store.as_ref()), &by_name(), false, &editor.env).await))
 }
@@ -77,11 +77,11 @@ pub(in crate::http) struct ConflictView {
 
 /// Documents that wait for a decision: changed in two stores, each without the other's knowledge.
 #[utoipa::path(get, path = "/api/v1/config/conflicts", tag = "configuration",
-    responses((status = 200, body = Vec<ConflictView>), Refused))]
+    responses((status = 200, body = Vec<ConflictView>), ReadRefusals))]
 pub(in crate::http) async fn conflicts(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let health = state.services.configuration.editor.store.health();
     let of = |store: StoreHealth| {
         let name = store.store;
@@ -96,26 +96,26 @@ pub(in crate::http) async fn conflicts(
 pub(in crate::http) struct DocumentView {
     /// How it is; `stored` is what is stored, masked.
     #[serde(flatten)]
-    state: Shown,
+    state: DocumentState,
     /// What is wrong with it, field by field.
-    errors: Vec<Field>,
+    errors: Vec<FieldProblem>,
 }
 
 /// A document as it is stored, masked, and how it is. `ETag` names its version for `If-Match`.
 #[utoipa::path(get, path = "/api/v1/config/{key}", tag = "configuration",
     params(("key" = String, Path, description = "Its name, such as `webhook_config`")),
-    responses((status = 200, body = DocumentView, headers(("ETag" = String, description = "For `If-Match`; absent when nothing is stored"))), Refused))]
+    responses((status = 200, body = DocumentView, headers(("ETag" = String, description = "For `If-Match`; absent when nothing is stored"))), ReadRefusals))]
 pub(in crate::http) async fn document(
     name: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let key = key(&name)?;
     let configuration = &state.services.configuration;
     let stored = configuration.stored(key).await?;
     let overview = seen(&state, &[key], true).await?;
     let shown = overview.documents.into_iter().next();
-    let shown = shown.ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no {key}")))?;
+    let shown = shown.ok_or_else(|| HttpProblem::new(ProblemKind::NotFound, format!("there is no {key}")))?;
     let errors = fields(&shown.problems);
     let mut response = HttpResponse::Ok();
     if let Some(stored) = &stored {
@@ -127,19 +127,19 @@ pub(in crate::http) async fn document(
 /// A document as it is stored, with what is masked elsewhere.
 #[utoipa::path(get, path = "/api/v1/config/{key}/source", tag = "configuration",
     params(("key" = String, Path, description = "Its name")),
-    responses((status = 200, body = Object, headers(("ETag" = String, description = "For `If-Match`"))), Refused))]
+    responses((status = 200, body = Object, headers(("ETag" = String, description = "For `If-Match`"))), ReadRefusals))]
 pub(in crate::http) async fn source(
     name: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let key = key(&name)?;
-    let nothing = || Problem::new(Kind::NotFound, format!("no {key} is stored"));
+    let nothing = || HttpProblem::new(ProblemKind::NotFound, format!("no {key} is stored"));
     let stored = state.services.configuration.stored(key).await?.ok_or_else(nothing)?;
     let tag = etag(&stored);
     let no_json = || {
         let why = format!("the stored {key} is no JSON; replace the whole of it");
-        Problem::new(Kind::Conflict, why)
+        HttpProblem::new(ProblemKind::Conflict, why)
     };
     // A sign-in link opens the program, so here too they are only counted.
     let value = stored.value.map(|value| match key {
@@ -169,7 +169,7 @@ pub(in crate::http) struct VersionView {
     /// SHA-256 of its canonical JSON; empty when it was removed.
     hash: String,
     /// Whether it can be shown and restored.
-    content: Content,
+    content: VersionContent,
 }
 
 impl From<Past> for VersionView {
@@ -191,12 +191,12 @@ impl From<Past> for VersionView {
 /// Who changed a document, oldest first.
 #[utoipa::path(get, path = "/api/v1/config/{key}/history", tag = "configuration",
     params(("key" = String, Path, description = "Its name")),
-    responses((status = 200, body = Vec<VersionView>), Refused))]
+    responses((status = 200, body = Vec<VersionView>), ReadRefusals))]
 pub(in crate::http) async fn history(
     name: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let past = state.services.configuration.history(key(&name)?).await?;
     Ok(answer(past.into_iter().map(VersionView::from).collect::<Vec<_>>()))
 }
@@ -204,17 +204,18 @@ pub(in crate::http) async fn history(
 /// An earlier version, masked; null = by that version the document was removed.
 #[utoipa::path(get, path = "/api/v1/config/{key}/versions/{version}", tag = "configuration",
     params(("key" = String, Path, description = "Its name"), ("version" = u64, Path, description = "From 1")),
-    responses((status = 200, body = Value), Refused))]
+    responses((status = 200, body = Value), ReadRefusals))]
 pub(in crate::http) async fn version(
     at: Path<(String, String)>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (name, version) = at.into_inner();
     let key = key(&name)?;
     let number = version.parse().ok().filter(|number| *number > 0);
-    let number: u64 =
-        number.ok_or_else(|| Problem::new(Kind::NotFound, format!("{version:?} is no version of {key}")))?;
+    let number: u64 = number.ok_or_else(|| {
+        HttpProblem::new(ProblemKind::NotFound, format!("{version:?} is no version of {key}"))
+    })?;
     let value = state.services.configuration.version(key, number).await?;
     Ok(answer(value.map(|value| masked(key, &value))))
 }
@@ -259,12 +260,12 @@ pub(in crate::http) struct DiffView {
 /// What two versions of a document differ in; without parameters, what the last change changed.
 #[utoipa::path(get, path = "/api/v1/config/{key}/diff", tag = "configuration",
     params(("key" = String, Path, description = "Its name"), DiffParams),
-    responses((status = 200, body = DiffView), Refused))]
+    responses((status = 200, body = DiffView), ReadRefusals))]
 pub(in crate::http) async fn diff(
     name: Path<String>,
     Params(params): Params<DiffParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let diff = state.services.configuration.diff(key(&name)?, params.from, params.to).await?;
     let differences = diff.differences.into_iter().map(|found| DifferenceView {
         path: found.path,

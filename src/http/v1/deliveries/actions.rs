@@ -1,5 +1,5 @@
-//! A person's word about deliveries: try again, do not send, send once more; about one, or about
-//! all that a selection has.
+//! What a person can do with deliveries: retry, cancel, send once more; with one, or with all of a
+//! selection.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -12,11 +12,11 @@ use render_signal_actors::webhook::redeliver::{RetryError, Undelivered};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::view::DeliveryState;
+use super::view::DeliveryStateParam;
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::openapi::refusals::RefusedChange;
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::ChangeRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::page::{Nothing, Status, unavailable};
 use crate::http::v1::{JsonBody, Params};
 
@@ -35,7 +35,7 @@ pub(in crate::http) struct DeliveryDone {
 pub(in crate::http) struct BulkBody {
     /// Those in one of these states; absent = in any that it makes sense for.
     #[serde(default)]
-    state: Vec<DeliveryState>,
+    state: Vec<DeliveryStateParam>,
     /// Those to this target.
     target: Option<String>,
     /// Those of this mail.
@@ -56,7 +56,7 @@ pub(in crate::http) struct BulkBody {
 impl BulkBody {
     fn selection(self) -> Selection {
         Selection {
-            states: self.state.into_iter().map(DeliveryState::stored).collect(),
+            states: self.state.into_iter().map(DeliveryStateParam::stored).collect(),
             target: self.target,
             email_id: self.mail,
             last_status: self.status.map(Status::get),
@@ -91,25 +91,25 @@ pub(in crate::http) struct BulkRefused {
     why: String,
 }
 
-fn refused_retry(error: RetryError) -> Problem {
+fn refused_retry(error: RetryError) -> HttpProblem {
     let kind = match &error {
-        RetryError::Unknown { .. } => Kind::NotFound,
-        RetryError::NotDead { .. } => Kind::Conflict,
+        RetryError::Unknown { .. } => ProblemKind::NotFound,
+        RetryError::NotDead { .. } => ProblemKind::Conflict,
         // Somebody else was quicker.
         RetryError::Append(render_signal_actors::kernel::journal::AppendError::Conflict { .. }) => {
-            Kind::Conflict
+            ProblemKind::Conflict
         }
         RetryError::Unreadable(..) | RetryError::Read(_) | RetryError::Append(_) => {
             return unavailable(error);
         }
     };
-    Problem::new(kind, error.to_string())
+    HttpProblem::new(kind, error.to_string())
 }
 
-fn refused_cancel(error: CancelError) -> Problem {
+fn refused_cancel(error: CancelError) -> HttpProblem {
     let kind = match &error {
-        CancelError::Unknown { .. } => Kind::NotFound,
-        CancelError::Over { .. } | CancelError::Busy(..) => Kind::Conflict,
+        CancelError::Unknown { .. } => ProblemKind::NotFound,
+        CancelError::Over { .. } | CancelError::Busy(..) => ProblemKind::Conflict,
         CancelError::Unreadable(..)
         | CancelError::View(_)
         | CancelError::Read(_)
@@ -117,23 +117,23 @@ fn refused_cancel(error: CancelError) -> Problem {
             return unavailable(error);
         }
     };
-    Problem::new(kind, error.to_string())
+    HttpProblem::new(kind, error.to_string())
 }
 
 /// Why something is not sent once more.
-pub(in crate::http::v1) fn refused_again(error: AgainError) -> Problem {
+pub(in crate::http::v1) fn refused_again(error: AgainError) -> HttpProblem {
     let kind = match &error {
-        AgainError::Unknown { .. } => Kind::NotFound,
-        AgainError::Open { .. } | AgainError::Dead { .. } => Kind::Conflict,
+        AgainError::Unknown { .. } => ProblemKind::NotFound,
+        AgainError::Open { .. } | AgainError::Dead { .. } => ProblemKind::Conflict,
         AgainError::Append(render_signal_actors::kernel::journal::AppendError::Conflict { .. }) => {
-            Kind::Conflict
+            ProblemKind::Conflict
         }
-        AgainError::ContentGone { .. } => Kind::Gone,
+        AgainError::ContentGone { .. } => ProblemKind::Gone,
         AgainError::Unreadable(..) | AgainError::Read(_) | AgainError::Append(_) => {
             return unavailable(error);
         }
     };
-    Problem::new(kind, error.to_string())
+    HttpProblem::new(kind, error.to_string())
 }
 
 fn done(mail: &str, target: &str, done: &'static str) -> HttpResponse {
@@ -144,13 +144,13 @@ fn done(mail: &str, target: &str, done: &'static str) -> HttpResponse {
 #[utoipa::path(post, path = "/api/v1/deliveries/{mail}/{target}/retry", tag = "deliveries", operation_id = "retry_delivery",
     params(("mail" = String, Path, description = "Identity of the mail"),
         ("target" = String, Path, description = "Id of the target")),
-    responses((status = 200, body = DeliveryDone), RefusedChange))]
+    responses((status = 200, body = DeliveryDone), ChangeRefusals))]
 pub(in crate::http) async fn retry(
     path: Path<(String, String)>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (mail, target) = path.into_inner();
     let journal = state.journal.as_ref();
     let undelivered = Undelivered::read(journal).await.map_err(unavailable)?;
@@ -164,13 +164,13 @@ pub(in crate::http) async fn retry(
 #[utoipa::path(post, path = "/api/v1/deliveries/{mail}/{target}/cancel", tag = "deliveries", operation_id = "cancel_delivery",
     params(("mail" = String, Path, description = "Identity of the mail"),
         ("target" = String, Path, description = "Id of the target")),
-    responses((status = 200, body = DeliveryDone), RefusedChange))]
+    responses((status = 200, body = DeliveryDone), ChangeRefusals))]
 pub(in crate::http) async fn cancel(
     path: Path<(String, String)>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (mail, target) = path.into_inner();
     let cancelled = cancel::cancel(state.journal.as_ref(), &state.world, &mail, &target, &caller.by()).await;
     cancelled.map_err(refused_cancel)?;
@@ -181,13 +181,13 @@ pub(in crate::http) async fn cancel(
 #[utoipa::path(post, path = "/api/v1/deliveries/{mail}/{target}/again", tag = "deliveries", operation_id = "deliver_again",
     params(("mail" = String, Path, description = "Identity of the mail"),
         ("target" = String, Path, description = "Id of the target")),
-    responses((status = 200, body = DeliveryDone), RefusedChange))]
+    responses((status = 200, body = DeliveryDone), ChangeRefusals))]
 pub(in crate::http) async fn again(
     path: Path<(String, String)>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (mail, target) = path.into_inner();
     let journal = state.journal.as_ref();
     let queued = again::deliver_again(journal, &state.world, &mail, &target, &caller.by()).await;
@@ -197,25 +197,25 @@ pub(in crate::http) async fn again(
 
 /// Sends all dead letters of a selection again; with `dry_run`, counts them.
 #[utoipa::path(post, path = "/api/v1/deliveries/retry", tag = "deliveries", operation_id = "retry_deliveries", request_body = BulkBody,
-    responses((status = 200, body = BulkDone), RefusedChange))]
+    responses((status = 200, body = BulkDone), ChangeRefusals))]
 pub(in crate::http) async fn retry_many(
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(body): JsonBody<BulkBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     many(Action::Retry, &caller, &state, body).await
 }
 
 /// Has all undelivered webhooks of a selection not sent; with `dry_run`, counts them.
 #[utoipa::path(post, path = "/api/v1/deliveries/cancel", tag = "deliveries", operation_id = "cancel_deliveries", request_body = BulkBody,
-    responses((status = 200, body = BulkDone), RefusedChange))]
+    responses((status = 200, body = BulkDone), ChangeRefusals))]
 pub(in crate::http) async fn cancel_many(
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(body): JsonBody<BulkBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     many(Action::Cancel, &caller, &state, body).await
 }
 
@@ -224,7 +224,7 @@ async fn many(
     caller: &Caller,
     state: &HttpState,
     body: BulkBody,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let dry_run = body.dry_run;
     let (journal, selection) = (state.journal.as_ref(), body.selection());
     let came_to: Result<Done, BulkError> = if dry_run {

@@ -12,25 +12,25 @@ use render_signal_actors::story::{DeliveryStory, delivery_steps};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::view::{DeliveryState, DeliveryStoryView, DeliveryView};
+use super::view::{DeliveryStateParam, DeliveryStoryView, DeliveryView};
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::{Limit, Nothing, Status, unavailable};
 
-/// Counting ends there.
-const COUNTED: u64 = 10_000;
+/// Deliveries that are counted; of more it is only said that there are more.
+const MAX_COUNTED: u64 = 10_000;
 
 /// What to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(in crate::http) struct ListParams {
+pub(in crate::http) struct DeliveryListParams {
     /// Those in one of these states, with commas between them.
     #[serde(default)]
     #[param(style = Form, explode = false)]
-    state: Vec<DeliveryState>,
+    state: Vec<DeliveryStateParam>,
     /// Those to this target.
     target: Option<String>,
     /// Those of this mail.
@@ -70,23 +70,23 @@ fn cursor(place: &DeliveryPlace) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())
 }
 
-fn place(cursor: &str) -> Result<DeliveryPlace, Problem> {
+fn place(cursor: &str) -> Result<DeliveryPlace, HttpProblem> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    place.ok_or_else(|| Problem::parameter("cursor", "is none that a page gave"))
+    place.ok_or_else(|| HttpProblem::parameter("cursor", "is none that a page gave"))
 }
 
 /// Deliveries, filtered.
-#[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", operation_id = "list_deliveries", params(ListParams),
-    responses((status = 200, body = DeliveryPage), Refused))]
+#[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", operation_id = "list_deliveries", params(DeliveryListParams),
+    responses((status = 200, body = DeliveryPage), ReadRefusals))]
 pub(in crate::http) async fn list(
-    Params(params): Params<ListParams>,
+    Params(params): Params<DeliveryListParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let after = params.cursor.as_deref().map(place).transpose()?;
     let limit = params.limit.get();
     let selection = Selection {
-        states: params.state.into_iter().map(DeliveryState::stored).collect(),
+        states: params.state.into_iter().map(DeliveryStateParam::stored).collect(),
         target: params.target,
         email_id: params.mail,
         last_status: params.status.map(Status::get),
@@ -97,7 +97,7 @@ pub(in crate::http) async fn list(
     let views = state.journal.views();
     let read = views.read(move |db| {
         let rows = queries::select_deliveries(db, &selection, after.as_ref(), limit.saturating_add(1))?;
-        Ok((rows, queries::count_selection(db, &selection, COUNTED)?))
+        Ok((rows, queries::count_selection(db, &selection, MAX_COUNTED)?))
     });
     let (mut rows, matches) = read.await.map_err(unavailable)?;
     let more = rows.len() > limit;
@@ -109,21 +109,21 @@ pub(in crate::http) async fn list(
 }
 
 /// There is no such delivery.
-pub(super) fn unknown(mail: &str, target: &str) -> Problem {
+pub(super) fn unknown(mail: &str, target: &str) -> HttpProblem {
     let why = format!("no webhook of mail {mail} to target {target:?} is known, or it was archived");
-    Problem::new(Kind::NotFound, why)
+    HttpProblem::new(ProblemKind::NotFound, why)
 }
 
 /// One delivery with every attempt, and what the receiver said about those that failed.
 #[utoipa::path(get, path = "/api/v1/deliveries/{mail}/{target}", tag = "deliveries", operation_id = "delivery_story",
     params(("mail" = String, Path, description = "Identity of the mail"),
         ("target" = String, Path, description = "Id of the target")),
-    responses((status = 200, body = DeliveryStoryView), Refused))]
+    responses((status = 200, body = DeliveryStoryView), ReadRefusals))]
 pub(in crate::http) async fn one(
     path: Path<(String, String)>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (mail, target) = path.into_inner();
     let journal = state.journal.as_ref();
     let asked = (mail.clone(), target.clone());

@@ -6,15 +6,15 @@ mod view;
 
 use actix_web::web::to;
 
-use crate::http::access::Scope;
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::access::ApiScope;
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 pub(super) use actions::refused_again;
 pub(super) use view::{DeliveryStoryView, DeliveryView};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let (read, act) = (Who::Api(Scope::Read), Who::Api(Scope::Actions));
+    let (read, act) = (RouteAccess::Api(ApiScope::Read), RouteAccess::Api(ApiScope::Actions));
     vec![
         Route::get("/api/v1/deliveries", read, || to(list::list)),
         Route::post("/api/v1/deliveries/retry", act, || to(actions::retry_many)).takes(Takes::Json),

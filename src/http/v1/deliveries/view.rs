@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::http) enum DeliveryState {
+#[schema(as = DeliveryState)]
+pub(in crate::http) enum DeliveryStateParam {
     /// Decided and not tried yet.
     Waiting,
     /// It failed, and will be tried again.
@@ -26,7 +27,7 @@ pub(in crate::http) enum DeliveryState {
     Cancelled,
 }
 
-impl DeliveryState {
+impl DeliveryStateParam {
     /// The read model's word.
     pub(super) fn stored(self) -> String {
         let word = match self {

@@ -20,15 +20,15 @@ use uuid::Uuid;
 use super::Params;
 use super::page::{Limit, Position, unavailable};
 use crate::http::HttpState;
-use crate::http::access::Scope;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::{Kind, Problem};
-use crate::http::routes::{Route, Who};
+use crate::http::access::ApiScope;
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::routes::{Route, RouteAccess};
 
 pub(crate) use hub::EventHub;
 
 pub(super) fn routes() -> Vec<Route> {
-    let who = Who::Api(Scope::Read);
+    let who = RouteAccess::Api(ApiScope::Read);
     vec![
         Route::get("/api/v1/events", who, || to(list)),
         Route::get("/api/v1/events/stream", who, || to(stream::events)),
@@ -89,7 +89,8 @@ pub(in crate::http) struct EventPage {
 /// In which order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::http) enum Order {
+#[schema(as = Order)]
+pub(in crate::http) enum EventOrder {
     /// Newest first.
     #[default]
     Newest,
@@ -101,7 +102,7 @@ pub(in crate::http) enum Order {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(in crate::http) struct ListParams {
+pub(in crate::http) struct EventListParams {
     /// Those of this stream, such as `mail-<id>`.
     stream: Option<String>,
     /// Those of streams of this category, such as `mail`.
@@ -113,7 +114,7 @@ pub(in crate::http) struct ListParams {
     /// Newest or oldest first.
     #[serde(default)]
     #[param(inline)]
-    order: Order,
+    order: EventOrder,
     /// From where: `next_cursor` of the page before. It is a position.
     #[param(value_type = Option<u64>)]
     cursor: Option<Position>,
@@ -140,10 +141,10 @@ fn selection(
     stream: Option<&String>,
     category: Option<&String>,
     kinds: &[String],
-) -> Result<Selection, Problem> {
+) -> Result<Selection, HttpProblem> {
     if let Some(unknown) = kinds.iter().find(|kind| registry::known_kind(kind).is_none()) {
         let why = format!("{unknown:?} is no kind of event; docs/EVENTS.md lists them");
-        return Err(Problem::parameter("kind", why));
+        return Err(HttpProblem::parameter("kind", why));
     }
     Ok(Selection {
         stream: stream.map(|name| StreamId::from_stored(name)),
@@ -154,18 +155,18 @@ fn selection(
 }
 
 /// Events by position, stream and kind.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(ListParams),
-    responses((status = 200, body = EventPage), Refused))]
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventListParams),
+    responses((status = 200, body = EventPage), ReadRefusals))]
 pub(in crate::http) async fn list(
-    Params(params): Params<ListParams>,
+    Params(params): Params<EventListParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let selection = selection(params.stream.as_ref(), params.category.as_ref(), &params.kind)?;
     let (journal, limit) = (state.journal.as_ref(), params.limit.get());
     let cursor = params.cursor.map(Position::get);
     let page = match params.order {
-        Order::Newest => log::back(journal, &selection, cursor.unwrap_or(u64::MAX), limit).await,
-        Order::Oldest => log::onward(journal, &selection, cursor.unwrap_or(0), limit).await,
+        EventOrder::Newest => log::back(journal, &selection, cursor.unwrap_or(u64::MAX), limit).await,
+        EventOrder::Oldest => log::onward(journal, &selection, cursor.unwrap_or(0), limit).await,
     };
     let page = page.map_err(unavailable)?;
     let head = journal.head().await.map_err(unavailable)?;
@@ -179,13 +180,14 @@ pub(in crate::http) async fn list(
 /// One event.
 #[utoipa::path(get, path = "/api/v1/events/{position}", tag = "events",
     params(("position" = u64, Path, description = "Its place in the log")),
-    responses((status = 200, body = EventView), Refused))]
+    responses((status = 200, body = EventView), ReadRefusals))]
 pub(in crate::http) async fn one(
     position: Path<String>,
     _: Params<super::page::Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
-    let nothing = || Problem::new(Kind::NotFound, "there is no event at this position, or it was archived");
+) -> Result<HttpResponse, HttpProblem> {
+    let nothing =
+        || HttpProblem::new(ProblemKind::NotFound, "there is no event at this position, or it was archived");
     let position: u64 = position.parse().map_err(|_| nothing())?;
     let before = position.checked_sub(1).ok_or_else(nothing)?;
     let events = state.journal.read_log(before, 1).await.map_err(unavailable)?;

@@ -17,22 +17,22 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
-use super::hub::{News, Told};
+use super::hub::{Broadcast, EncodedEvent};
 use super::{KindName, selection};
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::{Kind, Problem};
-use crate::http::streams::Place;
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
+use crate::http::streams::StreamPermit;
 use crate::http::v1::Params;
 use crate::http::v1::page::{Position, unavailable};
 
 /// Between two signs of life. A proxy cuts what is silent, and a reader that has gone is noticed
 /// by writing to it.
-pub(in crate::http) const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a browser waits before it comes back, more or less.
-const RETRY: Duration = Duration::from_secs(2);
+pub(in crate::http) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// How long a browser waits before it connects again; each is told a little more or less.
+const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 /// Events that are read at a time for one who is behind.
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 /// What to follow.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -56,28 +56,28 @@ pub(in crate::http) struct StreamParams {
 #[utoipa::path(get, path = "/api/v1/events/stream", tag = "events",
     params(StreamParams, ("Last-Event-ID" = Option<u64>, Header, description = "Where the last stream ended")),
     responses((status = 200, content_type = "text/event-stream", body = String,
-            description = "`id` is the position, `event` the kind, `data` the event as in a page; besides, `opened` (where it begins, if no position was given), `reset` and `bye`"), Refused))]
+            description = "`id` is the position, `event` the kind, `data` the event as in a page; besides, `opened` (where it begins, if no position was given), `reset` and `bye`"), ReadRefusals))]
 pub(in crate::http) async fn events(
     request: HttpRequest,
     Params(params): Params<StreamParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let selection = selection(params.stream.as_ref(), params.category.as_ref(), &params.kind)?;
     let resumed = last_id(&request)?.or(params.after.map(Position::get));
-    let place = state.streams.enter()?;
+    let permit = state.streams.enter()?;
     let news = state.hub.follow().await.map_err(unavailable)?;
     let head = state.journal.head().await.map_err(unavailable)?;
-    let reader = Reader {
+    let reader = EventFollower {
         state: state.clone(),
         selection,
         position: resumed.unwrap_or(head),
         resumed: resumed.is_some(),
-        // Whoever begins now has a position to come back to, even if nothing happens for long.
+        // A client that begins now has a position to come back to, even if nothing happens for long.
         ready: resumed.is_none().then(|| opened(head)).into_iter().collect(),
         behind: true,
         news,
         ended: false,
-        _place: place,
+        _permit: permit,
     };
     let events = stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
@@ -93,11 +93,12 @@ pub(in crate::http) fn respond(
     events: impl futures::Stream<Item = Event> + 'static,
 ) -> HttpResponse {
     // Those who were sent away together shall not come back together.
-    let retry = state.world.jitter.spread(RETRY);
-    // Whoever is signed out somewhere else is told no more.
+    let retry = state.world.jitter.spread(RECONNECT_DELAY);
+    // A client that is signed out somewhere else is sent no more.
     let events = events.take_until(Box::pin(state.access.until_over(request)));
-    let sse =
-        Sse::from_infallible_stream(Box::pin(events)).with_keep_alive(HEARTBEAT).with_retry_duration(retry);
+    let sse = Sse::from_infallible_stream(Box::pin(events))
+        .with_keep_alive(HEARTBEAT_INTERVAL)
+        .with_retry_duration(retry);
     let mut response = sse.respond_to(request);
     // A proxy that buffers would hold everything back.
     response
@@ -107,19 +108,22 @@ pub(in crate::http) fn respond(
 }
 
 /// `Last-Event-ID`, if there is one.
-fn last_id(request: &HttpRequest) -> Result<Option<u64>, Problem> {
+fn last_id(request: &HttpRequest) -> Result<Option<u64>, HttpProblem> {
     let Some(header) = request.headers().get("last-event-id") else { return Ok(None) };
     let text = header.to_str().unwrap_or_default().trim();
     if text.is_empty() {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        Problem::new(Kind::InvalidParameter, format!("Last-Event-ID: {text:?} is no position of the log"))
+        HttpProblem::new(
+            ProblemKind::InvalidParameter,
+            format!("Last-Event-ID: {text:?} is no position of the log"),
+        )
     })
 }
 
-/// One who follows.
-struct Reader {
+/// A client that follows the events.
+struct EventFollower {
     state: Data<HttpState>,
     selection: Selection,
     /// Everything up to here has been told.
@@ -130,12 +134,12 @@ struct Reader {
     ready: Vec<Event>,
     /// It reads the log by itself until it has caught up with the news.
     behind: bool,
-    news: Receiver<News>,
+    news: Receiver<Broadcast>,
     ended: bool,
-    _place: Place,
+    _permit: StreamPermit,
 }
 
-impl Reader {
+impl EventFollower {
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop() {
@@ -160,12 +164,12 @@ impl Reader {
                     return Some(message("bye", "{}"));
                 }
                 news = self.news.recv() => match news {
-                    Ok(News::Event(told)) => {
-                        if let Some(event) = self.told(&told) {
+                    Ok(Broadcast::Event(encoded)) => {
+                        if let Some(event) = self.unseen(&encoded) {
                             return Some(event);
                         }
                     }
-                    Ok(News::Cut { head }) => return Some(self.reset(head)),
+                    Ok(Broadcast::Cut { head }) => return Some(self.reset(head)),
                     Err(RecvError::Lagged(_)) => self.behind = true,
                     Err(RecvError::Closed) => return None,
                 },
@@ -173,12 +177,12 @@ impl Reader {
         }
     }
 
-    fn told(&mut self, told: &Told) -> Option<Event> {
-        if told.position <= self.position {
+    fn unseen(&mut self, encoded: &EncodedEvent) -> Option<Event> {
+        if encoded.position <= self.position {
             return None;
         }
-        self.position = told.position;
-        self.selection.wants(&told.stream, &told.kind).then(|| event(told))
+        self.position = encoded.position;
+        self.selection.wants(&encoded.stream, &encoded.kind).then(|| event(encoded))
     }
 
     /// Reads a page of the log.
@@ -194,11 +198,12 @@ impl Reader {
                 return Ok(());
             }
         }
-        let page = log::onward(journal, &self.selection, self.position, PAGE).await?;
+        let page = log::onward(journal, &self.selection, self.position, PAGE_SIZE).await?;
         let last = page.events.last().map_or(self.position, |event| event.position);
         self.position = page.next.unwrap_or(last);
         self.behind = page.next.is_some();
-        self.ready = page.events.into_iter().rev().map(|recorded| event(&Told::from(recorded))).collect();
+        self.ready =
+            page.events.into_iter().rev().map(|recorded| event(&EncodedEvent::from(recorded))).collect();
         Ok(())
     }
 
@@ -211,8 +216,10 @@ impl Reader {
     }
 }
 
-fn event(told: &Told) -> Event {
-    Event::Data(Message::new(told.text.clone()).event(told.kind.clone()).id(told.position.to_string()))
+fn event(encoded: &EncodedEvent) -> Event {
+    Event::Data(
+        Message::new(encoded.text.clone()).event(encoded.kind.clone()).id(encoded.position.to_string()),
+    )
 }
 
 /// Says where a stream begins that no position was given for.

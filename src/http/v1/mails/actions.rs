@@ -1,4 +1,4 @@
-//! A person's word about a mail: let it go, do not want it, send it once more.
+//! What a person can do with a mail: release it, ignore it, send it once more.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use super::story::unknown;
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::openapi::refusals::RefusedChange;
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::ChangeRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::deliveries::refused_again;
 use crate::http::v1::page::{Nothing, unavailable};
 use crate::http::v1::{JsonOrNothing, Params};
@@ -52,37 +52,39 @@ pub(in crate::http) struct TargetDone {
     why: Option<String>,
 }
 
-fn refused_release(error: ReleaseError) -> Problem {
+fn refused_release(error: ReleaseError) -> HttpProblem {
     let kind = match &error {
-        ReleaseError::Unknown(_) => Kind::NotFound,
-        ReleaseError::Routed(_) | ReleaseError::Unreadable(_) | ReleaseError::Busy(_) => Kind::Conflict,
-        ReleaseError::ContentGone(_) => Kind::Gone,
+        ReleaseError::Unknown(_) => ProblemKind::NotFound,
+        ReleaseError::Routed(_) | ReleaseError::Unreadable(_) | ReleaseError::Busy(_) => {
+            ProblemKind::Conflict
+        }
+        ReleaseError::ContentGone(_) => ProblemKind::Gone,
         ReleaseError::Read(_) | ReleaseError::Event(_) | ReleaseError::Append(_) => {
             return unavailable(error);
         }
     };
-    Problem::new(kind, error.to_string())
+    HttpProblem::new(kind, error.to_string())
 }
 
-fn refused_ignore(error: IgnoreError) -> Problem {
+fn refused_ignore(error: IgnoreError) -> HttpProblem {
     let kind = match &error {
-        IgnoreError::Unknown(_) => Kind::NotFound,
-        IgnoreError::Routed(_) | IgnoreError::Already(_) | IgnoreError::Busy(_) => Kind::Conflict,
+        IgnoreError::Unknown(_) => ProblemKind::NotFound,
+        IgnoreError::Routed(_) | IgnoreError::Already(_) | IgnoreError::Busy(_) => ProblemKind::Conflict,
         IgnoreError::Read(_) | IgnoreError::Event(_) | IgnoreError::Append(_) => return unavailable(error),
     };
-    Problem::new(kind, error.to_string())
+    HttpProblem::new(kind, error.to_string())
 }
 
 /// Has a mail sent that is held, was skipped or was ignored, or a further copy of one.
 #[utoipa::path(post, path = "/api/v1/mails/{id}/release", tag = "mails", operation_id = "release_mail",
     params(("id" = String, Path, description = "Identity of the mail, or of a copy")),
-    responses((status = 200, body = MailDone), RefusedChange))]
+    responses((status = 200, body = MailDone), ChangeRefusals))]
 pub(in crate::http) async fn release(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let released = release::release(state.journal.as_ref(), &state.world, &id, &caller.by()).await;
     released.map_err(refused_release)?;
     Ok(HttpResponse::Ok().json(MailDone { id: id.into_inner(), done: "released" }))
@@ -91,13 +93,13 @@ pub(in crate::http) async fn release(
 /// Has nothing sent for a mail that is held, was skipped, could not be read or was set aside.
 #[utoipa::path(post, path = "/api/v1/mails/{id}/ignore", tag = "mails", operation_id = "ignore_mail",
     params(("id" = String, Path, description = "Identity of the mail")),
-    responses((status = 200, body = MailDone), RefusedChange))]
+    responses((status = 200, body = MailDone), ChangeRefusals))]
 pub(in crate::http) async fn ignore(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let ignored = ignore::ignore(state.journal.as_ref(), &state.world, &id, &caller.by()).await;
     ignored.map_err(refused_ignore)?;
     Ok(HttpResponse::Ok().json(MailDone { id: id.into_inner(), done: "ignored" }))
@@ -107,14 +109,14 @@ pub(in crate::http) async fn ignore(
 /// as they are kept. Without a body, to all targets that it was routed to.
 #[utoipa::path(post, path = "/api/v1/mails/{id}/again", tag = "mails", operation_id = "deliver_mail_again", request_body = Option<AgainBody>,
     params(("id" = String, Path, description = "Identity of the mail")),
-    responses((status = 200, body = AgainDone), RefusedChange))]
+    responses((status = 200, body = AgainDone), ChangeRefusals))]
 pub(in crate::http) async fn again(
     id: Path<String>,
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
     JsonOrNothing(body): JsonOrNothing<AgainBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (journal, by) = (state.journal.as_ref(), caller.by());
     let routed_to = again::targets_of(journal, &id).await.map_err(refused_again)?;
     if routed_to.is_empty() {
@@ -126,7 +128,7 @@ pub(in crate::http) async fn again(
             Ok(()) => None,
             Err(error) => {
                 let problem = refused_again(error);
-                if problem.kind == Kind::Unavailable {
+                if problem.kind == ProblemKind::Unavailable {
                     return Err(problem);
                 }
                 Some(problem.detail)

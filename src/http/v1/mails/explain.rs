@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::story::DecidedDocument;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{Params, extract};
 use crate::services::explain;
@@ -124,22 +124,22 @@ pub(in crate::http) struct RecordedDecision {
 /// Why a mail would or would not trigger now. Nothing is stored or sent.
 #[utoipa::path(post, path = "/api/v1/mails/explain", tag = "mails", operation_id = "explain_mail",
     request_body(content = Vec<u8>, content_type = "message/rfc822", description = "The source of a mail, at most 25 MiB"),
-    responses((status = 200, body = ExplanationView), RefusedChange))]
+    responses((status = 200, body = ExplanationView), ChangeRefusals))]
 pub(in crate::http) async fn raw(
     request: HttpRequest,
     _: Params<Nothing>,
     state: Data<HttpState>,
     payload: Payload,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let kind = extract::media_type(&request);
     if !MAIL.contains(&kind.as_str()) {
         let why = format!("this address takes {}, not {kind:?}", MAIL.join(", "));
-        return Err(Problem::new(Kind::UnsupportedMediaType, why));
+        return Err(HttpProblem::new(ProblemKind::UnsupportedMediaType, why));
     }
     let source = extract::body(&request, payload.into_inner()).await?;
     let (policy, now) = (state.services.policy.load_full(), state.world.now());
     let explained = explain::raw(source, &policy, now, Some(state.journal.as_ref()), &HEAVY).await;
-    let explained = explained.map_err(Problem::from)?;
+    let explained = explained.map_err(HttpProblem::from)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(explained))
 }
 
@@ -147,14 +147,14 @@ pub(in crate::http) async fn raw(
 /// came.
 #[utoipa::path(get, path = "/api/v1/mails/{id}/explain", tag = "mails", operation_id = "explain_kept_mail",
     params(("id" = String, Path, description = "Identity of the mail")),
-    responses((status = 200, body = ExplanationView), Refused))]
+    responses((status = 200, body = ExplanationView), ReadRefusals))]
 pub(in crate::http) async fn stored(
     id: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let (policy, now) = (state.services.policy.load_full(), state.world.now());
     let explained = explain::stored(&id, &policy, now, state.journal.as_ref(), &HEAVY).await;
-    let explained = explained.map_err(Problem::from)?;
+    let explained = explained.map_err(HttpProblem::from)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(explained))
 }

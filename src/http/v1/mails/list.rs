@@ -9,10 +9,10 @@ use render_signal_actors::search::{MailPage, MailQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::view::{MailFate, MailState, MailView};
+use super::view::{MailFate, MailStateParam, MailView};
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::Problem;
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::Params;
 use crate::http::v1::page::{Limit, Nothing, unavailable};
 
@@ -20,7 +20,7 @@ use crate::http::v1::page::{Limit, Nothing, unavailable};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(in crate::http) struct ListParams {
+pub(in crate::http) struct MailListParams {
     /// Words, each of which is a part of the subject or the sender; case and accents do not matter.
     text: Option<String>,
     /// Words, each of which is a part of the sender.
@@ -28,7 +28,7 @@ pub(in crate::http) struct ListParams {
     /// Those in one of these states, with commas between them.
     #[serde(default)]
     #[param(style = Form, explode = false, inline)]
-    state: Vec<MailState>,
+    state: Vec<MailStateParam>,
     /// Those of which this became: `delivered` (every receiver took its webhook, but for those that
     /// somebody cancelled), `waiting` (held, or a webhook has not ended), `ignored` (nothing is sent, or all was
     /// cancelled), `failed` (a webhook was given up), `unreadable` (no mail that can be read, or workers ended over it).
@@ -86,11 +86,11 @@ impl From<MailPage> for MailPageView {
     }
 }
 
-impl ListParams {
-    fn query(self) -> Result<MailQuery, Problem> {
+impl MailListParams {
+    fn query(self) -> Result<MailQuery, HttpProblem> {
         let (before, after) = self.cursor.as_deref().map_or(Ok((None, None)), place)?;
         let filter = MailFilter {
-            stages: self.state.into_iter().map(MailState::stored).collect(),
+            stages: self.state.into_iter().map(MailStateParam::stored).collect(),
             fate: self.fate.map(Fate::from),
             // The store has an empty one where there is none.
             reason: self.reason.filter(|reason| !reason.is_empty()),
@@ -109,8 +109,8 @@ impl ListParams {
 }
 
 /// Before or after which mail.
-pub(in crate::http) fn place(cursor: &str) -> Result<(Option<u64>, Option<u64>), Problem> {
-    let refused = || Problem::parameter("cursor", "is none that a page gave");
+pub(in crate::http) fn place(cursor: &str) -> Result<(Option<u64>, Option<u64>), HttpProblem> {
+    let refused = || HttpProblem::parameter("cursor", "is none that a page gave");
     let (way, position) = cursor.split_at_checked(1).ok_or_else(refused)?;
     let position: u64 = position.parse().map_err(|_| refused())?;
     match way {
@@ -121,12 +121,12 @@ pub(in crate::http) fn place(cursor: &str) -> Result<(Option<u64>, Option<u64>),
 }
 
 /// Mails, filtered and searched.
-#[utoipa::path(get, path = "/api/v1/mails", tag = "mails", operation_id = "list_mails", params(ListParams),
-    responses((status = 200, body = MailPageView), Refused))]
+#[utoipa::path(get, path = "/api/v1/mails", tag = "mails", operation_id = "list_mails", params(MailListParams),
+    responses((status = 200, body = MailPageView), ReadRefusals))]
 pub(in crate::http) async fn list(
-    Params(params): Params<ListParams>,
+    Params(params): Params<MailListParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let page = state.search.mails(&params.query()?).await.map_err(unavailable)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(MailPageView::from(page)))
 }
@@ -164,11 +164,11 @@ pub(in crate::http) struct MailCounts {
 
 /// How many mails there are: by state and reason, and by what became of them and reason.
 #[utoipa::path(get, path = "/api/v1/mails/counts", tag = "mails", operation_id = "count_mails",
-    responses((status = 200, body = MailCounts), Refused))]
+    responses((status = 200, body = MailCounts), ReadRefusals))]
 pub(in crate::http) async fn counts(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     // In one look, so that both lists are of the same mails.
     let views = state.journal.views();
     let both = views

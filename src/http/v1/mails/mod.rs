@@ -11,12 +11,12 @@ mod view;
 
 use actix_web::web::to;
 
-use crate::http::access::Scope;
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::access::ApiScope;
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 /// The addresses of this room.
 pub(super) fn routes() -> Vec<Route> {
-    let (read, act) = (Who::Api(Scope::Read), Who::Api(Scope::Actions));
+    let (read, act) = (RouteAccess::Api(ApiScope::Read), RouteAccess::Api(ApiScope::Actions));
     vec![
         Route::get("/api/v1/mails", read, || to(list::list)),
         Route::get("/api/v1/mails/counts", read, || to(list::counts)),

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 
 use super::story::unknown;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::{Nothing, unavailable};
 
@@ -57,15 +57,15 @@ impl From<Mail> for ContentView {
 /// The texts of a mail, while they are kept.
 #[utoipa::path(get, path = "/api/v1/mails/{id}/content", tag = "mails", operation_id = "mail_content",
     params(("id" = String, Path, description = "Identity of the mail")),
-    responses((status = 200, body = ContentView), Refused))]
+    responses((status = 200, body = ContentView), ReadRefusals))]
 pub(in crate::http) async fn content(
     id: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let known = stored::known(state.journal.as_ref(), &id).await.map_err(unavailable)?;
     let known = known.ok_or_else(|| unknown(&id))?;
-    let mail = known.content.map_err(|gone| Problem::new(Kind::Gone, gone.to_string()))?;
+    let mail = known.content.map_err(|gone| HttpProblem::new(ProblemKind::Gone, gone.to_string()))?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(ContentView::from(mail)))
 }
 
@@ -73,18 +73,18 @@ pub(in crate::http) async fn content(
 /// texts.
 #[utoipa::path(get, path = "/api/v1/mails/{id}/source", tag = "mails", operation_id = "mail_source",
     params(("id" = String, Path, description = "Identity of the mail")),
-    responses((status = 200, body = Vec<u8>, content_type = "message/rfc822"), Refused))]
+    responses((status = 200, body = Vec<u8>, content_type = "message/rfc822"), ReadRefusals))]
 pub(in crate::http) async fn source(
     id: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let journal = state.journal.as_ref();
     let Some(source) = journal.body(&source_body_key(&id)).await.map_err(unavailable)? else {
         return Err(match stored::known(journal, &id).await.map_err(unavailable)? {
             None => unknown(&id),
-            Some(_) => Problem::new(
-                Kind::Gone,
+            Some(_) => HttpProblem::new(
+                ProblemKind::Gone,
                 "the source is kept of mails that could not be read, and not for ever; of others /content has the texts",
             ),
         });

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::view::MailView;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::deliveries::{DeliveryStoryView, DeliveryView};
 use crate::http::v1::page::{Nothing, unavailable};
@@ -184,9 +184,9 @@ impl From<Story> for StoryView {
 }
 
 /// There is no such mail.
-pub(super) fn unknown(id: &str) -> Problem {
-    Problem::new(
-        Kind::NotFound,
+pub(super) fn unknown(id: &str) -> HttpProblem {
+    HttpProblem::new(
+        ProblemKind::NotFound,
         format!("there is no mail {id}, or it was archived (JOURNAL_RETENTION_DAYS)"),
     )
 }
@@ -194,12 +194,12 @@ pub(super) fn unknown(id: &str) -> Problem {
 /// One mail's whole story.
 #[utoipa::path(get, path = "/api/v1/mails/{id}", tag = "mails", operation_id = "mail_story",
     params(("id" = String, Path, description = "Identity of the mail")),
-    responses((status = 200, body = StoryView), Refused))]
+    responses((status = 200, body = StoryView), ReadRefusals))]
 pub(in crate::http) async fn one(
     id: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let told = story::story(state.journal.as_ref(), &id).await.map_err(unavailable)?;
     let told = told.ok_or_else(|| unknown(&id))?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(StoryView::from(told)))

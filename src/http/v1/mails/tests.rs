@@ -25,8 +25,8 @@ use serde_json::{Value, json};
 
 use crate::demo::ledger::tests::{location, received, routed};
 use crate::http::HttpState;
-use crate::http::access::bearer::Token;
-use crate::http::access::{Scope, Scopes};
+use crate::http::access::bearer::TokenDigest;
+use crate::http::access::{ApiScope, Scopes};
 use crate::http::routes;
 use crate::http::tests::{TOKEN, state};
 
@@ -35,9 +35,9 @@ struct Scene(HttpState);
 impl Scene {
     /// A mail that is held, one that was delivered, one whose delivery was given up, and one that
     /// could not be read.
-    async fn new(scopes: &[Scope]) -> Self {
+    async fn new(scopes: &[ApiScope]) -> Self {
         let mut state = state(PollerStatus::default());
-        state.access.api_token = Some(Token::new(&TOKEN.into()));
+        state.access.api_token = Some(TokenDigest::new(&TOKEN.into()));
         state.access.scopes = Scopes::new(scopes.to_vec());
         let scene = Self(state);
         let held = MailHeld { reason: HoldReason::OutsideWindow, until: None, configuration: None };
@@ -177,7 +177,7 @@ fn ids(page: &Value) -> Vec<&str> {
     page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
 }
 
-const ALL: [Scope; 2] = [Scope::Read, Scope::Actions];
+const ALL: [ApiScope; 2] = [ApiScope::Read, ApiScope::Actions];
 
 #[actix_web::test]
 async fn mails_are_listed_filtered_and_searched() {
@@ -392,7 +392,7 @@ async fn targets_tell_how_they_are_and_are_enabled() {
 
 #[actix_web::test]
 async fn whoever_may_only_read_changes_nothing() {
-    let scene = Scene::new(&[Scope::Read]).await;
+    let scene = Scene::new(&[ApiScope::Read]).await;
     assert_eq!(scene.get("/api/v1/mails").await.0, 200);
     for path in [
         "/api/v1/mails/held/ignore",
@@ -410,7 +410,7 @@ async fn whoever_may_only_read_changes_nothing() {
 
 #[actix_web::test]
 async fn a_mail_is_explained_step_by_step_and_nothing_is_stored() {
-    let scene = Scene::new(&[Scope::Read]).await;
+    let scene = Scene::new(&[ApiScope::Read]).await;
     let head = scene.0.journal.head().await.unwrap();
     let mail = "From: a@b.fr\r\nSubject: Lot 7\r\nMessage-ID: <1@b>\r\n\r\nhttps://fromsmash.com/abc\r\n";
     let ask = async |kind: &'static str, body: &'static str| {

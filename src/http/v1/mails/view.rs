@@ -11,7 +11,8 @@ use crate::http::v1::deliveries::DeliveryView;
 /// Where a mail stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::http) enum MailState {
+#[schema(as = MailState)]
+pub(in crate::http) enum MailStateParam {
     /// It waits for a window, a switch or a day.
     Held,
     /// It came outside the window, and its detector does not let it wait.
@@ -26,7 +27,7 @@ pub(in crate::http) enum MailState {
     Routed,
 }
 
-impl MailState {
+impl MailStateParam {
     /// The read model's word.
     pub(super) fn stored(self) -> String {
         let word = match self {

@@ -15,8 +15,8 @@ use super::answer;
 use super::status::FindingView;
 use crate::findings;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::v1::Params;
 use crate::http::v1::page::{Nothing, unavailable};
 use crate::settings::JournalPlace;
@@ -59,16 +59,16 @@ pub(in crate::http) struct JournalView {
 
 /// How large the journal is, and what it promises.
 #[utoipa::path(get, path = "/api/v1/journal", tag = "operations",
-    responses((status = 200, body = JournalView), Refused))]
+    responses((status = 200, body = JournalView), ReadRefusals))]
 pub(in crate::http) async fn journal(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     Ok(answer(seen(&state).await?))
 }
 
 /// How large the journal is, and what it promises.
-pub(in crate::http) async fn seen(state: &HttpState) -> Result<JournalView, Problem> {
+pub(in crate::http) async fn seen(state: &HttpState) -> Result<JournalView, HttpProblem> {
     let place = &state.services.storage.journal;
     let (kind, bytes) = match place {
         JournalPlace::File(path) => ("file", size(path)),
@@ -121,19 +121,19 @@ impl From<VerifyReport> for ReportView {
 
 /// Reads the whole journal and checks it.
 #[utoipa::path(post, path = "/api/v1/journal/verify", tag = "operations",
-    responses((status = 200, body = ReportView), RefusedChange))]
+    responses((status = 200, body = ReportView), ChangeRefusals))]
 pub(in crate::http) async fn verify(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     Ok(answer(checked(&state).await?))
 }
 
 /// Reads the whole journal and checks it; one at a time.
-pub(in crate::http) async fn checked(state: &HttpState) -> Result<ReportView, Problem> {
+pub(in crate::http) async fn checked(state: &HttpState) -> Result<ReportView, HttpProblem> {
     let Ok(_alone) = state.services.verifying.try_acquire() else {
         let why = "the journal is being read already; ask again in a moment";
-        return Err(Problem::new(Kind::TooManyRequests, why).retry_after(15));
+        return Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(15));
     };
     Ok(ReportView::from(state.journal_admin.verify().await.map_err(unavailable)?))
 }
@@ -143,16 +143,16 @@ pub(in crate::http) async fn checked(state: &HttpState) -> Result<ReportView, Pr
 /// mails and what opens sessions: keep it as safe as the journal.
 #[utoipa::path(get, path = "/api/v1/journal/backup", tag = "operations",
     responses((status = 200, description = "The copy", content(
-        (Vec<u8> = "application/vnd.sqlite3"), (Vec<u8> = "application/jsonl"))), Refused))]
+        (Vec<u8> = "application/vnd.sqlite3"), (Vec<u8> = "application/jsonl"))), ReadRefusals))]
 pub(in crate::http) async fn backup(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     handed_out(&state).await
 }
 
 /// A copy of the journal, to keep.
-pub(in crate::http) async fn handed_out(state: &HttpState) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn handed_out(state: &HttpState) -> Result<HttpResponse, HttpProblem> {
     let backup = state.services.backups.make().await?;
     tracing::info!(bytes = backup.length, "a copy of the journal is handed out");
     let stream = ReaderStream::new(tokio::fs::File::from_std(backup.file));

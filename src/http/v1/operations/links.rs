@@ -11,8 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::Problem;
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::HttpProblem;
 use crate::http::v1::Params;
 use crate::http::v1::page::{Limit, Nothing, Position};
 use crate::services::links;
@@ -71,7 +71,7 @@ impl From<LinkRow> for LinkView {
 /// Copies, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LinkCopies)]
-pub(in crate::http) struct LinksView {
+pub(in crate::http) struct LinkCopiesView {
     /// The copies.
     items: Vec<LinkView>,
     /// Send it as `cursor` for what follows; null = there is no more.
@@ -80,17 +80,17 @@ pub(in crate::http) struct LinksView {
 
 /// The copies that were made, newest first.
 #[utoipa::path(get, path = "/api/v1/links", tag = "operations", params(LinkParams),
-    responses((status = 200, body = LinksView), Refused))]
+    responses((status = 200, body = LinkCopiesView), ReadRefusals))]
 pub(in crate::http) async fn list(
     Params(params): Params<LinkParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let limit = params.limit.get();
     let rows = links::before(state.journal.as_ref(), params.cursor.map(Position::get), limit + 1).await?;
     let more = rows.len() > limit;
     let items: Vec<LinkView> = rows.into_iter().take(limit).map(LinkView::from).collect();
     let next_cursor = items.last().filter(|_| more).map(|last| last.position);
-    Ok(answer(LinksView { items, next_cursor }))
+    Ok(answer(LinkCopiesView { items, next_cursor }))
 }
 
 /// What the list of copies (`WEBHOOK_LINKS_FILE`) holds.
@@ -115,11 +115,11 @@ pub(in crate::http) struct StatsView {
 
 /// What the list of copies holds.
 #[utoipa::path(get, path = "/api/v1/links/list", tag = "operations",
-    responses((status = 200, body = StatsView), Refused))]
+    responses((status = 200, body = StatsView), ReadRefusals))]
 pub(in crate::http) async fn stats(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let stats = links::stats(&state.services.links)?;
     Ok(answer(StatsView {
         file: stats.file,
@@ -142,11 +142,11 @@ pub(in crate::http) struct RebuiltView {
 
 /// Writes the list of copies anew, from the journal.
 #[utoipa::path(post, path = "/api/v1/links/rebuild", tag = "operations",
-    responses((status = 200, body = RebuiltView), RefusedChange))]
+    responses((status = 200, body = RebuiltView), ChangeRefusals))]
 pub(in crate::http) async fn rebuild(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let entries = links::rebuild(state.journal.as_ref(), &state.world, &state.services.links).await?;
     Ok(answer(RebuiltView { entries }))
 }

@@ -12,12 +12,12 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::to;
 use serde::Serialize;
 
-use crate::http::access::Scope;
-use crate::http::routes::{Route, Takes, Who};
+use crate::http::access::ApiScope;
+use crate::http::routes::{Route, RouteAccess, Takes};
 
 pub(super) fn routes() -> Vec<Route> {
-    let (read, actions) = (Who::Api(Scope::Read), Who::Api(Scope::Actions));
-    let config = Who::Api(Scope::Config);
+    let (read, actions) = (RouteAccess::Api(ApiScope::Read), RouteAccess::Api(ApiScope::Actions));
+    let config = RouteAccess::Api(ApiScope::Config);
     vec![
         Route::get("/api/v1/status", read, || to(status::status)),
         Route::post("/api/v1/doctor", actions, || to(status::doctor)),
@@ -37,7 +37,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/api/v1/journal", read, || to(journal::journal)),
         Route::post("/api/v1/journal/verify", actions, || to(journal::verify)),
         // All there is lies in it, what opens sessions included.
-        Route::get("/api/v1/journal/backup", Who::Api(Scope::Access), || to(journal::backup)).costly(),
+        Route::get("/api/v1/journal/backup", RouteAccess::Api(ApiScope::Access), || to(journal::backup))
+            .costly(),
     ]
 }
 

@@ -12,16 +12,16 @@ use utoipa::ToSchema;
 
 use super::answer;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::Problem;
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::Params;
 use crate::http::v1::page::{Nothing, unavailable};
-use crate::services::board::{Mailbox, Word};
+use crate::services::board::{MailboxReport, WorkerReport};
 
 /// Rows of a queue that are counted; of more it is only said that there are more.
-const COUNTED: usize = 20_000;
+const MAX_COUNTED: usize = 20_000;
 /// Workers that are listed besides those that are alive.
-const WORKERS: usize = 50;
+const MAX_ENDED_WORKERS: usize = 50;
 
 /// A worker of the past, as the journal has it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,29 +53,34 @@ impl From<WorkerRow> for WorkerView {
 #[schema(as = Workers)]
 pub(in crate::http) struct WorkersView {
     /// Those that are alive, as each says of itself.
-    pub(in crate::http) alive: Vec<Word>,
+    pub(in crate::http) alive: Vec<WorkerReport>,
     /// Those that the journal knows, latest first.
     pub(in crate::http) known: Vec<WorkerView>,
 }
 
 /// The workers that are alive, as each says of itself, and those that there were.
 #[utoipa::path(get, path = "/api/v1/workers", tag = "operations",
-    responses((status = 200, body = WorkersView), Refused))]
+    responses((status = 200, body = WorkersView), ReadRefusals))]
 pub(in crate::http) async fn workers(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     Ok(answer(known_and_alive(&state).await?))
 }
 
 /// The workers that are alive, and those that the journal knows.
-pub(in crate::http) async fn known_and_alive(state: &HttpState) -> Result<WorkersView, Problem> {
-    let known = state.journal.views().read(|db| queries::workers(db, WORKERS)).await.map_err(unavailable)?;
+pub(in crate::http) async fn known_and_alive(state: &HttpState) -> Result<WorkersView, HttpProblem> {
+    let known = state
+        .journal
+        .views()
+        .read(|db| queries::workers(db, MAX_ENDED_WORKERS))
+        .await
+        .map_err(unavailable)?;
     Ok(WorkersView { alive: alive(state).await?, known: known.into_iter().map(WorkerView::from).collect() })
 }
 
 /// What the workers say; this one as it is now, whatever it said last.
-async fn alive(state: &HttpState) -> Result<Vec<Word>, Problem> {
+async fn alive(state: &HttpState) -> Result<Vec<WorkerReport>, HttpProblem> {
     let board = &state.services.board;
     let mut words = board.workers().await?;
     words.retain(|word| word.worker != board.worker);
@@ -106,16 +111,16 @@ impl From<LeaseRow> for LeaseView {
 
 /// Who may do what only one worker does.
 #[utoipa::path(get, path = "/api/v1/leases", tag = "operations",
-    responses((status = 200, body = Vec<LeaseView>), Refused))]
+    responses((status = 200, body = Vec<LeaseView>), ReadRefusals))]
 pub(in crate::http) async fn leases(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     Ok(answer(granted(&state).await?))
 }
 
 /// The leases, by name.
-pub(in crate::http) async fn granted(state: &HttpState) -> Result<Vec<LeaseView>, Problem> {
+pub(in crate::http) async fn granted(state: &HttpState) -> Result<Vec<LeaseView>, HttpProblem> {
     let rows = state.journal.views().read(queries::leases).await.map_err(unavailable)?;
     Ok(rows.into_iter().map(LeaseView::from).collect())
 }
@@ -147,8 +152,8 @@ pub(in crate::http) struct QueueView {
 }
 
 fn queue(queue: Queue, mut rows: Vec<OutboxRow>, now: DateTime<Utc>) -> QueueView {
-    let more = rows.len() > COUNTED;
-    rows.truncate(COUNTED);
+    let more = rows.len() > MAX_COUNTED;
+    rows.truncate(MAX_COUNTED);
     let times = |due: fn(DateTime<Utc>, DateTime<Utc>) -> bool| {
         rows.iter().filter_map(move |row| match row.due {
             Due::At(at) if due(at, now) => Some(at),
@@ -173,15 +178,15 @@ fn queue(queue: Queue, mut rows: Vec<OutboxRow>, now: DateTime<Utc>) -> QueueVie
 
 /// The work that waits in the journal.
 #[utoipa::path(get, path = "/api/v1/queues", tag = "operations",
-    responses((status = 200, body = Vec<QueueView>), Refused))]
+    responses((status = 200, body = Vec<QueueView>), ReadRefusals))]
 pub(in crate::http) async fn queues(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let now = state.world.now();
     let mut queues = Vec::with_capacity(Queue::ALL.len());
     for name in Queue::ALL {
-        let rows = state.journal.outbox(name, COUNTED + 1).await.map_err(unavailable)?;
+        let rows = state.journal.outbox(name, MAX_COUNTED + 1).await.map_err(unavailable)?;
         queues.push(queue(name, rows, now));
     }
     Ok(answer(queues))
@@ -204,24 +209,24 @@ pub(in crate::http) struct MailboxView {
     /// Mails marked as read.
     flagged: u64,
     /// How the worker that polls sees it; null = none says so now.
-    seen: Option<Mailbox>,
+    seen: Option<MailboxReport>,
     /// That worker.
     worker: Option<String>,
 }
 
 /// Every mailbox that was ever opened, and how far behind its server we are.
 #[utoipa::path(get, path = "/api/v1/mailboxes", tag = "operations",
-    responses((status = 200, body = Vec<MailboxView>), Refused))]
+    responses((status = 200, body = Vec<MailboxView>), ReadRefusals))]
 pub(in crate::http) async fn mailboxes(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let rows = state.journal.views().read(queries::mailboxes).await.map_err(unavailable)?;
     let mut words = alive(&state).await?;
     // Who polls knows best.
     words.sort_by_key(|word| !word.polls);
     let view = |row: MailboxRow| {
-        let sees = |word: &&Word| word.mailbox.as_ref().is_some_and(|seen| seen.name == row.mailbox);
+        let sees = |word: &&WorkerReport| word.mailbox.as_ref().is_some_and(|seen| seen.name == row.mailbox);
         let word = words.iter().find(sees);
         let MailboxRow { mailbox, validity, cursor, since, resets, flagged } = row;
         MailboxView {
@@ -273,11 +278,11 @@ impl From<StoreHealth> for StoreView {
 /// Where the documents are, the store that has the last word first; empty when there are only
 /// files.
 #[utoipa::path(get, path = "/api/v1/stores", tag = "operations",
-    responses((status = 200, body = Vec<StoreView>), Refused))]
+    responses((status = 200, body = Vec<StoreView>), ReadRefusals))]
 pub(in crate::http) async fn stores(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let health = state.services.configuration.editor.store.health();
     Ok(answer(health.into_iter().map(StoreView::from).collect::<Vec<_>>()))
 }

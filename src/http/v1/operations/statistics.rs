@@ -11,19 +11,19 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answer;
 use crate::http::HttpState;
-use crate::http::openapi::refusals::Refused;
-use crate::http::problem::Problem;
+use crate::http::openapi::refusals::ReadRefusals;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::Params;
 use crate::http::v1::page::unavailable;
 
-/// How long back at most.
-const LONGEST: TimeDelta = TimeDelta::days(400);
+/// The longest time that statistics are made of.
+const MAX_SPAN: TimeDelta = TimeDelta::days(400);
 
 /// In which steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = StatisticsBy)]
-pub(in crate::http) enum Step {
+pub(in crate::http) enum StatisticsBy {
     /// By hour of UTC.
     #[default]
     Hour,
@@ -38,7 +38,7 @@ pub(in crate::http) enum Step {
 pub(in crate::http) struct StatisticsParams {
     /// In which steps.
     #[serde(default)]
-    by: Step,
+    by: StatisticsBy,
     /// Since the hour of this instant (RFC 3339); a day ago when it is not sent, at most 400 days.
     since: Option<DateTime<Utc>>,
 }
@@ -58,19 +58,19 @@ pub(in crate::http) struct StepView {
 #[schema(as = Statistics)]
 pub(in crate::http) struct StatisticsView {
     /// In which steps.
-    by: Step,
+    by: StatisticsBy,
     /// Since then.
     since: DateTime<Utc>,
     /// Oldest first; a step in which nothing happened is left out.
     items: Vec<StepView>,
 }
 
-fn steps(rows: Vec<HourRow>, by: Step) -> Vec<StepView> {
+fn steps(rows: Vec<HourRow>, by: StatisticsBy) -> Vec<StepView> {
     let mut steps: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     for HourRow { hour, kind, n } in rows {
         let at = match by {
-            Step::Hour => hour,
-            Step::Day => hour.split('T').next().unwrap_or_default().to_owned(),
+            StatisticsBy::Hour => hour,
+            StatisticsBy::Day => hour.split('T').next().unwrap_or_default().to_owned(),
         };
         *steps.entry(at).or_default().entry(kind).or_default() += n;
     }
@@ -79,15 +79,15 @@ fn steps(rows: Vec<HourRow>, by: Step) -> Vec<StepView> {
 
 /// How often each kind of event happened, by hour or by day.
 #[utoipa::path(get, path = "/api/v1/statistics", tag = "operations", params(StatisticsParams),
-    responses((status = 200, body = StatisticsView), Refused))]
+    responses((status = 200, body = StatisticsView), ReadRefusals))]
 pub(in crate::http) async fn statistics(
     Params(StatisticsParams { by, since }): Params<StatisticsParams>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let now = state.world.now();
     let since = since.unwrap_or(now - TimeDelta::days(1));
-    if now - since > LONGEST {
-        return Err(Problem::parameter("since", "at most 400 days ago"));
+    if now - since > MAX_SPAN {
+        return Err(HttpProblem::parameter("since", "at most 400 days ago"));
     }
     let rows = state.journal.views().read(move |db| queries::hours(db, since)).await.map_err(unavailable)?;
     Ok(answer(StatisticsView { by, since, items: steps(rows, by) }))
@@ -107,8 +107,8 @@ mod tests {
                 row("2026-02-04T00", "mail.routed", 1),
             ]
         };
-        assert_eq!(steps(rows(), Step::Hour).len(), 3);
-        let days = steps(rows(), Step::Day);
+        assert_eq!(steps(rows(), StatisticsBy::Hour).len(), 3);
+        let days = steps(rows(), StatisticsBy::Day);
         assert_eq!(
             days.iter().map(|day| (day.at.as_str(), day.events.values().sum())).collect::<Vec<(_, u64)>>(),
             [("2026-02-03", 5), ("2026-02-04", 1)]

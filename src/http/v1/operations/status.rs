@@ -14,8 +14,8 @@ use crate::commands;
 use crate::doctor;
 use crate::findings::{Finding, Severity};
 use crate::http::HttpState;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Kind, Problem};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{HttpProblem, ProblemKind};
 use crate::http::readiness::{Readiness, readiness};
 use crate::http::v1::Params;
 use crate::http::v1::page::Nothing;
@@ -111,11 +111,11 @@ fn checks(found: &Readiness) -> BTreeMap<&'static str, CheckView> {
 
 /// How the worker that answers is, part by part.
 #[utoipa::path(get, path = "/api/v1/status", tag = "operations",
-    responses((status = 200, body = StatusView), Refused))]
+    responses((status = 200, body = StatusView), ReadRefusals))]
 pub(in crate::http) async fn status(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let found = readiness(&state.probe.look(state.draining.begun(), state.pulse.age()).await);
     let board = &state.services.board;
     Ok(answer(StatusView {
@@ -152,14 +152,14 @@ pub(in crate::http) struct DoctorView {
 /// Checks everything that is configured and reaches every server, without sending, marking or
 /// changing anything. Takes as long as the slowest server, at most 15 s.
 #[utoipa::path(post, path = "/api/v1/doctor", tag = "operations",
-    responses((status = 200, body = DoctorView), RefusedChange))]
+    responses((status = 200, body = DoctorView), ChangeRefusals))]
 pub(in crate::http) async fn doctor(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let Ok(_alone) = state.services.doctor.try_acquire() else {
         let why = "somebody has everything looked at already; ask again in a moment";
-        return Err(Problem::new(Kind::TooManyRequests, why).retry_after(15));
+        return Err(HttpProblem::new(ProblemKind::TooManyRequests, why).retry_after(15));
     };
     let report = doctor::look(commands::environment).await;
     let view = |check: doctor::Check| DoctorCheckView {

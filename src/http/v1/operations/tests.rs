@@ -14,15 +14,15 @@ use utoipa::ToSchema;
 use super::answer;
 use crate::http::HttpState;
 use crate::http::access::Caller;
-use crate::http::openapi::refusals::{Refused, RefusedChange};
-use crate::http::problem::{Field, Kind, Problem};
+use crate::http::openapi::refusals::{ChangeRefusals, ReadRefusals};
+use crate::http::problem::{FieldProblem, HttpProblem, ProblemKind};
 use crate::http::v1::page::Nothing;
 use crate::http::v1::{JsonBody, Params};
 use crate::services::config::bundle::carried;
-use crate::services::jobs::Job;
+use crate::services::jobs::RuleTestJob;
 use crate::services::trial;
 
-/// The mails of so long are tried when nothing else is asked for.
+/// The span whose mails are tried when the request does not say.
 const A_WEEK: TimeDelta = TimeDelta::days(7);
 
 /// What to try.
@@ -41,13 +41,13 @@ pub(in crate::http) struct Wanted {
 
 /// Begins a rule test on the mails of the journal. Nothing is written.
 #[utoipa::path(post, path = "/api/v1/rules/tests", tag = "operations", request_body = Wanted,
-    responses((status = 202, body = Job, headers(("Location" = String, description = "Where its progress is"))), RefusedChange))]
+    responses((status = 202, body = RuleTestJob, headers(("Location" = String, description = "Where its progress is"))), ChangeRefusals))]
 pub(in crate::http) async fn begin(
     _: Params<Nothing>,
     caller: Caller,
     state: Data<HttpState>,
     JsonBody(wanted): JsonBody<Wanted>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     let since = wanted.since.unwrap_or(state.world.now() - A_WEEK);
     let proposed = proposed(wanted.documents)?;
     let editor = &state.services.configuration.editor;
@@ -59,10 +59,11 @@ pub(in crate::http) async fn begin(
         .json(job))
 }
 
-fn proposed(documents: BTreeMap<String, Value>) -> Result<Vec<(Key, Value)>, Problem> {
+fn proposed(documents: BTreeMap<String, Value>) -> Result<Vec<(Key, Value)>, HttpProblem> {
     let wrong = |field: String, message: String| {
         let detail = format!("{field}: {message}");
-        Problem::new(Kind::InvalidDocument, detail).with_errors(vec![Field { field, message }])
+        HttpProblem::new(ProblemKind::InvalidDocument, detail)
+            .with_errors(vec![FieldProblem { field, message }])
     };
     if documents.is_empty() {
         return Err(wrong("documents".to_owned(), "name at least one".to_owned()));
@@ -80,39 +81,39 @@ fn proposed(documents: BTreeMap<String, Value>) -> Result<Vec<(Key, Value)>, Pro
 
 /// The rule tests of this worker, the newest first, without their mails.
 #[utoipa::path(get, path = "/api/v1/rules/tests", tag = "operations",
-    responses((status = 200, body = Vec<Job>), Refused))]
+    responses((status = 200, body = Vec<RuleTestJob>), ReadRefusals))]
 pub(in crate::http) async fn list(
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     Ok(answer(state.services.jobs.list()))
 }
 
-fn unknown(id: &str) -> Problem {
+fn unknown(id: &str) -> HttpProblem {
     let why = format!("there is no rule test {id} on this worker: it was forgotten, or another one has it");
-    Problem::new(Kind::NotFound, why)
+    HttpProblem::new(ProblemKind::NotFound, why)
 }
 
 /// How far a rule test is, and what it found so far.
 #[utoipa::path(get, path = "/api/v1/rules/tests/{id}", tag = "operations",
     params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, body = Job), Refused))]
+    responses((status = 200, body = RuleTestJob), ReadRefusals))]
 pub(in crate::http) async fn one(
     id: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     state.services.jobs.get(&id).map(answer).ok_or_else(|| unknown(&id))
 }
 
 /// Cancels a rule test that runs; forgets one that has ended.
 #[utoipa::path(delete, path = "/api/v1/rules/tests/{id}", tag = "operations",
     params(("id" = String, Path, description = "Its id")),
-    responses((status = 200, body = Job, description = "As it was"), RefusedChange))]
+    responses((status = 200, body = RuleTestJob, description = "As it was"), ChangeRefusals))]
 pub(in crate::http) async fn cancel(
     id: Path<String>,
     _: Params<Nothing>,
     state: Data<HttpState>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, HttpProblem> {
     state.services.jobs.cancel(&id).map(answer).ok_or_else(|| unknown(&id))
 }

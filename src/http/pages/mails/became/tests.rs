@@ -1,7 +1,7 @@
 use super::*;
 
-fn clock(lang: Lang) -> Clock {
-    Clock { now: at("2026-11-12T13:02:07Z"), zone: chrono_tz::Europe::Paris, lang }
+fn clock(lang: Lang) -> PageClock {
+    PageClock { now: at("2026-11-12T13:02:07Z"), zone: chrono_tz::Europe::Paris, lang }
 }
 
 fn at(text: &str) -> DateTime<Utc> {

@@ -1,8 +1,8 @@
-//! A decision of the past, played again step by step under the documents that it was made under.
+//! A past decision, made again step by step under the documents of that time.
 //!
-//! The history keeps a copy of each version of a document, so the [`Policy`] of then can be made
-//! anew; the environment and the program are those of today. What comes out is shown only when it
-//! is what was decided: steps that lead elsewhere would explain nothing.
+//! The history keeps a copy of each version of a document, so the [`Policy`] of that time can be
+//! compiled again; the environment and the program are those of today. The steps are shown only when
+//! they lead to the recorded decision: others would explain nothing.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use render_signal_actors::kernel::said::Said;
 use render_signal_actors::mail::policy::Policy;
 use render_signal_actors::said;
 
-use super::Refused;
-use super::explain::{self, Today};
+use super::ServiceError;
+use super::explain::{self, ExplainedToday};
 
 /// What was decided about a mail.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Decided<'a> {
+pub(crate) struct PastDecision<'a> {
     /// Identity of the mail.
     pub(crate) email_id: &'a str,
     /// When: the windows are judged for this moment.
@@ -36,29 +36,29 @@ pub(crate) struct Decided<'a> {
     pub(crate) reason: Option<&'a str>,
 }
 
-/// What playing it again came to.
+/// What making it again came to.
 #[derive(Debug)]
 pub(crate) enum Replayed {
     /// The same decision: these are its steps.
-    Same(Box<Today>),
+    Same(Box<ExplainedToday>),
     /// It cannot be shown, and why.
     Unknown(Said),
 }
 
-/// Plays a decision again. Sends and stores nothing.
+/// Makes a decision again. Sends and stores nothing.
 ///
-/// `in_force` is the policy of now: it is taken when the documents are still the same, so that
+/// `in_force` is the policy of today. It is taken when the documents are still the same, so that
 /// nothing has to be read.
 ///
 /// # Errors
 /// When the journal cannot be read, or the content of the mail is no longer kept.
 pub(crate) async fn replay(
-    decided: Decided<'_>,
+    decided: PastDecision<'_>,
     in_force: &Arc<Policy>,
     env: &EnvDefaults,
     journal: &dyn Journal,
     heavy: &Heavy,
-) -> Result<Replayed, Refused> {
+) -> Result<Replayed, ServiceError> {
     let policy = if is_under(in_force, decided.under) {
         Arc::clone(in_force)
     } else {
@@ -89,7 +89,7 @@ async fn policy_of(
     env: &EnvDefaults,
     journal: &dyn Journal,
     now: DateTime<Utc>,
-) -> Result<Result<Policy, Said>, Refused> {
+) -> Result<Result<Policy, Said>, ServiceError> {
     let mut book = Book::default();
     for one in under {
         let (Some(key), Some(version)) = (Key::named(&one.document), one.version) else {
@@ -98,7 +98,7 @@ async fn policy_of(
         let text = match history::copy(journal, key, version).await {
             Ok(Some(text)) => text,
             Ok(None) => return Ok(Err(never_recorded(&one.document))),
-            Err(CopyError::Unreadable(why)) => return Err(Refused::Journal(why)),
+            Err(CopyError::Unreadable(why)) => return Err(ServiceError::Journal(why)),
             Err(gone) => return Ok(Err(gone.said())),
         };
         let read = Read::Found { stamp: Stamp::of(&text), text };
@@ -114,7 +114,7 @@ async fn policy_of(
     Ok(Ok(book.policy(env, 0)))
 }
 
-/// Said of a document whose content of then is nowhere.
+/// Said of a document whose content of that time is kept nowhere.
 fn never_recorded(document: &str) -> Said {
     said!(
         "la version de {document} qui était en vigueur n'est pas dans l'historique",
@@ -122,7 +122,7 @@ fn never_recorded(document: &str) -> Said {
     )
 }
 
-/// Said when the documents of then do not lead to the decision of then.
+/// Said when the documents of that time do not lead to the recorded decision.
 fn elsewhere() -> Said {
     said!(
         "sous les mêmes documents la décision serait autre aujourd'hui\u{a0}: les variables d'environnement, le \

@@ -2,8 +2,8 @@ use super::*;
 
 const PARIS: Tz = chrono_tz::Europe::Paris;
 
-fn wanted() -> Wanted {
-    Wanted {
+fn query() -> MailListQuery {
+    MailListQuery {
         text: " été & \"co\" ".to_owned(),
         state: "waiting".to_owned(),
         reason: "outside_window".to_owned(),
@@ -11,7 +11,7 @@ fn wanted() -> Wanted {
         since: "2026-03-29".to_owned(),
         until: "2026-03-29".to_owned(),
         cursor: "o12".to_owned(),
-        ..Wanted::default()
+        ..MailListQuery::default()
     }
 }
 
@@ -19,14 +19,14 @@ fn wanted() -> Wanted {
 fn what_other_pages_ask_for_is_understood() {
     let read = |state: &str, failed: &str| {
         let (state, failed) = (state.to_owned(), failed.to_owned());
-        Wanted { state, failed, ..Wanted::default() }.in_own_words()
+        MailListQuery { state, failed, ..MailListQuery::default() }.in_own_words()
     };
     assert_eq!(read("", "true").href(), "/mails?state=failed");
     assert_eq!(read("routed", "").href(), "/mails?state=waiting&reason=sending");
-    let hour = Wanted {
+    let hour = MailListQuery {
         since: "2026-11-12T22:00:00Z".to_owned(),
         until: "2026-11-12T23:00:00Z".to_owned(),
-        ..Wanted::default()
+        ..MailListQuery::default()
     };
     let filter = hour.filter(PARIS).unwrap();
     assert_eq!((filter.until.unwrap() - filter.since.unwrap()).num_minutes(), 60);
@@ -38,23 +38,23 @@ fn what_other_pages_ask_for_is_understood() {
 #[test]
 fn a_filter_is_in_every_address_and_only_a_page_has_its_cursor() {
     let base = "/mails?text=%C3%A9t%C3%A9%20%26%20%22co%22&state=waiting&reason=outside_window&target=rule-1&since=2026-03-29&until=2026-03-29";
-    let wanted = wanted();
-    assert_eq!(wanted.href(), base);
-    assert_eq!(wanted.page("n7"), format!("{base}&cursor=n7"));
-    assert_eq!(wanted.live([3, 2].into_iter()), format!("{base}&cursor=o12&rows=3%2C2"));
-    let failed = wanted.with_state("failed").href();
+    let query = query();
+    assert_eq!(query.href(), base);
+    assert_eq!(query.page("n7"), format!("{base}&cursor=n7"));
+    assert_eq!(query.live([3, 2].into_iter()), format!("{base}&cursor=o12&rows=3%2C2"));
+    let failed = query.with_state("failed").href();
     assert!(
         failed.contains("text=") && failed.contains("state=failed") && !failed.contains("reason="),
         "{failed}"
     );
     assert!(!failed.contains("cursor"), "{failed}");
-    assert_eq!(Wanted::default().href(), "/mails");
+    assert_eq!(MailListQuery::default().href(), "/mails");
 }
 
 #[test]
 fn a_day_is_one_of_the_configured_zone() {
     // The clocks go forward on that day: it has 23 hours.
-    let filter = wanted().filter(PARIS).unwrap();
+    let filter = query().filter(PARIS).unwrap();
     assert_eq!(filter.since, Some("2026-03-28T23:00:00Z".parse().unwrap()));
     assert_eq!(filter.until, Some("2026-03-29T22:00:00Z".parse().unwrap()));
     assert_eq!((filter.fate, filter.reason.as_deref()), (Some(Fate::Waiting), Some("outside_window")));
@@ -63,27 +63,31 @@ fn a_day_is_one_of_the_configured_zone() {
 #[test]
 fn what_cannot_be_used_is_named_and_restricts_nothing() {
     for (since, until, wrong) in [
-        ("2026-02-30", "", Wrong::Since),
-        ("", "demain", Wrong::Until),
-        ("2026-03-02", "2026-03-01", Wrong::Order),
-        ("12026-03-02", "", Wrong::Since),
+        ("2026-02-30", "", InvalidFilter::Since),
+        ("", "demain", InvalidFilter::Until),
+        ("2026-03-02", "2026-03-01", InvalidFilter::Order),
+        ("12026-03-02", "", InvalidFilter::Since),
     ] {
-        let wanted = Wanted { since: since.to_owned(), until: until.to_owned(), ..Wanted::default() };
-        assert_eq!(wanted.wrong(), Some(wrong), "{since} {until}");
-        let filter = wanted.filter(PARIS).unwrap();
+        let query =
+            MailListQuery { since: since.to_owned(), until: until.to_owned(), ..MailListQuery::default() };
+        assert_eq!(query.wrong(), Some(wrong), "{since} {until}");
+        let filter = query.filter(PARIS).unwrap();
         assert_eq!((filter.since, filter.until), (None, None));
     }
-    let unknown = Wanted { state: "lost".to_owned(), ..Wanted::default() };
+    let unknown = MailListQuery { state: "lost".to_owned(), ..MailListQuery::default() };
     assert_eq!(unknown.filter(PARIS).unwrap_err().errors[0].field, "state");
     for stage in ["held", "skipped", "quarantined", "set_aside", "delivered", "failed", "all", ""] {
-        assert!(Wanted { state: stage.to_owned(), ..Wanted::default() }.fate().is_ok(), "{stage}");
+        assert!(
+            MailListQuery { state: stage.to_owned(), ..MailListQuery::default() }.fate().is_ok(),
+            "{stage}"
+        );
     }
 }
 
 #[test]
 fn rows_that_are_named_are_listed_whatever_the_filter_says() {
-    let pinned = Wanted { rows: vec![9, 4], ..wanted() }.pinned().unwrap();
+    let pinned = MailListQuery { rows: vec![9, 4], ..query() }.pinned().unwrap();
     assert_eq!((pinned.filter.positions, pinned.filter.limit), (Some(vec![9, 4]), 2));
     assert_eq!((pinned.text, pinned.filter.fate), (None, None));
-    assert_eq!(wanted().pinned(), None);
+    assert_eq!(query().pinned(), None);
 }

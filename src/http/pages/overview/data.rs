@@ -1,4 +1,4 @@
-//! What the overview is made of: one look at everything.
+//! What the overview is made of, read at one moment.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,26 @@ use render_signal_actors::readmodel::queries::{
 use render_signal_actors::search::{ListedMail, MailQuery};
 
 use crate::http::HttpState;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::readiness::Readiness;
 use crate::http::v1::attention;
 use crate::http::v1::page::unavailable;
 use crate::services::attention::Item;
-use crate::services::board::Mailbox;
+use crate::services::board::MailboxReport;
 
 /// Mails that are shown.
-const LAST: usize = 5;
+const LAST_MAILS: usize = 5;
 
 /// How long back the trend goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Span {
+pub(super) enum TrendSpan {
     /// By hour.
     Day,
     /// By day.
     Month,
 }
 
-impl Span {
-    /// Since when.
+impl TrendSpan {
     pub(super) fn since(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Day => now - TimeDelta::hours(23),
@@ -38,19 +37,18 @@ impl Span {
     }
 }
 
-/// Everything, as it is now.
-pub(super) struct Look {
+/// Everything that the overview shows, read at one moment.
+pub(super) struct OverviewData {
     /// How each part is.
     pub(super) ready: Readiness,
     /// What needs a person.
     pub(super) items: Vec<Item>,
     /// The mailbox as the worker sees it that polls; `None` = nobody polls.
-    pub(super) mailbox: Option<Mailbox>,
+    pub(super) mailbox: Option<MailboxReport>,
     /// Mails that wait, by reason.
     pub(super) held: Vec<Waiting>,
     /// Webhooks that wait, by state.
     pub(super) open: Vec<Waiting>,
-    /// Targets.
     pub(super) targets: Vec<TargetRow>,
     /// How the attempts of a day came out, by target.
     pub(super) day: BTreeMap<String, DeliveryHour>,
@@ -73,13 +71,17 @@ struct Rows {
     events: Vec<HourRow>,
 }
 
-impl Look {
+impl OverviewData {
     /// Looks.
     ///
     /// # Errors
     /// The journal cannot be read now.
-    pub(super) async fn at(state: &HttpState, span: Span, now: DateTime<Utc>) -> Result<Self, Problem> {
-        let (since, day) = (span.since(now), Span::Day.since(now));
+    pub(super) async fn at(
+        state: &HttpState,
+        span: TrendSpan,
+        now: DateTime<Utc>,
+    ) -> Result<Self, HttpProblem> {
+        let (since, day) = (span.since(now), TrendSpan::Day.since(now));
         let views = state.journal.views();
         let rows = views.read(move |db| {
             Ok(Rows {
@@ -92,7 +94,7 @@ impl Look {
                 events: queries::hours(db, since)?,
             })
         });
-        let newest = MailFilter { limit: LAST, ..MailFilter::default() };
+        let newest = MailFilter { limit: LAST_MAILS, ..MailFilter::default() };
         let last = MailQuery { filter: newest, ..MailQuery::default() };
         let (found, rows, last) = tokio::join!(attention::look(state), rows, state.search.mails(&last));
         let (found, rows) = (found?, rows.map_err(unavailable)?);

@@ -15,7 +15,7 @@ use crate::words::recorded::plain;
 
 /// Why something was not done. Nothing was changed, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Refused {
+pub(crate) enum ServiceError {
     /// There is no such thing.
     Missing(Said),
     /// It was there, and is kept no longer.
@@ -34,7 +34,7 @@ pub(crate) enum Refused {
     Away(Said),
 }
 
-impl Refused {
+impl ServiceError {
     /// The journal did not answer.
     pub(crate) fn journal(why: impl Display) -> Self {
         Self::Journal(why.to_string())
@@ -97,7 +97,7 @@ fn own_words(why: &str) -> Said {
     Said { french: plain(Lang::Fr, why).into_owned(), english: why.to_owned() }
 }
 
-impl From<StoreError> for Refused {
+impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         match &error {
             StoreError::Conflict(key) => Self::Changed(said!(
@@ -126,7 +126,7 @@ impl From<StoreError> for Refused {
     }
 }
 
-impl From<CopyError> for Refused {
+impl From<CopyError> for ServiceError {
     fn from(error: CopyError) -> Self {
         match error {
             CopyError::Unreadable(why) => Self::Journal(why),

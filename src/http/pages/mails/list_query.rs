@@ -9,15 +9,15 @@ use render_signal_actors::readmodel::queries::{Fate, MailFilter};
 use render_signal_actors::search::MailQuery;
 use serde::Deserialize;
 
-use crate::http::pages::form::Form;
+use crate::http::pages::form::FormData;
 use crate::http::pages::frame::in_query;
-use crate::http::problem::Problem;
+use crate::http::problem::HttpProblem;
 use crate::http::v1::mails::list;
 
 /// Mails of a page.
-pub(super) const ON_A_PAGE: usize = 50;
+pub(super) const PAGE_SIZE: usize = 50;
 /// Rows that an address may name at most.
-const MOST_ROWS: usize = 200;
+const MAX_ROWS: usize = 200;
 
 /// Said as the reason of mails that are on their way.
 pub(super) const SENDING: &str = "sending";
@@ -27,7 +27,7 @@ pub(super) const CANCELLED: &str = "cancelled";
 /// The query of `/mails`. What is empty does not restrict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Wanted {
+pub(super) struct MailListQuery {
     /// Words, each of which is a part of the subject or the sender.
     pub(super) text: String,
     /// What became of them: the word of a [`Fate`], or a stage of the API that has one fate.
@@ -51,7 +51,7 @@ pub(super) struct Wanted {
 
 /// A field that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub(super) enum InvalidFilter {
     /// `since` is no day.
     Since,
     /// `until` is no day.
@@ -60,9 +60,9 @@ pub(super) enum Wrong {
     Order,
 }
 
-impl Wanted {
+impl MailListQuery {
     /// What a form says of a list.
-    pub(super) fn of(form: &Form) -> Self {
+    pub(super) fn of(form: &FormData) -> Self {
         let text = |name: &str| form.text(name).to_owned();
         Self {
             text: text("text"),
@@ -93,14 +93,14 @@ impl Wanted {
     ///
     /// # Errors
     /// The word is unknown.
-    pub(super) fn fate(&self) -> Result<Option<Fate>, Problem> {
+    pub(super) fn fate(&self) -> Result<Option<Fate>, HttpProblem> {
         Ok(Some(match self.state.as_str() {
             "" | "all" => return Ok(None),
             "held" => Fate::Waiting,
             "skipped" => Fate::Ignored,
             "quarantined" | "set_aside" => Fate::Unreadable,
             word => Fate::named(word).ok_or_else(|| {
-                Problem::parameter(
+                HttpProblem::parameter(
                     "state",
                     "is one of delivered, waiting, ignored, failed, unreadable (or held, skipped, quarantined, set_aside)",
                 )
@@ -109,14 +109,14 @@ impl Wanted {
     }
 
     /// What cannot be used of it.
-    pub(super) fn wrong(&self) -> Option<Wrong> {
+    pub(super) fn wrong(&self) -> Option<InvalidFilter> {
         let [since, until] = [(&self.since, false), (&self.until, true)].map(|(text, end)| {
             if text.is_empty() { Ok(None) } else { bound(text, Tz::UTC, end).map(Some).ok_or(()) }
         });
         match (since, until) {
-            (Err(()), _) => Some(Wrong::Since),
-            (_, Err(())) => Some(Wrong::Until),
-            (Ok(Some(since)), Ok(Some(until))) if until <= since => Some(Wrong::Order),
+            (Err(()), _) => Some(InvalidFilter::Since),
+            (_, Err(())) => Some(InvalidFilter::Until),
+            (Ok(Some(since)), Ok(Some(until))) if until <= since => Some(InvalidFilter::Order),
             _ => None,
         }
     }
@@ -140,11 +140,11 @@ impl Wanted {
     ///
     /// # Errors
     /// The state is unknown.
-    pub(super) fn filter(&self, zone: Tz) -> Result<MailFilter, Problem> {
+    pub(super) fn filter(&self, zone: Tz) -> Result<MailFilter, HttpProblem> {
         let mut filter = MailFilter {
             fate: self.fate()?,
             target: some(&self.target),
-            limit: ON_A_PAGE,
+            limit: PAGE_SIZE,
             ..MailFilter::default()
         };
         match self.reason.as_str() {
@@ -163,7 +163,7 @@ impl Wanted {
     ///
     /// # Errors
     /// The state or the cursor is unknown.
-    pub(super) fn query(&self, zone: Tz) -> Result<MailQuery, Problem> {
+    pub(super) fn mail_query(&self, zone: Tz) -> Result<MailQuery, HttpProblem> {
         let mut filter = self.filter(zone)?;
         if !self.cursor.is_empty() {
             (filter.before, filter.after) = list::place(&self.cursor)?;
@@ -173,7 +173,7 @@ impl Wanted {
 
     /// Exactly the rows that are named; `None` = none are.
     pub(super) fn pinned(&self) -> Option<MailQuery> {
-        let rows: Vec<u64> = self.rows.iter().copied().take(MOST_ROWS).collect();
+        let rows: Vec<u64> = self.rows.iter().copied().take(MAX_ROWS).collect();
         let limit = rows.len();
         let filter = MailFilter { positions: Some(rows), limit, ..MailFilter::default() };
         (limit > 0).then(|| MailQuery { filter, ..MailQuery::default() })
