@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::book::canonical_hash;
+use super::active::canonical_hash;
 use super::documents::Key;
+use super::events::{ConfigEvent, DocumentConflicted, config_stream};
 use super::history::{for_ever, keeps_content, last};
-use super::state::{ConfigEvent, Conflicted, config_stream};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::execute::{Decision, execute};
@@ -14,7 +14,7 @@ use crate::kernel::journal::{Body, Commit, Journal, StreamWrite};
 
 /// A version of a document that lost.
 #[derive(Debug, Clone, Copy)]
-pub struct Lost<'a> {
+pub struct LosingVersion<'a> {
     /// The document.
     pub text: &'a str,
     /// Who made it.
@@ -29,14 +29,19 @@ pub struct Lost<'a> {
 ///
 /// # Errors
 /// The journal did not take it now, in plain words: try again later.
-pub async fn record(journal: &dyn Journal, world: &World, key: Key, lost: &Lost<'_>) -> Result<(), String> {
+pub async fn record(
+    journal: &dyn Journal,
+    world: &World,
+    key: Key,
+    lost: &LosingVersion<'_>,
+) -> Result<(), String> {
     let hash = super::documents::from_json(lost.text).map(|value| canonical_hash(&value)).unwrap_or_default();
     // The same conflict is the same event, whoever records it.
     let name = format!("config.conflicted/{key}/{hash}/{}", lost.at.to_rfc3339());
     let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes());
     let body_key =
         if keeps_content(key) { format!("config/{key}/conflict/{}", id.simple()) } else { String::new() };
-    let event = ConfigEvent::Conflicted(Conflicted {
+    let event = ConfigEvent::Conflicted(DocumentConflicted {
         key: key.as_str().to_owned(),
         hash,
         origin: lost.origin.to_owned(),

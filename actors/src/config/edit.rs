@@ -21,11 +21,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::diff::{is_mask, unmasked, unmasked_field};
-use super::documents::known::{self, Unknown};
-use super::documents::{self, Documents, Key, Problem};
+use super::documents::known::{self, UnknownField};
+use super::documents::{self, DocumentSet, FieldProblem, Key};
 use super::history;
 use super::policy::EnvDefaults;
-use super::store::{Change, DocumentStore, Expect, Read, Stamp, StoreError};
+use super::store::{DocumentChange, DocumentStore, Precondition, Revision, StoreError, StoreReading};
 use crate::kernel::clock::World;
 use crate::kernel::journal::Journal;
 use crate::kernel::said::{Said, said};
@@ -34,14 +34,14 @@ use crate::kernel::said::{Said, said};
 pub const UPDATED_AT: &str = "_updated_at";
 
 /// The largest document, in bytes of JSON: more does not pass through `config_api.php`.
-pub const LARGEST: usize = 1024 * 1024;
+pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 
 /// How often a change is tried when somebody else writes in between. Each failure means that
 /// another writer got through, so this many others may write at once.
-const ATTEMPTS: u32 = 40;
+const MAX_WRITE_ATTEMPTS: u32 = 40;
 
 /// Between two attempts, spread so that writers do not stay in step.
-const PAUSE: Duration = Duration::from_millis(4);
+const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(4);
 
 /// A change as somebody asks for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,9 +49,9 @@ pub struct Edit {
     /// Which document.
     pub key: Key,
     /// What is to become of it.
-    pub wanted: Wanted,
+    pub wanted: EditAction,
     /// What the caller has seen; `None` = whatever is there.
-    pub expected: Option<Seen>,
+    pub expected: Option<BasedOn>,
     /// Who asks, for the history: `cli`, `api`, `php_api`, `restore`, `migrate`.
     pub origin: String,
     /// Keep the time that the document says it was written at, if it does.
@@ -67,7 +67,7 @@ pub struct Edit {
 
 /// What is to become of a document.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Wanted {
+pub enum EditAction {
     /// The whole of it.
     Replace(Value),
     /// These top-level fields; `None` removes one. All others stay.
@@ -76,11 +76,11 @@ pub enum Wanted {
 
 /// What a caller has seen of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum BasedOn {
     /// This version of its history.
     Version(u64),
     /// This version of the store's.
-    Stamp(Stamp),
+    Revision(Revision),
     /// That there is none.
     Absent,
 }
@@ -89,16 +89,16 @@ impl Edit {
     /// Replaces the whole document, whatever is there.
     #[must_use]
     pub fn replace(key: Key, document: Value, origin: &str) -> Self {
-        Self::new(key, Wanted::Replace(document), origin)
+        Self::new(key, EditAction::Replace(document), origin)
     }
 
     /// Changes fields; `None` removes one.
     #[must_use]
     pub fn merge(key: Key, fields: impl IntoIterator<Item = (String, Option<Value>)>, origin: &str) -> Self {
-        Self::new(key, Wanted::Merge(fields.into_iter().collect()), origin)
+        Self::new(key, EditAction::Merge(fields.into_iter().collect()), origin)
     }
 
-    fn new(key: Key, wanted: Wanted, origin: &str) -> Self {
+    fn new(key: Key, wanted: EditAction, origin: &str) -> Self {
         Self {
             key,
             wanted,
@@ -148,11 +148,11 @@ impl Edit {
         let stored = present.object.as_ref().unwrap_or(&nothing);
         let mut edit = self.clone();
         match &mut edit.wanted {
-            Wanted::Replace(document) if self.keep_masked => {
+            EditAction::Replace(document) if self.keep_masked => {
                 *document = unmasked(document, &Value::Object(stored.clone()));
             }
-            Wanted::Replace(_) => {}
-            Wanted::Merge(fields) => {
+            EditAction::Replace(_) => {}
+            EditAction::Merge(fields) => {
                 for (name, value) in fields.iter_mut() {
                     let (Some(value), stored) = (value.as_mut(), stored.get(name.as_str())) else { continue };
                     if let Some(stored) = stored.filter(|_| self.keep_masked) {
@@ -169,7 +169,7 @@ impl Edit {
 
     /// The same, only if what it changes is still what the caller has seen.
     #[must_use]
-    pub fn expecting(mut self, seen: Option<Seen>) -> Self {
+    pub fn expecting(mut self, seen: Option<BasedOn>) -> Self {
         self.expected = seen;
         self
     }
@@ -177,11 +177,11 @@ impl Edit {
 
 /// What an edit came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Saved {
+pub struct SavedEdit {
     /// The document as it is stored now.
     pub text: String,
     /// Its version in the store.
-    pub stamp: Stamp,
+    pub revision: Revision,
     /// The top-level fields that differ; empty = it was so already, and nothing was written.
     pub fields: Vec<String>,
     /// Name of the store that has it; empty when nothing was written.
@@ -190,7 +190,7 @@ pub struct Saved {
     pub degraded: Option<String>,
     /// What was wrong with it before and still is: it is refused because of that, so but for a
     /// switch that is off the change acts only when this is mended, too.
-    pub still_wrong: Vec<Problem>,
+    pub still_wrong: Vec<FieldProblem>,
     /// Its version in the history; `None` when the journal did not take it now or there is
     /// none (a running server records it then).
     pub version: Option<u64>,
@@ -201,10 +201,10 @@ pub struct Saved {
 pub enum EditError {
     /// It would not be valid: everything that is wrong.
     #[error("{}", problems(.0))]
-    Invalid(Vec<Problem>),
+    Invalid(Vec<FieldProblem>),
     /// Somebody else changed it since the caller looked.
     #[error("{0}")]
-    Conflict(Box<Conflict>),
+    Conflict(Box<EditConflict>),
     /// The store did not take it, or could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -215,7 +215,7 @@ pub enum EditError {
 
 /// What is there instead of what the caller expected.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Conflict {
+pub struct EditConflict {
     /// Which document.
     pub key: Key,
     /// The fields in question.
@@ -224,7 +224,7 @@ pub struct Conflict {
     pub present: Option<Value>,
 }
 
-impl Conflict {
+impl EditConflict {
     /// What happened, and what to do.
     #[must_use]
     pub fn said(&self) -> Said {
@@ -242,13 +242,13 @@ impl Conflict {
     }
 }
 
-impl fmt::Display for Conflict {
+impl fmt::Display for EditConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.said().fmt(f)
     }
 }
 
-fn problems(problems: &[Problem]) -> String {
+fn problems(problems: &[FieldProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
@@ -267,24 +267,24 @@ pub struct Editor {
 
 /// A document as it was read.
 struct Present {
-    read: Read,
+    read: StoreReading,
     /// `None` = absent, or no object.
     object: Option<Map<String, Value>>,
 }
 
 impl Present {
-    fn of(read: Read) -> Self {
+    fn of(read: StoreReading) -> Self {
         let object = match &read {
-            Read::Absent => None,
-            Read::Found { text, .. } => documents::from_json(text).ok(),
+            StoreReading::Absent => None,
+            StoreReading::Found { text, .. } => documents::from_json(text).ok(),
         };
         Self { read, object }
     }
 
-    fn expect(&self) -> Expect {
+    fn expect(&self) -> Precondition {
         match &self.read {
-            Read::Absent => Expect::Absent,
-            Read::Found { stamp, .. } => Expect::Stamp(stamp.clone()),
+            StoreReading::Absent => Precondition::Absent,
+            StoreReading::Found { revision, .. } => Precondition::Revision(revision.clone()),
         }
     }
 
@@ -298,13 +298,13 @@ impl Editor {
     ///
     /// # Errors
     /// The document is as it was, or as somebody else left it.
-    pub async fn apply(&self, edit: &Edit) -> Result<Saved, EditError> {
+    pub async fn apply(&self, edit: &Edit) -> Result<SavedEdit, EditError> {
         // What is changed is what is there now.
         self.store.forget();
         let mut present = self.read(edit.key).await?;
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..MAX_WRITE_ATTEMPTS {
             if attempt > 0 {
-                tokio::time::sleep(self.world.jitter.spread(PAUSE * attempt)).await;
+                tokio::time::sleep(self.world.jitter.spread(WRITE_RETRY_PAUSE * attempt)).await;
                 present = self.read(edit.key).await?;
             }
             let edit = edit.beside(&present);
@@ -312,17 +312,24 @@ impl Editor {
             self.check_expected(edit, &present).await?;
             let (next, still_wrong) = self.next(edit, &present)?;
             let fields = changed_fields(edit.key, present.object.as_ref(), &next);
-            if let Read::Found { text, stamp } = &present.read
+            if let StoreReading::Found { text, revision } = &present.read
                 && present.object.is_some()
                 && fields.is_empty()
             {
-                let (text, stamp) = (text.clone(), stamp.clone());
-                let saved =
-                    Saved { text, stamp, fields, stored_in: "", degraded: None, still_wrong, version: None };
+                let (text, revision) = (text.clone(), revision.clone());
+                let saved = SavedEdit {
+                    text,
+                    revision,
+                    fields,
+                    stored_in: "",
+                    degraded: None,
+                    still_wrong,
+                    version: None,
+                };
                 return Ok(saved);
             }
             self.record_replaced(edit.key, &present).await;
-            let change = Change {
+            let change = DocumentChange {
                 key: edit.key,
                 value: Value::Object(next),
                 expected: present.expect(),
@@ -331,16 +338,16 @@ impl Editor {
             match self.store.write(&change).await {
                 Ok(written) => {
                     let (text, version) = match still_wrong.is_empty() {
-                        true => self.record(&change, &written.stamp).await,
+                        true => self.record(&change, &written.revision).await,
                         // The history has what was in force, and this is not.
                         false => (change.value.to_string(), None),
                     };
-                    return Ok(Saved {
+                    return Ok(SavedEdit {
                         text,
                         fields,
                         still_wrong,
                         version,
-                        stamp: written.stamp,
+                        revision: written.revision,
                         stored_in: written.stored_in,
                         degraded: written.degraded,
                     });
@@ -386,7 +393,7 @@ impl Editor {
 
     async fn read(&self, key: Key) -> Result<Present, StoreError> {
         let mut present = Present::of(self.store.read(key).await?);
-        if present.read == Read::Absent
+        if present.read == StoreReading::Absent
             && let Some(journal) = self.journal.as_deref()
             && let Ok(Some(text)) = history::last_good(journal, key, &self.env).await
         {
@@ -400,18 +407,20 @@ impl Editor {
     async fn check_expected(&self, edit: &Edit, present: &Present) -> Result<(), EditError> {
         let Some(seen) = &edit.expected else { return Ok(()) };
         let base = match (seen, &present.read) {
-            (Seen::Stamp(seen), Read::Found { stamp, .. }) if seen == stamp => return Ok(()),
-            (Seen::Absent, Read::Absent) => return Ok(()),
-            (Seen::Absent, Read::Found { .. }) => Some(Map::new()),
-            (Seen::Stamp(stamp), _) => self.copy_with(edit.key, stamp).await,
-            (Seen::Version(version), _) => Some(self.copy_of(edit.key, *version).await?),
+            (BasedOn::Revision(seen), StoreReading::Found { revision, .. }) if seen == revision => {
+                return Ok(());
+            }
+            (BasedOn::Absent, StoreReading::Absent) => return Ok(()),
+            (BasedOn::Absent, StoreReading::Found { .. }) => Some(Map::new()),
+            (BasedOn::Revision(revision), _) => self.copy_with(edit.key, revision).await,
+            (BasedOn::Version(version), _) => Some(self.copy_of(edit.key, *version).await?),
         };
         let object = present.object.clone().unwrap_or_default();
         let fields = match (&edit.wanted, base) {
-            (Wanted::Replace(_), Some(base)) => changed_fields(edit.key, Some(&base), &object),
+            (EditAction::Replace(_), Some(base)) => changed_fields(edit.key, Some(&base), &object),
             // It differs, and nobody knows in what.
-            (Wanted::Replace(_), None) => return Err(conflict(edit.key, Vec::new(), present)),
-            (Wanted::Merge(fields), base) => fields
+            (EditAction::Replace(_), None) => return Err(conflict(edit.key, Vec::new(), present)),
+            (EditAction::Merge(fields), base) => fields
                 .iter()
                 .filter(|(name, wanted)| {
                     object.get(name) != wanted.as_ref()
@@ -435,35 +444,39 @@ impl Editor {
         Ok(copy.and_then(|text| documents::from_json(&text).ok()).unwrap_or_default())
     }
 
-    /// The copy whose version in the store was `stamp`, if the history has it.
-    async fn copy_with(&self, key: Key, stamp: &Stamp) -> Option<Map<String, Value>> {
+    /// The copy whose version in the store was `revision`, if the history has it.
+    async fn copy_with(&self, key: Key, revision: &Revision) -> Option<Map<String, Value>> {
         let journal = self.journal.as_deref()?;
-        let text = history::copy_with(journal, key, |text| Stamp::of(text) == *stamp).await.ok()??;
+        let text = history::copy_with(journal, key, |text| Revision::of(text) == *revision).await.ok()??;
         documents::from_json(&text).ok()
     }
 
     /// The document that the edit makes of the present one, when it is no worse than that, and
     /// what is still wrong with it.
-    fn next(&self, edit: &Edit, present: &Present) -> Result<(Map<String, Value>, Vec<Problem>), EditError> {
+    fn next(
+        &self,
+        edit: &Edit,
+        present: &Present,
+    ) -> Result<(Map<String, Value>, Vec<FieldProblem>), EditError> {
         let mut wrong = masks(edit, present);
         let mut next = match &edit.wanted {
-            Wanted::Replace(Value::Object(document)) => document.clone(),
-            Wanted::Replace(other) => {
-                let refused = Documents::default().put(edit.key, Some(other), &self.env);
+            EditAction::Replace(Value::Object(document)) => document.clone(),
+            EditAction::Replace(other) => {
+                let refused = DocumentSet::default().put(edit.key, Some(other), &self.env);
                 return Err(EditError::Invalid(refused.err().unwrap_or_default()));
             }
-            Wanted::Merge(_) if present.object.is_none() && present.read != Read::Absent => {
+            EditAction::Merge(_) if present.object.is_none() && present.read != StoreReading::Absent => {
                 let why = said!(
                     "le document enregistré n'est pas un objet JSON\u{a0}: remplacez-le en entier",
                     "the stored document is no JSON object: replace the whole of it"
                 );
-                return Err(EditError::Invalid(vec![Problem::new("document", why)]));
+                return Err(EditError::Invalid(vec![FieldProblem::new("document", why)]));
             }
-            Wanted::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
+            EditAction::Merge(fields) => merged(present.object.clone().unwrap_or_default(), fields),
         };
         let is_written = |name: &str| match &edit.wanted {
-            Wanted::Replace(_) => true,
-            Wanted::Merge(fields) => fields.iter().any(|(written, _)| written == name),
+            EditAction::Replace(_) => true,
+            EditAction::Merge(fields) => fields.iter().any(|(written, _)| written == name),
         };
         documents::normal::normalise(edit.key, &mut next, is_written);
         if edit.key != Key::MagicLinkTokens && !(edit.keep_time && next.contains_key(UPDATED_AT)) {
@@ -472,15 +485,18 @@ impl Editor {
         let next = Value::Object(next);
         if !edit.allow_unknown {
             let before = present.value();
-            wrong.extend(known::added(edit.key, before.as_ref(), &next).iter().map(Unknown::problem));
+            wrong.extend(known::added(edit.key, before.as_ref(), &next).iter().map(UnknownField::problem));
         }
         let (refused, still_wrong) = self.invalid(edit, &next, present);
         wrong.extend(refused);
         let length = next.to_string().len();
-        if length > LARGEST {
-            wrong.push(Problem::new(
+        if length > MAX_DOCUMENT_BYTES {
+            wrong.push(FieldProblem::new(
                 "document",
-                said!("{length} octets, au plus {LARGEST}", "{length} bytes, at most {LARGEST}"),
+                said!(
+                    "{length} octets, au plus {MAX_DOCUMENT_BYTES}",
+                    "{length} bytes, at most {MAX_DOCUMENT_BYTES}"
+                ),
             ));
         }
         match next {
@@ -493,19 +509,24 @@ impl Editor {
     /// rule that was bad before is none to a change of something else, nor is a field that was
     /// bad before and that the edit does not name: who switches sending off must not be told to
     /// mend a date first.
-    fn invalid(&self, edit: &Edit, next: &Value, present: &Present) -> (Vec<Problem>, Vec<Problem>) {
-        let check = |value: &Value| Documents::default().put(edit.key, Some(value), &self.env);
+    fn invalid(
+        &self,
+        edit: &Edit,
+        next: &Value,
+        present: &Present,
+    ) -> (Vec<FieldProblem>, Vec<FieldProblem>) {
+        let check = |value: &Value| DocumentSet::default().put(edit.key, Some(value), &self.env);
         let before = || present.value().map(|value| check(&value));
         match (check(next), &edit.wanted) {
             (Ok(disabled), _) if disabled.is_empty() => (disabled, Vec::new()),
             (Ok(disabled), _) => {
                 let old = before().and_then(Result::ok).unwrap_or_default();
                 let stored = present.value().unwrap_or_default();
-                let was = |problem: &Problem| old.iter().any(|old| is_same(problem, next, old, &stored));
+                let was = |problem: &FieldProblem| old.iter().any(|old| is_same(problem, next, old, &stored));
                 (disabled.into_iter().filter(|problem| !was(problem)).collect(), Vec::new())
             }
-            (Err(problems), Wanted::Replace(_)) => (problems, Vec::new()),
-            (Err(problems), Wanted::Merge(fields)) => {
+            (Err(problems), EditAction::Replace(_)) => (problems, Vec::new()),
+            (Err(problems), EditAction::Merge(fields)) => {
                 let before = before().and_then(Result::err).unwrap_or_default();
                 problems.into_iter().partition(|problem| {
                     !before.contains(problem) || fields.iter().any(|(name, _)| *name == problem.field)
@@ -517,11 +538,11 @@ impl Editor {
 
 /// Whether a member of a list has a fault that it had before, at whatever place: who moves the
 /// others makes none. A rule that gets the id that it had anyway is the same one.
-fn is_same(problem: &Problem, next: &Value, old: &Problem, stored: &Value) -> bool {
+fn is_same(problem: &FieldProblem, next: &Value, old: &FieldProblem, stored: &Value) -> bool {
     if problem == old {
         return true;
     }
-    let of = |problem: &Problem, document: &Value| -> Option<(Value, String)> {
+    let of = |problem: &FieldProblem, document: &Value| -> Option<(Value, String)> {
         let (list, rest) = problem.field.split_once('[')?;
         let (place, within) = rest.split_once(']')?;
         let mut member = document.get(list)?.get(place.parse::<usize>().ok()?)?.clone();
@@ -541,7 +562,7 @@ pub fn instant(at: DateTime<Utc>) -> String {
 }
 
 fn conflict(key: Key, fields: Vec<String>, present: &Present) -> EditError {
-    EditError::Conflict(Box::new(Conflict { key, fields, present: present.value() }))
+    EditError::Conflict(Box::new(EditConflict { key, fields, present: present.value() }))
 }
 
 fn merged(mut document: Map<String, Value>, fields: &[(String, Option<Value>)]) -> Map<String, Value> {
@@ -585,19 +606,19 @@ fn changed_fields(key: Key, before: Option<&Map<String, Value>>, after: &Map<Str
 }
 
 /// Texts of the edit that are masks: what was shown is not what is stored.
-fn masks(edit: &Edit, present: &Present) -> Vec<Problem> {
+fn masks(edit: &Edit, present: &Present) -> Vec<FieldProblem> {
     let mut found = Vec::new();
     let fields: Vec<(&String, &Value)> = match &edit.wanted {
-        Wanted::Replace(Value::Object(document)) => document.iter().collect(),
-        Wanted::Replace(_) => Vec::new(),
-        Wanted::Merge(fields) => {
+        EditAction::Replace(Value::Object(document)) => document.iter().collect(),
+        EditAction::Replace(_) => Vec::new(),
+        EditAction::Merge(fields) => {
             fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).collect()
         }
     };
     for (name, value) in fields {
         let stored = present.object.as_ref().and_then(|object| object.get(name));
         if stored != Some(value) && has_mask(value) {
-            found.push(Problem::new(
+            found.push(FieldProblem::new(
                 name,
                 said!(
                     "la valeur masquée (***) n'est pas la vraie",

@@ -7,10 +7,13 @@ use std::time::Duration;
 use actix::Message;
 use tokio::sync::{Notify, watch};
 
-use super::book::GRACE;
+use super::active::GRACE;
 use super::documents::Key;
-use super::store::{Ack, Stamp, StoreError};
-use super::{Batch, ConfigDeps, Loaded, Lost, Recorded, Removed, Seen, follow, history, load};
+use super::store::{Ack, Revision, StoreError};
+use super::{
+    ConfigDeps, DocumentsLoaded, DocumentsRead, DocumentsRemoved, HistoryLost, RecordingBatch, RecordingDone,
+    history, import, load,
+};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Loss, lost};
@@ -19,14 +22,14 @@ use crate::mail::policy::Policy;
 use crate::messages::PolicyChanged;
 
 /// The documents are read at least this often, whatever the store's hints say.
-const READ_AGAIN: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Pauses before an actor that did not answer is told again.
-const TELL_AGAIN: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+const ASK_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// Tells one actor until it has heard.
 pub(super) async fn tell(port: Port<PolicyChanged>, world: World, policy: Arc<Policy>) {
-    let mut retries = TELL_AGAIN.retries();
+    let mut retries = ASK_BACKOFF.retries();
     while let Err(error) = port.ask(PolicyChanged(Arc::clone(&policy))).await {
         tracing::warn!(%error, version = policy.version, "an actor did not hear of the configuration, telling again");
         retries.pause(world.jitter.as_ref()).await;
@@ -44,7 +47,7 @@ where
             Ok(answer) => return answer,
             Err(error) => {
                 tracing::debug!(%error, "the configuration actor did not answer");
-                tokio::time::sleep(TELL_AGAIN.exact(1)).await;
+                tokio::time::sleep(ASK_BACKOFF.exact(1)).await;
             }
         }
     }
@@ -54,29 +57,32 @@ where
 pub(super) async fn watch_store(
     deps: ConfigDeps,
     read_again: Arc<Notify>,
-    loaded: Port<Loaded>,
-    seen: Port<Seen>,
-    gone: Port<Removed>,
+    loaded: Port<DocumentsLoaded>,
+    seen: Port<DocumentsRead>,
+    gone: Port<DocumentsRemoved>,
 ) {
-    let book =
+    let active =
         load::load(deps.store.as_ref(), &deps.env, Some(deps.journal.as_ref()), deps.world.now()).await;
-    let judged = until_answered(&loaded, Loaded(book)).await;
+    let judged = until_answered(&loaded, DocumentsLoaded(active)).await;
     acknowledge(&deps, &judged.ack).await;
     loop {
         // Whichever comes first: a hint may be lost.
         tokio::select! {
-            _ = tokio::time::timeout(READ_AGAIN, deps.store.changed()) => {}
+            _ = tokio::time::timeout(POLL_INTERVAL, deps.store.changed()) => {}
             () = read_again.notified() => {}
         }
         loop {
             let readings = load::read_all(deps.store.as_ref()).await;
             let reached =
                 !readings.iter().any(|(_, read)| matches!(read, Err(StoreError::Unreadable { .. })));
-            let judged = until_answered(&seen, Seen(readings)).await;
+            let judged = until_answered(&seen, DocumentsRead(readings)).await;
             put_back(&deps, &judged.lost).await;
             let removed = removed(&deps, &judged.vanished).await;
-            let ack =
-                if removed.is_empty() { judged.ack } else { until_answered(&gone, Removed(removed)).await };
+            let ack = if removed.is_empty() {
+                judged.ack
+            } else {
+                until_answered(&gone, DocumentsRemoved(removed)).await
+            };
             if reached {
                 acknowledge(&deps, &ack).await;
             }
@@ -89,10 +95,10 @@ pub(super) async fn watch_store(
 }
 
 /// Tells the actor of every loss of commits.
-pub(super) async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<Lost>) {
+pub(super) async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told: Port<HistoryLost>) {
     loop {
         lost(&mut losses).await;
-        until_answered(&told, Lost).await;
+        until_answered(&told, HistoryLost).await;
     }
 }
 
@@ -139,13 +145,13 @@ async fn put_back(deps: &ConfigDeps, lost: &[(Key, String)]) {
 }
 
 /// Follows the store's own list, or records what was seen when it keeps none.
-pub(super) async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Recorded>) {
+pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: Port<RecordingDone>) {
     let (journal, world) = (deps.journal.as_ref(), &deps.world);
     let mut failed = Vec::new();
     let mut followed = batch.followed.clone();
     let changes = deps.store.changes(batch.followed.as_ref()).await;
     if let Ok(Some(changes)) = &changes {
-        match follow::follow(journal, world, &deps.env, &changes.listed).await {
+        match import::import_changes(journal, world, &deps.env, &changes.listed).await {
             Ok(()) => followed = changes.listed.last().map(|change| change.id.clone()).or(followed),
             Err(error) => {
                 tracing::warn!(error, "changes of the configuration are not yet in the journal");
@@ -154,8 +160,8 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Reco
         }
     }
     for (key, origin, in_force) in batch.seen {
-        let stamp = in_force.as_ref().map(|document| Stamp::of(&document.text));
-        let known = stamp.and_then(|stamp| deps.store.origin_of(key, &stamp));
+        let revision = in_force.as_ref().map(|document| Revision::of(&document.text));
+        let known = revision.and_then(|revision| deps.store.origin_of(key, &revision));
         match &changes {
             // The list tells all there is to know of it.
             Ok(Some(changes)) if changes.held.contains(&key) => continue,
@@ -175,5 +181,5 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: Batch, report: Port<Reco
             failed.push((key, origin));
         }
     }
-    until_answered(&report, Recorded { followed, failed }).await;
+    until_answered(&report, RecordingDone { followed, failed }).await;
 }

@@ -6,11 +6,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::book::{InForce, canonical_hash};
-use super::documents::{Documents, Key};
+use super::active::{InForce, canonical_hash};
+use super::documents::{DocumentSet, Key};
+use super::events::{ConfigEvent, DocumentChanged, config_stream};
 use super::policy::EnvDefaults;
-use super::state::{Changed, ConfigEvent, config_stream};
-use super::store::{DocumentStore, Read};
+use super::store::{DocumentStore, StoreReading};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent;
 use crate::kernel::execute::{Decision, execute};
@@ -20,7 +20,7 @@ use crate::mail::policy::Configuration;
 
 /// How many copies are looked through for one that somebody has seen: nobody has been
 /// looking at a form for longer.
-const LOOK_BACK: usize = 50;
+const MAX_COPIES_SEARCHED: usize = 50;
 
 /// The newest recorded version of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +35,7 @@ pub struct LastRecorded {
 
 /// A version in the history of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Version {
+pub struct HistoryVersion {
     /// Its number: 1 is the first that was recorded.
     pub version: u64,
     /// When it was recorded.
@@ -70,7 +70,7 @@ pub struct DecidedUnder {
 ///
 /// # Errors
 /// When the journal cannot be read, in plain words.
-pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<Version>, String> {
+pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<HistoryVersion>, String> {
     let events =
         journal.read_stream(&config_stream(key.as_str()), 0).await.map_err(|error| error.to_string())?;
     events
@@ -78,7 +78,7 @@ pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<Version>, S
         .map(|event| {
             let (version, at) = (event.version, event.at);
             Ok(match ConfigEvent::from_recorded(event).map_err(|error| error.to_string())? {
-                ConfigEvent::Changed(changed) => Version {
+                ConfigEvent::Changed(changed) => HistoryVersion {
                     version,
                     at,
                     origin: changed.origin,
@@ -88,7 +88,7 @@ pub async fn versions(journal: &dyn Journal, key: Key) -> Result<Vec<Version>, S
                     hash: changed.hash,
                     body_key: changed.body_key,
                 },
-                ConfigEvent::Conflicted(lost) => Version {
+                ConfigEvent::Conflicted(lost) => HistoryVersion {
                     version,
                     at,
                     origin: lost.origin,
@@ -209,7 +209,7 @@ pub async fn versions_of(
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn is_kept(journal: &dyn Journal, version: &Version) -> Result<bool, String> {
+pub async fn is_kept(journal: &dyn Journal, version: &HistoryVersion) -> Result<bool, String> {
     Ok(text_of(journal, &version.body_key).await?.is_some())
 }
 
@@ -222,7 +222,7 @@ pub async fn copy_with(
     key: Key,
     is_it: impl Fn(&str) -> bool,
 ) -> Result<Option<String>, String> {
-    for known in versions(journal, key).await?.iter().rev().take(LOOK_BACK) {
+    for known in versions(journal, key).await?.iter().rev().take(MAX_COPIES_SEARCHED) {
         if let Some(text) = text_of(journal, &known.body_key).await?
             && is_it(&text)
         {
@@ -275,10 +275,10 @@ pub async fn last(journal: &dyn Journal, key: Key) -> Result<Option<LastRecorded
 pub async fn last_good(journal: &dyn Journal, key: Key, env: &EnvDefaults) -> Result<Option<String>, String> {
     let versions = versions(journal, key).await?;
     let since_removal = versions.iter().rev().filter(|version| !version.lost).take_while(|v| !v.removed);
-    for known in since_removal.take(LOOK_BACK) {
+    for known in since_removal.take(MAX_COPIES_SEARCHED) {
         if let Some(text) = text_of(journal, &known.body_key).await?
             && let Ok(value) = super::documents::from_json::<Value>(&text)
-            && Documents::default().put(key, Some(&value), env).is_ok()
+            && DocumentSet::default().put(key, Some(&value), env).is_ok()
         {
             return Ok(Some(text));
         }
@@ -328,10 +328,12 @@ async fn is_superseded(
     removed: bool,
 ) -> bool {
     match store.read(key).await {
-        Ok(Read::Absent) => removed && !hash.is_empty(),
-        Ok(Read::Found { text, .. }) => super::documents::from_json::<Value>(&text).is_ok_and(|value| {
-            canonical_hash(&value) != hash && Documents::default().put(key, Some(&value), env).is_ok()
-        }),
+        Ok(StoreReading::Absent) => removed && !hash.is_empty(),
+        Ok(StoreReading::Found { text, .. }) => {
+            super::documents::from_json::<Value>(&text).is_ok_and(|value| {
+                canonical_hash(&value) != hash && DocumentSet::default().put(key, Some(&value), env).is_ok()
+            })
+        }
         Err(_) => false,
     }
 }
@@ -351,7 +353,7 @@ pub(super) fn commit(
         bytes: document.text.clone().into(),
         keep_until: for_ever(),
     });
-    let event = ConfigEvent::Changed(Changed {
+    let event = ConfigEvent::Changed(DocumentChanged {
         key: key.as_str().to_owned(),
         hash: in_force.map(|document| document.hash.clone()).unwrap_or_default(),
         origin: origin.to_owned(),

@@ -1,36 +1,36 @@
 //! ConfigActor: documents, stores, hot reload.
 //!
 //! ```text
-//! store ─read─▶ Book (what is in force) ─build─▶ Policy ─▶ PolicyCell + PolicyChanged
+//! store ─read─▶ ActiveDocuments ─build─▶ Policy ─▶ PolicyCell + PolicyChanged
 //!   │                                   └─▶ what this worker runs, told to the others
 //!   └─changes─▶ config.changed, with a copy of the document
 //! ```
 //!
 //! * [`documents`]: what is stored, and what it means.
 //! * [`policy`]: documents + environment = policy; pure.
-//! * [`book`]: what is in force, what is refused and why; pure.
+//! * [`active`]: what is in force, what is refused and why; pure.
 //! * [`store`]: where documents are kept.
 //! * [`edit`]: the one door for changes.
-//! * [`history`]: every change is an event; [`follow`]: so are those of a store's own list;
+//! * [`history`]: every change is an event; [`import`]: so are those of a store's own list;
 //!   [`diff`] shows what two versions differ in.
 //! * [`conflict`]: and so is a change that lost against another.
 //! * `agreement`: do the workers run the same; pure.
 //! * [`load`]: everything read once, without an actor; `effects`: what the actor does.
 
-mod agreement;
-pub mod book;
+pub mod active;
 pub mod conflict;
 pub mod diff;
 pub mod documents;
 pub mod edit;
 mod effects;
-pub mod follow;
+pub mod events;
 pub mod history;
+pub mod import;
 pub mod load;
 pub mod policy;
 pub mod prune;
+mod rollout;
 pub mod rules;
-pub mod state;
 pub mod store;
 pub mod urls;
 
@@ -42,10 +42,10 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult, Respo
 use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::book::{Book, InForce, Taken};
+use self::active::{ActiveDocuments, InForce, ReadOutcome};
 use self::documents::Key;
 use self::policy::EnvDefaults;
-use self::store::{Ack, ChangeId, DocumentStore, Read, StoreError};
+use self::store::{Ack, ChangeId, DocumentStore, StoreError, StoreReading};
 use crate::kernel::clock::World;
 use crate::kernel::guardian::depend_on;
 use crate::kernel::journal::Journal;
@@ -58,17 +58,17 @@ use crate::messages::{ConfigStatus, Drain, GetConfigStatus, PolicyChanged, ReadA
 pub const DEFAULT_TARGET: &str = "default";
 
 /// How long the effect tasks wait for their own actor.
-const OWN_DEADLINE: Duration = Duration::from_secs(5);
+const SELF_ASK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a question about the configuration waits for what the other workers said.
-const OTHERS_WITHIN: Duration = Duration::from_millis(1_500);
+const ROLLOUT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// A change that was seen is recorded after this time: another process of ours that made it
 /// records it itself, with its author, which takes a slow disk a while. It acts before.
-const AUTHOR_FIRST: Duration = Duration::from_secs(2);
+const AUTHOR_GRACE: Duration = Duration::from_secs(2);
 
 /// Pauses before a change is offered to a failing journal again.
-const RECORD_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+const RECORD_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Origin of a document that is recorded again because the journal had lost it.
 const RECOVERY: &str = "recovery";
@@ -98,25 +98,25 @@ pub struct WireConfig(pub Vec<Port<PolicyChanged>>);
 
 /// From the watcher: the documents as they were at the start.
 #[derive(Clone, Message)]
-#[rtype(result = "Judged")]
-struct Loaded(Book);
+#[rtype(result = "FollowUp")]
+struct DocumentsLoaded(ActiveDocuments);
 
 /// From the watcher: what the store holds now.
 #[derive(Clone, Message)]
-#[rtype(result = "Judged")]
-struct Seen(Vec<(Key, Result<Read, StoreError>)>);
+#[rtype(result = "FollowUp")]
+struct DocumentsRead(Vec<(Key, Result<StoreReading, StoreError>)>);
 
 /// From the watcher: the journal knows that somebody removed these.
 #[derive(Clone, Message)]
 #[rtype(result = "Ack")]
-struct Removed(Vec<Key>);
+struct DocumentsRemoved(Vec<Key>);
 
 /// From the watcher: the journal has lost commits, perhaps the documents' history.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
-struct Lost;
+struct HistoryLost;
 /// What the watcher has to do about it.
-struct Judged {
+struct FollowUp {
     /// Read again soon.
     again: bool,
     /// Put these back: the store has lost them.
@@ -128,7 +128,7 @@ struct Judged {
 }
 
 /// What the recorder has to do.
-struct Batch {
+struct RecordingBatch {
     /// The newest change of the store's list that is in the journal.
     followed: Option<ChangeId>,
     /// What was seen, for stores that keep no list.
@@ -138,7 +138,7 @@ struct Batch {
 /// From the recorder: it is done, except for these.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
-struct Recorded {
+struct RecordingDone {
     followed: Option<ChangeId>,
     failed: Vec<(Key, &'static str)>,
 }
@@ -147,7 +147,7 @@ struct Recorded {
 pub struct ConfigActor {
     deps: ConfigDeps,
     subscribers: Vec<Port<PolicyChanged>>,
-    book: Book,
+    active: ActiveDocuments,
     /// Changes that are not in the journal yet, with their origin.
     unrecorded: BTreeMap<Key, &'static str>,
     /// The newest change of the store's list that is in the journal.
@@ -173,12 +173,12 @@ impl ConfigActor {
         Self {
             deps,
             subscribers: Vec::new(),
-            book: Book::default(),
+            active: ActiveDocuments::default(),
             unrecorded: BTreeMap::new(),
             followed: None,
             record_once_more: false,
             recording: watch::Sender::new(false),
-            record_again: RECORD_AGAIN.0,
+            record_again: RECORD_RETRY.0,
             draining: false,
             read_again: Arc::default(),
             watcher: None,
@@ -188,10 +188,10 @@ impl ConfigActor {
         }
     }
 
-    /// Puts the policy that follows from the book in force, here and everywhere.
+    /// Puts the policy of the active documents in force, here and everywhere.
     fn publish(&mut self, changed: &[Key], ctx: &mut Context<Self>) {
         let version = self.deps.policy.load().version + 1;
-        let policy = Arc::new(self.book.policy(&self.deps.env, version));
+        let policy = Arc::new(self.active.policy(&self.deps.env, version));
         self.deps.policy.store(Arc::clone(&policy));
         // render_signal_config_version: version of the policy in force in this process.
         metrics::gauge!("render_signal_config_version").set(version as f64);
@@ -214,32 +214,32 @@ impl ConfigActor {
     }
 
     /// Logs and counts what a reading came to.
-    fn note(&self, key: Key, taken: &Taken) {
-        let refused = if self.book.is_refused(key) { 1.0 } else { 0.0 };
+    fn note(&self, key: Key, taken: &ReadOutcome) {
+        let refused = if self.active.is_refused(key) { 1.0 } else { 0.0 };
         // render_signal_config_refused{key}: 1 while the stored document is not the one in force.
         metrics::gauge!("render_signal_config_refused", "key" => key.as_str()).set(refused);
         let result = match taken {
-            Taken::Unchanged | Taken::Wait | Taken::Lost | Taken::Vanished => return,
-            Taken::Applied => "applied",
-            Taken::Refused => "refused",
+            ReadOutcome::Unchanged | ReadOutcome::Wait | ReadOutcome::Lost | ReadOutcome::Vanished => return,
+            ReadOutcome::Applied => "applied",
+            ReadOutcome::Refused => "refused",
         };
         // render_signal_config_changes_total{key,result}: changes seen in the store.
         metrics::counter!("render_signal_config_changes_total", "key" => key.as_str(), "result" => result)
             .increment(1);
-        let problems = self.book.what_is_wrong(key).english;
+        let problems = self.active.what_is_wrong(key).english;
         match taken {
-            Taken::Refused => self.say_refused(key, &problems),
+            ReadOutcome::Refused => self.say_refused(key, &problems),
             _ if problems.is_empty() => tracing::info!(%key, "document applied"),
             _ => tracing::warn!(%key, problems, "document applied in part"),
         }
-        if *taken == Taken::Applied {
+        if *taken == ReadOutcome::Applied {
             self.say_what_is_idle(key);
         }
     }
 
     /// Says what of a document in force changes nothing.
     fn say_what_is_idle(&self, key: Key) {
-        let remarks = Said::joined(&self.book.remarks(key), "; ").english;
+        let remarks = Said::joined(&self.active.remarks(key), "; ").english;
         if !remarks.is_empty() {
             tracing::warn!(%key, remarks, "fields of the document have no effect");
         }
@@ -247,7 +247,7 @@ impl ConfigActor {
 
     /// Says that a document has vanished, or is back.
     fn say_missing(&self, key: Key, was_missing: bool) {
-        let is_missing = self.book.is_missing(key);
+        let is_missing = self.active.is_missing(key);
         if is_missing && !was_missing {
             tracing::error!(%key, "the document is not stored any more, and nobody is known to have removed it: the last good one stays in force until `config remove` removes it");
         } else if was_missing && !is_missing {
@@ -262,7 +262,7 @@ impl ConfigActor {
     }
 
     fn say_refused(&self, key: Key, problems: &str) {
-        match self.book.withholds(key) {
+        match self.active.withholds(key) {
             None => tracing::error!(%key, problems, "document refused, the one before stays in force"),
             Some(stops) => tracing::error!(
                 %key,
@@ -271,7 +271,7 @@ impl ConfigActor {
                 stops.said()
             ),
         }
-        if self.book.is_switched_off(key) {
+        if self.active.is_switched_off(key) {
             tracing::warn!(%key, "the switch of the refused document says off, which is obeyed");
         }
     }
@@ -279,7 +279,7 @@ impl ConfigActor {
     /// What to tell the other workers.
     fn ack(&self) -> Ack {
         let (worker, at) = (self.deps.worker.clone(), self.deps.world.now());
-        Ack { worker, at, documents: self.book.states() }
+        Ack { worker, at, documents: self.active.states() }
     }
 
     /// Starts a recorder, when none is at work.
@@ -291,11 +291,11 @@ impl ConfigActor {
         self.record_once_more = false;
         let seen = std::mem::take(&mut self.unrecorded)
             .into_iter()
-            .map(|(key, origin)| (key, origin, self.book.in_force(key).cloned()))
+            .map(|(key, origin)| (key, origin, self.active.in_force(key).cloned()))
             .collect();
-        let batch = Batch { followed: self.followed.clone(), seen };
+        let batch = RecordingBatch { followed: self.followed.clone(), seen };
         self.recording.send_replace(true);
-        let report = Port::new("config recorder", &ctx.address(), 1, OWN_DEADLINE);
+        let report = Port::new("config recorder", &ctx.address(), 1, SELF_ASK_TIMEOUT);
         let task = effects::record_all(self.deps.clone(), batch, report);
         self.recorder = Some(depend_on(ctx, task));
     }
@@ -305,13 +305,13 @@ impl Actor for ConfigActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let loaded = Port::new("config loader", &ctx.address(), 1, OWN_DEADLINE);
-        let seen = Port::new("config watcher", &ctx.address(), 1, OWN_DEADLINE);
-        let gone = Port::new("config removals", &ctx.address(), 1, OWN_DEADLINE);
+        let loaded = Port::new("config loader", &ctx.address(), 1, SELF_ASK_TIMEOUT);
+        let seen = Port::new("config watcher", &ctx.address(), 1, SELF_ASK_TIMEOUT);
+        let gone = Port::new("config removals", &ctx.address(), 1, SELF_ASK_TIMEOUT);
         let read_again = Arc::clone(&self.read_again);
         let task = effects::watch_store(self.deps.clone(), read_again, loaded, seen, gone);
         self.watcher = Some(depend_on(ctx, task));
-        let told = Port::new("config history", &ctx.address(), 1, OWN_DEADLINE);
+        let told = Port::new("config history", &ctx.address(), 1, SELF_ASK_TIMEOUT);
         let task = effects::watch_losses(self.deps.journal.losses(), told);
         self.loss_watcher = Some(depend_on(ctx, task));
     }
@@ -333,17 +333,17 @@ impl Handler<WireConfig> for ConfigActor {
     }
 }
 
-impl Handler<Loaded> for ConfigActor {
-    type Result = MessageResult<Loaded>;
+impl Handler<DocumentsLoaded> for ConfigActor {
+    type Result = MessageResult<DocumentsLoaded>;
 
-    fn handle(&mut self, Loaded(book): Loaded, ctx: &mut Self::Context) -> Self::Result {
-        self.book = book;
+    fn handle(&mut self, DocumentsLoaded(active): DocumentsLoaded, ctx: &mut Self::Context) -> Self::Result {
+        self.active = active;
         for key in Key::ALL {
             self.say_missing(key, false);
-            if self.book.is_refused(key) {
-                self.note(key, &Taken::Refused);
-            } else if !self.book.is_missing(key) {
-                let problems = self.book.what_is_wrong(key).english;
+            if self.active.is_refused(key) {
+                self.note(key, &ReadOutcome::Refused);
+            } else if !self.active.is_missing(key) {
+                let problems = self.active.what_is_wrong(key).english;
                 if !problems.is_empty() {
                     tracing::warn!(%key, problems, "document applied in part");
                 }
@@ -352,66 +352,66 @@ impl Handler<Loaded> for ConfigActor {
             }
         }
         let present: Vec<Key> =
-            Key::ALL.into_iter().filter(|key| self.book.in_force(*key).is_some()).collect();
+            Key::ALL.into_iter().filter(|key| self.active.in_force(*key).is_some()).collect();
         self.publish(&present, ctx);
         self.record(ctx);
-        MessageResult(Judged { again: false, lost: Vec::new(), vanished: Vec::new(), ack: self.ack() })
+        MessageResult(FollowUp { again: false, lost: Vec::new(), vanished: Vec::new(), ack: self.ack() })
     }
 }
 
-impl Handler<Seen> for ConfigActor {
-    type Result = MessageResult<Seen>;
+impl Handler<DocumentsRead> for ConfigActor {
+    type Result = MessageResult<DocumentsRead>;
 
-    fn handle(&mut self, Seen(readings): Seen, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, DocumentsRead(readings): DocumentsRead, ctx: &mut Self::Context) -> Self::Result {
         let now = self.deps.world.now();
         let (mut again, mut applied, mut lost) = (false, false, Vec::new());
         let (mut changed, mut vanished) = (Vec::new(), Vec::new());
-        let before = self.book.standstill();
+        let before = self.active.standstill();
         for (key, read) in readings {
-            let was_missing = self.book.is_missing(key);
-            let taken = self.book.take(key, read, &self.deps.env, now);
+            let was_missing = self.active.is_missing(key);
+            let taken = self.active.take(key, read, &self.deps.env, now);
             self.note(key, &taken);
-            if taken == Taken::Vanished {
+            if taken == ReadOutcome::Vanished {
                 // Once more soon: who removed it may be about to say so.
                 again |= !was_missing;
                 vanished.push(key);
             }
             self.say_missing(key, was_missing);
-            again |= taken == Taken::Wait;
-            if matches!(taken, Taken::Applied | Taken::Refused) {
+            again |= taken == ReadOutcome::Wait;
+            if matches!(taken, ReadOutcome::Applied | ReadOutcome::Refused) {
                 changed.push(key);
             }
-            if taken == Taken::Applied {
+            if taken == ReadOutcome::Applied {
                 applied = true;
                 self.unrecorded.insert(key, "external");
             }
-            if taken == Taken::Lost {
-                lost.extend(self.book.in_force(key).map(|document| (key, document.text.clone())));
+            if taken == ReadOutcome::Lost {
+                lost.extend(self.active.in_force(key).map(|document| (key, document.text.clone())));
             }
         }
-        if applied || before != self.book.standstill() {
+        if applied || before != self.active.standstill() {
             self.publish(&changed, ctx);
         }
         if applied {
             // In force at once; who did it may be about to say so.
-            ctx.run_later(AUTHOR_FIRST, Self::record);
+            ctx.run_later(AUTHOR_GRACE, Self::record);
         } else {
             // A store's list may tell of changes that are history already.
             self.record(ctx);
         }
-        MessageResult(Judged { again, lost, vanished, ack: self.ack() })
+        MessageResult(FollowUp { again, lost, vanished, ack: self.ack() })
     }
 }
 
-impl Handler<Removed> for ConfigActor {
-    type Result = MessageResult<Removed>;
+impl Handler<DocumentsRemoved> for ConfigActor {
+    type Result = MessageResult<DocumentsRemoved>;
 
-    fn handle(&mut self, Removed(keys): Removed, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, DocumentsRemoved(keys): DocumentsRemoved, ctx: &mut Self::Context) -> Self::Result {
         let now = self.deps.world.now();
-        let keys: Vec<Key> = keys.into_iter().filter(|key| self.book.is_missing(*key)).collect();
+        let keys: Vec<Key> = keys.into_iter().filter(|key| self.active.is_missing(*key)).collect();
         for key in &keys {
             tracing::info!(%key, "the document was removed");
-            self.book.remove(*key, &self.deps.env, now);
+            self.active.remove(*key, &self.deps.env, now);
             self.unrecorded.remove(key);
         }
         if !keys.is_empty() {
@@ -421,14 +421,14 @@ impl Handler<Removed> for ConfigActor {
     }
 }
 
-impl Handler<Lost> for ConfigActor {
+impl Handler<HistoryLost> for ConfigActor {
     type Result = ();
 
     /// What is in force is recorded again, where it is not what the journal still has.
-    fn handle(&mut self, _: Lost, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: HistoryLost, ctx: &mut Self::Context) {
         self.followed = None;
         for key in Key::ALL {
-            if self.book.in_force(key).is_some() {
+            if self.active.in_force(key).is_some() {
                 self.unrecorded.entry(key).or_insert(RECOVERY);
             }
         }
@@ -436,10 +436,10 @@ impl Handler<Lost> for ConfigActor {
     }
 }
 
-impl Handler<Recorded> for ConfigActor {
+impl Handler<RecordingDone> for ConfigActor {
     type Result = ();
 
-    fn handle(&mut self, Recorded { followed, failed }: Recorded, ctx: &mut Self::Context) {
+    fn handle(&mut self, RecordingDone { followed, failed }: RecordingDone, ctx: &mut Self::Context) {
         self.recording.send_replace(false);
         // A loss that came meanwhile has undone what was followed.
         let lost = self.unrecorded.values().any(|origin| *origin == RECOVERY);
@@ -449,13 +449,13 @@ impl Handler<Recorded> for ConfigActor {
             self.unrecorded.entry(key).or_insert(origin);
         }
         if all_well {
-            self.record_again = RECORD_AGAIN.0;
+            self.record_again = RECORD_RETRY.0;
             if self.record_once_more {
                 self.record(ctx);
             }
         } else if !self.draining {
             let pause = self.deps.world.jitter.spread(self.record_again);
-            self.record_again = self.record_again.saturating_mul(2).min(RECORD_AGAIN.1);
+            self.record_again = self.record_again.saturating_mul(2).min(RECORD_RETRY.1);
             ctx.run_later(pause, |actor, ctx| actor.record(ctx));
         }
     }
@@ -473,17 +473,17 @@ impl Handler<GetConfigStatus> for ConfigActor {
     type Result = ResponseFuture<ConfigStatus>;
 
     fn handle(&mut self, _: GetConfigStatus, _ctx: &mut Self::Context) -> Self::Result {
-        let (book, own, store) = (self.book.clone(), self.ack(), Arc::clone(&self.deps.store));
+        let (active, own, store) = (self.active.clone(), self.ack(), Arc::clone(&self.deps.store));
         let policy = self.deps.policy.load();
         let (version, mut remarks) = (policy.version, policy.remarks());
-        remarks.extend(book.stand_ins());
+        remarks.extend(active.stand_ins());
         Box::pin(async move {
-            let mut documents = book.status();
-            let told = tokio::time::timeout(OTHERS_WITHIN, store.workers()).await;
+            let mut documents = active.status();
+            let told = tokio::time::timeout(ROLLOUT_TIMEOUT, store.workers()).await;
             let workers = match told {
                 // Nobody else is there, as far as this store can tell.
                 Ok(Ok(acks)) if acks.is_empty() => {
-                    agreement::alone(&mut documents, &book, &own);
+                    rollout::alone(&mut documents, &active, &own);
                     1
                 }
                 Ok(Ok(mut acks)) => {
@@ -492,7 +492,7 @@ impl Handler<GetConfigStatus> for ConfigActor {
                     } else {
                         acks.push(own);
                     }
-                    agreement::compare(&mut documents, &book, &acks);
+                    rollout::compare(&mut documents, &active, &acks);
                     acks.len()
                 }
                 // How many there are is not known.

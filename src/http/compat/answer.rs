@@ -7,7 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use render_signal_actors::config::documents::Problem as Fault;
+use render_signal_actors::config::documents::FieldProblem as Fault;
 use render_signal_actors::config::edit::EditError;
 use render_signal_actors::config::store::StoreError;
 use serde_json::{Map, Value, json};

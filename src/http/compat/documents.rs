@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::edit::{Edit, Saved};
+use render_signal_actors::config::edit::{Edit, SavedEdit};
 use serde_json::{Map, Value};
 
 use super::answer::Refusal;
@@ -30,7 +30,7 @@ pub(super) async fn merge(
     key: Key,
     fields: Vec<(String, Option<Value>)>,
     not_saved: &str,
-) -> Result<Option<Saved>, Refusal> {
+) -> Result<Option<SavedEdit>, Refusal> {
     if fields.is_empty() {
         return Ok(None);
     }

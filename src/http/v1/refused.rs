@@ -1,6 +1,6 @@
 //! A service's refusal, as it is answered.
 
-use render_signal_actors::config::documents::Problem as Wrong;
+use render_signal_actors::config::documents::FieldProblem as Wrong;
 
 use crate::http::problem::{Field, Kind, Problem};
 use crate::services::Refused;

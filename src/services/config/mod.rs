@@ -5,8 +5,8 @@ pub(crate) mod overview;
 pub(crate) mod versions;
 
 use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::edit::{Edit, Editor, Saved, Seen};
-use render_signal_actors::config::store::{Keep, Read, Stamp};
+use render_signal_actors::config::edit::{BasedOn, Edit, Editor, SavedEdit};
+use render_signal_actors::config::store::{ConflictWinner, Revision, StoreReading};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::said;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(crate) struct Stored {
     /// Its content; `None` = it is no JSON.
     pub(crate) value: Option<Value>,
     /// Its version in the store.
-    pub(crate) stamp: Stamp,
+    pub(crate) revision: Revision,
 }
 
 impl Configuration {
@@ -42,13 +42,15 @@ impl Configuration {
     pub(crate) async fn stored(&self, key: Key) -> Result<Option<Stored>, Refused> {
         self.editor.store.forget();
         Ok(match self.editor.store.read(key).await? {
-            Read::Absent => None,
-            Read::Found { text, stamp } => Some(Stored { value: documents::from_json(&text).ok(), stamp }),
+            StoreReading::Absent => None,
+            StoreReading::Found { text, revision } => {
+                Some(Stored { value: documents::from_json(&text).ok(), revision })
+            }
         })
     }
 
     /// Makes a change.
-    pub(crate) async fn change(&self, edit: &Edit) -> Result<Saved, Refused> {
+    pub(crate) async fn change(&self, edit: &Edit) -> Result<SavedEdit, Refused> {
         self.editor.apply(edit).await.map_err(|error| Refused::edit(edit.key, error))
     }
 
@@ -58,8 +60,8 @@ impl Configuration {
         key: Key,
         version: u64,
         origin: &str,
-        seen: Option<Seen>,
-    ) -> Result<Saved, Refused> {
+        seen: Option<BasedOn>,
+    ) -> Result<SavedEdit, Refused> {
         let Some(copy) = self.version(key, version).await? else {
             return Err(Refused::State(said!(
                 "par la version {version}, {key} a été supprimé\u{a0}: il n'y a rien à rétablir, rien n'a été changé",
@@ -75,7 +77,7 @@ impl Configuration {
     }
 
     /// Decides a conflict between two stores. Answers whether there was one.
-    pub(crate) async fn resolve(&self, key: Key, keep: Keep) -> Result<bool, Refused> {
+    pub(crate) async fn resolve(&self, key: Key, keep: ConflictWinner) -> Result<bool, Refused> {
         // Puts the side that loses into the history, if it is not there yet.
         self.editor.store.read(key).await?;
         Ok(self.editor.store.resolve(key, keep).await?)

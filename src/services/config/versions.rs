@@ -1,6 +1,6 @@
 //! Earlier versions of a document, and what two of them differ in.
 
-use render_signal_actors::config::diff::{Difference, differences};
+use render_signal_actors::config::diff::{FieldDifference, differences};
 use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::history;
 use render_signal_actors::said;
@@ -29,7 +29,7 @@ pub(crate) enum Content {
 pub(crate) struct Past {
     /// As the history has it.
     #[serde(flatten)]
-    pub(crate) version: history::Version,
+    pub(crate) version: history::HistoryVersion,
     /// Whether it can be shown and restored.
     pub(crate) content: Content,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Diff {
     /// The newer one; `None` = what is stored now.
     pub(crate) to: Option<u64>,
     /// What differs, masked.
-    pub(crate) differences: Vec<Difference>,
+    pub(crate) differences: Vec<FieldDifference>,
 }
 
 impl Configuration {
@@ -87,8 +87,10 @@ impl Configuration {
         let after = match to {
             Some(to) => self.version(key, to).await?,
             None => match self.editor.store.read(key).await? {
-                render_signal_actors::config::store::Read::Absent => None,
-                render_signal_actors::config::store::Read::Found { text, .. } => Some(parsed(key, &text)?),
+                render_signal_actors::config::store::StoreReading::Absent => None,
+                render_signal_actors::config::store::StoreReading::Found { text, .. } => {
+                    Some(parsed(key, &text)?)
+                }
             },
         };
         Ok(Diff { from, to, differences: differences(key, before.as_ref(), after.as_ref()) })

@@ -1,6 +1,6 @@
 //! Where documents are kept: one trait, one adapter per back end.
 
-pub mod chain;
+pub mod fallback;
 pub mod file;
 mod metrics;
 pub mod php;
@@ -19,12 +19,12 @@ use super::documents::Key;
 use crate::kernel::digest::sha256;
 use crate::kernel::said::Said;
 
-/// Which version of a document was read; equal stamps mean equal content.
+/// Which version of a document was read; equal revisions mean equal content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Stamp(pub String);
+pub struct Revision(pub String);
 
-impl Stamp {
-    /// The stamp of a text.
+impl Revision {
+    /// The revision of a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self(sha256(text))
@@ -33,7 +33,7 @@ impl Stamp {
 
 /// What a store holds under a key. Absent is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Read {
+pub enum StoreReading {
     /// Nothing was ever written, or it was removed.
     Absent,
     /// A text that should be a JSON object.
@@ -41,48 +41,48 @@ pub enum Read {
         /// As stored.
         text: String,
         /// Its version.
-        stamp: Stamp,
+        revision: Revision,
     },
 }
 
-impl Read {
+impl StoreReading {
     /// The version; `None` = absent.
     #[must_use]
-    pub const fn stamp(&self) -> Option<&Stamp> {
+    pub const fn revision(&self) -> Option<&Revision> {
         match self {
             Self::Absent => None,
-            Self::Found { stamp, .. } => Some(stamp),
+            Self::Found { revision, .. } => Some(revision),
         }
     }
 }
 
 /// What a writer believes to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expect {
+pub enum Precondition {
     /// Nothing.
     Absent,
     /// This version.
-    Stamp(Stamp),
+    Revision(Revision),
 }
 
 /// A document as somebody wants it to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct DocumentChange {
     /// Which document.
     pub key: Key,
     /// The whole of it.
     pub value: Value,
     /// What the writer believes to be stored.
-    pub expected: Expect,
+    pub expected: Precondition,
     /// Who wants it, for the history: `cli`, `api`, `php_api`, `restore`, `migrate`, `reconciled` …
     pub origin: String,
 }
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
+pub struct WriteReceipt {
     /// The version that is stored now.
-    pub stamp: Stamp,
+    pub revision: Revision,
     /// [`DocumentStore::name`] of the store that took it.
     pub stored_in: &'static str,
     /// Why another store than the authority took it, when that is so.
@@ -120,7 +120,7 @@ impl FromStr for ChangeId {
 
 /// A change in the list of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedChange {
     /// Where in the list.
     pub id: ChangeId,
     /// Which document.
@@ -133,9 +133,9 @@ pub struct Listed {
 
 /// What a list of changes says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct ListedChanges {
     /// Oldest first.
-    pub listed: Vec<Listed>,
+    pub listed: Vec<ListedChange>,
     /// Documents that the store of this list holds now: whatever else is seen of them is older.
     pub held: Vec<Key>,
 }
@@ -155,7 +155,7 @@ pub struct Ack {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "StoredAckState", into = "StoredAckState")]
 pub struct AckState {
-    /// [`crate::config::book::canonical_hash`] of the document in force there; empty = absent.
+    /// [`crate::config::active::canonical_hash`] of the document in force there; empty = absent.
     pub hash: String,
     /// Why it could not apply the stored document and keeps the one before.
     pub refused: Option<Said>,
@@ -188,7 +188,7 @@ impl From<StoredAckState> for AckState {
 
 /// Which side of a conflict is to be in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum ConflictWinner {
     /// What the authority holds.
     Authority,
     /// What was changed elsewhere while the authority did not answer.
@@ -198,7 +198,7 @@ pub enum Keep {
 /// What a store behind the authority keeps, for every process that reads it, about a change
 /// that waits for the authority.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredNote {
     /// The note; `None` = nothing waits, as far as this store knows.
     pub note: Option<String>,
     /// Ids of the last changes that no longer wait.
@@ -270,8 +270,8 @@ pub trait DocumentStore: Send + Sync + 'static {
     /// What is stored under `key`.
     ///
     /// # Errors
-    /// When it cannot be said; that is not the same as [`Read::Absent`].
-    async fn read(&self, key: Key) -> Result<Read, StoreError>;
+    /// When it cannot be said; that is not the same as [`StoreReading::Absent`].
+    async fn read(&self, key: Key) -> Result<StoreReading, StoreError>;
 
     /// Returns when a document may differ from what [`Self::read`] last returned. A hint:
     /// it may come too often, and a reader also looks on a timer.
@@ -294,7 +294,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// The document is as it was, or as somebody else left it.
-    async fn write(&self, change: &Change) -> Result<Written, StoreError>;
+    async fn write(&self, change: &DocumentChange) -> Result<WriteReceipt, StoreError>;
 
     /// Removes a document. Answers whether there was one.
     ///
@@ -323,8 +323,8 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it cannot be said.
-    async fn note(&self, _key: Key) -> Result<Kept, StoreError> {
-        Ok(Kept::default())
+    async fn note(&self, _key: Key) -> Result<StoredNote, StoreError> {
+        Ok(StoredNote::default())
     }
 
     /// Replaces a document and the note about it in one step, when both are what the writer
@@ -332,7 +332,11 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// Both are as they were, or as somebody else left them.
-    async fn write_noted(&self, change: &Change, _note: &PutNote) -> Result<Written, StoreError> {
+    async fn write_noted(
+        &self,
+        change: &DocumentChange,
+        _note: &PutNote,
+    ) -> Result<WriteReceipt, StoreError> {
         self.write(change).await
     }
 
@@ -352,13 +356,13 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// When it cannot be said.
-    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<Changes>, StoreError> {
+    async fn changes(&self, _after: Option<&ChangeId>) -> Result<Option<ListedChanges>, StoreError> {
         Ok(None)
     }
 
     /// Who made this version, when it was written through this very store object and the
     /// store keeps no list of changes.
-    fn origin_of(&self, _key: Key, _stamp: &Stamp) -> Option<String> {
+    fn origin_of(&self, _key: Key, _stamp: &Revision) -> Option<String> {
         None
     }
 
@@ -403,7 +407,7 @@ pub trait DocumentStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// The conflict is as it was.
-    async fn resolve(&self, _key: Key, _keep: Keep) -> Result<bool, StoreError> {
+    async fn resolve(&self, _key: Key, _keep: ConflictWinner) -> Result<bool, StoreError> {
         Ok(false)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use render_signal_actors::config::book::canonical_hash;
+use render_signal_actors::config::active::canonical_hash;
 use render_signal_actors::config::diff::differences;
-use render_signal_actors::config::documents::{self, Key, Problem as Wrong, effect};
+use render_signal_actors::config::documents::{self, FieldProblem as Wrong, Key, effect};
 use render_signal_actors::config::edit::{self, Edit, EditError, UPDATED_AT};
 use render_signal_actors::messages::GetConfigStatus;
 use serde_json::Value;
@@ -113,7 +113,7 @@ async fn conflict(visit: &Visit, edit: &Edit) -> Result<Outcome, Problem> {
     let theirs = stored.as_ref().and_then(|stored| stored.value.as_ref());
     let mut found = differences(key, theirs, Some(&after));
     found.retain(|one| one.path != UPDATED_AT);
-    let seen = stored.as_ref().map(|stored| stored.stamp.0.clone()).unwrap_or_default();
+    let seen = stored.as_ref().map(|stored| stored.revision.0.clone()).unwrap_or_default();
     Ok(Outcome::Conflict(Box::new(Conflict { key, seen, differences: found })))
 }
 
@@ -133,7 +133,7 @@ pub(super) async fn settle(visit: &Visit, key: Key, text: &str) {
 }
 
 /// What is said of a change that was made.
-fn notice(visit: &Visit, key: Key, saved: &edit::Saved) -> Notice {
+fn notice(visit: &Visit, key: Key, saved: &edit::SavedEdit) -> Notice {
     let (w, lang) = (Words::of(visit.lang), visit.lang);
     if saved.fields.is_empty() {
         return Notice::good(w.nothing_new);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use render_signal_actors::config::documents::{Key, Problem as Wrong};
+use render_signal_actors::config::documents::{FieldProblem as Wrong, Key};
 
 use super::names::document;
 use super::words::Words;

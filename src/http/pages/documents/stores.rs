@@ -5,7 +5,7 @@ use actix_web::web::Path;
 use askama::Template;
 use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::Key;
-use render_signal_actors::config::store::Keep;
+use render_signal_actors::config::store::ConflictWinner;
 
 use super::changes::Changes;
 use super::history::{home, section};
@@ -84,8 +84,8 @@ pub(super) async fn show(visit: Visit, name: Path<String>) -> Result<HttpRespons
 pub(super) async fn decide(visit: Visit, name: Path<String>, form: Form) -> Result<HttpResponse, Problem> {
     let (key, w) = (named(&name)?, Words::of(visit.lang));
     let keep = match form.text("keep") {
-        "authority" => Keep::Authority,
-        "pending" => Keep::Pending,
+        "authority" => ConflictWinner::Authority,
+        "pending" => ConflictWinner::Pending,
         _ => return Err(Problem::parameter("keep", "authority or pending")),
     };
     match visit.state.services.configuration.resolve(key, keep).await {

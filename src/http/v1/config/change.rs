@@ -9,8 +9,8 @@ use actix_web::web::{Data, Path};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use render_signal_actors::config::diff::differences;
 use render_signal_actors::config::documents::{Key, effect, from_json};
-use render_signal_actors::config::edit::{Edit, Saved, UPDATED_AT};
-use render_signal_actors::config::store::Keep;
+use render_signal_actors::config::edit::{Edit, SavedEdit, UPDATED_AT};
+use render_signal_actors::config::store::ConflictWinner;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -64,7 +64,7 @@ pub(in crate::http) struct SavedView {
 }
 
 impl SavedView {
-    fn of(key: Key, saved: Saved) -> Self {
+    fn of(key: Key, saved: SavedEdit) -> Self {
         let document = from_json::<Value>(&saved.text).ok();
         Self {
             key: key.as_str(),
@@ -117,9 +117,9 @@ async fn write(
     Ok(changed(key, saved))
 }
 
-fn changed(key: Key, saved: Saved) -> HttpResponse {
+fn changed(key: Key, saved: SavedEdit) -> HttpResponse {
     tracing::info!(%key, version = saved.version, stored_in = saved.stored_in, "document written through the API");
-    let stored = Stored { value: from_json(&saved.text).ok(), stamp: saved.stamp.clone() };
+    let stored = Stored { value: from_json(&saved.text).ok(), revision: saved.revision.clone() };
     HttpResponse::Ok()
         .insert_header((ETAG, etag(&stored)))
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -271,8 +271,8 @@ pub(in crate::http) async fn resolve(
 ) -> Result<HttpResponse, Problem> {
     let key = writable(&name)?;
     let keep = match keep {
-        Side::Authority => Keep::Authority,
-        Side::Pending => Keep::Pending,
+        Side::Authority => ConflictWinner::Authority,
+        Side::Pending => ConflictWinner::Pending,
     };
     match state.services.configuration.resolve(key, keep).await? {
         true => {

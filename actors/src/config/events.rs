@@ -9,7 +9,7 @@ use crate::kernel::event::StreamId;
 
 /// Payload of `config.changed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Changed {
+pub struct DocumentChanged {
     /// Key of the document, such as `webhook_config`.
     pub key: String,
     /// SHA-256 of its canonical JSON; empty when the document was removed.
@@ -28,12 +28,12 @@ pub struct Changed {
 
 /// Payload of `config.conflicted`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conflicted {
+pub struct DocumentConflicted {
     /// Key of the document, such as `webhook_config`.
     pub key: String,
     /// SHA-256 of the canonical JSON of the version that is not in force.
     pub hash: String,
-    /// Who made that version, as in [`Changed::origin`].
+    /// Who made that version, as in [`DocumentChanged::origin`].
     pub origin: String,
     /// Top-level fields that both sides changed; empty = the whole document.
     pub fields: Vec<String>,
@@ -44,11 +44,11 @@ pub struct Conflicted {
 domain_events! {
     /// What happens to a document.
     pub enum ConfigEvent {
-        Changed(Changed) = "config.changed", schema 2, in "config", "A configuration document changed.", {
+        Changed(DocumentChanged) = "config.changed", schema 2, in "config", "A configuration document changed.", {
             key: "key of the document", hash: "SHA-256", origin: "who changed it", fields: "what differs",
             body_key: "key of the kept copy", change: "place in the store's list of changes; empty when it keeps none" },
             upcasts [without_list];
-        Conflicted(Conflicted) = "config.conflicted", schema 1, in "config",
+        Conflicted(DocumentConflicted) = "config.conflicted", schema 1, in "config",
             "A document was changed here while its store did not answer, and otherwise in the store: the store's stays in force.", {
             key: "key of the document", hash: "SHA-256 of the version that is not in force", origin: "who made that version",
             fields: "what both changed", body_key: "key of the kept copy of that version" };

@@ -9,12 +9,12 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::book::{InForce, canonical_hash};
-use super::documents::{Documents, Key};
+use super::active::{InForce, canonical_hash};
+use super::documents::{DocumentSet, Key};
+use super::events::{ConfigEvent, config_stream};
 use super::history::{self, LastRecorded};
 use super::policy::EnvDefaults;
-use super::state::{ConfigEvent, config_stream};
-use super::store::{ChangeId, DocumentStore, Listed};
+use super::store::{ChangeId, DocumentStore, ListedChange};
 use crate::kernel::clock::World;
 use crate::kernel::event::DomainEvent as _;
 use crate::kernel::execute::{Decision, execute};
@@ -54,11 +54,11 @@ impl Tip {
 ///
 /// # Errors
 /// The journal did not take one now, in plain words; those before it are recorded.
-pub async fn follow(
+pub async fn import_changes(
     journal: &dyn Journal,
     world: &World,
     env: &EnvDefaults,
-    listed: &[Listed],
+    listed: &[ListedChange],
 ) -> Result<(), String> {
     let mut tips: BTreeMap<Key, Tip> = BTreeMap::new();
     for change in listed {
@@ -76,7 +76,7 @@ async fn record(
     journal: &dyn Journal,
     world: &World,
     env: &EnvDefaults,
-    change: &Listed,
+    change: &ListedChange,
     tip: Tip,
 ) -> Result<Tip, String> {
     let document = match &change.text {
@@ -115,7 +115,7 @@ async fn record(
 /// A text as a document in force; `None` when it would be refused.
 fn good(key: Key, text: &str, env: &EnvDefaults) -> Option<InForce> {
     let value: Value = super::documents::from_json(text).ok()?;
-    Documents::default().put(key, Some(&value), env).ok()?;
+    DocumentSet::default().put(key, Some(&value), env).ok()?;
     Some(InForce { hash: canonical_hash(&value), text: text.to_owned() })
 }
 
@@ -154,8 +154,8 @@ mod tests {
 
     const KEY: Key = Key::WebhookConfig;
 
-    fn listed(list: &str, place: u64, text: Option<&str>, origin: &str) -> Listed {
-        Listed {
+    fn listed(list: &str, place: u64, text: Option<&str>, origin: &str) -> ListedChange {
+        ListedChange {
             id: ChangeId { list: list.to_owned(), place: (place, 0) },
             key: KEY,
             text: text.map(str::to_owned),
@@ -185,7 +185,7 @@ mod tests {
         ];
         let follow = |from: usize, to: usize| {
             let (journal, world, env, list) = (journal.clone(), world.clone(), env.clone(), list.clone());
-            async move { follow(journal.as_ref(), &world, &env, &list[from..to]).await.unwrap() }
+            async move { import_changes(journal.as_ref(), &world, &env, &list[from..to]).await.unwrap() }
         };
         // Five workers, some of which start over and some of which lag behind.
         futures::future::join_all([follow(0, 3), follow(0, 2), follow(0, 6), follow(0, 4), follow(0, 6)])
@@ -195,8 +195,8 @@ mod tests {
 
         // Another list: the store was emptied, places begin anew.
         let anew = [listed("m", 1, b, "recovered")];
-        super::follow(journal.as_ref(), &world, &env, &anew).await.unwrap();
-        super::follow(journal.as_ref(), &world, &env, &list).await.unwrap();
+        super::import_changes(journal.as_ref(), &world, &env, &anew).await.unwrap();
+        super::import_changes(journal.as_ref(), &world, &env, &list).await.unwrap();
         let found = origins(journal.as_ref()).await;
         assert_eq!(found.get(4).map(String::as_str), Some("recovered"));
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::documents::{self, Documents, Governs, Key, Problem, effect};
+use super::documents::{self, DocumentSet, FieldProblem, Governs, Key, effect};
 use super::policy::{self, EnvDefaults};
-use super::store::{AckState, Read, StoreError};
+use super::store::{AckState, StoreError, StoreReading};
 use crate::kernel::digest::sha256;
 use crate::kernel::said::{Said, said};
 use crate::mail::policy::Policy;
@@ -30,34 +30,34 @@ pub struct InForce {
 
 /// What a reading came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum ReadOutcome {
     /// The document is as it was.
     Unchanged,
     /// It may be half-written: read it again after [`GRACE`].
     Wait,
-    /// It is refused; what was in force stays. See also [`Book::withholds`] and
-    /// [`Book::is_switched_off`].
+    /// It is refused; what was in force stays. See also [`ActiveDocuments::withholds`] and
+    /// [`ActiveDocuments::is_switched_off`].
     Refused,
     /// It is in force now (or its removal is).
     Applied,
     /// The store has lost it; what was in force stays.
     Lost,
     /// It is not stored any more; what was in force stays, unless the journal knows that
-    /// somebody removed it: see [`Book::remove`].
+    /// somebody removed it: see [`ActiveDocuments::remove`].
     Vanished,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Entry {
+struct ActiveEntry {
     in_force: Option<InForce>,
     /// What is wrong with the stored document as a whole: it is not the one in force.
-    refused: Vec<Problem>,
+    refused: Vec<FieldProblem>,
     /// The stored document is refused, and its switch says off: see [`documents::says_off`].
     off: bool,
     /// It is in force, but not stored any more, and nobody is known to have removed it.
     vanished: bool,
     /// What disabled itself within the document in force.
-    disabled: Vec<Problem>,
+    disabled: Vec<FieldProblem>,
     /// Since when the document looks half-written.
     suspect_since: Option<DateTime<Utc>>,
     /// Hash of the text that was last read to the end.
@@ -69,35 +69,37 @@ struct Entry {
 
 /// See the module page.
 #[derive(Debug, Clone, Default)]
-pub struct Book {
-    documents: Documents,
-    entries: BTreeMap<Key, Entry>,
+pub struct ActiveDocuments {
+    documents: DocumentSet,
+    entries: BTreeMap<Key, ActiveEntry>,
 }
 
-impl Book {
+impl ActiveDocuments {
     /// Takes in what was read of one document.
     pub fn take(
         &mut self,
         key: Key,
-        read: Result<Read, StoreError>,
+        read: Result<StoreReading, StoreError>,
         env: &EnvDefaults,
         now: DateTime<Utc>,
-    ) -> Taken {
+    ) -> ReadOutcome {
         match read {
-            Err(StoreError::Lost(_)) if self.in_force(key).is_some() => Taken::Lost,
-            Err(error) => self.suspect(key, Problem::new("document", Said::alike(error.to_string())), now),
-            Ok(Read::Absent) => self.take_absence(key, env, now),
-            Ok(Read::Found { text, .. }) => {
+            Err(StoreError::Lost(_)) if self.in_force(key).is_some() => ReadOutcome::Lost,
+            Err(error) => {
+                self.suspect(key, FieldProblem::new("document", Said::alike(error.to_string())), now)
+            }
+            Ok(StoreReading::Absent) => self.take_absence(key, env, now),
+            Ok(StoreReading::Found { text, .. }) => {
                 let text_hash = sha256(&text);
                 let entry = self.entries.entry(key).or_default();
                 if entry.last_text.as_ref() == Some(&text_hash) {
                     entry.suspect_since = None;
-                    return Taken::Unchanged;
+                    return ReadOutcome::Unchanged;
                 }
                 match documents::from_json::<Value>(&text) {
                     Err(error) => self.suspect(
                         key,
-                        Problem::new("document", no_json(error.line(), error.column())),
+                        FieldProblem::new("document", no_json(error.line(), error.column())),
                         now,
                     ),
                     Ok(value) => self.take_document(key, text, text_hash, &value, env, now),
@@ -121,10 +123,10 @@ impl Book {
     }
 
     /// Ends the benefit of the doubt: what looks half-written is refused now.
-    pub fn insist(
+    pub fn take_final(
         &mut self,
         key: Key,
-        read: Result<Read, StoreError>,
+        read: Result<StoreReading, StoreError>,
         env: &EnvDefaults,
         now: DateTime<Utc>,
     ) {
@@ -187,11 +189,11 @@ impl Book {
 
     /// What is wrong with a document.
     #[must_use]
-    pub fn problems(&self, key: Key) -> Vec<Problem> {
+    pub fn problems(&self, key: Key) -> Vec<FieldProblem> {
         self.entries
             .get(&key)
             .map(|entry| {
-                let missing = entry.vanished.then(|| Problem::new("", missing(key)));
+                let missing = entry.vanished.then(|| FieldProblem::new("", missing(key)));
                 missing.into_iter().chain(entry.refused.iter().chain(&entry.disabled).cloned()).collect()
             })
             .unwrap_or_default()
@@ -200,7 +202,7 @@ impl Book {
     /// The same in one message; empty = nothing.
     #[must_use]
     pub fn what_is_wrong(&self, key: Key) -> Said {
-        let said: Vec<Said> = self.problems(key).iter().map(Problem::said).collect();
+        let said: Vec<Said> = self.problems(key).iter().map(FieldProblem::said).collect();
         Said::joined(&said, "; ")
     }
 
@@ -278,28 +280,28 @@ impl Book {
             .collect()
     }
 
-    fn take_absence(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) -> Taken {
+    fn take_absence(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) -> ReadOutcome {
         let entry = self.entries.entry(key).or_default();
         if entry.in_force.is_none() && entry.refused.is_empty() {
             entry.suspect_since = None;
             entry.loaded_at.get_or_insert(now);
-            return Taken::Unchanged;
+            return ReadOutcome::Unchanged;
         }
         if entry.in_doubt(now) {
-            return Taken::Wait;
+            return ReadOutcome::Wait;
         }
         // What governs nothing is not missed; sign-in links are revoked by removing them.
         if entry.in_force.is_none() || key.governs().is_none() {
             self.remove(key, env, now);
-            return Taken::Applied;
+            return ReadOutcome::Applied;
         }
         entry.is_missed(now);
-        Taken::Vanished
+        ReadOutcome::Vanished
     }
 
     /// Removes a document: somebody did that, as the journal knows.
     pub fn remove(&mut self, key: Key, env: &EnvDefaults, now: DateTime<Utc>) {
-        self.entries.insert(key, Entry { loaded_at: Some(now), ..Entry::default() });
+        self.entries.insert(key, ActiveEntry { loaded_at: Some(now), ..ActiveEntry::default() });
         // Removing a document cannot fail.
         drop(self.documents.put(key, None, env));
     }
@@ -310,7 +312,7 @@ impl Book {
         let Ok(value) = documents::from_json::<Value>(&text) else { return };
         let Ok(disabled) = self.documents.put(key, Some(&value), env) else { return };
         let in_force = Some(InForce { hash: canonical_hash(&value), text });
-        let mut entry = Entry { in_force, disabled, ..Entry::default() };
+        let mut entry = ActiveEntry { in_force, disabled, ..ActiveEntry::default() };
         entry.is_missed(now);
         self.entries.insert(key, entry);
     }
@@ -322,20 +324,20 @@ impl Book {
     }
 
     /// Something that may mend itself within [`GRACE`].
-    fn suspect(&mut self, key: Key, problem: Problem, now: DateTime<Utc>) -> Taken {
+    fn suspect(&mut self, key: Key, problem: FieldProblem, now: DateTime<Utc>) -> ReadOutcome {
         let entry = self.entries.entry(key).or_default();
         if entry.refused.first() == Some(&problem) {
-            return Taken::Unchanged;
+            return ReadOutcome::Unchanged;
         }
         if entry.in_doubt(now) {
-            return Taken::Wait;
+            return ReadOutcome::Wait;
         }
         entry.suspect_since = None;
         entry.refused = vec![problem];
         entry.last_text = None;
         entry.stored.clear();
         entry.loaded_at = Some(now);
-        Taken::Refused
+        ReadOutcome::Refused
     }
 
     fn take_document(
@@ -346,7 +348,7 @@ impl Book {
         value: &Value,
         env: &EnvDefaults,
         now: DateTime<Utc>,
-    ) -> Taken {
+    ) -> ReadOutcome {
         let put = self.documents.put(key, Some(value), env);
         let off = put.is_err() && documents::says_off(key, value);
         let hash = canonical_hash(value);
@@ -360,7 +362,7 @@ impl Book {
         match put {
             Err(problems) => {
                 entry.refused = problems;
-                Taken::Refused
+                ReadOutcome::Refused
             }
             Ok(disabled) => {
                 entry.disabled = disabled;
@@ -368,7 +370,7 @@ impl Book {
                 let mended = !std::mem::take(&mut entry.refused).is_empty();
                 let same = entry.in_force.as_ref().is_some_and(|before| before.hash == hash);
                 entry.in_force = Some(InForce { text, hash });
-                if same && !mended { Taken::Unchanged } else { Taken::Applied }
+                if same && !mended { ReadOutcome::Unchanged } else { ReadOutcome::Applied }
             }
         }
     }
@@ -389,7 +391,7 @@ fn missing(key: Key) -> Said {
     )
 }
 
-impl Entry {
+impl ActiveEntry {
     fn is_missed(&mut self, now: DateTime<Utc>) {
         if !self.vanished {
             self.loaded_at = Some(now);
