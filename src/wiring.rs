@@ -12,7 +12,7 @@ use render_signal_actors::access::token::Signer;
 use render_signal_actors::archive::bucket::{BucketArchive, BucketSettings};
 use render_signal_actors::archive::store::{ArchiveStore, FileArchive};
 use render_signal_actors::config::edit::Editor;
-use render_signal_actors::config::import::put_back;
+use render_signal_actors::config::history::import::put_back;
 use render_signal_actors::config::load::load;
 use render_signal_actors::config::policy::EnvDefaults;
 use render_signal_actors::config::store::DocumentStore;

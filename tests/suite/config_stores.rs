@@ -13,8 +13,8 @@ use render_signal_actors::config::store::file::FileStore;
 use render_signal_actors::config::store::php::{PhpSettings, PhpStore};
 use render_signal_actors::config::store::redis::{RedisSettings, RedisStore};
 use render_signal_actors::config::store::{
-    ConflictWinner, DocumentChange, DocumentStore, Precondition, Revision, StoreError, StoreHealth,
-    StoreReading, WriteReceipt,
+    ConflictWinner, DocumentChange, DocumentStore, Fallbacks as _, Precondition, Revision, StoreError,
+    StoreHealth, StoreReading, WriteReceipt,
 };
 use render_signal_actors::egress::{ClientOptions, EgressPolicy, GuardedClient};
 use render_signal_actors::kernel::clock::World;

@@ -7,13 +7,16 @@ use std::time::Duration;
 use actix::Message;
 use tokio::sync::{Notify, watch};
 
-use super::active::GRACE;
-use super::documents::Key;
-use super::store::{Ack, Revision, StoreError};
-use super::{
-    ConfigDeps, DocumentsLoaded, DocumentsRead, DocumentsRemoved, HistoryLost, RecordingBatch, RecordingDone,
-    history, import, load,
+use super::active::{GRACE, InForce};
+use super::actor::{
+    DocumentsLoaded, DocumentsRead, DocumentsRemoved, HistoryLost, RecordingBatch, RecordingDone,
 };
+use super::documents::Key;
+use super::history::import::import_changes;
+use super::history::{self, ObservedIn};
+use super::state::DocumentCommand;
+use super::store::{Ack, Revision, StoreError};
+use super::{ConfigDeps, load};
 use crate::kernel::backoff::Backoff;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Loss, lost};
@@ -103,7 +106,8 @@ pub(super) async fn watch_losses(mut losses: watch::Receiver<Option<Loss>>, told
 }
 
 async fn acknowledge(deps: &ConfigDeps, ack: &Ack) {
-    if let Err(error) = deps.store.acknowledge(ack).await {
+    let Some(rollout) = deps.store.rollout() else { return };
+    if let Err(error) = rollout.acknowledge(ack).await {
         tracing::debug!(%error, "the other workers do not know yet what this one runs");
     }
 }
@@ -114,7 +118,9 @@ async fn removed(deps: &ConfigDeps, vanished: &[Key]) -> Vec<Key> {
     for key in vanished {
         match history::last(deps.journal.as_ref(), *key).await {
             Ok(Some(last)) if last.hash.is_empty() => {
-                deps.store.removed(*key);
+                if let Some(stores) = deps.store.fallbacks() {
+                    stores.removed(*key);
+                }
                 removed.push(*key);
             }
             Ok(_) => {}
@@ -128,8 +134,9 @@ async fn removed(deps: &ConfigDeps, vanished: &[Key]) -> Vec<Key> {
 
 /// Gives a store that was emptied the documents in force. All workers try; one succeeds.
 async fn put_back(deps: &ConfigDeps, lost: &[(Key, String)]) {
+    let Some(log) = deps.store.change_log() else { return };
     for (key, text) in lost {
-        match deps.store.recover(*key, text).await {
+        match log.recover(*key, text).await {
             Ok(true) => {
                 // render_signal_config_recovered_total{key}: documents put back into a store
                 // that had lost them.
@@ -149,9 +156,12 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: 
     let (journal, world) = (deps.journal.as_ref(), &deps.world);
     let mut failed = Vec::new();
     let mut followed = batch.followed.clone();
-    let changes = deps.store.changes(batch.followed.as_ref()).await;
-    if let Ok(Some(changes)) = &changes {
-        match import::import_changes(journal, world, &deps.env, &changes.listed).await {
+    let changes = match deps.store.change_log() {
+        Some(log) => Some(log.changes(batch.followed.as_ref()).await),
+        None => None,
+    };
+    if let Some(Ok(changes)) = &changes {
+        match import_changes(journal, world, &deps.env, &changes.listed).await {
             Ok(()) => followed = changes.listed.last().map(|change| change.id.clone()).or(followed),
             Err(error) => {
                 tracing::warn!(error, "changes of the configuration are not yet in the journal");
@@ -160,26 +170,29 @@ pub(super) async fn record_all(deps: ConfigDeps, batch: RecordingBatch, report: 
         }
     }
     for (key, origin, in_force) in batch.seen {
-        let revision = in_force.as_ref().map(|document| Revision::of(&document.text));
-        let known = revision.and_then(|revision| deps.store.origin_of(key, &revision));
+        let known = in_force.as_ref().and_then(|document| origin_of(&deps, key, document));
         match &changes {
             // The list tells all there is to know of it.
-            Ok(Some(changes)) if changes.held.contains(&key) => continue,
+            Some(Ok(changes)) if changes.held.contains(&key) => continue,
             // Who made it is in the list, unless that was this process.
-            Err(error) if known.is_none() => {
+            Some(Err(error)) if known.is_none() => {
                 tracing::warn!(%key, %error, "a change of the configuration is in force but not yet in the journal");
                 failed.push((key, origin));
                 continue;
             }
-            Ok(_) | Err(_) => {}
+            Some(Ok(_) | Err(_)) | None => {}
         }
-        let origin_now = known.as_deref().unwrap_or(origin);
-        let store = (deps.store.as_ref(), deps.env.as_ref());
-        let recorded = history::record((journal, world), store, key, in_force.as_ref(), origin_now).await;
-        if let Err(error) = recorded {
+        let command = DocumentCommand::seen(in_force.as_ref(), known.as_deref().unwrap_or(origin));
+        let observed = ObservedIn { store: deps.store.as_ref(), env: &deps.env };
+        if let Err(error) = history::record((journal, world), key, &command, Some(observed)).await {
             tracing::warn!(%key, error, "a change of the configuration is in force but not yet in the journal");
             failed.push((key, origin));
         }
     }
     until_answered(&report, RecordingDone { followed, failed }).await;
+}
+
+/// Who made a version, when it was this process, or the version waits for the authority.
+fn origin_of(deps: &ConfigDeps, key: Key, document: &InForce) -> Option<String> {
+    deps.store.fallbacks()?.origin_of(key, &Revision::of(&document.text))
 }

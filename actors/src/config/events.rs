@@ -1,4 +1,4 @@
-//! The pure state of a configuration document.
+//! What happens to a configuration document: the events of the streams `config-<key>`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -64,6 +64,15 @@ fn without_list(mut old: Value) -> Value {
 }
 
 impl ConfigEvent {
+    /// Key of the kept copy; empty when there is none.
+    #[must_use]
+    pub fn body_key(&self) -> Option<&str> {
+        match self {
+            Self::Changed(changed) => Some(&changed.body_key),
+            Self::Conflicted(lost) => Some(&lost.body_key),
+        }
+    }
+
     /// The place of a change that came from a list.
     #[must_use]
     pub fn change(&self) -> Option<ChangeId> {

@@ -7,7 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::documents::Key;
-use super::history::{HistoryVersion, keeps_content, text_of, versions};
+use super::history::{HistoryVersion, text_of, versions};
+use super::state::keeps_content;
 use crate::kernel::clock::World;
 use crate::kernel::journal::{Body, Commit, Journal};
 
@@ -123,7 +124,7 @@ mod tests {
             bodies: vec![Body {
                 key: body_key,
                 bytes: format!("content {n}").into(),
-                keep_until: super::super::history::for_ever(),
+                keep_until: super::super::history::kept_for_ever(),
             }],
             ..Commit::default()
         };

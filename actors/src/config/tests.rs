@@ -1,17 +1,21 @@
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use actix::Addr;
+use actix::{Actor, Addr, Context, Handler};
 use arc_swap::ArcSwap;
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use super::store::Revision;
+use super::active::{ActiveDocuments, InForce};
+use super::documents::Key;
 use super::store::file::FileStore;
+use super::store::{Revision, StoreReading};
 use super::*;
 use crate::kernel::journal::VerifyReport;
 use crate::kernel::journal::memory::{Fault, FaultPoint, Faults, MemoryJournal};
+use crate::messages::{Drain, GetConfigStatus};
 
 /// Refuses appends while it is told to.
 #[derive(Default)]
@@ -286,10 +290,9 @@ async fn at_a_start_the_newest_good_version_of_the_history_is_in_force() {
     // A version that was good when it was recorded, and is not by today's checks.
     let bad = serde_json::json!({"webhook_time_start": "25h00"});
     let in_force = InForce { hash: active::canonical_hash(&bad), text: bad.to_string() };
-    let last = history::last(bench.deps.journal.as_ref(), KEY).await.unwrap();
-    let commit =
-        history::commit(&bench.deps.world, KEY, Some(&in_force), last.as_ref(), "external", "").unwrap();
-    bench.deps.journal.append(commit).await.unwrap();
+    let command = state::DocumentCommand::seen(Some(&in_force), "external");
+    let place = (bench.deps.journal.as_ref(), &bench.deps.world);
+    assert!(history::record(place, KEY, &command, None).await.unwrap().1);
     bench.write(KEY, &bad.to_string());
     let successor = bench.start().await;
     assert!(!bench.sending());

@@ -6,7 +6,7 @@ pub(crate) mod versions;
 
 use render_signal_actors::config::documents::{self, Key};
 use render_signal_actors::config::edit::{BasedOn, Edit, Editor, SavedEdit};
-use render_signal_actors::config::store::{ConflictWinner, Revision, StoreReading};
+use render_signal_actors::config::store::{self, ConflictWinner, Revision, StoreHealth, StoreReading};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::said;
 use serde_json::Value;
@@ -80,6 +80,14 @@ impl Configuration {
     pub(crate) async fn resolve(&self, key: Key, keep: ConflictWinner) -> Result<bool, Refused> {
         // Puts the side that loses into the history, if it is not there yet.
         self.editor.store.read(key).await?;
-        Ok(self.editor.store.resolve(key, keep).await?)
+        match self.editor.store.fallbacks() {
+            Some(stores) => Ok(stores.resolve(key, keep).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// How the stores are, the authority first; nothing where there is but one.
+    pub(crate) fn store_health(&self) -> Vec<StoreHealth> {
+        store::health(self.editor.store.as_ref())
     }
 }

@@ -8,7 +8,7 @@ use render_signal_actors::config::active::{ActiveDocuments, canonical_hash};
 use render_signal_actors::config::diff::masked;
 use render_signal_actors::config::documents::{self, FieldProblem, Governs, Key};
 use render_signal_actors::config::load::of_readings;
-use render_signal_actors::config::store::{Ack, DocumentStore, StoreError, StoreHealth, StoreReading};
+use render_signal_actors::config::store::{self, Ack, DocumentStore, StoreError, StoreHealth, StoreReading};
 use render_signal_actors::kernel::journal::Journal;
 use render_signal_actors::kernel::said::Said;
 use render_signal_actors::messages::ConfigStatus;
@@ -114,7 +114,7 @@ impl Configuration {
         let (env, journal) = (&self.editor.env, self.editor.journal.as_deref());
         let (now, end) = (self.editor.world.now(), Instant::now() + WHOLE);
         let (readings, recorded, told) =
-            tokio::join!(readings(store), recorded(journal), timeout(READ, store.workers()));
+            tokio::join!(readings(store), recorded(journal), timeout(READ, store::workers(store)));
         let (acks, workers_unknown) = match told {
             Ok(Ok(acks)) => (acks, None),
             Ok(Err(error)) => (Vec::new(), Some(error.to_string())),
@@ -134,7 +134,7 @@ impl Configuration {
         let mut remarks = active.policy(env, 1).remarks();
         remarks.extend(active.stand_ins());
         remarks.extend(recorded.err());
-        Ok(Overview { stores: store.health(), documents, remarks, workers_unknown })
+        Ok(Overview { stores: store::health(store), documents, remarks, workers_unknown })
     }
 }
 
@@ -241,7 +241,7 @@ mod tests {
 
     use async_trait::async_trait;
     use render_signal_actors::config::edit::Editor;
-    use render_signal_actors::config::store::{DocumentChange, WriteReceipt};
+    use render_signal_actors::config::store::{DocumentChange, Rollout, WriteReceipt};
     use render_signal_actors::kernel::clock::World;
 
     use super::*;
@@ -265,6 +265,21 @@ mod tests {
         }
 
         async fn write(&self, _: &DocumentChange) -> Result<WriteReceipt, StoreError> {
+            pending().await
+        }
+
+        fn rollout(&self) -> Option<&dyn Rollout> {
+            Some(self)
+        }
+    }
+
+    #[async_trait]
+    impl Rollout for Frozen {
+        async fn acknowledge(&self, _: &Ack) -> Result<(), StoreError> {
+            pending().await
+        }
+
+        async fn leave(&self, _: &str) {
             pending().await
         }
 

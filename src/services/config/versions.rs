@@ -2,7 +2,7 @@
 
 use render_signal_actors::config::diff::{FieldDifference, differences};
 use render_signal_actors::config::documents::{self, Key};
-use render_signal_actors::config::history;
+use render_signal_actors::config::{history, state};
 use render_signal_actors::said;
 use serde::Serialize;
 use serde_json::Value;
@@ -54,7 +54,7 @@ impl Configuration {
         for version in versions {
             let content = match history::is_kept(journal, &version).await.map_err(Refused::Journal)? {
                 true => Content::Kept,
-                false if version.removed || !history::keeps_content(key) => Content::None,
+                false if version.removed || !state::keeps_content(key) => Content::None,
                 false => Content::Gone,
             };
             past.push(Past { version, content });

@@ -92,7 +92,7 @@ fn the_hash_does_not_depend_on_order_or_blanks() {
     assert_eq!(canonical_hash(&one), canonical_hash(&two));
     assert_ne!(canonical_hash(&one), canonical_hash(&json!({"a": 1.0, "b": [1]})));
     let mut text = String::new();
-    write_canonical(&one, &mut text);
+    canonical::write_canonical(&one, &mut text);
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), one);
 }
 

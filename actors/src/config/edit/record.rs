@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::{Editor, Present};
 use crate::config::active::{InForce, canonical_hash};
 use crate::config::documents::{DocumentSet, Key};
+use crate::config::history::import::import_changes;
+use crate::config::history::{self, ObservedIn};
+use crate::config::state::DocumentCommand;
 use crate::config::store::{DocumentChange, Revision, StoreReading};
-use crate::config::{history, import};
 use crate::kernel::journal::Journal;
 
 /// The author of what a program wrote that does not say.
@@ -70,12 +72,8 @@ impl Editor {
     pub(super) async fn record_removal(&self, key: Key, origin: &str) -> Result<bool, String> {
         let Some(journal) = self.journal.as_deref() else { return Ok(false) };
         let before = history::last(journal, key).await?;
-        if let Ok(Some(changes)) = self.store.changes(None).await {
-            let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
-            import::import_changes(journal, &self.world, &self.env, &listed).await?;
-        }
-        let store = (self.store.as_ref(), self.env.as_ref());
-        history::record((journal, &self.world), store, key, None, origin).await?;
+        self.import(journal, key).await?;
+        self.enter(journal, key, None, origin).await?;
         Ok(before.is_some_and(|before| !before.hash.is_empty()))
     }
 
@@ -89,22 +87,39 @@ impl Editor {
         in_force: InForce,
     ) -> Result<Option<u64>, String> {
         let hash = in_force.hash.clone();
-        match self.store.changes(None).await {
-            Ok(Some(changes)) if changes.held.contains(&key) => {
-                let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
-                import::import_changes(journal, &self.world, &self.env, &listed).await?;
+        if !self.import(journal, key).await? {
+            if origin == EXTERNAL {
+                until_recorded(journal, key, &hash).await;
             }
-            Ok(_) | Err(_) => {
-                if origin == EXTERNAL {
-                    until_recorded(journal, key, &hash).await;
-                }
-                let store = (self.store.as_ref(), self.env.as_ref());
-                history::record((journal, &self.world), store, key, Some(&in_force), origin).await?;
-            }
+            self.enter(journal, key, Some(&in_force), origin).await?;
         }
         let versions = history::versions(journal, key).await?;
         let newest = versions.iter().rfind(|version| !version.lost);
         Ok(newest.filter(|newest| newest.hash == hash).map(|newest| newest.version))
+    }
+
+    /// Follows the list of changes of the store, when it keeps one. Answers whether that tells all
+    /// there is to know of the document.
+    async fn import(&self, journal: &dyn Journal, key: Key) -> Result<bool, String> {
+        let Some(log) = self.store.change_log() else { return Ok(false) };
+        // A list that cannot be read is followed later, by a server.
+        let Ok(changes) = log.changes(None).await else { return Ok(false) };
+        let listed: Vec<_> = changes.listed.into_iter().filter(|listed| listed.key == key).collect();
+        import_changes(journal, &self.world, &self.env, &listed).await?;
+        Ok(changes.held.contains(&key))
+    }
+
+    /// Enters what was seen in the store, unless something else is there by now.
+    async fn enter(
+        &self,
+        journal: &dyn Journal,
+        key: Key,
+        in_force: Option<&InForce>,
+        origin: &str,
+    ) -> Result<(), String> {
+        let observed = ObservedIn { store: self.store.as_ref(), env: &self.env };
+        let command = DocumentCommand::seen(in_force, origin);
+        history::record((journal, &self.world), key, &command, Some(observed)).await.map(drop)
     }
 }
 

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::config::store::WriteReceipt;
 use crate::config::store::file::FileStore;
+use crate::config::store::{Revision, WriteReceipt};
 use crate::kernel::journal::memory::MemoryJournal;
 use crate::readmodel;
 

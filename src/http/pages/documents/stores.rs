@@ -38,7 +38,7 @@ struct Page {
 
 /// The store in which a document waits for a decision.
 fn conflicting(visit: &Visit, key: Key) -> Option<&'static str> {
-    let health = visit.state.services.configuration.editor.store.health();
+    let health = visit.state.services.configuration.store_health();
     health.into_iter().find(|store| store.conflicts.contains(&key)).map(|store| store.store)
 }
 

@@ -82,7 +82,7 @@ pub(in crate::http) async fn conflicts(
     _: Params<Nothing>,
     state: Data<HttpState>,
 ) -> Result<HttpResponse, Problem> {
-    let health = state.services.configuration.editor.store.health();
+    let health = state.services.configuration.store_health();
     let of = |store: StoreHealth| {
         let name = store.store;
         store.conflicts.into_iter().map(move |key| ConflictView { key: key.as_str(), store: name })

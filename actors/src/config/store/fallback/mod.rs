@@ -32,8 +32,8 @@ use self::health::StoreHealthTracker;
 use self::pending::{PendingChanges, SharedPending};
 use self::pending_files::{LastHeard, PendingFiles};
 use super::{
-    Ack, ChangeId, ConflictWinner, DocumentChange, DocumentStore, ListedChanges, Precondition, Revision,
-    StoreError, StoreHealth, StoreReading, WriteReceipt,
+    ChangeId, ChangeLog, ConflictWinner, DocumentChange, DocumentStore, Fallbacks, ListedChanges,
+    PendingNotes, Precondition, Revision, Rollout, StoreError, StoreHealth, StoreReading, WriteReceipt,
 };
 use crate::config::documents::Key;
 use crate::config::policy::EnvDefaults;
@@ -62,7 +62,7 @@ pub struct FallbackStore {
     others: Vec<Arc<dyn DocumentStore>>,
     notes: PendingFiles,
     deps: FallbackDeps,
-    view: StoreHealthTracker,
+    tracker: StoreHealthTracker,
 }
 
 impl FallbackStore {
@@ -75,41 +75,41 @@ impl FallbackStore {
     ) -> Self {
         let names = std::iter::once(&authority).chain(&others).map(|store| store.name()).collect();
         let notes = PendingFiles::new(deps.notes.clone());
-        Self { authority, others, notes, deps, view: StoreHealthTracker::new(names) }
+        Self { authority, others, notes, deps, tracker: StoreHealthTracker::new(names) }
     }
 
     /// What is noted about a document, which is shown from then on.
     async fn noted(&self, key: Key) -> Result<PendingChanges, StoreError> {
         let mut noted = PendingChanges { local: self.notes.note(key)?, shared: None };
-        if let Some(store) = self.pending_store() {
-            let said = store.note(key).await.and_then(|kept| {
+        if let Some((store, notes)) = self.pending_notes() {
+            let said = notes.note(key).await.and_then(|kept| {
                 let why = |error| format!("it was not written by this program: {error}");
-                let what = format!("the note about {key} in {}", store.name());
+                let what = format!("the note about {key} in {store}");
                 SharedPending::parse(kept).map_err(|error| StoreError::Unreadable { what, why: why(error) })
             });
             noted.shared = Some(match said {
                 Ok(shared) => {
-                    self.view.said(key, &shared);
+                    self.tracker.said(key, &shared);
                     shared
                 }
                 Err(error) => {
-                    SharedPending { trouble: Some(error), ..self.view.last_said(key).unwrap_or_default() }
+                    SharedPending { trouble: Some(error), ..self.tracker.last_said(key).unwrap_or_default() }
                 }
             });
         }
-        self.view.noted(key, &noted);
+        self.tracker.noted(key, &noted);
         Ok(noted)
     }
 
-    /// The store that keeps notes for all workers: one behind the authority.
-    fn pending_store(&self) -> Option<&Arc<dyn DocumentStore>> {
-        self.others.iter().find(|store| store.keeps_notes())
+    /// Where notes are kept for all workers: in the first store behind the authority that can.
+    fn pending_notes(&self) -> Option<(&'static str, &dyn PendingNotes)> {
+        self.others.iter().find_map(|store| Some((store.name(), store.pending_notes()?)))
     }
 
     /// Asks one store, and remembers how it is.
     async fn ask(&self, store: &Arc<dyn DocumentStore>, key: Key) -> Result<StoreReading, StoreError> {
         let answer = store.read(key).await;
-        self.view.asked(store.name(), key, answer.as_ref().err(), self.deps.world.now());
+        self.tracker.asked(store.name(), key, answer.as_ref().err(), self.deps.world.now());
         answer
     }
 
@@ -134,17 +134,18 @@ impl FallbackStore {
     /// Whether the authority, which has nothing now and cannot say why, is known to have had
     /// the document.
     fn has_vanished(&self, key: Key) -> bool {
-        !self.authority.knows_removals() && self.known(key).is_some_and(|known| known.text.is_some())
+        self.authority.change_log().is_none() && self.known(key).is_some_and(|known| known.text.is_some())
     }
 
     /// Gives an authority that was emptied while this worker was not there the copy of the
     /// one before. The authority can tell that from a removal, which stays one.
     async fn bring_back(&self, key: Key) -> bool {
-        if self.view.known(key).is_some() || self.deps.journal.is_none() {
+        if self.tracker.known(key).is_some() || self.deps.journal.is_none() {
             return false;
         }
+        let Some(log) = self.authority.change_log() else { return false };
         let Some(LastHeard { text: Some(text), at, .. }) = self.known(key) else { return false };
-        let recovered = self.authority.recover(key, &text).await;
+        let recovered = log.recover(key, &text).await;
         if matches!(recovered, Ok(true)) {
             let as_of = at.to_rfc3339();
             tracing::warn!(%key, as_of, "the configuration store was empty, it was given the copy of what it held");
@@ -156,7 +157,7 @@ impl FallbackStore {
     fn remember(&self, key: Key, text: Option<String>, revision: String) {
         let store = self.authority.name().to_owned();
         let known = LastHeard { store, text, revision, at: self.deps.world.now() };
-        if !self.view.remember(key, &known) || self.others.is_empty() || self.deps.journal.is_none() {
+        if !self.tracker.remember(key, &known) || self.others.is_empty() || self.deps.journal.is_none() {
             return;
         }
         if let Err(error) = self.notes.keep(key, &known) {
@@ -167,7 +168,7 @@ impl FallbackStore {
     /// What the authority last held, as far as known: from memory, or left by a worker
     /// before this one.
     fn known(&self, key: Key) -> Option<LastHeard> {
-        self.view
+        self.tracker
             .known(key)
             .or_else(|| self.notes.known(key).filter(|known| known.store == self.authority.name()))
     }
@@ -180,7 +181,7 @@ impl FallbackStore {
             match self.ask(store, key).await {
                 Ok(StoreReading::Absent) => {}
                 Ok(found @ StoreReading::Found { .. }) => return Ok((found, store.name())),
-                Err(error) if self.view.was_heard(store.name(), key) => return Err(error),
+                Err(error) if self.tracker.was_heard(store.name(), key) => return Err(error),
                 Err(error) => unheard = unheard.or(Some(error)),
             }
         }
@@ -197,21 +198,21 @@ impl FallbackStore {
         if let Some(pending) = noted.in_force() {
             let revision = Revision::of(&pending.text);
             // It may be another process that made it.
-            self.view.wrote(key, &revision, &pending.origin);
+            self.tracker.wrote(key, &revision, &pending.origin);
             return Ok(StoreReading::Found { text: pending.text.clone(), revision });
         }
-        let heard = self.view.was_heard(self.authority.name(), key);
+        let heard = self.tracker.was_heard(self.authority.name(), key);
         let known = self.known(key);
         if let Some(LastHeard { text: Some(text), revision, at, .. }) = &known {
             if !heard {
-                self.view.stands_in(key, "a copy of what it last held", Some(*at), &error);
+                self.tracker.stands_in(key, "a copy of what it last held", Some(*at), &error);
             }
             return Ok(StoreReading::Found { text: text.clone(), revision: Revision(revision.clone()) });
         }
         match self.behind(key).await {
             Ok((found @ StoreReading::Found { .. }, store)) => {
                 if !heard {
-                    self.view.stands_in(key, store, None, &error);
+                    self.tracker.stands_in(key, store, None, &error);
                 }
                 Ok(found)
             }
@@ -248,7 +249,7 @@ impl FallbackStore {
     async fn took(&self, change: &DocumentChange, written: &WriteReceipt) {
         // The store's own words, which may differ in blanks, come with the next look.
         self.remember(change.key, Some(change.value.to_string()), written.revision.0.clone());
-        self.view.wrote(change.key, &written.revision, &change.origin);
+        self.tracker.wrote(change.key, &written.revision, &change.origin);
         if self.authority.tells() {
             return;
         }
@@ -285,7 +286,7 @@ impl DocumentStore for FallbackStore {
         let noted = self.noted(key).await?;
         match self.ask_authority(key).await {
             Ok(held) => {
-                self.view.stands_alone(key);
+                self.tracker.stands_alone(key);
                 let held = if noted.waits() { self.reconcile(key).await?.0 } else { held };
                 self.record_conflict(key).await;
                 match held {
@@ -331,24 +332,11 @@ impl DocumentStore for FallbackStore {
         };
         match written {
             Err(error) if is_out_of_reach(&error) && !self.others.is_empty() => {
-                self.view.asked(self.authority.name(), key, Some(&error), self.deps.world.now());
+                self.tracker.asked(self.authority.name(), key, Some(&error), self.deps.world.now());
                 self.write_elsewhere(change, error).await
             }
             answer => answer,
         }
-    }
-
-    /// A document that waits for the authority is not in the authority's list yet.
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<ListedChanges>, StoreError> {
-        let mut changes = self.authority.changes(after).await?;
-        if let Some(changes) = &mut changes {
-            changes.held.retain(|key| !self.view.is_pending(*key));
-        }
-        Ok(changes)
-    }
-
-    fn origin_of(&self, key: Key, revision: &Revision) -> Option<String> {
-        self.view.origin_of(key, revision).or_else(|| self.authority.origin_of(key, revision))
     }
 
     /// From every store, the authority last: what lies behind it would be in force next.
@@ -374,32 +362,53 @@ impl DocumentStore for FallbackStore {
         Ok(was_there)
     }
 
-    fn removed(&self, key: Key) {
-        self.remember(key, None, String::new());
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        self.authority.change_log().map(|_| self as &dyn ChangeLog)
+    }
+
+    fn rollout(&self) -> Option<&dyn Rollout> {
+        self.authority.rollout()
+    }
+
+    fn fallbacks(&self) -> Option<&dyn Fallbacks> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ChangeLog for FallbackStore {
+    /// A document that waits for the authority is not in the authority's list yet.
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
+        let Some(log) = self.authority.change_log() else { return Ok(ListedChanges::default()) };
+        let mut changes = log.changes(after).await?;
+        changes.held.retain(|key| !self.tracker.is_pending(*key));
+        Ok(changes)
     }
 
     async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
-        self.authority.recover(key, text).await
+        match self.authority.change_log() {
+            Some(log) => log.recover(key, text).await,
+            None => Ok(false),
+        }
     }
+}
 
-    async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
-        self.authority.acknowledge(ack).await
-    }
-
-    async fn leave(&self, worker: &str) {
-        self.authority.leave(worker).await;
-    }
-
-    async fn workers(&self) -> Result<Vec<Ack>, StoreError> {
-        self.authority.workers().await
-    }
-
+#[async_trait]
+impl Fallbacks for FallbackStore {
     fn health(&self) -> Vec<StoreHealth> {
-        self.view.health()
+        self.tracker.health()
     }
 
-    async fn resolve(&self, key: Key, keep: ConflictWinner) -> Result<bool, StoreError> {
-        self.decide(key, keep).await
+    async fn resolve(&self, key: Key, winner: ConflictWinner) -> Result<bool, StoreError> {
+        self.decide(key, winner).await
+    }
+
+    fn origin_of(&self, key: Key, revision: &Revision) -> Option<String> {
+        self.tracker.origin_of(key, revision)
+    }
+
+    fn removed(&self, key: Key) {
+        self.remember(key, None, String::new());
     }
 }
 

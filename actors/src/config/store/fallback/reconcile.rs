@@ -19,10 +19,11 @@ use super::merge::{MergeOutcome, three_way_merge};
 use super::pending::{NoteOrigin, NotePlace, PendingChanges, SharedPendingNote};
 use super::pending_files::{OpenConflict, PendingChange, PendingNote};
 use super::{FallbackStore, as_believed, is_out_of_reach};
-use crate::config::conflict::{self, LosingVersion};
 use crate::config::documents::{DocumentSet, Key};
+use crate::config::history;
+use crate::config::state::{DocumentCommand, LosingVersion};
 use crate::config::store::{
-    ConflictWinner, DocumentChange, DocumentStore, Precondition, PutNote, Revision, StoreError, StoreReading,
+    ConflictWinner, DocumentChange, PendingNotes, Precondition, PutNote, Revision, StoreError, StoreReading,
     WriteReceipt,
 };
 
@@ -89,7 +90,7 @@ impl FallbackStore {
             "the configuration store does not take a change: another store has it until it does"
         );
         let revision = Revision::of(&taken.text);
-        self.view.wrote(key, &revision, &change.origin);
+        self.tracker.wrote(key, &revision, &change.origin);
         Ok(WriteReceipt { revision, stored_in: stored_in.unwrap_or_default(), degraded: Some(taken.why) })
     }
 
@@ -110,8 +111,8 @@ impl FallbackStore {
             };
             let change = DocumentChange { expected, ..change.clone() };
             let taken = PendingChange { stored_in: store.name().to_owned(), ..pending.clone() };
-            let written = if store.keeps_notes() {
-                match self.give_to_pending_store(store.as_ref(), &change, noted, taken).await {
+            let written = if let Some(notes) = store.pending_notes() {
+                match self.write_noted(notes, &change, noted, taken).await {
                     // Another worker was faster: it is in force now.
                     Err(StoreError::Conflict(key)) => return Err(StoreError::Conflict(key)),
                     written => written,
@@ -131,15 +132,15 @@ impl FallbackStore {
     }
 
     /// Has a change taken by a store that keeps the note about it, too. Answers our copy.
-    async fn give_to_pending_store(
+    async fn write_noted(
         &self,
-        store: &dyn DocumentStore,
+        notes: &dyn PendingNotes,
         change: &DocumentChange,
         noted: &PendingChanges,
         pending: PendingChange,
     ) -> Result<PendingChange, StoreError> {
         let unwritable = |why: &str| StoreError::Unwritable {
-            what: format!("{} of {}", change.key, store.name()),
+            what: format!("{} of {}", change.key, pending.stored_in),
             why: why.to_owned(),
         };
         let shared = noted.shared.clone().unwrap_or_default();
@@ -157,7 +158,7 @@ impl FallbackStore {
         let note = PendingNote { pending: Some(pending.clone()), conflict: shared.kept.note.conflict };
         let after = text(&SharedPendingNote { id: id.clone(), note })?;
         let put = PutNote { before: shared.text, after: Some(after.clone()), settled: None };
-        store.write_noted(change, &put).await?;
+        notes.write_noted(change, &put).await?;
         Ok(PendingChange {
             of: Some(NoteOrigin { id, sum: Revision::of(&after).0, ahead: false }),
             ..pending
@@ -207,7 +208,7 @@ impl FallbackStore {
             }
         }
         let noted = self.noted(key).await?;
-        self.view.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
+        self.tracker.asked(self.authority.name(), key, Some(&why), self.deps.world.now());
         let held = self.without_authority(key, &noted, why.clone()).await?;
         Ok((held, Some(why)))
     }
@@ -216,9 +217,9 @@ impl FallbackStore {
     /// had a moment ago.
     async fn is_still_noted(&self, key: Key, noted: &PendingChanges) -> Result<bool, StoreError> {
         let text = noted.shared.as_ref().and_then(|shared| shared.text.clone());
-        let (Some(pending_store), Some(text)) = (self.pending_store(), text) else { return Ok(true) };
+        let (Some((_, notes)), Some(text)) = (self.pending_notes(), text) else { return Ok(true) };
         let same = PutNote { before: Some(text.clone()), after: Some(text), settled: None };
-        match pending_store.put_note(key, &same).await {
+        match notes.put_note(key, &same).await {
             Ok(()) => Ok(true),
             Err(StoreError::Conflict(_)) => Ok(false),
             Err(error) => Err(error),
@@ -291,7 +292,9 @@ impl FallbackStore {
     /// The authority was emptied while a change waited for it: what waits is the newest
     /// there is.
     async fn restore(&self, key: Key, pending: &PendingChange) -> Result<StoreReading, StoreError> {
-        self.authority.recover(key, &pending.text).await?;
+        if let Some(log) = self.authority.change_log() {
+            log.recover(key, &pending.text).await?;
+        }
         // The next look finds the document there, ours or another worker's.
         Err(StoreError::Lost(key))
     }
@@ -321,8 +324,8 @@ impl FallbackStore {
                 true => None,
                 false => Some(text(&SharedPendingNote { id, note: kept })?),
             };
-            if let Some(pending_store) = self.pending_store() {
-                pending_store.put_note(key, &PutNote { before: shared.text, after, settled }).await?;
+            if let Some((_, notes)) = self.pending_notes() {
+                notes.put_note(key, &PutNote { before: shared.text, after, settled }).await?;
             }
         }
         if place == NotePlace::Local {
@@ -337,7 +340,7 @@ impl FallbackStore {
 
     /// Has the history keep the side of a conflict that is not in force.
     pub(super) async fn record_conflict(&self, key: Key) {
-        if self.deps.journal.is_none() || !self.view.is_unrecorded(key) {
+        if self.deps.journal.is_none() || !self.tracker.is_unrecorded(key) {
             return;
         }
         let recorded = async {
@@ -360,7 +363,10 @@ impl FallbackStore {
     async fn keep(&self, key: Key, conflict: &OpenConflict) -> Result<(), StoreError> {
         let kept = match &self.deps.journal {
             None => Err("there is no journal here".to_owned()),
-            Some(journal) => conflict::record(journal.as_ref(), &self.deps.world, key, &lost(conflict)).await,
+            Some(journal) => {
+                let command = DocumentCommand::Lose(losing(conflict));
+                history::record((journal.as_ref(), &self.deps.world), key, &command, None).await.map(drop)
+            }
         };
         kept.map_err(|why| StoreError::Unwritable { what: format!("the history of {key}"), why })
     }
@@ -401,11 +407,11 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::from(text))
 }
 
-fn lost(conflict: &OpenConflict) -> LosingVersion<'_> {
+fn losing(conflict: &OpenConflict) -> LosingVersion {
     LosingVersion {
-        text: &conflict.text,
-        origin: &conflict.origin,
+        text: conflict.text.clone(),
+        origin: conflict.origin.clone(),
         at: conflict.at,
-        fields: &conflict.fields,
+        fields: conflict.fields.clone(),
     }
 }

@@ -111,10 +111,17 @@ impl DocumentStore for Scripted {
         Ok(WriteReceipt { revision, stored_in: self.name, degraded: None })
     }
 
-    fn keeps_notes(&self) -> bool {
-        self.kept.is_some()
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        (self.name == "redis").then_some(self as &dyn ChangeLog)
     }
 
+    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
+        self.kept.as_ref().map(|_| self as &dyn PendingNotes)
+    }
+}
+
+#[async_trait]
+impl PendingNotes for Scripted {
     async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         match &self.kept {
             Some(_) if self.mood() == Mood::Down => Err(self.unreadable()),
@@ -140,9 +147,12 @@ impl DocumentStore for Scripted {
         kept.settled.extend(note.settled.clone());
         Ok(())
     }
+}
 
-    fn knows_removals(&self) -> bool {
-        self.name == "redis"
+#[async_trait]
+impl ChangeLog for Scripted {
+    async fn changes(&self, _: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
+        Ok(ListedChanges::default())
     }
 
     async fn recover(&self, _: Key, text: &str) -> Result<bool, StoreError> {
@@ -575,13 +585,20 @@ impl DocumentStore for Remembering {
         self.store.write(change).await
     }
 
-    fn keeps_notes(&self) -> bool {
-        true
+    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
+        Some(self)
     }
+}
 
+#[async_trait]
+impl PendingNotes for Remembering {
     async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         let now = self.store.note(key).await?;
         Ok(self.remembered.lock().unwrap().get_or_insert(now).clone())
+    }
+
+    async fn write_noted(&self, change: &DocumentChange, note: &PutNote) -> Result<WriteReceipt, StoreError> {
+        self.store.write_noted(change, note).await
     }
 
     async fn put_note(&self, key: Key, note: &PutNote) -> Result<(), StoreError> {

@@ -23,8 +23,8 @@ use self::scripts::{ALIVE, CHANGES, ELSEWHERE, EVENTS, KNOWN, PENDING, SETTLED, 
 use super::file::MAX_STORED_BYTES;
 use super::metrics::timed;
 use super::{
-    Ack, ChangeId, DocumentChange, DocumentStore, ListedChange, ListedChanges, Precondition, PutNote,
-    Revision, StoreError, StoreReading, StoredNote, WriteReceipt,
+    Ack, ChangeId, ChangeLog, DocumentChange, DocumentStore, ListedChange, ListedChanges, PendingNotes,
+    Precondition, PutNote, Revision, Rollout, StoreError, StoreReading, StoredNote, WriteReceipt,
 };
 use crate::config::documents::Key;
 use crate::kernel::clock::World;
@@ -176,10 +176,64 @@ impl DocumentStore for RedisStore {
         self.write_with(change, None).await
     }
 
-    fn keeps_notes(&self) -> bool {
-        true
+    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
+        let mut call = self.link.listing(&self.link.scripts.remove, &[key]);
+        call.arg(key.as_str()).arg(origin);
+        let removed = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
+        self.link.look().await;
+        removed.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
     }
 
+    fn change_log(&self) -> Option<&dyn ChangeLog> {
+        Some(self)
+    }
+
+    fn rollout(&self) -> Option<&dyn Rollout> {
+        Some(self)
+    }
+
+    fn pending_notes(&self) -> Option<&dyn PendingNotes> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ChangeLog for RedisStore {
+    async fn changes(&self, after: Option<&ChangeId>) -> Result<ListedChanges, StoreError> {
+        let unreadable =
+            |why: String| StoreError::Unreadable { what: "the list of changes in Redis".to_owned(), why };
+        if let Some(why) = self.link.unlisted().await {
+            return Err(unreadable(why));
+        }
+        let (list, from) = after.map_or((String::new(), String::new()), |after| {
+            let (major, minor) = after.place;
+            (after.list.clone(), format!("{major}-{}", minor.saturating_add(1)))
+        });
+        let mut call = self.link.scripts.changes.prepare();
+        call.key(self.link.key(CHANGES)).key(self.link.key(KNOWN)).arg(list).arg(from);
+        let (known, entries): (HashMap<String, String>, Vec<(String, HashMap<String, Vec<u8>>)>) =
+            timed(NAME, "changes", self.link.server.run(&call))
+                .await
+                .map_err(|trouble| unreadable(words(trouble)))?;
+        let list = known.get("list").map_or("", String::as_str);
+        let is_held = |key: &Key| known.get(&format!("doc:{key}")).is_some_and(|sum| sum != "-");
+        Ok(ListedChanges {
+            listed: entries.into_iter().filter_map(|(id, fields)| listed(list, &id, fields)).collect(),
+            held: Key::ALL.into_iter().filter(is_held).collect(),
+        })
+    }
+
+    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
+        let mut call = self.link.listing(&self.link.scripts.recover, &[key]);
+        call.arg(key.as_str()).arg(text);
+        let recovered = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
+        self.link.look().await;
+        recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
+    }
+}
+
+#[async_trait]
+impl PendingNotes for RedisStore {
     async fn note(&self, key: Key) -> Result<StoredNote, StoreError> {
         self.link.note(key).await
     }
@@ -205,51 +259,10 @@ impl DocumentStore for RedisStore {
             }
         }
     }
+}
 
-    async fn changes(&self, after: Option<&ChangeId>) -> Result<Option<ListedChanges>, StoreError> {
-        let unreadable =
-            |why: String| StoreError::Unreadable { what: "the list of changes in Redis".to_owned(), why };
-        if let Some(why) = self.link.unlisted().await {
-            return Err(unreadable(why));
-        }
-        let (list, from) = after.map_or((String::new(), String::new()), |after| {
-            let (major, minor) = after.place;
-            (after.list.clone(), format!("{major}-{}", minor.saturating_add(1)))
-        });
-        let mut call = self.link.scripts.changes.prepare();
-        call.key(self.link.key(CHANGES)).key(self.link.key(KNOWN)).arg(list).arg(from);
-        let (known, entries): (HashMap<String, String>, Vec<(String, HashMap<String, Vec<u8>>)>) =
-            timed(NAME, "changes", self.link.server.run(&call))
-                .await
-                .map_err(|trouble| unreadable(words(trouble)))?;
-        let list = known.get("list").map_or("", String::as_str);
-        let is_held = |key: &Key| known.get(&format!("doc:{key}")).is_some_and(|sum| sum != "-");
-        Ok(Some(ListedChanges {
-            listed: entries.into_iter().filter_map(|(id, fields)| listed(list, &id, fields)).collect(),
-            held: Key::ALL.into_iter().filter(is_held).collect(),
-        }))
-    }
-
-    async fn recover(&self, key: Key, text: &str) -> Result<bool, StoreError> {
-        let mut call = self.link.listing(&self.link.scripts.recover, &[key]);
-        call.arg(key.as_str()).arg(text);
-        let recovered = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
-        self.link.look().await;
-        recovered.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
-    }
-
-    async fn remove(&self, key: Key, origin: &str) -> Result<bool, StoreError> {
-        let mut call = self.link.listing(&self.link.scripts.remove, &[key]);
-        call.arg(key.as_str()).arg(origin);
-        let removed = timed(NAME, "write", self.link.server.run::<bool>(&call)).await;
-        self.link.look().await;
-        removed.map_err(|trouble| StoreError::Unwritable { what: describe(key), why: words(trouble) })
-    }
-
-    fn knows_removals(&self) -> bool {
-        true
-    }
-
+#[async_trait]
+impl Rollout for RedisStore {
     async fn acknowledge(&self, ack: &Ack) -> Result<(), StoreError> {
         let unwritable =
             |why: String| StoreError::Unwritable { what: "what this worker runs, in Redis".to_owned(), why };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::active::ActiveDocuments;
 use crate::config::policy::EnvDefaults;
-use crate::config::store::{Ack, AckState, ChangeId, PutNote};
+use crate::config::store::{Ack, AckState, ChangeId, PendingNotes as _, PutNote, Rollout as _};
 
 #[tokio::test]
 async fn documents_of_the_reference_system_are_read_as_they_are() {
@@ -49,7 +49,7 @@ async fn documents_of_the_reference_system_are_read_as_they_are() {
 #[tokio::test]
 async fn a_server_that_never_held_a_document_has_an_empty_list() {
     let server = Server::start().await;
-    let changes = server.store("here").changes(None).await.unwrap().unwrap();
+    let changes = server.store("here").changes(None).await.unwrap();
     assert!(changes.listed.is_empty() && changes.held.is_empty());
 }
 
@@ -132,14 +132,14 @@ async fn changes_of_other_programs_are_listed_once_and_in_order() {
     look().await;
     assert_eq!(origins(&stores[2]).await, ["startup", "external", "cli", "external", "api", "external"]);
 
-    let changes = stores[2].changes(None).await.unwrap().unwrap();
+    let changes = stores[2].changes(None).await.unwrap();
     assert_eq!(changes.listed[3].text.as_deref(), Some("{\"n\": 3}"));
     assert_eq!(changes.listed[5].text, None, "removed");
     assert!(changes.held.is_empty());
-    let after = stores[0].changes(Some(&changes.listed[3].id)).await.unwrap().unwrap();
+    let after = stores[0].changes(Some(&changes.listed[3].id)).await.unwrap();
     assert_eq!(after.listed, changes.listed[4..]);
     let another = ChangeId { list: "another".to_owned(), place: changes.listed[3].id.place };
-    let all = stores[0].changes(Some(&another)).await.unwrap().unwrap();
+    let all = stores[0].changes(Some(&another)).await.unwrap();
     assert_eq!(all.listed.len(), 6, "the place is of another list");
 }
 

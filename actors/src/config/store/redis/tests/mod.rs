@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{RedisSettings, RedisStore};
 use crate::config::documents::Key;
 use crate::config::store::{
-    DocumentChange, DocumentStore as _, Precondition, Revision, StoreError, StoreReading,
+    ChangeLog as _, DocumentChange, DocumentStore as _, Precondition, Revision, StoreError, StoreReading,
 };
 use crate::kernel::clock::World;
 
@@ -137,7 +137,7 @@ async fn set_field(store: &RedisStore, field: &str, to: serde_json::Value, origi
 
 /// `origin` of every listed change, oldest first.
 async fn origins(store: &RedisStore) -> Vec<String> {
-    let changes = store.changes(None).await.unwrap().unwrap();
+    let changes = store.changes(None).await.unwrap();
     changes.listed.into_iter().map(|change| change.origin).collect()
 }
 

@@ -13,7 +13,7 @@ use super::super::link::LIMITS;
 use super::super::tail::POLL_INTERVAL;
 use super::*;
 use crate::config::active::{ActiveDocuments, canonical_hash};
-use crate::config::import::put_back;
+use crate::config::history::import::put_back;
 use crate::config::load::load;
 use crate::config::policy::EnvDefaults;
 use crate::config::{ConfigActor, ConfigDeps, WireConfig};
